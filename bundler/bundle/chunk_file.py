@@ -1,0 +1,148 @@
+"""A chunk file on its way: written at any place by many threads, hashed behind them, brought to the device."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from bundler.bundle.chunk import Member
+from bundler.bundle.files import read_into, unwritable, write_from
+from bundler.core import tar
+
+_FLUSH_BYTES = 64 << 20
+"""How much is written before the device is told to begin; waiting for the end would leave it idle until then."""
+
+
+class ChunkFile:
+    """One chunk that is being made. `restart` and `write` are for many threads, the rest for one follower each."""
+
+    def __init__(self, path: Path, members: Sequence[Member], moved: threading.Condition) -> None:
+        """Makes the file, empty.
+
+        Args:
+            path: Where; nothing may be there.
+            members: All that belongs into it, in the order of their places.
+            moved: Notified whenever bytes have got into place.
+
+        Raises:
+            LocalStorage: The file cannot be made.
+        """
+        self.path = path
+        self._members = members
+        self._moved = moved
+        self._number_at = {member.header_offset: number for number, member in enumerate(members)}
+        self._written_to = [member.header_offset for member in members]
+        self._first_open = 0
+        self._hasher = hashlib.sha256()
+        self._hashed_bytes = 0
+        self._unflushed_bytes = 0
+        self.is_hashed = False
+        self.is_flushed = False
+        try:
+            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise unwritable(error, str(path)) from error
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of the whole file, in hex."""
+        assert self.is_hashed
+        return self._hasher.hexdigest()
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every member is in place."""
+        with self._moved:
+            return self._ready_bytes() == self._end and self._first_open == len(self._members)
+
+    def restart(self, member: Member) -> None:
+        """Forgets what was written of a member, because it will be written again and may come out otherwise."""
+        with self._moved:
+            self._written_to[self._number_at[member.header_offset]] = member.header_offset
+            if self._hashed_bytes > member.header_offset:
+                self._hasher = hashlib.sha256()
+                self._hashed_bytes = self._first_open = 0
+
+    def write(self, member: Member, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
+        """Puts the next bytes of a member into place.
+
+        Raises:
+            LocalStorage: They cannot be written.
+        """
+        write_from(self._descriptor, buffers, offset_bytes, what=str(self.path))
+        amount = sum(map(len, buffers))
+        with self._moved:
+            self._written_to[self._number_at[member.header_offset]] = offset_bytes + amount
+            self._unflushed_bytes += amount
+            self._moved.notify_all()
+
+    def hash_ready(self, buffer: bytearray) -> bool:
+        """Hashes what is in place up to the first gap, and ends the file when there is none; whether it did anything.
+
+        Raises:
+            LocalStorage, Damaged: The end cannot be written, or the bytes cannot be read back.
+        """
+        progressed = False
+        while not self.is_hashed:
+            with self._moved:
+                hasher, begin, ready = self._hasher, self._hashed_bytes, self._ready_bytes()
+                is_last = self._first_open == len(self._members)
+            if begin < ready:
+                view = memoryview(buffer)[: min(len(buffer), ready - begin)]
+                read_into(self._descriptor, [view], begin, what=str(self.path))
+                hasher.update(view)
+                with self._moved:
+                    if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count
+                        self._hashed_bytes = begin + len(view)
+                progressed = True
+            elif is_last:
+                write_from(self._descriptor, [tar.END], self._end, what=str(self.path))
+                hasher.update(tar.END)
+                self.is_hashed = True
+                return True
+            else:
+                return progressed
+        return progressed
+
+    def flush(self) -> None:
+        """Brings to the device what was written, when it is much or all there will be.
+
+        Raises:
+            LocalStorage: The device did not take it.
+        """
+        is_last = self.is_hashed
+        if self.is_flushed or not (is_last or self._unflushed_bytes >= _FLUSH_BYTES):
+            return
+        with self._moved:
+            self._unflushed_bytes = 0
+        try:
+            if is_last:
+                os.fsync(self._descriptor)
+                # A later check shall read the medium, not what memory remembers of it.
+                os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+                self.is_flushed = True
+            else:
+                os.fdatasync(self._descriptor)
+        except OSError as error:
+            raise unwritable(error, str(self.path)) from error
+
+    def close(self) -> None:
+        """Lets go of the file. Idempotent."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    @property
+    def _end(self) -> int:
+        return self._members[-1].end
+
+    def _ready_bytes(self) -> int:
+        while self._first_open < len(self._members):
+            written_to = self._written_to[self._first_open]
+            if written_to < self._members[self._first_open].end:
+                return written_to
+            self._first_open += 1
+        return self._end

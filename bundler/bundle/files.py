@@ -1,0 +1,172 @@
+"""Files of a bundle: opened without trust, read within bounds, written so that they last."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+
+_SPACE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+
+def open_for_reading(path: Path) -> int:
+    """A file descriptor of a regular file. Links, devices and pipes are refused without being read.
+
+    Raises:
+        Incomplete: There is no such file.
+        Damaged: It is something else than a regular file, or unreadable.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Incomplete("the file is missing", subject=str(path)) from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise Damaged("a link where a file should be", subject=str(path)) from error
+        if error.errno in (errno.EACCES, errno.EPERM):
+            raise LocalStorage(
+                "the file may not be read", subject=str(path), hint="check its owner and mode"
+            ) from error
+        raise Damaged(f"the file cannot be opened: {error.strerror}", subject=str(path)) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Damaged("not a regular file", subject=str(path))
+    return descriptor
+
+
+def read_bounded(path: Path, limit_bytes: int) -> bytes:
+    """The content of a regular file that is not larger than a limit.
+
+    Raises:
+        Incomplete, Damaged, LocalStorage: As `open_for_reading`, or it is larger, or reading fails.
+    """
+    descriptor = open_for_reading(path)
+    try:
+        with open(descriptor, "rb", closefd=True) as file:
+            content = file.read(limit_bytes + 1)
+    except OSError as error:
+        raise unreadable(error, str(path)) from error
+    if len(content) > limit_bytes:
+        raise Damaged(
+            "the file is too large", subject=str(path), expected=f"at most {limit_bytes} bytes", actual="more"
+        )
+    return content
+
+
+def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
+    """Fills buffers from a place in a file.
+
+    Raises:
+        Damaged: The file ends before they are full, or the medium cannot be read there.
+    """
+    wanted = sum(len(buffer) for buffer in buffers)
+    try:
+        got = os.preadv(descriptor, buffers, offset_bytes)
+        while 0 < got < wanted:
+            more = os.preadv(descriptor, _rest(buffers, got), offset_bytes + got)
+            if not more:
+                break
+            got += more
+    except OSError as error:
+        raise unreadable(error, f"{what} at offset {offset_bytes}") from error
+    if got < wanted:
+        raise Damaged("the file was cut short", subject=what, hint="copy this file again")
+
+
+def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_bytes: int, *, what: str) -> None:
+    """Writes buffers to a place in a file, all of them.
+
+    Raises:
+        LocalStorage: They cannot be written.
+    """
+    wanted = sum(len(buffer) for buffer in buffers)
+    try:
+        done = os.pwritev(descriptor, buffers, offset_bytes)
+        while done < wanted:
+            done += os.pwritev(descriptor, _rest(buffers, done), offset_bytes + done)
+    except OSError as error:
+        raise unwritable(error, what) from error
+
+
+def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Writes a file that must not exist yet, and waits until it is on the device.
+
+    Raises:
+        LocalStorage: It exists, or cannot be written.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        with open(descriptor, "wb", closefd=True) as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(error, str(path)) from error
+
+
+def sync_folder(path: Path) -> None:
+    """Waits until the names in a folder are on the device. File systems that cannot sync folders are left alone."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise unwritable(error, str(path)) from error
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise unwritable(error, str(path)) from error
+    finally:
+        os.close(descriptor)
+
+
+def check_space(folder: Path, needed_bytes: int) -> None:
+    """Makes sure that a folder's file system has room for a number of bytes.
+
+    Raises:
+        LocalStorage: It has not.
+    """
+    try:
+        state = os.statvfs(folder)
+    except OSError as error:
+        raise unwritable(error, str(folder)) from error
+    available = state.f_bavail * state.f_frsize
+    if available < needed_bytes:
+        raise LocalStorage(
+            "not enough free space",
+            subject=str(folder),
+            expected=f"{needed_bytes:,} bytes",
+            actual=f"{available:,} bytes",
+            hint="free some space, or choose another folder with -o",
+        )
+
+
+def unreadable(error: OSError, what: str) -> BundlerError:
+    """The error for bytes of a medium that cannot be read: they are lost, whatever the reason."""
+    return Damaged(f"cannot be read: {error.strerror}", subject=what, hint="the medium is failing: bring another copy")
+
+
+def unwritable(error: OSError, what: str) -> LocalStorage:
+    """The error for something that this machine cannot store."""
+    if error.errno in _SPACE_ERRORS:
+        return LocalStorage("no space left", subject=what, hint="free some space and run the same command again")
+    if error.errno == errno.EROFS:
+        return LocalStorage("the file system is read-only", subject=what, hint="choose another folder with -o")
+    if error.errno == errno.EFBIG:
+        return LocalStorage(
+            "the file system takes no file of this size", subject=what, hint="use a smaller --chunk-size"
+        )
+    return LocalStorage(f"cannot be written: {error.strerror}", subject=what)
+
+
+def _rest(buffers: Sequence[bytes | bytearray | memoryview], done_bytes: int) -> list[memoryview]:
+    rest = []
+    for buffer in buffers:
+        view = memoryview(buffer)
+        if done_bytes < len(view):
+            rest.append(view[done_bytes:])
+        done_bytes = max(0, done_bytes - len(view))
+    return rest

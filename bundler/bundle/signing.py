@@ -1,0 +1,265 @@
+"""Ed25519 keys and signatures, and the decision whom to trust. The only module that knows `cryptography`.
+
+Signatures are raw and detached (RFC 8032, 64 bytes) over the exact bytes of SHA256SUMS, so that
+``openssl pkeyutl -verify -rawin`` checks them. Keys are PEM: PKCS#8 for the private one, SPKI for the public one.
+A key id is the first 16 hex digits of the SHA-256 of the public key's SPKI DER. Everything here is a function of
+bytes; reading and writing files is left to the callers.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from cryptography.hazmat.primitives.padding import PKCS7
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+    load_pem_public_key,
+)
+from cryptography.x509 import ObjectIdentifier
+
+from bundler.core.limits import SIGNATURE_BYTES
+from bundler.errors import Misuse, Untrusted
+
+_FIELD_PRIME = 2**255 - 19
+_SMALL_ORDER_Y = frozenset(
+    {
+        0,
+        1,
+        0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826,
+        0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7,
+        _FIELD_PRIME - 1,
+    }
+)
+"""The y coordinates of the eight points whose order divides 8: keys under which anybody can forge signatures."""
+
+_SCRYPT_COST, _SCRYPT_BLOCK, _SCRYPT_PARALLEL = 1 << 14, 8, 1  # as openssl writes and, with its 32 MiB, reads it
+_PBES2 = ObjectIdentifier("1.2.840.113549.1.5.13")
+_SCRYPT = ObjectIdentifier("1.3.6.1.4.1.11591.4.11")
+_AES_256_CBC = ObjectIdentifier("2.16.840.1.101.3.4.1.42")
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKey:
+    """A key that signatures are checked with."""
+
+    id: str
+    origin: str
+    """Where it was read from, for messages."""
+    _key: Ed25519PublicKey
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        """Whether the signature over the message was made with the private half of this key."""
+        try:
+            self._key.verify(signature, message)
+        except InvalidSignature:
+            return False
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """A key that signatures are made with."""
+
+    id: str
+    _key: Ed25519PrivateKey
+
+    def sign(self, message: bytes) -> bytes:
+        """The raw signature, 64 bytes; the same for the same message."""
+        return self._key.sign(message)
+
+
+def generate(passphrase: bytes | None) -> tuple[bytes, bytes, str]:
+    """A new key pair.
+
+    Args:
+        passphrase: Encrypts the private key, through scrypt and AES-256, if given.
+
+    Returns:
+        The private key's PEM, the public key's PEM, and the key id.
+    """
+    key = Ed25519PrivateKey.generate()
+    if passphrase is None:
+        private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    else:
+        der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        private = _encrypted_pem(der, passphrase)
+    public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return private, public, key_id(key.public_key())
+
+
+def key_id(key: Ed25519PublicKey) -> str:
+    """What ``openssl pkey -pubin -outform DER | sha256sum | cut -c1-16`` prints."""
+    der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()[:16]
+
+
+def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) -> PrivateKey:
+    """Reads a private key.
+
+    Args:
+        pem: The file's content.
+        origin: The file's name, for messages.
+        passphrase: Asked only if the key is encrypted.
+
+    Raises:
+        Misuse: It is not an Ed25519 private key, or the passphrase is wrong.
+    """
+    encrypted = b"ENCRYPTED" in pem
+    try:
+        key = load_pem_private_key(pem, passphrase() if encrypted else None)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        if b"PUBLIC KEY" in pem:
+            raise Misuse("this is the public key", subject=origin, hint="sign with the .key file beside it") from error
+        if encrypted:
+            raise Misuse("the passphrase is wrong, or the key file is damaged", subject=origin) from error
+        raise Misuse(
+            "not a private key in PEM form", subject=origin, hint="make one with: bundler keygen NAME"
+        ) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise Misuse("not an Ed25519 key", subject=origin, hint="make one with: bundler keygen NAME")
+    return PrivateKey(key_id(key.public_key()), key)
+
+
+def load_public(pem: bytes, *, origin: str) -> PublicKey:
+    """Reads a public key.
+
+    Raises:
+        Misuse: It is not an Ed25519 public key in PEM form, or one under which anybody can forge.
+    """
+    if b"PRIVATE KEY" in pem:
+        raise Misuse("this is a private key", subject=origin, hint="give the .pub file, and keep the .key file at home")
+    try:
+        key = load_pem_public_key(pem)
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+        raise Misuse("not a public key in PEM form", subject=origin) from error
+    if not isinstance(key, Ed25519PublicKey):
+        raise Misuse("not an Ed25519 key", subject=origin)
+    y = int.from_bytes(key.public_bytes_raw(), "little") & ((1 << 255) - 1)
+    if y >= _FIELD_PRIME or y in _SMALL_ORDER_Y:
+        raise Misuse("a weak key: signatures under it can be forged by anybody", subject=origin)
+    return PublicKey(key_id(key), origin, key)
+
+
+def signers(message: bytes, signatures: Mapping[str, bytes], trusted: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+    """The trusted keys that signed a message.
+
+    Args:
+        message: The exact bytes.
+        signatures: By the key id that their file names claim. The claim is a hint; each trusted key tries the
+            signature under its own id only, so a renamed file verifies nothing.
+        trusted: The keys that the importer accepts.
+
+    Returns:
+        At least one key, each once.
+
+    Raises:
+        Untrusted: Nobody who is trusted signed these bytes.
+    """
+    by_id = {key.id: key for key in trusted}
+    if not by_id:
+        raise Untrusted("there is no trusted key", hint="give the builder's public key: --trust NAME.pub")
+    if not signatures:
+        raise Untrusted("the bundle is not signed", hint="ask its builder for a signed one")
+    known = [by_id[claimed] for claimed in signatures if claimed in by_id]
+    good = tuple(key for key in known if _is_signed(key, signatures[key.id], message))
+    if good:
+        return good
+    if known:
+        raise Untrusted(
+            f"the signature by key {known[0].id} does not fit SHA256SUMS",
+            subject=f"SHA256SUMS.{known[0].id}.sig",
+            hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",
+        )
+    raise Untrusted(
+        f"signed by {', '.join(sorted(signatures))}, which is not trusted here",
+        expected=f"a signature by {' or '.join(sorted(by_id))}",
+        actual=", ".join(sorted(signatures)),
+        hint="compare the key id with the builder over another channel, then trust the key with --trust",
+    )
+
+
+def _is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    return len(signature) == SIGNATURE_BYTES and key.verifies(signature, message)
+
+
+@asn1.sequence
+class _ScryptParameters:
+    salt: bytes
+    cost: int
+    block_size: int
+    parallelization: int
+
+
+@asn1.sequence
+class _KeyDerivation:
+    algorithm: ObjectIdentifier
+    parameters: _ScryptParameters
+
+
+@asn1.sequence
+class _Encryption:
+    algorithm: ObjectIdentifier
+    initial_vector: bytes
+
+
+@asn1.sequence
+class _Pbes2Parameters:
+    key_derivation: _KeyDerivation
+    encryption: _Encryption
+
+
+@asn1.sequence
+class _Pbes2:
+    algorithm: ObjectIdentifier
+    parameters: _Pbes2Parameters
+
+
+@asn1.sequence
+class _EncryptedPrivateKeyInfo:
+    encryption_algorithm: _Pbes2
+    encrypted_data: bytes
+
+
+def _encrypted_pem(der: bytes, passphrase: bytes) -> bytes:
+    """PKCS#8 with PBES2 and scrypt (RFC 8018, RFC 7914), as ``openssl pkcs8 -topk8 -scrypt`` writes it.
+
+    `cryptography` reads this form, but itself writes only PBKDF2 with 2048 rounds, which is far too few.
+    """
+    salt, initial_vector = os.urandom(16), os.urandom(16)
+    key = Scrypt(salt, 32, _SCRYPT_COST, _SCRYPT_BLOCK, _SCRYPT_PARALLEL).derive(passphrase)
+    padder = PKCS7(128).padder()
+    encryptor = Cipher(algorithms.AES(key), modes.CBC(initial_vector)).encryptor()
+    encrypted = encryptor.update(padder.update(der) + padder.finalize()) + encryptor.finalize()
+    scheme = _Pbes2(
+        algorithm=_PBES2,
+        parameters=_Pbes2Parameters(
+            key_derivation=_KeyDerivation(
+                algorithm=_SCRYPT,
+                parameters=_ScryptParameters(
+                    salt=salt, cost=_SCRYPT_COST, block_size=_SCRYPT_BLOCK, parallelization=_SCRYPT_PARALLEL
+                ),
+            ),
+            encryption=_Encryption(algorithm=_AES_256_CBC, initial_vector=initial_vector),
+        ),
+    )
+    info = asn1.encode_der(_EncryptedPrivateKeyInfo(encryption_algorithm=scheme, encrypted_data=encrypted))
+    return _pem("ENCRYPTED PRIVATE KEY", info)
+
+
+def _pem(label: str, der: bytes) -> bytes:
+    body = base64.b64encode(der)
+    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
+    return b"\n".join([f"-----BEGIN {label}-----".encode(), *lines, f"-----END {label}-----".encode(), b""])

@@ -1,0 +1,76 @@
+"""SHA256SUMS, the root of trust: a list that GNU ``sha256sum`` checks and one signature covers.
+
+It is the first thing that is parsed of a bundle, so its grammar is as small as it can be: lines of 64 lower-case hex
+digits, two blanks and a file name, each ended by one newline; no comments, no folders, no name twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+
+from bundler.errors import Damaged
+
+FILE = "SHA256SUMS"
+README = "README.txt"
+MANIFEST = "bundle.json"
+
+_LINE = re.compile(r"([0-9a-f]{64})  (README\.txt|[a-z0-9][a-z0-9._-]{0,63})")
+_SIGNATURE_FILE = re.compile(r"SHA256SUMS\.([0-9a-f]{16})\.sig")
+
+
+def format_sums(sums: Mapping[str, str]) -> bytes:
+    """The bytes of SHA256SUMS.
+
+    Args:
+        sums: SHA-256 in hex by file name, in the order of the lines.
+    """
+    return "".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode("ascii")
+
+
+def parse_sums(content: bytes) -> dict[str, str]:
+    """Reads SHA256SUMS: SHA-256 in hex by file name.
+
+    Raises:
+        Damaged: It is not exactly of the grammar.
+    """
+    sums: dict[str, str] = {}
+    try:
+        text = content.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise Damaged("not an ASCII text", subject=FILE, hint=_conversion_hint(content)) from error
+    if not text.endswith("\n"):
+        raise Damaged("the last line is cut", subject=FILE)
+    for number, line in enumerate(text[:-1].split("\n"), start=1):
+        match = _LINE.fullmatch(line)
+        if not match:
+            raise Damaged(
+                f"line {number} is not a checksum and a file name", subject=FILE, hint=_conversion_hint(content)
+            )
+        if match[2] in sums:
+            raise Damaged(f"{match[2]} stands there twice", subject=FILE)
+        sums[match[2]] = match[1]
+    return sums
+
+
+def bundle_id(content: bytes) -> str:
+    """The id of the bundle whose SHA256SUMS has these bytes."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def signature_file(key_id: str) -> str:
+    """The name of the file with a key's signature."""
+    return f"{FILE}.{key_id}.sig"
+
+
+def signer_of(file_name: str) -> str | None:
+    """The key id that a signature file's name claims; None for other files."""
+    match = _SIGNATURE_FILE.fullmatch(file_name)
+    return match[1] if match else None
+
+
+def _conversion_hint(content: bytes) -> str | None:
+    if b"\r\n" in content or content[:3] == b"\xef\xbb\xbf" or content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        return "the text file was converted on its way: copy it again in binary mode"
+    return None

@@ -1,0 +1,245 @@
+"""Writes a bundle: a sink that knows beforehand where each byte belongs.
+
+Workers write blobs straight to their final places, in any order. Two followers come behind them: one takes the
+SHA-256 of each chunk from the page cache as far as its bytes are in place, the other brings what is written to the
+device. Until it is sealed the bundle is the folder ``NAME.partial``; sealing is one rename.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from bundler.bundle import sums
+from bundler.bundle.chunk import Member, members_by_chunk, members_of
+from bundler.bundle.chunk_file import ChunkFile
+from bundler.bundle.files import check_space, sync_folder, unwritable, write_durably
+from bundler.bundle.readme import readme
+from bundler.bundle.signing import PrivateKey
+from bundler.core import manifest as bundle_manifest
+from bundler.core.digest import Digest
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.manifest import BundleManifest, Stored
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, Pieces
+from bundler.errors import BundlerError, Misuse, Unavailable
+from bundler.workers import Follower
+
+PARTIAL = ".partial"
+_OWN_FILES = re.compile(r"chunk-\d{4,}\.tar|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
+_WAIT_SECONDS = 0.1
+
+
+class BundleWriter:
+    """A bundle that is being made. Thread-safe as a sink; `begin`, `seal` and `close` are for one thread."""
+
+    def __init__(self, parent: Path, manifest: BundleManifest) -> None:
+        self.final_path = parent / manifest.name
+        self._partial_path = parent / (manifest.name + PARTIAL)
+        self._parent = parent
+        self._manifest = manifest
+        self._stored: dict[Digest, Stored] = {stored.digest: stored for stored in manifest.stored()}
+        self._chunks: list[ChunkFile] = []
+        self._lock_descriptor = -1
+        self._moved = threading.Condition()
+        self._is_closed = False
+        self._failure: BundlerError | None = None
+        self._followers: list[Follower] = []
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all chunks together."""
+        return sum(chunk.size_bytes for chunk in self._manifest.chunks)
+
+    def begin(self) -> None:
+        """Makes the folder and the chunk files. What an earlier run that was not finished left there is replaced.
+
+        Raises:
+            Misuse: A finished bundle of this name exists.
+            Unavailable: Another process is writing the same bundle.
+            LocalStorage: There is not enough space, or the folder cannot be written.
+        """
+        if self.final_path.exists():
+            raise Misuse(
+                "a bundle of this name is there already",
+                subject=str(self.final_path),
+                hint="remove it, or choose another -o DIR or --name",
+            )
+        try:
+            self._partial_path.mkdir(parents=True, exist_ok=True)
+            self._take_lock()
+            for left in self._partial_path.iterdir():
+                if _OWN_FILES.fullmatch(left.name) and not left.is_dir():
+                    left.unlink()
+            check_space(self._partial_path, self.size_bytes)
+            for chunk, members in zip(self._manifest.chunks, members_by_chunk(self._manifest), strict=True):
+                self._chunks.append(ChunkFile(self._partial_path / chunk.file, members, self._moved))
+        except OSError as error:
+            raise unwritable(error, str(self._partial_path)) from error
+        self._followers = [
+            Follower(self._hash_chunks, name="chunk-hasher"),
+            Follower(self._flush_chunks, name="flusher"),
+        ]
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Never: each blob is put once."""
+        del descriptor
+        return False
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Never: a bundle has one place for each blob."""
+        del descriptor, holder
+        return False
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Writes a blob, or a file of the layout, to its place."""
+        members = members_of(self._stored[descriptor.digest])
+        for member in members:
+            self._chunk_of(member).restart(member)
+        cursor = _Cursor(members)
+        for piece in pieces:
+            view = memoryview(piece)
+            while len(view):
+                view = self._write_some(cursor, view)
+        if not cursor.member.piece.length_bytes:
+            self._write_some(cursor, memoryview(b""))
+
+    def seal(self, key: PrivateKey | None) -> str:
+        """Finishes the bundle: checksums, signature, everything on the device, one rename.
+
+        Args:
+            key: Signs; None for a bundle that is said to be unsigned.
+
+        Returns:
+            The bundle's id.
+
+        Raises:
+            LocalStorage: Something could not be written; the bundle stays partial.
+        """
+        self._wait_for_followers()
+        files = {
+            sums.README: readme(self._manifest, key_id=key.id if key else None),
+            sums.MANIFEST: bundle_manifest.to_json(self._manifest),
+        }
+        listed = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        listed |= {chunk.path.name: chunk.digest for chunk in self._chunks}
+        sums_content = sums.format_sums(listed)
+        files[sums.FILE] = sums_content
+        if key:
+            files[sums.signature_file(key.id)] = key.sign(sums_content)
+        for name, content in files.items():
+            write_durably(self._partial_path / name, content)
+        sync_folder(self._partial_path)
+        try:
+            os.rename(self._partial_path, self.final_path)
+        except OSError as error:
+            raise unwritable(error, str(self.final_path)) from error
+        sync_folder(self._parent)
+        return sums.bundle_id(sums_content)
+
+    def close(self) -> None:
+        """Lets go of all files, whatever state the bundle is in."""
+        with self._moved:
+            self._is_closed = True
+            self._moved.notify_all()
+        for follower in self._followers:
+            follower.join()
+        for chunk in self._chunks:
+            chunk.close()
+        if self._lock_descriptor >= 0:
+            os.close(self._lock_descriptor)
+            self._lock_descriptor = -1
+
+    def _take_lock(self) -> None:
+        self._lock_descriptor = os.open(self._partial_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self._lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise Unavailable(
+                "another export is writing this bundle", subject=str(self._partial_path), hint="wait until it is done"
+            ) from error
+        except OSError:
+            return  # a file system without locks; two exports at once are then the user's care
+
+    def _chunk_of(self, member: Member) -> ChunkFile:
+        return self._chunks[member.piece.chunk - 1]
+
+    def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
+        """Writes as much as belongs to the member at the cursor, with its framing; returns the rest."""
+        if self._failure:
+            raise self._failure
+        member = cursor.member
+        now, rest = view[: cursor.left_bytes], view[cursor.left_bytes :]
+        buffers: list[bytes | memoryview] = [now]
+        offset = member.data_end - cursor.left_bytes
+        if offset == member.piece.offset_bytes:
+            buffers.insert(0, member.header)
+            offset = member.header_offset
+        cursor.advance(len(now))
+        if not cursor.left_bytes:
+            buffers.append(member.padding)
+            cursor.next_member()
+        self._chunk_of(member).write(member, buffers, offset)
+        return rest
+
+    def _wait_for_followers(self) -> None:
+        if not self._failure and not all(chunk.is_complete for chunk in self._chunks):
+            raise RuntimeError("sealed before every blob was put")
+        for follower in self._followers:
+            follower.join()
+        if self._failure:
+            raise self._failure
+
+    def _follow(self, work: Callable[[ChunkFile], bool]) -> None:
+        """Does some work on all chunks, again and again as they fill, until it says of each that it is done."""
+        waiting = list(self._chunks)
+        try:
+            while waiting and not self._is_closed and not self._failure:
+                waiting = [chunk for chunk in waiting if not work(chunk)]
+                with self._moved:
+                    if waiting and not self._is_closed:
+                        self._moved.wait(_WAIT_SECONDS)
+        except BundlerError as error:
+            self._failure = error
+
+    def _hash_chunks(self) -> None:
+        buffer = bytearray(PIECE_BYTES)
+
+        def work(chunk: ChunkFile) -> bool:
+            chunk.hash_ready(buffer)
+            return chunk.is_hashed
+
+        self._follow(work)
+
+    def _flush_chunks(self) -> None:
+        def work(chunk: ChunkFile) -> bool:
+            chunk.flush()
+            return chunk.is_flushed
+
+        self._follow(work)
+
+
+class _Cursor:
+    """How far a blob has been written, over all members that it lies in."""
+
+    def __init__(self, members: list[Member]) -> None:
+        self._members = members
+        self._number = 0
+        self.left_bytes = members[0].piece.length_bytes
+
+    @property
+    def member(self) -> Member:
+        return self._members[min(self._number, len(self._members) - 1)]
+
+    def advance(self, amount_bytes: int) -> None:
+        self.left_bytes -= amount_bytes
+
+    def next_member(self) -> None:
+        self._number += 1
+        if self._number < len(self._members):
+            self.left_bytes = self.member.piece.length_bytes

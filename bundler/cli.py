@@ -1,0 +1,416 @@
+"""The command line: flags become a request, errors become exit codes. Nothing else happens here.
+
+Everything but click is imported inside the commands, so that ``bundler --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import datetime
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+
+import click
+
+from bundler import __version__
+from bundler.errors import EXIT_BUG, BundlerError, Interrupted, Misuse
+
+if TYPE_CHECKING:
+    from bundler.stores.hosts import NetworkOptions
+    from bundler.transfer import Run
+
+
+Result = TypeVar("Result")
+
+
+class _Command(click.Command):
+    """A command whose help opens with examples."""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_examples(self.examples, formatter)
+        super().format_help(context, formatter)
+
+
+class _Group(click.Group):
+    """The program; its help opens with examples too."""
+
+    command_class = _Command
+
+    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        _write_examples(_EXAMPLES, formatter)
+        super().format_help(context, formatter)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        del context
+        return list(self.commands)
+
+
+def _write_examples(examples: str, formatter: click.HelpFormatter) -> None:
+    formatter.write("Examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()) + "\n")
+
+
+_EXAMPLES = """
+bundler keygen builder                                     once: a key to sign with
+bundler export images.yaml -o /media/stick --key builder.key
+bundler verify /media/stick/platform --trust builder.pub   on the other side
+bundler import /media/stick/platform --trust builder.pub --to registry.internal:5000
+"""
+
+_json = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
+_quiet = click.option("--quiet", "-q", is_flag=True, help="No progress, only results and errors.")
+_trust = click.option(
+    "--trust", multiple=True, metavar="PUB", help="Public key that is trusted, or a folder of them. May be repeated. "
+    "Default: the keys in ~/.config/bundler/trust.",
+)  # fmt: skip
+_unsigned_ok = click.option(
+    "--insecure-no-signature", is_flag=True, help="Take the bundle without any trusted signature. Everything says so."
+)
+_jobs = click.option("--jobs", type=click.IntRange(1, 64), help="Large blobs that are moved at a time.")
+_plain_http = click.option(
+    "--plain-http", multiple=True, metavar="HOST[:PORT]", help="Speak to this registry without TLS. May be repeated."
+)
+_cacert = click.option("--cacert", metavar="FILE", help="Further certificate authorities for registries, PEM.")
+_dry_run = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+_passphrase_file = click.option(
+    "--passphrase-file", metavar="FILE", help="Read the private key's passphrase from the first line; - is stdin."
+)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, "-V", "--version", message="bundler %(version)s")
+def program() -> None:
+    """Carry container images across air gaps: signed, checksummed, chunked bundles."""
+
+
+@program.command(
+    examples="""
+bundler keygen builder                      builder.key and builder.pub in this folder
+bundler keygen builder -d ~/keys --passphrase
+"""
+)
+@click.argument("name")
+@click.option("-d", "folder", default=".", metavar="DIR", help="Where to write the files. Default: this folder.")
+@click.option("--passphrase", is_flag=True, help="Encrypt the private key with a passphrase that is asked for.")
+@_passphrase_file
+@_quiet
+@_json
+def keygen(name: str, folder: str, passphrase: bool, passphrase_file: str | None, quiet: bool, is_json: bool) -> int:
+    """Make a key pair to sign bundles with: NAME.key and NAME.pub."""
+    from bundler.commands.keygen import keygen as make
+    from bundler.views import documents, report
+
+    secret = _read_passphrase(passphrase_file) if passphrase_file else _new_passphrase() if passphrase else None
+    pair = make(name, folder=Path(folder), passphrase=secret)
+    lines = [pair.key_id] if quiet else report.keygen_lines(pair)
+    _show(lines, documents.keygen_document(pair), is_json=is_json)
+    return 0
+
+
+@program.command(
+    examples="""
+bundler export images.yaml -o /media/stick --key builder.key
+bundler export rancher-images.txt -o out --key builder.key --name rancher-2.9 --chunk-size dvd
+bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key --name prometheus
+bundler export images.yaml -o out --key builder.key --dry-run
+"""
+)
+@click.argument("lists", nargs=-1, required=True, metavar="LIST...")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Where the bundle's folder is to be made.")
+@click.option("--key", metavar="FILE", help="Private key to sign with; see bundler keygen.")
+@_passphrase_file
+@click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
+@click.option("--name", help="Name of the bundle. Default: name: of the list, or the list's file name.")
+@click.option("--platform", multiple=True, metavar="OS/ARCH", help="Carry only this platform. May be repeated. "
+              "Default: what the list says, or all.")  # fmt: skip
+@click.option("--chunk-size", default="2000000000", metavar="SIZE", show_default=True,
+              help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.")  # fmt: skip
+@_jobs
+@_plain_http
+@_cacert
+@_dry_run
+@_quiet
+@_json
+def export(
+    lists: tuple[str, ...],
+    output: str,
+    key: str | None,
+    passphrase_file: str | None,
+    unsigned: bool,
+    name: str | None,
+    platform: tuple[str, ...],
+    chunk_size: str,
+    jobs: int | None,
+    plain_http: tuple[str, ...],
+    cacert: str | None,
+    dry_run: bool,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Collect the images of LISTs into a signed bundle, DIR/NAME.
+
+    A LIST is a file (YAML, or one reference a line; - is stdin), or one image as docker://, oci: or oci-archive:.
+    """
+    from bundler.commands.export import ExportRequest
+    from bundler.commands.export import export as make
+    from bundler.core.plan import parse_chunk_size
+    from bundler.core.platform import Platform
+    from bundler.views import documents, report
+
+    request = ExportRequest(
+        lists=lists,
+        output=Path(output),
+        created=_now(),
+        chunk_size_bytes=parse_chunk_size(chunk_size),
+        key_path=Path(key) if key else None,
+        passphrase=lambda: _read_passphrase(passphrase_file),
+        is_unsigned=unsigned,
+        name=name,
+        platforms=tuple(map(Platform.parse, platform)),
+        is_dry_run=dry_run,
+        network=_network(plain_http, cacert),
+    )
+    result = _with_run(lambda run: make(request, run), jobs=jobs, is_quiet=quiet)
+    lines = [str(result.path)] if quiet else report.export_lines(result)
+    _show(lines, documents.export_document(result), is_json=is_json)
+    return 0
+
+
+@program.command(
+    examples="""
+bundler inspect /media/stick/platform
+bundler inspect /media/stick/platform --trust builder.pub --json
+"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...")
+@_trust
+@_quiet
+@_json
+def inspect(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, is_json: bool) -> int:
+    """Show what is in a bundle: images, digests, platforms, sizes, shared bytes, chunks."""
+    from bundler.commands.inspect_ import inspect as look
+    from bundler.views import documents, report
+
+    result = look(_paths(paths), _paths(trust))
+    lines = [str(i.reference) for i in result.bundle.manifest.images] if quiet else report.inspect_lines(result)
+    _show(lines, documents.inspect_document(result), is_json=is_json)
+    return result.exit_code
+
+
+@program.command(
+    examples="""
+bundler verify /media/stick/platform --trust builder.pub
+bundler verify /media/disc1 /media/disc2 --trust builder.pub
+"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@_trust
+@_unsigned_ok
+@_jobs
+@_quiet
+@_json
+def verify(
+    paths: tuple[str, ...],
+    trust: tuple[str, ...],
+    insecure_no_signature: bool,
+    jobs: int | None,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access."""
+    from bundler.commands.verify import verify as check
+    from bundler.views import documents, report
+
+    result = _with_run(
+        lambda run: check(_paths(paths), _paths(trust), run, is_without_signature=insecure_no_signature),
+        jobs=jobs,
+        is_quiet=quiet,
+    )
+    lines = [] if quiet and not result.findings else report.verify_lines(result)
+    _show(lines, documents.verify_document(result), is_json=is_json)
+    return result.exit_code
+
+
+@program.command(
+    "import",
+    examples="""
+bundler import /media/stick/platform --trust builder.pub --to registry.internal:5000
+bundler import /media/disc1 /media/disc2 --trust keys/ --to registry.internal/mirror --dry-run
+bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
+""",
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option("--to", "targets", multiple=True, required=True, metavar="DEST",
+              help="HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE. May be repeated.")  # fmt: skip
+@_trust
+@_unsigned_ok
+@click.option("--map", "mapping", type=click.Choice(["keep", "scoped"]), default="keep", show_default=True,
+              help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path.")  # fmt: skip
+@click.option("--on-conflict", type=click.Choice(["fail", "skip", "replace"]), default="fail", show_default=True,
+              help="What to do with a tag that stands for another image at the target.")  # fmt: skip
+@_jobs
+@_plain_http
+@_cacert
+@_dry_run
+@_quiet
+@_json
+def import_(
+    paths: tuple[str, ...],
+    targets: tuple[str, ...],
+    trust: tuple[str, ...],
+    insecure_no_signature: bool,
+    mapping: str,
+    on_conflict: str,
+    jobs: int | None,
+    plain_http: tuple[str, ...],
+    cacert: str | None,
+    dry_run: bool,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts of it."""
+    from bundler.commands.import_ import ImportRequest
+    from bundler.commands.import_ import import_ as bring
+    from bundler.core.location import parse_target
+    from bundler.views import documents, report
+
+    request = ImportRequest(
+        paths=_paths(paths),
+        targets=tuple(map(parse_target, targets)),
+        trust=_paths(trust),
+        is_without_signature=insecure_no_signature,
+        mapping=mapping,
+        on_conflict=on_conflict,
+        is_dry_run=dry_run,
+        network=_network(plain_http, cacert),
+    )
+    result = _with_run(lambda run: bring(request, run), jobs=jobs, is_quiet=quiet)
+    lines = [] if quiet and not result.exit_code else report.import_lines(result)
+    _show(lines, documents.import_document(result), is_json=is_json)
+    return result.exit_code
+
+
+def main() -> NoReturn:
+    """Runs the program and exits as DESIGN's table of exit codes says."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = program.main(args=arguments, prog_name="bundler", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "bundler"
+        return _fail(Misuse(error.format_message(), hint=f"see {command} --help"), arguments)
+    except BundlerError as error:
+        return _fail(error, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(Interrupted("stopped", hint="run the same command again to go on"), arguments)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_BUG if not arguments else 141
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("error: this is a bug in bundler; please report it with the lines above", err=True)
+        return EXIT_BUG
+
+
+def _fail(error: BundlerError, arguments: list[str]) -> int:
+    from bundler.views import errors
+
+    if "--json" in arguments:
+        from bundler.views import documents
+
+        command = next((argument for argument in arguments if argument in program.commands), "bundler")
+        errors.show([documents.dump(documents.failure_document(command, error))])
+    errors.show(errors.error_lines(error), on_stderr=True)
+    return error.exit_code
+
+
+def _show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
+    from bundler.views import documents, errors
+
+    if is_json:
+        errors.show([documents.dump(document)])
+    elif lines:
+        errors.show(lines)
+
+
+def _with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool) -> Result:
+    from bundler.transfer import Run
+    from bundler.views.progress import Progress
+    from bundler.workers import Cancellation
+
+    cancellation = Cancellation()
+    with Progress(is_quiet=is_quiet) as listener:
+        try:
+            return work(Run(listener, cancellation, jobs=jobs or max(2, min(4, os.cpu_count() or 2))))
+        except KeyboardInterrupt:
+            cancellation.set()
+            raise
+
+
+def _paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
+    return tuple(map(Path, texts))
+
+
+def _network(plain_http: tuple[str, ...], cacert: str | None) -> NetworkOptions:
+    from bundler.core.reference import is_registry
+    from bundler.stores.hosts import NetworkOptions
+
+    for host in plain_http:
+        if not is_registry(host):
+            raise Misuse("not a registry", subject=f"--plain-http {host}", hint="write HOST or HOST:PORT")
+    if cacert and not Path(cacert).is_file():
+        raise Misuse("there is no such file", subject=f"--cacert {cacert}")
+    return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None)
+
+
+def _now() -> str:
+    """The time of this run, or the one that SOURCE_DATE_EPOCH sets for reproducible bundles."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        now = datetime.datetime.now(datetime.timezone.utc)
+    elif epoch.isascii() and epoch.isdigit() and len(epoch) < 12:
+        now = datetime.datetime.fromtimestamp(int(epoch), datetime.timezone.utc)
+    else:
+        raise Misuse("not a number of seconds", subject=f"SOURCE_DATE_EPOCH={epoch[:40]}")
+    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _read_passphrase(file: str | None) -> bytes:
+    if file is None:
+        if not sys.stdin.isatty():
+            raise Misuse("the key is encrypted, and there is no terminal to ask for its passphrase",
+                         hint="give --passphrase-file FILE, or - for stdin")  # fmt: skip
+        return str(click.prompt("passphrase of the key", hide_input=True, err=True)).encode()
+    try:
+        text = sys.stdin.readline() if file == "-" else Path(file).read_text(encoding="utf-8").partition("\n")[0]
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misuse(f"the passphrase cannot be read: {error}", subject=file) from error
+    passphrase = text.rstrip("\r\n")
+    if not passphrase:
+        raise Misuse("the passphrase is empty", subject=file)
+    return passphrase.encode()
+
+
+def _new_passphrase() -> bytes:
+    prompted = click.prompt("new passphrase", hide_input=True, confirmation_prompt="once more", err=True)
+    return str(prompted).encode()
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt

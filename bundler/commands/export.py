@@ -1,0 +1,260 @@
+"""``bundler export``: list → resolve → plan → copy into the bundle → seal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler import __version__
+from bundler.bundle.files import check_space, read_bounded
+from bundler.bundle.signing import PrivateKey, load_private
+from bundler.bundle.writer import BundleWriter
+from bundler.commands.open_stores import Stores
+from bundler.core import image_list
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.image_list import Entry, ImageList
+from bundler.core.limits import IMAGE_LIST_BYTES, KEY_BYTES
+from bundler.core.location import has_transport
+from bundler.core.manifest import BundleManifest
+from bundler.core.oci import Descriptor
+from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.platform import Platform
+from bundler.core.protocols import BlobSource, Pieces
+from bundler.errors import BundlerError, Misuse, Several
+from bundler.resolve import Resolved, resolve_image
+from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, read_small_blob, retrying
+
+_WINDOW_BYTES = 8 << 30
+"""Large blobs go first within this much of the bundle; beyond it order is kept, so that chunks finish one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """What ``bundler export`` was asked for."""
+
+    lists: tuple[str, ...]
+    output: Path
+    created: str
+    chunk_size_bytes: int
+    key_path: Path | None = None
+    passphrase: Callable[[], bytes] = lambda: b""
+    is_unsigned: bool = False
+    name: str | None = None
+    platforms: tuple[Platform, ...] = ()
+    is_dry_run: bool = False
+    network: NetworkOptions = DEFAULT_NETWORK
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What an export made, or would make."""
+
+    path: Path
+    manifest: BundleManifest
+    key_id: str | None
+    bundle_id: str | None
+    """None after a dry run."""
+
+
+def export(request: ExportRequest, run: Run) -> ExportResult:
+    """Makes a bundle.
+
+    Raises:
+        Misuse: A flag, a list or the key is wrong.
+        BundlerError: An image cannot be resolved or fetched (all of them in one `Several`), or the bundle cannot be
+            written. Nothing is sealed then.
+    """
+    key = _signing_key(request)
+    images = _read_lists(request)
+    if images.name is None:
+        raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+    stores = Stores(request.network)
+    resolved = _resolve_all(images.entries, stores, run)
+    plan = plan_bundle(
+        [each.image for each in resolved],
+        name=images.name,
+        created=request.created,
+        tool=f"bundler {__version__}",
+        signed=key is not None,
+        chunk_size_bytes=request.chunk_size_bytes,
+    )
+    writer = BundleWriter(request.output, plan.manifest)
+    if request.is_dry_run:
+        check_space(_existing(request.output), writer.size_bytes)
+        return ExportResult(writer.final_path, plan.manifest, key.id if key else None, None)
+    try:
+        writer.begin()
+        _copy(plan, resolved, images.entries, stores, writer, run)
+        run.listener(PhaseBegan("sealing", 0, in_bytes=True))
+        bundle_id = writer.seal(key)
+        run.listener(PhaseEnded("sealing"))
+    finally:
+        writer.close()
+    return ExportResult(writer.final_path, plan.manifest, key.id if key else None, bundle_id)
+
+
+def _signing_key(request: ExportRequest) -> PrivateKey | None:
+    if request.is_unsigned:
+        if request.key_path:
+            raise Misuse("--key and --unsigned contradict each other")
+        return None
+    if request.key_path is None:
+        raise Misuse(
+            "a bundle is signed: --key is missing",
+            hint="make a key with: bundler keygen NAME, then give --key NAME.key",
+        )
+    if not request.key_path.exists():
+        raise Misuse("there is no such key", subject=str(request.key_path), hint="make one with: bundler keygen NAME")
+    content = read_bounded(request.key_path.resolve(), KEY_BYTES)
+    return load_private(content, origin=str(request.key_path), passphrase=request.passphrase)
+
+
+def _read_lists(request: ExportRequest) -> ImageList:
+    lists = [_read_list(argument, request.platforms) for argument in request.lists]
+    stem = _stem(request.lists)
+    merged = image_list.merge(lists, name=request.name)
+    return ImageList(merged.name or stem, merged.entries)
+
+
+def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
+    if has_transport(argument):
+        return ImageList(None, (image_list.entry_of(argument, where=argument, platforms=platforms),))
+    try:
+        if argument == "-":
+            content = sys.stdin.buffer.read(IMAGE_LIST_BYTES + 1)
+        else:
+            with open(argument, "rb") as file:
+                content = file.read(IMAGE_LIST_BYTES + 1)
+    except OSError as error:
+        hint = f"for a single image write docker://{argument}" if not Path(argument).exists() else None
+        raise Misuse(f"the image list cannot be read: {error.strerror}", subject=argument, hint=hint) from error
+    if len(content) > IMAGE_LIST_BYTES:
+        raise Misuse(
+            "the image list is too large", subject=argument, expected=f"at most {IMAGE_LIST_BYTES} bytes", actual="more"
+        )
+    try:
+        text = content.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Misuse("the image list is not UTF-8 text", subject=argument) from error
+    parsed = image_list.parse_image_list(text, source="standard input" if argument == "-" else argument)
+    if not platforms:
+        return parsed
+    entries = (Entry(e.reference, e.source, e.pin, e.platforms or platforms, e.where) for e in parsed.entries)
+    return ImageList(parsed.name, tuple(entries))
+
+
+def _stem(arguments: tuple[str, ...]) -> str | None:
+    """The name of a plain text list's file, if a bundle may be called that."""
+    stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not has_transport(argument)]
+    return stems[0] if len(stems) == 1 and image_list.BUNDLE_NAME.fullmatch(stems[0]) else None
+
+
+def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[Resolved]:
+    resolved: dict[Entry, Resolved] = {}
+    run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
+
+    def resolve(entry: Entry) -> None:
+        def once() -> Resolved:
+            source, name = stores.source(entry.source)
+
+            def read_blob(descriptor: Descriptor) -> bytes:
+                return read_small_blob(descriptor, source, run)
+
+            return resolve_image(entry, name, source, read_blob, run.listener)
+
+        resolved[entry] = retrying(once, run, subject=str(entry.reference))
+        run.listener(Moved(1))
+
+    failed = ask_all(entries, resolve, run)
+    run.listener(PhaseEnded("resolving"))
+    if failed:
+        order = {entry: number for number, entry in enumerate(entries)}
+        errors = [_of_image(error, entry) for entry, error in sorted(failed, key=lambda pair: order[pair[0]])]
+        raise _cannot(f"{len(errors)} of {len(entries)} images cannot be resolved; nothing was exported", errors)
+    for entry in entries:
+        if resolved[entry].image.made_from:
+            run.listener(
+                Noticed(
+                    f"{entry.reference}: several platforms were chosen, so its index was made anew for them; "
+                    "its digest is not the source's, those of the platforms are"
+                )
+            )
+    return [resolved[entry] for entry in entries]
+
+
+def _copy(
+    plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: BundleWriter, run: Run
+) -> None:
+    documents = dict(plan.contents)
+    origin: dict[Digest, tuple[BlobSource, ResolvedImage]] = {}
+    for each, entry in zip(resolved, entries, strict=True):
+        documents.update(each.documents)
+        source, _ = stores.source(entry.source)
+        for manifest in each.image.manifests:
+            for blob in manifest.blobs:
+                origin.setdefault(blob.digest, (source, each.image))
+    from_memory = _Documents(documents)
+    copies = []
+    for stored, descriptor in _everything(plan.manifest):
+        if descriptor.digest in documents:
+            copies.append(BlobCopy(descriptor, from_memory, (writer,), stored))
+        else:
+            blob_source, image = origin[descriptor.digest]
+            label = f"{image.reference} {descriptor.digest.short}"
+            copies.append(BlobCopy(descriptor, blob_source, (writer,), label))
+    total = sum(copy.descriptor.size_bytes for copy in copies)
+    run.listener(PhaseBegan("copying", total, in_bytes=True))
+    failed = copy_blobs(copies, run).failed
+    run.listener(PhaseEnded("copying"))
+    if failed:
+        errors = [_hurting(error, copy.descriptor.digest, plan.manifest) for copy, error in failed]
+        raise _cannot(f"{len(errors)} blobs could not be fetched; nothing was sealed", errors)
+
+
+def _everything(manifest: BundleManifest) -> list[tuple[str, Descriptor]]:
+    """All that is to be written: large before small, within windows of the bundle that fit into memory's cache."""
+    chunks_in_window = max(1, _WINDOW_BYTES // manifest.chunk_size_bytes)
+    placed = [(file, Descriptor("application/json", file.digest, file.size_bytes)) for file in manifest.files]
+    placed += [(blob.stored, blob.descriptor) for blob in manifest.blobs]
+    placed.sort(key=lambda pair: (pair[0].pieces[0].chunk // chunks_in_window, -pair[0].size_bytes))
+    return [(stored.path, descriptor) for stored, descriptor in placed]
+
+
+def _of_image(error: BundlerError, entry: Entry) -> BundlerError:
+    if error.subject is None or str(entry.reference) not in error.subject:
+        error.subject = f"{entry.reference}" + (f" ({error.subject})" if error.subject else "")
+    return error
+
+
+def _hurting(error: BundlerError, digest: Digest, manifest: BundleManifest) -> BundlerError:
+    number = next(n for n, blob in enumerate(manifest.blobs) if blob.descriptor.digest == digest)
+    images = [str(image.reference) for image in manifest.images_with(number)]
+    error.message += f"; needed by {', '.join(images[:5])}" + (
+        f" and {len(images) - 5} more" if len(images) > 5 else ""
+    )
+    return error
+
+
+def _cannot(message: str, errors: Iterable[BundlerError]) -> BundlerError:
+    return Several(message, tuple(errors))
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() or path == path.parent else _existing(path.absolute().parent)
+
+
+class _Documents:
+    """Manifests, configs and files of the layout, in memory since they were resolved."""
+
+    is_remote = False
+
+    def __init__(self, contents: dict[Digest, bytes]) -> None:
+        self._contents = contents
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a document, in one piece."""
+        yield memoryview(self._contents[descriptor.digest])[offset_bytes:]

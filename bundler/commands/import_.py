@@ -1,0 +1,292 @@
+"""``bundler import``: open → names → conflicts → blobs → manifests → tags, straight from the chunks.
+
+One image's failure stops no other. Nothing is sent before the signature is trusted; no tag moves before everything it
+needs is verified and there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+from bundler.bundle.reader import Bundle
+from bundler.commands.open_bundle import open_trusted
+from bundler.commands.open_stores import Destination, Stores, open_destination
+from bundler.core import mapping
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.location import Target
+from bundler.core.manifest import Image
+from bundler.core.protocols import ImageSink
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Refused, Several, Unavailable, worst, worst_of_images
+from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, retrying
+
+FAIL, SKIP, REPLACE = "fail", "skip", "replace"
+ON_CONFLICT = (FAIL, SKIP, REPLACE)
+
+
+class Outcome(str, Enum):
+    """What became of an image at a target."""
+
+    PUSHED = "pushed"
+    PRESENT = "present"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+    WOULD_PUSH = "would push"
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """What ``bundler import`` was asked for."""
+
+    paths: tuple[Path, ...]
+    targets: tuple[Target, ...]
+    trust: tuple[Path, ...] = ()
+    is_without_signature: bool = False
+    mapping: str = mapping.KEEP
+    on_conflict: str = FAIL
+    is_dry_run: bool = False
+    network: NetworkOptions = DEFAULT_NETWORK
+
+
+@dataclass(slots=True)
+class ImageResult:
+    """One image at one target: its name there, what became of it, and why."""
+
+    image: Image
+    name: Reference
+    outcome: Outcome | None = None
+    replaced: Digest | None = None
+    error: BundlerError | None = None
+
+    def fail(self, error: BundlerError) -> None:
+        """Notes a failure; the first one counts."""
+        if self.error is None:
+            self.outcome, self.error = Outcome.FAILED, error
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done for it."""
+        return self.outcome is None
+
+
+@dataclass(slots=True)
+class TargetResult:
+    """All images at one target, and the bytes that were (or would be) sent there."""
+
+    target: Target
+    images: list[ImageResult]
+    bytes_sent: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImportResult:
+    """What an import did, or would do."""
+
+    bundle: Bundle
+    targets: tuple[TargetResult, ...]
+    is_dry_run: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every image is where it should be, else that of the worst finding."""
+        results = [result for target in self.targets for result in target.images]
+        errors = [result.error for result in results if result.error]
+        done = sum(result.outcome is not Outcome.FAILED for result in results)
+        return worst_of_images(errors, done=done)
+
+
+def import_(request: ImportRequest, run: Run) -> ImportResult:
+    """Brings the images of a bundle to one or more targets.
+
+    Raises:
+        Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, or names collide; nothing was sent.
+        Refused: Tags stand for other images at the target and ``on_conflict`` is ``fail``; nothing was sent.
+        Unavailable: A target does not answer at all.
+        Interrupted: The user stopped it.
+    """
+    bundle = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
+    try:
+        stores = Stores(request.network)
+        imports = []
+        for target in request.targets:
+            names = mapping.target_names([image.reference for image in bundle.manifest.images], target, request.mapping)
+            imports.append(_Import(bundle, target, open_destination(target, stores), names, request, run))
+        for each in imports:
+            each.look()
+        for each in imports:
+            each.plan_only() if request.is_dry_run else each.perform()
+    finally:
+        bundle.close()
+    return ImportResult(bundle, tuple(each.result for each in imports), request.is_dry_run)
+
+
+class _Import:
+    """The import into one target."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        target: Target,
+        destination: Destination,
+        names: dict[Reference, Reference],
+        request: ImportRequest,
+        run: Run,
+    ) -> None:
+        self._bundle = bundle
+        self._destination = destination
+        self._on_conflict = request.on_conflict
+        self._run = run
+        self._lock = threading.Lock()
+        images = [ImageResult(image, names[image.reference]) for image in bundle.manifest.images]
+        self.result = TargetResult(target, images)
+
+    def look(self) -> None:
+        """Finds out what is there already, and what conflicts. Sends nothing.
+
+        Raises:
+            Refused: There are conflicts, and they were not allowed.
+            Unavailable: The target does not answer.
+        """
+        for each in self.result.images:
+            problems = self._bundle.problems_of(each.image)
+            if problems:
+                code = worst(problems)
+                each.fail(next(problem for problem in problems if problem.exit_code == code))
+        usable = self._open()
+        self._run.listener(PhaseBegan(f"asking {self.result.target}", len(usable), in_bytes=False))
+        if usable:
+            self._look_first(usable[0])
+        self._note(ask_all(usable[1:], self._look_at, self._run))
+        self._run.listener(PhaseEnded("asking"))
+        conflicts = [each for each in self._open() if each.replaced]
+        if conflicts and self._on_conflict == FAIL:
+            raise _conflict_error(conflicts)
+        if self._on_conflict == SKIP:
+            for each in conflicts:
+                each.outcome = Outcome.SKIPPED
+
+    def plan_only(self) -> None:
+        """Finds out how many bytes would be sent."""
+        copies = self._copies()
+
+        def ask(copy: BlobCopy) -> None:
+            if not retrying(lambda: copy.sinks[0].has_blob(copy.descriptor), self._run, subject=copy.label):
+                with self._lock:
+                    self.result.bytes_sent += copy.descriptor.size_bytes
+
+        self._fail_images(ask_all(copies, ask, self._run))
+        for each in self._open():
+            each.outcome = Outcome.WOULD_PUSH
+
+    def perform(self) -> None:
+        """Sends blobs, then manifests, then tags."""
+        if self._open():
+            self._destination.prepare()
+        copies = self._copies()
+        total = sum(copy.descriptor.size_bytes for copy in copies)
+        self._run.listener(PhaseBegan(f"sending to {self.result.target}", total, in_bytes=True))
+        copied = copy_blobs(copies, self._run)
+        self.result.bytes_sent = copied.bytes_copied
+        self._fail_images(copied.failed)
+        self._run.listener(PhaseEnded("sending"))
+        self._step("pushing manifests", self._push_manifests)
+        self._step("tagging", self._tag)
+        for each in self._open():
+            each.outcome = Outcome.PUSHED
+        if any(each.outcome is Outcome.PUSHED for each in self.result.images):
+            self._destination.finish()
+
+    def _open(self) -> list[ImageResult]:
+        return [each for each in self.result.images if each.is_open]
+
+    def _look_first(self, each: ImageResult) -> None:
+        """The first question goes alone: if the target does not answer, one error is enough."""
+        try:
+            self._look_at(each)
+        except Unavailable:
+            raise
+        except BundlerError as error:
+            each.fail(error)
+
+    def _look_at(self, each: ImageResult) -> None:
+        sink = self._destination.sink_for(each.name)
+        name = self._destination.tag_of(each.name) or str(each.image.root.digest)
+        found = retrying(lambda: sink.find(name), self._run, subject=str(each.name))
+        if found is not None and found.digest == each.image.root.digest:
+            each.outcome = Outcome.PRESENT
+        elif found is not None:
+            each.replaced = found.digest
+        self._run.listener(Moved(1))
+
+    def _copies(self) -> list[BlobCopy]:
+        """One copy for each blob that an open image needs, to all repositories that need it, large ones first."""
+        sinks: dict[int, dict[int, ImageSink]] = {}
+        for each in self._open():
+            sink = self._destination.sink_for(each.name)
+            for number in each.image.blobs:
+                sinks.setdefault(number, {})[id(sink)] = sink
+        copies = []
+        for number, takers in sinks.items():
+            descriptor = self._bundle.manifest.blobs[number].descriptor
+            label = f"{descriptor.digest.short} ({self._bundle.where(descriptor)})"
+            copies.append(BlobCopy(descriptor, self._bundle, tuple(takers.values()), label))
+        return sorted(copies, key=lambda copy: -copy.descriptor.size_bytes)
+
+    def _step(self, title: str, work_on: Callable[[ImageResult], None]) -> None:
+        images = self._open()
+        self._run.listener(PhaseBegan(title, len(images), in_bytes=False))
+        self._note(ask_all(images, work_on, self._run))
+        self._run.listener(PhaseEnded(title))
+
+    def _push_manifests(self, each: ImageResult) -> None:
+        sink = self._destination.sink_for(each.name)
+        for number in each.image.manifests:
+            descriptor = self._bundle.manifest.blobs[number].descriptor
+            content = self._bundle.read_document(descriptor)
+            retrying(partial(sink.put_manifest, descriptor, content), self._run, subject=str(each.name))
+        self._run.listener(Moved(1))
+
+    def _tag(self, each: ImageResult) -> None:
+        tag = self._destination.tag_of(each.name)
+        if tag is not None:
+            content = self._bundle.read_document(each.image.root)
+            sink = self._destination.sink_for(each.name)
+            retrying(lambda: sink.tag(each.image.root, content, tag), self._run, subject=str(each.name))
+        self._run.listener(Moved(1))
+
+    def _note(self, failed: Iterable[tuple[ImageResult, BundlerError]]) -> None:
+        for each, error in failed:
+            each.fail(error)
+
+    def _fail_images(self, failed: Sequence[tuple[BlobCopy, BundlerError]]) -> None:
+        errors = {copy.descriptor.digest: error for copy, error in failed}
+        blobs = self._bundle.manifest.blobs
+        for each in self._open():
+            for number in each.image.blobs:
+                error = errors.get(blobs[number].descriptor.digest)
+                if error is not None:
+                    each.fail(error)
+
+
+def _conflict_error(conflicts: list[ImageResult]) -> BundlerError:
+    errors = [
+        Refused(
+            "the tag stands for another image at the target",
+            subject=str(each.name),
+            expected=str(each.image.root.digest),
+            actual=str(each.replaced),
+        )
+        for each in conflicts
+    ]
+    return Several(
+        f"{len(errors)} tags are taken; nothing was sent",
+        errors,
+        hint="keep what is there with --on-conflict skip, or move the tags with --on-conflict replace",
+    )

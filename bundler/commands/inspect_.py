@@ -1,0 +1,46 @@
+"""``bundler inspect``: what is in a bundle. Shows content without trust too, and says so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle.reader import Bundle, find
+from bundler.commands.trust import trusted_keys
+from bundler.errors import BundlerError, Untrusted
+
+
+@dataclass(frozen=True, slots=True)
+class InspectResult:
+    """A bundle, who claims to have signed it, and why it is not trusted if it is not."""
+
+    bundle: Bundle
+    claimed_signers: tuple[str, ...]
+    trust_problem: BundlerError | None
+
+    @property
+    def exit_code(self) -> int:
+        """5 if the bundle is unsigned or a trusted key was asked for and none fits, else 0."""
+        return self.trust_problem.exit_code if self.trust_problem else 0
+
+
+def inspect(paths: Sequence[Path], trust: Sequence[Path]) -> InspectResult:
+    """Reads what a bundle says of itself.
+
+    Without any trusted key at all the content of a signed bundle is shown as unverified; that is no failure, since
+    nobody asked for trust.
+
+    Raises:
+        Misuse, Damaged, Incomplete: There is no bundle, or its bundle.json is not what SHA256SUMS says.
+    """
+    unchecked = find(paths)
+    keys = trusted_keys(trust)
+    claimed = tuple(sorted(unchecked.signatures))
+    if not keys and claimed:
+        return InspectResult(unchecked.taken_as_it_is().load(), claimed, None)
+    try:
+        return InspectResult(unchecked.trusted_by(keys).load(), claimed, None)
+    except Untrusted as error:
+        problem = error if claimed else Untrusted("the bundle is not signed", hint="ask its builder for a signed one")
+        return InspectResult(unchecked.taken_as_it_is().load(), claimed, problem)

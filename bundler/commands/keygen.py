@@ -1,0 +1,45 @@
+"""``bundler keygen``: a key pair to sign bundles with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle import signing
+from bundler.bundle.files import write_durably
+from bundler.core.image_list import check_bundle_name
+from bundler.errors import LocalStorage, Misuse
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPair:
+    """A key pair that was made: its files and its id."""
+
+    private_path: Path
+    public_path: Path
+    key_id: str
+    is_encrypted: bool
+
+
+def keygen(name: str, *, folder: Path, passphrase: bytes | None) -> KeyPair:
+    """Makes NAME.key and NAME.pub.
+
+    Raises:
+        Misuse: The name is no file name, or a file of it exists: a key is never overwritten.
+        LocalStorage: The files cannot be written.
+    """
+    check_bundle_name(name)
+    private_path, public_path = folder / f"{name}.key", folder / f"{name}.pub"
+    for path in (private_path, public_path):
+        if path.exists():
+            raise Misuse(
+                "the file is there already; keys are never overwritten", subject=str(path), hint="choose another name"
+            )
+    private, public, key_id = signing.generate(passphrase)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalStorage(f"cannot be made: {error.strerror}", subject=str(folder)) from error
+    write_durably(private_path, private, mode=0o600)
+    write_durably(public_path, public)
+    return KeyPair(private_path, public_path, key_id, passphrase is not None)

@@ -1,0 +1,126 @@
+"""Makes stores of locations and targets: the one place that knows which transport is which store."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from bundler.core.location import ArchiveImage, ArchiveTarget, ImageLocation, LayoutImage, LayoutTarget, Target
+from bundler.core.protocols import ImageSink, ImageSource
+from bundler.core.reference import Reference
+from bundler.errors import Refused
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
+from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
+from bundler.stores.registry import Registry, Repository
+
+
+class Stores:
+    """Opens each store once. Thread-safe."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._registries: dict[str, Registry] = {}
+        self._repositories: dict[tuple[str, str], Repository] = {}
+        self._layouts: dict[tuple[type, str], LayoutSource] = {}
+
+    def repository(self, registry: str, path: str) -> Repository:
+        """A repository of a registry."""
+        with self._lock:
+            host = self._registries.setdefault(registry, Registry(registry, self._options))
+            return self._repositories.setdefault((registry, path), host.repository(path))
+
+    def source(self, location: ImageLocation) -> tuple[ImageSource, str | None]:
+        """Where an image is read from, and what it is asked for by.
+
+        Raises:
+            Refused, Damaged, LocalStorage: A file or folder cannot be read.
+        """
+        if isinstance(location, (LayoutImage, ArchiveImage)):
+            return self._layout(location), location.name
+        reference = location.reference
+        return self.repository(reference.registry, reference.repository), reference.target
+
+    def _layout(self, location: LayoutImage | ArchiveImage) -> LayoutSource:
+        path = Path(location.path)
+        with self._lock:
+            key = (type(location), location.path)
+            if key not in self._layouts:
+                if isinstance(location, LayoutImage) and not path.is_dir():
+                    raise Refused("there is no such folder", subject=str(location))
+                files = FolderFiles(path) if isinstance(location, LayoutImage) else ArchiveFiles(path)
+                self._layouts[key] = LayoutSource(files)
+            return self._layouts[key]
+
+
+class Destination(Protocol):
+    """A place that images are imported into."""
+
+    def prepare(self) -> None:
+        """Makes it ready to take images; called before the first."""
+
+    def sink_for(self, name: Reference) -> ImageSink:
+        """The sink that takes an image of this name."""
+
+    def tag_of(self, name: Reference) -> str | None:
+        """What the sink calls an image of this name; None if it is found by its digest only."""
+
+    def finish(self) -> None:
+        """Completes it; called after the last image, whatever became of them."""
+
+
+class RegistryDestination:
+    """A registry."""
+
+    def __init__(self, stores: Stores) -> None:
+        self._stores = stores
+
+    def prepare(self) -> None:
+        """Nothing: repositories appear with the first push."""
+
+    def sink_for(self, name: Reference) -> ImageSink:
+        """The repository."""
+        return self._stores.repository(name.registry, name.repository)
+
+    def tag_of(self, name: Reference) -> str | None:
+        """The tag."""
+        return name.tag
+
+    def finish(self) -> None:
+        """Nothing: each image is complete by itself."""
+
+
+class LayoutDestination:
+    """An OCI image layout, in a folder or in a tar: one sink for all images, which go by their full names."""
+
+    def __init__(self, sink: LayoutFolderSink | ArchiveSink) -> None:
+        self._sink = sink
+
+    def prepare(self) -> None:
+        """Makes the folder or file."""
+        self._sink.prepare()
+
+    def sink_for(self, name: Reference) -> ImageSink:
+        """The layout."""
+        del name
+        return self._sink
+
+    def tag_of(self, name: Reference) -> str | None:
+        """The full name."""
+        return str(name)
+
+    def finish(self) -> None:
+        """Completes a file; a folder is complete at any time."""
+        if isinstance(self._sink, ArchiveSink):
+            self._sink.finish()
+
+
+def open_destination(target: Target, stores: Stores) -> Destination:
+    """The destination for a target. Nothing is contacted or written yet."""
+    if isinstance(target, LayoutTarget):
+        return LayoutDestination(LayoutFolderSink(Path(target.path)))
+    if isinstance(target, ArchiveTarget):
+        return LayoutDestination(ArchiveSink(Path(target.path)))
+    return RegistryDestination(stores)

@@ -1,0 +1,1 @@
+"""What things are: values and the pure functions on them. No files, network, clock or threads in here."""

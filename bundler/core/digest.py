@@ -1,0 +1,72 @@
+"""Content digests as OCI image-spec ``descriptor.md`` spells them: ``algorithm:encoded``.
+
+A digest is parsed before any path or URL is made of it, so that no text from outside becomes part of one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+from bundler.errors import Damaged
+
+_FORMS = {
+    "sha256": re.compile(r"[0-9a-f]{64}"),
+    "sha512": re.compile(r"[0-9a-f]{128}"),
+}
+
+
+class Hasher(Protocol):
+    """The part of a `hashlib` object that is used here."""
+
+    def update(self, data: bytes | memoryview, /) -> None:
+        """Takes in the next bytes."""
+
+    def hexdigest(self) -> str:
+        """The digest of all bytes so far, in lower-case hex."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Digest:
+    """The name of some bytes. Made by `parse` or `of`; the constructor itself checks nothing."""
+
+    algorithm: str
+    encoded: str
+
+    @classmethod
+    def parse(cls, text: object) -> Digest:
+        """Reads a digest.
+
+        Raises:
+            Damaged: It is not ``sha256:`` or ``sha512:`` with its number of lower-case hex digits.
+        """
+        if isinstance(text, str):
+            algorithm, _, encoded = text.partition(":")
+            form = _FORMS.get(algorithm)
+            if form and form.fullmatch(encoded):
+                return cls(algorithm, encoded)
+        raise Damaged("not a digest", expected="sha256:<64 hex> or sha512:<128 hex>", actual=repr(text)[:100])
+
+    @classmethod
+    def of(cls, content: bytes, *, algorithm: str = "sha256") -> Digest:
+        """The digest of bytes that are in memory."""
+        return cls(algorithm, hashlib.new(algorithm, content).hexdigest())
+
+    def hasher(self) -> Hasher:
+        """A fresh hash object of this digest's algorithm."""
+        return hashlib.new(self.algorithm)
+
+    @property
+    def path(self) -> str:
+        """Where OCI image-spec ``image-layout.md`` puts these bytes."""
+        return f"blobs/{self.algorithm}/{self.encoded}"
+
+    @property
+    def short(self) -> str:
+        """The first twelve digits, for people."""
+        return self.encoded[:12]
+
+    def __str__(self) -> str:
+        return f"{self.algorithm}:{self.encoded}"

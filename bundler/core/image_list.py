@@ -1,0 +1,326 @@
+"""Image lists: what to carry. YAML with a name and options, or plain text with one reference a line.
+
+Every scalar of the YAML is read as the text that was written: ``tag: 1.10`` is not 1.1, ``on`` is not true.
+Unknown and duplicate keys, aliases and tags are errors, each with its line. All errors of a list are told at once.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import yaml
+
+from bundler.core.digest import Digest
+from bundler.core.limits import IMAGE_LIST_DEPTH
+from bundler.core.location import ImageLocation, RegistryImage, has_transport, parse_image
+from bundler.core.platform import Platform
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Misuse, Several
+
+BUNDLE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
+"""Names of bundles: lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TOP_KEYS = ("name", "platforms", "images")
+_IMAGE_KEYS = ("image", "digest", "platforms", "from")
+_TEXT_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One image to carry.
+
+    Attributes:
+        reference: The name it is to have in the bundle.
+        source: Where its bytes come from.
+        pin: The digest that its tag must have at the source.
+        platforms: Which platforms to carry; empty for all.
+        where: File and line, for messages.
+    """
+
+    reference: Reference
+    source: ImageLocation
+    pin: Digest | None = None
+    platforms: tuple[Platform, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageList:
+    """The images of one or more lists, and the name that the bundle is to have if a list gives it."""
+
+    name: str | None
+    entries: tuple[Entry, ...]
+
+
+def parse_image_list(text: str, *, source: str) -> ImageList:
+    """Reads an image list of either form.
+
+    Args:
+        text: The whole list; a byte order mark and CRLF are allowed.
+        source: The file's name, for messages.
+
+    Raises:
+        Misuse: The list is wrong; with more than one error, `Several` of them.
+    """
+    text = text.removeprefix("\ufeff")
+    reader = _YamlList(source) if _looks_like_yaml(text, source) else _TextList(source)
+    result = reader.read(text)
+    if reader.errors:
+        raise _together(f"{source}: {len(reader.errors)} errors in the image list", reader.errors)
+    if not result.entries:
+        raise Misuse(
+            "the image list names no image", subject=source, hint="write one reference a line, or images: in YAML"
+        )
+    return result
+
+
+def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
+    """Joins lists in their order. An image that stands in several of them in the same way is taken once.
+
+    Raises:
+        Misuse: Two lists want different names and none is given, or one name is to have two sources, pins or platforms.
+    """
+    lists = tuple(lists)
+    names = sorted({each.name for each in lists if each.name})
+    if name is None and len(names) > 1:
+        raise Misuse(f"the lists want different names: {', '.join(names)}", hint="choose one with --name")
+    chosen = name or (names[0] if names else None)
+    entries: dict[Reference, Entry] = {}
+    for entry in (entry for each in lists for entry in each.entries):
+        earlier = entries.setdefault(entry.reference, entry)
+        if (earlier.source, earlier.pin, earlier.platforms) != (entry.source, entry.pin, entry.platforms):
+            raise Misuse(
+                f"stands there twice with different options, first at {earlier.where}",
+                subject=f"{entry.where}: {entry.reference}",
+            )
+    return ImageList(check_bundle_name(chosen) if chosen else None, tuple(entries.values()))
+
+
+def entry_of(text: str, *, where: str, platforms: tuple[Platform, ...] = ()) -> Entry:
+    """An entry for a single reference or location.
+
+    Raises:
+        Misuse: It is neither, or it has no name of its own to be carried under.
+    """
+    location = parse_image(text)
+    return Entry(_name_of(location), location, None, platforms, where)
+
+
+def check_bundle_name(name: str) -> str:
+    """The name itself, if a bundle may have it.
+
+    Raises:
+        Misuse: It may not.
+    """
+    if not BUNDLE_NAME.fullmatch(name):
+        raise Misuse(
+            f"{name[:80]!r} is not a bundle name", hint="use 1 to 64 of a-z 0-9 . _ - that begin and end with a-z 0-9"
+        )
+    return name
+
+
+def _name_of(location: ImageLocation) -> Reference:
+    if isinstance(location, RegistryImage):
+        return location.reference
+    if location.name is not None and "/" in location.name:
+        return Reference.parse(location.name)
+    raise Misuse(
+        "this image has no full name of its own",
+        subject=str(location),
+        hint="name it in a list: image: NAME, from: LOCATION",
+    )
+
+
+def _looks_like_yaml(text: str, source: str) -> bool:
+    if source.lower().endswith((".yaml", ".yml", ".json")):
+        return True
+    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
+    return bool(re.match(rf"(?:---|\{{|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$))", next(lines, "")))
+
+
+def _together(message: str, errors: list[BundlerError]) -> BundlerError:
+    return errors[0] if len(errors) == 1 else Several(message, errors)
+
+
+class _TextList:
+    """One reference a line; ``#`` begins a comment."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.errors: list[BundlerError] = []
+
+    def read(self, text: str) -> ImageList:
+        entries: dict[Entry, None] = {}
+        seen: set[tuple[Reference, ImageLocation]] = set()
+        for number, line in enumerate(text.splitlines(), start=1):
+            written = re.sub(r"(^|\s)#.*", "", line).strip()
+            if not written:
+                continue
+            where = f"{self.source}:{number}"
+            try:
+                if re.search(r"\s", written):
+                    raise Misuse("more than one word", hint="write one reference a line")
+                entry = entry_of(written, where=where)
+            except Misuse as error:
+                self.errors.append(_located(error, where))
+                continue
+            if (entry.reference, entry.source) not in seen:
+                seen.add((entry.reference, entry.source))
+                entries[entry] = None
+        return ImageList(None, tuple(entries))
+
+
+class _YamlList:
+    """The YAML form; walks the node tree, which knows the line of each value and keeps scalars as text."""
+
+    def __init__(self, source: str) -> None:
+        self.source = source
+        self.errors: list[BundlerError] = []
+
+    def read(self, text: str) -> ImageList:
+        try:
+            self._check_events(text)
+            root = yaml.compose(text, Loader=_LOADER)
+        except yaml.YAMLError as error:
+            self.errors.append(self._syntax_error(error))
+            return ImageList(None, ())
+        except Misuse as error:
+            self.errors.append(error)
+            return ImageList(None, ())
+        if not isinstance(root, yaml.MappingNode):
+            self._error(root, "an image list is a mapping with name: and images:")
+            return ImageList(None, ())
+        top = self._mapping(root, _TOP_KEYS)
+        name = self._name(top.get("name"))
+        platforms = self._platforms(top.get("platforms"))
+        if "images" not in top:
+            self._error(root, "images: is missing")
+        return ImageList(name, tuple(self._entries(top.get("images"), platforms)))
+
+    def _check_events(self, text: str) -> None:
+        depth = documents = 0
+        for event in yaml.parse(text, Loader=_LOADER):
+            where = f"{self.source}:{event.start_mark.line + 1}" if event.start_mark else self.source
+            if isinstance(event, yaml.AliasEvent):
+                raise Misuse("aliases (*name) are not used in image lists", subject=where)
+            if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) not in (None, "!"):
+                raise Misuse(f"the tag {event.tag[:60]!r} is not used in image lists", subject=where)  # type: ignore[attr-defined]
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            documents += isinstance(event, yaml.DocumentStartEvent)
+            if depth > IMAGE_LIST_DEPTH:
+                raise Misuse("nested too deeply", subject=where)
+            if documents > 1:
+                raise Misuse("a second YAML document", subject=where, hint="give the lists as separate files")
+
+    def _entries(self, node: yaml.Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry]:
+        if node is None:
+            return
+        if not isinstance(node, yaml.SequenceNode):
+            self._error(node, "images: is a list of references")
+            return
+        for item in node.value:
+            try:
+                entry = self._entry(item, defaults)
+            except Misuse as error:
+                self.errors.append(_located(error, self._where(item)))
+                continue
+            if entry is not None:
+                yield entry
+
+    def _entry(self, node: yaml.Node, defaults: tuple[Platform, ...]) -> Entry | None:
+        where = self._where(node)
+        if isinstance(node, yaml.ScalarNode):
+            return entry_of(self._text(node), where=where, platforms=defaults)
+        if not isinstance(node, yaml.MappingNode):
+            self._error(node, "an image is a reference, or a mapping with image:")
+            return None
+        before = len(self.errors)
+        fields = self._mapping(node, _IMAGE_KEYS)
+        if "image" not in fields and len(self.errors) == before:
+            self._error(node, "image: is missing")
+        if len(self.errors) > before:
+            return None
+        named = self._text(fields["image"])
+        source = self._text(fields["from"]) if "from" in fields else named
+        location = parse_image(source)
+        reference = _name_of(location) if has_transport(named) else Reference.parse(named)
+        pin = self._pin(fields.get("digest"))
+        platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
+        return Entry(reference, location, pin, platforms, where) if len(self.errors) == before else None
+
+    def _mapping(self, node: yaml.MappingNode, known: tuple[str, ...]) -> dict[str, yaml.Node]:
+        fields: dict[str, yaml.Node] = {}
+        for key_node, value in node.value:
+            key = self._text(key_node) if isinstance(key_node, yaml.ScalarNode) else ""
+            if key in fields:
+                self._error(key_node, f"the key {key!r} stands there twice")
+            elif key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+                self._error(key_node, f"unknown key {key[:60]!r}", hint)
+            else:
+                fields[key] = value
+        return fields
+
+    def _name(self, node: yaml.Node | None) -> str | None:
+        if node is None:
+            return None
+        try:
+            return check_bundle_name(self._text(node))
+        except Misuse as error:
+            self.errors.append(_located(error, self._where(node)))
+            return None
+
+    def _pin(self, node: yaml.Node | None) -> Digest | None:
+        if node is None:
+            return None
+        try:
+            return Digest.parse(self._text(node))
+        except BundlerError as error:
+            self._error(node, f"{error.message}: {error.actual}", f"write {error.expected}")
+            return None
+
+    def _platforms(self, node: yaml.Node | None) -> tuple[Platform, ...]:
+        if node is None:
+            return ()
+        if not isinstance(node, yaml.SequenceNode):
+            self._error(node, "platforms: is a list", "write [linux/amd64, linux/arm64]")
+            return ()
+        platforms: dict[Platform, None] = {}
+        for item in node.value:
+            try:
+                platforms[Platform.parse(self._text(item))] = None
+            except Misuse as error:
+                self.errors.append(_located(error, self._where(item)))
+        return tuple(platforms)
+
+    def _text(self, node: yaml.Node) -> str:
+        if not isinstance(node, yaml.ScalarNode) or node.tag not in _TEXT_TAGS:
+            raise Misuse("a text is expected here", subject=self._where(node))
+        return str(node.value)
+
+    def _where(self, node: yaml.Node | None) -> str:
+        mark = node.start_mark if node is not None else None
+        return f"{self.source}:{mark.line + 1}" if mark else self.source
+
+    def _error(self, node: yaml.Node | None, message: str, hint: str | None = None) -> None:
+        self.errors.append(Misuse(message, subject=self._where(node), hint=hint))
+
+    def _syntax_error(self, error: yaml.YAMLError) -> Misuse:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{self.source}:{mark.line + 1}" if mark else self.source
+        return Misuse(f"not valid YAML: {getattr(error, 'problem', None) or error}", subject=where)
+
+
+def _located(error: Misuse, where: str) -> Misuse:
+    """The same error, said to stand in a line of a list."""
+    if error.subject and error.subject.startswith(where.rpartition(":")[0] + ":"):
+        return error
+    subject = f"{where}: {error.subject}" if error.subject else where
+    return Misuse(error.message, subject=subject, expected=error.expected, actual=error.actual, hint=error.hint)

@@ -1,0 +1,70 @@
+"""Upper bounds on everything that is read from outside. Each has its unit in its name and its reason beside it."""
+
+PIECE_BYTES = 1 << 20
+"""How much is moved at a time: large enough for few system calls, small enough to stay in the processor's cache."""
+
+MANIFEST_BYTES = 4 << 20
+"""Manifests and indexes: the least that distribution-spec asks registries to take, and the most that they do."""
+
+IMAGE_CONFIG_BYTES = 8 << 20
+"""Image configs are read for their metadata up to this size; larger ones are carried unread."""
+
+SUMS_BYTES = 64 << 20
+"""SHA256SUMS: some 600,000 lines. Read before any signature is known."""
+
+SIGNATURE_BYTES = 64
+"""A raw Ed25519 signature, RFC 8032."""
+
+SIGNATURE_COUNT = 64
+"""Signature files that are looked at in one bundle, so that a folder full of them cannot keep us busy."""
+
+KEY_BYTES = 16 << 10
+"""A PEM key file."""
+
+BUNDLE_MANIFEST_BYTES = 256 << 20
+"""bundle.json: some 500,000 blobs. Read only when its signed digest is known, but still bounded."""
+
+IMAGE_LIST_BYTES = 16 << 20
+"""An image list: some 200,000 references."""
+
+IMAGE_LIST_DEPTH = 8
+"""Nesting of YAML collections in an image list; four are used."""
+
+JSON_DEPTH = 100
+"""Nesting of JSON from a registry or medium; OCI documents use fewer than ten."""
+
+JSON_INTEGER_DIGITS = 20
+"""Digits of one integer: 2^63 has nineteen."""
+
+SIZE_BYTES = 1 << 53
+"""The largest size that every JSON reader keeps exactly."""
+
+INDEX_DEPTH = 8
+"""Indexes within indexes that are followed."""
+
+INDEX_CHILDREN = 10_000
+"""Manifests in one index."""
+
+ERROR_BODY_BYTES = 64 << 10
+"""How much of an error answer is read for its message."""
+
+JSON_ANSWER_BYTES = 1 << 20
+"""Answers of token servers and other small JSON bodies."""
+
+REDIRECTS = 5
+"""Hops that one download may take."""
+
+FIRST_FILES_SHARE = 0.5
+"""Part of the first chunk that oci-layout, index.json and manifest.json may fill at the most."""
+
+MINIMUM_CHUNK_BYTES = 1 << 20
+"""Below this the tar framing weighs more than what it frames."""
+
+LAYOUT_JSON_BYTES = 64 << 20
+"""index.json of an OCI layout that somebody gives us."""
+
+ARCHIVE_MEMBERS = 1_000_000
+"""Members of one tar archive that somebody gives us."""
+
+PAX_HEADER_BYTES = 1 << 20
+"""One extended header of a tar archive that somebody gives us."""

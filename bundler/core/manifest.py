@@ -1,0 +1,349 @@
+"""The bundle manifest, ``bundle.json``: what a bundle holds and where each byte of it lies.
+
+It is the plan of an export (made before any blob is moved, see `bundler.core.plan`) and the map of an import.
+Specification: FORMAT.md, section 5. Unknown fields are ignored, an unknown ``format`` is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bundler.core import strict_json
+from bundler.core.digest import Digest
+from bundler.core.image_list import check_bundle_name
+from bundler.core.limits import SIZE_BYTES
+from bundler.core.oci import Descriptor, ImageConfig
+from bundler.core.platform import Platform
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Damaged, Refused
+
+FORMAT = "bundler/1"
+MANIFEST, CONFIG, LAYER = "manifest", "config", "layer"
+_KINDS = frozenset({MANIFEST, CONFIG, LAYER})
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Some consecutive bytes of a chunk: chunk number from 1, offset of the data and length, in bytes."""
+
+    chunk: int
+    offset_bytes: int
+    length_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes of the bundle under a path of the OCI layout: in one piece or, if larger than a chunk, in parts."""
+
+    path: str
+    digest: Digest
+    size_bytes: int
+    pieces: tuple[Piece, ...]
+
+    def member_name(self, number: int) -> str:
+        """The name in its chunk of the piece with this number, counted from 0."""
+        return self.path if len(self.pieces) == 1 else f"{self.path}.part-{number + 1:04d}"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A blob of the bundle: what it is, what it serves as, and where it lies."""
+
+    descriptor: Descriptor
+    kind: str
+    stored: Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One runnable image within an image: its manifest, and what ``docker inspect`` would show."""
+
+    digest: Digest
+    config: ImageConfig
+    size_bytes: int
+    """Of the layers, as they are carried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the bundle.
+
+    Attributes:
+        reference: Its name.
+        source: Where it came from.
+        root: The descriptor that its name stands for.
+        manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
+        blobs: Numbers of its configs and layers there.
+        variants: Its runnable images.
+        made_from: The digest of the source's index, when platforms were chosen and the root is another one.
+    """
+
+    reference: Reference
+    source: str
+    root: Descriptor
+    manifests: tuple[int, ...]
+    blobs: tuple[int, ...]
+    variants: tuple[Variant, ...]
+    made_from: Digest | None = None
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """Numbers of everything that the image consists of."""
+        return self.blobs + self.manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """One file of the bundle."""
+
+    file: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class BundleManifest:
+    """All that bundle.json says. ``files`` are those of the OCI layout that are no blobs."""
+
+    name: str
+    created: str
+    tool: str
+    signed: bool
+    chunk_size_bytes: int
+    images: tuple[Image, ...]
+    blobs: tuple[Blob, ...]
+    files: tuple[Stored, ...]
+    chunks: tuple[Chunk, ...]
+
+    def stored(self) -> Iterable[Stored]:
+        """Everything that lies in the chunks."""
+        yield from self.files
+        for blob in self.blobs:
+            yield blob.stored
+
+    def images_with(self, number: int) -> list[Image]:
+        """The images that need a blob."""
+        return [image for image in self.images if number in image.needs]
+
+
+def chunk_file(number: int) -> str:
+    """The file name of a chunk, numbered from 1."""
+    return f"chunk-{number:04d}.tar"
+
+
+def to_json(manifest: BundleManifest) -> bytes:
+    """The bytes of bundle.json: one line for each image, blob and chunk, so that people and diff can read it."""
+    head = {
+        "format": FORMAT,
+        "name": manifest.name,
+        "created": manifest.created,
+        "tool": manifest.tool,
+        "signed": manifest.signed,
+        "chunkSize": manifest.chunk_size_bytes,
+    }
+    lists = {
+        "images": map(_image_json, manifest.images),
+        "blobs": map(_blob_json, manifest.blobs),
+        "files": map(_stored_json, manifest.files),
+        "chunks": ({"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks),
+    }
+    fields = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
+    for name, entries in lists.items():
+        lines = ",\n".join("  " + json.dumps(entry, separators=(", ", ": ")) for entry in entries)
+        fields.append(f"{json.dumps(name)}: [\n{lines}\n]")
+    return ("{\n" + ",\n".join(fields) + "\n}\n").encode("ascii")
+
+
+def from_json(content: bytes, *, what: str) -> BundleManifest:
+    """Reads bundle.json. The caller has checked its digest against the signed list.
+
+    Raises:
+        Damaged: It contradicts itself: a number that is out of range, pieces that overlap or leave their chunk.
+        Refused: It is of a format that this version does not know.
+    """
+    document = strict_json.loads(content, what=what)
+    if not isinstance(document, dict) or not isinstance(document.get("format"), str):
+        raise Damaged("not a bundle manifest", subject=what)
+    if document["format"] != FORMAT:
+        raise Refused(
+            "this version of bundler does not read the bundle's format",
+            subject=what,
+            expected=FORMAT,
+            actual=document["format"][:60],
+            hint="import it with a newer bundler",
+        )
+    try:
+        manifest = _manifest(document)
+        _check(manifest)
+    except (KeyError, TypeError, ValueError, AttributeError, BundlerError) as error:
+        raise Damaged(f"the bundle manifest contradicts its format: {error}", subject=what) from error
+    return manifest
+
+
+def _image_json(image: Image) -> dict[str, Any]:
+    result: dict[str, Any] = {
+        "reference": str(image.reference),
+        "source": image.source,
+        "root": image.root.to_json(),
+        "manifests": image.manifests,
+        "blobs": image.blobs,
+        "variants": [_variant_json(variant) for variant in image.variants],
+    }
+    if image.made_from:
+        result["madeFrom"] = str(image.made_from)
+    return result
+
+
+def _variant_json(variant: Variant) -> dict[str, Any]:
+    config = variant.config
+    optional = {
+        "created": config.created,
+        "env": config.env,
+        "entrypoint": config.entrypoint,
+        "cmd": config.cmd,
+        "workingDir": config.working_dir,
+        "user": config.user,
+        "labels": dict(config.labels),
+    }
+    return {
+        "digest": str(variant.digest),
+        "os": config.platform.os,
+        "architecture": config.platform.architecture,
+        **({"variant": config.platform.variant} if config.platform.variant else {}),
+        "size": variant.size_bytes,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _blob_json(blob: Blob) -> dict[str, Any]:
+    return {**blob.descriptor.to_json(), "kind": blob.kind, "pieces": _pieces_json(blob.stored.pieces)}
+
+
+def _stored_json(stored: Stored) -> dict[str, Any]:
+    return {
+        "path": stored.path,
+        "digest": str(stored.digest),
+        "size": stored.size_bytes,
+        "pieces": _pieces_json(stored.pieces),
+    }
+
+
+def _pieces_json(pieces: Sequence[Piece]) -> list[list[int]]:
+    return [[piece.chunk, piece.offset_bytes, piece.length_bytes] for piece in pieces]
+
+
+def _manifest(document: Mapping[str, Any]) -> BundleManifest:
+    return BundleManifest(
+        name=check_bundle_name(_text(document["name"])),
+        created=_text(document["created"]),
+        tool=_text(document["tool"]),
+        signed=bool(document["signed"]),
+        chunk_size_bytes=_size(document["chunkSize"]),
+        images=tuple(map(_image, document["images"])),
+        blobs=tuple(map(_blob, document["blobs"])),
+        files=tuple(map(_file, document["files"])),
+        chunks=tuple(Chunk(_text(chunk["file"]), _size(chunk["size"])) for chunk in document["chunks"]),
+    )
+
+
+def _image(entry: Mapping[str, Any]) -> Image:
+    return Image(
+        reference=Reference.parse(_text(entry["reference"])),
+        source=_text(entry["source"]),
+        root=_descriptor(entry["root"]),
+        manifests=tuple(map(_size, entry["manifests"])),
+        blobs=tuple(map(_size, entry["blobs"])),
+        variants=tuple(map(_variant, entry["variants"])),
+        made_from=Digest.parse(entry["madeFrom"]) if "madeFrom" in entry else None,
+    )
+
+
+def _variant(entry: Mapping[str, Any]) -> Variant:
+    return Variant(
+        digest=Digest.parse(entry["digest"]),
+        config=ImageConfig(
+            platform=Platform(_text(entry["os"]), _text(entry["architecture"]), _text(entry.get("variant", ""))),
+            created=_text(entry.get("created", "")),
+            env=tuple(map(_text, entry.get("env", ()))),
+            entrypoint=tuple(map(_text, entry.get("entrypoint", ()))),
+            cmd=tuple(map(_text, entry.get("cmd", ()))),
+            working_dir=_text(entry.get("workingDir", "")),
+            user=_text(entry.get("user", "")),
+            labels={name: _text(value) for name, value in entry.get("labels", {}).items()},
+        ),
+        size_bytes=_size(entry["size"]),
+    )
+
+
+def _blob(entry: Mapping[str, Any]) -> Blob:
+    descriptor = _descriptor(entry)
+    kind = _text(entry["kind"])
+    if kind not in _KINDS:
+        raise ValueError(f"unknown kind of blob {kind[:40]!r}")
+    pieces = _pieces(entry["pieces"])
+    return Blob(descriptor, kind, Stored(descriptor.digest.path, descriptor.digest, descriptor.size_bytes, pieces))
+
+
+def _file(entry: Mapping[str, Any]) -> Stored:
+    return Stored(_text(entry["path"]), Digest.parse(entry["digest"]), _size(entry["size"]), _pieces(entry["pieces"]))
+
+
+def _descriptor(entry: Mapping[str, Any]) -> Descriptor:
+    return Descriptor(_text(entry["mediaType"]), Digest.parse(entry["digest"]), _size(entry["size"]))
+
+
+def _pieces(entries: Sequence[Sequence[Any]]) -> tuple[Piece, ...]:
+    return tuple(Piece(_size(chunk), _size(offset), _size(length)) for chunk, offset, length in entries)
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"a text is expected, not {value!r:.60}")
+    return value
+
+
+def _size(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_BYTES:
+        raise ValueError(f"an impossible number: {value!r:.60}")
+    return value
+
+
+def _check(manifest: BundleManifest) -> None:
+    for number, chunk in enumerate(manifest.chunks, start=1):
+        if chunk.file != chunk_file(number):
+            raise ValueError(f"chunk {number} is called {chunk.file[:60]!r}")
+    allowed = {"oci-layout", "index.json", "manifest.json"}
+    if any(file.path not in allowed for file in manifest.files):
+        raise ValueError("an unknown file of the layout")
+    for image in manifest.images:
+        _check_image(manifest, image)
+    _check_pieces(manifest)
+
+
+def _check_image(manifest: BundleManifest, image: Image) -> None:
+    count = len(manifest.blobs)
+    if any(number >= count for number in image.needs) or not image.manifests:
+        raise ValueError(f"{image.reference} needs a blob that is not listed")
+    if any(manifest.blobs[number].kind != MANIFEST for number in image.manifests):
+        raise ValueError(f"{image.reference} has a manifest that is none")
+    if manifest.blobs[image.manifests[-1]].descriptor.digest != image.root.digest:
+        raise ValueError(f"the last manifest of {image.reference} is not its root")
+
+
+def _check_pieces(manifest: BundleManifest) -> None:
+    taken: list[list[tuple[int, int]]] = [[] for _ in manifest.chunks]
+    for stored in manifest.stored():
+        if sum(piece.length_bytes for piece in stored.pieces) != stored.size_bytes or not stored.pieces:
+            raise ValueError(f"the pieces of {stored.path} do not add up to its size")
+        for piece in stored.pieces:
+            if not 1 <= piece.chunk <= len(manifest.chunks):
+                raise ValueError(f"{stored.path} lies in a chunk that is not listed")
+            taken[piece.chunk - 1].append((piece.offset_bytes, piece.length_bytes))
+    for chunk, ranges in zip(manifest.chunks, taken, strict=True):
+        end = 0
+        for offset, length in sorted(ranges):
+            if offset < end or offset + length > chunk.size_bytes:
+                raise ValueError(f"the pieces in {chunk.file} overlap or leave it")
+            end = offset + length

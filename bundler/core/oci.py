@@ -1,0 +1,303 @@
+"""Descriptors, manifests and indexes of OCI image-spec and Docker image manifest v2 schema 2, read strictly.
+
+Reading is for finding what a manifest needs; the bytes themselves are carried as they came. What is refused here:
+documents that are a manifest and an index at once or deny their own media type (CVE-2021-41190), impossible
+descriptors, and Docker's schema 1, which is signed in a way that no registry keeps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bundler.core import strict_json
+from bundler.core.digest import Digest
+from bundler.core.limits import INDEX_CHILDREN, MANIFEST_BYTES, SIZE_BYTES
+from bundler.core.platform import Platform, any_accepts
+from bundler.errors import Damaged, Refused
+
+OCI_INDEX = "application/vnd.oci.image.index.v1+json"
+OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"
+OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
+DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+
+INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
+MANIFEST_TYPES = frozenset({OCI_MANIFEST, OCI_ARTIFACT, DOCKER_MANIFEST}) | INDEX_TYPES
+IMAGE_CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
+ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT, "*/*;q=0.1"))
+"""What manifests are asked for with: everything, so that no registry converts one for us."""
+
+_SCHEMA_1_TYPES = frozenset(
+    {
+        "application/vnd.docker.distribution.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.v1+prettyjws",
+    }
+)
+_LAYER_ENDINGS = (".tar", ".tar.gzip", "+gzip", "+zstd", ".tar.zstd")
+_ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """What some bytes are: media type, digest and size (bytes); for a child of an index also its platform."""
+
+    media_type: str
+    digest: Digest
+    size_bytes: int
+    platform: Platform | None = None
+    attests: Digest | None = None
+    """The sibling that this child of an index is an attestation of, as BuildKit marks it."""
+
+    @property
+    def is_index(self) -> bool:
+        """Whether these bytes list manifests."""
+        return self.media_type in INDEX_TYPES
+
+    @property
+    def bare(self) -> Descriptor:
+        """The same bytes, without what an index says of them."""
+        return Descriptor(self.media_type, self.digest, self.size_bytes)
+
+    def to_json(self) -> dict[str, Any]:
+        """The descriptor as OCI image-spec writes it."""
+        return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size_bytes}
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a manifest or an index needs to be complete.
+
+    Exactly one of the two is filled: ``children`` for an index, ``config`` and ``layers`` for the others. A document
+    of an unknown type needs nothing that we know of.
+    """
+
+    descriptor: Descriptor
+    children: tuple[Descriptor, ...] = ()
+    config: Descriptor | None = None
+    layers: tuple[Descriptor, ...] = ()
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """Config and layers, in this order."""
+        return ((self.config,) if self.config else ()) + self.layers
+
+    @property
+    def is_runnable(self) -> bool:
+        """Whether this is an image with layers that a container can be made of, not another artifact."""
+        return (
+            self.config is not None
+            and self.config.media_type in IMAGE_CONFIG_TYPES
+            and all(is_layer_type(layer.media_type) for layer in self.layers)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What ``docker inspect`` shows of an image, read from its config."""
+
+    platform: Platform
+    created: str = ""
+    env: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    working_dir: str = ""
+    user: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def is_layer_type(media_type: str) -> bool:
+    """Whether a media type is that of a file system layer."""
+    return ("image.layer" in media_type or "image.rootfs" in media_type) and media_type.endswith(_LAYER_ENDINGS)
+
+
+def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
+    """Reads a manifest or index.
+
+    Args:
+        content: Its bytes, whose digest was checked.
+        media_type: What the registry's ``Content-Type`` or the parent's descriptor says it is.
+        what: Its name, for messages.
+
+    Raises:
+        Damaged: It is not what its media type says.
+        Refused: It is of Docker's schema 1, or larger than registries take.
+    """
+    if len(content) > MANIFEST_BYTES:
+        raise Refused(
+            "the manifest is larger than registries accept",
+            subject=what,
+            expected=f"at most {MANIFEST_BYTES} bytes",
+            actual=f"{len(content)} bytes",
+        )
+    descriptor = Descriptor(media_type, Digest.of(content), len(content))
+    if media_type in _SCHEMA_1_TYPES:
+        raise Refused(
+            "a Docker schema 1 manifest, which no current registry accepts",
+            subject=what,
+            hint="push the image again with a current Docker, then export it",
+        )
+    if media_type not in MANIFEST_TYPES:
+        return Manifest(descriptor)
+    document = strict_json.loads(content, what=what)
+    if not isinstance(document, dict):
+        raise Damaged("the manifest is not a JSON object", subject=what)
+    _check_identity(document, media_type, what)
+    if media_type in INDEX_TYPES:
+        children = _descriptors(document.get("manifests"), f"{what}: manifests")
+        if len(children) > INDEX_CHILDREN:
+            raise Damaged("too many manifests in one index", subject=what, expected=f"at most {INDEX_CHILDREN}",
+                          actual=str(len(children)))  # fmt: skip
+        return Manifest(descriptor, children=children)
+    if media_type == OCI_ARTIFACT:
+        return Manifest(descriptor, layers=_descriptors(document.get("blobs", []), f"{what}: blobs"))
+    return Manifest(
+        descriptor,
+        config=_descriptor(document.get("config"), f"{what}: config"),
+        layers=_descriptors(document.get("layers"), f"{what}: layers"),
+    )
+
+
+def media_type_of(content: bytes, *, what: str) -> str:
+    """The media type that a manifest gives itself, for stores that tell none.
+
+    Raises:
+        Damaged: It gives none, and its shape is not that of exactly one type.
+    """
+    document = strict_json.loads(content, what=what)
+    if isinstance(document, dict):
+        declared = document.get("mediaType")
+        if isinstance(declared, str):
+            return declared
+        if document.get("schemaVersion") == 1:
+            return "application/vnd.docker.distribution.manifest.v1+json"
+        is_index, is_image = "manifests" in document, "layers" in document or "config" in document
+        if is_index != is_image:
+            return OCI_INDEX if is_index else OCI_MANIFEST
+    raise Damaged("neither an image manifest nor an index", subject=what)
+
+
+def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
+    """Reads an image config for the metadata that people want to see.
+
+    Raises:
+        Damaged: It is not a JSON object.
+    """
+    document = strict_json.loads(content, what=what)
+    if not isinstance(document, dict):
+        raise Damaged("the image config is not a JSON object", subject=what)
+    runtime = document.get("config")
+    runtime = runtime if isinstance(runtime, dict) else {}
+    labels = runtime.get("Labels")
+    return ImageConfig(
+        platform=Platform(_text(document.get("os")) or "unknown", _text(document.get("architecture")) or "unknown",
+                          _text(document.get("variant"))),
+        created=_text(document.get("created")),
+        env=_texts(runtime.get("Env")),
+        entrypoint=_texts(runtime.get("Entrypoint")),
+        cmd=_texts(runtime.get("Cmd")),
+        working_dir=_text(runtime.get("WorkingDir")),
+        user=_text(runtime.get("User")),
+        labels={k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {},
+    )  # fmt: skip
+
+
+def chosen_children(children: Iterable[Descriptor], wanted: tuple[Platform, ...]) -> tuple[Descriptor, ...]:
+    """The children of an index that platforms choose, in the index's order.
+
+    A nested index has no platform of its own and stays a candidate; an attestation stays with what it attests.
+    """
+    children = tuple(children)
+    direct = {c.digest for c in children if c.platform is not None and any_accepts(wanted, c.platform)}
+    return tuple(
+        child
+        for child in children
+        if child.digest in direct or child.attests in direct or (child.is_index and child.platform is None)
+    )
+
+
+def without_children(content: bytes, kept: Mapping[Digest, Descriptor], *, what: str) -> bytes:
+    """The same index with only some of its children, each replaced by what it is mapped to.
+
+    Registries refuse an index whose children they lack, so a choice of several platforms needs an index of its own.
+    All other fields are kept; the digest is necessarily another one.
+    """
+    document = strict_json.loads(content, what=what)
+    children = []
+    for child in document["manifests"]:
+        replacement = kept.get(Digest.parse(child["digest"]))
+        if replacement is not None:
+            children.append({**child, "digest": str(replacement.digest), "size": replacement.size_bytes})
+    return strict_json.canonical({**document, "manifests": children})
+
+
+def parse_descriptor(value: object, *, what: str) -> Descriptor:
+    """Reads one descriptor out of a JSON document.
+
+    Raises:
+        Damaged: Media type, digest or size are missing or impossible.
+    """
+    return _descriptor(value, what)
+
+
+def _check_identity(document: Mapping[str, Any], media_type: str, what: str) -> None:
+    version = document.get("schemaVersion")
+    if media_type != OCI_ARTIFACT and (version != 2 or isinstance(version, bool)):
+        raise Damaged("unknown schemaVersion", subject=what, expected="2", actual=repr(version)[:50])
+    declared = document.get("mediaType", media_type)
+    if declared != media_type:
+        raise Damaged(
+            "the manifest denies its media type", subject=what, expected=media_type, actual=str(declared)[:100]
+        )
+    if "manifests" in document and ("layers" in document or "config" in document):
+        raise Damaged("a document that is an image manifest and an index at once", subject=what)
+
+
+def _descriptors(value: object, what: str) -> tuple[Descriptor, ...]:
+    if not isinstance(value, list):
+        raise Damaged("the list of descriptors is missing", subject=what)
+    return tuple(_descriptor(entry, f"{what}[{number}]") for number, entry in enumerate(value))
+
+
+def _descriptor(value: object, what: str) -> Descriptor:
+    if not isinstance(value, dict):
+        raise Damaged("the descriptor is missing", subject=what)
+    media_type, size = value.get("mediaType"), value.get("size")
+    if not isinstance(media_type, str) or not 0 < len(media_type) < 256 or not media_type.isprintable():
+        raise Damaged("the descriptor has no media type", subject=what)
+    if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_BYTES:
+        raise Damaged(
+            "the descriptor has an impossible size", subject=what, expected="0 to 2^53", actual=repr(size)[:50]
+        )
+    try:
+        digest = Digest.parse(value.get("digest"))
+    except Damaged as error:
+        raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
+    return Descriptor(media_type, digest, size, platform=_platform(value.get("platform")), attests=_attests(value))
+
+
+def _platform(value: object) -> Platform | None:
+    if not isinstance(value, dict):
+        return None
+    os, architecture = _text(value.get("os")), _text(value.get("architecture"))
+    return Platform(os, architecture, _text(value.get("variant"))) if os and architecture else None
+
+
+def _attests(descriptor: Mapping[str, Any]) -> Digest | None:
+    annotations = descriptor.get("annotations")
+    subject = annotations.get(_ATTESTATION_SUBJECT) if isinstance(annotations, dict) else None
+    try:
+        return Digest.parse(subject) if subject else None
+    except Damaged:
+        return None  # an annotation is a remark; a malformed one attests nothing
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(entry for entry in value if isinstance(entry, str)) if isinstance(value, list) else ()

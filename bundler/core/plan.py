@@ -1,0 +1,271 @@
+"""The plan of an export: from resolved images to the place of each byte, before any blob is moved.
+
+Same images and options, same plan, on any machine. Order in the bundle: the files of the OCI layout, all manifests
+and configs, then layers in the order of the images that need them first. Each blob lies whole in the chunk that is
+being filled, or begins the next; only a blob that no chunk can hold is cut, beginning a chunk of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from bundler.core import manifest as bundle_manifest
+from bundler.core import oci, strict_json, tar
+from bundler.core.digest import Digest
+from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES
+from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Piece, Stored, Variant, chunk_file
+from bundler.core.oci import Descriptor, Manifest
+from bundler.core.platform import Platform
+from bundler.core.reference import Reference
+from bundler.errors import Misuse
+
+DEFAULT_CHUNK_BYTES = 2_000_000_000
+"""Below the 2 GiB from which ClamAV scans nothing, and below FAT32's 4 GiB - 1."""
+
+CHUNK_PRESETS = {
+    "cd": 700_000_000,
+    "dvd": 4_294_000_000,
+    "dvd-dl": 4_260_000_000,
+    "bd25": 24_900_000_000,
+    "bd50": 49_900_000_000,
+    "bd100": 99_900_000_000,
+    "fat32": 4_294_000_000,
+}
+"""Sizes for media. ISO 9660 and FAT32 hold files below 4 GiB: one of them fits a DVD, two a double-layer one."""
+
+_DOCKER_DEFAULT = Platform("linux", "amd64")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedImage:
+    """An image whose manifests are all known: name, source, root, and what it needs.
+
+    Attributes:
+        reference: Its name in the bundle.
+        source: Where it comes from, as text.
+        manifests: Children before parents, the root last.
+        variants: The runnable images among them.
+        made_from: The digest of the source's index where the root was made by us.
+    """
+
+    reference: Reference
+    source: str
+    manifests: tuple[Manifest, ...]
+    variants: tuple[Variant, ...]
+    made_from: Digest | None = None
+
+    @property
+    def root(self) -> Descriptor:
+        """What the name stands for."""
+        return self.manifests[-1].descriptor
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The bundle manifest and those bytes of the bundle that are made by us: the files of the layout."""
+
+    manifest: BundleManifest
+    contents: dict[Digest, bytes]
+
+
+def plan_bundle(
+    images: Sequence[ResolvedImage], *, name: str, created: str, tool: str, signed: bool, chunk_size_bytes: int
+) -> Plan:
+    """Gives each byte of a bundle its place.
+
+    Args:
+        images: At least one, in the order of the list.
+        name: Of the bundle.
+        created: ISO 8601, UTC.
+        tool: Name and version of what makes the bundle.
+        signed: Whether it will be signed.
+        chunk_size_bytes: The largest size of a chunk file.
+
+    Raises:
+        Misuse: The chunks are too small for the files that must come first.
+    """
+    contents = {
+        "oci-layout": strict_json.canonical({"imageLayoutVersion": "1.0.0"}),
+        "index.json": _index_json(images),
+        "manifest.json": _docker_manifest_json(images),
+    }
+    _check_chunk_size(chunk_size_bytes, sum(len(content) for content in contents.values()))
+    numbered = _number_blobs(images)
+    filler = _Filler(chunk_size_bytes)
+    files = tuple(filler.place(path, Digest.of(content), len(content)) for path, content in contents.items())
+    blobs = tuple(
+        Blob(descriptor, kind, filler.place(descriptor.digest.path, descriptor.digest, descriptor.size_bytes))
+        for descriptor, kind in numbered.values()
+    )
+    number_of = {digest: number for number, digest in enumerate(numbered)}
+    manifest = BundleManifest(
+        name=name,
+        created=created,
+        tool=tool,
+        signed=signed,
+        chunk_size_bytes=chunk_size_bytes,
+        images=tuple(_image(image, number_of) for image in images),
+        blobs=blobs,
+        files=files,
+        chunks=filler.chunks(),
+    )
+    return Plan(manifest, {Digest.of(content): content for content in contents.values()})
+
+
+def parse_chunk_size(text: str) -> int:
+    """Reads a chunk size: a preset's name or a number of bytes with an optional unit (``1900MiB``, ``4GB``).
+
+    Raises:
+        Misuse: It is neither, or below the least that makes sense.
+    """
+    if text.lower() in CHUNK_PRESETS:
+        return CHUNK_PRESETS[text.lower()]
+    number = text.strip()
+    factor = 1
+    units = {
+        "KiB": 1 << 10,
+        "MiB": 1 << 20,
+        "GiB": 1 << 30,
+        "TiB": 1 << 40,
+        "KB": 10**3,
+        "MB": 10**6,
+        "GB": 10**9,
+        "TB": 10**12,
+    }
+    for unit, value in units.items():
+        if number.lower().endswith(unit.lower()):
+            number, factor = number[: -len(unit)].strip(), value
+            break
+    if not number.isascii() or not number.isdigit() or len(number) > 15:
+        raise Misuse(
+            "not a chunk size", subject=repr(text), hint=f"write 1900MiB, 4GB or one of {', '.join(CHUNK_PRESETS)}"
+        )
+    size = int(number) * factor
+    _check_chunk_size(size, 0)
+    return size
+
+
+def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
+    least = max(MINIMUM_CHUNK_BYTES, int(first_files_bytes / FIRST_FILES_SHARE))
+    if chunk_size_bytes < least:
+        raise Misuse(
+            "the chunk size is too small", expected=f"at least {least} bytes", actual=f"{chunk_size_bytes} bytes",
+            hint="give a larger --chunk-size",
+        )  # fmt: skip
+
+
+def _number_blobs(images: Iterable[ResolvedImage]) -> dict[Digest, tuple[Descriptor, str]]:
+    """Each blob once, in the order in which it lies in the bundle."""
+    images = tuple(images)
+    numbered: dict[Digest, tuple[Descriptor, str]] = {}
+
+    def add(kind: str, pick: Callable[[Manifest], Iterable[Descriptor]]) -> None:
+        for image in images:
+            for manifest in image.manifests:
+                for descriptor in pick(manifest):
+                    numbered.setdefault(descriptor.digest, (descriptor.bare, kind))
+
+    add(bundle_manifest.MANIFEST, lambda manifest: (manifest.descriptor,))
+    add(bundle_manifest.CONFIG, lambda manifest: (manifest.config,) if manifest.config else ())
+    add(bundle_manifest.LAYER, lambda manifest: manifest.layers)
+    return numbered
+
+
+def _image(image: ResolvedImage, number_of: dict[Digest, int]) -> Image:
+    blobs = {number_of[blob.digest]: None for manifest in image.manifests for blob in manifest.blobs}
+    manifests = {number_of[manifest.descriptor.digest]: None for manifest in image.manifests}
+    return Image(
+        reference=image.reference,
+        source=image.source,
+        root=image.root,
+        manifests=tuple(manifests),
+        blobs=tuple(number for number in blobs if number not in manifests),
+        variants=image.variants,
+        made_from=image.made_from,
+    )
+
+
+def _index_json(images: Iterable[ResolvedImage]) -> bytes:
+    entries = [
+        {
+            **image.root.to_json(),
+            "annotations": {
+                "org.opencontainers.image.ref.name": str(image.reference),
+                "io.containerd.image.name": str(image.reference),
+            },
+        }
+        for image in images
+    ]
+    return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries})
+
+
+def _docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
+    """What ``docker load`` reads: for each image its variant for linux/amd64, or its first one for Linux.
+
+    Images with zstd layers come last: an old daemon that cannot read them has loaded all the others by then.
+    """
+    entries = []
+    for image in images:
+        manifest = _for_docker(image)
+        if manifest is None or manifest.config is None:
+            continue
+        has_zstd = any(layer.media_type.endswith("zstd") for layer in manifest.layers)
+        entry = {
+            "Config": manifest.config.digest.path,
+            "RepoTags": [f"{image.reference.name}:{image.reference.tag}"] if image.reference.tag else [],
+            "Layers": [layer.digest.path for layer in manifest.layers],
+        }
+        entries.append((has_zstd, entry))
+    return strict_json.canonical([entry for _, entry in sorted(entries, key=lambda pair: pair[0])])
+
+
+def _for_docker(image: ResolvedImage) -> Manifest | None:
+    platforms = {variant.digest: variant.config.platform for variant in image.variants}
+    candidates = [
+        manifest
+        for manifest in image.manifests
+        if manifest.is_runnable and (platform := platforms.get(manifest.descriptor.digest)) and platform.os == "linux"
+    ]
+    wanted = (m for m in candidates if _DOCKER_DEFAULT.accepts(platforms[m.descriptor.digest]))
+    return next(wanted, candidates[0] if candidates else None)
+
+
+class _Filler:
+    """Fills chunks in order; knows how many bytes of each are taken."""
+
+    def __init__(self, chunk_size_bytes: int) -> None:
+        self._capacity = chunk_size_bytes - len(tar.END)
+        self._taken = [0]
+
+    def place(self, path: str, digest: Digest, size_bytes: int) -> Stored:
+        """Gives some bytes the next place that can hold them."""
+        if tar.member_bytes(path, size_bytes) > self._capacity:
+            return self._place_in_parts(path, digest, size_bytes)
+        if self._taken[-1] + tar.member_bytes(path, size_bytes) > self._capacity:
+            self._taken.append(0)
+        return Stored(path, digest, size_bytes, (self._take(path, size_bytes),))
+
+    def chunks(self) -> tuple[Chunk, ...]:
+        """The chunks as they are now."""
+        return tuple(
+            Chunk(chunk_file(number), taken + len(tar.END)) for number, taken in enumerate(self._taken, start=1)
+        )
+
+    def _place_in_parts(self, path: str, digest: Digest, size_bytes: int) -> Stored:
+        name = f"{path}.part-0000"
+        whole = (self._capacity // tar.BLOCK_BYTES) * tar.BLOCK_BYTES - tar.header_bytes(name, self._capacity)
+        pieces = []
+        left = size_bytes
+        while left:
+            if self._taken[-1]:
+                self._taken.append(0)
+            length = min(left, whole)
+            pieces.append(self._take(name, length))
+            left -= length
+        return Stored(path, digest, size_bytes, tuple(pieces))
+
+    def _take(self, name: str, size_bytes: int) -> Piece:
+        offset = self._taken[-1] + tar.header_bytes(name, size_bytes)
+        self._taken[-1] += tar.member_bytes(name, size_bytes)
+        return Piece(len(self._taken), offset, size_bytes)

@@ -1,0 +1,83 @@
+"""The seams: what a store can do. `bundler.transfer` knows these and nothing else of any store.
+
+A *source* and a *sink* stand for one place within a store where digests name bytes: a repository of a registry, a
+layout, a bundle. Implementations are thread-safe. They retry nothing; their errors say whether a retry makes sense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import Protocol
+
+from bundler.core.oci import Descriptor
+
+Pieces = Generator["bytes | memoryview", None, None]
+"""Consecutive bytes, each piece at most `limits.PIECE_BYTES` long and valid only until the next one is asked for."""
+
+
+class BlobSource(Protocol):
+    """Gives blobs."""
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether bytes that arrive damaged may arrive whole the next time."""
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a blob from an offset on, unverified, and not more than its size plus one piece.
+
+        Raises:
+            Refused: There is no such blob, or it is denied.
+            Unavailable: The bytes stopped coming; opening again at a later offset may go on.
+            Damaged, LocalStorage, Incomplete: As the store has it.
+        """
+
+
+class ImageSource(BlobSource, Protocol):
+    """Gives images: names, manifests and blobs."""
+
+    def resolve(self, name: str | None) -> Descriptor:
+        """What a tag or digest stands for; None for the only image there is.
+
+        Raises:
+            Refused: There is no such image.
+        """
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """A manifest or index, verified against its digest.
+
+        Raises:
+            Refused: There is none, or it is too large.
+            Damaged: The bytes are not those of the digest.
+        """
+
+
+class BlobSink(Protocol):
+    """Takes blobs."""
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is there already, with its size."""
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Takes in a blob. Atomic: unless ``pieces`` ends by itself, nothing stands under the blob's name.
+
+        Whatever ``pieces`` raises goes through unchanged. May be called again after a failure.
+
+        Raises:
+            Refused, Unavailable, LocalStorage: As the store has it.
+        """
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Takes in a blob that another sink of the same store holds, without moving it; whether that worked."""
+
+
+class ImageSink(BlobSink, Protocol):
+    """Takes images."""
+
+    def find(self, name: str) -> Descriptor | None:
+        """What a tag or digest stands for here, if it stands for anything; the size may be 0 where it is not told."""
+
+    def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
+        """Takes in a manifest whose children and blobs are there. Idempotent."""
+
+    def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Lets a name stand for a manifest that is there. Atomic: the name stands for the old or for the new one."""

@@ -1,0 +1,162 @@
+"""Image references, ``registry/repository:tag@digest``, by the grammar of distribution/reference.
+
+Short names are completed as Docker does: ``nginx`` is ``docker.io/library/nginx:latest``. ASCII only, so that two
+names which look alike are alike.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass, replace
+
+from bundler.core.digest import Digest
+from bundler.errors import Damaged, Misuse
+
+DEFAULT_REGISTRY = "docker.io"
+DEFAULT_TAG = "latest"
+NAME_CHARACTERS = 255
+"""Registry and repository together, as distribution limits them."""
+
+_REGISTRY = re.compile(
+    r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])(?:\.(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]))*"
+    r"(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]{2,39}\](?::[0-9]{1,5})?"
+)
+_COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """The name of an image, complete and normalised. Made by `parse`; the constructor checks nothing."""
+
+    registry: str
+    repository: str
+    tag: str | None
+    digest: Digest | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Reference:
+        """Reads a reference and completes it.
+
+        Raises:
+            Misuse: It is not one; the message says which part is wrong and shows what was understood.
+        """
+        _refuse_urls_and_credentials(text)
+        rest, at, digest_text = text.partition("@")
+        try:
+            digest = Digest.parse(digest_text) if at else None
+        except Damaged as error:
+            raise Misuse("the part after @ is not a digest", subject=_shown(text), expected=error.expected) from error
+        name, colon, tag = rest.rpartition(":")
+        if not colon or "/" in tag:
+            name, tag = rest, ""
+            colon = ""
+        if colon and not _TAG.fullmatch(tag):
+            raise Misuse(
+                f"{tag[:140]!r} is not a tag", subject=_shown(text), hint="a tag has 1 to 128 of A-Z a-z 0-9 . _ -"
+            )
+        registry, repository = _split_name(name)
+        _check_name(registry, repository, text)
+        return cls(registry, repository, tag if colon else (None if digest else DEFAULT_TAG), digest)
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, without tag and digest."""
+        return f"{self.registry}/{self.repository}"
+
+    @property
+    def target(self) -> str:
+        """What the registry is asked for: the digest where there is one, else the tag."""
+        return str(self.digest) if self.digest else self.tag or DEFAULT_TAG
+
+    def pinned(self, digest: Digest) -> Reference:
+        """The same name with a digest."""
+        return replace(self, digest=digest)
+
+    def __str__(self) -> str:
+        tag = f":{self.tag}" if self.tag else ""
+        digest = f"@{self.digest}" if self.digest else ""
+        return f"{self.name}{tag}{digest}"
+
+
+def is_registry(text: str) -> bool:
+    """Whether a text is a registry's host with an optional port."""
+    return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text)
+
+
+def is_repository(text: str) -> bool:
+    """Whether a text is a repository's path."""
+    return bool(_REPOSITORY.fullmatch(text)) and len(text) <= NAME_CHARACTERS
+
+
+def is_loopback(registry: str) -> bool:
+    """Whether a registry is on this machine, where Docker speaks plain HTTP too."""
+    host = host_of(registry)
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def host_of(registry: str) -> str:
+    """The host of a registry without its port and without the brackets of an IPv6 address."""
+    if registry.startswith("["):
+        return registry[1:].partition("]")[0]
+    return registry.partition(":")[0]
+
+
+def _refuse_urls_and_credentials(text: str) -> None:
+    if "://" in text:
+        scheme = text.partition("://")[0]
+        raise Misuse(
+            f"an image reference has no {scheme[:20]}:// in front",
+            hint="write registry/repository:tag, without a scheme",
+        )
+    before_slash = text.partition("/")[0]
+    if "@" in before_slash and "/" in text and not re.search(r"@sha(256|512):", text.partition("/")[0]):
+        # The text is not repeated: what stands before the @ is likely a password.
+        raise Misuse(
+            "credentials do not belong in a reference", hint="log in with docker login, then name the image alone"
+        )
+
+
+def _split_name(name: str) -> tuple[str, str]:
+    first, slash, rest = name.partition("/")
+    if slash and (first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()):
+        registry, repository = first, rest
+    else:
+        registry, repository = DEFAULT_REGISTRY, name
+    if registry in {"index.docker.io", "registry-1.docker.io"}:
+        registry = DEFAULT_REGISTRY
+    if registry == DEFAULT_REGISTRY and repository and "/" not in repository:
+        repository = f"library/{repository}"
+    return registry, repository
+
+
+def _check_name(registry: str, repository: str, text: str) -> None:
+    if not is_registry(registry):
+        raise Misuse(f"{registry[:100]!r} is not a registry", subject=_shown(text), hint="write host or host:port")
+    if not _REPOSITORY.fullmatch(repository):
+        raise Misuse(
+            f"{repository[:100]!r} is not a repository" if repository else "the repository is missing",
+            subject=_shown(text),
+            hint="lower-case a-z 0-9 in parts joined by / . _ -" if repository else "write registry/repository:tag",
+        )
+    if len(registry) + 1 + len(repository) > NAME_CHARACTERS:
+        raise Misuse(
+            "the name is too long",
+            subject=_shown(text),
+            expected=f"at most {NAME_CHARACTERS} characters",
+            actual=str(len(registry) + 1 + len(repository)),
+        )
+
+
+def _port_is_valid(registry: str) -> bool:
+    port = registry.rpartition(":")[2] if re.search(r":[0-9]+$", registry) else ""
+    return not port or 0 < int(port) < 65536
+
+
+def _shown(text: str) -> str:
+    return repr(text[:200])

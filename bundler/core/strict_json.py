@@ -1,0 +1,84 @@
+"""JSON as I-JSON (RFC 7493) wants it, because `json` takes more: duplicate names, NaN, lone surrogates, any depth.
+
+OCI image-spec ``considerations.md`` forbids duplicate names; two readers that differ in which one they believe are
+an attack (CVE-2021-41190 is a cousin). Reading never alters the bytes: whoever passes a document on passes on what
+was received.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bundler.core.limits import JSON_DEPTH, JSON_INTEGER_DIGITS
+from bundler.errors import Damaged
+
+
+def loads(content: bytes, *, what: str) -> Any:
+    """Reads one JSON document.
+
+    Args:
+        content: The whole document, UTF-8 without a byte order mark; its length is bounded by the caller.
+        what: What the document is, for the message.
+
+    Raises:
+        Damaged: It is not I-JSON, or nested deeper than `JSON_DEPTH`.
+    """
+    try:
+        text = content.decode("utf-8")
+        _check_depth(text)
+        return json.loads(
+            text,
+            object_pairs_hook=_unique_names,
+            parse_constant=_no_constant,
+            parse_int=_bounded_integer,
+        )
+    except (ValueError, RecursionError) as error:
+        raise Damaged(f"not a valid JSON document: {error}", subject=what) from error
+
+
+def canonical(document: object) -> bytes:
+    """JSON of our own making: compact, names in the order they were put in, ASCII, one newline at the end."""
+    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _check_depth(text: str) -> None:
+    # A cheap upper bound first: most documents have few brackets in all.
+    if text.count("[") + text.count("{") <= JSON_DEPTH:
+        return
+    depth = 0
+    in_string = escaped = False
+    for character in text:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > JSON_DEPTH:
+                raise ValueError(f"nested deeper than {JSON_DEPTH}")
+        elif character in "]}":
+            depth -= 1
+
+
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result = dict(pairs)
+    if len(result) != len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(n for n in names if names.count(n) > 1)!r} stands twice in one object")
+    return result
+
+
+def _no_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _bounded_integer(digits: str) -> int:
+    if len(digits) > JSON_INTEGER_DIGITS:
+        raise ValueError(f"an integer of {len(digits)} digits")
+    return int(digits)

@@ -1,0 +1,179 @@
+"""The tar format, as much of it as we write and read: POSIX ustar headers, with pax records for
+sizes from 8 GiB and names of more than 100 characters (those of SHA-512 blobs).
+
+Pure functions on blocks of 512 bytes. Headers are the same for the same name and size on every machine: mode 0644,
+owner 0, time 0. Source: POSIX.1-2017, ``pax`` utility, "ustar Interchange Format".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.errors import Damaged
+
+BLOCK_BYTES = 512
+END = bytes(2 * BLOCK_BYTES)
+"""Two blocks of zeros end an archive."""
+
+_USTAR_SIZE_LIMIT = 8 << 30
+_MAGIC = b"ustar\x0000"
+_NAME_BYTES = 100
+
+REGULAR = b"0"
+PAX = b"x"
+PAX_GLOBAL = b"g"
+GNU_LONG_NAME = b"L"
+GNU_LONG_LINK = b"K"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """One header block, read: the member's name, its type and the bytes of data that follow."""
+
+    name: str
+    type: bytes
+    size_bytes: int
+    link_name: str
+
+
+def header(name: str, size_bytes: int) -> bytes:
+    """The header of a regular file: 512 bytes, or 1536 where name or size do not fit ustar's fields.
+
+    Args:
+        name: ASCII, at most 255 characters.
+        size_bytes: Of the file.
+    """
+    records = _pax_records(name, size_bytes)
+    if not records:
+        return _ustar(name, size_bytes, REGULAR)
+    # A reader that knows no pax sees a member that is empty, not one of a wrong size.
+    fitting_size = size_bytes if size_bytes < _USTAR_SIZE_LIMIT else 0
+    return (
+        _ustar("././@PaxHeader", len(records), PAX)
+        + records.ljust(BLOCK_BYTES, b"\0")
+        + _ustar(name[:_NAME_BYTES], fitting_size, REGULAR)
+    )
+
+
+def header_bytes(name: str, size_bytes: int) -> int:
+    """How long `header` is."""
+    return 3 * BLOCK_BYTES if _pax_records(name, size_bytes) else BLOCK_BYTES
+
+
+def padding_bytes(size_bytes: int) -> int:
+    """How many zeros follow data of a size."""
+    return -size_bytes % BLOCK_BYTES
+
+
+def member_bytes(name: str, size_bytes: int) -> int:
+    """Header, data and padding together."""
+    return header_bytes(name, size_bytes) + size_bytes + padding_bytes(size_bytes)
+
+
+def parse_header(block: bytes, *, what: str) -> Header | None:
+    """Reads a header block; None for a block of zeros.
+
+    Raises:
+        Damaged: The checksum is wrong, or a field is not what tar allows. Negative sizes do not exist
+            (CVE-2025-8194: they sent `tarfile` into an endless loop).
+    """
+    if len(block) != BLOCK_BYTES:
+        raise Damaged("the archive ends inside a header", subject=what)
+    if not block.strip(b"\0"):
+        return None
+    checksum = sum(block[:148]) + sum(block[156:]) + 8 * 0x20
+    if _number(block[148:156], what) != checksum:
+        raise Damaged("the checksum of a tar header is wrong", subject=what)
+    name = _string(block[:100], what)
+    if block[257:263] == b"ustar\0" and block[345] != 0:
+        name = f"{_string(block[345:500], what)}/{name}"
+    kind = block[156:157]
+    return Header(
+        name=name,
+        type=REGULAR if kind in (b"\0", b"7") else kind,
+        size_bytes=_number(block[124:136], what),
+        link_name=_string(block[157:257], what),
+    )
+
+
+def parse_pax(records: bytes, *, what: str) -> dict[str, str]:
+    r"""Reads the records of an extended header.
+
+    Raises:
+        Damaged: A record is not ``LENGTH KEY=VALUE\n`` or says a wrong length.
+    """
+    result: dict[str, str] = {}
+    position = 0
+    records = records.rstrip(b"\0")
+    while position < len(records):
+        digits = records[position : position + 20].partition(b" ")[0]
+        length = int(digits) if digits.isdigit() else 0
+        record = records[position : position + length]
+        key, equals, value = record[len(digits) + 1 :].partition(b"=")
+        if length <= len(digits) + 2 or not equals or not value.endswith(b"\n"):
+            raise Damaged("an extended tar header is malformed", subject=what)
+        result[key.decode("utf-8", "replace")] = value[:-1].decode("utf-8", "replace")
+        position += length
+    return result
+
+
+def pax_size(records: dict[str, str], default: int, *, what: str) -> int:
+    """The size that an extended header gives its member, or the default.
+
+    Raises:
+        Damaged: It is not a decimal number.
+    """
+    text = records.get("size")
+    if text is None:
+        return default
+    if not text.isascii() or not text.isdigit() or len(text) > 19:
+        raise Damaged("an extended tar header gives an impossible size", subject=what, actual=text[:40])
+    return int(text)
+
+
+def _ustar(name: str, size_bytes: int, kind: bytes) -> bytes:
+    fields = (
+        name.encode("ascii").ljust(_NAME_BYTES, b"\0"),
+        b"0000644\0",  # mode
+        b"0000000\0",  # owner
+        b"0000000\0",  # group
+        b"%011o\0" % size_bytes,
+        b"00000000000\0",  # time
+        b" " * 8,  # checksum, counted as blanks
+        kind.ljust(101, b"\0"),  # and no link name
+        _MAGIC.ljust(88, b"\0"),  # and no owner's name, no device
+    )
+    block = b"".join(fields).ljust(BLOCK_BYTES, b"\0")
+    return block[:148] + b"%06o\0 " % sum(block) + block[156:]
+
+
+def _pax_records(name: str, size_bytes: int) -> bytes:
+    path = _pax_record("path", name) if len(name) > _NAME_BYTES else b""
+    size = _pax_record("size", str(size_bytes)) if size_bytes >= _USTAR_SIZE_LIMIT else b""
+    return path + size
+
+
+def _pax_record(key: str, value: str) -> bytes:
+    length = body = len(key) + len(value) + 3
+    while length != body + len(str(length)):
+        length = body + len(str(length))
+    return f"{length} {key}={value}\n".encode("ascii")
+
+
+def _string(field: bytes, what: str) -> str:
+    try:
+        return field.partition(b"\0")[0].decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Damaged("a tar header holds a name that is not UTF-8", subject=what) from error
+
+
+def _number(field: bytes, what: str) -> int:
+    if field[0] == 0x80:  # GNU base-256, positive
+        number = int.from_bytes(field[1:], "big")
+        if number < 1 << 62:
+            return number
+    else:
+        digits = field.strip(b" \0")
+        if not digits or all(0x30 <= digit <= 0x37 for digit in digits):
+            return int(digits or b"0", 8)
+    raise Damaged("a tar header holds an impossible number", subject=what, actual=repr(field))

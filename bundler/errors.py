@@ -1,0 +1,165 @@
+"""What can go wrong, in families by who must act; each family has its exit code.
+
+::
+
+    BundlerError
+    ├── Misuse          2   the caller: flags, image list, references, keys
+    ├── Damaged         4   whoever carried the bytes: they are not what was promised
+    ├── Untrusted       5   the security officer: unsigned, unknown signer, bad signature
+    ├── Refused         6   an administrator: not found, denied, policy, quota, tag conflict
+    ├── Unavailable     7   nobody, try again: network, server errors, timeouts
+    ├── LocalStorage    8   the machine's owner: no space, read-only, I/O error
+    ├── Incomplete      9   the courier: parts are missing, nothing is wrong with the rest
+    ├── Several         of its worst member
+    └── Interrupted   130   the user stopped it
+
+Errors carry fields, not only text: what failed, on which object, what was expected and what was found. They
+neither log nor exit; `bundler.views` words them and `bundler.cli` turns them into exit codes. Any other exception
+that reaches the top is a bug of ours (exit 70).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+EXIT_PARTIAL = 3
+EXIT_BUG = 70
+
+_WORST_FIRST = (2, 130, 5, 4, 8, 6, 7, 9, 3)
+
+
+class BundlerError(Exception):
+    """Root of everything that is not a bug.
+
+    Args:
+        message: What happened, lower case, without the advice.
+        subject: The object it happened to: a reference, a file, a flag.
+        expected: What was promised or required.
+        actual: What was found instead.
+        hint: What to do next, a sentence or a command.
+        retryable: Whether doing the same again may succeed.
+        retry_after_seconds: How long the other side asked us to wait, if it did.
+    """
+
+    exit_code: ClassVar[int] = EXIT_BUG
+    kind: ClassVar[str] = "error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        subject: str | None = None,
+        expected: str | None = None,
+        actual: str | None = None,
+        hint: str | None = None,
+        retryable: bool = False,
+        retry_after_seconds: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.subject = subject
+        self.expected = expected
+        self.actual = actual
+        self.hint = hint
+        self.retryable = retryable
+        self.retry_after_seconds = retry_after_seconds
+
+    def __str__(self) -> str:
+        subject = f"{self.subject}: " if self.subject else ""
+        found = f" (expected {self.expected}, found {self.actual})" if self.expected and self.actual else ""
+        return f"{subject}{self.message}{found}"
+
+
+class Misuse(BundlerError):
+    """The request itself is wrong: a flag, an image list, a reference, a key."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class Damaged(BundlerError):
+    """Bytes are not what a digest, a size or a signed list promised."""
+
+    exit_code = 4
+    kind = "integrity"
+
+
+class Untrusted(BundlerError):
+    """No signature by a trusted key covers the bundle."""
+
+    exit_code = 5
+    kind = "trust"
+
+
+class Refused(BundlerError):
+    """The other side said no, and will say no again: not found, denied, policy, quota, conflict."""
+
+    exit_code = 6
+    kind = "refused"
+
+
+class Unavailable(BundlerError):
+    """The other side could not be reached or failed; it may work later."""
+
+    exit_code = 7
+    kind = "unavailable"
+
+
+class LocalStorage(BundlerError):
+    """This machine could not store or read: no space, read-only, I/O error."""
+
+    exit_code = 8
+    kind = "storage"
+
+
+class Incomplete(BundlerError):
+    """Parts are missing; nothing is wrong with the rest."""
+
+    exit_code = 9
+    kind = "incomplete"
+
+
+class Interrupted(BundlerError):
+    """The user stopped the run; the same command goes on."""
+
+    exit_code = 130
+    kind = "interrupted"
+
+
+class Several(BundlerError):
+    """Many findings at once, so that one run tells all that is wrong."""
+
+    def __init__(self, message: str, errors: Sequence[BundlerError], *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.errors = tuple(errors)
+
+    @property
+    def exit_code(self) -> int:  # type: ignore[override]  # derived from the members, not fixed by the class
+        """The exit code of the worst member."""
+        return worst(self.errors)
+
+    @property
+    def kind(self) -> str:  # type: ignore[override]  # as above
+        """The kind of the worst member."""
+        return next((error.kind for error in self.errors if error.exit_code == self.exit_code), "error")
+
+
+def worst(errors: Iterable[BundlerError]) -> int:
+    """The exit code that decides among several findings; 0 when there are none."""
+    found = {error.exit_code for error in errors}
+    return next((code for code in _WORST_FIRST if code in found), EXIT_BUG if found else 0)
+
+
+def worst_of_images(errors: Sequence[BundlerError], *, done: int) -> int:
+    """The exit code of a run that keeps going after the failure of an image.
+
+    What the other side refused or could not do for some images leaves the run *partial* when others are done;
+    damage, missing trust, full disks and missing parts keep their own codes, because somebody must act on them.
+
+    Args:
+        errors: One finding for each image or file that failed.
+        done: How many images are in place.
+    """
+    code = worst(errors)
+    return EXIT_PARTIAL if done and code in {Refused.exit_code, Unavailable.exit_code} else code

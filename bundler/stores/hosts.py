@@ -1,0 +1,116 @@
+"""How to reach one registry: its address, plain HTTP or TLS, certificates, proxy. Found where Docker and skopeo look.
+
+Certificates: ``--cacert``, ``certs.d/HOST[:PORT]/`` of Docker and containers, and the system's trust with
+``SSL_CERT_FILE``. No setting turns the verification of TLS off.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import ssl
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.core.reference import DEFAULT_REGISTRY, host_of, is_loopback
+from bundler.errors import Misuse
+
+_DOCKER_HUB = "registry-1.docker.io"
+_CERTIFICATE_FOLDERS = ("~/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkOptions:
+    """What the user said about the network.
+
+    Attributes:
+        plain_http: Registries (host and port) that are spoken to without TLS, besides those on this machine.
+        ca_certificate: A PEM file with further certificate authorities.
+    """
+
+    plain_http: frozenset[str] = frozenset()
+    ca_certificate: Path | None = None
+
+
+DEFAULT_NETWORK = NetworkOptions()
+
+
+def address_of(registry: str) -> str:
+    """The host and port that a registry's name stands for; Docker Hub's API is not at docker.io."""
+    return _DOCKER_HUB if registry == DEFAULT_REGISTRY else registry
+
+
+def certificates_of(registry: str) -> list[Path]:
+    """The folders with certificates for exactly this host and port."""
+    folders = [Path(folder).expanduser() / registry for folder in _CERTIFICATE_FOLDERS]
+    return [folder for folder in folders if folder.is_dir()]
+
+
+def schemes_of(registry: str, options: NetworkOptions) -> tuple[str, ...]:
+    """``https``; ``http`` where that was said; both, to be found out, for this machine without certificates."""
+    if registry in options.plain_http:
+        return ("http",)
+    if is_loopback(registry) and not options.ca_certificate and not certificates_of(registry):
+        return ("http", "https")
+    return ("https",)
+
+
+def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
+    """What a connection to a registry is verified with.
+
+    Raises:
+        Misuse: A certificate file cannot be read.
+    """
+    context = ssl.create_default_context()
+    if options.ca_certificate:
+        _load_authorities(context, options.ca_certificate)
+    for folder in certificates_of(registry):
+        for authority in sorted(folder.glob("*.crt")):
+            _load_authorities(context, authority)
+        for certificate in sorted(folder.glob("*.cert")):
+            key = certificate.with_suffix(".key")
+            try:
+                context.load_cert_chain(certificate, key)
+            except (OSError, ssl.SSLError) as error:
+                raise Misuse(f"cannot read the client certificate: {error}", subject=str(certificate),
+                             hint=f"it needs its key beside it: {key.name}") from error  # fmt: skip
+    return context
+
+
+def proxy_for(scheme: str, registry: str, environment: Mapping[str, str] | None = None) -> str | None:
+    """The proxy for a registry, from ``HTTP(S)_PROXY`` and ``NO_PROXY``; CIDR blocks in NO_PROXY count."""
+    environment = os.environ if environment is None else environment
+    proxies = {
+        name.lower().removesuffix("_proxy"): value
+        for name, value in sorted(environment.items())
+        if name.lower().endswith("_proxy") and value
+    }
+    if is_loopback(registry) or _is_excepted(registry, proxies.get("no", "")):
+        return None
+    proxy = proxies.get(scheme) or proxies.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+
+
+def _is_excepted(registry: str, no_proxy: str) -> bool:
+    if urllib.request.proxy_bypass_environment(registry, {"no": no_proxy}):  # type: ignore[attr-defined]  # not in typeshed
+        return True
+    try:
+        address = ipaddress.ip_address(host_of(registry))
+    except ValueError:
+        return False
+    for block in no_proxy.split(","):
+        try:
+            if "/" in block and address in ipaddress.ip_network(block.strip(), strict=False):
+                return True
+        except ValueError:
+            continue
+    return False
+
+
+def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+    try:
+        context.load_verify_locations(path)
+    except (OSError, ssl.SSLError) as error:
+        raise Misuse(f"cannot read the certificate authorities: {error}", subject=str(path)) from error

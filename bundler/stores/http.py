@@ -1,0 +1,319 @@
+"""HTTP to one registry. The only module that imports urllib3: what it raises, and what servers answer, become ours.
+
+One request, one attempt: whoever retries reads ``retryable`` and ``retry_after_seconds`` of the error. Redirects are
+followed here, so that credentials stay with the origin (scheme, host, port) they were meant for and nothing falls
+back from https to http (GHSA-vh4v-2xq2-g5cg, CVE-2014-5277).
+"""
+
+from __future__ import annotations
+
+import datetime
+import email.utils
+import json
+import ssl
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urljoin, urlsplit
+
+import urllib3
+from urllib3.exceptions import (
+    HTTPError,
+    LocationParseError,
+    NameResolutionError,
+    NewConnectionError,
+    ProxyError,
+    SSLError,
+    TimeoutError as NoAnswerInTime,
+)
+
+from bundler import __version__
+from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
+from bundler.core.protocols import Pieces
+from bundler.errors import BundlerError, Refused, Unavailable
+
+CONNECT_SECONDS = 10.0
+STALL_SECONDS = 60.0
+"""How long nothing may arrive. There is no limit to a whole transfer."""
+
+_CONNECTIONS = 16
+_RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_MESSAGE_CHARACTERS = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port: what credentials are bound to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """The origin of a URL.
+
+        Raises:
+            Refused: It is not an http or https URL.
+        """
+        try:
+            parts = urlsplit(url)
+            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+            return cls(parts.scheme, (parts.hostname or "").lower(), port)
+        except (ValueError, KeyError) as error:
+            raise Refused("the server names an address that is none", subject=url[:200]) from error
+
+
+class Answer:
+    """A response whose body has not been read yet."""
+
+    def __init__(self, response: urllib3.BaseHTTPResponse, url: str, method: str) -> None:
+        self._response = response
+        self.url = url
+        self.method = method
+        self.status = response.status
+        self.headers: Mapping[str, str] = response.headers
+
+    def read(self, limit_bytes: int) -> bytes:
+        """The body, if it is not longer than a limit.
+
+        Raises:
+            Refused: It is longer.
+            Unavailable: It stopped coming.
+        """
+        with translated(self.url, self.method):
+            content = bytearray()
+            while len(content) <= limit_bytes and (piece := self._response.read(limit_bytes + 1 - len(content))):
+                content += piece
+        if len(content) > limit_bytes:
+            self._response.close()
+            raise Refused("the answer is too long", subject=shown(self.url), expected=f"at most {limit_bytes} bytes",
+                          actual="more")  # fmt: skip
+        self._response.release_conn()
+        return bytes(content)
+
+    def pieces(self) -> Pieces:
+        """The body, piece by piece. The connection serves again only if the body is read to its end.
+
+        Raises:
+            Unavailable: It stopped coming.
+        """
+        is_at_end = False
+        try:
+            while not is_at_end:
+                with translated(self.url, self.method):
+                    piece = self._response.read(PIECE_BYTES)
+                is_at_end = not piece
+                if piece:
+                    yield piece
+        finally:
+            if not is_at_end:
+                self._response.close()
+
+    def drain(self) -> None:
+        """Reads away a body that does not matter; the connection serves again if it was short."""
+        with translated(self.url, self.method):
+            self._response.read(ERROR_BODY_BYTES)
+            if self._response.read(1):
+                self._response.close()
+        self._response.release_conn()
+
+
+class HttpClient:
+    """Connections to one registry and to whatever it redirects to. Thread-safe."""
+
+    def __init__(self, context: ssl.SSLContext | None, proxy: str | None) -> None:
+        options = {
+            "num_pools": 8,
+            "maxsize": _CONNECTIONS,
+            "blocksize": PIECE_BYTES,
+            "retries": False,
+            "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS),
+            "ssl_context": context,
+        }
+        try:
+            self._pools: urllib3.PoolManager = (
+                urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
+            )
+        except (HTTPError, ValueError) as error:
+            raise Refused("the proxy's address is none", subject=str(proxy)) from error
+
+    def request(
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes | memoryview] | None = None,
+    ) -> Answer:
+        """Sends one request and returns its answer, whatever its status; follows redirects of GET and HEAD.
+
+        Args:
+            method: GET, HEAD, POST, PUT.
+            url: Complete.
+            headers: All of them; ``Authorization`` is left out once a redirect leaves the origin.
+            body: With ``Content-Length`` among the headers if it is an iterable.
+
+        Raises:
+            Unavailable: The server could not be reached or broke the connection.
+            Refused: TLS could not be verified, or a redirect leads where none may.
+        """
+        headers = {"User-Agent": f"bundler/{__version__}", "Accept-Encoding": "identity", **headers}
+        for _ in range(REDIRECTS + 1):
+            answer = self._send(method, url, headers, body)
+            location = answer.headers.get("Location")
+            if answer.status not in _REDIRECTS or method not in ("GET", "HEAD") or not location:
+                return answer
+            answer.drain()
+            target = urljoin(url, location)
+            if Origin.of(target) != Origin.of(url):
+                if Origin.of(target).scheme != "https" and Origin.of(url).scheme == "https":
+                    raise Refused("the server redirects from https to plain http", subject=shown(target))
+                headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
+            url = target
+        raise Refused(f"more than {REDIRECTS} redirects", subject=shown(url))
+
+    def _send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | Iterable[bytes | memoryview] | None
+    ) -> Answer:
+        with translated(url, method):
+            response = self._pools.urlopen(
+                method, url, headers=dict(headers), body=body, redirect=False, retries=False,
+                preload_content=False, decode_content=False,
+            )  # type: ignore[call-overload, no-any-return, unused-ignore]  # fmt: skip
+        return Answer(response, url, method)
+
+
+@contextmanager
+def translated(url: str, method: str) -> Generator[None, None, None]:
+    """Turns what urllib3 raises into our errors."""
+    try:
+        yield
+    except SSLError as error:
+        raise _tls_error(error, url) from error
+    except ProxyError as error:
+        raise Unavailable(f"the proxy failed: {_innermost(error)}", subject=shown(url), retryable=True,
+                          hint="check HTTPS_PROXY and NO_PROXY") from error  # fmt: skip
+    except NameResolutionError as error:
+        raise Unavailable("the name cannot be resolved", subject=Origin.of(url).host, retryable=True,
+                          hint="check the spelling and the DNS server of this machine") from error  # fmt: skip
+    except NewConnectionError as error:
+        raise Unavailable(f"no connection: {_innermost(error)}", subject=_host(url), retryable=True,
+                          hint="is the registry running, and is the port right?") from error  # fmt: skip
+    except NoAnswerInTime as error:
+        raise Unavailable("nothing came in time", subject=f"{method} {shown(url)}", retryable=True) from error
+    except LocationParseError as error:
+        raise Refused("the server names an address that is none", subject=shown(url)) from error
+    except (HTTPError, OSError) as error:
+        raise Unavailable(
+            f"the connection broke: {_innermost(error)}", subject=f"{method} {shown(url)}", retryable=True
+        ) from error
+
+
+def error_of(answer: Answer, *, subject: str) -> BundlerError:
+    """The error for an answer that is not what was asked for, with the registry's own words. Reads the answer."""
+    try:
+        body = answer.read(ERROR_BODY_BYTES)
+    except BundlerError:
+        body = b""
+    code, message = _registry_words(body)
+    said = f"{answer.status} {code}".strip() + (f": {message}" if message else "")
+    if answer.status in _RETRYABLE_STATUS:
+        text = "the registry asks to come back later" if answer.status == 429 else "the registry failed"
+        return Unavailable(
+            f"{text} ({said})", subject=subject, retryable=True, retry_after_seconds=_retry_after(answer)
+        )
+    return Refused(f"{_plain_words(answer.status, code)} ({said})", subject=subject, hint=_advice(answer))
+
+
+def shown(url: str) -> str:
+    """A URL without its query, which may hold secrets, and without surprises for a terminal."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return printable(f"{parts.scheme}://{host}{port}{parts.path}")
+
+
+def printable(text: str) -> str:
+    """A text from outside in one line, without control characters, and not too long."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else "\ufffd" for c in line)[:_MESSAGE_CHARACTERS]
+
+
+def _plain_words(status: int, code: str) -> str:
+    if status == 401:
+        return "the registry asks for credentials that it accepts"
+    if status == 403:
+        return "the registry denies it"
+    if status == 404:
+        return "not found"
+    if status == 413:
+        return "too large for the registry or a proxy before it"
+    if status in (405, 412):
+        return "the registry does not allow it"
+    return "the registry refuses it" if code or status >= 400 else "not an answer of a registry"
+
+
+def _advice(answer: Answer) -> str | None:
+    if answer.status in (401, 403):
+        return f"log in with: docker login {_host(answer.url)}"
+    if answer.status == 413:
+        return "raise the body limit of the proxy (nginx: client_max_body_size 0)"
+    return None
+
+
+def _registry_words(body: bytes) -> tuple[str, str]:
+    """Code and message of the first error, as distribution-spec "Error Codes" lays them out."""
+    try:
+        first = json.loads(body)["errors"][0]
+        detail = first.get("detail")
+        message = str(first.get("message") or "")
+        if isinstance(detail, str) and detail not in message:
+            message = f"{message}: {detail}" if message else detail
+        return printable(str(first.get("code") or "")), printable(message)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        if body.lstrip()[:1] == b"<":
+            return "", "an HTML page, likely of a proxy"
+        return "", printable(body[:_MESSAGE_CHARACTERS].decode("utf-8", "replace"))
+
+
+def _retry_after(answer: Answer) -> float | None:
+    """Seconds or an HTTP date, RFC 9110 section 10.2.3; anything else is not heard."""
+    value = answer.headers.get("Retry-After", "")
+    if value.isascii() and value.isdigit() and len(value) < 9:
+        return float(value)
+    try:
+        when = email.utils.parsedate_to_datetime(value)
+        now = datetime.datetime.now(when.tzinfo or datetime.timezone.utc)
+        return max(0.0, (when.replace(tzinfo=now.tzinfo) - now).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def _tls_error(error: SSLError, url: str) -> BundlerError:
+    text = str(error)
+    host = _host(url)
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "unknown authority"
+        return Refused(
+            f"the certificate is not trusted: {printable(reason)}",
+            subject=host,
+            hint=f"give the authority with --cacert FILE, or put it into /etc/docker/certs.d/{host}/ca.crt",
+        )
+    if "WRONG_VERSION_NUMBER" in text or "record layer" in text.lower():
+        return Refused("the server does not speak TLS", subject=host, hint=f"if that is meant: --plain-http {host}")
+    if "EOF" in text or "reset" in text.lower():
+        return Unavailable("the connection broke during the TLS handshake", subject=host, retryable=True)
+    return Refused(f"TLS failed: {printable(text)}", subject=host)
+
+
+def _host(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
+
+
+def _innermost(error: BaseException) -> str:
+    while error.__cause__ or error.__context__:
+        error = error.__cause__ or error.__context__  # type: ignore[assignment]  # one of them is there
+    return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)

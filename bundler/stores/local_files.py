@@ -1,0 +1,89 @@
+"""Files that somebody gave us or that we make for somebody: opened without following links, read and written safely."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.protocols import Pieces
+from bundler.errors import Damaged, LocalStorage, Refused
+
+
+@contextmanager
+def opened(path: Path) -> Generator[int, None, None]:
+    """A regular file, open for reading.
+
+    Raises:
+        Refused: There is none.
+        Damaged: It is something else than a regular file.
+        LocalStorage: It cannot be opened.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise Refused("there is no such file", subject=str(path)) from error
+    except OSError as error:
+        raise LocalStorage(f"cannot be opened: {error.strerror}", subject=str(path)) from error
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Damaged("not a regular file", subject=str(path))
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
+    """The bytes of an open file between two offsets.
+
+    Raises:
+        Damaged: The file ends before.
+        LocalStorage: It cannot be read.
+    """
+    buffer = memoryview(bytearray(min(PIECE_BYTES, max(1, end - begin))))
+    while begin < end:
+        try:
+            got = os.preadv(descriptor, [buffer[: min(len(buffer), end - begin)]], begin)
+        except OSError as error:
+            raise LocalStorage(f"cannot be read: {error.strerror}", subject=what) from error
+        if not got:
+            raise Damaged("the file was cut short", subject=what, expected=f"{end} bytes", actual=f"{begin} bytes")
+        begin += got
+        yield buffer[:got]
+
+
+def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what: str) -> bytes:
+    """The bytes of an open file between two offsets, in memory.
+
+    Raises:
+        Damaged: They are too many, or the file ends before.
+        LocalStorage: It cannot be read.
+    """
+    if end - begin > limit_bytes:
+        raise Damaged("too large", subject=what, expected=f"at most {limit_bytes} bytes", actual=f"{end - begin} bytes")
+    return b"".join(bytes(piece) for piece in pieces_of(descriptor, begin, end, what=what))
+
+
+def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
+    """Appends to an open file.
+
+    Raises:
+        LocalStorage: The bytes cannot be written.
+    """
+    view = memoryview(data)
+    try:
+        while len(view):
+            view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise unwritable(error, what) from error
+
+
+def unwritable(error: OSError, what: str) -> LocalStorage:
+    """The error for something that this machine cannot store."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return LocalStorage("no space left", subject=what, hint="free some space and run the same command again")
+    return LocalStorage(f"cannot be written: {error.strerror}", subject=what)

@@ -1,0 +1,202 @@
+"""A tar of an OCI image layout as a source and as a sink. Nothing is ever unpacked, and no name is joined to a path.
+
+The reader is strict (CVE-2025-8194, CVE-2025-4517): it takes regular files and folders, wants each name once, every
+byte within the file, and the end mark.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from bundler.core import tar
+from bundler.core.digest import Digest
+from bundler.core.limits import ARCHIVE_MEMBERS, PAX_HEADER_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, Pieces
+from bundler.errors import Damaged, LocalStorage, Misuse
+from bundler.stores.local_files import opened, pieces_of, read_whole, unwritable, write_all
+from bundler.stores.oci_layout import index_json, marker_json
+
+_FOLDER = b"5"
+
+
+class ArchiveFiles:
+    """The files in a tar, as `LayoutFiles`."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        with opened(path) as descriptor:
+            self._members = scan(descriptor, what=self.called)
+
+    @property
+    def called(self) -> str:
+        """The transport and the file."""
+        return f"oci-archive:{self._path}"
+
+    def size(self, path: str) -> int | None:
+        """The size of a member in bytes; None if there is none."""
+        place = self._members.get(path)
+        return place[1] - place[0] if place else None
+
+    def open_at(self, path: str, offset_bytes: int) -> Pieces:
+        """The bytes of a member from an offset on."""
+        begin, end = self._members[path]
+        with opened(self._path) as descriptor:
+            yield from pieces_of(descriptor, begin + offset_bytes, end, what=f"{self.called}: {path}")
+
+    def read(self, path: str, limit_bytes: int) -> bytes:
+        """A member as a whole, if it is not larger than a limit."""
+        begin, end = self._members[path]
+        with opened(self._path) as descriptor:
+            return read_whole(descriptor, begin, end, limit_bytes=limit_bytes, what=f"{self.called}: {path}")
+
+
+def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
+    """Where the data of each regular member begins and ends.
+
+    Raises:
+        Damaged: The archive is cut, inconsistent, or holds links or devices.
+    """
+    file_size = os.fstat(descriptor).st_size
+    members: dict[str, tuple[int, int]] = {}
+    position = count = 0
+    extended: dict[str, str] = {}
+    while True:
+        block = read_whole(descriptor, position, min(position + tar.BLOCK_BYTES, file_size),
+                           limit_bytes=tar.BLOCK_BYTES, what=what)  # fmt: skip
+        header = tar.parse_header(block, what=f"{what} at offset {position}")
+        count += 1
+        if header is None:
+            return members
+        if count > ARCHIVE_MEMBERS:
+            raise Damaged("too many members", subject=what, expected=f"at most {ARCHIVE_MEMBERS}", actual="more")
+        begin = position + tar.BLOCK_BYTES
+        size = tar.pax_size(extended, header.size_bytes, what=what)
+        end = begin + size
+        if end + tar.padding_bytes(size) > file_size:
+            raise Damaged("the archive was cut short", subject=what, expected=f"at least {end} bytes",
+                          actual=f"{file_size} bytes")  # fmt: skip
+        position = end + tar.padding_bytes(size)
+        if header.type in (tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME):
+            content = read_whole(descriptor, begin, end, limit_bytes=PAX_HEADER_BYTES, what=what)
+            extended = _extended(header.type, content, extended, what=what)
+            continue
+        name = extended.get("path", header.name).removeprefix("./").removesuffix("/")
+        extended = {}
+        if header.type == _FOLDER:
+            continue
+        if header.type != tar.REGULAR:
+            raise Damaged("a member that is neither a file nor a folder", subject=f"{what}: {name[:100]!r}")
+        if name in members:
+            raise Damaged("a member that is there twice", subject=f"{what}: {name[:100]!r}")
+        members[name] = (begin, end)
+
+
+def _extended(kind: bytes, content: bytes, before: dict[str, str], *, what: str) -> dict[str, str]:
+    if kind == tar.PAX_GLOBAL:
+        return before  # comments and the like; per-file values there are not used by any tool that makes images
+    if kind == tar.GNU_LONG_NAME:
+        return {**before, "path": content.rstrip(b"\0").decode("utf-8", "replace")}
+    return {**before, **tar.parse_pax(content, what=what)}
+
+
+class ArchiveSink:
+    """A tar file that becomes an OCI image layout: an `ImageSink`. Thread-safe, one blob at a time.
+
+    The file grows under a temporary name and gets its own in `finish`; a blob that fails is cut off again.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._partial = path.with_name(path.name + ".partial")
+        self._descriptor = -1
+        self._lock = threading.Lock()
+        self._held: set[Digest] = set()
+        self._named: list[tuple[str, Descriptor]] = []
+
+    def prepare(self) -> None:
+        """Begins the file.
+
+        Raises:
+            Misuse: A file of this name exists.
+            LocalStorage: It cannot be written.
+        """
+        if self._path.exists():
+            raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
+        try:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._descriptor = os.open(self._partial, flags, 0o644)
+        except OSError as error:
+            raise unwritable(error, str(self._partial)) from error
+        self._append("oci-layout", len(marker_json()), lambda: _whole(marker_json()))
+
+    def finish(self) -> None:
+        """Writes index.json and the end, and gives the file its name.
+
+        Raises:
+            LocalStorage: The file cannot be written.
+        """
+        index = index_json(self._named)
+        self._append("index.json", len(index), lambda: _whole(index))
+        write_all(self._descriptor, tar.END, what=str(self._partial))
+        try:
+            os.fsync(self._descriptor)
+            os.close(self._descriptor)
+            os.rename(self._partial, self._path)
+        except OSError as error:
+            raise unwritable(error, str(self._path)) from error
+
+    def find(self, name: str) -> Descriptor | None:
+        """What a name stands for so far."""
+        return next((descriptor for known, descriptor in self._named if known == name), None)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob is in the file."""
+        return descriptor.digest in self._held
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Never: an archive has one place for each blob."""
+        del descriptor, holder
+        return False
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Appends a blob."""
+        self._append(descriptor.digest.path, descriptor.size_bytes, lambda: pieces)
+        self._held.add(descriptor.digest)
+
+    def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
+        """Appends a manifest; it is a blob here."""
+        if not self.has_blob(descriptor):
+            self.put_blob(descriptor, _whole(content))
+
+    def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Lets a name stand for a manifest."""
+        del content
+        with self._lock:
+            self._named = [entry for entry in self._named if entry[0] != name] + [(name, descriptor)]
+
+    def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> None:
+        with self._lock:
+            begin = os.lseek(self._descriptor, 0, os.SEEK_CUR)
+            try:
+                write_all(self._descriptor, tar.header(name, size_bytes), what=str(self._partial))
+                for piece in content():
+                    write_all(self._descriptor, piece, what=str(self._partial))
+                write_all(self._descriptor, bytes(tar.padding_bytes(size_bytes)), what=str(self._partial))
+            except BaseException:
+                self._cut_back(begin)
+                raise
+
+    def _cut_back(self, length_bytes: int) -> None:
+        try:
+            os.ftruncate(self._descriptor, length_bytes)
+            os.lseek(self._descriptor, length_bytes, os.SEEK_SET)
+        except OSError as error:
+            raise LocalStorage(f"cannot be written: {error.strerror}", subject=str(self._partial)) from error
+
+
+def _whole(content: bytes) -> Pieces:
+    yield content

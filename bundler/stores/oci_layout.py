@@ -1,0 +1,246 @@
+"""An OCI image layout (image-spec ``image-layout.md``) as a source and, when it is a folder, as a sink.
+
+The same reading serves a folder and a tar of one; what differs is only where a path's bytes are, `LayoutFiles`.
+Paths are made of parsed digests and of fixed names, never of text from the layout.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Protocol
+
+from bundler.core import oci, strict_json
+from bundler.core.digest import Digest
+from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, Pieces
+from bundler.errors import Damaged, LocalStorage, Refused
+from bundler.stores.local_files import opened, pieces_of, read_whole, unwritable, write_all
+
+_NAME = "org.opencontainers.image.ref.name"
+_CONTAINERD_NAME = "io.containerd.image.name"
+_INDEX = "index.json"
+_MARKER = "oci-layout"
+
+
+class LayoutFiles(Protocol):
+    """The files of a layout, by their paths within it."""
+
+    @property
+    def called(self) -> str:
+        """What people call the whole."""
+
+    def size(self, path: str) -> int | None:
+        """The size of a file in bytes; None if there is none."""
+
+    def open_at(self, path: str, offset_bytes: int) -> Pieces:
+        """The bytes of a file from an offset on."""
+
+    def read(self, path: str, limit_bytes: int) -> bytes:
+        """A file as a whole, if it is not larger than a limit."""
+
+
+class LayoutSource:
+    """An `ImageSource` over the files of a layout. Thread-safe."""
+
+    is_remote = False
+
+    def __init__(self, files: LayoutFiles) -> None:
+        self._files = files
+
+    def resolve(self, name: str | None) -> Descriptor:
+        """The descriptor that index.json has for a name; None for the only one."""
+        entries = read_index(self._files)
+        if name is None and len(entries) == 1:
+            return entries[0][1]
+        for names, descriptor in entries:
+            if name is not None and (name in names or name == str(descriptor.digest)):
+                return descriptor
+        known = sorted({known for names, _ in entries for known in names}) or [str(d.digest) for _, d in entries]
+        raise Refused(
+            "no such image" if name else f"{len(entries)} images, and none was chosen",
+            subject=f"{self._files.called}:{name}" if name else self._files.called,
+            hint=f"choose one of: {', '.join(known[:10])}" if known else "the layout is empty",
+        )
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """A manifest, verified."""
+        subject = f"{self._files.called}: {descriptor.digest}"
+        if self._files.size(descriptor.digest.path) is None:
+            raise Refused("the manifest is not in the layout", subject=subject)
+        content = self._files.read(descriptor.digest.path, MANIFEST_BYTES)
+        found = Digest.of(content, algorithm=descriptor.digest.algorithm)
+        if found != descriptor.digest:
+            raise Damaged("the manifest's bytes are not those of its digest", subject=subject,
+                          expected=str(descriptor.digest), actual=str(found))  # fmt: skip
+        return content
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a blob."""
+        size = self._files.size(descriptor.digest.path)
+        subject = f"{self._files.called}: {descriptor.digest}"
+        if size is None:
+            raise Refused("the blob is not in the layout", subject=subject)
+        if size != descriptor.size_bytes:
+            raise Damaged("the blob has another size than its descriptor says", subject=subject,
+                          expected=f"{descriptor.size_bytes} bytes", actual=f"{size} bytes")  # fmt: skip
+        return self._files.open_at(descriptor.digest.path, offset_bytes)
+
+
+def read_index(files: LayoutFiles) -> list[tuple[frozenset[str], Descriptor]]:
+    """The entries of index.json: the names of each, and its descriptor.
+
+    Raises:
+        Refused: This is no layout.
+        Damaged: index.json is not what it should be.
+    """
+    if files.size(_INDEX) is None:
+        raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
+    what = f"{files.called}: {_INDEX}"
+    document = strict_json.loads(files.read(_INDEX, LAYOUT_JSON_BYTES), what=what)
+    manifests = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(manifests, list):
+        raise Damaged("not an OCI index", subject=what)
+    entries = []
+    for number, entry in enumerate(manifests):
+        descriptor = oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]")
+        annotations = entry.get("annotations")
+        texts = [annotations.get(_NAME), annotations.get(_CONTAINERD_NAME)] if isinstance(annotations, dict) else []
+        entries.append((frozenset(text for text in texts if isinstance(text, str)), descriptor))
+    return entries
+
+
+class FolderFiles:
+    """The files of a layout that is a folder."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    @property
+    def called(self) -> str:
+        """The transport and the folder."""
+        return f"oci:{self._root}"
+
+    def size(self, path: str) -> int | None:
+        """The size of a file in bytes; None if there is none."""
+        try:
+            return os.stat(self._root / path).st_size
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LocalStorage(f"cannot be read: {error.strerror}", subject=str(self._root / path)) from error
+
+    def open_at(self, path: str, offset_bytes: int) -> Pieces:
+        """The bytes of a file from an offset on."""
+        with opened(self._root / path) as descriptor:
+            yield from pieces_of(descriptor, offset_bytes, os.fstat(descriptor).st_size, what=str(self._root / path))
+
+    def read(self, path: str, limit_bytes: int) -> bytes:
+        """A file as a whole, if it is not larger than a limit."""
+        with opened(self._root / path) as descriptor:
+            size = os.fstat(descriptor).st_size
+            return read_whole(descriptor, 0, size, limit_bytes=limit_bytes, what=str(self._root / path))
+
+
+class LayoutFolderSink:
+    """A folder that becomes, or is, an OCI image layout: an `ImageSink`. Thread-safe.
+
+    What the folder holds already stays; each file appears under its name by a rename, complete and on the device.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._files = FolderFiles(root)
+        self._lock = threading.Lock()
+
+    def prepare(self) -> None:
+        """Makes the folder a layout if it is none yet.
+
+        Raises:
+            Refused: The folder holds something else.
+            LocalStorage: It cannot be written.
+        """
+        try:
+            self._root.mkdir(parents=True, exist_ok=True)
+            if not (self._root / _MARKER).exists():
+                if any(self._root.iterdir()):
+                    raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
+                self._put_file(_MARKER, strict_json.canonical({"imageLayoutVersion": "1.0.0"}))
+            if not (self._root / _INDEX).exists():
+                self._put_file(_INDEX, _index([]))
+        except OSError as error:
+            raise unwritable(error, str(self._root)) from error
+
+    def find(self, name: str) -> Descriptor | None:
+        """What a name stands for in index.json."""
+        if self._files.size(_INDEX) is None:
+            return None
+        return next((descriptor for names, descriptor in read_index(self._files) if name in names), None)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether a file of the right size is there; a wrong one will be replaced."""
+        return self._files.size(descriptor.digest.path) == descriptor.size_bytes
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Never: a layout has one place for each blob."""
+        del descriptor, holder
+        return False
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Writes a blob."""
+        self._write(descriptor.digest.path, pieces)
+
+    def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
+        """Writes a manifest; it is a blob here."""
+        self._put_file(descriptor.digest.path, content)
+
+    def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Lets a name in index.json stand for a manifest."""
+        del content
+        with self._lock:
+            what = f"{self._files.called}: {_INDEX}"
+            document = strict_json.loads(self._files.read(_INDEX, LAYOUT_JSON_BYTES), what=what)
+            others = [entry for entry in document["manifests"] if (entry.get("annotations") or {}).get(_NAME) != name]
+            names = {_NAME: name, _CONTAINERD_NAME: name}
+            self._put_file(_INDEX, _index([*others, {**descriptor.to_json(), "annotations": names}]))
+
+    def _put_file(self, path: str, content: bytes) -> None:
+        def whole() -> Pieces:
+            yield content
+
+        self._write(path, whole())
+
+    def _write(self, path: str, pieces: Pieces) -> None:
+        target = self._root / path
+        temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise unwritable(error, str(target)) from error
+        try:
+            for piece in pieces:
+                write_all(descriptor, piece, what=str(target))
+            os.fsync(descriptor)
+            os.rename(temporary, target)
+        except OSError as error:
+            raise unwritable(error, str(target)) from error
+        finally:
+            os.close(descriptor)
+            temporary.unlink(missing_ok=True)
+
+
+def _index(entries: list[object]) -> bytes:
+    return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries})
+
+
+def index_json(named: list[tuple[str, Descriptor]]) -> bytes:
+    """The bytes of an index.json that gives names to manifests."""
+    return _index([{**d.to_json(), "annotations": {_NAME: name, _CONTAINERD_NAME: name}} for name, d in named])
+
+
+def marker_json() -> bytes:
+    """The bytes of the file ``oci-layout``."""
+    return strict_json.canonical({"imageLayoutVersion": "1.0.0"})

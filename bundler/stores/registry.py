@@ -1,0 +1,343 @@
+"""A registry over the OCI distribution API (distribution-spec 1.1), as a source and as a sink.
+
+`Registry` is a host, `Repository` a place in it where digests name bytes. Nothing is retried here and nothing is
+believed: sizes and digests are compared with what was asked for.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from urllib.parse import urlencode, urljoin, urlsplit
+
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.limits import MANIFEST_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.reference import is_loopback
+from bundler.errors import BundlerError, Damaged, Refused, Unavailable
+from bundler.stores import docker_sdk, hosts
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.http import Answer, HttpClient, Origin, error_of, shown
+from bundler.stores.registry_auth import Authenticator
+
+_GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+_LOST_UPLOAD = frozenset({401, 404, 416})
+
+
+class Registry:
+    """One registry. Thread-safe; connects when first asked."""
+
+    def __init__(self, name: str, options: NetworkOptions) -> None:
+        self.name = name
+        self._options = options
+        self._lock = threading.Lock()
+        self._endpoint: tuple[str, HttpClient, Authenticator] | None = None
+
+    def repository(self, path: str) -> Repository:
+        """A repository of this registry; whether it exists is not asked."""
+        return Repository(self, path)
+
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        scopes: tuple[str, ...],
+        headers: dict[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Answer:
+        """Sends a repeatable request; logs in once if the registry asks for it.
+
+        Args:
+            method: The HTTP method.
+            path: Below ``/v2/``.
+            scopes: What a token is to allow, ``repository:NAME:ACTIONS``.
+            headers: Besides ``Authorization``.
+            body: The body.
+
+        Raises:
+            Refused, Unavailable: As `HttpClient.request`, or the login failed.
+        """
+        base, http, authenticator = self._connect()
+        for attempt in (1, 2):
+            sent = {**(headers or {}), **authenticator.header(scopes)}
+            answer = http.request(method, f"{base}/v2/{path}", headers=sent, body=body)
+            if answer.status != 401 or attempt == 2 or not authenticator.learn(answer, scopes):
+                break
+            answer.drain()
+        return answer
+
+    def upload(
+        self, url: str, *, scopes: tuple[str, ...], headers: dict[str, str], body: Iterable[bytes | memoryview]
+    ) -> Answer:
+        """Sends a body that can be sent only once, to a URL that the registry gave."""
+        base, http, authenticator = self._connect()
+        if Origin.of(url) == Origin.of(base):
+            headers = {**headers, **authenticator.header(scopes)}
+        elif Origin.of(url).scheme != "https" and Origin.of(base).scheme == "https":
+            raise Refused("the registry asks for an upload without TLS", subject=shown(url))
+        return http.request("PUT", url, headers=headers, body=body)
+
+    def absolute(self, location: str) -> str:
+        """A URL that the registry gave, completed."""
+        return urljoin(self._connect()[0] + "/", location)
+
+    def _connect(self) -> tuple[str, HttpClient, Authenticator]:
+        with self._lock:
+            if self._endpoint is None:
+                self._endpoint = self._find_endpoint()
+            return self._endpoint
+
+    def _find_endpoint(self) -> tuple[str, HttpClient, Authenticator]:
+        schemes = hosts.schemes_of(self.name, self._options)
+        address = hosts.address_of(self.name)
+        for scheme in schemes:
+            base = f"{scheme}://{address}"
+            http = self._client(base)
+            if scheme == schemes[-1] or _speaks_http(http, base):
+                break
+        return base, http, Authenticator(base, lambda: docker_sdk.find_credentials(self.name), self._client)
+
+    def _client(self, url: str) -> HttpClient:
+        parts = urlsplit(url)
+        context = hosts.tls_context(parts.netloc, self._options) if parts.scheme == "https" else None
+        return HttpClient(context, hosts.proxy_for(parts.scheme, parts.netloc))
+
+
+class Repository:
+    """A repository: an `ImageSource` and an `ImageSink`. Thread-safe."""
+
+    is_remote = True
+
+    def __init__(self, registry: Registry, path: str) -> None:
+        self.registry = registry
+        self.path = path
+        self._pull = (f"repository:{path}:pull",)
+        self._push = (f"repository:{path}:pull,push",)
+        self._fresh: dict[Digest, bytes] = {}
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, as people write it."""
+        return f"{self.registry.name}/{self.path}"
+
+    def resolve(self, name: str | None) -> Descriptor:
+        """What a tag or digest stands for. The manifest comes with the answer and is kept until it is read."""
+        wanted = name or "latest"
+        descriptor, content = self._get_manifest(wanted)
+        self._fresh[descriptor.digest] = content
+        return descriptor
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """A manifest, verified."""
+        content = self._fresh.pop(descriptor.digest, None)
+        if content is None:
+            _, content = self._get_manifest(str(descriptor.digest), accept=descriptor.media_type)
+        if len(content) != descriptor.size_bytes:
+            raise Damaged("the manifest has another size than its descriptor says", subject=self._called(descriptor.digest),
+                          expected=f"{descriptor.size_bytes} bytes", actual=f"{len(content)} bytes")  # fmt: skip
+        return content
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a blob; with an offset by a Range request, or by reading away what comes before it."""
+        headers = {"Range": f"bytes={offset_bytes}-"} if offset_bytes else {}
+        answer = self.registry.request(
+            "GET", f"{self.path}/blobs/{descriptor.digest}", scopes=self._pull, headers=headers
+        )
+        if answer.status not in (200, 206):
+            raise self._blob_error(answer, descriptor)
+        skip = self._check_range(answer, descriptor, offset_bytes)
+        for piece in answer.pieces():
+            if skip >= len(piece):
+                skip -= len(piece)
+            else:
+                yield memoryview(piece)[skip:] if skip else piece
+                skip = 0
+
+    def find(self, name: str) -> Descriptor | None:
+        """What a tag or digest stands for here, by one HEAD."""
+        answer = self.registry.request(
+            "HEAD", f"{self.path}/manifests/{name}", scopes=self._push, headers={"Accept": oci.ACCEPT}
+        )
+        if answer.status == 404:
+            answer.drain()
+            return None
+        if answer.status != 200:
+            raise error_of(answer, subject=self._called(name))
+        answer.drain()
+        digest = answer.headers.get("Docker-Content-Digest")
+        if not digest:
+            return self._get_manifest(name)[0]
+        length = answer.headers.get("Content-Length", "")
+        size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
+        return Descriptor(_media_type(answer), Digest.parse(digest), size)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the registry says that it holds the blob, with its size."""
+        answer = self.registry.request("HEAD", f"{self.path}/blobs/{descriptor.digest}", scopes=self._push)
+        if answer.status == 404:
+            answer.drain()
+            return False
+        if answer.status != 200:
+            raise error_of(answer, subject=self._called(descriptor.digest))
+        answer.drain()
+        length = answer.headers.get("Content-Length")
+        if length is not None and length != str(descriptor.size_bytes):
+            raise Refused(
+                "the registry holds a damaged blob under this digest",
+                subject=self._called(descriptor.digest),
+                expected=f"{descriptor.size_bytes} bytes",
+                actual=f"{length[:20]} bytes",
+                hint="delete the blob in the registry's storage, then run the same command again",
+            )
+        return True
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Uploads a blob: one POST, one PUT."""
+        location = self._begin_upload({}, self._push)
+        if location is None:
+            raise Refused("the registry takes uploads in an unknown way", subject=self.name)
+        url = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': str(descriptor.digest)})}"
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(descriptor.size_bytes)}
+        try:
+            answer = self.registry.upload(url, scopes=self._push, headers=headers, body=pieces)
+        except Damaged:
+            self._cancel_upload(location)
+            raise
+        if answer.status in _LOST_UPLOAD:
+            answer.drain()
+            raise Unavailable("the registry lost the upload", subject=self._called(descriptor.digest), retryable=True)
+        if answer.status not in (201, 204):
+            raise self._upload_error(answer, descriptor)
+        answer.drain()
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Mounts a blob from another repository of the same registry."""
+        if not isinstance(holder, Repository) or holder.registry is not self.registry:
+            return False
+        query = {"mount": str(descriptor.digest), "from": holder.path}
+        location = self._begin_upload(query, self._push + holder._pull)
+        if location is not None:
+            self._cancel_upload(location)
+        return location is None
+
+    def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
+        """Pushes a manifest by its digest."""
+        self._put_manifest(descriptor, content, str(descriptor.digest))
+
+    def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Pushes a manifest under a tag, and reads the tag back."""
+        self._put_manifest(descriptor, content, name)
+        found = self.find(name)
+        if found is None or found.digest != descriptor.digest:
+            raise Refused(
+                "the tag does not stand for what was pushed",
+                subject=self._called(name),
+                expected=str(descriptor.digest),
+                actual=str(found.digest) if found else "nothing",
+                hint="is something else pushing to this tag?",
+            )
+
+    def _put_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        headers = {"Content-Type": descriptor.media_type, "Content-Length": str(len(content))}
+        answer = self.registry.request(
+            "PUT", f"{self.path}/manifests/{name}", scopes=self._push, headers=headers, body=content
+        )
+        if answer.status not in (200, 201, 202):
+            raise error_of(answer, subject=self._called(name))
+        answer.drain()
+
+    def _get_manifest(self, name: str, *, accept: str | None = None) -> tuple[Descriptor, bytes]:
+        subject = self._called(name)
+        headers = {"Accept": f"{accept}, {oci.ACCEPT}" if accept else oci.ACCEPT}
+        answer = self.registry.request("GET", f"{self.path}/manifests/{name}", scopes=self._pull, headers=headers)
+        if answer.status != 200:
+            raise error_of(answer, subject=subject)
+        content = answer.read(MANIFEST_BYTES)
+        media_type = _media_type(answer)
+        if media_type in _GENERIC_TYPES or media_type == "text/html":
+            media_type = oci.media_type_of(content, what=subject)
+        claimed = name if ":" in name else answer.headers.get("Docker-Content-Digest")
+        digest = Digest.parse(claimed) if claimed else Digest.of(content)
+        found = Digest.of(content, algorithm=digest.algorithm)
+        if found != digest:
+            raise Damaged("the manifest's bytes are not those of its digest", subject=subject, expected=str(digest),
+                          actual=str(found), retryable=True)  # fmt: skip
+        return Descriptor(media_type, digest, len(content)), content
+
+    def _begin_upload(self, query: dict[str, str], scopes: tuple[str, ...]) -> str | None:
+        """Where to upload to; None if a mount made it unnecessary."""
+        path = f"{self.path}/blobs/uploads/" + (f"?{urlencode(query)}" if query else "")
+        answer = self.registry.request("POST", path, scopes=scopes, headers={"Content-Length": "0"})
+        if answer.status == 201 and query:
+            answer.drain()
+            return None
+        location = answer.headers.get("Location")
+        if answer.status != 202 or not location:
+            raise error_of(answer, subject=self.name)
+        answer.drain()
+        return self.registry.absolute(location)
+
+    def _cancel_upload(self, location: str) -> None:
+        """Frees what an upload holds at the registry. Failing that, the registry purges it in time."""
+        if not location.startswith(self.registry.absolute("/v2/")):
+            return
+        try:
+            path = location.removeprefix(self.registry.absolute("/v2/"))
+            self.registry.request("DELETE", path, scopes=self._push).drain()
+        except BundlerError:
+            return
+
+    def _check_range(self, answer: Answer, descriptor: Descriptor, offset_bytes: int) -> int:
+        """How many bytes of the answer come before the offset."""
+        if answer.status == 206:
+            content_range = answer.headers.get("Content-Range", "")
+            if not content_range.startswith(f"bytes {offset_bytes}-"):
+                raise Unavailable("the registry answered another range than was asked for", retryable=True,
+                                  subject=self._called(descriptor.digest), expected=f"bytes {offset_bytes}-",
+                                  actual=content_range[:60] or "none")  # fmt: skip
+            return 0
+        length = answer.headers.get("Content-Length")
+        if length is not None and length != str(descriptor.size_bytes):
+            raise Damaged("the registry's blob has another size than its descriptor says", retryable=True,
+                          subject=self._called(descriptor.digest), expected=f"{descriptor.size_bytes} bytes",
+                          actual=f"{length[:20]} bytes")  # fmt: skip
+        return offset_bytes
+
+    def _blob_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
+        error = error_of(answer, subject=self._called(descriptor.digest))
+        if answer.status == 404 and ("foreign" in descriptor.media_type or "nondistributable" in descriptor.media_type):
+            error.hint = (
+                "a non-distributable layer that this registry does not hold; its other addresses are not fetched"
+            )
+        return error
+
+    def _upload_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
+        error = error_of(answer, subject=self._called(descriptor.digest))
+        if "no space left" in error.message:
+            return Unavailable(f"the registry's disk is full ({error.message})", subject=self.name,
+                               hint="free space in the registry's storage, then run the same command again")  # fmt: skip
+        if "DIGEST_INVALID" in error.message:
+            # The digest was right when the bytes left us; they changed on the way.
+            error.retryable = True
+        return error
+
+    def _called(self, name: object) -> str:
+        return f"{self.name}{'@' if ':' in str(name) else ':'}{name}"
+
+
+def _media_type(answer: Answer) -> str:
+    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+
+
+def _speaks_http(http: HttpClient, base: str) -> bool:
+    """Whether a server on this machine speaks plain HTTP. Go's and nginx's TLS ports answer such a request with 400."""
+    assert is_loopback(urlsplit(base).netloc)
+    try:
+        answer = http.request("GET", f"{base}/v2/", headers={})
+        answer.drain()
+    except Unavailable as error:
+        return "no connection" in error.message
+    return answer.status != 400

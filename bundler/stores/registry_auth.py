@@ -1,0 +1,168 @@
+"""Logging in to a registry: anonymous, Basic, and Bearer tokens, as distribution's token specification describes.
+
+Credentials go to the registry's own origin and to the token server that it names, if that is one it may name: https
+unless the registry itself is plain http, and no address of a private network other than the registry's own
+(CVE-2020-15157, CVE-2026-33540).
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlencode, urlsplit
+
+from bundler.core import strict_json
+from bundler.core.limits import JSON_ANSWER_BYTES
+from bundler.errors import Damaged, Refused
+from bundler.stores.docker_sdk import Credentials
+from bundler.stores.http import Answer, HttpClient, Origin, error_of, shown
+
+_PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_DEFAULT_LIFETIME_SECONDS = 60
+_MARGIN_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge:
+    """What ``WWW-Authenticate`` asks for: the scheme in lower case, and its parameters."""
+
+    scheme: str
+    parameters: Mapping[str, str]
+
+    @classmethod
+    def parse(cls, header: str) -> Challenge | None:
+        """Reads the header; None if it asks for nothing that is understood."""
+        scheme, _, rest = header.strip().partition(" ")
+        if scheme.lower() not in ("basic", "bearer") or len(header) > 4096:
+            return None
+        found = {m[1].lower(): m[2] if m[2] is not None else m[3] for m in _PARAMETER.finditer(rest)}
+        return cls(scheme.lower(), found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    text: str
+    valid_until: float
+
+
+class Authenticator:
+    """Makes ``Authorization`` headers for one registry. Thread-safe; each token is fetched once."""
+
+    def __init__(
+        self,
+        registry_url: str,
+        find_credentials: Callable[[], Credentials | None],
+        connect: Callable[[str], HttpClient],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._origin = Origin.of(registry_url)
+        self._find_credentials = find_credentials
+        self._connect = connect
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._challenge: Challenge | None = None
+        self._credentials: Credentials | None = None
+        self._has_looked = False
+        self._tokens: dict[tuple[str, ...], _Token] = {}
+
+    def header(self, scopes: tuple[str, ...]) -> dict[str, str]:
+        """The header for a request with these scopes; empty before the registry has asked for anything.
+
+        Raises:
+            Refused, Unavailable: The token server did not give a token.
+        """
+        with self._lock:
+            if self._challenge is None:
+                return {}
+            if self._challenge.scheme == "basic":
+                return {"Authorization": _basic(self._login())} if self._login() else {}
+            token = self._tokens.get(scopes)
+            if token is None or token.valid_until <= self._clock():
+                token = self._tokens[scopes] = self._fetch_token(self._challenge, scopes)
+            return {"Authorization": f"Bearer {token.text}"}
+
+    def learn(self, answer: Answer, scopes: tuple[str, ...]) -> bool:
+        """Takes in the challenge of a 401; whether asking again with a new header makes sense.
+
+        Raises:
+            Refused: The registry names a token server that it may not name.
+        """
+        challenge = Challenge.parse(answer.headers.get("WWW-Authenticate", ""))
+        if challenge is None:
+            return False
+        if challenge.scheme == "bearer":
+            self._check_realm(challenge.parameters.get("realm", ""))
+        with self._lock:
+            self._challenge = challenge
+            self._tokens.pop(scopes, None)
+            return challenge.scheme == "bearer" or self._login() is not None
+
+    def _login(self) -> Credentials | None:
+        if not self._has_looked:
+            self._credentials = self._find_credentials()
+            self._has_looked = True
+        return self._credentials
+
+    def _fetch_token(self, challenge: Challenge, scopes: tuple[str, ...]) -> _Token:
+        realm = challenge.parameters["realm"]
+        service = challenge.parameters.get("service", "")
+        credentials = self._login()
+        http = self._connect(realm)
+        if credentials and credentials.identity_token:
+            form = {
+                "grant_type": "refresh_token",
+                "refresh_token": credentials.identity_token,
+                "client_id": "bundler",
+                "service": service,
+                "scope": " ".join(scopes),
+            }
+            headers = {"Content-Type": "application/x-www-form-urlencoded"}
+            answer = http.request("POST", realm, headers=headers, body=urlencode(form).encode())
+        else:
+            query = urlencode([*([("service", service)] if service else []), *(("scope", scope) for scope in scopes)])
+            url = f"{realm}{'&' if urlsplit(realm).query else '?'}{query}"
+            headers = {"Authorization": _basic(credentials)} if credentials else {}
+            answer = http.request("GET", url, headers=headers)
+        return self._read_token(answer, realm)
+
+    def _read_token(self, answer: Answer, realm: str) -> _Token:
+        if answer.status != 200:
+            raise error_of(answer, subject=f"token server {shown(realm)}")
+        try:
+            document = strict_json.loads(answer.read(JSON_ANSWER_BYTES), what=f"token server {shown(realm)}")
+        except Damaged as error:
+            raise Refused("not an answer of a token server", subject=shown(realm)) from error
+        fields = document if isinstance(document, dict) else {}
+        text = fields.get("token") or fields.get("access_token")
+        if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]+", text):
+            raise Refused("the token server gave no token", subject=shown(realm))
+        lifetime = fields.get("expires_in")
+        seconds = lifetime if isinstance(lifetime, int) and lifetime > 0 else _DEFAULT_LIFETIME_SECONDS
+        return _Token(text, self._clock() + max(1, seconds - _MARGIN_SECONDS))
+
+    def _check_realm(self, realm: str) -> None:
+        origin = Origin.of(realm)
+        if origin.scheme != "https" and self._origin.scheme == "https":
+            raise Refused("the registry names a token server without TLS", subject=shown(realm))
+        if origin.host == self._origin.host:
+            return
+        try:
+            address = ipaddress.ip_address(origin.host)
+        except ValueError:
+            is_private = origin.host == "localhost"
+        else:
+            is_private = not address.is_global
+        if is_private:
+            raise Refused("the registry names a token server in a private network", subject=shown(realm))
+
+
+def _basic(credentials: Credentials | None) -> str:
+    if credentials is None:
+        return ""
+    pair = f"{credentials.username}:{credentials.password}".encode()
+    return "Basic " + base64.b64encode(pair).decode("ascii")

@@ -1,0 +1,258 @@
+"""The engine: copies blobs and manifests from any source to any sink, verified on the way.
+
+The bytes that are hashed are the bytes that are handed on, and the last piece of a blob is handed on only when the
+digest is right: a sink never completes a damaged blob. Retries happen here and nowhere else: around one whole blob,
+around one question, and within a blob where its source can go on at an offset.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from bundler.core.digest import Hasher
+from bundler.core.events import Began, Finished, Listener, Moved, Retrying, nobody
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, BlobSource, Pieces
+from bundler.errors import BundlerError, Damaged, Interrupted, Unavailable
+from bundler.workers import Cancellation, run_all
+
+Question = TypeVar("Question")
+Result = TypeVar("Result")
+
+COPIED, MOUNTED, PRESENT, FAILED = "copied", "mounted", "present", "failed"
+
+SMALL_BLOB_BYTES = 1 << 20
+"""Below this the round trips weigh more than the bytes."""
+
+SMALL_WORKERS = 8
+"""Threads for small blobs and single questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often something is tried again, and how long to wait between.
+
+    Attributes:
+        attempts: In all, the first one included.
+        first_pause_seconds: Before the second attempt; doubled before each further one, with jitter.
+        longest_pause_seconds: Bound of a pause, also of one that a server asks for.
+    """
+
+    attempts: int = 5
+    first_pause_seconds: float = 0.5
+    longest_pause_seconds: float = 60.0
+
+    def pause_seconds(self, attempt: int, error: BundlerError) -> float:
+        """How long to wait after a failed attempt, counted from 1."""
+        if error.retry_after_seconds is not None:
+            return min(error.retry_after_seconds, self.longest_pause_seconds)
+        pause: float = self.first_pause_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
+        return min(pause, self.longest_pause_seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all parts of one run share: how to retry, whom to tell, and how to stop."""
+
+    listener: Listener
+    cancellation: Cancellation
+    retry: RetryPolicy = RetryPolicy()
+    jobs: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class BlobCopy:
+    """One blob, where it comes from, and the sinks that are to have it; those after the first may mount it."""
+
+    descriptor: Descriptor
+    source: BlobSource
+    sinks: tuple[BlobSink, ...]
+    label: str
+
+
+@dataclass(slots=True)
+class Copied:
+    """What became of some copies: those that failed, and the bytes that were handed to sinks and stayed there."""
+
+    failed: list[tuple[BlobCopy, BundlerError]]
+    bytes_copied: int = 0
+
+
+def copy_blobs(copies: Iterable[BlobCopy], run: Run) -> Copied:
+    """Copies blobs in parallel; one that fails stops no other.
+
+    Args:
+        copies: In order of preference, large ones before small ones.
+        run: The run that this is part of.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    sent: list[int] = []  # appending is atomic
+    failed = run_all(
+        copies,
+        lambda copy: sent.append(_copy_blob(copy, run)),
+        front_workers=run.jobs,
+        back_workers=max(0, SMALL_WORKERS - run.jobs),
+        is_for_back=lambda copy: copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
+        cancellation=run.cancellation,
+    )
+    return Copied(failed, sum(sent))
+
+
+def ask_all(
+    questions: Sequence[Question], ask: Callable[[Question], None], run: Run
+) -> list[tuple[Question, BundlerError]]:
+    """Does something small for each of many objects, in parallel, each with retries of its own."""
+    return run_all(questions, ask, front_workers=SMALL_WORKERS, cancellation=run.cancellation)
+
+
+def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str) -> Result:
+    """Calls until it succeeds, fails for good, or the attempts are used up.
+
+    Raises:
+        BundlerError: The last error.
+    """
+    attempt = 1
+    while True:
+        try:
+            return attempt_once()
+        except BundlerError as error:
+            if not error.retryable or attempt >= run.retry.attempts:
+                raise
+            _pause(attempt, error, run, subject)
+            attempt += 1
+
+
+def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run) -> bytes:
+    """The bytes of a blob that fits into memory, verified.
+
+    Raises:
+        BundlerError: As `VerifiedBlob.pieces`.
+    """
+    silent = Run(nobody, run.cancellation, run.retry, run.jobs)
+    return b"".join(
+        bytes(piece) for piece in VerifiedBlob(descriptor, source, silent, label=str(descriptor.digest)).pieces()
+    )
+
+
+def _copy_blob(copy: BlobCopy, run: Run) -> int:
+    """Brings one blob to all its sinks; returns the bytes that were handed on."""
+    descriptor = copy.descriptor
+    run.listener(Began(copy.label, descriptor.size_bytes))
+    holder: BlobSink | None = None
+    steps: list[str] = []
+    try:
+        for sink in copy.sinks:
+            bring = partial(_bring, copy, sink, holder, run)
+            steps.append(retrying(bring, run, subject=copy.label))
+            holder = sink
+    except Interrupted:
+        raise
+    except BundlerError:
+        run.listener(Finished(copy.label, FAILED))
+        raise
+    if COPIED not in steps:
+        run.listener(Moved(descriptor.size_bytes))
+    outcome = next(outcome for outcome in (COPIED, MOUNTED, PRESENT) if outcome in steps)
+    run.listener(Finished(copy.label, outcome))
+    return descriptor.size_bytes * steps.count(COPIED)
+
+
+def _bring(copy: BlobCopy, sink: BlobSink, holder: BlobSink | None, run: Run) -> str:
+    """Makes sure that one sink has the blob; says how."""
+    if sink.has_blob(copy.descriptor):
+        return PRESENT
+    if holder is not None and sink.mount_blob(copy.descriptor, holder):
+        return MOUNTED
+    stream = VerifiedBlob(copy.descriptor, copy.source, run, label=copy.label)
+    try:
+        with closing(stream.pieces()) as pieces:
+            sink.put_blob(copy.descriptor, pieces)
+        if not stream.is_complete:
+            raise Unavailable("the blob was not taken to its end", subject=copy.label, retryable=True)
+    except BaseException:
+        run.listener(Moved(-stream.handed_on_bytes))
+        raise
+    return COPIED
+
+
+class VerifiedBlob:
+    """The bytes of one blob on their way: hashed as they pass, the end withheld until the digest is right."""
+
+    def __init__(self, descriptor: Descriptor, source: BlobSource, run: Run, *, label: str) -> None:
+        self._descriptor = descriptor
+        self._source = source
+        self._run = run
+        self._label = label
+        self.handed_on_bytes = 0
+        self.is_complete = False
+
+    def pieces(self) -> Pieces:
+        """The verified pieces. To be iterated once.
+
+        Raises:
+            Damaged: The bytes are not those of the digest, or too many or too few.
+            BundlerError: Whatever the source raises, after it could not go on where it stopped.
+        """
+        hasher = self._descriptor.digest.hasher()
+        attempt = 1
+        if self._descriptor.size_bytes == 0:
+            self._check_digest(hasher)
+        while not self.is_complete and self._descriptor.size_bytes:
+            before = self.handed_on_bytes
+            try:
+                with closing(self._source.open_blob(self._descriptor, offset_bytes=before)) as arriving:
+                    yield from self._verified(arriving, hasher)
+                if not self.is_complete:
+                    raise Unavailable(
+                        "the blob ended early",
+                        subject=self._label,
+                        expected=f"{self._descriptor.size_bytes} bytes",
+                        actual=f"{self.handed_on_bytes} bytes",
+                        retryable=self._source.is_remote,
+                    )
+            except Unavailable as error:
+                # Real progress renews the attempts; a byte at a time does not.
+                attempt = 1 if self.handed_on_bytes - before >= PIECE_BYTES else attempt + 1
+                if not error.retryable or attempt > self._run.retry.attempts:
+                    # A source that gave up on us is not asked again from the beginning.
+                    error.retryable = False
+                    raise
+                _pause(attempt, error, self._run, self._label)
+
+    def _verified(self, arriving: Pieces, hasher: Hasher) -> Pieces:
+        size = self._descriptor.size_bytes
+        for piece in arriving:
+            self._run.cancellation.check()
+            if self.handed_on_bytes + len(piece) > size:
+                raise self._damaged("more bytes than its size says", f"{size} bytes", "more")
+            hasher.update(piece)
+            if self.handed_on_bytes + len(piece) == size:
+                self._check_digest(hasher)
+            self.handed_on_bytes += len(piece)
+            self._run.listener(Moved(len(piece)))
+            yield piece
+            if self.is_complete:
+                return
+
+    def _check_digest(self, hasher: Hasher) -> None:
+        if hasher.hexdigest() != self._descriptor.digest.encoded:
+            found = f"{self._descriptor.digest.algorithm}:{hasher.hexdigest()}"
+            raise self._damaged("the bytes are not those of the digest", str(self._descriptor.digest), found)
+        self.is_complete = True
+
+    def _damaged(self, message: str, expected: str, actual: str) -> Damaged:
+        return Damaged(message, subject=self._label, expected=expected, actual=actual, retryable=self._source.is_remote)
+
+
+def _pause(attempt: int, error: BundlerError, run: Run, subject: str) -> None:
+    pause = run.retry.pause_seconds(attempt, error)
+    run.listener(Retrying(subject, str(error), attempt, pause))
+    run.cancellation.wait(pause)

@@ -1,0 +1,175 @@
+"""The JSON documents that ``--json`` prints. docs/json.md describes them; fields are added, never changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bundler.commands.export import ExportResult
+from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
+from bundler.commands.inspect_ import InspectResult
+from bundler.commands.keygen import KeyPair
+from bundler.commands.verify import VerifyResult
+from bundler.core.manifest import BundleManifest, Image
+from bundler.errors import BundlerError, Several
+
+Document = dict[str, Any]
+
+
+def dump(document: Document) -> str:
+    """The text of a document."""
+    return json.dumps(document, indent=2, ensure_ascii=False)
+
+
+def keygen_document(pair: KeyPair) -> Document:
+    """What ``keygen --json`` prints."""
+    return {
+        **_head("keygen", 0),
+        "keyId": pair.key_id,
+        "privateKey": str(pair.private_path),
+        "publicKey": str(pair.public_path),
+        "encrypted": pair.is_encrypted,
+    }
+
+
+def export_document(result: ExportResult) -> Document:
+    """What ``export --json`` prints."""
+    return {
+        **_head("export", 0),
+        "dryRun": result.bundle_id is None,
+        "path": str(result.path),
+        "bundleId": result.bundle_id,
+        "keyId": result.key_id,
+        **_content(result.manifest),
+    }
+
+
+def inspect_document(result: InspectResult) -> Document:
+    """What ``inspect --json`` prints."""
+    return {
+        **_head("inspect", result.exit_code),
+        "bundleId": result.bundle.id,
+        "verified": bool(result.bundle.sealed.signers),
+        "signers": list(result.bundle.sealed.signers),
+        "claimedSigners": list(result.claimed_signers),
+        "error": error_document(result.trust_problem) if result.trust_problem else None,
+        "created": result.bundle.manifest.created,
+        "tool": result.bundle.manifest.tool,
+        **_content(result.bundle.manifest),
+        "chunksHere": [{"file": state.chunk.file, "here": state.problem is None} for state in result.bundle.chunks],
+    }
+
+
+def verify_document(result: VerifyResult) -> Document:
+    """What ``verify --json`` prints."""
+    return {
+        **_head("verify", result.exit_code),
+        "bundleId": result.bundle.id,
+        "name": result.bundle.manifest.name,
+        "signers": list(result.bundle.sealed.signers),
+        "findings": [
+            {
+                **error_document(finding.error),
+                "file": finding.file,
+                "offset": finding.offset_bytes,
+                "length": finding.length_bytes,
+                "digest": str(finding.digest) if finding.digest else None,
+                "images": list(finding.images),
+            }
+            for finding in result.findings
+        ],
+    }
+
+
+def import_document(result: ImportResult) -> Document:
+    """What ``import --json`` prints."""
+    return {
+        **_head("import", result.exit_code),
+        "dryRun": result.is_dry_run,
+        "bundleId": result.bundle.id,
+        "name": result.bundle.manifest.name,
+        "signers": list(result.bundle.sealed.signers),
+        "targets": [_target(target) for target in result.targets],
+    }
+
+
+def failure_document(command: str, error: BundlerError) -> Document:
+    """What any command prints with ``--json`` when it could not do its work."""
+    return {**_head(command, error.exit_code), "error": error_document(error)}
+
+
+def error_document(error: BundlerError) -> Document:
+    """One error with all its fields."""
+    document: Document = {
+        "kind": error.kind,
+        "exitCode": error.exit_code,
+        "message": error.message,
+        "subject": error.subject,
+        "expected": error.expected,
+        "actual": error.actual,
+        "hint": error.hint,
+    }
+    if isinstance(error, Several):
+        document["errors"] = [error_document(each) for each in error.errors]
+    return document
+
+
+def _head(command: str, exit_code: int) -> Document:
+    return {"document": f"bundler.{command}/1", "exitCode": exit_code}
+
+
+def _content(manifest: BundleManifest) -> Document:
+    return {
+        "name": manifest.name,
+        "signed": manifest.signed,
+        "chunkSize": manifest.chunk_size_bytes,
+        "size": sum(chunk.size_bytes for chunk in manifest.chunks),
+        "blobs": len(manifest.blobs),
+        "images": [_image(manifest, image) for image in manifest.images],
+        "chunks": [{"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks],
+    }
+
+
+def _image(manifest: BundleManifest, image: Image) -> Document:
+    return {
+        "reference": str(image.reference),
+        "source": image.source,
+        "digest": str(image.root.digest),
+        "mediaType": image.root.media_type,
+        "madeFrom": str(image.made_from) if image.made_from else None,
+        "size": sum(manifest.blobs[number].descriptor.size_bytes for number in image.needs),
+        "platforms": [
+            {
+                "platform": str(variant.config.platform),
+                "digest": str(variant.digest),
+                "size": variant.size_bytes,
+                "created": variant.config.created,
+                "env": list(variant.config.env),
+                "entrypoint": list(variant.config.entrypoint),
+                "cmd": list(variant.config.cmd),
+                "workingDir": variant.config.working_dir,
+                "user": variant.config.user,
+                "labels": dict(variant.config.labels),
+            }
+            for variant in image.variants
+        ],
+    }
+
+
+def _target(target: TargetResult) -> Document:
+    return {
+        "target": str(target.target),
+        "bytesSent": target.bytes_sent,
+        "images": [_image_result(each) for each in target.images],
+    }
+
+
+def _image_result(each: ImageResult) -> Document:
+    return {
+        "reference": str(each.image.reference),
+        "target": str(each.name),
+        "digest": str(each.image.root.digest),
+        "outcome": each.outcome.value if each.outcome else None,
+        "replaced": str(each.replaced) if each.replaced else None,
+        "error": error_document(each.error) if each.error else None,
+    }

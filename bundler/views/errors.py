@@ -1,0 +1,40 @@
+"""How errors look: what happened to which object, what was expected and found, and what to do next."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from bundler.errors import BundlerError, Several
+from bundler.views.words import escaped
+
+_SHOWN = 50
+
+
+def error_lines(error: BundlerError) -> list[str]:
+    """The lines that tell of an error, the object first."""
+    if not isinstance(error, Several):
+        return [f"{_label()} {escaped(error)}", *_hint(error, "  ")]
+    lines = [f"{_label()} {escaped(error.message)}"]
+    for each in error.errors[:_SHOWN]:
+        lines.append(f"  {escaped(each)}")
+        if each.hint and each.hint != error.hint:
+            lines += _hint(each, "    ")
+    if len(error.errors) > _SHOWN:
+        lines.append(f"  and {len(error.errors) - _SHOWN} more (all of them with --json)")
+    return [*lines, *_hint(error, "  ")]
+
+
+def show(lines: list[str], *, on_stderr: bool = False) -> None:
+    """Prints lines."""
+    stream = sys.stderr if on_stderr else sys.stdout
+    print("\n".join(lines), file=stream, flush=True)
+
+
+def _label() -> str:
+    is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    return "\x1b[1;31merror:\x1b[0m" if is_coloured else "error:"
+
+
+def _hint(error: BundlerError, indent: str) -> list[str]:
+    return [f"{indent}-> {escaped(error.hint)}"] if error.hint else []

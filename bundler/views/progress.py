@@ -1,0 +1,155 @@
+"""Progress: bars on a terminal, plain lines elsewhere. The only module that imports tqdm.
+
+On a terminal there is one bar for the phase, in bytes with rate and time left, and one line for what is moving.
+Elsewhere there is a line when a phase begins and ends, and one every few seconds in between.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TextIO
+
+from bundler.core.events import (
+    Began,
+    Event,
+    Finished,
+    Listener,
+    Moved,
+    Noticed,
+    PhaseBegan,
+    PhaseEnded,
+    Retrying,
+    nobody,
+)
+from bundler.views.words import escaped, size
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+_LINE_SECONDS = 5.0
+
+
+class Progress:
+    """A listener with a beginning and an end. Use as a context manager; the value is the listener."""
+
+    def __init__(self, *, is_quiet: bool) -> None:
+        self._view: _Bars | _Lines | None = None
+        if not is_quiet:
+            self._view = _Bars(sys.stderr) if sys.stderr.isatty() else _Lines(sys.stderr)
+
+    def __enter__(self) -> Listener:
+        return self._view.take if self._view else nobody
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._view:
+            self._view.end()
+
+
+def _remark(event: Noticed | Retrying) -> str:
+    if isinstance(event, Noticed):
+        return f"note: {escaped(event.text)}"
+    pause = f"{event.pause_seconds:.0f} s" if event.pause_seconds >= 1 else "a moment"
+    return f"retry: {escaped(event.subject)}: {escaped(event.reason)}; again in {pause} (attempt {event.attempt})"
+
+
+class _Bars:
+    def __init__(self, stream: TextIO) -> None:
+        from tqdm import tqdm
+
+        self._tqdm = tqdm
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._bar: tqdm[Any] | None = None
+        self._what: tqdm[Any] | None = None
+        self._moving: dict[str, None] = {}
+
+    def take(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Moved):
+                if self._bar is not None:
+                    self._bar.update(event.amount)
+            elif isinstance(event, Began):
+                self._moving[event.subject] = None
+                self._show_moving()
+            elif isinstance(event, Finished):
+                self._moving.pop(event.subject, None)
+                self._show_moving()
+            elif isinstance(event, PhaseBegan):
+                self._begin(event)
+            elif isinstance(event, PhaseEnded):
+                self._close()
+            else:
+                self._tqdm.write(_remark(event), file=self._stream)
+
+    def end(self) -> None:
+        with self._lock:
+            self._close()
+
+    def _begin(self, phase: PhaseBegan) -> None:
+        self._close()
+        units: dict[str, Any] = (
+            {"unit": "B", "unit_scale": True, "unit_divisor": 1024} if phase.in_bytes else {"unit": ""}
+        )
+        self._bar = self._tqdm(
+            total=phase.total or None, desc=phase.title, file=self._stream, dynamic_ncols=True, leave=False,
+            mininterval=0.1, delay=0.3, **units,
+        )  # fmt: skip
+        if phase.in_bytes and phase.total:
+            self._what = self._tqdm(
+                total=0, position=1, bar_format="{desc}", file=self._stream, leave=False, dynamic_ncols=True, delay=0.3
+            )
+
+    def _show_moving(self) -> None:
+        if self._what is not None and self._moving:
+            first = next(iter(self._moving))
+            more = f"  and {len(self._moving) - 1} more" if len(self._moving) > 1 else ""
+            self._what.set_description_str(f"  {escaped(first)}{more}", refresh=False)
+
+    def _close(self) -> None:
+        for bar in (self._what, self._bar):
+            if bar is not None:
+                bar.close()
+        self._bar = self._what = None
+        self._moving.clear()
+
+
+class _Lines:
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+        self._phase: PhaseBegan | None = None
+        self._done = 0
+        self._began = self._last = 0.0
+
+    def take(self, event: Event) -> None:
+        with self._lock:
+            if isinstance(event, Moved):
+                self._done += event.amount
+                now = time.monotonic()
+                if self._phase and now - self._last >= _LINE_SECONDS:
+                    self._last = now
+                    self._say(f"{self._phase.title}: {self._amount(self._done)} of {self._amount(self._phase.total)}")
+            elif isinstance(event, PhaseBegan):
+                self._phase, self._done = event, 0
+                self._began = self._last = time.monotonic()
+                self._say(f"{event.title}" + (f": {self._amount(event.total)}" if event.total else ""))
+            elif isinstance(event, PhaseEnded):
+                if self._phase and self._phase.total:
+                    self._say(f"{self._phase.title}: done in {time.monotonic() - self._began:.1f} s")
+                self._phase = None
+            elif isinstance(event, (Noticed, Retrying)):
+                self._say(_remark(event))
+
+    def end(self) -> None:
+        self._stream.flush()
+
+    def _amount(self, amount: int) -> str:
+        return size(amount) if self._phase and self._phase.in_bytes else f"{amount:,}"
+
+    def _say(self, text: str) -> None:
+        print(text, file=self._stream, flush=True)

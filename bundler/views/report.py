@@ -1,0 +1,169 @@
+"""What commands print when they are done: a few lines on stdout that a person can act on."""
+
+from __future__ import annotations
+
+from bundler.bundle.reader import Bundle
+from bundler.commands.export import ExportResult
+from bundler.commands.import_ import ImageResult, ImportResult, Outcome, TargetResult
+from bundler.commands.inspect_ import InspectResult
+from bundler.commands.keygen import KeyPair
+from bundler.commands.verify import VerifyResult
+from bundler.core.manifest import BundleManifest, Image
+from bundler.views.words import count, escaped, size, table
+
+NOT_SIGNED = "UNSIGNED: nobody vouches for this bundle"
+
+
+def keygen_lines(pair: KeyPair) -> list[str]:
+    """What ``keygen`` prints."""
+    protection = "encrypted" if pair.is_encrypted else "not encrypted"
+    return [
+        f"key id       {pair.key_id}",
+        f"private key  {pair.private_path}  (keep it secret; {protection})",
+        f"public key   {pair.public_path}  (give it to the importer, never on the same medium)",
+        "",
+        f"next: bundler export LIST -o DIR --key {pair.private_path}",
+    ]
+
+
+def export_lines(result: ExportResult) -> list[str]:
+    """What ``export`` prints."""
+    manifest = result.manifest
+    lines = [f"bundle     {result.path}" + ("" if result.bundle_id else "  (not made: --dry-run)")]
+    if result.bundle_id:
+        lines.append(f"id         {result.bundle_id}")
+    lines.append(f"signed by  {result.key_id}" if result.key_id else f"signed by  nobody. {NOT_SIGNED}")
+    lines += _content_lines(manifest)
+    if not result.bundle_id:
+        lines += ["", *_image_lines(manifest)]
+        return lines
+    return [*lines, "", f"next: bundler verify {result.path} --trust NAME.pub"]
+
+
+def inspect_lines(result: InspectResult) -> list[str]:
+    """What ``inspect`` prints."""
+    bundle, manifest = result.bundle, result.bundle.manifest
+    lines = [
+        f"bundle     {manifest.name}, made {escaped(manifest.created)} by {escaped(manifest.tool)}",
+        f"id         {bundle.id}",
+        f"signature  {_signature_words(result)}",
+        *_content_lines(manifest),
+        "",
+        *_image_lines(manifest),
+        "",
+        "chunks",
+        *_chunk_lines(bundle),
+    ]
+    if result.trust_problem or not bundle.sealed.signers:
+        lines += ["", "UNVERIFIED: nothing above is vouched for by a key that is trusted here"]
+    return lines
+
+
+def verify_lines(result: VerifyResult) -> list[str]:
+    """What ``verify`` prints."""
+    bundle = result.bundle
+    total = size(sum(chunk.size_bytes for chunk in bundle.manifest.chunks))
+    signer = ", ".join(bundle.sealed.signers)
+    lines = [f"signature  good, by {signer}" if signer else f"signature  not checked. {NOT_SIGNED}"]
+    if not result.findings:
+        images, chunks = len(bundle.manifest.images), len(bundle.manifest.chunks)
+        return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
+    lines.append(f"content    {count(len(result.findings), 'finding')}")
+    for finding in result.findings:
+        lines += ["", f"  {escaped(finding.error)}"]
+        if finding.images:
+            lines.append(f"    hurts {_some(finding.images)}")
+        if finding.error.hint:
+            lines.append(f"    -> {escaped(finding.error.hint)}")
+    return lines
+
+
+def import_lines(result: ImportResult) -> list[str]:
+    """What ``import`` prints."""
+    signers = result.bundle.sealed.signers
+    lines = [f"bundle  {result.bundle.manifest.name}  {result.bundle.id}"]
+    lines.append(f"signed by {', '.join(signers)}" if signers else NOT_SIGNED)
+    for target in result.targets:
+        lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
+    return lines
+
+
+def _target_lines(target: TargetResult, *, is_dry_run: bool) -> list[str]:
+    rows = [_result_row(each) for each in target.images]
+    by_outcome = {outcome: sum(each.outcome is outcome for each in target.images) for outcome in Outcome}
+    summary = ", ".join(f"{number} {outcome.value}" for outcome, number in by_outcome.items() if number)
+    verb = "to send" if is_dry_run else "sent"
+    lines = [f"to {target.target}", *table(rows)]
+    for each in target.images:
+        if each.error:
+            lines += ["", f"  {each.image.reference}: {escaped(each.error)}"]
+            if each.error.hint:
+                lines.append(f"    -> {escaped(each.error.hint)}")
+    return [*lines, "", f"  {summary}; {size(target.bytes_sent)} {verb}"]
+
+
+def _result_row(each: ImageResult) -> tuple[str, str, str]:
+    outcome = each.outcome.value if each.outcome else ""
+    note = f"  (was {each.replaced.short})" if each.replaced else ""
+    return outcome, str(each.name), f"{each.image.root.digest.short}{note}"
+
+
+def _content_lines(manifest: BundleManifest) -> list[str]:
+    blobs = sum(blob.descriptor.size_bytes for blob in manifest.blobs)
+    shared = _shared_bytes(manifest)
+    saved = f", {size(shared)} saved by sharing" if shared else ""
+    chunks = sum(chunk.size_bytes for chunk in manifest.chunks)
+    return [
+        f"images     {count(len(manifest.images), 'image')}, {count(len(manifest.blobs), 'blob')}, {size(blobs)}{saved}",
+        f"chunks     {count(len(manifest.chunks), 'file')}, {size(chunks)}, each at most {size(manifest.chunk_size_bytes)}",
+    ]
+
+
+def _shared_bytes(manifest: BundleManifest) -> int:
+    """What the images would take more if each were stored alone."""
+    sizes = [blob.descriptor.size_bytes for blob in manifest.blobs]
+    return sum(sizes[number] for image in manifest.images for number in image.needs) - sum(sizes)
+
+
+def _image_lines(manifest: BundleManifest) -> list[str]:
+    rows = []
+    for image in manifest.images:
+        total = sum(manifest.blobs[number].descriptor.size_bytes for number in image.needs)
+        rows.append((str(image.reference), f"{image.root.digest.short}", size(total), _platform_words(image)))
+    lines = table(rows, right=[2])
+    for image in manifest.images:
+        if image.made_from:
+            lines.append(f"  note: {image.reference} has an index of its own; the source's is {image.made_from}")
+        if image.reference.tag == "latest":
+            lines.append(f"  note: {image.reference}: latest says nothing about the version")
+    return lines
+
+
+def _platform_words(image: Image) -> str:
+    if not image.variants:
+        return f"artifact ({image.root.media_type})"
+    return ", ".join(sorted(escaped(variant.config.platform) for variant in image.variants))
+
+
+def _chunk_lines(bundle: Bundle) -> list[str]:
+    rows = []
+    for state in bundle.chunks:
+        here = escaped(state.problem.message) if state.problem else "here"
+        rows.append((state.chunk.file, size(state.chunk.size_bytes), here))
+    return table(rows, right=[1])
+
+
+def _signature_words(result: InspectResult) -> str:
+    if result.bundle.sealed.signers:
+        return f"good, by {', '.join(result.bundle.sealed.signers)}"
+    if not result.claimed_signers:
+        return f"none. {NOT_SIGNED}"
+    claimed = ", ".join(result.claimed_signers)
+    if result.trust_problem:
+        return f"NOT TRUSTED: {escaped(result.trust_problem.message)}"
+    return f"not checked, says {claimed} (check it with --trust NAME.pub)"
+
+
+def _some(names: tuple[str, ...]) -> str:
+    shown = ", ".join(names[:6])
+    return shown + (f" and {len(names) - 6} more" if len(names) > 6 else "")

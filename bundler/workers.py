@@ -1,0 +1,155 @@
+"""The only threads: pools that work through a queue, followers beside them, and the end of both on Ctrl-C.
+
+Threads are daemons: a thread that hangs in a system call does not keep the process alive after an interruption.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
+
+from bundler.errors import BundlerError, Interrupted
+
+Task = TypeVar("Task")
+
+_POLL_SECONDS = 0.2
+
+
+class Cancellation:
+    """Tells all threads of a run to stop. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def set(self) -> None:
+        """Asks everybody to stop."""
+        self._event.set()
+
+    @property
+    def is_set(self) -> bool:
+        """Whether somebody asked."""
+        return self._event.is_set()
+
+    def check(self) -> None:
+        """Returns while nobody asked to stop.
+
+        Raises:
+            Interrupted: Somebody did.
+        """
+        if self._event.is_set():
+            raise Interrupted("stopped")
+
+    def wait(self, seconds: float) -> None:
+        """Sleeps, but not longer than until somebody asks to stop.
+
+        Raises:
+            Interrupted: Somebody did.
+        """
+        self._event.wait(seconds)
+        self.check()
+
+
+class Follower:
+    """One thread beside the workers, for work that follows theirs. What it raises is raised again by `join`."""
+
+    def __init__(self, run: Callable[[], None], *, name: str) -> None:
+        self._run = run
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Waits for its end.
+
+        Raises:
+            Exception: Whatever ended it.
+        """
+        while self._thread.is_alive():
+            self._thread.join(_POLL_SECONDS)
+        if self._error is not None:
+            raise self._error
+
+    def _guarded(self) -> None:
+        try:
+            self._run()
+        except BaseException as error:  # carried over to the thread that joins
+            self._error = error
+
+
+def run_all(
+    tasks: Iterable[Task],
+    work: Callable[[Task], None],
+    *,
+    front_workers: int,
+    back_workers: int = 0,
+    is_for_back: Callable[[Task], bool] = lambda _task: True,
+    cancellation: Cancellation,
+) -> list[tuple[Task, BundlerError]]:
+    """Works through tasks with threads at both ends of one queue.
+
+    Workers at the front take the next task; workers at the back take the last one as long as it is for them. With
+    tasks from large to small, few threads move the large ones while many hide the round trips of the small ones.
+
+    Args:
+        tasks: In order of preference.
+        work: Called once for each task, from many threads.
+        front_workers: Threads at the front; at least one.
+        back_workers: Threads at the back.
+        is_for_back: Whether a task at the back is for the workers there.
+        cancellation: Set here on Ctrl-C, and watched.
+
+    Returns:
+        The tasks that failed, with their errors, in no order.
+
+    Raises:
+        Interrupted: Ctrl-C, or the cancellation was set.
+        Exception: Any error that is not a `BundlerError`, after all threads stopped: a bug.
+    """
+    pool = _Pool(tasks, work, is_for_back)
+    threads = [
+        threading.Thread(target=pool.serve, args=(at_back, cancellation), name=f"worker-{number}", daemon=True)
+        for number, at_back in enumerate([False] * front_workers + [True] * back_workers)
+    ]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(_POLL_SECONDS)
+    except KeyboardInterrupt:
+        cancellation.set()
+        for thread in threads:
+            thread.join(_POLL_SECONDS)
+        raise Interrupted("stopped") from None
+    if pool.bug is not None:
+        raise pool.bug
+    cancellation.check()
+    return pool.failures
+
+
+class _Pool(Generic[Task]):
+    def __init__(
+        self, tasks: Iterable[Task], work: Callable[[Task], None], is_for_back: Callable[[Task], bool]
+    ) -> None:
+        self._queue = deque(tasks)
+        self._work = work
+        self._is_for_back = is_for_back
+        self._lock = threading.Lock()
+        self.failures: list[tuple[Task, BundlerError]] = []
+        self.bug: BaseException | None = None
+
+    def serve(self, at_back: bool, cancellation: Cancellation) -> None:
+        while not cancellation.is_set and self.bug is None:
+            with self._lock:
+                if not self._queue or (at_back and not self._is_for_back(self._queue[-1])):
+                    return
+                task = self._queue.pop() if at_back else self._queue.popleft()
+            try:
+                self._work(task)
+            except BundlerError as error:
+                with self._lock:
+                    self.failures.append((task, error))
+            except BaseException as error:  # raised again by run_all
+                self.bug = error
