@@ -66,9 +66,12 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 _json = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
 _quiet = click.option("--quiet", "-q", is_flag=True, help="No progress, only results and errors.")
 _trust = click.option(
-    "--trust", multiple=True, metavar="PUB", help="Public key that is trusted, or a folder of them. May be repeated. "
+    "--trust",
+    multiple=True,
+    metavar="PUB",
+    help="Public key that is trusted, or a folder of them. May be repeated. "
     "Default: the keys in ~/.config/bundler/trust.",
-)  # fmt: skip
+)
 _unsigned_ok = click.option(
     "--insecure-no-signature", is_flag=True, help="Take the bundle without any trusted signature. Everything says so."
 )
@@ -127,10 +130,19 @@ bundler export images.yaml -o out --key builder.key --dry-run
 @_passphrase_file
 @click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
 @click.option("--name", help="Name of the bundle. Default: name: of the list, or the list's file name.")
-@click.option("--platform", multiple=True, metavar="OS/ARCH", help="Carry only this platform. May be repeated. "
-              "Default: what the list says, or all.")  # fmt: skip
-@click.option("--chunk-size", default="2000000000", metavar="SIZE", show_default=True,
-              help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.")  # fmt: skip
+@click.option(
+    "--platform",
+    multiple=True,
+    metavar="OS/ARCH",
+    help="Carry only this platform. May be repeated. Default: what the list says, or all.",
+)
+@click.option(
+    "--chunk-size",
+    default="2000000000",
+    metavar="SIZE",
+    show_default=True,
+    help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.",
+)
 @_jobs
 @_plain_http
 @_cacert
@@ -246,14 +258,31 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
 """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
-@click.option("--to", "targets", multiple=True, required=True, metavar="DEST",
-              help="HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE. May be repeated.")  # fmt: skip
+@click.option(
+    "--to",
+    "targets",
+    multiple=True,
+    required=True,
+    metavar="DEST",
+    help="HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE. May be repeated.",
+)
 @_trust
 @_unsigned_ok
-@click.option("--map", "mapping", type=click.Choice(["keep", "scoped"]), default="keep", show_default=True,
-              help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path.")  # fmt: skip
-@click.option("--on-conflict", type=click.Choice(["fail", "skip", "replace"]), default="fail", show_default=True,
-              help="What to do with a tag that stands for another image at the target.")  # fmt: skip
+@click.option(
+    "--map",
+    "mapping",
+    type=click.Choice(["keep", "scoped"]),
+    default="keep",
+    show_default=True,
+    help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path.",
+)
+@click.option(
+    "--on-conflict",
+    type=click.Choice(["fail", "skip", "replace"]),
+    default="fail",
+    show_default=True,
+    help="What to do with a tag that stands for another image at the target.",
+)
 @_jobs
 @_plain_http
 @_cacert
@@ -393,8 +422,10 @@ def _now() -> str:
 def _read_passphrase(file: str | None) -> bytes:
     if file is None:
         if not sys.stdin.isatty():
-            raise Misuse("the key is encrypted, and there is no terminal to ask for its passphrase",
-                         hint="give --passphrase-file FILE, or - for stdin")  # fmt: skip
+            raise Misuse(
+                "the key is encrypted, and there is no terminal to ask for its passphrase",
+                hint="give --passphrase-file FILE, or - for stdin",
+            )
         return str(click.prompt("passphrase of the key", hide_input=True, err=True)).encode()
     try:
         text = sys.stdin.readline() if file == "-" else Path(file).read_text(encoding="utf-8").partition("\n")[0]

@@ -19,7 +19,7 @@ from bundler.bundle.files import open_for_reading, read_bounded, read_into
 from bundler.core import manifest as bundle_manifest
 from bundler.core.digest import Digest
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, PIECE_BYTES, SIGNATURE_BYTES, SIGNATURE_COUNT, SUMS_BYTES
-from bundler.core.manifest import Blob, BundleManifest, Chunk, Image
+from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
@@ -86,8 +86,13 @@ class Sealed:
         content = read_bounded(path, limit_bytes)
         actual = hashlib.sha256(content).hexdigest()
         if actual != expected:
-            raise Damaged("the file was changed or damaged", subject=str(path), expected=expected, actual=actual,
-                          hint="copy this file again")  # fmt: skip
+            raise Damaged(
+                "the file was changed or damaged",
+                subject=str(path),
+                expected=expected,
+                actual=actual,
+                hint="copy this file again",
+            )
         return content
 
 
@@ -142,12 +147,26 @@ class Bundle:
         Raises:
             Damaged, Incomplete: As `open_blob`, or its bytes are not those of the digest.
         """
-        content = b"".join(bytes(piece) for piece in self.open_blob(descriptor, offset_bytes=0))
-        found = Digest.of(content, algorithm=descriptor.digest.algorithm)
-        if found != descriptor.digest:
-            chunk = self._blobs[descriptor.digest].stored.pieces[0].chunk
-            raise Damaged("the bytes are not those of the digest", subject=self.manifest.chunks[chunk - 1].file,
-                          expected=str(descriptor.digest), actual=str(found))  # fmt: skip
+        return self.read_stored(self._blobs[descriptor.digest].stored)
+
+    def read_stored(self, stored: Stored) -> bytes:
+        """A small blob, or a file of the layout, verified.
+
+        Raises:
+            Damaged, Incomplete: As `read_document`.
+        """
+        buffer = bytearray(PIECE_BYTES)
+        members = members_of(stored)
+        content = b"".join(bytes(piece) for member in members for piece in self._read_member(member, buffer, 0))
+        found = Digest.of(content, algorithm=stored.digest.algorithm)
+        if found != stored.digest:
+            chunk = stored.pieces[0].chunk
+            raise Damaged(
+                "the bytes are not those of the digest",
+                subject=self.manifest.chunks[chunk - 1].file,
+                expected=str(stored.digest),
+                actual=str(found),
+            )
         return content
 
     def where(self, descriptor: Descriptor) -> str:

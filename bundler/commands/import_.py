@@ -13,6 +13,7 @@ from enum import Enum
 from functools import partial
 from pathlib import Path
 
+from bundler.bundle.check import Finding, check_beside_blobs
 from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import open_trusted
 from bundler.commands.open_stores import Destination, Stores, open_destination
@@ -23,7 +24,7 @@ from bundler.core.location import Target
 from bundler.core.manifest import Image
 from bundler.core.protocols import ImageSink
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Refused, Several, Unavailable, worst, worst_of_images
+from bundler.errors import BundlerError, Interrupted, Refused, Several, Unavailable, worst, worst_of_images
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, retrying
 
@@ -91,13 +92,15 @@ class ImportResult:
 
     bundle: Bundle
     targets: tuple[TargetResult, ...]
+    findings: tuple[Finding, ...]
+    """What is wrong with the bundle beside the blobs of the images."""
     is_dry_run: bool
 
     @property
     def exit_code(self) -> int:
         """0 if every image is where it should be, else that of the worst finding."""
         results = [result for target in self.targets for result in target.images]
-        errors = [result.error for result in results if result.error]
+        errors = [result.error for result in results if result.error] + [finding.error for finding in self.findings]
         done = sum(result.outcome is not Outcome.FAILED for result in results)
         return worst_of_images(errors, done=done)
 
@@ -113,6 +116,7 @@ def import_(request: ImportRequest, run: Run) -> ImportResult:
     """
     bundle = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
     try:
+        findings = tuple(check_beside_blobs(bundle))
         stores = Stores(request.network)
         imports = []
         for target in request.targets:
@@ -124,7 +128,15 @@ def import_(request: ImportRequest, run: Run) -> ImportResult:
             each.plan_only() if request.is_dry_run else each.perform()
     finally:
         bundle.close()
-    return ImportResult(bundle, tuple(each.result for each in imports), request.is_dry_run)
+    return ImportResult(bundle, tuple(each.result for each in imports), findings, request.is_dry_run)
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Images that go into one repository."""
+
+    sink: ImageSink
+    images: list[ImageResult]
 
 
 class _Import:
@@ -239,27 +251,57 @@ class _Import:
             copies.append(BlobCopy(descriptor, self._bundle, tuple(takers.values()), label))
         return sorted(copies, key=lambda copy: -copy.descriptor.size_bytes)
 
-    def _step(self, title: str, work_on: Callable[[ImageResult], None]) -> None:
+    def _step(self, title: str, work_on: Callable[[_Group], None]) -> None:
+        """Works on the open images: side by side in different repositories, one after the other within one.
+
+        docker-registry rewrites the link of a manifest that is pushed again; an index that is pushed in this moment
+        finds its child missing. So nothing is pushed to a repository by two threads.
+        """
         images = self._open()
+        groups: dict[int, _Group] = {}
+        for each in images:
+            sink = self._destination.sink_for(each.name)
+            groups.setdefault(id(sink), _Group(sink, [])).images.append(each)
         self._run.listener(PhaseBegan(title, len(images), in_bytes=False))
-        self._note(ask_all(images, work_on, self._run))
+        ask_all(list(groups.values()), work_on, self._run)
         self._run.listener(PhaseEnded(title))
 
-    def _push_manifests(self, each: ImageResult) -> None:
-        sink = self._destination.sink_for(each.name)
-        for number in each.image.manifests:
-            descriptor = self._bundle.manifest.blobs[number].descriptor
+    def _push_manifests(self, group: _Group) -> None:
+        pushed: dict[int, BundlerError | None] = {}
+        for each in group.images:
+            for number in each.image.manifests:
+                if number not in pushed:
+                    pushed[number] = self._push_manifest(group.sink, number, each)
+                error = pushed[number]
+                if error is not None:
+                    each.fail(error)
+                    break
+            self._run.listener(Moved(1))
+
+    def _push_manifest(self, sink: ImageSink, number: int, each: ImageResult) -> BundlerError | None:
+        descriptor = self._bundle.manifest.blobs[number].descriptor
+        try:
             content = self._bundle.read_document(descriptor)
             retrying(partial(sink.put_manifest, descriptor, content), self._run, subject=str(each.name))
-        self._run.listener(Moved(1))
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            return error
+        return None
 
-    def _tag(self, each: ImageResult) -> None:
-        tag = self._destination.tag_of(each.name)
-        if tag is not None:
-            content = self._bundle.read_document(each.image.root)
-            sink = self._destination.sink_for(each.name)
-            retrying(lambda: sink.tag(each.image.root, content, tag), self._run, subject=str(each.name))
-        self._run.listener(Moved(1))
+    def _tag(self, group: _Group) -> None:
+        for each in group.images:
+            tag = self._destination.tag_of(each.name)
+            try:
+                if tag is not None:
+                    content = self._bundle.read_document(each.image.root)
+                    move = partial(group.sink.tag, each.image.root, content, tag)
+                    retrying(move, self._run, subject=str(each.name))
+            except Interrupted:
+                raise
+            except BundlerError as error:
+                each.fail(error)
+            self._run.listener(Moved(1))
 
     def _note(self, failed: Iterable[tuple[ImageResult, BundlerError]]) -> None:
         for each, error in failed:

@@ -32,8 +32,14 @@ def target_names(references: Iterable[Reference], target: Target, mapping: str) 
             hint = "keep their origin in the path with --map scoped" if mapping == KEEP else None
             errors.append(Misuse(f"{other} would get the same name, {key}", subject=str(reference), hint=hint))
         elif not is_repository(name.repository) or len(name.name) > NAME_CHARACTERS:
-            errors.append(Misuse("its name at the target would not be valid", subject=str(reference), expected=
-                                 f"lower case, at most {NAME_CHARACTERS} characters", actual=name.name))  # fmt: skip
+            errors.append(
+                Misuse(
+                    "its name at the target would not be valid",
+                    subject=str(reference),
+                    expected=f"lower case, at most {NAME_CHARACTERS} characters",
+                    actual=name.name,
+                )
+            )
         names[reference] = name
     if errors:
         raise errors[0] if len(errors) == 1 else Several("names at the target that cannot be", errors)

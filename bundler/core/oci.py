@@ -149,8 +149,12 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
     if media_type in INDEX_TYPES:
         children = _descriptors(document.get("manifests"), f"{what}: manifests")
         if len(children) > INDEX_CHILDREN:
-            raise Damaged("too many manifests in one index", subject=what, expected=f"at most {INDEX_CHILDREN}",
-                          actual=str(len(children)))  # fmt: skip
+            raise Damaged(
+                "too many manifests in one index",
+                subject=what,
+                expected=f"at most {INDEX_CHILDREN}",
+                actual=str(len(children)),
+            )
         return Manifest(descriptor, children=children)
     if media_type == OCI_ARTIFACT:
         return Manifest(descriptor, layers=_descriptors(document.get("blobs", []), f"{what}: blobs"))
@@ -193,8 +197,11 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
     runtime = runtime if isinstance(runtime, dict) else {}
     labels = runtime.get("Labels")
     return ImageConfig(
-        platform=Platform(_text(document.get("os")) or "unknown", _text(document.get("architecture")) or "unknown",
-                          _text(document.get("variant"))),
+        platform=Platform(
+            _text(document.get("os")) or "unknown",
+            _text(document.get("architecture")) or "unknown",
+            _text(document.get("variant")),
+        ),
         created=_text(document.get("created")),
         env=_texts(runtime.get("Env")),
         entrypoint=_texts(runtime.get("Entrypoint")),
@@ -202,7 +209,7 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
         working_dir=_text(runtime.get("WorkingDir")),
         user=_text(runtime.get("User")),
         labels={k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {},
-    )  # fmt: skip
+    )
 
 
 def chosen_children(children: Iterable[Descriptor], wanted: tuple[Platform, ...]) -> tuple[Descriptor, ...]:

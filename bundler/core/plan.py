@@ -150,9 +150,11 @@ def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
     least = max(MINIMUM_CHUNK_BYTES, int(first_files_bytes / FIRST_FILES_SHARE))
     if chunk_size_bytes < least:
         raise Misuse(
-            "the chunk size is too small", expected=f"at least {least} bytes", actual=f"{chunk_size_bytes} bytes",
+            "the chunk size is too small",
+            expected=f"at least {least} bytes",
+            actual=f"{chunk_size_bytes} bytes",
             hint="give a larger --chunk-size",
-        )  # fmt: skip
+        )
 
 
 def _number_blobs(images: Iterable[ResolvedImage]) -> dict[Digest, tuple[Descriptor, str]]:

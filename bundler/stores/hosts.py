@@ -74,8 +74,11 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
             try:
                 context.load_cert_chain(certificate, key)
             except (OSError, ssl.SSLError) as error:
-                raise Misuse(f"cannot read the client certificate: {error}", subject=str(certificate),
-                             hint=f"it needs its key beside it: {key.name}") from error  # fmt: skip
+                raise Misuse(
+                    f"cannot read the client certificate: {error}",
+                    subject=str(certificate),
+                    hint=f"it needs its key beside it: {key.name}",
+                ) from error
     return context
 
 

@@ -24,6 +24,8 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProxyError,
     SSLError,
+)
+from urllib3.exceptions import (
     TimeoutError as NoAnswerInTime,
 )
 
@@ -88,8 +90,12 @@ class Answer:
                 content += piece
         if len(content) > limit_bytes:
             self._response.close()
-            raise Refused("the answer is too long", subject=shown(self.url), expected=f"at most {limit_bytes} bytes",
-                          actual="more")  # fmt: skip
+            raise Refused(
+                "the answer is too long",
+                subject=shown(self.url),
+                expected=f"at most {limit_bytes} bytes",
+                actual="more",
+            )
         self._response.release_conn()
         return bytes(content)
 
@@ -179,9 +185,15 @@ class HttpClient:
     ) -> Answer:
         with translated(url, method):
             response = self._pools.urlopen(
-                method, url, headers=dict(headers), body=body, redirect=False, retries=False,
-                preload_content=False, decode_content=False,
-            )  # type: ignore[call-overload, no-any-return, unused-ignore]  # fmt: skip
+                method,
+                url,
+                headers=dict(headers),
+                body=body,
+                redirect=False,
+                retries=False,
+                preload_content=False,
+                decode_content=False,
+            )  # type: ignore[call-overload, no-any-return, unused-ignore]
         return Answer(response, url, method)
 
 
@@ -193,14 +205,26 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
     except SSLError as error:
         raise _tls_error(error, url) from error
     except ProxyError as error:
-        raise Unavailable(f"the proxy failed: {_innermost(error)}", subject=shown(url), retryable=True,
-                          hint="check HTTPS_PROXY and NO_PROXY") from error  # fmt: skip
+        raise Unavailable(
+            f"the proxy failed: {_innermost(error)}",
+            subject=shown(url),
+            retryable=True,
+            hint="check HTTPS_PROXY and NO_PROXY",
+        ) from error
     except NameResolutionError as error:
-        raise Unavailable("the name cannot be resolved", subject=Origin.of(url).host, retryable=True,
-                          hint="check the spelling and the DNS server of this machine") from error  # fmt: skip
+        raise Unavailable(
+            "the name cannot be resolved",
+            subject=Origin.of(url).host,
+            retryable=True,
+            hint="check the spelling and the DNS server of this machine",
+        ) from error
     except NewConnectionError as error:
-        raise Unavailable(f"no connection: {_innermost(error)}", subject=_host(url), retryable=True,
-                          hint="is the registry running, and is the port right?") from error  # fmt: skip
+        raise Unavailable(
+            f"no connection: {_innermost(error)}",
+            subject=_host(url),
+            retryable=True,
+            hint="is the registry running, and is the port right?",
+        ) from error
     except NoAnswerInTime as error:
         raise Unavailable("nothing came in time", subject=f"{method} {shown(url)}", retryable=True) from error
     except LocationParseError as error:

@@ -65,8 +65,9 @@ def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
     position = count = 0
     extended: dict[str, str] = {}
     while True:
-        block = read_whole(descriptor, position, min(position + tar.BLOCK_BYTES, file_size),
-                           limit_bytes=tar.BLOCK_BYTES, what=what)  # fmt: skip
+        block = read_whole(
+            descriptor, position, min(position + tar.BLOCK_BYTES, file_size), limit_bytes=tar.BLOCK_BYTES, what=what
+        )
         header = tar.parse_header(block, what=f"{what} at offset {position}")
         count += 1
         if header is None:
@@ -77,8 +78,9 @@ def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
         size = tar.pax_size(extended, header.size_bytes, what=what)
         end = begin + size
         if end + tar.padding_bytes(size) > file_size:
-            raise Damaged("the archive was cut short", subject=what, expected=f"at least {end} bytes",
-                          actual=f"{file_size} bytes")  # fmt: skip
+            raise Damaged(
+                "the archive was cut short", subject=what, expected=f"at least {end} bytes", actual=f"{file_size} bytes"
+            )
         position = end + tar.padding_bytes(size)
         if header.type in (tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME):
             content = read_whole(descriptor, begin, end, limit_bytes=PAX_HEADER_BYTES, what=what)

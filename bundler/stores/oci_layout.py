@@ -73,8 +73,12 @@ class LayoutSource:
         content = self._files.read(descriptor.digest.path, MANIFEST_BYTES)
         found = Digest.of(content, algorithm=descriptor.digest.algorithm)
         if found != descriptor.digest:
-            raise Damaged("the manifest's bytes are not those of its digest", subject=subject,
-                          expected=str(descriptor.digest), actual=str(found))  # fmt: skip
+            raise Damaged(
+                "the manifest's bytes are not those of its digest",
+                subject=subject,
+                expected=str(descriptor.digest),
+                actual=str(found),
+            )
         return content
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
@@ -84,8 +88,12 @@ class LayoutSource:
         if size is None:
             raise Refused("the blob is not in the layout", subject=subject)
         if size != descriptor.size_bytes:
-            raise Damaged("the blob has another size than its descriptor says", subject=subject,
-                          expected=f"{descriptor.size_bytes} bytes", actual=f"{size} bytes")  # fmt: skip
+            raise Damaged(
+                "the blob has another size than its descriptor says",
+                subject=subject,
+                expected=f"{descriptor.size_bytes} bytes",
+                actual=f"{size} bytes",
+            )
         return self._files.open_at(descriptor.digest.path, offset_bytes)
 
 

@@ -136,8 +136,12 @@ class Repository:
         if content is None:
             _, content = self._get_manifest(str(descriptor.digest), accept=descriptor.media_type)
         if len(content) != descriptor.size_bytes:
-            raise Damaged("the manifest has another size than its descriptor says", subject=self._called(descriptor.digest),
-                          expected=f"{descriptor.size_bytes} bytes", actual=f"{len(content)} bytes")  # fmt: skip
+            raise Damaged(
+                "the manifest has another size than its descriptor says",
+                subject=self._called(descriptor.digest),
+                expected=f"{descriptor.size_bytes} bytes",
+                actual=f"{len(content)} bytes",
+            )
         return content
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
@@ -263,8 +267,13 @@ class Repository:
         digest = Digest.parse(claimed) if claimed else Digest.of(content)
         found = Digest.of(content, algorithm=digest.algorithm)
         if found != digest:
-            raise Damaged("the manifest's bytes are not those of its digest", subject=subject, expected=str(digest),
-                          actual=str(found), retryable=True)  # fmt: skip
+            raise Damaged(
+                "the manifest's bytes are not those of its digest",
+                subject=subject,
+                expected=str(digest),
+                actual=str(found),
+                retryable=True,
+            )
         return Descriptor(media_type, digest, len(content)), content
 
     def _begin_upload(self, query: dict[str, str], scopes: tuple[str, ...]) -> str | None:
@@ -295,15 +304,23 @@ class Repository:
         if answer.status == 206:
             content_range = answer.headers.get("Content-Range", "")
             if not content_range.startswith(f"bytes {offset_bytes}-"):
-                raise Unavailable("the registry answered another range than was asked for", retryable=True,
-                                  subject=self._called(descriptor.digest), expected=f"bytes {offset_bytes}-",
-                                  actual=content_range[:60] or "none")  # fmt: skip
+                raise Unavailable(
+                    "the registry answered another range than was asked for",
+                    retryable=True,
+                    subject=self._called(descriptor.digest),
+                    expected=f"bytes {offset_bytes}-",
+                    actual=content_range[:60] or "none",
+                )
             return 0
         length = answer.headers.get("Content-Length")
         if length is not None and length != str(descriptor.size_bytes):
-            raise Damaged("the registry's blob has another size than its descriptor says", retryable=True,
-                          subject=self._called(descriptor.digest), expected=f"{descriptor.size_bytes} bytes",
-                          actual=f"{length[:20]} bytes")  # fmt: skip
+            raise Damaged(
+                "the registry's blob has another size than its descriptor says",
+                retryable=True,
+                subject=self._called(descriptor.digest),
+                expected=f"{descriptor.size_bytes} bytes",
+                actual=f"{length[:20]} bytes",
+            )
         return offset_bytes
 
     def _blob_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
@@ -317,8 +334,11 @@ class Repository:
     def _upload_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
         error = error_of(answer, subject=self._called(descriptor.digest))
         if "no space left" in error.message:
-            return Unavailable(f"the registry's disk is full ({error.message})", subject=self.name,
-                               hint="free space in the registry's storage, then run the same command again")  # fmt: skip
+            return Unavailable(
+                f"the registry's disk is full ({error.message})",
+                subject=self.name,
+                hint="free space in the registry's storage, then run the same command again",
+            )
         if "DIGEST_INVALID" in error.message:
             # The digest was right when the bytes left us; they changed on the way.
             error.retryable = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from bundler.bundle.check import Finding
 from bundler.commands.export import ExportResult
 from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
 from bundler.commands.inspect_ import InspectResult
@@ -67,17 +68,7 @@ def verify_document(result: VerifyResult) -> Document:
         "bundleId": result.bundle.id,
         "name": result.bundle.manifest.name,
         "signers": list(result.bundle.sealed.signers),
-        "findings": [
-            {
-                **error_document(finding.error),
-                "file": finding.file,
-                "offset": finding.offset_bytes,
-                "length": finding.length_bytes,
-                "digest": str(finding.digest) if finding.digest else None,
-                "images": list(finding.images),
-            }
-            for finding in result.findings
-        ],
+        "findings": [_finding(finding) for finding in result.findings],
     }
 
 
@@ -89,6 +80,7 @@ def import_document(result: ImportResult) -> Document:
         "bundleId": result.bundle.id,
         "name": result.bundle.manifest.name,
         "signers": list(result.bundle.sealed.signers),
+        "findings": [_finding(finding) for finding in result.findings],
         "targets": [_target(target) for target in result.targets],
     }
 
@@ -112,6 +104,17 @@ def error_document(error: BundlerError) -> Document:
     if isinstance(error, Several):
         document["errors"] = [error_document(each) for each in error.errors]
     return document
+
+
+def _finding(finding: Finding) -> Document:
+    return {
+        **error_document(finding.error),
+        "file": finding.file,
+        "offset": finding.offset_bytes,
+        "length": finding.length_bytes,
+        "digest": str(finding.digest) if finding.digest else None,
+        "images": list(finding.images),
+    }
 
 
 def _head(command: str, exit_code: int) -> Document:

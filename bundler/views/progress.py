@@ -96,9 +96,15 @@ class _Bars:
             {"unit": "B", "unit_scale": True, "unit_divisor": 1024} if phase.in_bytes else {"unit": ""}
         )
         self._bar = self._tqdm(
-            total=phase.total or None, desc=phase.title, file=self._stream, dynamic_ncols=True, leave=False,
-            mininterval=0.1, delay=0.3, **units,
-        )  # fmt: skip
+            total=phase.total or None,
+            desc=phase.title,
+            file=self._stream,
+            dynamic_ncols=True,
+            leave=False,
+            mininterval=0.1,
+            delay=0.3,
+            **units,
+        )
         if phase.in_bytes and phase.total:
             self._what = self._tqdm(
                 total=0, position=1, bar_format="{desc}", file=self._stream, leave=False, dynamic_ncols=True, delay=0.3

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from bundler.bundle.check import Finding
 from bundler.bundle.reader import Bundle
 from bundler.commands.export import ExportResult
 from bundler.commands.import_ import ImageResult, ImportResult, Outcome, TargetResult
@@ -68,14 +71,7 @@ def verify_lines(result: VerifyResult) -> list[str]:
     if not result.findings:
         images, chunks = len(bundle.manifest.images), len(bundle.manifest.chunks)
         return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
-    lines.append(f"content    {count(len(result.findings), 'finding')}")
-    for finding in result.findings:
-        lines += ["", f"  {escaped(finding.error)}"]
-        if finding.images:
-            lines.append(f"    hurts {_some(finding.images)}")
-        if finding.error.hint:
-            lines.append(f"    -> {escaped(finding.error.hint)}")
-    return lines
+    return [*lines, f"content    {count(len(result.findings), 'finding')}", *_finding_lines(result.findings)]
 
 
 def import_lines(result: ImportResult) -> list[str]:
@@ -83,8 +79,20 @@ def import_lines(result: ImportResult) -> list[str]:
     signers = result.bundle.sealed.signers
     lines = [f"bundle  {result.bundle.manifest.name}  {result.bundle.id}"]
     lines.append(f"signed by {', '.join(signers)}" if signers else NOT_SIGNED)
+    lines += _finding_lines(result.findings)
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
+    return lines
+
+
+def _finding_lines(findings: Iterable[Finding]) -> list[str]:
+    lines = []
+    for finding in findings:
+        lines += ["", f"  {escaped(finding.error)}"]
+        if finding.images:
+            lines.append(f"    hurts {_some(finding.images)}")
+        if finding.error.hint:
+            lines.append(f"    -> {escaped(finding.error.hint)}")
     return lines
 
 
@@ -113,9 +121,11 @@ def _content_lines(manifest: BundleManifest) -> list[str]:
     shared = _shared_bytes(manifest)
     saved = f", {size(shared)} saved by sharing" if shared else ""
     chunks = sum(chunk.size_bytes for chunk in manifest.chunks)
+    images = f"{count(len(manifest.images), 'image')}, {count(len(manifest.blobs), 'blob')}"
+    limit = size(manifest.chunk_size_bytes)
     return [
-        f"images     {count(len(manifest.images), 'image')}, {count(len(manifest.blobs), 'blob')}, {size(blobs)}{saved}",
-        f"chunks     {count(len(manifest.chunks), 'file')}, {size(chunks)}, each at most {size(manifest.chunk_size_bytes)}",
+        f"images     {images}, {size(blobs)}{saved}",
+        f"chunks     {count(len(manifest.chunks), 'file')}, {size(chunks)}, each at most {limit}",
     ]
 
 

@@ -1,0 +1,42 @@
+# Sourced by the other scripts: makes what they need, once, in this checkout. Nothing outside it but Debian packages.
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+VENV=${BUNDLER_VENV:-$ROOT/.venv}
+PYTHON=${PYTHON:-python3}
+
+say() { printf '%s\n' "$*" >&2; }
+
+# ensure_packages COMMAND=PACKAGE...  installs Debian packages whose command is missing, when that is possible.
+ensure_packages() {
+  local pair missing=()
+  for pair in "$@"; do
+    command -v "${pair%%=*}" > /dev/null 2>&1 || missing+=("${pair#*=}")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get > /dev/null 2>&1; then
+    say "missing: ${missing[*]} (install them as root: apt-get install ${missing[*]})"
+    return 1
+  fi
+  say "installing ${missing[*]}"
+  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } \
+    > "$(mktemp -t bundler-apt-XXXXXX.log)" 2>&1 || { say "could not install: ${missing[*]}"; return 1; }
+}
+
+# ensure_venv [EXTRAS]  a virtual environment with the project in it, made again when pyproject.toml has changed.
+ensure_venv() {
+  local extras=${1:-} stamp version
+  "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+    || { say "bundler needs Python 3.10 or newer; $PYTHON is $("$PYTHON" -V 2>&1). Set PYTHON=/path/to/python3"; return 1; }
+  if ! "$PYTHON" -c 'import ensurepip' > /dev/null 2>&1; then
+    ensure_packages "no-such-command=python3-venv" || return 1
+  fi
+  version=$("$PYTHON" -c 'import sys; print(sys.version)')
+  stamp=$(printf '%s\n' "$extras" "$version" | cat - "$ROOT/pyproject.toml" | sha256sum | cut -c1-16)
+  if [ "$(cat "$VENV/.bundler-stamp" 2> /dev/null)" != "$stamp" ]; then
+    say "setting up $VENV"
+    rm -rf "$VENV"
+    "$PYTHON" -m venv "$VENV" \
+      && "$VENV/bin/python" -m pip install -q --disable-pip-version-check -e "$ROOT${extras:+[$extras]}" \
+      && printf '%s\n' "$stamp" > "$VENV/.bundler-stamp"
+  fi
+}

@@ -1,0 +1,124 @@
+"""Fixtures that all tests share: real registries, images in them, keys, and the command itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import images
+from tests.support.parts import RealDaemon, RealRegistry
+
+
+@dataclass(frozen=True)
+class Ran:
+    """What a run of the command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> dict[str, Any]:
+        return json.loads(self.out)  # type: ignore[no-any-return]
+
+
+Bundler = Callable[..., Ran]
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's credentials, trust, certificates or proxies."""
+    home = tmp_path_factory.mktemp("home")
+    for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
+        monkeypatch.delenv(name)
+    for name in ("DOCKER_CONFIG", "DOCKER_HOST", "SOURCE_DATE_EPOCH", "SSL_CERT_FILE", "REGISTRY_AUTH_FILE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+
+
+@pytest.fixture
+def bundler() -> Bundler:
+    """Runs the real command in a process of its own."""
+
+    def run(*arguments: object, stdin: str | None = None, environment: dict[str, str] | None = None) -> Ran:
+        done = subprocess.run(
+            [sys.executable, "-m", "bundler", *map(str, arguments)],
+            text=True,
+            capture_output=True,
+            timeout=300,
+            input=stdin or "",
+            env={**os.environ, **(environment or {})},
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Ran(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def keys(bundler: Bundler, tmp_path: Path) -> tuple[Path, Path]:
+    """A private and a public key."""
+    folder = tmp_path / "keys"
+    assert bundler("keygen", "tester", "-d", folder).code == 0
+    return folder / "tester.key", folder / "tester.pub"
+
+
+@pytest.fixture(scope="session")
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
+    """A registry that holds an image of every kind. Tests only read from it."""
+    registry = RealRegistry(tmp_path_factory.mktemp("origin")).start()
+    for name, image in images.every_kind().items():
+        repository, _, tag = name.partition(":")
+        image.push(registry, repository, tag)
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def new_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RealRegistry]]:
+    """Starts empty registries, with whatever configuration."""
+    started: list[RealRegistry] = []
+
+    def start(**options: Any) -> RealRegistry:
+        registry = RealRegistry(tmp_path_factory.mktemp("registry"), **options)
+        started.append(registry)
+        return registry.start()
+
+    yield start
+    for registry in started:
+        registry.stop()
+
+
+@pytest.fixture
+def target(new_registry: Callable[..., RealRegistry]) -> RealRegistry:
+    """An empty registry."""
+    return new_registry()
+
+
+@pytest.fixture(scope="session")
+def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDaemon]:
+    """A Docker daemon."""
+    daemon = RealDaemon(tmp_path_factory.mktemp("dockerd")).start()
+    yield daemon
+    daemon.stop()
+
+
+@pytest.fixture
+def image_list(tmp_path: Path) -> Callable[..., Path]:
+    """Writes an image list of references in a registry."""
+
+    def write(registry: RealRegistry, *names: str, name: str = "test") -> Path:
+        path = tmp_path / "list.yaml"
+        path.write_text(f"name: {name}\nimages:\n" + "".join(f"- {registry.host}/{each}\n" for each in names))
+        return path
+
+    return write

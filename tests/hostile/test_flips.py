@@ -1,0 +1,229 @@
+"""Promise 4: every flip in any file of a bundle is found, named and located; nothing wrong reaches a registry.
+
+Runs in one process, because thousands of bundles are checked. It is a small bundle with all that can be in one: a blob
+that is cut, blobs that are shared, an index.
+"""
+
+from __future__ import annotations
+
+import random
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bundler.bundle import files
+from bundler.commands.import_ import ImportRequest, import_
+from bundler.commands.verify import verify
+from bundler.core.events import nobody
+from bundler.core.location import LayoutTarget
+from bundler.errors import BundlerError
+from bundler.transfer import Run
+from bundler.workers import Cancellation
+from tests.support import images
+
+SAMPLES = 1500
+
+
+def run() -> Run:
+    return Run(nobody, Cancellation(), jobs=1)
+
+
+@pytest.fixture(scope="module")
+def sealed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A bundle and the key that is trusted; made once."""
+    from bundler import cli
+
+    folder = tmp_path_factory.mktemp("flips")
+    layout = folder / "layout"
+    big = images.image([images.gzip.compress(images.layer_tar("big", 1_200_000), mtime=0)])
+    big.write_layout(layout, "example.org/a/big:1")
+    images.simple("one").write_layout(layout, "example.org/a/one:1")
+    images.every_kind()["team/multi:1"].write_layout(layout, "example.org/a/multi:1")
+    names = ["example.org/a/big:1", "example.org/a/one:1", "example.org/a/multi:1"]
+    listed = folder / "list.txt"
+    listed.write_text("".join(f"oci:{layout}:{name}\n" for name in names))
+    assert cli.run(["keygen", "flips", "-d", str(folder), "-q"]) == 0
+    export = ["export", str(listed), "-o", str(folder), "--name", "flips", "--key", str(folder / "flips.key")]
+    assert cli.run([*export, "--chunk-size", "1MiB", "-q"]) == 0
+    return folder / "flips", folder / "flips.pub"
+
+
+def positions(bundle: Path) -> list[tuple[str, int]]:
+    """All bytes of the small files that trust rests on, and samples of everything else."""
+    chosen: list[tuple[str, int]] = []
+    chance = random.Random(20261123)
+    for path in sorted(bundle.iterdir()):
+        size = path.stat().st_size
+        is_small = path.name.startswith("SHA256SUMS") or path.name == "bundle.json"
+        whole = range(size)
+        wanted = whole if is_small else chance.sample(whole, min(size, SAMPLES // 3))
+        chosen += [(path.name, position) for position in wanted]
+    # The framing of tar is a small part of the bytes: it gets samples of its own.
+    for chunk in sorted(bundle.glob("chunk-*.tar")):
+        size = chunk.stat().st_size
+        chosen += [(chunk.name, position) for position in (0, 100, 124, 148, 156, 257, 511, size - 1024, size - 1)]
+    return chosen
+
+
+class Flipped:
+    """A copy of the bundle in which one byte at a time is wrong."""
+
+    def __init__(self, bundle: Path, folder: Path) -> None:
+        self.path = folder / bundle.name
+        shutil.copytree(bundle, self.path)
+
+    def __call__(self, name: str, position: int, mask: int) -> None:
+        with open(self.path / name, "r+b") as file:
+            file.seek(position)
+            byte = file.read(1)[0]
+            file.seek(position)
+            file.write(bytes([byte ^ mask]))
+
+
+def code_of(action) -> int:
+    try:
+        return action().exit_code
+    except BundlerError as error:
+        return error.exit_code
+
+
+def test_every_flip_is_found_by_verify_with_the_right_exit_code_and_file(sealed, tmp_path):
+    bundle, key = sealed
+    flip = Flipped(bundle, tmp_path)
+    chance = random.Random(1)
+    assert code_of(lambda: verify([flip.path], [key], run(), is_without_signature=False)) == 0
+    for name, position in positions(bundle):
+        mask = 1 << chance.randrange(8)
+        flip(name, position, mask)
+        expected = 5 if name.startswith("SHA256SUMS") else 4
+        try:
+            result = verify([flip.path], [key], run(), is_without_signature=False)
+            code = result.exit_code
+            assert {finding.file for finding in result.findings} == {name}, f"{name} at {position}"
+        except BundlerError as error:
+            code = error.exit_code
+        assert code == expected, f"{name} at {position}, mask {mask}: exit {code}"
+        flip(name, position, mask)
+
+
+def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path):
+    bundle, key = sealed
+    flip = Flipped(bundle, tmp_path)
+    good = tmp_path / "good"
+    assert code_of(lambda: bring(flip.path, key, good)) == 0
+    right = {path.name: path.read_bytes() for path in (good / "blobs/sha256").iterdir()}
+    chance = random.Random(2)
+    for name, position in chance.sample(positions(bundle), 400):
+        mask = 1 << chance.randrange(8)
+        flip(name, position, mask)
+        target = tmp_path / "target"
+        code = code_of(lambda target=target: bring(flip.path, key, target))
+        assert code == (5 if name.startswith("SHA256SUMS") else 4), f"{name} at {position}: exit {code}"
+        for path in target.glob("blobs/sha256/*"):
+            assert path.read_bytes() == right[path.name], f"{name} at {position} let {path.name} through"
+        shutil.rmtree(target, ignore_errors=True)
+        flip(name, position, mask)
+
+
+def bring(bundle: Path, key: Path, target: Path):
+    return import_(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run())
+
+
+def test_a_cut_or_grown_file_is_found_with_what_was_expected(sealed, tmp_path):
+    bundle, key = sealed
+    for path in sorted(bundle.iterdir()):
+        for change in (-1, -path.stat().st_size // 2, 1, 5000):
+            copy = tmp_path / "copy"
+            shutil.copytree(bundle, copy)
+            content = (copy / path.name).read_bytes()
+            (copy / path.name).write_bytes(content[:change] if change < 0 else content + b"x" * change)
+            code = code_of(lambda copy=copy: verify([copy], [key], run(), is_without_signature=False))
+            assert code == (5 if path.name.startswith("SHA256SUMS") else 4), f"{path.name} {change:+}"
+            shutil.rmtree(copy)
+
+
+def test_damage_is_located_and_the_images_that_it_hurts_are_named(sealed, tmp_path):
+    bundle, key = sealed
+    flip = Flipped(bundle, tmp_path)
+    flip("chunk-0003.tar", 1000, 0x40)
+    result = verify([flip.path], [key], run(), is_without_signature=False)
+    (finding,) = result.findings
+    assert (finding.file, finding.images) == ("chunk-0003.tar", ("example.org/a/big:1",))
+    assert finding.offset_bytes == 512
+    assert finding.length_bytes
+    assert finding.length_bytes > 1000
+    assert "part-0002" in finding.error.message
+
+
+def test_verify_goes_on_past_the_first_fault_and_lists_all(sealed, tmp_path):
+    bundle, key = sealed
+    flip = Flipped(bundle, tmp_path)
+    flip("chunk-0001.tar", 600, 1)
+    flip("chunk-0002.tar", 5000, 1)
+    (flip.path / "chunk-0003.tar").unlink()
+    (flip.path / "README.txt").write_text("hello")
+    (flip.path / "evil.exe").write_bytes(b"MZ")
+    (flip.path / "Thumbs.db").write_bytes(b"litter of Windows")
+    result = verify([flip.path], [key], run(), is_without_signature=False)
+    assert [finding.file for finding in result.findings] == [
+        "README.txt",
+        "chunk-0001.tar",
+        "chunk-0002.tar",
+        "chunk-0003.tar",
+        "evil.exe",
+    ]
+    assert result.exit_code == 4
+
+
+@pytest.mark.parametrize("kind", ["link", "pipe", "folder", "device"])
+def test_something_that_is_no_file_is_refused_without_being_read(sealed, tmp_path, kind):
+    import os
+
+    bundle, key = sealed
+    for name in ("chunk-0001.tar", "bundle.json", "SHA256SUMS"):
+        copy = tmp_path / "copy"
+        shutil.copytree(bundle, copy)
+        (copy / name).unlink()
+        if kind == "link":
+            (copy / name).symlink_to(bundle / name)
+        elif kind == "pipe":
+            os.mkfifo(copy / name)
+        elif kind == "folder":
+            (copy / name).mkdir()
+        elif os.geteuid() == 0:
+            os.mknod(copy / name, 0o20644, os.makedev(1, 5))
+        else:
+            pytest.skip("devices need root")
+        code = code_of(lambda copy=copy: verify([copy], [key], run(), is_without_signature=False))
+        assert code == 4, name
+        shutil.rmtree(copy)
+
+
+def test_a_text_file_that_was_converted_on_its_way_is_said_to_be(sealed, tmp_path):
+    bundle, _ = sealed
+    copy = tmp_path / "copy"
+    shutil.copytree(bundle, copy)
+    sums = (copy / "SHA256SUMS").read_bytes().replace(b"\n", b"\r\n")
+    (copy / "SHA256SUMS").write_bytes(sums)
+    with pytest.raises(BundlerError) as caught:
+        verify([copy], [], run(), is_without_signature=True)
+    assert "converted" in (caught.value.hint or "")
+
+
+def test_a_medium_that_cannot_be_read_in_one_place_hurts_only_what_lies_there(sealed, monkeypatch):
+    bundle, key = sealed
+    real = files.os.preadv
+
+    def failing(descriptor, buffers, offset):
+        name = files.os.readlink(f"/proc/self/fd/{descriptor}")
+        if name.endswith("chunk-0002.tar"):
+            raise OSError(5, "Input/output error")
+        return real(descriptor, buffers, offset)
+
+    monkeypatch.setattr(files.os, "preadv", failing)
+    result = verify([bundle], [key], run(), is_without_signature=False)
+    assert [(finding.file, finding.images) for finding in result.findings] == [
+        ("chunk-0002.tar", ("example.org/a/big:1",))
+    ]
+    assert "Input/output error" in str(result.findings[0].error)

@@ -1,0 +1,141 @@
+"""Promises 6, 7 and 8: import writes nothing to the bundle, contacts nothing but the target; memory stays flat."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.parts import require, shell, skopeo_raw
+
+LAYER_BYTES = 3 << 30
+RSS_LIMIT_KIB = 200 << 10
+
+
+@pytest.fixture
+def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
+    listed = image_list(origin, "library/oci:1", "team/multi:1")
+    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0], "--chunk-size", "1MiB").code == 0
+    return tmp_path / "test"
+
+
+def test_import_works_from_a_read_only_medium_with_no_network_but_the_target(bundle, keys, tmp_path):
+    """In a network namespace of its own there is nothing but loopback; the registry runs in there too."""
+    require("unshare", "ip", "docker-registry")
+    if os.geteuid():
+        pytest.skip("namespaces need root")
+    storage = tmp_path / "storage"
+    config = tmp_path / "config.yml"
+    config.write_text(
+        f"version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {storage}}}}}\n"
+        "http: {addr: '127.0.0.1:5000'}\n"
+    )
+    script = f"""
+      ip link set lo up
+      mkdir medium
+      mount --bind {bundle} medium && mount -o remount,ro,bind medium
+      ! touch medium/x 2> /dev/null
+      docker-registry serve {config} > registry.log 2>&1 &
+      server=$!
+      trap 'kill $server; wait $server || true; umount medium' EXIT
+      for _ in $(seq 100); do (: < /dev/tcp/127.0.0.1/5000) 2> /dev/null && break; sleep 0.05; done
+      export HOME={tmp_path}/home
+      strace -f -qq -e trace=connect,sendto -o trace.txt \
+        {sys.executable} -m bundler import medium --trust {keys[1]} --to 127.0.0.1:5000
+      {sys.executable} -m bundler verify medium --trust {keys[1]}
+    """
+    require("strace")
+    before = {path: (path.stat().st_mtime_ns, path.stat().st_atime_ns) for path in bundle.iterdir()}
+    inside = ["unshare", "--net", "--mount", "--fork", "bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(inside, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 pushed" in done.stdout
+    addresses = [line for line in (tmp_path / "trace.txt").read_text().splitlines() if "sin_port" in line]
+    assert addresses
+    assert all('sin_port=htons(5000), sin_addr=inet_addr("127.0.0.1")' in line for line in addresses), addresses
+    assert {path: (path.stat().st_mtime_ns, path.stat().st_atime_ns)[0] for path in bundle.iterdir()} == {
+        path: times[0] for path, times in before.items()
+    }
+    assert not (tmp_path / "home").exists(), "import wrote somewhere"
+
+
+def peak_rss_kib(*arguments: object) -> int:
+    """Runs the command in a process that tells its peak memory; it must succeed."""
+    code = (
+        "import resource, sys\n"
+        "from bundler.cli import run\n"
+        "code = run(sys.argv[1:])\n"
+        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)\n"
+        "sys.exit(code)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)], capture_output=True, text=True, timeout=280
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return int(done.stderr.split()[-1])
+
+
+def write_sparse_layout(folder: Path) -> None:
+    """An image whose one layer is 3 GiB of zeros, which take no space."""
+    hasher = hashlib.sha256()
+    for _ in range(LAYER_BYTES >> 20):
+        hasher.update(bytes(1 << 20))
+    blobs = folder / "blobs/sha256"
+    blobs.mkdir(parents=True)
+    layer = blobs / hasher.hexdigest()
+    with open(layer, "wb") as file:
+        file.truncate(LAYER_BYTES)
+
+    def put(content: bytes) -> dict[str, object]:
+        digest = hashlib.sha256(content).hexdigest()
+        (blobs / digest).write_bytes(content)
+        return {"digest": f"sha256:{digest}", "size": len(content)}
+
+    config = put(json.dumps({"os": "linux", "architecture": "amd64", "rootfs": {"diff_ids": []}}).encode())
+    kind = "application/vnd.oci.image"
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": f"{kind}.manifest.v1+json",
+        "config": {"mediaType": f"{kind}.config.v1+json", **config},
+        "layers": [{"mediaType": f"{kind}.layer.v1.tar", "digest": f"sha256:{layer.name}", "size": LAYER_BYTES}],
+    }
+    root = {"mediaType": f"{kind}.manifest.v1+json", **put(json.dumps(manifest).encode())}
+    root["annotations"] = {"org.opencontainers.image.ref.name": "example.org/big/layer:1"}
+    (folder / "oci-layout").write_text('{"imageLayoutVersion": "1.0.0"}')
+    (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [root]}))
+
+
+def test_memory_stays_flat_with_a_layer_of_3_gib(keys, target, tmp_path):
+    write_sparse_layout(tmp_path / "layout")
+    source = f"oci:{tmp_path}/layout:example.org/big/layer:1"
+    bundle = tmp_path / "out/big"
+    steps = {
+        "export": ["export", source, "--name", "big", "-o", tmp_path / "out", "--key", keys[0], "--chunk-size", "1GiB"],
+        "verify": ["verify", bundle, "--trust", keys[1]],
+        "import": ["import", bundle, "--trust", keys[1], "--to", target.host],
+        "export again": [
+            "export", f"docker://{target.host}/big/layer:1", "--name", "again", "-o", tmp_path / "out", "--key", keys[0],
+        ],
+    }  # fmt: skip
+    peaks = {}
+    for name, arguments in steps.items():
+        peaks[name] = peak_rss_kib(*arguments)
+        if name == "import":
+            shell(f"rm -r {bundle}", cwd=tmp_path)
+    assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
+    assert skopeo_raw(f"{target.host}/big/layer:1")
+    shell(f"rm -r {tmp_path}/out {target.storage}", cwd=tmp_path)
+
+
+def test_the_memory_test_can_fail():
+    """The figure that the test above reads is one that grows with the process."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    ballast = bytearray(before * 1024 + (64 << 20))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > before
+    del ballast

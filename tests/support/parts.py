@@ -1,0 +1,204 @@
+"""Real parts: started on loopback, stopped by their own process id. A missing one fails in CI."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+MANIFESTS = ",".join(
+    f"application/vnd.{kind}+json"
+    for kind in (
+        "oci.image.manifest.v1",
+        "oci.image.index.v1",
+        "docker.distribution.manifest.v2",
+        "docker.distribution.manifest.list.v2",
+    )
+)
+
+
+def require(*commands: str) -> None:
+    """Fails in CI, and skips with the reason elsewhere, when a real part is missing."""
+    missing = [command for command in commands if not shutil.which(command)]
+    if missing:
+        message = f"missing real part: {', '.join(missing)} (scripts/test installs it when run as root)"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise RuntimeError(f"the server ended with {process.returncode}")
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise RuntimeError("the server did not start")
+
+
+@dataclass
+class RealRegistry:
+    """docker-registry on a port of its own, with its storage in a folder."""
+
+    folder: Path
+    extra: str = ""
+    http_extra: str = ""
+    scheme: str = "http"
+    port: int = field(default_factory=free_port)
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    @property
+    def storage(self) -> Path:
+        return self.folder / "storage"
+
+    def start(self) -> RealRegistry:
+        require("docker-registry")
+        self.storage.mkdir(parents=True, exist_ok=True)
+        config = self.folder / "config.yml"
+        config.write_text(
+            "version: 0.1\n"
+            "log: {level: error, accesslog: {disabled: true}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {self.storage}}}, delete: {{enabled: true}}}}\n"
+            f"http:\n  addr: 127.0.0.1:{self.port}\n{self.http_extra}"
+            f"{self.extra}"
+        )
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
+        wait_until_listening(self.port, self._process)
+        return self
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(10)
+            self._process = None
+
+    def put(self, path: str, content: bytes, media_type: str) -> None:
+        """A PUT below /v2/, for images that no stock tool pushes as they are."""
+        request = urllib.request.Request(
+            f"http://{self.host}/v2/{path}", data=content, method="PUT", headers={"Content-Type": media_type}
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def put_blob(self, repository: str, digest: str, content: bytes) -> None:
+        begin = urllib.request.Request(f"http://{self.host}/v2/{repository}/blobs/uploads/", data=b"", method="POST")
+        with urllib.request.urlopen(begin, timeout=30) as answer:
+            location = answer.headers["Location"]
+        url = f"{location}{'&' if '?' in location else '?'}digest={digest}"
+        request = urllib.request.Request(
+            url, data=content, method="PUT", headers={"Content-Type": "application/octet-stream"}
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def get(self, path: str) -> bytes | None:
+        """A GET below /v2/; None for 404."""
+        request = urllib.request.Request(f"http://{self.host}/v2/{path}", headers={"Accept": MANIFESTS})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 404:
+                return None
+            raise
+
+    @property
+    def tags(self) -> dict[str, list[str]]:
+        """The tags of each repository, as they stand in the storage."""
+        root = self.storage / "docker/registry/v2/repositories"
+        found: dict[str, list[str]] = {}
+        for tags in sorted(root.glob("**/_manifests/tags")):
+            found[str(tags.parent.parent.relative_to(root))] = sorted(tag.name for tag in tags.iterdir())
+        return found
+
+    @property
+    def blobs(self) -> set[str]:
+        """The hex of every blob in the storage."""
+        return {data.parent.name for data in (self.storage / "docker/registry/v2/blobs").glob("*/*/*/data")}
+
+
+@dataclass
+class RealDaemon:
+    """dockerd with all its state in a folder."""
+
+    folder: Path
+    _process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        return f"unix://{self.folder}/docker.sock"
+
+    def start(self) -> RealDaemon:
+        require("dockerd", "docker")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"]
+        command += ["--pidfile", f"{self.folder}/pid", "-H", self.address, "--iptables=false", "--ip6tables=false"]
+        command += ["--bridge=none", "--storage-driver=vfs"]
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while self.docker("version", check=False).returncode:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"dockerd did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.1)
+        return self
+
+    def docker(self, *arguments: str, check: bool = True, stdin: object = None) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "DOCKER_HOST": self.address}
+        return subprocess.run(
+            ["docker", *arguments],
+            check=check,
+            env=environment,
+            text=True,
+            capture_output=True,
+            stdin=stdin,
+            timeout=300,
+        )  # type: ignore[call-overload]
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+
+def skopeo_raw(reference: str) -> bytes:
+    """The manifest as skopeo, an independent judge, reads it."""
+    require("skopeo")
+    command = ["skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{reference}"]
+    return subprocess.run(command, check=True, capture_output=True, timeout=60).stdout
+
+
+def shell(script: str, *, cwd: Path, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    """Runs a shell script that must succeed."""
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=cwd,
+        env={**os.environ, **(environment or {})},
+        text=True,
+        capture_output=True,
+        timeout=300,
+    )
+    assert done.returncode == 0, f"{script}\nexit {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done

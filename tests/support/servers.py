@@ -1,0 +1,242 @@
+"""Servers of our own, for what no real part does: a token server, and a registry's front that misbehaves on demand."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import ssl
+import subprocess
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+from tests.support.parts import RealRegistry, shell
+
+
+def certificates(folder: Path) -> dict[str, Path]:
+    """A private authority, and a server and a client certificate by it."""
+    shell(
+        """
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority \
+          -keyout ca.key -out ca.crt
+        for name in server client; do
+          openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr
+          openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out $name.crt \
+            -extfile <(printf 'subjectAltName=IP:127.0.0.1')
+        done
+        """,
+        cwd=folder,
+    )
+    return {path.name: path for path in folder.iterdir()}
+
+
+@dataclass
+class Server:
+    """An HTTP server in a thread, on a port of its own."""
+
+    handler: type[BaseHTTPRequestHandler]
+    _server: ThreadingHTTPServer | None = None
+
+    def start(self) -> Server:
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler)
+        self._server.daemon_threads = True
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        return self
+
+    @property
+    def port(self) -> int:
+        assert self._server
+        return int(self._server.server_address[1])
+
+    @property
+    def host(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    def stop(self) -> None:
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+
+
+class TokenServer:
+    """Issues tokens that docker-registry accepts (its ``auth: token``), to those who know the password."""
+
+    def __init__(self, folder: Path, *, lifetime_seconds: int = 60) -> None:
+        self.folder = folder
+        self.lifetime_seconds = lifetime_seconds
+        self.issued: list[list[str]] = []
+        self.logins: list[str] = []
+        shell(
+            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=token -keyout t.key -out t.crt",
+            cwd=folder,
+        )
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                outer.answer(self)
+
+        self.server = Server(Handler).start()
+
+    @property
+    def registry_config(self) -> str:
+        return (
+            "auth:\n  token:\n"
+            f"    realm: http://{self.server.host}/token\n    service: tests\n    issuer: tests\n"
+            f"    rootcertbundle: {self.folder}/t.crt\n"
+        )
+
+    def answer(self, request: BaseHTTPRequestHandler) -> None:
+        query = parse_qs(urlsplit(request.path).query)
+        login = request.headers.get("Authorization", "")
+        self.logins.append(login)
+        scopes = query.get("scope", [])
+        expected = "Basic " + base64.b64encode(b"robot$ci:s3cret").decode()
+        if login not in ("", expected):
+            request.send_response(401)
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+            return
+        access = []
+        for scope in scopes:
+            kind, name, actions = scope.split(":")
+            allowed = actions.split(",") if login == expected else [a for a in actions.split(",") if a == "pull"]
+            access.append({"type": kind, "name": name, "actions": allowed})
+        self.issued.append(scopes)
+        body = json.dumps({"token": self.token(access), "expires_in": self.lifetime_seconds}).encode()
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(body)))
+        request.end_headers()
+        request.wfile.write(body)
+
+    def token(self, access: list[dict[str, object]]) -> str:
+        now = int(time.time())
+        certificate = ssl.PEM_cert_to_DER_cert((self.folder / "t.crt").read_text())
+        header = {"typ": "JWT", "alg": "ES256", "x5c": [base64.b64encode(certificate).decode()]}
+        claims = {
+            "iss": "tests",
+            "aud": "tests",
+            "sub": "x",
+            "nbf": now - 5,
+            "iat": now - 5,
+            "exp": now + self.lifetime_seconds,
+            "jti": str(time.time_ns()),
+            "access": access,
+        }
+        signed = f"{_b64(json.dumps(header).encode())}.{_b64(json.dumps(claims).encode())}"
+        der = subprocess.run(
+            ["openssl", "dgst", "-sha256", "-sign", str(self.folder / "t.key")],
+            input=signed.encode(),
+            capture_output=True,
+            check=True,
+        ).stdout
+        return f"{signed}.{_b64(_raw_signature(der))}"
+
+
+def _b64(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()
+
+
+def _raw_signature(der: bytes) -> bytes:
+    """The two integers of an ECDSA signature, 32 bytes each, out of their DER."""
+    first = der[4 : 4 + der[3]]
+    second = der[6 + der[3] :]
+    return b"".join(part.lstrip(b"\0").rjust(32, b"\0") for part in (first, second))
+
+
+Fault = Callable[["Front", BaseHTTPRequestHandler], bool]
+
+
+@dataclass
+class Front:
+    """A proxy before a real registry. ``faults`` see each request first; one that returns True has answered it.
+
+    ``requests`` is the log: what was *not* asked matters most.
+    """
+
+    registry: RealRegistry
+    faults: list[Fault] = field(default_factory=list)
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    server: Server | None = None
+
+    def start(self) -> Front:
+        outer = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *arguments: object) -> None:
+                pass
+
+            def handle_any(self) -> None:
+                outer.requests.append((self.command, self.path))
+                if not any(fault(outer, self) for fault in outer.faults):
+                    outer.forward(self)
+
+            do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = handle_any
+
+        self.server = Server(Handler).start()
+        return self
+
+    @property
+    def host(self) -> str:
+        assert self.server
+        return self.server.host
+
+    def stop(self) -> None:
+        if self.server:
+            self.server.stop()
+
+    def count(self, method: str, part: str) -> int:
+        return sum(method == known and part in path for known, path in self.requests)
+
+    def ask(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
+        """What the real registry answers."""
+        import http.client
+
+        length = int(request.headers.get("Content-Length") or 0)
+        body = request.rfile.read(length) if length else b""
+        if len(body) < length:
+            raise ConnectionError("the client went away")
+        connection = http.client.HTTPConnection("127.0.0.1", self.registry.port, timeout=30)
+        headers = dict(request.headers.items())
+        connection.request(request.command, request.path, body=body, headers=headers)
+        answer = connection.getresponse()
+        content = answer.read()
+        connection.close()
+        kept = {
+            name: value
+            for name, value in answer.getheaders()
+            if name.lower() not in ("transfer-encoding", "connection")
+        }
+        return answer.status, kept, content
+
+    def forward(self, request: BaseHTTPRequestHandler) -> None:
+        try:
+            status, headers, content = self.ask(request)
+        except (ConnectionError, OSError):
+            request.close_connection = True
+            return
+        self.send(request, status, headers, content)
+
+    def send(self, request: BaseHTTPRequestHandler, status: int, headers: dict[str, str], content: bytes) -> None:
+        request.send_response(status)
+        for name, value in headers.items():
+            request.send_header(name, value)
+        if not any(name.lower() == "content-length" for name in headers):
+            request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        if request.command != "HEAD":
+            request.wfile.write(content)
+
+
+def digest_of(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

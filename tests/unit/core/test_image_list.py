@@ -1,0 +1,282 @@
+"""Image lists say what was written, and what is wrong in them is told with its line, all at once."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundler.core import image_list
+from bundler.core.image_list import Entry, ImageList, parse_image_list
+from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage
+from bundler.core.platform import Platform
+from bundler.core.reference import Reference
+from bundler.errors import Misuse, Several
+from tests.unit.values import digest
+
+AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+D = digest("pin")
+
+
+def yaml_list(text: str) -> ImageList:
+    return parse_image_list(text, source="list.yaml")
+
+
+def text_list(text: str) -> ImageList:
+    return parse_image_list(text, source="images.txt")
+
+
+def names(read: ImageList) -> list[str]:
+    return [str(entry.reference) for entry in read.entries]
+
+
+def complaint(text: str, source: str = "list.yaml") -> Misuse:
+    with pytest.raises(Misuse) as caught:
+        parse_image_list(text, source=source)
+    assert caught.value.exit_code == 2
+    return caught.value
+
+
+def test_the_example_of_the_design_is_read() -> None:
+    read = yaml_list(
+        f"""\
+name: platform-2026.11
+platforms: [linux/amd64, linux/arm64]
+images:
+  - docker.io/library/nginx:1.27
+  - image: quay.io/prometheus/prometheus:v3.0.1
+    digest: {D}
+    platforms: [linux/amd64]
+  - image: registry.example.com/team/app:1.4
+    from: oci:build/app:dev
+"""
+    )
+    nginx = Reference.parse("docker.io/library/nginx:1.27")
+    prometheus = Reference.parse("quay.io/prometheus/prometheus:v3.0.1")
+    app = Reference.parse("registry.example.com/team/app:1.4")
+    assert read.name == "platform-2026.11"
+    assert read.entries == (
+        Entry(nginx, RegistryImage(nginx), None, (AMD64, ARM64), "list.yaml:4"),
+        Entry(prometheus, RegistryImage(prometheus), D, (AMD64,), "list.yaml:5"),
+        Entry(app, LayoutImage("build/app", "dev"), None, (AMD64, ARM64), "list.yaml:8"),
+    )
+
+
+def test_a_plain_text_list_is_one_reference_a_line() -> None:
+    read = text_list("\ufeff# images of rancher\r\n\r\nnginx:1.27  # web\r\n  quay.io/a/b:2\r\nnginx:1.27\r\n")
+    assert read.name is None
+    assert names(read) == ["docker.io/library/nginx:1.27", "quay.io/a/b:2"]
+    assert [entry.where for entry in read.entries] == ["images.txt:3", "images.txt:4"]
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        pytest.param("images: [a:1]\n", "-", id="images first"),
+        pytest.param("# comment\n\nname: x\nimages: [a:1]\n", "list.txt", id="a comment first"),
+        pytest.param("---\nimages: [a:1]\n", "list", id="a document marker"),
+        pytest.param('{"images": ["a:1"]}', "list", id="JSON"),
+        pytest.param("images: [a:1]\n", "LIST.YML", id="by its name"),
+        pytest.param("a:1\n", "list.txt", id="plain text"),
+        pytest.param("images:1\na:1\n", "list.txt", id="an image called images"),
+    ],
+)
+def test_yaml_and_plain_text_are_told_apart(text: str, source: str) -> None:
+    assert "docker.io/library/a:1" in names(parse_image_list(text, source=source))
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("app:1.10", "docker.io/library/app:1.10"),
+        ("on", "docker.io/library/on:latest"),
+        ("2026", "docker.io/library/2026:latest"),
+        ("0x10", "docker.io/library/0x10:latest"),
+        ("2026-01-01", "docker.io/library/2026-01-01:latest"),
+        ("12:30", "docker.io/library/12:30"),
+        ("null", "docker.io/library/null:latest"),
+    ],
+)
+def test_scalars_are_the_text_that_was_written(written: str, read: str) -> None:
+    assert names(yaml_list(f"images:\n- {written}\n- image: {written}\n")) == [read, read]
+
+
+def test_a_bundle_may_be_called_like_a_number() -> None:
+    assert yaml_list("name: 1.10\nimages: [a]\n").name == "1.10"
+
+
+@pytest.mark.parametrize(
+    ("text", "where", "message"),
+    [
+        pytest.param("images:\n- a\nimages:\n- b\n", "list.yaml:3", "'images' stands there twice", id="key twice"),
+        pytest.param(
+            "images:\n- image: a\n  image: b\n", "list.yaml:3", "'image' stands there twice", id="inner twice"
+        ),
+        pytest.param("images: [a]\nplatform: x\n", "list.yaml:2", "unknown key 'platform'", id="unknown key"),
+        pytest.param("images:\n- image: a\n  digset: x\n", "list.yaml:3", "unknown key 'digset'", id="misspelt key"),
+        pytest.param("images: [a]\n? [x]\n: y\n", "list.yaml:2", "unknown key ''", id="a list as a key"),
+        pytest.param("images:\n- &x a\n- *x\n", "list.yaml:3", "aliases", id="an alias"),
+        pytest.param("images: [a]\n<<: {name: x}\n", "list.yaml:2", "unknown key '<<'", id="a merge"),
+        pytest.param("images:\n- !!python/name:os.system a\n", "list.yaml:2", "the tag", id="a tag"),
+        pytest.param("images:\n- !secret a\n", "list.yaml:2", "the tag '!secret'", id="a tag of one's own"),
+        pytest.param("images: [a]\n---\nimages: [b]\n", "list.yaml:2", "a second YAML document", id="two documents"),
+        pytest.param("images: [[[[[[[[[[a]]]]]]]]]]\n", "list.yaml:1", "nested too deeply", id="ten levels"),
+        pytest.param("images:\n\t- a\n", "list.yaml:2", "not valid YAML", id="a tab"),
+        pytest.param("images: [a\n", "list.yaml:2", "not valid YAML", id="an open bracket"),
+        pytest.param("- a\n- b\n", "list.yaml:1", "an image list is a mapping", id="a list at the top"),
+        pytest.param("name: x\n", "list.yaml:1", "images: is missing", id="no images"),
+        pytest.param("images: nginx\n", "list.yaml:1", "images: is a list", id="images as a text"),
+        pytest.param("images:\n- [a]\n", "list.yaml:2", "an image is a reference, or a mapping", id="a list as image"),
+        pytest.param("images:\n- digest: x\n", "list.yaml:2", "image: is missing", id="no image"),
+        pytest.param("images:\n- image: [a]\n", "list.yaml:2", "a text is expected", id="an image that is a list"),
+        pytest.param("images:\n- a\n- A:1\n", "list.yaml:3", "is not a repository", id="a bad reference"),
+        pytest.param("images:\n- image: a\n  digest: abc\n", "list.yaml:3", "not a digest", id="a bad digest"),
+        pytest.param(
+            "images:\n- image: a\n  platforms: x/y\n", "list.yaml:3", "platforms: is a list", id="one platform"
+        ),
+        pytest.param("images: [a]\nplatforms: [amd64]\n", "list.yaml:2", "not a platform", id="a bad platform"),
+        pytest.param("images: [a]\nname: A/B\n", "list.yaml:2", "not a bundle name", id="a bad name"),
+        pytest.param("images: [a]\nname:\n", "list.yaml:2", "not a bundle name", id="an empty name"),
+        pytest.param("images:\n- oci:dir\n", "list.yaml:2", "no full name of its own", id="a layout without a name"),
+        pytest.param("images:\n- oci:dir:v1\n", "list.yaml:2", "no full name of its own", id="a tag is no name"),
+        pytest.param("images:\n- dir:/x\n", "list.yaml:2", "the transport dir: is not supported", id="a transport"),
+    ],
+)
+def test_an_error_in_a_list_is_told_with_its_line(text: str, where: str, message: str) -> None:
+    error = complaint(text)
+    assert (error.subject or "").startswith(where)
+    assert message in error.message
+
+
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [("imgaes", "did you mean 'images'?"), ("platform", "did you mean 'platforms'?"), ("x", "known keys: name")],
+)
+def test_an_unknown_key_comes_with_a_suggestion(written: str, hint: str) -> None:
+    assert (complaint(f"images: [a]\n{written}: b\n").hint or "").startswith(hint)
+
+
+@pytest.mark.parametrize("value", ["[a]", "{a: b}"], ids=["a list", "a mapping"])
+def test_a_digest_that_is_no_text_gets_advice_that_makes_sense(value: str) -> None:
+    error = complaint(f"images:\n- image: a\n  digest: {value}\n")
+    assert error.subject == "list.yaml:3"
+    assert "None" not in f"{error.message} {error.hint}"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "images: []\n"], ids=["empty", "comments", "an empty list"])
+def test_a_list_without_images_is_refused(text: str) -> None:
+    assert "names no image" in complaint(text, "list.txt").message
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "--- \n"], ids=["empty", "comments", "an empty document"])
+def test_an_empty_yaml_file_is_refused(text: str) -> None:
+    assert "an image list is a mapping" in complaint(text).message
+
+
+def test_all_errors_of_a_list_are_told_at_once() -> None:
+    with pytest.raises(Several) as caught:
+        yaml_list("name: A\nplatforms: [x]\nimages:\n- B\n- image: ok\n  diggest: y\n- fine\n")
+    assert caught.value.exit_code == 2
+    assert str(caught.value) == "list.yaml: 4 errors in the image list"
+    assert [error.subject.partition(": ")[0] for error in caught.value.errors if error.subject] == [
+        "list.yaml:1",
+        "list.yaml:2",
+        "list.yaml:4",
+        "list.yaml:6",
+    ]
+
+
+def test_all_errors_of_a_plain_text_list_are_told_at_once() -> None:
+    with pytest.raises(Several) as caught:
+        text_list("fine:1\nNOT/A/NAME\ntwo words\nhttp://x/y\n")
+    assert [(error.subject or "").split(": ")[0] for error in caught.value.errors] == [
+        "images.txt:2",
+        "images.txt:3",
+        "images.txt:4",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "origin"),
+    [
+        pytest.param("registry.example.com/team/app:1.4", "docker://build.example.com/app:dev", id="a bare name"),
+        pytest.param("docker://registry.example.com/team/app:1.4", "docker://build.example.com/app:dev", id="docker"),
+        pytest.param("docker://registry.example.com/team/app:1.4", "oci:build", id="docker, from a layout"),
+        pytest.param("docker://registry.example.com/team/app:1.4", "oci:l:x.example/y:2", id="docker, from a name"),
+    ],
+)
+def test_image_is_the_name_in_the_bundle_wherever_the_bytes_come_from(image: str, origin: str) -> None:
+    (entry,) = yaml_list(f"images:\n- image: {image}\n  from: {origin}\n").entries
+    assert str(entry.reference) == "registry.example.com/team/app:1.4"
+    assert str(entry.source) == origin
+
+
+def test_an_image_of_an_archive_goes_by_the_name_that_it_has_there() -> None:
+    (entry,) = text_list("oci-archive:app.tar:quay.io/team/app:1\n").entries
+    assert (str(entry.reference), entry.source) == (
+        "quay.io/team/app:1",
+        ArchiveImage("app.tar", "quay.io/team/app:1"),
+    )
+
+
+def test_platforms_of_an_image_stand_in_for_those_of_the_list() -> None:
+    read = yaml_list("platforms: [linux/amd64]\nimages:\n- a\n- {image: b, platforms: [linux/arm64, linux/aarch64]}\n")
+    assert [entry.platforms for entry in read.entries] == [(AMD64,), (ARM64,)]
+
+
+def test_lists_are_joined_in_order_and_the_same_image_is_taken_once() -> None:
+    first, second = text_list("a\nb\n"), text_list("c\na\n")
+    merged = image_list.merge([first, second], name="joined")
+    assert merged.name == "joined"
+    assert [entry.reference.repository for entry in merged.entries] == ["library/a", "library/b", "library/c"]
+
+
+def test_the_name_of_a_joined_list_is_the_one_that_is_given_or_the_only_one() -> None:
+    named, other, unnamed = (yaml_list(f"{name}images: [a]\n") for name in ("name: x\n", "name: y\n", ""))
+    assert image_list.merge([unnamed, named], name=None).name == "x"
+    assert image_list.merge([named, other], name="z").name == "z"
+    assert image_list.merge([unnamed], name=None).name is None
+    with pytest.raises(Misuse, match="the lists want different names: x, y"):
+        image_list.merge([named, other], name=None)
+    with pytest.raises(Misuse, match="not a bundle name"):
+        image_list.merge([unnamed], name="../x")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param("- {image: a, from: 'oci:dir'}", id="another source"),
+        pytest.param(f"- {{image: a, digest: '{D}'}}", id="a pin"),
+        pytest.param("- {image: a, platforms: [linux/amd64]}", id="other platforms"),
+    ],
+)
+def test_one_name_cannot_stand_for_two_things(other: str) -> None:
+    with pytest.raises(Misuse, match="stands there twice with different options, first at list.yaml:2") as caught:
+        image_list.merge([yaml_list(f"images:\n- a\n{other}\n")], name="x")
+    assert (caught.value.subject or "").startswith("list.yaml:3")
+
+
+@pytest.mark.parametrize("name", ["a", "platform-2026.11", "a_b", "0", "a" * 64])
+def test_a_bundle_name_is_lower_case_ascii(name: str) -> None:
+    assert image_list.check_bundle_name(name) == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "A", "a/b", "..", ".a", "a.", "-a", "a b", "a\n", "ä", "a:b", "a" * 65],
+    ids=[
+        "empty",
+        "upper",
+        "slash",
+        "upwards",
+        "dot first",
+        "dot last",
+        "dash first",
+        "blank",
+        "newline",
+        "umlaut",
+        "colon",
+        "65 characters",
+    ],
+)
+def test_a_name_that_some_file_system_would_not_take_is_refused(name: str) -> None:
+    with pytest.raises(Misuse, match="not a bundle name"):
+        image_list.check_bundle_name(name)

@@ -1,0 +1,123 @@
+"""Locations are spelt as skopeo spells them; what is not one is refused before anything is opened."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundler.core.location import (
+    ArchiveImage,
+    ArchiveTarget,
+    ImageLocation,
+    LayoutImage,
+    LayoutTarget,
+    RegistryImage,
+    RegistryTarget,
+    Target,
+    has_transport,
+    parse_image,
+    parse_target,
+)
+from bundler.core.reference import Reference
+from bundler.errors import Misuse
+
+NGINX = RegistryImage(Reference("docker.io", "library/nginx", "1.27"))
+
+
+@pytest.mark.parametrize(
+    ("text", "location"),
+    [
+        pytest.param("nginx:1.27", NGINX, id="a bare reference is one in a registry"),
+        pytest.param("docker://nginx:1.27", NGINX, id="docker"),
+        pytest.param("oci:/srv/layout", LayoutImage("/srv/layout"), id="a layout with one image"),
+        pytest.param("oci:layout:v1", LayoutImage("layout", "v1"), id="a name in a layout"),
+        pytest.param("oci:l:host:5000/a:1", LayoutImage("l", "host:5000/a:1"), id="a full name in a layout"),
+        pytest.param("oci:layout:", LayoutImage("layout"), id="an empty name is none"),
+        pytest.param("oci-archive:a.tar", ArchiveImage("a.tar"), id="an archive with one image"),
+        pytest.param("oci-archive:a.tar:quay.io/a:1", ArchiveImage("a.tar", "quay.io/a:1"), id="a name in an archive"),
+    ],
+)
+def test_an_image_is_found_where_its_transport_says(text: str, location: ImageLocation) -> None:
+    assert parse_image(text) == location
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        pytest.param("registry.example.com", RegistryTarget("registry.example.com"), id="a host"),
+        pytest.param("host:5000/a/b", RegistryTarget("host:5000", "a/b"), id="a host and a prefix"),
+        pytest.param("docker://host/a/", RegistryTarget("host", "a"), id="a slash at the end"),
+        pytest.param("index.docker.io/team", RegistryTarget("docker.io", "team"), id="the old name of Docker Hub"),
+        pytest.param("oci:/srv/layout", LayoutTarget("/srv/layout"), id="a layout"),
+        pytest.param("oci-archive:out.tar", ArchiveTarget("out.tar"), id="an archive"),
+    ],
+)
+def test_a_target_is_what_its_transport_says(text: str, target: Target) -> None:
+    assert parse_target(text) == target
+
+
+@pytest.mark.parametrize("text", ["oci:", "oci-archive:", "oci::name"], ids=["layout", "archive", "a name alone"])
+def test_a_location_without_a_path_is_refused(text: str) -> None:
+    with pytest.raises(Misuse, match="the path is missing"):
+        parse_image(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("dir:/srv/image", id="dir"),
+        pytest.param("containers-storage:app", id="containers-storage"),
+        pytest.param("ocidir:/srv/image", id="ocidir"),
+    ],
+)
+def test_a_transport_that_we_do_not_know_is_named(text: str) -> None:
+    for parse in (parse_image, parse_target):
+        with pytest.raises(Misuse, match=f"the transport {text.partition(':')[0]}: is not supported"):
+            parse(text)
+
+
+@pytest.mark.parametrize("text", ["http://quay.io/a:1", "ftp://a", "OCI://a"], ids=["http", "ftp", "upper case"])
+def test_a_url_is_no_location(text: str) -> None:
+    for parse in (parse_image, parse_target):
+        with pytest.raises(Misuse, match="not an image location"):
+            parse(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("", id="nothing"),
+        pytest.param("oci:", id="no path"),
+        pytest.param("oci:dir:name", id="a name: names come from the bundle"),
+        pytest.param("host/UPPER", id="a prefix in upper case"),
+        pytest.param("host/a:1", id="a tag"),
+        pytest.param("host:99999", id="an impossible port"),
+        pytest.param("host/../a", id="a path upwards"),
+    ],
+)
+def test_what_is_no_target_is_refused(text: str) -> None:
+    with pytest.raises(Misuse, match="not a destination"):
+        parse_target(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param("user:hunter2@registry.example.com/team", id="before a host"),
+        pytest.param("docker://user:hunter2@registry.example.com/team", id="after docker://"),
+        pytest.param("https://user:hunter2@registry.example.com/team", id="in a URL"),
+    ],
+)
+def test_a_password_in_a_location_is_never_repeated(text: str) -> None:
+    for parse in (parse_image, parse_target):
+        with pytest.raises(Misuse) as caught:
+            parse(text)
+        error = caught.value
+        assert "hunter2" not in f"{error} {error.subject} {error.expected} {error.actual} {error.hint}"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("docker://a", True), ("oci:a", True), ("oci-archive:a", True), ("list.yaml", False), ("docker:dind", False)],
+)
+def test_a_transport_tells_a_location_from_a_list(text: str, expected: bool) -> None:
+    assert has_transport(text) is expected

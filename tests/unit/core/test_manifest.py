@@ -1,0 +1,210 @@
+"""bundle.json says all there is to know of a bundle, and is refused when it contradicts itself."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from bundler.core import manifest as bundle_manifest
+from bundler.core.limits import SIZE_BYTES
+from bundler.core.manifest import BundleManifest, Variant, chunk_file, from_json, to_json
+from bundler.core.oci import ImageConfig
+from bundler.core.plan import ResolvedImage
+from bundler.core.platform import Platform
+from bundler.errors import Damaged, Refused
+from tests.unit.values import MIB, digest, layer, planned, resolved
+
+Document = dict[str, Any]
+
+
+def example() -> BundleManifest:
+    """Two images that share a layer, one of them with a cut layer and all metadata."""
+    shared = layer("shared", 1000)
+    first = resolved("nginx:1.27", shared, layer("large", 3 * MIB))
+    config = ImageConfig(
+        platform=Platform("linux", "arm", "v7"),
+        created="2026-01-01T00:00:00Z",
+        env=("PATH=/bin", "contradicts its format"),
+        entrypoint=("/bin/app",),
+        cmd=("serve", "--port=1"),
+        working_dir="/srv",
+        user="1000:1000",
+        labels={"z": "1", "a": "ü"},
+    )
+    described = ResolvedImage(
+        first.reference, first.source, first.manifests, (Variant(first.root.digest, config, 77),), digest("index")
+    )
+    return planned(described, resolved("quay.io/b:2", shared), chunk_size_bytes=MIB).manifest
+
+
+GOOD = to_json(example())
+
+
+def changed(change: Callable[[Document], object]) -> bytes:
+    document = copy.deepcopy(json.loads(GOOD))
+    change(document)
+    return json.dumps(document).encode()
+
+
+def test_what_is_written_is_read_again() -> None:
+    assert from_json(GOOD, what="bundle.json") == example()
+
+
+def test_people_and_diff_find_one_line_for_each_image_blob_and_chunk() -> None:
+    lines = GOOD.decode("ascii").splitlines()
+    made = example()
+    for image in made.images:
+        assert sum(line.startswith(f'  {{"reference": "{image.reference}"') for line in lines) == 1
+    for chunk in made.chunks:
+        assert sum(f'{{"file": "{chunk.file}", "size": {chunk.size_bytes}}}' in line for line in lines) == 1
+    for blob in made.blobs:
+        assert sum(f'"digest": "{blob.descriptor.digest}"' in line and '"kind"' in line for line in lines) == 1
+    assert GOOD.endswith(b"}\n")
+
+
+def test_the_document_says_what_the_design_promises() -> None:
+    document = json.loads(GOOD)
+    assert document["format"] == "bundler/1"
+    assert (document["name"], document["created"]) == ("test-1.0", "2026-11-23T00:00:00Z")
+    assert (document["tool"], document["signed"], document["chunkSize"]) == ("bundler test", True, MIB)
+    image = document["images"][0]
+    assert (image["reference"], image["source"]) == ("docker.io/library/nginx:1.27", "docker://nginx:1.27")
+    assert image["madeFrom"] == str(digest("index"))
+    assert image["variants"][0]["labels"] == {"z": "1", "a": "ü"}
+    large = next(blob for blob in document["blobs"] if blob["digest"] == str(digest("large")))
+    assert large["size"] == 3 * MIB == sum(length for _, _, length in large["pieces"])
+
+
+def test_unknown_fields_are_ignored() -> None:
+    def extend(document: Document) -> None:
+        document["later"] = {"a": [1]}
+        document["images"][0]["later"] = 1
+        document["blobs"][0]["later"] = None
+        document["chunks"][0]["later"] = "x"
+
+    assert from_json(changed(extend), what="bundle.json") == example()
+
+
+@pytest.mark.parametrize("written", ["bundler/2", "bundler/1.1", "", "BUNDLER/1"])
+def test_another_format_is_refused_with_what_to_do(written: str) -> None:
+    with pytest.raises(Refused, match="does not read the bundle's format") as caught:
+        from_json(changed(lambda document: document.update(format=written)), what="bundle.json")
+    error = caught.value
+    assert (error.exit_code, error.expected, error.actual) == (6, "bundler/1", written)
+    assert error.hint == "import it with a newer bundler"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"[]", b"null", b"{}", b'{"format": 1}', b'{"format": ["bundler/1"]}'],
+    ids=["empty", "list", "null", "no format", "format as number", "format as list"],
+)
+def test_what_is_no_bundle_manifest_is_damage(content: bytes) -> None:
+    with pytest.raises(Damaged) as caught:
+        from_json(content, what="bundle.json")
+    assert caught.value.subject == "bundle.json"
+
+
+def blob_of(document: Document, word: str) -> Document:
+    found: Document = next(blob for blob in document["blobs"] if blob["digest"] == str(digest(word)))
+    return found
+
+
+CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
+    "no name": (lambda d: d.pop("name"), "'name'"),
+    "a name that leaves the folder": (lambda d: d.update(name="../x"), "not a bundle name"),
+    "a number as a text": (lambda d: d.update(created=5), "a text is expected"),
+    "signed as a text": (lambda d: d.update(signed="no"), "contradicts its format"),
+    "images as a mapping": (lambda d: d.update(images={}), "contradicts its format"),
+    "a negative chunk size": (lambda d: d.update(chunkSize=-1), "impossible number"),
+    "a chunk size that readers round": (lambda d: d.update(chunkSize=SIZE_BYTES + 1), "impossible number"),
+    "images that are no list": (lambda d: d.update(images=7), "contradicts its format"),
+    "an image that is no mapping": (lambda d: d["images"].append(7), "contradicts its format"),
+    "a reference that is none": (lambda d: d["images"][0].update(reference="A B"), "is not a repository"),
+    "a root that is none": (lambda d: d["images"][0]["root"].update(digest="x"), "not a digest"),
+    "a root that is not the last manifest": (
+        lambda d: d["images"][0]["root"].update(digest=str(digest("other"))),
+        "the last manifest of docker.io/library/nginx:1.27 is not its root",
+    ),
+    "a blob that is not listed": (lambda d: d["images"][0]["blobs"].append(99), "a blob that is not listed"),
+    "a negative blob": (lambda d: d["images"][0]["blobs"].append(-1), "impossible number"),
+    "a blob that is true": (lambda d: d["images"][0]["blobs"].append(True), "impossible number"),
+    "an image without manifests": (lambda d: d["images"][0].update(manifests=[]), "a blob that is not listed"),
+    "a layer as a manifest": (lambda d: d["images"][0]["manifests"].insert(0, 4), "has a manifest that is none"),
+    "labels as a list": (lambda d: d["images"][0]["variants"][0].update(labels=[1]), "contradicts its format"),
+    "an environment of numbers": (lambda d: d["images"][0]["variants"][0].update(env=[1]), "a text is expected"),
+    "a blob without a place": (lambda d: d["blobs"][0].update(pieces=[]), "do not add up"),
+    "a blob that is larger than its pieces": (lambda d: d["blobs"][0].update(size=401), "do not add up"),
+    "an unknown kind": (lambda d: d["blobs"][0].update(kind="x"), "unknown kind of blob"),
+    "a piece with a number too few": (lambda d: d["blobs"][0]["pieces"][0].pop(), "contradicts its format"),
+    "a piece in chunk zero": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 0), "in a chunk that is not listed"),
+    "a piece in a chunk too many": (
+        lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 99),
+        "in a chunk that is not listed",
+    ),
+    "a piece beyond its chunk": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, MIB), "overlap or leave it"),
+    "a piece whose header lies before its chunk": (lambda d: blob_of(d, "large")["pieces"][0].__setitem__(1, 0), "contradicts its format"),
+    "pieces that overlap": (
+        lambda d: d["blobs"][1]["pieces"][0].__setitem__(1, d["blobs"][0]["pieces"][0][1]),
+        "overlap or leave it",
+    ),
+    "a chunk of another name": (lambda d: d["chunks"][1].update(file="../../etc/passwd"), "chunk 2 is called"),
+    "chunks in another order": (lambda d: d["chunks"].reverse(), "chunk 1 is called"),
+    "a chunk that is missing": (lambda d: d["chunks"].pop(), "in a chunk that is not listed"),
+    "a file that is no file of the layout": (lambda d: d["files"][0].update(path="../x"), "unknown file of the layout"),
+    "a file without a digest": (lambda d: d["files"][0].update(digest=None), "not a digest"),
+}
+
+
+@pytest.mark.parametrize(("change", "message"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+def test_a_bundle_manifest_that_contradicts_itself_is_damage(
+    change: Callable[[Document], object], message: str
+) -> None:
+    with pytest.raises(Damaged, match=message) as caught:
+        from_json(changed(change), what="bundle.json")
+    assert (caught.value.exit_code, caught.value.subject) == (4, "bundle.json")
+
+
+def test_a_name_twice_in_one_object_is_damage() -> None:
+    twice = GOOD.replace(b'"name": "test-1.0"', b'"name": "test-1.0", "name": "other"')
+    with pytest.raises(Damaged, match="stands twice"):
+        from_json(twice, what="bundle.json")
+
+
+def test_the_images_that_a_blob_hurts_are_known() -> None:
+    made = example()
+    number = {str(blob.descriptor.digest): n for n, blob in enumerate(made.blobs)}
+    assert made.images_with(number[str(digest("shared"))]) == list(made.images)
+    assert made.images_with(number[str(digest("large"))]) == [made.images[0]]
+
+
+def test_everything_that_lies_in_the_chunks_is_listed_once() -> None:
+    paths = [stored.path for stored in example().stored()]
+    assert paths[:3] == ["oci-layout", "index.json", "manifest.json"]
+    assert len(paths) == len(set(paths)) == 3 + len(example().blobs)
+
+
+@pytest.mark.parametrize(
+    ("number", "name"), [(1, "chunk-0001.tar"), (9999, "chunk-9999.tar"), (10000, "chunk-10000.tar")]
+)
+def test_chunks_are_numbered_from_1(number: int, name: str) -> None:
+    assert chunk_file(number) == name
+
+
+def test_parts_are_numbered_from_1_and_a_whole_blob_has_no_part() -> None:
+    made = {blob.descriptor.digest: blob.stored for blob in example().blobs}
+    large, shared = made[digest("large")], made[digest("shared")]
+    assert [large.member_name(n) for n in (0, 1)] == [f"{large.path}.part-0001", f"{large.path}.part-0002"]
+    assert shared.member_name(0) == shared.path
+
+
+def test_the_kinds_of_blobs_are_three() -> None:
+    assert {blob.kind for blob in example().blobs} == {
+        bundle_manifest.MANIFEST,
+        bundle_manifest.CONFIG,
+        bundle_manifest.LAYER,
+    }

@@ -1,0 +1,85 @@
+"""Only I-JSON is read: no document that two readers would understand in two ways."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bundler.core import strict_json
+from bundler.core.limits import JSON_DEPTH
+from bundler.errors import Damaged
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b'{"a": [1, -2, 3.5, true, null, "\\u00fc"]}', {"a": [1, -2, 3.5, True, None, "ü"]}),
+        (b' \n{"a":{"a":1}}\r\n', {"a": {"a": 1}}),
+        ('"\U0001f600"'.encode(), "\U0001f600"),
+        (b'"\\ud83d\\ude00"', "\U0001f600"),
+        (b"9223372036854775807", 2**63 - 1),
+        (b"0", 0),
+    ],
+    ids=["all kinds", "one name on two levels", "an emoji", "a surrogate pair", "the largest 64-bit integer", "zero"],
+)
+def test_a_sound_document_is_read(content: bytes, value: object) -> None:
+    assert strict_json.loads(content, what="test") == value
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"{", id="cut"),
+        pytest.param(b"{} {}", id="two documents"),
+        pytest.param(b"\xef\xbb\xbf{}", id="a byte order mark"),
+        pytest.param('{"a":1}'.encode("utf-16"), id="UTF-16"),
+        pytest.param(b'"\xff"', id="not UTF-8"),
+        pytest.param(b'"\xed\xa0\x80"', id="a surrogate in UTF-8"),
+        pytest.param(b'{"a": 1, "a": 2}', id="a name twice"),
+        pytest.param(b'[{"b": {"a": 1, "\\u0061": 1}}]', id="a name twice, once escaped, deep inside"),
+        pytest.param(b"NaN", id="NaN"),
+        pytest.param(b"[Infinity]", id="infinity"),
+        pytest.param(b"-Infinity", id="minus infinity"),
+        pytest.param(b"1e400", id="a number beyond every double"),
+        pytest.param(b"-1e999", id="a negative number beyond every double"),
+        pytest.param(b'"\\ud800"', id="a lone surrogate"),
+        pytest.param(b'{"\\udc00": 1}', id="a lone surrogate as a name"),
+        pytest.param(b"1" * 21, id="an integer of 21 digits"),
+        pytest.param(b"1" * 100_000, id="an integer that takes long to convert"),
+        pytest.param(b'"a\nb"', id="a control character in a text"),
+        pytest.param(b"{'a': 1}", id="single quotes"),
+        pytest.param(b"[1,]", id="a comma at the end"),
+        pytest.param(b"// x\n{}", id="a comment"),
+        pytest.param(b"[" * (JSON_DEPTH + 1) + b"]" * (JSON_DEPTH + 1), id="one level too deep"),
+        pytest.param(b"[" * 1_000_000, id="a million brackets"),
+        pytest.param(b'{"a":' * 1_000_000, id="a million objects"),
+    ],
+)
+def test_what_two_readers_could_differ_in_is_damage(content: bytes) -> None:
+    with pytest.raises(Damaged, match="not a valid JSON document") as caught:
+        strict_json.loads(content, what="the manifest")
+    assert caught.value.subject == "the manifest"
+
+
+def test_the_deepest_document_that_is_allowed_is_read() -> None:
+    value = strict_json.loads(b"[" * JSON_DEPTH + b"]" * JSON_DEPTH, what="test")
+    depth = 0
+    while value is not None:
+        depth, value = depth + 1, value[0] if value else None
+    assert depth == JSON_DEPTH
+
+
+def test_brackets_within_texts_and_side_by_side_are_not_depth() -> None:
+    document = {"text": '[{"\\' * 200, "lists": [[] for _ in range(500)]}
+    assert strict_json.loads(json.dumps(document).encode(), what="test") == document
+
+
+def test_a_name_that_stands_twice_is_named() -> None:
+    with pytest.raises(Damaged, match="the name 'digest' stands twice"):
+        strict_json.loads(b'{"size": 1, "digest": 2, "digest": 3}', what="test")
+
+
+def test_what_we_write_is_compact_ascii_in_the_order_given_with_one_newline() -> None:
+    assert strict_json.canonical({"b": 1, "a": ["ü", None]}) == b'{"b":1,"a":["\\u00fc",null]}\n'
