@@ -224,7 +224,7 @@ class OwnRegistry:
         for _ in range(200):
             if self._process.poll() is not None:
                 break
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(BenchError):
                 if ask(self.host, "GET", "/v2/")[0] == http.client.OK:
                     return
             time.sleep(0.05)
@@ -237,12 +237,18 @@ class OwnRegistry:
 
 
 def ask(host: str, method: str, path: str) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """One question to a registry on this machine; no proxy, no redirects."""
+    """One question to a registry on this machine; no proxy, no redirects.
+
+    Raises:
+        BenchError: It does not answer.
+    """
     connection = http.client.HTTPConnection(host, timeout=60)
     try:
         connection.request(method, path, headers={"Accept": MANIFEST_TYPES})
         answer = connection.getresponse()
         return answer.status, answer.headers, answer.read()
+    except OSError as error:
+        raise BenchError(f"{host} does not answer: {error}") from error
     finally:
         connection.close()
 

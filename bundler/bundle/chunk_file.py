@@ -38,6 +38,8 @@ class ChunkFile:
         self._first_open = 0
         self._hasher = hashlib.sha256()
         self._hashed_bytes = 0
+        self._claimed_bytes = 0
+        """Up to where bytes are hashed, or are being hashed right now."""
         self._unflushed_bytes = 0
         self.is_hashed = False
         self.is_flushed = False
@@ -59,12 +61,18 @@ class ChunkFile:
             return self._ready_bytes() == self._end and self._first_open == len(self._members)
 
     def restart(self, member: Member) -> None:
-        """Forgets what was written of a member, because it will be written again and may come out otherwise."""
+        """Forgets what was written of a member, because it will be written again and may come out otherwise.
+
+        Of a blob that is cut, all parts but the last may have been complete, and their chunks with them.
+        """
+        number = self._number_at[member.header_offset]
         with self._moved:
-            self._written_to[self._number_at[member.header_offset]] = member.header_offset
-            if self._hashed_bytes > member.header_offset:
+            self._written_to[number] = member.header_offset
+            self._first_open = min(self._first_open, number)
+            if self._claimed_bytes > member.header_offset:
+                self.is_hashed = self.is_flushed = False
                 self._hasher = hashlib.sha256()
-                self._hashed_bytes = self._first_open = 0
+                self._hashed_bytes = self._claimed_bytes = self._first_open = 0
 
     def write(self, member: Member, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
         """Puts the next bytes of a member into place.
@@ -88,21 +96,23 @@ class ChunkFile:
         progressed = False
         while not self.is_hashed:
             with self._moved:
-                hasher, begin, ready = self._hasher, self._hashed_bytes, self._ready_bytes()
+                hasher, begin = self._hasher, self._hashed_bytes
+                end = self._claimed_bytes = min(self._ready_bytes(), begin + len(buffer))
                 is_last = self._first_open == len(self._members)
-            if begin < ready:
-                view = memoryview(buffer)[: min(len(buffer), ready - begin)]
+            if begin < end:
+                view = memoryview(buffer)[: end - begin]
                 read_into(self._descriptor, [view], begin, what=str(self.path))
                 hasher.update(view)
                 with self._moved:
                     if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count
-                        self._hashed_bytes = begin + len(view)
+                        self._hashed_bytes = end
                 progressed = True
             elif is_last:
                 write_from(self._descriptor, [tar.END], self._end, what=str(self.path))
                 hasher.update(tar.END)
-                self.is_hashed = True
-                return True
+                with self._moved:
+                    self.is_hashed = hasher is self._hasher
+                progressed = True
             else:
                 return progressed
         return progressed
@@ -123,11 +133,12 @@ class ChunkFile:
                 os.fsync(self._descriptor)
                 # A later check shall read the medium, not what memory remembers of it.
                 os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-                self.is_flushed = True
             else:
                 os.fdatasync(self._descriptor)
         except OSError as error:
             raise unwritable(error, str(self.path)) from error
+        with self._moved:
+            self.is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
 
     def close(self) -> None:
         """Lets go of the file. Idempotent."""

@@ -47,7 +47,7 @@ class BundleWriter:
         self._chunks: list[ChunkFile] = []
         self._lock_descriptor = -1
         self._moved = threading.Condition()
-        self._is_closed = False
+        self._is_sealing = self._is_closed = False
         self._failure: BundlerError | None = None
         self._followers: list[Follower] = []
 
@@ -190,20 +190,23 @@ class BundleWriter:
     def _wait_for_followers(self) -> None:
         if not self._failure and not all(chunk.is_complete for chunk in self._chunks):
             raise RuntimeError("sealed before every blob was put")
+        with self._moved:
+            self._is_sealing = True
+            self._moved.notify_all()
         for follower in self._followers:
             follower.join()
         if self._failure:
             raise self._failure
 
     def _follow(self, work: Callable[[ChunkFile], bool]) -> None:
-        """Does some work on all chunks, again and again as they fill, until it says of each that it is done."""
-        waiting = list(self._chunks)
+        """Does some work on all chunks, again and again as they fill, until the last blob was put and all is done."""
         try:
-            while waiting and not self._is_closed and not self._failure:
-                waiting = [chunk for chunk in waiting if not work(chunk)]
+            while not self._is_closed and not self._failure:
+                is_sealing = self._is_sealing
+                if all([work(chunk) for chunk in self._chunks]) and is_sealing:  # each chunk, not up to the first
+                    return
                 with self._moved:
-                    if waiting and not self._is_closed:
-                        self._moved.wait(_WAIT_SECONDS)
+                    self._moved.wait(_WAIT_SECONDS)
         except BundlerError as error:
             self._failure = error
 

@@ -56,6 +56,7 @@ class ExportResult:
     path: Path
     manifest: BundleManifest
     key_id: str | None
+    key_path: Path | None
     bundle_id: str | None
     """None after a dry run."""
 
@@ -69,6 +70,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
             written. Nothing is sealed then.
     """
     key = _signing_key(request)
+    key_id = key.id if key else None
     images = _read_lists(request)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
@@ -85,7 +87,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     writer = BundleWriter(request.output, plan.manifest)
     if request.is_dry_run:
         check_space(_existing(request.output), writer.size_bytes)
-        return ExportResult(writer.final_path, plan.manifest, key.id if key else None, None)
+        return ExportResult(writer.final_path, plan.manifest, key_id, request.key_path, None)
     try:
         writer.begin()
         _copy(plan, resolved, images.entries, stores, writer, run)
@@ -94,7 +96,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         run.listener(PhaseEnded("sealing"))
     finally:
         writer.close()
-    return ExportResult(writer.final_path, plan.manifest, key.id if key else None, bundle_id)
+    return ExportResult(writer.final_path, plan.manifest, key_id, request.key_path, bundle_id)
 
 
 def _signing_key(request: ExportRequest) -> PrivateKey | None:

@@ -1,7 +1,7 @@
 """Progress: bars on a terminal, plain lines elsewhere. The only module that imports tqdm.
 
 On a terminal there is one bar for the phase, in bytes with rate and time left, and one line for what is moving.
-Elsewhere there is a line when a phase begins and ends, and one every few seconds in between.
+Elsewhere there is a line when bytes begin to move, one every few seconds, and one at the end of what took long.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tqdm import tqdm
 
 _LINE_SECONDS = 5.0
+_WORTH_TELLING_SECONDS = 2.0
 
 
 class Progress:
@@ -143,10 +144,12 @@ class _Lines:
             elif isinstance(event, PhaseBegan):
                 self._phase, self._done = event, 0
                 self._began = self._last = time.monotonic()
-                self._say(f"{event.title}" + (f": {self._amount(event.total)}" if event.total else ""))
+                if event.in_bytes and event.total:
+                    self._say(f"{event.title}: {self._amount(event.total)}")
             elif isinstance(event, PhaseEnded):
-                if self._phase and self._phase.total:
-                    self._say(f"{self._phase.title}: done in {time.monotonic() - self._began:.1f} s")
+                took = time.monotonic() - self._began
+                if self._phase and took >= _WORTH_TELLING_SECONDS:
+                    self._say(f"{self._phase.title}: done in {took:.0f} s")
                 self._phase = None
             elif isinstance(event, (Noticed, Retrying)):
                 self._say(_remark(event))

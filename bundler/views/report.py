@@ -40,7 +40,8 @@ def export_lines(result: ExportResult) -> list[str]:
     if not result.bundle_id:
         lines += ["", *_image_lines(manifest)]
         return lines
-    return [*lines, "", f"next: bundler verify {result.path} --trust NAME.pub"]
+    trust = f"--trust {result.key_path.with_suffix('.pub')}" if result.key_path else "--insecure-no-signature"
+    return [*lines, "", f"next: bundler verify {result.path} {trust}"]
 
 
 def inspect_lines(result: InspectResult) -> list[str]:

@@ -119,7 +119,7 @@ def test_memory_stays_flat_with_a_layer_of_3_gib(keys, target, tmp_path):
         "export": ["export", source, "--name", "big", "-o", tmp_path / "out", "--key", keys[0], "--chunk-size", "1GiB"],
         "verify": ["verify", bundle, "--trust", keys[1]],
         "import": ["import", bundle, "--trust", keys[1], "--to", target.host],
-        "export again": [
+        "again": [
             "export", f"docker://{target.host}/big/layer:1", "--name", "again", "-o", tmp_path / "out", "--key", keys[0],
         ],
     }  # fmt: skip

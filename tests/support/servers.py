@@ -18,14 +18,17 @@ from urllib.parse import parse_qs, urlsplit
 from tests.support.parts import RealRegistry, shell
 
 
+_EC_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256"
+
+
 def certificates(folder: Path) -> dict[str, Path]:
     """A private authority, and a server and a client certificate by it."""
     shell(
-        """
-        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority \
+        f"""
+        openssl req -x509 {_EC_KEY} -nodes -days 2 -subj /CN=authority \
           -keyout ca.key -out ca.crt
         for name in server client; do
-          openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=$name -keyout $name.key -out $name.csr
+          openssl req {_EC_KEY} -nodes -subj /CN=$name -keyout $name.key -out $name.csr
           openssl x509 -req -in $name.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 2 -out $name.crt \
             -extfile <(printf 'subjectAltName=IP:127.0.0.1')
         done
@@ -72,7 +75,7 @@ class TokenServer:
         self.issued: list[list[str]] = []
         self.logins: list[str] = []
         shell(
-            "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=token -keyout t.key -out t.crt",
+            f"openssl req -x509 {_EC_KEY} -nodes -days 2 -subj /CN=token -keyout t.key -out t.crt",
             cwd=folder,
         )
         outer = self

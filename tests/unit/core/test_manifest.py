@@ -147,7 +147,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
         "in a chunk that is not listed",
     ),
     "a piece beyond its chunk": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, MIB), "overlap or leave it"),
-    "a piece whose header lies before its chunk": (lambda d: blob_of(d, "large")["pieces"][0].__setitem__(1, 0), "contradicts its format"),
+    "a piece whose header lies before its chunk": (
+        lambda d: blob_of(d, "large")["pieces"][0].__setitem__(1, 0),
+        "contradicts its format",
+    ),
     "pieces that overlap": (
         lambda d: d["blobs"][1]["pieces"][0].__setitem__(1, d["blobs"][0]["pieces"][0][1]),
         "overlap or leave it",

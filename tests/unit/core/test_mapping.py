@@ -23,18 +23,28 @@ def name_at(text: str, target: Target, mapping: str) -> str:
 @pytest.mark.parametrize(
     ("text", "target", "mapping", "name"),
     [
-        ("nginx:1.27", HOST, KEEP, "registry.example.com:5000/library/nginx:1.27"),
-        ("nginx:1.27", PREFIXED, KEEP, "registry.example.com:5000/mirror/prod/library/nginx:1.27"),
-        ("quay.io/a/b:2", HOST, KEEP, "registry.example.com:5000/a/b:2"),
-        ("nginx:1.27", HOST, SCOPED, "registry.example.com:5000/docker.io/library/nginx:1.27"),
-        ("quay.io/a/b:2", PREFIXED, SCOPED, "registry.example.com:5000/mirror/prod/quay.io/a/b:2"),
-        ("host:8080/a:2", HOST, SCOPED, "registry.example.com:5000/host-8080/a:2"),
-        ("Host/a:2", HOST, SCOPED, "registry.example.com:5000/host/a:2"),
-        ("[2001:db8::1]:5000/a:2", HOST, SCOPED, "registry.example.com:5000/2001-db8--1-5000/a:2"),
-        (f"a/b@{D}", HOST, KEEP, f"registry.example.com:5000/a/b@{D}"),
-        (f"a/b:1@{D}", HOST, KEEP, f"registry.example.com:5000/a/b:1@{D}"),
-        ("nginx:1.27", LayoutTarget("out"), KEEP, "docker.io/library/nginx:1.27"),
-        ("quay.io/a:1", ArchiveTarget("out.tar"), SCOPED, "quay.io/a:1"),
+        pytest.param("nginx:1.27", HOST, KEEP, "registry.example.com:5000/library/nginx:1.27", id="keep"),
+        pytest.param(
+            "nginx:1",
+            PREFIXED,
+            KEEP,
+            "registry.example.com:5000/mirror/prod/library/nginx:1",
+            id="keep, below a prefix",
+        ),
+        pytest.param("quay.io/a/b:2", HOST, KEEP, "registry.example.com:5000/a/b:2", id="keep drops any origin"),
+        pytest.param("nginx:1.27", HOST, SCOPED, "registry.example.com:5000/docker.io/library/nginx:1.27", id="scoped"),
+        pytest.param(
+            "quay.io/a:2", PREFIXED, SCOPED, "registry.example.com:5000/mirror/prod/quay.io/a:2", id="scoped, prefix"
+        ),
+        pytest.param("host:80/a:2", HOST, SCOPED, "registry.example.com:5000/host-80/a:2", id="scoped, a port"),
+        pytest.param("Host/a:2", HOST, SCOPED, "registry.example.com:5000/host/a:2", id="scoped, upper case"),
+        pytest.param(
+            "[2001:db8::1]:80/a:2", HOST, SCOPED, "registry.example.com:5000/2001-db8--1-80/a:2", id="scoped, IPv6"
+        ),
+        pytest.param(f"a/b@{D}", HOST, KEEP, f"registry.example.com:5000/a/b@{D}", id="a digest"),
+        pytest.param(f"a/b:1@{D}", HOST, KEEP, f"registry.example.com:5000/a/b:1@{D}", id="a tag and a digest"),
+        pytest.param("nginx:1.27", LayoutTarget("out"), KEEP, "docker.io/library/nginx:1.27", id="a layout"),
+        pytest.param("quay.io/a:1", ArchiveTarget("out.tar"), SCOPED, "quay.io/a:1", id="an archive"),
     ],
 )
 def test_an_image_gets_the_name_that_was_promised(text: str, target: Target, mapping: str, name: str) -> None:

@@ -1,0 +1,209 @@
+"""What `ImageSink` and `BlobSink` promise, over every implementation."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from bundler.bundle.writer import BundleWriter
+from bundler.core.digest import Digest
+from bundler.core.location import parse_image
+from bundler.core.manifest import Variant
+from bundler.core.oci import Descriptor, parse_image_config, parse_manifest
+from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.reference import Reference
+from bundler.errors import Damaged, Unavailable
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
+from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
+from bundler.stores.registry import Registry
+from tests.support import images
+
+IMAGE = images.simple("sink", 2_500_000)
+OTHER = images.simple("other")
+ROOT = Descriptor(IMAGE.media_type, Digest.of(IMAGE.content), len(IMAGE.content))
+BLOBS = {Digest.parse(digest): content for digest, content in IMAGE.blobs.items()}
+LAYER = max(BLOBS, key=lambda digest: len(BLOBS[digest]))
+
+
+def descriptor(digest: Digest) -> Descriptor:
+    return Descriptor("application/octet-stream", digest, len(BLOBS[digest]))
+
+
+def pieces(content: bytes, size_bytes: int = 1 << 20):
+    for begin in range(0, len(content), size_bytes):
+        yield content[begin : begin + size_bytes]
+
+
+def breaking(content: bytes, error: Exception):
+    yield content[: len(content) // 2]
+    raise error
+
+
+@pytest.fixture(params=["registry", "folder", "archive"])
+def sink(request, tmp_path):
+    """A sink, the name to tag with, and a function that opens a source on what it took."""
+    if request.param == "registry":
+        registry = request.getfixturevalue("new_registry")()
+        repository = Registry(registry.host, NetworkOptions()).repository("a/sink")
+        return repository, "1", lambda: repository
+    if request.param == "folder":
+        folder = LayoutFolderSink(tmp_path / "layout")
+        folder.prepare()
+        return folder, "example.org/a/sink:1", lambda: LayoutSource(FolderFiles(tmp_path / "layout"))
+    archive = ArchiveSink(tmp_path / "layout.tar")
+    archive.prepare()
+
+    def finish() -> LayoutSource:
+        archive.finish()
+        return LayoutSource(ArchiveFiles(tmp_path / "layout.tar"))
+
+    return archive, "example.org/a/sink:1", finish
+
+
+def fill(store) -> None:
+    for digest, content in BLOBS.items():
+        store.put_blob(descriptor(digest), pieces(content))
+
+
+def test_what_is_put_and_tagged_is_read_again_byte_for_byte(sink):
+    store, name, reopen = sink
+    fill(store)
+    store.put_manifest(ROOT, IMAGE.content)
+    store.tag(ROOT, IMAGE.content, name)
+    source = reopen()
+    assert source.resolve(name).bare == ROOT
+    assert source.read_manifest(ROOT) == IMAGE.content
+    for digest, content in BLOBS.items():
+        assert b"".join(bytes(p) for p in source.open_blob(descriptor(digest), offset_bytes=0)) == content
+
+
+def test_a_blob_is_there_after_it_was_put_and_not_before(sink):
+    store, _, _ = sink
+    assert not store.has_blob(descriptor(LAYER))
+    store.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert store.has_blob(descriptor(LAYER))
+
+
+@pytest.mark.parametrize(
+    "error", [Damaged("the last piece is withheld"), Unavailable("the source is gone"), KeyError()]
+)
+def test_a_blob_whose_pieces_break_off_is_not_there_and_the_error_comes_through(sink, error):
+    store, name, reopen = sink
+    with pytest.raises(type(error)) as caught:
+        store.put_blob(descriptor(LAYER), breaking(BLOBS[LAYER], error))
+    assert caught.value is error
+    assert not store.has_blob(descriptor(LAYER))
+    fill(store)  # and the sink goes on
+    store.put_manifest(ROOT, IMAGE.content)
+    store.tag(ROOT, IMAGE.content, name)
+    assert b"".join(bytes(p) for p in reopen().open_blob(descriptor(LAYER), offset_bytes=0)) == BLOBS[LAYER]
+
+
+def test_a_manifest_may_be_put_twice(sink):
+    store, _, _ = sink
+    fill(store)
+    for _ in range(2):
+        store.put_manifest(ROOT, IMAGE.content)
+
+
+def test_a_name_that_stands_for_nothing_is_found_to(sink):
+    store, name, _ = sink
+    assert store.find(name) is None
+
+
+def test_a_name_moves_from_one_image_to_another(sink):
+    store, name, _ = sink
+    fill(store)
+    for digest, content in OTHER.blobs.items():
+        store.put_blob(Descriptor("x/y", Digest.parse(digest), len(content)), pieces(content))
+    other = Descriptor(OTHER.media_type, Digest.of(OTHER.content), len(OTHER.content))
+    for root, content in ((ROOT, IMAGE.content), (other, OTHER.content)):
+        store.put_manifest(root, content)
+        store.tag(root, content, name)
+        found = store.find(name)
+        assert found is not None
+        assert found.digest == root.digest
+
+
+def test_a_registry_refuses_bytes_of_another_digest_by_itself(new_registry):
+    """The second line of defence: the digest of the signed manifest stands in the URL of the upload."""
+    repository = Registry(new_registry().host, NetworkOptions()).repository("a/sink")
+    wrong = b"x" * len(BLOBS[LAYER])
+    with pytest.raises(Exception, match="DIGEST_INVALID"):
+        repository.put_blob(descriptor(LAYER), pieces(wrong))
+    assert not repository.has_blob(descriptor(LAYER))
+
+
+def test_a_blob_is_mounted_within_a_registry_only(new_registry):
+    registry = Registry(new_registry().host, NetworkOptions())
+    first, second = registry.repository("a/first"), registry.repository("b/second")
+    first.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    elsewhere = Registry(new_registry().host, NetworkOptions()).repository("a/first")
+    assert not second.mount_blob(descriptor(LAYER), elsewhere)
+    assert not second.has_blob(descriptor(LAYER))
+    assert second.mount_blob(descriptor(LAYER), first)
+    assert second.has_blob(descriptor(LAYER))
+
+
+def plan() -> Plan:
+    manifest = parse_manifest(IMAGE.content, IMAGE.media_type, what="test")
+    assert manifest.config
+    config = parse_image_config(BLOBS[manifest.config.digest], what="test")
+    variants = (Variant(manifest.descriptor.digest, config, 0),)
+    image = ResolvedImage(Reference.parse("a/b:1"), str(parse_image("a/b:1")), (manifest,), variants)
+    options = {"name": "test", "created": "2026-01-01T00:00:00Z", "tool": "test", "signed": False}
+    return plan_bundle([image], **options, chunk_size_bytes=1 << 20)
+
+
+def write(folder: Path, *, spoil: bool) -> dict[str, bytes]:
+    planned = plan()
+    contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
+    writer = BundleWriter(folder, planned.manifest)
+    writer.begin()
+    try:
+        if spoil:  # bytes that reach their place, are hashed with the chunk, and turn out to be wrong
+            for digest, content in contents.items():
+                wrong = bytes(len(content))
+                with suppress(Damaged):
+                    writer.put_blob(Descriptor("x/y", digest, len(content)), withheld(wrong))
+        for digest, content in reversed(contents.items()):
+            writer.put_blob(Descriptor("x/y", digest, len(content)), pieces(content))
+        writer.seal(None)
+    finally:
+        writer.close()
+    return {path.name: path.read_bytes() for path in (folder / "test").iterdir()}
+
+
+def withheld(content: bytes):
+    yield content[:-1]
+    raise Damaged("wrong digest")
+
+
+def test_a_bundle_is_the_same_when_blobs_had_to_be_written_twice(tmp_path):
+    assert write(tmp_path / "spoilt", spoil=True) == write(tmp_path / "smooth", spoil=False)
+
+
+def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
+    planned = plan()
+    writer = BundleWriter(tmp_path, planned.manifest)
+    writer.begin()
+    try:
+        with pytest.raises(RuntimeError, match="sealed before"):
+            writer.seal(None)
+    finally:
+        writer.close()
+    assert not (tmp_path / "test").exists()
+
+
+def test_two_writers_of_one_bundle_are_told_of_each_other(tmp_path):
+    first, second = BundleWriter(tmp_path, plan().manifest), BundleWriter(tmp_path, plan().manifest)
+    first.begin()
+    try:
+        with pytest.raises(Unavailable, match="another export"):
+            second.begin()
+    finally:
+        second.close()
+        first.close()

@@ -1,0 +1,142 @@
+"""What `ImageSource` and `BlobSource` promise, over every implementation."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from bundler import cli
+from bundler.bundle.reader import find
+from bundler.core.digest import Digest
+from bundler.core.oci import Descriptor
+from bundler.errors import Damaged, Refused
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.oci_archive import ArchiveFiles
+from bundler.stores.oci_layout import FolderFiles, LayoutSource
+from bundler.stores.registry import Registry
+from tests.support import images
+from tests.support.parts import shell
+
+BIG = images.simple("contract", 3_500_000)
+EMPTY = images.image([images.gzip.compress(b"\0" * 1024, mtime=0), b""], uncompressed=[b"\0" * 1024, b""])
+NAME = "example.org/a/contract:1"
+
+
+def descriptor(media_type: str, content: bytes) -> Descriptor:
+    return Descriptor(media_type, Digest.of(content), len(content))
+
+
+ROOT = descriptor(BIG.media_type, BIG.content)
+LAYER_BYTES = max(BIG.blobs.values(), key=len)
+LAYER = descriptor(f"{images.OCI_LAYER}+gzip", LAYER_BYTES)
+NOTHING = descriptor(images.OCI_LAYER, b"")
+ABSENT = descriptor(images.OCI_LAYER, b"nobody has these bytes")
+
+
+@pytest.fixture(scope="module")
+def layout(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("layout")
+    BIG.write_layout(folder, NAME)
+    EMPTY.write_layout(folder, "example.org/a/empty:1")
+    return folder
+
+
+KINDS = ("registry", "folder", "archive")
+
+
+def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_path: Path):
+    """A source with both images, and the name that the big one has there."""
+    if kind == "folder":
+        return LayoutSource(FolderFiles(layout)), NAME
+    if kind == "archive":
+        shell(f"tar -cf {tmp_path}/layout.tar -C {layout} .", cwd=tmp_path)
+        return LayoutSource(ArchiveFiles(tmp_path / "layout.tar")), NAME
+    registry = request.getfixturevalue("new_registry")()
+    BIG.push(registry, "a/contract", "1")
+    EMPTY.push(registry, "a/contract", "empty")
+    return Registry(registry.host, NetworkOptions()).repository("a/contract"), "1"
+
+
+@pytest.fixture(params=KINDS)
+def source(request, layout, tmp_path):
+    return open_source(request.param, layout, request, tmp_path)
+
+
+@pytest.fixture(params=[*KINDS, "bundle"])
+def blobs(request, layout, tmp_path):
+    """A source of blobs; in the bundle the big one is cut into parts."""
+    if request.param != "bundle":
+        yield open_source(request.param, layout, request, tmp_path)[0]
+        return
+    sources = [f"oci:{layout}:{NAME}", f"oci:{layout}:example.org/a/empty:1"]
+    export = ["export", *sources, "--name", "b", "-o", str(tmp_path), "--unsigned", "--chunk-size", "1MiB", "-q"]
+    assert cli.run(export) == 0
+    bundle = find([tmp_path / "b"]).taken_as_it_is().load()
+    yield bundle
+    bundle.close()
+
+
+def test_a_name_resolves_to_its_descriptor(source):
+    store, name = source
+    assert store.resolve(name).bare == ROOT
+
+
+def test_a_digest_resolves_to_itself(source):
+    store, _ = source
+    assert store.resolve(str(ROOT.digest)).digest == ROOT.digest
+
+
+def test_a_name_that_is_not_there_is_refused(source):
+    store, _ = source
+    with pytest.raises(Refused) as caught:
+        store.resolve("no-such-name")
+    assert "no-such-name" in str(caught.value)
+
+
+def test_a_manifest_is_read_byte_for_byte(source):
+    store, name = source
+    store.resolve(name)
+    for _ in range(2):
+        assert store.read_manifest(ROOT) == BIG.content
+
+
+def test_a_manifest_that_is_not_there_is_refused(source):
+    store, _ = source
+    with pytest.raises(Refused):
+        store.read_manifest(Descriptor(ROOT.media_type, ABSENT.digest, ABSENT.size_bytes))
+
+
+@pytest.mark.parametrize("offset", [0, 1, 511, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 2_500_000, len(LAYER_BYTES) - 1])
+def test_a_blob_is_read_from_any_offset(blobs, offset):
+    read = b"".join(bytes(piece) for piece in blobs.open_blob(LAYER, offset_bytes=offset))
+    assert hashlib.sha256(read).digest() == hashlib.sha256(LAYER_BYTES[offset:]).digest()
+
+
+def test_pieces_are_bounded(blobs):
+    assert max(len(piece) for piece in blobs.open_blob(LAYER, offset_bytes=0)) <= 1 << 20
+
+
+def test_an_empty_blob_has_no_bytes(blobs):
+    assert b"".join(bytes(piece) for piece in blobs.open_blob(NOTHING, offset_bytes=0)) == b""
+
+
+def test_a_blob_can_be_left_in_the_middle_and_opened_again(blobs):
+    for _ in range(3):
+        pieces = blobs.open_blob(LAYER, offset_bytes=0)
+        next(pieces)
+        pieces.close()
+    assert sum(len(piece) for piece in blobs.open_blob(LAYER, offset_bytes=0)) == LAYER.size_bytes
+
+
+def test_a_blob_that_is_not_there_is_refused(source):
+    store, _ = source
+    with pytest.raises(Refused):
+        list(store.open_blob(ABSENT, offset_bytes=0))
+
+
+def test_a_blob_of_another_size_than_its_descriptor_says_is_damaged(source):
+    store, _ = source
+    with pytest.raises(Damaged):
+        list(store.open_blob(Descriptor(LAYER.media_type, LAYER.digest, LAYER.size_bytes + 1), offset_bytes=0))

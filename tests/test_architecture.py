@@ -1,0 +1,120 @@
+"""The house of README: imports go one way, each library has one door, and only views print."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+import bundler
+
+ROOT = Path(bundler.__file__).parent
+MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
+
+ALLOWED = {
+    "errors": set(),
+    "core": {"errors"},
+    "workers": {"errors"},
+    "bundle": {"core", "errors", "workers"},
+    "stores": {"core", "errors"},
+    "resolve": {"core", "errors"},
+    "transfer": {"core", "errors", "workers"},
+    "commands": {"bundle", "stores", "resolve", "transfer", "core", "errors"},
+    "views": {"commands", "bundle", "core", "errors"},
+    "cli": {"commands", "views", "stores", "transfer", "core", "errors", "workers"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+"""Which part of bundler may import which others, besides itself."""
+
+DOORS = {
+    "click": "cli.py",
+    "cryptography": "bundle/signing.py",
+    "docker": "stores/docker_sdk.py",
+    "tqdm": "views/progress.py",
+    "urllib3": "stores/http.py",
+    "yaml": "core/image_list.py",
+}
+"""The one module that imports each library."""
+
+STANDARD_LIBRARY_OF_CORE = {
+    "__future__", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
+    "re", "typing",
+}  # fmt: skip
+"""What the pure part may use: no files, network, clock, environment or threads."""
+
+
+def part_of(path: Path) -> str:
+    return path.parts[0] if len(path.parts) > 1 else path.stem
+
+
+def imports_of(path: Path) -> list[str]:
+    """The full names of all that a module imports, at the top or inside a function."""
+    found = []
+    for node in ast.walk(ast.parse((ROOT / path).read_text())):
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative import"
+            found += [f"{node.module}.{alias.name}" for alias in node.names]
+    return found
+
+
+def test_every_part_is_in_the_picture():
+    assert {part_of(path) for path in MODULES} == set(ALLOWED)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_imports_go_one_way(path):
+    own = part_of(path)
+    for name in imports_of(path):
+        if name.startswith("bundler.") and name != "bundler.__version__":
+            other = name.split(".")[1]
+            assert other == own or other in ALLOWED[own], f"{path} may not import {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_each_library_has_one_door(path):
+    for name in imports_of(path):
+        library = name.split(".")[0]
+        if library in DOORS:
+            assert str(path) == DOORS[library], f"{path} imports {library}; its door is {DOORS[library]}"
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) == "core"], ids=str)
+def test_core_is_pure(path):
+    for name in imports_of(path):
+        library = name.split(".")[0]
+        assert library in STANDARD_LIBRARY_OF_CORE | {"bundler", "yaml"}, f"{path} imports {name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=str)
+def test_only_views_print(path):
+    calls = [
+        node.func.id
+        for node in ast.walk(ast.parse((ROOT / path).read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    ]
+    assert "print" not in calls or part_of(path) == "views"
+
+
+def test_threads_are_made_in_one_place():
+    makers = [str(path) for path in MODULES if "threading.Thread(" in (ROOT / path).read_text()]
+    assert makers == ["workers.py"]
+
+
+def test_every_module_says_what_it_is_for():
+    for path in MODULES:
+        assert ast.get_docstring(ast.parse((ROOT / path).read_text())), path
+
+
+def test_help_loads_no_library_but_click():
+    import subprocess
+    import sys
+
+    code = "import sys; from bundler.cli import run; run(['--help']); print(sorted(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = {name.split("'")[0] for name in done.stdout.splitlines()[-1].split(", '")}
+    assert "click" in loaded
+    assert not loaded & {"yaml", "urllib3", "docker", "cryptography", "tqdm", "py7zr", "requests"}

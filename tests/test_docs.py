@@ -1,0 +1,117 @@
+"""README, FORMAT.md and docs/ say what the code does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+import bundler.bundle
+from bundler import cli, errors
+from bundler.bundle import sums
+from bundler.core import image_list, manifest, plan, tar
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+FORMAT = (Path(bundler.bundle.__file__).parent / "FORMAT.md").read_text()
+LISTS = sorted(path for path in (ROOT / "manifests").iterdir() if path.suffix in (".yaml", ".txt"))
+
+
+def help_of(command: str) -> str:
+    context = click.Context(cli.program.commands[command], info_name=f"bundler {command}")
+    return cli.program.commands[command].get_help(context)
+
+
+@pytest.mark.parametrize("command", list(cli.program.commands))
+def test_every_command_is_in_the_readme_and_its_help_opens_with_examples(command):
+    assert f"| `bundler {command} " in README
+    first, *rest = help_of(command).splitlines()
+    assert first == "Examples:"
+    assert f"bundler {command} " in rest[0]
+
+
+@pytest.mark.parametrize("command", list(cli.program.commands))
+def test_every_example_of_the_help_is_a_command_that_is_understood(command):
+    examples = [line.strip() for line in help_of(command).partition("Usage:")[0].splitlines()[1:] if line.strip()]
+    assert examples
+    for example in examples:
+        words = re.split(r"\s{2,}", example)[0].split()
+        assert words[:2] == ["bundler", command]
+        cli.program.commands[command].make_context(command, words[2:])
+
+
+def test_every_flag_that_the_readme_names_exists():
+    known = {name for command in cli.program.commands.values() for option in command.params for name in option.opts}
+    known |= {"--help", "--version", "--strict", "--images", "--registry"}
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    assert named <= known
+
+
+def test_the_exit_codes_of_the_readme_are_those_of_the_errors():
+    table = {int(code) for code in re.findall(r"^\| (\d+) \|", README, re.MULTILINE)}
+    families = [c for c in vars(errors).values() if isinstance(c, type) and issubclass(c, errors.BundlerError)]
+    codes = {family.exit_code for family in families if isinstance(family.exit_code, int)}
+    assert table == codes | {0, errors.EXIT_PARTIAL, errors.EXIT_BUG}
+
+
+def test_the_chunk_sizes_of_readme_help_and_code_agree():
+    for name in plan.CHUNK_PRESETS:
+        assert f"`{name}`" in README
+        assert name in help_of("export")
+    assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in README
+    assert f"{plan.DEFAULT_CHUNK_BYTES:,}" in FORMAT
+
+
+def test_the_list_in_the_readme_parses():
+    text = README.partition("```yaml\n")[2].partition("```")[0].replace("sha256:…", f"sha256:{'a' * 64}")
+    parsed = image_list.parse_image_list(text, source="README.md")
+    assert (parsed.name, len(parsed.entries)) == ("platform-2026.11", 3)
+
+
+@pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
+def test_every_list_in_manifests_parses_and_explains_itself(path):
+    parsed = image_list.parse_image_list(path.read_text(), source=path.name)
+    assert parsed.entries
+    assert path.read_text().startswith("#")
+    assert path.name in (ROOT / "manifests/README.md").read_text()
+
+
+def test_there_are_lists_to_start_from():
+    assert len(LISTS) >= 4
+
+
+def test_format_md_names_every_field_of_the_bundle_manifest():
+    for field in ("format", "name", "created", "tool", "signed", "chunkSize", "images", "blobs", "files", "chunks",
+                  "reference", "source", "root", "manifests", "variants", "madeFrom", "digest", "mediaType", "size",
+                  "kind", "pieces", "path", "file", "os", "architecture", "variant", "env", "entrypoint", "cmd",
+                  "workingDir", "user", "labels"):  # fmt: skip
+        assert f"`{field}`" in FORMAT, field
+    assert f'"{manifest.FORMAT}"' in FORMAT or f"`{manifest.FORMAT}`" in FORMAT
+
+
+def test_format_md_describes_the_header_that_is_written():
+    header = tar.header("blobs/sha256/" + "a" * 64, 5)
+    rows = re.findall(r"^\| (\d+) \| (\d+) \| [^|]*\| `([^`]*)`", FORMAT, re.MULTILINE)
+    assert rows, "FORMAT.md has a table of the header: | offset | length | field | `bytes` |"
+    for offset, length, written in rows:
+        expected = written.replace("\\0", "\0").encode()
+        assert header[int(offset) : int(offset) + int(length)] == expected.ljust(int(length), b"\0"), f"offset {offset}"
+
+
+def test_format_md_names_the_files_of_a_bundle():
+    for name in (sums.README, sums.FILE, sums.MANIFEST, "chunk-0001.tar", "oci-layout", "index.json", "manifest.json"):
+        assert f"`{name}`" in FORMAT, name
+
+
+def test_documents_link_to_files_that_exist():
+    for document in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md"]:
+        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
+            assert (document.parent / link).exists(), f"{document.name} links to {link}"
+
+
+def test_json_md_describes_every_document():
+    text = (ROOT / "docs/json.md").read_text()
+    for command in cli.program.commands:
+        assert f"bundler.{command}/1" in text

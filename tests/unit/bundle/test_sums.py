@@ -1,0 +1,124 @@
+"""SHA256SUMS is what GNU sha256sum checks, and nothing that could be read in two ways."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from bundler.bundle import sums
+from bundler.errors import Damaged
+
+A, B = hashlib.sha256(b"a").hexdigest(), hashlib.sha256(b"b").hexdigest()
+LINE = f"{A}  chunk-0001.tar\n".encode()
+
+
+def test_what_is_written_is_read_again_in_its_order() -> None:
+    written = {"README.txt": A, "chunk-0002.tar": B, "bundle.json": A, "chunk-0001.tar": A}
+    read = sums.parse_sums(sums.format_sums(written))
+    assert read == written
+    assert list(read) == list(written)
+
+
+def test_gnu_sha256sum_checks_it_and_finds_a_changed_file(tmp_path: Path) -> None:
+    contents = {"README.txt": b"read me", "bundle.json": b"{}", "chunk-0001.tar": bytes(2000)}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    listed = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
+    (tmp_path / sums.FILE).write_bytes(sums.format_sums(listed))
+    command = ["sha256sum", "--strict", "-c", sums.FILE]
+    assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
+    (tmp_path / "bundle.json").write_bytes(b"{ }")
+    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={"LC_ALL": "C"})
+    assert checked.returncode == 1
+    assert "bundle.json: FAILED" in checked.stdout
+
+
+def test_what_gnu_sha256sum_writes_is_read(tmp_path: Path) -> None:
+    (tmp_path / "bundle.json").write_bytes(b"a")
+    made = subprocess.run(["sha256sum", "bundle.json"], cwd=tmp_path, capture_output=True, check=True)
+    assert sums.parse_sums(made.stdout) == {"bundle.json": A}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(b"", "the last line is cut", id="empty"),
+        pytest.param(LINE[:-1], "the last line is cut", id="no newline at the end"),
+        pytest.param(LINE + LINE[:30], "the last line is cut", id="a cut line"),
+        pytest.param(b"\n", "line 1 is not", id="an empty line alone"),
+        pytest.param(LINE + b"\n", "line 2 is not", id="an empty line at the end"),
+        pytest.param(b"# bundle\n" + LINE, "line 1 is not", id="a comment"),
+        pytest.param(LINE + LINE, "chunk-0001.tar stands there twice", id="a name twice"),
+        pytest.param(LINE.replace(b"  ", b" "), "line 1 is not", id="one blank"),
+        pytest.param(LINE.replace(b"  ", b" *"), "line 1 is not", id="binary mode"),
+        pytest.param(LINE.replace(b"  ", b"\t"), "line 1 is not", id="a tab"),
+        pytest.param(LINE.upper(), "line 1 is not", id="upper case"),
+        pytest.param(LINE[1:], "line 1 is not", id="a digit too few"),
+        pytest.param(b"0" + LINE, "line 1 is not", id="a digit too many"),
+        pytest.param(b"\\" + LINE, "line 1 is not", id="an escaped name"),
+        pytest.param(f"{A}  ../etc/passwd\n".encode(), "line 1 is not", id="a path upwards"),
+        pytest.param(f"{A}  /etc/passwd\n".encode(), "line 1 is not", id="an absolute path"),
+        pytest.param(f"{A}  a/b\n".encode(), "line 1 is not", id="a folder"),
+        pytest.param(f"{A}  .hidden\n".encode(), "line 1 is not", id="a hidden file"),
+        pytest.param(f"{A}  -c\n".encode(), "line 1 is not", id="a name that is a flag"),
+        pytest.param(f"{A}  SHA256SUMS\n".encode(), "line 1 is not", id="itself"),
+        pytest.param(f"{A}  {'a' * 65}\n".encode(), "line 1 is not", id="a name that is too long"),
+        pytest.param(f"{A}  a\x00b\n".encode(), "line 1 is not", id="a zero byte"),
+        pytest.param(f"{A}  a\x1b[2J\n".encode(), "line 1 is not", id="an escape sequence"),
+        pytest.param(f"{A}  ä\n".encode(), "not an ASCII text", id="not ASCII"),
+    ],
+)
+def test_anything_but_the_grammar_is_damage(content: bytes, message: str) -> None:
+    with pytest.raises(Damaged, match=message) as caught:
+        sums.parse_sums(content)
+    assert (caught.value.exit_code, caught.value.subject) == (4, "SHA256SUMS")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(LINE.replace(b"\n", b"\r\n"), id="Windows line ends"),
+        pytest.param(b"\xef\xbb\xbf" + LINE, id="a byte order mark"),
+        pytest.param(LINE.decode().encode("utf-16"), id="UTF-16"),
+    ],
+)
+def test_a_conversion_on_the_way_is_recognised(content: bytes) -> None:
+    with pytest.raises(Damaged) as caught:
+        sums.parse_sums(content + b"\n")
+    assert caught.value.hint == "the text file was converted on its way: copy it again in binary mode"
+
+
+def test_damage_without_conversion_gives_no_advice_about_conversion() -> None:
+    with pytest.raises(Damaged) as caught:
+        sums.parse_sums(b"x\n")
+    assert caught.value.hint is None
+
+
+def test_the_id_of_a_bundle_is_the_sha256_of_the_list() -> None:
+    assert sums.bundle_id(LINE) == hashlib.sha256(LINE).hexdigest()
+
+
+def test_a_signature_file_carries_the_key_id_in_its_name() -> None:
+    name = sums.signature_file("0123456789abcdef")
+    assert name == "SHA256SUMS.0123456789abcdef.sig"
+    assert sums.signer_of(name) == "0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SHA256SUMS",
+        "SHA256SUMS.sig",
+        "SHA256SUMS.0123456789ABCDEF.sig",
+        "SHA256SUMS.0123456789abcde.sig",
+        "SHA256SUMS.0123456789abcdef.sig\n",
+        "xSHA256SUMS.0123456789abcdef.sig",
+        "sha256sums.0123456789abcdef.sig",
+    ],
+    ids=["the list", "no key id", "upper case", "15 digits", "a newline", "something in front", "lower case"],
+)
+def test_other_files_are_no_signatures(name: str) -> None:
+    assert sums.signer_of(name) is None

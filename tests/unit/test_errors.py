@@ -1,0 +1,127 @@
+"""Exit codes say who must act, and of several findings the worst decides."""
+
+from __future__ import annotations
+
+from itertools import permutations
+
+import pytest
+
+from bundler import errors
+from bundler.errors import (
+    BundlerError,
+    Damaged,
+    Incomplete,
+    Interrupted,
+    LocalStorage,
+    Misuse,
+    Refused,
+    Several,
+    Unavailable,
+    Untrusted,
+    worst,
+    worst_of_images,
+)
+
+FAMILIES = [Misuse, Damaged, Untrusted, Refused, Unavailable, LocalStorage, Incomplete, Interrupted]
+WORST_FIRST = [Untrusted, Damaged, LocalStorage, Refused, Unavailable, Incomplete]
+
+
+@pytest.mark.parametrize(
+    ("family", "code", "kind"),
+    [
+        (Misuse, 2, "usage"),
+        (Damaged, 4, "integrity"),
+        (Untrusted, 5, "trust"),
+        (Refused, 6, "refused"),
+        (Unavailable, 7, "unavailable"),
+        (LocalStorage, 8, "storage"),
+        (Incomplete, 9, "incomplete"),
+        (Interrupted, 130, "interrupted"),
+    ],
+)
+def test_each_family_has_the_exit_code_of_the_contract(family: type[BundlerError], code: int, kind: str) -> None:
+    assert (family("x").exit_code, family("x").kind) == (code, kind)
+
+
+def test_partial_and_bug_have_the_exit_codes_of_the_contract() -> None:
+    assert (errors.EXIT_PARTIAL, errors.EXIT_BUG) == (3, 70)
+
+
+@pytest.mark.parametrize("first", range(len(WORST_FIRST) - 1))
+def test_of_two_findings_the_worse_decides_in_any_order(first: int) -> None:
+    worse = WORST_FIRST[first]
+    for better in WORST_FIRST[first + 1 :]:
+        for pair in permutations([worse("x"), better("y")]):
+            assert worst(pair) == worse.exit_code
+
+
+def test_no_finding_is_success() -> None:
+    assert worst([]) == 0
+
+
+def test_what_has_no_family_is_a_bug() -> None:
+    assert worst([BundlerError("x")]) == 70
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_several_findings_of_one_family_are_of_that_family(family: type[BundlerError]) -> None:
+    several = Several("x", [family("a"), family("b")])
+    assert (several.exit_code, several.kind) == (family.exit_code, family.kind)
+
+
+def test_several_findings_are_as_bad_as_the_worst_also_within_others() -> None:
+    inner = Several("inner", [Incomplete("a"), Damaged("b")])
+    several = Several("outer", [Refused("c"), inner], hint="do this")
+    assert (several.exit_code, several.kind, several.hint) == (4, "integrity", "do this")
+    assert several.errors[1] is inner
+    assert worst([Unavailable("d"), several]) == 4
+    assert str(several) == "outer"
+
+
+@pytest.mark.parametrize(
+    ("found", "done", "code"),
+    [
+        pytest.param([], 0, 0, id="nothing to do"),
+        pytest.param([], 5, 0, id="all done"),
+        pytest.param([Refused], 5, 3, id="refused for some"),
+        pytest.param([Unavailable], 1, 3, id="unavailable for some"),
+        pytest.param([Refused, Unavailable], 1, 3, id="both for some"),
+        pytest.param([Refused], 0, 6, id="refused for all"),
+        pytest.param([Unavailable], 0, 7, id="unavailable for all"),
+        pytest.param([Unavailable, Refused], 0, 6, id="both for all"),
+        pytest.param([Damaged], 5, 4, id="damage is never partial"),
+        pytest.param([Untrusted], 5, 5, id="missing trust is never partial"),
+        pytest.param([LocalStorage], 5, 8, id="a full disk is never partial"),
+        pytest.param([Incomplete], 5, 9, id="missing parts are never partial"),
+        pytest.param([Refused, Damaged], 5, 4, id="damage decides over refusal"),
+        pytest.param([Incomplete, Refused], 5, 9, id="missing parts decide over a partial run"),
+        pytest.param([Unavailable, Incomplete], 5, 9, id="missing parts decide over a partial run, in any order"),
+        pytest.param([Incomplete, Refused], 0, 6, id="refusal for all decides over missing parts"),
+    ],
+)
+def test_a_run_that_goes_on_after_failures_tells_who_must_act(
+    found: list[type[BundlerError]], done: int, code: int
+) -> None:
+    assert worst_of_images([family("x") for family in found], done=done) == code
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        pytest.param(Damaged("cut short"), "cut short", id="a message alone"),
+        pytest.param(Damaged("cut short", subject="a.tar"), "a.tar: cut short", id="a subject"),
+        pytest.param(
+            Damaged("cut short", subject="a.tar", expected="5 bytes", actual="3 bytes", hint="copy it again"),
+            "a.tar: cut short (expected 5 bytes, found 3 bytes)",
+            id="what was expected and found, without the hint",
+        ),
+        pytest.param(Damaged("cut short", expected="5 bytes"), "cut short", id="expected alone is not shown"),
+    ],
+)
+def test_a_message_says_what_happened_to_what(error: BundlerError, text: str) -> None:
+    assert str(error) == text
+
+
+def test_an_error_is_not_tried_again_unless_it_says_so() -> None:
+    assert not Unavailable("x").retryable
+    assert Unavailable("x", retryable=True, retry_after_seconds=2.0).retry_after_seconds == 2.0

@@ -1,0 +1,555 @@
+"""No sink completes a blob whose digest is wrong, and what can be tried again is, but not for ever."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import pytest
+
+from bundler.core.events import Began, Event, Finished, Moved, Retrying
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, Pieces
+from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused, Unavailable
+from bundler.transfer import (
+    BlobCopy,
+    RetryPolicy,
+    Run,
+    VerifiedBlob,
+    ask_all,
+    copy_blobs,
+    read_small_blob,
+    retrying,
+)
+from bundler.workers import Cancellation
+from tests.unit.values import described
+
+CONTENT = b"0123456789" * 10
+BLOB = described(CONTENT)
+PIECE = b"p" * PIECE_BYTES
+AT_ONCE = RetryPolicy(attempts=3, first_pause_seconds=0.0)
+
+Script = list["bytes | BaseException"]
+"""What one opening of a blob gives: pieces, and perhaps an error at their end."""
+
+
+def broken(**more: object) -> Unavailable:
+    return Unavailable("the connection broke", **{"retryable": True, **more})  # type: ignore[arg-type]
+
+
+@dataclass
+class Source:
+    """Gives what its scripts say, one for each opening; the last one for all further ones."""
+
+    scripts: list[Script]
+    is_remote: bool = True
+    offsets: list[int] = field(default_factory=list)
+    closed: int = 0
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        script = self.scripts[min(len(self.offsets), len(self.scripts) - 1)]
+        self.offsets.append(offset_bytes)
+        try:
+            for step in script:
+                if isinstance(step, BaseException):
+                    raise step
+                yield step
+        finally:
+            self.closed += 1
+
+
+@dataclass
+class Sink:
+    """Keeps blobs in memory, whole ones only."""
+
+    blobs: dict[str, bytes] = field(default_factory=dict)
+    partial: list[bytes] = field(default_factory=list)
+    fails_with: list[BaseException] = field(default_factory=list)
+    can_mount: bool = False
+    takes: Callable[[Pieces], Iterable[bytes | memoryview]] = iter
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        return str(descriptor.digest) in self.blobs
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        taken = bytearray()
+        try:
+            for piece in self.takes(pieces):
+                taken += piece
+                if self.fails_with:
+                    raise self.fails_with.pop(0)
+        except BaseException:
+            self.partial.append(bytes(taken))
+            raise
+        self.blobs[str(descriptor.digest)] = bytes(taken)
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        if self.can_mount:
+            assert isinstance(holder, Sink)
+            self.blobs[str(descriptor.digest)] = holder.blobs[str(descriptor.digest)]
+        return self.can_mount
+
+
+@dataclass
+class Recorder:
+    """A listener that remembers."""
+
+    events: list[Event] = field(default_factory=list)
+
+    def __call__(self, event: Event) -> None:
+        self.events.append(event)
+
+    @property
+    def moved(self) -> int:
+        return sum(event.amount for event in self.events if isinstance(event, Moved))
+
+    @property
+    def retries(self) -> list[Retrying]:
+        return [event for event in self.events if isinstance(event, Retrying)]
+
+    @property
+    def outcomes(self) -> list[str]:
+        return [event.outcome for event in self.events if isinstance(event, Finished)]
+
+
+def run_with(listener: Callable[[Event], None] | None = None, *, retry: RetryPolicy = AT_ONCE) -> Run:
+    return Run(listener or Recorder(), Cancellation(), retry)
+
+
+def verified(source: Source, blob: Descriptor = BLOB, run: Run | None = None) -> VerifiedBlob:
+    return VerifiedBlob(blob, source, run or run_with(), label="the blob")
+
+
+def read_all(stream: VerifiedBlob) -> bytes:
+    return b"".join(bytes(piece) for piece in stream.pieces())
+
+
+def read_until_it_fails(stream: VerifiedBlob, family: type[BundlerError]) -> tuple[bytes, BundlerError]:
+    taken = bytearray()
+    with pytest.raises(family) as caught:
+        taken.extend(b"".join(_noted(stream.pieces(), taken)))
+    return bytes(taken), caught.value
+
+
+def _noted(pieces: Pieces, taken: bytearray) -> Iterable[bytes]:
+    for piece in pieces:
+        taken += piece
+        yield b""
+
+
+def copy(blob: Descriptor, source: Source, *sinks: Sink, label: str = "the blob") -> BlobCopy:
+    return BlobCopy(blob, source, sinks, label)
+
+
+# The bytes of one blob
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+@pytest.mark.parametrize("step", [1, 7, 50, 100], ids=lambda step: f"pieces of {step}")
+def test_the_bytes_arrive_as_they_are(algorithm: str, step: int) -> None:
+    source = Source([[CONTENT[begin : begin + step] for begin in range(0, len(CONTENT), step)]])
+    stream = verified(source, described(CONTENT, algorithm=algorithm))
+    assert read_all(stream) == CONTENT
+    assert (stream.is_complete, stream.handed_on_bytes) == (True, len(CONTENT))
+    assert (source.offsets, source.closed) == ([0], 1)
+
+
+@pytest.mark.parametrize("is_remote", [True, False], ids=["remote", "local"])
+@pytest.mark.parametrize(
+    "wrong", [0, 60, 99], ids=["in the first piece", "in the middle", "in the last byte"]
+)  # fmt: skip
+def test_the_last_piece_is_withheld_when_the_digest_is_wrong(wrong: int, is_remote: bool) -> None:
+    content = bytearray(CONTENT)
+    content[wrong] ^= 1
+    source = Source([[bytes(content[:50]), bytes(content[50:])]], is_remote=is_remote)
+    stream = verified(source)
+    taken, error = read_until_it_fails(stream, Damaged)
+    assert taken == content[:50]
+    assert not stream.is_complete
+    assert (error.exit_code, error.subject, error.expected) == (4, "the blob", str(BLOB.digest))
+    assert error.actual == str(described(bytes(content)).digest)
+    assert error.retryable is is_remote
+    assert source.closed == 1
+
+
+def test_nothing_of_a_damaged_blob_in_one_piece_is_handed_on() -> None:
+    taken, _ = read_until_it_fails(verified(Source([[b"x" * len(CONTENT)]])), Damaged)
+    assert taken == b""
+
+
+@pytest.mark.parametrize(
+    "script",
+    [[CONTENT + b"x"], [CONTENT[:50], CONTENT[50:] + b"x"], [CONTENT[:99], b"9x"], [CONTENT * 5]],
+    ids=["in one piece", "in the second piece", "in a small piece", "several times over"],
+)
+def test_a_blob_that_is_too_long_is_damage_and_never_completed(script: Script) -> None:
+    stream = verified(Source([script]))
+    taken, error = read_until_it_fails(stream, Damaged)
+    assert "more bytes than its size says" in error.message
+    assert len(taken) < len(CONTENT)
+    assert not stream.is_complete
+
+
+def test_bytes_behind_the_end_are_never_handed_on() -> None:
+    assert read_all(verified(Source([[CONTENT, b"more"]]))) == CONTENT
+
+
+def test_a_blob_that_ends_early_on_this_machine_is_damage() -> None:
+    source = Source([[CONTENT[:50]]], is_remote=False)
+    taken, error = read_until_it_fails(verified(source), Damaged)
+    assert (taken, source.offsets) == (CONTENT[:50], [0])
+    assert (error.exit_code, error.retryable) == (4, False)
+
+
+def test_a_blob_that_ends_early_elsewhere_goes_on_where_it_stopped() -> None:
+    source = Source([[CONTENT[:30]], [CONTENT[30:70]], [CONTENT[70:]]])
+    assert read_all(verified(source)) == CONTENT
+    assert (source.offsets, source.closed) == ([0, 30, 70], 3)
+
+
+def test_a_connection_that_breaks_goes_on_where_it_stopped() -> None:
+    recorder = Recorder()
+    source = Source([[CONTENT[:10], CONTENT[10:30], broken()], [broken()], [CONTENT[30:]]])
+    assert read_all(verified(source, run=run_with(recorder))) == CONTENT
+    assert source.offsets == [0, 30, 30]
+    assert recorder.moved == len(CONTENT)
+    assert [event.reason for event in recorder.retries] == ["the connection broke"] * 2
+
+
+def test_bytes_that_went_on_wrong_are_noticed() -> None:
+    source = Source([[CONTENT[:30], broken()], [b"x" * 70]])
+    taken, _ = read_until_it_fails(verified(source), Damaged)
+    assert taken == CONTENT[:30]
+
+
+def test_a_source_that_gives_up_is_asked_as_often_as_the_policy_says() -> None:
+    source = Source([[broken()]])
+    _, error = read_until_it_fails(verified(source), Unavailable)
+    assert len(source.offsets) == AT_ONCE.attempts
+    assert not error.retryable, "whoever tries the whole blob again would multiply the attempts"
+
+
+def test_a_byte_at_a_time_does_not_renew_the_attempts() -> None:
+    source = Source([[CONTENT[number : number + 1], broken()] for number in range(50)])
+    read_until_it_fails(verified(source), Unavailable)
+    assert source.offsets == [0, 1, 2]
+
+
+def test_real_progress_renews_the_attempts() -> None:
+    source = Source([[PIECE, broken()]] * 7 + [[PIECE]])
+    stream = verified(source, described(PIECE * 8))
+    assert sum(len(piece) for piece in stream.pieces()) == 8 * PIECE_BYTES
+    assert source.offsets == [number * PIECE_BYTES for number in range(8)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Refused("gone"), LocalStorage("I/O error"), Unavailable("for good"), Interrupted("stopped")],
+    ids=["refused", "storage", "unavailable for good", "interrupted"],
+)
+def test_an_error_that_stays_is_raised_at_once(error: BundlerError) -> None:
+    source = Source([[CONTENT[:10], error]])
+    _, raised = read_until_it_fails(verified(source), type(error))
+    assert raised is error
+    assert len(source.offsets) == 1
+
+
+def test_an_empty_blob_is_complete_without_asking_for_it() -> None:
+    source = Source([[b"never asked for"]])
+    stream = verified(source, described(b""))
+    assert read_all(stream) == b""
+    assert stream.is_complete
+    assert source.offsets == []
+
+
+def test_a_blob_of_size_zero_with_the_digest_of_something_is_damage() -> None:
+    stream = verified(Source([[CONTENT]]), Descriptor("x", BLOB.digest, 0))
+    taken, _ = read_until_it_fails(stream, Damaged)
+    assert (taken, stream.is_complete) == (b"", False)
+
+
+def test_pieces_without_bytes_change_nothing() -> None:
+    assert read_all(verified(Source([[b"", CONTENT[:50], b"", CONTENT[50:], b""]]))) == CONTENT
+
+
+def test_a_reused_buffer_is_handed_on_as_it_was() -> None:
+    def steps() -> Iterable[memoryview]:
+        buffer = bytearray(25)
+        for begin in range(0, len(CONTENT), 25):
+            buffer[:] = CONTENT[begin : begin + 25]
+            yield memoryview(buffer)
+
+    source = Source([steps()])  # type: ignore[list-item]
+    assert read_all(verified(source)) == CONTENT
+
+
+def test_a_run_that_is_stopped_hands_nothing_more_on() -> None:
+    run = run_with()
+    pieces = verified(Source([[CONTENT[:50], CONTENT[50:]]]), run=run).pieces()
+    assert next(pieces) == CONTENT[:50]
+    run.cancellation.set()
+    with pytest.raises(Interrupted):
+        next(pieces)
+
+
+def test_a_stream_that_is_left_closes_its_source() -> None:
+    source = Source([[CONTENT[:50], CONTENT[50:]]])
+    pieces = verified(source).pieces()
+    next(pieces)
+    pieces.close()
+    assert source.closed == 1
+
+
+def test_a_small_blob_is_read_into_memory_silently() -> None:
+    recorder = Recorder()
+    source = Source([[CONTENT[:10], broken()], [CONTENT[10:]]])
+    assert read_small_blob(BLOB, source, run_with(recorder)) == CONTENT
+    assert recorder.events == []
+
+
+# How often, and after which pause
+
+
+@pytest.mark.parametrize(
+    ("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0), (3, 1.0, 2.0), (4, 2.0, 4.0), (30, 60.0, 60.0)]
+)
+def test_pauses_double_with_jitter_up_to_a_bound(attempt: int, least: float, most: float) -> None:
+    pauses = {RetryPolicy().pause_seconds(attempt, broken()) for _ in range(50)}
+    assert least <= min(pauses) <= max(pauses) <= most
+    assert len(pauses) > 1 or least == most, "all clients at once would come back at once"
+
+
+@pytest.mark.parametrize(("asked", "pause"), [(7.0, 7.0), (0.0, 0.0), (3600.0, 60.0)], ids=["seven", "none", "an hour"])
+def test_a_server_that_asks_for_a_pause_gets_it_up_to_a_bound(asked: float, pause: float) -> None:
+    assert RetryPolicy().pause_seconds(1, broken(retry_after_seconds=asked)) == pause
+
+
+def failing(times: int, error: BundlerError) -> tuple[Callable[[], str], list[int]]:
+    calls: list[int] = []
+
+    def attempt() -> str:
+        calls.append(1)
+        if len(calls) <= times:
+            raise error
+        return "done"
+
+    return attempt, calls
+
+
+def test_what_fails_for_a_while_succeeds_in_the_end() -> None:
+    recorder = Recorder()
+    attempt, calls = failing(2, broken())
+    assert retrying(attempt, run_with(recorder), subject="x") == "done"
+    assert len(calls) == 3
+    assert [(event.subject, event.attempt) for event in recorder.retries] == [("x", 1), ("x", 2)]
+
+
+def test_attempts_are_used_up() -> None:
+    attempt, calls = failing(99, broken())
+    with pytest.raises(Unavailable):
+        retrying(attempt, run_with(), subject="x")
+    assert len(calls) == AT_ONCE.attempts
+
+
+def test_what_fails_for_good_is_not_tried_again() -> None:
+    attempt, calls = failing(99, Refused("no"))
+    with pytest.raises(Refused):
+        retrying(attempt, run_with(), subject="x")
+    assert len(calls) == 1
+
+
+def test_a_bug_is_not_tried_again() -> None:
+    calls: list[int] = []
+
+    def attempt() -> None:
+        calls.append(1)
+        raise ValueError
+
+    with pytest.raises(ValueError):
+        retrying(attempt, run_with(), subject="x")
+    assert len(calls) == 1
+
+
+def test_a_stopped_run_does_not_wait_for_its_next_attempt() -> None:
+    run = run_with(retry=RetryPolicy(attempts=5, first_pause_seconds=3600.0, longest_pause_seconds=3600.0))
+    attempt, calls = failing(99, broken())
+    run.cancellation.set()
+    with pytest.raises(Interrupted):
+        retrying(attempt, run, subject="x")
+    assert len(calls) == 1
+
+
+def test_failed_attempts_within_a_blob_are_counted_from_1_as_everywhere() -> None:
+    recorder = Recorder()
+    policy = RetryPolicy(attempts=3, first_pause_seconds=0.0)
+    read_until_it_fails(verified(Source([[broken()]]), run=run_with(recorder, retry=policy)), Unavailable)
+    assert [event.attempt for event in recorder.retries] == [1, 2]
+
+
+def test_the_first_pause_within_a_blob_is_the_first_of_the_policy() -> None:
+    recorder = Recorder()
+    policy = RetryPolicy(attempts=2, first_pause_seconds=0.001)
+    read_until_it_fails(verified(Source([[broken()]]), run=run_with(recorder, retry=policy)), Unavailable)
+    (event,) = recorder.retries
+    assert 0.0005 <= event.pause_seconds <= 0.001
+
+
+# Copies of many blobs
+
+
+def test_a_blob_is_copied_and_told() -> None:
+    recorder, sink = Recorder(), Sink()
+    copied = copy_blobs([copy(BLOB, Source([[CONTENT]]), sink)], run_with(recorder))
+    assert (copied.failed, copied.bytes_copied) == ([], len(CONTENT))
+    assert sink.blobs == {str(BLOB.digest): CONTENT}
+    assert recorder.events[0] == Began("the blob", len(CONTENT))
+    assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["copied"])
+
+
+def test_one_copy_that_fails_stops_no_other() -> None:
+    contents = [f"content {number}".encode() * 10 for number in range(20)]
+    sink = Sink()
+    copies = [
+        copy(
+            described(content),
+            Source([[b"x" * len(content) if number % 5 == 0 else content]], is_remote=False),
+            sink,
+            label=f"blob {number}",
+        )
+        for number, content in enumerate(contents)
+    ]
+    copied = copy_blobs(copies, run_with())
+    assert {(each.label, type(error)) for each, error in copied.failed} == {
+        (f"blob {number}", Damaged) for number in (0, 5, 10, 15)
+    }
+    good = [content for number, content in enumerate(contents) if number % 5]
+    assert sorted(sink.blobs.values()) == sorted(good)
+    assert copied.bytes_copied == sum(map(len, good))
+
+
+def test_a_blob_that_is_there_is_not_asked_for() -> None:
+    recorder, source = Recorder(), Source([[CONTENT]])
+    sink = Sink(blobs={str(BLOB.digest): CONTENT})
+    copied = copy_blobs([copy(BLOB, source, sink)], run_with(recorder))
+    assert (source.offsets, copied.bytes_copied) == ([], 0)
+    assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["present"])
+
+
+def test_further_sinks_mount_what_the_first_one_holds() -> None:
+    recorder, source = Recorder(), Source([[CONTENT]])
+    sinks = [Sink(), Sink(can_mount=True), Sink(can_mount=True)]
+    copied = copy_blobs([copy(BLOB, source, *sinks)], run_with(recorder))
+    assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 3
+    assert (source.offsets, copied.bytes_copied) == ([0], len(CONTENT))
+    assert recorder.outcomes == ["copied"]
+
+
+def test_a_mount_from_a_sink_that_has_the_blob_already_moves_nothing() -> None:
+    recorder, source = Recorder(), Source([[CONTENT]])
+    sinks = [Sink(blobs={str(BLOB.digest): CONTENT}), Sink(can_mount=True)]
+    copied = copy_blobs([copy(BLOB, source, *sinks)], run_with(recorder))
+    assert (source.offsets, copied.bytes_copied) == ([], 0)
+    assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["mounted"])
+
+
+def test_a_sink_that_cannot_mount_is_sent_the_bytes() -> None:
+    source, sinks = Source([[CONTENT]]), [Sink(), Sink()]
+    copied = copy_blobs([copy(BLOB, source, *sinks)], run_with())
+    assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 2
+    assert (source.offsets, copied.bytes_copied) == ([0, 0], 2 * len(CONTENT))
+
+
+def test_bytes_that_stay_in_one_sink_count_although_another_one_failed() -> None:
+    sinks = [Sink(), Sink(fails_with=[Refused("quota")])]
+    copied = copy_blobs([copy(BLOB, Source([[CONTENT]]), *sinks)], run_with())
+    assert [type(error) for _, error in copied.failed] == [Refused]
+    assert sinks[0].blobs == {str(BLOB.digest): CONTENT}
+    assert copied.bytes_copied == len(CONTENT)
+
+
+def test_a_blob_that_arrives_damaged_is_fetched_again_from_its_beginning() -> None:
+    recorder, sink = Recorder(), Sink()
+    source = Source([[CONTENT[:50], b"x" * 50], [CONTENT]])
+    copied = copy_blobs([copy(BLOB, source, sink)], run_with(recorder))
+    assert copied.failed == []
+    assert (source.offsets, sink.partial, sink.blobs) == ([0, 0], [CONTENT[:50]], {str(BLOB.digest): CONTENT})
+    assert recorder.moved == len(CONTENT), "what was taken back is not counted"
+
+
+def test_a_blob_that_always_arrives_damaged_is_never_completed() -> None:
+    recorder, sink = Recorder(), Sink()
+    source = Source([[CONTENT[:50], b"x" * 50]])
+    ((_, error),) = copy_blobs([copy(BLOB, source, sink)], run_with(recorder)).failed
+    assert (type(error), len(source.offsets)) == (Damaged, AT_ONCE.attempts)
+    assert sink.blobs == {}
+    assert (recorder.moved, recorder.outcomes) == (0, ["failed"])
+
+
+def test_a_blob_that_is_damaged_on_this_machine_is_read_once() -> None:
+    source = Source([[b"x" * len(CONTENT)]], is_remote=False)
+    ((_, error),) = copy_blobs([copy(BLOB, source, Sink())], run_with()).failed
+    assert (error.exit_code, source.offsets) == (4, [0])
+
+
+def test_attempts_within_a_blob_and_around_it_do_not_multiply() -> None:
+    source = Source([[broken()]])
+    ((_, error),) = copy_blobs([copy(BLOB, source, Sink())], run_with()).failed
+    assert (error.exit_code, len(source.offsets)) == (7, AT_ONCE.attempts)
+
+
+def test_a_sink_that_fails_for_a_while_gets_the_whole_blob_again() -> None:
+    source, sink = Source([[CONTENT[:50], CONTENT[50:]]]), Sink(fails_with=[broken(), broken()])
+    assert copy_blobs([copy(BLOB, source, sink)], run_with()).failed == []
+    assert (source.offsets, sink.blobs) == ([0, 0, 0], {str(BLOB.digest): CONTENT})
+
+
+def test_a_sink_that_refuses_is_not_asked_again() -> None:
+    recorder, source = Recorder(), Source([[CONTENT[:50], CONTENT[50:]]])
+    sink = Sink(fails_with=[Refused("denied")])
+    ((failed, error),) = copy_blobs([copy(BLOB, source, sink)], run_with(recorder)).failed
+    assert (failed.label, str(error), source.offsets) == ("the blob", "denied", [0])
+    assert source.closed == 1
+    assert (recorder.moved, recorder.outcomes) == (0, ["failed"])
+
+
+def test_a_sink_that_does_not_take_the_end_has_not_taken_the_blob() -> None:
+    def only_the_first(pieces: Pieces) -> Iterable[bytes | memoryview]:
+        yield next(pieces)
+
+    source = Source([[CONTENT[:50], CONTENT[50:]]])
+    ((_, error),) = copy_blobs([copy(BLOB, source, Sink(takes=only_the_first))], run_with()).failed
+    assert "not taken to its end" in error.message
+
+
+def test_a_stopped_run_copies_nothing_more() -> None:
+    run = run_with()
+    sink, later = Sink(fails_with=[]), Sink()
+
+    def stop(pieces: Pieces) -> Iterable[bytes | memoryview]:
+        run.cancellation.set()
+        yield from pieces
+
+    sink.takes = stop
+    copies = [copy(BLOB, Source([[CONTENT]]), sink), *[copy(described(PIECE * 2), Source([[PIECE] * 2]), later)] * 5]
+    with pytest.raises(Interrupted):
+        copy_blobs(copies, Run(Recorder(), run.cancellation, AT_ONCE, jobs=1))
+    assert sink.blobs == {}
+
+
+def test_a_bug_in_a_store_is_not_taken_for_a_failed_blob() -> None:
+    with pytest.raises(ZeroDivisionError):
+        copy_blobs([copy(BLOB, Source([[CONTENT]]), Sink(fails_with=[ZeroDivisionError()]))], run_with())
+
+
+def test_questions_are_asked_of_all_and_failures_are_returned() -> None:
+    asked: list[int] = []
+
+    def ask(question: int) -> None:
+        asked.append(question)
+        if question == 7:
+            raise Refused("not found")
+
+    failed = ask_all(range(100), ask, run_with())
+    assert sorted(asked) == list(range(100))
+    assert [(question, str(error)) for question, error in failed] == [(7, "not found")]
