@@ -64,7 +64,7 @@ def resolve_image(
         source=str(entry.source),
         manifests=tuple(walk.manifests.values()),
         variants=tuple(walk.variants),
-        made_from=root.digest if chosen_root.digest in walk.made_here else None,
+        made_from=root.digest if chosen_root.digest != root.digest else None,
     )
     return Resolved(image, walk.documents)
 
@@ -78,7 +78,6 @@ class _Walk:
     manifests: dict[Digest, Manifest] = field(default_factory=dict)
     documents: dict[Digest, bytes] = field(default_factory=dict)
     variants: list[Variant] = field(default_factory=list)
-    made_here: set[Digest] = field(default_factory=set)
 
     def follow(self, root: Descriptor) -> Descriptor:
         """Follows the root and returns the descriptor that the image's name is to stand for."""
@@ -134,8 +133,6 @@ class _Walk:
         else:
             made = oci.without_children(content, kept, what=str(self.entry.reference))
         descriptor = Descriptor(index.descriptor.media_type, Digest.of(made), len(made))
-        if made is not content:
-            self.made_here.add(descriptor.digest)
         self.documents[descriptor.digest] = made
         self.manifests[descriptor.digest] = oci.parse_manifest(
             made, descriptor.media_type, what=str(self.entry.reference)

@@ -249,7 +249,9 @@ class VerifiedBlob:
         self.is_complete = True
 
     def _damaged(self, message: str, expected: str, actual: str) -> Damaged:
-        return Damaged(message, subject=self._label, expected=expected, actual=actual, retryable=self._source.is_remote)
+        is_remote = self._source.is_remote
+        hint = "the source gave other bytes than it promised" if is_remote else "bring this file again"
+        return Damaged(message, subject=self._label, expected=expected, actual=actual, hint=hint, retryable=is_remote)
 
 
 def _pause(attempt: int, error: BundlerError, run: Run, subject: str) -> None:

@@ -83,10 +83,11 @@ def check_beside_blobs(bundle: Bundle) -> list[Finding]:
             end = bytearray(len(tar.END))
             offset = state.chunk.size_bytes - len(end)
             try:
-                read_into(bundle.open_chunk(number), [end], offset, what=state.chunk.file)
+                with bundle.opened_chunk(number) as descriptor:
+                    read_into(descriptor, [end], offset, what=state.chunk.file)
                 if end != tar.END:
                     raise Damaged("the end was changed", subject=f"{state.chunk.file} at offset {offset}")
-            except Damaged as error:
+            except (Damaged, Incomplete, LocalStorage) as error:
                 findings.append(Finding(error, state.chunk.file, offset, len(end)))
     return findings
 
@@ -157,16 +158,16 @@ class _Checker:
         whole = hashlib.sha256()
         position = 0
         try:
-            descriptor = self.bundle.open_chunk(number)
             buffer = bytearray(PIECE_BYTES)
-            while position < chunk.size_bytes:
-                self._cancellation.check()
-                view = memoryview(buffer)[: min(len(buffer), chunk.size_bytes - position)]
-                read_into(descriptor, [view], position, what=chunk.file)
-                whole.update(view)
-                walk.take(view)
-                position += len(view)
-                self._listener(Moved(len(view)))
+            with self.bundle.opened_chunk(number) as descriptor:
+                while position < chunk.size_bytes:
+                    self._cancellation.check()
+                    view = memoryview(buffer)[: min(len(buffer), chunk.size_bytes - position)]
+                    read_into(descriptor, [view], position, what=chunk.file)
+                    whole.update(view)
+                    walk.take(view)
+                    position += len(view)
+                    self._listener(Moved(len(view)))
         except (Damaged, Incomplete, LocalStorage) as error:
             self._listener(Moved(chunk.size_bytes - position))
             lost = [member for member in members if member.end > position]

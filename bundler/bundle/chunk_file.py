@@ -20,15 +20,12 @@ class ChunkFile:
     """One chunk that is being made. `restart` and `write` are for many threads, the rest for one follower each."""
 
     def __init__(self, path: Path, members: Sequence[Member], moved: threading.Condition) -> None:
-        """Makes the file, empty.
+        """Plans the file; it is made with its first bytes.
 
         Args:
             path: Where; nothing may be there.
             members: All that belongs into it, in the order of their places.
             moved: Notified whenever bytes have got into place.
-
-        Raises:
-            LocalStorage: The file cannot be made.
         """
         self.path = path
         self._members = members
@@ -43,10 +40,7 @@ class ChunkFile:
         self._unflushed_bytes = 0
         self.is_hashed = False
         self.is_flushed = False
-        try:
-            self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
-        except OSError as error:
-            raise unwritable(error, str(path)) from error
+        self._descriptor = -1
 
     @property
     def digest(self) -> str:
@@ -78,9 +72,9 @@ class ChunkFile:
         """Puts the next bytes of a member into place.
 
         Raises:
-            LocalStorage: They cannot be written.
+            LocalStorage: The file cannot be made, or they cannot be written.
         """
-        write_from(self._descriptor, buffers, offset_bytes, what=str(self.path))
+        write_from(self._open(), buffers, offset_bytes, what=str(self.path))
         amount = sum(map(len, buffers))
         with self._moved:
             self._written_to[self._number_at[member.header_offset]] = offset_bytes + amount
@@ -101,14 +95,14 @@ class ChunkFile:
                 is_last = self._first_open == len(self._members)
             if begin < end:
                 view = memoryview(buffer)[: end - begin]
-                read_into(self._descriptor, [view], begin, what=str(self.path))
+                read_into(self._open(), [view], begin, what=str(self.path))
                 hasher.update(view)
                 with self._moved:
                     if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count
                         self._hashed_bytes = end
                 progressed = True
             elif is_last:
-                write_from(self._descriptor, [tar.END], self._end, what=str(self.path))
+                write_from(self._open(), [tar.END], self._end, what=str(self.path))
                 hasher.update(tar.END)
                 with self._moved:
                     self.is_hashed = hasher is self._hasher
@@ -139,12 +133,25 @@ class ChunkFile:
             raise unwritable(error, str(self.path)) from error
         with self._moved:
             self.is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
+            if self.is_flushed:
+                self.close()  # there may be more chunks than a process may have files
 
     def close(self) -> None:
-        """Lets go of the file. Idempotent."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
+        """Lets go of the file until it is needed again. Idempotent."""
+        with self._moved:
+            if self._descriptor >= 0:
+                os.close(self._descriptor)
+                self._descriptor = -1
+
+    def _open(self) -> int:
+        with self._moved:
+            if self._descriptor < 0:
+                try:
+                    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+                    self._descriptor = os.open(self.path, flags, 0o644)
+                except OSError as error:
+                    raise unwritable(error, str(self.path)) from error
+            return self._descriptor
 
     @property
     def _end(self) -> int:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -114,7 +115,6 @@ class Bundle:
     chunks: tuple[ChunkState, ...]
     is_remote: bool = False
     _blobs: dict[Digest, Blob] = field(init=False)
-    _descriptors: dict[int, int] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         self._blobs = {blob.descriptor.digest: blob for blob in self.manifest.blobs}
@@ -166,6 +166,7 @@ class Bundle:
                 subject=self.manifest.chunks[chunk - 1].file,
                 expected=str(stored.digest),
                 actual=str(found),
+                hint="bring this chunk again",
             )
         return content
 
@@ -175,8 +176,10 @@ class Bundle:
         first, last = self.manifest.chunks[pieces[0].chunk - 1].file, self.manifest.chunks[pieces[-1].chunk - 1].file
         return f"{first} at offset {pieces[0].offset_bytes}" + (f", to {last}" if last != first else "")
 
-    def open_chunk(self, number: int) -> int:
-        """A file descriptor of a chunk, numbered from 1; it stays open with the bundle.
+    @contextmanager
+    def opened_chunk(self, number: int) -> Generator[int, None, None]:
+        """A file descriptor of a chunk, numbered from 1. Opened for each use: a bundle may have more chunks than
+        a process may have files.
 
         Raises:
             Damaged, Incomplete: The chunk cannot be used.
@@ -185,34 +188,33 @@ class Bundle:
         if state.problem is not None:
             raise state.problem
         assert state.path is not None
-        if number not in self._descriptors:
-            descriptor = open_for_reading(state.path)
-            if self._descriptors.setdefault(number, descriptor) != descriptor:
-                os.close(descriptor)  # another thread was faster
-        return self._descriptors[number]
-
-    def close(self) -> None:
-        """Closes all chunks."""
-        while self._descriptors:
-            os.close(self._descriptors.popitem()[1])
+        descriptor = open_for_reading(state.path)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
 
     def _read_member(self, member: Member, buffer: bytearray, skip_bytes: int) -> Pieces:
-        descriptor = self.open_chunk(member.piece.chunk)
         file = self.manifest.chunks[member.piece.chunk - 1].file
         header = bytearray(len(member.header) if not skip_bytes else 0)
         offset = member.piece.offset_bytes + skip_bytes
-        while True:
-            view = memoryview(buffer)[: min(len(buffer), member.data_end - offset)]
-            is_last = offset + len(view) == member.data_end
-            padding = bytearray(len(member.padding) if is_last else 0)
-            read_into(descriptor, [header, view, padding], offset - len(header), what=file)
-            if (header and header != member.header) or any(padding):
-                raise Damaged("the tar framing was changed", subject=f"{file} at offset {member.header_offset}")
-            yield view
-            if is_last:
-                return
-            offset += len(view)
-            header = bytearray()
+        with self.opened_chunk(member.piece.chunk) as descriptor:
+            while True:
+                view = memoryview(buffer)[: min(len(buffer), member.data_end - offset)]
+                is_last = offset + len(view) == member.data_end
+                padding = bytearray(len(member.padding) if is_last else 0)
+                read_into(descriptor, [header, view, padding], offset - len(header), what=file)
+                if (header and header != member.header) or any(padding):
+                    raise Damaged(
+                        "the tar framing was changed",
+                        subject=f"{file} at offset {member.header_offset}",
+                        hint=f"bring {file} again",
+                    )
+                yield view
+                if is_last:
+                    return
+                offset += len(view)
+                header = bytearray()
 
 
 def find(paths: Iterable[Path]) -> UncheckedBundle:

@@ -43,10 +43,12 @@ class BundleWriter:
         self._partial_path = parent / (manifest.name + PARTIAL)
         self._parent = parent
         self._manifest = manifest
-        self._stored: dict[Digest, Stored] = {stored.digest: stored for stored in manifest.stored()}
+        self._places: dict[Digest, list[Stored]] = {}
+        for stored in manifest.stored():  # a blob may have the bytes of a file of the layout
+            self._places.setdefault(stored.digest, []).append(stored)
         self._chunks: list[ChunkFile] = []
         self._lock_descriptor = -1
-        self._moved = threading.Condition()
+        self._moved = threading.Condition(threading.RLock())
         self._is_sealing = self._is_closed = False
         self._failure: BundlerError | None = None
         self._followers: list[Follower] = []
@@ -73,9 +75,7 @@ class BundleWriter:
         try:
             self._partial_path.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-            for left in self._partial_path.iterdir():
-                if _OWN_FILES.fullmatch(left.name) and not left.is_dir():
-                    left.unlink()
+            self._remove_leftovers()
             check_space(self._partial_path, self.size_bytes)
             for chunk, members in zip(self._manifest.chunks, members_by_chunk(self._manifest), strict=True):
                 self._chunks.append(ChunkFile(self._partial_path / chunk.file, members, self._moved))
@@ -98,16 +98,18 @@ class BundleWriter:
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""
-        members = members_of(self._stored[descriptor.digest])
-        for member in members:
+        places = [members_of(stored) for stored in self._places[descriptor.digest]]
+        for member in (member for members in places for member in members):
             self._chunk_of(member).restart(member)
-        cursor = _Cursor(members)
+        cursors = [_Cursor(members) for members in places]
         for piece in pieces:
-            view = memoryview(piece)
-            while len(view):
-                view = self._write_some(cursor, view)
-        if not cursor.member.piece.length_bytes:
-            self._write_some(cursor, memoryview(b""))
+            for cursor in cursors:
+                view = memoryview(piece)
+                while len(view):
+                    view = self._write_some(cursor, view)
+        if not descriptor.size_bytes:
+            for cursor in cursors:
+                self._write_some(cursor, memoryview(b""))
 
     def seal(self, key: PrivateKey | None) -> str:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
@@ -154,6 +156,14 @@ class BundleWriter:
         if self._lock_descriptor >= 0:
             os.close(self._lock_descriptor)
             self._lock_descriptor = -1
+
+    def _remove_leftovers(self) -> None:
+        left = list(self._partial_path.iterdir())
+        for path in left:
+            if not _OWN_FILES.fullmatch(path.name) or path.is_dir():
+                raise Misuse("this is not of an export", subject=str(path), hint=f"move it out of {self._partial_path}")
+        for path in left:
+            path.unlink()
 
     def _take_lock(self) -> None:
         self._lock_descriptor = os.open(self._partial_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -203,7 +213,8 @@ class BundleWriter:
         try:
             while not self._is_closed and not self._failure:
                 is_sealing = self._is_sealing
-                if all([work(chunk) for chunk in self._chunks]) and is_sealing:  # each chunk, not up to the first
+                unfinished = [chunk for chunk in self._chunks if not work(chunk)]
+                if is_sealing and not unfinished:
                     return
                 with self._moved:
                     self._moved.wait(_WAIT_SECONDS)

@@ -178,10 +178,11 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[R
         errors = [_of_image(error, entry) for entry, error in sorted(failed, key=lambda pair: order[pair[0]])]
         raise _cannot(f"{len(errors)} of {len(entries)} images cannot be resolved; nothing was exported", errors)
     for entry in entries:
-        if resolved[entry].image.made_from:
+        image = resolved[entry].image
+        if image.made_from and image.root.is_index:
             run.listener(
                 Noticed(
-                    f"{entry.reference}: several platforms were chosen, so its index was made anew for them; "
+                    f"{entry.reference}: its index was made anew for the chosen platforms; "
                     "its digest is not the source's, those of the platforms are"
                 )
             )
@@ -201,7 +202,7 @@ def _copy(
                 origin.setdefault(blob.digest, (source, each.image))
     from_memory = _Documents(documents)
     copies = []
-    for stored, descriptor in _everything(plan.manifest):
+    for descriptor, stored in _everything(plan.manifest).items():
         if descriptor.digest in documents:
             copies.append(BlobCopy(descriptor, from_memory, (writer,), stored))
         else:
@@ -217,13 +218,14 @@ def _copy(
         raise _cannot(f"{len(errors)} blobs could not be fetched; nothing was sealed", errors)
 
 
-def _everything(manifest: BundleManifest) -> list[tuple[str, Descriptor]]:
+def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
     """All that is to be written: large before small, within windows of the bundle that fit into memory's cache."""
     chunks_in_window = max(1, _WINDOW_BYTES // manifest.chunk_size_bytes)
     placed = [(file, Descriptor("application/json", file.digest, file.size_bytes)) for file in manifest.files]
     placed += [(blob.stored, blob.descriptor) for blob in manifest.blobs]
     placed.sort(key=lambda pair: (pair[0].pieces[0].chunk // chunks_in_window, -pair[0].size_bytes))
-    return [(stored.path, descriptor) for stored, descriptor in placed]
+    once = {descriptor.digest: (descriptor, stored.path) for stored, descriptor in reversed(placed)}
+    return dict(reversed(once.values()))
 
 
 def _of_image(error: BundlerError, entry: Entry) -> BundlerError:

@@ -101,7 +101,8 @@ class ImportResult:
         """0 if every image is where it should be, else that of the worst finding."""
         results = [result for target in self.targets for result in target.images]
         errors = [result.error for result in results if result.error] + [finding.error for finding in self.findings]
-        done = sum(result.outcome is not Outcome.FAILED for result in results)
+        # A conflict that a dry run finds would stop the whole import.
+        done = 0 if self.is_dry_run else sum(result.outcome is not Outcome.FAILED for result in results)
         return worst_of_images(errors, done=done)
 
 
@@ -115,19 +116,16 @@ def import_(request: ImportRequest, run: Run) -> ImportResult:
         Interrupted: The user stopped it.
     """
     bundle = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
-    try:
-        findings = tuple(check_beside_blobs(bundle))
-        stores = Stores(request.network)
-        imports = []
-        for target in request.targets:
-            names = mapping.target_names([image.reference for image in bundle.manifest.images], target, request.mapping)
-            imports.append(_Import(bundle, target, open_destination(target, stores), names, request, run))
-        for each in imports:
-            each.look()
-        for each in imports:
-            each.plan_only() if request.is_dry_run else each.perform()
-    finally:
-        bundle.close()
+    findings = tuple(check_beside_blobs(bundle))
+    stores = Stores(request.network)
+    imports = []
+    for target in request.targets:
+        names = mapping.target_names([image.reference for image in bundle.manifest.images], target, request.mapping)
+        imports.append(_Import(bundle, target, open_destination(target, stores), names, request, run))
+    for each in imports:
+        each.look()
+    for each in imports:
+        each.plan_only() if request.is_dry_run else each.perform()
     return ImportResult(bundle, tuple(each.result for each in imports), findings, request.is_dry_run)
 
 
@@ -154,6 +152,7 @@ class _Import:
         self._bundle = bundle
         self._destination = destination
         self._on_conflict = request.on_conflict
+        self._is_dry_run = request.is_dry_run
         self._run = run
         self._lock = threading.Lock()
         images = [ImageResult(image, names[image.reference]) for image in bundle.manifest.images]
@@ -178,8 +177,11 @@ class _Import:
         self._note(ask_all(usable[1:], self._look_at, self._run))
         self._run.listener(PhaseEnded("asking"))
         conflicts = [each for each in self._open() if each.replaced]
-        if conflicts and self._on_conflict == FAIL:
-            raise _conflict_error(conflicts)
+        if self._on_conflict == FAIL:
+            for each in conflicts:
+                each.fail(_conflict(each))
+            if conflicts and not self._is_dry_run:
+                raise _conflicts(conflicts)
         if self._on_conflict == SKIP:
             for each in conflicts:
                 each.outcome = Outcome.SKIPPED
@@ -317,18 +319,19 @@ class _Import:
                     each.fail(error)
 
 
-def _conflict_error(conflicts: list[ImageResult]) -> BundlerError:
-    errors = [
-        Refused(
-            "the tag stands for another image at the target",
-            subject=str(each.name),
-            expected=str(each.image.root.digest),
-            actual=str(each.replaced),
-        )
-        for each in conflicts
-    ]
+def _conflict(each: ImageResult) -> BundlerError:
+    return Refused(
+        "the tag stands for another image at the target",
+        subject=str(each.name),
+        expected=str(each.image.root.digest),
+        actual=str(each.replaced),
+    )
+
+
+def _conflicts(conflicts: list[ImageResult]) -> BundlerError:
+    taken = "1 tag is taken" if len(conflicts) == 1 else f"{len(conflicts)} tags are taken"
     return Several(
-        f"{len(errors)} tags are taken; nothing was sent",
-        errors,
+        f"{taken}; nothing was sent",
+        [_conflict(each) for each in conflicts],
         hint="keep what is there with --on-conflict skip, or move the tags with --on-conflict replace",
     )

@@ -26,12 +26,13 @@ def trusted_keys(paths: Sequence[Path]) -> list[signing.PublicKey]:
 
     Raises:
         Misuse: A path that was given is no public key and no folder with one.
-        Untrusted: There is no key in the trust folder, or one in it cannot be used.
+        Untrusted: A key in the trust folder cannot be used. Without any key there the result is empty, and no
+            signature will be trusted.
     """
     if paths:
         return [key for path in paths for key in _keys_at(path)]
     folder = trust_folder()
-    if not folder.is_dir():
+    if not any(folder.glob("*.pub")):
         return []
     try:
         return _keys_at(folder)

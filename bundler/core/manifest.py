@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.core import strict_json
+from bundler.core import strict_json, tar
 from bundler.core.digest import Digest
 from bundler.core.image_list import check_bundle_name
 from bundler.core.limits import SIZE_BYTES
@@ -239,7 +239,7 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
         name=check_bundle_name(_text(document["name"])),
         created=_text(document["created"]),
         tool=_text(document["tool"]),
-        signed=bool(document["signed"]),
+        signed=_boolean(document["signed"]),
         chunk_size_bytes=_size(document["chunkSize"]),
         images=tuple(map(_image, document["images"])),
         blobs=tuple(map(_blob, document["blobs"])),
@@ -304,6 +304,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _boolean(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"true or false is expected, not {value!r:.60}")
+    return value
+
+
 def _size(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_BYTES:
         raise ValueError(f"an impossible number: {value!r:.60}")
@@ -317,6 +323,10 @@ def _check(manifest: BundleManifest) -> None:
     allowed = {"oci-layout", "index.json", "manifest.json"}
     if any(file.path not in allowed for file in manifest.files):
         raise ValueError("an unknown file of the layout")
+    if len({image.reference for image in manifest.images}) != len(manifest.images):
+        raise ValueError("two images of one name")
+    if len({blob.descriptor.digest for blob in manifest.blobs}) != len(manifest.blobs):
+        raise ValueError("a blob that is listed twice")
     for image in manifest.images:
         _check_image(manifest, image)
     _check_pieces(manifest)
@@ -333,17 +343,30 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
 
 
 def _check_pieces(manifest: BundleManifest) -> None:
-    taken: list[list[tuple[int, int]]] = [[] for _ in manifest.chunks]
+    """Every byte of every chunk is framing or data: members follow each other without gap or overlap."""
+    members: list[list[tuple[int, str, int]]] = [[] for _ in manifest.chunks]
     for stored in manifest.stored():
-        if sum(piece.length_bytes for piece in stored.pieces) != stored.size_bytes or not stored.pieces:
-            raise ValueError(f"the pieces of {stored.path} do not add up to its size")
-        for piece in stored.pieces:
-            if not 1 <= piece.chunk <= len(manifest.chunks):
-                raise ValueError(f"{stored.path} lies in a chunk that is not listed")
-            taken[piece.chunk - 1].append((piece.offset_bytes, piece.length_bytes))
-    for chunk, ranges in zip(manifest.chunks, taken, strict=True):
+        _check_parts(stored, len(manifest.chunks))
+        for number, piece in enumerate(stored.pieces):
+            member = (piece.offset_bytes, stored.member_name(number), piece.length_bytes)
+            members[piece.chunk - 1].append(member)
+    for chunk, inside in zip(manifest.chunks, members, strict=True):
         end = 0
-        for offset, length in sorted(ranges):
-            if offset < end or offset + length > chunk.size_bytes:
-                raise ValueError(f"the pieces in {chunk.file} overlap or leave it")
-            end = offset + length
+        for offset, name, length in sorted(inside):
+            begin = offset - tar.header_bytes(name, length)
+            if begin != end:
+                raise ValueError(f"{name} does not begin where the member before it in {chunk.file} ends")
+            end = begin + tar.member_bytes(name, length)
+        if not inside or chunk.size_bytes != end + len(tar.END):
+            raise ValueError(f"the members of {chunk.file} do not make up its size")
+
+
+def _check_parts(stored: Stored, chunk_count: int) -> None:
+    if sum(piece.length_bytes for piece in stored.pieces) != stored.size_bytes or not stored.pieces:
+        raise ValueError(f"the pieces of {stored.path} do not add up to its size")
+    first = stored.pieces[0].chunk
+    for number, piece in enumerate(stored.pieces):
+        if piece.chunk != first + number or not 1 <= piece.chunk <= chunk_count:
+            raise ValueError(f"the pieces of {stored.path} do not lie in chunks that follow each other")
+        if number and piece.offset_bytes != tar.header_bytes(stored.member_name(number), piece.length_bytes):
+            raise ValueError(f"a part of {stored.path} does not begin its chunk")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from bundler.core import manifest as bundle_manifest
 from bundler.core import oci, strict_json, tar
 from bundler.core.digest import Digest
-from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES
+from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Piece, Stored, Variant, chunk_file
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.platform import Platform
@@ -46,7 +46,7 @@ class ResolvedImage:
         source: Where it comes from, as text.
         manifests: Children before parents, the root last.
         variants: The runnable images among them.
-        made_from: The digest of the source's index where the root was made by us.
+        made_from: The digest of the source's index where platforms were chosen and the root is another one.
     """
 
     reference: Reference
@@ -147,6 +147,10 @@ def parse_chunk_size(text: str) -> int:
 
 
 def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
+    if chunk_size_bytes > SIZE_BYTES:
+        raise Misuse(
+            "the chunk size is too large", expected=f"at most {SIZE_BYTES} bytes", actual=f"{chunk_size_bytes} bytes"
+        )
     least = max(MINIMUM_CHUNK_BYTES, int(first_files_bytes / FIRST_FILES_SHARE))
     if chunk_size_bytes < least:
         raise Misuse(

@@ -27,12 +27,15 @@ def loads(content: bytes, *, what: str) -> Any:
     try:
         text = content.decode("utf-8")
         _check_depth(text)
-        return json.loads(
+        document = json.loads(
             text,
             object_pairs_hook=_unique_names,
             parse_constant=_no_constant,
             parse_int=_bounded_integer,
         )
+        if "\\u" in text:
+            json.dumps(document, ensure_ascii=False).encode("utf-8")  # fails on lone surrogates
+        return document
     except (ValueError, RecursionError) as error:
         raise Damaged(f"not a valid JSON document: {error}", subject=what) from error
 

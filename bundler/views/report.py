@@ -68,7 +68,7 @@ def verify_lines(result: VerifyResult) -> list[str]:
     bundle = result.bundle
     total = size(sum(chunk.size_bytes for chunk in bundle.manifest.chunks))
     signer = ", ".join(bundle.sealed.signers)
-    lines = [f"signature  good, by {signer}" if signer else f"signature  not checked. {NOT_SIGNED}"]
+    lines = [f"signature  good, by {signer}" if signer else f"signature  {_unchecked(bundle)}"]
     if not result.findings:
         images, chunks = len(bundle.manifest.images), len(bundle.manifest.chunks)
         return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
@@ -79,11 +79,16 @@ def import_lines(result: ImportResult) -> list[str]:
     """What ``import`` prints."""
     signers = result.bundle.sealed.signers
     lines = [f"bundle  {result.bundle.manifest.name}  {result.bundle.id}"]
-    lines.append(f"signed by {', '.join(signers)}" if signers else NOT_SIGNED)
+    lines.append(f"signed by {', '.join(signers)}" if signers else f"signature {_unchecked(result.bundle)}")
     lines += _finding_lines(result.findings)
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
     return lines
+
+
+def _unchecked(bundle: Bundle) -> str:
+    """How a bundle is called that was taken with --insecure-no-signature."""
+    return "NOT CHECKED, as was asked for" if bundle.manifest.signed else f"NOT CHECKED. {NOT_SIGNED}"
 
 
 def _finding_lines(findings: Iterable[Finding]) -> list[str]:
@@ -144,7 +149,8 @@ def _image_lines(manifest: BundleManifest) -> list[str]:
     lines = table(rows, right=[2])
     for image in manifest.images:
         if image.made_from:
-            lines.append(f"  note: {image.reference} has an index of its own; the source's is {image.made_from}")
+            how = "an index of its own" if image.root.is_index else "one platform"
+            lines.append(f"  note: {image.reference} has {how}; the source's index is {image.made_from}")
         if image.reference.tag == "latest":
             lines.append(f"  note: {image.reference}: latest says nothing about the version")
     return lines

@@ -75,7 +75,6 @@ def blobs(request, layout, tmp_path):
     assert cli.run(export) == 0
     bundle = find([tmp_path / "b"]).taken_as_it_is().load()
     yield bundle
-    bundle.close()
 
 
 def test_a_name_resolves_to_its_descriptor(source):

@@ -82,7 +82,8 @@ class Sink:
         except BaseException:
             self.partial.append(bytes(taken))
             raise
-        self.blobs[str(descriptor.digest)] = bytes(taken)
+        if len(taken) == descriptor.size_bytes:
+            self.blobs[str(descriptor.digest)] = bytes(taken)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         if self.can_mount:
@@ -125,17 +126,16 @@ def read_all(stream: VerifiedBlob) -> bytes:
     return b"".join(bytes(piece) for piece in stream.pieces())
 
 
+def take(stream: VerifiedBlob, taken: bytearray) -> None:
+    for piece in stream.pieces():
+        taken += piece
+
+
 def read_until_it_fails(stream: VerifiedBlob, family: type[BundlerError]) -> tuple[bytes, BundlerError]:
     taken = bytearray()
     with pytest.raises(family) as caught:
-        taken.extend(b"".join(_noted(stream.pieces(), taken)))
+        take(stream, taken)
     return bytes(taken), caught.value
-
-
-def _noted(pieces: Pieces, taken: bytearray) -> Iterable[bytes]:
-    for piece in pieces:
-        taken += piece
-        yield b""
 
 
 def copy(blob: Descriptor, source: Source, *sinks: Sink, label: str = "the blob") -> BlobCopy:

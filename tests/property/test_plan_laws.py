@@ -1,0 +1,141 @@
+"""The plan covers each byte exactly once, in chunks that are never too large, for any images and any chunk size."""
+
+from __future__ import annotations
+
+from hypothesis import given
+
+from bundler.bundle.chunk import members_by_chunk, members_of
+from bundler.core import tar
+from bundler.core.manifest import BundleManifest, from_json, to_json
+from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.errors import Misuse
+from tests.property.strategies import image_sets, law
+
+ImageSet = tuple[list[ResolvedImage], int]
+
+
+def planned(images: list[ResolvedImage], chunk_size_bytes: int) -> Plan:
+    return plan_bundle(
+        images, name="law", created="2026-11-23T00:00:00Z", tool="t", signed=True, chunk_size_bytes=chunk_size_bytes
+    )
+
+
+@law
+@given(image_sets())
+def test_chunks_are_members_one_behind_the_other_without_gap_or_overlap(case: ImageSet) -> None:
+    manifest = planned(*case).manifest
+    for chunk, members in zip(manifest.chunks, members_by_chunk(manifest), strict=True):
+        position = 0
+        for member in members:
+            assert member.header_offset == position
+            assert member.piece.offset_bytes == position + len(member.header)
+            assert member.data_end + len(member.padding) == member.end
+            assert member.end % tar.BLOCK_BYTES == 0
+            position = member.end
+        assert members, "no chunk is empty"
+        assert position + len(tar.END) == chunk.size_bytes
+
+
+@law
+@given(image_sets())
+def test_no_chunk_is_larger_than_it_may_be(case: ImageSet) -> None:
+    images, chunk_size = case
+    assert all(chunk.size_bytes <= chunk_size for chunk in planned(images, chunk_size).manifest.chunks)
+
+
+@law
+@given(image_sets())
+def test_each_byte_of_each_blob_lies_at_one_place(case: ImageSet) -> None:
+    for stored in planned(*case).manifest.stored():
+        position = 0
+        for member in members_of(stored):
+            assert member.start_bytes == position
+            position += member.piece.length_bytes
+        assert position == stored.size_bytes
+        chunks = [piece.chunk for piece in stored.pieces]
+        assert chunks == list(range(chunks[0], chunks[0] + len(chunks))), "its parts follow each other"
+
+
+@law
+@given(image_sets())
+def test_only_a_blob_that_no_chunk_can_hold_is_cut_and_begins_a_chunk(case: ImageSet) -> None:
+    images, chunk_size = case
+    for stored in planned(images, chunk_size).manifest.stored():
+        fits = tar.member_bytes(stored.path, stored.size_bytes) + len(tar.END) <= chunk_size
+        assert (len(stored.pieces) == 1) is fits
+        if not fits:
+            for member in members_of(stored):
+                assert member.header_offset == 0
+                assert member.piece.length_bytes > 0
+
+
+@law
+@given(image_sets())
+def test_a_chunk_is_left_only_for_what_does_not_fit_into_it(case: ImageSet) -> None:
+    images, chunk_size = case
+    by_chunk = members_by_chunk(planned(images, chunk_size).manifest)
+    for before, after in zip(by_chunk, by_chunk[1:], strict=False):
+        stored = after[0].stored
+        whole = tar.member_bytes(stored.path, stored.size_bytes)
+        assert before[-1].end + whole + len(tar.END) > chunk_size
+
+
+@law
+@given(image_sets())
+def test_each_blob_that_an_image_needs_is_stored_once_and_nothing_else(case: ImageSet) -> None:
+    images, chunk_size = case
+    manifest = planned(images, chunk_size).manifest
+    needed = {
+        descriptor.digest
+        for image in images
+        for each in image.manifests
+        for descriptor in (each.descriptor, *each.blobs)
+    }
+    carried = [blob.descriptor.digest for blob in manifest.blobs]
+    assert len(carried) == len(set(carried))
+    assert set(carried) == needed
+    for image, listed in zip(images, manifest.images, strict=True):
+        own = {d.digest for each in image.manifests for d in (each.descriptor, *each.blobs)}
+        assert {carried[number] for number in listed.needs} == own
+        assert len(listed.needs) == len(own)
+        assert carried[listed.manifests[-1]] == image.root.digest
+
+
+@law
+@given(image_sets())
+def test_manifests_lie_before_configs_and_configs_before_layers(case: ImageSet) -> None:
+    manifest = planned(*case).manifest
+    order = ["manifest", "config", "layer"]
+    ranks = [order.index(blob.kind) for blob in manifest.blobs]
+    assert ranks == sorted(ranks)
+    places = [(s.pieces[0].chunk, s.pieces[0].offset_bytes) for s in manifest.stored()]
+    assert places == sorted(places)
+
+
+@law
+@given(image_sets())
+def test_the_same_images_and_options_give_the_same_plan(case: ImageSet) -> None:
+    first, second = planned(*case), planned(*case)
+    assert to_json(first.manifest) == to_json(second.manifest)
+    assert first.contents == second.contents
+
+
+@law
+@given(image_sets())
+def test_a_bundle_manifest_is_read_back_as_it_is_written(case: ImageSet) -> None:
+    manifest: BundleManifest = planned(*case).manifest
+    content = to_json(manifest)
+    assert from_json(content, what="test") == manifest
+    assert to_json(from_json(content, what="test")) == content
+
+
+@law
+@given(image_sets())
+def test_a_plan_can_be_made_unless_the_index_fills_the_first_chunk(case: ImageSet) -> None:
+    images, chunk_size = case
+    try:
+        plan = planned(images, chunk_size)
+    except Misuse as error:
+        assert error.message == "the chunk size is too small"
+        return
+    assert [file.pieces[0].chunk for file in plan.manifest.files] == [1, 1, 1]
