@@ -13,6 +13,7 @@ from bundler.bundle.signing import PrivateKey, load_private
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.open_stores import Stores
 from bundler.core import image_list
+from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
@@ -152,7 +153,7 @@ def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
 def _stem(arguments: tuple[str, ...]) -> str | None:
     """The name of a plain text list's file, if a bundle may be called that."""
     stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not has_transport(argument)]
-    return stems[0] if len(stems) == 1 and image_list.BUNDLE_NAME.fullmatch(stems[0]) else None
+    return stems[0] if len(stems) == 1 and BUNDLE_NAME.fullmatch(stems[0]) else None
 
 
 def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[Resolved]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bundler.bundle import signing
 from bundler.bundle.files import write_durably
-from bundler.core.image_list import check_bundle_name
+from bundler.core.bundle_name import check_bundle_name
 from bundler.errors import LocalStorage, Misuse
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import yaml
 
+from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.limits import IMAGE_LIST_DEPTH
 from bundler.core.location import ImageLocation, RegistryImage, has_transport, parse_image
@@ -20,12 +21,6 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Misuse, Several
 
-BUNDLE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-"""Names of bundles: lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
-
-_WINDOWS_DEVICES = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-)
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOP_KEYS = ("name", "platforms", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "from")
@@ -113,21 +108,6 @@ def entry_of(text: str, *, where: str, platforms: tuple[Platform, ...] = ()) -> 
     """
     location = parse_image(text)
     return Entry(_name_of(location), location, None, platforms, where)
-
-
-def check_bundle_name(name: str) -> str:
-    """The name itself, if a bundle may have it.
-
-    Raises:
-        Misuse: It may not.
-    """
-    if name.partition(".")[0] in _WINDOWS_DEVICES:
-        raise Misuse(f"{name!r} is the name of a device on Windows", hint="choose another name")
-    if not BUNDLE_NAME.fullmatch(name):
-        raise Misuse(
-            f"{name[:80]!r} is not a bundle name", hint="use 1 to 64 of a-z 0-9 . _ - that begin and end with a-z 0-9"
-        )
-    return name
 
 
 def _name_of(location: ImageLocation) -> Reference:

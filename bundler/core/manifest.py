@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import strict_json, tar
+from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.image_list import check_bundle_name
 from bundler.core.limits import SIZE_BYTES
 from bundler.core.oci import Descriptor, ImageConfig
 from bundler.core.platform import Platform

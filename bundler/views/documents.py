@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bundler.bundle.check import Finding
-from bundler.commands.export import ExportResult
-from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
-from bundler.commands.inspect_ import InspectResult
-from bundler.commands.keygen import KeyPair
-from bundler.commands.verify import VerifyResult
-from bundler.core.manifest import BundleManifest, Image
 from bundler.errors import BundlerError, Several
+
+if TYPE_CHECKING:
+    from bundler.bundle.check import Finding
+    from bundler.commands.export import ExportResult
+    from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
+    from bundler.commands.inspect_ import InspectResult
+    from bundler.commands.keygen import KeyPair
+    from bundler.commands.verify import VerifyResult
+    from bundler.core.manifest import BundleManifest, Image
+
 
 Document = dict[str, Any]
 

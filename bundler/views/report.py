@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
-from bundler.bundle.check import Finding
-from bundler.bundle.reader import Bundle
-from bundler.commands.export import ExportResult
-from bundler.commands.import_ import ImageResult, ImportResult, Outcome, TargetResult
-from bundler.commands.inspect_ import InspectResult
-from bundler.commands.keygen import KeyPair
-from bundler.commands.verify import VerifyResult
-from bundler.core.manifest import BundleManifest, Image
 from bundler.views.words import count, escaped, size, table
+
+if TYPE_CHECKING:
+    from bundler.bundle.check import Finding
+    from bundler.bundle.reader import Bundle
+    from bundler.commands.export import ExportResult
+    from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
+    from bundler.commands.inspect_ import InspectResult
+    from bundler.commands.keygen import KeyPair
+    from bundler.commands.verify import VerifyResult
+    from bundler.core.manifest import BundleManifest, Image
+
 
 NOT_SIGNED = "UNSIGNED: nobody vouches for this bundle"
 
@@ -104,8 +109,8 @@ def _finding_lines(findings: Iterable[Finding]) -> list[str]:
 
 def _target_lines(target: TargetResult, *, is_dry_run: bool) -> list[str]:
     rows = [_result_row(each) for each in target.images]
-    by_outcome = {outcome: sum(each.outcome is outcome for each in target.images) for outcome in Outcome}
-    summary = ", ".join(f"{number} {outcome.value}" for outcome, number in by_outcome.items() if number)
+    by_outcome = Counter(each.outcome.value for each in target.images if each.outcome)
+    summary = ", ".join(f"{number} {outcome}" for outcome, number in by_outcome.items())
     verb = "to send" if is_dry_run else "sent"
     lines = [f"to {target.target}", *table(rows)]
     for each in target.images:
