@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 5.0
 _WORTH_TELLING_SECONDS = 2.0
+_REFRESH_SECONDS = 0.2
 
 
 class Progress:
@@ -68,6 +69,7 @@ class _Bars:
         self._bar: tqdm[Any] | None = None
         self._what: tqdm[Any] | None = None
         self._moving: dict[str, None] = {}
+        self._shown = 0.0
 
     def take(self, event: Event) -> None:
         with self._lock:
@@ -108,14 +110,17 @@ class _Bars:
         )
         if phase.in_bytes and phase.total:
             self._what = self._tqdm(
-                total=0, position=1, bar_format="{desc}", file=self._stream, leave=False, dynamic_ncols=True, delay=0.3
+                total=0, position=1, bar_format="{desc}", file=self._stream, leave=False, dynamic_ncols=True
             )
 
     def _show_moving(self) -> None:
         if self._what is not None and self._moving:
             first = next(iter(self._moving))
             more = f"  and {len(self._moving) - 1} more" if len(self._moving) > 1 else ""
-            self._what.set_description_str(f"  {escaped(first)}{more}", refresh=False)
+            now = time.monotonic()
+            is_due = now - self._shown >= _REFRESH_SECONDS
+            self._shown = now if is_due else self._shown
+            self._what.set_description_str(f"  {escaped(first)}{more}", refresh=is_due)
 
     def _close(self) -> None:
         for bar in (self._what, self._bar):

@@ -6,7 +6,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, settings, strategies as st
+from hypothesis import HealthCheck, Phase, settings, strategies as st
 
 from bundler.core import oci, tar
 from bundler.core.digest import Digest
@@ -16,14 +16,21 @@ from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 
-law = settings(max_examples=150, deadline=None, database=None, suppress_health_check=[HealthCheck.too_slow])
+law = settings(
+    max_examples=100,
+    deadline=None,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],
+)
 """No deadline: how long an example takes is not what is tested."""
 
 MIB = 1 << 20
 
-digests = st.one_of(
-    st.binary(min_size=32, max_size=32).map(lambda raw: Digest("sha256", raw.hex())),
-    st.binary(min_size=64, max_size=64).map(lambda raw: Digest("sha512", raw.hex())),
+digests = st.builds(
+    lambda word, algorithm: Digest.of(b"%d" % word, algorithm=algorithm),
+    st.integers(0, 1 << 32),
+    st.sampled_from(["sha256", "sha256", "sha512"]),
 )
 
 _component = st.from_regex(r"[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,6}){0,2}", fullmatch=True)
@@ -41,10 +48,14 @@ tags = st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", fullmatch=True)
 @st.composite
 def reference_texts(draw: st.DrawFn) -> str:
     """A reference as people write it, with and without each part."""
+    repository = draw(repositories)
     registry = draw(st.one_of(st.just(""), registries.map(lambda text: f"{text}/")))
+    if not registry and "/" in repository:
+        # In front of a slash a dot makes a host, as Docker reads it.
+        repository = repository.replace(".", "-")
     tag = draw(st.one_of(st.just(""), tags.map(lambda text: f":{text}")))
     digest = draw(st.one_of(st.just(""), digests.map(lambda each: f"@{each}")))
-    return registry + draw(repositories) + tag + digest
+    return registry + repository + tag + digest
 
 
 references = reference_texts().map(Reference.parse)
@@ -85,8 +96,15 @@ def _blob_sizes(chunk_size_bytes: int) -> st.SearchStrategy[int]:
     return st.one_of(st.sampled_from(edges), near, st.integers(0, 4 * chunk_size_bytes), st.integers(0, 5000))
 
 
+_names = st.sampled_from(
+    ["nginx:1.27", "quay.io/a/b:2", "host:5000/app", f"a/b@{Digest.of(b'x')}", f"[::1]:5000/c/d:1@{Digest.of(b'y')}"]
+).map(Reference.parse)
+
+
 @st.composite
-def image_sets(draw: st.DrawFn) -> tuple[list[ResolvedImage], int]:
+def image_sets(
+    draw: st.DrawFn, metadata: st.SearchStrategy[ImageConfig] = st.just(ImageConfig(Platform("linux", "amd64")))
+) -> tuple[list[ResolvedImage], int]:
     """Some images, which may share layers, and a chunk size."""
     chunk_size = draw(chunk_sizes)
     media_types = st.sampled_from([f"application/vnd.oci.image.layer.v1.tar{end}" for end in ("", "+gzip", "+zstd")])
@@ -94,36 +112,32 @@ def image_sets(draw: st.DrawFn) -> tuple[list[ResolvedImage], int]:
         st.lists(
             st.builds(Descriptor, media_types, digests, _blob_sizes(chunk_size)),
             min_size=1,
-            max_size=8,
+            max_size=6,
             unique_by=lambda each: each.digest,
         )
     )
-    names = draw(st.lists(references, min_size=1, max_size=4, unique_by=str))
-    taken = {each.digest for each in layers}
-    images = []
-    for number, name in enumerate(names):
-        images.append(_image(draw, name, number, layers, taken))
-    return images, chunk_size
+    names = draw(st.lists(_names, min_size=1, max_size=3, unique=True))
+    return [_image(draw, name, layers, metadata) for name in names], chunk_size
 
 
 def _image(
-    draw: st.DrawFn, name: Reference, number: int, layers: list[Descriptor], taken: set[Digest]
+    draw: st.DrawFn, name: Reference, layers: list[Descriptor], metadata: st.SearchStrategy[ImageConfig]
 ) -> ResolvedImage:
     manifests, variants = [], []
-    for child in range(draw(st.integers(1, 3))):
-        word = f"{number}/{child}/{len(taken)}".encode()
+    for number in range(draw(st.integers(1, 2))):
+        word = f"{name} {number}".encode()
         manifest = Manifest(
-            Descriptor(oci.OCI_MANIFEST, Digest.of(b"manifest" + word), draw(st.integers(2, 3000))),
-            config=Descriptor(oci.OCI_CONFIG, Digest.of(b"config" + word), draw(st.integers(2, 3000))),
+            Descriptor(oci.OCI_MANIFEST, Digest.of(b"manifest of " + word), draw(st.integers(2, 3000))),
+            config=Descriptor(oci.OCI_CONFIG, Digest.of(b"config of " + word), draw(st.integers(2, 3000))),
             layers=tuple(draw(st.lists(st.sampled_from(layers), max_size=4))),
         )
         manifests.append(manifest)
-        variants.append(Variant(manifest.descriptor.digest, draw(configs), draw(st.integers(0, 1 << 40))))
+        variants.append(Variant(manifest.descriptor.digest, draw(metadata), draw(st.integers(0, 1 << 40))))
     if len(manifests) > 1:
-        root = Descriptor(oci.OCI_INDEX, Digest.of(b"index%d" % number), draw(st.integers(2, 3000)))
+        root = Descriptor(oci.OCI_INDEX, Digest.of(f"index of {name}".encode()), 1000)
         manifests.append(Manifest(root, children=tuple(each.descriptor for each in manifests)))
     made_from = draw(st.one_of(st.none(), digests))
-    return ResolvedImage(name, draw(texts), tuple(manifests), tuple(variants), made_from)
+    return ResolvedImage(name, f"docker://{name}", tuple(manifests), tuple(variants), made_from)
 
 
 json_values = st.recursive(

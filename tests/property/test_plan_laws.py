@@ -9,7 +9,7 @@ from bundler.core import tar
 from bundler.core.manifest import BundleManifest, from_json, to_json
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from bundler.errors import Misuse
-from tests.property.strategies import image_sets, law
+from tests.property.strategies import configs, image_sets, law
 
 ImageSet = tuple[list[ResolvedImage], int]
 
@@ -121,7 +121,7 @@ def test_the_same_images_and_options_give_the_same_plan(case: ImageSet) -> None:
 
 
 @law
-@given(image_sets())
+@given(image_sets(metadata=configs))
 def test_a_bundle_manifest_is_read_back_as_it_is_written(case: ImageSet) -> None:
     manifest: BundleManifest = planned(*case).manifest
     content = to_json(manifest)
