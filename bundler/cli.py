@@ -344,7 +344,7 @@ def run(arguments: list[str]) -> int:
     except BundlerError as error:
         return _fail(error, arguments)
     except (KeyboardInterrupt, click.Abort):
-        return _fail(Interrupted("stopped", hint="run the same command again to go on"), arguments)
+        return _fail(Interrupted(), arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BUG if not arguments else 141

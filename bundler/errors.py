@@ -126,6 +126,9 @@ class Interrupted(BundlerError):
     exit_code = 130
     kind = "interrupted"
 
+    def __init__(self) -> None:
+        super().__init__("stopped", hint="nothing is lost: run the same command again to finish")
+
 
 class Several(BundlerError):
     """Many findings at once, so that one run tells all that is wrong."""

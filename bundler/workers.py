@@ -39,7 +39,7 @@ class Cancellation:
             Interrupted: Somebody did.
         """
         if self._event.is_set():
-            raise Interrupted("stopped")
+            raise Interrupted()
 
     def wait(self, seconds: float) -> None:
         """Sleeps, but not longer than until somebody asks to stop.
@@ -122,7 +122,7 @@ def run_all(
         cancellation.set()
         for thread in threads:
             thread.join(_POLL_SECONDS)
-        raise Interrupted("stopped") from None
+        raise Interrupted() from None
     if pool.bug is not None:
         raise pool.bug
     cancellation.check()

@@ -245,7 +245,7 @@ def test_real_progress_renews_the_attempts() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [Refused("gone"), LocalStorage("I/O error"), Unavailable("for good"), Interrupted("stopped")],
+    [Refused("gone"), LocalStorage("I/O error"), Unavailable("for good"), Interrupted()],
     ids=["refused", "storage", "unavailable for good", "interrupted"],
 )
 def test_an_error_that_stays_is_raised_at_once(error: BundlerError) -> None:
