@@ -61,7 +61,8 @@ MANIFEST_TYPES = ", ".join(
 
 METHOD = """\
 wall       monotonic clock around one process tree, started after os.sync() so that no earlier write-back disturbs it;
-           no one drops the page cache, but only bundler's export time includes fsync of all that it wrote
+           only bundler's export waits until all that it wrote is on the device. best: the fastest round; if it is
+           far from the median, the machine was busy with other things
 CPU        user + system of that tree, from wait4; the registry's own CPU is not in it
 peak RSS   largest single process of the tree, from wait4; never below this script's own peak ({own_mib:.0f} MiB)
 written    bytes that the tree dirtied for a storage device, from wait4 (ru_oublock); kernel's count, whole pages
@@ -75,7 +76,8 @@ curl       export: GET of each unique blob, 2 at a time, no hash. import: POST f
            no hash, no manifests, no tags, largest first; the fewest processes that can do it: one curl for each step
 openssl    openssl dgst -sha256 of the bundle's chunks, shared out to two processes by size
 checked    after each import, untimed: every tag (of skopeo's, if not converted, and curl's blobs) is as at the source
-figures    medians of {rounds} rounds, each column by itself; ratios are ratios of medians of wall time"""
+figures    medians of {rounds} rounds in turns, every second round backwards; each column by itself;
+           ratios are ratios of medians of wall time"""
 
 
 class BenchError(Exception):
@@ -607,11 +609,11 @@ class Bench:
     is_cold: bool
 
     def run(self, rounds: int) -> Samples:
-        """All rounds, in turns."""
+        """All rounds, in turns; every second one backwards, so that nobody always comes after the same neighbour."""
         samples = Samples()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
-            for contestant in self.contestants:
+            for contestant in self.contestants[:: -1 if number % 2 else 1]:
                 self._carry(contestant, samples)
         return samples
 
@@ -768,7 +770,10 @@ class Report:
         corpus = self.corpus
         size = f"{corpus.size_bytes / MIB:.0f} MiB"
         yield f"{'corpus':<16} {len(corpus.images)} images, {len(corpus.blobs)} unique blobs, {size}"
-        yield from ("", f"{'':<22}{'wall s':>10}{'CPU s':>10}{'CPU s/GiB':>12}{'peak MiB':>10}{'written MiB':>13}")
+        yield from (
+            "",
+            f"{'':<22}{'wall s':>10}{'best s':>10}{'CPU s':>10}{'CPU s/GiB':>12}{'peak MiB':>10}{'written MiB':>13}",
+        )
         for phase, name in sorted(self.samples.by_subject, key=lambda subject: _PHASES.index(subject[0])):
             yield self._row(phase, name)
         yield from ("", "ratios of wall time")
@@ -784,9 +789,11 @@ class Report:
 
     def _row(self, phase: str, name: str) -> str:
         measured = self.samples.median(phase, name)
+        best_seconds = min(each.wall_seconds for each in self.samples.by_subject[phase, name])
         per_gib = f"{measured.cpu_seconds / (self.corpus.size_bytes / GIB):.2f}" if phase in _BY_THE_BYTE else ""
         return (
-            f"{phase:<13} {name:<8}{measured.wall_seconds:>10.3f}{measured.cpu_seconds:>10.3f}{per_gib:>12}"
+            f"{phase:<13} {name:<8}{measured.wall_seconds:>10.3f}{best_seconds:>10.3f}"
+            f"{measured.cpu_seconds:>10.3f}{per_gib:>12}"
             f"{measured.peak_rss_bytes / MIB:>10.0f}{measured.written_bytes / MIB:>13.1f}"
         )
 

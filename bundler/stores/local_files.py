@@ -68,6 +68,34 @@ def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what:
     return b"".join(bytes(piece) for piece in pieces_of(descriptor, begin, end, what=what))
 
 
+class FileStream:
+    """An open file as a stream that can pass over bytes without reading them."""
+
+    def __init__(self, descriptor: int, *, what: str) -> None:
+        self._descriptor = descriptor
+        self._what = what
+        self._position = 0
+        self._size_bytes = os.fstat(descriptor).st_size
+
+    def read(self, size_bytes: int) -> bytes:
+        """The next bytes; none at the end.
+
+        Raises:
+            LocalStorage: They cannot be read.
+        """
+        try:
+            content = os.pread(self._descriptor, size_bytes, self._position)
+        except OSError as error:
+            raise LocalStorage(f"cannot be read: {error.strerror}", subject=self._what) from error
+        self._position += len(content)
+        return content
+
+    def skip(self, size_bytes: int) -> bool:
+        """Passes over some bytes; whether there were as many."""
+        self._position += size_bytes
+        return self._position <= self._size_bytes
+
+
 def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
     """Appends to an open file.
 

@@ -1,8 +1,4 @@
-"""A tar of an OCI image layout as a source and as a sink. Nothing is ever unpacked, and no name is joined to a path.
-
-The reader is strict (CVE-2025-8194, CVE-2025-4517): it takes regular files and folders, wants each name once, every
-byte within the file, and the end mark.
-"""
+"""A tar of an OCI image layout as a source and as a sink. Nothing is ever unpacked, and no name is joined to a path."""
 
 from __future__ import annotations
 
@@ -13,14 +9,12 @@ from pathlib import Path
 
 from bundler.core import tar
 from bundler.core.digest import Digest
-from bundler.core.limits import ARCHIVE_MEMBERS, PAX_HEADER_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.errors import Damaged, LocalStorage, Misuse
-from bundler.stores.local_files import opened, pieces_of, read_whole, unwritable, write_all
+from bundler.errors import LocalStorage, Misuse
+from bundler.stores.local_files import FileStream, opened, pieces_of, read_whole, unwritable, write_all
 from bundler.stores.oci_layout import index_json, marker_json
-
-_FOLDER = b"5"
+from bundler.stores.tar_reader import TarReader, resolve_links
 
 
 class ArchiveFiles:
@@ -55,54 +49,20 @@ class ArchiveFiles:
 
 
 def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
-    """Where the data of each regular member begins and ends.
+    """Where the data of each file in a tar begins and ends; a link has the place of what it leads to.
 
     Raises:
-        Damaged: The archive is cut, inconsistent, or holds links or devices.
+        Damaged: The archive is cut or inconsistent.
     """
-    file_size = os.fstat(descriptor).st_size
-    members: dict[str, tuple[int, int]] = {}
-    position = count = 0
-    extended: dict[str, str] = {}
-    while True:
-        block = read_whole(
-            descriptor, position, min(position + tar.BLOCK_BYTES, file_size), limit_bytes=tar.BLOCK_BYTES, what=what
-        )
-        header = tar.parse_header(block, what=f"{what} at offset {position}")
-        count += 1
-        if header is None:
-            return members
-        if count > ARCHIVE_MEMBERS:
-            raise Damaged("too many members", subject=what, expected=f"at most {ARCHIVE_MEMBERS}", actual="more")
-        begin = position + tar.BLOCK_BYTES
-        size = tar.pax_size(extended, header.size_bytes, what=what)
-        end = begin + size
-        if end + tar.padding_bytes(size) > file_size:
-            raise Damaged(
-                "the archive was cut short", subject=what, expected=f"at least {end} bytes", actual=f"{file_size} bytes"
-            )
-        position = end + tar.padding_bytes(size)
-        if header.type in (tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME):
-            content = read_whole(descriptor, begin, end, limit_bytes=PAX_HEADER_BYTES, what=what)
-            extended = _extended(header.type, content, extended, what=what)
-            continue
-        name = extended.get("path", header.name).removeprefix("./").removesuffix("/")
-        extended = {}
-        if header.type == _FOLDER:
-            continue
-        if header.type != tar.REGULAR:
-            raise Damaged("a member that is neither a file nor a folder", subject=f"{what}: {name[:100]!r}")
-        if name in members:
-            raise Damaged("a member that is there twice", subject=f"{what}: {name[:100]!r}")
-        members[name] = (begin, end)
-
-
-def _extended(kind: bytes, content: bytes, before: dict[str, str], *, what: str) -> dict[str, str]:
-    if kind == tar.PAX_GLOBAL:
-        return before  # comments and the like; per-file values there are not used by any tool that makes images
-    if kind == tar.GNU_LONG_NAME:
-        return {**before, "path": content.rstrip(b"\0").decode("utf-8", "replace")}
-    return {**before, **tar.parse_pax(content, what=what)}
+    places: dict[str, tuple[int, int]] = {}
+    links: dict[str, str] = {}
+    for member in TarReader(FileStream(descriptor, what=what), what=what):
+        if member.link:
+            links[member.name] = member.link
+        else:
+            places[member.name] = (member.offset_bytes, member.offset_bytes + member.size_bytes)
+    resolve_links(links, places, what=what)
+    return places | {name: places[target] for name, target in links.items()}
 
 
 class ArchiveSink:
