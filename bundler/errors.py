@@ -150,8 +150,7 @@ class Several(BundlerError):
 
 def worst(errors: Iterable[BundlerError]) -> int:
     """The exit code that decides among several findings; 0 when there are none."""
-    found = {error.exit_code for error in errors}
-    return next((code for code in _WORST_FIRST if code in found), EXIT_BUG if found else 0)
+    return _worst({error.exit_code for error in errors})
 
 
 def worst_of_images(errors: Sequence[BundlerError], *, done: int) -> int:
@@ -164,5 +163,11 @@ def worst_of_images(errors: Sequence[BundlerError], *, done: int) -> int:
         errors: One finding for each image or file that failed.
         done: How many images are in place.
     """
-    code = worst(errors)
-    return EXIT_PARTIAL if done and code in {Refused.exit_code, Unavailable.exit_code} else code
+    codes = {error.exit_code for error in errors}
+    if done and codes & {Refused.exit_code, Unavailable.exit_code}:
+        codes = codes - {Refused.exit_code, Unavailable.exit_code} | {EXIT_PARTIAL}
+    return _worst(codes)
+
+
+def _worst(codes: set[int]) -> int:
+    return next((code for code in _WORST_FIRST if code in codes), EXIT_BUG if codes else 0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -19,7 +19,7 @@ from bundler.core.events import Began, Finished, Listener, Moved, Retrying, nobo
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, BlobSource, Pieces
-from bundler.errors import BundlerError, Damaged, Interrupted, Unavailable
+from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.workers import Cancellation, run_all
 
 Question = TypeVar("Question")
@@ -78,7 +78,12 @@ class BlobCopy:
 
 @dataclass(slots=True)
 class Copied:
-    """What became of some copies: those that failed, and the bytes that were handed to sinks and stayed there."""
+    """What became of some copies.
+
+    Attributes:
+        failed: The copies that failed, each with those of its sinks that do not have the blob, and why.
+        bytes_copied: Handed to sinks, and there to stay.
+    """
 
     failed: list[tuple[BlobCopy, BundlerError]]
     bytes_copied: int = 0
@@ -95,14 +100,16 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run) -> Copied:
         Interrupted: The user stopped the run.
     """
     sent: list[int] = []  # appending is atomic
-    failed = run_all(
+    failed: list[tuple[BlobCopy, BundlerError]] = []
+    bugs = run_all(
         copies,
-        lambda copy: sent.append(_copy_blob(copy, run)),
+        lambda copy: sent.append(_copy_blob(copy, run, failed)),
         front_workers=run.jobs,
         back_workers=max(0, SMALL_WORKERS - run.jobs),
         is_for_back=lambda copy: copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
+    assert not bugs, "what fails is noted with its sinks"
     return Copied(failed, sum(sent))
 
 
@@ -142,27 +149,27 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run) -> byt
     )
 
 
-def _copy_blob(copy: BlobCopy, run: Run) -> int:
-    """Brings one blob to all its sinks; returns the bytes that were handed on."""
-    descriptor = copy.descriptor
-    run.listener(Began(copy.label, descriptor.size_bytes))
+def _copy_blob(copy: BlobCopy, run: Run, failed: list[tuple[BlobCopy, BundlerError]]) -> int:
+    """Brings one blob to all its sinks; returns the bytes that were handed on and stayed."""
+    run.listener(Began(copy.label, copy.descriptor.size_bytes))
     holder: BlobSink | None = None
     steps: list[str] = []
-    try:
-        for sink in copy.sinks:
-            bring = partial(_bring, copy, sink, holder, run)
-            steps.append(retrying(bring, run, subject=copy.label))
+    for number, sink in enumerate(copy.sinks):
+        try:
+            steps.append(retrying(partial(_bring, copy, sink, holder, run), run, subject=copy.label))
             holder = sink
-    except Interrupted:
-        raise
-    except BundlerError:
-        run.listener(Finished(copy.label, FAILED))
-        raise
-    if COPIED not in steps:
-        run.listener(Moved(descriptor.size_bytes))
-    outcome = next(outcome for outcome in (COPIED, MOUNTED, PRESENT) if outcome in steps)
-    run.listener(Finished(copy.label, outcome))
-    return descriptor.size_bytes * steps.count(COPIED)
+        except Interrupted:
+            raise
+        except (Refused, Unavailable) as error:  # this sink has no use for the blob; the others may
+            failed.append((replace(copy, sinks=(sink,)), error))
+        except BundlerError as error:  # the bytes are not to be had, or not to be kept
+            failed.append((replace(copy, sinks=copy.sinks[number:]), error))
+            break
+    if steps and COPIED not in steps:
+        run.listener(Moved(copy.descriptor.size_bytes))
+    known = (COPIED, MOUNTED, PRESENT) if len(steps) == len(copy.sinks) else ()
+    run.listener(Finished(copy.label, next((outcome for outcome in known if outcome in steps), FAILED)))
+    return copy.descriptor.size_bytes * steps.count(COPIED)
 
 
 def _bring(copy: BlobCopy, sink: BlobSink, holder: BlobSink | None, run: Run) -> str:
@@ -202,7 +209,7 @@ class VerifiedBlob:
             BundlerError: Whatever the source raises, after it could not go on where it stopped.
         """
         hasher = self._descriptor.digest.hasher()
-        attempt = 1
+        failures = 0
         if self._descriptor.size_bytes == 0:
             self._check_digest(hasher)
         while not self.is_complete and self._descriptor.size_bytes:
@@ -211,21 +218,15 @@ class VerifiedBlob:
                 with closing(self._source.open_blob(self._descriptor, offset_bytes=before)) as arriving:
                     yield from self._verified(arriving, hasher)
                 if not self.is_complete:
-                    raise Unavailable(
-                        "the blob ended early",
-                        subject=self._label,
-                        expected=f"{self._descriptor.size_bytes} bytes",
-                        actual=f"{self.handed_on_bytes} bytes",
-                        retryable=self._source.is_remote,
-                    )
+                    raise self._ended_early()
             except Unavailable as error:
                 # Real progress renews the attempts; a byte at a time does not.
-                attempt = 1 if self.handed_on_bytes - before >= PIECE_BYTES else attempt + 1
-                if not error.retryable or attempt > self._run.retry.attempts:
+                failures = 1 if self.handed_on_bytes - before >= PIECE_BYTES else failures + 1
+                if not error.retryable or failures >= self._run.retry.attempts:
                     # A source that gave up on us is not asked again from the beginning.
                     error.retryable = False
                     raise
-                _pause(attempt, error, self._run, self._label)
+                _pause(failures, error, self._run, self._label)
 
     def _verified(self, arriving: Pieces, hasher: Hasher) -> Pieces:
         size = self._descriptor.size_bytes
@@ -247,6 +248,14 @@ class VerifiedBlob:
             found = f"{self._descriptor.digest.algorithm}:{hasher.hexdigest()}"
             raise self._damaged("the bytes are not those of the digest", str(self._descriptor.digest), found)
         self.is_complete = True
+
+    def _ended_early(self) -> BundlerError:
+        expected, actual = f"{self._descriptor.size_bytes} bytes", f"{self.handed_on_bytes} bytes"
+        if not self._source.is_remote:
+            return self._damaged("the bytes ended early", expected, actual)
+        return Unavailable(
+            "the blob ended early", subject=self._label, expected=expected, actual=actual, retryable=True
+        )
 
     def _damaged(self, message: str, expected: str, actual: str) -> Damaged:
         is_remote = self._source.is_remote

@@ -121,7 +121,8 @@ def run_all(
     except KeyboardInterrupt:
         cancellation.set()
         for thread in threads:
-            thread.join(_POLL_SECONDS)
+            if thread.is_alive():
+                thread.join(_POLL_SECONDS)
         raise Interrupted() from None
     if pool.bug is not None:
         raise pool.bug

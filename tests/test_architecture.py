@@ -40,6 +40,7 @@ DOORS = {
 
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
+    "math",
     "re", "typing",
 }  # fmt: skip
 """What the pure part may use: no files, network, clock, environment or threads."""

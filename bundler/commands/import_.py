@@ -310,11 +310,13 @@ class _Import:
             each.fail(error)
 
     def _fail_images(self, failed: Sequence[tuple[BlobCopy, BundlerError]]) -> None:
-        errors = {copy.descriptor.digest: error for copy, error in failed}
+        """Fails the images that lack a blob in their own repository; in others it may be there."""
+        errors = {(copy.descriptor.digest, id(sink)): error for copy, error in failed for sink in copy.sinks}
         blobs = self._bundle.manifest.blobs
         for each in self._open():
+            sink = self._destination.sink_for(each.name)
             for number in each.image.blobs:
-                error = errors.get(blobs[number].descriptor.digest)
+                error = errors.get((blobs[number].descriptor.digest, id(sink)))
                 if error is not None:
                     each.fail(error)
 

@@ -16,10 +16,10 @@ import yaml
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.limits import IMAGE_LIST_DEPTH
-from bundler.core.location import ImageLocation, RegistryImage, has_transport, parse_image
+from bundler.core.location import ImageLocation, RegistryImage, parse_image
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Misuse, Several
+from bundler.errors import BundlerError, Damaged, Misuse, Several
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOP_KEYS = ("name", "platforms", "images")
@@ -234,7 +234,7 @@ class _YamlList:
         named = self._text(fields["image"])
         source = self._text(fields["from"]) if "from" in fields else named
         location = parse_image(source)
-        reference = _name_of(location) if has_transport(named) else Reference.parse(named)
+        reference = _name_of(parse_image(named))
         pin = self._pin(fields.get("digest"))
         platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
         return Entry(reference, location, pin, platforms, where) if len(self.errors) == before else None
@@ -267,7 +267,7 @@ class _YamlList:
             return None
         try:
             return Digest.parse(self._text(node))
-        except BundlerError as error:
+        except Damaged as error:
             self._error(node, f"{error.message}: {error.actual}", f"write {error.expected}")
             return None
 
@@ -287,7 +287,9 @@ class _YamlList:
 
     def _text(self, node: yaml.Node) -> str:
         if not isinstance(node, yaml.ScalarNode) or node.tag not in _TEXT_TAGS:
-            raise Misuse("a text is expected here", subject=self._where(node))
+            raise Misuse(
+                "a text is expected here", subject=self._where(node), hint="write one value, not a list or mapping"
+            )
         return str(node.value)
 
     def _where(self, node: yaml.Node | None) -> str:

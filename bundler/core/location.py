@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, is_repository
+from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, is_repository, without_password
 from bundler.errors import Misuse
 
 TRANSPORTS = ("docker://", "oci:", "oci-archive:")
@@ -100,7 +100,9 @@ def parse_image(text: str) -> ImageLocation:
             path, _, name = text.removeprefix(transport).partition(":")
             if not path:
                 raise Misuse(
-                    "the path is missing", subject=repr(text), hint=f"write {transport}PATH or {transport}PATH:REF"
+                    "the path is missing",
+                    subject=repr(without_password(text)),
+                    hint=f"write {transport}PATH or {transport}PATH:REF",
                 )
             return kind(path, name or None)
     _refuse_unknown_transport(text)
@@ -118,7 +120,9 @@ def parse_target(text: str) -> Target:
             path = text.removeprefix(transport)
             if not path or ":" in path:
                 raise Misuse(
-                    "not a destination", subject=repr(text), hint=f"write {transport}PATH; names come from the bundle"
+                    "not a destination",
+                    subject=repr(without_password(text)),
+                    hint=f"write {transport}PATH; names come from the bundle",
                 )
             return kind(path)
     _refuse_unknown_transport(text)
@@ -127,7 +131,7 @@ def parse_target(text: str) -> Target:
     if not is_registry(registry) or (prefix and not is_repository(prefix)):
         raise Misuse(
             "not a destination",
-            subject=repr(text),
+            subject=repr(without_password(text)),
             hint="write HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE",
         )
     return RegistryTarget(DEFAULT_REGISTRY if registry == "index.docker.io" else registry, prefix)
@@ -138,7 +142,10 @@ def _refuse_unknown_transport(text: str) -> None:
     known = ", ".join(TRANSPORTS)
     if colon and transport in {"dir", "docker-archive", "docker-daemon", "containers-storage", "oci-layout", "ocidir"}:
         raise Misuse(
-            f"the transport {transport}: is not supported", subject=repr(text), expected=known, actual=transport
+            f"the transport {transport}: is not supported",
+            subject=repr(without_password(text)),
+            expected=known,
+            actual=transport,
         )
     if rest.startswith("//") and transport != "docker":
-        raise Misuse("not an image location", subject=repr(text[:200]), hint=f"known transports: {known}")
+        raise Misuse("not an image location", subject=repr(without_password(text)), hint=f"known transports: {known}")

@@ -241,10 +241,10 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
         tool=_text(document["tool"]),
         signed=_boolean(document["signed"]),
         chunk_size_bytes=_size(document["chunkSize"]),
-        images=tuple(map(_image, document["images"])),
-        blobs=tuple(map(_blob, document["blobs"])),
-        files=tuple(map(_file, document["files"])),
-        chunks=tuple(Chunk(_text(chunk["file"]), _size(chunk["size"])) for chunk in document["chunks"]),
+        images=tuple(map(_image, _list(document["images"]))),
+        blobs=tuple(map(_blob, _list(document["blobs"]))),
+        files=tuple(map(_file, _list(document["files"]))),
+        chunks=tuple(Chunk(_text(chunk["file"]), _size(chunk["size"])) for chunk in _list(document["chunks"])),
     )
 
 
@@ -304,6 +304,12 @@ def _text(value: object) -> str:
     return value
 
 
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"a list is expected, not {value!r:.60}")
+    return value
+
+
 def _boolean(value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError(f"true or false is expected, not {value!r:.60}")
@@ -320,6 +326,8 @@ def _check(manifest: BundleManifest) -> None:
     for number, chunk in enumerate(manifest.chunks, start=1):
         if chunk.file != chunk_file(number):
             raise ValueError(f"chunk {number} is called {chunk.file[:60]!r}")
+    if not manifest.images:
+        raise ValueError("no image")
     allowed = {"oci-layout", "index.json", "manifest.json"}
     if any(file.path not in allowed for file in manifest.files):
         raise ValueError("an unknown file of the layout")
@@ -338,6 +346,10 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
         raise ValueError(f"{image.reference} needs a blob that is not listed")
     if any(manifest.blobs[number].kind != MANIFEST for number in image.manifests):
         raise ValueError(f"{image.reference} has a manifest that is none")
+    if any(manifest.blobs[number].kind == MANIFEST for number in image.blobs):
+        raise ValueError(f"{image.reference} has a manifest among its layers")
+    if len(set(image.needs)) != len(image.needs):
+        raise ValueError(f"{image.reference} needs a blob twice")
     if manifest.blobs[image.manifests[-1]].descriptor.digest != image.root.digest:
         raise ValueError(f"the last manifest of {image.reference} is not its root")
 

@@ -47,6 +47,8 @@ def target_names(references: Iterable[Reference], target: Target, mapping: str) 
 
 
 def _mapped(reference: Reference, target: RegistryTarget, mapping: str) -> Reference:
-    origin = [reference.registry.replace(":", "-").strip("[]").lower()] if mapping == SCOPED else []
+    origin = (
+        [reference.registry.replace(":", "-").replace("[", "").replace("]", "").lower()] if mapping == SCOPED else []
+    )
     path = "/".join([*([target.prefix] if target.prefix else []), *origin, reference.repository])
     return Reference(target.registry, path, reference.tag, reference.digest)

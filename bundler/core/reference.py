@@ -24,6 +24,7 @@ _REGISTRY = re.compile(
 )
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
+_CREDENTIALS = re.compile(r"[^/\s]*@(?!sha(?:256|512):)")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
@@ -158,5 +159,10 @@ def _port_is_valid(registry: str) -> bool:
     return not port or 0 < int(port) < 65536
 
 
+def without_password(text: str) -> str:
+    """A text as it may be shown: what stands before an @ that begins no digest is likely a password."""
+    return _CREDENTIALS.sub("***@", text)[:200]
+
+
 def _shown(text: str) -> str:
-    return repr(text[:200])
+    return repr(without_password(text))

@@ -8,6 +8,7 @@ was received.
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 from bundler.core.limits import JSON_DEPTH, JSON_INTEGER_DIGITS
@@ -32,6 +33,7 @@ def loads(content: bytes, *, what: str) -> Any:
             object_pairs_hook=_unique_names,
             parse_constant=_no_constant,
             parse_int=_bounded_integer,
+            parse_float=_finite,
         )
         if "\\u" in text:
             json.dumps(document, ensure_ascii=False).encode("utf-8")  # fails on lone surrogates
@@ -79,6 +81,13 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> float:
     raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:40]} is larger than any number")
+    return number
 
 
 def _bounded_integer(digits: str) -> int:

@@ -110,7 +110,7 @@ def parse_pax(records: bytes, *, what: str) -> dict[str, str]:
         length = int(digits) if digits.isdigit() else 0
         record = records[position : position + length]
         key, equals, value = record[len(digits) + 1 :].partition(b"=")
-        if length <= len(digits) + 2 or not equals or not value.endswith(b"\n"):
+        if length <= len(digits) + 2 or len(record) != length or not equals or not value.endswith(b"\n"):
             raise Damaged("an extended tar header is malformed", subject=what)
         result[key.decode("utf-8", "replace")] = value[:-1].decode("utf-8", "replace")
         position += length

@@ -105,10 +105,10 @@ def _is_excepted(registry: str, no_proxy: str) -> bool:
         return False
     for block in no_proxy.split(","):
         try:
-            if "/" in block and address in ipaddress.ip_network(block.strip(), strict=False):
+            if address in ipaddress.ip_network(block.strip(), strict=False):
                 return True
         except ValueError:
-            continue
+            continue  # a name, not an address
     return False
 
 

@@ -172,7 +172,7 @@ class HttpClient:
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD") or not location:
                 return answer
             answer.drain()
-            target = urljoin(url, location)
+            target = joined(url, location)
             if Origin.of(target) != Origin.of(url):
                 if Origin.of(target).scheme != "https" and Origin.of(url).scheme == "https":
                     raise Refused("the server redirects from https to plain http", subject=shown(target))
@@ -249,6 +249,18 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
             f"{text} ({said})", subject=subject, retryable=True, retry_after_seconds=_retry_after(answer)
         )
     return Refused(f"{_plain_words(answer.status, code)} ({said})", subject=subject, hint=_advice(answer))
+
+
+def joined(base: str, location: str) -> str:
+    """A URL that a server gave, completed.
+
+    Raises:
+        Refused: It is none.
+    """
+    try:
+        return urljoin(base, location)
+    except ValueError as error:
+        raise Refused("the server names an address that is none", subject=printable(location)) from error
 
 
 def shown(url: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from bundler.core import oci
 from bundler.core.digest import Digest
@@ -19,7 +19,7 @@ from bundler.core.reference import is_loopback
 from bundler.errors import BundlerError, Damaged, Refused, Unavailable
 from bundler.stores import docker_sdk, hosts
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.http import Answer, HttpClient, Origin, error_of, shown
+from bundler.stores.http import Answer, HttpClient, Origin, error_of, joined, shown
 from bundler.stores.registry_auth import Authenticator
 
 _GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
@@ -82,7 +82,7 @@ class Registry:
 
     def absolute(self, location: str) -> str:
         """A URL that the registry gave, completed."""
-        return urljoin(self._connect()[0] + "/", location)
+        return joined(self._connect()[0] + "/", location)
 
     def _connect(self) -> tuple[str, HttpClient, Authenticator]:
         with self._lock:

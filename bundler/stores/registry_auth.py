@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import ipaddress
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -40,7 +41,12 @@ class Challenge:
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() not in ("basic", "bearer") or len(header) > 4096:
             return None
-        found = {m[1].lower(): m[2] if m[2] is not None else m[3] for m in _PARAMETER.finditer(rest)}
+        found: dict[str, str] = {}
+        position = 0
+        while match := _PARAMETER.match(rest, position):  # up to a second challenge in the same header
+            value = re.sub(r"\\(.)", r"\1", match[2]) if match[2] is not None else match[3]
+            found.setdefault(match[1].lower(), value)
+            position = match.end()
         return cls(scheme.lower(), found)
 
 
@@ -61,6 +67,7 @@ class Authenticator:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._origin = Origin.of(registry_url)
+        self._registry = urlsplit(registry_url).netloc
         self._find_credentials = find_credentials
         self._connect = connect
         self._clock = clock
@@ -132,7 +139,10 @@ class Authenticator:
 
     def _read_token(self, answer: Answer, realm: str) -> _Token:
         if answer.status != 200:
-            raise error_of(answer, subject=f"token server {shown(realm)}")
+            error = error_of(answer, subject=f"token server {shown(realm)}")
+            if answer.status in (401, 403):
+                error.hint = f"log in with: docker login {self._registry}"
+            raise error
         try:
             document = strict_json.loads(answer.read(JSON_ANSWER_BYTES), what=f"token server {shown(realm)}")
         except Damaged as error:
@@ -151,14 +161,21 @@ class Authenticator:
             raise Refused("the registry names a token server without TLS", subject=shown(realm))
         if origin.host == self._origin.host:
             return
-        try:
-            address = ipaddress.ip_address(origin.host)
-        except ValueError:
-            is_private = origin.host == "localhost"
-        else:
-            is_private = not address.is_global
-        if is_private:
+        if _is_private(origin.host):
             raise Refused("the registry names a token server in a private network", subject=shown(realm))
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is an address that is not of the internet, in any spelling that a resolver understands."""
+    host = host.rstrip(".")
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        pass
+    try:
+        return not ipaddress.ip_address(socket.inet_aton(host)).is_global  # 127.1, 0x7f000001, 2130706433
+    except OSError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def _basic(credentials: Credentials | None) -> str:

@@ -6,7 +6,8 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings, strategies as st
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
 
 from bundler.core import oci, tar
 from bundler.core.digest import Digest
@@ -33,8 +34,13 @@ digests = st.builds(
     st.sampled_from(["sha256", "sha256", "sha512"]),
 )
 
-_component = st.from_regex(r"[a-z0-9]{1,6}((\.|_|__|-{1,3})[a-z0-9]{1,6}){0,2}", fullmatch=True)
-_host = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,5}[A-Za-z0-9])?(\.[a-z0-9]{1,6}){1,3}", fullmatch=True)
+_word = st.sampled_from(["a", "0", "app", "9z", "library", "docker", "localhost", "x1y2"])
+_component = st.builds(
+    lambda first, more: first + "".join(more),
+    _word,
+    st.lists(st.tuples(st.sampled_from([".", "_", "__", "-", "---"]), _word).map("".join), max_size=2),
+)
+_host = st.from_regex(r"[A-Za-z0-9]([A-Za-z0-9-]{0,5}[A-Za-z0-9])?\.[a-z0-9]{1,6}", fullmatch=True)
 _port = st.integers(1, 65535).map(lambda port: f":{port}")
 registries = st.one_of(
     st.sampled_from(["docker.io", "index.docker.io", "localhost", "quay.io", "[::1]", "[2001:db8::5]"]),
@@ -101,9 +107,12 @@ _names = st.sampled_from(
 ).map(Reference.parse)
 
 
+_no_metadata = st.just(ImageConfig(Platform("linux", "amd64")))
+
+
 @st.composite
 def image_sets(
-    draw: st.DrawFn, metadata: st.SearchStrategy[ImageConfig] = st.just(ImageConfig(Platform("linux", "amd64")))
+    draw: st.DrawFn, metadata: st.SearchStrategy[ImageConfig] = _no_metadata
 ) -> tuple[list[ResolvedImage], int]:
     """Some images, which may share layers, and a chunk size."""
     chunk_size = draw(chunk_sizes)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hypothesis import example, given, strategies as st
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from bundler.bundle import sums
 from bundler.core import mapping, tar
@@ -11,7 +12,7 @@ from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage, Regi
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
 from bundler.core.reference import NAME_CHARACTERS, Reference
-from bundler.errors import Misuse
+from bundler.errors import Misuse, Several
 from tests.property.strategies import (
     digests,
     law,
@@ -100,7 +101,7 @@ def test_a_target_is_read_back_as_it_is_printed(registry: str, prefix: str) -> N
 
 @law
 @given(
-    st.lists(references, min_size=1, max_size=6, unique=True),
+    st.lists(references, min_size=1, max_size=4, unique=True),
     registries,
     st.one_of(st.just(""), repositories),
     st.sampled_from(mapping.MAPPINGS),
@@ -108,10 +109,7 @@ def test_a_target_is_read_back_as_it_is_printed(registry: str, prefix: str) -> N
 def test_no_two_images_get_one_name(names: list[Reference], registry: str, prefix: str, chosen: str) -> None:
     try:
         mapped = mapping.target_names(names, RegistryTarget(registry, prefix), chosen)
-    except Misuse:
-        return
-    except Exception as error:
-        assert getattr(error, "exit_code", None) == 2, error
+    except (Misuse, Several):
         return
     assert set(mapped) == set(names)
     assert len({(each.name, each.tag, each.digest if not each.tag else None) for each in mapped.values()}) == len(names)
@@ -135,7 +133,7 @@ def test_a_list_of_checksums_is_read_back_as_it_is_written(listed: dict[str, str
 
 
 @law
-@given(st.integers(1 << 20, 1 << 50))
+@given(st.integers(1 << 20, 10**15 - 1))
 def test_a_chunk_size_is_the_same_in_any_unit(size: int) -> None:
     assert parse_chunk_size(str(size)) == size
     assert parse_chunk_size(f"{size // 1024 + 1024}KiB") == (size // 1024 + 1024) * 1024

@@ -17,7 +17,6 @@ from urllib.parse import parse_qs, urlsplit
 
 from tests.support.parts import RealRegistry, shell
 
-
 _EC_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256"
 
 

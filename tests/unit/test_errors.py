@@ -22,7 +22,7 @@ from bundler.errors import (
     worst_of_images,
 )
 
-FAMILIES = [Misuse, Damaged, Untrusted, Refused, Unavailable, LocalStorage, Incomplete, Interrupted]
+FAMILIES = [Misuse, Damaged, Untrusted, Refused, Unavailable, LocalStorage, Incomplete]
 WORST_FIRST = [Untrusted, Damaged, LocalStorage, Refused, Unavailable, Incomplete]
 
 
@@ -36,11 +36,17 @@ WORST_FIRST = [Untrusted, Damaged, LocalStorage, Refused, Unavailable, Incomplet
         (Unavailable, 7, "unavailable"),
         (LocalStorage, 8, "storage"),
         (Incomplete, 9, "incomplete"),
-        (Interrupted, 130, "interrupted"),
     ],
 )
 def test_each_family_has_the_exit_code_of_the_contract(family: type[BundlerError], code: int, kind: str) -> None:
     assert (family("x").exit_code, family("x").kind) == (code, kind)
+
+
+def test_an_interruption_has_the_exit_code_of_shells_and_says_how_to_go_on() -> None:
+    stopped = Interrupted()
+    assert (stopped.exit_code, stopped.kind, str(stopped)) == (130, "interrupted", "stopped")
+    assert "run the same command again" in (stopped.hint or "")
+    assert worst([Damaged("x"), stopped]) == 130
 
 
 def test_partial_and_bug_have_the_exit_codes_of_the_contract() -> None:

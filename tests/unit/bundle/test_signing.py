@@ -88,6 +88,11 @@ def test_the_key_id_is_the_one_that_openssl_and_sha256sum_print(pair: tuple[byte
     assert signing.load_public(pair[1], origin="k").id == pair[2]
 
 
+def test_the_key_id_of_the_test_value_of_format_md_is_met() -> None:
+    raw = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+    assert signing.load_public(spki_pem(raw), origin="RFC 8032, TEST 1").id == "06e3fd8fda29bb60"
+
+
 def test_openssl_opens_our_encrypted_key_with_its_passphrase_only(
     encrypted: tuple[bytes, bytes, str], tmp_path: Path
 ) -> None:

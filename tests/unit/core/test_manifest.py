@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bundler.core import manifest as bundle_manifest
+from bundler.core.digest import Digest
 from bundler.core.limits import SIZE_BYTES
 from bundler.core.manifest import BundleManifest, Variant, chunk_file, from_json, to_json
 from bundler.core.oci import ImageConfig
@@ -79,6 +80,54 @@ def test_the_document_says_what_the_design_promises() -> None:
     assert large["size"] == 3 * MIB == sum(length for _, _, length in large["pieces"])
 
 
+def test_every_byte_of_it_is_as_format_md_writes_it() -> None:
+    root, config, one = (
+        digest("manifest of quay.io/app:1linux/amd64"),
+        digest("config of quay.io/app:1linux/amd64"),
+        digest("one"),
+    )
+    index = (
+        '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":'
+        f'"application/vnd.oci.image.manifest.v1+json","digest":"{root}","size":400,"annotations":'
+        '{"org.opencontainers.image.ref.name":"quay.io/app:1","io.containerd.image.name":"quay.io/app:1"}}]}\n'
+    ).encode()
+    docker = f'[{{"Config":"{config.path}","RepoTags":["quay.io/app:1"],"Layers":["{one.path}"]}}]\n'.encode()
+    expected = f"""\
+{{
+"format": "bundler/1",
+"name": "test-1.0",
+"created": "2026-11-23T00:00:00Z",
+"tool": "bundler test",
+"signed": true,
+"chunkSize": 2000000000,
+"images": [
+  {{"reference": "quay.io/app:1", "source": "docker://quay.io/app:1", "root": {{"mediaType": \
+"application/vnd.oci.image.manifest.v1+json", "digest": "{root}", "size": 400}}, "manifests": [0], \
+"blobs": [1, 2], "variants": [{{"digest": "{root}", "os": "linux", "architecture": "amd64", "size": 1000}}]}}
+],
+"blobs": [
+  {{"mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "{root}", "size": 400, \
+"kind": "manifest", "pieces": [[1, 3584, 400]]}},
+  {{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": "{config}", "size": 1500, \
+"kind": "config", "pieces": [[1, 4608, 1500]]}},
+  {{"mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": "{one}", "size": 1000, \
+"kind": "layer", "pieces": [[1, 6656, 1000]]}}
+],
+"files": [
+  {{"path": "oci-layout", "digest": "sha256:561356159fc692da9a55978e206a495b7835abcc4778fa9d13138a0530304878", \
+"size": 31, "pieces": [[1, 512, 31]]}},
+  {{"path": "index.json", "digest": "{Digest.of(index)}", "size": {len(index)}, "pieces": [[1, 1536, {len(index)}]]}},
+  {{"path": "manifest.json", "digest": "{Digest.of(docker)}", "size": {len(docker)}, \
+"pieces": [[1, 2560, {len(docker)}]]}}
+],
+"chunks": [
+  {{"file": "chunk-0001.tar", "size": 8704}}
+]
+}}
+"""
+    assert to_json(planned(resolved("quay.io/app:1", layer("one", 1000))).manifest).decode() == expected
+
+
 def test_unknown_fields_are_ignored() -> None:
     def extend(document: Document) -> None:
         document["later"] = {"a": [1]}
@@ -120,6 +169,11 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a number as a text": (lambda d: d.update(created=5), "a text is expected"),
     "signed as a text": (lambda d: d.update(signed="no"), "contradicts its format"),
     "images as a mapping": (lambda d: d.update(images={}), "contradicts its format"),
+    "no image": (lambda d: d.update(images=[]), "contradicts its format"),
+    "an image twice": (lambda d: d["images"].append(d["images"][0]), "two images of one name"),
+    "a layer of an image twice": (lambda d: d["images"][0]["blobs"].append(4), "contradicts its format"),
+    "a manifest among the layers": (lambda d: d["images"][0]["blobs"].append(0), "contradicts its format"),
+    "a blob twice": (lambda d: d["blobs"].append(d["blobs"][0]), "a blob that is listed twice"),
     "a negative chunk size": (lambda d: d.update(chunkSize=-1), "impossible number"),
     "a chunk size that readers round": (lambda d: d.update(chunkSize=SIZE_BYTES + 1), "impossible number"),
     "images that are no list": (lambda d: d.update(images=7), "contradicts its format"),
@@ -141,23 +195,44 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a blob that is larger than its pieces": (lambda d: d["blobs"][0].update(size=401), "do not add up"),
     "an unknown kind": (lambda d: d["blobs"][0].update(kind="x"), "unknown kind of blob"),
     "a piece with a number too few": (lambda d: d["blobs"][0]["pieces"][0].pop(), "contradicts its format"),
-    "a piece in chunk zero": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 0), "in a chunk that is not listed"),
+    "a piece in chunk zero": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 0), "in chunks that follow"),
     "a piece in a chunk too many": (
         lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 99),
-        "in a chunk that is not listed",
+        "do not lie in chunks that follow each other",
     ),
-    "a piece beyond its chunk": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, MIB), "overlap or leave it"),
+    "a piece beyond its chunk": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, MIB), "does not begin where"),
     "a piece whose header lies before its chunk": (
         lambda d: blob_of(d, "large")["pieces"][0].__setitem__(1, 0),
         "contradicts its format",
     ),
+    "a piece with a negative offset": (
+        lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, -512),
+        "impossible number",
+    ),
+    "parts in another order": (lambda d: blob_of(d, "large")["pieces"].reverse(), "in chunks that follow each other"),
+    "a part behind something else": (
+        lambda d: blob_of(d, "large")["pieces"][1].__setitem__(1, 1024),
+        "does not begin its chunk",
+    ),
+    "a gap between members": (
+        lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, d["blobs"][0]["pieces"][0][1] + 512),
+        "does not begin where",
+    ),
+    "a chunk that is larger than its members": (
+        lambda d: d["chunks"][0].update(size=d["chunks"][0]["size"] + 512),
+        "do not make up its size",
+    ),
+    "a chunk without members": (
+        lambda d: d["chunks"].append({"file": f"chunk-{len(d['chunks']) + 1:04d}.tar", "size": 1024}),
+        "do not make up its size",
+    ),
     "pieces that overlap": (
         lambda d: d["blobs"][1]["pieces"][0].__setitem__(1, d["blobs"][0]["pieces"][0][1]),
-        "overlap or leave it",
+        "does not begin where",
     ),
     "a chunk of another name": (lambda d: d["chunks"][1].update(file="../../etc/passwd"), "chunk 2 is called"),
     "chunks in another order": (lambda d: d["chunks"].reverse(), "chunk 1 is called"),
-    "a chunk that is missing": (lambda d: d["chunks"].pop(), "in a chunk that is not listed"),
+    "a chunk that is missing": (lambda d: d["chunks"].pop(), "in chunks that follow"),
     "a file that is no file of the layout": (lambda d: d["files"][0].update(path="../x"), "unknown file of the layout"),
     "a file without a digest": (lambda d: d["files"][0].update(digest=None), "not a digest"),
 }

@@ -53,9 +53,10 @@ def test_an_image_gets_the_name_that_was_promised(text: str, target: Target, map
 
 def test_two_images_that_would_land_on_one_name_are_refused_with_a_way_out() -> None:
     references = [Reference.parse("docker.io/team/app:1"), Reference.parse("quay.io/team/app:1")]
-    with pytest.raises(Misuse, match="would get the same name, registry.example.com:5000/team/app:1") as caught:
+    with pytest.raises(Misuse, match="would get the same name") as caught:
         target_names(references, HOST, KEEP)
     assert caught.value.subject == "quay.io/team/app:1"
+    assert caught.value.message == "docker.io/team/app:1 would get the same name, registry.example.com:5000/team/app:1"
     assert caught.value.hint == "keep their origin in the path with --map scoped"
     assert len(set(target_names(references, HOST, SCOPED).values())) == 2
     assert len(set(target_names(references, LayoutTarget("out"), KEEP).values())) == 2

@@ -79,6 +79,15 @@ def test_the_header_is_the_one_of_the_standard_library() -> None:
     assert tar.header(SHA256_PATH, 12345)[156:329] == theirs[156:329]
 
 
+def test_the_test_values_of_format_md_are_met() -> None:
+    header = tar.header("oci-layout", 31)
+    assert (header[124:136], header[148:156]) == (b"00000000037\0", b"007755\0 ")
+    assert tar.header(SHA256_PATH, 8 * GIB)[512:1024].rstrip(b"\0") == b"19 size=8589934592\n"
+    records = tar.header(SHA512_PATH, 1)[512:1024].rstrip(b"\0")
+    assert records == f"151 path={SHA512_PATH}\n".encode()
+    assert len(records) == 151
+
+
 @pytest.mark.parametrize(
     ("size", "padding"), [(0, 0), (1, 511), (511, 1), (512, 0), (513, 511)], ids=["0", "1", "511", "512", "513"]
 )

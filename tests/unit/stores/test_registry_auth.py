@@ -415,7 +415,8 @@ def test_neither_passwords_nor_tokens_are_shown() -> None:
     login = Credentials("user", "hunter2", "hunter2-token")
     assert "hunter2" not in f"{login} {login!r}"
     server = TokenServer([answer(403, b"{}")])
-    made = authenticator(server, credentials=login, challenge='Bearer realm="https://a:hunter2@auth.example.com/t?x=hunter2"')  # fmt: skip
+    realm = "https://a:hunter2@auth.example.com/t?x=hunter2"
+    made = authenticator(server, credentials=login, challenge=f'Bearer realm="{realm}"')
     with pytest.raises(Refused) as caught:
         made.header(PULL)
     assert "hunter2" not in f"{caught.value} {caught.value.hint}"
