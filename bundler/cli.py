@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from bundler import __version__
-from bundler.errors import EXIT_BUG, BundlerError, Interrupted, Misuse
+from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
 
 if TYPE_CHECKING:
     from bundler.stores.hosts import NetworkOptions
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 
 Result = TypeVar("Result")
+
+_PASSPHRASE_CHARACTERS = 4096
 
 
 class _Command(click.Command):
@@ -347,7 +349,10 @@ def run(arguments: list[str]) -> int:
         return _fail(Interrupted(), arguments)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_BUG if not arguments else 141
+        return EXIT_CLOSED_PIPE
+    except OSError as error:
+        # Files are handled where they are used; what comes up here is a name that no file can have, or a full output.
+        return _fail(LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename)), arguments)
     except Exception:
         import traceback
 
@@ -428,7 +433,11 @@ def _read_passphrase(file: str | None) -> bytes:
             )
         return str(click.prompt("passphrase of the key", hide_input=True, err=True)).encode()
     try:
-        text = sys.stdin.readline() if file == "-" else Path(file).read_text(encoding="utf-8").partition("\n")[0]
+        if file == "-":
+            text = sys.stdin.readline(_PASSPHRASE_CHARACTERS)
+        else:
+            with open(file, encoding="utf-8") as lines:
+                text = lines.readline(_PASSPHRASE_CHARACTERS)
     except (OSError, UnicodeDecodeError) as error:
         raise Misuse(f"the passphrase cannot be read: {error}", subject=file) from error
     passphrase = text.rstrip("\r\n")
@@ -438,8 +447,14 @@ def _read_passphrase(file: str | None) -> bytes:
 
 
 def _new_passphrase() -> bytes:
+    if not sys.stdin.isatty():
+        raise Misuse("there is no terminal to ask for a passphrase", hint="give --passphrase-file FILE, or - for stdin")
     prompted = click.prompt("new passphrase", hide_input=True, confirmation_prompt="once more", err=True)
     return str(prompted).encode()
+
+
+def _shown(name: object) -> str | None:
+    return str(name)[:200] if name else None
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:

@@ -20,11 +20,14 @@ that reaches the top is a bug of ours (exit 70).
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 EXIT_PARTIAL = 3
 EXIT_BUG = 70
+EXIT_CLOSED_PIPE = 141
+"""Whoever read our output stopped reading: 128 + SIGPIPE, as a shell has it."""
 
 _WORST_FIRST = (2, 130, 5, 4, 8, 6, 7, 9, 3)
 
@@ -106,11 +109,26 @@ class Unavailable(BundlerError):
     kind = "unavailable"
 
 
+class Unreachable(Unavailable):
+    """No connection could be made at all: whatever else would be asked there, the answer would be the same."""
+
+
 class LocalStorage(BundlerError):
     """This machine could not store or read: no space, read-only, I/O error."""
 
     exit_code = 8
     kind = "storage"
+
+    @classmethod
+    def unwritable(cls, error: OSError, what: str) -> LocalStorage:
+        """The error for something that this machine cannot store."""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return cls("no space left", subject=what, hint="free some space and run the same command again")
+        if error.errno == errno.EROFS:
+            return cls("the file system is read-only", subject=what, hint="choose another folder")
+        if error.errno == errno.EFBIG:
+            return cls("the file system takes no file of this size", subject=what, hint="use a smaller --chunk-size")
+        return cls(f"cannot be written: {error.strerror}", subject=what)
 
 
 class Incomplete(BundlerError):
@@ -121,13 +139,13 @@ class Incomplete(BundlerError):
 
 
 class Interrupted(BundlerError):
-    """The user stopped the run; the same command goes on."""
+    """The user stopped the run; nothing looks finished that is not."""
 
     exit_code = 130
     kind = "interrupted"
 
     def __init__(self) -> None:
-        super().__init__("stopped", hint="nothing is lost: run the same command again to finish")
+        super().__init__("stopped", hint="run the same command again")
 
 
 class Several(BundlerError):

@@ -18,6 +18,7 @@ from bundler.core.oci import Descriptor, Manifest
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform, any_accepts
 from bundler.core.protocols import ImageSource
+from bundler.core.reference import Reference
 from bundler.errors import Damaged, Refused
 
 ReadBlob = Callable[[Descriptor], bytes]
@@ -60,13 +61,33 @@ def resolve_image(
     walk = _Walk(entry, source, read_blob, listener)
     chosen_root = walk.follow(root.bare)
     image = ResolvedImage(
-        reference=entry.reference,
+        reference=_renamed(entry.reference, root, chosen_root, listener),
         source=str(entry.source),
         manifests=tuple(walk.manifests.values()),
         variants=tuple(walk.variants),
         made_from=root.digest if chosen_root.digest != root.digest else None,
     )
     return Resolved(image, walk.documents)
+
+
+def _renamed(reference: Reference, root: Descriptor, chosen: Descriptor, listener: Listener) -> Reference:
+    """The name in the bundle: a digest in it is always that of the root.
+
+    Raises:
+        Refused: The name asks for other bytes than the source gave.
+    """
+    if reference.digest is None:
+        return reference
+    if reference.digest != root.digest:
+        raise Refused(
+            "the source gives another digest than the name asks for",
+            subject=str(reference),
+            expected=str(reference.digest),
+            actual=str(root.digest),
+        )
+    if chosen.digest != root.digest:
+        listener(Noticed(f"{reference}: with the chosen platforms its digest is {chosen.digest}"))
+    return reference.pinned(chosen.digest)
 
 
 @dataclass(slots=True)
@@ -78,6 +99,8 @@ class _Walk:
     manifests: dict[Digest, Manifest] = field(default_factory=dict)
     documents: dict[Digest, bytes] = field(default_factory=dict)
     variants: list[Variant] = field(default_factory=list)
+    chosen: dict[Digest, Descriptor | None] = field(default_factory=dict)
+    """What each child of an index became, so that indexes which share children are walked once."""
 
     def follow(self, root: Descriptor) -> Descriptor:
         """Follows the root and returns the descriptor that the image's name is to stand for."""
@@ -104,6 +127,8 @@ class _Walk:
         if depth > INDEX_DEPTH:
             raise Damaged("indexes nested too deeply", subject=str(self.entry.reference))
         for child in manifest.children:
+            if child.digest in self.manifests:
+                continue
             child_content = self.source.read_manifest(child)
             self._take(self._parse(child_content, child), child_content, depth=depth + 1)
         if manifest.is_runnable:
@@ -117,15 +142,11 @@ class _Walk:
             raise Damaged("indexes nested too deeply", subject=str(self.entry.reference))
         kept: dict[Digest, Descriptor] = {}
         for child in oci.chosen_children(index.children, self.entry.platforms):
-            child_content = self.source.read_manifest(child)
-            manifest = self._parse(child_content, child)
-            if child.is_index and child.platform is None:
-                inner = self._chosen(manifest, child_content, depth=depth + 1)
-                if inner:
-                    kept[child.digest] = inner
-            else:
-                self._take(manifest, child_content, depth=depth + 1)
-                kept[child.digest] = manifest.descriptor
+            if child.digest not in self.chosen:
+                self.chosen[child.digest] = self._choose(child, depth=depth)
+            chosen = self.chosen[child.digest]
+            if chosen is not None:
+                kept[child.digest] = chosen
         if not kept:
             return None
         if len(kept) == len(index.children) and all(digest == new.digest for digest, new in kept.items()):
@@ -138,6 +159,15 @@ class _Walk:
             made, descriptor.media_type, what=str(self.entry.reference)
         )
         return descriptor
+
+    def _choose(self, child: Descriptor, *, depth: int) -> Descriptor | None:
+        """Takes one child of an index; what it becomes, or None if nothing in it is chosen."""
+        content = self.source.read_manifest(child)
+        manifest = self._parse(content, child)
+        if child.is_index and child.platform is None:
+            return self._chosen(manifest, content, depth=depth + 1)
+        self._take(manifest, content, depth=depth + 1)
+        return manifest.descriptor
 
     def _reduce_to(self, manifest: Manifest) -> Descriptor:
         """One platform, one image: its own manifest is the root, byte for byte, and no index is needed."""

@@ -259,7 +259,11 @@ class VerifiedBlob:
 
     def _damaged(self, message: str, expected: str, actual: str) -> Damaged:
         is_remote = self._source.is_remote
-        hint = "the source gave other bytes than it promised" if is_remote else "bring this file again"
+        hint = (
+            "the source gave other bytes than it promised"
+            if is_remote
+            else "run bundler verify to see which files to bring again"
+        )
         return Damaged(message, subject=self._label, expected=expected, actual=actual, hint=hint, retryable=is_remote)
 
 

@@ -87,17 +87,17 @@ def run_all(
     is_for_back: Callable[[Task], bool] = lambda _task: True,
     cancellation: Cancellation,
 ) -> list[tuple[Task, BundlerError]]:
-    """Works through tasks with threads at both ends of one queue.
+    """Works through tasks with threads in front and at the back.
 
-    Workers at the front take the next task; workers at the back take the last one as long as it is for them. With
-    tasks from large to small, few threads move the large ones while many hide the round trips of the small ones.
+    Workers in front take the tasks for the front, then help at the back; workers at the back take only those for it.
+    So few threads move the large blobs while many hide the round trips of the small ones, each kind in its order.
 
     Args:
         tasks: In order of preference.
         work: Called once for each task, from many threads.
-        front_workers: Threads at the front; at least one.
+        front_workers: Threads in front; at least one.
         back_workers: Threads at the back.
-        is_for_back: Whether a task at the back is for the workers there.
+        is_for_back: Whether a task is for the back.
         cancellation: Set here on Ctrl-C, and watched.
 
     Returns:
@@ -134,19 +134,22 @@ class _Pool(Generic[Task]):
     def __init__(
         self, tasks: Iterable[Task], work: Callable[[Task], None], is_for_back: Callable[[Task], bool]
     ) -> None:
-        self._queue = deque(tasks)
+        self._front: deque[Task] = deque()
+        self._back: deque[Task] = deque()
+        for task in tasks:
+            (self._back if is_for_back(task) else self._front).append(task)
         self._work = work
-        self._is_for_back = is_for_back
         self._lock = threading.Lock()
         self.failures: list[tuple[Task, BundlerError]] = []
         self.bug: BaseException | None = None
 
-    def serve(self, at_back: bool, cancellation: Cancellation) -> None:
+    def serve(self, is_at_back: bool, cancellation: Cancellation) -> None:
         while not cancellation.is_set and self.bug is None:
             with self._lock:
-                if not self._queue or (at_back and not self._is_for_back(self._queue[-1])):
+                queue = self._front if self._front and not is_at_back else self._back
+                if not queue:
                     return
-                task = self._queue.pop() if at_back else self._queue.popleft()
+                task = queue.popleft()
             try:
                 self._work(task)
             except BundlerError as error:
@@ -154,3 +157,4 @@ class _Pool(Generic[Task]):
                     self.failures.append((task, error))
             except BaseException as error:  # raised again by run_all
                 self.bug = error
+                cancellation.set()

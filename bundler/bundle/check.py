@@ -7,14 +7,13 @@ the blob's; the framing between blobs is compared with what the bundle manifest 
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk
-from bundler.bundle.files import read_bounded, read_into
+from bundler.bundle.files import is_there, names_in, read_bounded, read_into
 from bundler.bundle.reader import Bundle
 from bundler.core import tar
 from bundler.core.digest import Digest, Hasher
@@ -99,7 +98,7 @@ class _Checker:
         self._listener = listener
         self._cancellation = cancellation
         self._members = members_by_chunk(bundle.manifest)
-        self._users = _images_by_digest(bundle)
+        self._users = bundle.manifest.users()
 
     def groups(self) -> list[list[int]]:
         """Chunk numbers that must be read by one worker in their order: a blob that is cut joins its chunks."""
@@ -122,9 +121,9 @@ class _Checker:
         yield from self._check_readme()
         listed = set(self.bundle.sealed.sums) | {sums.FILE}
         for folder in self.bundle.sealed.folders:
-            if not (folder / sums.FILE).exists():
+            if not is_there(folder / sums.FILE):
                 continue  # a medium with some chunks may hold other things too
-            for name in sorted(os.listdir(folder)):
+            for name in names_in(folder):
                 if name not in listed and not sums.signer_of(name) and not _is_litter(name):
                     error = Damaged(
                         "a file that SHA256SUMS does not list",
@@ -139,7 +138,7 @@ class _Checker:
     def _check_readme(self) -> Iterator[Finding]:
         expected = self.bundle.sealed.sums.get(sums.README)
         path = next(
-            (path for folder in self.bundle.sealed.folders if os.path.lexists(path := folder / sums.README)),
+            (path for folder in self.bundle.sealed.folders if is_there(path := folder / sums.README)),
             Path(sums.README),
         )
         try:
@@ -330,14 +329,6 @@ def _damage(member: Member, actual: str | None) -> _Damage:
         str(member.stored.digest) if actual else None,
         actual,
     )
-
-
-def _images_by_digest(bundle: Bundle) -> dict[Digest, list[str]]:
-    users: dict[Digest, list[str]] = {}
-    for image in bundle.manifest.images:
-        for number in image.needs:
-            users.setdefault(bundle.manifest.blobs[number].descriptor.digest, []).append(str(image.reference))
-    return users
 
 
 def _is_litter(name: str) -> bool:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.bundle.chunk import Member
-from bundler.bundle.files import read_into, unwritable, write_from
+from bundler.bundle.files import read_into, write_from
 from bundler.core import tar
+from bundler.errors import LocalStorage
 
 _FLUSH_BYTES = 64 << 20
 """How much is written before the device is told to begin; waiting for the end would leave it idle until then."""
@@ -130,7 +131,7 @@ class ChunkFile:
             else:
                 os.fdatasync(self._descriptor)
         except OSError as error:
-            raise unwritable(error, str(self.path)) from error
+            raise LocalStorage.unwritable(error, str(self.path)) from error
         with self._moved:
             self.is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
             if self.is_flushed:
@@ -150,7 +151,7 @@ class ChunkFile:
                     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
                     self._descriptor = os.open(self.path, flags, 0o644)
                 except OSError as error:
-                    raise unwritable(error, str(self.path)) from error
+                    raise LocalStorage.unwritable(error, str(self.path)) from error
             return self._descriptor
 
     @property

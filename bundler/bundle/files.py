@@ -10,7 +10,32 @@ from pathlib import Path
 
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 
-_SPACE_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT})
+
+def names_in(folder: Path) -> list[str]:
+    """The names of all that is in a folder, sorted.
+
+    Raises:
+        Damaged: The folder cannot be read.
+    """
+    try:
+        return sorted(os.listdir(folder))
+    except OSError as error:
+        raise unreadable(error, str(folder)) from error
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is anything of this name, be it a broken link.
+
+    Raises:
+        Damaged: The medium does not tell.
+    """
+    try:
+        os.lstat(path)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+            return False
+        raise unreadable(error, str(path)) from error
+    return True
 
 
 def open_for_reading(path: Path) -> int:
@@ -89,7 +114,7 @@ def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_by
         while done < wanted:
             done += os.pwritev(descriptor, _rest(buffers, done), offset_bytes + done)
     except OSError as error:
-        raise unwritable(error, what) from error
+        raise LocalStorage.unwritable(error, what) from error
 
 
 def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
@@ -105,7 +130,7 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise unwritable(error, str(path)) from error
+        raise LocalStorage.unwritable(error, str(path)) from error
 
 
 def sync_folder(path: Path) -> None:
@@ -113,12 +138,12 @@ def sync_folder(path: Path) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
-        raise unwritable(error, str(path)) from error
+        raise LocalStorage.unwritable(error, str(path)) from error
     try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise unwritable(error, str(path)) from error
+            raise LocalStorage.unwritable(error, str(path)) from error
     finally:
         os.close(descriptor)
 
@@ -132,7 +157,7 @@ def check_space(folder: Path, needed_bytes: int) -> None:
     try:
         state = os.statvfs(folder)
     except OSError as error:
-        raise unwritable(error, str(folder)) from error
+        raise LocalStorage.unwritable(error, str(folder)) from error
     available = state.f_bavail * state.f_frsize
     if available < needed_bytes:
         raise LocalStorage(
@@ -147,19 +172,6 @@ def check_space(folder: Path, needed_bytes: int) -> None:
 def unreadable(error: OSError, what: str) -> BundlerError:
     """The error for bytes of a medium that cannot be read: they are lost, whatever the reason."""
     return Damaged(f"cannot be read: {error.strerror}", subject=what, hint="the medium is failing: bring another copy")
-
-
-def unwritable(error: OSError, what: str) -> LocalStorage:
-    """The error for something that this machine cannot store."""
-    if error.errno in _SPACE_ERRORS:
-        return LocalStorage("no space left", subject=what, hint="free some space and run the same command again")
-    if error.errno == errno.EROFS:
-        return LocalStorage("the file system is read-only", subject=what, hint="choose another folder with -o")
-    if error.errno == errno.EFBIG:
-        return LocalStorage(
-            "the file system takes no file of this size", subject=what, hint="use a smaller --chunk-size"
-        )
-    return LocalStorage(f"cannot be written: {error.strerror}", subject=what)
 
 
 def _rest(buffers: Sequence[bytes | bytearray | memoryview], done_bytes: int) -> list[memoryview]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,25 +17,29 @@ from pathlib import Path
 
 from bundler.bundle import signing, sums
 from bundler.bundle.chunk import Member, members_of
-from bundler.bundle.files import open_for_reading, read_bounded, read_into
+from bundler.bundle.files import is_there, names_in, open_for_reading, read_bounded, read_into
 from bundler.core import manifest as bundle_manifest
 from bundler.core.digest import Digest
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES, PIECE_BYTES, SIGNATURE_BYTES, SIGNATURE_COUNT, SUMS_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, PIECE_BYTES, SIGNATURE_BYTES, SUMS_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
 
 PARTIAL = ".partial"
+_CHUNK_NAME = re.compile(r"chunk-\d{4,}\.tar")
 
 
 @dataclass(frozen=True, slots=True)
 class UncheckedBundle:
-    """The folders of one bundle, its SHA256SUMS and signatures as they were found. Nothing of it is believed."""
+    """The folders of one bundle and its SHA256SUMS as they were found. Nothing of it is believed.
+
+    ``signed_by`` are the key ids that the names of signature files claim, read no further.
+    """
 
     folders: tuple[Path, ...]
     sums_content: bytes
-    signatures: dict[str, bytes]
+    signed_by: tuple[str, ...]
 
     def trusted_by(self, keys: Sequence[signing.PublicKey]) -> Sealed:
         """The bundle, if one of the keys signed it.
@@ -43,8 +48,20 @@ class UncheckedBundle:
             Untrusted: None did.
             Damaged: What was signed is not a list of checksums.
         """
-        signers = signing.signers(self.sums_content, self.signatures, keys)
+        signers = signing.signers(self.sums_content, self._signatures(keys), keys, claimed=self.signed_by)
         return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), tuple(k.id for k in signers))
+
+    def _signatures(self, keys: Sequence[signing.PublicKey]) -> dict[str, bytes]:
+        """The signatures by the keys; files of strangers are not opened, however many there are."""
+        found: dict[str, bytes] = {}
+        for key in keys:
+            path = _find_file(self.folders, sums.signature_file(key.id))
+            if is_there(path):
+                try:
+                    found[key.id] = read_bounded(path, SIGNATURE_BYTES)
+                except (Damaged, LocalStorage) as error:
+                    raise Untrusted(f"not a signature: {error.message}", subject=str(path)) from error
+        return found
 
     def taken_as_it_is(self) -> Sealed:
         """The bundle without any trust, for those who said that they want it so.
@@ -228,31 +245,29 @@ def find(paths: Iterable[Path]) -> UncheckedBundle:
     """
     paths = tuple(paths)
     folders = tuple(dict.fromkeys(folder for path in paths for folder in _bundle_folders(path)))
-    with_sums = [folder for folder in folders if (folder / sums.FILE).exists()]
+    with_sums = [folder for folder in folders if is_there(folder / sums.FILE)]
     if not with_sums:
         _explain_absence(paths)
-    contents = {folder: read_bounded(folder / sums.FILE, SUMS_BYTES) for folder in with_sums}
-    first = with_sums[0]
-    other = next((folder for folder, content in contents.items() if content != contents[first]), None)
-    if other is not None:
-        raise Misuse(
-            f"{first} and {other} are parts of different bundles, or one {sums.FILE} was changed",
-            hint="give the folders of one bundle at a time",
-        )
-    return UncheckedBundle(folders, contents[first], _signatures(with_sums))
+    content = read_bounded(with_sums[0] / sums.FILE, SUMS_BYTES)
+    for other in with_sums[1:]:
+        if read_bounded(other / sums.FILE, SUMS_BYTES) != content:
+            raise Misuse(
+                f"{with_sums[0]} and {other} are parts of different bundles, or one {sums.FILE} was changed",
+                hint="give the folders of one bundle at a time",
+            )
+    claimed = {signer for folder in with_sums for name in names_in(folder) if (signer := sums.signer_of(name))}
+    return UncheckedBundle(folders, content, tuple(sorted(claimed)))
 
 
 def _bundle_folders(path: Path) -> list[Path]:
-    if not path.exists():
+    if not is_there(path):
         raise Misuse("there is no such folder", subject=str(path))
     if not path.is_dir():
         raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
-    if (path / sums.FILE).exists() or any(path.glob("chunk-*.tar")):
+    names = names_in(path)
+    if sums.FILE in names or any(_CHUNK_NAME.fullmatch(name) for name in names):
         return [path]
-    try:
-        inner = sorted(entry for entry in path.iterdir() if entry.is_dir() and (entry / sums.FILE).exists())
-    except OSError as error:
-        raise LocalStorage(f"the folder cannot be read: {error.strerror}", subject=str(path)) from error
+    inner = [path / name for name in names if (path / name).is_dir() and is_there(path / name / sums.FILE)]
     return inner or [path]
 
 
@@ -270,21 +285,9 @@ def _explain_absence(paths: Sequence[Path]) -> None:
     raise Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))
 
 
-def _signatures(folders: Iterable[Path]) -> dict[str, bytes]:
-    found: dict[str, bytes] = {}
-    for folder in folders:
-        names = sorted(name for name in os.listdir(folder) if sums.signer_of(name))
-        for name in names[:SIGNATURE_COUNT]:
-            try:
-                found.setdefault(sums.signer_of(name) or "", read_bounded(folder / name, SIGNATURE_BYTES))
-            except (Damaged, LocalStorage) as error:
-                raise Untrusted(f"not a signature: {error.message}", subject=str(folder / name)) from error
-    return found
-
-
 def _find_file(folders: Iterable[Path], name: str) -> Path:
     candidates = [folder / name for folder in folders]
-    return next((path for path in candidates if os.path.lexists(path)), candidates[0])
+    return next((path for path in candidates if is_there(path)), candidates[0])
 
 
 def _find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
@@ -292,7 +295,7 @@ def _find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
     problem: BundlerError = Incomplete("the chunk is missing", subject=chunk.file, hint=f"bring {chunk.file}")
     for folder in folders:
         path = folder / chunk.file
-        if not os.path.lexists(path):
+        if not is_there(path):
             continue
         try:
             descriptor = open_for_reading(path)

@@ -93,7 +93,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         "name": manifest.name,
         "images": len(manifest.images),
         "chunks": len(manifest.chunks),
-        "size": sum(chunk.size_bytes for chunk in manifest.chunks),
+        "size": manifest.size_bytes,
         "tool": manifest.tool,
         "created": manifest.created,
         "example": manifest.images[0].reference,

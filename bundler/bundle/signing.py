@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -153,14 +153,17 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
     return PublicKey(key_id(key), origin, key)
 
 
-def signers(message: bytes, signatures: Mapping[str, bytes], trusted: Iterable[PublicKey]) -> tuple[PublicKey, ...]:
+def signers(
+    message: bytes, signatures: Mapping[str, bytes], trusted: Iterable[PublicKey], *, claimed: Sequence[str] = ()
+) -> tuple[PublicKey, ...]:
     """The trusted keys that signed a message.
 
     Args:
         message: The exact bytes.
-        signatures: By the key id that their file names claim. The claim is a hint; each trusted key tries the
-            signature under its own id only, so a renamed file verifies nothing.
+        signatures: By the key id that their file names claim. Each trusted key tries the one under its own id, so a
+            file that was renamed verifies nothing.
         trusted: The keys that the importer accepts.
+        claimed: The key ids of further signature files, which were not read; for messages only.
 
     Returns:
         At least one key, each once.
@@ -171,9 +174,7 @@ def signers(message: bytes, signatures: Mapping[str, bytes], trusted: Iterable[P
     by_id = {key.id: key for key in trusted}
     if not by_id:
         raise Untrusted("there is no trusted key", hint="give the builder's public key: --trust NAME.pub")
-    if not signatures:
-        raise Untrusted("the bundle is not signed", hint="ask its builder for a signed one")
-    known = [by_id[claimed] for claimed in signatures if claimed in by_id]
+    known = [key for key in by_id.values() if key.id in signatures]
     good = tuple(key for key in known if _is_signed(key, signatures[key.id], message))
     if good:
         return good
@@ -183,11 +184,13 @@ def signers(message: bytes, signatures: Mapping[str, bytes], trusted: Iterable[P
             subject=f"SHA256SUMS.{known[0].id}.sig",
             hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",
         )
+    others = sorted({*claimed, *signatures})
+    if not others:
+        raise Untrusted("the bundle is not signed", hint="ask its builder for a signed one")
+    shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
     raise Untrusted(
-        f"signed by {', '.join(sorted(signatures))}, which is not trusted here",
-        expected=f"a signature by {' or '.join(sorted(by_id))}",
-        actual=", ".join(sorted(signatures)),
-        hint="compare the key id with the builder over another channel, then trust the key with --trust",
+        f"signed by {shown}, but trusted here is {', '.join(sorted(by_id))}",
+        hint="is this the right .pub file? Compare the key id with the builder over another channel",
     )
 
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
-from bundler.bundle.files import check_space, sync_folder, unwritable, write_durably
+from bundler.bundle.files import check_space, sync_folder, write_durably
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
@@ -27,7 +27,7 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.errors import BundlerError, Misuse, Unavailable
+from bundler.errors import BundlerError, LocalStorage, Misuse, Unavailable
 from bundler.workers import Follower
 
 PARTIAL = ".partial"
@@ -56,7 +56,7 @@ class BundleWriter:
     @property
     def size_bytes(self) -> int:
         """Of all chunks together."""
-        return sum(chunk.size_bytes for chunk in self._manifest.chunks)
+        return self._manifest.size_bytes
 
     def begin(self) -> None:
         """Makes the folder and the chunk files. What an earlier run that was not finished left there is replaced.
@@ -80,7 +80,7 @@ class BundleWriter:
             for chunk, members in zip(self._manifest.chunks, members_by_chunk(self._manifest), strict=True):
                 self._chunks.append(ChunkFile(self._partial_path / chunk.file, members, self._moved))
         except OSError as error:
-            raise unwritable(error, str(self._partial_path)) from error
+            raise LocalStorage.unwritable(error, str(self._partial_path)) from error
         self._followers = [
             Follower(self._hash_chunks, name="chunk-hasher"),
             Follower(self._flush_chunks, name="flusher"),
@@ -140,7 +140,7 @@ class BundleWriter:
         try:
             os.rename(self._partial_path, self.final_path)
         except OSError as error:
-            raise unwritable(error, str(self.final_path)) from error
+            raise LocalStorage.unwritable(error, str(self.final_path)) from error
         sync_folder(self._parent)
         return sums.bundle_id(sums_content)
 
@@ -166,7 +166,11 @@ class BundleWriter:
             path.unlink()
 
     def _take_lock(self) -> None:
-        self._lock_descriptor = os.open(self._partial_path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            self._lock_descriptor = os.open(self._partial_path, flags)
+        except NotADirectoryError as error:
+            raise Misuse("a link or file where a folder should be", subject=str(self._partial_path)) from error
         try:
             fcntl.flock(self._lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

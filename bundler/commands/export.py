@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import __version__
-from bundler.bundle.files import check_space, read_bounded
+from bundler.bundle.files import check_space
 from bundler.bundle.signing import PrivateKey, load_private
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.open_stores import Stores
+from bundler.commands.trust import read_key
 from bundler.core import image_list
 from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
-from bundler.core.limits import IMAGE_LIST_BYTES, KEY_BYTES
+from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.location import has_transport
 from bundler.core.manifest import BundleManifest
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.protocols import BlobSource, Pieces
-from bundler.errors import BundlerError, Misuse, Several
+from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, read_small_blob, retrying
@@ -112,7 +113,7 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
         )
     if not request.key_path.exists():
         raise Misuse("there is no such key", subject=str(request.key_path), hint="make one with: bundler keygen NAME")
-    content = read_bounded(request.key_path.resolve(), KEY_BYTES)
+    content = read_key(request.key_path)
     return load_private(content, origin=str(request.key_path), passphrase=request.passphrase)
 
 
@@ -177,7 +178,7 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[R
     if failed:
         order = {entry: number for number, entry in enumerate(entries)}
         errors = [_of_image(error, entry) for entry, error in sorted(failed, key=lambda pair: order[pair[0]])]
-        raise _cannot(f"{len(errors)} of {len(entries)} images cannot be resolved; nothing was exported", errors)
+        raise Several(f"{len(errors)} of {len(entries)} images cannot be resolved; nothing was exported", errors)
     for entry in entries:
         image = resolved[entry].image
         if image.made_from and image.root.is_index:
@@ -215,8 +216,7 @@ def _copy(
     failed = copy_blobs(copies, run).failed
     run.listener(PhaseEnded("copying"))
     if failed:
-        errors = [_hurting(error, copy.descriptor.digest, plan.manifest) for copy, error in failed]
-        raise _cannot(f"{len(errors)} blobs could not be fetched; nothing was sealed", errors)
+        raise _not_copied(failed, plan.manifest)
 
 
 def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
@@ -235,17 +235,19 @@ def _of_image(error: BundlerError, entry: Entry) -> BundlerError:
     return error
 
 
-def _hurting(error: BundlerError, digest: Digest, manifest: BundleManifest) -> BundlerError:
-    number = next(n for n, blob in enumerate(manifest.blobs) if blob.descriptor.digest == digest)
-    images = [str(image.reference) for image in manifest.images_with(number)]
-    error.message += f"; needed by {', '.join(images[:5])}" + (
-        f" and {len(images) - 5} more" if len(images) > 5 else ""
-    )
-    return error
-
-
-def _cannot(message: str, errors: Iterable[BundlerError]) -> BundlerError:
-    return Several(message, tuple(errors))
+def _not_copied(failed: list[tuple[BlobCopy, BundlerError]], manifest: BundleManifest) -> BundlerError:
+    """One error for all copies that failed. What this machine could not store is one failure, not one for each blob."""
+    for _, error in failed:
+        if isinstance(error, LocalStorage):
+            return error
+    users = manifest.users()
+    errors = []
+    for copy, error in failed:
+        images = users.get(copy.descriptor.digest, [])
+        more = f" and {len(images) - 5} more" if len(images) > 5 else ""
+        error.message += f"; needed by {', '.join(images[:5])}{more}"
+        errors.append(error)
+    return Several(f"{len(errors)} blobs could not be fetched; nothing was sealed", errors)
 
 
 def _existing(path: Path) -> Path:

@@ -17,14 +17,25 @@ from bundler.bundle.check import Finding, check_beside_blobs
 from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import open_trusted
 from bundler.commands.open_stores import Destination, Stores, open_destination
-from bundler.core import mapping
+from bundler.core import mapping, oci
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.location import Target
 from bundler.core.manifest import Image
 from bundler.core.protocols import ImageSink
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted, Refused, Several, Unavailable, worst, worst_of_images
+from bundler.errors import (
+    BundlerError,
+    Damaged,
+    Incomplete,
+    Interrupted,
+    LocalStorage,
+    Refused,
+    Several,
+    Unreachable,
+    worst,
+    worst_of_images,
+)
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, retrying
 
@@ -170,6 +181,7 @@ class _Import:
             if problems:
                 code = worst(problems)
                 each.fail(next(problem for problem in problems if problem.exit_code == code))
+        self._destination.check()
         usable = self._open()
         self._run.listener(PhaseBegan(f"asking {self.result.target}", len(usable), in_bytes=False))
         if usable:
@@ -201,8 +213,11 @@ class _Import:
 
     def perform(self) -> None:
         """Sends blobs, then manifests, then tags."""
-        if self._open():
-            self._destination.prepare()
+        for each in self._open():
+            self._check_graph(each)
+        if not self._open():
+            return
+        self._destination.prepare()
         copies = self._copies()
         total = sum(copy.descriptor.size_bytes for copy in copies)
         self._run.listener(PhaseBegan(f"sending to {self.result.target}", total, in_bytes=True))
@@ -214,8 +229,8 @@ class _Import:
         self._step("tagging", self._tag)
         for each in self._open():
             each.outcome = Outcome.PUSHED
-        if any(each.outcome is Outcome.PUSHED for each in self.result.images):
-            self._destination.finish()
+        arrived = any(each.outcome is Outcome.PUSHED for each in self.result.images)
+        self._destination.finish(is_worth_keeping=arrived)
 
     def _open(self) -> list[ImageResult]:
         return [each for each in self.result.images if each.is_open]
@@ -224,7 +239,7 @@ class _Import:
         """The first question goes alone: if the target does not answer, one error is enough."""
         try:
             self._look_at(each)
-        except Unavailable:
+        except (Unreachable, Interrupted):
             raise
         except BundlerError as error:
             each.fail(error)
@@ -238,6 +253,21 @@ class _Import:
         elif found is not None:
             each.replaced = found.digest
         self._run.listener(Moved(1))
+
+    def _check_graph(self, each: ImageResult) -> None:
+        """Makes sure, before anything is sent, that the bundle lists all that the image's manifests need."""
+        blobs = self._bundle.manifest.blobs
+        listed = {blobs[number].descriptor.digest: blobs[number].descriptor.size_bytes for number in each.image.needs}
+        try:
+            for number in each.image.manifests:
+                descriptor = blobs[number].descriptor
+                content = self._bundle.read_document(descriptor)
+                manifest = oci.parse_manifest(content, descriptor.media_type, what=str(each.image.reference))
+                for needed in (*manifest.children, *manifest.blobs):
+                    if listed.get(needed.digest) != needed.size_bytes:
+                        raise Damaged("the bundle does not list what a manifest needs", subject=str(needed.digest))
+        except (Damaged, Refused, Incomplete, LocalStorage) as error:
+            each.fail(error)
 
     def _copies(self) -> list[BlobCopy]:
         """One copy for each blob that an open image needs, to all repositories that need it, large ones first."""

@@ -36,7 +36,7 @@ def inspect(paths: Sequence[Path], trust: Sequence[Path]) -> InspectResult:
     """
     unchecked = find(paths)
     keys = trusted_keys(trust)
-    claimed = tuple(sorted(unchecked.signatures))
+    claimed = unchecked.signed_by
     if not keys and claimed:
         return InspectResult(unchecked.taken_as_it_is().load(), claimed, None)
     try:

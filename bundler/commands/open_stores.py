@@ -58,6 +58,9 @@ class Stores:
 class Destination(Protocol):
     """A place that images are imported into."""
 
+    def check(self) -> None:
+        """Makes sure, without changing anything, that it can take images."""
+
     def prepare(self) -> None:
         """Makes it ready to take images; called before the first."""
 
@@ -67,8 +70,8 @@ class Destination(Protocol):
     def tag_of(self, name: Reference) -> str | None:
         """What the sink calls an image of this name; None if it is found by its digest only."""
 
-    def finish(self) -> None:
-        """Completes it; called after the last image, whatever became of them."""
+    def finish(self, *, is_worth_keeping: bool) -> None:
+        """Completes it after the last image, or leaves nothing behind if no image arrived."""
 
 
 class RegistryDestination:
@@ -76,6 +79,9 @@ class RegistryDestination:
 
     def __init__(self, stores: Stores) -> None:
         self._stores = stores
+
+    def check(self) -> None:
+        """Nothing: the first question will tell."""
 
     def prepare(self) -> None:
         """Nothing: repositories appear with the first push."""
@@ -88,7 +94,7 @@ class RegistryDestination:
         """The tag."""
         return name.tag
 
-    def finish(self) -> None:
+    def finish(self, *, is_worth_keeping: bool) -> None:
         """Nothing: each image is complete by itself."""
 
 
@@ -97,6 +103,10 @@ class LayoutDestination:
 
     def __init__(self, sink: LayoutFolderSink | ArchiveSink) -> None:
         self._sink = sink
+
+    def check(self) -> None:
+        """Looks at the folder or file."""
+        self._sink.check()
 
     def prepare(self) -> None:
         """Makes the folder or file."""
@@ -111,10 +121,12 @@ class LayoutDestination:
         """The full name."""
         return str(name)
 
-    def finish(self) -> None:
-        """Completes a file; a folder is complete at any time."""
-        if isinstance(self._sink, ArchiveSink):
+    def finish(self, *, is_worth_keeping: bool) -> None:
+        """Completes it; a file without any image is removed."""
+        if is_worth_keeping:
             self._sink.finish()
+        elif isinstance(self._sink, ArchiveSink):
+            self._sink.discard()
 
 
 def open_destination(target: Target, stores: Stores) -> Destination:

@@ -15,7 +15,7 @@ from bundler.errors import BundlerError, Misuse, Untrusted
 def trust_folder() -> Path:
     """Where keys are trusted from when ``--trust`` is not given."""
     base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path.home() / ".config") / "bundler" / "trust"
+    return (Path(base) if base else Path(os.path.expanduser("~")) / ".config") / "bundler" / "trust"
 
 
 def trusted_keys(paths: Sequence[Path]) -> list[signing.PublicKey]:
@@ -52,4 +52,16 @@ def _keys_at(path: Path) -> list[signing.PublicKey]:
 
 
 def _key_at(path: Path) -> signing.PublicKey:
-    return signing.load_public(read_bounded(path.resolve(), KEY_BYTES), origin=str(path))
+    return signing.load_public(read_key(path), origin=str(path))
+
+
+def read_key(path: Path) -> bytes:
+    """The content of a key file; a link to one is followed.
+
+    Raises:
+        Misuse: It is no file that can be a key.
+    """
+    try:
+        return read_bounded(path.resolve(), KEY_BYTES)
+    except BundlerError as error:
+        raise Misuse(f"this cannot be a key: {error.message}", subject=str(path)) from error

@@ -36,7 +36,7 @@ def verify(paths: Sequence[Path], trust: Sequence[Path], run: Run, *, is_without
         Interrupted: The user stopped it.
     """
     bundle = open_trusted(paths, trust, is_without_signature=is_without_signature)
-    run.listener(PhaseBegan("verifying", sum(c.size_bytes for c in bundle.manifest.chunks), in_bytes=True))
+    run.listener(PhaseBegan("verifying", bundle.manifest.size_bytes, in_bytes=True))
     findings = check(bundle, jobs=run.jobs, listener=run.listener, cancellation=run.cancellation)
     run.listener(PhaseEnded("verifying"))
     return VerifyResult(bundle, tuple(findings))

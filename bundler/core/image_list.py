@@ -15,7 +15,7 @@ import yaml
 
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.limits import IMAGE_LIST_DEPTH
+from bundler.core.limits import IMAGE_LIST_DEPTH, IMAGE_LIST_NODES
 from bundler.core.location import ImageLocation, RegistryImage, parse_image
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -189,7 +189,7 @@ class _YamlList:
         return ImageList(name, tuple(self._entries(top.get("images"), platforms)))
 
     def _check_events(self, text: str) -> None:
-        depth = documents = 0
+        depth = documents = nodes = 0
         for event in yaml.parse(text, Loader=_LOADER):
             where = f"{self.source}:{event.start_mark.line + 1}" if event.start_mark else self.source
             if isinstance(event, yaml.AliasEvent):
@@ -198,6 +198,9 @@ class _YamlList:
                 raise Misuse(f"the tag {event.tag[:60]!r} is not used in image lists", subject=where)  # type: ignore[attr-defined]
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             documents += isinstance(event, yaml.DocumentStartEvent)
+            nodes += isinstance(event, yaml.NodeEvent)
+            if nodes > IMAGE_LIST_NODES:
+                raise Misuse("the image list is too long", subject=where)
             if depth > IMAGE_LIST_DEPTH:
                 raise Misuse("nested too deeply", subject=where)
             if documents > 1:

@@ -15,9 +15,6 @@ SUMS_BYTES = 64 << 20
 SIGNATURE_BYTES = 64
 """A raw Ed25519 signature, RFC 8032."""
 
-SIGNATURE_COUNT = 64
-"""Signature files that are looked at in one bundle, so that a folder full of them cannot keep us busy."""
-
 KEY_BYTES = 16 << 10
 """A PEM key file."""
 
@@ -26,6 +23,9 @@ BUNDLE_MANIFEST_BYTES = 256 << 20
 
 IMAGE_LIST_BYTES = 16 << 20
 """An image list: some 200,000 references."""
+
+IMAGE_LIST_NODES = 500_000
+"""Values in an image list of YAML."""
 
 IMAGE_LIST_DEPTH = 8
 """Nesting of YAML collections in an image list; four are used."""
@@ -60,11 +60,14 @@ FIRST_FILES_SHARE = 0.5
 MINIMUM_CHUNK_BYTES = 1 << 20
 """Below this the tar framing weighs more than what it frames."""
 
-LAYOUT_JSON_BYTES = 64 << 20
-"""index.json of an OCI layout that somebody gives us."""
+LAYOUT_JSON_BYTES = 16 << 20
+"""index.json of an OCI layout: some 50,000 images."""
 
 ARCHIVE_MEMBERS = 1_000_000
 """Members of one tar archive that somebody gives us."""
+
+MEMBER_NAME_CHARACTERS = 4096
+"""The name of a member of such an archive: the longest path of a file system."""
 
 PAX_HEADER_BYTES = 1 << 20
 """One extended header of a tar archive that somebody gives us."""

@@ -93,6 +93,7 @@ def parse_image(text: str) -> ImageLocation:
     Raises:
         Misuse: The transport is unknown, or what follows it is not of its form.
     """
+    _refuse_control_characters(text)
     if text.startswith("docker://"):
         return RegistryImage(Reference.parse(text.removeprefix("docker://")))
     for transport, kind in (("oci:", LayoutImage), ("oci-archive:", ArchiveImage)):
@@ -115,6 +116,7 @@ def parse_target(text: str) -> Target:
     Raises:
         Misuse: It is none of these.
     """
+    _refuse_control_characters(text)
     for transport, kind in (("oci:", LayoutTarget), ("oci-archive:", ArchiveTarget)):
         if text.startswith(transport):
             path = text.removeprefix(transport)
@@ -135,6 +137,11 @@ def parse_target(text: str) -> Target:
             hint="write HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE",
         )
     return RegistryTarget(DEFAULT_REGISTRY if registry == "index.docker.io" else registry, prefix)
+
+
+def _refuse_control_characters(text: str) -> None:
+    if not text.isprintable():
+        raise Misuse("a control character in a name", subject=repr(without_password(text)))
 
 
 def _refuse_unknown_transport(text: str) -> None:

@@ -14,8 +14,8 @@ from typing import Any
 from bundler.core import strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.limits import SIZE_BYTES
-from bundler.core.oci import Descriptor, ImageConfig
+from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, SIZE_BYTES
+from bundler.core.oci import Descriptor, ImageConfig, is_media_type
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Refused
@@ -123,9 +123,22 @@ class BundleManifest:
         for blob in self.blobs:
             yield blob.stored
 
-    def images_with(self, number: int) -> list[Image]:
-        """The images that need a blob."""
-        return [image for image in self.images if number in image.needs]
+    @property
+    def size_bytes(self) -> int:
+        """Of all chunks together."""
+        return sum(chunk.size_bytes for chunk in self.chunks)
+
+    def size_of(self, image: Image) -> int:
+        """Of all that an image needs, in bytes, shared or not."""
+        return sum(self.blobs[number].descriptor.size_bytes for number in image.needs)
+
+    def users(self) -> dict[Digest, list[str]]:
+        """The references of the images that need each blob."""
+        users: dict[Digest, list[str]] = {}
+        for image in self.images:
+            for number in image.needs:
+                users.setdefault(self.blobs[number].descriptor.digest, []).append(str(image.reference))
+        return users
 
 
 def chunk_file(number: int) -> str:
@@ -291,7 +304,10 @@ def _file(entry: Mapping[str, Any]) -> Stored:
 
 
 def _descriptor(entry: Mapping[str, Any]) -> Descriptor:
-    return Descriptor(_text(entry["mediaType"]), Digest.parse(entry["digest"]), _size(entry["size"]))
+    media_type = _text(entry["mediaType"])
+    if not is_media_type(media_type):
+        raise ValueError(f"not a media type: {media_type!r:.60}")
+    return Descriptor(media_type, Digest.parse(entry["digest"]), _size(entry["size"]))
 
 
 def _pieces(entries: Sequence[Sequence[Any]]) -> tuple[Piece, ...]:
@@ -331,6 +347,12 @@ def _check(manifest: BundleManifest) -> None:
     allowed = {"oci-layout", "index.json", "manifest.json"}
     if any(file.path not in allowed for file in manifest.files):
         raise ValueError("an unknown file of the layout")
+    if len({file.path for file in manifest.files}) != len(allowed):
+        raise ValueError("not every file of the layout once")
+    if any(file.size_bytes > LAYOUT_JSON_BYTES for file in manifest.files):
+        raise ValueError("a file of the layout that is too large")
+    if any(blob.kind == MANIFEST and blob.descriptor.size_bytes > MANIFEST_BYTES for blob in manifest.blobs):
+        raise ValueError("a manifest that is too large")
     if len({image.reference for image in manifest.images}) != len(manifest.images):
         raise ValueError("two images of one name")
     if len({blob.descriptor.digest for blob in manifest.blobs}) != len(manifest.blobs):
@@ -350,7 +372,9 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
         raise ValueError(f"{image.reference} has a manifest among its layers")
     if len(set(image.needs)) != len(image.needs):
         raise ValueError(f"{image.reference} needs a blob twice")
-    if manifest.blobs[image.manifests[-1]].descriptor.digest != image.root.digest:
+    if image.reference.digest not in (None, image.root.digest):
+        raise ValueError(f"{image.reference} is named after another digest than its root's")
+    if manifest.blobs[image.manifests[-1]].descriptor != image.root:
         raise ValueError(f"the last manifest of {image.reference} is not its root")
 
 

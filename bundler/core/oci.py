@@ -141,6 +141,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
             hint="push the image again with a current Docker, then export it",
         )
     if media_type not in MANIFEST_TYPES:
+        _refuse_disguise(content, media_type, what)
         return Manifest(descriptor)
     document = strict_json.loads(content, what=what)
     if not isinstance(document, dict):
@@ -217,7 +218,7 @@ def chosen_children(children: Iterable[Descriptor], wanted: tuple[Platform, ...]
 
     A nested index has no platform of its own and stays a candidate; an attestation stays with what it attests.
     """
-    children = tuple(children)
+    children = tuple({child.digest: child for child in children}.values())
     direct = {c.digest for c in children if c.platform is not None and any_accepts(wanted, c.platform)}
     return tuple(
         child
@@ -250,6 +251,28 @@ def parse_descriptor(value: object, *, what: str) -> Descriptor:
     return _descriptor(value, what)
 
 
+def is_media_type(text: object) -> bool:
+    """Whether a text can be a media type: it will be a header's value and stand on screens."""
+    return isinstance(text, str) and 0 < len(text) < 256 and text.isascii() and text.isprintable()
+
+
+def _refuse_disguise(content: bytes, media_type: str, what: str) -> None:
+    """A document of an unknown type is carried as it is. A manifest that goes by such a type would lose its layers."""
+    try:
+        document = strict_json.loads(content, what=what)
+    except Damaged:
+        return
+    if isinstance(document, dict) and (
+        document.get("mediaType") in MANIFEST_TYPES or {"layers", "manifests", "config"} & document.keys()
+    ):
+        raise Damaged(
+            "an image manifest of an unknown media type",
+            subject=what,
+            expected="one of OCI or Docker",
+            actual=media_type,
+        )
+
+
 def _check_identity(document: Mapping[str, Any], media_type: str, what: str) -> None:
     version = document.get("schemaVersion")
     if media_type != OCI_ARTIFACT and (version != 2 or isinstance(version, bool)):
@@ -273,7 +296,7 @@ def _descriptor(value: object, what: str) -> Descriptor:
     if not isinstance(value, dict):
         raise Damaged("the descriptor is missing", subject=what)
     media_type, size = value.get("mediaType"), value.get("size")
-    if not isinstance(media_type, str) or not 0 < len(media_type) < 256 or not media_type.isprintable():
+    if not isinstance(media_type, str) or not is_media_type(media_type):
         raise Damaged("the descriptor has no media type", subject=what)
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_BYTES:
         raise Damaged(

@@ -84,7 +84,7 @@ class Reference:
 
 def is_registry(text: str) -> bool:
     """Whether a text is a registry's host with an optional port."""
-    return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text)
+    return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text) and _address_is_valid(text)
 
 
 def is_repository(text: str) -> bool:
@@ -152,6 +152,16 @@ def _check_name(registry: str, repository: str, text: str) -> None:
             expected=f"at most {NAME_CHARACTERS} characters",
             actual=str(len(registry) + 1 + len(repository)),
         )
+
+
+def _address_is_valid(registry: str) -> bool:
+    if not registry.startswith("["):
+        return True
+    try:
+        ipaddress.IPv6Address(host_of(registry))
+    except ValueError:
+        return False
+    return True
 
 
 def _port_is_valid(registry: str) -> bool:

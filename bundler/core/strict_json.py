@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 from bundler.core.limits import JSON_DEPTH, JSON_INTEGER_DIGITS
 from bundler.errors import Damaged
+
+_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+"""Brackets, and whole strings so that the brackets in them do not count."""
 
 
 def loads(content: bytes, *, what: str) -> Any:
@@ -48,34 +52,22 @@ def canonical(document: object) -> bytes:
 
 
 def _check_depth(text: str) -> None:
-    # A cheap upper bound first: most documents have few brackets in all.
-    if text.count("[") + text.count("{") <= JSON_DEPTH:
-        return
     depth = 0
-    in_string = escaped = False
-    for character in text:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif character == "\\":
-                escaped = True
-            elif character == '"':
-                in_string = False
-        elif character == '"':
-            in_string = True
-        elif character in "[{":
+    for mark in _BRACKETS.findall(text):
+        if mark in "[{":
             depth += 1
             if depth > JSON_DEPTH:
                 raise ValueError(f"nested deeper than {JSON_DEPTH}")
-        elif character in "]}":
+        elif mark in "]}":
             depth -= 1
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     result = dict(pairs)
     if len(result) != len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(n for n in names if names.count(n) > 1)!r} stands twice in one object")
+        seen: set[str] = set()
+        twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
+        raise ValueError(f"the name {twice[:60]!r} stands twice in one object")
     return result
 
 

@@ -40,7 +40,7 @@ def find_credentials(registry: str) -> Credentials | None:
     try:
         config = auth.load_config(str(path))
         entry = config.resolve_authconfig(registry)
-    except (DockerException, OSError, ValueError, KeyError, TypeError) as error:
+    except (DockerException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
             f"the Docker credentials cannot be read: {type(error).__name__}",
             subject=str(path),
@@ -57,4 +57,4 @@ def find_credentials(registry: str) -> Credentials | None:
 
 def _config_path() -> Path:
     folder = os.environ.get("DOCKER_CONFIG")
-    return Path(folder) / "config.json" if folder else Path.home() / ".docker" / "config.json"
+    return Path(folder) / "config.json" if folder else Path(os.path.expanduser("~")) / ".docker" / "config.json"

@@ -44,7 +44,7 @@ def address_of(registry: str) -> str:
 
 def certificates_of(registry: str) -> list[Path]:
     """The folders with certificates for exactly this host and port."""
-    folders = [Path(folder).expanduser() / registry for folder in _CERTIFICATE_FOLDERS]
+    folders = [Path(os.path.expanduser(folder)) / registry for folder in _CERTIFICATE_FOLDERS]
     return [folder for folder in folders if folder.is_dir()]
 
 

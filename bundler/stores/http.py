@@ -11,6 +11,7 @@ import datetime
 import email.utils
 import json
 import ssl
+import time
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,11 +33,14 @@ from urllib3.exceptions import (
 from bundler import __version__
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
-from bundler.errors import BundlerError, Refused, Unavailable
+from bundler.errors import BundlerError, Refused, Unavailable, Unreachable
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
 """How long nothing may arrive. There is no limit to a whole transfer."""
+
+SMALL_ANSWER_SECONDS = 300.0
+"""How long a manifest or another small answer may take."""
 
 _CONNECTIONS = 16
 _RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
@@ -86,8 +90,12 @@ class Answer:
         """
         with translated(self.url, self.method):
             content = bytearray()
-            while len(content) <= limit_bytes and (piece := self._response.read(limit_bytes + 1 - len(content))):
+            deadline = time.monotonic() + SMALL_ANSWER_SECONDS
+            while len(content) <= limit_bytes and (piece := self._response.read1(limit_bytes + 1 - len(content))):
                 content += piece
+                if time.monotonic() > deadline:
+                    self._response.close()
+                    raise Unavailable("the answer comes too slowly", subject=shown(self.url), retryable=True)
         if len(content) > limit_bytes:
             self._response.close()
             raise Refused(
@@ -116,6 +124,10 @@ class Answer:
         finally:
             if not is_at_end:
                 self._response.close()
+
+    def drop(self) -> None:
+        """Ends the connection with the body unread."""
+        self._response.close()
 
     def drain(self) -> None:
         """Reads away a body that does not matter; the connection serves again if it was short."""
@@ -212,14 +224,14 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
             hint="check HTTPS_PROXY and NO_PROXY",
         ) from error
     except NameResolutionError as error:
-        raise Unavailable(
+        raise Unreachable(
             "the name cannot be resolved",
             subject=Origin.of(url).host,
             retryable=True,
             hint="check the spelling and the DNS server of this machine",
         ) from error
     except NewConnectionError as error:
-        raise Unavailable(
+        raise Unreachable(
             f"no connection: {_innermost(error)}",
             subject=_host(url),
             retryable=True,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Generator
@@ -107,11 +106,4 @@ def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
         while len(view):
             view = view[os.write(descriptor, view) :]
     except OSError as error:
-        raise unwritable(error, what) from error
-
-
-def unwritable(error: OSError, what: str) -> LocalStorage:
-    """The error for something that this machine cannot store."""
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return LocalStorage("no space left", subject=what, hint="free some space and run the same command again")
-    return LocalStorage(f"cannot be written: {error.strerror}", subject=what)
+        raise LocalStorage.unwritable(error, what) from error

@@ -12,7 +12,7 @@ from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import LocalStorage, Misuse
-from bundler.stores.local_files import FileStream, opened, pieces_of, read_whole, unwritable, write_all
+from bundler.stores.local_files import FileStream, opened, pieces_of, read_whole, write_all
 from bundler.stores.oci_layout import index_json, marker_json
 from bundler.stores.tar_reader import TarReader, resolve_links
 
@@ -79,20 +79,28 @@ class ArchiveSink:
         self._held: set[Digest] = set()
         self._named: list[tuple[str, Descriptor]] = []
 
+    def check(self) -> None:
+        """Makes sure that the file can be made.
+
+        Raises:
+            Misuse: A file of this name exists.
+        """
+        if os.path.lexists(self._path):
+            raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
+
     def prepare(self) -> None:
         """Begins the file.
 
         Raises:
-            Misuse: A file of this name exists.
+            Misuse: As `check`.
             LocalStorage: It cannot be written.
         """
-        if self._path.exists():
-            raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
+        self.check()
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._partial, flags, 0o644)
         except OSError as error:
-            raise unwritable(error, str(self._partial)) from error
+            raise LocalStorage.unwritable(error, str(self._partial)) from error
         self._append("oci-layout", len(marker_json()), lambda: _whole(marker_json()))
 
     def finish(self) -> None:
@@ -109,7 +117,13 @@ class ArchiveSink:
             os.close(self._descriptor)
             os.rename(self._partial, self._path)
         except OSError as error:
-            raise unwritable(error, str(self._path)) from error
+            raise LocalStorage.unwritable(error, str(self._path)) from error
+
+    def discard(self) -> None:
+        """Removes what was written, when there is nothing to finish."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._partial.unlink(missing_ok=True)
 
     def find(self, name: str) -> Descriptor | None:
         """What a name stands for so far."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
@@ -17,7 +18,7 @@ from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import Damaged, LocalStorage, Refused
-from bundler.stores.local_files import opened, pieces_of, read_whole, unwritable, write_all
+from bundler.stores.local_files import opened, pieces_of, read_whole, write_all
 
 _NAME = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME = "io.containerd.image.name"
@@ -97,8 +98,8 @@ class LayoutSource:
         return self._files.open_at(descriptor.digest.path, offset_bytes)
 
 
-def read_index(files: LayoutFiles) -> list[tuple[frozenset[str], Descriptor]]:
-    """The entries of index.json: the names of each, and its descriptor.
+def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
+    """The entries of index.json as they stand there.
 
     Raises:
         Refused: This is no layout.
@@ -108,16 +109,35 @@ def read_index(files: LayoutFiles) -> list[tuple[frozenset[str], Descriptor]]:
         raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
     what = f"{files.called}: {_INDEX}"
     document = strict_json.loads(files.read(_INDEX, LAYOUT_JSON_BYTES), what=what)
-    manifests = document.get("manifests") if isinstance(document, dict) else None
-    if not isinstance(manifests, list):
+    entries = document.get("manifests") if isinstance(document, dict) else None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Damaged("not an OCI index", subject=what)
-    entries = []
-    for number, entry in enumerate(manifests):
-        descriptor = oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]")
-        annotations = entry.get("annotations")
-        texts = [annotations.get(_NAME), annotations.get(_CONTAINERD_NAME)] if isinstance(annotations, dict) else []
-        entries.append((frozenset(text for text in texts if isinstance(text, str)), descriptor))
     return entries
+
+
+def names_of(entry: Mapping[str, Any]) -> frozenset[str]:
+    """The names that an entry of index.json gives its image."""
+    annotations = entry.get("annotations")
+    texts = (annotations.get(_NAME), annotations.get(_CONTAINERD_NAME)) if isinstance(annotations, dict) else ()
+    return frozenset(text for text in texts if isinstance(text, str))
+
+
+def named_entry(name: str, descriptor: Descriptor) -> dict[str, Any]:
+    """The entry of index.json that gives a manifest its name."""
+    return {**descriptor.to_json(), "annotations": {_NAME: name, _CONTAINERD_NAME: name}}
+
+
+def read_index(files: LayoutFiles) -> list[tuple[frozenset[str], Descriptor]]:
+    """The names and the descriptor of each entry of index.json.
+
+    Raises:
+        Refused, Damaged: As `index_entries`, or an entry is no descriptor.
+    """
+    what = f"{files.called}: {_INDEX}"
+    return [
+        (names_of(entry), oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]"))
+        for number, entry in enumerate(index_entries(files))
+    ]
 
 
 class FolderFiles:
@@ -155,41 +175,62 @@ class FolderFiles:
 class LayoutFolderSink:
     """A folder that becomes, or is, an OCI image layout: an `ImageSink`. Thread-safe.
 
-    What the folder holds already stays; each file appears under its name by a rename, complete and on the device.
+    What the folder holds already stays; each file appears under its name by a rename, complete.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files = FolderFiles(root)
         self._lock = threading.Lock()
+        self._known: list[dict[str, Any]] | None = None
+
+    def check(self) -> None:
+        """Makes sure, without changing anything, that the folder is a layout or can become one.
+
+        Raises:
+            Refused: The folder holds something else, or parts of it are links to elsewhere.
+            LocalStorage: It cannot be read.
+        """
+        try:
+            if self._root.exists() and not (self._root / _MARKER).exists() and any(self._root.iterdir()):
+                raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
+            for path in (self._root / "blobs", *(self._root / "blobs" / name for name in ("sha256", "sha512"))):
+                if path.is_symlink():
+                    raise Refused("a link where a folder of the layout should be", subject=str(path))
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self._root)) from error
 
     def prepare(self) -> None:
         """Makes the folder a layout if it is none yet.
 
         Raises:
-            Refused: The folder holds something else.
+            Refused: As `check`.
             LocalStorage: It cannot be written.
         """
+        self.check()
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             if not (self._root / _MARKER).exists():
-                if any(self._root.iterdir()):
-                    raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
-                self._put_file(_MARKER, strict_json.canonical({"imageLayoutVersion": "1.0.0"}))
+                self._put_file(_MARKER, marker_json())
             if not (self._root / _INDEX).exists():
                 self._put_file(_INDEX, _index([]))
         except OSError as error:
-            raise unwritable(error, str(self._root)) from error
+            raise LocalStorage.unwritable(error, str(self._root)) from error
 
     def find(self, name: str) -> Descriptor | None:
         """What a name stands for in index.json."""
-        if self._files.size(_INDEX) is None:
-            return None
-        return next((descriptor for names, descriptor in read_index(self._files) if name in names), None)
+        with self._lock:
+            entry = next((entry for entry in self._entries() if name in names_of(entry)), None)
+        return oci.parse_descriptor(entry, what=f"{self._files.called}: {_INDEX}").bare if entry else None
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether a file of the right size is there; a wrong one will be replaced."""
-        return self._files.size(descriptor.digest.path) == descriptor.size_bytes
+        """Whether the blob's bytes are there; other bytes under its name will be replaced."""
+        if self._files.size(descriptor.digest.path) != descriptor.size_bytes:
+            return False
+        hasher = descriptor.digest.hasher()
+        for piece in self._files.open_at(descriptor.digest.path, 0):
+            hasher.update(piece)
+        return hasher.hexdigest() == descriptor.digest.encoded
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         """Never: a layout has one place for each blob."""
@@ -205,50 +246,77 @@ class LayoutFolderSink:
         self._put_file(descriptor.digest.path, content)
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Lets a name in index.json stand for a manifest."""
+        """Lets a name in index.json stand for a manifest; until `finish`, a power cut may take the name away again."""
         del content
         with self._lock:
-            what = f"{self._files.called}: {_INDEX}"
-            document = strict_json.loads(self._files.read(_INDEX, LAYOUT_JSON_BYTES), what=what)
-            others = [entry for entry in document["manifests"] if (entry.get("annotations") or {}).get(_NAME) != name]
-            names = {_NAME: name, _CONTAINERD_NAME: name}
-            self._put_file(_INDEX, _index([*others, {**descriptor.to_json(), "annotations": names}]))
+            others = [entry for entry in self._entries() if name not in names_of(entry)]
+            self._known = [*others, named_entry(name, descriptor)]
+            self._put_file(_INDEX, _index(self._known), is_durable=False)
 
-    def _put_file(self, path: str, content: bytes) -> None:
+    def finish(self) -> None:
+        """Brings the names of all files to the device, index.json last.
+
+        Raises:
+            LocalStorage: The device does not take them.
+        """
+        try:
+            for folder in sorted(self._root.glob("blobs/sha*")):
+                _sync(folder)
+            _sync(self._root / _INDEX)
+            _sync(self._root)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self._root)) from error
+
+    def _entries(self) -> list[dict[str, Any]]:
+        """The entries of index.json, read once. To be called under the lock."""
+        if self._known is None:
+            self._known = [] if self._files.size(_INDEX) is None else index_entries(self._files)
+        return self._known
+
+    def _put_file(self, path: str, content: bytes, *, is_durable: bool = True) -> None:
         def whole() -> Pieces:
             yield content
 
-        self._write(path, whole())
+        self._write(path, whole(), is_durable=is_durable)
 
-    def _write(self, path: str, pieces: Pieces) -> None:
+    def _write(self, path: str, pieces: Pieces, *, is_durable: bool = True) -> None:
         target = self._root / path
         temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise unwritable(error, str(target)) from error
+            raise LocalStorage.unwritable(error, str(target)) from error
         try:
             for piece in pieces:
                 write_all(descriptor, piece, what=str(target))
-            os.fsync(descriptor)
+            if is_durable:
+                os.fsync(descriptor)
             os.rename(temporary, target)
         except OSError as error:
-            raise unwritable(error, str(target)) from error
+            raise LocalStorage.unwritable(error, str(target)) from error
         finally:
             os.close(descriptor)
             temporary.unlink(missing_ok=True)
 
 
-def _index(entries: list[object]) -> bytes:
-    return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries})
+def _index(entries: Sequence[Mapping[str, Any]]) -> bytes:
+    return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": list(entries)})
 
 
-def index_json(named: list[tuple[str, Descriptor]]) -> bytes:
+def index_json(named: Sequence[tuple[str, Descriptor]]) -> bytes:
     """The bytes of an index.json that gives names to manifests."""
-    return _index([{**d.to_json(), "annotations": {_NAME: name, _CONTAINERD_NAME: name}} for name, d in named])
+    return _index([named_entry(name, descriptor) for name, descriptor in named])
 
 
 def marker_json() -> bytes:
     """The bytes of the file ``oci-layout``."""
     return strict_json.canonical({"imageLayoutVersion": "1.0.0"})
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

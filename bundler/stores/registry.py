@@ -16,13 +16,16 @@ from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import is_loopback
-from bundler.errors import BundlerError, Damaged, Refused, Unavailable
+from bundler.errors import BundlerError, Damaged, Refused, Unavailable, Unreachable
 from bundler.stores import docker_sdk, hosts
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import Answer, HttpClient, Origin, error_of, joined, shown
 from bundler.stores.registry_auth import Authenticator
 
-_GENERIC_TYPES = frozenset({"", "application/json", "application/octet-stream", "text/plain"})
+_GENERIC_TYPES = frozenset(
+    {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
+)
+"""What servers say that know nothing of manifests; the bytes tell their type themselves."""
 _LOST_UPLOAD = frozenset({401, 404, 416})
 
 
@@ -152,7 +155,11 @@ class Repository:
         )
         if answer.status not in (200, 206):
             raise self._blob_error(answer, descriptor)
-        skip = self._check_range(answer, descriptor, offset_bytes)
+        try:
+            skip = self._check_range(answer, descriptor, offset_bytes)
+        except BundlerError:
+            answer.drop()
+            raise
         for piece in answer.pieces():
             if skip >= len(piece):
                 skip -= len(piece)
@@ -261,7 +268,7 @@ class Repository:
             raise error_of(answer, subject=subject)
         content = answer.read(MANIFEST_BYTES)
         media_type = _media_type(answer)
-        if media_type in _GENERIC_TYPES or media_type == "text/html":
+        if media_type in _GENERIC_TYPES:
             media_type = oci.media_type_of(content, what=subject)
         claimed = name if ":" in name else answer.headers.get("Docker-Content-Digest")
         digest = Digest.parse(claimed) if claimed else Digest.of(content)
@@ -349,7 +356,8 @@ class Repository:
 
 
 def _media_type(answer: Answer) -> str:
-    return answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type if oci.is_media_type(media_type) else ""
 
 
 def _speaks_http(http: HttpClient, base: str) -> bool:
@@ -358,6 +366,8 @@ def _speaks_http(http: HttpClient, base: str) -> bool:
     try:
         answer = http.request("GET", f"{base}/v2/", headers={})
         answer.drain()
-    except Unavailable as error:
-        return "no connection" in error.message
+    except Unreachable:
+        return True  # nor would it be reached with TLS
+    except Unavailable:
+        return False
     return answer.status != 400

@@ -76,6 +76,7 @@ class Authenticator:
         self._credentials: Credentials | None = None
         self._has_looked = False
         self._tokens: dict[tuple[str, ...], _Token] = {}
+        self._clients: dict[Origin, HttpClient] = {}
 
     def header(self, scopes: tuple[str, ...]) -> dict[str, str]:
         """The header for a request with these scopes; empty before the registry has asked for anything.
@@ -119,7 +120,10 @@ class Authenticator:
         realm = challenge.parameters["realm"]
         service = challenge.parameters.get("service", "")
         credentials = self._login()
-        http = self._connect(realm)
+        origin = Origin.of(realm)
+        if origin not in self._clients:
+            self._clients[origin] = self._connect(realm)
+        http = self._clients[origin]
         if credentials and credentials.identity_token:
             form = {
                 "grant_type": "refresh_token",

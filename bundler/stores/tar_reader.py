@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bundler.core import tar
-from bundler.core.limits import ARCHIVE_MEMBERS, PAX_HEADER_BYTES, PIECE_BYTES
+from bundler.core.limits import ARCHIVE_MEMBERS, MEMBER_NAME_CHARACTERS, PAX_HEADER_BYTES, PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 
@@ -78,6 +78,8 @@ class TarReader:
             extended = {}
             if header.type == _FOLDER:
                 continue
+            if len(name) > MEMBER_NAME_CHARACTERS or "\0" in name:
+                raise Damaged("a member with an impossible name", subject=self._here())
             if name in names:
                 raise Damaged("a member that is there twice", subject=f"{self._what}: {name[:100]!r}")
             names.add(name)

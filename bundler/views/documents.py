@@ -129,7 +129,7 @@ def _content(manifest: BundleManifest) -> Document:
         "name": manifest.name,
         "signed": manifest.signed,
         "chunkSize": manifest.chunk_size_bytes,
-        "size": sum(chunk.size_bytes for chunk in manifest.chunks),
+        "size": manifest.size_bytes,
         "blobs": len(manifest.blobs),
         "images": [_image(manifest, image) for image in manifest.images],
         "chunks": [{"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks],
@@ -143,7 +143,7 @@ def _image(manifest: BundleManifest, image: Image) -> Document:
         "digest": str(image.root.digest),
         "mediaType": image.root.media_type,
         "madeFrom": str(image.made_from) if image.made_from else None,
-        "size": sum(manifest.blobs[number].descriptor.size_bytes for number in image.needs),
+        "size": manifest.size_of(image),
         "platforms": [
             {
                 "platform": str(variant.config.platform),

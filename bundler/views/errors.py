@@ -28,6 +28,8 @@ def error_lines(error: BundlerError) -> list[str]:
 def show(lines: list[str], *, on_stderr: bool = False) -> None:
     """Prints lines."""
     stream = sys.stderr if on_stderr else sys.stdout
+    if stream is None:  # closed by whoever started us
+        return
     print("\n".join(lines), file=stream, flush=True)
 
 

@@ -39,7 +39,7 @@ class Progress:
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._view: _Bars | _Lines | None = None
-        if not is_quiet:
+        if not is_quiet and sys.stderr is not None:
             self._view = _Bars(sys.stderr) if sys.stderr.isatty() else _Lines(sys.stderr)
 
     def __enter__(self) -> Listener:

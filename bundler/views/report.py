@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bundler.core.manifest import BundleManifest, Image
 
 
+_UNVERIFIED = "UNVERIFIED: nothing here is vouched for by a key that is trusted here"
 NOT_SIGNED = "UNSIGNED: nobody vouches for this bundle"
 
 
@@ -52,7 +53,9 @@ def export_lines(result: ExportResult) -> list[str]:
 def inspect_lines(result: InspectResult) -> list[str]:
     """What ``inspect`` prints."""
     bundle, manifest = result.bundle, result.bundle.manifest
-    lines = [
+    is_verified = not result.trust_problem and bundle.sealed.signers
+    lines = [] if is_verified else [_UNVERIFIED, ""]
+    lines += [
         f"bundle     {manifest.name}, made {escaped(manifest.created)} by {escaped(manifest.tool)}",
         f"id         {bundle.id}",
         f"signature  {_signature_words(result)}",
@@ -63,15 +66,13 @@ def inspect_lines(result: InspectResult) -> list[str]:
         "chunks",
         *_chunk_lines(bundle),
     ]
-    if result.trust_problem or not bundle.sealed.signers:
-        lines += ["", "UNVERIFIED: nothing above is vouched for by a key that is trusted here"]
-    return lines
+    return lines if is_verified else [*lines, "", _UNVERIFIED]
 
 
 def verify_lines(result: VerifyResult) -> list[str]:
     """What ``verify`` prints."""
     bundle = result.bundle
-    total = size(sum(chunk.size_bytes for chunk in bundle.manifest.chunks))
+    total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
     lines = [f"signature  good, by {signer}" if signer else f"signature  {_unchecked(bundle)}"]
     if not result.findings:
@@ -108,17 +109,29 @@ def _finding_lines(findings: Iterable[Finding]) -> list[str]:
 
 
 def _target_lines(target: TargetResult, *, is_dry_run: bool) -> list[str]:
-    rows = [_result_row(each) for each in target.images]
+    rows = sorted((_result_row(each) for each in target.images), key=lambda row: row[0] == "failed")
+    lines = [f"to {target.target}", *table(rows), *_failure_lines(target.images)]
     by_outcome = Counter(each.outcome.value for each in target.images if each.outcome)
     summary = ", ".join(f"{number} {outcome}" for outcome, number in by_outcome.items())
-    verb = "to send" if is_dry_run else "sent"
-    lines = [f"to {target.target}", *table(rows)]
-    for each in target.images:
+    sent = f"{size(target.bytes_sent)} {'to send' if is_dry_run else 'sent'}"
+    success = "plan" if is_dry_run else "complete"
+    verdict = "NOT complete" if by_outcome["failed"] else success
+    return [*lines, "", f"  {verdict}: {summary}; {sent}"]
+
+
+def _failure_lines(images: Iterable[ImageResult]) -> list[str]:
+    """Each reason once, with the images that it keeps back."""
+    kept_back: dict[tuple[str, str | None], list[str]] = {}
+    for each in images:
         if each.error:
-            lines += ["", f"  {each.image.reference}: {escaped(each.error)}"]
-            if each.error.hint:
-                lines.append(f"    -> {escaped(each.error.hint)}")
-    return [*lines, "", f"  {summary}; {size(target.bytes_sent)} {verb}"]
+            reason = escaped(each.error).removeprefix(f"{each.name}: ")
+            kept_back.setdefault((reason, each.error.hint), []).append(str(each.image.reference))
+    lines = []
+    for (reason, hint), references in kept_back.items():
+        lines += ["", f"  {reason}", f"    keeps back {_some(tuple(references))}"]
+        if hint:
+            lines.append(f"    -> {escaped(hint)}")
+    return lines
 
 
 def _result_row(each: ImageResult) -> tuple[str, str, str]:
@@ -131,7 +144,7 @@ def _content_lines(manifest: BundleManifest) -> list[str]:
     blobs = sum(blob.descriptor.size_bytes for blob in manifest.blobs)
     shared = _shared_bytes(manifest)
     saved = f", {size(shared)} saved by sharing" if shared else ""
-    chunks = sum(chunk.size_bytes for chunk in manifest.chunks)
+    chunks = manifest.size_bytes
     images = f"{count(len(manifest.images), 'image')}, {count(len(manifest.blobs), 'blob')}"
     limit = size(manifest.chunk_size_bytes)
     return [
@@ -149,7 +162,7 @@ def _shared_bytes(manifest: BundleManifest) -> int:
 def _image_lines(manifest: BundleManifest) -> list[str]:
     rows = []
     for image in manifest.images:
-        total = sum(manifest.blobs[number].descriptor.size_bytes for number in image.needs)
+        total = manifest.size_of(image)
         rows.append((str(image.reference), f"{image.root.digest.short}", size(total), _platform_words(image)))
     lines = table(rows, right=[2])
     for image in manifest.images:
@@ -163,7 +176,7 @@ def _image_lines(manifest: BundleManifest) -> list[str]:
 
 def _platform_words(image: Image) -> str:
     if not image.variants:
-        return f"artifact ({image.root.media_type})"
+        return f"artifact ({escaped(image.root.media_type)})"
     return ", ".join(sorted(escaped(variant.config.platform) for variant in image.variants))
 
 

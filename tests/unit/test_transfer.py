@@ -236,6 +236,13 @@ def test_a_byte_at_a_time_does_not_renew_the_attempts() -> None:
     assert source.offsets == [0, 1, 2]
 
 
+def test_earlier_progress_does_not_renew_later_attempts() -> None:
+    source = Source([[PIECE, PIECE, broken()], *[[b"p", broken()]] * 20])
+    taken, _ = read_until_it_fails(verified(source, described(PIECE * 3)), Unavailable)
+    assert len(source.offsets) == AT_ONCE.attempts
+    assert len(taken) == 2 * PIECE_BYTES + AT_ONCE.attempts - 1
+
+
 def test_real_progress_renews_the_attempts() -> None:
     source = Source([[PIECE, broken()]] * 7 + [[PIECE]])
     stream = verified(source, described(PIECE * 8))

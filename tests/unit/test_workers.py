@@ -62,6 +62,15 @@ def test_tasks_that_fail_are_returned_with_their_errors_and_stop_no_other() -> N
     assert sorted((task, str(error)) for task, error in failed) == [(task, f"no {task}") for task in range(0, 30, 3)]
 
 
+def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
+    kinds: list[bool] = []
+    run_all(
+        [1], lambda task: kinds.append(threading.current_thread().daemon), front_workers=1, cancellation=Cancellation()
+    )
+    Follower(lambda: kinds.append(threading.current_thread().daemon), name="follower").join()
+    assert kinds == [True, True]
+
+
 def test_workers_work_side_by_side() -> None:
     together = threading.Barrier(4)
     run_all(range(4), lambda task: together.wait(PATIENCE_SECONDS), front_workers=4, cancellation=Cancellation())

@@ -192,7 +192,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "labels as a list": (lambda d: d["images"][0]["variants"][0].update(labels=[1]), "contradicts its format"),
     "an environment of numbers": (lambda d: d["images"][0]["variants"][0].update(env=[1]), "a text is expected"),
     "a blob without a place": (lambda d: d["blobs"][0].update(pieces=[]), "do not add up"),
-    "a blob that is larger than its pieces": (lambda d: d["blobs"][0].update(size=401), "do not add up"),
+    "a blob that is larger than its pieces": (lambda d: d["blobs"][-1].update(size=401), "do not add up"),
     "an unknown kind": (lambda d: d["blobs"][0].update(kind="x"), "unknown kind of blob"),
     "a piece with a number too few": (lambda d: d["blobs"][0]["pieces"][0].pop(), "contradicts its format"),
     "a piece in chunk zero": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 0), "in chunks that follow"),
@@ -255,9 +255,9 @@ def test_a_name_twice_in_one_object_is_damage() -> None:
 
 def test_the_images_that_a_blob_hurts_are_known() -> None:
     made = example()
-    number = {str(blob.descriptor.digest): n for n, blob in enumerate(made.blobs)}
-    assert made.images_with(number[str(digest("shared"))]) == list(made.images)
-    assert made.images_with(number[str(digest("large"))]) == [made.images[0]]
+    users = made.users()
+    assert users[digest("shared")] == [str(image.reference) for image in made.images]
+    assert users[digest("large")] == [str(made.images[0].reference)]
 
 
 def test_everything_that_lies_in_the_chunks_is_listed_once() -> None:

@@ -88,6 +88,15 @@ def test_all_conflicts_are_told_at_once() -> None:
     assert caught.value.exit_code == 2
 
 
+def test_the_longest_name_that_a_registry_takes_is_taken() -> None:
+    host = RegistryTarget("h.io")
+    assert len(name_at(f"quay.io/{'a' * 240}/{'b' * 5}:1", host, KEEP)) == len("h.io/") + 246 + len(":1")
+    origin = Reference("quay.io", "a" * 250, "1")
+    assert len(target_names([origin], host, KEEP)[origin].name) == 255
+    with pytest.raises(Misuse, match="would not be valid"):
+        target_names([Reference("quay.io", "a" * 251, "1")], host, KEEP)
+
+
 def test_a_name_that_gets_too_long_is_refused() -> None:
     with pytest.raises(Misuse, match="its name at the target would not be valid") as caught:
         name_at(f"quay.io/{'a' * 240}:1", PREFIXED, KEEP)

@@ -16,7 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.limits import MINIMUM_CHUNK_BYTES
 from bundler.core.manifest import Piece, Stored
 from bundler.core.oci import Descriptor, Manifest
-from bundler.core.plan import CHUNK_PRESETS, Plan, ResolvedImage, parse_chunk_size
+from bundler.core.plan import CHUNK_PRESETS, DEFAULT_CHUNK_BYTES, Plan, ResolvedImage, parse_chunk_size
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
 from tests.unit.values import (
@@ -98,6 +98,14 @@ def test_the_largest_blob_that_a_chunk_can_hold_is_not_cut() -> None:
     plan = planned(resolved("a:1", layer("one", LARGEST_WHOLE)), chunk_size_bytes=MIB)
     assert stored(plan, layer("one", 0)).pieces == (Piece(2, 512, LARGEST_WHOLE),)
     assert plan.manifest.chunks[1].size_bytes == MIB
+
+
+def test_a_chunk_is_filled_to_its_last_byte() -> None:
+    large = layer("large", LARGEST_WHOLE + 1)  # leaves one byte for the third chunk
+    rest = layer("rest", LARGEST_WHOLE - 2 * 512)
+    plan = planned(resolved("a:1", large, rest, layer("next", 1)), chunk_size_bytes=MIB)
+    assert [chunk.size_bytes for chunk in plan.manifest.chunks[1:3]] == [MIB, MIB]
+    assert [stored(plan, each).pieces[-1].chunk for each in (large, rest, layer("next", 1))] == [3, 3, 4]
 
 
 def test_one_byte_more_is_cut_into_parts_that_each_begin_a_chunk() -> None:
@@ -269,6 +277,19 @@ def test_a_chunk_size_that_is_taken_makes_a_bundle_that_can_be_read(text: str) -
         return
     made = planned(resolved("a:1", layer("one", 1)), chunk_size_bytes=size).manifest
     assert bundle_manifest.from_json(bundle_manifest.to_json(made), what="test") == made
+
+
+def test_chunk_sizes_are_those_of_format_md() -> None:
+    assert DEFAULT_CHUNK_BYTES == 2_000_000_000
+    assert CHUNK_PRESETS == {
+        "cd": 700_000_000,
+        "dvd": 4_294_000_000,
+        "dvd-dl": 4_260_000_000,
+        "bd25": 24_900_000_000,
+        "bd50": 49_900_000_000,
+        "bd100": 99_900_000_000,
+        "fat32": 4_294_000_000,
+    }
 
 
 @pytest.mark.parametrize("name", ["fat32", "dvd", "dvd-dl"])

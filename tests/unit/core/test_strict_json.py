@@ -19,9 +19,10 @@ from bundler.errors import Damaged
         ('"\U0001f600"'.encode(), "\U0001f600"),
         (b'"\\ud83d\\ude00"', "\U0001f600"),
         (b"9223372036854775807", 2**63 - 1),
+        (b"1" * 20, 11111111111111111111),
         (b"0", 0),
     ],
-    ids=["all kinds", "one name on two levels", "an emoji", "a surrogate pair", "the largest 64-bit integer", "zero"],
+    ids=["all kinds", "two levels", "an emoji", "a surrogate pair", "the largest 64-bit integer", "20 digits", "zero"],
 )
 def test_a_sound_document_is_read(content: bytes, value: object) -> None:
     assert strict_json.loads(content, what="test") == value
@@ -69,6 +70,24 @@ def test_the_deepest_document_that_is_allowed_is_read() -> None:
     while value is not None:
         depth, value = depth + 1, value[0] if value else None
     assert depth == JSON_DEPTH
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        pytest.param(rb'"]]]]"', id="brackets in a text"),
+        pytest.param(rb'"\"]]]]"', id="brackets behind a quote in a text"),
+        pytest.param(rb'"\\", [[]], {}', id="a backslash at the end of a text"),
+        pytest.param(rb'{"a": {"}": []}}, [[1], [2]]', id="other lists and objects"),
+    ],
+)
+def test_depth_is_counted_whatever_stands_beside_it(beside: bytes) -> None:
+    inner = JSON_DEPTH - 1
+    deepest = b"[%b, %b1%b, %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
+    too_deep = b"[%b, [%b1%b], %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
+    assert len(strict_json.loads(deepest, what="test")) >= 3
+    with pytest.raises(Damaged, match=f"nested deeper than {JSON_DEPTH}"):
+        strict_json.loads(too_deep, what="test")
 
 
 def test_brackets_within_texts_and_side_by_side_are_not_depth() -> None:

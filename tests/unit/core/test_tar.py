@@ -113,7 +113,7 @@ def test_we_read_the_headers_that_the_standard_library_writes(form: int, kind: b
 
 
 def test_the_prefix_of_a_long_name_belongs_to_it() -> None:
-    info = tarfile.TarInfo(f"{'folder/' * 15}{'n' * 90}")
+    info = tarfile.TarInfo(f"{'p' * 155}/{'n' * 100}")
     assert tar.parse_header(block_of(info), what="test") == Header(info.name, tar.REGULAR, 0, "")
 
 
@@ -123,6 +123,13 @@ def test_sizes_in_base_256_are_read() -> None:
     header = tar.parse_header(info.tobuf(tarfile.GNU_FORMAT), what="test")
     assert header is not None
     assert header.size_bytes == 3 << 40
+
+
+def test_the_largest_size_is_2_to_the_62_less_1() -> None:
+    header = tar.parse_header(changed(tar.header("a", 5), 124, b"\x80" + (2**62 - 1).to_bytes(11, "big")), what="test")
+    assert header == Header("a", tar.REGULAR, 2**62 - 1, "")
+    with pytest.raises(Damaged, match="impossible number"):
+        tar.parse_header(changed(tar.header("a", 5), 124, b"\x80" + (2**62).to_bytes(11, "big")), what="test")
 
 
 @pytest.mark.parametrize("kind", [b"\0", b"7"], ids=["before POSIX", "contiguous"])

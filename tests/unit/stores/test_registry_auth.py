@@ -317,10 +317,12 @@ def test_a_token_whose_lifetime_is_not_said_lives_for_a_minute(fields: dict[str,
 
 
 def test_a_token_that_lives_for_a_second_is_used_at_least_once() -> None:
-    server = TokenServer([token_answer(token="a", expires_in=1)])
-    made = authenticator(server)
+    server, clock = TokenServer([token_answer(token="a", expires_in=1)]), Clock()
+    made = authenticator(server, clock=clock)
     assert made.header(PULL) == made.header(PULL) == {"Authorization": "Bearer a"}
     assert len(server.requests) == 1
+    clock.now += 1
+    assert made.header(PULL) == {"Authorization": "Bearer token-2"}
 
 
 def test_each_scope_has_a_token_of_its_own() -> None:
