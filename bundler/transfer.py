@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
@@ -56,6 +56,37 @@ class RetryPolicy:
         return min(pause, self.longest_pause_seconds)
 
 
+class Brake:
+    """Notices that a registry is gone, so that 50,000 blobs do not wait for it one after the other. Thread-safe.
+
+    After some questions in a row that were given up, each after all its attempts, the others fail at once.
+    """
+
+    GIVEN_UP_IN_A_ROW = 8
+
+    def __init__(self) -> None:
+        self._given_up: dict[str, list[Unavailable]] = {}
+
+    def check(self, peer: str) -> None:
+        """Returns while there is hope.
+
+        Raises:
+            Unavailable: The peer is gone; the error is the last one that it gave.
+        """
+        errors = self._given_up.get(peer, [])
+        if len(errors) >= self.GIVEN_UP_IN_A_ROW:
+            last = errors[-1]
+            raise Unavailable(f"not tried any more: {last.message}", subject=last.subject, hint=last.hint)
+
+    def succeeded(self, peer: str) -> None:
+        """The peer answered."""
+        self._given_up.pop(peer, None)
+
+    def gave_up(self, peer: str, error: Unavailable) -> None:
+        """A question to the peer was given up."""
+        self._given_up.setdefault(peer, []).append(error)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What all parts of one run share: how to retry, whom to tell, and how to stop."""
@@ -64,6 +95,7 @@ class Run:
     cancellation: Cancellation
     retry: RetryPolicy = RetryPolicy()
     jobs: int = 2
+    brake: Brake = field(default_factory=Brake)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +106,8 @@ class BlobCopy:
     source: BlobSource
     sinks: tuple[BlobSink, ...]
     label: str
+    peer: str = ""
+    """The registry that is asked, see `Brake`."""
 
 
 @dataclass(slots=True)
@@ -120,21 +154,33 @@ def ask_all(
     return run_all(questions, ask, front_workers=SMALL_WORKERS, cancellation=run.cancellation)
 
 
-def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str) -> Result:
+def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer: str = "") -> Result:
     """Calls until it succeeds, fails for good, or the attempts are used up.
+
+    Args:
+        attempt_once: What to do; repeatable.
+        run: The run that this is part of.
+        subject: What it is about, for people.
+        peer: Who is asked; questions to one peer fail at once when it is gone. Empty for nobody.
 
     Raises:
         BundlerError: The last error.
     """
     attempt = 1
     while True:
+        run.brake.check(peer)
         try:
-            return attempt_once()
+            result = attempt_once()
         except BundlerError as error:
             if not error.retryable or attempt >= run.retry.attempts:
+                if peer and isinstance(error, Unavailable):
+                    run.brake.gave_up(peer, error)
                 raise
             _pause(attempt, error, run, subject)
             attempt += 1
+        else:
+            run.brake.succeeded(peer)
+            return result
 
 
 def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run) -> bytes:
@@ -143,7 +189,7 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run) -> byt
     Raises:
         BundlerError: As `VerifiedBlob.pieces`.
     """
-    silent = Run(nobody, run.cancellation, run.retry, run.jobs)
+    silent = replace(run, listener=nobody)
     return b"".join(
         bytes(piece) for piece in VerifiedBlob(descriptor, source, silent, label=str(descriptor.digest)).pieces()
     )
@@ -156,7 +202,7 @@ def _copy_blob(copy: BlobCopy, run: Run, failed: list[tuple[BlobCopy, BundlerErr
     steps: list[str] = []
     for number, sink in enumerate(copy.sinks):
         try:
-            steps.append(retrying(partial(_bring, copy, sink, holder, run), run, subject=copy.label))
+            steps.append(retrying(partial(_bring, copy, sink, holder, run), run, subject=copy.label, peer=copy.peer))
             holder = sink
         except Interrupted:
             raise

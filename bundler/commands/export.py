@@ -19,7 +19,7 @@ from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
 from bundler.core.limits import IMAGE_LIST_BYTES
-from bundler.core.location import has_transport
+from bundler.core.location import RegistryImage, has_transport
 from bundler.core.manifest import BundleManifest
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
@@ -170,7 +170,7 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[R
 
             return resolve_image(entry, name, source, read_blob, run.listener)
 
-        resolved[entry] = retrying(once, run, subject=str(entry.reference))
+        resolved[entry] = retrying(once, run, subject=str(entry.reference), peer=_peer(entry))
         run.listener(Moved(1))
 
     failed = ask_all(entries, resolve, run)
@@ -195,22 +195,22 @@ def _copy(
     plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: BundleWriter, run: Run
 ) -> None:
     documents = dict(plan.contents)
-    origin: dict[Digest, tuple[BlobSource, ResolvedImage]] = {}
+    origin: dict[Digest, tuple[BlobSource, ResolvedImage, str]] = {}
     for each, entry in zip(resolved, entries, strict=True):
         documents.update(each.documents)
         source, _ = stores.source(entry.source)
         for manifest in each.image.manifests:
             for blob in manifest.blobs:
-                origin.setdefault(blob.digest, (source, each.image))
+                origin.setdefault(blob.digest, (source, each.image, _peer(entry)))
     from_memory = _Documents(documents)
     copies = []
     for descriptor, stored in _everything(plan.manifest).items():
         if descriptor.digest in documents:
             copies.append(BlobCopy(descriptor, from_memory, (writer,), stored))
         else:
-            blob_source, image = origin[descriptor.digest]
+            blob_source, image, peer = origin[descriptor.digest]
             label = f"{image.reference} {descriptor.digest.short}"
-            copies.append(BlobCopy(descriptor, blob_source, (writer,), label))
+            copies.append(BlobCopy(descriptor, blob_source, (writer,), label, peer))
     total = sum(copy.descriptor.size_bytes for copy in copies)
     run.listener(PhaseBegan("copying", total, in_bytes=True))
     failed = copy_blobs(copies, run).failed
@@ -227,6 +227,10 @@ def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
     placed.sort(key=lambda pair: (pair[0].pieces[0].chunk // chunks_in_window, -pair[0].size_bytes))
     once = {descriptor.digest: (descriptor, stored.path) for stored, descriptor in reversed(placed)}
     return dict(reversed(once.values()))
+
+
+def _peer(entry: Entry) -> str:
+    return entry.source.reference.registry if isinstance(entry.source, RegistryImage) else ""
 
 
 def _of_image(error: BundlerError, entry: Entry) -> BundlerError:

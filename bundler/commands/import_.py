@@ -165,6 +165,7 @@ class _Import:
         self._on_conflict = request.on_conflict
         self._is_dry_run = request.is_dry_run
         self._run = run
+        self._peer = str(target)
         self._lock = threading.Lock()
         images = [ImageResult(image, names[image.reference]) for image in bundle.manifest.images]
         self.result = TargetResult(target, images)
@@ -203,7 +204,9 @@ class _Import:
         copies = self._copies()
 
         def ask(copy: BlobCopy) -> None:
-            if not retrying(lambda: copy.sinks[0].has_blob(copy.descriptor), self._run, subject=copy.label):
+            if not retrying(
+                lambda: copy.sinks[0].has_blob(copy.descriptor), self._run, subject=copy.label, peer=self._peer
+            ):
                 with self._lock:
                     self.result.bytes_sent += copy.descriptor.size_bytes
 
@@ -247,7 +250,7 @@ class _Import:
     def _look_at(self, each: ImageResult) -> None:
         sink = self._destination.sink_for(each.name)
         name = self._destination.tag_of(each.name) or str(each.image.root.digest)
-        found = retrying(lambda: sink.find(name), self._run, subject=str(each.name))
+        found = retrying(lambda: sink.find(name), self._run, subject=str(each.name), peer=self._peer)
         if found is not None and found.digest == each.image.root.digest:
             each.outcome = Outcome.PRESENT
         elif found is not None:
@@ -280,7 +283,7 @@ class _Import:
         for number, takers in sinks.items():
             descriptor = self._bundle.manifest.blobs[number].descriptor
             label = f"{descriptor.digest.short} ({self._bundle.where(descriptor)})"
-            copies.append(BlobCopy(descriptor, self._bundle, tuple(takers.values()), label))
+            copies.append(BlobCopy(descriptor, self._bundle, tuple(takers.values()), label, self._peer))
         return sorted(copies, key=lambda copy: -copy.descriptor.size_bytes)
 
     def _step(self, title: str, work_on: Callable[[_Group], None]) -> None:
@@ -314,7 +317,9 @@ class _Import:
         descriptor = self._bundle.manifest.blobs[number].descriptor
         try:
             content = self._bundle.read_document(descriptor)
-            retrying(partial(sink.put_manifest, descriptor, content), self._run, subject=str(each.name))
+            retrying(
+                partial(sink.put_manifest, descriptor, content), self._run, subject=str(each.name), peer=self._peer
+            )
         except Interrupted:
             raise
         except BundlerError as error:
@@ -328,7 +333,7 @@ class _Import:
                 if tag is not None:
                     content = self._bundle.read_document(each.image.root)
                     move = partial(group.sink.tag, each.image.root, content, tag)
-                    retrying(move, self._run, subject=str(each.name))
+                    retrying(move, self._run, subject=str(each.name), peer=self._peer)
             except Interrupted:
                 raise
             except BundlerError as error:

@@ -214,17 +214,18 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
 
 
 def chosen_children(children: Iterable[Descriptor], wanted: tuple[Platform, ...]) -> tuple[Descriptor, ...]:
-    """The children of an index that platforms choose, in the index's order.
+    """The children of an index that platforms choose, each once, in the index's order.
 
     A nested index has no platform of its own and stays a candidate; an attestation stays with what it attests.
     """
-    children = tuple({child.digest: child for child in children}.values())
+    children = tuple(children)
     direct = {c.digest for c in children if c.platform is not None and any_accepts(wanted, c.platform)}
-    return tuple(
+    chosen = [
         child
         for child in children
         if child.digest in direct or child.attests in direct or (child.is_index and child.platform is None)
-    )
+    ]
+    return tuple({child.digest: child for child in reversed(chosen)}.values())[::-1]
 
 
 def without_children(content: bytes, kept: Mapping[Digest, Descriptor], *, what: str) -> bytes:
@@ -262,8 +263,10 @@ def _refuse_disguise(content: bytes, media_type: str, what: str) -> None:
         document = strict_json.loads(content, what=what)
     except Damaged:
         return
+    declared = document.get("mediaType") if isinstance(document, dict) else None
     if isinstance(document, dict) and (
-        document.get("mediaType") in MANIFEST_TYPES or {"layers", "manifests", "config"} & document.keys()
+        (isinstance(declared, str) and declared in MANIFEST_TYPES)
+        or {"layers", "manifests", "config"} & document.keys()
     ):
         raise Damaged(
             "an image manifest of an unknown media type",

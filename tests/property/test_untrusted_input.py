@@ -86,6 +86,8 @@ def test_json(content: bytes) -> None:
     st.one_of(json_like, spoilt(GOOD_IMAGE), spoilt(GOOD_INDEX)),
     st.sampled_from([*sorted(oci.MANIFEST_TYPES), "application/x-unknown"]),
 )
+@example(b'{"mediaType": [], "layers": []}', "application/x-unknown")
+@example(b'{"mediaType": {}}', "application/x-unknown")
 def test_image_manifests(content: bytes, media_type: str) -> None:
     try:
         manifest = oci.parse_manifest(content, media_type, what="test")

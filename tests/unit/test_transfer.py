@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -14,6 +15,7 @@ from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused, Unavailable
 from bundler.transfer import (
     BlobCopy,
+    Brake,
     RetryPolicy,
     Run,
     VerifiedBlob,
@@ -400,6 +402,30 @@ def test_the_first_pause_within_a_blob_is_the_first_of_the_policy() -> None:
     read_until_it_fails(verified(Source([[broken()]]), run=run_with(recorder, retry=policy)), Unavailable)
     (event,) = recorder.retries
     assert 0.0005 <= event.pause_seconds <= 0.001
+
+
+def test_a_registry_that_is_gone_is_not_waited_for_by_every_blob() -> None:
+    run = run_with(retry=RetryPolicy(attempts=2, first_pause_seconds=0.0))
+    calls: list[str] = []
+
+    def ask(peer: str) -> None:
+        calls.append(peer)
+        raise broken()
+
+    for _ in range(1000):
+        with pytest.raises(Unavailable):
+            retrying(partial(ask, "gone"), run, subject="x", peer="gone")
+    assert len(calls) == 2 * Brake.GIVEN_UP_IN_A_ROW
+    assert retrying(lambda: "here", run, subject="x", peer="another") == "here"
+
+
+def test_a_registry_that_answers_in_between_is_not_given_up() -> None:
+    run = run_with(retry=RetryPolicy(attempts=1))
+    for _ in range(5 * Brake.GIVEN_UP_IN_A_ROW):
+        attempt, _ = failing(1, broken())
+        with pytest.raises(Unavailable):
+            retrying(attempt, run, subject="x", peer="flaky")
+        assert retrying(lambda: "here", run, subject="x", peer="flaky") == "here"
 
 
 # Copies of many blobs

@@ -76,6 +76,27 @@ def test_a_document_of_an_unknown_type_is_carried_unread() -> None:
     assert manifest == Manifest(Descriptor("application/x-unknown", Digest.of(b"not even JSON"), 13))
 
 
+@pytest.mark.parametrize(
+    "document",
+    [
+        pytest.param(image(), id="an image"),
+        pytest.param(index(mediaType=None), id="an index by its shape"),
+        pytest.param({"mediaType": oci.DOCKER_INDEX}, id="by what it says"),
+        pytest.param({"mediaType": [], "layers": []}, id="by its shape, with a media type that is no text"),
+    ],
+)
+def test_a_manifest_that_goes_by_an_unknown_type_is_damage_and_would_lose_its_layers(document: object) -> None:
+    with pytest.raises(Damaged, match="an image manifest of an unknown media type"):
+        parsed(document, "application/x-unknown")
+
+
+@pytest.mark.parametrize(
+    "document", [{}, [], {"mediaType": []}, {"mediaType": "text/x"}], ids=["empty", "list", "list inside", "other"]
+)
+def test_any_other_json_of_an_unknown_type_is_carried(document: object) -> None:
+    assert parsed(document, "application/x-unknown").blobs == ()
+
+
 def test_a_manifest_without_a_media_type_of_its_own_is_what_the_registry_says() -> None:
     assert parsed(image(mediaType=None), oci.DOCKER_MANIFEST).descriptor.media_type == oci.DOCKER_MANIFEST
 
@@ -261,6 +282,13 @@ def test_chosen_platforms_keep_their_images_attestations_and_nested_indexes_in_o
     assert oci.chosen_children(children, (AMD64,)) == (amd_att, amd, nested)
     assert oci.chosen_children(children, (AMD64, ARM64)) == (amd_att, arm, amd, nested, arm_att)
     assert oci.chosen_children((amd, plain), (ARM64,)) == ()
+
+
+@pytest.mark.parametrize("wanted", ["linux/arm/v6", "linux/arm/v7"])
+def test_an_image_for_two_platforms_is_chosen_by_either(wanted: str) -> None:
+    children = (child("both", Platform("linux", "arm", "v6")), child("both", Platform("linux", "arm", "v7")))
+    chosen = oci.chosen_children(children, (Platform.parse(wanted),))
+    assert {each.digest for each in chosen} == {digest("both")}
 
 
 def test_an_index_with_fewer_children_keeps_all_else() -> None:
