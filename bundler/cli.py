@@ -348,10 +348,11 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail(Interrupted(), arguments)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()
         return EXIT_CLOSED_PIPE
     except OSError as error:
         # Files are handled where they are used; what comes up here is a name that no file can have, or a full output.
+        _silence_stdout()
         return _fail(LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename)), arguments)
     except Exception:
         import traceback
@@ -451,6 +452,12 @@ def _new_passphrase() -> bytes:
         raise Misuse("there is no terminal to ask for a passphrase", hint="give --passphrase-file FILE, or - for stdin")
     prompted = click.prompt("new passphrase", hide_input=True, confirmation_prompt="once more", err=True)
     return str(prompted).encode()
+
+
+def _silence_stdout() -> None:
+    """Lets what is still buffered go nowhere, so that the interpreter does not fail on it at its end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _shown(name: object) -> str | None:
