@@ -64,7 +64,7 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
         Misuse: A certificate file cannot be read.
     """
     context = ssl.create_default_context()
-    # Python 3.13 also demands extensions that many an authority of a factory or ship lacks, and Docker does not ask for.
+    # Python 3.13 also demands extensions that many a private authority lacks and that Docker does not ask for.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if options.ca_certificate:
         _load_authorities(context, options.ca_certificate)
