@@ -25,6 +25,7 @@ ensure_packages() {
 # ensure_venv [EXTRAS]  a virtual environment with the project in it, made again when pyproject.toml has changed.
 ensure_venv() {
   local extras=${1:-} stamp version
+  [ "$PYTHON" != python3 ] || ensure_packages python3=python3 || return 1
   "$PYTHON" -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
     || { say "bundler needs Python 3.10 or newer; $PYTHON is $("$PYTHON" -V 2>&1). Set PYTHON=/path/to/python3"; return 1; }
   if ! "$PYTHON" -c 'import ensurepip' > /dev/null 2>&1; then
