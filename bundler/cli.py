@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import click
 
 from bundler import __version__
+from bundler.core.mapping import MAPPINGS
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
 
 if TYPE_CHECKING:
@@ -273,7 +274,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
 @click.option(
     "--map",
     "mapping",
-    type=click.Choice(["keep", "scoped"]),
+    type=click.Choice(MAPPINGS),
     default="keep",
     show_default=True,
     help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path.",

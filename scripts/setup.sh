@@ -22,7 +22,10 @@ ensure_packages() {
     > "$(mktemp -t bundler-apt-XXXXXX.log)" 2>&1 || { say "could not install: ${missing[*]}"; return 1; }
 }
 
-# ensure_venv [EXTRAS]  a virtual environment with the project in it, made again when pyproject.toml has changed.
+install_project() { "$VENV/bin/python" -m pip install -q --disable-pip-version-check -e "$ROOT$1"; }
+
+# ensure_venv [EXTRAS]  a virtual environment with the project in it, made again when pyproject.toml has changed. Extras
+# are added to the one that is there, so that demo, test and bench can follow each other in any order.
 ensure_venv() {
   local extras=${1:-} stamp version
   [ "$PYTHON" != python3 ] || ensure_packages python3=python3 || return 1
@@ -32,12 +35,14 @@ ensure_venv() {
     ensure_packages "no-such-command=python3-venv" || return 1
   fi
   version=$("$PYTHON" -c 'import sys; print(sys.version)')
-  stamp=$(printf '%s\n' "$extras" "$version" | cat - "$ROOT/pyproject.toml" | sha256sum | cut -c1-16)
+  stamp=$(printf '%s\n' "$version" | cat - "$ROOT/pyproject.toml" | sha256sum | cut -c1-16)
   if [ "$(cat "$VENV/.bundler-stamp" 2> /dev/null)" != "$stamp" ]; then
     say "setting up $VENV"
     rm -rf "$VENV"
-    "$PYTHON" -m venv "$VENV" \
-      && "$VENV/bin/python" -m pip install -q --disable-pip-version-check -e "$ROOT${extras:+[$extras]}" \
-      && printf '%s\n' "$stamp" > "$VENV/.bundler-stamp"
+    "$PYTHON" -m venv "$VENV" && install_project "" && printf '%s\n' "$stamp" > "$VENV/.bundler-stamp" || return 1
+  fi
+  if [ -n "$extras" ] && [ ! -e "$VENV/.bundler-extras-$extras" ]; then
+    say "adding what $extras needs"
+    install_project "[$extras]" && touch "$VENV/.bundler-extras-$extras" || return 1
   fi
 }

@@ -82,13 +82,12 @@ class ChunkFile:
             self._unflushed_bytes += amount
             self._moved.notify_all()
 
-    def hash_ready(self, buffer: bytearray) -> bool:
-        """Hashes what is in place up to the first gap, and ends the file when there is none; whether it did anything.
+    def hash_ready(self, buffer: bytearray) -> None:
+        """Hashes what is in place up to the first gap, and ends the file when there is none.
 
         Raises:
             LocalStorage, Damaged: The end cannot be written, or the bytes cannot be read back.
         """
-        progressed = False
         while not self.is_hashed:
             with self._moved:
                 hasher, begin = self._hasher, self._hashed_bytes
@@ -101,16 +100,13 @@ class ChunkFile:
                 with self._moved:
                     if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count
                         self._hashed_bytes = end
-                progressed = True
             elif is_last:
                 write_from(self._open(), [tar.END], self._end, what=str(self.path))
                 hasher.update(tar.END)
                 with self._moved:
                     self.is_hashed = hasher is self._hasher
-                progressed = True
             else:
-                return progressed
-        return progressed
+                return
 
     def flush(self) -> None:
         """Brings to the device what was written, when it is much or all there will be.

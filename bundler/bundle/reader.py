@@ -26,7 +26,6 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
 
-PARTIAL = ".partial"
 _CHUNK_NAME = re.compile(r"chunk-\d{4,}\.tar")
 
 
@@ -273,7 +272,7 @@ def _bundle_folders(path: Path) -> list[Path]:
 
 def _explain_absence(paths: Sequence[Path]) -> None:
     for path in paths:
-        unfinished = [path] if path.name.endswith(PARTIAL) else sorted(path.glob(f"*{PARTIAL}"))
+        unfinished = [path] if path.name.endswith(sums.PARTIAL) else sorted(path.glob(f"*{sums.PARTIAL}"))
         if unfinished:
             raise Incomplete(
                 "this export was not finished",

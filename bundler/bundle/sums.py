@@ -15,6 +15,8 @@ from bundler.errors import Damaged
 FILE = "SHA256SUMS"
 README = "README.txt"
 MANIFEST = "bundle.json"
+PARTIAL = ".partial"
+"""What the folder's name ends with until the bundle is sealed."""
 
 _LINE = re.compile(r"([0-9a-f]{64})  (README\.txt|[a-z0-9][a-z0-9._-]{0,63})")
 _SIGNATURE_FILE = re.compile(r"SHA256SUMS\.([0-9a-f]{16})\.sig")

@@ -30,7 +30,6 @@ from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse, Unavailable
 from bundler.workers import Follower
 
-PARTIAL = ".partial"
 _OWN_FILES = re.compile(r"chunk-\d{4,}\.tar|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
 _WAIT_SECONDS = 0.1
 
@@ -40,7 +39,7 @@ class BundleWriter:
 
     def __init__(self, parent: Path, manifest: BundleManifest) -> None:
         self.final_path = parent / manifest.name
-        self._partial_path = parent / (manifest.name + PARTIAL)
+        self._partial_path = parent / (manifest.name + sums.PARTIAL)
         self._parent = parent
         self._manifest = manifest
         self._places: dict[Digest, list[Stored]] = {}

@@ -40,7 +40,6 @@ from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, retrying
 
 FAIL, SKIP, REPLACE = "fail", "skip", "replace"
-ON_CONFLICT = (FAIL, SKIP, REPLACE)
 
 
 class Outcome(str, Enum):
