@@ -70,13 +70,13 @@ def check_beside_blobs(bundle: Bundle) -> list[Finding]:
     """
     findings = list(_Checker(bundle, nobody, Cancellation()).check_files())
     for file in bundle.manifest.files:
-        name = bundle.manifest.chunks[file.pieces[0].chunk - 1].file
+        state = bundle.chunks[file.pieces[0].chunk - 1]
+        if state.problem is not None:
+            continue  # the chunk as a whole is told of by the images that it hurts
         try:
             bundle.read_stored(file)
-        except Damaged as error:
-            findings.append(Finding(error, name, digest=file.digest))
-        except (Incomplete, LocalStorage):
-            continue  # the chunk as a whole is told of by the images that it hurts
+        except (Damaged, Incomplete, LocalStorage) as error:
+            findings.append(Finding(error, state.chunk.file, digest=file.digest))
     for number, state in enumerate(bundle.chunks, start=1):
         if state.problem is None:
             end = bytearray(len(tar.END))

@@ -287,3 +287,12 @@ def test_a_closed_pipe_is_no_bug(bundler, bundle, keys):
     environment = {**os.environ, "PATH": f"{Path(os.sys.executable).parent}:{os.environ['PATH']}"}
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, env=environment, timeout=60)
     assert "Traceback" not in done.stderr
+
+
+def test_a_chunk_that_was_cut_is_told_once_with_the_images_that_it_keeps_back(bundler, bundle, target, keys):
+    with open(bundle / "chunk-0001.tar", "r+b") as chunk:
+        chunk.truncate((bundle / "chunk-0001.tar").stat().st_size - 5)
+    done = bundler("import", bundle, "--trust", keys[1], "--to", target.host)
+    assert (done.code, done.out.count("the chunk was cut short")) == (4, 1)
+    assert "NOT complete: 3 failed" in done.out
+    assert target.blobs == set()
