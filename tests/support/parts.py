@@ -75,6 +75,13 @@ class RealRegistry:
     def start(self) -> RealRegistry:
         require("docker-registry")
         self.storage.mkdir(parents=True, exist_ok=True)
+        try:
+            return self._serve()
+        except RuntimeError:  # somebody else took the port between asking for a free one and using it
+            self.port = free_port()
+            return self._serve()
+
+    def _serve(self) -> RealRegistry:
         config = self.folder / "config.yml"
         config.write_text(
             "version: 0.1\n"
