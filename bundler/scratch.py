@@ -1,0 +1,85 @@
+"""Bytes that must be put down for a while, in files without a name: they vanish with the process, whatever ends it.
+
+What needs them: sources whose blobs have to be made or unpacked before their sizes are known, and encrypted chunks.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import threading
+from pathlib import Path
+
+from bundler.errors import LocalStorage
+
+
+def default_folder() -> Path:
+    """``$TMPDIR``, or ``/var/tmp``: images are larger than what many systems have in ``/tmp``."""
+    return Path(os.environ.get("TMPDIR") or "/var/tmp")
+
+
+class Scratch:
+    """A folder for unnamed files, and how much is in them. Thread-safe."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.peak_bytes = 0
+        self._used_bytes = 0
+        self._lock = threading.Lock()
+
+    def file(self) -> ScratchFile:
+        """A new file, empty.
+
+        Raises:
+            LocalStorage: The folder takes none.
+        """
+        try:
+            descriptor, name = tempfile.mkstemp(prefix="bundler-", dir=self.folder)
+            os.unlink(name)
+        except OSError as error:
+            raise self.unwritable(error) from error
+        return ScratchFile(self, descriptor)
+
+    def count(self, amount_bytes: int) -> None:
+        """Notes that files have grown, or shrunk if negative."""
+        with self._lock:
+            self._used_bytes += amount_bytes
+            self.peak_bytes = max(self.peak_bytes, self._used_bytes)
+
+    def unwritable(self, error: OSError) -> LocalStorage:
+        """The error for bytes that the folder does not take."""
+        refusal = LocalStorage.unwritable(error, f"scratch in {self.folder}")
+        refusal.hint = "choose a folder with more room with --scratch DIR"
+        return refusal
+
+
+class ScratchFile:
+    """A file without a name; for one thread at a time to write, for many to read."""
+
+    def __init__(self, scratch: Scratch, descriptor: int) -> None:
+        self._scratch = scratch
+        self.descriptor = descriptor
+        self.size_bytes = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Appends bytes.
+
+        Raises:
+            LocalStorage: There is no room, or the device fails.
+        """
+        view = memoryview(data)
+        try:
+            while len(view):
+                written = os.pwrite(self.descriptor, view, self.size_bytes)
+                self.size_bytes += written
+                self._scratch.count(written)
+                view = view[written:]
+        except OSError as error:
+            raise self._scratch.unwritable(error) from error
+
+    def close(self) -> None:
+        """Gives the room back. Idempotent."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self._scratch.count(-self.size_bytes)
