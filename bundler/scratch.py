@@ -15,7 +15,7 @@ from bundler.errors import LocalStorage
 
 def default_folder() -> Path:
     """``$TMPDIR``, or ``/var/tmp``: images are larger than what many systems have in ``/tmp``."""
-    return Path(os.environ.get("TMPDIR") or "/var/tmp")
+    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108  # mkstemp names the files
 
 
 class Scratch:
