@@ -20,6 +20,7 @@ from bundler.core.mapping import MAPPINGS
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
 
 if TYPE_CHECKING:
+    from bundler.commands.image_file import FileResult
     from bundler.stores.hosts import NetworkOptions
     from bundler.transfer import Run
 
@@ -84,6 +85,11 @@ _plain_http = click.option(
 )
 _cacert = click.option("--cacert", metavar="FILE", help="Further certificate authorities for registries, PEM.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+_scratch = click.option(
+    "--scratch",
+    metavar="DIR",
+    help="Where bytes are put down that cannot go straight to their place. Default: $TMPDIR, or /var/tmp.",
+)
 _passphrase_file = click.option(
     "--passphrase-file", metavar="FILE", help="Read the private key's passphrase from the first line; - is stdin."
 )
@@ -124,6 +130,7 @@ def keygen(name: str, folder: str, passphrase: bool, passphrase_file: str | None
 bundler export images.yaml -o /media/stick --key builder.key
 bundler export rancher-images.txt -o out --key builder.key --name rancher-2.9 --chunk-size dvd
 bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key --name prometheus
+bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key builder.key --name apps
 bundler export images.yaml -o out --key builder.key --dry-run
 """
 )
@@ -146,6 +153,14 @@ bundler export images.yaml -o out --key builder.key --dry-run
     show_default=True,
     help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.",
 )
+@click.option(
+    "--layer-compression",
+    type=click.Choice(["gzip", "zstd", "none"]),
+    default="gzip",
+    show_default=True,
+    help="For layers that their source has uncompressed: those of Docker daemons and of docker save.",
+)
+@_scratch
 @_jobs
 @_plain_http
 @_cacert
@@ -161,6 +176,8 @@ def export(
     name: str | None,
     platform: tuple[str, ...],
     chunk_size: str,
+    layer_compression: str,
+    scratch: str | None,
     jobs: int | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
@@ -170,7 +187,9 @@ def export(
 ) -> int:
     """Collect the images of LISTs into a signed bundle, DIR/NAME.
 
-    A LIST is a file (YAML, or one reference a line; - is stdin), or one image as docker://, oci: or oci-archive:.
+    A LIST is a file (YAML, or one reference a line; - is stdin), or images of one place: docker://NAME,
+    docker-daemon:NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME]. Without NAME, all images of
+    a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
     """
     from bundler.commands.export import ExportRequest
     from bundler.commands.export import export as make
@@ -190,6 +209,8 @@ def export(
         platforms=tuple(map(Platform.parse, platform)),
         is_dry_run=dry_run,
         network=_network(plain_http, cacert),
+        layer_compression=layer_compression,
+        scratch=_scratch_folder(scratch),
     )
     result = _with_run(lambda run: make(request, run), jobs=jobs, is_quiet=quiet)
     lines = [str(result.path)] if quiet else report.export_lines(result)
@@ -201,14 +222,20 @@ def export(
     examples="""
 bundler inspect /media/stick/platform
 bundler inspect /media/stick/platform --trust builder.pub --json
+bundler inspect vendor-image.tar.gz                 an image file of docker save, podman, skopeo
 """
 )
-@click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...")
+@click.argument("paths", nargs=-1, required=True, metavar="BUNDLE|FILE...")
 @_trust
 @_quiet
 @_json
 def inspect(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, is_json: bool) -> int:
-    """Show what is in a bundle: images, digests, platforms, sizes, shared bytes, chunks."""
+    """Show what is in a bundle, or in an image file: images, digests, platforms, sizes, layers."""
+    file = _image_file(paths, {"--trust": bool(trust)})
+    if file is not None:
+        from bundler.commands.image_file import inspect_file
+
+        return _show_file("inspect", lambda run: inspect_file(file, run), quiet=quiet, is_json=is_json)
     from bundler.commands.inspect_ import inspect as look
     from bundler.views import documents, report
 
@@ -222,11 +249,13 @@ def inspect(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, is_json
     examples="""
 bundler verify /media/stick/platform --trust builder.pub
 bundler verify /media/disc1 /media/disc2 --trust builder.pub
+bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.argument("paths", nargs=-1, required=True, metavar="PATH|FILE...")
 @_trust
 @_unsigned_ok
+@click.option("--sha256", metavar="HEX", help="What the SHA-256 of an image file must be.")
 @_jobs
 @_quiet
 @_json
@@ -234,11 +263,23 @@ def verify(
     paths: tuple[str, ...],
     trust: tuple[str, ...],
     insecure_no_signature: bool,
+    sha256: str | None,
     jobs: int | None,
     quiet: bool,
     is_json: bool,
 ) -> int:
-    """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access."""
+    """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.
+
+    A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z) that is checked alone: whether it
+    is whole, and every digest in it right.
+    """
+    file = _image_file(paths, {"--trust": bool(trust), "--insecure-no-signature": insecure_no_signature})
+    if file is not None:
+        from bundler.commands.image_file import verify_file
+
+        return _show_file("verify", lambda run: verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json)
+    if sha256:
+        raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
     from bundler.commands.verify import verify as check
     from bundler.views import documents, report
 
@@ -257,6 +298,7 @@ def verify(
     examples="""
 bundler import /media/stick/platform --trust builder.pub --to registry.internal:5000
 bundler import /media/disc1 /media/disc2 --trust keys/ --to registry.internal/mirror --dry-run
+bundler import /media/stick/platform --trust builder.pub --to docker-daemon: --to registry.internal:5000
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
 """,
 )
@@ -267,7 +309,8 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
     multiple=True,
     required=True,
     metavar="DEST",
-    help="HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE. May be repeated.",
+    help="HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE. May be repeated; the bundle is read once. "
+    "docker-daemon:HOST[/PREFIX] loads under the names that images have in that registry.",
 )
 @_trust
 @_unsigned_ok
@@ -286,6 +329,14 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
     show_default=True,
     help="What to do with a tag that stands for another image at the target.",
 )
+@click.option(
+    "--platform", metavar="OS/ARCH", help="What Docker daemons get of images for several. Default: the daemon's own."
+)
+@click.option(
+    "--via-daemon",
+    is_flag=True,
+    help="Load, tag and push through the Docker daemon, where only it may reach the registry. Digests may change.",
+)
 @_jobs
 @_plain_http
 @_cacert
@@ -299,6 +350,8 @@ def import_(
     insecure_no_signature: bool,
     mapping: str,
     on_conflict: str,
+    platform: str | None,
+    via_daemon: bool,
     jobs: int | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
@@ -310,6 +363,7 @@ def import_(
     from bundler.commands.import_ import ImportRequest
     from bundler.commands.import_ import import_ as bring
     from bundler.core.location import parse_target
+    from bundler.core.platform import Platform
     from bundler.views import documents, report
 
     request = ImportRequest(
@@ -321,6 +375,8 @@ def import_(
         on_conflict=on_conflict,
         is_dry_run=dry_run,
         network=_network(plain_http, cacert),
+        platform=Platform.parse(platform) if platform else None,
+        is_via_daemon=via_daemon,
     )
     result = _with_run(lambda run: bring(request, run), jobs=jobs, is_quiet=quiet)
     lines = [] if quiet and not result.exit_code else report.import_lines(result)
@@ -384,6 +440,28 @@ def _show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
         errors.show(lines)
 
 
+def _image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | None:
+    """The image file that was given instead of bundles, if it was."""
+    files = [path for path in paths if not os.path.isdir(path) and os.path.exists(path)]
+    if not files:
+        return None
+    if len(paths) > 1:
+        raise Misuse("give one image file at a time, or the folders of a bundle", subject=files[0])
+    given = [flag for flag, is_given in bundle_flags.items() if is_given]
+    if given:
+        raise Misuse(f"{given[0]} is for bundles, which are signed; this is a file", subject=files[0])
+    return Path(files[0])
+
+
+def _show_file(command: str, work: Callable[[Run], FileResult], *, quiet: bool, is_json: bool) -> int:
+    from bundler.views import documents, report
+
+    result = _with_run(work, jobs=None, is_quiet=quiet)
+    lines = [] if quiet and not result.exit_code else report.file_lines(result)
+    _show(lines, documents.file_document(command, result), is_json=is_json)
+    return result.exit_code
+
+
 def _with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool) -> Result:
     from bundler.transfer import Run
     from bundler.views.progress import Progress
@@ -412,6 +490,15 @@ def _network(plain_http: tuple[str, ...], cacert: str | None) -> NetworkOptions:
     if cacert and not Path(cacert).is_file():
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
     return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None)
+
+
+def _scratch_folder(given: str | None) -> Path:
+    from bundler.scratch import default_folder
+
+    folder = Path(given) if given else default_folder()
+    if given and not folder.is_dir():
+        raise Misuse("there is no such folder", subject=f"--scratch {given}")
+    return folder
 
 
 def _now() -> str:

@@ -21,8 +21,15 @@ def default_folder() -> Path:
 class Scratch:
     """A folder for unnamed files, and how much is in them. Thread-safe."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, is_measuring: bool = False) -> None:
+        """Makes nothing yet.
+
+        Args:
+            folder: Where the files will be.
+            is_measuring: Nothing is kept, but what would be is counted: for a plan.
+        """
         self.folder = folder
+        self.is_measuring = is_measuring
         self.peak_bytes = 0
         self._used_bytes = 0
         self._lock = threading.Lock()
@@ -33,6 +40,8 @@ class Scratch:
         Raises:
             LocalStorage: The folder takes none.
         """
+        if self.is_measuring:
+            return ScratchFile(self, -1)
         try:
             descriptor, name = tempfile.mkstemp(prefix="bundler-", dir=self.folder)
             os.unlink(name)
@@ -60,6 +69,7 @@ class ScratchFile:
         self._scratch = scratch
         self.descriptor = descriptor
         self.size_bytes = 0
+        self._is_closed = False
 
     def write(self, data: bytes | memoryview) -> None:
         """Appends bytes.
@@ -70,7 +80,7 @@ class ScratchFile:
         view = memoryview(data)
         try:
             while len(view):
-                written = os.pwrite(self.descriptor, view, self.size_bytes)
+                written = len(view) if self._scratch.is_measuring else os.pwrite(self.descriptor, view, self.size_bytes)
                 self.size_bytes += written
                 self._scratch.count(written)
                 view = view[written:]
@@ -82,4 +92,6 @@ class ScratchFile:
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
+        if not self._is_closed:
+            self._is_closed = True
             self._scratch.count(-self.size_bytes)

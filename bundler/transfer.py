@@ -8,6 +8,8 @@ around one question, and within a blob where its source can go on at an offset.
 from __future__ import annotations
 
 import random
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,7 +22,7 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, BlobSource, Pieces
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
-from bundler.workers import Cancellation, run_all
+from bundler.workers import Cancellation, pour, run_all
 
 Question = TypeVar("Question")
 Result = TypeVar("Result")
@@ -99,15 +101,22 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Taker:
+    """Sinks of one store that are to have a blob: the first one gets the bytes, those after it may mount it."""
+
+    sinks: tuple[BlobSink, ...]
+    peer: str = ""
+    """The registry that is asked, see `Brake`; of a source, where the takers are this machine."""
+
+
+@dataclass(frozen=True, slots=True)
 class BlobCopy:
-    """One blob, where it comes from, and the sinks that are to have it; those after the first may mount it."""
+    """One blob, where it comes from, and who is to have it. It is read once, however many stores take it."""
 
     descriptor: Descriptor
     source: BlobSource
-    sinks: tuple[BlobSink, ...]
+    takers: tuple[Taker, ...]
     label: str
-    peer: str = ""
-    """The registry that is asked, see `Brake`."""
 
 
 @dataclass(slots=True)
@@ -116,42 +125,48 @@ class Copied:
 
     Attributes:
         failed: The copies that failed, each with those of its sinks that do not have the blob, and why.
-        bytes_copied: Handed to sinks, and there to stay.
+        bytes_by_peer: Handed to the sinks of each peer, and there to stay.
     """
 
     failed: list[tuple[BlobCopy, BundlerError]]
-    bytes_copied: int = 0
+    bytes_by_peer: Counter[str]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def note_sent(self, peer: str, amount_bytes: int) -> None:
+        """Adds to what a peer was given. Thread-safe."""
+        with self._lock:
+            self.bytes_by_peer[peer] += amount_bytes
 
 
-def copy_blobs(copies: Iterable[BlobCopy], run: Run) -> Copied:
+def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order: bool = False) -> Copied:
     """Copies blobs in parallel; one that fails stops no other.
 
     Args:
         copies: In order of preference, large ones before small ones.
         run: The run that this is part of.
+        in_order: One after the other, for a sink that takes nothing else.
 
     Raises:
         Interrupted: The user stopped the run.
     """
-    sent: list[int] = []  # appending is atomic
-    failed: list[tuple[BlobCopy, BundlerError]] = []
+    copied = Copied([], Counter())
     bugs = run_all(
         copies,
-        lambda copy: sent.append(_copy_blob(copy, run, failed)),
-        front_workers=run.jobs,
-        back_workers=max(0, SMALL_WORKERS - run.jobs),
-        is_for_back=lambda copy: copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
+        lambda copy: _BlobCopying(copy, run, copied).perform(),
+        front_workers=1 if in_order else run.jobs,
+        back_workers=0 if in_order else max(0, SMALL_WORKERS - run.jobs),
+        is_for_back=lambda copy: not in_order and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
     assert not bugs, "what fails is noted with its sinks"
-    return Copied(failed, sum(sent))
+    return copied
 
 
 def ask_all(
-    questions: Sequence[Question], ask: Callable[[Question], None], run: Run
+    questions: Sequence[Question], ask: Callable[[Question], None], run: Run, *, workers: int = SMALL_WORKERS
 ) -> list[tuple[Question, BundlerError]]:
-    """Does something small for each of many objects, in parallel, each with retries of its own."""
-    return run_all(questions, ask, front_workers=SMALL_WORKERS, cancellation=run.cancellation)
+    """Does something for each of many objects, in parallel, each with retries of its own. Small things by default."""
+    return run_all(questions, ask, front_workers=workers, cancellation=run.cancellation)
 
 
 def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer: str = "") -> Result:
@@ -195,45 +210,107 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run) -> byt
     )
 
 
-def _copy_blob(copy: BlobCopy, run: Run, failed: list[tuple[BlobCopy, BundlerError]]) -> int:
-    """Brings one blob to all its sinks; returns the bytes that were handed on and stayed."""
-    run.listener(Began(copy.label, copy.descriptor.size_bytes))
-    holder: BlobSink | None = None
-    steps: list[str] = []
-    for number, sink in enumerate(copy.sinks):
+class _BlobCopying:
+    """Brings one blob to all that are to have it."""
+
+    def __init__(self, copy: BlobCopy, run: Run, copied: Copied) -> None:
+        self._copy = copy
+        self._size_bytes = copy.descriptor.size_bytes
+        self._run = run
+        self._copied = copied
+        self._steps: list[str] = []
+
+    def perform(self) -> None:
+        """Does it, and notes what became of it. Raises only `Interrupted` and bugs."""
+        self._run.listener(Began(self._copy.label, self._size_bytes))
+        poured = self._pour() if len(self._copy.takers) > 1 else set()
+        results = [self._serve(taker, poured) for taker in self._copy.takers]
+        if self._steps and COPIED not in self._steps:
+            self._run.listener(Moved(self._size_bytes))
+        known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
+        outcome = next((outcome for outcome in known if outcome in self._steps), FAILED)
+        self._run.listener(Finished(self._copy.label, outcome))
+
+    def _pour(self) -> set[int]:
+        """Reads the blob once for the first sinks of several takers; the numbers of the sinks that have it then.
+
+        Those that fail are no failure yet: each is served again by itself, with retries.
+        """
+        sinks = []
+        for taker in self._copy.takers:
+            try:
+                if not self._ask(taker, partial(taker.sinks[0].has_blob, self._copy.descriptor)):
+                    sinks.append((taker, taker.sinks[0]))
+            except Interrupted:
+                raise
+            except BundlerError:  # will be asked, and told, again
+                continue
+        if len(sinks) < 2:
+            return set()
+        stream = VerifiedBlob(self._copy.descriptor, self._copy.source, self._run, label=self._copy.label)
+        takes = [partial(sink.put_blob, self._copy.descriptor) for _, sink in sinks]
+        errors = pour(stream.pieces(), takes)
+        for error in errors:
+            if error is not None and not isinstance(error, BundlerError):
+                raise error
+        self._run.cancellation.check()
+        poured = [pair for pair, error in zip(sinks, errors, strict=True) if error is None and stream.is_complete]
+        if not poured:
+            self._run.listener(Moved(-stream.handed_on_bytes))
+        for taker, _ in poured:
+            self._note_copied(taker)
+        return {id(sink) for _, sink in poured}
+
+    def _serve(self, taker: Taker, poured: set[int]) -> bool:
+        """Brings the blob to all sinks of one taker; whether all of them have it."""
+        holder: BlobSink | None = None
+        is_served = True
+        for number, sink in enumerate(taker.sinks):
+            try:
+                if id(sink) not in poured:
+                    step = self._ask(taker, partial(self._bring, sink, holder))
+                    if step == COPIED:
+                        self._note_copied(taker)
+                    else:
+                        self._steps.append(step)
+                holder = sink
+            except Interrupted:
+                raise
+            except (Refused, Unavailable) as error:  # this sink has no use for the blob; the others may
+                self._note_failed(replace(taker, sinks=(sink,)), error)
+                is_served = False
+            except BundlerError as error:  # the bytes are not to be had, or not to be kept
+                self._note_failed(replace(taker, sinks=taker.sinks[number:]), error)
+                return False
+        return is_served
+
+    def _bring(self, sink: BlobSink, holder: BlobSink | None) -> str:
+        """Makes sure that one sink has the blob; says how."""
+        descriptor = self._copy.descriptor
+        if sink.has_blob(descriptor):
+            return PRESENT
+        if holder is not None and sink.mount_blob(descriptor, holder):
+            return MOUNTED
+        stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label)
         try:
-            steps.append(retrying(partial(_bring, copy, sink, holder, run), run, subject=copy.label, peer=copy.peer))
-            holder = sink
-        except Interrupted:
+            with closing(stream.pieces()) as pieces:
+                sink.put_blob(descriptor, pieces)
+            if not stream.is_complete:
+                raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
+        except BaseException:
+            self._run.listener(Moved(-stream.handed_on_bytes))
             raise
-        except (Refused, Unavailable) as error:  # this sink has no use for the blob; the others may
-            failed.append((replace(copy, sinks=(sink,)), error))
-        except BundlerError as error:  # the bytes are not to be had, or not to be kept
-            failed.append((replace(copy, sinks=copy.sinks[number:]), error))
-            break
-    if steps and COPIED not in steps:
-        run.listener(Moved(copy.descriptor.size_bytes))
-    known = (COPIED, MOUNTED, PRESENT) if len(steps) == len(copy.sinks) else ()
-    run.listener(Finished(copy.label, next((outcome for outcome in known if outcome in steps), FAILED)))
-    return copy.descriptor.size_bytes * steps.count(COPIED)
+        return COPIED
 
+    def _ask(self, taker: Taker, attempt_once: Callable[[], Result]) -> Result:
+        return retrying(attempt_once, self._run, subject=self._copy.label, peer=taker.peer)
 
-def _bring(copy: BlobCopy, sink: BlobSink, holder: BlobSink | None, run: Run) -> str:
-    """Makes sure that one sink has the blob; says how."""
-    if sink.has_blob(copy.descriptor):
-        return PRESENT
-    if holder is not None and sink.mount_blob(copy.descriptor, holder):
-        return MOUNTED
-    stream = VerifiedBlob(copy.descriptor, copy.source, run, label=copy.label)
-    try:
-        with closing(stream.pieces()) as pieces:
-            sink.put_blob(copy.descriptor, pieces)
-        if not stream.is_complete:
-            raise Unavailable("the blob was not taken to its end", subject=copy.label, retryable=True)
-    except BaseException:
-        run.listener(Moved(-stream.handed_on_bytes))
-        raise
-    return COPIED
+    def _note_copied(self, taker: Taker) -> None:
+        self._steps.append(COPIED)
+        self._copied.note_sent(taker.peer, self._size_bytes)
+
+    def _note_failed(self, taker: Taker, error: BundlerError) -> None:
+        self._copied.failed.append((replace(self._copy, takers=(taker,)), error))  # appending is atomic
 
 
 class VerifiedBlob:

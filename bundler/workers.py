@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Generic, TypeVar
 
 from bundler.errors import BundlerError, Interrupted
 
 Task = TypeVar("Task")
+Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.2
 
@@ -66,16 +67,163 @@ class Follower:
         Raises:
             Exception: Whatever ended it.
         """
+        error = self.outcome()
+        if error is not None:
+            raise error
+
+    def outcome(self) -> BaseException | None:
+        """Waits for its end, and tells what ended it if that was an error."""
         while self._thread.is_alive():
             self._thread.join(_POLL_SECONDS)
-        if self._error is not None:
-            raise self._error
+        return self._error
 
     def _guarded(self) -> None:
         try:
             self._run()
         except BaseException as error:  # carried over to the thread that joins
             self._error = error
+
+
+class Channel:
+    """Bytes on their way from one thread, which has them, to another, which asks for them. Holds a few pieces."""
+
+    _PIECES = 4
+
+    def __init__(self) -> None:
+        self._pieces: deque[bytes] = deque()
+        self._changed = threading.Condition()
+        self._is_ended = False
+        self._is_abandoned = False
+        self._error: BaseException | None = None
+
+    def put(self, piece: bytes) -> bool:
+        """Hands on a piece, waiting while the other side is slow; False if the other side has given up."""
+        with self._changed:
+            while len(self._pieces) >= self._PIECES and not self._is_abandoned:
+                self._changed.wait()
+            if not self._is_abandoned:
+                self._pieces.append(piece)
+                self._changed.notify_all()
+            return not self._is_abandoned
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Says that nothing more comes, or that what comes next is an error. The first call counts."""
+        with self._changed:
+            if not self._is_ended:
+                self._is_ended, self._error = True, error
+                self._changed.notify_all()
+
+    def abandon(self) -> None:
+        """Says that nobody asks any more."""
+        with self._changed:
+            self._is_abandoned = True
+            self._pieces.clear()
+            self._changed.notify_all()
+
+    def pieces(self) -> Generator[bytes, None, None]:
+        """The pieces, until the end.
+
+        Raises:
+            BaseException: The error that was given to `end`.
+        """
+        while True:
+            with self._changed:
+                while not self._pieces and not self._is_ended:
+                    self._changed.wait()
+                if not self._pieces:
+                    if self._error is not None:
+                        raise self._error
+                    return
+                piece = self._pieces.popleft()
+                self._changed.notify_all()
+            yield piece
+
+
+class Consumer(Generic[Result]):
+    """A function in a thread of its own that takes the pieces which are written here."""
+
+    def __init__(self, take: Callable[[Generator[bytes, None, None]], Result], *, name: str) -> None:
+        self._channel = Channel()
+        self._results: list[Result] = []
+
+        def run() -> None:
+            try:
+                self._results.append(take(self._channel.pieces()))
+            finally:
+                self._channel.abandon()
+
+        self._follower = Follower(run, name=name)
+
+    def write(self, piece: bytes | memoryview) -> None:
+        """Hands on a piece, which may be reused afterwards.
+
+        Raises:
+            BaseException: What ended the function, if it has ended.
+        """
+        if not self._channel.put(bytes(piece)):
+            self._follower.join()
+            raise BrokenPipeError("the function ended before its input did")
+
+    def finish(self) -> Result:
+        """Says that nothing more comes, and waits for what the function returns.
+
+        Raises:
+            BaseException: What the function raised.
+        """
+        self._channel.end()
+        self._follower.join()
+        return self._results[0]
+
+    def abort(self, error: BaseException) -> None:
+        """Lets the function meet an error instead of its next piece, and waits until it has ended."""
+        self._channel.end(error)
+        self._follower.outcome()
+
+
+def pour(
+    pieces: Generator[bytes | memoryview, None, None],
+    takes: Sequence[Callable[[Generator[bytes | memoryview, None, None]], None]],
+) -> list[BaseException | None]:
+    """Gives the same pieces to several functions at once, each in a thread of its own, at the pace of the slowest.
+
+    One that fails stops no other.
+
+    Args:
+        pieces: Read in the calling thread, once.
+        takes: Functions that take pieces to their end.
+
+    Returns:
+        What each function raised; the error of ``pieces`` itself, where they all were given that.
+    """
+    channels = [Channel() for _ in takes]
+    followers = [
+        Follower(_taking(take, channel), name=f"pour-{number}")
+        for number, (take, channel) in enumerate(zip(takes, channels, strict=True))
+    ]
+    error: BaseException | None = None
+    try:
+        for piece in pieces:
+            content = bytes(piece)
+            alive = [channel.put(content) for channel in channels]
+            if not any(alive):
+                break
+    except BaseException as raised:
+        error = raised
+    finally:
+        pieces.close()
+        for channel in channels:
+            channel.end(error)
+    return [follower.outcome() for follower in followers]
+
+
+def _taking(take: Callable[[Generator[bytes | memoryview, None, None]], None], channel: Channel) -> Callable[[], None]:
+    def run() -> None:
+        try:
+            take(channel.pieces())
+        finally:
+            channel.abandon()
+
+    return run
 
 
 def run_all(

@@ -21,8 +21,8 @@ ALLOWED = {
     "stores": {"core", "errors", "scratch"},
     "resolve": {"core", "errors"},
     "transfer": {"core", "errors", "workers"},
-    "commands": {"bundle", "stores", "resolve", "scratch", "transfer", "core", "errors"},
-    "views": {"commands", "bundle", "core", "errors"},
+    "commands": {"bundle", "stores", "resolve", "scratch", "transfer", "workers", "core", "errors"},
+    "views": {"commands", "bundle", "stores", "core", "errors"},
     "cli": {"commands", "views", "scratch", "stores", "transfer", "core", "errors", "workers"},
     "__main__": {"cli"},
     "__init__": set(),
@@ -30,14 +30,21 @@ ALLOWED = {
 """Which part of bundler may import which others, besides itself."""
 
 DOORS = {
+    "backports": "stores/compression.py",
     "click": "cli.py",
     "cryptography": "bundle/signing.py",
     "docker": "stores/docker_sdk.py",
+    "py7zr": "stores/seven_zip.py",
+    "requests": "stores/docker_sdk.py",  # the docker SDK lets its errors through
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",
     "yaml": "core/image_list.py",
+    "zlib_ng": "stores/compression.py",
 }
 """The one module that imports each library."""
+
+LEAKS = {("urllib3.exceptions.HTTPError", "stores/docker_sdk.py")}
+"""Errors of another library that a library lets through."""
 
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
@@ -80,7 +87,7 @@ def test_imports_go_one_way(path):
 def test_each_library_has_one_door(path):
     for name in imports_of(path):
         library = name.split(".")[0]
-        if library in DOORS:
+        if library in DOORS and (name, str(path)) not in LEAKS:
             assert str(path) == DOORS[library], f"{path} imports {library}; its door is {DOORS[library]}"
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler import __version__
 from bundler.bundle.files import check_space
 from bundler.bundle.signing import PrivateKey, load_private
 from bundler.bundle.writer import BundleWriter
+from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
+from bundler.commands.readiness import index_files, make_ready, notice_originals
 from bundler.commands.trust import read_key
-from bundler.core import image_list
-from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.image_list import Entry, ImageList
-from bundler.core.limits import IMAGE_LIST_BYTES
-from bundler.core.location import RegistryImage, has_transport
+from bundler.core.image_list import Entry
+from bundler.core.location import RegistryImage
 from bundler.core.manifest import BundleManifest
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
@@ -27,8 +25,9 @@ from bundler.core.platform import Platform
 from bundler.core.protocols import BlobSource, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
+from bundler.scratch import Scratch, default_folder
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, read_small_blob, retrying
+from bundler.transfer import BlobCopy, Run, Taker, ask_all, copy_blobs, read_small_blob, retrying
 
 _WINDOW_BYTES = 8 << 30
 """Large blobs go first within this much of the bundle; beyond it order is kept, so that chunks finish one by one."""
@@ -49,18 +48,26 @@ class ExportRequest:
     platforms: tuple[Platform, ...] = ()
     is_dry_run: bool = False
     network: NetworkOptions = DEFAULT_NETWORK
+    layer_compression: str = "gzip"
+    scratch: Path = field(default_factory=default_folder)
 
 
 @dataclass(frozen=True, slots=True)
 class ExportResult:
-    """What an export made, or would make."""
+    """What an export made, or would make.
+
+    Attributes:
+        bundle_id: None after a dry run.
+        scratch_bytes: The most that it needed, or would need, in scratch at a time.
+    """
 
     path: Path
     manifest: BundleManifest
     key_id: str | None
     key_path: Path | None
     bundle_id: str | None
-    """None after a dry run."""
+    scratch: Path
+    scratch_bytes: int
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
@@ -72,12 +79,16 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
             written. Nothing is sealed then.
     """
     key = _signing_key(request)
-    key_id = key.id if key else None
-    images = _read_lists(request)
+    images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
     stores = Stores(request.network)
-    resolved = _resolve_all(images.entries, stores, run)
+    scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
+    index_files(images.entries, stores, run)
+    entries = expanded(images.entries, stores)
+    make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
+    notice_originals(entries, stores, run)
+    resolved = _resolve_all(entries, stores, run, layer_compression=request.layer_compression)
     plan = plan_bundle(
         [each.image for each in resolved],
         name=images.name,
@@ -87,18 +98,41 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         chunk_size_bytes=request.chunk_size_bytes,
     )
     writer = BundleWriter(request.output, plan.manifest)
+    bundle_id = None
     if request.is_dry_run:
         check_space(_existing(request.output), writer.size_bytes)
-        return ExportResult(writer.final_path, plan.manifest, key_id, request.key_path, None)
+    else:
+        bundle_id = _write(plan, resolved, entries, stores, writer, key, run)
+    return ExportResult(
+        path=writer.final_path,
+        manifest=plan.manifest,
+        key_id=key.id if key else None,
+        key_path=request.key_path,
+        bundle_id=bundle_id,
+        scratch=request.scratch,
+        scratch_bytes=scratch.peak_bytes,
+    )
+
+
+def _write(
+    plan: Plan,
+    resolved: list[Resolved],
+    entries: tuple[Entry, ...],
+    stores: Stores,
+    writer: BundleWriter,
+    key: PrivateKey | None,
+    run: Run,
+) -> str:
+    """Writes the bundle and seals it; returns its id."""
     try:
         writer.begin()
-        _copy(plan, resolved, images.entries, stores, writer, run)
+        _copy(plan, resolved, entries, stores, writer, run)
         run.listener(PhaseBegan("sealing", 0, in_bytes=True))
         bundle_id = writer.seal(key)
         run.listener(PhaseEnded("sealing"))
+        return bundle_id
     finally:
         writer.close()
-    return ExportResult(writer.final_path, plan.manifest, key_id, request.key_path, bundle_id)
 
 
 def _signing_key(request: ExportRequest) -> PrivateKey | None:
@@ -117,47 +151,7 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
     return load_private(content, origin=str(request.key_path), passphrase=request.passphrase)
 
 
-def _read_lists(request: ExportRequest) -> ImageList:
-    lists = [_read_list(argument, request.platforms) for argument in request.lists]
-    stem = _stem(request.lists)
-    merged = image_list.merge(lists, name=request.name)
-    return ImageList(merged.name or stem, merged.entries)
-
-
-def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
-    if has_transport(argument):
-        return ImageList(None, (image_list.entry_of(argument, where=argument, platforms=platforms),))
-    try:
-        if argument == "-":
-            content = sys.stdin.buffer.read(IMAGE_LIST_BYTES + 1)
-        else:
-            with open(argument, "rb") as file:
-                content = file.read(IMAGE_LIST_BYTES + 1)
-    except OSError as error:
-        hint = f"for a single image write docker://{argument}" if not Path(argument).exists() else None
-        raise Misuse(f"the image list cannot be read: {error.strerror}", subject=argument, hint=hint) from error
-    if len(content) > IMAGE_LIST_BYTES:
-        raise Misuse(
-            "the image list is too large", subject=argument, expected=f"at most {IMAGE_LIST_BYTES} bytes", actual="more"
-        )
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Misuse("the image list is not UTF-8 text", subject=argument) from error
-    parsed = image_list.parse_image_list(text, source="standard input" if argument == "-" else argument)
-    if not platforms:
-        return parsed
-    entries = (Entry(e.reference, e.source, e.pin, e.platforms or platforms, e.where) for e in parsed.entries)
-    return ImageList(parsed.name, tuple(entries))
-
-
-def _stem(arguments: tuple[str, ...]) -> str | None:
-    """The name of a plain text list's file, if a bundle may be called that."""
-    stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not has_transport(argument)]
-    return stems[0] if len(stems) == 1 and BUNDLE_NAME.fullmatch(stems[0]) else None
-
-
-def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[Resolved]:
+def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run, *, layer_compression: str) -> list[Resolved]:
     resolved: dict[Entry, Resolved] = {}
     run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
 
@@ -170,7 +164,10 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[R
 
             return resolve_image(entry, name, source, read_blob, run.listener)
 
-        resolved[entry] = retrying(once, run, subject=str(entry.reference), peer=_peer(entry))
+        found = retrying(once, run, subject=str(entry.reference), peer=_peer(entry))
+        if stores.is_repacked(entry.source):
+            found.image = replace(found.image, repacked=layer_compression)
+        resolved[entry] = found
         run.listener(Moved(1))
 
     failed = ask_all(entries, resolve, run)
@@ -206,11 +203,11 @@ def _copy(
     copies = []
     for descriptor, stored in _everything(plan.manifest).items():
         if descriptor.digest in documents:
-            copies.append(BlobCopy(descriptor, from_memory, (writer,), stored))
+            copies.append(BlobCopy(descriptor, from_memory, (Taker((writer,)),), stored))
         else:
             blob_source, image, peer = origin[descriptor.digest]
             label = f"{image.reference} {descriptor.digest.short}"
-            copies.append(BlobCopy(descriptor, blob_source, (writer,), label, peer))
+            copies.append(BlobCopy(descriptor, blob_source, (Taker((writer,), peer),), label))
     total = sum(copy.descriptor.size_bytes for copy in copies)
     run.listener(PhaseBegan("copying", total, in_bytes=True))
     failed = copy_blobs(copies, run).failed

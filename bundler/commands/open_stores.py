@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from bundler.core.location import ArchiveImage, ArchiveTarget, ImageLocation, LayoutImage, LayoutTarget, Target
+from bundler.core.location import (
+    ArchiveImage,
+    ArchiveTarget,
+    DaemonImage,
+    ImageLocation,
+    LayoutImage,
+    LayoutTarget,
+    Target,
+)
 from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.errors import Refused
+from bundler.stores import docker_daemon
+from bundler.stores.archives import Archive, Ready, Staging
+from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
+from bundler.stores.image_file import ImageFile, Tap, nothing
+from bundler.stores.oci_archive import ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
 from bundler.stores.registry import Registry, Repository
 
@@ -24,7 +37,10 @@ class Stores:
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
         self._repositories: dict[tuple[str, str], Repository] = {}
-        self._layouts: dict[tuple[type, str], LayoutSource] = {}
+        self._layouts: dict[str, LayoutSource] = {}
+        self._archives: dict[tuple[str, str], Archive] = {}
+        self._ready: dict[ImageLocation, Ready] = {}
+        self.daemon = Daemon()
 
     def repository(self, registry: str, path: str) -> Repository:
         """A repository of a registry."""
@@ -33,26 +49,71 @@ class Stores:
             return self._repositories.setdefault((registry, path), host.repository(path))
 
     def source(self, location: ImageLocation) -> tuple[ImageSource, str | None]:
-        """Where an image is read from, and what it is asked for by.
+        """Where an image is read from, and what it is asked for by. What needs it was made `ready` before.
 
         Raises:
             Refused, Damaged, LocalStorage: A file or folder cannot be read.
         """
-        if isinstance(location, (LayoutImage, ArchiveImage)):
-            return self._layout(location), location.name
+        if isinstance(location, (ArchiveImage, DaemonImage)):
+            return self._ready[location].source, location.name
+        if isinstance(location, LayoutImage):
+            return self.layout(location), location.name
         reference = location.reference
         return self.repository(reference.registry, reference.repository), reference.target
 
-    def _layout(self, location: LayoutImage | ArchiveImage) -> LayoutSource:
+    def layout(self, location: LayoutImage) -> LayoutSource:
+        """The layout that an image is in.
+
+        Raises:
+            Refused: There is none.
+        """
         path = Path(location.path)
+        if not path.is_dir():
+            raise Refused("there is no such folder", subject=str(location))
         with self._lock:
-            key = (type(location), location.path)
-            if key not in self._layouts:
-                if isinstance(location, LayoutImage) and not path.is_dir():
-                    raise Refused("there is no such folder", subject=str(location))
-                files = FolderFiles(path) if isinstance(location, LayoutImage) else ArchiveFiles(path)
-                self._layouts[key] = LayoutSource(files)
-            return self._layouts[key]
+            return self._layouts.setdefault(location.path, LayoutSource(FolderFiles(path)))
+
+    def archive(self, location: ArchiveImage, tap: Tap = nothing) -> Archive:
+        """The archive that an image is in, indexed.
+
+        Raises:
+            Refused, Damaged, LocalStorage: It cannot be read, or is none.
+        """
+        key = (location.transport, location.path)
+        with self._lock:
+            found = self._archives.get(key)
+        if found is None:
+            found = Archive.indexed(self.image_file(location), location.transport, tap)
+            with self._lock:
+                self._archives[key] = found
+        return found
+
+    def image_file(self, location: ArchiveImage) -> ImageFile:
+        """The file that an image is in.
+
+        Raises:
+            Refused, Damaged, LocalStorage: There is none, or it cannot be read.
+        """
+        return ImageFile(Path(location.path), called=f"{location.transport}:{location.path}")
+
+    def make_ready(self, locations: Sequence[ArchiveImage] | Sequence[DaemonImage], staging: Staging) -> None:
+        """Makes images of one archive, or one of a daemon, ready to be copied; `source` gives them then.
+
+        Raises:
+            BundlerError: As `Archive.ready` and `docker_daemon.ready`.
+        """
+        first = locations[0]
+        if isinstance(first, DaemonImage):
+            made = docker_daemon.ready(first.name, self.daemon, staging)
+        else:
+            made = self.archive(first).ready([location.name for location in locations], staging)
+        with self._lock:
+            self._ready.update(dict.fromkeys(locations, made))
+
+    def is_repacked(self, location: ImageLocation) -> bool:
+        """Whether an image's manifest, and so its digest, was made here."""
+        ready = self._ready.get(location)
+        return ready is not None and ready.is_repacked
 
 
 class Destination(Protocol):

@@ -9,14 +9,22 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import yaml
 
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.limits import IMAGE_LIST_DEPTH, IMAGE_LIST_NODES
-from bundler.core.location import ImageLocation, RegistryImage, parse_image
+from bundler.core.location import (
+    ArchiveImage,
+    DaemonImage,
+    ImageLocation,
+    LayoutImage,
+    RegistryImage,
+    parse_image,
+)
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Misuse, Several
@@ -49,11 +57,20 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class EveryImage:
+    """All images of an archive or a layout, under the names that they have there."""
+
+    source: ArchiveImage | LayoutImage
+    platforms: tuple[Platform, ...] = ()
+    where: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ImageList:
     """The images of one or more lists, and the name that the bundle is to have if a list gives it."""
 
     name: str | None
-    entries: tuple[Entry, ...]
+    entries: tuple[Entry | EveryImage, ...]
 
 
 def parse_image_list(text: str, *, source: str) -> ImageList:
@@ -89,36 +106,65 @@ def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
     if name is None and len(names) > 1:
         raise Misuse(f"the lists want different names: {', '.join(names)}", hint="choose one with --name")
     chosen = name or (names[0] if names else None)
-    entries: dict[Reference, Entry] = {}
-    for entry in (entry for each in lists for entry in each.entries):
-        earlier = entries.setdefault(entry.reference, entry)
-        if (earlier.source, earlier.pin, earlier.platforms) != (entry.source, entry.pin, entry.platforms):
+    return ImageList(
+        check_bundle_name(chosen) if chosen else None, each_once(entry for each in lists for entry in each.entries)
+    )
+
+
+Listed = TypeVar("Listed", Entry, "Entry | EveryImage")
+
+
+def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
+    """The entries in their order, those that stand there twice in the same way once.
+
+    Raises:
+        Misuse: One name is to have two sources, pins or platforms.
+    """
+    found: dict[Reference | str, Listed] = {}
+    for entry in entries:
+        earlier = found.setdefault(entry.reference if isinstance(entry, Entry) else str(entry.source), entry)
+        if _without_place(earlier) != _without_place(entry):
             raise Misuse(
                 f"stands there twice with different options, first at {earlier.where}",
-                subject=f"{entry.where}: {entry.reference}",
+                subject=f"{entry.where}: {entry.reference if isinstance(entry, Entry) else entry.source}",
             )
-    return ImageList(check_bundle_name(chosen) if chosen else None, tuple(entries.values()))
+    return tuple(found.values())
 
 
-def entry_of(text: str, *, where: str, platforms: tuple[Platform, ...] = ()) -> Entry:
-    """An entry for a single reference or location.
+def _without_place(entry: Entry | EveryImage) -> Entry | EveryImage:
+    return replace(entry, where="")
+
+
+def entry_of(text: str, *, where: str, platforms: tuple[Platform, ...] = ()) -> Entry | EveryImage:
+    """An entry for a single reference or location, or for all images of a file or layout that it names.
 
     Raises:
         Misuse: It is neither, or it has no name of its own to be carried under.
     """
     location = parse_image(text)
-    return Entry(_name_of(location), location, None, platforms, where)
+    if isinstance(location, (ArchiveImage, LayoutImage)) and location.name is None:
+        return EveryImage(location, platforms, where)
+    return Entry(name_of(location), location, None, platforms, where)
 
 
-def _name_of(location: ImageLocation) -> Reference:
+def name_of(location: ImageLocation) -> Reference:
+    """The name that an image brings along.
+
+    Raises:
+        Misuse: It has none, or none with a registry or a path.
+    """
     if isinstance(location, RegistryImage):
         return location.reference
-    if location.name is not None and "/" in location.name:
-        return Reference.parse(location.name)
+    name = location.name or ""
+    is_docker = isinstance(location, DaemonImage) or (
+        isinstance(location, ArchiveImage) and location.transport == "docker-archive"
+    )
+    if name and not name.startswith(("@", "sha256:")) and ("/" in name or ":" in name or is_docker):
+        return Reference.parse(name)
     raise Misuse(
         "this image has no full name of its own",
         subject=str(location),
-        hint="name it in a list: image: NAME, from: LOCATION",
+        hint=f"name it in a list: {{image: NAME, from: {location}}}",
     )
 
 
@@ -141,8 +187,7 @@ class _TextList:
         self.errors: list[BundlerError] = []
 
     def read(self, text: str) -> ImageList:
-        entries: dict[Entry, None] = {}
-        seen: set[tuple[Reference, ImageLocation]] = set()
+        entries: dict[Entry | EveryImage, Entry | EveryImage] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             written = re.sub(r"(^|\s)#.*", "", line).strip()
             if not written:
@@ -155,10 +200,8 @@ class _TextList:
             except Misuse as error:
                 self.errors.append(_located(error, where))
                 continue
-            if (entry.reference, entry.source) not in seen:
-                seen.add((entry.reference, entry.source))
-                entries[entry] = None
-        return ImageList(None, tuple(entries))
+            entries.setdefault(_without_place(entry), entry)
+        return ImageList(None, tuple(entries.values()))
 
 
 class _YamlList:
@@ -206,7 +249,7 @@ class _YamlList:
             if documents > 1:
                 raise Misuse("a second YAML document", subject=where, hint="give the lists as separate files")
 
-    def _entries(self, node: yaml.Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry]:
+    def _entries(self, node: yaml.Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | EveryImage]:
         if node is None:
             return
         if not isinstance(node, yaml.SequenceNode):
@@ -221,7 +264,7 @@ class _YamlList:
             if entry is not None:
                 yield entry
 
-    def _entry(self, node: yaml.Node, defaults: tuple[Platform, ...]) -> Entry | None:
+    def _entry(self, node: yaml.Node, defaults: tuple[Platform, ...]) -> Entry | EveryImage | None:
         where = self._where(node)
         if isinstance(node, yaml.ScalarNode):
             return entry_of(self._text(node), where=where, platforms=defaults)
@@ -237,7 +280,7 @@ class _YamlList:
         named = self._text(fields["image"])
         source = self._text(fields["from"]) if "from" in fields else named
         location = parse_image(source)
-        reference = _name_of(parse_image(named))
+        reference = name_of(parse_image(named))
         pin = self._pin(fields.get("digest"))
         platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
         return Entry(reference, location, pin, platforms, where) if len(self.errors) == before else None

@@ -71,3 +71,18 @@ MEMBER_NAME_CHARACTERS = 4096
 
 PAX_HEADER_BYTES = 1 << 20
 """One extended header of a tar archive that somebody gives us."""
+
+DECOMPRESSOR_BYTES = 128 << 20
+"""What an xz decoder may take: its strongest preset needs 65 MiB."""
+
+ZSTD_WINDOW_LOG = 27
+"""A window of 128 MiB, what ``zstd --long`` writes; ``--long=31`` would take 2 GiB."""
+
+ARCHIVE_DOCUMENT_BYTES = 64 << 20
+"""JSON files of one image archive together: some thousand images. They are held in memory."""
+
+SEVEN_ZIP_MEMORY_BYTES = 272 << 20
+"""Data of the process that decodes a 7z archive, which py7zr cuts its pieces after. Enough for usual dictionaries."""
+
+SEVEN_ZIP_MEMORY_AT_MOST_BYTES = 640 << 20
+"""The same for an archive that cannot be decoded with less: a dictionary of 256 MiB, as ``7z -mx=9`` makes it."""

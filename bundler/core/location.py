@@ -1,16 +1,18 @@
 """Where images come from and go to, spelt as skopeo spells it.
 
-``docker://…``, ``oci:DIR[:REF]``, ``oci-archive:FILE[:REF]``. A bare text means ``docker://``.
+``docker://…``, ``docker-daemon:NAME:TAG``, ``docker-archive:FILE[:REF]``, ``oci:DIR[:REF]`` and
+``oci-archive:FILE[:REF]``. A bare text means ``docker://``.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bundler.core.digest import Digest
 from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, is_repository, without_password
-from bundler.errors import Misuse
+from bundler.errors import Damaged, Misuse
 
-TRANSPORTS = ("docker://", "oci:", "oci-archive:")
+TRANSPORTS = ("docker://", "docker-daemon:", "docker-archive:", "oci:", "oci-archive:")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -36,16 +38,27 @@ class LayoutImage:
 
 @dataclass(frozen=True, slots=True, order=True)
 class ArchiveImage:
-    """An image in a tar of an OCI image layout: ``oci-archive:FILE[:REF]``."""
+    """An image in a file: ``oci-archive:FILE[:REF]`` or ``docker-archive:FILE[:REF]``."""
 
     path: str
     name: str | None = None
+    transport: str = "oci-archive"
 
     def __str__(self) -> str:
-        return f"oci-archive:{self.path}" + (f":{self.name}" if self.name else "")
+        return f"{self.transport}:{self.path}" + (f":{self.name}" if self.name else "")
 
 
-ImageLocation = RegistryImage | LayoutImage | ArchiveImage
+@dataclass(frozen=True, slots=True, order=True)
+class DaemonImage:
+    """An image that a Docker daemon holds, by its name or its id: ``docker-daemon:NAME:TAG``."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f"docker-daemon:{self.name}"
+
+
+ImageLocation = RegistryImage | LayoutImage | ArchiveImage | DaemonImage
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +92,17 @@ class ArchiveTarget:
         return f"oci-archive:{self.path}"
 
 
-Target = RegistryTarget | LayoutTarget | ArchiveTarget
+@dataclass(frozen=True, slots=True)
+class DaemonTarget:
+    """The Docker daemon that the environment names; with a registry, images get the names that they have there."""
+
+    names: RegistryTarget | None = None
+
+    def __str__(self) -> str:
+        return f"docker-daemon:{self.names or ''}"
+
+
+Target = RegistryTarget | LayoutTarget | ArchiveTarget | DaemonTarget
 
 
 def has_transport(text: str) -> bool:
@@ -96,7 +119,9 @@ def parse_image(text: str) -> ImageLocation:
     _refuse_control_characters(text)
     if text.startswith("docker://"):
         return RegistryImage(Reference.parse(text.removeprefix("docker://")))
-    for transport, kind in (("oci:", LayoutImage), ("oci-archive:", ArchiveImage)):
+    if text.startswith("docker-daemon:"):
+        return _daemon_image(text)
+    for transport in ("oci:", "oci-archive:", "docker-archive:"):
         if text.startswith(transport):
             path, _, name = text.removeprefix(transport).partition(":")
             if not path:
@@ -105,18 +130,26 @@ def parse_image(text: str) -> ImageLocation:
                     subject=repr(without_password(text)),
                     hint=f"write {transport}PATH or {transport}PATH:REF",
                 )
-            return kind(path, name or None)
+            if transport == "oci:":
+                return LayoutImage(path, name or None)
+            return ArchiveImage(path, name or None, transport.removesuffix(":"))
     _refuse_unknown_transport(text)
     return RegistryImage(Reference.parse(text))
 
 
 def parse_target(text: str) -> Target:
-    """Reads a destination: ``[docker://]HOST[/PREFIX]``, ``oci:DIR`` or ``oci-archive:FILE``.
+    """Reads a destination.
+
+    Args:
+        text: ``[docker://]HOST[/PREFIX]``, ``docker-daemon:[HOST[/PREFIX]]``, ``oci:DIR`` or ``oci-archive:FILE``.
 
     Raises:
         Misuse: It is none of these.
     """
     _refuse_control_characters(text)
+    if text.startswith("docker-daemon:"):
+        names = text.removeprefix("docker-daemon:")
+        return DaemonTarget(_registry_target(names, text) if names else None)
     for transport, kind in (("oci:", LayoutTarget), ("oci-archive:", ArchiveTarget)):
         if text.startswith(transport):
             path = text.removeprefix(transport)
@@ -128,15 +161,30 @@ def parse_target(text: str) -> Target:
                 )
             return kind(path)
     _refuse_unknown_transport(text)
-    registry, _, prefix = text.removeprefix("docker://").partition("/")
+    return _registry_target(text.removeprefix("docker://"), text)
+
+
+def _registry_target(rest: str, text: str) -> RegistryTarget:
+    registry, _, prefix = rest.partition("/")
     prefix = prefix.removesuffix("/")
     if not is_registry(registry) or (prefix and not is_repository(prefix)):
         raise Misuse(
             "not a destination",
             subject=repr(without_password(text)),
-            hint="write HOST[:PORT][/PREFIX], oci:DIR or oci-archive:FILE",
+            hint="write HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE",
         )
     return RegistryTarget(DEFAULT_REGISTRY if registry == "index.docker.io" else registry, prefix)
+
+
+def _daemon_image(text: str) -> DaemonImage:
+    name = text.removeprefix("docker-daemon:")
+    if name.startswith("sha256:"):
+        try:
+            return DaemonImage(str(Digest.parse(name)))
+        except Damaged as error:
+            raise Misuse("not an image id", subject=text[:200], hint="write docker-daemon:sha256:<64 hex>") from error
+    reference = Reference.parse(name)  # as the daemon reads it, app is docker.io/library/app
+    return DaemonImage(str(reference))
 
 
 def _refuse_control_characters(text: str) -> None:
@@ -147,7 +195,7 @@ def _refuse_control_characters(text: str) -> None:
 def _refuse_unknown_transport(text: str) -> None:
     transport, colon, rest = text.partition(":")
     known = ", ".join(TRANSPORTS)
-    if colon and transport in {"dir", "docker-archive", "docker-daemon", "containers-storage", "oci-layout", "ocidir"}:
+    if colon and transport in {"dir", "docker-archive", "containers-storage", "oci-layout", "ocidir"}:
         raise Misuse(
             f"the transport {transport}: is not supported",
             subject=repr(without_password(text)),

@@ -79,6 +79,8 @@ class Image:
         blobs: Numbers of its configs and layers there.
         variants: Its runnable images.
         made_from: The digest of the source's index, when platforms were chosen and the root is another one.
+        repacked: What the exporter compressed its layers with, when the source had no manifest: the digest is the
+            exporter's then. None for an image that is carried byte for byte.
     """
 
     reference: Reference
@@ -88,6 +90,7 @@ class Image:
     blobs: tuple[int, ...]
     variants: tuple[Variant, ...]
     made_from: Digest | None = None
+    repacked: str | None = None
 
     @property
     def needs(self) -> tuple[int, ...]:
@@ -206,6 +209,8 @@ def _image_json(image: Image) -> dict[str, Any]:
     }
     if image.made_from:
         result["madeFrom"] = str(image.made_from)
+    if image.repacked:
+        result["repacked"] = image.repacked
     return result
 
 
@@ -270,6 +275,7 @@ def _image(entry: Mapping[str, Any]) -> Image:
         blobs=tuple(map(_size, entry["blobs"])),
         variants=tuple(map(_variant, entry["variants"])),
         made_from=Digest.parse(entry["madeFrom"]) if "madeFrom" in entry else None,
+        repacked=_text(entry["repacked"]) if "repacked" in entry else None,
     )
 
 

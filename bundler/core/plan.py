@@ -47,6 +47,7 @@ class ResolvedImage:
         manifests: Children before parents, the root last.
         variants: The runnable images among them.
         made_from: The digest of the source's index where platforms were chosen and the root is another one.
+        repacked: What its layers were compressed with, where the source has neither a manifest nor compressed layers.
     """
 
     reference: Reference
@@ -54,6 +55,7 @@ class ResolvedImage:
     manifests: tuple[Manifest, ...]
     variants: tuple[Variant, ...]
     made_from: Digest | None = None
+    repacked: str | None = None
 
     @property
     def root(self) -> Descriptor:
@@ -189,6 +191,7 @@ def _image(image: ResolvedImage, number_of: dict[Digest, int]) -> Image:
         blobs=tuple(number for number in blobs if number not in manifests),
         variants=image.variants,
         made_from=image.made_from,
+        repacked=image.repacked,
     )
 
 

@@ -20,6 +20,8 @@ _MAGIC = b"ustar\x0000"
 _NAME_BYTES = 100
 
 REGULAR = b"0"
+HARD_LINK = b"1"
+SOFT_LINK = b"2"
 PAX = b"x"
 PAX_GLOBAL = b"g"
 GNU_LONG_NAME = b"L"
@@ -53,6 +55,16 @@ def header(name: str, size_bytes: int) -> bytes:
         + records.ljust(BLOCK_BYTES, b"\0")
         + _ustar(name[:_NAME_BYTES], fitting_size, REGULAR)
     )
+
+
+def link_header(name: str, target: str) -> bytes:
+    """The header of a symbolic link.
+
+    Args:
+        name: ASCII, at most 100 characters.
+        target: What it leads to, the same.
+    """
+    return _ustar(name, 0, SOFT_LINK, target)
 
 
 def header_bytes(name: str, size_bytes: int) -> int:
@@ -131,7 +143,7 @@ def pax_size(records: dict[str, str], default: int, *, what: str) -> int:
     return int(text)
 
 
-def _ustar(name: str, size_bytes: int, kind: bytes) -> bytes:
+def _ustar(name: str, size_bytes: int, kind: bytes, link_name: str = "") -> bytes:
     fields = (
         name.encode("ascii").ljust(_NAME_BYTES, b"\0"),
         b"0000644\0",  # mode
@@ -140,7 +152,8 @@ def _ustar(name: str, size_bytes: int, kind: bytes) -> bytes:
         b"%011o\0" % size_bytes,
         b"00000000000\0",  # time
         b" " * 8,  # checksum, counted as blanks
-        kind.ljust(101, b"\0"),  # and no link name
+        kind,
+        link_name.encode("ascii").ljust(_NAME_BYTES, b"\0"),
         _MAGIC.ljust(88, b"\0"),  # and no owner's name, no device
     )
     block = b"".join(fields).ljust(BLOCK_BYTES, b"\0")

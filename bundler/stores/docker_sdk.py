@@ -1,16 +1,32 @@
-"""Docker's credentials, found as Docker finds them. The only module that imports the docker SDK.
+"""Docker's credentials and Docker's daemon, found as Docker finds them. The only module that imports the docker SDK.
 
-``credHelpers`` come before ``credsStore``, both before ``auths`` in ``$DOCKER_CONFIG/config.json``. Importing the SDK
-takes a tenth of a second, so it happens only when a configuration exists.
+``credHelpers`` come before ``credsStore``, both before ``auths`` in ``$DOCKER_CONFIG/config.json``. The daemon is the
+one of ``DOCKER_HOST`` with its TLS variables, or of the current context. Importing the SDK takes a tenth of a second,
+so it happens only when it is needed.
 """
 
 from __future__ import annotations
 
 import os
+import re
+import threading
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from bundler.errors import Refused
+from bundler.core.digest import Digest
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.platform import Platform
+from bundler.core.protocols import Pieces
+from bundler.errors import BundlerError, Damaged, LocalStorage, Refused, Unavailable, Unreachable
+
+_TIMEOUT_SECONDS = 3600
+"""Between two bytes: a daemon writes a large image to its disk before it sends the first one, and unpacks before it
+answers."""
+
+_LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,3 +74,245 @@ def find_credentials(registry: str) -> Credentials | None:
 def _config_path() -> Path:
     folder = os.environ.get("DOCKER_CONFIG")
     return Path(folder) / "config.json" if folder else Path(os.path.expanduser("~")) / ".docker" / "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonFacts:
+    """What a daemon says of itself."""
+
+    platform: Platform
+    has_containerd_store: bool
+    """Whether it keeps images as a registry does, compressed layers and manifests included."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFacts:
+    """What a daemon says of an image.
+
+    Attributes:
+        id: The digest of its config; with the containerd image store, of its manifest or index.
+        names: Its tags.
+        repo_digests: Under which digests registries have it, as far as the daemon knows: ``repository@digest``.
+        size_bytes: Of its layers, unpacked.
+    """
+
+    id: Digest
+    names: tuple[str, ...]
+    repo_digests: tuple[str, ...]
+    size_bytes: int
+
+
+Progress = Callable[[str], None]
+"""Is told, now and then, what the daemon is doing."""
+
+
+class Daemon:
+    """The Docker daemon that the environment names. Thread-safe; connects with the first question."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._client: Any = None
+
+    @property
+    def facts(self) -> DaemonFacts:
+        """What it is.
+
+        Raises:
+            Unreachable: It does not answer.
+        """
+        with self._asking("docker-daemon:"):
+            info = self._api().info()
+        driver = [tuple(pair) for pair in info.get("DriverStatus") or () if isinstance(pair, list)]
+        return DaemonFacts(
+            Platform(str(info.get("OSType", "linux")), _architecture(str(info.get("Architecture", "")))),
+            ("driver-type", "io.containerd.snapshotter.v1") in driver,
+        )
+
+    def find(self, name: str) -> ImageFacts | None:
+        """An image by its name or id; None if there is none.
+
+        Raises:
+            Unreachable, Unavailable, Refused: The daemon does not answer, or refuses to.
+        """
+        from docker.errors import ImageNotFound, NotFound
+
+        with self._asking(f"docker-daemon:{name}"):
+            try:
+                found = self._api().inspect_image(name)
+            except (ImageNotFound, NotFound):
+                return None
+        return ImageFacts(
+            Digest.parse(found.get("Id")),
+            tuple(found.get("RepoTags") or ()),
+            tuple(found.get("RepoDigests") or ()),
+            int(found.get("Size") or 0),
+        )
+
+    def save(self, name: str) -> Pieces:
+        """An image as ``docker save`` writes it: a tar.
+
+        Raises:
+            Refused: There is no such image.
+            Unavailable, Unreachable: The daemon failed; also within the stream.
+        """
+        with self._asking(f"docker-daemon:{name}"):
+            yield from self._api().get_image(name, chunk_size=PIECE_BYTES)
+
+    def load(self, archive: Iterable[bytes], progress: Progress, *, subject: str) -> tuple[Digest, ...]:
+        """Loads what ``docker save`` would write.
+
+        Args:
+            archive: A tar whose images have no names, so that no tag moves.
+            progress: Is told what the daemon does.
+            subject: What it is about, for messages.
+
+        Returns:
+            The ids of the images.
+
+        Raises:
+            Refused: The daemon does not take the image.
+            LocalStorage: It has no room for it.
+            Unavailable, Unreachable: It failed.
+            BundlerError: Whatever ``archive`` raises; nothing is loaded then.
+        """
+        ids = []
+        with self._asking(subject):
+            for event in self._api().load_image(archive, quiet=False):
+                _raise_if_error(event, subject)
+                text = event.get("stream") or event.get("status") or ""
+                progress(str(text).strip())
+                ids += [Digest.parse(found) for found in _LOADED.findall(str(text))]
+        return tuple(ids)
+
+    def tag(self, image: Digest, name: str) -> None:
+        """Lets a name stand for an image."""
+        repository, _, tag = name.rpartition(":")
+        with self._asking(f"docker-daemon:{name}"):
+            self._api().tag(str(image), repository, tag, force=True)
+
+    def remove(self, name: str) -> None:
+        """Takes a name away, and the image with its last one."""
+        with self._asking(f"docker-daemon:{name}"):
+            self._api().remove_image(name)
+
+    def distribution_digest(self, name: str) -> Digest | None:
+        """What a name stands for in its registry, asked by way of the daemon; None if there is nothing.
+
+        Raises:
+            Refused, Unavailable, Unreachable: The daemon or the registry does not answer, or refuses to.
+        """
+        from docker.errors import APIError
+
+        with self._asking(name):
+            try:
+                found = self._api().inspect_distribution(name)
+            except APIError as error:
+                text = str(error.explanation or "").lower()
+                if error.status_code == 404 or "not found" in text or "unknown" in text:
+                    return None
+                raise
+        return Digest.parse((found.get("Descriptor") or {}).get("digest"))
+
+    def push(self, name: str, progress: Progress) -> Digest:
+        """Pushes a name to its registry; what it stands for there afterwards.
+
+        Raises:
+            Refused: The registry does not take it.
+            Unavailable, Unreachable: The daemon or the registry failed.
+        """
+        digest: Digest | None = None
+        repository, _, tag = name.rpartition(":")
+        with self._asking(name):
+            for event in self._api().push(repository, tag=tag, stream=True, decode=True):
+                _raise_if_error(event, name)
+                progress(str(event.get("status") or ""))
+                aux = event.get("aux")
+                if isinstance(aux, dict) and "Digest" in aux:
+                    digest = Digest.parse(aux["Digest"])
+        if digest is None:
+            raise Unavailable("the daemon did not say what it pushed", subject=name, retryable=True)
+        return digest
+
+    def _api(self) -> Any:
+        import docker
+
+        with self._lock:
+            if self._client is None:
+                self._client = docker.from_env(version="auto", timeout=_TIMEOUT_SECONDS)
+            return self._client.api
+
+    @contextmanager
+    def _asking(self, subject: str) -> Generator[None, None, None]:
+        """Turns what the SDK raises into our errors; ours pass through."""
+        from docker.errors import APIError, DockerException
+        from requests import exceptions as requests_exceptions
+        from urllib3.exceptions import HTTPError
+
+        try:
+            yield
+        except APIError as error:
+            raise _of_api(error.status_code, str(error.explanation or error), subject) from error
+        except (DockerException, requests_exceptions.ConnectionError) as error:
+            raise _unreachable(error, subject) from error
+        except (requests_exceptions.RequestException, HTTPError, OSError, ValueError) as error:
+            raise Unavailable(
+                f"the Docker daemon failed: {type(error).__name__}: {error}", subject=subject, retryable=True
+            ) from error
+
+
+def error_in_stream(tail: bytes) -> BundlerError | None:
+    """The error that a daemon wrote behind the bytes of an image instead of the rest of it, if it did."""
+    import json
+
+    begin = tail.rfind(b'{"errorDetail"')
+    if begin < 0:
+        return None
+    try:
+        told = json.loads(tail[begin:].rstrip(b"\0").strip())
+        return Unavailable(f"the Docker daemon says: {told['errorDetail']['message']}", retryable=False)
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _raise_if_error(event: Any, subject: str) -> None:
+    if not isinstance(event, dict):
+        raise Damaged("the Docker daemon gives an answer of an unknown form", subject=subject)
+    detail = event.get("errorDetail")
+    message = detail.get("message") if isinstance(detail, dict) else event.get("error")
+    if message or event.get("error"):
+        raise _of_message(str(message or event["error"]), subject)
+
+
+def _of_message(message: str, subject: str) -> BundlerError:
+    lower = message.lower()
+    if "no space left" in lower:
+        return LocalStorage(
+            f"the Docker daemon says: {message}", subject=subject, hint="free some space for the daemon"
+        )
+    if any(word in lower for word in ("timeout", "connection re", "i/o", "temporary", "eof", "too many requests")):
+        return Unavailable(f"the Docker daemon says: {message}", subject=subject, retryable=True)
+    return Refused(f"the Docker daemon says: {message}", subject=subject)
+
+
+def _of_api(status: int | None, message: str, subject: str) -> BundlerError:
+    if status == 404:
+        return Refused("the Docker daemon has no such image", subject=subject, hint="see: docker images")
+    if status is None or status >= 500:
+        return _of_message(message, subject)
+    return Refused(f"the Docker daemon refuses ({status}): {message}", subject=subject)
+
+
+def _unreachable(error: Exception, subject: str) -> Unreachable:
+    where = os.environ.get("DOCKER_HOST") or "the current Docker context"
+    denied = "PermissionError" in str(error) or "Permission denied" in str(error)
+    hint = (
+        "run as root, or as a member of the group docker"
+        if denied
+        else f"is it running? {where} is asked; see: docker version"
+    )
+    return Unreachable("the Docker daemon does not answer", subject=subject, actual=str(error)[:300], hint=hint)
+
+
+def _architecture(machine: str) -> str:
+    """The OCI name of what a kernel calls its machine."""
+    return {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}.get(machine, machine)

@@ -10,20 +10,24 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.errors import Damaged, LocalStorage, Refused
+from bundler.core.reference import Reference
+from bundler.errors import Damaged, LocalStorage, Misuse, Refused
 from bundler.stores.local_files import opened, pieces_of, read_whole, write_all
 
 _NAME = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME = "io.containerd.image.name"
-_INDEX = "index.json"
+INDEX = "index.json"
 _MARKER = "oci-layout"
+
+
+Image = TypeVar("Image")
 
 
 class LayoutFiles(Protocol):
@@ -43,28 +47,37 @@ class LayoutFiles(Protocol):
         """A file as a whole, if it is not larger than a limit."""
 
 
+NamedDescriptor = tuple[frozenset[str], Descriptor]
+"""An image of a layout: all names that it goes by there, and what they stand for."""
+
+
 class LayoutSource:
     """An `ImageSource` over the files of a layout. Thread-safe."""
 
     is_remote = False
 
-    def __init__(self, files: LayoutFiles) -> None:
+    def __init__(self, files: LayoutFiles, images: Sequence[NamedDescriptor] | None = None) -> None:
+        """Reads the layout's index when it is asked for an image.
+
+        Args:
+            files: Of the layout.
+            images: What is in it, for a layout without index.json.
+        """
         self._files = files
+        self._images = images
+
+    @property
+    def images(self) -> Sequence[NamedDescriptor]:
+        """All images.
+
+        Raises:
+            Refused, Damaged: As `read_index`.
+        """
+        return read_index(self._files) if self._images is None else self._images
 
     def resolve(self, name: str | None) -> Descriptor:
-        """The descriptor that index.json has for a name; None for the only one."""
-        entries = read_index(self._files)
-        if name is None and len(entries) == 1:
-            return entries[0][1]
-        for names, descriptor in entries:
-            if name is not None and (name in names or name == str(descriptor.digest)):
-                return descriptor
-        known = sorted({known for names, _ in entries for known in names}) or [str(d.digest) for _, d in entries]
-        raise Refused(
-            "no such image" if name else f"{len(entries)} images, and none was chosen",
-            subject=f"{self._files.called}:{name}" if name else self._files.called,
-            hint=f"choose one of: {', '.join(known[:10])}" if known else "the layout is empty",
-        )
+        """The descriptor that a name stands for; None for the only one."""
+        return chosen(self.images, name, called=self._files.called)
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """A manifest, verified."""
@@ -98,6 +111,34 @@ class LayoutSource:
         return self._files.open_at(descriptor.digest.path, offset_bytes)
 
 
+def chosen(images: Sequence[tuple[frozenset[str], Image]], name: str | None, *, called: str) -> Image:
+    """The image of a name, which may lack what every reference lacks by default; None for the only image.
+
+    Raises:
+        Refused: There is none, or the choice is not clear.
+    """
+    if name is None and len(images) == 1:
+        return images[0][1]
+    wanted = {name, full_name(name), f"@{name}"} if name else set()
+    for names, image in images:
+        if not wanted.isdisjoint(names):
+            return image
+    known = sorted({known for names, _ in images for known in names})
+    raise Refused(
+        "no such image" if name else f"{len(images)} images, and none was chosen",
+        subject=f"{called}:{name}" if name else called,
+        hint=f"choose one of: {', '.join(known[:10])}" if known else "there is no image with a name",
+    )
+
+
+def full_name(text: str) -> str | None:
+    """A name with its registry, as ``docker.io/library/app:1``; None if it is no reference."""
+    try:
+        return str(Reference.parse(text))
+    except Misuse:
+        return None
+
+
 def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
     """The entries of index.json as they stand there.
 
@@ -105,10 +146,10 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
         Refused: This is no layout.
         Damaged: index.json is not what it should be.
     """
-    if files.size(_INDEX) is None:
+    if files.size(INDEX) is None:
         raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
-    what = f"{files.called}: {_INDEX}"
-    document = strict_json.loads(files.read(_INDEX, LAYOUT_JSON_BYTES), what=what)
+    what = f"{files.called}: {INDEX}"
+    document = strict_json.loads(files.read(INDEX, LAYOUT_JSON_BYTES), what=what)
     entries = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Damaged("not an OCI index", subject=what)
@@ -127,17 +168,18 @@ def named_entry(name: str, descriptor: Descriptor) -> dict[str, Any]:
     return {**descriptor.to_json(), "annotations": {_NAME: name, _CONTAINERD_NAME: name}}
 
 
-def read_index(files: LayoutFiles) -> list[tuple[frozenset[str], Descriptor]]:
-    """The names and the descriptor of each entry of index.json.
+def read_index(files: LayoutFiles) -> list[NamedDescriptor]:
+    """The names and the descriptor of each entry of index.json. An image goes by its digest, too.
 
     Raises:
         Refused, Damaged: As `index_entries`, or an entry is no descriptor.
     """
-    what = f"{files.called}: {_INDEX}"
-    return [
-        (names_of(entry), oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]"))
-        for number, entry in enumerate(index_entries(files))
-    ]
+    what = f"{files.called}: {INDEX}"
+    images = []
+    for number, entry in enumerate(index_entries(files)):
+        descriptor = oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]")
+        images.append((names_of(entry) | {f"@{descriptor.digest}"}, descriptor))
+    return images
 
 
 class FolderFiles:
@@ -212,8 +254,8 @@ class LayoutFolderSink:
             self._root.mkdir(parents=True, exist_ok=True)
             if not (self._root / _MARKER).exists():
                 self._put_file(_MARKER, marker_json())
-            if not (self._root / _INDEX).exists():
-                self._put_file(_INDEX, _index([]))
+            if not (self._root / INDEX).exists():
+                self._put_file(INDEX, _index([]))
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
 
@@ -221,7 +263,7 @@ class LayoutFolderSink:
         """What a name stands for in index.json."""
         with self._lock:
             entry = next((entry for entry in self._entries() if name in names_of(entry)), None)
-        return oci.parse_descriptor(entry, what=f"{self._files.called}: {_INDEX}").bare if entry else None
+        return oci.parse_descriptor(entry, what=f"{self._files.called}: {INDEX}").bare if entry else None
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob's bytes are there; other bytes under its name will be replaced."""
@@ -251,7 +293,7 @@ class LayoutFolderSink:
         with self._lock:
             others = [entry for entry in self._entries() if name not in names_of(entry)]
             self._known = [*others, named_entry(name, descriptor)]
-            self._put_file(_INDEX, _index(self._known), is_durable=False)
+            self._put_file(INDEX, _index(self._known), is_durable=False)
 
     def finish(self) -> None:
         """Brings the names of all files to the device, index.json last.
@@ -262,7 +304,7 @@ class LayoutFolderSink:
         try:
             for folder in sorted(self._root.glob("blobs/sha*")):
                 _sync(folder)
-            _sync(self._root / _INDEX)
+            _sync(self._root / INDEX)
             _sync(self._root)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
@@ -270,7 +312,7 @@ class LayoutFolderSink:
     def _entries(self) -> list[dict[str, Any]]:
         """The entries of index.json, read once. To be called under the lock."""
         if self._known is None:
-            self._known = [] if self._files.size(_INDEX) is None else index_entries(self._files)
+            self._known = [] if self._files.size(INDEX) is None else index_entries(self._files)
         return self._known
 
     def _put_file(self, path: str, content: bytes, *, is_durable: bool = True) -> None:
@@ -304,9 +346,10 @@ def _index(entries: Sequence[Mapping[str, Any]]) -> bytes:
     return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": list(entries)})
 
 
-def index_json(named: Sequence[tuple[str, Descriptor]]) -> bytes:
-    """The bytes of an index.json that gives names to manifests."""
-    return _index([named_entry(name, descriptor) for name, descriptor in named])
+def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Descriptor | None = None) -> bytes:
+    """The bytes of an index.json that gives names to manifests, or lists one without a name."""
+    entries = [named_entry(name, descriptor) for name, descriptor in named]
+    return _index([*entries, unnamed.to_json()] if unnamed else entries)
 
 
 def marker_json() -> bytes:

@@ -17,7 +17,7 @@ from bundler.core.limits import ARCHIVE_MEMBERS, MEMBER_NAME_CHARACTERS, PAX_HEA
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 
-_HARD_LINK, _SOFT_LINK, _FOLDER = b"1", b"2", b"5"
+_FOLDER = b"5"
 
 
 class ByteStream(Protocol):
@@ -105,10 +105,10 @@ class TarReader:
             self._data_left = size
             self._unread = size + tar.padding_bytes(size)
             return Member(name, size, self._position)
-        if kind not in (_HARD_LINK, _SOFT_LINK):
+        if kind not in (tar.HARD_LINK, tar.SOFT_LINK):
             raise Damaged("a member that is neither a file nor a folder", subject=f"{self._what}: {name[:100]!r}")
         self._data_left = 0
-        base = posixpath.dirname(name) if kind == _SOFT_LINK else ""
+        base = posixpath.dirname(name) if kind == tar.SOFT_LINK else ""
         target = posixpath.normpath(posixpath.join(base, link_name))
         if target.startswith(("/", "..")) or target == name:
             raise Damaged("a link that leads out of the archive", subject=f"{self._what}: {name[:100]!r}")

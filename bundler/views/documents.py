@@ -10,11 +10,15 @@ from bundler.errors import BundlerError, Several
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
     from bundler.commands.export import ExportResult
-    from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
+    from bundler.commands.image_file import FileResult
+    from bundler.commands.import_ import ImportResult
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.keygen import KeyPair
+    from bundler.commands.results import ImageResult, TargetResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Image
+    from bundler.core.oci import ImageConfig
+    from bundler.stores.archive_check import ImageFacts
 
 
 Document = dict[str, Any]
@@ -44,6 +48,7 @@ def export_document(result: ExportResult) -> Document:
         "path": str(result.path),
         "bundleId": result.bundle_id,
         "keyId": result.key_id,
+        "scratch": {"folder": str(result.scratch), "bytes": result.scratch_bytes},
         **_content(result.manifest),
     }
 
@@ -85,6 +90,36 @@ def import_document(result: ImportResult) -> Document:
         "signers": list(result.bundle.sealed.signers),
         "findings": [_finding(finding) for finding in result.findings],
         "targets": [_target(target) for target in result.targets],
+    }
+
+
+def file_document(command: str, result: FileResult) -> Document:
+    """What ``inspect FILE --json`` and ``verify FILE --json`` print."""
+    facts = result.facts
+    return {
+        **_head(f"{command}-file", result.exit_code),
+        "path": str(facts.file.path),
+        "size": facts.file.size_bytes,
+        "compression": facts.file.compression,
+        "format": "oci-archive" if facts.is_layout else "docker-archive",
+        "checked": result.is_checked,
+        "sha256": facts.sha256,
+        "images": [_archived(image) for image in facts.images],
+        "notes": list(facts.warnings),
+        "findings": [error_document(error) for error in result.findings],
+    }
+
+
+def _archived(image: ImageFacts) -> Document:
+    return {
+        "names": list(image.names),
+        "imageId": str(image.id),
+        "digest": str(image.digest) if image.digest else None,
+        **_config(image.config),
+        "layers": [
+            {"digest": layer.name, "size": layer.size_bytes, "mediaType": layer.media_type or None}
+            for layer in image.layers
+        ],
     }
 
 
@@ -143,22 +178,29 @@ def _image(manifest: BundleManifest, image: Image) -> Document:
         "digest": str(image.root.digest),
         "mediaType": image.root.media_type,
         "madeFrom": str(image.made_from) if image.made_from else None,
+        "repacked": image.repacked,
         "size": manifest.size_of(image),
         "platforms": [
             {
-                "platform": str(variant.config.platform),
                 "digest": str(variant.digest),
                 "size": variant.size_bytes,
-                "created": variant.config.created,
-                "env": list(variant.config.env),
-                "entrypoint": list(variant.config.entrypoint),
-                "cmd": list(variant.config.cmd),
-                "workingDir": variant.config.working_dir,
-                "user": variant.config.user,
-                "labels": dict(variant.config.labels),
+                **_config(variant.config),
             }
             for variant in image.variants
         ],
+    }
+
+
+def _config(config: ImageConfig) -> Document:
+    return {
+        "platform": str(config.platform),
+        "created": config.created,
+        "env": list(config.env),
+        "entrypoint": list(config.entrypoint),
+        "cmd": list(config.cmd),
+        "workingDir": config.working_dir,
+        "user": config.user,
+        "labels": dict(config.labels),
     }
 
 
@@ -177,5 +219,6 @@ def _image_result(each: ImageResult) -> Document:
         "digest": str(each.image.root.digest),
         "outcome": each.outcome.value if each.outcome else None,
         "replaced": str(each.replaced) if each.replaced else None,
+        "digestThere": str(each.there) if each.there else None,
         "error": error_document(each.error) if each.error else None,
     }

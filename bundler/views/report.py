@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from bundler.bundle.check import Finding
     from bundler.bundle.reader import Bundle
     from bundler.commands.export import ExportResult
-    from bundler.commands.import_ import ImageResult, ImportResult, TargetResult
+    from bundler.commands.image_file import FileResult
+    from bundler.commands.import_ import ImportResult
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.keygen import KeyPair
+    from bundler.commands.results import ImageResult, TargetResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Image
+    from bundler.stores.archive_check import ImageFacts
 
 
 _UNVERIFIED = "UNVERIFIED: nothing here is vouched for by a key that is trusted here"
@@ -43,11 +46,18 @@ def export_lines(result: ExportResult) -> list[str]:
         lines.append(f"id         {result.bundle_id}")
     lines.append(f"signed by  {result.key_id}" if result.key_id else f"signed by  nobody. {NOT_SIGNED}")
     lines += _content_lines(manifest)
+    if result.scratch_bytes:
+        lines.append(f"scratch    {size(result.scratch_bytes)} in {result.scratch}" + _scratch_words(result))
     if not result.bundle_id:
         lines += ["", *_image_lines(manifest)]
         return lines
     trust = f"--trust {result.key_path.with_suffix('.pub')}" if result.key_path else "--insecure-no-signature"
     return [*lines, "", f"next: bundler verify {result.path} {trust}"]
+
+
+def _scratch_words(result: ExportResult) -> str:
+    why = "for layers that were compressed or unpacked"
+    return f" {why}, freed again" if result.bundle_id else f" will be needed {why}"
 
 
 def inspect_lines(result: InspectResult) -> list[str]:
@@ -90,6 +100,54 @@ def import_lines(result: ImportResult) -> list[str]:
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
     return lines
+
+
+def file_lines(result: FileResult) -> list[str]:
+    """What ``inspect FILE`` and ``verify FILE`` print."""
+    facts = result.facts
+    packed = "" if facts.file.is_plain else f", {facts.file.compression}"
+    kind = "OCI image layout" if facts.is_layout else "docker save"
+    lines = [f"file       {escaped(facts.file.path)}  ({size(facts.file.size_bytes)}{packed})"]
+    if facts.sha256:
+        told = "" if not result.expected_sha256 else ", as you said" if facts.sha256 == result.expected_sha256 else ""
+        lines.append(f"sha256     {facts.sha256}{told}")
+    if facts.images:
+        lines.append(f"content    {kind}: {count(len(facts.images), 'image')}, {count(facts.members, 'file')}")
+    for image in facts.images:
+        lines += ["", *_archived_lines(image)]
+    lines += ["", *(f"note: {escaped(warning)}" for warning in facts.warnings)] if facts.warnings else []
+    if result.findings:
+        lines += ["", f"NOT GOOD: {count(len(result.findings), 'finding')}"]
+        for error in result.findings:
+            lines += ["", f"  {escaped(error)}", *([f"    -> {escaped(error.hint)}"] if error.hint else [])]
+        return lines
+    if not result.is_checked:
+        return [*lines, "", f"nothing was checked; next: bundler verify {escaped(facts.file.path)}"]
+    if not result.expected_sha256:
+        return [*lines, "", "whole: every digest in it is right. Who made it, it cannot tell: compare its sha256"]
+    return [*lines, "", "good: every digest in it is right, and it is the file that you named"]
+
+
+def _archived_lines(image: ImageFacts) -> list[str]:
+    config = image.config
+    names = ", ".join(map(escaped, image.names)) or "(no name)"
+    total = sum(layer.size_bytes or 0 for layer in image.layers)
+    described = [
+        ("image id", str(image.id)),
+        ("digest", str(image.digest) if image.digest else "none: docker save keeps no manifest"),
+        ("created", config.created),
+        ("command", " ".join((*config.entrypoint, *config.cmd))),
+        ("user", config.user),
+        ("env", " ".join(config.env)),
+        ("labels", " ".join(f"{name}={value}" for name, value in config.labels.items())),
+    ]
+    rows = [f"    {name:<9}{escaped(value)[:400]}" for name, value in described if value]
+    layers = [(layer.name[:19], size(layer.size_bytes or 0), escaped(layer.media_type)) for layer in image.layers]
+    return [
+        f"  {names}  {escaped(config.platform)}  {count(len(layers), 'layer')}, {size(total)}",
+        *rows,
+        *("  " + line for line in table(layers, right=[1])),
+    ]
 
 
 def _unchecked(bundle: Bundle) -> str:
@@ -137,7 +195,8 @@ def _failure_lines(images: Iterable[ImageResult]) -> list[str]:
 def _result_row(each: ImageResult) -> tuple[str, str, str]:
     outcome = each.outcome.value if each.outcome else ""
     note = f"  (was {each.replaced.short})" if each.replaced else ""
-    return outcome, str(each.name), f"{each.image.root.digest.short}{note}"
+    there = f"  (there it is {each.there.short})" if each.there else ""
+    return outcome, str(each.name), f"{each.image.root.digest.short}{note}{there}"
 
 
 def _content_lines(manifest: BundleManifest) -> list[str]:
@@ -169,6 +228,11 @@ def _image_lines(manifest: BundleManifest) -> list[str]:
         if image.made_from:
             how = "an index of its own" if image.root.is_index else "one platform"
             lines.append(f"  note: {image.reference} has {how}; the source's index is {image.made_from}")
+        if image.repacked:
+            how = "left as they are" if image.repacked == "none" else f"compressed with {escaped(image.repacked)}"
+            lines.append(
+                f"  note: {image.reference}: digest is ours, the daemon does not keep the registry's (layers {how})"
+            )
         if image.reference.tag == "latest":
             lines.append(f"  note: {image.reference}: latest says nothing about the version")
     return lines

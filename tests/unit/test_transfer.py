@@ -18,6 +18,7 @@ from bundler.transfer import (
     Brake,
     RetryPolicy,
     Run,
+    Taker,
     VerifiedBlob,
     ask_all,
     copy_blobs,
@@ -141,7 +142,7 @@ def read_until_it_fails(stream: VerifiedBlob, family: type[BundlerError]) -> tup
 
 
 def copy(blob: Descriptor, source: Source, *sinks: Sink, label: str = "the blob") -> BlobCopy:
-    return BlobCopy(blob, source, sinks, label)
+    return BlobCopy(blob, source, (Taker(sinks),), label)
 
 
 # The bytes of one blob
@@ -434,7 +435,7 @@ def test_a_registry_that_answers_in_between_is_not_given_up() -> None:
 def test_a_blob_is_copied_and_told() -> None:
     recorder, sink = Recorder(), Sink()
     copied = copy_blobs([copy(BLOB, Source([[CONTENT]]), sink)], run_with(recorder))
-    assert (copied.failed, copied.bytes_copied) == ([], len(CONTENT))
+    assert (copied.failed, copied.bytes_by_peer.total()) == ([], len(CONTENT))
     assert sink.blobs == {str(BLOB.digest): CONTENT}
     assert recorder.events[0] == Began("the blob", len(CONTENT))
     assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["copied"])
@@ -458,14 +459,14 @@ def test_one_copy_that_fails_stops_no_other() -> None:
     }
     good = [content for number, content in enumerate(contents) if number % 5]
     assert sorted(sink.blobs.values()) == sorted(good)
-    assert copied.bytes_copied == sum(map(len, good))
+    assert copied.bytes_by_peer.total() == sum(map(len, good))
 
 
 def test_a_blob_that_is_there_is_not_asked_for() -> None:
     recorder, source = Recorder(), Source([[CONTENT]])
     sink = Sink(blobs={str(BLOB.digest): CONTENT})
     copied = copy_blobs([copy(BLOB, source, sink)], run_with(recorder))
-    assert (source.offsets, copied.bytes_copied) == ([], 0)
+    assert (source.offsets, copied.bytes_by_peer.total()) == ([], 0)
     assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["present"])
 
 
@@ -474,7 +475,7 @@ def test_further_sinks_mount_what_the_first_one_holds() -> None:
     sinks = [Sink(), Sink(can_mount=True), Sink(can_mount=True)]
     copied = copy_blobs([copy(BLOB, source, *sinks)], run_with(recorder))
     assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 3
-    assert (source.offsets, copied.bytes_copied) == ([0], len(CONTENT))
+    assert (source.offsets, copied.bytes_by_peer.total()) == ([0], len(CONTENT))
     assert recorder.outcomes == ["copied"]
 
 
@@ -482,7 +483,7 @@ def test_a_mount_from_a_sink_that_has_the_blob_already_moves_nothing() -> None:
     recorder, source = Recorder(), Source([[CONTENT]])
     sinks = [Sink(blobs={str(BLOB.digest): CONTENT}), Sink(can_mount=True)]
     copied = copy_blobs([copy(BLOB, source, *sinks)], run_with(recorder))
-    assert (source.offsets, copied.bytes_copied) == ([], 0)
+    assert (source.offsets, copied.bytes_by_peer.total()) == ([], 0)
     assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["mounted"])
 
 
@@ -490,7 +491,7 @@ def test_a_sink_that_cannot_mount_is_sent_the_bytes() -> None:
     source, sinks = Source([[CONTENT]]), [Sink(), Sink()]
     copied = copy_blobs([copy(BLOB, source, *sinks)], run_with())
     assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 2
-    assert (source.offsets, copied.bytes_copied) == ([0, 0], 2 * len(CONTENT))
+    assert (source.offsets, copied.bytes_by_peer.total()) == ([0, 0], 2 * len(CONTENT))
 
 
 def test_bytes_that_stay_in_one_sink_count_although_another_one_failed() -> None:
@@ -498,7 +499,7 @@ def test_bytes_that_stay_in_one_sink_count_although_another_one_failed() -> None
     copied = copy_blobs([copy(BLOB, Source([[CONTENT]]), *sinks)], run_with())
     assert [type(error) for _, error in copied.failed] == [Refused]
     assert sinks[0].blobs == {str(BLOB.digest): CONTENT}
-    assert copied.bytes_copied == len(CONTENT)
+    assert copied.bytes_by_peer.total() == len(CONTENT)
 
 
 def test_a_blob_that_arrives_damaged_is_fetched_again_from_its_beginning() -> None:

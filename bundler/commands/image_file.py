@@ -1,0 +1,93 @@
+"""``bundler inspect FILE`` and ``bundler verify FILE``: an image file of a third party, before anybody loads it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.errors import BundlerError, Damaged, Misuse, worst
+from bundler.stores import archive_check
+from bundler.stores.archive_check import FileFacts
+from bundler.stores.image_file import ImageFile, Tap
+from bundler.transfer import Run
+
+_SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
+_CHUNK = re.compile(r"chunk-\d{4,}\.(?:tar|7z)")
+
+
+@dataclass(frozen=True, slots=True)
+class FileResult:
+    """An image file: what it holds, and all that is wrong with it."""
+
+    facts: FileFacts
+    findings: tuple[BundlerError, ...]
+    is_checked: bool
+    expected_sha256: str | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if nothing is wrong, else that of the worst finding."""
+        return worst(self.findings)
+
+
+def inspect_file(path: Path, run: Run) -> FileResult:
+    """Tells what is in an image file, by what it says of itself.
+
+    Raises:
+        Misuse: It is a part of a bundle.
+        Damaged, Refused, LocalStorage: It is no image archive, or cannot be read.
+    """
+    file = _opened(path)
+    run.listener(PhaseBegan("reading", 0 if file.is_plain else file.size_bytes, in_bytes=True))
+    facts = archive_check.describe(file, _tap(run))
+    run.listener(PhaseEnded("reading"))
+    return FileResult(facts, tuple(facts.findings), is_checked=False)
+
+
+def verify_file(path: Path, run: Run, *, sha256: str | None) -> FileResult:
+    """Checks an image file to its last byte.
+
+    Args:
+        path: The file.
+        run: The run that this is part of.
+        sha256: What its SHA-256 must be, in hex, as somebody told over another way.
+
+    Raises:
+        Misuse: It is a part of a bundle, or the checksum is none.
+        Refused, Damaged, LocalStorage: It cannot be read at all.
+    """
+    match = _SHA256.fullmatch(sha256.strip().lower()) if sha256 else None
+    if sha256 and not match:
+        raise Misuse("not a SHA-256", subject=f"--sha256 {sha256[:80]}", hint="give 64 hex digits")
+    file = _opened(path)
+    run.listener(PhaseBegan("verifying", file.size_bytes, in_bytes=True))
+    facts = archive_check.check(file, _tap(run))
+    run.listener(PhaseEnded("verifying"))
+    findings = list(facts.findings)
+    expected = match[1] if match else None
+    if expected and facts.sha256 not in (None, expected):
+        other = Damaged(
+            "this is another file than the one whose checksum you gave",
+            subject=str(path),
+            expected=expected,
+            actual=facts.sha256,
+            hint="copy the file again, and ask for the checksum where the file came from",
+        )
+        findings.insert(0, other)
+    return FileResult(facts, tuple(findings), is_checked=True, expected_sha256=expected)
+
+
+def _opened(path: Path) -> ImageFile:
+    if _CHUNK.fullmatch(path.name) or path.name in ("SHA256SUMS", "bundle.json"):
+        raise Misuse("this is a part of a bundle", subject=str(path), hint=f"give its folder: {path.parent}")
+    return ImageFile(path, called=str(path))
+
+
+def _tap(run: Run) -> Tap:
+    def tap(piece: bytes | memoryview) -> None:
+        run.cancellation.check()
+        run.listener(Moved(len(piece)))
+
+    return tap

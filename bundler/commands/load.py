@@ -1,0 +1,298 @@
+"""The way of images into a Docker daemon, and by way of it into a registry that only the daemon may reach.
+
+An image is loaded without a name, its id is compared with what the bundle promises, and only then its tag moves:
+``docker load`` alone takes tags from other images in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from bundler.bundle.reader import Bundle
+from bundler.commands.push import Push, copy_of
+from bundler.commands.results import ImageResult, Outcome, TargetResult, settle_conflicts
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.location import RegistryTarget
+from bundler.core.oci import Descriptor
+from bundler.core.platform import Platform
+from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
+from bundler.stores.docker_daemon import LoadSink
+from bundler.stores.docker_sdk import Daemon
+from bundler.transfer import COPIED, FAILED, Copied, Run, Taker, copy_blobs, retrying
+from bundler.workers import Consumer
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class _Variant:
+    """The one platform of an image that a daemon is to have.
+
+    Attributes:
+        manifest: Its descriptor.
+        content: Its bytes.
+        config: Its config, whose digest is the image id.
+        layers: Its layers, in order.
+    """
+
+    manifest: Descriptor
+    content: bytes
+    config: Descriptor
+    layers: tuple[Descriptor, ...]
+
+    @property
+    def ids(self) -> frozenset[Digest]:
+        """What a daemon may call it: by its config, or by its manifest with the containerd image store."""
+        return frozenset({self.config.digest, self.manifest.digest})
+
+
+class _Others:
+    """The other targets of a run, which may take blobs that pass on their way into a daemon."""
+
+    def __init__(self, pushes: Sequence[Push]) -> None:
+        self._pushes = pushes
+        self._wanted = [push.wanted() for push in pushes]
+
+    def takers(self, number: int) -> tuple[Taker, ...]:
+        """Who wants a blob."""
+        return tuple(wanted[number] for wanted in self._wanted if number in wanted)
+
+    def settle(self, copied: Copied) -> None:
+        """Tells them what they got."""
+        for push in self._pushes:
+            push.settle(copied)
+
+
+class Load:
+    """The images of a bundle on their way to one target. To be called in the order of its methods."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        daemon: Daemon,
+        result: TargetResult,
+        run: Run,
+        *,
+        platform: Platform | None,
+        on_conflict: str,
+        is_dry_run: bool,
+    ) -> None:
+        self._bundle = bundle
+        self._daemon = daemon
+        self.result = result
+        self._run = run
+        self._platform = platform
+        self._on_conflict = on_conflict
+        self._is_dry_run = is_dry_run
+        self._peer = str(result.target)
+        self._is_pushing = isinstance(result.target, RegistryTarget)
+        self._variants: dict[int, _Variant] = {}
+        """By the id of the result object."""
+
+    def look(self) -> None:
+        """Finds out what is there already, and what conflicts. Loads nothing.
+
+        Raises:
+            Refused: There are conflicts, and they were not allowed.
+            Unavailable: The daemon does not answer.
+        """
+        platform = self._platform or self._daemon.facts.platform
+        if self._is_pushing:
+            self._run.listener(
+                Noticed(f"{self.result.target}: the daemon makes manifests of its own, so digests may change there")
+            )
+        for each in self.result.open_images:
+            try:
+                self._look_at(each, platform)
+            except (Unreachable, Interrupted):
+                raise
+            except BundlerError as error:
+                each.fail(error)
+        settle_conflicts(self.result.open_images, self._on_conflict, is_dry_run=self._is_dry_run)
+
+    def plan_only(self) -> None:
+        """Finds out how many bytes would be sent."""
+        for each in self.result.open_images:
+            variant = self._variants[id(each)]
+            if self._held(variant) is None:
+                self.result.bytes_sent += sum(layer.size_bytes for layer in variant.layers)
+            each.outcome = Outcome.WOULD_PUSH if self._is_pushing else Outcome.WOULD_LOAD
+
+    def perform(self, pushes: Sequence[Push], served: set[int]) -> None:
+        """Loads image after image; each blob that passes is given to those who push it, too.
+
+        Args:
+            pushes: Other targets of the same run.
+            served: The blobs that they need not be given again; added to.
+        """
+        others = _Others(pushes)
+        images = self.result.open_images
+        variants = [self._variants[id(each)] for each in images]
+        total = sum(layer.size_bytes for variant in variants for layer in variant.layers)
+        title = "loading, to push to" if self._is_pushing else "loading into"
+        self._run.listener(PhaseBegan(f"{title} {self.result.target}", total, in_bytes=True))
+        for each, variant in zip(images, variants, strict=True):
+            try:
+                self._bring(each, variant, others, served)
+            except Interrupted:
+                raise
+            except BundlerError as error:
+                each.fail(error)
+        self._run.listener(PhaseEnded("loading"))
+
+    def _look_at(self, each: ImageResult, platform: Platform) -> None:
+        variant = self._variant_of(each, platform)
+        if variant is None:
+            self._run.listener(Noticed(f"{each.name}: not a container image, so a daemon cannot hold it; left out"))
+            each.outcome = Outcome.SKIPPED
+            return
+        self._variants[id(each)] = variant
+        if self._is_pushing:
+            there = self._ask(each, partial(self._daemon.distribution_digest, _tagged(each)))
+            is_present = there in {variant.manifest.digest, each.image.root.digest}
+        else:
+            name = _tagged(each) if each.name.tag else str(variant.config.digest)
+            found = self._ask(each, partial(self._daemon.find, name))
+            there = found.id if found else None
+            is_present = there in variant.ids or there == each.image.root.digest
+        if is_present:
+            each.outcome = Outcome.PRESENT
+        elif there is not None:
+            each.replaced = there
+
+    def _variant_of(self, each: ImageResult, wanted: Platform) -> _Variant | None:
+        """The manifest for the wanted platform; an image of one platform is taken as it is, unless one was demanded.
+
+        Raises:
+            Refused: There is none for it.
+            Damaged, Incomplete: The manifest cannot be read.
+        """
+        variants = each.image.variants
+        if not variants:
+            return None
+        fitting = [variant for variant in variants if wanted.accepts(variant.config.platform)]
+        if not fitting and len(variants) == 1 and self._platform is None:
+            fitting = list(variants)
+            self._run.listener(Noticed(f"{each.name}: is for {variants[0].config.platform}, the daemon for {wanted}"))
+        if not fitting:
+            raise Refused(
+                "the image is not there for this platform",
+                subject=str(each.name),
+                expected=str(wanted),
+                actual=", ".join(str(variant.config.platform) for variant in variants),
+                hint="choose one with --platform OS/ARCH",
+            )
+        blobs = self._bundle.manifest.blobs
+        numbers = {blobs[number].descriptor.digest: number for number in each.image.manifests}
+        descriptor = blobs[numbers[fitting[0].digest]].descriptor
+        content = self._bundle.read_document(descriptor)
+        manifest = oci.parse_manifest(content, descriptor.media_type, what=str(each.image.reference))
+        assert manifest.config is not None
+        return _Variant(descriptor, content, manifest.config.bare, tuple(layer.bare for layer in manifest.layers))
+
+    def _bring(self, each: ImageResult, variant: _Variant, others: _Others, served: set[int]) -> None:
+        image = self._held(variant)
+        was_here = image is not None
+        if image is None:
+            image = self._loaded(each, variant, others, served)
+        else:
+            self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers)))
+        if not self._is_pushing:
+            if each.name.tag:
+                self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
+            each.outcome = Outcome.LOADED
+            return
+        self._push(each, variant, image, was_here=was_here)
+
+    def _held(self, variant: _Variant) -> Digest | None:
+        """The id under which the daemon has the image already; None if it has not."""
+        for digest in sorted(variant.ids):
+            found = self._daemon.find(str(digest))
+            if found is not None and found.id in variant.ids:
+                return found.id
+        return None
+
+    def _loaded(self, each: ImageResult, variant: _Variant, others: _Others, served: set[int]) -> Digest:
+        """Streams the image into the daemon, and makes sure that it is the one that the bundle holds."""
+        subject = str(each.name)
+        loading = Consumer(
+            lambda pieces: self._daemon.load(pieces, lambda _text: None, subject=subject), name="docker-load"
+        )
+        try:
+            sink = LoadSink(loading.write, subject=subject)
+            sink.begin(variant.manifest, variant.content, variant.config, variant.layers)
+            self._send(each, variant, sink, others, served)
+            sink.end()
+        except BaseException as error:
+            loading.abort(error)
+            raise
+        label = f"{each.name}: the daemon unpacks it"
+        self._run.listener(Began(label, 0))
+        try:
+            loaded = loading.finish()
+        except BaseException:
+            self._run.listener(Finished(label, FAILED))
+            raise
+        self._run.listener(Finished(label, COPIED))
+        image = self._held(variant)
+        if image is None:
+            raise Damaged(
+                "the daemon made another image of it",
+                subject=subject,
+                expected=f"image id {variant.config.digest}",
+                actual=", ".join(map(str, loaded)) or "none",
+            )
+        return image
+
+    def _send(self, each: ImageResult, variant: _Variant, sink: LoadSink, others: _Others, served: set[int]) -> None:
+        """Gives the daemon config and layers, and the same bytes to those who want them, too."""
+        blobs = self._bundle.manifest.blobs
+        numbers = {blobs[number].descriptor.digest: number for number in each.image.blobs}
+        mine = Taker((sink,), self._peer)
+        copies = []
+        for digest in dict.fromkeys(descriptor.digest for descriptor in (variant.config, *variant.layers)):
+            number = numbers[digest]
+            wanting = () if number in served else others.takers(number)
+            copies.append(copy_of(self._bundle, number, (mine, *wanting)))
+            served.add(number)
+        copied = copy_blobs(copies, self._run, in_order=True)
+        others.settle(copied)
+        self.result.bytes_sent += copied.bytes_by_peer[self._peer]
+        for copy, error in copied.failed:
+            if mine in copy.takers:
+                raise error
+
+    def _push(self, each: ImageResult, variant: _Variant, image: Digest, *, was_here: bool) -> None:
+        """Lets the daemon push the image, and takes away what was only there for that."""
+        name = _tagged(each)
+        before = self._ask(each, partial(self._daemon.find, name))
+        self._ask(each, partial(self._daemon.tag, image, name))
+        try:
+            there = self._ask(each, partial(self._daemon.push, name, lambda _text: None))
+        finally:
+            with suppress(BundlerError):  # what is left behind is no failure of the push
+                if before is not None:
+                    self._daemon.tag(before.id, name)
+                elif not was_here or self._has_other_names(image):  # else it would go with its last name
+                    self._daemon.remove(name)
+        each.outcome = Outcome.PUSHED
+        if there != variant.manifest.digest:
+            each.there = there
+
+    def _has_other_names(self, image: Digest) -> bool:
+        found = self._daemon.find(str(image))
+        return found is not None and len(found.names) > 1
+
+    def _ask(self, each: ImageResult, question: Callable[[], Answer]) -> Answer:
+        return retrying(question, self._run, subject=str(each.name), peer=self._peer)
+
+
+def _tagged(each: ImageResult) -> str:
+    """The name of an image as daemons take it: with a tag, without a digest."""
+    return f"{each.name.name}:{each.name.tag or 'latest'}"

@@ -1,0 +1,213 @@
+"""The way of images into a registry, or into an OCI image layout: blobs, then manifests, then tags."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+
+from bundler.bundle.reader import Bundle
+from bundler.commands.open_stores import Destination
+from bundler.commands.results import ImageResult, Outcome, TargetResult, settle_conflicts
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.protocols import ImageSink
+from bundler.errors import BundlerError, Interrupted, Unreachable
+from bundler.transfer import BlobCopy, Copied, Run, Taker, ask_all, retrying
+
+
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Images that go into one repository."""
+
+    sink: ImageSink
+    images: list[ImageResult]
+
+
+class Push:
+    """The images of a bundle on their way to one target. To be called in the order of its methods."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        destination: Destination,
+        result: TargetResult,
+        run: Run,
+        *,
+        on_conflict: str,
+        is_dry_run: bool,
+    ) -> None:
+        self._bundle = bundle
+        self._destination = destination
+        self.result = result
+        self._on_conflict = on_conflict
+        self._is_dry_run = is_dry_run
+        self._run = run
+        self._peer = str(result.target)
+        self._is_prepared = False
+        self._lock = threading.Lock()
+
+    def look(self) -> None:
+        """Finds out what is there already, and what conflicts. Sends nothing.
+
+        Raises:
+            Refused: There are conflicts, and they were not allowed.
+            Unavailable: The target does not answer.
+        """
+        self._destination.check()
+        usable = self.result.open_images
+        self._run.listener(PhaseBegan(f"asking {self.result.target}", len(usable), in_bytes=False))
+        if usable:
+            self._look_first(usable[0])
+        self._note(ask_all(usable[1:], self._look_at, self._run))
+        self._run.listener(PhaseEnded("asking"))
+        settle_conflicts(self.result.open_images, self._on_conflict, is_dry_run=self._is_dry_run)
+
+    def plan_only(self) -> None:
+        """Finds out how many bytes would be sent."""
+        blobs = self._bundle.manifest.blobs
+
+        def ask(question: tuple[int, Taker]) -> None:
+            number, taker = question
+            descriptor = blobs[number].descriptor
+            has_blob = partial(taker.sinks[0].has_blob, descriptor)
+            if not retrying(has_blob, self._run, subject=str(descriptor.digest), peer=self._peer):
+                with self._lock:
+                    self.result.bytes_sent += descriptor.size_bytes
+
+        wanted = self.wanted()
+        errors = {question[0]: error for question, error in ask_all(list(wanted.items()), ask, self._run)}
+        for each in self.result.open_images:
+            for number in each.image.blobs:
+                if number in errors:
+                    each.fail(errors[number])
+        for each in self.result.open_images:
+            each.outcome = Outcome.WOULD_PUSH
+
+    def prepare(self) -> None:
+        """Makes the target ready for the first blob."""
+        self._is_prepared = bool(self.result.open_images)
+        if self._is_prepared:
+            self._destination.prepare()
+
+    def wanted(self) -> dict[int, Taker]:
+        """Who takes each blob that an open image needs: all repositories that need it."""
+        sinks: dict[int, dict[int, ImageSink]] = {}
+        for each in self.result.open_images:
+            sink = self._destination.sink_for(each.name)
+            for number in each.image.blobs:
+                sinks.setdefault(number, {})[id(sink)] = sink
+        return {number: Taker(tuple(takers.values()), self._peer) for number, takers in sinks.items()}
+
+    def settle(self, copied: Copied) -> None:
+        """Fails the images that lack a blob in their own repository; in others it may be there."""
+        self.result.bytes_sent += copied.bytes_by_peer[self._peer]
+        errors = {
+            (copy.descriptor.digest, id(sink)): error
+            for copy, error in copied.failed
+            for taker in copy.takers
+            for sink in taker.sinks
+        }
+        if not errors:
+            return
+        blobs = self._bundle.manifest.blobs
+        for each in self.result.open_images:
+            sink = self._destination.sink_for(each.name)
+            for number in each.image.blobs:
+                error = errors.get((blobs[number].descriptor.digest, id(sink)))
+                if error is not None:
+                    each.fail(error)
+
+    def publish(self) -> None:
+        """Pushes the manifests of the images whose blobs are there, then moves their tags."""
+        if not self._is_prepared:
+            return
+        self._step("pushing manifests", self._push_manifests)
+        self._step("tagging", self._tag)
+        for each in self.result.open_images:
+            each.outcome = Outcome.PUSHED
+        arrived = any(each.outcome is Outcome.PUSHED for each in self.result.images)
+        self._destination.finish(is_worth_keeping=arrived)
+
+    def _look_first(self, each: ImageResult) -> None:
+        """The first question goes alone: if the target does not answer, one error is enough."""
+        try:
+            self._look_at(each)
+        except (Unreachable, Interrupted):
+            raise
+        except BundlerError as error:
+            each.fail(error)
+
+    def _look_at(self, each: ImageResult) -> None:
+        sink = self._destination.sink_for(each.name)
+        name = self._destination.tag_of(each.name) or str(each.image.root.digest)
+        found = retrying(lambda: sink.find(name), self._run, subject=str(each.name), peer=self._peer)
+        if found is not None and found.digest == each.image.root.digest:
+            each.outcome = Outcome.PRESENT
+        elif found is not None:
+            each.replaced = found.digest
+        self._run.listener(Moved(1))
+
+    def _step(self, title: str, work_on: Callable[[_Group], None]) -> None:
+        """Works on the open images: side by side in different repositories, one after the other within one.
+
+        docker-registry rewrites the link of a manifest that is pushed again; an index that is pushed in this moment
+        finds its child missing. So nothing is pushed to a repository by two threads.
+        """
+        images = self.result.open_images
+        groups: dict[int, _Group] = {}
+        for each in images:
+            sink = self._destination.sink_for(each.name)
+            groups.setdefault(id(sink), _Group(sink, [])).images.append(each)
+        self._run.listener(PhaseBegan(title, len(images), in_bytes=False))
+        ask_all(list(groups.values()), work_on, self._run)
+        self._run.listener(PhaseEnded(title))
+
+    def _push_manifests(self, group: _Group) -> None:
+        pushed: dict[int, BundlerError | None] = {}
+        for each in group.images:
+            for number in each.image.manifests:
+                if number not in pushed:
+                    pushed[number] = self._push_manifest(group.sink, number, each)
+                error = pushed[number]
+                if error is not None:
+                    each.fail(error)
+                    break
+            self._run.listener(Moved(1))
+
+    def _push_manifest(self, sink: ImageSink, number: int, each: ImageResult) -> BundlerError | None:
+        descriptor = self._bundle.manifest.blobs[number].descriptor
+        try:
+            content = self._bundle.read_document(descriptor)
+            retrying(
+                partial(sink.put_manifest, descriptor, content), self._run, subject=str(each.name), peer=self._peer
+            )
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            return error
+        return None
+
+    def _tag(self, group: _Group) -> None:
+        for each in group.images:
+            tag = self._destination.tag_of(each.name)
+            try:
+                if tag is not None:
+                    content = self._bundle.read_document(each.image.root)
+                    move = partial(group.sink.tag, each.image.root, content, tag)
+                    retrying(move, self._run, subject=str(each.name), peer=self._peer)
+            except Interrupted:
+                raise
+            except BundlerError as error:
+                each.fail(error)
+            self._run.listener(Moved(1))
+
+    def _note(self, failed: Iterable[tuple[ImageResult, BundlerError]]) -> None:
+        for each, error in failed:
+            each.fail(error)
+
+
+def copy_of(bundle: Bundle, number: int, takers: tuple[Taker, ...]) -> BlobCopy:
+    """The copy of a blob of the bundle to those who want it."""
+    descriptor = bundle.manifest.blobs[number].descriptor
+    return BlobCopy(descriptor, bundle, takers, f"{descriptor.digest.short} ({bundle.where(descriptor)})")

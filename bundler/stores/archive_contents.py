@@ -1,0 +1,89 @@
+"""What is in an image archive: one pass, in which JSON documents are kept and the other members are shown.
+
+A document is told from a layer by its first bytes, because archives name both as they like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, field
+
+from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, LAYOUT_JSON_BYTES
+from bundler.core.protocols import Pieces
+from bundler.errors import Damaged
+from bundler.stores.tar_reader import ByteStream, Member, TarReader, resolve_links
+
+Take = Callable[[Member, Pieces], None]
+"""Is given a member that is no document; what it does not read is passed over."""
+
+
+@dataclass(slots=True)
+class Contents:
+    """The members of an archive by name, its links, and the documents in it."""
+
+    what: str
+    members: dict[str, Member] = field(default_factory=dict)
+    links: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, bytes] = field(default_factory=dict)
+
+    def find(self, name: str) -> Member | None:
+        """The file that a name stands for, through a link if it is one."""
+        return self.members.get(self.links.get(name, name))
+
+    def document(self, name: str) -> bytes:
+        """The content of a document.
+
+        Raises:
+            Damaged: There is none of this name.
+        """
+        content = self.documents.get(self.links.get(name, name))
+        if content is None:
+            found = "a file that is not JSON" if self.find(name) else "nothing"
+            raise Damaged(
+                "the archive lacks a document", subject=f"{self.what}: {name[:200]}", expected="JSON", actual=found
+            )
+        return content
+
+
+def survey(stream: ByteStream, *, what: str, take: Take) -> Contents:
+    """Reads an archive from its beginning to its end mark.
+
+    Args:
+        stream: The tar.
+        what: What people call it.
+        take: Is given everything that is no document.
+
+    Raises:
+        Damaged: The archive is cut, inconsistent, or holds something that no image archive holds.
+        BundlerError: Whatever ``take`` raises.
+    """
+    contents = Contents(what)
+    reader = TarReader(stream, what=what)
+    room = ARCHIVE_DOCUMENT_BYTES
+    for member in reader:
+        if member.link:
+            contents.links[member.name] = member.link
+            continue
+        contents.members[member.name] = member
+        with closing(reader.pieces()) as pieces:
+            first = next(pieces, b"")
+            if not _is_json(first) or member.size_bytes > min(room, LAYOUT_JSON_BYTES):
+                take(member, _with_first(first, pieces))
+                continue
+            content = b"".join([bytes(first), *(bytes(piece) for piece in pieces)])
+        room -= len(content)
+        contents.documents[member.name] = content
+    resolve_links(contents.links, contents.members, what=what)
+    return contents
+
+
+def _is_json(beginning: bytes | memoryview) -> bool:
+    start = bytes(beginning[:512])
+    return start.lstrip()[:1] in (b"{", b"[") and start[257:262] != b"ustar"
+
+
+def _with_first(first: bytes | memoryview, rest: Pieces) -> Generator[bytes | memoryview, None, None]:
+    if first:
+        yield first
+    yield from rest

@@ -1,0 +1,172 @@
+"""What ``docker save`` writes: ``manifest.json`` with configs and uncompressed layers, and nothing of the registry.
+
+So the manifest and, where they are uncompressed, the layers of such an image are made here: its digest is ours, its
+config is byte for byte the archive's, and with it the image id. Source: moby ``image/spec``, ``image/tarexport``.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bundler.core import oci, strict_json
+from bundler.core.digest import Digest
+from bundler.core.limits import IMAGE_CONFIG_BYTES
+from bundler.core.oci import Descriptor
+from bundler.errors import Damaged
+from bundler.stores.archive_contents import Contents
+from bundler.stores.oci_layout import NamedDescriptor, full_name
+from bundler.stores.staging import Shelf, StagedFiles, StagedLayer, manifest_of
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class ArchivedImage:
+    """One entry of manifest.json: its names as they stand there, and the members that it consists of."""
+
+    tags: tuple[str, ...]
+    config: str
+    layers: tuple[str, ...]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All that it may be asked for by: its tags as they are written, and in full."""
+        return frozenset(self.tags) | {full for tag in self.tags if (full := full_name(tag))}
+
+
+def read_images(contents: Contents) -> tuple[ArchivedImage, ...]:
+    """The images that manifest.json lists.
+
+    Raises:
+        Damaged: It is not of its form.
+    """
+    what = f"{contents.what}: {MANIFEST}"
+    document = strict_json.loads(contents.document(MANIFEST), what=what)
+    if not isinstance(document, list) or not document:
+        raise Damaged("not a list of images", subject=what)
+    return tuple(_image(entry, f"{what}[{number}]") for number, entry in enumerate(document))
+
+
+def _image(entry: Any, what: str) -> ArchivedImage:
+    if not isinstance(entry, dict) or not isinstance(entry.get("Config"), str):
+        raise Damaged("an image without Config", subject=what)
+    tags = entry.get("RepoTags") or []
+    layers = entry.get("Layers") or []
+    for texts, field in ((tags, "RepoTags"), (layers, "Layers")):
+        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+            raise Damaged(f"{field} is not a list of names", subject=what)
+    return ArchivedImage(tuple(tags), _member(entry["Config"], what), tuple(_member(name, what) for name in layers))
+
+
+def _member(name: str, what: str) -> str:
+    normal = posixpath.normpath(name)
+    if normal.startswith(("/", "..")) or not name:
+        raise Damaged("a path that leads out of the archive", subject=f"{what}: {name[:200]!r}")
+    return normal
+
+
+def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
+    """The digests of an image's uncompressed layers, as its config lists them.
+
+    Raises:
+        Damaged: The config lists none.
+    """
+    if len(config) > IMAGE_CONFIG_BYTES:
+        raise Damaged("the image config is too large", subject=what)
+    document = strict_json.loads(config, what=what)
+    rootfs = document.get("rootfs") if isinstance(document, dict) else None
+    diff_ids = rootfs.get("diff_ids", []) if isinstance(rootfs, dict) else None
+    if not isinstance(diff_ids, list):
+        raise Damaged("the image config lists no layers (rootfs.diff_ids)", subject=what)
+    try:
+        return tuple(map(Digest.parse, diff_ids))
+    except Damaged as error:
+        raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
+
+
+def check_image(
+    image: ArchivedImage, contents: Contents, diff_id_of: Callable[[str], Digest], warn: Callable[[str], None]
+) -> bytes:
+    """Makes sure that an image of an archive is whole and consistent.
+
+    Args:
+        image: The image.
+        contents: Of the archive.
+        diff_id_of: The digest of a layer's uncompressed tar, by the name of its member.
+        warn: Is told what is odd and does no harm.
+
+    Returns:
+        The image config.
+
+    Raises:
+        Damaged: A layer is absent or not the one that the config lists.
+    """
+    what = f"{contents.what}: {image.config}"
+    config = contents.document(image.config)
+    found = Digest.of(config)
+    stem = posixpath.basename(image.config).removesuffix(".json").removeprefix("sha256:")
+    if len(stem) == len(found.encoded) and stem != found.encoded:
+        warn(f"{what}: its name is not its digest; the image id is {found}")
+    diff_ids = diff_ids_of(config, what=what)
+    if len(diff_ids) != len(image.layers):
+        raise Damaged(
+            "the image config and manifest.json disagree about the layers",
+            subject=what,
+            expected=f"{len(diff_ids)} layers",
+            actual=f"{len(image.layers)}",
+        )
+    for number, (name, expected) in enumerate(zip(image.layers, diff_ids, strict=True), start=1):
+        member = contents.find(name)
+        if member is None:
+            raise Damaged(f"layer {number} of {len(diff_ids)} is absent", subject=f"{contents.what}: {name}")
+        actual = diff_id_of(member.name)
+        if actual != expected:
+            raise Damaged(
+                f"layer {number} of {len(diff_ids)} is not the one that the image config lists",
+                subject=f"{contents.what}: {name} at offset {member.offset_bytes}",
+                expected=str(expected),
+                actual=str(actual),
+                hint="copy this file again, or ask for a new one",
+            )
+    return config
+
+
+def assemble(
+    images: Sequence[tuple[frozenset[str], ArchivedImage]],
+    contents: Contents,
+    layers: Mapping[str, StagedLayer],
+    shelf: Shelf,
+    warn: Callable[[str], None],
+) -> tuple[StagedFiles, list[NamedDescriptor]]:
+    """Makes a layout of images whose layers are staged.
+
+    Args:
+        images: Some images of the archive, with the names that they go by.
+        contents: Of the archive.
+        layers: By the names of their members.
+        shelf: What is staged already.
+        warn: Is told what is odd and does no harm.
+
+    Returns:
+        The layout's files, and the names and the manifest of each image.
+
+    Raises:
+        Damaged: As `check_image`.
+    """
+    files = StagedFiles(contents.what, shelf)
+    entries = []
+    for names, image in images:
+        config = check_image(image, contents, lambda name: layers[name].diff_id, warn)
+        config_descriptor = Descriptor(oci.OCI_CONFIG, Digest.of(config), len(config))
+        own = [layers[member.name] for name in image.layers if (member := contents.find(name))]
+        manifest = manifest_of(config_descriptor, [layer.descriptor for layer in own])
+        descriptor = Descriptor(oci.OCI_MANIFEST, Digest.of(manifest), len(manifest))
+        files.add_document(config_descriptor.digest.path, config)
+        files.add_document(descriptor.digest.path, manifest)
+        for layer in own:
+            files.add_blob(layer.descriptor.digest.path, layer.home)
+        entries.append((names, descriptor))
+    return files, entries

@@ -1,0 +1,161 @@
+"""The Docker daemon as a source and as a sink. Every image passes as one stream, never as a whole in memory.
+
+A daemon with the containerd image store gives and takes the blobs of a registry; any other keeps neither manifests nor
+compressed layers, and what comes out of it has digests of our making. Source: Docker Engine API, ``/images/*``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bundler.core import strict_json, tar
+from bundler.core.digest import Digest
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, Pieces
+from bundler.errors import Damaged, Refused
+from bundler.stores import docker_archive
+from bundler.stores.archive_contents import Contents, survey
+from bundler.stores.archives import Ready, Staging, documents_of
+from bundler.stores.docker_sdk import Daemon, error_in_stream
+from bundler.stores.image_file import PieceStream, tapped
+from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_json, read_index
+from bundler.stores.staging import InScratch, StagedLayer, put_down, stage_layer
+from bundler.stores.tar_reader import Member
+
+
+def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
+    """Makes an image of a daemon ready to be copied: one ``save``, each layer put down once as it will be carried.
+
+    Args:
+        name: Its name or id.
+        daemon: The daemon.
+        staging: How.
+
+    Raises:
+        Refused: There is no such image.
+        Damaged: What the daemon gives is not an image, or contradicts itself.
+        Unavailable, Unreachable, LocalStorage: The daemon failed, or there is no room in scratch.
+    """
+    image = daemon.find(name)
+    what = f"docker-daemon:{name}"
+    if image is None:
+        raise Refused("the Docker daemon has no such image", subject=what, hint="see: docker images")
+    is_original = daemon.facts.has_containerd_store
+    layers: dict[str, StagedLayer] = {}
+    blobs: dict[str, InScratch] = {}
+
+    def take(member: Member, pieces: Pieces) -> None:
+        if is_original:
+            blobs[member.name] = put_down(pieces, staging.scratch)
+        elif member.size_bytes >= tar.BLOCK_BYTES:  # what is shorter is the file VERSION of Docker's first format
+            layers[member.name] = _staged_layer(member, pieces, staging, f"{what}: {member.name}")
+
+    contents = _saved(name, daemon, staging, take, what)
+    if is_original:
+        return Ready(_layout(contents, blobs, image.id, staging), is_repacked=False)
+    images = [(frozenset({name, *entry.names}), entry) for entry in docker_archive.read_images(contents)]
+    if len(images) != 1:
+        raise Damaged(f"the daemon gives {len(images)} images instead of one", subject=what)
+    files, entries = docker_archive.assemble(images, contents, layers, staging.shelf, staging.warn)
+    return Ready(LayoutSource(files, entries), is_repacked=True)
+
+
+def _staged_layer(member: Member, pieces: Pieces, staging: Staging, what: str) -> StagedLayer:
+    known = staging.shelf.recall(member.name, member.size_bytes, pieces)
+    if known is not None:
+        return known
+    layer = stage_layer(pieces, staging.scratch, layer_compression=staging.layer_compression, what=what)
+    staging.shelf.remember(member.name, member.size_bytes, layer)
+    return layer
+
+
+def _saved(name: str, daemon: Daemon, staging: Staging, take: Callable[[Member, Pieces], None], what: str) -> Contents:
+    tail = bytearray()
+
+    def watch(piece: bytes | memoryview) -> None:
+        tail[:] = (tail + bytes(piece[-tar.BLOCK_BYTES :]))[-2 * tar.BLOCK_BYTES :]
+        staging.tap(piece)
+
+    try:
+        stream = tapped(daemon.save(name), watch)
+        contents = survey(PieceStream(stream), what=what, take=take)
+        for _ in stream:
+            pass
+    except Damaged as error:
+        told = error_in_stream(bytes(tail))
+        if told is not None:
+            told.subject = what
+            raise told from error
+        raise
+    return contents
+
+
+def _layout(contents: Contents, blobs: dict[str, InScratch], image_id: Digest, staging: Staging) -> LayoutSource:
+    """The layout that a daemon with the containerd store saves; its index names the image, or a part of it."""
+    files = documents_of(contents, staging.shelf)
+    for path, home in blobs.items():
+        files.add_blob(path, home)
+    if contents.find(INDEX) is None:
+        raise Damaged("the daemon gives no OCI image layout", subject=contents.what)
+    images = read_index(files)
+    roots = {descriptor.digest for _, descriptor in images}
+    chosen = [(names, d) for names, d in images if d.digest == image_id] or images[:1]
+    if len(roots) != 1 and chosen[0][1].digest != image_id:
+        raise Damaged("the daemon gives several images instead of one", subject=contents.what)
+    return LayoutSource(files, chosen)
+
+
+class LoadSink:
+    """The tar that a daemon loads, written as it goes: a `BlobSink` that takes the blobs of one image, in any order.
+
+    It is not repeatable: when a blob has failed, so has the image.
+    """
+
+    def __init__(self, write: Callable[[bytes | memoryview], None], *, subject: str) -> None:
+        self._write = write
+        self._subject = subject
+        self._held: set[Digest] = set()
+        self._is_broken = False
+
+    def put_file(self, name: str, content: bytes) -> None:
+        """Writes a small file."""
+        for piece in (tar.header(name, len(content)), content, bytes(tar.padding_bytes(len(content)))):
+            self._write(piece)
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the blob was written."""
+        return descriptor.digest in self._held
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Never: the archive is all that the daemon gets."""
+        del descriptor, holder
+        return False
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Writes a blob.
+
+        Raises:
+            Refused: One before it has failed.
+        """
+        if self._is_broken:
+            raise Refused("another blob of the image has failed", subject=self._subject)
+        self._is_broken = True
+        self._write(tar.header(descriptor.digest.path, descriptor.size_bytes))
+        for piece in pieces:
+            self._write(piece)
+        self._write(bytes(tar.padding_bytes(descriptor.size_bytes)))
+        self._is_broken = False
+        self._held.add(descriptor.digest)
+
+    def begin(self, manifest: Descriptor, content: bytes, config: Descriptor, layers: Sequence[Descriptor]) -> None:
+        """Writes what lists the parts of the image, itself without a name: as a layout, and as ``docker save``."""
+        entry = {"Config": config.digest.path, "RepoTags": None, "Layers": [layer.digest.path for layer in layers]}
+        self.put_file("oci-layout", marker_json())
+        self.put_file(INDEX, index_json([], unnamed=manifest))
+        self.put_file(docker_archive.MANIFEST, strict_json.canonical([entry]))
+        self.put_file(manifest.digest.path, content)
+        self._held.add(manifest.digest)
+
+    def end(self) -> None:
+        """Writes the end."""
+        self._write(tar.END)

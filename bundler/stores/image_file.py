@@ -1,0 +1,108 @@
+"""A file with images in it, as people send them: a tar, plain or compressed, or a 7z archive. Read as a stream.
+
+What a stream holds is found by its content, never by the file's name.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.protocols import Pieces
+from bundler.stores import compression, seven_zip
+from bundler.stores.local_files import FileStream, opened, pieces_of
+from bundler.stores.tar_reader import ByteStream
+
+_MAGIC_BYTES = 16
+
+Tap = Callable[["bytes | memoryview"], None]
+"""Is shown each piece of a file as it is read."""
+
+
+def nothing(_piece: bytes | memoryview) -> None:
+    """A tap that does not look."""
+
+
+def tapped(pieces: Pieces, tap: Tap) -> Pieces:
+    """Pieces that are shown on their way."""
+    for piece in pieces:
+        tap(piece)
+        yield piece
+
+
+class ImageFile:
+    """A regular file, known by what it is compressed with.
+
+    Attributes:
+        called: What people call it: transport and path.
+        compression: One of the constants of `compression`.
+    """
+
+    def __init__(self, path: Path, *, called: str) -> None:
+        """Looks at the beginning of the file.
+
+        Raises:
+            Refused, Damaged, LocalStorage: As `opened`.
+        """
+        self.path = path
+        self.called = called
+        with opened(path) as descriptor:
+            self.compression = compression.kind_of(os.pread(descriptor, _MAGIC_BYTES, 0))
+            self.size_bytes = os.fstat(descriptor).st_size
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether its members can be read at their offsets."""
+        return self.compression == compression.NONE
+
+    @contextmanager
+    def stream(self, tap: Tap = nothing) -> Generator[ByteStream, None, None]:
+        """The tar in it, from the beginning. A plain file that is not tapped can be passed over without being read.
+
+        Raises:
+            Damaged: What it is compressed with is cut or damaged; also while it is read.
+        """
+        with opened(self.path) as descriptor:
+            if self.is_plain and tap is nothing:
+                yield FileStream(descriptor, what=self.called)
+                return
+            raw = tapped(pieces_of(descriptor, 0, self.size_bytes, what=self.called), tap)
+            if self.compression == compression.SEVEN_ZIP:
+                for _ in raw:
+                    pass
+                raw = seven_zip.unpacked(self.path, what=self.called)
+                unpacked = raw
+            else:
+                unpacked = compression.decompressed(raw, self.compression, what=self.called)
+            with closing(raw), closing(unpacked):
+                yield PieceStream(unpacked)
+
+
+class PieceStream:
+    """Pieces as a stream of bytes."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+        self._left = memoryview(b"")
+
+    def read(self, size_bytes: int) -> bytes:
+        """The next bytes; none at the end."""
+        while not self._left:
+            piece = next(self._pieces, None)
+            if piece is None:
+                return b""
+            self._left = memoryview(piece)
+        content, self._left = bytes(self._left[:size_bytes]), self._left[size_bytes:]
+        return content
+
+    def skip(self, size_bytes: int) -> bool:
+        """Passes over some bytes; whether there were as many."""
+        while size_bytes:
+            passed = len(self.read(min(PIECE_BYTES, size_bytes)))
+            if not passed:
+                return False
+            size_bytes -= passed
+        return True
