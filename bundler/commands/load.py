@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from bundler.bundle.reader import Bundle
 from bundler.commands.push import Push, copy_of
-from bundler.commands.results import ImageResult, Outcome, TargetResult, settle_conflicts
+from bundler.commands.results import Conflict, ImageResult, Outcome, TargetResult, settle_conflicts
 from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
@@ -114,7 +114,9 @@ class Load:
                 raise
             except BundlerError as error:
                 each.fail(error)
-        settle_conflicts(self.result.open_images, self._on_conflict, is_dry_run=self._is_dry_run)
+        settle_conflicts(
+            self.result.open_images, self._on_conflict, is_dry_run=self._is_dry_run, conflict=self._conflict()
+        )
 
     def plan_only(self) -> None:
         """Finds out how many bytes would be sent."""
@@ -135,8 +137,8 @@ class Load:
         images = self.result.open_images
         variants = [self._variants[id(each)] for each in images]
         total = sum(layer.size_bytes for variant in variants for layer in variant.layers)
-        title = "loading, to push to" if self._is_pushing else "loading into"
-        self._run.listener(PhaseBegan(f"{title} {self.result.target}", total, in_bytes=True))
+        purpose = f", to push to {self.result.target}" if self._is_pushing else ""
+        self._run.listener(PhaseBegan(f"loading into the Docker daemon{purpose}", total, in_bytes=True))
         for each, variant in zip(images, variants, strict=True):
             try:
                 self._bring(each, variant, others, served)
@@ -145,6 +147,17 @@ class Load:
             except BundlerError as error:
                 each.fail(error)
         self._run.listener(PhaseEnded("loading"))
+
+    def _conflict(self) -> Conflict:
+        if self._is_pushing:
+            return Conflict(
+                "the tag exists at the target, and through the daemon nobody can tell whether for the same image",
+                hint="keep what is there with --on-conflict skip, or push again with --on-conflict replace",
+            )
+        return Conflict(
+            "the tag stands for another image in the Docker daemon",
+            expected=lambda each: f"image id {self._variants[id(each)].config.digest}",
+        )
 
     def _look_at(self, each: ImageResult, platform: Platform) -> None:
         variant = self._variant_of(each, platform)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
@@ -72,41 +72,55 @@ class TargetResult:
         return [each for each in self.images if each.is_open]
 
 
-def settle_conflicts(images: Sequence[ImageResult], on_conflict: str, *, is_dry_run: bool) -> None:
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """How a taken tag is told: what it stands for, what it was to stand for, and what can be done."""
+
+    message: str = "the tag stands for another image at the target"
+    expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
+    hint: str = "keep what is there with --on-conflict skip, or move the tags with --on-conflict replace"
+
+    def of(self, each: ImageResult) -> Refused:
+        """The error for one image."""
+        return Refused(
+            self.message,
+            subject=str(each.name),
+            expected=self.expected(each),
+            actual=str(each.replaced),
+            hint=self.hint,
+        )
+
+
+def settle_conflicts(
+    images: Sequence[ImageResult], on_conflict: str, *, is_dry_run: bool, conflict: Conflict = Conflict()
+) -> None:
     """Decides what happens to images whose tags stand for something else.
 
     Args:
         images: Those that are still open; ``replaced`` says what their tags stand for.
         on_conflict: `FAIL`, `SKIP` or `REPLACE`.
         is_dry_run: Conflicts are told, and stop nothing.
+        conflict: How they are told.
 
     Raises:
         Refused: There are conflicts, and they were not allowed; as `Several`.
     """
-    conflicts = [each for each in images if each.replaced]
-    if on_conflict == FAIL:
-        for each in conflicts:
-            each.fail(_conflict(each))
-        if conflicts and not is_dry_run:
-            raise _conflicts(conflicts)
+    taken = [each for each in images if each.replaced]
     if on_conflict == SKIP:
-        for each in conflicts:
+        for each in taken:
             each.outcome = Outcome.SKIPPED
+    if on_conflict == FAIL and taken:
+        errors = [conflict.of(each) for each in taken]
+        if not is_dry_run:
+            counted = "1 tag is taken" if len(taken) == 1 else f"{len(taken)} tags are taken"
+            raise Several(
+                f"{counted}; nothing was sent", [_without_hint(error) for error in errors], hint=conflict.hint
+            )
+        for each, error in zip(taken, errors, strict=True):
+            each.fail(error)
 
 
-def _conflict(each: ImageResult) -> BundlerError:
-    return Refused(
-        "the tag stands for another image at the target",
-        subject=str(each.name),
-        expected=str(each.image.root.digest),
-        actual=str(each.replaced),
-    )
-
-
-def _conflicts(conflicts: list[ImageResult]) -> BundlerError:
-    taken = "1 tag is taken" if len(conflicts) == 1 else f"{len(conflicts)} tags are taken"
-    return Several(
-        f"{taken}; nothing was sent",
-        [_conflict(each) for each in conflicts],
-        hint="keep what is there with --on-conflict skip, or move the tags with --on-conflict replace",
-    )
+def _without_hint(error: Refused) -> Refused:
+    """The same error, for a list whose members share their hint."""
+    error.hint = None
+    return error

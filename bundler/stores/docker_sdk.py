@@ -102,6 +102,14 @@ class ImageFacts:
     size_bytes: int
 
 
+_REASONS = {
+    "FileNotFoundError": "there is no socket",
+    "ConnectionRefusedError": "connection refused",
+    "Name or service not known": "the host is unknown",
+    "timed out": "it took too long",
+    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
+}
+
 Progress = Callable[[str], None]
 """Is told, now and then, what the daemon is doing."""
 
@@ -120,7 +128,7 @@ class Daemon:
         Raises:
             Unreachable: It does not answer.
         """
-        with self._asking("docker-daemon:"):
+        with self._asking(None):
             info = self._api().info()
         driver = [tuple(pair) for pair in info.get("DriverStatus") or () if isinstance(pair, list)]
         return DaemonFacts(
@@ -242,7 +250,7 @@ class Daemon:
             return self._client.api
 
     @contextmanager
-    def _asking(self, subject: str) -> Generator[None, None, None]:
+    def _asking(self, subject: str | None) -> Generator[None, None, None]:
         """Turns what the SDK raises into our errors; ours pass through."""
         from docker.errors import APIError, DockerException
         from requests import exceptions as requests_exceptions
@@ -283,7 +291,7 @@ def _raise_if_error(event: Any, subject: str) -> None:
         raise _of_message(str(message or event["error"]), subject)
 
 
-def _of_message(message: str, subject: str) -> BundlerError:
+def _of_message(message: str, subject: str | None) -> BundlerError:
     lower = message.lower()
     if "no space left" in lower:
         return LocalStorage(
@@ -294,7 +302,7 @@ def _of_message(message: str, subject: str) -> BundlerError:
     return Refused(f"the Docker daemon says: {message}", subject=subject)
 
 
-def _of_api(status: int | None, message: str, subject: str) -> BundlerError:
+def _of_api(status: int | None, message: str, subject: str | None) -> BundlerError:
     if status == 404:
         return Refused("the Docker daemon has no such image", subject=subject, hint="see: docker images")
     if status is None or status >= 500:
@@ -302,15 +310,21 @@ def _of_api(status: int | None, message: str, subject: str) -> BundlerError:
     return Refused(f"the Docker daemon refuses ({status}): {message}", subject=subject)
 
 
-def _unreachable(error: Exception, subject: str) -> Unreachable:
+def _unreachable(error: Exception, subject: str | None) -> Unreachable:
     where = os.environ.get("DOCKER_HOST") or "the current Docker context"
-    denied = "PermissionError" in str(error) or "Permission denied" in str(error)
-    hint = (
-        "run as root, or as a member of the group docker"
-        if denied
-        else f"is it running? {where} is asked; see: docker version"
+    text = str(error)
+    if "Permission denied" in text:
+        return Unreachable(
+            "the Docker daemon may not be asked: permission denied",
+            subject=subject,
+            hint="run as root, or as a member of the group docker",
+        )
+    reason = next((words for sign, words in _REASONS.items() if sign in text), text[:300])
+    return Unreachable(
+        f"the Docker daemon does not answer: {reason}",
+        subject=subject,
+        hint=f"is it running? {where} is asked; see: docker version",
     )
-    return Unreachable("the Docker daemon does not answer", subject=subject, actual=str(error)[:300], hint=hint)
 
 
 def _architecture(machine: str) -> str:

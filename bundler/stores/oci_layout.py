@@ -119,11 +119,11 @@ def chosen(images: Sequence[tuple[frozenset[str], Image]], name: str | None, *, 
     """
     if name is None and len(images) == 1:
         return images[0][1]
-    wanted = {name, full_name(name), f"@{name}"} if name else set()
+    wanted = {name, full_name(name) or name, f"@{name}"} if name else set()
     for names, image in images:
-        if not wanted.isdisjoint(names):
+        if not wanted.isdisjoint({*names, *map(full_name, names)}):
             return image
-    known = sorted({known for names, _ in images for known in names})
+    known = sorted({known for names, _ in images for known in names}, key=lambda known: (known.startswith("@"), known))
     raise Refused(
         "no such image" if name else f"{len(images)} images, and none was chosen",
         subject=f"{called}:{name}" if name else called,

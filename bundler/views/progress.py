@@ -56,7 +56,8 @@ def _remark(event: Noticed | Retrying) -> str:
     if isinstance(event, Noticed):
         return f"note: {escaped(event.text)}"
     pause = f"{event.pause_seconds:.0f} s" if event.pause_seconds >= 1 else "a moment"
-    return f"retry: {escaped(event.subject)}: {escaped(event.reason)}; again in {pause} (attempt {event.attempt})"
+    reason = event.reason.removeprefix(f"{event.subject}: ")
+    return f"retry: {escaped(event.subject)}: {escaped(reason)}; again in {pause} (attempt {event.attempt})"
 
 
 class _Bars:

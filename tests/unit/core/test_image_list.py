@@ -135,7 +135,6 @@ def test_a_bundle_may_be_called_like_a_number() -> None:
         pytest.param("images: [a]\nplatforms: [amd64]\n", "list.yaml:2", "not a platform", id="a bad platform"),
         pytest.param("images: [a]\nname: A/B\n", "list.yaml:2", "not a bundle name", id="a bad name"),
         pytest.param("images: [a]\nname:\n", "list.yaml:2", "not a bundle name", id="an empty name"),
-        pytest.param("images:\n- oci:dir\n", "list.yaml:2", "no full name of its own", id="a layout without a name"),
         pytest.param("images:\n- oci:dir:v1\n", "list.yaml:2", "no full name of its own", id="a tag is no name"),
         pytest.param("images:\n- dir:/x\n", "list.yaml:2", "the transport dir: is not supported", id="a transport"),
     ],
