@@ -104,7 +104,7 @@ class ImageFacts:
 
 _REASONS = {
     "FileNotFoundError": "there is no socket",
-    "ConnectionRefusedError": "connection refused",
+    "Connection refused": "connection refused",
     "Name or service not known": "the host is unknown",
     "timed out": "it took too long",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
