@@ -69,6 +69,7 @@ class ScratchFile:
         self._scratch = scratch
         self.descriptor = descriptor
         self.size_bytes = 0
+        self._released_bytes = 0
         self._is_closed = False
 
     def write(self, data: bytes | memoryview) -> None:
@@ -87,11 +88,30 @@ class ScratchFile:
         except OSError as error:
             raise self._scratch.unwritable(error) from error
 
+    def release(self, end_bytes: int) -> None:
+        """Gives back the room of all bytes before an offset, which nobody will read again.
+
+        Where the file system cannot do that, they stay until `close`.
+        """
+        if self.descriptor >= 0 and end_bytes > self._released_bytes and _punch(self.descriptor, end_bytes):
+            self._scratch.count(self._released_bytes - end_bytes)
+            self._released_bytes = end_bytes
+
     def close(self) -> None:
-        """Gives the room back. Idempotent."""
+        """Gives all room back. Idempotent."""
         if self.descriptor >= 0:
             os.close(self.descriptor)
             self.descriptor = -1
         if not self._is_closed:
             self._is_closed = True
-            self._scratch.count(-self.size_bytes)
+            self._scratch.count(self._released_bytes - self.size_bytes)
+
+
+def _punch(descriptor: int, end_bytes: int) -> bool:
+    """Makes a hole of the beginning of a file; Python's own `os` cannot. Source: fallocate(2)."""
+    import ctypes
+
+    keep_size, punch_hole = 0x01, 0x02
+    fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+    fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_longlong, ctypes.c_longlong)
+    return bool(fallocate(descriptor, punch_hole | keep_size, 0, end_bytes) == 0)

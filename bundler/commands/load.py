@@ -22,6 +22,7 @@ from bundler.core.location import RegistryTarget
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
+from bundler.stores.docker_archive import diff_ids_of
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon
 from bundler.transfer import COPIED, FAILED, Copied, Run, Taker, copy_blobs, retrying
@@ -39,17 +40,38 @@ class _Variant:
         content: Its bytes.
         config: Its config, whose digest is the image id.
         layers: Its layers, in order.
+        diff_ids: The digests of the same, uncompressed.
     """
 
     manifest: Descriptor
     content: bytes
     config: Descriptor
     layers: tuple[Descriptor, ...]
+    diff_ids: tuple[Digest, ...]
 
     @property
     def ids(self) -> frozenset[Digest]:
         """What a daemon may call it: by its config, or by its manifest with the containerd image store."""
         return frozenset({self.config.digest, self.manifest.digest})
+
+
+class _HeldLayers:
+    """The layers that a daemon has from images it holds: each with all below it, as daemons keep them.
+
+    A daemon that keeps layers unpacked takes an image without those that it has (moby ``image/tarexport/load.go``).
+    """
+
+    def __init__(self) -> None:
+        self._chains: set[tuple[Digest, ...]] = set()
+
+    def add(self, variant: _Variant) -> None:
+        """Notes an image that the daemon holds."""
+        for length in range(1, len(variant.diff_ids) + 1):
+            self._chains.add(variant.diff_ids[:length])
+
+    def below(self, variant: _Variant) -> int:
+        """How many of an image's layers, counted from the lowest, the daemon has."""
+        return next((n for n in range(len(variant.diff_ids), 0, -1) if variant.diff_ids[:n] in self._chains), 0)
 
 
 class _Others:
@@ -94,6 +116,8 @@ class Load:
         self._is_pushing = isinstance(result.target, RegistryTarget)
         self._variants: dict[int, _Variant] = {}
         """By the id of the result object."""
+        self._held_layers = _HeldLayers()
+        self._has_containerd_store = False
 
     def look(self) -> None:
         """Finds out what is there already, and what conflicts. Loads nothing.
@@ -102,7 +126,9 @@ class Load:
             Refused: There are conflicts, and they were not allowed.
             Unavailable: The daemon does not answer.
         """
-        platform = self._platform or self._daemon.facts.platform
+        facts = self._daemon.facts
+        platform = self._platform or facts.platform
+        self._has_containerd_store = facts.has_containerd_store
         if self._is_pushing:
             self._run.listener(
                 Noticed(f"{self.result.target}: the daemon makes manifests of its own, so digests may change there")
@@ -123,7 +149,10 @@ class Load:
         for each in self.result.open_images:
             variant = self._variants[id(each)]
             if self._held(variant) is None:
-                self.result.bytes_sent += sum(layer.size_bytes for layer in variant.layers)
+                held = 0 if self._has_containerd_store else self._held_layers.below(variant)
+                unsent = {layer.digest: layer.size_bytes for layer in (variant.config, *variant.layers[held:])}
+                self.result.bytes_sent += sum(unsent.values())
+            self._held_layers.add(variant)
             each.outcome = Outcome.WOULD_PUSH if self._is_pushing else Outcome.WOULD_LOAD
 
     def perform(self, pushes: Sequence[Push], served: set[int]) -> None:
@@ -176,6 +205,8 @@ class Load:
             is_present = there in variant.ids or there == each.image.root.digest
         if is_present:
             each.outcome = Outcome.PRESENT
+            if not self._is_pushing:
+                self._held_layers.add(variant)
         elif there is not None:
             each.replaced = there
 
@@ -207,15 +238,26 @@ class Load:
         content = self._bundle.read_document(descriptor)
         manifest = oci.parse_manifest(content, descriptor.media_type, what=str(each.image.reference))
         assert manifest.config is not None
-        return _Variant(descriptor, content, manifest.config.bare, tuple(layer.bare for layer in manifest.layers))
+        config = self._bundle.read_document(manifest.config.bare)
+        diff_ids = diff_ids_of(config, what=f"{each.image.reference}: config")
+        return _Variant(
+            descriptor, content, manifest.config.bare, tuple(layer.bare for layer in manifest.layers), diff_ids
+        )
 
     def _bring(self, each: ImageResult, variant: _Variant, others: _Others, served: set[int]) -> None:
         image = self._held(variant)
         was_here = image is not None
-        if image is None:
-            image = self._loaded(each, variant, others, served)
-        else:
+        if image is not None:
             self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers)))
+        else:
+            held = 0 if self._has_containerd_store else self._held_layers.below(variant)
+            try:
+                image = self._loaded(each, variant, held, others, served)
+            except Refused:
+                if not held:
+                    raise
+                image = self._loaded(each, variant, 0, others, served)  # it may have been removed meanwhile
+        self._held_layers.add(variant)
         if not self._is_pushing:
             if each.name.tag:
                 self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
@@ -231,8 +273,16 @@ class Load:
                 return found.id
         return None
 
-    def _loaded(self, each: ImageResult, variant: _Variant, others: _Others, served: set[int]) -> Digest:
-        """Streams the image into the daemon, and makes sure that it is the one that the bundle holds."""
+    def _loaded(self, each: ImageResult, variant: _Variant, held: int, others: _Others, served: set[int]) -> Digest:
+        """Streams the image into the daemon, and makes sure that it is the one that the bundle holds.
+
+        Args:
+            each: The image.
+            variant: Its platform.
+            held: How many of its layers the daemon has, which need not be sent.
+            others: Who else may want what is sent.
+            served: What they have.
+        """
         subject = str(each.name)
         loading = Consumer(
             lambda pieces: self._daemon.load(pieces, lambda _text: None, subject=subject), name="docker-load"
@@ -240,7 +290,7 @@ class Load:
         try:
             sink = LoadSink(loading.write, subject=subject)
             sink.begin(variant.manifest, variant.content, variant.config, variant.layers)
-            self._send(each, variant, sink, others, served)
+            self._send(each, variant, held, sink, others, served)
             sink.end()
         except BaseException as error:
             loading.abort(error)
@@ -263,13 +313,16 @@ class Load:
             )
         return image
 
-    def _send(self, each: ImageResult, variant: _Variant, sink: LoadSink, others: _Others, served: set[int]) -> None:
+    def _send(
+        self, each: ImageResult, variant: _Variant, held: int, sink: LoadSink, others: _Others, served: set[int]
+    ) -> None:
         """Gives the daemon config and layers, and the same bytes to those who want them, too."""
         blobs = self._bundle.manifest.blobs
         numbers = {blobs[number].descriptor.digest: number for number in each.image.blobs}
         mine = Taker((sink,), self._peer)
         copies = []
-        for digest in dict.fromkeys(descriptor.digest for descriptor in (variant.config, *variant.layers)):
+        self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers[:held])))
+        for digest in dict.fromkeys(descriptor.digest for descriptor in (variant.config, *variant.layers[held:])):
             number = numbers[digest]
             wanting = () if number in served else others.takers(number)
             copies.append(copy_of(self._bundle, number, (mine, *wanting)))

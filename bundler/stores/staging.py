@@ -22,6 +22,9 @@ from bundler.scratch import Scratch, ScratchFile
 from bundler.stores import compression
 from bundler.stores.local_files import opened, pieces_of
 
+_RELEASE_BYTES = 16 << 20
+"""How much is read before its room is given back."""
+
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _MEDIA_TYPES = {
     compression.GZIP: f"{_LAYER}+gzip",
@@ -76,11 +79,14 @@ class InScratch:
 
     def pieces(self, offset_bytes: int, *, what: str) -> Pieces:
         """The bytes from an offset on."""
-        left = self.size_bytes - offset_bytes
+        position = released = offset_bytes
         for piece in pieces_of(self.file.descriptor, offset_bytes, self.size_bytes, what=what):
-            left -= len(piece)
-            if not left:
+            position += len(piece)
+            if position == self.size_bytes:
                 self.file.close()  # the piece itself is in memory
+            elif position - released >= _RELEASE_BYTES:
+                self.file.release(position)
+                released = position
             yield piece
 
     def close(self) -> None:

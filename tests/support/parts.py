@@ -150,6 +150,7 @@ class RealDaemon:
     """dockerd with all its state in a folder."""
 
     folder: Path
+    extra: list[str] = field(default_factory=list)
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -161,7 +162,7 @@ class RealDaemon:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"]
         command += ["--pidfile", f"{self.folder}/pid", "-H", self.address, "--iptables=false", "--ip6tables=false"]
-        command += ["--bridge=none", "--storage-driver=vfs"]
+        command += ["--bridge=none", "--storage-driver=vfs", *self.extra]
         with open(self.folder / "log", "ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
