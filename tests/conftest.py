@@ -115,7 +115,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDaemon]:
 @pytest.fixture(scope="session")
 def other_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDaemon]:
     """A Docker daemon on the other side."""
-    daemon = RealDaemon(tmp_path_factory.mktemp("dockerd-inside")).start()
+    daemon = RealDaemon(tmp_path_factory.mktemp("inside")).start()
     yield daemon
     daemon.stop()
 

@@ -26,6 +26,9 @@ _TIMEOUT_SECONDS = 3600
 """Between two bytes: a daemon writes a large image to its disk before it sends the first one, and unpacks before it
 answers."""
 
+_OLDEST_API = "1.24"
+"""To ask the daemon with which version it speaks: that of Docker 1.12."""
+
 _LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 
 
@@ -242,11 +245,10 @@ class Daemon:
         return digest
 
     def _api(self) -> Any:
-        import docker
-
         with self._lock:
             if self._client is None:
-                self._client = docker.from_env(version="auto", timeout=_TIMEOUT_SECONDS)
+                version = _client(_OLDEST_API).version(api_version=False)["ApiVersion"]
+                self._client = _client(version)
             return self._client.api
 
     @contextmanager
@@ -266,6 +268,15 @@ class Daemon:
             raise Unavailable(
                 f"the Docker daemon failed: {type(error).__name__}: {error}", subject=subject, retryable=True
             ) from error
+
+
+def _client(version: str) -> Any:
+    import docker
+
+    client = docker.from_env(version=version, timeout=_TIMEOUT_SECONDS)
+    # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.
+    client.api.trust_env = False
+    return client
 
 
 def error_in_stream(tail: bytes) -> BundlerError | None:

@@ -297,7 +297,7 @@ def test_the_daemon_of_the_current_context_is_asked(bundler, built, tmp_path, mo
     assert "nobody is asked" in refused.err
 
 
-def test_a_daemon_is_spoken_to_as_docker_s_tls_variables_say(bundler, tmp_path):
+def test_a_daemon_is_spoken_to_as_docker_s_tls_variables_say(bundler, tmp_path, tmp_path_factory):
     for name in ("tls", "client"):
         (tmp_path / name).mkdir()
     made, folder = certificates(tmp_path / "tls"), tmp_path / "client"
@@ -306,7 +306,7 @@ def test_a_daemon_is_spoken_to_as_docker_s_tls_variables_say(bundler, tmp_path):
     port = free_port()
     extra = ["-H", f"tcp://127.0.0.1:{port}", "--tlsverify", f"--tlscacert={made['ca.crt']}"]
     extra += [f"--tlscert={made['server.crt']}", f"--tlskey={made['server.key']}"]
-    daemon = RealDaemon(tmp_path / "dockerd", extra=extra).start()
+    daemon = RealDaemon(tmp_path_factory.mktemp("tls"), extra=extra).start()  # a socket's path must be short
     try:
         (tmp_path / "one.tar").write_bytes(images.layer_tar("one"))
         daemon.docker("import", f"{tmp_path}/one.tar", "app:tls")

@@ -576,6 +576,146 @@ def test_a_bug_in_a_store_is_not_taken_for_a_failed_blob() -> None:
         copy_blobs([copy(BLOB, Source([[CONTENT]]), Sink(fails_with=[ZeroDivisionError()]))], run_with())
 
 
+# One blob, several stores
+
+
+def copy_to_each(source: Source, *sinks: Sink, blob: Descriptor = BLOB) -> BlobCopy:
+    return BlobCopy(blob, source, tuple(Taker((sink,), f"peer {number}") for number, sink in enumerate(sinks)), "blob")
+
+
+HALVES: Script = [CONTENT[:50], CONTENT[50:]]
+
+
+def test_a_blob_is_read_once_for_several_stores() -> None:
+    recorder, source, sinks = Recorder(), Source([HALVES]), [Sink(), Sink(), Sink()]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with(recorder))
+    assert copied.failed == []
+    assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 3
+    assert (source.offsets, source.closed) == ([0], 1)
+    assert copied.bytes_by_peer == {f"peer {number}": len(CONTENT) for number in range(3)}
+    assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["copied"])
+
+
+def test_a_store_that_has_the_blob_is_not_sent_it() -> None:
+    source, sinks = Source([HALVES]), [Sink(), Sink(blobs={str(BLOB.digest): CONTENT}), Sink()]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with())
+    assert (copied.failed, source.offsets) == ([], [0])
+    assert copied.bytes_by_peer == {"peer 0": len(CONTENT), "peer 2": len(CONTENT)}
+
+
+def test_a_blob_that_all_stores_have_is_not_read() -> None:
+    recorder, source = Recorder(), Source([HALVES])
+    sinks = [Sink(blobs={str(BLOB.digest): CONTENT}) for _ in range(2)]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with(recorder))
+    assert (copied.failed, copied.bytes_by_peer.total(), source.offsets) == ([], 0, [])
+    assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["present"])
+
+
+def test_one_store_that_fails_for_a_while_is_served_again_alone() -> None:
+    source, sinks = Source([HALVES]), [Sink(), Sink(fails_with=[broken()]), Sink()]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with())
+    assert copied.failed == []
+    assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 3
+    assert [len(sink.partial) for sink in sinks] == [0, 1, 0]
+    assert source.offsets == [0, 0], "once for all, once for the one that failed"
+    assert copied.bytes_by_peer == {f"peer {number}": len(CONTENT) for number in range(3)}
+
+
+def test_one_store_that_refuses_fails_alone() -> None:
+    recorder, source = Recorder(), Source([HALVES])
+    sinks = [Sink(), Sink(fails_with=[Refused("quota"), Refused("quota")]), Sink()]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with(recorder))
+    ((failed, error),) = copied.failed
+    assert (str(error), failed.takers) == ("quota", (Taker((sinks[1],), "peer 1"),))
+    assert [bool(sink.blobs) for sink in sinks] == [True, False, True]
+    assert copied.bytes_by_peer == {"peer 0": len(CONTENT), "peer 2": len(CONTENT)}
+    assert recorder.outcomes == ["failed"]
+
+
+def test_damage_on_this_machine_reaches_every_store_and_none_completes_the_blob() -> None:
+    recorder, sinks = Recorder(), [Sink(), Sink()]
+    source = Source([[CONTENT[:50], b"x" * 50]], is_remote=False)
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with(recorder))
+    assert [(type(error), each.takers[0].peer) for each, error in copied.failed] == [
+        (Damaged, "peer 0"),
+        (Damaged, "peer 1"),
+    ]
+    assert [sink.blobs for sink in sinks] == [{}, {}]
+    assert copied.bytes_by_peer.total() == 0
+    assert (recorder.moved, recorder.outcomes) == (0, ["failed"])
+
+
+def test_a_source_that_recovers_serves_every_store_in_one_reading() -> None:
+    source, sinks = Source([[CONTENT[:50], broken()], [CONTENT[50:]]]), [Sink(), Sink()]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with())
+    assert (copied.failed, source.offsets) == ([], [0, 50])
+    assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 2
+
+
+def test_a_source_that_gave_up_is_not_asked_again_for_each_store() -> None:
+    source = Source([[broken()]])
+    copied = copy_blobs([copy_to_each(source, Sink(), Sink())], run_with())
+    assert [type(error) for _, error in copied.failed] == [Unavailable, Unavailable]
+    assert len(source.offsets) == AT_ONCE.attempts
+
+
+def test_a_store_that_does_not_take_the_end_has_not_taken_the_blob_although_another_has() -> None:
+    def only_the_first(pieces: Pieces) -> Iterable[bytes | memoryview]:
+        yield next(pieces)
+
+    source, sinks = Source([HALVES]), [Sink(), Sink(takes=only_the_first)]
+    copied = copy_blobs([copy_to_each(source, *sinks)], run_with())
+    assert [each.takers[0].peer for each, _ in copied.failed] == ["peer 1"]
+    assert copied.bytes_by_peer == {"peer 0": len(CONTENT)}
+
+
+def test_the_other_sinks_of_each_store_mount_what_its_first_one_got() -> None:
+    source = Source([HALVES])
+    takers = tuple(Taker((Sink(), Sink(can_mount=True)), f"peer {number}") for number in range(2))
+    copied = copy_blobs([BlobCopy(BLOB, source, takers, "blob")], run_with())
+    assert (copied.failed, source.offsets) == ([], [0])
+    assert all(sink.blobs == {str(BLOB.digest): CONTENT} for taker in takers for sink in taker.sinks)
+
+
+def test_a_run_that_is_stopped_while_several_stores_are_served_says_so() -> None:
+    run, sinks = run_with(), [Sink(), Sink()]
+
+    def stops(pieces: Pieces) -> Iterable[bytes | memoryview]:
+        yield next(pieces)
+        run.cancellation.set()
+        yield from pieces
+
+    sinks[0].takes = stops
+    script: Script = [CONTENT[at : at + 1] for at in range(len(CONTENT))]
+    with pytest.raises(Interrupted):
+        copy_blobs([copy_to_each(Source([script]), *sinks)], run)
+    assert [sink.blobs for sink in sinks] == [{}, {}]
+
+
+def test_a_bug_in_one_of_several_stores_is_not_taken_for_a_failed_blob() -> None:
+    with pytest.raises(ValueError, match="bug"):
+        copy_blobs([copy_to_each(Source([HALVES]), Sink(), Sink(fails_with=[ValueError("bug")]))], run_with())
+
+
+def test_copies_in_order_come_one_after_the_other_as_they_are_given() -> None:
+    contents = [b"%d" % number * size for number, size in enumerate([5, 3 << 20, 1, 2 << 20, 7])]
+    recorder, sink = Recorder(), Sink()
+    copies = [
+        copy(
+            described(content),
+            Source([[content[at : at + PIECE_BYTES] for at in range(0, len(content), PIECE_BYTES)]]),
+            sink,
+            label=str(number),
+        )
+        for number, content in enumerate(contents)
+    ]
+    assert copy_blobs(copies, run_with(recorder), in_order=True).failed == []
+    told = [event for event in recorder.events if isinstance(event, (Began, Finished))]
+    expected = [(kind, str(number)) for number in range(5) for kind in (Began, Finished)]
+    assert [(type(event), event.subject) for event in told] == expected
+    assert list(sink.blobs.values()) == contents
+
+
 def test_questions_are_asked_of_all_and_failures_are_returned() -> None:
     asked: list[int] = []
 

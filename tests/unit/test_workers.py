@@ -6,12 +6,12 @@ import os
 import signal
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused
-from bundler.workers import Cancellation, Follower, run_all
+from bundler.workers import Cancellation, Channel, Consumer, Follower, pour, run_all
 
 PATIENCE_SECONDS = 60
 """How long a thread waits for another before the test is given up; a sound run never waits."""
@@ -220,3 +220,209 @@ def test_what_ends_a_follower_is_raised_where_it_is_joined(error: Exception) -> 
     with pytest.raises((BundlerError, ValueError)) as caught:
         follower.join()
     assert caught.value is error
+
+
+@pytest.mark.parametrize("error", [None, Damaged("x"), ValueError("x")], ids=["nothing", "a finding", "a bug"])
+def test_the_outcome_of_a_follower_is_told_and_not_raised(error: Exception | None) -> None:
+    def run() -> None:
+        if error is not None:
+            raise error
+
+    follower = Follower(run, name="follower")
+    assert follower.outcome() is error
+    assert follower.outcome() is error
+
+
+# Bytes from thread to thread
+
+PIECES = [b"%d" % number * 7 for number in range(100)]
+
+Take = Callable[[Generator[bytes, None, None]], object]
+
+
+def test_what_is_put_into_a_channel_comes_out_in_its_order() -> None:
+    channel = Channel()
+
+    def put() -> None:
+        for piece in PIECES:
+            assert channel.put(piece)
+        channel.end()
+
+    follower = Follower(put, name="puts")
+    assert list(channel.pieces()) == PIECES
+    follower.join()
+
+
+def test_what_was_put_before_the_end_comes_out_before_the_error() -> None:
+    channel, taken = Channel(), list[bytes]()
+    channel.put(b"one")
+    channel.end(Refused("denied"))
+    with pytest.raises(Refused, match="denied"):
+        taken.extend(channel.pieces())
+    assert taken == [b"one"]
+
+
+def test_the_first_end_of_a_channel_counts() -> None:
+    channel = Channel()
+    channel.end()
+    channel.end(Refused("too late"))
+    assert list(channel.pieces()) == []
+
+
+def test_a_channel_that_nobody_asks_any_more_takes_nothing() -> None:
+    channel = Channel()
+    assert channel.put(b"one")
+    channel.abandon()
+    assert not channel.put(b"two")
+
+
+def test_whoever_waits_for_a_slow_reader_is_told_when_it_gives_up() -> None:
+    channel, answers = Channel(), []
+
+    def put() -> None:
+        for piece in PIECES:
+            answers.append(channel.put(piece))
+            if not answers[-1]:
+                return
+
+    follower = Follower(put, name="puts")
+    assert next(channel.pieces()) == PIECES[0]
+    channel.abandon()
+    follower.join()
+    assert answers[-1] is False
+    assert len(answers) < len(PIECES), "a channel holds a few pieces and no more"
+
+
+def test_a_consumer_takes_what_is_written_and_returns_what_it_makes_of_it() -> None:
+    consumer = Consumer(lambda pieces: b"".join(pieces), name="joins")
+    for piece in PIECES:
+        consumer.write(piece)
+    assert consumer.finish() == b"".join(PIECES)
+
+
+def test_a_buffer_may_be_reused_once_it_was_written() -> None:
+    consumer, buffer = Consumer(lambda pieces: b"".join(pieces), name="joins"), bytearray(b"one")
+    consumer.write(memoryview(buffer))
+    buffer[:] = b"two"
+    consumer.write(memoryview(buffer))
+    buffer[:] = b"xxx"
+    assert consumer.finish() == b"onetwo"
+
+
+def write_until_it_fails(consumer: Consumer[object]) -> None:
+    for piece in PIECES:
+        consumer.write(piece)
+    consumer.finish()
+
+
+@pytest.mark.parametrize("error", [Refused("the daemon says no"), ValueError("x")], ids=["a finding", "a bug"])
+@pytest.mark.parametrize("after", [0, 3, len(PIECES)], ids=["at once", "in the middle", "at the end"])
+def test_what_ends_a_consumer_is_raised_where_it_is_written_to(error: Exception, after: int) -> None:
+    def take(pieces: Generator[bytes, None, None]) -> None:
+        for _ in range(after):
+            next(pieces)
+        raise error
+
+    with pytest.raises((Refused, ValueError)) as caught:
+        write_until_it_fails(Consumer(take, name="fails"))
+    assert caught.value is error
+
+
+def test_a_consumer_that_ends_early_without_an_error_is_noticed() -> None:
+    with pytest.raises(BrokenPipeError):
+        write_until_it_fails(Consumer(lambda pieces: next(pieces), name="ends early"))
+
+
+def test_an_aborted_consumer_meets_the_error_and_has_ended_then() -> None:
+    met: list[BaseException] = []
+
+    def take(pieces: Generator[bytes, None, None]) -> None:
+        try:
+            for _ in pieces:
+                pass
+        except Damaged as error:
+            met.append(error)
+            raise
+
+    error = Damaged("the last piece is withheld")
+    consumer = Consumer(take, name="aborted")
+    consumer.write(b"one")
+    consumer.abort(error)
+    assert met == [error]
+
+
+def counted(pieces: list[bytes], log: list[str], error: BaseException | None = None) -> Generator[bytes, None, None]:
+    try:
+        for piece in pieces:
+            log.append("read")
+            yield piece
+        if error is not None:
+            raise error
+    finally:
+        log.append("closed")
+
+
+def taker(into: list[bytes]) -> Take:
+    return into.extend
+
+
+def test_the_same_pieces_reach_all_who_take_them_and_are_read_once() -> None:
+    log: list[str] = []
+    taken: list[list[bytes]] = [[], [], []]
+    assert pour(counted(PIECES, log), [taker(each) for each in taken]) == [None, None, None]
+    assert taken == [PIECES] * 3
+    assert log == ["read"] * len(PIECES) + ["closed"]
+
+
+def test_one_who_fails_stops_no_other() -> None:
+    taken: list[bytes] = []
+    error = Refused("quota")
+
+    def fail(pieces: Generator[bytes, None, None]) -> None:
+        next(pieces)
+        raise error
+
+    assert pour(counted(PIECES, []), [fail, taker(taken)]) == [error, None]
+    assert taken == PIECES
+
+
+def test_when_all_have_failed_nothing_more_is_read() -> None:
+    log: list[str] = []
+
+    def fail(pieces: Generator[bytes, None, None]) -> None:
+        next(pieces)
+        raise Refused("quota")
+
+    errors = pour(counted(PIECES, log), [fail, fail])
+    assert [type(error) for error in errors] == [Refused, Refused]
+    assert log[-1] == "closed"
+    assert len(log) < len(PIECES)
+
+
+@pytest.mark.parametrize("error", [Damaged("wrong digest"), ValueError("x")], ids=["a finding", "a bug"])
+def test_the_error_of_the_pieces_reaches_all_who_take_them(error: Exception) -> None:
+    log: list[str] = []
+    taken: list[list[bytes]] = [[], []]
+
+    assert pour(counted(PIECES[:3], log, error), [taker(each) for each in taken]) == [error, error]
+    assert taken == [PIECES[:3]] * 2
+    assert log[-1] == "closed"
+
+
+def test_a_buffer_that_is_reused_reaches_all_as_it_was() -> None:
+    buffer = bytearray(1)
+
+    def reused() -> Generator[memoryview, None, None]:
+        for number in range(50):
+            buffer[0] = number
+            yield memoryview(buffer)
+
+    taken: list[list[bytes]] = [[], []]
+    pour(reused(), [taker(each) for each in taken])
+    assert taken == [[bytes([number]) for number in range(50)]] * 2
+
+
+def test_pouring_for_nobody_reads_no_more_than_it_must_and_closes() -> None:
+    log: list[str] = []
+    assert pour(counted(PIECES, log), []) == []
+    assert log[-1] == "closed"

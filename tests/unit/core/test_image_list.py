@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from bundler.core import image_list
-from bundler.core.image_list import Entry, ImageList, parse_image_list
-from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage
+from bundler.core.image_list import Entry, EveryImage, ImageList, each_once, entry_of, name_of, parse_image_list
+from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage, RegistryImage, parse_image
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
@@ -251,3 +251,86 @@ def test_one_name_cannot_stand_for_two_things(other: str) -> None:
     with pytest.raises(Misuse, match="stands there twice with different options, first at list") as caught:
         image_list.merge([yaml_list(f"images:\n- a\n{other}\n")], name="x")
     assert (caught.value.subject or "").startswith("list.yaml:3")
+
+
+# Files and layouts as a whole
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("oci-archive:a.tar", ArchiveImage("a.tar")),
+        ("docker-archive:a.tar.gz", ArchiveImage("a.tar.gz", None, "docker-archive")),
+        ("oci:layout", LayoutImage("layout")),
+    ],
+)
+def test_a_file_without_a_name_behind_it_stands_for_all_images_in_it(
+    text: str, source: ArchiveImage | LayoutImage
+) -> None:
+    assert entry_of(text, where="here", platforms=(AMD64,)) == EveryImage(source, (AMD64,), "here")
+    assert text_list(f"{text}\n").entries == (EveryImage(source, (), "images.txt:1"),)
+    read = yaml_list(f"platforms: [linux/arm64]\nimages: ['{text}']\n")
+    assert read.entries == (EveryImage(source, (ARM64,), "list.yaml:2"),)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("docker://quay.io/a/b:1", "quay.io/a/b:1"),
+        ("oci:layout:quay.io/a/b:1", "quay.io/a/b:1"),
+        ("oci-archive:a.tar:app:1", "docker.io/library/app:1"),
+        ("docker-archive:a.tar:app", "docker.io/library/app:latest"),
+        ("docker-daemon:app", "docker.io/library/app:latest"),
+    ],
+)
+def test_an_image_is_carried_under_the_name_that_it_brings_along(text: str, name: str) -> None:
+    location = parse_image(text)
+    assert str(name_of(location)) == name
+    assert entry_of(text, where="here") == Entry(Reference.parse(name), location, None, (), "here")
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        LayoutImage("layout", "v1"),
+        LayoutImage("layout", f"@{D}"),
+        ArchiveImage("a.tar", "latest"),
+        ArchiveImage("a.tar", "@0", "docker-archive"),
+        ArchiveImage("a.tar", str(D), "docker-archive"),
+        DaemonImage(str(D)),
+    ],
+    ids=str,
+)
+def test_an_image_without_a_full_name_is_refused_with_an_entry_that_names_it(location: ImageLocation) -> None:
+    with pytest.raises(Misuse, match="no full name") as caught:
+        name_of(location)
+    advice = (caught.value.hint or "").partition(": ")[2].replace("NAME", "quay.io/a/b:1")
+    assert yaml_list(f"images:\n- {advice}\n").entries[0] == Entry(
+        Reference.parse("quay.io/a/b:1"), location, None, (), "list.yaml:2"
+    )
+
+
+def test_a_name_that_an_entry_gives_counts_more_than_the_one_in_the_file() -> None:
+    (entry,) = yaml_list("images:\n- {image: quay.io/a:2, from: 'docker-archive:a.tar:a:1'}\n").entries
+    assert entry == Entry(
+        Reference.parse("quay.io/a:2"), ArchiveImage("a.tar", "a:1", "docker-archive"), None, (), "list.yaml:2"
+    )
+
+
+def test_the_same_file_given_twice_is_taken_once() -> None:
+    every = [EveryImage(ArchiveImage("a.tar"), (), f"line {number}") for number in range(3)]
+    other = EveryImage(ArchiveImage("a.tar", None, "docker-archive"), (), "line 9")
+    entry = entry_of("a:1", where="line 4")
+    assert each_once([every[0], entry, every[1], other, every[2]]) == (every[0], entry, other)
+
+
+def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() -> None:
+    every = [EveryImage(ArchiveImage("a.tar"), platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))]
+    with pytest.raises(Misuse, match="first at line 0") as caught:
+        each_once(every)
+    assert caught.value.subject == "line 1: oci-archive:a.tar"
+
+
+def test_one_name_cannot_come_from_a_registry_and_from_a_file() -> None:
+    with pytest.raises(Misuse, match="stands there twice with different options"):
+        each_once([entry_of("quay.io/a:1", where="1"), entry_of("oci:layout:quay.io/a:1", where="2")])

@@ -7,6 +7,8 @@ import pytest
 from bundler.core.location import (
     ArchiveImage,
     ArchiveTarget,
+    DaemonImage,
+    DaemonTarget,
     ImageLocation,
     LayoutImage,
     LayoutTarget,
@@ -19,7 +21,9 @@ from bundler.core.location import (
 )
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.unit.values import digest
 
+ID = digest("config")
 NGINX = RegistryImage(Reference("docker.io", "library/nginx", "1.27"))
 
 
@@ -34,6 +38,20 @@ NGINX = RegistryImage(Reference("docker.io", "library/nginx", "1.27"))
         pytest.param("oci:layout:", LayoutImage("layout"), id="an empty name is none"),
         pytest.param("oci-archive:a.tar", ArchiveImage("a.tar"), id="an archive with one image"),
         pytest.param("oci-archive:a.tar:quay.io/a:1", ArchiveImage("a.tar", "quay.io/a:1"), id="a name in an archive"),
+        pytest.param(
+            "docker-archive:a.tar", ArchiveImage("a.tar", None, "docker-archive"), id="what docker save wrote"
+        ),
+        pytest.param(
+            "docker-archive:a.tar:app:1", ArchiveImage("a.tar", "app:1", "docker-archive"), id="a name in such a file"
+        ),
+        pytest.param(
+            "docker-archive:a.tar:@0", ArchiveImage("a.tar", "@0", "docker-archive"), id="a place in such a file"
+        ),
+        pytest.param(
+            "docker-daemon:app", DaemonImage("docker.io/library/app:latest"), id="a name of a daemon in short"
+        ),
+        pytest.param("docker-daemon:host:5000/a:1", DaemonImage("host:5000/a:1"), id="a name of a daemon in full"),
+        pytest.param(f"docker-daemon:{ID}", DaemonImage(str(ID)), id="an id of a daemon"),
     ],
 )
 def test_an_image_is_found_where_its_transport_says(text: str, location: ImageLocation) -> None:
@@ -49,13 +67,24 @@ def test_an_image_is_found_where_its_transport_says(text: str, location: ImageLo
         pytest.param("index.docker.io/team", RegistryTarget("docker.io", "team"), id="the old name of Docker Hub"),
         pytest.param("oci:/srv/layout", LayoutTarget("/srv/layout"), id="a layout"),
         pytest.param("oci-archive:out.tar", ArchiveTarget("out.tar"), id="an archive"),
+        pytest.param("docker-daemon:", DaemonTarget(), id="the daemon"),
+        pytest.param("docker-daemon:host:5000", DaemonTarget(RegistryTarget("host:5000")), id="the daemon, with names"),
+        pytest.param(
+            "docker-daemon:index.docker.io/a/b/",
+            DaemonTarget(RegistryTarget("docker.io", "a/b")),
+            id="the daemon, with names and a prefix",
+        ),
     ],
 )
 def test_a_target_is_what_its_transport_says(text: str, target: Target) -> None:
     assert parse_target(text) == target
 
 
-@pytest.mark.parametrize("text", ["oci:", "oci-archive:", "oci::name"], ids=["layout", "archive", "a name alone"])
+@pytest.mark.parametrize(
+    "text",
+    ["oci:", "oci-archive:", "docker-archive:", "oci::name", "docker-archive::a:1"],
+    ids=["layout", "archive", "docker archive", "a name alone", "a name alone of a docker archive"],
+)
 def test_a_location_without_a_path_is_refused(text: str) -> None:
     with pytest.raises(Misuse, match="the path is missing"):
         parse_image(text)
@@ -92,6 +121,8 @@ def test_a_url_is_no_location(text: str) -> None:
         pytest.param("host/a:1", id="a tag"),
         pytest.param("host:99999", id="an impossible port"),
         pytest.param("host/../a", id="a path upwards"),
+        pytest.param("docker-daemon:host/UPPER", id="a prefix in upper case for the names of a daemon"),
+        pytest.param("docker-daemon:app:latest", id="a name for a daemon: names come from the bundle"),
     ],
 )
 def test_what_is_no_target_is_refused(text: str) -> None:
@@ -105,6 +136,7 @@ def test_what_is_no_target_is_refused(text: str) -> None:
         pytest.param("user:hunter2@registry.example.com/team", id="before a host"),
         pytest.param("docker://user:hunter2@registry.example.com/team", id="after docker://"),
         pytest.param("https://user:hunter2@registry.example.com/team", id="in a URL"),
+        pytest.param("docker-daemon:user:hunter2@registry.example.com/team", id="after docker-daemon:"),
     ],
 )
 def test_a_password_in_a_location_is_never_repeated(text: str) -> None:
@@ -117,7 +149,64 @@ def test_a_password_in_a_location_is_never_repeated(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("docker://a", True), ("oci:a", True), ("oci-archive:a", True), ("list.yaml", False), ("docker:dind", False)],
+    [
+        ("docker://a", True),
+        ("oci:a", True),
+        ("oci-archive:a", True),
+        ("docker-archive:a", True),
+        ("docker-daemon:", True),
+        ("list.yaml", False),
+        ("docker:dind", False),
+    ],
 )
 def test_a_transport_tells_a_location_from_a_list(text: str, expected: bool) -> None:
     assert has_transport(text) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["docker-daemon:", "docker-daemon:sha256:abc", "docker-daemon:UPPER"],
+    ids=["nothing", "a short id", "no name"],
+)
+def test_what_no_daemon_can_hold_is_refused(text: str) -> None:
+    with pytest.raises(Misuse):
+        parse_image(text)
+
+
+def test_a_docker_archive_is_no_target_and_the_advice_does_not_name_it() -> None:
+    with pytest.raises(Misuse) as caught:
+        parse_target("docker-archive:out.tar")
+    assert "docker-archive" not in f"{caught.value.expected} {caught.value.hint}"
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        NGINX,
+        LayoutImage("layout"),
+        LayoutImage("layout", "host:5000/a:1"),
+        ArchiveImage("a.tar"),
+        ArchiveImage("a.tar", "a/b:1"),
+        ArchiveImage("a.tar", "@0", "docker-archive"),
+        DaemonImage("docker.io/library/app:1"),
+        DaemonImage(str(ID)),
+    ],
+    ids=str,
+)
+def test_a_location_that_is_shown_can_be_given_again(location: ImageLocation) -> None:
+    assert parse_image(str(location)) == location
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        RegistryTarget("host:5000", "a/b"),
+        LayoutTarget("layout"),
+        ArchiveTarget("a.tar"),
+        DaemonTarget(),
+        DaemonTarget(RegistryTarget("host:5000", "a/b")),
+    ],
+    ids=str,
+)
+def test_a_target_that_is_shown_can_be_given_again(target: Target) -> None:
+    assert parse_target(str(target)) == target

@@ -58,6 +58,20 @@ def test_the_standard_library_reads_what_we_write(name: str, size: int) -> None:
     assert member.offset_data == len(header) == tar.header_bytes(name, size)
 
 
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("a/layer.tar", "../b/layer.tar"), ("n" * 100, "t" * 100)],
+    ids=["a layer of docker save", "the longest names"],
+)
+def test_the_standard_library_reads_our_links(name: str, target: str) -> None:
+    header = tar.link_header(name, target)
+    member = read_by_the_standard_library(header)
+    assert (member.name, member.linkname, member.size, member.issym()) == (name, target, 0, True)
+    assert (member.mode, member.uid, member.gid, member.mtime) == (0o644, 0, 0, 0)
+    assert tar.parse_header(header, what="test") == Header(name, tar.SOFT_LINK, 0, target)
+    assert len(header) == tar.BLOCK_BYTES
+
+
 def test_a_whole_archive_reads_as_it_was_written() -> None:
     contents = {"oci-layout": b"{}", SHA256_PATH: bytes(range(256)) * 2, SHA512_PATH: b"x" * 513, "empty": b""}
     archive = b"".join(
