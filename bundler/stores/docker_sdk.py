@@ -318,7 +318,8 @@ def _of_api(status: int | None, message: str, subject: str | None) -> BundlerErr
         return Refused("the Docker daemon has no such image", subject=subject, hint="see: docker images")
     if status is None or status >= 500:
         return _of_message(message, subject)
-    return Refused(f"the Docker daemon refuses ({status}): {message}", subject=subject)
+    hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" if "HTTPS server" in message else None
+    return Refused(f"the Docker daemon refuses ({status}): {message}", subject=subject, hint=hint)
 
 
 def _unreachable(error: Exception, subject: str | None) -> Unreachable:

@@ -315,7 +315,8 @@ def test_a_daemon_is_spoken_to_as_docker_s_tls_variables_say(bundler, tmp_path, 
         done = bundler(*run, "t", environment=secured)
         assert done.code == 0, done.err
         stranger = bundler(*run, "u", environment={"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
-        assert stranger.code == 7, stranger.err
+        assert stranger.code == 6
+        assert "set DOCKER_TLS_VERIFY=1" in stranger.err
     finally:
         daemon.stop()
 
