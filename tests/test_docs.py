@@ -45,7 +45,7 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
 def test_every_flag_that_the_readme_names_exists():
     known = {name for command in cli.program.commands.values() for option in command.params for name in option.opts}
     known |= {"--help", "--version", "--strict", "--images", "--registry"}
-    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README))
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known
 
 
@@ -67,7 +67,7 @@ def test_the_chunk_sizes_of_readme_help_and_code_agree():
 def test_the_list_in_the_readme_parses():
     text = README.partition("```yaml\n")[2].partition("```")[0].replace("sha256:…", f"sha256:{'a' * 64}")
     parsed = image_list.parse_image_list(text, source="README.md")
-    assert (parsed.name, len(parsed.entries)) == ("platform-2026.11", 3)
+    assert (parsed.name, len(parsed.entries)) == ("platform-2026.11", 4)
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
@@ -84,7 +84,7 @@ def test_there_are_lists_to_start_from():
 
 def test_format_md_names_every_field_of_the_bundle_manifest():
     for field in ("format", "name", "created", "tool", "signed", "chunkSize", "images", "blobs", "files", "chunks",
-                  "reference", "source", "root", "manifests", "variants", "madeFrom", "digest", "mediaType", "size",
+                  "reference", "source", "root", "manifests", "variants", "madeFrom", "repacked", "digest", "mediaType", "size",
                   "kind", "pieces", "path", "file", "os", "architecture", "variant", "env", "entrypoint", "cmd",
                   "workingDir", "user", "labels"):  # fmt: skip
         assert f"`{field}`" in FORMAT, field
