@@ -8,70 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from bundler.bundle.reader import Bundle
+from bundler.commands.daemon_variant import HeldLayers, Variant, choose
 from bundler.commands.push import Push, copy_of
 from bundler.commands.results import Conflict, ImageResult, Outcome, TargetResult, settle_conflicts
-from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import RegistryTarget
-from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
-from bundler.stores.docker_archive import diff_ids_of
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon
 from bundler.transfer import COPIED, FAILED, Copied, Run, Taker, copy_blobs, retrying
 from bundler.workers import Consumer
 
 Answer = TypeVar("Answer")
-
-
-@dataclass(frozen=True, slots=True)
-class _Variant:
-    """The one platform of an image that a daemon is to have.
-
-    Attributes:
-        manifest: Its descriptor.
-        content: Its bytes.
-        config: Its config, whose digest is the image id.
-        layers: Its layers, in order.
-        diff_ids: The digests of the same, uncompressed.
-    """
-
-    manifest: Descriptor
-    content: bytes
-    config: Descriptor
-    layers: tuple[Descriptor, ...]
-    diff_ids: tuple[Digest, ...]
-
-    @property
-    def ids(self) -> frozenset[Digest]:
-        """What a daemon may call it: by its config, or by its manifest with the containerd image store."""
-        return frozenset({self.config.digest, self.manifest.digest})
-
-
-class _HeldLayers:
-    """The layers that a daemon has from images it holds: each with all below it, as daemons keep them.
-
-    A daemon that keeps layers unpacked takes an image without those that it has (moby ``image/tarexport/load.go``).
-    """
-
-    def __init__(self) -> None:
-        self._chains: set[tuple[Digest, ...]] = set()
-
-    def add(self, variant: _Variant) -> None:
-        """Notes an image that the daemon holds."""
-        for length in range(1, len(variant.diff_ids) + 1):
-            self._chains.add(variant.diff_ids[:length])
-
-    def below(self, variant: _Variant) -> int:
-        """How many of an image's layers, counted from the lowest, the daemon has."""
-        return next((n for n in range(len(variant.diff_ids), 0, -1) if variant.diff_ids[:n] in self._chains), 0)
 
 
 class _Others:
@@ -114,9 +68,9 @@ class Load:
         self._is_dry_run = is_dry_run
         self._peer = str(result.target)
         self._is_pushing = isinstance(result.target, RegistryTarget)
-        self._variants: dict[int, _Variant] = {}
+        self._variants: dict[int, Variant] = {}
         """By the id of the result object."""
-        self._held_layers = _HeldLayers()
+        self._held_layers = HeldLayers()
         self._has_containerd_store = False
 
     def look(self) -> None:
@@ -189,11 +143,13 @@ class Load:
         )
 
     def _look_at(self, each: ImageResult, platform: Platform) -> None:
-        variant = self._variant_of(each, platform)
+        variant = choose(self._bundle, each.image, platform, is_demanded=self._platform is not None)
         if variant is None:
             self._run.listener(Noticed(f"{each.name}: not a container image, so a daemon cannot hold it; left out"))
             each.outcome = Outcome.SKIPPED
             return
+        if not platform.accepts(variant.platform):
+            self._run.listener(Noticed(f"{each.name}: is for {variant.platform}, the daemon for {platform}"))
         self._variants[id(each)] = variant
         if self._is_pushing:
             there = self._ask(each, partial(self._daemon.distribution_digest, _tagged(each)))
@@ -210,62 +166,35 @@ class Load:
         elif there is not None:
             each.replaced = there
 
-    def _variant_of(self, each: ImageResult, wanted: Platform) -> _Variant | None:
-        """The manifest for the wanted platform; an image of one platform is taken as it is, unless one was demanded.
-
-        Raises:
-            Refused: There is none for it.
-            Damaged, Incomplete: The manifest cannot be read.
-        """
-        variants = each.image.variants
-        if not variants:
-            return None
-        fitting = [variant for variant in variants if wanted.accepts(variant.config.platform)]
-        if not fitting and len(variants) == 1 and self._platform is None:
-            fitting = list(variants)
-            self._run.listener(Noticed(f"{each.name}: is for {variants[0].config.platform}, the daemon for {wanted}"))
-        if not fitting:
-            raise Refused(
-                "the image is not there for this platform",
-                subject=str(each.name),
-                expected=str(wanted),
-                actual=", ".join(str(variant.config.platform) for variant in variants),
-                hint="choose one with --platform OS/ARCH",
-            )
-        blobs = self._bundle.manifest.blobs
-        numbers = {blobs[number].descriptor.digest: number for number in each.image.manifests}
-        descriptor = blobs[numbers[fitting[0].digest]].descriptor
-        content = self._bundle.read_document(descriptor)
-        manifest = oci.parse_manifest(content, descriptor.media_type, what=str(each.image.reference))
-        assert manifest.config is not None
-        config = self._bundle.read_document(manifest.config.bare)
-        diff_ids = diff_ids_of(config, what=f"{each.image.reference}: config")
-        return _Variant(
-            descriptor, content, manifest.config.bare, tuple(layer.bare for layer in manifest.layers), diff_ids
-        )
-
-    def _bring(self, each: ImageResult, variant: _Variant, others: _Others, served: set[int]) -> None:
+    def _bring(self, each: ImageResult, variant: Variant, others: _Others, served: set[int]) -> None:
         image = self._held(variant)
         was_here = image is not None
         if image is not None:
             self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers)))
         else:
-            held = 0 if self._has_containerd_store else self._held_layers.below(variant)
-            try:
-                image = self._loaded(each, variant, held, others, served)
-            except Refused:
-                if not held:
-                    raise
-                image = self._loaded(each, variant, 0, others, served)  # it may have been removed meanwhile
-        self._held_layers.add(variant)
+            image = self._loaded_once(each, variant, others, served)
         if not self._is_pushing:
+            self._held_layers.add(variant)
             if each.name.tag:
                 self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
             each.outcome = Outcome.LOADED
             return
         self._push(each, variant, image, was_here=was_here)
 
-    def _held(self, variant: _Variant) -> Digest | None:
+    def _loaded_once(self, each: ImageResult, variant: Variant, others: _Others, served: set[int]) -> Digest:
+        """Loads an image without the layers that the daemon has; if that fails, with all of them."""
+        held = 0 if self._has_containerd_store else self._held_layers.below(variant)
+        try:
+            if held:
+                with suppress(Refused):  # what it had may have been removed meanwhile
+                    return self._loaded(each, variant, held, others, served)
+            return self._loaded(each, variant, 0, others, served)
+        except Refused as error:
+            if error.hint is None and any(layer.media_type.endswith("zstd") for layer in variant.layers):
+                error.hint = "its layers are zstd, which Docker before version 23 cannot read"
+            raise
+
+    def _held(self, variant: Variant) -> Digest | None:
         """The id under which the daemon has the image already; None if it has not."""
         for digest in sorted(variant.ids):
             found = self._daemon.find(str(digest))
@@ -273,7 +202,7 @@ class Load:
                 return found.id
         return None
 
-    def _loaded(self, each: ImageResult, variant: _Variant, held: int, others: _Others, served: set[int]) -> Digest:
+    def _loaded(self, each: ImageResult, variant: Variant, held: int, others: _Others, served: set[int]) -> Digest:
         """Streams the image into the daemon, and makes sure that it is the one that the bundle holds.
 
         Args:
@@ -314,7 +243,7 @@ class Load:
         return image
 
     def _send(
-        self, each: ImageResult, variant: _Variant, held: int, sink: LoadSink, others: _Others, served: set[int]
+        self, each: ImageResult, variant: Variant, held: int, sink: LoadSink, others: _Others, served: set[int]
     ) -> None:
         """Gives the daemon config and layers, and the same bytes to those who want them, too."""
         blobs = self._bundle.manifest.blobs
@@ -334,7 +263,7 @@ class Load:
             if mine in copy.takers:
                 raise error
 
-    def _push(self, each: ImageResult, variant: _Variant, image: Digest, *, was_here: bool) -> None:
+    def _push(self, each: ImageResult, variant: Variant, image: Digest, *, was_here: bool) -> None:
         """Lets the daemon push the image, and takes away what was only there for that."""
         name = _tagged(each)
         before = self._ask(each, partial(self._daemon.find, name))

@@ -348,3 +348,15 @@ def test_an_image_that_the_daemon_has_not_is_named(bundler, built, tmp_path):
     assert done.code == 6
     assert "docker-daemon:docker.io/library/absent:1: the Docker daemon has no such image" in done.err
     assert not list(tmp_path.glob("t*"))
+
+
+def test_an_old_daemon_that_cannot_read_zstd_is_told_of(bundler, empty_daemon, keys, tmp_path):
+    tars = [images.layer_tar("zstd")]
+    image = images.image([images.zstd(tars[0])], layer_type=f"{images.OCI_LAYER}+zstd", uncompressed=tars)
+    image.write_layout(tmp_path / "layout", "example.org/team/zstd:1")
+    images.simple("gzip").write_layout(tmp_path / "layout", "example.org/team/gzip:1")
+    assert bundler("export", f"oci:{tmp_path}/layout", "--name", "t", "-o", tmp_path, "--key", keys[0]).code == 0
+    done = bundler("import", tmp_path / "t", "--trust", keys[1], "--to", "docker-daemon:", environment=of(empty_daemon))
+    assert done.code == 3, "the other image is loaded"
+    assert "zstd, which Docker before version 23 cannot read" in done.out
+    assert names_in(empty_daemon) == {"example.org/team/gzip:1"}
