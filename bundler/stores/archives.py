@@ -21,7 +21,8 @@ from bundler.stores.archive_contents import Contents, Take, survey
 from bundler.stores.docker_archive import ArchivedImage
 from bundler.stores.image_file import ImageFile, Tap, nothing, tapped
 from bundler.stores.oci_archive import ArchiveFiles
-from bundler.stores.oci_layout import INDEX, LayoutSource, chosen, read_index
+from bundler.stores.oci_layout import INDEX, LayoutFiles, LayoutSource, chosen, read_index
+from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, put_down, stage_layer
 from bundler.stores.tar_reader import Member
 
@@ -58,9 +59,10 @@ class Ready:
 class Archive:
     """An image file, indexed."""
 
-    def __init__(self, file: ImageFile, contents: Contents, *, is_layout: bool) -> None:
+    def __init__(self, file: ImageFile, contents: Contents, transport: str | None, *, is_layout: bool) -> None:
         self.file = file
         self.contents = contents
+        self._transport = transport
         self.is_layout = is_layout
         """Whether it is carried as the OCI image layout that it holds, byte for byte."""
 
@@ -102,7 +104,7 @@ class Archive:
                 hint="the files of the image must stand at the top of the archive" if contents.members else None,
             )
         is_layout = has_layout and (transport == OCI or not has_docker or _is_original(contents))
-        return cls(file, contents, is_layout=is_layout)
+        return cls(file, contents, transport, is_layout=is_layout)
 
     @property
     def docker_images(self) -> list[tuple[frozenset[str], ArchivedImage]]:
@@ -127,13 +129,15 @@ class Archive:
             Damaged: The archive is not what it says.
             LocalStorage: There is no room in scratch.
         """
-        if self.is_layout and self.file.is_plain:
-            return Ready(LayoutSource(ArchiveFiles(self.file.path)), is_repacked=False)
-        if self.is_layout:
-            return Ready(self._staged_layout(names, staging), is_repacked=False)
-        return Ready(self._staged_images(names, staging), is_repacked=True)
+        if not self.is_layout:
+            return Ready(self._staged_images(names, staging), is_repacked=True)
+        files: LayoutFiles
+        files = ArchiveFiles(self.file.path) if self.file.is_plain else self._staged_layout(names, staging)
+        if self._transport == OCI:
+            return Ready(LayoutSource(files), is_repacked=False)
+        return Ready(source_of_present(files, read_index(files), staging.warn), is_repacked=False)
 
-    def _staged_layout(self, names: Iterable[str | None], staging: Staging) -> LayoutSource:
+    def _staged_layout(self, names: Iterable[str | None], staging: Staging) -> StagedFiles:
         roots = [self.layout.resolve(name) for name in names]
         paths: dict[str, list[str]] = {}
         for descriptor in _blobs_below(self.contents, roots):
@@ -150,7 +154,7 @@ class Archive:
                     files.add_blob(path, home)
 
         self._read_again(take, staging)
-        return LayoutSource(files)
+        return files
 
     def _staged_images(self, names: Iterable[str | None], staging: Staging) -> LayoutSource:
         known = [(called, (called, image)) for called, image in self.docker_images]

@@ -19,6 +19,7 @@ from bundler.stores.archives import Ready, Staging, documents_of
 from bundler.stores.docker_sdk import Daemon, error_in_stream
 from bundler.stores.image_file import PieceStream, tapped
 from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_json, read_index
+from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InScratch, StagedLayer, put_down, stage_layer
 from bundler.stores.tar_reader import Member
 
@@ -52,7 +53,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
 
     contents = _saved(name, daemon, staging, take, what)
     if is_original:
-        return Ready(_layout(contents, blobs, image.id, staging), is_repacked=False)
+        return Ready(_layout(name, contents, blobs, image.id, staging), is_repacked=False)
     images = [(frozenset({name, *entry.names}), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
         raise Damaged(f"the daemon gives {len(images)} images instead of one", subject=what)
@@ -90,19 +91,20 @@ def _saved(name: str, daemon: Daemon, staging: Staging, take: Callable[[Member, 
     return contents
 
 
-def _layout(contents: Contents, blobs: dict[str, InScratch], image_id: Digest, staging: Staging) -> LayoutSource:
+def _layout(
+    name: str, contents: Contents, blobs: dict[str, InScratch], image_id: Digest, staging: Staging
+) -> LayoutSource:
     """The layout that a daemon with the containerd store saves; its index names the image, or a part of it."""
     files = documents_of(contents, staging.shelf)
     for path, home in blobs.items():
         files.add_blob(path, home)
     if contents.find(INDEX) is None:
         raise Damaged("the daemon gives no OCI image layout", subject=contents.what)
-    images = read_index(files)
-    roots = {descriptor.digest for _, descriptor in images}
-    chosen = [(names, d) for names, d in images if d.digest == image_id] or images[:1]
-    if len(roots) != 1 and chosen[0][1].digest != image_id:
-        raise Damaged("the daemon gives several images instead of one", subject=contents.what)
-    return LayoutSource(files, chosen)
+    roots = {descriptor.digest: descriptor for _, descriptor in read_index(files)}
+    root = roots.get(image_id) or (next(iter(roots.values())) if len(roots) == 1 else None)
+    if root is None:
+        raise Damaged(f"the daemon gives {len(roots)} images instead of one", subject=contents.what)
+    return source_of_present(files, [(frozenset({name}), root)], staging.warn)
 
 
 class LoadSink:

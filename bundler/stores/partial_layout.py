@@ -1,0 +1,81 @@
+"""What a daemon with the containerd image store saves: an index of many platforms, and the blobs of those it has.
+
+Registries refuse an index whose children they lack. So an image is reduced to what is there: to the manifest of its one
+platform, byte for byte, or to an index made anew. Source: moby ``daemon/containerd/image_exporter.go``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.limits import MANIFEST_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import Pieces
+from bundler.errors import Damaged
+from bundler.stores.oci_layout import LayoutFiles, LayoutSource, NamedDescriptor
+
+
+def source_of_present(
+    files: LayoutFiles, images: Sequence[NamedDescriptor], warn: Callable[[str], None]
+) -> LayoutSource:
+    """The images of a layout, each reduced to the platforms that are there.
+
+    Args:
+        files: Of the layout.
+        images: What it is said to hold.
+        warn: Is told which images were reduced.
+
+    Raises:
+        Damaged: Nothing of an image is there.
+    """
+    made: dict[str, bytes] = {}
+    present = [(names, _reduced(files, descriptor, made, warn)) for names, descriptor in images]
+    return LayoutSource(_WithDocuments(files, made) if made else files, present)
+
+
+def _reduced(files: LayoutFiles, root: Descriptor, made: dict[str, bytes], warn: Callable[[str], None]) -> Descriptor:
+    what = f"{files.called}: {root.digest}"
+    if not root.is_index or files.size(root.digest.path) is None:
+        return root
+    content = files.read(root.digest.path, MANIFEST_BYTES)
+    index = oci.parse_manifest(content, root.media_type, what=what)
+    here = [child for child in index.children if files.size(child.digest.path) is not None]
+    if len(here) == len(index.children):
+        return root
+    platforms = [child for child in here if child.attests is None]
+    if not platforms:
+        raise Damaged("none of the image's platforms is there", subject=what)
+    names = ", ".join(str(child.platform or child.digest.short) for child in platforms)
+    warn(f"{what}: only {names} of it is there; the index for all platforms is left out")
+    if len(platforms) == 1:
+        return platforms[0].bare
+    remaining = oci.without_children(content, {child.digest: child.bare for child in here}, what=what)
+    descriptor = Descriptor(root.media_type, Digest.of(remaining), len(remaining))
+    made[descriptor.digest.path] = remaining
+    return descriptor
+
+
+class _WithDocuments:
+    """The files of a layout, and some more that were made."""
+
+    def __init__(self, files: LayoutFiles, documents: dict[str, bytes]) -> None:
+        self._files = files
+        self._documents = documents
+
+    @property
+    def called(self) -> str:
+        return self._files.called
+
+    def size(self, path: str) -> int | None:
+        return len(self._documents[path]) if path in self._documents else self._files.size(path)
+
+    def open_at(self, path: str, offset_bytes: int) -> Pieces:
+        if path in self._documents:
+            yield memoryview(self._documents[path])[offset_bytes:]
+        else:
+            yield from self._files.open_at(path, offset_bytes)
+
+    def read(self, path: str, limit_bytes: int) -> bytes:
+        return self._documents[path] if path in self._documents else self._files.read(path, limit_bytes)
