@@ -114,11 +114,15 @@ def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None
             run.listener(
                 Noticed(f"{entry.source}: the registry has the original; docker://{original} keeps its digest")
             )
+        run.listener(Moved(1))
 
     repacked = [
         entry for entry in entries if isinstance(entry.source, DaemonImage) and stores.is_repacked(entry.source)
     ]
-    ask_all(repacked, look, run)
+    if repacked:
+        run.listener(PhaseBegan("asking registries for the originals", len(repacked), in_bytes=False))
+        ask_all(repacked, look, run)
+        run.listener(PhaseEnded("asking"))
 
 
 def _tasks(entries: Sequence[Entry]) -> list[_Task]:

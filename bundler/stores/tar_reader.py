@@ -66,7 +66,7 @@ class TarReader:
         extended: dict[str, str] = {}
         for _ in range(ARCHIVE_MEMBERS):
             self._skip_rest()
-            header = tar.parse_header(self._read_exactly(tar.BLOCK_BYTES), what=self._here())
+            header = self._read_header()
             if header is None:
                 return
             size = tar.pax_size(extended, header.size_bytes, what=self._here())
@@ -113,6 +113,19 @@ class TarReader:
         if target.startswith(("/", "..")) or target == name:
             raise Damaged("a link that leads out of the archive", subject=f"{self._what}: {name[:100]!r}")
         return Member(name, 0, self._position, target)
+
+    def _read_header(self) -> tar.Header | None:
+        is_first = self._position == 0
+        try:
+            return tar.parse_header(self._read_exactly(tar.BLOCK_BYTES), what=self._here())
+        except Damaged as error:
+            if not is_first:
+                raise
+            raise Damaged(
+                "not an image archive: it does not begin as a tar does",
+                subject=self._what,
+                hint="image files are tars, plain or as .gz, .xz, .zst, .bz2, .7z",
+            ) from error
 
     def _read_extended(self, kind: bytes, size: int, before: dict[str, str]) -> dict[str, str]:
         if size > PAX_HEADER_BYTES:
