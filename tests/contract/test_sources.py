@@ -12,11 +12,16 @@ from bundler.bundle.reader import find
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
+from bundler.scratch import Scratch
+from bundler.stores.archives import Archive, Staging
 from bundler.stores.hosts import NetworkOptions
+from bundler.stores.image_file import ImageFile
 from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry
+from bundler.stores.staging import Shelf
 from tests.support import images
+from tests.support.archives import write_as
 from tests.support.parts import shell
 
 BIG = images.simple("contract", 3_500_000)
@@ -43,7 +48,23 @@ def layout(tmp_path_factory) -> Path:
     return folder
 
 
-KINDS = ("registry", "folder", "archive")
+STAGED = {"archive.gz": "gzip", "archive.zst": "zstd", "archive.xz": "xz", "archive.7z": "7z"}
+"""The ways into an archive whose bytes must be put down before they can be read at an offset."""
+
+KINDS = ("registry", "folder", "archive", *STAGED)
+
+
+def staged_source(form: str, layout: Path, tmp_path: Path) -> LayoutSource:
+    """A source on a compressed archive of the layout."""
+    path = layout.with_name(f"layout.{form}")
+    if not path.exists():
+        files = {
+            str(each.relative_to(layout)): each.read_bytes() for each in sorted(layout.rglob("*")) if each.is_file()
+        }
+        write_as(form, path, files)
+    file = ImageFile(path, called="oci-archive:image")
+    staging = Staging(Scratch(tmp_path), Shelf(), "gzip", lambda _warning: None)
+    return Archive.indexed(file).ready([NAME, "example.org/a/empty:1"], staging).source
 
 
 def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_path: Path):
@@ -53,6 +74,8 @@ def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_pat
     if kind == "archive":
         shell(f"tar -cf {tmp_path}/layout.tar -C {layout} .", cwd=tmp_path)
         return LayoutSource(ArchiveFiles(tmp_path / "layout.tar")), NAME
+    if kind in STAGED:
+        return staged_source(STAGED[kind], layout, tmp_path), NAME
     registry = request.getfixturevalue("new_registry")()
     BIG.push(registry, "a/contract", "1")
     EMPTY.push(registry, "a/contract", "empty")

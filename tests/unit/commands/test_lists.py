@@ -1,0 +1,184 @@
+"""What stands in a list for more than one image becomes each of them under its own name, or is told."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bundler.commands.lists import expanded, read_lists
+from bundler.commands.open_stores import Stores
+from bundler.core.image_list import Entry, EveryImage
+from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage
+from bundler.core.platform import Platform
+from bundler.core.reference import Reference
+from bundler.errors import Misuse
+from bundler.stores.hosts import NetworkOptions
+from tests.support import images
+from tests.support.archives import docker_files, layout_files, write_as
+
+AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
+LAYER = images.layer_tar("layer")
+
+
+def stores() -> Stores:
+    return Stores(NetworkOptions())
+
+
+def each_of(location: str, *platforms: Platform) -> tuple[Entry, ...]:
+    read = read_lists((location,), name="x", platforms=platforms)
+    return expanded(read.entries, stores())
+
+
+def names(entries: tuple[Entry, ...]) -> list[str]:
+    return [str(entry.reference) for entry in entries]
+
+
+def two_images(*tags: list[str] | None) -> dict[str, bytes]:
+    files: dict[str, bytes] = {}
+    entries = []
+    for number, each in enumerate(tags):
+        own = docker_files([LAYER, b"\0" * 1024 * number], tags=each)
+        entries += json.loads(own.pop("manifest.json"))
+        files |= own
+    return {**files, "manifest.json": json.dumps(entries).encode()}
+
+
+@pytest.mark.parametrize("form", ["none", "gzip", "7z"])
+def test_a_file_of_docker_save_stands_for_each_of_its_tags(form: str, tmp_path: Path) -> None:
+    path = write_as(form, tmp_path / "image", two_images(["app:1", "quay.io/team/app:1"], ["other:2"]))
+    entries = each_of(f"docker-archive:{path}", AMD64)
+    assert sorted(names(entries)) == ["docker.io/library/app:1", "docker.io/library/other:2", "quay.io/team/app:1"]
+    assert {entry.platforms for entry in entries} == {(AMD64,)}
+    for entry in entries:
+        assert entry.source == ArchiveImage(str(path), str(entry.reference), "docker-archive")
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive"])
+def test_a_layout_stands_for_each_of_its_full_names(transport: str, tmp_path: Path) -> None:
+    image = images.simple("x")
+    if transport == "oci":
+        image.write_layout(tmp_path / "image", "quay.io/team/app:1")
+    else:
+        write_as("zstd", tmp_path / "image", layout_files(image, "quay.io/team/app:1"))
+    (entry,) = each_of(f"{transport}:{tmp_path / 'image'}")
+    kind = LayoutImage if transport == "oci" else ArchiveImage
+    assert (str(entry.reference), entry.source) == (
+        "quay.io/team/app:1",
+        kind(str(tmp_path / "image"), "quay.io/team/app:1"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("files", "place"),
+    [
+        (two_images(["app:1"], None), "@1"),
+        (two_images(None), "@0"),
+        (layout_files(images.simple("x"), None), f"@{images.simple('x').digest}"),
+        (layout_files(images.simple("x"), "v1"), "v1|@"),
+    ],
+    ids=["one of two", "the only one", "a layout", "a layout with a short name"],
+)
+def test_an_image_without_a_full_name_is_told_with_an_entry_that_works(
+    files: Mapping[str, bytes], place: str, tmp_path: Path
+) -> None:
+    path = write_as("none", tmp_path / "image", files)
+    transport = "oci-archive" if "index.json" in files else "docker-archive"
+    with pytest.raises(Misuse, match="no full name of its own") as caught:
+        each_of(f"{transport}:{path}")
+    entry = (caught.value.hint or "").partition(": ")[2].replace("NAME", "quay.io/a:1")
+    assert f":{path}:" in entry
+    (tmp_path / "list.yaml").write_text(f"images:\n- {entry}\n")
+    (found,) = read_lists((str(tmp_path / "list.yaml"),), name="x", platforms=()).entries
+    assert isinstance(found, Entry)
+    assert isinstance(found.source, ArchiveImage)
+    assert (found.source.name or "").startswith(tuple(place.split("|")))
+    found_archive = stores().archive(found.source)
+    if transport == "oci-archive":
+        assert found_archive.layout.resolve(found.source.name)
+
+
+def test_an_image_that_is_listed_by_itself_and_within_its_file_is_taken_once(tmp_path: Path) -> None:
+    path = write_as("none", tmp_path / "image", two_images(["quay.io/a:1"], ["quay.io/b:1"]))
+    both = (f"docker-archive:{path}:quay.io/a:1", f"docker-archive:{path}")
+    entries = expanded(read_lists(both, name="x", platforms=()).entries, stores())
+    assert names(entries) == ["quay.io/a:1", "quay.io/b:1"]
+
+
+@pytest.mark.xfail(strict=True, reason="the second one is dropped")
+def test_two_images_of_one_name_in_a_file_are_not_silently_one(tmp_path: Path) -> None:
+    one, two = images.simple("one"), images.simple("two")
+    entries = [
+        image.descriptor(annotations={"org.opencontainers.image.ref.name": "quay.io/a:1"}) for image in (one, two)
+    ]
+    files = {**layout_files(one, None), **layout_files(two, None)}
+    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
+    path = write_as("none", tmp_path / "image", files)
+    with pytest.raises(Misuse):
+        each_of(f"oci-archive:{path}")
+
+
+# Lists and single locations as arguments
+
+
+def test_a_location_is_taken_for_itself_and_a_path_for_a_list(tmp_path: Path) -> None:
+    (tmp_path / "Platform-1.0.txt").write_text("quay.io/a:1\n")
+    read = read_lists(
+        (str(tmp_path / "Platform-1.0.txt"), "docker://quay.io/b:1", "oci:layout"), name=None, platforms=()
+    )
+    assert read.name == "platform-1.0"
+    a, b = Reference.parse("quay.io/a:1"), Reference.parse("quay.io/b:1")
+    assert read.entries == (
+        Entry(a, RegistryImage(a), None, (), f"{tmp_path}/Platform-1.0.txt:1"),
+        Entry(b, RegistryImage(b), None, (), "docker://quay.io/b:1"),
+        EveryImage(LayoutImage("layout"), (), "oci:layout"),
+    )
+
+
+def test_platforms_of_the_command_are_for_images_whose_list_says_none(tmp_path: Path) -> None:
+    text = "images:\n- quay.io/a:1\n- {image: quay.io/b:1, platforms: [linux/arm64]}\n- oci:layout\n"
+    (tmp_path / "list.yaml").write_text(text)
+    read = read_lists((str(tmp_path / "list.yaml"), "docker://quay.io/c:1"), name="x", platforms=(AMD64,))
+    assert [entry.platforms for entry in read.entries] == [(AMD64,), (ARM64,), (AMD64,), (AMD64,)]
+
+
+def test_a_list_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"quay.io/a:1\nUPPER\n")))
+    with pytest.raises(Misuse) as caught:
+        read_lists(("-",), name="x", platforms=())
+    assert "standard input:2" in str(caught.value)
+
+
+def test_a_name_without_its_transport_is_taken_for_a_file_and_told_how_to_write_it() -> None:
+    with pytest.raises(Misuse, match="the image list cannot be read") as caught:
+        read_lists(("quay.io/a:1",), name="x", platforms=())
+    assert "docker://quay.io/a:1" in (caught.value.hint or "")
+
+
+def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = write_as("gzip", tmp_path / "image.tar.gz", two_images(["app:1"]))
+    with pytest.raises(Misuse, match="not UTF-8"):
+        read_lists((str(path),), name="x", platforms=())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("docker://quay.io/a:1",), None),
+        (("{}/one.txt",), "one"),
+        (("{}/one.txt", "docker://quay.io/b:1"), "one"),
+        (("{}/one.txt", "{}/two.txt"), None),
+        (("{}/no name.txt",), None),
+    ],
+    ids=["no list", "a list", "a list and more", "two lists", "no name for a bundle"],
+)
+def test_a_bundle_is_called_like_its_only_list(
+    arguments: tuple[str, ...], expected: str | None, tmp_path: Path
+) -> None:
+    for name in ("one.txt", "two.txt", "no name.txt"):
+        (tmp_path / name).write_text("quay.io/a:1\n")
+    given = tuple(argument.format(tmp_path) for argument in arguments)
+    assert read_lists(given, name=None, platforms=()).name == expected

@@ -1,0 +1,132 @@
+"""What a daemon says is told as its own words, and by who must act; a daemon that does not answer is told as such."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from bundler.errors import BundlerError, LocalStorage, Refused, Unavailable, Unreachable
+from bundler.stores import docker_sdk
+from bundler.stores.docker_sdk import error_in_stream
+
+NO_ROOM = "write /var/lib/docker/tmp/x: no space left on device"
+
+
+@pytest.mark.parametrize(
+    ("message", "family", "is_retryable"),
+    [
+        pytest.param(NO_ROOM, LocalStorage, False, id="a full disk"),
+        pytest.param("net/http: TLS handshake timeout", Unavailable, True, id="a timeout"),
+        pytest.param("read: connection reset by peer", Unavailable, True, id="a broken connection"),
+        pytest.param("dial tcp: connect: connection refused", Unavailable, True, id="a refused connection"),
+        pytest.param("dial tcp: i/o timeout", Unavailable, True, id="an i/o timeout"),
+        pytest.param("unexpected EOF", Unavailable, True, id="an early end"),
+        pytest.param("toomanyrequests: Too Many Requests", Unavailable, True, id="too many requests"),
+        pytest.param("invalid tar header", Refused, False, id="bytes that it does not like"),
+        pytest.param("unauthorized: authentication required", Refused, False, id="a login"),
+    ],
+)
+def test_what_a_daemon_says_belongs_to_who_must_act(message: str, family: type, is_retryable: bool) -> None:
+    for error in (docker_sdk._of_message(message, "app:1"), docker_sdk._of_api(500, message, "app:1")):
+        assert (type(error), error.retryable, error.subject) == (family, is_retryable, "app:1")
+        assert f"the Docker daemon says: {message}" in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 403, 409])
+def test_what_a_daemon_refuses_is_told_with_its_status(status: int) -> None:
+    error = docker_sdk._of_api(status, "you must not", "app:1")
+    assert (type(error), error.retryable) == (Refused, False)
+    assert str(error) == f"app:1: the Docker daemon refuses ({status}): you must not"
+
+
+def test_an_image_that_a_daemon_does_not_have_is_told_in_our_words() -> None:
+    error = docker_sdk._of_api(404, "No such image: app:1", "docker-daemon:app:1")
+    assert (type(error), str(error)) == (Refused, "docker-daemon:app:1: the Docker daemon has no such image")
+
+
+def test_an_answer_without_a_status_is_told_by_its_words() -> None:
+    assert isinstance(docker_sdk._of_api(None, NO_ROOM, None), LocalStorage)
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))", "there is no socket"),
+        ("('Connection aborted.', ConnectionRefusedError(111, 'Connection refused'))", "connection refused"),
+        ("[Errno -2] Name or service not known", "the host is unknown"),
+        ("Read timed out.", "it took too long"),
+        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "its certificate is not trusted"),
+        ("something else", "something else"),
+    ],
+    ids=["no socket", "refused", "unknown host", "timeout", "certificate", "anything else"],
+)
+def test_a_daemon_that_does_not_answer_is_told_in_short(
+    text: str, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = docker_sdk._unreachable(Exception(text), "app:1")
+    assert type(error) is Unreachable
+    assert str(error) == f"app:1: the Docker daemon does not answer: {reason}"
+    assert "the current Docker context" in (error.hint or "")
+    monkeypatch.setenv("DOCKER_HOST", "tcp://dock.example:2376")
+    assert "tcp://dock.example:2376" in (docker_sdk._unreachable(Exception(text), None).hint or "")
+
+
+def test_a_daemon_that_may_not_be_asked_is_told_with_the_group() -> None:
+    error = docker_sdk._unreachable(Exception("PermissionError(13, 'Permission denied')"), None)
+    assert "permission denied" in str(error)
+    assert "group docker" in (error.hint or "")
+
+
+# The error behind the bytes of an image
+
+
+def line(message: str) -> bytes:
+    return json.dumps({"errorDetail": {"message": message}, "error": message}, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("end", [b"", b"\r\n", b"\n", bytes(100)], ids=["nothing", "CRLF", "LF", "zeros"])
+@pytest.mark.parametrize(
+    "before", [b"", b"x" * 500, b'{"errorDetail": not this one}'], ids=["alone", "bytes", "a trap"]
+)
+def test_an_error_within_a_stream_is_told_as_the_words_of_the_daemon(before: bytes, end: bytes) -> None:
+    error = error_in_stream(before + line(NO_ROOM) + end)
+    assert isinstance(error, BundlerError)
+    assert f"the Docker daemon says: {NO_ROOM}" in str(error)
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(bytes(1024), id="zeros"),
+        pytest.param(b'{"error":"x"}', id="no detail"),
+        pytest.param(b'{"errorDetail":{"message":"cut sho', id="cut"),
+        pytest.param(b'{"errorDetail":1}', id="a number"),
+        pytest.param(b'{"errorDetail":{}}', id="no message"),
+        pytest.param(b'{"errorDetail":{"message":"x"}} and more', id="more"),
+        pytest.param(b'{"errorDetail"\xff\xfe', id="no UTF-8"),
+        pytest.param(
+            b'{"errorDetail":' + b"[" * 100_000,
+            id="nested",
+            marks=pytest.mark.xfail(strict=True, reason="RecursionError; strict_json bounds the depth"),
+        ),
+    ],
+)
+def test_what_is_no_error_in_a_stream_is_none(tail: bytes) -> None:
+    assert error_in_stream(tail) is None
+
+
+def test_an_error_within_a_progress_stream_is_raised_and_progress_is_not() -> None:
+    docker_sdk._raise_if_error({"status": "Loading layer"}, "app:1")
+    for event in ({"errorDetail": {"message": NO_ROOM}, "error": NO_ROOM}, {"error": NO_ROOM}):
+        with pytest.raises(LocalStorage, match="no space left"):
+            docker_sdk._raise_if_error(event, "app:1")
+
+
+@pytest.mark.parametrize(
+    ("machine", "architecture"),
+    [("x86_64", "amd64"), ("aarch64", "arm64"), ("armv7l", "arm"), ("i686", "386"), ("riscv64", "riscv64")],
+)
+def test_a_machine_has_the_name_that_images_give_it(machine: str, architecture: str) -> None:
+    assert docker_sdk._architecture(machine) == architecture
