@@ -278,7 +278,7 @@ def verify(
         from bundler.commands.image_file import verify_file
 
         return _show_file("verify", lambda run: verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json)
-    if sha256:
+    if sha256 is not None:
         raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
     from bundler.commands.verify import verify as check
     from bundler.views import documents, report

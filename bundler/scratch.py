@@ -5,9 +5,12 @@ What needs them: sources whose blobs have to be made or unpacked before their si
 
 from __future__ import annotations
 
+import errno
 import os
+import resource
 import tempfile
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.errors import LocalStorage
@@ -30,6 +33,7 @@ class Scratch:
         """
         self.folder = folder
         self.is_measuring = is_measuring
+        _allow_many_files()
         self.peak_bytes = 0
         self._used_bytes = 0
         self._lock = threading.Lock()
@@ -57,6 +61,8 @@ class Scratch:
 
     def unwritable(self, error: OSError) -> LocalStorage:
         """The error for bytes that the folder does not take."""
+        if error.errno == errno.EMFILE:
+            return LocalStorage("too many open files", subject="scratch", hint="raise the limit: ulimit -n")
         refusal = LocalStorage.unwritable(error, f"scratch in {self.folder}")
         refusal.hint = "choose a folder with more room with --scratch DIR"
         return refusal
@@ -105,6 +111,13 @@ class ScratchFile:
         if not self._is_closed:
             self._is_closed = True
             self._scratch.count(self._released_bytes - self.size_bytes)
+
+
+def _allow_many_files() -> None:
+    """Raises the limit of open files as far as may be: each blob in scratch is one."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _punch(descriptor: int, end_bytes: int) -> bool:

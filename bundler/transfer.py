@@ -219,55 +219,79 @@ class _BlobCopying:
         self._run = run
         self._copied = copied
         self._steps: list[str] = []
+        self._poured: set[int] = set()
+        """Sinks that have the blob already, by their ids."""
+        self._lost: dict[int, BundlerError] = {}
+        """Takers that will never have it, because the source gave up."""
 
     def perform(self) -> None:
         """Does it, and notes what became of it. Raises only `Interrupted` and bugs."""
         self._run.listener(Began(self._copy.label, self._size_bytes))
-        poured = self._pour() if len(self._copy.takers) > 1 else set()
-        results = [self._serve(taker, poured) for taker in self._copy.takers]
+        if len(self._copy.takers) > 1:
+            self._pour()
+        results = [self._serve(taker) for taker in self._copy.takers]
         if self._steps and COPIED not in self._steps:
             self._run.listener(Moved(self._size_bytes))
         known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
         outcome = next((outcome for outcome in known if outcome in self._steps), FAILED)
         self._run.listener(Finished(self._copy.label, outcome))
 
-    def _pour(self) -> set[int]:
-        """Reads the blob once for the first sinks of several takers; the numbers of the sinks that have it then.
+    def _pour(self) -> None:
+        """Reads the blob once for the first sinks of several takers.
 
-        Those that fail are no failure yet: each is served again by itself, with retries.
+        A sink that fails is no failure yet: it is served again by itself, with retries. A source that gave up is.
         """
-        sinks = []
-        for taker in self._copy.takers:
-            try:
-                if not self._ask(taker, partial(taker.sinks[0].has_blob, self._copy.descriptor)):
-                    sinks.append((taker, taker.sinks[0]))
-            except Interrupted:
-                raise
-            except BundlerError:  # will be asked, and told, again
-                continue
-        if len(sinks) < 2:
-            return set()
+        wanting = [taker for taker in self._copy.takers if self._lacks(taker)]
+        if len(wanting) < 2:
+            return
         stream = VerifiedBlob(self._copy.descriptor, self._copy.source, self._run, label=self._copy.label)
-        takes = [partial(sink.put_blob, self._copy.descriptor) for _, sink in sinks]
-        errors = pour(stream.pieces(), takes)
+        errors = pour(stream.pieces(), [partial(self._put_whole, taker.sinks[0]) for taker in wanting])
+        self._run.cancellation.check()
         for error in errors:
             if error is not None and not isinstance(error, BundlerError):
                 raise error
-        self._run.cancellation.check()
-        poured = [pair for pair, error in zip(sinks, errors, strict=True) if error is None and stream.is_complete]
-        if not poured:
+        source_error = errors[0] if len({id(error) for error in errors}) == 1 else None
+        if isinstance(source_error, BundlerError) and not source_error.retryable:
+            self._lost = {id(taker): source_error for taker in wanting}
+        if all(errors):
             self._run.listener(Moved(-stream.handed_on_bytes))
-        for taker, _ in poured:
-            self._note_copied(taker)
-        return {id(sink) for _, sink in poured}
+        for taker, error in zip(wanting, errors, strict=True):
+            if error is None:
+                self._poured.add(id(taker.sinks[0]))
+                self._note_copied(taker)
 
-    def _serve(self, taker: Taker, poured: set[int]) -> bool:
+    def _lacks(self, taker: Taker) -> bool:
+        """Whether the first sink of a taker wants the bytes; if it cannot be asked, that will be told later."""
+        try:
+            return not self._ask(taker, partial(taker.sinks[0].has_blob, self._copy.descriptor))
+        except Interrupted:
+            raise
+        except BundlerError:
+            return False
+
+    def _put_whole(self, sink: BlobSink, pieces: Pieces) -> None:
+        taken = 0
+
+        def counted() -> Pieces:
+            nonlocal taken
+            for piece in pieces:
+                taken += len(piece)
+                yield piece
+
+        sink.put_blob(self._copy.descriptor, counted())
+        if taken != self._size_bytes:
+            raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
+
+    def _serve(self, taker: Taker) -> bool:
         """Brings the blob to all sinks of one taker; whether all of them have it."""
+        if id(taker) in self._lost:
+            self._note_failed(taker, self._lost[id(taker)])
+            return False
         holder: BlobSink | None = None
         is_served = True
         for number, sink in enumerate(taker.sinks):
             try:
-                if id(sink) not in poured:
+                if id(sink) not in self._poured:
                     step = self._ask(taker, partial(self._bring, sink, holder))
                     if step == COPIED:
                         self._note_copied(taker)

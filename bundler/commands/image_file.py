@@ -58,8 +58,8 @@ def verify_file(path: Path, run: Run, *, sha256: str | None) -> FileResult:
         Misuse: It is a part of a bundle, or the checksum is none.
         Refused, Damaged, LocalStorage: It cannot be read at all.
     """
-    match = _SHA256.fullmatch(sha256.strip().lower()) if sha256 else None
-    if sha256 and not match:
+    match = _SHA256.fullmatch(sha256.strip().lower()) if sha256 is not None else None
+    if sha256 is not None and not match:
         raise Misuse("not a SHA-256", subject=f"--sha256 {sha256[:80]}", hint="give 64 hex digits")
     file = _opened(path)
     run.listener(PhaseBegan("verifying", file.size_bytes, in_bytes=True))

@@ -47,7 +47,7 @@ def expanded(entries: tuple[Entry | EveryImage, ...], stores: Stores) -> tuple[E
 
 
 def _each_of(every: EveryImage, stores: Stores) -> list[Entry]:
-    entries = []
+    entries: dict[str, Entry] = {}
     for names in _names_in(every.source, stores):
         full = {str(reference): reference for name in sorted(names) if (reference := _full(name, every.source))}
         if not full:
@@ -58,8 +58,10 @@ def _each_of(every: EveryImage, stores: Stores) -> list[Entry]:
                 hint=f"name it in a list: {{image: NAME, from: {every.source}:{place}}}",
             )
         for name, reference in full.items():
-            entries.append(Entry(reference, replace(every.source, name=name), None, every.platforms, every.where))
-    return entries
+            if name in entries:
+                raise Misuse("two images there have one name", subject=f"{every.source}: {name}")
+            entries[name] = Entry(reference, replace(every.source, name=name), None, every.platforms, every.where)
+    return list(entries.values())
 
 
 def _names_in(location: ArchiveImage | LayoutImage, stores: Stores) -> list[frozenset[str]]:

@@ -160,6 +160,12 @@ def parse_target(text: str) -> Target:
                     hint=f"write {transport}PATH; names come from the bundle",
                 )
             return kind(path)
+    if text.startswith("docker-archive:"):
+        raise Misuse(
+            "a docker-archive is not written",
+            subject=repr(text),
+            hint="write oci-archive:FILE, or load a daemon: docker-daemon:",
+        )
     _refuse_unknown_transport(text)
     return _registry_target(text.removeprefix("docker://"), text)
 
@@ -195,7 +201,7 @@ def _refuse_control_characters(text: str) -> None:
 def _refuse_unknown_transport(text: str) -> None:
     transport, colon, rest = text.partition(":")
     known = ", ".join(TRANSPORTS)
-    if colon and transport in {"dir", "docker-archive", "containers-storage", "oci-layout", "ocidir"}:
+    if colon and transport in {"dir", "containers-storage", "oci-layout", "ocidir"}:
         raise Misuse(
             f"the transport {transport}: is not supported",
             subject=repr(without_password(text)),

@@ -125,25 +125,23 @@ class _Digests:
         blob = _BLOB.fullmatch(member.name)
         own = hashlib.new(blob[1] if blob else "sha256")
         inner = hashlib.sha256()
-        first = bytes(next(pieces, b""))
-        kind = compression.kind_of(first)
+        beginning, whole = compression.begun(pieces)
+        kind = compression.kind_of(beginning)
+        if kind == compression.SEVEN_ZIP:
+            kind = compression.NONE
 
         def seen() -> Pieces:
-            for piece in _chained(first, pieces):
+            for piece in whole:
                 own.update(piece)
                 yield piece
 
-        try:
-            with closing(seen()) as raw:
-                if kind == compression.SEVEN_ZIP:
-                    kind = compression.NONE
+        with closing(seen()) as raw:
+            try:
                 for piece in compression.decompressed(raw, kind, what=member.name):
                     inner.update(piece)
-                for _ in raw:
-                    pass
-        except Damaged as error:
-            self.errors[member.name] = error
-            for piece in pieces:
+            except Damaged as error:
+                self.errors[member.name] = error
+            for piece in whole:  # what the decoder has not asked for, or not got to
                 own.update(piece)
         self._own[member.name] = Digest(own.name, own.hexdigest())
         self._inner[member.name] = Digest("sha256", inner.hexdigest())
@@ -299,9 +297,3 @@ class _Inspection:
             actual=str(actual),
             hint="copy this file again, or ask for a new one",
         )
-
-
-def _chained(first: bytes, rest: Pieces) -> Pieces:
-    if first:
-        yield first
-    yield from rest

@@ -5,13 +5,14 @@ A document is told from a layer by its first bytes, because archives name both a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
 from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, LAYOUT_JSON_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
+from bundler.stores.compression import begun
 from bundler.stores.tar_reader import ByteStream, Member, TarReader, resolve_links
 
 Take = Callable[[Member, Pieces], None]
@@ -67,23 +68,16 @@ def survey(stream: ByteStream, *, what: str, take: Take) -> Contents:
             continue
         contents.members[member.name] = member
         with closing(reader.pieces()) as pieces:
-            first = next(pieces, b"")
-            if not _is_json(first) or member.size_bytes > min(room, LAYOUT_JSON_BYTES):
-                take(member, _with_first(first, pieces))
+            beginning, whole = begun(pieces)
+            if not _is_json(beginning) or member.size_bytes > min(room, LAYOUT_JSON_BYTES):
+                take(member, whole)
                 continue
-            content = b"".join([bytes(first), *(bytes(piece) for piece in pieces)])
+            content = b"".join(bytes(piece) for piece in whole)
         room -= len(content)
         contents.documents[member.name] = content
     resolve_links(contents.links, contents.members, what=what)
     return contents
 
 
-def _is_json(beginning: bytes | memoryview) -> bool:
-    start = bytes(beginning[:512])
-    return start.lstrip()[:1] in (b"{", b"[") and start[257:262] != b"ustar"
-
-
-def _with_first(first: bytes | memoryview, rest: Pieces) -> Generator[bytes | memoryview, None, None]:
-    if first:
-        yield first
-    yield from rest
+def _is_json(beginning: bytes) -> bool:
+    return beginning.lstrip()[:1] in (b"{", b"[") and beginning[257:262] != b"ustar"

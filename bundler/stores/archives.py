@@ -135,7 +135,10 @@ class Archive:
         files = ArchiveFiles(self.file.path) if self.file.is_plain else self._staged_layout(names, staging)
         if self._transport == OCI:
             return Ready(LayoutSource(files), is_repacked=False)
-        return Ready(source_of_present(files, read_index(files), staging.warn), is_repacked=False)
+        images = read_index(files)
+        wanted = {chosen(images, name, called=self.file.called).digest for name in names}
+        present = source_of_present(files, [image for image in images if image[1].digest in wanted], staging.warn)
+        return Ready(present, is_repacked=False)
 
     def _staged_layout(self, names: Iterable[str | None], staging: Staging) -> StagedFiles:
         roots = [self.layout.resolve(name) for name in names]
@@ -209,7 +212,8 @@ def _is_original(contents: Contents) -> bool:
     Docker from 25 on writes a layout too, of its own making with uncompressed layers where it has no others.
     """
     roots = [descriptor for _, descriptor in read_index(documents_of(contents, Shelf()))]
-    return any("+" in d.media_type or d.media_type.endswith(".gzip") for d in _blobs_below(contents, roots))
+    layers = [blob for blob in _blobs_below(contents, roots) if oci.is_layer_type(blob.media_type)]
+    return any(not layer.media_type.endswith(".tar") for layer in layers)
 
 
 def _blobs_below(contents: Contents, roots: Iterable[Descriptor]) -> list[Descriptor]:

@@ -27,6 +27,9 @@ _MAGIC = {
     SEVEN_ZIP: b"7z\xbc\xaf\x27\x1c",
 }
 
+_BEGINNING_BYTES = 512
+"""The header of a tar; the signs of compressed streams are shorter."""
+
 _GZIP_LEVEL = 2
 _ZSTD_LEVEL = 3
 _GZIP_WINDOW = 31
@@ -56,6 +59,21 @@ class _Plain:
 def kind_of(beginning: bytes) -> str:
     """What a stream is compressed with, by its first bytes; `NONE` for anything else."""
     return next((kind for kind, magic in _MAGIC.items() if beginning.startswith(magic)), NONE)
+
+
+def begun(pieces: Pieces) -> tuple[bytes, Pieces]:
+    """The first bytes of a stream, enough to tell what it is wherever its pieces end, and the whole stream."""
+    held: list[bytes] = []
+    for piece in pieces:
+        held.append(bytes(piece))
+        if sum(map(len, held)) >= _BEGINNING_BYTES:
+            break
+    return b"".join(held), _again(held, pieces)
+
+
+def _again(held: list[bytes], rest: Pieces) -> Pieces:
+    yield from held
+    yield from rest
 
 
 def compressor(kind: str) -> Compressor:
@@ -94,8 +112,10 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
             data = bytes(piece)
             while data:
                 if frame.eof:
-                    if kind != ZSTD and not data.strip(b"\0"):
-                        break  # padding, as tapes and `dd` leave it
+                    if kind != ZSTD:
+                        data = data.lstrip(b"\0")  # padding, as tapes and `dd` leave it
+                    if not data:
+                        break
                     frame, has_begun = make(), False
                 has_begun = True
                 yield from _drained(frame, data)

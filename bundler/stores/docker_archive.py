@@ -78,7 +78,7 @@ def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
         raise Damaged("the image config is too large", subject=what)
     document = strict_json.loads(config, what=what)
     rootfs = document.get("rootfs") if isinstance(document, dict) else None
-    diff_ids = rootfs.get("diff_ids", []) if isinstance(rootfs, dict) else None
+    diff_ids = (rootfs.get("diff_ids") or []) if isinstance(rootfs, dict) else None
     if not isinstance(diff_ids, list):
         raise Damaged("the image config lists no layers (rootfs.diff_ids)", subject=what)
     try:
@@ -159,7 +159,7 @@ def assemble(
     files = StagedFiles(contents.what, shelf)
     entries = []
     for names, image in images:
-        config = check_image(image, contents, lambda name: layers[name].diff_id, warn)
+        config = check_image(image, contents, lambda name: _staged(name, layers, contents).diff_id, warn)
         config_descriptor = Descriptor(oci.OCI_CONFIG, Digest.of(config), len(config))
         own = [layers[member.name] for name in image.layers if (member := contents.find(name))]
         manifest = manifest_of(config_descriptor, [layer.descriptor for layer in own])
@@ -170,3 +170,14 @@ def assemble(
             files.add_blob(layer.descriptor.digest.path, layer.home)
         entries.append((names, descriptor))
     return files, entries
+
+
+def _staged(name: str, layers: Mapping[str, StagedLayer], contents: Contents) -> StagedLayer:
+    layer = layers.get(name)
+    if layer is None:
+        is_document = name in contents.documents
+        raise Damaged(
+            "a layer that is a JSON document" if is_document else "the file changed while it was read",
+            subject=f"{contents.what}: {name}",
+        )
+    return layer

@@ -6,6 +6,8 @@ compressed layers, and what comes out of it has digests of our making. Source: D
 
 from __future__ import annotations
 
+import posixpath
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from bundler.core import strict_json, tar
@@ -22,6 +24,12 @@ from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_js
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InScratch, StagedLayer, put_down, stage_layer
 from bundler.stores.tar_reader import Member
+
+_ERROR_BYTES = 64 << 10
+"""How much of a stream's end is searched for what the daemon says went wrong."""
+
+_LAST_PIECES = 4
+"""An error comes in one piece; what it follows may come with it."""
 
 
 def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
@@ -48,12 +56,17 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
     def take(member: Member, pieces: Pieces) -> None:
         if is_original:
             blobs[member.name] = put_down(pieces, staging.scratch)
-        elif member.size_bytes >= tar.BLOCK_BYTES:  # what is shorter is the file VERSION of Docker's first format
+        elif posixpath.basename(member.name) != "VERSION":  # of Docker's first format
             layers[member.name] = _staged_layer(member, pieces, staging, f"{what}: {member.name}")
 
-    contents = _saved(name, daemon, staging, take, what)
-    if is_original:
-        return Ready(_layout(name, contents, blobs, image.id, staging), is_repacked=False)
+    try:
+        contents = _saved(name, daemon, staging, take, what)
+        if is_original:
+            return Ready(_layout(name, contents, blobs, image.id, staging), is_repacked=False)
+    except BaseException:
+        for home in blobs.values():
+            home.close()
+        raise
     images = [(frozenset({name, *entry.names}), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
         raise Damaged(f"the daemon gives {len(images)} images instead of one", subject=what)
@@ -71,10 +84,10 @@ def _staged_layer(member: Member, pieces: Pieces, staging: Staging, what: str) -
 
 
 def _saved(name: str, daemon: Daemon, staging: Staging, take: Callable[[Member, Pieces], None], what: str) -> Contents:
-    tail = bytearray()
+    last: deque[bytes] = deque(maxlen=_LAST_PIECES)
 
     def watch(piece: bytes | memoryview) -> None:
-        tail[:] = (tail + bytes(piece[-tar.BLOCK_BYTES :]))[-2 * tar.BLOCK_BYTES :]
+        last.append(bytes(piece[-_ERROR_BYTES:]))
         staging.tap(piece)
 
     try:
@@ -83,7 +96,7 @@ def _saved(name: str, daemon: Daemon, staging: Staging, take: Callable[[Member, 
         for _ in stream:
             pass
     except Damaged as error:
-        told = error_in_stream(bytes(tail))
+        told = error_in_stream(b"".join(last)[-_ERROR_BYTES:])
         if told is not None:
             told.subject = what
             raise told from error

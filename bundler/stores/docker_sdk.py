@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.platform import Platform
@@ -281,15 +282,13 @@ def _client(version: str) -> Any:
 
 def error_in_stream(tail: bytes) -> BundlerError | None:
     """The error that a daemon wrote behind the bytes of an image instead of the rest of it, if it did."""
-    import json
-
     begin = tail.rfind(b'{"errorDetail"')
     if begin < 0:
         return None
     try:
-        told = json.loads(tail[begin:].rstrip(b"\0").strip())
+        told = strict_json.loads(tail[begin:].rstrip(b"\0").strip(), what="the Docker daemon")
         return Unavailable(f"the Docker daemon says: {told['errorDetail']['message']}", retryable=False)
-    except (ValueError, KeyError, TypeError):
+    except (Damaged, KeyError, TypeError):
         return None
 
 

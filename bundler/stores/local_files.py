@@ -55,6 +55,12 @@ def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
         yield buffer[:got]
 
 
+def pieces_in(content: bytes, offset_bytes: int) -> Pieces:
+    """The bytes of something in memory, from an offset on."""
+    for begin in range(offset_bytes, len(content), PIECE_BYTES):
+        yield memoryview(content)[begin : begin + PIECE_BYTES]
+
+
 def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what: str) -> bytes:
     """The bytes of an open file between two offsets, in memory.
 

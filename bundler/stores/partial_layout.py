@@ -14,6 +14,7 @@ from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
+from bundler.stores.local_files import pieces_in
 from bundler.stores.oci_layout import LayoutFiles, LayoutSource, NamedDescriptor
 
 
@@ -73,7 +74,7 @@ class _WithDocuments:
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         if path in self._documents:
-            yield memoryview(self._documents[path])[offset_bytes:]
+            yield from pieces_in(self._documents[path], offset_bytes)
         else:
             yield from self._files.open_at(path, offset_bytes)
 

@@ -114,8 +114,12 @@ def _decode(path: Path, output: _Output) -> None:
     import py7zr
 
     with open(path, "rb") as file:  # py7zr decodes a file that it opened itself out of order
-        archive = py7zr.SevenZipFile(file)
-        if archive.needs_password():
+        try:
+            archive = py7zr.SevenZipFile(file)
+            is_encrypted = archive.needs_password()
+        except py7zr.PasswordRequired:  # its names are encrypted, too
+            is_encrypted = True
+        if is_encrypted:
             raise Damaged("the archive is encrypted", hint="unpack it with its passphrase: 7z x FILE")
         members = [member for member in archive.list() if not member.is_directory]
         names = [member.filename for member in members]
@@ -143,10 +147,10 @@ def _factory(places: dict[str, tuple[int, bool]], output: _Output, *, is_framed:
 
     class Member(py7zr.Py7zIO):
         def __init__(self, name: str) -> None:
-            if name not in places or len(name) > _NAME_CHARACTERS or not name.isascii():
+            if is_framed and (name not in places or len(name) > _NAME_CHARACTERS or not name.isascii()):
                 raise Damaged(f"a member with an impossible name: {name[:100]!r}")
             self._name = name
-            self._size, self._is_link = places[name]
+            self._size, self._is_link = places.get(name, (0, False))
             self._written = 0
             self._target = b""
             if is_framed and not self._is_link:

@@ -20,7 +20,7 @@ from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.scratch import Scratch, ScratchFile
 from bundler.stores import compression
-from bundler.stores.local_files import opened, pieces_of
+from bundler.stores.local_files import opened, pieces_in, pieces_of
 
 _RELEASE_BYTES = 16 << 20
 """How much is read before its room is given back."""
@@ -173,7 +173,7 @@ class StagedFiles:
         if document is None:
             yield from self._blobs[path].pieces(offset_bytes, what=f"{self.called}: {path}")
         else:
-            yield memoryview(document)[offset_bytes:]
+            yield from pieces_in(document, offset_bytes)
 
     def read(self, path: str, limit_bytes: int) -> bytes:
         """A file as a whole, if it is not larger than a limit."""
@@ -204,8 +204,8 @@ def stage_layer(
         Damaged: A compressed layer is cut or damaged.
         LocalStorage: There is no room in scratch.
     """
-    first = bytes(next(pieces, b""))
-    found = compression.kind_of(first)
+    beginning, whole = compression.begun(pieces)
+    found = compression.kind_of(beginning)
     if found == compression.SEVEN_ZIP:
         raise Damaged("a layer that is a 7z archive", subject=what)
     is_carried_as_it_is = found in (compression.GZIP, compression.ZSTD)
@@ -220,7 +220,7 @@ def stage_layer(
             file.write(data)
 
     def arriving() -> Pieces:
-        for piece in _chained(first, pieces):
+        for piece in whole:
             if is_carried_as_it_is:
                 put(piece)
             yield piece
@@ -270,9 +270,3 @@ def manifest_of(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
             "layers": [layer.to_json() for layer in layers],
         }
     )
-
-
-def _chained(first: bytes, rest: Pieces) -> Pieces:
-    if first:
-        yield first
-    yield from rest
