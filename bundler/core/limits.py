@@ -33,6 +33,12 @@ IMAGE_LIST_DEPTH = 8
 JSON_DEPTH = 100
 """Nesting of JSON from a registry or medium; OCI documents use fewer than ten."""
 
+JSON_CONTAINERS = 1_000_000
+"""Objects and lists in one JSON document; one of 16 MiB could hold five million, in half a GiB of memory."""
+
+BUNDLE_MANIFEST_CONTAINERS = 8_000_000
+"""The same in bundle.json, which is signed."""
+
 JSON_INTEGER_DIGITS = 20
 """Digits of one integer: 2^63 has nineteen."""
 
@@ -63,8 +69,20 @@ MINIMUM_CHUNK_BYTES = 1 << 20
 LAYOUT_JSON_BYTES = 16 << 20
 """index.json of an OCI layout: some 50,000 images."""
 
-ARCHIVE_MEMBERS = 1_000_000
-"""Members of one tar archive that somebody gives us."""
+ARCHIVE_MEMBERS = 100_000
+"""Members of one tar archive that somebody gives us, extended headers included: ``docker save`` of 25,000 layers."""
+
+ARCHIVE_NAMES_CHARACTERS = 32 << 20
+"""All names in such an archive together."""
+
+ARCHIVE_PADDING_BYTES = 1 << 20
+"""Zeros behind the end of such an archive; the largest tape block."""
+
+EMPTY_FRAMES = 1000
+"""Frames of a compressed stream, one after the other, that hold nothing."""
+
+FINDINGS = 1000
+"""How many things are told of one file that is wrong; the rest would tell nothing more."""
 
 MEMBER_NAME_CHARACTERS = 4096
 """The name of a member of such an archive: the longest path of a file system."""

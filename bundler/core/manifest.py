@@ -14,7 +14,7 @@ from typing import Any
 from bundler.core import strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, SIZE_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_CONTAINERS, LAYOUT_JSON_BYTES, MANIFEST_BYTES, SIZE_BYTES
 from bundler.core.oci import Descriptor, ImageConfig, is_media_type
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -179,7 +179,7 @@ def from_json(content: bytes, *, what: str) -> BundleManifest:
         Damaged: It contradicts itself: a number that is out of range, pieces that overlap or leave their chunk.
         Refused: It is of a format that this version does not know.
     """
-    document = strict_json.loads(content, what=what)
+    document = strict_json.loads(content, what=what, containers=BUNDLE_MANIFEST_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("format"), str):
         raise Damaged("not a bundle manifest", subject=what)
     if document["format"] != FORMAT:

@@ -37,6 +37,8 @@ _SCHEMA_1_TYPES = frozenset(
         "application/vnd.docker.distribution.manifest.v1+prettyjws",
     }
 )
+_MANIFEST_FIELDS = frozenset({"schemaVersion", "mediaType", "config", "layers", "manifests", "blobs", "subject"})
+_DESCRIPTOR_FIELDS = frozenset({"mediaType", "digest", "size", "platform", "annotations", "urls", "data"})
 _LAYER_ENDINGS = (".tar", ".tar.gzip", "+gzip", "+zstd", ".tar.zstd")
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 
@@ -146,6 +148,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
     document = strict_json.loads(content, what=what)
     if not isinstance(document, dict):
         raise Damaged("the manifest is not a JSON object", subject=what)
+    strict_json.check_fields(document, _MANIFEST_FIELDS, what=what)
     _check_identity(document, media_type, what)
     if media_type in INDEX_TYPES:
         children = _descriptors(document.get("manifests"), f"{what}: manifests")
@@ -298,6 +301,7 @@ def _descriptors(value: object, what: str) -> tuple[Descriptor, ...]:
 def _descriptor(value: object, what: str) -> Descriptor:
     if not isinstance(value, dict):
         raise Damaged("the descriptor is missing", subject=what)
+    strict_json.check_fields(value, _DESCRIPTOR_FIELDS, what=what)
     media_type, size = value.get("mediaType"), value.get("size")
     if not isinstance(media_type, str) or not is_media_type(media_type):
         raise Damaged("the descriptor has no media type", subject=what)

@@ -10,28 +10,30 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Collection
 from typing import Any
 
-from bundler.core.limits import JSON_DEPTH, JSON_INTEGER_DIGITS
+from bundler.core.limits import JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
 from bundler.errors import Damaged
 
 _BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
 """Brackets, and whole strings so that the brackets in them do not count."""
 
 
-def loads(content: bytes, *, what: str) -> Any:
+def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> Any:
     """Reads one JSON document.
 
     Args:
         content: The whole document, UTF-8 without a byte order mark; its length is bounded by the caller.
         what: What the document is, for the message.
+        containers: How many objects and lists it may hold.
 
     Raises:
-        Damaged: It is not I-JSON, or nested deeper than `JSON_DEPTH`.
+        Damaged: It is not I-JSON, nested deeper than `JSON_DEPTH`, or holds too much.
     """
     try:
         text = content.decode("utf-8")
-        _check_depth(text)
+        _check_shape(text, containers)
         document = json.loads(
             text,
             object_pairs_hook=_unique_names,
@@ -51,13 +53,32 @@ def canonical(document: object) -> bytes:
     return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
-def _check_depth(text: str) -> None:
+def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
+    """Makes sure that an object has no field that some readers take for a known one: Docker's ignore its case.
+
+    Raises:
+        Damaged: It has one.
+    """
+    if isinstance(value, dict):
+        folded = {name.casefold(): name for name in known}
+        for name in value:
+            if name not in known and name.casefold() in folded:
+                raise Damaged(
+                    f"the field {name[:60]!r}, which some readers take for {folded[name.casefold()]!r}", subject=what
+                )
+
+
+def _check_shape(text: str, containers: int) -> None:
     depth = 0
-    for mark in _BRACKETS.findall(text):
+    for match in _BRACKETS.finditer(text):
+        mark = match[0]
         if mark in "[{":
             depth += 1
+            containers -= 1
             if depth > JSON_DEPTH:
                 raise ValueError(f"nested deeper than {JSON_DEPTH}")
+            if containers < 0:
+                raise ValueError("too many objects and lists")
         elif mark in "]}":
             depth -= 1
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
-from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, LAYOUT_JSON_BYTES
+from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, ARCHIVE_PADDING_BYTES, LAYOUT_JSON_BYTES, PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.stores.compression import begun
@@ -30,7 +30,11 @@ class Contents:
 
     def find(self, name: str) -> Member | None:
         """The file that a name stands for, through a link if it is one."""
-        return self.members.get(self.links.get(name, name))
+        return self.members.get(self.real(name))
+
+    def real(self, name: str) -> str:
+        """The name of the member that a name stands for: its own, or that of what it is a link to."""
+        return self.links.get(name, name)
 
     def document(self, name: str) -> bytes:
         """The content of a document.
@@ -38,7 +42,7 @@ class Contents:
         Raises:
             Damaged: There is none of this name.
         """
-        content = self.documents.get(self.links.get(name, name))
+        content = self.documents.get(self.real(name))
         if content is None:
             found = "a file that is not JSON" if self.find(name) else "nothing"
             raise Damaged(
@@ -76,8 +80,24 @@ def survey(stream: ByteStream, *, what: str, take: Take) -> Contents:
         room -= len(content)
         contents.documents[member.name] = content
     resolve_links(contents.links, contents.members, what=what)
+    _check_rest(stream, what)
     return contents
 
 
+def _check_rest(stream: ByteStream, what: str) -> None:
+    """Behind the end mark there may be zeros, as many as fill a tape's block, and nothing else.
+
+    A stream is read to its end in any case: what it is compressed with may have a checksum there.
+    """
+    left = ARCHIVE_PADDING_BYTES
+    while rest := stream.read(PIECE_BYTES):
+        left -= len(rest)
+        if rest.strip(b"\0") or left < 0:
+            raise Damaged("something follows behind the archive's end", subject=what)
+
+
 def _is_json(beginning: bytes) -> bool:
-    return beginning.lstrip()[:1] in (b"{", b"[") and beginning[257:262] != b"ustar"
+    if not beginning or beginning[257:262] == b"ustar":
+        return False
+    text = beginning.lstrip()
+    return not text or text[:1] in (b"{", b"[")

@@ -6,13 +6,14 @@ wanted is staged in scratch, in one more pass.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.limits import INDEX_DEPTH
-from bundler.core.oci import Descriptor
+from bundler.core.oci import Descriptor, Manifest
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, Refused
 from bundler.scratch import Scratch
@@ -20,10 +21,11 @@ from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, Take, survey
 from bundler.stores.docker_archive import ArchivedImage
 from bundler.stores.image_file import ImageFile, Tap, nothing, tapped
+from bundler.stores.member_digests import MemberDigests
 from bundler.stores.oci_archive import ArchiveFiles
-from bundler.stores.oci_layout import INDEX, LayoutFiles, LayoutSource, chosen, read_index
+from bundler.stores.oci_layout import INDEX, Choice, LayoutFiles, LayoutSource, full_name, read_index
 from bundler.stores.partial_layout import source_of_present
-from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, put_down, stage_layer
+from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, stage_layer, staged
 from bundler.stores.tar_reader import Member
 
 DOCKER, OCI = "docker-archive", "oci-archive"
@@ -103,10 +105,12 @@ class Archive:
                 subject=file.called,
                 hint="the files of the image must stand at the top of the archive" if contents.members else None,
             )
+        if has_layout and has_docker:
+            _check_agreement(contents)
         is_layout = has_layout and (transport == OCI or not has_docker or _is_original(contents))
         return cls(file, contents, transport, is_layout=is_layout)
 
-    @property
+    @cached_property
     def docker_images(self) -> list[tuple[frozenset[str], ArchivedImage]]:
         """The images of manifest.json with their names, each also by its place as skopeo has it: ``@0``."""
         images = docker_archive.read_images(self.contents)
@@ -131,37 +135,55 @@ class Archive:
         """
         if not self.is_layout:
             return Ready(self._staged_images(names, staging), is_repacked=True)
-        files: LayoutFiles
-        files = ArchiveFiles(self.file.path) if self.file.is_plain else self._staged_layout(names, staging)
+        images = self.layout.images
+        pick = Choice(images, called=self.file.called)
+        roots = list(dict.fromkeys(pick(name) for name in names))
+        files = self._checked_layout(roots, staging)
         if self._transport == OCI:
             return Ready(LayoutSource(files), is_repacked=False)
-        images = read_index(files)
-        wanted = {chosen(images, name, called=self.file.called).digest for name in names}
-        present = source_of_present(files, [image for image in images if image[1].digest in wanted], staging.warn)
-        return Ready(present, is_repacked=False)
+        wanted = {root.digest for root in roots}
+        present = [image for image in images if image[1].digest in wanted]
+        return Ready(source_of_present(files, present, staging.warn), is_repacked=False)
 
-    def _staged_layout(self, names: Iterable[str | None], staging: Staging) -> StagedFiles:
-        roots = [self.layout.resolve(name) for name in names]
+    def _checked_layout(self, roots: Sequence[Descriptor], staging: Staging) -> LayoutFiles:
+        """The layout, with the layers of some images compared with their configs; staged, where it is not plain."""
         paths: dict[str, list[str]] = {}
         for descriptor in _blobs_below(self.contents, roots):
             member = self.contents.find(descriptor.digest.path)
             if member is not None:
                 paths.setdefault(member.name, []).append(descriptor.digest.path)
+        expected = {
+            member.name: (layer, diff_id)
+            for layer, diff_id in _layers_below(self.contents, roots)
+            if (member := self.contents.find(layer.digest.path))
+        }
         files = documents_of(self.contents, staging.shelf)
+        digests = MemberDigests()
 
         def take(member: Member, pieces: Pieces) -> None:
-            wanted = paths.get(member.name)
-            if wanted:
-                home = put_down(pieces, staging.scratch)
-                for path in wanted:
+            if member.name in expected and self.file.is_plain:
+                digests.take(member, pieces)
+            elif member.name in paths and not self.file.is_plain:
+                with staged(staging.scratch) as home:
+                    digests.take(member, tapped(pieces, home.file.write))
+                for path in paths[member.name]:
                     files.add_blob(path, home)
 
         self._read_again(take, staging)
-        return files
+        for name, (layer, diff_id) in expected.items():
+            if name not in self.contents.documents and digests.inner(name) != diff_id:
+                raise Damaged(
+                    "a layer is not the one that the image config lists",
+                    subject=f"{self.file.called}: {layer.digest}",
+                    expected=str(diff_id),
+                    actual=str(digests.inner(name)),
+                    hint="ask for a new file",
+                )
+        return ArchiveFiles(self.file.path) if self.file.is_plain else files
 
     def _staged_images(self, names: Iterable[str | None], staging: Staging) -> LayoutSource:
-        known = [(called, (called, image)) for called, image in self.docker_images]
-        images = list(dict.fromkeys(chosen(known, name, called=self.file.called) for name in names))
+        pick = Choice([(called, (called, image)) for called, image in self.docker_images], called=self.file.called)
+        images = list(dict.fromkeys(pick(name) for name in names))
         wanted = {member.name for _, image in images for name in image.layers if (member := self.contents.find(name))}
         layers: dict[str, StagedLayer] = {}
 
@@ -218,17 +240,73 @@ def _is_original(contents: Contents) -> bool:
 
 def _blobs_below(contents: Contents, roots: Iterable[Descriptor]) -> list[Descriptor]:
     """Configs and layers of some manifests; what is no document is passed over, its absence is told later."""
-    blobs: dict[Digest, Descriptor] = {}
-    seen: set[Digest] = set()
+    blobs = {blob.digest: blob for manifest in _manifests_below(contents, roots) for blob in manifest.blobs}
+    return list(blobs.values())
+
+
+def _manifests_below(contents: Contents, roots: Iterable[Descriptor]) -> list[Manifest]:
+    manifests: dict[Digest, Manifest] = {}
     left = [(root, 0) for root in roots]
     while left:
         descriptor, depth = left.pop()
-        content = contents.documents.get(contents.links.get(descriptor.digest.path, descriptor.digest.path))
-        if content is None or descriptor.digest in seen or depth > INDEX_DEPTH:
+        content = contents.documents.get(contents.real(descriptor.digest.path))
+        if content is None or descriptor.digest in manifests or depth > INDEX_DEPTH:
             continue
-        seen.add(descriptor.digest)
         what = f"{contents.what}: {descriptor.digest}"
         manifest = oci.parse_manifest(content, descriptor.media_type, what=what)
+        manifests[descriptor.digest] = manifest
         left += [(child, depth + 1) for child in manifest.children]
-        blobs.update((blob.digest, blob) for blob in manifest.blobs)
-    return list(blobs.values())
+    return list(manifests.values())
+
+
+def _layers_below(contents: Contents, roots: Iterable[Descriptor]) -> list[tuple[Descriptor, Digest]]:
+    """The layers of all runnable images below some manifests, with their diff_ids."""
+    layers = []
+    for manifest in _manifests_below(contents, roots):
+        config = manifest.config and contents.documents.get(contents.real(manifest.config.digest.path))
+        if manifest.is_runnable and config:
+            layers += layers_of(manifest, config, what=f"{contents.what}: {manifest.descriptor.digest}")
+    return layers
+
+
+def layers_of(manifest: Manifest, config: bytes, *, what: str) -> list[tuple[Descriptor, Digest]]:
+    """The layers of an image with the digests that their content must have.
+
+    Raises:
+        Damaged: Manifest and config disagree about how many there are.
+    """
+    diff_ids = docker_archive.diff_ids_of(config, what=what)
+    if len(diff_ids) != len(manifest.layers):
+        raise Damaged(
+            "manifest and config disagree about the layers",
+            subject=what,
+            expected=f"{len(diff_ids)} layers",
+            actual=str(len(manifest.layers)),
+        )
+    return list(zip(manifest.layers, diff_ids, strict=True))
+
+
+def _check_agreement(contents: Contents) -> None:
+    """Makes sure that both forms in an archive hold the same: else one reader sees what another loads not.
+
+    Raises:
+        Damaged: manifest.json names an image that the layout has not, or has under other names.
+    """
+    configs: dict[str, set[Digest]] = {}
+    everything: set[Digest] = set()
+    for names, root in read_index(documents_of(contents, Shelf())):
+        below = {manifest.config.digest for manifest in _manifests_below(contents, [root]) if manifest.config}
+        everything |= below
+        for name in names:
+            configs.setdefault(full_name(name) or name, set()).update(below)
+    for image in docker_archive.read_images(contents):
+        found = Digest.of(contents.document(image.config))
+        for tag in image.tags:
+            if found not in configs.get(full_name(tag) or tag, everything):
+                raise Damaged(
+                    "manifest.json and index.json disagree about a name", subject=f"{contents.what}: {tag[:200]!r}"
+                )
+        if found not in everything:
+            raise Damaged(
+                "manifest.json names an image that index.json does not", subject=f"{contents.what}: {image.config}"
+            )

@@ -10,10 +10,10 @@ import bz2
 import importlib
 import lzma
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from typing import Any, Protocol, cast
 
-from bundler.core.limits import DECOMPRESSOR_BYTES, PIECE_BYTES, ZSTD_WINDOW_LOG
+from bundler.core.limits import DECOMPRESSOR_BYTES, EMPTY_FRAMES, PIECE_BYTES, ZSTD_WINDOW_LOG
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 
@@ -29,6 +29,8 @@ _MAGIC = {
 
 _BEGINNING_BYTES = 512
 """The header of a tar; the signs of compressed streams are shorter."""
+
+_SLICE_BYTES = 16 << 10
 
 _GZIP_LEVEL = 2
 _ZSTD_LEVEL = 3
@@ -107,9 +109,9 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
     make, errors = _decompressor(kind)
     frame = make()
     has_begun = False
+    empty_frames = 0
     try:
-        for piece in pieces:
-            data = bytes(piece)
+        for data in _sliced(pieces):
             while data:
                 if frame.eof:
                     if kind != ZSTD:
@@ -117,8 +119,13 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
                     if not data:
                         break
                     frame, has_begun = make(), False
+                    empty_frames += 1
+                    if empty_frames > EMPTY_FRAMES:
+                        raise Damaged(f"the {kind} stream holds nothing, again and again", subject=what)
                 has_begun = True
-                yield from _drained(frame, data)
+                for piece in _drained(frame, data):
+                    empty_frames = 0
+                    yield piece
                 data = frame.unused_data if frame.eof else b""
     except errors as error:
         raise Damaged(f"the {kind} stream is damaged: {error}", subject=what, hint="copy this file again") from error
@@ -126,6 +133,13 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
         raise Damaged(f"the {kind} stream needs more memory than any image does", subject=what) from error
     if has_begun and not frame.eof:
         raise Damaged(f"the {kind} stream was cut short", subject=what, hint="copy this file again")
+
+
+def _sliced(pieces: Pieces) -> Generator[bytes, None, None]:
+    """Small slices: at the end of each frame a decoder copies all that is left of its input."""
+    for piece in pieces:
+        for begin in range(0, len(piece), _SLICE_BYTES):
+            yield bytes(piece[begin : begin + _SLICE_BYTES])
 
 
 def _drained(frame: Any, data: bytes) -> Pieces:

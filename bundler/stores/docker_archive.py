@@ -9,6 +9,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from bundler.core import oci, strict_json
@@ -47,10 +48,17 @@ def read_images(contents: Contents) -> tuple[ArchivedImage, ...]:
     document = strict_json.loads(contents.document(MANIFEST), what=what)
     if not isinstance(document, list) or not document:
         raise Damaged("not a list of images", subject=what)
-    return tuple(_image(entry, f"{what}[{number}]") for number, entry in enumerate(document))
+    images = tuple(_image(entry, f"{what}[{number}]") for number, entry in enumerate(document))
+    seen: set[str] = set()
+    for tag in (tag for image in images for tag in image.tags):
+        if tag in seen:
+            raise Damaged("a name that two images have", subject=f"{what}: {tag[:200]!r}")
+        seen.add(tag)
+    return images
 
 
 def _image(entry: Any, what: str) -> ArchivedImage:
+    strict_json.check_fields(entry, ("Config", "RepoTags", "Layers"), what=what)
     if not isinstance(entry, dict) or not isinstance(entry.get("Config"), str):
         raise Damaged("an image without Config", subject=what)
     tags = entry.get("RepoTags") or []
@@ -68,6 +76,7 @@ def _member(name: str, what: str) -> str:
     return normal
 
 
+@lru_cache(maxsize=16)  # an archive may name one large config many times
 def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
     """The digests of an image's uncompressed layers, as its config lists them.
 
@@ -77,7 +86,9 @@ def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
     if len(config) > IMAGE_CONFIG_BYTES:
         raise Damaged("the image config is too large", subject=what)
     document = strict_json.loads(config, what=what)
+    strict_json.check_fields(document, ("rootfs", "os", "architecture", "config"), what=what)
     rootfs = document.get("rootfs") if isinstance(document, dict) else None
+    strict_json.check_fields(rootfs, ("type", "diff_ids"), what=what)
     diff_ids = (rootfs.get("diff_ids") or []) if isinstance(rootfs, dict) else None
     if not isinstance(diff_ids, list):
         raise Damaged("the image config lists no layers (rootfs.diff_ids)", subject=what)
@@ -89,7 +100,7 @@ def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
 
 def check_image(
     image: ArchivedImage, contents: Contents, diff_id_of: Callable[[str], Digest], warn: Callable[[str], None]
-) -> bytes:
+) -> tuple[bytes, tuple[Digest, ...]]:
     """Makes sure that an image of an archive is whole and consistent.
 
     Args:
@@ -99,7 +110,7 @@ def check_image(
         warn: Is told what is odd and does no harm.
 
     Returns:
-        The image config.
+        The image config, and the diff_ids in it.
 
     Raises:
         Damaged: A layer is absent or not the one that the config lists.
@@ -131,7 +142,7 @@ def check_image(
                 actual=str(actual),
                 hint="copy this file again, or ask for a new one",
             )
-    return config
+    return config, diff_ids
 
 
 def assemble(
@@ -159,7 +170,7 @@ def assemble(
     files = StagedFiles(contents.what, shelf)
     entries = []
     for names, image in images:
-        config = check_image(image, contents, lambda name: _staged(name, layers, contents).diff_id, warn)
+        config, _ = check_image(image, contents, lambda name: _staged(name, layers, contents).diff_id, warn)
         config_descriptor = Descriptor(oci.OCI_CONFIG, Digest.of(config), len(config))
         own = [layers[member.name] for name in image.layers if (member := contents.find(name))]
         manifest = manifest_of(config_descriptor, [layer.descriptor for layer in own])

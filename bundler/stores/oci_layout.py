@@ -10,7 +10,7 @@ import os
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
@@ -65,6 +65,7 @@ class LayoutSource:
         """
         self._files = files
         self._images = images
+        self._choice: Choice[Descriptor] | None = None
 
     @property
     def images(self) -> Sequence[NamedDescriptor]:
@@ -77,7 +78,9 @@ class LayoutSource:
 
     def resolve(self, name: str | None) -> Descriptor:
         """The descriptor that a name stands for; None for the only one."""
-        return chosen(self.images, name, called=self._files.called)
+        if self._choice is None:
+            self._choice = Choice(self.images, called=self._files.called)
+        return self._choice(name)
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """A manifest, verified."""
@@ -85,6 +88,13 @@ class LayoutSource:
         if self._files.size(descriptor.digest.path) is None:
             raise Refused("the manifest is not in the layout", subject=subject)
         content = self._files.read(descriptor.digest.path, MANIFEST_BYTES)
+        if len(content) != descriptor.size_bytes:
+            raise Damaged(
+                "the manifest has another size than its descriptor says",
+                subject=subject,
+                expected=f"{descriptor.size_bytes} bytes",
+                actual=f"{len(content)} bytes",
+            )
         found = Digest.of(content, algorithm=descriptor.digest.algorithm)
         if found != descriptor.digest:
             raise Damaged(
@@ -111,24 +121,41 @@ class LayoutSource:
         return self._files.open_at(descriptor.digest.path, offset_bytes)
 
 
-def chosen(images: Sequence[tuple[frozenset[str], Image]], name: str | None, *, called: str) -> Image:
-    """The image of a name, which may lack what every reference lacks by default; None for the only image.
+class Choice(Generic[Image]):
+    """Finds images by their names, which may lack what every reference lacks by default."""
 
-    Raises:
-        Refused: There is none, or the choice is not clear.
-    """
-    if name is None and len(images) == 1:
-        return images[0][1]
-    wanted = {name, full_name(name) or name, f"@{name}"} if name else set()
-    for names, image in images:
-        if not wanted.isdisjoint({*names, *map(full_name, names)}):
-            return image
-    known = sorted({known for names, _ in images for known in names}, key=lambda known: (known.startswith("@"), known))
-    raise Refused(
-        "no such image" if name else f"{len(images)} images, and none was chosen",
-        subject=f"{called}:{name}" if name else called,
-        hint=f"choose one of: {', '.join(known[:10])}" if known else "there is no image with a name",
-    )
+    def __init__(self, images: Sequence[tuple[frozenset[str], Image]], *, called: str) -> None:
+        """Takes the images in.
+
+        Args:
+            images: With all names that each goes by.
+            called: What people call the place that they are in.
+        """
+        self._images = images
+        self._called = called
+        self._by_name: dict[str, Image] = {}
+        for names, image in images:
+            for name in (*names, *filter(None, map(full_name, names))):
+                self._by_name.setdefault(name, image)
+
+    def __call__(self, name: str | None) -> Image:
+        """The image of a name; None for the only image.
+
+        Raises:
+            Refused: There is none, or the choice is not clear.
+        """
+        if name is None and len(self._images) == 1:
+            return self._images[0][1]
+        for candidate in (name, full_name(name), f"@{name}") if name else ():
+            if candidate in self._by_name:
+                return self._by_name[candidate]
+        known = {known for names, _ in self._images for known in names}
+        listed = sorted(known, key=lambda known: (known.startswith("@"), known))[:10]
+        raise Refused(
+            "no such image" if name else f"{len(self._images)} images, and none was chosen",
+            subject=f"{self._called}:{name}" if name else self._called,
+            hint=f"choose one of: {', '.join(listed)}" if listed else "there is no image with a name",
+        )
 
 
 def full_name(text: str) -> str | None:
@@ -150,6 +177,7 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
         raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
     what = f"{files.called}: {INDEX}"
     document = strict_json.loads(files.read(INDEX, LAYOUT_JSON_BYTES), what=what)
+    strict_json.check_fields(document, ("schemaVersion", "manifests"), what=what)
     entries = document.get("manifests") if isinstance(document, dict) else None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Damaged("not an OCI index", subject=what)

@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -20,6 +21,7 @@ from bundler.errors import Damaged, LocalStorage
 
 _CHILD = "import sys; sys.path = sys.argv[2].split(':'); from bundler.stores import seven_zip; seven_zip.main()"
 _FAULT_BYTES = 64 << 10
+_MESSAGE_CHARACTERS = 500
 _NAME_CHARACTERS = 255
 _LINK_CHARACTERS = 100
 
@@ -33,25 +35,25 @@ def unpacked(path: Path, *, what: str) -> Pieces:
     """
     modules = ":".join(entry for entry in sys.path if entry)  # not the folder that the user happens to be in
     command = [sys.executable, "-I", "-c", _CHILD, str(path.absolute()), modules]
+    faults = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe that nobody empties would hold the other process up
     try:
         child = subprocess.Popen(  # noqa: S603  # this interpreter, and a path as an argument of its own
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=faults
         )
     except OSError as error:
         raise LocalStorage(f"the 7z decoder cannot be started: {error.strerror}", subject=what) from error
     assert child.stdout is not None
-    assert child.stderr is not None
     try:
         while piece := child.stdout.read(PIECE_BYTES):
             yield piece
-        fault = child.stderr.read(_FAULT_BYTES)
         if child.wait() != 0:
-            raise _refusal(fault, what)
+            faults.seek(0)
+            raise _refusal(faults.read(_FAULT_BYTES), what)
     finally:
         child.kill()
         child.wait()
         child.stdout.close()
-        child.stderr.close()
+        faults.close()
 
 
 def _refusal(fault: bytes, what: str) -> Damaged:
@@ -92,7 +94,7 @@ def _limit_memory(limit_bytes: int) -> None:
 
 
 def _tell(message: str, hint: str) -> None:
-    sys.stderr.write(json.dumps({"message": message, "hint": hint}) + "\n")
+    sys.stderr.write(json.dumps({"message": message[:_MESSAGE_CHARACTERS], "hint": hint}) + "\n")
     sys.stderr.flush()
     os._exit(1)
 

@@ -7,8 +7,8 @@ is compressed already is carried as it is. Both are checked against the image's 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Generator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -244,20 +244,31 @@ def stage_layer(
     return StagedLayer(descriptor, Digest("sha256", diff.hexdigest()), kept)
 
 
+@contextmanager
+def staged(scratch: Scratch) -> Generator[InScratch, None, None]:
+    """A file in scratch that is being filled; if that fails, it is dropped.
+
+    Raises:
+        LocalStorage: There is no room in scratch.
+    """
+    home = InScratch(scratch.file())
+    try:
+        yield home
+    except BaseException:
+        home.close()
+        raise
+
+
 def put_down(pieces: Pieces, scratch: Scratch) -> InScratch:
     """Puts bytes down as they are.
 
     Raises:
         LocalStorage: There is no room in scratch.
     """
-    file = scratch.file()
-    try:
+    with staged(scratch) as home:
         for piece in pieces:
-            file.write(piece)
-    except BaseException:
-        file.close()
-        raise
-    return InScratch(file)
+            home.file.write(piece)
+    return home
 
 
 def manifest_of(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:

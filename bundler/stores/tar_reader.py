@@ -13,7 +13,13 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from bundler.core import tar
-from bundler.core.limits import ARCHIVE_MEMBERS, MEMBER_NAME_CHARACTERS, PAX_HEADER_BYTES, PIECE_BYTES
+from bundler.core.limits import (
+    ARCHIVE_MEMBERS,
+    ARCHIVE_NAMES_CHARACTERS,
+    MEMBER_NAME_CHARACTERS,
+    PAX_HEADER_BYTES,
+    PIECE_BYTES,
+)
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 
@@ -62,28 +68,25 @@ class TarReader:
         Raises:
             Damaged: The archive is cut, inconsistent, or holds something that no image archive holds.
         """
-        names: set[str] = set()
+        names = _Names(self._what)
         extended: dict[str, str] = {}
+        kinds: list[bytes] = []
         for _ in range(ARCHIVE_MEMBERS):
             self._skip_rest()
             header = self._read_header()
             if header is None:
+                self._read_second_end(is_expecting=bool(kinds))
                 return
             size = tar.pax_size(extended, header.size_bytes, what=self._here())
             if header.type in (tar.PAX, tar.PAX_GLOBAL, tar.GNU_LONG_NAME, tar.GNU_LONG_LINK):
-                extended = self._read_extended(header.type, size, extended)
+                self._check_extended(header.type, kinds)
+                extended = self._read_extended(header.type, header.size_bytes, extended)
                 continue
-            name = _normalised(extended.get("path", header.name))
+            name = names.add(extended.get("path", header.name), is_folder=header.type == _FOLDER)
             link_name = extended.get("linkpath", header.link_name)
-            extended = {}
-            if header.type == _FOLDER:
-                continue
-            if len(name) > MEMBER_NAME_CHARACTERS or "\0" in name:
-                raise Damaged("a member with an impossible name", subject=self._here())
-            if name in names:
-                raise Damaged("a member that is there twice", subject=f"{self._what}: {name[:100]!r}")
-            names.add(name)
-            yield self._member(header.type, name, size, link_name)
+            extended, kinds = {}, []
+            if header.type != _FOLDER:
+                yield self._member(header.type, name, size, link_name)
         raise Damaged("too many members", subject=self._what, expected=f"at most {ARCHIVE_MEMBERS}", actual="more")
 
     def pieces(self) -> Pieces:
@@ -116,8 +119,9 @@ class TarReader:
 
     def _read_header(self) -> tar.Header | None:
         is_first = self._position == 0
+        block = self._read_exactly(tar.BLOCK_BYTES)
         try:
-            return tar.parse_header(self._read_exactly(tar.BLOCK_BYTES), what=self._here())
+            return tar.parse_header(block, what=self._here())
         except Damaged as error:
             if not is_first:
                 raise
@@ -127,16 +131,43 @@ class TarReader:
                 hint="image files are tars, plain or as .gz, .xz, .zst, .bz2, .7z",
             ) from error
 
+    def _read_second_end(self, *, is_expecting: bool) -> None:
+        """Two blocks of zeros are the end; one may be what is left of an archive that was cut."""
+        if is_expecting:
+            raise Damaged("an extended tar header without a member", subject=self._here())
+        if self._read_exactly(tar.BLOCK_BYTES).strip(b"\0"):
+            raise Damaged("half an end mark within the archive", subject=self._here())
+
+    def _check_extended(self, kind: bytes, kinds: list[bytes]) -> None:
+        """Readers differ in what several extended headers of one member mean, so there is one of a kind at the most."""
+        if kind == tar.PAX_GLOBAL:
+            return
+        if kind in kinds or (kinds and (kind == tar.PAX) != (kinds[0] == tar.PAX)):
+            raise Damaged("several extended headers for one member", subject=self._here())
+        kinds.append(kind)
+
     def _read_extended(self, kind: bytes, size: int, before: dict[str, str]) -> dict[str, str]:
         if size > PAX_HEADER_BYTES:
             raise Damaged("an extended tar header is too long", subject=self._here())
         content = self._read_exactly(size + tar.padding_bytes(size))[:size]
-        if kind == tar.PAX_GLOBAL:
-            return before  # comments and the like; no tool that makes images puts sizes or names there
         if kind in (tar.GNU_LONG_NAME, tar.GNU_LONG_LINK):
             key = "path" if kind == tar.GNU_LONG_NAME else "linkpath"
-            return {**before, key: content.rstrip(b"\0").decode("utf-8", "replace")}
-        return {**before, **tar.parse_pax(content, what=self._here())}
+            return {**before, key: self._text(content.rstrip(b"\0"))}
+        records = tar.parse_pax(content, what=self._here())
+        told = {key: value for key, value in records.items() if key in ("path", "linkpath", "size")}
+        if any(key.startswith("GNU.sparse") for key in records) or not all(told.values()):
+            raise Damaged("an extended tar header that readers understand differently", subject=self._here())
+        if kind == tar.PAX_GLOBAL:
+            if told:
+                raise Damaged("an extended tar header names all members at once", subject=self._here())
+            return before
+        return {**before, **told}
+
+    def _text(self, content: bytes) -> str:
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise Damaged("a member's name is not UTF-8", subject=self._here()) from error
 
     def _read_exactly(self, size_bytes: int) -> bytes:
         content = bytearray()
@@ -176,5 +207,30 @@ def resolve_links(links: Mapping[str, str], files: Container[str], *, what: str)
             raise Damaged("a link to something that is no file of the archive", subject=f"{what}: {name[:100]!r}")
 
 
-def _normalised(name: str) -> str:
-    return posixpath.normpath(name).removeprefix("./") if name else ""
+class _Names:
+    """The names of an archive's members so far: each once, none that leads out, not too many letters together."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._files: set[str] = set()
+        self._folders: set[str] = set()
+        self._characters = 0
+
+    def add(self, name: str, *, is_folder: bool) -> str:
+        """Takes a name in and returns it normalised: no ``./`` in front.
+
+        Raises:
+            Damaged: It is impossible, or there already.
+        """
+        subject = f"{self._what}: {name[:100]!r}"
+        normal = posixpath.normpath(name) if name else ""
+        is_root = is_folder and normal == "."
+        if not is_root and (normal in ("", ".") or normal.startswith(("/", "..")) or "\0" in name):
+            raise Damaged("a member with an impossible name", subject=subject)
+        self._characters += len(normal)
+        if len(normal) > MEMBER_NAME_CHARACTERS or self._characters > ARCHIVE_NAMES_CHARACTERS:
+            raise Damaged("names of members that are too long", subject=subject)
+        if normal in self._files or (not is_folder and normal in self._folders):
+            raise Damaged("a member that is there twice", subject=subject)
+        (self._folders if is_folder else self._files).add(normal)
+        return normal

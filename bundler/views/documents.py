@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from bundler.errors import BundlerError, Several
@@ -25,8 +26,14 @@ Document = dict[str, Any]
 
 
 def dump(document: Document) -> str:
-    """The text of a document."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    """The text of a document. What would command a terminal, or turn the direction of writing, is escaped."""
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return (
+        "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) if not _PLAIN(text) else text
+    )
+
+
+_PLAIN = re.compile(r"[\n -~]*").fullmatch
 
 
 def keygen_document(pair: KeyPair) -> Document:

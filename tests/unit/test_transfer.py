@@ -652,7 +652,6 @@ def test_a_source_that_recovers_serves_every_store_in_one_reading() -> None:
     assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 2
 
 
-@pytest.mark.xfail(strict=True, reason="a blob that failed for all stores is read again for each")
 def test_a_source_that_gave_up_is_not_asked_again_for_each_store() -> None:
     source = Source([[broken()] for _ in range(20)])
     copied = copy_blobs([copy_to_each(source, Sink(), Sink())], run_with())
@@ -660,7 +659,6 @@ def test_a_source_that_gave_up_is_not_asked_again_for_each_store() -> None:
     assert len(source.offsets) == AT_ONCE.attempts
 
 
-@pytest.mark.xfail(strict=True, reason="whether the end was taken is known of all stores together only")
 def test_a_store_that_does_not_take_the_end_has_not_taken_the_blob_although_another_has() -> None:
     def only_the_first(pieces: Pieces) -> Iterable[bytes | memoryview]:
         yield next(pieces)

@@ -108,7 +108,6 @@ def test_an_image_that_is_listed_by_itself_and_within_its_file_is_taken_once(tmp
     assert names(entries) == ["quay.io/a:1", "quay.io/b:1"]
 
 
-@pytest.mark.xfail(strict=True, reason="the second one is dropped")
 def test_two_images_of_one_name_in_a_file_are_not_silently_one(tmp_path: Path) -> None:
     one, two = images.simple("one"), images.simple("two")
     entries = [

@@ -173,7 +173,6 @@ def test_what_no_daemon_can_hold_is_refused(text: str) -> None:
         parse_image(text)
 
 
-@pytest.mark.xfail(strict=True, reason="the transports of images are named for those of targets")
 def test_a_docker_archive_is_no_target_and_the_advice_does_not_name_it() -> None:
     with pytest.raises(Misuse) as caught:
         parse_target("docker-archive:out.tar")

@@ -113,7 +113,6 @@ def test_zeros_behind_the_end_are_padding(kind: str, size_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
-@pytest.mark.xfail(strict=True, reason="padding is known only where a piece ends with it")
 def test_a_frame_behind_padding_is_taken_or_refused_whatever_the_size_of_the_pieces(kind: str) -> None:
     padded = COMPRESSIONS[kind](b"one") + bytes(512) + COMPRESSIONS[kind](b"two")
     results = set()
