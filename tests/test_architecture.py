@@ -40,7 +40,7 @@ DOORS = {
 """The one module that imports each library."""
 
 STANDARD_LIBRARY_OF_CORE = {
-    "__future__", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
+    "__future__", "abc", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
     "math",
     "re", "typing",
 }  # fmt: skip

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
-from bundler.bundle.chunk import Member, members_by_chunk
+from bundler.bundle.chunk import Member, groups_of, members_by_chunk
 from bundler.bundle.files import is_there, names_in, read_bounded, read_into
 from bundler.bundle.reader import Bundle
 from bundler.core import tar
@@ -57,7 +57,7 @@ def check(bundle: Bundle, *, jobs: int, listener: Listener, cancellation: Cancel
         Interrupted: The user stopped it.
     """
     checker = _Checker(bundle, listener, cancellation)
-    failed = run_all(checker.groups(), checker.check_group, front_workers=jobs, cancellation=cancellation)
+    failed = run_all(groups_of(bundle.manifest), checker.check_group, front_workers=jobs, cancellation=cancellation)
     assert not failed, "a chunk's errors are findings"
     findings = [*checker.check_files(), *checker.findings]
     return sorted(findings, key=lambda finding: (finding.file, finding.offset_bytes or 0))
@@ -99,16 +99,6 @@ class _Checker:
         self._cancellation = cancellation
         self._members = members_by_chunk(bundle.manifest)
         self._users = bundle.manifest.users()
-
-    def groups(self) -> list[list[int]]:
-        """Chunk numbers that must be read by one worker in their order: a blob that is cut joins its chunks."""
-        groups: list[list[int]] = []
-        for number, members in enumerate(self._members, start=1):
-            if members and members[0].start_bytes and groups:
-                groups[-1].append(number)
-            else:
-                groups.append([number])
-        return groups
 
     def check_group(self, numbers: list[int]) -> None:
         """Checks some chunks that belong together, in their order."""

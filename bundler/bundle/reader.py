@@ -153,7 +153,7 @@ class Bundle:
             Incomplete: The chunk is not here.
         """
         buffer = bytearray(PIECE_BYTES)
-        for member in members_of(self._blobs[descriptor.digest].stored):
+        for member in members_of(self._blobs[descriptor.digest].stored, self.manifest.archive):
             if offset_bytes < member.start_bytes + member.piece.length_bytes or not descriptor.size_bytes:
                 yield from self._read_member(member, buffer, max(0, offset_bytes - member.start_bytes))
 
@@ -172,7 +172,7 @@ class Bundle:
             Damaged, Incomplete: As `read_document`.
         """
         buffer = bytearray(PIECE_BYTES)
-        members = members_of(stored)
+        members = members_of(stored, self.manifest.archive)
         content = b"".join(bytes(piece) for member in members for piece in self._read_member(member, buffer, 0))
         found = Digest.of(content, algorithm=stored.digest.algorithm)
         if found != stored.digest:

@@ -97,7 +97,7 @@ class BundleWriter:
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""
-        places = [members_of(stored) for stored in self._places[descriptor.digest]]
+        places = [members_of(stored, self._manifest.archive) for stored in self._places[descriptor.digest]]
         for member in (member for members in places for member in members):
             self._chunk_of(member).restart(member)
         cursors = [_Cursor(members) for members in places]

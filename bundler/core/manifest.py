@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.core import strict_json, tar
+from bundler.core import strict_json
+from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, SIZE_BYTES
@@ -116,6 +117,7 @@ class BundleManifest:
     blobs: tuple[Blob, ...]
     files: tuple[Stored, ...]
     chunks: tuple[Chunk, ...]
+    archive: ArchiveKind = TAR
 
     def stored(self) -> Iterable[Stored]:
         """Everything that lies in the chunks."""
@@ -141,9 +143,9 @@ class BundleManifest:
         return users
 
 
-def chunk_file(number: int) -> str:
+def chunk_file(number: int, archive: ArchiveKind) -> str:
     """The file name of a chunk, numbered from 1."""
-    return f"chunk-{number:04d}.tar"
+    return f"chunk-{number:04d}.{archive.name}"
 
 
 def to_json(manifest: BundleManifest) -> bytes:
@@ -340,7 +342,7 @@ def _size(value: object) -> int:
 
 def _check(manifest: BundleManifest) -> None:
     for number, chunk in enumerate(manifest.chunks, start=1):
-        if chunk.file != chunk_file(number):
+        if chunk.file != chunk_file(number, manifest.archive):
             raise ValueError(f"chunk {number} is called {chunk.file[:60]!r}")
     if not manifest.images:
         raise ValueError("no image")
@@ -380,29 +382,31 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
 
 def _check_pieces(manifest: BundleManifest) -> None:
     """Every byte of every chunk is framing or data: members follow each other without gap or overlap."""
-    members: list[list[tuple[int, str, int]]] = [[] for _ in manifest.chunks]
+    kind = manifest.archive
+    members: list[list[tuple[int, int, str]]] = [[] for _ in manifest.chunks]
     for stored in manifest.stored():
-        _check_parts(stored, len(manifest.chunks))
+        _check_parts(stored, len(manifest.chunks), manifest.archive)
         for number, piece in enumerate(stored.pieces):
-            member = (piece.offset_bytes, stored.member_name(number), piece.length_bytes)
+            member = (piece.offset_bytes, piece.length_bytes, stored.member_name(number))
             members[piece.chunk - 1].append(member)
     for chunk, inside in zip(manifest.chunks, members, strict=True):
-        end = 0
-        for offset, name, length in sorted(inside):
-            begin = offset - tar.header_bytes(name, length)
+        end = kind.start_bytes
+        for offset, length, name in sorted(inside):
+            begin = offset - kind.header_bytes(name, length)
             if begin != end:
                 raise ValueError(f"{name} does not begin where the member before it in {chunk.file} ends")
-            end = begin + tar.member_bytes(name, length)
-        if not inside or chunk.size_bytes != end + len(tar.END):
+            end = begin + kind.member_bytes(name, length)
+        if not inside or not kind.is_end(chunk.size_bytes - end, (name for _, _, name in inside)):
             raise ValueError(f"the members of {chunk.file} do not make up its size")
 
 
-def _check_parts(stored: Stored, chunk_count: int) -> None:
+def _check_parts(stored: Stored, chunk_count: int, kind: ArchiveKind) -> None:
     if sum(piece.length_bytes for piece in stored.pieces) != stored.size_bytes or not stored.pieces:
         raise ValueError(f"the pieces of {stored.path} do not add up to its size")
     first = stored.pieces[0].chunk
     for number, piece in enumerate(stored.pieces):
         if piece.chunk != first + number or not 1 <= piece.chunk <= chunk_count:
             raise ValueError(f"the pieces of {stored.path} do not lie in chunks that follow each other")
-        if number and piece.offset_bytes != tar.header_bytes(stored.member_name(number), piece.length_bytes):
+        header = kind.header_bytes(stored.member_name(number), piece.length_bytes)
+        if number and piece.offset_bytes != kind.start_bytes + header:
             raise ValueError(f"a part of {stored.path} does not begin its chunk")

@@ -8,6 +8,7 @@ from hypothesis import given
 
 from bundler.bundle.chunk import members_by_chunk, members_of
 from bundler.core import tar
+from bundler.core.archive_kind import TAR
 from bundler.core.manifest import BundleManifest, from_json, to_json
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from tests.property.strategies import configs, image_sets, law
@@ -49,7 +50,7 @@ def test_no_chunk_is_larger_than_it_may_be(case: ImageSet) -> None:
 def test_each_byte_of_each_blob_lies_at_one_place(case: ImageSet) -> None:
     for stored in planned(*case).manifest.stored():
         position = 0
-        for member in members_of(stored):
+        for member in members_of(stored, TAR):
             assert member.start_bytes == position
             position += member.piece.length_bytes
         assert position == stored.size_bytes
@@ -65,7 +66,7 @@ def test_only_a_blob_that_no_chunk_can_hold_is_cut_and_begins_a_chunk(case: Imag
         fits = tar.member_bytes(stored.path, stored.size_bytes) + len(tar.END) <= chunk_size
         assert (len(stored.pieces) == 1) is fits
         if not fits:
-            for member in members_of(stored):
+            for member in members_of(stored, TAR):
                 assert member.header_offset == 0
                 assert member.piece.length_bytes > 0
 
