@@ -184,7 +184,7 @@ def export(
         created=_now(),
         chunk_size_bytes=parse_chunk_size(chunk_size),
         key_path=Path(key) if key else None,
-        passphrase=lambda: _read_passphrase(passphrase_file),
+        key_passphrase=lambda: _read_passphrase(passphrase_file),
         is_unsigned=unsigned,
         name=name,
         platforms=tuple(map(Platform.parse, platform)),

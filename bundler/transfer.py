@@ -147,6 +147,90 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run) -> Copied:
     return Copied(failed, sum(sent))
 
 
+def copy_groups(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
+    """Copies groups of blobs in parallel, the blobs of each one after the other; one that fails stops no other.
+
+    Args:
+        groups: Each in its order, for sources that are best read so.
+        run: The run that this is part of.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    sent: list[int] = []
+    failed: list[tuple[BlobCopy, BundlerError]] = []
+
+    def work(group: Sequence[BlobCopy]) -> None:
+        sent.extend(_copy_blob(copy, run, failed) for copy in group)
+
+    bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
+    assert not bugs, "what fails is noted with its sinks"
+    return Copied(failed, sum(sent))
+
+
+def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
+    """Copies groups of blobs in parallel, into sinks that need each group as a whole and in its order.
+
+    A group in which a blob fails is begun again with its first one. When that is given up, the others of the group are
+    still asked for, so that one run tells all that cannot be had.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    sent: list[int] = []
+    failed: list[tuple[BlobCopy, BundlerError]] = []
+
+    def work(group: Sequence[BlobCopy]) -> None:
+        whole = _Whole(group, run)
+        try:
+            sent.append(retrying(whole.copy, run, subject=group[0].label, peer=group[0].peer))
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            failed.append((whole.current, error))
+            failed.extend(whole.also_absent())
+
+    bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
+    assert not bugs, "what fails is noted with its sinks"
+    return Copied(failed, sum(sent))
+
+
+class _Whole:
+    """A group of blobs on its way, all or nothing."""
+
+    def __init__(self, group: Sequence[BlobCopy], run: Run) -> None:
+        self._group = group
+        self._run = run
+        self.current = group[0]
+
+    def copy(self) -> int:
+        """Copies all from the first one on; returns their bytes."""
+        done = 0
+        try:
+            for copy in self._group:
+                self.current = copy
+                self._run.listener(Began(copy.label, copy.descriptor.size_bytes))
+                (sink,) = copy.sinks
+                _bring(copy, sink, None, self._run)
+                done += copy.descriptor.size_bytes
+                self._run.listener(Finished(copy.label, COPIED))
+        except BaseException:
+            self._run.listener(Moved(-done))
+            raise
+        return done
+
+    def also_absent(self) -> Iterable[tuple[BlobCopy, BundlerError]]:
+        """Those behind the one that failed which their source does not give either."""
+        for copy in self._group[self._group.index(self.current) + 1 :]:
+            try:
+                with closing(copy.source.open_blob(copy.descriptor, offset_bytes=0)) as pieces:
+                    next(pieces, None)
+            except Interrupted:
+                raise
+            except BundlerError as error:
+                yield copy, error
+
+
 def ask_all(
     questions: Sequence[Question], ask: Callable[[Question], None], run: Run
 ) -> list[tuple[Question, BundlerError]]:

@@ -33,6 +33,7 @@ DOORS = {
     "click": "cli.py",
     "cryptography": "bundle/signing.py",
     "docker": "stores/docker_sdk.py",
+    "py7zr": "bundle/seven_zip.py",
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",
     "yaml": "core/image_list.py",
@@ -42,7 +43,7 @@ DOORS = {
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "abc", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
     "math",
-    "re", "typing",
+    "re", "struct", "typing", "zlib",
 }  # fmt: skip
 """What the pure part may use: no files, network, clock, environment or threads."""
 

@@ -4,31 +4,37 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler import __version__
+from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
 from bundler.bundle.signing import PrivateKey, load_private
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.open_stores import Stores
 from bundler.commands.trust import read_key
 from bundler.core import image_list
+from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.location import RegistryImage, has_transport
-from bundler.core.manifest import BundleManifest
+from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
-from bundler.core.protocols import BlobSource, Pieces
+from bundler.core.protocols import BlobSink, BlobSource, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, read_small_blob, retrying
+from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, copy_wholes, read_small_blob, retrying
+
+Writer = BundleWriter | SevenZipWriter
+
+SHORT_PASSPHRASE_CHARACTERS = 12
 
 _WINDOW_BYTES = 8 << 30
 """Large blobs go first within this much of the bundle; beyond it order is kept, so that chunks finish one by one."""
@@ -43,7 +49,10 @@ class ExportRequest:
     created: str
     chunk_size_bytes: int
     key_path: Path | None = None
-    passphrase: Callable[[], bytes] = lambda: b""
+    key_passphrase: Callable[[], bytes] = lambda: b""
+    archive: ArchiveKind = TAR
+    bundle_passphrase: Callable[[], str] | None = None
+    """What the bundle is encrypted with; None for one that is not encrypted."""
     is_unsigned: bool = False
     name: str | None = None
     platforms: tuple[Platform, ...] = ()
@@ -61,6 +70,7 @@ class ExportResult:
     key_path: Path | None
     bundle_id: str | None
     """None after a dry run."""
+    is_encrypted: bool = False
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
@@ -76,6 +86,8 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     images = _read_lists(request)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+    passphrase = request.bundle_passphrase() if request.bundle_passphrase else None
+    _check_passphrase(passphrase, run)
     stores = Stores(request.network)
     resolved = _resolve_all(images.entries, stores, run)
     plan = plan_bundle(
@@ -85,20 +97,41 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         tool=f"bundler {__version__}",
         signed=key is not None,
         chunk_size_bytes=request.chunk_size_bytes,
+        archive=request.archive,
     )
-    writer = BundleWriter(request.output, plan.manifest)
+    writer = _writer(request, plan.manifest, passphrase)
+    result = ExportResult(
+        writer.final_path, plan.manifest, key_id, request.key_path, None, is_encrypted=passphrase is not None
+    )
     if request.is_dry_run:
         check_space(_existing(request.output), writer.size_bytes)
-        return ExportResult(writer.final_path, plan.manifest, key_id, request.key_path, None)
+        return result
     try:
         writer.begin()
         _copy(plan, resolved, images.entries, stores, writer, run)
         run.listener(PhaseBegan("sealing", 0, in_bytes=True))
-        bundle_id = writer.seal(key)
+        manifest, bundle_id = writer.seal(key)
         run.listener(PhaseEnded("sealing"))
     finally:
         writer.close()
-    return ExportResult(writer.final_path, plan.manifest, key_id, request.key_path, bundle_id)
+    return replace(result, manifest=manifest, bundle_id=bundle_id)
+
+
+def _writer(request: ExportRequest, manifest: BundleManifest, passphrase: str | None) -> Writer:
+    if request.archive is TAR:
+        return BundleWriter(request.output, manifest)
+    return SevenZipWriter(request.output, manifest, passphrase)
+
+
+def _check_passphrase(passphrase: str | None, run: Run) -> None:
+    """Warns of one that is guessed soon: 7z derives keys without salt, so one guess tries all bundles at once."""
+    if passphrase is not None and len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
+        run.listener(
+            Noticed(
+                f"the passphrase has fewer than {SHORT_PASSPHRASE_CHARACTERS} characters and can be guessed; "
+                "--generate-passphrase makes a strong one"
+            )
+        )
 
 
 def _signing_key(request: ExportRequest) -> PrivateKey | None:
@@ -114,7 +147,7 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
     if not request.key_path.exists():
         raise Misuse("there is no such key", subject=str(request.key_path), hint="make one with: bundler keygen NAME")
     content = read_key(request.key_path)
-    return load_private(content, origin=str(request.key_path), passphrase=request.passphrase)
+    return load_private(content, origin=str(request.key_path), passphrase=request.key_passphrase)
 
 
 def _read_lists(request: ExportRequest) -> ImageList:
@@ -192,7 +225,7 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run) -> list[R
 
 
 def _copy(
-    plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: BundleWriter, run: Run
+    plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: Writer, run: Run
 ) -> None:
     documents = dict(plan.contents)
     origin: dict[Digest, tuple[BlobSource, ResolvedImage, str]] = {}
@@ -203,17 +236,23 @@ def _copy(
             for blob in manifest.blobs:
                 origin.setdefault(blob.digest, (source, each.image, _peer(entry)))
     from_memory = _Documents(documents)
-    copies = []
-    for descriptor, stored in _everything(plan.manifest).items():
+
+    def copy_of(descriptor: Descriptor, path: str, sink: BlobSink) -> BlobCopy:
         if descriptor.digest in documents:
-            copies.append(BlobCopy(descriptor, from_memory, (writer,), stored))
-        else:
-            blob_source, image, peer = origin[descriptor.digest]
-            label = f"{image.reference} {descriptor.digest.short}"
-            copies.append(BlobCopy(descriptor, blob_source, (writer,), label, peer))
-    total = sum(copy.descriptor.size_bytes for copy in copies)
-    run.listener(PhaseBegan("copying", total, in_bytes=True))
-    failed = copy_blobs(copies, run).failed
+            return BlobCopy(descriptor, from_memory, (sink,), path)
+        blob_source, image, peer = origin[descriptor.digest]
+        return BlobCopy(descriptor, blob_source, (sink,), f"{image.reference} {descriptor.digest.short}", peer)
+
+    if isinstance(writer, BundleWriter):
+        copies = [copy_of(descriptor, path, writer) for descriptor, path in _everything(plan.manifest).items()]
+        total = sum(copy.descriptor.size_bytes for copy in copies)
+        run.listener(PhaseBegan("copying", total, in_bytes=True))
+        failed = copy_blobs(copies, run).failed
+    else:
+        groups = [[copy_of(_descriptor(s), s.path, group) for s in group.stored] for group in writer.groups]
+        total = sum(copy.descriptor.size_bytes for group in groups for copy in group)
+        run.listener(PhaseBegan("copying", total, in_bytes=True))
+        failed = copy_wholes(groups, run).failed
     run.listener(PhaseEnded("copying"))
     if failed:
         raise _not_copied(failed, plan.manifest)
@@ -222,11 +261,16 @@ def _copy(
 def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
     """All that is to be written: large before small, within windows of the bundle that fit into memory's cache."""
     chunks_in_window = max(1, _WINDOW_BYTES // manifest.chunk_size_bytes)
-    placed = [(file, Descriptor("application/json", file.digest, file.size_bytes)) for file in manifest.files]
+    placed = [(file, _descriptor(file)) for file in manifest.files]
     placed += [(blob.stored, blob.descriptor) for blob in manifest.blobs]
     placed.sort(key=lambda pair: (pair[0].pieces[0].chunk // chunks_in_window, -pair[0].size_bytes))
     once = {descriptor.digest: (descriptor, stored.path) for stored, descriptor in reversed(placed)}
     return dict(reversed(once.values()))
+
+
+def _descriptor(stored: Stored) -> Descriptor:
+    """Names the bytes of something stored; of what type they are makes no difference to a bundle."""
+    return Descriptor("application/octet-stream", stored.digest, stored.size_bytes)
 
 
 def _peer(entry: Entry) -> str:

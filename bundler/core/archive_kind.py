@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from bundler.core import tar
+from bundler.core import seven_zip, tar
 
 
 class ArchiveKind(ABC):
@@ -83,4 +83,25 @@ class _Tar(ArchiveKind):
 TAR = _Tar()
 """Plain tars, which any system can unpack."""
 
-KINDS = {kind.name: kind for kind in (TAR,)}
+
+class _SevenZip(ArchiveKind):
+    """Store mode: data back to back, without any framing between them, then a header that names them all."""
+
+    name = "7z"
+    start_bytes = seven_zip.START_BYTES
+    _end_bytes = seven_zip.HEADER_BYTES
+
+    def end_bytes_for(self, name: str) -> int:
+        return seven_zip.header_bytes(name)
+
+    def is_end(self, length_bytes: int, names: Iterable[str]) -> bool:
+        return 0 < length_bytes <= self.end_bytes(names)
+
+    def largest_data(self, name: str, room_bytes: int) -> int:
+        return room_bytes - self.end_bytes([name])
+
+
+SEVEN_ZIP = _SevenZip()
+"""7z archives that store their members as they are, encrypted or not."""
+
+KINDS: dict[str, ArchiveKind] = {kind.name: kind for kind in (TAR, SEVEN_ZIP)}
