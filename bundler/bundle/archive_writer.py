@@ -7,7 +7,6 @@ lacks a member's end is of no use: after a failure its group is begun anew with 
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
-from bundler.bundle.files import open_for_reading, read_into
+from bundler.bundle.files import open_for_reading, sha256_of
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip import ArchiveWriter
@@ -215,17 +214,11 @@ def _digest_of(path: Path) -> tuple[int, str]:
 
     py7zr goes back to the start of an archive when it closes it, so nothing can be hashed before that.
     """
-    hasher = hashlib.sha256()
-    buffer = bytearray(PIECE_BYTES)
     descriptor = open_for_reading(path)
     try:
-        size_bytes = os.fstat(descriptor).st_size
-        for offset in range(0, size_bytes, PIECE_BYTES):
-            view = memoryview(buffer)[: size_bytes - offset]
-            read_into(descriptor, [view], offset, what=str(path))
-            hasher.update(view)
+        digest = sha256_of(descriptor, what=str(path))
         # A later check shall read the medium, not what memory remembers of it.
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return os.fstat(descriptor).st_size, digest
     finally:
         os.close(descriptor)
-    return size_bytes, hasher.hexdigest()

@@ -51,8 +51,9 @@ class ExportRequest:
     key_path: Path | None = None
     key_passphrase: Callable[[], bytes] = lambda: b""
     archive: ArchiveKind = TAR
-    bundle_passphrase: Callable[[], str] | None = None
-    """What the bundle is encrypted with; None for one that is not encrypted."""
+    is_encrypted: bool = False
+    bundle_passphrase: Callable[[], str] = lambda: ""
+    """What the bundle is encrypted with; asked for only when it is to be made."""
     is_unsigned: bool = False
     name: str | None = None
     platforms: tuple[Platform, ...] = ()
@@ -86,8 +87,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     images = _read_lists(request)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
-    passphrase = request.bundle_passphrase() if request.bundle_passphrase else None
-    _check_passphrase(passphrase, run)
+    passphrase = _bundle_passphrase(request, run)
     stores = Stores(request.network)
     resolved = _resolve_all(images.entries, stores, run)
     plan = plan_bundle(
@@ -101,7 +101,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     )
     writer = _writer(request, plan.manifest, passphrase)
     result = ExportResult(
-        writer.final_path, plan.manifest, key_id, request.key_path, None, is_encrypted=passphrase is not None
+        writer.final_path, plan.manifest, key_id, request.key_path, None, is_encrypted=request.is_encrypted
     )
     if request.is_dry_run:
         check_space(_existing(request.output), writer.size_bytes)
@@ -123,15 +123,23 @@ def _writer(request: ExportRequest, manifest: BundleManifest, passphrase: str | 
     return SevenZipWriter(request.output, manifest, passphrase)
 
 
-def _check_passphrase(passphrase: str | None, run: Run) -> None:
-    """Warns of one that is guessed soon: 7z derives keys without salt, so one guess tries all bundles at once."""
-    if passphrase is not None and len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
+def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
+    """The passphrase, if one is needed. 7z derives keys without salt, so a weak one is guessed for all bundles at once.
+
+    Raises:
+        Misuse: There is none, and nobody to ask for it.
+    """
+    if not request.is_encrypted or request.is_dry_run:
+        return None
+    passphrase = request.bundle_passphrase()
+    if len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
         run.listener(
             Noticed(
                 f"the passphrase has fewer than {SHORT_PASSPHRASE_CHARACTERS} characters and can be guessed; "
                 "--generate-passphrase makes a strong one"
             )
         )
+    return passphrase
 
 
 def _signing_key(request: ExportRequest) -> PrivateKey | None:

@@ -14,8 +14,10 @@ from functools import partial
 from pathlib import Path
 
 from bundler.bundle.check import Finding, check_beside_blobs
+from bundler.bundle.chunk import groups_of
+from bundler.bundle.files import check_space
 from bundler.bundle.reader import Bundle
-from bundler.commands.open_bundle import open_trusted
+from bundler.commands.open_bundle import LOCKED, Unlocking, open_trusted
 from bundler.commands.open_stores import Destination, Stores, open_destination
 from bundler.core import mapping, oci
 from bundler.core.digest import Digest
@@ -37,7 +39,7 @@ from bundler.errors import (
     worst_of_images,
 )
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, ask_all, copy_blobs, retrying
+from bundler.transfer import BlobCopy, Copied, Run, ask_all, copy_blobs, copy_groups, retrying
 
 FAIL, SKIP, REPLACE = "fail", "skip", "replace"
 
@@ -63,6 +65,7 @@ class ImportRequest:
     mapping: str = mapping.KEEP
     on_conflict: str = FAIL
     is_dry_run: bool = False
+    unlocking: Unlocking = LOCKED
     network: NetworkOptions = DEFAULT_NETWORK
 
 
@@ -125,7 +128,15 @@ def import_(request: ImportRequest, run: Run) -> ImportResult:
         Unavailable: A target does not answer at all.
         Interrupted: The user stopped it.
     """
-    bundle = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
+    locked = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
+    bundle = request.unlocking.unlocked(locked, run)
+    try:
+        return _import(bundle, request, run)
+    finally:
+        bundle.close()
+
+
+def _import(bundle: Bundle, request: ImportRequest, run: Run) -> ImportResult:
     findings = tuple(check_beside_blobs(bundle))
     stores = Stores(request.network)
     imports = []
@@ -223,7 +234,7 @@ class _Import:
         copies = self._copies()
         total = sum(copy.descriptor.size_bytes for copy in copies)
         self._run.listener(PhaseBegan(f"sending to {self.result.target}", total, in_bytes=True))
-        copied = copy_blobs(copies, self._run)
+        copied = self._copy(copies)
         self.result.bytes_sent = copied.bytes_copied
         self._fail_images(copied.failed)
         self._run.listener(PhaseEnded("sending"))
@@ -284,6 +295,19 @@ class _Import:
             label = f"{descriptor.digest.short} ({self._bundle.where(descriptor)})"
             copies.append(BlobCopy(descriptor, self._bundle, tuple(takers.values()), label, self._peer))
         return sorted(copies, key=lambda copy: -copy.descriptor.size_bytes)
+
+    def _copy(self, copies: list[BlobCopy]) -> Copied:
+        """Copies in the order that suits the bundle: that of the chunks where these are decrypted one by one."""
+        if not self._bundle.is_encrypted:
+            return copy_blobs(copies, self._run)
+        assert self._bundle.decrypted is not None
+        scratch = self._bundle.decrypted.scratch
+        check_space(scratch.folder, self._bundle.scratch_bytes, hint="choose another folder with --scratch DIR")
+        group_of = {chunk: n for n, chunks in enumerate(groups_of(self._bundle.manifest)) for chunk in chunks}
+        groups: dict[int, list[BlobCopy]] = {}
+        for place, copy in sorted(((self._bundle.place(c.descriptor), c) for c in copies), key=lambda pair: pair[0]):
+            groups.setdefault(group_of[place[0]], []).append(copy)
+        return copy_groups(groups.values(), self._run)
 
     def _step(self, title: str, work_on: Callable[[_Group], None]) -> None:
         """Works on the open images: side by side in different repositories, one after the other within one.

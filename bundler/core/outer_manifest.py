@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.core.archive_kind import SEVEN_ZIP
+from bundler.core.archive_kind import SEVEN_ZIP, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.json_fields import boolean, size, text
 from bundler.core.manifest import (
@@ -38,6 +38,7 @@ class OuterManifest:
     signed: bool
     chunk_size_bytes: int
     chunks: tuple[Chunk, ...]
+    archive: ArchiveKind = SEVEN_ZIP
 
     @classmethod
     def of(cls, manifest: BundleManifest) -> OuterManifest:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.bundle.reader import find
+from bundler.bundle.opening import find
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
