@@ -21,10 +21,16 @@ MEMBER_HEADER_BYTES = 32
 
 _MAGIC = b"7z\xbc\xaf\x27\x1c\x00\x04"
 
+_NUMBER = (
+    rb"(?:[\x00-\x7f]|[\x80-\xbf].|[\xc0-\xdf].{2}|[\xe0-\xef].{3}|[\xf0-\xf7].{4}"
+    rb"|[\xf8-\xfb].{5}|[\xfc\xfd].{6}|\xfe.{7}|\xff.{8})"
+)
+"""How 7z writes a number: the first byte tells how many follow."""
+
 _ENCRYPTED_HEADER = re.compile(
-    rb"\x17\x06.{1,9}\x01\x09.{1,9}\x00"  # an encoded header: where its packed stream lies, and how long it is
+    rb"\x17\x06" + _NUMBER + rb"\x01\x09" + _NUMBER + rb"\x00"  # where its packed stream lies, and how long it is
     rb"\x07\x0b\x01\x00\x01\x24\x06\xf1\x07\x01\x12\x53\x0f.{16}"  # one folder, one coder: 7zAES, 2^19 rounds, IV
-    rb"\x0c.{1,9}(\x0a\x01.{4})?\x00\x00",  # its unpacked size
+    rb"\x0c" + _NUMBER + rb"\x00\x00",  # its unpacked size
     re.DOTALL,
 )
 
