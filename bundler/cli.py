@@ -21,13 +21,12 @@ from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted
 
 if TYPE_CHECKING:
     from bundler.commands.image_file import FileResult
+    from bundler.commands.open_bundle import Unlocking
     from bundler.stores.hosts import NetworkOptions
     from bundler.transfer import Run
 
 
 Result = TypeVar("Result")
-
-_PASSPHRASE_CHARACTERS = 4096
 
 
 class _Command(click.Command):
@@ -93,6 +92,11 @@ _scratch = click.option(
 _passphrase_file = click.option(
     "--passphrase-file", metavar="FILE", help="Read the private key's passphrase from the first line; - is stdin."
 )
+_bundle_passphrase_file = click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="Read the passphrase of an encrypted bundle from the first line; - is stdin.",
+)
 
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -118,8 +122,8 @@ def keygen(name: str, folder: str, passphrase: bool, passphrase_file: str | None
     from bundler.commands.keygen import keygen as make
     from bundler.views import documents, report
 
-    secret = _read_passphrase(passphrase_file) if passphrase_file else _new_passphrase() if passphrase else None
-    pair = make(name, folder=Path(folder), passphrase=secret)
+    secret = _passphrase_of_key(passphrase_file, is_new=True) if passphrase_file or passphrase else None
+    pair = make(name, folder=Path(folder), passphrase=secret.encode() if secret else None)
     lines = [pair.key_id] if quiet else report.keygen_lines(pair)
     _show(lines, documents.keygen_document(pair), is_json=is_json)
     return 0
@@ -131,13 +135,19 @@ bundler export images.yaml -o /media/stick --key builder.key
 bundler export rancher-images.txt -o out --key builder.key --name rancher-2.9 --chunk-size dvd
 bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key --name prometheus
 bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key builder.key --name apps
+bundler export images.yaml -o out --key builder.key --encrypt --generate-passphrase
 bundler export images.yaml -o out --key builder.key --dry-run
 """
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Where the bundle's folder is to be made.")
 @click.option("--key", metavar="FILE", help="Private key to sign with; see bundler keygen.")
-@_passphrase_file
+@click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="Read the passphrase from the first line; - is stdin. The bundle's with --encrypt, else the private key's.",
+)
+@click.option("--key-passphrase-file", metavar="FILE", help="The private key's passphrase, with --encrypt.")
 @click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
 @click.option("--name", help="Name of the bundle. Default: name: of the list, or the list's file name.")
 @click.option(
@@ -161,6 +171,14 @@ bundler export images.yaml -o out --key builder.key --dry-run
     help="For layers that their source has uncompressed: those of Docker daemons and of docker save.",
 )
 @_scratch
+@click.option(
+    "--format",
+    "archive",
+    type=click.Choice(["tar", "7z"]),
+    help="What chunk files are: plain tars, or 7z archives that store without compressing. Default: tar.",
+)
+@click.option("--encrypt", is_flag=True, help="Encrypt content and names with a passphrase: 7z with AES-256.")
+@click.option("--generate-passphrase", is_flag=True, help="Make a strong passphrase, and say it once. With --encrypt.")
 @_jobs
 @_plain_http
 @_cacert
@@ -172,12 +190,16 @@ def export(
     output: str,
     key: str | None,
     passphrase_file: str | None,
+    key_passphrase_file: str | None,
     unsigned: bool,
     name: str | None,
     platform: tuple[str, ...],
     chunk_size: str,
     layer_compression: str,
     scratch: str | None,
+    archive: str | None,
+    encrypt: bool,
+    generate_passphrase: bool,
     jobs: int | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
@@ -193,17 +215,27 @@ def export(
     """
     from bundler.commands.export import ExportRequest
     from bundler.commands.export import export as make
+    from bundler.commands.passphrase import generate_passphrase as generated
+    from bundler.core.archive_kind import KINDS
     from bundler.core.plan import parse_chunk_size
     from bundler.core.platform import Platform
     from bundler.views import documents, report
 
+    _check_encryption(archive, encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
+    key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
+    made = generated() if generate_passphrase and not dry_run else None
     request = ExportRequest(
         lists=lists,
         output=Path(output),
         created=_now(),
         chunk_size_bytes=parse_chunk_size(chunk_size),
         key_path=Path(key) if key else None,
-        passphrase=lambda: _read_passphrase(passphrase_file),
+        key_passphrase=lambda: _passphrase_of_key(
+            key_file, option="--key-passphrase-file" if encrypt else None
+        ).encode(),
+        archive=KINDS["7z" if encrypt else archive or "tar"],
+        is_encrypted=encrypt,
+        bundle_passphrase=lambda: made or _passphrase_of_bundle(passphrase_file, is_new=True),
         is_unsigned=unsigned,
         name=name,
         platforms=tuple(map(Platform.parse, platform)),
@@ -213,8 +245,8 @@ def export(
         scratch=_scratch_folder(scratch),
     )
     result = _with_run(lambda run: make(request, run), jobs=jobs, is_quiet=quiet)
-    lines = [str(result.path)] if quiet else report.export_lines(result)
-    _show(lines, documents.export_document(result), is_json=is_json)
+    lines = [str(result.path), *([made] if made else [])] if quiet else report.export_lines(result, made)
+    _show(lines, documents.export_document(result, made), is_json=is_json)
     return 0
 
 
@@ -227,9 +259,12 @@ bundler inspect vendor-image.tar.gz                 an image file of docker save
 )
 @click.argument("paths", nargs=-1, required=True, metavar="BUNDLE|FILE...")
 @_trust
+@_bundle_passphrase_file
 @_quiet
 @_json
-def inspect(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, is_json: bool) -> int:
+def inspect(
+    paths: tuple[str, ...], trust: tuple[str, ...], passphrase_file: str | None, quiet: bool, is_json: bool
+) -> int:
     """Show what is in a bundle, or in an image file: images, digests, platforms, sizes, layers."""
     file = _image_file(paths, {"--trust": bool(trust)})
     if file is not None:
@@ -239,8 +274,11 @@ def inspect(paths: tuple[str, ...], trust: tuple[str, ...], quiet: bool, is_json
     from bundler.commands.inspect_ import inspect as look
     from bundler.views import documents, report
 
-    result = look(_paths(paths), _paths(trust))
-    lines = [str(i.reference) for i in result.bundle.manifest.images] if quiet else report.inspect_lines(result)
+    unlocking = _unlocking(passphrase_file, None) if passphrase_file else None
+    result = _with_run(
+        lambda run: look(_paths(paths), _paths(trust), run, unlocking=unlocking), jobs=None, is_quiet=quiet
+    )
+    lines = report.names_of(result) if quiet else report.inspect_lines(result)
     _show(lines, documents.inspect_document(result), is_json=is_json)
     return result.exit_code
 
@@ -256,6 +294,8 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @_trust
 @_unsigned_ok
 @click.option("--sha256", metavar="HEX", help="What the SHA-256 of an image file must be.")
+@_bundle_passphrase_file
+@_scratch
 @_jobs
 @_quiet
 @_json
@@ -264,11 +304,15 @@ def verify(
     trust: tuple[str, ...],
     insecure_no_signature: bool,
     sha256: str | None,
+    passphrase_file: str | None,
+    scratch: str | None,
     jobs: int | None,
     quiet: bool,
     is_json: bool,
 ) -> int:
     """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.
+
+    Of an encrypted bundle every file is checked; with its passphrase, every blob in them too, through scratch space.
 
     A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z) that is checked alone: whether it
     is whole, and every digest in it right.
@@ -283,8 +327,11 @@ def verify(
     from bundler.commands.verify import verify as check
     from bundler.views import documents, report
 
+    unlocking = _unlocking(passphrase_file, scratch) if passphrase_file else None
     result = _with_run(
-        lambda run: check(_paths(paths), _paths(trust), run, is_without_signature=insecure_no_signature),
+        lambda run: check(
+            _paths(paths), _paths(trust), run, is_without_signature=insecure_no_signature, unlocking=unlocking
+        ),
         jobs=jobs,
         is_quiet=quiet,
     )
@@ -337,6 +384,8 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
     is_flag=True,
     help="Load, tag and push through the Docker daemon, where only it may reach the registry. Digests may change.",
 )
+@_bundle_passphrase_file
+@_scratch
 @_jobs
 @_plain_http
 @_cacert
@@ -352,6 +401,8 @@ def import_(
     on_conflict: str,
     platform: str | None,
     via_daemon: bool,
+    passphrase_file: str | None,
+    scratch: str | None,
     jobs: int | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
@@ -374,6 +425,7 @@ def import_(
         mapping=mapping,
         on_conflict=on_conflict,
         is_dry_run=dry_run,
+        unlocking=_unlocking(passphrase_file, scratch),
         network=_network(plain_http, cacert),
         platform=Platform.parse(platform) if platform else None,
         is_via_daemon=via_daemon,
@@ -513,33 +565,56 @@ def _now() -> str:
     return now.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _read_passphrase(file: str | None) -> bytes:
-    if file is None:
-        if not sys.stdin.isatty():
-            raise Misuse(
-                "the key is encrypted, and there is no terminal to ask for its passphrase",
-                hint="give --passphrase-file FILE, or - for stdin",
-            )
-        return str(click.prompt("passphrase of the key", hide_input=True, err=True)).encode()
-    try:
-        if file == "-":
-            text = sys.stdin.readline(_PASSPHRASE_CHARACTERS)
-        else:
-            with open(file, encoding="utf-8") as lines:
-                text = lines.readline(_PASSPHRASE_CHARACTERS)
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misuse(f"the passphrase cannot be read: {error}", subject=file) from error
-    passphrase = text.rstrip("\r\n")
-    if not passphrase:
-        raise Misuse("the passphrase is empty", subject=file)
-    return passphrase.encode()
+def _check_encryption(
+    archive: str | None, encrypt: bool, generate: bool, passphrase_file: str | None, key_passphrase_file: str | None
+) -> None:
+    """Refuses flags of ``export`` that contradict each other."""
+    if encrypt and archive == "tar":
+        raise Misuse("--encrypt makes 7z archives, and --format tar asks for others")
+    if generate and not encrypt:
+        raise Misuse("--generate-passphrase goes with --encrypt")
+    if generate and passphrase_file:
+        raise Misuse("--generate-passphrase and --passphrase-file contradict each other")
+    if not encrypt and passphrase_file and key_passphrase_file:
+        raise Misuse("--passphrase-file and --key-passphrase-file both name the key's passphrase; give one of them")
+    if {passphrase_file, key_passphrase_file} == {"-"}:
+        raise Misuse("only one passphrase can come from standard input")
 
 
-def _new_passphrase() -> bytes:
+def _unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
+    from bundler.commands.open_bundle import Unlocking
+
+    return Unlocking(lambda: _passphrase_of_bundle(passphrase_file), _scratch_folder(scratch))
+
+
+def _passphrase_of_key(file: str | None, *, is_new: bool = False, option: str | None = None) -> str:
+    option = option or "--passphrase-file"
+    return _passphrase(file, "passphrase of the key", "the key is encrypted", option, is_new=is_new)
+
+
+def _passphrase_of_bundle(file: str | None, *, is_new: bool = False) -> str:
+    state = "a bundle is encrypted with a passphrase" if is_new else "the bundle is encrypted"
+    return _passphrase(file, "passphrase of the bundle", state, "--passphrase-file", is_new=is_new)
+
+
+def _passphrase(file: str | None, what: str, state: str, option: str, *, is_new: bool) -> str:
+    """A passphrase from a file or, on a terminal, from whoever sits there.
+
+    Raises:
+        Misuse: There is neither, or it is empty.
+    """
+    from bundler.commands.passphrase import read_passphrase
+
+    if file is not None:
+        return read_passphrase(file)
     if not sys.stdin.isatty():
-        raise Misuse("there is no terminal to ask for a passphrase", hint="give --passphrase-file FILE, or - for stdin")
-    prompted = click.prompt("new passphrase", hide_input=True, confirmation_prompt="once more", err=True)
-    return str(prompted).encode()
+        more = ", or --generate-passphrase" if is_new and "bundle" in what else ""
+        raise Misuse(
+            f"{state}, and there is no terminal to ask for its passphrase",
+            hint=f"give {option} FILE, or - for stdin{more}",
+        )
+    again = "once more" if is_new else False
+    return str(click.prompt(("new " if is_new else "") + what, hide_input=True, confirmation_prompt=again, err=True))
 
 
 def _silence_stdout() -> None:

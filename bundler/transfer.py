@@ -162,6 +162,87 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order: bool = False) 
     return copied
 
 
+def copy_groups(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
+    """Copies groups of blobs in parallel, the blobs of each one after the other; one that fails stops no other.
+
+    Args:
+        groups: Each in its order, for sources that are best read so.
+        run: The run that this is part of.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    copied = Copied([], Counter())
+
+    def work(group: Sequence[BlobCopy]) -> None:
+        for copy in group:
+            _BlobCopying(copy, run, copied).perform()
+
+    bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
+    assert not bugs, "what fails is noted with its sinks"
+    return copied
+
+
+def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
+    """Copies groups of blobs in parallel, into sinks that need each group as a whole and in its order.
+
+    A group in which a blob fails is begun again with its first one. When that is given up, the others of the group are
+    still asked for, so that one run tells all that cannot be had.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    copied = Copied([], Counter())
+
+    def work(group: Sequence[BlobCopy]) -> None:
+        whole = _Whole(group, run)
+        peer = group[0].takers[0].peer
+        try:
+            copied.note_sent(peer, retrying(whole.copy, run, subject=group[0].label, peer=peer))
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            copied.failed.append((whole.current, error))
+            copied.failed.extend(whole.also_absent())
+
+    bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
+    assert not bugs, "what fails is noted with its sinks"
+    return copied
+
+
+class _Whole:
+    """A group of blobs on its way into one sink, all or nothing."""
+
+    def __init__(self, group: Sequence[BlobCopy], run: Run) -> None:
+        self._group = group
+        self._run = run
+        self.current = group[0]
+
+    def copy(self) -> int:
+        """Copies all from the first one on; returns their bytes."""
+        done = 0
+        try:
+            for copy in self._group:
+                self.current = copy
+                _BlobCopying(copy, self._run, Copied([], Counter())).bring_once()
+                done += copy.descriptor.size_bytes
+        except BaseException:
+            self._run.listener(Moved(-done))
+            raise
+        return done
+
+    def also_absent(self) -> Iterable[tuple[BlobCopy, BundlerError]]:
+        """Those behind the one that failed which their source does not give either."""
+        for copy in self._group[self._group.index(self.current) + 1 :]:
+            try:
+                with closing(copy.source.open_blob(copy.descriptor, offset_bytes=0)) as pieces:
+                    next(pieces, None)
+            except Interrupted:
+                raise
+            except BundlerError as error:
+                yield copy, error
+
+
 def ask_all(
     questions: Sequence[Question], ask: Callable[[Question], None], run: Run, *, workers: int = SMALL_WORKERS
 ) -> list[tuple[Question, BundlerError]]:
@@ -235,6 +316,16 @@ class _BlobCopying:
         known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
         outcome = next((outcome for outcome in known if outcome in self._steps), FAILED)
         self._run.listener(Finished(self._copy.label, outcome))
+
+    def bring_once(self) -> None:
+        """Brings the blob to its one sink, without trying again.
+
+        Raises:
+            BundlerError: It did not work.
+        """
+        self._run.listener(Began(self._copy.label, self._size_bytes))
+        self._bring(self._copy.takers[0].sinks[0], None)
+        self._run.listener(Finished(self._copy.label, COPIED))
 
     def _pour(self) -> None:
         """Reads the blob once for the first sinks of several takers.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import stat
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from bundler.core.limits import PIECE_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 
 
@@ -36,6 +38,12 @@ def is_there(path: Path) -> bool:
             return False
         raise unreadable(error, str(path)) from error
     return True
+
+
+def find_file(folders: Iterable[Path], name: str) -> Path:
+    """The file of this name in the first folder that has one; where it should be if none has."""
+    candidates = [folder / name for folder in folders]
+    return next((path for path in candidates if is_there(path)), candidates[0])
 
 
 def open_for_reading(path: Path) -> int:
@@ -102,6 +110,28 @@ def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset
         raise Damaged("the file was cut short", subject=what, hint="copy this file again")
 
 
+def sha256_of(descriptor: int, *, what: str, passed: Callable[[int], object] = lambda _: None) -> str:
+    """The SHA-256 of a whole file, in hex.
+
+    Args:
+        descriptor: Of the file.
+        what: Names it in errors.
+        passed: Told of every number of bytes that was read; what it raises goes through.
+
+    Raises:
+        Damaged: It cannot be read.
+    """
+    hasher = hashlib.sha256()
+    buffer = bytearray(PIECE_BYTES)
+    size_bytes = os.fstat(descriptor).st_size
+    for offset in range(0, size_bytes, PIECE_BYTES):
+        view = memoryview(buffer)[: size_bytes - offset]
+        read_into(descriptor, [view], offset, what=what)
+        hasher.update(view)
+        passed(len(view))
+    return hasher.hexdigest()
+
+
 def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_bytes: int, *, what: str) -> None:
     """Writes buffers to a place in a file, all of them.
 
@@ -148,7 +178,7 @@ def sync_folder(path: Path) -> None:
         os.close(descriptor)
 
 
-def check_space(folder: Path, needed_bytes: int) -> None:
+def check_space(folder: Path, needed_bytes: int, *, hint: str = "choose another folder with -o") -> None:
     """Makes sure that a folder's file system has room for a number of bytes.
 
     Raises:
@@ -165,7 +195,7 @@ def check_space(folder: Path, needed_bytes: int) -> None:
             subject=str(folder),
             expected=f"{needed_bytes:,} bytes",
             actual=f"{available:,} bytes",
-            hint="free some space, or choose another folder with -o",
+            hint=f"free some space, or {hint}",
         )
 
 

@@ -15,6 +15,8 @@ from bundler.errors import Damaged
 FILE = "SHA256SUMS"
 README = "README.txt"
 MANIFEST = "bundle.json"
+CONTENT = "content.7z"
+"""The bundle manifest of an encrypted bundle, encrypted."""
 PARTIAL = ".partial"
 """What the folder's name ends with until the bundle is sealed."""
 

@@ -1,4 +1,4 @@
-"""Writes a bundle: a sink that knows beforehand where each byte belongs.
+"""Writes a bundle of tars: a sink that knows beforehand where each byte belongs.
 
 Workers write blobs straight to their final places, in any order. Two followers come behind them: one takes the
 SHA-256 of each chunk from the page cache as far as its bytes are in place, the other brings what is written to the
@@ -7,10 +7,6 @@ device. Until it is sealed the bundle is the folder ``NAME.partial``; sealing is
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +14,7 @@ from pathlib import Path
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
-from bundler.bundle.files import check_space, sync_folder, write_durably
+from bundler.bundle.partial import PartialFolder
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
@@ -27,10 +23,9 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.errors import BundlerError, LocalStorage, Misuse, Unavailable
+from bundler.errors import BundlerError
 from bundler.workers import Follower
 
-_OWN_FILES = re.compile(r"chunk-\d{4,}\.tar|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
 _WAIT_SECONDS = 0.1
 
 
@@ -38,19 +33,21 @@ class BundleWriter:
     """A bundle that is being made. Thread-safe as a sink; `begin`, `seal` and `close` are for one thread."""
 
     def __init__(self, parent: Path, manifest: BundleManifest) -> None:
-        self.final_path = parent / manifest.name
-        self._partial_path = parent / (manifest.name + sums.PARTIAL)
-        self._parent = parent
+        self._partial = PartialFolder(parent, manifest.name)
         self._manifest = manifest
         self._places: dict[Digest, list[Stored]] = {}
         for stored in manifest.stored():  # a blob may have the bytes of a file of the layout
             self._places.setdefault(stored.digest, []).append(stored)
         self._chunks: list[ChunkFile] = []
-        self._lock_descriptor = -1
         self._moved = threading.Condition(threading.RLock())
         self._is_sealing = self._is_closed = False
         self._failure: BundlerError | None = None
         self._followers: list[Follower] = []
+
+    @property
+    def final_path(self) -> Path:
+        """Where the bundle will be."""
+        return self._partial.final_path
 
     @property
     def size_bytes(self) -> int:
@@ -65,21 +62,9 @@ class BundleWriter:
             Unavailable: Another process is writing the same bundle.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
-        if self.final_path.exists():
-            raise Misuse(
-                "a bundle of this name is there already",
-                subject=str(self.final_path),
-                hint="remove it, or choose another -o DIR or --name",
-            )
-        try:
-            self._partial_path.mkdir(parents=True, exist_ok=True)
-            self._take_lock()
-            self._remove_leftovers()
-            check_space(self._partial_path, self.size_bytes)
-            for chunk, members in zip(self._manifest.chunks, members_by_chunk(self._manifest), strict=True):
-                self._chunks.append(ChunkFile(self._partial_path / chunk.file, members, self._moved))
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._partial_path)) from error
+        self._partial.begin(self.size_bytes)
+        for chunk, members in zip(self._manifest.chunks, members_by_chunk(self._manifest), strict=True):
+            self._chunks.append(ChunkFile(self._partial.path / chunk.file, members, self._moved))
         self._followers = [
             Follower(self._hash_chunks, name="chunk-hasher"),
             Follower(self._flush_chunks, name="flusher"),
@@ -97,7 +82,7 @@ class BundleWriter:
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""
-        places = [members_of(stored) for stored in self._places[descriptor.digest]]
+        places = [members_of(stored, self._manifest.archive) for stored in self._places[descriptor.digest]]
         for member in (member for members in places for member in members):
             self._chunk_of(member).restart(member)
         cursors = [_Cursor(members) for members in places]
@@ -110,14 +95,14 @@ class BundleWriter:
             for cursor in cursors:
                 self._write_some(cursor, memoryview(b""))
 
-    def seal(self, key: PrivateKey | None) -> str:
+    def seal(self, key: PrivateKey | None) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
         Args:
             key: Signs; None for a bundle that is said to be unsigned.
 
         Returns:
-            The bundle's id.
+            The bundle manifest, and the bundle's id.
 
         Raises:
             LocalStorage: Something could not be written; the bundle stays partial.
@@ -127,21 +112,8 @@ class BundleWriter:
             sums.README: readme(self._manifest, key_id=key.id if key else None),
             sums.MANIFEST: bundle_manifest.to_json(self._manifest),
         }
-        listed = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-        listed |= {chunk.path.name: chunk.digest for chunk in self._chunks}
-        sums_content = sums.format_sums(listed)
-        files[sums.FILE] = sums_content
-        if key:
-            files[sums.signature_file(key.id)] = key.sign(sums_content)
-        for name, content in files.items():
-            write_durably(self._partial_path / name, content)
-        sync_folder(self._partial_path)
-        try:
-            os.rename(self._partial_path, self.final_path)
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.final_path)) from error
-        sync_folder(self._parent)
-        return sums.bundle_id(sums_content)
+        digests = {chunk.path.name: chunk.digest for chunk in self._chunks}
+        return self._manifest, self._partial.seal(files, digests, key)
 
     def close(self) -> None:
         """Lets go of all files, whatever state the bundle is in."""
@@ -152,32 +124,7 @@ class BundleWriter:
             follower.join()
         for chunk in self._chunks:
             chunk.close()
-        if self._lock_descriptor >= 0:
-            os.close(self._lock_descriptor)
-            self._lock_descriptor = -1
-
-    def _remove_leftovers(self) -> None:
-        left = list(self._partial_path.iterdir())
-        for path in left:
-            if not _OWN_FILES.fullmatch(path.name) or path.is_dir():
-                raise Misuse("this is not of an export", subject=str(path), hint=f"move it out of {self._partial_path}")
-        for path in left:
-            path.unlink()
-
-    def _take_lock(self) -> None:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            self._lock_descriptor = os.open(self._partial_path, flags)
-        except NotADirectoryError as error:
-            raise Misuse("a link or file where a folder should be", subject=str(self._partial_path)) from error
-        try:
-            fcntl.flock(self._lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Unavailable(
-                "another export is writing this bundle", subject=str(self._partial_path), hint="wait until it is done"
-            ) from error
-        except OSError:
-            return  # a file system without locks; two exports at once are then the user's care
+        self._partial.close()
 
     def _chunk_of(self, member: Member) -> ChunkFile:
         return self._chunks[member.piece.chunk - 1]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler import __version__
+from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
 from bundler.bundle.signing import PrivateKey, load_private
 from bundler.bundle.writer import BundleWriter
@@ -14,20 +15,25 @@ from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.commands.readiness import index_files, make_ready, notice_originals
 from bundler.commands.trust import read_key
+from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry
 from bundler.core.location import RegistryImage
-from bundler.core.manifest import BundleManifest
+from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
-from bundler.core.protocols import BlobSource, Pieces
+from bundler.core.protocols import BlobSink, BlobSource, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
 from bundler.scratch import Scratch, default_folder
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, Taker, ask_all, copy_blobs, read_small_blob, retrying
+from bundler.transfer import BlobCopy, Run, Taker, ask_all, copy_blobs, copy_wholes, read_small_blob, retrying
+
+Writer = BundleWriter | SevenZipWriter
+
+SHORT_PASSPHRASE_CHARACTERS = 12
 
 _WINDOW_BYTES = 8 << 30
 """Large blobs go first within this much of the bundle; beyond it order is kept, so that chunks finish one by one."""
@@ -42,7 +48,11 @@ class ExportRequest:
     created: str
     chunk_size_bytes: int
     key_path: Path | None = None
-    passphrase: Callable[[], bytes] = lambda: b""
+    key_passphrase: Callable[[], bytes] = lambda: b""
+    archive: ArchiveKind = TAR
+    is_encrypted: bool = False
+    bundle_passphrase: Callable[[], str] = lambda: ""
+    """What the bundle is encrypted with; asked for only when it is to be made."""
     is_unsigned: bool = False
     name: str | None = None
     platforms: tuple[Platform, ...] = ()
@@ -59,6 +69,7 @@ class ExportResult:
     Attributes:
         bundle_id: None after a dry run.
         scratch_bytes: The most that it needed, or would need, in scratch at a time.
+        is_encrypted: Whether its content needs a passphrase.
     """
 
     path: Path
@@ -68,6 +79,7 @@ class ExportResult:
     bundle_id: str | None
     scratch: Path
     scratch_bytes: int
+    is_encrypted: bool = False
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
@@ -82,6 +94,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+    passphrase = _bundle_passphrase(request, run)
     stores = Stores(request.network)
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
@@ -96,22 +109,49 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         tool=f"bundler {__version__}",
         signed=key is not None,
         chunk_size_bytes=request.chunk_size_bytes,
+        archive=request.archive,
     )
-    writer = BundleWriter(request.output, plan.manifest)
-    bundle_id = None
+    writer = _writer(request, plan.manifest, passphrase)
+    manifest, bundle_id = plan.manifest, None
     if request.is_dry_run:
         check_space(_existing(request.output), writer.size_bytes)
     else:
-        bundle_id = _write(plan, resolved, entries, stores, writer, key, run)
+        manifest, bundle_id = _write(plan, resolved, entries, stores, writer, key, run)
     return ExportResult(
         path=writer.final_path,
-        manifest=plan.manifest,
+        manifest=manifest,
         key_id=key.id if key else None,
         key_path=request.key_path,
         bundle_id=bundle_id,
         scratch=request.scratch,
         scratch_bytes=scratch.peak_bytes,
+        is_encrypted=request.is_encrypted,
     )
+
+
+def _writer(request: ExportRequest, manifest: BundleManifest, passphrase: str | None) -> Writer:
+    if request.archive is TAR:
+        return BundleWriter(request.output, manifest)
+    return SevenZipWriter(request.output, manifest, passphrase)
+
+
+def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
+    """The passphrase, if one is needed. 7z derives keys without salt, so a weak one is guessed for all bundles at once.
+
+    Raises:
+        Misuse: There is none, and nobody to ask for it.
+    """
+    if not request.is_encrypted or request.is_dry_run:
+        return None
+    passphrase = request.bundle_passphrase()
+    if len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
+        run.listener(
+            Noticed(
+                f"the passphrase has fewer than {SHORT_PASSPHRASE_CHARACTERS} characters and can be guessed; "
+                "--generate-passphrase makes a strong one"
+            )
+        )
+    return passphrase
 
 
 def _write(
@@ -119,18 +159,18 @@ def _write(
     resolved: list[Resolved],
     entries: tuple[Entry, ...],
     stores: Stores,
-    writer: BundleWriter,
+    writer: Writer,
     key: PrivateKey | None,
     run: Run,
-) -> str:
-    """Writes the bundle and seals it; returns its id."""
+) -> tuple[BundleManifest, str]:
+    """Writes the bundle and seals it; returns the manifest as it was written, and the bundle's id."""
     try:
         writer.begin()
         _copy(plan, resolved, entries, stores, writer, run)
         run.listener(PhaseBegan("sealing", 0, in_bytes=True))
-        bundle_id = writer.seal(key)
+        sealed = writer.seal(key)
         run.listener(PhaseEnded("sealing"))
-        return bundle_id
+        return sealed
     finally:
         writer.close()
 
@@ -148,7 +188,7 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
     if not request.key_path.exists():
         raise Misuse("there is no such key", subject=str(request.key_path), hint="make one with: bundler keygen NAME")
     content = read_key(request.key_path)
-    return load_private(content, origin=str(request.key_path), passphrase=request.passphrase)
+    return load_private(content, origin=str(request.key_path), passphrase=request.key_passphrase)
 
 
 def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run, *, layer_compression: str) -> list[Resolved]:
@@ -189,7 +229,7 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run, *, layer_
 
 
 def _copy(
-    plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: BundleWriter, run: Run
+    plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: Writer, run: Run
 ) -> None:
     documents = dict(plan.contents)
     origin: dict[Digest, tuple[BlobSource, ResolvedImage, str]] = {}
@@ -200,17 +240,24 @@ def _copy(
             for blob in manifest.blobs:
                 origin.setdefault(blob.digest, (source, each.image, _peer(entry)))
     from_memory = _Documents(documents)
-    copies = []
-    for descriptor, stored in _everything(plan.manifest).items():
+
+    def copy_of(descriptor: Descriptor, path: str, sink: BlobSink) -> BlobCopy:
         if descriptor.digest in documents:
-            copies.append(BlobCopy(descriptor, from_memory, (Taker((writer,)),), stored))
-        else:
-            blob_source, image, peer = origin[descriptor.digest]
-            label = f"{image.reference} {descriptor.digest.short}"
-            copies.append(BlobCopy(descriptor, blob_source, (Taker((writer,), peer),), label))
-    total = sum(copy.descriptor.size_bytes for copy in copies)
-    run.listener(PhaseBegan("copying", total, in_bytes=True))
-    failed = copy_blobs(copies, run).failed
+            return BlobCopy(descriptor, from_memory, (Taker((sink,)),), path)
+        blob_source, image, peer = origin[descriptor.digest]
+        label = f"{image.reference} {descriptor.digest.short}"
+        return BlobCopy(descriptor, blob_source, (Taker((sink,), peer),), label)
+
+    if isinstance(writer, BundleWriter):
+        copies = [copy_of(descriptor, path, writer) for descriptor, path in _everything(plan.manifest).items()]
+        total = sum(copy.descriptor.size_bytes for copy in copies)
+        run.listener(PhaseBegan("copying", total, in_bytes=True))
+        failed = copy_blobs(copies, run).failed
+    else:
+        groups = [[copy_of(_descriptor(s), s.path, group) for s in group.stored] for group in writer.groups]
+        total = sum(copy.descriptor.size_bytes for group in groups for copy in group)
+        run.listener(PhaseBegan("copying", total, in_bytes=True))
+        failed = copy_wholes(groups, run).failed
     run.listener(PhaseEnded("copying"))
     if failed:
         raise _not_copied(failed, plan.manifest)
@@ -219,11 +266,16 @@ def _copy(
 def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
     """All that is to be written: large before small, within windows of the bundle that fit into memory's cache."""
     chunks_in_window = max(1, _WINDOW_BYTES // manifest.chunk_size_bytes)
-    placed = [(file, Descriptor("application/json", file.digest, file.size_bytes)) for file in manifest.files]
+    placed = [(file, _descriptor(file)) for file in manifest.files]
     placed += [(blob.stored, blob.descriptor) for blob in manifest.blobs]
     placed.sort(key=lambda pair: (pair[0].pieces[0].chunk // chunks_in_window, -pair[0].size_bytes))
     once = {descriptor.digest: (descriptor, stored.path) for stored, descriptor in reversed(placed)}
     return dict(reversed(once.values()))
+
+
+def _descriptor(stored: Stored) -> Descriptor:
+    """Names the bytes of something stored; of what type they are makes no difference to a bundle."""
+    return Descriptor("application/octet-stream", stored.digest, stored.size_bytes)
 
 
 def _peer(entry: Entry) -> str:

@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.check import Finding, check_beside_blobs
+from bundler.bundle.chunk import groups_of
+from bundler.bundle.files import check_space
 from bundler.bundle.reader import Bundle
 from bundler.commands.load import Load
-from bundler.commands.open_bundle import open_trusted
+from bundler.commands.open_bundle import LOCKED, Unlocking, open_trusted
 from bundler.commands.open_stores import Stores, open_destination
 from bundler.commands.push import Push, copy_of
 from bundler.commands.results import FAIL, ImageResult, Outcome, TargetResult
@@ -25,7 +27,7 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Refused, worst, worst_of_images
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import Run, Taker, copy_blobs
+from bundler.transfer import BlobCopy, Run, Taker, copy_blobs, copy_groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class ImportRequest:
     mapping: str = mapping.KEEP
     on_conflict: str = FAIL
     is_dry_run: bool = False
+    unlocking: Unlocking = LOCKED
     network: NetworkOptions = DEFAULT_NETWORK
     platform: Platform | None = None
     """For daemons, which hold one platform of an image; None for the daemon's own."""
@@ -76,7 +79,15 @@ def import_(request: ImportRequest, run: Run) -> ImportResult:
         Interrupted: The user stopped it.
     """
     _check_targets(request)
-    bundle = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
+    locked = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
+    bundle = request.unlocking.unlocked(locked, run)
+    try:
+        return _import(bundle, request, run)
+    finally:
+        bundle.close()
+
+
+def _import(bundle: Bundle, request: ImportRequest, run: Run) -> ImportResult:
     findings = tuple(check_beside_blobs(bundle))
     stores = Stores(request.network)
     ways = [_way_to(target, bundle, stores, request, run) for target in request.targets]
@@ -131,6 +142,9 @@ def _fail_unreadable(bundle: Bundle, images: Sequence[ImageResult]) -> None:
 def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run) -> None:
     """Loads daemons image by image, giving each blob that passes to all who want it; then sends the rest."""
     _check_graphs(bundle, [each for way in ways for each in way.result.open_images])
+    if bundle.decrypted is not None:
+        folder = bundle.decrypted.scratch.folder
+        check_space(folder, bundle.scratch_bytes, hint="choose another folder with --scratch DIR")
     pushes = [way for way in ways if isinstance(way, Push)]
     for push in pushes:
         push.prepare()
@@ -184,7 +198,16 @@ def _send(bundle: Bundle, pushes: Sequence[Push], served: set[int], run: Run) ->
     total = sum(copy.descriptor.size_bytes for copy in copies)
     where = ", ".join(str(push.result.target) for push in pushes)
     run.listener(PhaseBegan(f"sending to {where}", total, in_bytes=True))
-    copied = copy_blobs(copies, run)
+    copied = copy_groups(_by_chunks(bundle, copies), run) if bundle.is_encrypted else copy_blobs(copies, run)
     run.listener(PhaseEnded("sending"))
     for push in pushes:
         push.settle(copied)
+
+
+def _by_chunks(bundle: Bundle, copies: Sequence[BlobCopy]) -> list[list[BlobCopy]]:
+    """The copies in groups that read the same chunks, each in its order, because chunks are decrypted one by one."""
+    group_of = {chunk: n for n, chunks in enumerate(groups_of(bundle.manifest)) for chunk in chunks}
+    groups: dict[int, list[BlobCopy]] = {}
+    for place, copy in sorted(((bundle.place(copy.descriptor), copy) for copy in copies), key=lambda pair: pair[0]):
+        groups.setdefault(group_of[place[0]], []).append(copy)
+    return list(groups.values())

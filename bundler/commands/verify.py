@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.check import Finding, check
+from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
-from bundler.commands.open_bundle import open_trusted
+from bundler.commands.open_bundle import Unlocking, open_trusted
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.errors import worst
 from bundler.transfer import Run
@@ -16,9 +17,9 @@ from bundler.transfer import Run
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """The bundle, and all that is wrong with it."""
+    """The bundle, opened or not if it is encrypted, and all that is wrong with it."""
 
-    bundle: Bundle
+    bundle: Bundle | LockedBundle
     findings: tuple[Finding, ...]
 
     @property
@@ -27,8 +28,22 @@ class VerifyResult:
         return worst(finding.error for finding in self.findings)
 
 
-def verify(paths: Sequence[Path], trust: Sequence[Path], run: Run, *, is_without_signature: bool) -> VerifyResult:
+def verify(
+    paths: Sequence[Path],
+    trust: Sequence[Path],
+    run: Run,
+    *,
+    is_without_signature: bool,
+    unlocking: Unlocking | None = None,
+) -> VerifyResult:
     """Checks a bundle to its last byte.
+
+    Args:
+        paths: Folders of the bundle, or media.
+        trust: Public keys or folders of them; empty for the trust folder.
+        run: Whom to tell, and how to stop.
+        is_without_signature: The user said that no signature is wanted.
+        unlocking: Opens it if it is encrypted. Without, the files of an encrypted bundle are checked, and no blob.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: Nothing could be checked, because the signature, SHA256SUMS or
@@ -36,7 +51,13 @@ def verify(paths: Sequence[Path], trust: Sequence[Path], run: Run, *, is_without
         Interrupted: The user stopped it.
     """
     bundle = open_trusted(paths, trust, is_without_signature=is_without_signature)
+    if unlocking is not None:
+        bundle = unlocking.unlocked(bundle, run)
     run.listener(PhaseBegan("verifying", bundle.manifest.size_bytes, in_bytes=True))
-    findings = check(bundle, jobs=run.jobs, listener=run.listener, cancellation=run.cancellation)
+    try:
+        findings = check(bundle, jobs=run.jobs, listener=run.listener, cancellation=run.cancellation)
+    finally:
+        if isinstance(bundle, Bundle):
+            bundle.close()
     run.listener(PhaseEnded("verifying"))
     return VerifyResult(bundle, tuple(findings))

@@ -11,10 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bundler.core import strict_json, tar
+from bundler.core import strict_json
+from bundler.core.archive_kind import KINDS, TAR, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.limits import BUNDLE_MANIFEST_CONTAINERS, LAYOUT_JSON_BYTES, MANIFEST_BYTES, SIZE_BYTES
+from bundler.core.json_fields import boolean, list_of, size, text
+from bundler.core.limits import BUNDLE_MANIFEST_CONTAINERS, LAYOUT_JSON_BYTES, MANIFEST_BYTES
 from bundler.core.oci import Descriptor, ImageConfig, is_media_type
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -119,6 +121,7 @@ class BundleManifest:
     blobs: tuple[Blob, ...]
     files: tuple[Stored, ...]
     chunks: tuple[Chunk, ...]
+    archive: ArchiveKind = TAR
 
     def stored(self) -> Iterable[Stored]:
         """Everything that lies in the chunks."""
@@ -144,13 +147,19 @@ class BundleManifest:
         return users
 
 
-def chunk_file(number: int) -> str:
+def chunk_file(number: int, archive: ArchiveKind) -> str:
     """The file name of a chunk, numbered from 1."""
-    return f"chunk-{number:04d}.tar"
+    return f"chunk-{number:04d}.{archive.name}"
 
 
 def to_json(manifest: BundleManifest) -> bytes:
     """The bytes of bundle.json: one line for each image, blob and chunk, so that people and diff can read it."""
+    lists = {
+        "images": map(_image_json, manifest.images),
+        "blobs": map(_blob_json, manifest.blobs),
+        "files": map(_stored_json, manifest.files),
+        "chunks": map(chunk_json, manifest.chunks),
+    }
     head = {
         "format": FORMAT,
         "name": manifest.name,
@@ -158,18 +167,28 @@ def to_json(manifest: BundleManifest) -> bytes:
         "tool": manifest.tool,
         "signed": manifest.signed,
         "chunkSize": manifest.chunk_size_bytes,
+        **archive_json(manifest.archive),
     }
-    lists = {
-        "images": map(_image_json, manifest.images),
-        "blobs": map(_blob_json, manifest.blobs),
-        "files": map(_stored_json, manifest.files),
-        "chunks": ({"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks),
-    }
+    return lines_of(head, lists)
+
+
+def lines_of(head: Mapping[str, Any], lists: Mapping[str, Iterable[Mapping[str, Any]]]) -> bytes:
+    """A document with a line for each field and each entry of a list."""
     fields = [f"{json.dumps(name)}: {json.dumps(value)}" for name, value in head.items()]
     for name, entries in lists.items():
         lines = ",\n".join("  " + json.dumps(entry, separators=(", ", ": ")) for entry in entries)
         fields.append(f"{json.dumps(name)}: [\n{lines}\n]")
     return ("{\n" + ",\n".join(fields) + "\n}\n").encode("ascii")
+
+
+def archive_json(archive: ArchiveKind) -> dict[str, str]:
+    """The field ``archive``, which is absent for tars."""
+    return {} if archive is TAR else {"archive": archive.name}
+
+
+def chunk_json(chunk: Chunk) -> dict[str, Any]:
+    """An entry of ``chunks``."""
+    return {"file": chunk.file, "size": chunk.size_bytes}
 
 
 def from_json(content: bytes, *, what: str) -> BundleManifest:
@@ -178,6 +197,15 @@ def from_json(content: bytes, *, what: str) -> BundleManifest:
     Raises:
         Damaged: It contradicts itself: a number that is out of range, pieces that overlap or leave their chunk.
         Refused: It is of a format that this version does not know.
+    """
+    return from_document(document_of(content, what=what), what=what)
+
+
+def document_of(content: bytes, *, what: str) -> dict[str, Any]:
+    """The document, if it is of a format that this version reads; none of its fields is believed yet.
+
+    Raises:
+        Damaged, Refused: As `from_json`.
     """
     document = strict_json.loads(content, what=what, containers=BUNDLE_MANIFEST_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("format"), str):
@@ -190,12 +218,46 @@ def from_json(content: bytes, *, what: str) -> BundleManifest:
             actual=document["format"][:60],
             hint="import it with a newer bundler",
         )
+    return document
+
+
+def from_document(document: Mapping[str, Any], *, what: str) -> BundleManifest:
+    """The bundle manifest that a document is.
+
+    Raises:
+        Damaged: As `from_json`.
+    """
     try:
         manifest = _manifest(document)
         _check(manifest)
     except (KeyError, TypeError, ValueError, AttributeError, BundlerError) as error:
         raise Damaged(f"the bundle manifest contradicts its format: {error}", subject=what) from error
     return manifest
+
+
+def archive_of(document: Mapping[str, Any]) -> ArchiveKind:
+    """What the chunks are.
+
+    Raises:
+        ValueError: They are of a kind that this version does not know.
+    """
+    name = text(document.get("archive", TAR.name))
+    if name not in KINDS:
+        raise ValueError(f"unknown kind of archive {name[:40]!r}")
+    return KINDS[name]
+
+
+def chunks_of(document: Mapping[str, Any], archive: ArchiveKind) -> tuple[Chunk, ...]:
+    """The chunks; their names follow from their numbers.
+
+    Raises:
+        ValueError, TypeError, KeyError: They do not.
+    """
+    chunks = tuple(Chunk(text(chunk["file"]), size(chunk["size"])) for chunk in list_of(document["chunks"]))
+    for number, chunk in enumerate(chunks, start=1):
+        if chunk.file != chunk_file(number, archive):
+            raise ValueError(f"chunk {number} is called {chunk.file[:60]!r}")
+    return chunks
 
 
 def _image_json(image: Image) -> dict[str, Any]:
@@ -253,29 +315,31 @@ def _pieces_json(pieces: Sequence[Piece]) -> list[list[int]]:
 
 
 def _manifest(document: Mapping[str, Any]) -> BundleManifest:
+    archive = archive_of(document)
     return BundleManifest(
-        name=check_bundle_name(_text(document["name"])),
-        created=_text(document["created"]),
-        tool=_text(document["tool"]),
-        signed=_boolean(document["signed"]),
-        chunk_size_bytes=_size(document["chunkSize"]),
-        images=tuple(map(_image, _list(document["images"]))),
-        blobs=tuple(map(_blob, _list(document["blobs"]))),
-        files=tuple(map(_file, _list(document["files"]))),
-        chunks=tuple(Chunk(_text(chunk["file"]), _size(chunk["size"])) for chunk in _list(document["chunks"])),
+        name=check_bundle_name(text(document["name"])),
+        created=text(document["created"]),
+        tool=text(document["tool"]),
+        signed=boolean(document["signed"]),
+        chunk_size_bytes=size(document["chunkSize"]),
+        images=tuple(map(_image, list_of(document["images"]))),
+        blobs=tuple(map(_blob, list_of(document["blobs"]))),
+        files=tuple(map(_file, list_of(document["files"]))),
+        chunks=chunks_of(document, archive),
+        archive=archive,
     )
 
 
 def _image(entry: Mapping[str, Any]) -> Image:
     return Image(
-        reference=Reference.parse(_text(entry["reference"])),
-        source=_text(entry["source"]),
+        reference=Reference.parse(text(entry["reference"])),
+        source=text(entry["source"]),
         root=_descriptor(entry["root"]),
-        manifests=tuple(map(_size, entry["manifests"])),
-        blobs=tuple(map(_size, entry["blobs"])),
+        manifests=tuple(map(size, entry["manifests"])),
+        blobs=tuple(map(size, entry["blobs"])),
         variants=tuple(map(_variant, entry["variants"])),
         made_from=Digest.parse(entry["madeFrom"]) if "madeFrom" in entry else None,
-        repacked=_text(entry["repacked"]) if "repacked" in entry else None,
+        repacked=text(entry["repacked"]) if "repacked" in entry else None,
     )
 
 
@@ -283,22 +347,22 @@ def _variant(entry: Mapping[str, Any]) -> Variant:
     return Variant(
         digest=Digest.parse(entry["digest"]),
         config=ImageConfig(
-            platform=Platform(_text(entry["os"]), _text(entry["architecture"]), _text(entry.get("variant", ""))),
-            created=_text(entry.get("created", "")),
-            env=tuple(map(_text, entry.get("env", ()))),
-            entrypoint=tuple(map(_text, entry.get("entrypoint", ()))),
-            cmd=tuple(map(_text, entry.get("cmd", ()))),
-            working_dir=_text(entry.get("workingDir", "")),
-            user=_text(entry.get("user", "")),
-            labels={name: _text(value) for name, value in entry.get("labels", {}).items()},
+            platform=Platform(text(entry["os"]), text(entry["architecture"]), text(entry.get("variant", ""))),
+            created=text(entry.get("created", "")),
+            env=tuple(map(text, entry.get("env", ()))),
+            entrypoint=tuple(map(text, entry.get("entrypoint", ()))),
+            cmd=tuple(map(text, entry.get("cmd", ()))),
+            working_dir=text(entry.get("workingDir", "")),
+            user=text(entry.get("user", "")),
+            labels={name: text(value) for name, value in entry.get("labels", {}).items()},
         ),
-        size_bytes=_size(entry["size"]),
+        size_bytes=size(entry["size"]),
     )
 
 
 def _blob(entry: Mapping[str, Any]) -> Blob:
     descriptor = _descriptor(entry)
-    kind = _text(entry["kind"])
+    kind = text(entry["kind"])
     if kind not in _KINDS:
         raise ValueError(f"unknown kind of blob {kind[:40]!r}")
     pieces = _pieces(entry["pieces"])
@@ -306,48 +370,21 @@ def _blob(entry: Mapping[str, Any]) -> Blob:
 
 
 def _file(entry: Mapping[str, Any]) -> Stored:
-    return Stored(_text(entry["path"]), Digest.parse(entry["digest"]), _size(entry["size"]), _pieces(entry["pieces"]))
+    return Stored(text(entry["path"]), Digest.parse(entry["digest"]), size(entry["size"]), _pieces(entry["pieces"]))
 
 
 def _descriptor(entry: Mapping[str, Any]) -> Descriptor:
-    media_type = _text(entry["mediaType"])
+    media_type = text(entry["mediaType"])
     if not is_media_type(media_type):
         raise ValueError(f"not a media type: {media_type!r:.60}")
-    return Descriptor(media_type, Digest.parse(entry["digest"]), _size(entry["size"]))
+    return Descriptor(media_type, Digest.parse(entry["digest"]), size(entry["size"]))
 
 
 def _pieces(entries: Sequence[Sequence[Any]]) -> tuple[Piece, ...]:
-    return tuple(Piece(_size(chunk), _size(offset), _size(length)) for chunk, offset, length in entries)
-
-
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"a text is expected, not {value!r:.60}")
-    return value
-
-
-def _list(value: object) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"a list is expected, not {value!r:.60}")
-    return value
-
-
-def _boolean(value: object) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError(f"true or false is expected, not {value!r:.60}")
-    return value
-
-
-def _size(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_BYTES:
-        raise ValueError(f"an impossible number: {value!r:.60}")
-    return value
+    return tuple(Piece(size(chunk), size(offset), size(length)) for chunk, offset, length in entries)
 
 
 def _check(manifest: BundleManifest) -> None:
-    for number, chunk in enumerate(manifest.chunks, start=1):
-        if chunk.file != chunk_file(number):
-            raise ValueError(f"chunk {number} is called {chunk.file[:60]!r}")
     if not manifest.images:
         raise ValueError("no image")
     allowed = {"oci-layout", "index.json", "manifest.json"}
@@ -386,29 +423,31 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
 
 def _check_pieces(manifest: BundleManifest) -> None:
     """Every byte of every chunk is framing or data: members follow each other without gap or overlap."""
-    members: list[list[tuple[int, str, int]]] = [[] for _ in manifest.chunks]
+    kind = manifest.archive
+    members: list[list[tuple[int, int, str]]] = [[] for _ in manifest.chunks]
     for stored in manifest.stored():
-        _check_parts(stored, len(manifest.chunks))
+        _check_parts(stored, len(manifest.chunks), manifest.archive)
         for number, piece in enumerate(stored.pieces):
-            member = (piece.offset_bytes, stored.member_name(number), piece.length_bytes)
+            member = (piece.offset_bytes, piece.length_bytes, stored.member_name(number))
             members[piece.chunk - 1].append(member)
     for chunk, inside in zip(manifest.chunks, members, strict=True):
-        end = 0
-        for offset, name, length in sorted(inside):
-            begin = offset - tar.header_bytes(name, length)
+        end = kind.start_bytes
+        for offset, length, name in sorted(inside):
+            begin = offset - kind.header_bytes(name, length)
             if begin != end:
                 raise ValueError(f"{name} does not begin where the member before it in {chunk.file} ends")
-            end = begin + tar.member_bytes(name, length)
-        if not inside or chunk.size_bytes != end + len(tar.END):
+            end = begin + kind.member_bytes(name, length)
+        if not inside or not kind.is_end(chunk.size_bytes - end, (name for _, _, name in inside)):
             raise ValueError(f"the members of {chunk.file} do not make up its size")
 
 
-def _check_parts(stored: Stored, chunk_count: int) -> None:
+def _check_parts(stored: Stored, chunk_count: int, kind: ArchiveKind) -> None:
     if sum(piece.length_bytes for piece in stored.pieces) != stored.size_bytes or not stored.pieces:
         raise ValueError(f"the pieces of {stored.path} do not add up to its size")
     first = stored.pieces[0].chunk
     for number, piece in enumerate(stored.pieces):
         if piece.chunk != first + number or not 1 <= piece.chunk <= chunk_count:
             raise ValueError(f"the pieces of {stored.path} do not lie in chunks that follow each other")
-        if number and piece.offset_bytes != tar.header_bytes(stored.member_name(number), piece.length_bytes):
+        header = kind.header_bytes(stored.member_name(number), piece.length_bytes)
+        if number and piece.offset_bytes != kind.start_bytes + header:
             raise ValueError(f"a part of {stored.path} does not begin its chunk")

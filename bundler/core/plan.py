@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bundler.core import manifest as bundle_manifest
-from bundler.core import oci, strict_json, tar
+from bundler.core import oci, strict_json
+from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Piece, Stored, Variant, chunk_file
@@ -72,7 +73,14 @@ class Plan:
 
 
 def plan_bundle(
-    images: Sequence[ResolvedImage], *, name: str, created: str, tool: str, signed: bool, chunk_size_bytes: int
+    images: Sequence[ResolvedImage],
+    *,
+    name: str,
+    created: str,
+    tool: str,
+    signed: bool,
+    chunk_size_bytes: int,
+    archive: ArchiveKind = TAR,
 ) -> Plan:
     """Gives each byte of a bundle its place.
 
@@ -83,6 +91,7 @@ def plan_bundle(
         tool: Name and version of what makes the bundle.
         signed: Whether it will be signed.
         chunk_size_bytes: The largest size of a chunk file.
+        archive: What the chunks are to be.
 
     Raises:
         Misuse: The chunks are too small for the files that must come first.
@@ -94,7 +103,7 @@ def plan_bundle(
     }
     _check_chunk_size(chunk_size_bytes, sum(len(content) for content in contents.values()))
     numbered = _number_blobs(images)
-    filler = _Filler(chunk_size_bytes)
+    filler = _Filler(chunk_size_bytes, archive)
     files = tuple(filler.place(path, Digest.of(content), len(content)) for path, content in contents.items())
     blobs = tuple(
         Blob(descriptor, kind, filler.place(descriptor.digest.path, descriptor.digest, descriptor.size_bytes))
@@ -111,6 +120,7 @@ def plan_bundle(
         blobs=blobs,
         files=files,
         chunks=filler.chunks(),
+        archive=archive,
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})
 
@@ -241,40 +251,59 @@ def _for_docker(image: ResolvedImage) -> Manifest | None:
 
 
 class _Filler:
-    """Fills chunks in order; knows how many bytes of each are taken."""
+    """Fills chunks in order; knows how far each is taken, and what its end will need."""
 
-    def __init__(self, chunk_size_bytes: int) -> None:
-        self._capacity = chunk_size_bytes - len(tar.END)
-        self._taken = [0]
+    def __init__(self, chunk_size_bytes: int, kind: ArchiveKind) -> None:
+        self._size_bytes = chunk_size_bytes
+        self._kind = kind
+        self._empty = (kind.start_bytes, kind.end_bytes(()))
+        self._ends: list[int] = []
+        self._reserved: list[int] = []
+        self._open_chunk()
 
     def place(self, path: str, digest: Digest, size_bytes: int) -> Stored:
         """Gives some bytes the next place that can hold them."""
-        if tar.member_bytes(path, size_bytes) > self._capacity:
+        if not self._fits(self._empty, path, size_bytes):
             return self._place_in_parts(path, digest, size_bytes)
-        if self._taken[-1] + tar.member_bytes(path, size_bytes) > self._capacity:
-            self._taken.append(0)
+        if not self._fits(self._open, path, size_bytes):
+            self._open_chunk()
         return Stored(path, digest, size_bytes, (self._take(path, size_bytes),))
 
     def chunks(self) -> tuple[Chunk, ...]:
-        """The chunks as they are now."""
+        """The chunks as they are now; where the length of an end depends on what is written, at its longest."""
         return tuple(
-            Chunk(chunk_file(number), taken + len(tar.END)) for number, taken in enumerate(self._taken, start=1)
+            Chunk(chunk_file(number, self._kind), end + reserved)
+            for number, (end, reserved) in enumerate(zip(self._ends, self._reserved, strict=True), start=1)
         )
+
+    @property
+    def _open(self) -> tuple[int, int]:
+        return self._ends[-1], self._reserved[-1]
+
+    def _fits(self, chunk: tuple[int, int], name: str, size_bytes: int) -> bool:
+        end, reserved = chunk
+        taken = end + self._kind.member_bytes(name, size_bytes)
+        return taken + reserved + self._kind.end_bytes_for(name) <= self._size_bytes
 
     def _place_in_parts(self, path: str, digest: Digest, size_bytes: int) -> Stored:
         name = f"{path}.part-0000"
-        whole = (self._capacity // tar.BLOCK_BYTES) * tar.BLOCK_BYTES - tar.header_bytes(name, self._capacity)
+        whole = self._kind.largest_data(name, self._size_bytes - self._kind.start_bytes)
         pieces = []
         left = size_bytes
         while left:
-            if self._taken[-1]:
-                self._taken.append(0)
+            if self._open != self._empty:
+                self._open_chunk()
             length = min(left, whole)
             pieces.append(self._take(name, length))
             left -= length
         return Stored(path, digest, size_bytes, tuple(pieces))
 
+    def _open_chunk(self) -> None:
+        self._ends.append(self._empty[0])
+        self._reserved.append(self._empty[1])
+
     def _take(self, name: str, size_bytes: int) -> Piece:
-        offset = self._taken[-1] + tar.header_bytes(name, size_bytes)
-        self._taken[-1] += tar.member_bytes(name, size_bytes)
-        return Piece(len(self._taken), offset, size_bytes)
+        offset = self._ends[-1] + self._kind.header_bytes(name, size_bytes)
+        self._ends[-1] += self._kind.member_bytes(name, size_bytes)
+        self._reserved[-1] += self._kind.end_bytes_for(name)
+        return Piece(len(self._ends), offset, size_bytes)

@@ -6,10 +6,14 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from bundler.core.manifest import BundleManifest
+from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
 
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
+    from bundler.bundle.locked import LockedBundle
+    from bundler.bundle.reader import Bundle
     from bundler.commands.export import ExportResult
     from bundler.commands.image_file import FileResult
     from bundler.commands.import_ import ImportResult
@@ -47,7 +51,7 @@ def keygen_document(pair: KeyPair) -> Document:
     }
 
 
-def export_document(result: ExportResult) -> Document:
+def export_document(result: ExportResult, passphrase: str | None) -> Document:
     """What ``export --json`` prints."""
     return {
         **_head("export", 0),
@@ -56,6 +60,8 @@ def export_document(result: ExportResult) -> Document:
         "bundleId": result.bundle_id,
         "keyId": result.key_id,
         "scratch": {"folder": str(result.scratch), "bytes": result.scratch_bytes},
+        **({"passphrase": passphrase} if passphrase else {}),
+        "encrypted": result.is_encrypted,
         **_content(result.manifest),
     }
 
@@ -71,6 +77,7 @@ def inspect_document(result: InspectResult) -> Document:
         "error": error_document(result.trust_problem) if result.trust_problem else None,
         "created": result.bundle.manifest.created,
         "tool": result.bundle.manifest.tool,
+        **_encryption(result.bundle),
         **_content(result.bundle.manifest),
         "chunksHere": [{"file": state.chunk.file, "here": state.problem is None} for state in result.bundle.chunks],
     }
@@ -83,6 +90,7 @@ def verify_document(result: VerifyResult) -> Document:
         "bundleId": result.bundle.id,
         "name": result.bundle.manifest.name,
         "signers": list(result.bundle.sealed.signers),
+        **_encryption(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
     }
 
@@ -95,6 +103,7 @@ def import_document(result: ImportResult) -> Document:
         "bundleId": result.bundle.id,
         "name": result.bundle.manifest.name,
         "signers": list(result.bundle.sealed.signers),
+        "scratch": _scratch(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
         "targets": [_target(target) for target in result.targets],
     }
@@ -166,16 +175,32 @@ def _head(command: str, exit_code: int) -> Document:
     return {"document": f"bundler.{command}/1", "exitCode": exit_code}
 
 
-def _content(manifest: BundleManifest) -> Document:
+def _content(manifest: BundleManifest | OuterManifest) -> Document:
+    images = None if isinstance(manifest, OuterManifest) else [_image(manifest, image) for image in manifest.images]
+    blobs = None if isinstance(manifest, OuterManifest) else len(manifest.blobs)
     return {
         "name": manifest.name,
         "signed": manifest.signed,
+        "archive": manifest.archive.name,
         "chunkSize": manifest.chunk_size_bytes,
         "size": manifest.size_bytes,
-        "blobs": len(manifest.blobs),
-        "images": [_image(manifest, image) for image in manifest.images],
+        "blobs": blobs,
+        "images": images,
         "chunks": [{"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks],
     }
+
+
+def _encryption(bundle: Bundle | LockedBundle) -> Document:
+    """Whether a bundle is encrypted, and whether what follows was looked at inside."""
+    is_open = isinstance(bundle.manifest, BundleManifest)
+    return {"encrypted": bundle.is_encrypted, "opened": is_open}
+
+
+def _scratch(bundle: Bundle) -> Document | None:
+    """What the import needs at the most; nothing unless chunks are encrypted."""
+    if bundle.decrypted is None:
+        return None
+    return {"folder": str(bundle.decrypted.scratch.folder), "bytes": bundle.scratch_bytes}
 
 
 def _image(manifest: BundleManifest, image: Image) -> Document:

@@ -6,10 +6,12 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from bundler.core.outer_manifest import OuterManifest
 from bundler.views.words import count, escaped, size, table
 
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
+    from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
     from bundler.commands.export import ExportResult
     from bundler.commands.image_file import FileResult
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from bundler.commands.keygen import KeyPair
     from bundler.commands.results import ImageResult, TargetResult
     from bundler.commands.verify import VerifyResult
-    from bundler.core.manifest import BundleManifest, Image
+    from bundler.core.manifest import BundleManifest, Chunk, Image
     from bundler.stores.archive_check import ImageFacts
 
 
@@ -38,21 +40,29 @@ def keygen_lines(pair: KeyPair) -> list[str]:
     ]
 
 
-def export_lines(result: ExportResult) -> list[str]:
-    """What ``export`` prints."""
+def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
+    """What ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
     manifest = result.manifest
     lines = [f"bundle     {result.path}" + ("" if result.bundle_id else "  (not made: --dry-run)")]
     if result.bundle_id:
         lines.append(f"id         {result.bundle_id}")
     lines.append(f"signed by  {result.key_id}" if result.key_id else f"signed by  nobody. {NOT_SIGNED}")
+    if result.is_encrypted:
+        lines.append("encrypted  AES-256; the passphrase opens it, and nothing else does")
     lines += _content_lines(manifest)
     if result.scratch_bytes:
         lines.append(f"scratch    {size(result.scratch_bytes)} in {result.scratch}" + _scratch_words(result))
+    if result.is_encrypted:
+        largest = size(max(chunk.size_bytes for chunk in manifest.chunks))
+        lines.append(f"scratch    an import needs at most one chunk per worker: {largest} each")
+    if passphrase:
+        lines += ["", f"passphrase {passphrase}", "           said only once: write it down, and carry it apart"]
     if not result.bundle_id:
         lines += ["", *_image_lines(manifest)]
         return lines
     trust = f"--trust {result.key_path.with_suffix('.pub')}" if result.key_path else "--insecure-no-signature"
-    return [*lines, "", f"next: bundler verify {result.path} {trust}"]
+    secret = " --passphrase-file FILE" if result.is_encrypted else ""
+    return [*lines, "", f"next: bundler verify {result.path} {trust}{secret}"]
 
 
 def _scratch_words(result: ExportResult) -> str:
@@ -62,21 +72,31 @@ def _scratch_words(result: ExportResult) -> str:
 
 def inspect_lines(result: InspectResult) -> list[str]:
     """What ``inspect`` prints."""
-    bundle, manifest = result.bundle, result.bundle.manifest
+    bundle = result.bundle
+    manifest = bundle.manifest
     is_verified = not result.trust_problem and bundle.sealed.signers
     lines = [] if is_verified else [_UNVERIFIED, ""]
     lines += [
         f"bundle     {manifest.name}, made {escaped(manifest.created)} by {escaped(manifest.tool)}",
         f"id         {bundle.id}",
         f"signature  {_signature_words(result)}",
-        *_content_lines(manifest),
-        "",
-        *_image_lines(manifest),
-        "",
-        "chunks",
-        *_chunk_lines(bundle),
     ]
+    if isinstance(manifest, OuterManifest):
+        lines += [
+            "content    ENCRYPTED: give --passphrase-file FILE to see what is in it",
+            _chunks_line(manifest.chunks, manifest.chunk_size_bytes),
+        ]
+    else:
+        lines += ["content    encrypted, opened"] if bundle.is_encrypted else []
+        lines += [*_content_lines(manifest), "", *_image_lines(manifest)]
+    lines += ["", "chunks", *_chunk_lines(bundle)]
     return lines if is_verified else [*lines, "", _UNVERIFIED]
+
+
+def names_of(result: InspectResult) -> list[str]:
+    """What ``inspect --quiet`` prints: the references, if they are known."""
+    manifest = result.bundle.manifest
+    return [] if isinstance(manifest, OuterManifest) else [str(image.reference) for image in manifest.images]
 
 
 def verify_lines(result: VerifyResult) -> list[str]:
@@ -85,10 +105,22 @@ def verify_lines(result: VerifyResult) -> list[str]:
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
     lines = [f"signature  good, by {signer}" if signer else f"signature  {_unchecked(bundle)}"]
+    manifest = bundle.manifest
+    if isinstance(manifest, OuterManifest):
+        if not result.findings:
+            lines.append(f"files      good: {count(len(manifest.chunks), 'chunk')}, {total}")
+        lines.append("content    NOT OPENED: it is encrypted; with --passphrase-file FILE each blob is checked too")
+        return [*lines, *_findings_of(result, "files")]
     if not result.findings:
-        images, chunks = len(bundle.manifest.images), len(bundle.manifest.chunks)
+        images, chunks = len(manifest.images), len(manifest.chunks)
         return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
-    return [*lines, f"content    {count(len(result.findings), 'finding')}", *_finding_lines(result.findings)]
+    return [*lines, *_findings_of(result, "content")]
+
+
+def _findings_of(result: VerifyResult, what: str) -> list[str]:
+    if not result.findings:
+        return []
+    return [f"{what:10} {count(len(result.findings), 'finding')}", *_finding_lines(result.findings)]
 
 
 def import_lines(result: ImportResult) -> list[str]:
@@ -96,6 +128,10 @@ def import_lines(result: ImportResult) -> list[str]:
     signers = result.bundle.sealed.signers
     lines = [f"bundle  {result.bundle.manifest.name}  {result.bundle.id}"]
     lines.append(f"signed by {', '.join(signers)}" if signers else f"signature {_unchecked(result.bundle)}")
+    if result.bundle.decrypted is not None:
+        number = min(result.bundle.decrypted.at_a_time, len(result.bundle.chunks))
+        room = f"{number} x {size(result.bundle.largest_chunk_bytes)} in {result.bundle.decrypted.scratch.folder}"
+        lines.append(f"scratch at most one chunk per worker: {room}")
     lines += _finding_lines(result.findings)
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
@@ -150,7 +186,7 @@ def _archived_lines(image: ImageFacts) -> list[str]:
     ]
 
 
-def _unchecked(bundle: Bundle) -> str:
+def _unchecked(bundle: Bundle | LockedBundle) -> str:
     """How a bundle is called that was taken with --insecure-no-signature."""
     return "NOT CHECKED, as was asked for" if bundle.manifest.signed else f"NOT CHECKED. {NOT_SIGNED}"
 
@@ -203,13 +239,16 @@ def _content_lines(manifest: BundleManifest) -> list[str]:
     blobs = sum(blob.descriptor.size_bytes for blob in manifest.blobs)
     shared = _shared_bytes(manifest)
     saved = f", {size(shared)} saved by sharing" if shared else ""
-    chunks = manifest.size_bytes
     images = f"{count(len(manifest.images), 'image')}, {count(len(manifest.blobs), 'blob')}"
-    limit = size(manifest.chunk_size_bytes)
     return [
         f"images     {images}, {size(blobs)}{saved}",
-        f"chunks     {count(len(manifest.chunks), 'file')}, {size(chunks)}, each at most {limit}",
+        _chunks_line(manifest.chunks, manifest.chunk_size_bytes),
     ]
+
+
+def _chunks_line(chunks: tuple[Chunk, ...], limit_bytes: int) -> str:
+    total = sum(chunk.size_bytes for chunk in chunks)
+    return f"chunks     {count(len(chunks), 'file')}, {size(total)}, each at most {size(limit_bytes)}"
 
 
 def _shared_bytes(manifest: BundleManifest) -> int:
@@ -244,7 +283,7 @@ def _platform_words(image: Image) -> str:
     return ", ".join(sorted(escaped(variant.config.platform) for variant in image.variants))
 
 
-def _chunk_lines(bundle: Bundle) -> list[str]:
+def _chunk_lines(bundle: Bundle | LockedBundle) -> list[str]:
     rows = []
     for state in bundle.chunks:
         here = escaped(state.problem.message) if state.problem else "here"

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.writer import BundleWriter
+from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.location import parse_image
 from bundler.core.manifest import Variant
@@ -148,14 +150,14 @@ def test_a_blob_is_mounted_within_a_registry_only(new_registry):
     assert second.has_blob(descriptor(LAYER))
 
 
-def plan() -> Plan:
+def plan(kind: ArchiveKind = TAR) -> Plan:
     manifest = parse_manifest(IMAGE.content, IMAGE.media_type, what="test")
     assert manifest.config
     config = parse_image_config(BLOBS[manifest.config.digest], what="test")
     variants = (Variant(manifest.descriptor.digest, config, 0),)
     image = ResolvedImage(Reference.parse("a/b:1"), str(parse_image("a/b:1")), (manifest,), variants)
     options = {"name": "test", "created": "2026-01-01T00:00:00Z", "tool": "test", "signed": False}
-    return plan_bundle([image], **options, chunk_size_bytes=1 << 20)
+    return plan_bundle([image], **options, chunk_size_bytes=1 << 20, archive=kind)
 
 
 def write(folder: Path, *, spoil: bool) -> dict[str, bytes]:
@@ -184,6 +186,65 @@ def withheld(content: bytes):
 
 def test_a_bundle_is_the_same_when_blobs_had_to_be_written_twice(tmp_path):
     assert write(tmp_path / "spoilt", spoil=True) == write(tmp_path / "smooth", spoil=False)
+
+
+def write_archives(folder: Path, *, spoil: bool) -> dict[str, bytes]:
+    planned = plan(SEVEN_ZIP)
+    contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
+    writer = SevenZipWriter(folder, planned.manifest)
+    writer.begin()
+    try:
+        for group in writer.groups:
+            for number, broken in enumerate(group.stored if spoil else []):
+                for stored in group.stored[:number]:
+                    group.put_blob(of(stored), pieces(contents[stored.digest]))
+                with pytest.raises(Damaged):  # bytes that reach their place, and turn out to be wrong
+                    group.put_blob(of(broken), withheld(bytes(broken.size_bytes)))
+            for stored in group.stored:
+                group.put_blob(of(stored), pieces(contents[stored.digest], 70_000))
+        writer.seal(None)
+    finally:
+        writer.close()
+    return {path.name: path.read_bytes() for path in (folder / "test").iterdir()}
+
+
+def of(stored) -> Descriptor:
+    return Descriptor("x/y", stored.digest, stored.size_bytes)
+
+
+def test_a_bundle_of_7z_is_the_same_when_its_groups_had_to_be_begun_anew(tmp_path):
+    assert write_archives(tmp_path / "spoilt", spoil=True) == write_archives(tmp_path / "smooth", spoil=False)
+
+
+def test_a_group_of_a_bundle_takes_its_blobs_in_order_and_from_the_first_one_after_a_failure(tmp_path):
+    writer = SevenZipWriter(tmp_path, plan(SEVEN_ZIP).manifest)
+    writer.begin()
+    try:
+        first, second, *_ = writer.groups[0].stored
+        contents = plan(SEVEN_ZIP).contents
+        with pytest.raises(RuntimeError, match="out of order"):
+            writer.groups[0].put_blob(of(second), pieces(contents[second.digest]))
+        writer.groups[0].put_blob(of(first), pieces(contents[first.digest]))
+        with pytest.raises(Damaged):
+            writer.groups[0].put_blob(of(second), withheld(contents[second.digest]))
+        with pytest.raises(RuntimeError, match="out of order"):
+            writer.groups[0].put_blob(of(second), pieces(contents[second.digest]))
+        with pytest.raises(RuntimeError, match="sealed before"):
+            writer.seal(None)
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_7z_takes_neither_more_nor_fewer_bytes_than_planned(tmp_path, change):
+    writer = SevenZipWriter(tmp_path, plan(SEVEN_ZIP).manifest)
+    writer.begin()
+    try:
+        first = writer.groups[0].stored[0]
+        with pytest.raises((Damaged, RuntimeError), match="more bytes|not as many bytes"):
+            writer.groups[0].put_blob(of(first), pieces(bytes(first.size_bytes + change), 1))
+    finally:
+        writer.close()
 
 
 def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.bundle.reader import find
+from bundler.bundle.locked import LockedBundle
+from bundler.bundle.opening import find
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
@@ -20,6 +21,7 @@ from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry
 from bundler.stores.staging import Shelf
+from bundler.workers import Cancellation
 from tests.support import images
 from tests.support.archives import write_as
 from tests.support.parts import shell
@@ -87,17 +89,24 @@ def source(request, layout, tmp_path):
     return open_source(request.param, layout, request, tmp_path)
 
 
-@pytest.fixture(params=[*KINDS, "bundle"])
+@pytest.fixture(params=[*KINDS, "bundle", "bundle of 7z", "encrypted bundle"])
 def blobs(request, layout, tmp_path):
     """A source of blobs; in the bundle the big one is cut into parts."""
-    if request.param != "bundle":
+    if "bundle" not in request.param:
         yield open_source(request.param, layout, request, tmp_path)[0]
         return
     sources = [f"oci:{layout}:{NAME}", f"oci:{layout}:example.org/a/empty:1"]
     export = ["export", *sources, "--name", "b", "-o", str(tmp_path), "--unsigned", "--chunk-size", "1MiB", "-q"]
-    assert cli.run(export) == 0
+    secret = tmp_path / "passphrase"
+    secret.write_text("only for this test\n")
+    options = {"bundle of 7z": ["--format", "7z"], "encrypted bundle": ["--encrypt", "--passphrase-file", str(secret)]}
+    assert cli.run([*export, *options.get(request.param, [])]) == 0
     bundle = find([tmp_path / "b"]).taken_as_it_is().load()
+    if isinstance(bundle, LockedBundle):
+        options = {"scratch": Scratch(tmp_path), "jobs": 1, "cancellation": Cancellation()}
+        bundle = bundle.unlock("only for this test", **options)
     yield bundle
+    bundle.close()
 
 
 def test_a_name_resolves_to_its_descriptor(source):

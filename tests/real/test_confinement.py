@@ -114,6 +114,27 @@ def write_sparse_layout(folder: Path) -> None:
     (folder / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [root]}))
 
 
+@pytest.mark.parametrize("form", ["7z", "encrypted"])
+def test_memory_stays_flat_with_a_layer_of_3_gib_in_7z(keys, target, tmp_path, form):
+    write_sparse_layout(tmp_path / "layout")
+    (tmp_path / "passphrase").write_text("only for this test\n")
+    secret = ["--passphrase-file", tmp_path / "passphrase"] if form == "encrypted" else []
+    options = ["--encrypt", *secret] if form == "encrypted" else ["--format", "7z"]
+    source = f"oci:{tmp_path}/layout:example.org/big/layer:1"
+    bundle, scratch = tmp_path / "out/big", tmp_path / "scratch"
+    scratch.mkdir()
+    export = ["export", source, "--name", "big", "-o", tmp_path / "out", "--key", keys[0], "--chunk-size", "1GiB"]
+    peaks = {
+        "export": peak_rss_kib(*export, *options),
+        "import": peak_rss_kib(
+            "import", bundle, "--trust", keys[1], "--to", target.host, *secret, "--scratch", scratch
+        ),
+    }
+    assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
+    assert skopeo_raw(f"{target.host}/big/layer:1")
+    shell(f"rm -r {tmp_path}/out {target.storage}", cwd=tmp_path)
+
+
 def test_memory_stays_flat_with_a_layer_of_3_gib(keys, target, tmp_path):
     write_sparse_layout(tmp_path / "layout")
     source = f"oci:{tmp_path}/layout:example.org/big/layer:1"

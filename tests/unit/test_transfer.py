@@ -22,6 +22,8 @@ from bundler.transfer import (
     VerifiedBlob,
     ask_all,
     copy_blobs,
+    copy_groups,
+    copy_wholes,
     read_small_blob,
     retrying,
 )
@@ -727,3 +729,67 @@ def test_questions_are_asked_of_all_and_failures_are_returned() -> None:
     failed = ask_all(range(100), ask, run_with())
     assert sorted(asked) == list(range(100))
     assert [(question, str(error)) for question, error in failed] == [(7, "not found")]
+
+
+@dataclass
+class OrderedSink(Sink):
+    """Takes a group in its order, from the first blob on again after a failure, as an archive does."""
+
+    order: list[str] = field(default_factory=list)
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        self.order.append(str(descriptor.digest))
+        super().put_blob(descriptor, pieces)
+        self.blobs.clear()
+
+
+def group_of(sources: list[Source], sink: Sink) -> list[BlobCopy]:
+    blobs = [described(b"%d" % number * 50) for number in range(len(sources))]
+    return [
+        BlobCopy(blob, source, (Taker((sink,)),), f"blob {n}")
+        for n, (blob, source) in enumerate(zip(blobs, sources, strict=True))
+    ]
+
+
+def good(number: int) -> Script:
+    return [b"%d" % number * 50]
+
+
+def test_the_blobs_of_a_group_are_copied_in_their_order_and_one_that_fails_stops_no_other():
+    sink = OrderedSink()
+    group = group_of([Source([good(0)]), Source([[Refused("no")]]), Source([good(2)])], sink)
+    recorder = Recorder()
+    copied = copy_groups([group], Run(recorder, Cancellation(), AT_ONCE))
+    assert sink.order == [str(copy.descriptor.digest) for copy in group]
+    assert [copy.label for copy, _ in copied.failed] == ["blob 1"]
+    assert recorder.moved == copied.bytes_by_peer.total() == 100
+
+
+def test_a_group_that_must_be_whole_is_begun_again_when_one_of_its_blobs_arrives_damaged():
+    sink = OrderedSink()
+    sources = [Source([good(0)]), Source([[b"x" * 50], good(1)]), Source([good(2)])]
+    group = group_of(sources, sink)
+    recorder = Recorder()
+    copied = copy_wholes([group], Run(recorder, Cancellation(), AT_ONCE))
+    assert not copied.failed
+    names = [str(copy.descriptor.digest) for copy in group]
+    assert sink.order == [*names[:2], *names]
+    assert recorder.moved == copied.bytes_by_peer.total() == 150
+
+
+def test_a_group_that_is_given_up_names_all_of_its_blobs_that_cannot_be_had_and_counts_none():
+    sink = OrderedSink()
+    sources = [Source([good(0)]), Source([[b"x" * 50]]), Source([good(2)]), Source([[Refused("gone")]])]
+    recorder = Recorder()
+    copied = copy_wholes([group_of(sources, sink)], Run(recorder, Cancellation(), AT_ONCE))
+    assert [copy.label for copy, _ in copied.failed] == ["blob 1", "blob 3"]
+    assert recorder.moved == copied.bytes_by_peer.total() == 0
+    assert [source.closed for source in sources] == [3, 3, 1, 1]
+
+
+def test_groups_are_independent_of_each_other():
+    sink = Sink()
+    bad, fine = group_of([Source([[Refused("no")]])], sink), group_of([Source([good(0)])], sink)
+    copied = copy_wholes([bad, fine], Run(Recorder(), Cancellation(), AT_ONCE))
+    assert len(copied.failed) == 1
+    assert len(sink.blobs) == 1

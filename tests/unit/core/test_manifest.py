@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bundler.core import manifest as bundle_manifest
+from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.limits import SIZE_BYTES
 from bundler.core.manifest import BundleManifest, Variant, chunk_file, from_json, to_json
@@ -270,7 +271,7 @@ def test_everything_that_lies_in_the_chunks_is_listed_once() -> None:
     ("number", "name"), [(1, "chunk-0001.tar"), (9999, "chunk-9999.tar"), (10000, "chunk-10000.tar")]
 )
 def test_chunks_are_numbered_from_1(number: int, name: str) -> None:
-    assert chunk_file(number) == name
+    assert chunk_file(number, TAR) == name
 
 
 def test_parts_are_numbered_from_1_and_a_whole_blob_has_no_part() -> None:

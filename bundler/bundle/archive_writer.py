@@ -1,0 +1,224 @@
+"""Writes a bundle of 7z archives: a sink for each group of chunks, which takes the blobs in the order of their places.
+
+An archive is written from its first byte to its last, so blobs cannot come in any order as in `bundler.bundle.writer`;
+groups of chunks are independent of each other and are written side by side. Each byte is written once. An archive that
+lacks a member's end is of no use: after a failure its group is begun anew with its first blob.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from bundler.bundle import sums
+from bundler.bundle.chunk import Member, groups_of, members_by_chunk
+from bundler.bundle.files import open_for_reading, sha256_of
+from bundler.bundle.partial import PartialFolder
+from bundler.bundle.readme import encrypted_readme, readme
+from bundler.bundle.seven_zip import ArchiveWriter
+from bundler.bundle.signing import PrivateKey
+from bundler.core import manifest as bundle_manifest
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.manifest import BundleManifest, Chunk, Stored
+from bundler.core.oci import Descriptor
+from bundler.core.outer_manifest import OuterManifest
+from bundler.core.protocols import BlobSink, Pieces
+
+
+class SevenZipWriter:
+    """A bundle of 7z archives that is being made. Its groups are for one thread each, the rest for one thread."""
+
+    def __init__(self, parent: Path, manifest: BundleManifest, passphrase: str | None = None) -> None:
+        """Plans the bundle.
+
+        Args:
+            parent: Where its folder is to be.
+            manifest: The plan; its chunks have the sizes that they may have at the most.
+            passphrase: Encrypts everything that tells what is in the bundle; None for a bundle that anybody can read.
+        """
+        self._partial = PartialFolder(parent, manifest.name)
+        self._manifest = manifest
+        self._passphrase = passphrase
+        members = members_by_chunk(manifest)
+        folder = self._partial.path
+        self.groups = [
+            GroupSink([(folder / manifest.chunks[n - 1].file, members[n - 1]) for n in numbers], passphrase)
+            for numbers in groups_of(manifest)
+        ]
+
+    @property
+    def final_path(self) -> Path:
+        """Where the bundle will be."""
+        return self._partial.final_path
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all chunks together, at the most."""
+        return self._manifest.size_bytes
+
+    def begin(self) -> None:
+        """Makes the folder. What an earlier run that was not finished left there is replaced.
+
+        Raises:
+            Misuse, Unavailable, LocalStorage: As `PartialFolder.begin`.
+        """
+        self._partial.begin(self.size_bytes)
+
+    def seal(self, key: PrivateKey | None) -> tuple[BundleManifest, str]:
+        """Finishes the bundle, with the sizes that its chunks came to have.
+
+        Args:
+            key: Signs; None for a bundle that is said to be unsigned.
+
+        Returns:
+            The bundle manifest, and the bundle's id.
+
+        Raises:
+            LocalStorage: Something could not be written; the bundle stays partial.
+        """
+        finished = [chunk for group in self.groups for chunk in group.finished]
+        if len(finished) != len(self._manifest.chunks):
+            raise RuntimeError("sealed before every blob was put")
+        manifest = replace(self._manifest, chunks=tuple(chunk for chunk, _ in finished))
+        digests = {chunk.file: digest for chunk, digest in finished}
+        key_id = key.id if key else None
+        if self._passphrase is None:
+            files = {sums.README: readme(manifest, key_id=key_id), sums.MANIFEST: bundle_manifest.to_json(manifest)}
+        else:
+            outer = OuterManifest.of(manifest)
+            files = {sums.README: encrypted_readme(outer, key_id=key_id), sums.MANIFEST: outer.to_json()}
+            digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
+        return manifest, self._partial.seal(files, digests, key)
+
+    def close(self) -> None:
+        """Lets go of all files, whatever state the bundle is in."""
+        for group in self.groups:
+            group.close()
+        self._partial.close()
+
+    def _write_content(self, manifest: BundleManifest, passphrase: str) -> str:
+        content = bundle_manifest.to_json(manifest)
+        path = self._partial.path / sums.CONTENT
+        archive = ArchiveWriter(path, passphrase)
+        try:
+            archive.add(sums.MANIFEST, len(content), _slices(content))
+            archive.finish()
+        finally:
+            archive.close()
+        return _digest_of(path)[1]
+
+
+class GroupSink:
+    """Some chunks that a cut blob joins, or one alone. Takes what lies in them, in order; for one thread."""
+
+    def __init__(self, chunks: list[tuple[Path, list[Member]]], passphrase: str | None) -> None:
+        self.stored: list[Stored] = []
+        """What is to be put, in this order."""
+        self.finished: list[tuple[Chunk, str]] = []
+        """The chunks that are complete and on the device, each with its SHA-256 in hex."""
+        self._chunks = chunks
+        self._passphrase = passphrase
+        self._places: list[list[tuple[int, Member]]] = []
+        for number, (_, members) in enumerate(chunks):
+            for member in members:
+                if not member.start_bytes and (not self.stored or self.stored[-1] != member.stored):
+                    self.stored.append(member.stored)
+                    self._places.append([])
+                self._places[-1].append((number, member))
+        self._next = 0
+        self._archive: ArchiveWriter | None = None
+
+    def has_blob(self, descriptor: Descriptor) -> bool:
+        """Never: each blob is put once."""
+        del descriptor
+        return False
+
+    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        """Never: a bundle has one place for each blob."""
+        del descriptor, holder
+        return False
+
+    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Writes what comes next. After a failure, that is the first of all again.
+
+        Raises:
+            LocalStorage: The archive cannot be written.
+        """
+        if self._next == 0:
+            self.finished.clear()
+        if self.stored[self._next].digest != descriptor.digest:
+            raise RuntimeError("a blob out of order")
+        cutter = _Cutter(pieces)
+        try:
+            for number, member in self._places[self._next]:
+                self._write(number, member, cutter)
+            if next(pieces, None) is not None:
+                raise RuntimeError("more bytes than were planned")
+        except BaseException:
+            self._next = 0
+            self.close()
+            raise
+        self._next += 1
+
+    def close(self) -> None:
+        """Lets go of the file that is being written."""
+        if self._archive is not None:
+            self._archive.close()
+            self._archive = None
+
+    def _write(self, number: int, member: Member, cutter: _Cutter) -> None:
+        path, members = self._chunks[number]
+        if self._archive is None:
+            self._archive = ArchiveWriter(path, self._passphrase)
+        self._archive.add(member.name, member.piece.length_bytes, cutter.take(member.piece.length_bytes))
+        if member is members[-1]:
+            self._archive.finish()
+            self._archive = None
+            size_bytes, digest = _digest_of(path)
+            if not member.kind.is_end(size_bytes - member.end, (each.name for each in members)):
+                raise RuntimeError(f"the header of {path.name} is longer than was planned")
+            self.finished.append((Chunk(path.name, size_bytes), digest))
+
+
+class _Cutter:
+    """The pieces of a blob, cut where its members end."""
+
+    def __init__(self, pieces: Pieces) -> None:
+        self._pieces = pieces
+        self._rest = memoryview(b"")
+
+    def take(self, length_bytes: int) -> Iterator[memoryview]:
+        """The pieces of the next member."""
+        left = length_bytes
+        while left:
+            if not self._rest:
+                piece = next(self._pieces, None)
+                if piece is None:
+                    return
+                self._rest = memoryview(piece)
+            now, self._rest = self._rest[:left], self._rest[left:]
+            left -= len(now)
+            yield now
+
+
+def _slices(content: bytes) -> Iterator[memoryview]:
+    view = memoryview(content)
+    for begin in range(0, len(view), PIECE_BYTES):
+        yield view[begin : begin + PIECE_BYTES]
+
+
+def _digest_of(path: Path) -> tuple[int, str]:
+    """The size of a file and its SHA-256 in hex, read from the page cache, where it is since it was written.
+
+    py7zr goes back to the start of an archive when it closes it, so nothing can be hashed before that.
+    """
+    descriptor = open_for_reading(path)
+    try:
+        digest = sha256_of(descriptor, what=str(path))
+        # A later check shall read the medium, not what memory remembers of it.
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        return os.fstat(descriptor).st_size, digest
+    finally:
+        os.close(descriptor)

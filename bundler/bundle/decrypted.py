@@ -1,0 +1,134 @@
+"""Encrypted chunks that are decrypted for a while: a few at a time, in scratch files, for any number of readers.
+
+A chunk is decrypted when it is first asked for, and stays until its room is wanted. So whoever reads in the order of
+the chunks has each decrypted once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from bundler.bundle.files import read_into
+from bundler.core.digest import Digest
+from bundler.errors import Damaged, Incomplete
+from bundler.scratch import Scratch, ScratchFile
+
+
+@dataclass(slots=True)
+class _Held:
+    """A chunk in scratch: who reads it now; no file while it is being decrypted."""
+
+    file: ScratchFile | None = None
+    readers: int = 0
+
+
+class DecryptedChunks:
+    """The chunks of an encrypted bundle as they are without encryption. Thread-safe."""
+
+    def __init__(self, decrypt: Callable[[int, ScratchFile], None], scratch: Scratch, *, at_a_time: int) -> None:
+        """Begins with none.
+
+        Args:
+            decrypt: Writes a chunk, by its number, into a new file.
+            scratch: Where the files are made.
+            at_a_time: How many chunks may be there. Each thread may read one at a time, or they wait for each other.
+        """
+        self.scratch = scratch
+        self.at_a_time = at_a_time
+        self._decrypt = decrypt
+        self._held: dict[int, _Held] = {}
+        self._failed: dict[int, Damaged | Incomplete] = {}
+        self._changed = threading.Condition()
+        self._remembered: dict[Digest, tuple[int, int]] = {}
+        self._memory: ScratchFile | None = None
+
+    @contextmanager
+    def opened(self, number: int) -> Generator[int, None, None]:
+        """A file descriptor of a decrypted chunk, valid for the time of the context.
+
+        Raises:
+            Damaged, Incomplete: The chunk is not what it should be. It is not tried again.
+            LocalStorage: There is no room.
+        """
+        held = self._take(number)
+        assert held.file is not None
+        try:
+            yield held.file.descriptor
+        finally:
+            with self._changed:
+                held.readers -= 1
+                self._changed.notify_all()
+
+    def remember(self, digest: Digest, read: Callable[[], bytes]) -> bytes:
+        """Some small content: read when it is first asked for, and from a scratch file from then on."""
+        with self._changed:
+            place = self._remembered.get(digest)
+        if place is not None and self._memory is not None:
+            content = bytearray(place[1])
+            read_into(self._memory.descriptor, [content], place[0], what="scratch")
+            return bytes(content)
+        found = read()
+        with self._changed:
+            if self._memory is None:
+                self._memory = self.scratch.file()
+            self._remembered[digest] = (self._memory.size_bytes, len(found))
+            self._memory.write(found)
+        return found
+
+    def close(self) -> None:
+        """Gives all room back."""
+        with self._changed:
+            for held in self._held.values():
+                if held.file is not None:
+                    held.file.close()
+            self._held.clear()
+            if self._memory is not None:
+                self._memory.close()
+                self._memory = None
+            self._remembered.clear()
+
+    def _take(self, number: int) -> _Held:
+        with self._changed:
+            while True:
+                if number in self._failed:
+                    raise self._failed[number]
+                held = self._held.get(number)
+                if held is not None and held.file is not None:
+                    self._held[number] = self._held.pop(number)  # the last one that was used goes last
+                    held.readers += 1
+                    return held
+                if held is None and self._has_room():
+                    break
+                self._changed.wait()
+            held = self._held[number] = _Held(readers=1)
+        file: ScratchFile | None = None
+        try:
+            file = self.scratch.file()
+            self._decrypt(number, file)
+        except BaseException as error:
+            if file is not None:
+                file.close()
+            with self._changed:
+                del self._held[number]
+                if isinstance(error, (Damaged, Incomplete)):
+                    self._failed[number] = error
+                self._changed.notify_all()
+            raise
+        with self._changed:
+            held.file = file
+            self._changed.notify_all()
+        return held
+
+    def _has_room(self) -> bool:
+        """Whether one more may be held, after the one that was not read for the longest time is gone."""
+        if len(self._held) < self.at_a_time:
+            return True
+        for number, held in self._held.items():
+            if not held.readers and held.file is not None:
+                held.file.close()
+                del self._held[number]
+                return True
+        return False

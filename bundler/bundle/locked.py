@@ -1,0 +1,127 @@
+"""An encrypted bundle: what anybody may know of it, and how a passphrase opens it.
+
+Its files can be checked without the passphrase, and are checked before: no archive is opened whose SHA-256 is not the
+one that SHA256SUMS says. FORMAT.md, sections 5.8 and 11.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bundler.bundle import seven_zip, sums
+from bundler.bundle.chunk import Member, members_by_chunk
+from bundler.bundle.decrypted import DecryptedChunks
+from bundler.bundle.files import find_file, open_for_reading, sha256_of
+from bundler.bundle.reader import Bundle, ChunkState
+from bundler.core import manifest as bundle_manifest
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES
+from bundler.core.outer_manifest import OuterManifest
+from bundler.errors import Damaged
+from bundler.scratch import Scratch, ScratchFile
+from bundler.workers import Cancellation
+
+if TYPE_CHECKING:
+    from bundler.bundle.opening import Sealed
+
+
+@dataclass(frozen=True, slots=True)
+class LockedBundle:
+    """An encrypted bundle without its passphrase."""
+
+    sealed: Sealed
+    manifest: OuterManifest
+    chunks: tuple[ChunkState, ...]
+
+    @property
+    def is_encrypted(self) -> bool:
+        """It is."""
+        return True
+
+    @property
+    def id(self) -> str:
+        """The SHA-256 of SHA256SUMS."""
+        return sums.bundle_id(self.sealed.sums_content)
+
+    def unlock(self, passphrase: str, *, scratch: Scratch, jobs: int, cancellation: Cancellation) -> Bundle:
+        """The bundle itself.
+
+        Args:
+            passphrase: Decrypts it.
+            scratch: Where decrypted chunks are put while they are read.
+            jobs: How many of them there may be at a time.
+            cancellation: Watched while chunks are decrypted.
+
+        Raises:
+            WrongPassphrase: It does not.
+            Damaged, Incomplete: The content or its manifest is not what it should be.
+        """
+        content = bytearray()
+        path = find_file(self.sealed.folders, sums.CONTENT)
+        descriptor = open_for_reading(path)
+        try:
+            check_sum(self.sealed, sums.CONTENT, sha256_of(descriptor, what=str(path)))
+            seven_zip.unpack(
+                descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
+            )
+        finally:
+            os.close(descriptor)
+        manifest = bundle_manifest.from_json(bytes(content), what=f"{sums.MANIFEST} in {sums.CONTENT}")
+        if OuterManifest.of(manifest) != self.manifest:
+            raise Damaged(f"{sums.MANIFEST} and the one in {sums.CONTENT} contradict each other", subject=sums.CONTENT)
+        members = members_by_chunk(manifest)
+
+        def decrypt(number: int, into: ScratchFile) -> None:
+            self._decrypt(self.chunks[number - 1], members[number - 1], into, passphrase, cancellation)
+
+        return Bundle(self.sealed, manifest, self.chunks, DecryptedChunks(decrypt, scratch, at_a_time=jobs))
+
+    def _decrypt(
+        self, state: ChunkState, members: list[Member], into: ScratchFile, passphrase: str, cancellation: Cancellation
+    ) -> None:
+        """Puts the data of a chunk where they would lie in it without encryption."""
+        assert state.path is not None
+        promised = [(member.name, member.piece.length_bytes) for member in members]
+
+        def write(data: bytes | bytearray) -> None:
+            cancellation.check()
+            into.write(memoryview(data))
+
+        descriptor = open_for_reading(state.path)
+        try:
+            digest = sha256_of(descriptor, what=state.chunk.file, passed=lambda _: cancellation.check())
+            check_sum(self.sealed, state.chunk.file, digest)
+            into.write(bytes(members[0].header_offset))
+            seven_zip.unpack(
+                descriptor,
+                passphrase=passphrase,
+                accepts=lambda found: list(found) == promised,
+                write=write,
+                what=state.chunk.file,
+            )
+        except seven_zip.WrongPassphrase as error:
+            raise Damaged(f"encrypted with another passphrase than {sums.CONTENT}", subject=state.chunk.file) from error
+        finally:
+            os.close(descriptor)
+
+
+def check_sum(sealed: Sealed, file: str, actual: str) -> None:
+    """Compares the SHA-256 of a file with SHA256SUMS.
+
+    Raises:
+        Damaged: They differ.
+    """
+    if actual != sealed.sums[file]:
+        raise Damaged(
+            "the bytes are not those that were signed" if sealed.signers else "the file was changed or damaged",
+            subject=file,
+            expected=sealed.sums[file],
+            actual=actual,
+            hint=f"bring {file} again",
+        )
+
+
+def _is_content(members: Sequence[tuple[str, int]]) -> bool:
+    return [name for name, _ in members] == [sums.MANIFEST] and members[0][1] <= BUNDLE_MANIFEST_BYTES

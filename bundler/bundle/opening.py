@@ -1,0 +1,164 @@
+"""Opens a bundle, in steps, each with a type of its own, so that nothing is used before it was checked.
+
+Folders → `UncheckedBundle` (nothing parsed) → trusted `Sealed` (SHA256SUMS under a good signature) → `Bundle`
+(bundle.json as SHA256SUMS says), or `LockedBundle` where that is encrypted. Nothing is written, and no file is opened
+that is not named by what was checked before. FORMAT.md, section 11.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle import signing, sums
+from bundler.bundle.files import find_file, is_there, names_in, read_bounded
+from bundler.bundle.locked import LockedBundle
+from bundler.bundle.reader import Bundle, find_chunk
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES, SUMS_BYTES
+from bundler.core.outer_manifest import OuterManifest, read_manifest
+from bundler.errors import Damaged, Incomplete, LocalStorage, Misuse, Untrusted
+
+_CHUNK_NAME = re.compile(r"chunk-\d{4,}\.(tar|7z)")
+
+
+@dataclass(frozen=True, slots=True)
+class UncheckedBundle:
+    """The folders of one bundle and its SHA256SUMS as they were found. Nothing of it is believed.
+
+    ``signed_by`` are the key ids that the names of signature files claim, read no further.
+    """
+
+    folders: tuple[Path, ...]
+    sums_content: bytes
+    signed_by: tuple[str, ...]
+
+    def trusted_by(self, keys: Sequence[signing.PublicKey]) -> Sealed:
+        """The bundle, if one of the keys signed it.
+
+        Raises:
+            Untrusted: None did.
+            Damaged: What was signed is not a list of checksums.
+        """
+        signers = signing.signers(self.sums_content, self._signatures(keys), keys, claimed=self.signed_by)
+        return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), tuple(k.id for k in signers))
+
+    def _signatures(self, keys: Sequence[signing.PublicKey]) -> dict[str, bytes]:
+        """The signatures by the keys; files of strangers are not opened, however many there are."""
+        found: dict[str, bytes] = {}
+        for key in keys:
+            path = find_file(self.folders, sums.signature_file(key.id))
+            if is_there(path):
+                try:
+                    found[key.id] = read_bounded(path, SIGNATURE_BYTES)
+                except (Damaged, LocalStorage) as error:
+                    raise Untrusted(f"not a signature: {error.message}", subject=str(path)) from error
+        return found
+
+    def taken_as_it_is(self) -> Sealed:
+        """The bundle without any trust, for those who said that they want it so.
+
+        Raises:
+            Damaged: SHA256SUMS is not a list of checksums.
+        """
+        return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """SHA256SUMS, parsed, and the trusted signers; none if the caller asked for no trust."""
+
+    folders: tuple[Path, ...]
+    sums_content: bytes
+    sums: dict[str, str]
+    signers: tuple[str, ...]
+
+    def load(self) -> Bundle | LockedBundle:
+        """Reads the bundle manifest, and looks which chunks are there.
+
+        Raises:
+            Damaged: bundle.json is not what SHA256SUMS says, or contradicts itself.
+            Incomplete: bundle.json is missing.
+        """
+        content = self._read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
+        manifest = read_manifest(content, what=sums.MANIFEST)
+        needed = [chunk.file for chunk in manifest.chunks]
+        if isinstance(manifest, OuterManifest):
+            needed.append(sums.CONTENT)
+        unlisted = [file for file in needed if file not in self.sums]
+        if unlisted:
+            raise Damaged(f"{sums.FILE} does not list {unlisted[0]}", subject=sums.MANIFEST)
+        chunks = tuple(find_chunk(self.folders, chunk) for chunk in manifest.chunks)
+        if isinstance(manifest, OuterManifest):
+            return LockedBundle(self, manifest, chunks)
+        return Bundle(self, manifest, chunks)
+
+    def _read(self, name: str, limit_bytes: int) -> bytes:
+        expected = self.sums.get(name)
+        if expected is None:
+            raise Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE)
+        path = find_file(self.folders, name)
+        content = read_bounded(path, limit_bytes)
+        actual = hashlib.sha256(content).hexdigest()
+        if actual != expected:
+            raise Damaged(
+                "the file was changed or damaged",
+                subject=str(path),
+                expected=expected,
+                actual=actual,
+                hint="copy this file again",
+            )
+        return content
+
+
+def find(paths: Iterable[Path]) -> UncheckedBundle:
+    """Finds the bundle in some folders or media, in any order; reads SHA256SUMS and the signatures, believes nothing.
+
+    A path may be the bundle's folder, a folder with some of its chunks, or a medium with the bundle's folder in it.
+
+    Raises:
+        Misuse: There is no bundle, or there are parts of different bundles.
+        Incomplete: There is only an export that was not finished.
+    """
+    paths = tuple(paths)
+    folders = tuple(dict.fromkeys(folder for path in paths for folder in _bundle_folders(path)))
+    with_sums = [folder for folder in folders if is_there(folder / sums.FILE)]
+    if not with_sums:
+        _explain_absence(paths)
+    content = read_bounded(with_sums[0] / sums.FILE, SUMS_BYTES)
+    for other in with_sums[1:]:
+        if read_bounded(other / sums.FILE, SUMS_BYTES) != content:
+            raise Misuse(
+                f"{with_sums[0]} and {other} are parts of different bundles, or one {sums.FILE} was changed",
+                hint="give the folders of one bundle at a time",
+            )
+    claimed = {signer for folder in with_sums for name in names_in(folder) if (signer := sums.signer_of(name))}
+    return UncheckedBundle(folders, content, tuple(sorted(claimed)))
+
+
+def _bundle_folders(path: Path) -> list[Path]:
+    if not is_there(path):
+        raise Misuse("there is no such folder", subject=str(path))
+    if not path.is_dir():
+        raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
+    names = names_in(path)
+    if sums.FILE in names or any(_CHUNK_NAME.fullmatch(name) for name in names):
+        return [path]
+    inner = [path / name for name in names if (path / name).is_dir() and is_there(path / name / sums.FILE)]
+    return inner or [path]
+
+
+def _explain_absence(paths: Sequence[Path]) -> None:
+    for path in paths:
+        unfinished = [path] if path.name.endswith(sums.PARTIAL) else sorted(path.glob(f"*{sums.PARTIAL}"))
+        if unfinished:
+            raise Incomplete(
+                "this export was not finished",
+                subject=str(unfinished[0]),
+                hint="run the same export again to finish it",
+            )
+        if any(_CHUNK_NAME.fullmatch(name) for name in names_in(path)):
+            raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=f"bring {sums.FILE} and its .sig files")
+    raise Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))

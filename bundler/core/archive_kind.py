@@ -1,0 +1,107 @@
+"""The kinds of archive that a chunk can be: what lies before, between and behind the data of its members.
+
+Planner, bundle manifest, writer, reader and check ask here, so that each of them is written once for all kinds. Pure
+arithmetic on names and sizes. FORMAT.md, section 4.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+
+from bundler.core import seven_zip, tar
+
+
+class ArchiveKind(ABC):
+    """How the members of a chunk follow each other, and what surrounds them."""
+
+    name: str
+    """In bundle.json, on the command line, and behind the dot of the chunk's file name."""
+    start_bytes: int
+    """Before the first member."""
+    _end_bytes: int
+
+    def header(self, name: str, size_bytes: int) -> bytes:
+        """What lies before the data of a member."""
+        del name, size_bytes
+        return b""
+
+    def header_bytes(self, name: str, size_bytes: int) -> int:
+        """How long `header` is."""
+        del name, size_bytes
+        return 0
+
+    def padding_bytes(self, size_bytes: int) -> int:
+        """How many zeros lie behind the data of a member."""
+        del size_bytes
+        return 0
+
+    def member_bytes(self, name: str, size_bytes: int) -> int:
+        """Header, data and padding together."""
+        return self.header_bytes(name, size_bytes) + size_bytes + self.padding_bytes(size_bytes)
+
+    def end_bytes(self, names: Iterable[str]) -> int:
+        """The room that the end of a chunk with these members may need at the most."""
+        return self._end_bytes + sum(map(self.end_bytes_for, names))
+
+    def end_bytes_for(self, name: str) -> int:
+        """How much one more member adds to that."""
+        del name
+        return 0
+
+    @abstractmethod
+    def is_end(self, length_bytes: int, names: Iterable[str]) -> bool:
+        """Whether the end of a chunk with these members can be that long."""
+
+    @abstractmethod
+    def largest_data(self, name: str, room_bytes: int) -> int:
+        """How much data a member has that fills some room, which holds the end of its chunk too."""
+
+
+class _Tar(ArchiveKind):
+    name = "tar"
+    start_bytes = 0
+    _end_bytes = len(tar.END)
+
+    def header(self, name: str, size_bytes: int) -> bytes:
+        return tar.header(name, size_bytes)
+
+    def header_bytes(self, name: str, size_bytes: int) -> int:
+        return tar.header_bytes(name, size_bytes)
+
+    def padding_bytes(self, size_bytes: int) -> int:
+        return tar.padding_bytes(size_bytes)
+
+    def is_end(self, length_bytes: int, names: Iterable[str]) -> bool:
+        return length_bytes == self.end_bytes(names)
+
+    def largest_data(self, name: str, room_bytes: int) -> int:
+        capacity = room_bytes - len(tar.END)
+        return capacity // tar.BLOCK_BYTES * tar.BLOCK_BYTES - tar.header_bytes(name, capacity)
+
+
+TAR = _Tar()
+"""Plain tars, which any system can unpack."""
+
+
+class _SevenZip(ArchiveKind):
+    """Store mode: data back to back, without any framing between them, then a header that names them all."""
+
+    name = "7z"
+    start_bytes = seven_zip.START_BYTES
+    _end_bytes = seven_zip.HEADER_BYTES
+
+    def end_bytes_for(self, name: str) -> int:
+        return seven_zip.header_bytes(name)
+
+    def is_end(self, length_bytes: int, names: Iterable[str]) -> bool:
+        return 0 < length_bytes <= self.end_bytes(names)
+
+    def largest_data(self, name: str, room_bytes: int) -> int:
+        return room_bytes - self.end_bytes([name])
+
+
+SEVEN_ZIP = _SevenZip()
+"""7z archives that store their members as they are, encrypted or not."""
+
+KINDS: dict[str, ArchiveKind] = {kind.name: kind for kind in (TAR, SEVEN_ZIP)}

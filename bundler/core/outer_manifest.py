@@ -1,0 +1,98 @@
+"""What the bundle.json of an encrypted bundle says: how to carry and check it, and nothing of what is in it.
+
+The bundle manifest itself, with names, digests and places, is the member ``bundle.json`` of the encrypted
+``content.7z``. Specification: FORMAT.md, section 5.8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bundler.core.archive_kind import SEVEN_ZIP, ArchiveKind
+from bundler.core.bundle_name import check_bundle_name
+from bundler.core.json_fields import boolean, size, text
+from bundler.core.manifest import (
+    FORMAT,
+    BundleManifest,
+    Chunk,
+    archive_json,
+    archive_of,
+    chunk_json,
+    chunks_of,
+    document_of,
+    from_document,
+    lines_of,
+)
+from bundler.errors import BundlerError, Damaged
+
+
+@dataclass(frozen=True, slots=True)
+class OuterManifest:
+    """All that anybody may know of an encrypted bundle."""
+
+    name: str
+    created: str
+    tool: str
+    signed: bool
+    chunk_size_bytes: int
+    chunks: tuple[Chunk, ...]
+    archive: ArchiveKind = SEVEN_ZIP
+
+    @classmethod
+    def of(cls, manifest: BundleManifest) -> OuterManifest:
+        """What may be said of a bundle."""
+        return cls(
+            manifest.name, manifest.created, manifest.tool, manifest.signed, manifest.chunk_size_bytes, manifest.chunks
+        )
+
+    @property
+    def size_bytes(self) -> int:
+        """Of all chunks together."""
+        return sum(chunk.size_bytes for chunk in self.chunks)
+
+    def to_json(self) -> bytes:
+        """The bytes of bundle.json."""
+        head = {
+            "format": FORMAT,
+            "name": self.name,
+            "created": self.created,
+            "tool": self.tool,
+            "signed": self.signed,
+            "chunkSize": self.chunk_size_bytes,
+            **archive_json(SEVEN_ZIP),
+            "encrypted": True,
+        }
+        return lines_of(head, {"chunks": map(chunk_json, self.chunks)})
+
+
+def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifest:
+    """Reads bundle.json, of an encrypted bundle or of another.
+
+    Raises:
+        Damaged, Refused: As `bundler.core.manifest.from_json`.
+    """
+    document = document_of(content, what=what)
+    if "encrypted" not in document:
+        return from_document(document, what=what)
+    try:
+        return _outer(document)
+    except (KeyError, TypeError, ValueError, AttributeError, BundlerError) as error:
+        raise Damaged(f"the bundle manifest contradicts its format: {error}", subject=what) from error
+
+
+def _outer(document: Mapping[str, Any]) -> OuterManifest:
+    if document["encrypted"] is not True or archive_of(document) is not SEVEN_ZIP:
+        raise ValueError("encrypted in a way that is not known")
+    outer = OuterManifest(
+        name=check_bundle_name(text(document["name"])),
+        created=text(document["created"]),
+        tool=text(document["tool"]),
+        signed=boolean(document["signed"]),
+        chunk_size_bytes=size(document["chunkSize"]),
+        chunks=chunks_of(document, SEVEN_ZIP),
+    )
+    if not outer.chunks:
+        raise ValueError("no chunk")
+    return outer
