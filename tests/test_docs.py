@@ -86,7 +86,7 @@ def test_format_md_names_every_field_of_the_bundle_manifest():
     for field in ("format", "name", "created", "tool", "signed", "chunkSize", "images", "blobs", "files", "chunks",
                   "reference", "source", "root", "manifests", "variants", "madeFrom", "repacked", "digest", "mediaType", "size",
                   "kind", "pieces", "path", "file", "os", "architecture", "variant", "env", "entrypoint", "cmd",
-                  "workingDir", "user", "labels"):  # fmt: skip
+                  "workingDir", "user", "labels", "archive", "encrypted"):  # fmt: skip
         assert f"`{field}`" in FORMAT, field
     assert f'"{manifest.FORMAT}"' in FORMAT or f"`{manifest.FORMAT}`" in FORMAT
 
@@ -101,7 +101,17 @@ def test_format_md_describes_the_header_that_is_written():
 
 
 def test_format_md_names_the_files_of_a_bundle():
-    for name in (sums.README, sums.FILE, sums.MANIFEST, "chunk-0001.tar", "oci-layout", "index.json", "manifest.json"):
+    for name in (
+        sums.README,
+        sums.FILE,
+        sums.MANIFEST,
+        sums.CONTENT,
+        "chunk-0001.tar",
+        "chunk-0001.7z",
+        "oci-layout",
+        "index.json",
+        "manifest.json",
+    ):
         assert f"`{name}`" in FORMAT, name
 
 

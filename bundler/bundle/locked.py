@@ -1,7 +1,7 @@
 """An encrypted bundle: what anybody may know of it, and how a passphrase opens it.
 
 Its files can be checked without the passphrase, and are checked before: no archive is opened whose SHA-256 is not the
-one that SHA256SUMS says. FORMAT.md, sections 5.8 and 11.
+one that SHA256SUMS says. FORMAT.md, sections 5.10 and 11.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the bundle.json of an encrypted bundle says: how to carry and check it, and nothing of what is in it.
 
 The bundle manifest itself, with names, digests and places, is the member ``bundle.json`` of the encrypted
-``content.7z``. Specification: FORMAT.md, section 5.8.
+``content.7z``. Specification: FORMAT.md, section 5.10.
 """
 
 from __future__ import annotations

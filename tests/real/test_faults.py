@@ -27,10 +27,12 @@ def front(new_registry):
     front.stop()
 
 
-@pytest.fixture
-def export(bundler, front, keys, tmp_path):
+@pytest.fixture(params=["tar", "7z"])
+def export(request, bundler, front, keys, tmp_path):
+    options = ["--name", "test", "-o", tmp_path, "--key", keys[0], "--format", request.param]
+
     def run(name: str = "a/big:1"):
-        return bundler("export", f"docker://{front.host}/{name}", "--name", "test", "-o", tmp_path, "--key", keys[0])
+        return bundler("export", f"docker://{front.host}/{name}", *options)
 
     return run
 

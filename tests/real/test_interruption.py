@@ -49,12 +49,14 @@ def stalled(new_registry):
     front.stop()
 
 
+@pytest.mark.parametrize("form", ["tar", "7z"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_export_that_is_stopped_ends_soon_and_leaves_nothing_that_looks_finished(
-    bundler, stalled, keys, tmp_path, number
+    bundler, stalled, keys, tmp_path, number, form
 ):
     front, reached, released = stalled
     export = ["export", f"docker://{front.host}/a/slow:1", "--name", "test", "-o", str(tmp_path), "--key", str(keys[0])]
+    export += ["--format", form]
     process = subprocess.Popen([sys.executable, "-m", "bundler", *export], stderr=subprocess.PIPE, text=True)
     assert reached.wait(60)
     process.send_signal(number)

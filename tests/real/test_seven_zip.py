@@ -6,6 +6,8 @@ import gzip
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -58,7 +60,7 @@ def unpack(bundle: Path) -> Path:
 
 def assert_skopeo_reads(folder: Path, origin, target) -> None:
     require("skopeo")
-    for name in ("library/oci:1", "team/multi:1", "team/many:127", "team/empty:1", "team/big:1"):
+    for name in ("library/oci:1", "team/multi:1", "team/many:127", "team/big:1"):
         shell(
             f"skopeo copy -q --all --dest-tls-verify=false 'oci:.:{origin.host}/{name}' docker://{target.host}/{name}",
             cwd=folder,
@@ -326,6 +328,23 @@ def test_a_scratch_folder_without_room_is_told_of_before_anything_is_sent(
     assert done.code == 8, done.out + done.err
     assert "--scratch" in done.out + done.err
     assert target.tags == {}
+
+
+@pytest.mark.parametrize("options", [["--format", "7z"], ["--encrypt"]], ids=["plain", "encrypted"])
+def test_a_file_system_that_takes_no_file_of_this_size_ends_the_export_and_the_next_one_goes_on(
+    bundler, registry, listed, keys, tmp_path, secret, options
+):
+    more = [*options, *(["--passphrase-file", str(secret)] if "--encrypt" in options else [])]
+    command = ["export", str(listed), "-o", str(tmp_path), "--key", str(keys[0]), "--chunk-size", "1MiB", *more]
+    limited = f"ulimit -f 900; exec {sys.executable} -m bundler {' '.join(command)}"
+    done = subprocess.run(["bash", "-c", limited], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 8, done.stderr
+    assert "takes no file of this size" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "test").exists()
+    assert list((tmp_path / "test.partial").iterdir())
+    assert bundler(*command).code == 0
+    assert bundler("verify", tmp_path / "test", "--trust", keys[1]).code == 0
 
 
 def test_the_result_tells_the_sizes_that_the_archives_came_to_have(bundler, new_registry, image_list, keys, tmp_path):
