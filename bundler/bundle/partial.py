@@ -40,12 +40,7 @@ class PartialFolder:
             Unavailable: Another process is writing the same bundle.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
-        if self.final_path.exists():
-            raise Misuse(
-                "a bundle of this name is there already",
-                subject=str(self.final_path),
-                hint="remove it, or choose another -o DIR or --name",
-            )
+        self.refuse_finished()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             self._take_lock()
@@ -53,6 +48,19 @@ class PartialFolder:
             check_space(self.path, size_bytes)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.path)) from error
+
+    def refuse_finished(self) -> None:
+        """Makes sure that there is no finished bundle of this name.
+
+        Raises:
+            Misuse: There is one.
+        """
+        if self.final_path.exists():
+            raise Misuse(
+                "a bundle of this name is there already",
+                subject=str(self.final_path),
+                hint="remove it, or choose another -o DIR or --name",
+            )
 
     def seal(self, files: Mapping[str, bytes], digests: Mapping[str, str], key: PrivateKey | None) -> str:
         """Finishes the bundle: small files, checksums, signature, one rename.

@@ -9,6 +9,7 @@ from pathlib import Path
 from bundler import __version__
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
+from bundler.bundle.partial import PartialFolder
 from bundler.bundle.signing import PrivateKey, load_private
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.lists import expanded, read_lists
@@ -94,6 +95,8 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+    if not request.is_dry_run:
+        PartialFolder(request.output, images.name).refuse_finished()
     passphrase = _bundle_passphrase(request, run)
     stores = Stores(request.network)
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)

@@ -54,7 +54,7 @@ def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
         lines.append(f"scratch    {size(result.scratch_bytes)} in {result.scratch}" + _scratch_words(result))
     if result.is_encrypted:
         largest = size(max(chunk.size_bytes for chunk in manifest.chunks))
-        lines.append(f"scratch    an import needs at most one chunk per worker: {largest} each")
+        lines.append(f"import     needs scratch for at most one chunk per worker: {largest} each")
     if passphrase:
         lines += ["", f"passphrase {passphrase}", "           said only once: write it down, and carry it apart"]
     if not result.bundle_id:
