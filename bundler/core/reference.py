@@ -18,6 +18,9 @@ DEFAULT_TAG = "latest"
 NAME_CHARACTERS = 255
 """Registry and repository together, as distribution limits them."""
 
+_TEXT_CHARACTERS = 1024
+"""A name, a tag of 128 characters and the longest digest fit into this."""
+
 _REGISTRY = re.compile(
     r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])(?:\.(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]))*"
     r"(?::[0-9]{1,5})?|\[[0-9A-Fa-f:]{2,39}\](?::[0-9]{1,5})?"
@@ -44,6 +47,8 @@ class Reference:
         Raises:
             Misuse: It is not one; the message says which part is wrong and shows what was understood.
         """
+        if len(text) > _TEXT_CHARACTERS:
+            raise Misuse("not a reference: too long", subject=repr(text[:80]))
         _refuse_urls_and_credentials(text)
         rest, at, digest_text = text.partition("@")
         try:

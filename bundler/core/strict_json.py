@@ -16,7 +16,7 @@ from typing import Any
 from bundler.core.limits import JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
 from bundler.errors import Damaged
 
-_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]|[\]}]', re.DOTALL)
+_BRACKETS = re.compile(r'"[^"]*"|[\[{]|[\]}]')
 """Brackets, and whole strings so that the brackets in them do not count."""
 
 
@@ -70,6 +70,8 @@ def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
 
 def _check_shape(text: str, containers: int) -> None:
     depth = 0
+    if "\\" in text:
+        text = text.replace("\\\\", "").replace('\\"', "")
     for match in _BRACKETS.finditer(text):
         mark = match[0]
         if mark in "[{":

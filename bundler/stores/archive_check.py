@@ -21,6 +21,7 @@ from bundler.stores.archives import Archive, layers_of
 from bundler.stores.docker_archive import ArchivedImage
 from bundler.stores.image_file import ImageFile, Tap, nothing
 from bundler.stores.member_digests import MemberDigests
+from bundler.stores.oci_layout import full_name
 
 _ENDINGS = {
     compression.NONE: (".tar",),
@@ -158,8 +159,12 @@ class _Inspection:
             diff_ids = docker_archive.diff_ids_of(config, what=what)
         else:
             config, diff_ids = docker_archive.check_image(image, self._contents, self._digests.inner, self._warn)
-        if archive.is_layout:
-            return  # told with the layout, whose manifests say more
+        if archive.is_layout:  # told with the layout, whose manifests say more
+            known = {name for facts in self.facts.images for name in facts.names}
+            for tag in image.tags:
+                if not known.intersection({tag, full_name(tag)}):
+                    self._warn(f"{what}: docker load names it {tag}")
+            return
         found = [self._contents.find(name) for name in image.layers]
         layers = [
             LayerFacts(str(diff_id), member.size_bytes if member else None)

@@ -290,23 +290,31 @@ def _check_agreement(contents: Contents) -> None:
     """Makes sure that both forms in an archive hold the same: else one reader sees what another loads not.
 
     Raises:
-        Damaged: manifest.json names an image that the layout has not, or has under other names.
+        Damaged: manifest.json names an image that the layout has not, or has under other names or with other layers.
     """
+    by_config: dict[Digest, Manifest] = {}
     configs: dict[str, set[Digest]] = {}
-    everything: set[Digest] = set()
     for names, root in read_index(documents_of(contents, Shelf())):
-        below = {manifest.config.digest for manifest in _manifests_below(contents, [root]) if manifest.config}
-        everything |= below
-        for name in names:
-            configs.setdefault(full_name(name) or name, set()).update(below)
+        below = {found.config.digest: found for found in _manifests_below(contents, [root]) if found.config}
+        by_config |= below
+        for name in filter(None, map(_tagged, names)):
+            configs.setdefault(name, set()).update(below)
     for image in docker_archive.read_images(contents):
-        found = Digest.of(contents.document(image.config))
-        for tag in image.tags:
-            if found not in configs.get(full_name(tag) or tag, everything):
+        what = f"{contents.what}: {image.config}"
+        manifest = by_config.get(Digest.of(contents.document(image.config)))
+        if manifest is None:
+            raise Damaged("manifest.json names an image that index.json does not", subject=what)
+        layers = [contents.find(layer.digest.path) for layer in manifest.layers]
+        if [contents.find(name) for name in image.layers] != layers:
+            raise Damaged("manifest.json and the layout disagree about the layers", subject=what)
+        for tag in image.tags if configs else ():
+            if Digest.of(contents.document(image.config)) not in configs.get(_tagged(tag) or tag, ()):
                 raise Damaged(
                     "manifest.json and index.json disagree about a name", subject=f"{contents.what}: {tag[:200]!r}"
                 )
-        if found not in everything:
-            raise Damaged(
-                "manifest.json names an image that index.json does not", subject=f"{contents.what}: {image.config}"
-            )
+
+
+def _tagged(name: str) -> str | None:
+    """A name in full as daemons take it, without a digest; None for what is no name of an image."""
+    full = None if name.startswith("@") or not {"/", ":"} & set(name) else full_name(name)
+    return full.partition("@")[0] if full else None

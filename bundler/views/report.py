@@ -177,7 +177,7 @@ def _archived_lines(image: ImageFacts) -> list[str]:
         ("env", " ".join(config.env)),
         ("labels", " ".join(f"{name}={value}" for name, value in config.labels.items())),
     ]
-    rows = [f"    {name:<9}{escaped(value)[:400]}" for name, value in described if value]
+    rows = [f"    {name:<9}{escaped(value[:400])}" for name, value in described if value]
     layers = [(layer.name[:19], size(layer.size_bytes or 0), escaped(layer.media_type)) for layer in image.layers]
     return [
         f"  {names}  {escaped(config.platform)}  {count(len(layers), 'layer')}, {size(total)}",
