@@ -127,6 +127,9 @@ class _Bars:
         for bar in (self._what, self._bar):
             if bar is not None:
                 bar.close()
+        if self._what is not None:
+            self._stream.write("\r")  # a bar that was never shown leaves the cursor where the line below it ended
+            self._stream.flush()
         self._bar = self._what = None
         self._moving.clear()
 
