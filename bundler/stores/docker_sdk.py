@@ -112,6 +112,7 @@ _REASONS = {
     "Name or service not known": "the host is unknown",
     "timed out": "it took too long",
     "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
+    "doesn't match": "its certificate is for another name",
 }
 
 Progress = Callable[[str], None]
@@ -277,7 +278,24 @@ def _client(version: str) -> Any:
     client = docker.from_env(version=version, timeout=_TIMEOUT_SECONDS)
     # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.
     client.api.trust_env = False
+    client.api.mount("https://", _tls_adapter())
     return client
+
+
+def _tls_adapter() -> Any:
+    """Verifies certificates as Docker does: Python from 3.13 on wants more of private authorities (key usage)."""
+    import ssl
+
+    from requests.adapters import HTTPAdapter
+
+    class Adapter(HTTPAdapter):
+        def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+            context.check_hostname = False  # urllib3 compares names itself, unless nothing is to be verified
+            super().init_poolmanager(*args, ssl_context=context, **kwargs)
+
+    return Adapter()
 
 
 def error_in_stream(tail: bytes) -> BundlerError | None:

@@ -124,15 +124,14 @@ def test_memory_stays_flat_with_a_layer_of_3_gib_in_7z(keys, target, tmp_path, f
     bundle, scratch = tmp_path / "out/big", tmp_path / "scratch"
     scratch.mkdir()
     export = ["export", source, "--name", "big", "-o", tmp_path / "out", "--key", keys[0], "--chunk-size", "1GiB"]
-    peaks = {
-        "export": peak_rss_kib(*export, *options),
-        "import": peak_rss_kib(
-            "import", bundle, "--trust", keys[1], "--to", target.host, *secret, "--scratch", scratch
-        ),
-    }
+    peaks = {"export": peak_rss_kib(*export, *options)}
+    if form == "encrypted":  # an archive that is not is read as a tar is
+        taken = ["import", bundle, "--trust", keys[1], "--to", target.host, *secret, "--scratch", scratch]
+        peaks["import"] = peak_rss_kib(*taken)
+        assert skopeo_raw(f"{target.host}/big/layer:1")
+        shell(f"rm -r {target.storage}", cwd=tmp_path)
     assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
-    assert skopeo_raw(f"{target.host}/big/layer:1")
-    shell(f"rm -r {tmp_path}/out {target.storage}", cwd=tmp_path)
+    shell(f"rm -r {tmp_path}/out", cwd=tmp_path)
 
 
 def test_memory_stays_flat_with_a_layer_of_3_gib(keys, target, tmp_path):

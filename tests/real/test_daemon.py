@@ -314,6 +314,9 @@ def test_a_daemon_is_spoken_to_as_docker_s_tls_variables_say(bundler, tmp_path, 
         run = ["export", "docker-daemon:app:tls", "-o", tmp_path, "--unsigned", "-q", "--name"]
         done = bundler(*run, "t", environment=secured)
         assert done.code == 0, done.err
+        other_name = bundler(*run, "u", environment={**secured, "DOCKER_HOST": f"tcp://localhost:{port}"})
+        assert other_name.code == 7, "its certificate is for 127.0.0.1"
+        assert "certificate" in other_name.err
         stranger = bundler(*run, "u", environment={"DOCKER_HOST": f"tcp://127.0.0.1:{port}"})
         assert stranger.code == 6
         assert "set DOCKER_TLS_VERIFY=1" in stranger.err

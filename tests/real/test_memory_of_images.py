@@ -42,18 +42,17 @@ def archive(tmp_path_factory) -> Path:
     return path
 
 
-@pytest.mark.parametrize("ending", ["tar", "tar.gz", "tar.zst", "7z"])
+@pytest.mark.parametrize("ending", ["tar", "tar.gz", "7z"])
 def test_memory_stays_flat_with_a_file_of_3_gib(archive, tmp_path, ending):
     pack = {
         "tar": f"ln {archive} big.tar",
         "tar.gz": f"gzip -1 -c {archive} > big.tar.gz",
-        "tar.zst": f"zstd -q -T1 -c {archive} > big.tar.zst",
         "7z": f"7z a -bso0 -bsp0 -mx=1 big.7z {archive}",
     }
     shell(pack[ending], cwd=tmp_path)
     file = tmp_path / f"big.{ending}"
     peaks = {"export": peak_rss_kib("export", f"docker-archive:{file}", "--name", "t", "-o", tmp_path, "--unsigned")}
-    if ending in ("tar", "tar.gz"):
+    if ending == "tar":
         peaks["verify"] = peak_rss_kib("verify", file)
     assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
 
