@@ -167,10 +167,8 @@ def test_a_layer_with_the_right_digest_and_damage_inside_is_told_for_the_damage_
     assert "gzip stream is damaged" in finding
 
 
-@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("form", [form for form in FORMS if "7z" not in form])  # which has an end of its own
 def test_something_behind_the_end_of_the_archive_is_told(form: str, tmp_path: Path) -> None:
-    if "7z" in form:
-        pytest.skip("a 7z archive has its own end")
     path = tmp_path / "image"
     path.write_bytes(COMPRESSIONS[form](tar_of(DOCKER) + b"#!/bin/sh"))
     (finding,) = findings(archive_check.check(ImageFile(path, called="test")))
