@@ -6,8 +6,8 @@ An image is loaded without a name, its id is compared with what the bundle promi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TypeVar
 
@@ -213,9 +213,7 @@ class Load:
             served: What they have.
         """
         subject = str(each.name)
-        loading = Consumer(
-            lambda pieces: self._daemon.load(pieces, lambda _text: None, subject=subject), name="docker-load"
-        )
+        loading = Consumer(lambda pieces: self._daemon.load(pieces, subject=subject), name="docker-load")
         try:
             sink = LoadSink(loading.write, subject=subject)
             sink.begin(variant.manifest, variant.content, variant.config, variant.layers)
@@ -224,14 +222,8 @@ class Load:
         except BaseException as error:
             loading.abort(error)
             raise
-        label = f"{each.name}: the daemon unpacks it"
-        self._run.listener(Began(label, 0))
-        try:
+        with self._telling(f"{each.name}: the daemon unpacks it"):
             loaded = loading.finish()
-        except BaseException:
-            self._run.listener(Finished(label, FAILED))
-            raise
-        self._run.listener(Finished(label, COPIED))
         image = self._held(variant)
         if image is None:
             raise Damaged(
@@ -269,7 +261,8 @@ class Load:
         before = self._ask(each, partial(self._daemon.find, name))
         self._ask(each, partial(self._daemon.tag, image, name))
         try:
-            there = self._ask(each, partial(self._daemon.push, name, lambda _text: None))
+            with self._telling(f"{each.name}: the daemon pushes it"):
+                there = self._ask(each, partial(self._daemon.push, name))
         finally:
             with suppress(BundlerError):  # what is left behind is no failure of the push
                 if before is not None:
@@ -279,6 +272,17 @@ class Load:
         each.outcome = Outcome.PUSHED
         if there != variant.manifest.digest:
             each.there = there
+
+    @contextmanager
+    def _telling(self, label: str) -> Generator[None, None, None]:
+        """Shows what the daemon is busy with, which gives no bytes to count."""
+        self._run.listener(Began(label, 0))
+        outcome = FAILED
+        try:
+            yield
+            outcome = COPIED
+        finally:
+            self._run.listener(Finished(label, outcome))
 
     def _has_other_names(self, image: Digest) -> bool:
         found = self._daemon.find(str(image))

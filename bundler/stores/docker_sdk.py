@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -115,9 +115,6 @@ _REASONS = {
     "doesn't match": "its certificate is for another name",
 }
 
-Progress = Callable[[str], None]
-"""Is told, now and then, what the daemon is doing."""
-
 
 class Daemon:
     """The Docker daemon that the environment names. Thread-safe; connects with the first question."""
@@ -171,12 +168,11 @@ class Daemon:
         with self._asking(f"docker-daemon:{name}"):
             yield from self._api().get_image(name, chunk_size=PIECE_BYTES)
 
-    def load(self, archive: Iterable[bytes], progress: Progress, *, subject: str) -> tuple[Digest, ...]:
+    def load(self, archive: Iterable[bytes], *, subject: str) -> tuple[Digest, ...]:
         """Loads what ``docker save`` would write.
 
         Args:
             archive: A tar whose images have no names, so that no tag moves.
-            progress: Is told what the daemon does.
             subject: What it is about, for messages.
 
         Returns:
@@ -192,9 +188,7 @@ class Daemon:
         with self._asking(subject):
             for event in self._api().load_image(archive, quiet=False):
                 _raise_if_error(event, subject)
-                text = event.get("stream") or event.get("status") or ""
-                progress(str(text).strip())
-                ids += [Digest.parse(found) for found in _LOADED.findall(str(text))]
+                ids += [Digest.parse(found) for found in _LOADED.findall(str(event.get("stream") or ""))]
         return tuple(ids)
 
     def tag(self, image: Digest, name: str) -> None:
@@ -226,7 +220,7 @@ class Daemon:
                 raise
         return Digest.parse((found.get("Descriptor") or {}).get("digest"))
 
-    def push(self, name: str, progress: Progress) -> Digest:
+    def push(self, name: str) -> Digest:
         """Pushes a name to its registry; what it stands for there afterwards.
 
         Raises:
@@ -238,7 +232,6 @@ class Daemon:
         with self._asking(name):
             for event in self._api().push(repository, tag=tag, stream=True, decode=True):
                 _raise_if_error(event, name)
-                progress(str(event.get("status") or ""))
                 aux = event.get("aux")
                 if isinstance(aux, dict) and "Digest" in aux:
                     digest = Digest.parse(aux["Digest"])
