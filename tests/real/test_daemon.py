@@ -363,3 +363,18 @@ def test_an_old_daemon_that_cannot_read_zstd_is_told_of(bundler, empty_daemon, k
     assert done.code == 3, "the other image is loaded"
     assert "zstd, which Docker before version 23 cannot read" in done.out
     assert names_in(empty_daemon) == {"example.org/team/gzip:1"}
+
+
+def test_an_encrypted_bundle_goes_into_a_daemon_and_a_registry_at_once(
+    bundler, built, empty_daemon, target, keys, tmp_path
+):
+    (tmp_path / "passphrase").write_text("only for this test\n")
+    secret = ["--passphrase-file", tmp_path / "passphrase"]
+    made = ["export", *(f"docker-daemon:{tag}" for tag in BUILDS), "--name", "secret", "-o", tmp_path, "--key", keys[0]]
+    assert bundler(*made, "--encrypt", *secret, "--chunk-size", "1MiB", environment=of(built)).code == 0
+    taken = ["import", tmp_path / "secret", "--trust", keys[1], "--to", "docker-daemon:", "--to", target.host, *secret]
+    done = bundler(*taken, environment=of(empty_daemon))
+    assert done.code == 0, done.err
+    for tag in BUILDS:
+        assert image_id(empty_daemon, tag) == image_id(built, tag)
+    assert len(target.tags) == 2
