@@ -31,7 +31,7 @@ ALLOWED = {
 
 DOORS = {
     "backports": "stores/compression.py",
-    "click": "cli.py",
+    "click": "cli/",
     "cryptography": "bundle/signing.py",
     "docker": "stores/docker_sdk.py",
     "py7zr": "bundle/seven_zip.py",
@@ -41,7 +41,7 @@ DOORS = {
     "yaml": "core/image_list.py",
     "zlib_ng": "stores/compression.py",
 }
-"""The one module that imports each library."""
+"""The one module that imports each library; for click the folder of the command line."""
 
 BACK_DOORS = {
     ("urllib3.exceptions.HTTPError", "stores/docker_sdk.py"),  # the docker SDK lets it through
@@ -91,7 +91,7 @@ def test_each_library_has_one_door(path):
     for name in imports_of(path):
         library = name.split(".")[0]
         if library in DOORS and (name, str(path)) not in BACK_DOORS:
-            assert str(path) == DOORS[library], f"{path} imports {library}; its door is {DOORS[library]}"
+            assert str(path).startswith(DOORS[library]), f"{path} imports {library}; its door is {DOORS[library]}"
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) == "core"], ids=str)

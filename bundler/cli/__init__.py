@@ -1,0 +1,80 @@
+"""The command line: flags become a request, errors become exit codes. Nothing else happens here.
+
+One file a command; `program` is what they belong to, `options` the flags that they share. Everything but click is
+imported inside the commands, so that ``bundler --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from typing import NoReturn
+
+import click
+
+from bundler.cli import export, import_, inspect_, keygen, verify  # noqa: F401  # in the order of --help
+from bundler.cli.program import program
+from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
+
+
+def main() -> NoReturn:
+    """Runs the program and exits as DESIGN's table of exit codes says."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        code = program.main(args=arguments, prog_name="bundler", standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "bundler"
+        return _fail(Misuse(error.format_message(), hint=f"see {command} --help"), arguments)
+    except BundlerError as error:
+        return _fail(error, arguments)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail(Interrupted(), arguments)
+    except BrokenPipeError:
+        _silence_stdout()
+        return EXIT_CLOSED_PIPE
+    except OSError as error:
+        # Files are handled where they are used; what comes up here is a name that no file can have, or a full output.
+        _silence_stdout()
+        return _fail(LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename)), arguments)
+    except Exception:
+        import traceback
+
+        traceback.print_exc()
+        click.echo("error: this is a bug in bundler; please report it with the lines above", err=True)
+        return EXIT_BUG
+
+
+def _fail(error: BundlerError, arguments: list[str]) -> int:
+    from bundler.views import errors
+
+    if "--json" in arguments:
+        from bundler.views import documents
+
+        command = next((argument for argument in arguments if argument in program.commands), "bundler")
+        errors.show([documents.dump(documents.failure_document(command, error))])
+    errors.show(errors.error_lines(error), on_stderr=True)
+    return error.exit_code
+
+
+def _silence_stdout() -> None:
+    """Lets what is still buffered go nowhere, so that the interpreter does not fail on it at its end."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _shown(name: object) -> str | None:
+    return str(name)[:200] if name else None
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    del number, frame
+    raise KeyboardInterrupt

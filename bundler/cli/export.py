@@ -1,0 +1,148 @@
+"""``bundler export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import program, show, with_run
+from bundler.errors import Misuse
+
+
+@program.command(
+    examples="""
+bundler export images.yaml -o /media/stick --key builder.key
+bundler export rancher-images.txt -o out --key builder.key --name rancher-2.9 --chunk-size dvd
+bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key --name prometheus
+bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key builder.key --name apps
+bundler export images.yaml -o out --key builder.key --encrypt --generate-passphrase
+bundler export images.yaml -o out --key builder.key --dry-run
+"""
+)
+@click.argument("lists", nargs=-1, required=True, metavar="LIST...")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Where the bundle's folder is to be made.")
+@click.option("--key", metavar="FILE", help="Private key to sign with; see bundler keygen.")
+@click.option(
+    "--passphrase-file",
+    metavar="FILE",
+    help="Read the passphrase from the first line; - is stdin. The bundle's with --encrypt, else the private key's.",
+)
+@click.option("--key-passphrase-file", metavar="FILE", help="The private key's passphrase, with --encrypt.")
+@click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
+@click.option("--name", help="Name of the bundle. Default: name: of the list, or the list's file name.")
+@click.option(
+    "--platform",
+    multiple=True,
+    metavar="OS/ARCH",
+    help="Carry only this platform. May be repeated. Default: what the list says, or all.",
+)
+@click.option(
+    "--chunk-size",
+    default="2000000000",
+    metavar="SIZE",
+    show_default=True,
+    help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.",
+)
+@click.option(
+    "--layer-compression",
+    type=click.Choice(["gzip", "zstd", "none"]),
+    default="gzip",
+    show_default=True,
+    help="For layers that their source has uncompressed: those of Docker daemons and of docker save.",
+)
+@options.scratch_option
+@click.option(
+    "--format",
+    "archive",
+    type=click.Choice(["tar", "7z"]),
+    help="What chunk files are: plain tars, or 7z archives that store without compressing. Default: tar.",
+)
+@click.option("--encrypt", is_flag=True, help="Encrypt content and names with a passphrase: 7z with AES-256.")
+@click.option("--generate-passphrase", is_flag=True, help="Make a strong passphrase, and say it once. With --encrypt.")
+@options.jobs_option
+@options.plain_http_option
+@options.cacert_option
+@options.dry_run_option
+@options.quiet_option
+@options.json_option
+def export(
+    lists: tuple[str, ...],
+    output: str,
+    key: str | None,
+    passphrase_file: str | None,
+    key_passphrase_file: str | None,
+    unsigned: bool,
+    name: str | None,
+    platform: tuple[str, ...],
+    chunk_size: str,
+    layer_compression: str,
+    scratch: str | None,
+    archive: str | None,
+    encrypt: bool,
+    generate_passphrase: bool,
+    jobs: int | None,
+    plain_http: tuple[str, ...],
+    cacert: str | None,
+    dry_run: bool,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Collect the images of LISTs into a signed bundle, DIR/NAME.
+
+    A LIST is a file (YAML, or one reference a line; - is stdin), or images of one place: docker://NAME,
+    docker-daemon:NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME]. Without NAME, all images of
+    a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
+    """
+    from bundler.commands.export import ExportRequest
+    from bundler.commands.export import export as make
+    from bundler.commands.passphrase import generate_passphrase as generated
+    from bundler.core.archive_kind import KINDS
+    from bundler.core.plan import parse_chunk_size
+    from bundler.core.platform import Platform
+    from bundler.views import documents, report
+
+    _check_encryption(archive, encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
+    key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
+    made = generated() if generate_passphrase and not dry_run else None
+    request = ExportRequest(
+        lists=lists,
+        output=Path(output),
+        created=options.now(),
+        chunk_size_bytes=parse_chunk_size(chunk_size),
+        key_path=Path(key) if key else None,
+        key_passphrase=lambda: options.passphrase_of_key(
+            key_file, option="--key-passphrase-file" if encrypt else None
+        ).encode(),
+        archive=KINDS["7z" if encrypt else archive or "tar"],
+        is_encrypted=encrypt,
+        bundle_passphrase=lambda: made or options.passphrase_of_bundle(passphrase_file, is_new=True),
+        is_unsigned=unsigned,
+        name=name,
+        platforms=tuple(map(Platform.parse, platform)),
+        is_dry_run=dry_run,
+        network=options.network(plain_http, cacert),
+        layer_compression=layer_compression,
+        scratch=options.scratch_folder(scratch),
+    )
+    result = with_run(lambda run: make(request, run), jobs=jobs, is_quiet=quiet)
+    lines = [str(result.path), *([made] if made else [])] if quiet else report.export_lines(result, made)
+    show(lines, documents.export_document(result, made), is_json=is_json)
+    return 0
+
+
+def _check_encryption(
+    archive: str | None, encrypt: bool, generate: bool, passphrase_file: str | None, key_passphrase_file: str | None
+) -> None:
+    """Refuses flags of ``export`` that contradict each other."""
+    if encrypt and archive == "tar":
+        raise Misuse("--encrypt makes 7z archives, and --format tar asks for others")
+    if generate and not encrypt:
+        raise Misuse("--generate-passphrase goes with --encrypt")
+    if generate and passphrase_file:
+        raise Misuse("--generate-passphrase and --passphrase-file contradict each other")
+    if not encrypt and passphrase_file and key_passphrase_file:
+        raise Misuse("--passphrase-file and --key-passphrase-file both name the key's passphrase; give one of them")
+    if {passphrase_file, key_passphrase_file} == {"-"}:
+        raise Misuse("only one passphrase can come from standard input")

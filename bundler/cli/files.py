@@ -1,0 +1,38 @@
+"""``inspect`` and ``verify`` of an image file, which is told from a bundle by being no folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundler.cli.program import show, with_run
+from bundler.errors import Misuse
+
+if TYPE_CHECKING:
+    from bundler.commands.image_file import FileResult
+    from bundler.transfer import Run
+
+
+def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | None:
+    """The image file that was given instead of bundles, if it was."""
+    files = [path for path in paths if not os.path.isdir(path) and os.path.exists(path)]
+    if not files:
+        return None
+    if len(paths) > 1:
+        raise Misuse("give one image file at a time, or the folders of a bundle", subject=files[0])
+    given = [flag for flag, is_given in bundle_flags.items() if is_given]
+    if given:
+        raise Misuse(f"{given[0]} is for bundles, which are signed; this is a file", subject=files[0])
+    return Path(files[0])
+
+
+def show_file(command: str, work: Callable[[Run], FileResult], *, quiet: bool, is_json: bool) -> int:
+    """Does the work of a command on an image file and shows what it found."""
+    from bundler.views import documents, report
+
+    result = with_run(work, jobs=None, is_quiet=quiet)
+    lines = [] if quiet and not result.exit_code else report.file_lines(result)
+    show(lines, documents.file_document(command, result), is_json=is_json)
+    return result.exit_code

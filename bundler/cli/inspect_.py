@@ -1,0 +1,43 @@
+"""``bundler inspect``."""
+
+from __future__ import annotations
+
+import click
+
+from bundler.cli import files, options
+from bundler.cli.program import program, show, with_run
+
+
+@program.command(
+    examples="""
+bundler inspect /media/stick/platform
+bundler inspect /media/stick/platform --trust builder.pub --json
+bundler inspect vendor-image.tar.gz                 an image file of docker save, podman, skopeo
+"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="BUNDLE|FILE...")
+@options.trust_option
+@options.bundle_passphrase_file_option
+@options.quiet_option
+@options.json_option
+def inspect(
+    paths: tuple[str, ...], trust: tuple[str, ...], passphrase_file: str | None, quiet: bool, is_json: bool
+) -> int:
+    """Show what is in a bundle, or in an image file: images, digests, platforms, sizes, layers."""
+    file = files.image_file(paths, {"--trust": bool(trust)})
+    if file is not None:
+        from bundler.commands.image_file import inspect_file
+
+        return files.show_file("inspect", lambda run: inspect_file(file, run), quiet=quiet, is_json=is_json)
+    from bundler.commands.inspect_ import inspect as look
+    from bundler.views import documents, report
+
+    unlocking = options.unlocking(passphrase_file, None) if passphrase_file else None
+    result = with_run(
+        lambda run: look(options.paths(paths), options.paths(trust), run, unlocking=unlocking),
+        jobs=None,
+        is_quiet=quiet,
+    )
+    lines = report.names_of(result) if quiet else report.inspect_lines(result)
+    show(lines, documents.inspect_document(result), is_json=is_json)
+    return result.exit_code

@@ -1,0 +1,34 @@
+"""``bundler keygen``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import program, show
+
+
+@program.command(
+    examples="""
+bundler keygen builder                      builder.key and builder.pub in this folder
+bundler keygen builder -d ~/keys --passphrase
+"""
+)
+@click.argument("name")
+@click.option("-d", "folder", default=".", metavar="DIR", help="Where to write the files. Default: this folder.")
+@click.option("--passphrase", is_flag=True, help="Encrypt the private key with a passphrase that is asked for.")
+@options.passphrase_file_option
+@options.quiet_option
+@options.json_option
+def keygen(name: str, folder: str, passphrase: bool, passphrase_file: str | None, quiet: bool, is_json: bool) -> int:
+    """Make a key pair to sign bundles with: NAME.key and NAME.pub."""
+    from bundler.commands.keygen import keygen as make
+    from bundler.views import documents, report
+
+    secret = options.passphrase_of_key(passphrase_file, is_new=True) if passphrase_file or passphrase else None
+    pair = make(name, folder=Path(folder), passphrase=secret.encode() if secret else None)
+    lines = [pair.key_id] if quiet else report.keygen_lines(pair)
+    show(lines, documents.keygen_document(pair), is_json=is_json)
+    return 0

@@ -1,0 +1,72 @@
+"""``bundler verify``."""
+
+from __future__ import annotations
+
+import click
+
+from bundler.cli import files, options
+from bundler.cli.program import program, show, with_run
+from bundler.errors import Misuse
+
+
+@program.command(
+    examples="""
+bundler verify /media/stick/platform --trust builder.pub
+bundler verify /media/disc1 /media/disc2 --trust builder.pub
+bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH|FILE...")
+@options.trust_option
+@options.unsigned_ok_option
+@click.option("--sha256", metavar="HEX", help="What the SHA-256 of an image file must be.")
+@options.bundle_passphrase_file_option
+@options.scratch_option
+@options.jobs_option
+@options.quiet_option
+@options.json_option
+def verify(
+    paths: tuple[str, ...],
+    trust: tuple[str, ...],
+    insecure_no_signature: bool,
+    sha256: str | None,
+    passphrase_file: str | None,
+    scratch: str | None,
+    jobs: int | None,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.
+
+    Of an encrypted bundle every file is checked; with its passphrase, every blob in them too, through scratch space.
+
+    A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z) that is checked alone: whether it
+    is whole, and every digest in it right.
+    """
+    file = files.image_file(paths, {"--trust": bool(trust), "--insecure-no-signature": insecure_no_signature})
+    if file is not None:
+        from bundler.commands.image_file import verify_file
+
+        return files.show_file(
+            "verify", lambda run: verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json
+        )
+    if sha256 is not None:
+        raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
+    from bundler.commands.verify import verify as check
+    from bundler.views import documents, report
+
+    unlocking = options.unlocking(passphrase_file, scratch) if passphrase_file else None
+    result = with_run(
+        lambda run: check(
+            options.paths(paths),
+            options.paths(trust),
+            run,
+            is_without_signature=insecure_no_signature,
+            unlocking=unlocking,
+        ),
+        jobs=jobs,
+        is_quiet=quiet,
+    )
+    lines = [] if quiet and not result.findings else report.verify_lines(result)
+    show(lines, documents.verify_document(result), is_json=is_json)
+    return result.exit_code
