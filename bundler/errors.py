@@ -21,7 +21,7 @@ that reaches the top is a bug of ours (exit 70).
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 EXIT_PARTIAL = 3
@@ -41,6 +41,9 @@ class BundlerError(Exception):
         expected: What was promised or required.
         actual: What was found instead.
         hint: What to do next, a sentence or a command.
+        code: Which entry of `bundler.core.advice` tells more, if one does.
+        said: What the other side said, in its own words.
+        parameters: What the advice's own texts are filled in with, for whoever words them in another language.
         retryable: Whether doing the same again may succeed.
         retry_after_seconds: How long the other side asked us to wait, if it did.
     """
@@ -56,6 +59,9 @@ class BundlerError(Exception):
         expected: str | None = None,
         actual: str | None = None,
         hint: str | None = None,
+        code: str | None = None,
+        said: str | None = None,
+        parameters: Mapping[str, str] | None = None,
         retryable: bool = False,
         retry_after_seconds: float | None = None,
     ) -> None:
@@ -65,13 +71,17 @@ class BundlerError(Exception):
         self.expected = expected
         self.actual = actual
         self.hint = hint
+        self.code = code
+        self.said = said
+        self.parameters = dict(parameters or {})
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
 
     def __str__(self) -> str:
         subject = f"{self.subject}: " if self.subject else ""
         found = f" (expected {self.expected}, found {self.actual})" if self.expected and self.actual else ""
-        return f"{subject}{self.message}{found}"
+        said = f" ({self.said})" if self.said else ""
+        return f"{subject}{self.message}{said}{found}"
 
 
 class Misuse(BundlerError):
@@ -123,7 +133,8 @@ class LocalStorage(BundlerError):
     def unwritable(cls, error: OSError, what: str) -> LocalStorage:
         """The error for something that this machine cannot store."""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            return cls("no space left", subject=what, hint="free some space and run the same command again")
+            hint = "free some space and run the same command again"
+            return cls("no space left", subject=what, hint=hint, code="no-space")
         if error.errno == errno.EROFS:
             return cls("the file system is read-only", subject=what, hint="choose another folder")
         if error.errno == errno.EFBIG:

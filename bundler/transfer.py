@@ -98,6 +98,8 @@ class Run:
     retry: RetryPolicy = RetryPolicy()
     jobs: int = 2
     brake: Brake = field(default_factory=Brake)
+    is_fail_fast: bool = False
+    """Whether nothing is begun after the first failure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +309,8 @@ class _BlobCopying:
 
     def perform(self) -> None:
         """Does it, and notes what became of it. Raises only `Interrupted` and bugs."""
+        if self._run.is_fail_fast and self._copied.failed:
+            return
         self._run.listener(Began(self._copy.label, self._size_bytes))
         if len(self._copy.takers) > 1:
             self._pour()

@@ -38,7 +38,7 @@ DOORS = {
     "requests": "stores/docker_sdk.py",  # the docker SDK lets its errors through
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",
-    "yaml": "core/image_list.py",
+    "yaml": "core/strict_yaml.py",
     "zlib_ng": "stores/compression.py",
 }
 """The one module that imports each library; for click the folder of the command line."""
@@ -50,7 +50,7 @@ BACK_DOORS = {
 """What is imported beside the door of its library, and why."""
 
 STANDARD_LIBRARY_OF_CORE = {
-    "__future__", "abc", "collections", "contextlib", "dataclasses", "difflib", "hashlib", "ipaddress", "itertools", "json",
+    "__future__", "abc", "collections", "contextlib", "dataclasses", "difflib", "fnmatch", "functools", "hashlib", "ipaddress", "itertools", "json",
     "math",
     "re", "struct", "typing", "zlib",
 }  # fmt: skip

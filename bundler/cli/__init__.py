@@ -13,7 +13,7 @@ from typing import NoReturn
 
 import click
 
-from bundler.cli import export, import_, inspect_, keygen, verify  # noqa: F401  # in the order of --help
+from bundler.cli import export, import_, inspect_, keygen, receipt, undo, verify  # noqa: F401  # in the order of --help
 from bundler.cli.program import program
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
 

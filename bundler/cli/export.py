@@ -38,6 +38,8 @@ bundler export images.yaml -o out --key builder.key --dry-run
     metavar="OS/ARCH",
     help="Carry only this platform. May be repeated. Default: what the list says, or all.",
 )
+@options.only_option
+@options.except_option
 @click.option(
     "--chunk-size",
     default="2000000000",
@@ -76,6 +78,8 @@ def export(
     unsigned: bool,
     name: str | None,
     platform: tuple[str, ...],
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
     chunk_size: str,
     layer_compression: str,
     scratch: str | None,
@@ -121,6 +125,7 @@ def export(
         is_unsigned=unsigned,
         name=name,
         platforms=tuple(map(Platform.parse, platform)),
+        selection=options.selection(only, except_),
         is_dry_run=dry_run,
         network=options.network(plain_http, cacert),
         layer_compression=layer_compression,

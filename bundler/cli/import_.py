@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
-from bundler.core.mapping import MAPPINGS
+from bundler.core.policies import MAPPINGS, POLICIES
+from bundler.core.registry_kind import KINDS
+from bundler.errors import Misuse
 
 
 @program.command(
@@ -15,7 +19,9 @@ from bundler.core.mapping import MAPPINGS
 bundler import /media/stick/platform --trust builder.pub --to registry.internal:5000
 bundler import /media/disc1 /media/disc2 --trust keys/ --to registry.internal/mirror --dry-run
 bundler import /media/stick/platform --trust builder.pub --to docker-daemon: --to registry.internal:5000
-bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
+bundler import /media/stick/platform --trust builder.pub --to registry.internal --map flatten --on-conflict suffix
+bundler import /media/stick/platform --trust builder.pub --to harbor.internal --rules rules.yaml --dry-run
+bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
 """,
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH...")
@@ -36,23 +42,53 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout
     type=click.Choice(MAPPINGS),
     default="keep",
     show_default=True,
-    help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path.",
+    help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path, flatten makes "
+    "one part of the path.",
+)
+@click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see manifests/rules.yaml.")
+@options.only_option
+@options.except_option
+@options.retry_failed_option
+@click.option(
+    "--platform",
+    metavar="OS/ARCH",
+    help="Bring only this platform of images for several. Default: all; in Docker daemons the daemon's own.",
 )
 @click.option(
     "--on-conflict",
-    type=click.Choice(["fail", "skip", "replace"]),
+    type=click.Choice(POLICIES),
     default="fail",
     show_default=True,
-    help="What to do with a tag that stands for another image at the target.",
+    help="What to do with a tag that stands for another image at the target; suffix pushes beside it as TAG-DIGEST.",
 )
 @click.option(
-    "--platform", metavar="OS/ARCH", help="What Docker daemons get of images for several. Default: the daemon's own."
+    "--target",
+    "kind",
+    type=click.Choice(tuple(KINDS)),
+    help="What kind of registry it is. Default: what it says itself.",
 )
+@click.option("--base-path", metavar="PATH", default="", help="Where the registry's API lies, without /v2/ (Nexus).")
+@options.username_option
+@options.password_stdin_option
+@click.option(
+    "--admin-credentials",
+    metavar="FILE",
+    help="USER:PASSWORD of somebody who may make projects that are missing (Harbor).",
+)
+@click.option("--fail-fast", is_flag=True, help="End after the first image that fails. Default: go on with the others.")
+@click.option("--all-or-nothing", is_flag=True, help="Move no tag unless every image is there.")
 @click.option(
     "--via-daemon",
     is_flag=True,
     help="Load, tag and push through the Docker daemon, where only it may reach the registry. Digests may change.",
 )
+@click.option(
+    "--receipt",
+    metavar="FILE",
+    help="Where to write what was done. Default: a new file in ~/.local/state/bundler/receipts.",
+)
+@options.receipt_key_option
+@options.key_passphrase_file_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -67,9 +103,23 @@ def import_(
     trust: tuple[str, ...],
     insecure_no_signature: bool,
     mapping: str,
-    on_conflict: str,
+    rules: str | None,
+    only: tuple[str, ...],
+    except_: tuple[str, ...],
+    retry_failed: str | None,
     platform: str | None,
+    on_conflict: str,
+    kind: str | None,
+    base_path: str,
+    username: str | None,
+    password_stdin: bool,
+    admin_credentials: str | None,
+    fail_fast: bool,
+    all_or_nothing: bool,
     via_daemon: bool,
+    receipt: str | None,
+    receipt_key: str | None,
+    key_passphrase_file: str | None,
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -79,27 +129,54 @@ def import_(
     quiet: bool,
     is_json: bool,
 ) -> int:
-    """Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts of it."""
+    """Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts of it.
+
+    What was done is written into a receipt; bundler undo puts tags back, bundler explain tells more of what went wrong.
+    """
     from bundler.commands.import_ import ImportRequest
-    from bundler.commands.import_ import import_ as bring
+    from bundler.commands.recording import Recording, recorded_import
     from bundler.core.location import parse_target
     from bundler.core.platform import Platform
-    from bundler.views import documents, report
+    from bundler.views import documents, import_report
 
+    options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
+    parsed = tuple(map(parse_target, targets))
     request = ImportRequest(
         paths=options.paths(paths),
-        targets=tuple(map(parse_target, targets)),
+        targets=parsed,
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
-        mapping=mapping,
-        on_conflict=on_conflict,
-        is_dry_run=dry_run,
-        unlocking=options.unlocking(passphrase_file, scratch),
-        network=options.network(plain_http, cacert),
+        selection=options.selection(only, except_),
+        retry=options.failed_list(retry_failed),
         platform=Platform.parse(platform) if platform else None,
+        mapping=mapping,
+        rules=options.rules(rules),
+        on_conflict=on_conflict,
+        kind=KINDS[kind] if kind else None,
+        admin=options.credentials_in(admin_credentials) if admin_credentials else None,
+        is_dry_run=dry_run,
+        is_all_or_nothing=all_or_nothing,
+        unlocking=options.unlocking(passphrase_file, scratch),
+        network=options.network(
+            plain_http,
+            cacert,
+            base_path=base_path,
+            login=options.login(username, password_stdin, options.registries_of(parsed)),
+        ),
         is_via_daemon=via_daemon,
     )
-    result = with_run(lambda run: bring(request, run), jobs=jobs, is_quiet=quiet)
-    lines = [] if quiet and not result.exit_code else report.import_lines(result)
+    if receipt_key and dry_run:
+        raise Misuse("--receipt-key has nothing to sign with --dry-run")
+    recording = Recording(
+        operator=options.operator(),
+        host=options.host(),
+        now=options.clock,
+        path=Path(receipt) if receipt else None,
+        key=options.receipt_key(receipt_key, key_passphrase_file),
+    )
+    result = with_run(
+        lambda run: recorded_import(request, recording, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
+    )
+    lines = [] if quiet and not result.exit_code else import_report.import_lines(result)
     show(lines, documents.import_document(result), is_json=is_json)
     return result.exit_code

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime
 import os
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +15,13 @@ import click
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
+    from bundler.bundle.signing import PrivateKey
     from bundler.commands.open_bundle import Unlocking
+    from bundler.core.location import Target
+    from bundler.core.naming_rules import NamingRules
+    from bundler.core.reference import Reference
+    from bundler.core.selection import Selection
+    from bundler.stores.credentials import Credentials
     from bundler.stores.hosts import NetworkOptions
 
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
@@ -48,14 +56,40 @@ bundle_passphrase_file_option = click.option(
     help="Read the passphrase of an encrypted bundle from the first line; - is stdin.",
 )
 
+only_option = click.option(
+    "--only", multiple=True, metavar="PATTERN", help="Only images that fit, for example 'quay.io/*'. May be repeated."
+)
+except_option = click.option(
+    "--except", "except_", multiple=True, metavar="PATTERN", help="No images that fit, for example '*:latest'."
+)
+retry_failed_option = click.option(
+    "--retry-failed", metavar="FILE", help="Only the images of a list, such as the one that an import leaves."
+)
+username_option = click.option(
+    "--username", metavar="NAME", help="Who logs in at the registry; not needed after docker login."
+)
+password_stdin_option = click.option(
+    "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
+)
+receipt_key_option = click.option("--receipt-key", metavar="FILE", help="Private key to sign the receipt with.")
+key_passphrase_file_option = click.option(
+    "--key-passphrase-file", metavar="FILE", help="The passphrase of that key, in the first line; - is stdin."
+)
+
 
 def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
     """The paths of a repeated flag or argument."""
     return tuple(map(Path, texts))
 
 
-def network(plain_http: tuple[str, ...], cacert: str | None) -> NetworkOptions:
-    """What ``--plain-http`` and ``--cacert`` say.
+def network(
+    plain_http: tuple[str, ...],
+    cacert: str | None,
+    *,
+    base_path: str = "",
+    login: Mapping[str, Credentials] | None = None,
+) -> NetworkOptions:
+    """What the flags say about registries.
 
     Raises:
         Misuse: They name no registry, or no file.
@@ -68,7 +102,141 @@ def network(plain_http: tuple[str, ...], cacert: str | None) -> NetworkOptions:
             raise Misuse("not a registry", subject=f"--plain-http {host}", hint="write HOST or HOST:PORT")
     if cacert and not Path(cacert).is_file():
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
-    return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None)
+    base = base_path.rstrip("/")
+    if base and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", base):
+        raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it as in /repository/docker")
+    return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None, login or {}, base)
+
+
+def registries_of(targets: tuple[Target, ...]) -> tuple[str, ...]:
+    """The registries among targets, each once."""
+    from bundler.core.location import RegistryTarget
+
+    return tuple(dict.fromkeys(target.registry for target in targets if isinstance(target, RegistryTarget)))
+
+
+def login(username: str | None, is_on_stdin: bool, registries: tuple[str, ...]) -> dict[str, Credentials]:
+    """The credentials of ``--username`` and ``--password-stdin``, for the one registry that they are meant for.
+
+    Raises:
+        Misuse: One of the two is missing, or it is not clear for which registry they are.
+    """
+    from bundler.stores.credentials import Credentials
+
+    if username is None and not is_on_stdin:
+        return {}
+    if username is None or not is_on_stdin:
+        raise Misuse("--username and --password-stdin go together")
+    if len(registries) != 1:
+        raise Misuse("--username is for one registry", actual=", ".join(registries) or "none", expected="one --to HOST")
+    password = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
+    if not password:
+        raise Misuse("no password came from standard input", hint="for example: --password-stdin < FILE")
+    return {registries[0]: Credentials(username, password, origin="--username")}
+
+
+def credentials_in(file: str) -> Credentials:
+    """``USER:PASSWORD`` from the first line of a file; ``-`` is stdin.
+
+    Raises:
+        Misuse: There is none.
+    """
+    from bundler.commands.passphrase import read_passphrase
+    from bundler.stores.credentials import Credentials
+
+    username, colon, password = read_passphrase(file).partition(":")
+    if not username or not colon or not password:
+        raise Misuse("no USER:PASSWORD in the first line", subject=f"--admin-credentials {file}")
+    return Credentials(username, password, origin=file)
+
+
+def check_stdin(is_password: bool, *files: str | None) -> None:
+    """Refuses flags that would all read standard input."""
+    if is_password + files.count("-") > 1:
+        raise Misuse("only one secret can come from standard input")
+
+
+def selection(only: tuple[str, ...], except_: tuple[str, ...]) -> Selection:
+    """What ``--only`` and ``--except`` say."""
+    from bundler.core.selection import Selection
+
+    return Selection(only, except_)
+
+
+def failed_list(file: str | None) -> frozenset[Reference] | None:
+    """The images of ``--retry-failed``.
+
+    Raises:
+        Misuse: The file cannot be read, or is no image list.
+    """
+    from bundler.commands.chosen import read_failed_list
+
+    return None if file is None else read_failed_list(_read_text(file, "--retry-failed"), source=file)
+
+
+def rules(file: str | None) -> NamingRules:
+    """What ``--rules`` says.
+
+    Raises:
+        Misuse: The file cannot be read, or is wrong.
+    """
+    from bundler.core.naming_rules import NO_RULES, parse_rules
+
+    return NO_RULES if file is None else parse_rules(_read_text(file, "--rules"), source=file)
+
+
+def _read_text(file: str, option: str) -> str:
+    from bundler.core.limits import IMAGE_LIST_BYTES
+
+    try:
+        with open(file, "rb") as opened:
+            content = opened.read(IMAGE_LIST_BYTES + 1)
+        if len(content) > IMAGE_LIST_BYTES:
+            raise Misuse("the file is too long", subject=f"{option} {file}")
+        return content.decode("utf-8")
+    except OSError as error:
+        raise Misuse(f"cannot be read: {error.strerror}", subject=f"{option} {file}") from error
+    except UnicodeDecodeError as error:
+        raise Misuse("not a text in UTF-8", subject=f"{option} {file}") from error
+
+
+def receipt_key(file: str | None, passphrase_file: str | None) -> PrivateKey | None:
+    """The key of ``--receipt-key``.
+
+    Raises:
+        Misuse: It cannot be used.
+    """
+    if file is None:
+        return None
+    from bundler.commands.trust import read_private_key
+
+    return read_private_key(
+        Path(file), lambda: passphrase_of_key(passphrase_file, option="--key-passphrase-file").encode()
+    )
+
+
+def operator() -> str:
+    """Who runs this, and on whose behalf if it is sudo."""
+    import getpass
+
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as in containers
+        name = f"uid {os.getuid()}"
+    behind = os.environ.get("SUDO_USER")
+    return f"{name} (sudo by {behind})" if behind and behind != name else name
+
+
+def host() -> str:
+    """The name of this machine."""
+    import socket
+
+    return socket.gethostname()
+
+
+def clock() -> str:
+    """The time, UTC."""
+    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def scratch_folder(given: str | None) -> Path:

@@ -10,12 +10,12 @@ from bundler import __version__
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
 from bundler.bundle.partial import PartialFolder
-from bundler.bundle.signing import PrivateKey, load_private
+from bundler.bundle.signing import PrivateKey
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.commands.readiness import index_files, make_ready, notice_originals
-from bundler.commands.trust import read_key
+from bundler.commands.trust import read_private_key
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
@@ -26,6 +26,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.protocols import BlobSink, BlobSource, Pieces
+from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
 from bundler.scratch import Scratch, default_folder
@@ -57,6 +58,7 @@ class ExportRequest:
     is_unsigned: bool = False
     name: str | None = None
     platforms: tuple[Platform, ...] = ()
+    selection: Selection = EVERYTHING
     is_dry_run: bool = False
     network: NetworkOptions = DEFAULT_NETWORK
     layer_compression: str = "gzip"
@@ -101,7 +103,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     stores = Stores(request.network)
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
-    entries = expanded(images.entries, stores)
+    entries = _selected(expanded(images.entries, stores), request.selection, run)
     make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
     notice_originals(entries, stores, run)
     resolved = _resolve_all(entries, stores, run, layer_compression=request.layer_compression)
@@ -130,6 +132,14 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         scratch_bytes=scratch.peak_bytes,
         is_encrypted=request.is_encrypted,
     )
+
+
+def _selected(entries: tuple[Entry, ...], selection: Selection, run: Run) -> tuple[Entry, ...]:
+    references = [entry.reference for entry in entries]
+    for pattern in selection.idle(references):
+        run.listener(Noticed(f"--except {pattern} fits no image"))
+    chosen = selection.chosen(references)
+    return tuple(entry for entry in entries if entry.reference in chosen)
 
 
 def _writer(request: ExportRequest, manifest: BundleManifest, passphrase: str | None) -> Writer:
@@ -188,10 +198,7 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
             "a bundle is signed: --key is missing",
             hint="make a key with: bundler keygen NAME, then give --key NAME.key",
         )
-    if not request.key_path.exists():
-        raise Misuse("there is no such key", subject=str(request.key_path), hint="make one with: bundler keygen NAME")
-    content = read_key(request.key_path)
-    return load_private(content, origin=str(request.key_path), passphrase=request.key_passphrase)
+    return read_private_key(request.key_path, request.key_passphrase)
 
 
 def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run, *, layer_compression: str) -> list[Resolved]:

@@ -1,31 +1,39 @@
-"""``bundler import``: open → names → conflicts → blobs → manifests → tags, straight from the chunks.
+"""``bundler import``: open → choose → name → conflicts → blobs → manifests → tags, straight from the chunks.
 
-One image's failure stops no other. Nothing is sent before the signature is trusted; no tag moves before everything it
-needs is verified and there. The bundle is read once, however many targets there are.
+One image's failure stops no other, unless that was asked for. Nothing is sent before the signature is trusted; no tag
+moves before everything it needs is verified and there. The bundle is read once, however many targets there are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from bundler.bundle.check import Finding, check_beside_blobs
 from bundler.bundle.chunk import groups_of
 from bundler.bundle.files import check_space
 from bundler.bundle.reader import Bundle
+from bundler.commands.chosen import chosen_images, narrowed
+from bundler.commands.destinations import RegistryDestination, RegistryRules, open_layout
 from bundler.commands.load import Load
 from bundler.commands.open_bundle import LOCKED, Unlocking, open_trusted
-from bundler.commands.open_stores import Stores, open_destination
+from bundler.commands.open_stores import Stores
 from bundler.commands.push import Push, copy_of
-from bundler.commands.results import FAIL, ImageResult, Outcome, TargetResult
+from bundler.commands.results import ImageResult, Outcome, TargetResult
 from bundler.core import mapping, oci
-from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.events import Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import DaemonTarget, RegistryTarget, Target
 from bundler.core.manifest import Image
+from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
+from bundler.core.policies import FAIL, KEEP
 from bundler.core.reference import Reference
+from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
+from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Refused, worst, worst_of_images
+from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Run, Taker, copy_blobs, copy_groups
 
@@ -38,59 +46,93 @@ class ImportRequest:
     targets: tuple[Target, ...]
     trust: tuple[Path, ...] = ()
     is_without_signature: bool = False
-    mapping: str = mapping.KEEP
+    selection: Selection = EVERYTHING
+    retry: frozenset[Reference] | None = None
+    """The images of a list of failed ones; None for all."""
+    platform: Platform | None = None
+    """The one platform that is wanted of images for several; None for all, and in daemons for the daemon's own."""
+    mapping: str = KEEP
+    rules: NamingRules = NO_RULES
     on_conflict: str = FAIL
+    kind: RegistryKind | None = None
+    """Of the registries; None for what they say themselves."""
+    admin: Credentials | None = None
+    """Who may make projects in them."""
     is_dry_run: bool = False
+    is_all_or_nothing: bool = False
     unlocking: Unlocking = LOCKED
     network: NetworkOptions = DEFAULT_NETWORK
-    platform: Platform | None = None
-    """For daemons, which hold one platform of an image; None for the daemon's own."""
     is_via_daemon: bool = False
     """Registries are reached through the daemon: load, tag, push."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class ImportResult:
-    """What an import did, or would do."""
+    """What an import did so far, or would do.
 
-    bundle: Bundle
-    targets: tuple[TargetResult, ...]
-    findings: tuple[Finding, ...]
-    """What is wrong with the bundle beside the blobs of the images."""
-    is_dry_run: bool
+    Attributes:
+        bundle: None before it was opened and trusted.
+        targets: What became of the images at each.
+        findings: What is wrong with the bundle beside the blobs of the images.
+        is_dry_run: Nothing was done.
+        error: What ended it before its end, if something did.
+        receipt: Where the receipt was written.
+        failed_list: Where the list of what failed was written, if something did.
+    """
+
+    bundle: Bundle | None = None
+    targets: list[TargetResult] = field(default_factory=list)
+    findings: tuple[Finding, ...] = ()
+    is_dry_run: bool = False
+    error: BundlerError | None = None
+    receipt: Path | None = None
+    failed_list: Path | None = None
 
     @property
     def exit_code(self) -> int:
         """0 if every image is where it should be, else that of the worst finding."""
+        if self.error is not None:
+            return self.error.exit_code
         results = [result for target in self.targets for result in target.images]
         errors = [result.error for result in results if result.error] + [finding.error for finding in self.findings]
         # A conflict that a dry run finds would stop the whole import.
-        done = 0 if self.is_dry_run else sum(result.outcome is not Outcome.FAILED for result in results)
+        done = (
+            0 if self.is_dry_run else sum(result.outcome is not None and result.outcome.is_done for result in results)
+        )
         return worst_of_images(errors, done=done)
 
 
-def import_(request: ImportRequest, run: Run) -> ImportResult:
+def import_(request: ImportRequest, run: Run, result: ImportResult) -> None:
     """Brings the images of a bundle to one or more targets.
+
+    Args:
+        request: What was asked for.
+        run: The run that this is.
+        result: Takes up what happens, so that it is known also if the import does not come to its end.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, or names collide; nothing was sent.
-        Refused: Tags stand for other images at the target and ``on_conflict`` is ``fail``; nothing was sent.
+        Refused: Tags stand for other images at the target and may not move; nothing was sent.
         Unavailable: A target does not answer at all.
         Interrupted: The user stopped it.
     """
     _check_targets(request)
+    result.is_dry_run = request.is_dry_run
     locked = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
-    bundle = request.unlocking.unlocked(locked, run)
+    result.bundle = bundle = request.unlocking.unlocked(locked, run)
     try:
-        return _import(bundle, request, run)
+        result.findings = tuple(check_beside_blobs(bundle))
+        _import(bundle, request, result, run)
     finally:
         bundle.close()
 
 
-def _import(bundle: Bundle, request: ImportRequest, run: Run) -> ImportResult:
-    findings = tuple(check_beside_blobs(bundle))
+def _import(bundle: Bundle, request: ImportRequest, result: ImportResult, run: Run) -> None:
     stores = Stores(request.network)
-    ways = [_way_to(target, bundle, stores, request, run) for target in request.targets]
+    images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
+    ways = [_way_to(target, images, bundle, stores, request, run) for target in request.targets]
+    result.targets += [way.result for way in ways]
+    _notice_latest(result.targets, run)
     for way in ways:
         _fail_unreadable(bundle, way.result.images)
         way.look()
@@ -98,37 +140,70 @@ def _import(bundle: Bundle, request: ImportRequest, run: Run) -> ImportResult:
         for way in ways:
             way.plan_only()
     else:
-        _perform(bundle, ways, run)
-    return ImportResult(bundle, tuple(way.result for way in ways), findings, request.is_dry_run)
+        _perform(bundle, ways, run, is_all_or_nothing=request.is_all_or_nothing)
 
 
 def _check_targets(request: ImportRequest) -> None:
-    through_daemon = [t for t in request.targets if isinstance(t, DaemonTarget)]
     if request.is_via_daemon and not all(isinstance(target, RegistryTarget) for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
-    if request.platform is not None and not (through_daemon or request.is_via_daemon):
-        raise Misuse(
-            "--platform is for Docker daemons, which hold one platform of an image",
-            hint="registries and layouts get every platform of the bundle",
-        )
 
 
-def _way_to(target: Target, bundle: Bundle, stores: Stores, request: ImportRequest, run: Run) -> Push | Load:
-    naming = target.names or target if isinstance(target, DaemonTarget) else target
-    names = mapping.target_names([image.reference for image in bundle.manifest.images], naming, request.mapping)
-    result = TargetResult(target, [ImageResult(image, names[image.reference]) for image in bundle.manifest.images])
-    if isinstance(target, DaemonTarget) or request.is_via_daemon:
+def _way_to(
+    target: Target, images: Sequence[Image], bundle: Bundle, stores: Stores, request: ImportRequest, run: Run
+) -> Push | Load:
+    is_loaded = isinstance(target, DaemonTarget) or request.is_via_daemon
+    kind = DISTRIBUTION
+    if isinstance(target, RegistryTarget) and not is_loaded:
+        kind = request.kind or stores.registry(target.registry).kind()
+    result = TargetResult(target, _named(images, target, kind, bundle, request, run))
+    if is_loaded:
         return Load(
             bundle,
             stores.daemon,
             result,
             run,
             platform=request.platform,
-            on_conflict=request.on_conflict,
             is_dry_run=request.is_dry_run,
+            is_deferring=request.is_all_or_nothing,
         )
-    destination = open_destination(target, stores)
-    return Push(bundle, destination, result, run, on_conflict=request.on_conflict, is_dry_run=request.is_dry_run)
+    if request.platform is not None:
+        for each in result.images:
+            each.narrow(partial(narrowed, bundle, platform=request.platform))
+    if isinstance(target, RegistryTarget):
+        rules = RegistryRules(kind, request.admin)
+        return Push(bundle, RegistryDestination(target, stores, rules, run), result, run, is_dry_run=request.is_dry_run)
+    assert not isinstance(target, DaemonTarget)
+    return Push(bundle, open_layout(target), result, run, is_dry_run=request.is_dry_run)
+
+
+def _named(
+    images: Sequence[Image], target: Target, kind: RegistryKind, bundle: Bundle, request: ImportRequest, run: Run
+) -> list[ImageResult]:
+    """The images with their names at a target, and with what happens if these are taken."""
+    place = target.names or target if isinstance(target, DaemonTarget) else target
+    naming = mapping.Naming(
+        request.mapping, request.rules, bundle.manifest.name, bundle.manifest.created[:10].replace("-", "")
+    )
+    names = mapping.target_names({image.reference: image.root.digest for image in images}, place, naming, kind)
+    for name in names.values():
+        if isinstance(place, RegistryTarget) and kind.is_unusual(name.repository):
+            run.listener(
+                Noticed(f"{name.name}: some {kind.title} registries take two parts only; --map flatten makes them")
+            )
+            break
+    return [
+        ImageResult(image, names[image.reference], request.rules.on_conflict(image.reference) or request.on_conflict)
+        for image in images
+    ]
+
+
+def _notice_latest(targets: Sequence[TargetResult], run: Run) -> None:
+    names = sorted({str(each.name.name) for target in targets for each in target.images if each.name.tag == "latest"})
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        run.listener(
+            Noticed(f"latest says nothing about the version, and moves: {', '.join(names[:3])}{more}; see --rules")
+        )
 
 
 def _fail_unreadable(bundle: Bundle, images: Sequence[ImageResult]) -> None:
@@ -139,21 +214,45 @@ def _fail_unreadable(bundle: Bundle, images: Sequence[ImageResult]) -> None:
             each.fail(next(problem for problem in problems if problem.exit_code == code))
 
 
-def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run) -> None:
+def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run, *, is_all_or_nothing: bool) -> None:
     """Loads daemons image by image, giving each blob that passes to all who want it; then sends the rest."""
     _check_graphs(bundle, [each for way in ways for each in way.result.open_images])
     if bundle.decrypted is not None:
         folder = bundle.decrypted.scratch.folder
         check_space(folder, bundle.scratch_bytes, hint="choose another folder with --scratch DIR")
     pushes = [way for way in ways if isinstance(way, Push)]
-    for push in pushes:
-        push.prepare()
+    loads = [way for way in ways if isinstance(way, Load)]
     served: set[int] = set()
-    for load in (way for way in ways if isinstance(way, Load)):
-        load.perform(pushes, served)
-    _send(bundle, pushes, served, run)
-    for push in pushes:
-        push.publish()
+    try:
+        for push in pushes:
+            push.prepare()
+        for load in loads:
+            load.perform(pushes, served)
+        if not _is_over(ways, run):
+            _send(bundle, pushes, served, run)
+        for push in pushes:
+            if not _is_over(ways, run):
+                push.push_manifests()
+        if is_all_or_nothing and _has_failures(ways):
+            for way in ways:
+                way.result.close(Outcome.HELD)
+        for way in ways:
+            if not _is_over(ways, run):
+                way.publish()
+    finally:
+        for push in pushes:
+            push.finish()
+    for way in ways:
+        way.result.close(Outcome.NOT_TRIED)
+
+
+def _has_failures(ways: Sequence[Push | Load]) -> bool:
+    return any(way.result.has_failures for way in ways)
+
+
+def _is_over(ways: Sequence[Push | Load], run: Run) -> bool:
+    """Whether an image failed, and the run was to end then."""
+    return run.is_fail_fast and _has_failures(ways)
 
 
 def _check_graphs(bundle: Bundle, images: Sequence[ImageResult]) -> None:

@@ -14,7 +14,7 @@ from typing import TypeVar
 from bundler.bundle.reader import Bundle
 from bundler.commands.daemon_variant import HeldLayers, Variant, choose
 from bundler.commands.push import Push, copy_of
-from bundler.commands.results import Conflict, ImageResult, Outcome, TargetResult, settle_conflicts
+from bundler.commands.results import Conflict, ImageResult, Outcome, TargetResult, settle_conflicts, step_aside
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import RegistryTarget
@@ -56,16 +56,28 @@ class Load:
         run: Run,
         *,
         platform: Platform | None,
-        on_conflict: str,
         is_dry_run: bool,
+        is_deferring: bool = False,
     ) -> None:
+        """Images on their way.
+
+        Args:
+            bundle: Where they are.
+            daemon: Where they go.
+            result: What becomes of them.
+            run: The run that this is part of.
+            platform: Which platform the daemon is to have; None for its own.
+            is_dry_run: Only the plan is wanted.
+            is_deferring: No tag moves before `publish`; else each one when its image is loaded.
+        """
         self._bundle = bundle
         self._daemon = daemon
         self.result = result
         self._run = run
         self._platform = platform
-        self._on_conflict = on_conflict
         self._is_dry_run = is_dry_run
+        self._is_deferring = is_deferring
+        self._waiting: list[tuple[ImageResult, Variant, Digest, bool]] = []
         self._peer = str(result.target)
         self._is_pushing = isinstance(result.target, RegistryTarget)
         self._variants: dict[int, Variant] = {}
@@ -87,16 +99,9 @@ class Load:
             self._run.listener(
                 Noticed(f"{self.result.target}: the daemon makes manifests of its own, so digests may change there")
             )
-        for each in self.result.open_images:
-            try:
-                self._look_at(each, platform)
-            except (Unreachable, Interrupted):
-                raise
-            except BundlerError as error:
-                each.fail(error)
-        settle_conflicts(
-            self.result.open_images, self._on_conflict, is_dry_run=self._is_dry_run, conflict=self._conflict()
-        )
+        self._look_at_all(self.result.open_images, platform)
+        self._look_at_all(step_aside(self.result.open_images), platform)
+        settle_conflicts(self.result.open_images, is_dry_run=self._is_dry_run, conflict=self._conflict())
 
     def plan_only(self) -> None:
         """Finds out how many bytes would be sent."""
@@ -123,13 +128,18 @@ class Load:
         purpose = f", to push to {self.result.target}" if self._is_pushing else ""
         self._run.listener(PhaseBegan(f"loading into the Docker daemon{purpose}", total, in_bytes=True))
         for each, variant in zip(images, variants, strict=True):
-            try:
+            if self._run.is_fail_fast and self.result.has_failures:
+                break
+            with self._failing(each):
                 self._bring(each, variant, others, served)
-            except Interrupted:
-                raise
-            except BundlerError as error:
-                each.fail(error)
         self._run.listener(PhaseEnded("loading"))
+
+    def publish(self) -> None:
+        """Moves the tags of what was loaded, if that was deferred."""
+        for each, variant, image, was_here in self._waiting:
+            if each.is_open:
+                with self._failing(each):
+                    self._publish(each, variant, image, was_here=was_here)
 
     def _conflict(self) -> Conflict:
         if self._is_pushing:
@@ -141,6 +151,25 @@ class Load:
             "the tag stands for another image in the Docker daemon",
             expected=lambda each: f"image id {self._variants[id(each)].config.digest}",
         )
+
+    def _look_at_all(self, images: Sequence[ImageResult], platform: Platform) -> None:
+        for each in images:
+            try:
+                self._look_at(each, platform)
+            except (Unreachable, Interrupted):
+                raise
+            except BundlerError as error:
+                each.fail(error)
+
+    @contextmanager
+    def _failing(self, each: ImageResult) -> Generator[None, None, None]:
+        """Notes what goes wrong with one image, so that the next one gets its turn."""
+        try:
+            yield
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            each.fail(error)
 
     def _look_at(self, each: ImageResult, platform: Platform) -> None:
         variant = choose(self._bundle, each.image, platform, is_demanded=self._platform is not None)
@@ -160,7 +189,7 @@ class Load:
             there = found.id if found else None
             is_present = there in variant.ids or there == each.image.root.digest
         if is_present:
-            each.outcome = Outcome.PRESENT
+            each.outcome, each.read_back = Outcome.PRESENT, there
             if not self._is_pushing:
                 self._held_layers.add(variant)
         elif there is not None:
@@ -175,11 +204,20 @@ class Load:
             image = self._loaded_once(each, variant, others, served)
         if not self._is_pushing:
             self._held_layers.add(variant)
-            if each.name.tag:
-                self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
-            each.outcome = Outcome.LOADED
+        if self._is_deferring:
+            self._waiting.append((each, variant, image, was_here))
+        else:
+            self._publish(each, variant, image, was_here=was_here)
+
+    def _publish(self, each: ImageResult, variant: Variant, image: Digest, *, was_here: bool) -> None:
+        """Lets the image's name stand for it, in the daemon or in the registry behind it."""
+        if self._is_pushing:
+            self._push(each, variant, image, was_here=was_here)
             return
-        self._push(each, variant, image, was_here=was_here)
+        if each.name.tag:
+            self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
+        each.read_back = image
+        each.outcome = Outcome.LOADED
 
     def _loaded_once(self, each: ImageResult, variant: Variant, others: _Others, served: set[int]) -> Digest:
         """Loads an image without the layers that the daemon has; if that fails, with all of them."""
@@ -269,7 +307,7 @@ class Load:
                     self._daemon.tag(before.id, name)
                 elif not was_here or self._has_other_names(image):  # else it would go with its last name
                     self._daemon.remove(name)
-        each.outcome = Outcome.PUSHED
+        each.outcome, each.read_back = Outcome.PUSHED, there
         if there != variant.manifest.digest:
             each.there = there
 

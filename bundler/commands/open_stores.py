@@ -1,31 +1,20 @@
-"""Makes stores of locations and targets: the one place that knows which transport is which store."""
+"""Makes stores of locations: the one place that knows which transport is which store."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
-from bundler.core.location import (
-    ArchiveImage,
-    ArchiveTarget,
-    DaemonImage,
-    ImageLocation,
-    LayoutImage,
-    LayoutTarget,
-    Target,
-)
-from bundler.core.protocols import ImageSink, ImageSource
-from bundler.core.reference import Reference
+from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage
+from bundler.core.protocols import ImageSource
 from bundler.errors import Refused
 from bundler.stores import docker_daemon
 from bundler.stores.archives import Archive, Ready, Staging
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.image_file import ImageFile, Tap, nothing
-from bundler.stores.oci_archive import ArchiveSink
-from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
+from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry, Repository
 
 
@@ -42,10 +31,15 @@ class Stores:
         self._ready: dict[ImageLocation, Ready] = {}
         self.daemon = Daemon()
 
+    def registry(self, name: str) -> Registry:
+        """A registry."""
+        with self._lock:
+            return self._registries.setdefault(name, Registry(name, self._options))
+
     def repository(self, registry: str, path: str) -> Repository:
         """A repository of a registry."""
+        host = self.registry(registry)
         with self._lock:
-            host = self._registries.setdefault(registry, Registry(registry, self._options))
             return self._repositories.setdefault((registry, path), host.repository(path))
 
     def source(self, location: ImageLocation) -> tuple[ImageSource, str | None]:
@@ -114,86 +108,3 @@ class Stores:
         """Whether an image's manifest, and so its digest, was made here."""
         ready = self._ready.get(location)
         return ready is not None and ready.is_repacked
-
-
-class Destination(Protocol):
-    """A place that images are imported into."""
-
-    def check(self) -> None:
-        """Makes sure, without changing anything, that it can take images."""
-
-    def prepare(self) -> None:
-        """Makes it ready to take images; called before the first."""
-
-    def sink_for(self, name: Reference) -> ImageSink:
-        """The sink that takes an image of this name."""
-
-    def tag_of(self, name: Reference) -> str | None:
-        """What the sink calls an image of this name; None if it is found by its digest only."""
-
-    def finish(self, *, is_worth_keeping: bool) -> None:
-        """Completes it after the last image, or leaves nothing behind if no image arrived."""
-
-
-class RegistryDestination:
-    """A registry."""
-
-    def __init__(self, stores: Stores) -> None:
-        self._stores = stores
-
-    def check(self) -> None:
-        """Nothing: the first question will tell."""
-
-    def prepare(self) -> None:
-        """Nothing: repositories appear with the first push."""
-
-    def sink_for(self, name: Reference) -> ImageSink:
-        """The repository."""
-        return self._stores.repository(name.registry, name.repository)
-
-    def tag_of(self, name: Reference) -> str | None:
-        """The tag."""
-        return name.tag
-
-    def finish(self, *, is_worth_keeping: bool) -> None:
-        """Nothing: each image is complete by itself."""
-
-
-class LayoutDestination:
-    """An OCI image layout, in a folder or in a tar: one sink for all images, which go by their full names."""
-
-    def __init__(self, sink: LayoutFolderSink | ArchiveSink) -> None:
-        self._sink = sink
-
-    def check(self) -> None:
-        """Looks at the folder or file."""
-        self._sink.check()
-
-    def prepare(self) -> None:
-        """Makes the folder or file."""
-        self._sink.prepare()
-
-    def sink_for(self, name: Reference) -> ImageSink:
-        """The layout."""
-        del name
-        return self._sink
-
-    def tag_of(self, name: Reference) -> str | None:
-        """The full name."""
-        return str(name)
-
-    def finish(self, *, is_worth_keeping: bool) -> None:
-        """Completes it; a file without any image is removed."""
-        if is_worth_keeping:
-            self._sink.finish()
-        elif isinstance(self._sink, ArchiveSink):
-            self._sink.discard()
-
-
-def open_destination(target: Target, stores: Stores) -> Destination:
-    """The destination for a target. Nothing is contacted or written yet."""
-    if isinstance(target, LayoutTarget):
-        return LayoutDestination(LayoutFolderSink(Path(target.path)))
-    if isinstance(target, ArchiveTarget):
-        return LayoutDestination(ArchiveSink(Path(target.path)))
-    return RegistryDestination(stores)

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 
 from bundler.bundle.reader import Bundle
-from bundler.commands.open_stores import Destination
-from bundler.commands.results import ImageResult, Outcome, TargetResult, settle_conflicts
+from bundler.commands.destinations import Destination, RegistryDestination
+from bundler.commands.results import ImageResult, Outcome, TargetResult, settle_conflicts, step_aside
+from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
-from bundler.core.protocols import ImageSink
+from bundler.core.protocols import BlobSink, ImageSink
+from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.transfer import BlobCopy, Copied, Run, Taker, ask_all, retrying
 
@@ -34,13 +37,11 @@ class Push:
         result: TargetResult,
         run: Run,
         *,
-        on_conflict: str,
         is_dry_run: bool,
     ) -> None:
         self._bundle = bundle
         self._destination = destination
         self.result = result
-        self._on_conflict = on_conflict
         self._is_dry_run = is_dry_run
         self._run = run
         self._peer = str(result.target)
@@ -54,41 +55,58 @@ class Push:
             Refused: There are conflicts, and they were not allowed.
             Unavailable: The target does not answer.
         """
-        self._destination.check()
-        usable = self.result.open_images
+        self._destination.check(each.name for each in self.result.open_images)
+        for each in self.result.open_images:
+            fault = self._destination.fault(each.name)
+            if fault is not None:
+                each.fail(fault)
+        usable = [each for each in self.result.open_images if not self._destination.is_empty(each.name)]
         self._run.listener(PhaseBegan(f"asking {self.result.target}", len(usable), in_bytes=False))
         if usable:
             self._look_first(usable[0])
         self._note(ask_all(usable[1:], self._look_at, self._run))
+        self._note(ask_all(step_aside(self.result.open_images), self._look_at, self._run))
         self._run.listener(PhaseEnded("asking"))
-        settle_conflicts(self.result.open_images, self._on_conflict, is_dry_run=self._is_dry_run)
+        settle_conflicts(self.result.open_images, is_dry_run=self._is_dry_run)
 
     def plan_only(self) -> None:
-        """Finds out how many bytes would be sent."""
+        """Finds out what would be made, whether it may be, and how many bytes would be sent."""
+        if isinstance(self._destination, RegistryDestination):
+            self._look_ahead(self._destination)
         blobs = self._bundle.manifest.blobs
+        to_send: Counter[str] = Counter()
 
         def ask(question: tuple[int, Taker]) -> None:
             number, taker = question
             descriptor = blobs[number].descriptor
-            has_blob = partial(taker.sinks[0].has_blob, descriptor)
-            if not retrying(has_blob, self._run, subject=str(descriptor.digest), peer=self._peer):
+            first = taker.sinks[0]
+            has_blob = partial(first.has_blob, descriptor)
+            if self._destination.is_empty(names[first]) or not retrying(
+                has_blob, self._run, subject=str(descriptor.digest), peer=self._peer
+            ):
                 with self._lock:
-                    self.result.bytes_sent += descriptor.size_bytes
+                    to_send[names[first].repository] += descriptor.size_bytes
 
+        names: dict[BlobSink, Reference] = {
+            self._destination.sink_for(each.name): each.name for each in self.result.open_images
+        }
         wanted = self.wanted()
         errors = {question[0]: error for question, error in ask_all(list(wanted.items()), ask, self._run)}
         for each in self.result.open_images:
             for number in each.image.blobs:
                 if number in errors:
                     each.fail(errors[number])
-        for each in self.result.open_images:
-            each.outcome = Outcome.WOULD_PUSH
+        self.result.bytes_sent += to_send.total()
+        if isinstance(self._destination, RegistryDestination) and self.result.plan is not None:
+            self.result.plan.quotas = self._destination.quotas(to_send)
+        self.result.close(Outcome.WOULD_PUSH)
 
     def prepare(self) -> None:
         """Makes the target ready for the first blob."""
-        self._is_prepared = bool(self.result.open_images)
+        images = self.result.open_images
+        self._is_prepared = bool(images)
         if self._is_prepared:
-            self._destination.prepare()
+            self._destination.prepare(each.name for each in images)
 
     def wanted(self) -> dict[int, Taker]:
         """Who takes each blob that an open image needs: all repositories that need it."""
@@ -118,16 +136,25 @@ class Push:
                 if error is not None:
                     each.fail(error)
 
-    def publish(self) -> None:
-        """Pushes the manifests of the images whose blobs are there, then moves their tags."""
-        if not self._is_prepared:
-            return
+    def push_manifests(self) -> None:
+        """Pushes the manifests of the images whose blobs are there. No tag moves."""
         self._step("pushing manifests", self._push_manifests)
+
+    def publish(self) -> None:
+        """Moves the tags of the images that are there with all they need."""
         self._step("tagging", self._tag)
+
+    def finish(self) -> None:
+        """Completes the target, whatever has arrived."""
+        if self._is_prepared:
+            arrived = any(each.outcome is Outcome.PUSHED for each in self.result.images)
+            self._destination.finish(is_worth_keeping=arrived)
+
+    def _look_ahead(self, destination: RegistryDestination) -> None:
+        self.result.plan, errors = destination.look_ahead([each.name for each in self.result.open_images])
         for each in self.result.open_images:
-            each.outcome = Outcome.PUSHED
-        arrived = any(each.outcome is Outcome.PUSHED for each in self.result.images)
-        self._destination.finish(is_worth_keeping=arrived)
+            if each.name.repository in errors:
+                each.fail(errors[each.name.repository])
 
     def _look_first(self, each: ImageResult) -> None:
         """The first question goes alone: if the target does not answer, one error is enough."""
@@ -143,7 +170,7 @@ class Push:
         name = self._destination.tag_of(each.name) or str(each.image.root.digest)
         found = retrying(lambda: sink.find(name), self._run, subject=str(each.name), peer=self._peer)
         if found is not None and found.digest == each.image.root.digest:
-            each.outcome = Outcome.PRESENT
+            each.outcome, each.read_back = Outcome.PRESENT, found.digest
         elif found is not None:
             each.replaced = found.digest
         self._run.listener(Moved(1))
@@ -155,6 +182,8 @@ class Push:
         finds its child missing. So nothing is pushed to a repository by two threads.
         """
         images = self.result.open_images
+        if not self._is_prepared or not images:
+            return
         groups: dict[int, _Group] = {}
         for each in images:
             sink = self._destination.sink_for(each.name)
@@ -166,6 +195,8 @@ class Push:
     def _push_manifests(self, group: _Group) -> None:
         pushed: dict[int, BundlerError | None] = {}
         for each in group.images:
+            if self._is_over():
+                return
             for number in each.image.manifests:
                 if number not in pushed:
                     pushed[number] = self._push_manifest(group.sink, number, each)
@@ -190,17 +221,34 @@ class Push:
 
     def _tag(self, group: _Group) -> None:
         for each in group.images:
+            if self._is_over():
+                return
             tag = self._destination.tag_of(each.name)
             try:
                 if tag is not None:
                     content = self._bundle.read_document(each.image.root)
                     move = partial(group.sink.tag, each.image.root, content, tag)
                     retrying(move, self._run, subject=str(each.name), peer=self._peer)
+                each.read_back = self._read_back(group.sink, each, tag)
+                each.outcome = Outcome.PUSHED
             except Interrupted:
                 raise
             except BundlerError as error:
                 each.fail(error)
             self._run.listener(Moved(1))
+
+    def _read_back(self, sink: ImageSink, each: ImageResult, tag: str | None) -> Digest | None:
+        """What the image's name stands for now. A tag was read back when it moved; a digest is asked for."""
+        root = each.image.root.digest
+        if tag is not None:
+            return root
+        find = partial(sink.find, str(root))
+        found = retrying(find, self._run, subject=str(each.name), peer=self._peer)
+        return found.digest if found else None
+
+    def _is_over(self) -> bool:
+        """Whether an image failed, and the run was to end then."""
+        return self._run.is_fail_fast and self.result.has_failures
 
     def _note(self, failed: Iterable[tuple[ImageResult, BundlerError]]) -> None:
         for each, error in failed:

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 
+from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.location import Target
 from bundler.core.manifest import Image
+from bundler.core.policies import FAIL, REPLACE, SKIP, SUFFIX
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Refused, Several
-
-FAIL, SKIP, REPLACE = "fail", "skip", "replace"
+from bundler.core.registry_kind import RegistryKind
+from bundler.core.tag_template import suffixed
+from bundler.errors import BundlerError, Several
 
 
 class Outcome(str, Enum):
@@ -23,8 +25,17 @@ class Outcome(str, Enum):
     PRESENT = "present"
     SKIPPED = "skipped"
     FAILED = "failed"
+    HELD = "held back"
+    """Everything is there but its tag, because other images failed and the run was to be all or nothing."""
+    NOT_TRIED = "not tried"
+    """The run ended before its turn came."""
     WOULD_PUSH = "would push"
     WOULD_LOAD = "would load"
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the image is where it should be, or was left out as asked for."""
+        return self in (Outcome.PUSHED, Outcome.LOADED, Outcome.PRESENT, Outcome.SKIPPED)
 
 
 @dataclass(slots=True)
@@ -34,16 +45,22 @@ class ImageResult:
     Attributes:
         image: The image.
         name: Its name there.
+        on_conflict: What is to happen if its tag is taken.
         outcome: What became of it; None while something is still to be done.
         replaced: What its tag stood for before, if for another image.
+        beside: The name that was taken, if it got another one for that.
+        read_back: What its name stands for there, asked after the push.
         there: Its digest there, if a daemon in between has made another one of it.
         error: Why it failed.
     """
 
     image: Image
     name: Reference
+    on_conflict: str = FAIL
     outcome: Outcome | None = None
     replaced: Digest | None = None
+    beside: Reference | None = None
+    read_back: Digest | None = None
     there: Digest | None = None
     error: BundlerError | None = None
 
@@ -52,10 +69,47 @@ class ImageResult:
         if self.error is None:
             self.outcome, self.error = Outcome.FAILED, error
 
+    def narrow(self, choose: Callable[[Image], Image]) -> None:
+        """Takes a part of the image instead, or fails with the reason why there is none."""
+        try:
+            self.image = choose(self.image)
+        except BundlerError as error:
+            self.fail(error)
+
     @property
     def is_open(self) -> bool:
         """Whether something is still to be done for it."""
         return self.outcome is None
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """What a project of a registry may still take, in bytes, and what the run would add to it."""
+
+    project: str
+    free_bytes: int
+    wanted_bytes: int
+
+
+@dataclass(slots=True)
+class RegistryPlan:
+    """What a dry run found out about a registry.
+
+    Attributes:
+        kind: What kind of registry it is.
+        new_repositories: Those that do not exist yet.
+        missing_projects: Those that do not exist yet, and have to before anything is pushed.
+        will_create_projects: Whether the run would create them.
+        admin_commands: What an administrator would have to run for them otherwise.
+        quotas: Of the projects that have one.
+    """
+
+    kind: RegistryKind
+    new_repositories: list[str] = field(default_factory=list)
+    missing_projects: list[str] = field(default_factory=list)
+    will_create_projects: bool = False
+    admin_commands: list[str] = field(default_factory=list)
+    quotas: list[Quota] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -65,11 +119,22 @@ class TargetResult:
     target: Target
     images: list[ImageResult]
     bytes_sent: int = 0
+    plan: RegistryPlan | None = None
 
     @property
     def open_images(self) -> list[ImageResult]:
         """Those for which something is still to be done."""
         return [each for each in self.images if each.is_open]
+
+    @property
+    def has_failures(self) -> bool:
+        """Whether an image failed."""
+        return any(each.outcome is Outcome.FAILED for each in self.images)
+
+    def close(self, outcome: Outcome) -> None:
+        """Gives all that are still open an outcome."""
+        for each in self.open_images:
+            each.outcome = outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +143,30 @@ class Conflict:
 
     message: str = "the tag stands for another image at the target"
     expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
-    hint: str = "keep what is there with --on-conflict skip, or move the tags with --on-conflict replace"
+    hint: str = "keep what is there with --on-conflict skip, move the tags with replace, or push beside with suffix"
 
-    def of(self, each: ImageResult) -> Refused:
+    def of(self, each: ImageResult) -> BundlerError:
         """The error for one image."""
-        return Refused(
-            self.message,
-            subject=str(each.name),
-            expected=self.expected(each),
-            actual=str(each.replaced),
-            hint=self.hint,
-        )
+        error = problem("tag-taken", subject=str(each.name), expected=self.expected(each), actual=str(each.replaced))
+        error.message, error.hint = self.message, self.hint
+        return error
 
 
-def settle_conflicts(
-    images: Sequence[ImageResult], on_conflict: str, *, is_dry_run: bool, conflict: Conflict = Conflict()
-) -> None:
+def step_aside(images: Sequence[ImageResult]) -> list[ImageResult]:
+    """Gives images whose tags are taken another one, where that was asked for; what it stands for is to be asked."""
+    moved = [each for each in images if each.replaced and each.on_conflict == SUFFIX and each.beside is None]
+    for each in moved:
+        each.beside = each.name
+        each.name = replace(each.name, tag=suffixed(each.name.tag or "latest", each.image.root.digest))
+        each.replaced = None
+    return moved
+
+
+def settle_conflicts(images: Sequence[ImageResult], *, is_dry_run: bool, conflict: Conflict = Conflict()) -> None:
     """Decides what happens to images whose tags stand for something else.
 
     Args:
         images: Those that are still open; ``replaced`` says what their tags stand for.
-        on_conflict: `FAIL`, `SKIP` or `REPLACE`.
         is_dry_run: Conflicts are told, and stop nothing.
         conflict: How they are told.
 
@@ -106,21 +174,22 @@ def settle_conflicts(
         Refused: There are conflicts, and they were not allowed; as `Several`.
     """
     taken = [each for each in images if each.replaced]
-    if on_conflict == SKIP:
-        for each in taken:
+    for each in taken:
+        if each.on_conflict == SKIP:
             each.outcome = Outcome.SKIPPED
-    if on_conflict == FAIL and taken:
-        errors = [conflict.of(each) for each in taken]
-        if not is_dry_run:
-            counted = "1 tag is taken" if len(taken) == 1 else f"{len(taken)} tags are taken"
-            raise Several(
-                f"{counted}; nothing was sent", [_without_hint(error) for error in errors], hint=conflict.hint
-            )
-        for each, error in zip(taken, errors, strict=True):
-            each.fail(error)
+    # A suffixed tag is the image's own; if even that stands for something else, nobody can have meant it.
+    refused = [each for each in taken if each.on_conflict not in (SKIP, REPLACE)]
+    if not refused:
+        return
+    errors = [conflict.of(each) for each in refused]
+    if not is_dry_run:
+        counted = "1 tag is taken" if len(refused) == 1 else f"{len(refused)} tags are taken"
+        raise Several(f"{counted}; nothing was sent", [_without_hint(error) for error in errors], hint=conflict.hint)
+    for each, error in zip(refused, errors, strict=True):
+        each.fail(error)
 
 
-def _without_hint(error: Refused) -> Refused:
+def _without_hint(error: BundlerError) -> BundlerError:
     """The same error, for a list whose members share their hint."""
     error.hint = None
     return error

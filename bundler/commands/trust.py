@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bundler.bundle import signing
@@ -53,6 +53,17 @@ def _keys_at(path: Path) -> list[signing.PublicKey]:
 
 def _key_at(path: Path) -> signing.PublicKey:
     return signing.load_public(read_key(path), origin=str(path))
+
+
+def read_private_key(path: Path, passphrase: Callable[[], bytes]) -> signing.PrivateKey:
+    """A key to sign with.
+
+    Raises:
+        Misuse: There is none, or it cannot be used.
+    """
+    if not path.exists():
+        raise Misuse("there is no such key", subject=str(path), hint="make one with: bundler keygen NAME")
+    return signing.load_private(read_key(path), origin=str(path), passphrase=passphrase)
 
 
 def read_key(path: Path) -> bytes:

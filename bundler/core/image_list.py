@@ -6,17 +6,14 @@ Unknown and duplicate keys, aliases and tags are errors, each with its line. All
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
-
-import yaml
 
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.limits import IMAGE_LIST_DEPTH, IMAGE_LIST_NODES
 from bundler.core.location import (
     ArchiveImage,
     DaemonImage,
@@ -27,14 +24,11 @@ from bundler.core.location import (
 )
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Damaged, Misuse, Several
+from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument, located, together
+from bundler.errors import BundlerError, Damaged, Misuse
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TOP_KEYS = ("name", "platforms", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "from")
-_TEXT_TAGS = frozenset(
-    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +81,7 @@ def parse_image_list(text: str, *, source: str) -> ImageList:
     reader = _YamlList(source) if _looks_like_yaml(text, source) else _TextList(source)
     result = reader.read(text)
     if reader.errors:
-        raise _together(f"{source}: {len(reader.errors)} errors in the image list", reader.errors)
+        raise together(f"{source}: {len(reader.errors)} errors in the image list", reader.errors)
     if not result.entries:
         raise Misuse(
             "the image list names no image", subject=source, hint="write one reference a line, or images: in YAML"
@@ -175,10 +169,6 @@ def _looks_like_yaml(text: str, source: str) -> bool:
     return bool(re.match(rf"(?:---|\{{|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$))", next(lines, "")))
 
 
-def _together(message: str, errors: list[BundlerError]) -> BundlerError:
-    return errors[0] if len(errors) == 1 else Several(message, errors)
-
-
 class _TextList:
     """One reference a line; ``#`` begins a comment."""
 
@@ -198,162 +188,84 @@ class _TextList:
                     raise Misuse("more than one word", hint="write one reference a line")
                 entry = entry_of(written, where=where)
             except Misuse as error:
-                self.errors.append(_located(error, where))
+                self.errors.append(located(error, where))
                 continue
             entries.setdefault(_without_place(entry), entry)
         return ImageList(None, tuple(entries.values()))
 
 
 class _YamlList:
-    """The YAML form; walks the node tree, which knows the line of each value and keeps scalars as text."""
+    """The YAML form."""
 
     def __init__(self, source: str) -> None:
-        self.source = source
-        self.errors: list[BundlerError] = []
+        self._yaml = YamlDocument(source, what="image lists")
+        self.errors = self._yaml.errors
 
     def read(self, text: str) -> ImageList:
-        try:
-            self._check_events(text)
-            root = yaml.compose(text, Loader=_LOADER)
-        except yaml.YAMLError as error:
-            self.errors.append(self._syntax_error(error))
+        root = self._yaml.compose(text, "an image list is a mapping with name: and images:")
+        if root is None:
             return ImageList(None, ())
-        except Misuse as error:
-            self.errors.append(error)
-            return ImageList(None, ())
-        if not isinstance(root, yaml.MappingNode):
-            self._error(root, "an image list is a mapping with name: and images:")
-            return ImageList(None, ())
-        top = self._mapping(root, _TOP_KEYS)
+        top = self._yaml.mapping(root, _TOP_KEYS)
         name = self._name(top.get("name"))
         platforms = self._platforms(top.get("platforms"))
         if "images" not in top:
-            self._error(root, "images: is missing")
+            self._yaml.error(root, "images: is missing")
         return ImageList(name, tuple(self._entries(top.get("images"), platforms)))
 
-    def _check_events(self, text: str) -> None:
-        depth = documents = nodes = 0
-        for event in yaml.parse(text, Loader=_LOADER):
-            where = f"{self.source}:{event.start_mark.line + 1}" if event.start_mark else self.source
-            if isinstance(event, yaml.AliasEvent):
-                raise Misuse("aliases (*name) are not used in image lists", subject=where)
-            if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) not in (None, "!"):
-                raise Misuse(f"the tag {event.tag[:60]!r} is not used in image lists", subject=where)  # type: ignore[attr-defined]
-            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-            documents += isinstance(event, yaml.DocumentStartEvent)
-            nodes += isinstance(event, yaml.NodeEvent)
-            if nodes > IMAGE_LIST_NODES:
-                raise Misuse("the image list is too long", subject=where)
-            if depth > IMAGE_LIST_DEPTH:
-                raise Misuse("nested too deeply", subject=where)
-            if documents > 1:
-                raise Misuse("a second YAML document", subject=where, hint="give the lists as separate files")
-
-    def _entries(self, node: yaml.Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | EveryImage]:
+    def _entries(self, node: Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | EveryImage]:
         if node is None:
             return
-        if not isinstance(node, yaml.SequenceNode):
-            self._error(node, "images: is a list of references")
+        if not isinstance(node, SequenceNode):
+            self._yaml.error(node, "images: is a list of references")
             return
         for item in node.value:
-            try:
-                entry = self._entry(item, defaults)
-            except Misuse as error:
-                self.errors.append(_located(error, self._where(item)))
-                continue
+            entry = self._yaml.collected(item, partial(self._entry, item, defaults))
             if entry is not None:
                 yield entry
 
-    def _entry(self, node: yaml.Node, defaults: tuple[Platform, ...]) -> Entry | EveryImage | None:
-        where = self._where(node)
-        if isinstance(node, yaml.ScalarNode):
-            return entry_of(self._text(node), where=where, platforms=defaults)
-        if not isinstance(node, yaml.MappingNode):
-            self._error(node, "an image is a reference, or a mapping with image:")
+    def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> Entry | EveryImage | None:
+        where = self._yaml.where(node)
+        if isinstance(node, ScalarNode):
+            return entry_of(self._yaml.text(node), where=where, platforms=defaults)
+        if not isinstance(node, MappingNode):
+            self._yaml.error(node, "an image is a reference, or a mapping with image:")
             return None
         before = len(self.errors)
-        fields = self._mapping(node, _IMAGE_KEYS)
+        fields = self._yaml.mapping(node, _IMAGE_KEYS)
         if "image" not in fields and len(self.errors) == before:
-            self._error(node, "image: is missing")
+            self._yaml.error(node, "image: is missing")
         if len(self.errors) > before:
             return None
-        named = self._text(fields["image"])
-        source = self._text(fields["from"]) if "from" in fields else named
+        named = self._yaml.text(fields["image"])
+        source = self._yaml.text(fields["from"]) if "from" in fields else named
         location = parse_image(source)
         reference = name_of(parse_image(named))
         pin = self._pin(fields.get("digest"))
         platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
         return Entry(reference, location, pin, platforms, where) if len(self.errors) == before else None
 
-    def _mapping(self, node: yaml.MappingNode, known: tuple[str, ...]) -> dict[str, yaml.Node]:
-        fields: dict[str, yaml.Node] = {}
-        for key_node, value in node.value:
-            key = self._text(key_node) if isinstance(key_node, yaml.ScalarNode) else ""
-            if key in fields:
-                self._error(key_node, f"the key {key!r} stands there twice")
-            elif key not in known:
-                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-                self._error(key_node, f"unknown key {key[:60]!r}", hint)
-            else:
-                fields[key] = value
-        return fields
+    def _name(self, node: Node | None) -> str | None:
+        if node is None:
+            return None
+        return self._yaml.collected(node, lambda: check_bundle_name(self._yaml.text(node)))
 
-    def _name(self, node: yaml.Node | None) -> str | None:
+    def _pin(self, node: Node | None) -> Digest | None:
         if node is None:
             return None
         try:
-            return check_bundle_name(self._text(node))
-        except Misuse as error:
-            self.errors.append(_located(error, self._where(node)))
-            return None
-
-    def _pin(self, node: yaml.Node | None) -> Digest | None:
-        if node is None:
-            return None
-        try:
-            return Digest.parse(self._text(node))
+            return Digest.parse(self._yaml.text(node))
         except Damaged as error:
-            self._error(node, f"{error.message}: {error.actual}", f"write {error.expected}")
+            self._yaml.error(node, f"{error.message}: {error.actual}", f"write {error.expected}")
             return None
 
-    def _platforms(self, node: yaml.Node | None) -> tuple[Platform, ...]:
+    def _platforms(self, node: Node | None) -> tuple[Platform, ...]:
         if node is None:
             return ()
-        if not isinstance(node, yaml.SequenceNode):
-            self._error(node, "platforms: is a list", "write [linux/amd64, linux/arm64]")
+        if not isinstance(node, SequenceNode):
+            self._yaml.error(node, "platforms: is a list", "write [linux/amd64, linux/arm64]")
             return ()
-        platforms: dict[Platform, None] = {}
-        for item in node.value:
-            try:
-                platforms[Platform.parse(self._text(item))] = None
-            except Misuse as error:
-                self.errors.append(_located(error, self._where(item)))
-        return tuple(platforms)
+        found = (self._yaml.collected(item, partial(self._platform, item)) for item in node.value)
+        return tuple(dict.fromkeys(platform for platform in found if platform is not None))
 
-    def _text(self, node: yaml.Node) -> str:
-        if not isinstance(node, yaml.ScalarNode) or node.tag not in _TEXT_TAGS:
-            raise Misuse(
-                "a text is expected here", subject=self._where(node), hint="write one value, not a list or mapping"
-            )
-        return str(node.value)
-
-    def _where(self, node: yaml.Node | None) -> str:
-        mark = node.start_mark if node is not None else None
-        return f"{self.source}:{mark.line + 1}" if mark else self.source
-
-    def _error(self, node: yaml.Node | None, message: str, hint: str | None = None) -> None:
-        self.errors.append(Misuse(message, subject=self._where(node), hint=hint))
-
-    def _syntax_error(self, error: yaml.YAMLError) -> Misuse:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{self.source}:{mark.line + 1}" if mark else self.source
-        return Misuse(f"not valid YAML: {getattr(error, 'problem', None) or error}", subject=where)
-
-
-def _located(error: Misuse, where: str) -> Misuse:
-    """The same error, said to stand in a line of a list."""
-    if error.subject and error.subject.startswith(where.rpartition(":")[0] + ":"):
-        return error
-    subject = f"{where}: {error.subject}" if error.subject else where
-    return Misuse(error.message, subject=subject, expected=error.expected, actual=error.actual, hint=error.hint)
+    def _platform(self, node: Node) -> Platform:
+        return Platform.parse(self._yaml.text(node))

@@ -24,11 +24,11 @@ BUNDLE_MANIFEST_BYTES = 256 << 20
 IMAGE_LIST_BYTES = 16 << 20
 """An image list: some 200,000 references."""
 
-IMAGE_LIST_NODES = 500_000
-"""Values in an image list of YAML."""
+YAML_NODES = 500_000
+"""Values in a YAML file that people write: an image list, rules for names."""
 
-IMAGE_LIST_DEPTH = 8
-"""Nesting of YAML collections in an image list; four are used."""
+YAML_DEPTH = 8
+"""Nesting of YAML collections in such a file; four are used."""
 
 JSON_DEPTH = 100
 """Nesting of JSON from a registry or medium; OCI documents use fewer than ten."""
@@ -56,6 +56,12 @@ ERROR_BODY_BYTES = 64 << 10
 
 JSON_ANSWER_BYTES = 1 << 20
 """Answers of token servers and other small JSON bodies."""
+
+RECEIPT_BYTES = 256 << 20
+"""A receipt: some 200,000 images at several targets."""
+
+RECEIPT_CONTAINERS = 2_000_000
+"""Objects and lists in one."""
 
 REDIRECTS = 5
 """Hops that one download may take."""

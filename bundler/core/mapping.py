@@ -1,22 +1,72 @@
-"""The names that images get at the target."""
+"""The names that images get at the target, known and checked before a byte moves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 
+from bundler.core.digest import Digest
 from bundler.core.location import RegistryTarget, Target
-from bundler.core.reference import NAME_CHARACTERS, Reference, is_repository
-from bundler.errors import BundlerError, Misuse, Several
+from bundler.core.naming_rules import NO_RULES, NamingRules
+from bundler.core.policies import FLATTEN, KEEP, SCOPED
+from bundler.core.reference import NAME_CHARACTERS, Reference, is_repository, is_tag
+from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
+from bundler.core.strict_yaml import together
+from bundler.errors import BundlerError, Misuse
 
-KEEP, SCOPED = "keep", "scoped"
-MAPPINGS = (KEEP, SCOPED)
+_COLLISION_HINTS = {
+    KEEP: "keep their origin in the path with --map scoped, or name one of them with --rules",
+    SCOPED: "name one of them with --rules",
+    FLATTEN: "name one of them with --rules",
+}
 
 
-def target_names(references: Iterable[Reference], target: Target, mapping: str) -> dict[Reference, Reference]:
-    """The name of each image at the target.
+@dataclass(frozen=True, slots=True)
+class Naming:
+    """How images are named at a target.
 
-    ``keep`` drops the registry that an image came from: ``docker.io/library/nginx`` is ``HOST/PREFIX/library/nginx``.
-    ``scoped`` keeps it as the first part of the path. Layouts and archives keep full names.
+    Attributes:
+        mapping: For those that no rule names: `KEEP` drops the registry that an image came from, so that
+            ``docker.io/library/nginx`` is ``HOST/PREFIX/library/nginx``; `SCOPED` keeps it as the first part of the
+            path; `FLATTEN` makes one part of all, ``HOST/PREFIX/library-nginx``.
+        rules: What goes elsewhere.
+        bundle: The bundle's name, for tag templates.
+        date: The day it was made, ``YYYYMMDD``; not today, so that importing again tomorrow gives the same names.
+    """
+
+    mapping: str = KEEP
+    rules: NamingRules = NO_RULES
+    bundle: str = ""
+    date: str = ""
+
+    def name(self, reference: Reference, digest: Digest, target: RegistryTarget) -> Reference:
+        """The name of one image. May not be valid; see `target_names`."""
+        path = self.rules.repository(reference) or self._mapped(reference)
+        template = self.rules.tag(reference)
+        tag = reference.tag
+        if template is not None:
+            tag = template.expand(tag=tag, digest=digest, bundle=self.bundle, date=self.date)
+        return Reference(target.registry, f"{target.prefix}/{path}" if target.prefix else path, tag, reference.digest)
+
+    def _mapped(self, reference: Reference) -> str:
+        if self.mapping == FLATTEN:
+            return reference.repository.replace("/", "-")
+        if self.mapping == SCOPED:
+            origin = reference.registry.replace(":", "-").replace("[", "").replace("]", "").lower()
+            return f"{origin}/{reference.repository}"
+        return reference.repository
+
+
+def target_names(
+    images: Mapping[Reference, Digest], target: Target, naming: Naming, kind: RegistryKind = DISTRIBUTION
+) -> dict[Reference, Reference]:
+    """The name of each image at the target. Layouts and archives keep full names.
+
+    Args:
+        images: The images with their digests.
+        target: Where they go.
+        naming: How they are named there.
+        kind: What rules the registry has.
 
     Raises:
         Misuse: Two images would get one name, or a name would not be valid; with more than one fault, `Several`.
@@ -24,31 +74,44 @@ def target_names(references: Iterable[Reference], target: Target, mapping: str) 
     errors: list[BundlerError] = []
     names: dict[Reference, Reference] = {}
     takers: dict[str, Reference] = {}
-    for reference in references:
-        name = _mapped(reference, target, mapping) if isinstance(target, RegistryTarget) else reference
+    for reference, digest in images.items():
+        if not isinstance(target, RegistryTarget):
+            name = reference
+        else:
+            name = naming.name(reference, digest, target)
+            fault = _fault(name, reference, target, kind)
+            if fault is not None:
+                errors.append(fault)
         key = str(name) if name.tag is None else f"{name.name}:{name.tag}"
         other = takers.setdefault(key, reference)
         if other != reference:
-            hint = "keep their origin in the path with --map scoped" if mapping == KEEP else None
+            hint = _COLLISION_HINTS[naming.mapping]
             errors.append(Misuse(f"{other} would get the same name, {key}", subject=str(reference), hint=hint))
-        elif not is_repository(name.repository) or len(name.name) > NAME_CHARACTERS:
-            errors.append(
-                Misuse(
-                    "its name at the target would not be valid",
-                    subject=str(reference),
-                    expected=f"lower case, at most {NAME_CHARACTERS} characters",
-                    actual=name.name,
-                )
-            )
         names[reference] = name
     if errors:
-        raise errors[0] if len(errors) == 1 else Several("names at the target that cannot be", errors)
+        raise together(f"{len(errors)} names at the target cannot be; nothing was sent", errors)
     return names
 
 
-def _mapped(reference: Reference, target: RegistryTarget, mapping: str) -> Reference:
-    origin = (
-        [reference.registry.replace(":", "-").replace("[", "").replace("]", "").lower()] if mapping == SCOPED else []
+def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: RegistryKind) -> Misuse | None:
+    what = "its name at the target would not be valid"
+    if not is_repository(name.repository) or len(name.name) > NAME_CHARACTERS:
+        expected = f"lower case, at most {NAME_CHARACTERS} characters"
+        return Misuse(what, subject=str(reference), expected=expected, actual=name.name, hint=_length_hint(name))
+    if name.tag is not None and not is_tag(name.tag):
+        return Misuse(
+            what, subject=str(reference), expected="a tag of 1 to 128 of A-Z a-z 0-9 . _ -", actual=name.tag[:200]
+        )
+    fault = kind.fault(name.repository, target.prefix)
+    if fault is None:
+        return None
+    hint = (
+        f"give one with --to {name.registry}/{kind.first_part.upper().replace(' ', '-')}"
+        if len(name.repository.split("/")) < kind.least_parts
+        else "make one part of them with --map flatten, or name them with --rules"
     )
-    path = "/".join([*([target.prefix] if target.prefix else []), *origin, reference.repository])
-    return Reference(target.registry, path, reference.tag, reference.digest)
+    return Misuse(fault, subject=str(reference), actual=name.name, hint=hint)
+
+
+def _length_hint(name: Reference) -> str | None:
+    return "shorten it with --rules" if len(name.name) > NAME_CHARACTERS else None

@@ -97,6 +97,11 @@ def is_repository(text: str) -> bool:
     return bool(_REPOSITORY.fullmatch(text)) and len(text) <= NAME_CHARACTERS
 
 
+def is_tag(text: str) -> bool:
+    """Whether a text may be a tag."""
+    return bool(_TAG.fullmatch(text))
+
+
 def is_loopback(registry: str) -> bool:
     """Whether a registry is on this machine, where Docker speaks plain HTTP too."""
     host = host_of(registry)

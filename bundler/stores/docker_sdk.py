@@ -1,8 +1,8 @@
 """Docker's credentials and Docker's daemon, found as Docker finds them. The only module that imports the docker SDK.
 
-``credHelpers`` come before ``credsStore``, both before ``auths`` in ``$DOCKER_CONFIG/config.json``. The daemon is the
-one of ``DOCKER_HOST`` with its TLS variables, or of the current context. Importing the SDK takes a tenth of a second,
-so it happens only when it is needed.
+Of credentials, `bundler.stores.credentials` decides where they are looked for. The daemon is the one of ``DOCKER_HOST``
+with its TLS variables, or of the current context. Importing the SDK takes a tenth of a second, so it happens only when
+it is needed.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, LocalStorage, Refused, Unavailable, Unreachable
+from bundler.stores.credentials import Credentials
 
 _TIMEOUT_SECONDS = 3600
 """Between two bytes: a daemon writes a large image to its disk before it sends the first one, and unpacks before it
@@ -33,33 +35,49 @@ _OLDEST_API = "1.24"
 _LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """What a registry is logged in with: user name and password, or an identity token (OAuth2 refresh token)."""
+@lru_cache(maxsize=8)
+def _auth_config(path: str, _modified_ns: int) -> Any:
+    from docker import auth
 
-    username: str
-    password: str
-    identity_token: str = ""
-
-    def __repr__(self) -> str:
-        return "Credentials(…)"
+    return auth.load_config(path)
 
 
-def find_credentials(registry: str) -> Credentials | None:
-    """The credentials for a registry, by its exact host and port.
+@lru_cache(maxsize=64)
+def _of_host(path: str, modified_ns: int, registry: str) -> Any:
+    """The entry for a whole registry. Asking a helper takes a process, so it is asked once."""
+    config = _auth_config(path, modified_ns)
+    # An entry for a part of another registry, or of this one, is not for all of this one.
+    whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
+    return type(config)({**config, "auths": whole}).resolve_authconfig(registry)
+
+
+def _is_partial(key: str) -> bool:
+    path = key.removeprefix("https://").removeprefix("http://").partition("/")[2].strip("/")
+    return path not in ("", "v1", "v2")
+
+
+def read_credentials(path: Path, registry: str, repository: str = "") -> Credentials | None:
+    """The credentials that a file of Docker's or skopeo's has for a registry, by its exact host and port.
+
+    Args:
+        path: ``config.json`` or ``auth.json``.
+        registry: The registry.
+        repository: An entry for it, or for a namespace around it, comes first.
 
     Raises:
-        Refused: The configuration or a credential helper does not work.
+        Refused: The file or a credential helper does not work.
     """
-    path = _config_path()
-    if not path.exists():
-        return None
-    from docker import auth
     from docker.errors import DockerException
 
     try:
-        config = auth.load_config(str(path))
-        entry = config.resolve_authconfig(registry)
+        modified_ns = path.stat().st_mtime_ns
+        entry = None
+        parts = repository.split("/") if repository else []
+        for length in range(len(parts), 0, -1):
+            entry = _auth_config(str(path), modified_ns).auths.get("/".join([registry, *parts[:length]]))
+            if entry:
+                break
+        entry = entry or _of_host(str(path), modified_ns, registry)
     except (DockerException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
             f"the Docker credentials cannot be read: {type(error).__name__}",
@@ -72,12 +90,7 @@ def find_credentials(registry: str) -> Credentials | None:
     token = found.get("identitytoken", "")
     if not token and not found.get("username"):
         return None
-    return Credentials(found.get("username", ""), found.get("password", ""), token)
-
-
-def _config_path() -> Path:
-    folder = os.environ.get("DOCKER_CONFIG")
-    return Path(folder) / "config.json" if folder else Path(os.path.expanduser("~")) / ".docker" / "config.json"
+    return Credentials(found.get("username", ""), found.get("password", ""), token, origin=str(path))
 
 
 @dataclass(frozen=True, slots=True)

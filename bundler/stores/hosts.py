@@ -11,11 +11,12 @@ import os
 import ssl
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.core.reference import DEFAULT_REGISTRY, host_of, is_loopback
 from bundler.errors import Misuse
+from bundler.stores.credentials import Credentials
 
 _DOCKER_HUB = "registry-1.docker.io"
 _CERTIFICATE_FOLDERS = ("~/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
@@ -28,10 +29,14 @@ class NetworkOptions:
     Attributes:
         plain_http: Registries (host and port) that are spoken to without TLS, besides those on this machine.
         ca_certificate: A PEM file with further certificate authorities.
+        credentials: Given for a registry, instead of what would be found.
+        base_path: Where the API lies below the host, without ``/v2/``; empty but for some registries.
     """
 
     plain_http: frozenset[str] = frozenset()
     ca_certificate: Path | None = None
+    credentials: Mapping[str, Credentials] = field(default_factory=dict)
+    base_path: str = ""
 
 
 DEFAULT_NETWORK = NetworkOptions()

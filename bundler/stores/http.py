@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime
 import email.utils
 import json
+import re
 import ssl
 import time
 from collections.abc import Generator, Iterable, Mapping
@@ -31,9 +32,11 @@ from urllib3.exceptions import (
 )
 
 from bundler import __version__
+from bundler.core.advice import problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
-from bundler.errors import BundlerError, Refused, Unavailable, Unreachable
+from bundler.core.registry_answers import RegistryAnswer
+from bundler.errors import BundlerError, Refused, Unavailable
 
 CONNECT_SECONDS = 10.0
 STALL_SECONDS = 60.0
@@ -43,7 +46,9 @@ SMALL_ANSWER_SECONDS = 300.0
 """How long a manifest or another small answer may take."""
 
 _CONNECTIONS = 16
-_RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+TOLERATED_SKEW_SECONDS = 60
+"""How far clocks may be apart; distribution's token verification forgives as much (registry/auth/token, leeway)."""
+
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MESSAGE_CHARACTERS = 300
 
@@ -80,6 +85,8 @@ class Answer:
         self.method = method
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
+        self.username = ""
+        """Who asked, if somebody was logged in."""
 
     def read(self, limit_bytes: int) -> bytes:
         """The body, if it is not longer than a limit.
@@ -217,28 +224,15 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
     except SSLError as error:
         raise _tls_error(error, url) from error
     except ProxyError as error:
-        raise Unavailable(
-            f"the proxy failed: {_innermost(error)}",
-            subject=shown(url),
-            retryable=True,
-            hint="check HTTPS_PROXY and NO_PROXY",
-        ) from error
+        raise problem("proxy-failed", subject=shown(url), said=_innermost(error), retryable=True) from error
     except NameResolutionError as error:
-        raise Unreachable(
-            "the name cannot be resolved",
-            subject=Origin.of(url).host,
-            retryable=True,
-            hint="check the spelling and the DNS server of this machine",
-        ) from error
+        host = Origin.of(url).host
+        raise problem("name-not-resolved", subject=host, said=_innermost(error), retryable=True, host=host) from error
     except NewConnectionError as error:
-        raise Unreachable(
-            f"no connection: {_innermost(error)}",
-            subject=_host(url),
-            retryable=True,
-            hint="is the registry running, and is the port right?",
-        ) from error
+        host = _host(url)
+        raise problem("connection-refused", subject=host, said=_innermost(error), retryable=True, host=host) from error
     except NoAnswerInTime as error:
-        raise Unavailable("nothing came in time", subject=f"{method} {shown(url)}", retryable=True) from error
+        raise problem("no-answer", subject=f"{method} {shown(url)}", retryable=True) from error
     except LocationParseError as error:
         raise Refused("the server names an address that is none", subject=shown(url)) from error
     except (HTTPError, OSError) as error:
@@ -253,14 +247,35 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         body = answer.read(ERROR_BODY_BYTES)
     except BundlerError:
         body = b""
+    host = _host(answer.url)
     code, message = _registry_words(body)
-    said = f"{answer.status} {code}".strip() + (f": {message}" if message else "")
-    if answer.status in _RETRYABLE_STATUS:
-        text = "the registry asks to come back later" if answer.status == 429 else "the registry failed"
-        return Unavailable(
-            f"{text} ({said})", subject=subject, retryable=True, retry_after_seconds=_retry_after(answer)
-        )
-    return Refused(f"{_plain_words(answer.status, code)} ({said})", subject=subject, hint=_advice(answer))
+    told = RegistryAnswer(
+        method=answer.method,
+        status=answer.status,
+        code=code,
+        message=message,
+        is_scope_missing=bool(answer.username) and "insufficient_scope" in answer.headers.get("WWW-Authenticate", ""),
+        is_page=body.lstrip()[:1] == b"<",
+        retry_after_seconds=_retry_after(answer),
+    )
+    if answer.status in (401, 403) and answer.username:
+        skew = clock_skew_seconds(answer)
+        if skew is not None and abs(skew) > TOLERATED_SKEW_SECONDS and answer.status == 401:
+            return problem(
+                "clock-skew", subject=subject, said=told.said, expected=answer.headers["Date"], actual=_now_words()
+            )
+        if re.fullmatch(r"robot\+?", answer.username):
+            return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
+    return told.error(subject=subject, host=host, repository=_repository(answer.url))
+
+
+def clock_skew_seconds(answer: Answer) -> float | None:
+    """How far the server's clock is ahead of this machine's, by its ``Date``; None if it told none."""
+    try:
+        told = email.utils.parsedate_to_datetime(answer.headers.get("Date", ""))
+        return (told - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
 
 
 def joined(base: str, location: str) -> str:
@@ -287,28 +302,6 @@ def printable(text: str) -> str:
     """A text from outside in one line, without control characters, and not too long."""
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else "\ufffd" for c in line)[:_MESSAGE_CHARACTERS]
-
-
-def _plain_words(status: int, code: str) -> str:
-    if status == 401:
-        return "the registry asks for credentials that it accepts"
-    if status == 403:
-        return "the registry denies it"
-    if status == 404:
-        return "not found"
-    if status == 413:
-        return "too large for the registry or a proxy before it"
-    if status in (405, 412):
-        return "the registry does not allow it"
-    return "the registry refuses it" if code or status >= 400 else "not an answer of a registry"
-
-
-def _advice(answer: Answer) -> str | None:
-    if answer.status in (401, 403):
-        return f"log in with: docker login {_host(answer.url)}"
-    if answer.status == 413:
-        return "raise the body limit of the proxy (nginx: client_max_body_size 0)"
-    return None
 
 
 def _registry_words(body: bytes) -> tuple[str, str]:
@@ -339,21 +332,36 @@ def _retry_after(answer: Answer) -> float | None:
         return None
 
 
+_TLS_REASONS = (
+    ("not yet valid", "clock-skew"),
+    ("has expired", "certificate-expired"),
+    ("mismatch", "certificate-name"),
+    ("doesn't match", "certificate-name"),
+)
+
+
 def _tls_error(error: SSLError, url: str) -> BundlerError:
     text = str(error)
     host = _host(url)
     if "CERTIFICATE_VERIFY_FAILED" in text:
         reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "unknown authority"
-        return Refused(
-            f"the certificate is not trusted: {printable(reason)}",
-            subject=host,
-            hint=f"give the authority with --cacert FILE, or put it into /etc/docker/certs.d/{host}/ca.crt",
-        )
+        code = next((code for sign, code in _TLS_REASONS if sign in reason), "unknown-authority")
+        return problem(code, subject=host, said=printable(reason), host=host)
     if "WRONG_VERSION_NUMBER" in text or "record layer" in text.lower():
-        return Refused("the server does not speak TLS", subject=host, hint=f"if that is meant: --plain-http {host}")
+        return problem("no-tls", subject=host, host=host)
     if "EOF" in text or "reset" in text.lower():
         return Unavailable("the connection broke during the TLS handshake", subject=host, retryable=True)
     return Refused(f"TLS failed: {printable(text)}", subject=host)
+
+
+def _repository(url: str) -> str:
+    """The repository that a URL of the API is about."""
+    found = re.search(r"/v2/(.+)/(?:blobs|manifests|tags|referrers)/", urlsplit(url).path)
+    return printable(found[1]) if found else ""
+
+
+def _now_words() -> str:
+    return email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc), usegmt=True) + " on this machine"
 
 
 def _host(url: str) -> str:

@@ -16,16 +16,20 @@ from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import is_loopback
+from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, Damaged, Refused, Unavailable, Unreachable
-from bundler.stores import docker_sdk, hosts
+from bundler.stores import hosts
+from bundler.stores.credentials import Credentials, Login
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import Answer, HttpClient, Origin, error_of, joined, shown
-from bundler.stores.registry_auth import Authenticator
+from bundler.stores.registry_auth import Authenticator, Challenge, basic
 
 _GENERIC_TYPES = frozenset(
     {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
 )
 """What servers say that know nothing of manifests; the bytes tell their type themselves."""
+_NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
+_NO_BYTES = Digest.of(b"")
 _LOST_UPLOAD = frozenset({401, 404, 416})
 
 
@@ -37,10 +41,64 @@ class Registry:
         self._options = options
         self._lock = threading.Lock()
         self._endpoint: tuple[str, HttpClient, Authenticator] | None = None
+        self._kind: RegistryKind | None = None
+        self.login = Login(name, options.credentials.get(name))
 
     def repository(self, path: str) -> Repository:
         """A repository of this registry; whether it exists is not asked."""
         return Repository(self, path)
+
+    def kind(self) -> RegistryKind:
+        """What kind of registry it says that it is, by its answer to ``GET /v2/``.
+
+        Raises:
+            Refused, Unavailable: It does not answer, or not as a registry.
+        """
+        if self._kind is None:
+            answer, challenge = self.ping()
+            headers = dict(answer.headers.items())
+            if answer.status not in (200, 401):
+                raise error_of(answer, subject=f"{self.name}, asked for /v2/")
+            answer.drain()
+            self._kind = recognised(headers, challenge.parameters if challenge else {})
+        return self._kind
+
+    def ping(self) -> tuple[Answer, Challenge | None]:
+        """The answer to ``GET /v2/`` without credentials, unread, and what it asks for. It is learned from.
+
+        Raises:
+            Refused, Unavailable: As `HttpClient.request`, or the registry names a token server that it may not name.
+        """
+        base, http, authenticator = self._connect()
+        answer = http.request("GET", f"{base}/v2/", headers={})
+        challenge = Challenge.parse(answer.headers.get("WWW-Authenticate", "")) if answer.status == 401 else None
+        if challenge is not None:
+            authenticator.learn(answer, ())
+        return answer, challenge
+
+    def call(
+        self, method: str, path: str, *, credentials: Credentials | None = None, body: bytes | None = None
+    ) -> Answer:
+        """Sends a request to an API of the same host beside ``/v2/``, with Basic credentials.
+
+        Args:
+            method: The HTTP method.
+            path: From the host on, without the first slash.
+            credentials: Whose; None for those of the registry.
+            body: JSON.
+
+        Raises:
+            Refused, Unavailable: As `HttpClient.request`.
+        """
+        base, http, _ = self._connect()
+        who = credentials or self.login.find()
+        headers = {"Accept": "application/json", **({"Content-Type": "application/json"} if body else {})}
+        if who is not None and not who.identity_token:
+            headers["Authorization"] = basic(who)
+        origin = base.removesuffix(self._options.base_path)
+        answer = http.request(method, f"{origin}/{path}", headers=headers, body=body)
+        answer.username = who.username if who else ""
+        return answer
 
     def request(
         self,
@@ -67,6 +125,8 @@ class Registry:
         for attempt in (1, 2):
             sent = {**(headers or {}), **authenticator.header(scopes)}
             answer = http.request(method, f"{base}/v2/{path}", headers=sent, body=body)
+            if answer.status in (401, 403):
+                answer.username = authenticator.username(scopes)
             if answer.status != 401 or attempt == 2 or not authenticator.learn(answer, scopes):
                 break
             answer.drain()
@@ -82,6 +142,21 @@ class Registry:
         elif Origin.of(url).scheme != "https" and Origin.of(base).scheme == "https":
             raise Refused("the registry asks for an upload without TLS", subject=shown(url))
         return http.request("PUT", url, headers=headers, body=body)
+
+    @property
+    def api_url(self) -> str:
+        """Where its API begins."""
+        return self._connect()[0] + "/v2/"
+
+    @property
+    def address(self) -> tuple[str, str]:
+        """Scheme, and host with an optional port, as they are connected to."""
+        parts = urlsplit(self._connect()[0])
+        return parts.scheme, parts.netloc
+
+    def authorization(self, scopes: tuple[str, ...]) -> dict[str, str]:
+        """The header for a request that is not made here; `ping` comes first."""
+        return self._connect()[2].header(scopes)
 
     def absolute(self, location: str) -> str:
         """A URL that the registry gave, completed."""
@@ -101,7 +176,7 @@ class Registry:
             http = self._client(base)
             if scheme == schemes[-1] or _speaks_http(http, base):
                 break
-        return base, http, Authenticator(base, lambda: docker_sdk.find_credentials(self.name), self._client)
+        return base + self._options.base_path, http, Authenticator(base, self.login.find, self._client)
 
     def _client(self, url: str) -> HttpClient:
         parts = urlsplit(url)
@@ -166,6 +241,35 @@ class Repository:
             else:
                 yield memoryview(piece)[skip:] if skip else piece
                 skip = 0
+
+    def exists(self) -> bool:
+        """Whether the registry knows the repository at all.
+
+        Raises:
+            Refused, Unavailable: It does not say.
+        """
+        answer = self.registry.request("GET", f"{self.path}/tags/list?n=1", scopes=self._pull)
+        if answer.status not in (200, 404):
+            raise error_of(answer, subject=self.name)
+        answer.drain()
+        return answer.status == 200
+
+    def check_push(self) -> None:
+        """Makes sure that blobs may be pushed here, and leaves nothing behind.
+
+        The end of an upload that never began is asked for. Who may push is told that there is no such upload; who may
+        not, and a registry that is read-only, say so first.
+
+        Raises:
+            Refused, Unavailable: They may not, or it does not say.
+        """
+        path = f"{self.path}/blobs/uploads/{_NO_UPLOAD}?{urlencode({'digest': str(_NO_BYTES)})}"
+        answer = self.registry.request("PUT", path, scopes=self._push, headers={"Content-Length": "0"}, body=b"")
+        if answer.status in (401, 403, 405, 429) or answer.status >= 500:
+            raise error_of(answer, subject=self.name)
+        error = error_of(answer, subject=self.name)
+        if error.code in ("project-missing", "name-unknown", "proxy-page", "registry-read-only"):
+            raise error
 
     def find(self, name: str) -> Descriptor | None:
         """What a tag or digest stands for here, by one HEAD."""
@@ -251,6 +355,24 @@ class Repository:
                 hint="is something else pushing to this tag?",
             )
 
+    def remove_tag(self, name: str) -> bool:
+        """Removes a tag, and nothing that it stands for; whether the registry can do that.
+
+        Asked for by its digest, the manifest would go with all its tags; so it never is.
+
+        Raises:
+            Refused, Unavailable: It may not be removed, or the registry does not answer.
+        """
+        scopes = (f"repository:{self.path}:pull,push,delete",)
+        answer = self.registry.request("DELETE", f"{self.path}/manifests/{name}", scopes=scopes)
+        if answer.status in (400, 404, 405):  # distribution before 3.0 removes by digest only
+            answer.drain()
+            return False
+        if answer.status not in (200, 202, 204):
+            raise error_of(answer, subject=self._called(name))
+        answer.drain()
+        return True
+
     def _put_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         headers = {"Content-Type": descriptor.media_type, "Content-Length": str(len(content))}
         answer = self.registry.request(
@@ -298,10 +420,10 @@ class Repository:
 
     def _cancel_upload(self, location: str) -> None:
         """Frees what an upload holds at the registry. Failing that, the registry purges it in time."""
-        if not location.startswith(self.registry.absolute("/v2/")):
+        if not location.startswith(self.registry.api_url):
             return
         try:
-            path = location.removeprefix(self.registry.absolute("/v2/"))
+            path = location.removeprefix(self.registry.api_url)
             self.registry.request("DELETE", path, scopes=self._push).drain()
         except BundlerError:
             return
@@ -340,13 +462,7 @@ class Repository:
 
     def _upload_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
         error = error_of(answer, subject=self._called(descriptor.digest))
-        if "no space left" in error.message:
-            return Unavailable(
-                f"the registry's disk is full ({error.message})",
-                subject=self.name,
-                hint="free space in the registry's storage, then run the same command again",
-            )
-        if "DIGEST_INVALID" in error.message:
+        if "DIGEST_INVALID" in (error.said or ""):
             # The digest was right when the bytes left us; they changed on the way.
             error.retryable = True
         return error

@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 from bundler.core import strict_json
 from bundler.core.limits import JSON_ANSWER_BYTES
 from bundler.errors import Damaged, Refused
-from bundler.stores.docker_sdk import Credentials
+from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer, HttpClient, Origin, error_of, shown
 
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
@@ -62,7 +62,7 @@ class Authenticator:
     def __init__(
         self,
         registry_url: str,
-        find_credentials: Callable[[], Credentials | None],
+        find_credentials: Callable[[str], Credentials | None],
         connect: Callable[[str], HttpClient],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -73,8 +73,6 @@ class Authenticator:
         self._clock = clock
         self._lock = threading.Lock()
         self._challenge: Challenge | None = None
-        self._credentials: Credentials | None = None
-        self._has_looked = False
         self._tokens: dict[tuple[str, ...], _Token] = {}
         self._clients: dict[Origin, HttpClient] = {}
 
@@ -88,7 +86,8 @@ class Authenticator:
             if self._challenge is None:
                 return {}
             if self._challenge.scheme == "basic":
-                return {"Authorization": _basic(self._login())} if self._login() else {}
+                credentials = self._login(scopes)
+                return {"Authorization": basic(credentials)} if credentials else {}
             token = self._tokens.get(scopes)
             if token is None or token.valid_until <= self._clock():
                 token = self._tokens[scopes] = self._fetch_token(self._challenge, scopes)
@@ -108,18 +107,26 @@ class Authenticator:
         with self._lock:
             self._challenge = challenge
             self._tokens.pop(scopes, None)
-            return challenge.scheme == "bearer" or self._login() is not None
+            return challenge.scheme == "bearer" or self._login(scopes) is not None
 
-    def _login(self) -> Credentials | None:
-        if not self._has_looked:
-            self._credentials = self._find_credentials()
-            self._has_looked = True
-        return self._credentials
+    @property
+    def challenge(self) -> Challenge | None:
+        """What the registry asked for last, if it asked."""
+        return self._challenge
+
+    def username(self, scopes: tuple[str, ...]) -> str:
+        """Who asks, where the registry wants to know that; empty for nobody."""
+        credentials = self._login(scopes) if self._challenge else None
+        return (credentials.username or "with a token") if credentials else ""
+
+    def _login(self, scopes: tuple[str, ...]) -> Credentials | None:
+        repository = scopes[-1].split(":")[1] if scopes else ""
+        return self._find_credentials(repository)
 
     def _fetch_token(self, challenge: Challenge, scopes: tuple[str, ...]) -> _Token:
         realm = challenge.parameters["realm"]
         service = challenge.parameters.get("service", "")
-        credentials = self._login()
+        credentials = self._login(scopes)
         origin = Origin.of(realm)
         if origin not in self._clients:
             self._clients[origin] = self._connect(realm)
@@ -137,15 +144,17 @@ class Authenticator:
         else:
             query = urlencode([*([("service", service)] if service else []), *(("scope", scope) for scope in scopes)])
             url = f"{realm}{'&' if urlsplit(realm).query else '?'}{query}"
-            headers = {"Authorization": _basic(credentials)} if credentials else {}
+            headers = {"Authorization": basic(credentials)} if credentials else {}
             answer = http.request("GET", url, headers=headers)
+        answer.username = self.username(scopes)
         return self._read_token(answer, realm)
 
     def _read_token(self, answer: Answer, realm: str) -> _Token:
         if answer.status != 200:
             error = error_of(answer, subject=f"token server {shown(realm)}")
-            if answer.status in (401, 403):
+            if error.code in ("unauthorized", "denied"):
                 error.hint = f"log in with: docker login {self._registry}"
+                error.parameters["host"] = self._registry
             raise error
         try:
             document = strict_json.loads(answer.read(JSON_ANSWER_BYTES), what=f"token server {shown(realm)}")
@@ -182,8 +191,7 @@ def _is_private(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def _basic(credentials: Credentials | None) -> str:
-    if credentials is None:
-        return ""
+def basic(credentials: Credentials) -> str:
+    """The ``Authorization`` header for user name and password."""
     pair = f"{credentials.username}:{credentials.password}".encode()
     return "Basic " + base64.b64encode(pair).decode("ascii")

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from bundler.commands.import_ import ImportResult
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.keygen import KeyPair
-    from bundler.commands.results import ImageResult, TargetResult
+    from bundler.commands.receipts import ReceiptFile
+    from bundler.commands.results import ImageResult, RegistryPlan, TargetResult
+    from bundler.commands.undo import UndoResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Image
     from bundler.core.oci import ImageConfig
@@ -97,15 +99,54 @@ def verify_document(result: VerifyResult) -> Document:
 
 def import_document(result: ImportResult) -> Document:
     """What ``import --json`` prints."""
+    bundle = result.bundle
+    assert bundle is not None
     return {
         **_head("import", result.exit_code),
         "dryRun": result.is_dry_run,
-        "bundleId": result.bundle.id,
-        "name": result.bundle.manifest.name,
-        "signers": list(result.bundle.sealed.signers),
-        "scratch": _scratch(result.bundle),
+        "bundleId": bundle.id,
+        "name": bundle.manifest.name,
+        "signers": list(bundle.sealed.signers),
+        "scratch": _scratch(bundle),
+        "receipt": str(result.receipt) if result.receipt else None,
+        "failedList": str(result.failed_list) if result.failed_list else None,
         "findings": [_finding(finding) for finding in result.findings],
         "targets": [_target(target) for target in result.targets],
+    }
+
+
+def receipt_document(command: str, file: ReceiptFile) -> Document:
+    """What ``receipt show|verify|merge --json`` prints."""
+    receipt = file.receipt
+    return {
+        **_head(command, 0),
+        "path": str(file.path),
+        "id": file.id,
+        "verifiedBy": list(file.signers),
+        "bundle": {"id": receipt.bundle_id, "name": receipt.bundle_name},
+        "outcomeExitCode": receipt.exit_code,
+        "images": sum(len(target.images) for target in receipt.targets),
+        "done": sum(image.is_done for target in receipt.targets for image in target.images),
+    }
+
+
+def undo_document(result: UndoResult) -> Document:
+    """What ``undo --json`` prints."""
+    return {
+        **_head("undo", result.exit_code),
+        "dryRun": result.is_dry_run,
+        "receipt": str(result.file.path),
+        "tags": [
+            {
+                "name": str(tag.name),
+                "pushed": str(tag.pushed),
+                "before": str(tag.before) if tag.before else None,
+                "now": str(tag.now) if tag.now else None,
+                "outcome": tag.outcome.value if tag.outcome else None,
+                "error": error_document(tag.error) if tag.error else None,
+            }
+            for tag in result.tags
+        ],
     }
 
 
@@ -151,6 +192,8 @@ def error_document(error: BundlerError) -> Document:
         "exitCode": error.exit_code,
         "message": error.message,
         "subject": error.subject,
+        "code": error.code,
+        "said": error.said,
         "expected": error.expected,
         "actual": error.actual,
         "hint": error.hint,
@@ -240,7 +283,21 @@ def _target(target: TargetResult) -> Document:
     return {
         "target": str(target.target),
         "bytesSent": target.bytes_sent,
+        "plan": _plan(target.plan) if target.plan else None,
         "images": [_image_result(each) for each in target.images],
+    }
+
+
+def _plan(plan: RegistryPlan) -> Document:
+    return {
+        "kind": plan.kind.name,
+        "newRepositories": list(plan.new_repositories),
+        "missingProjects": list(plan.missing_projects),
+        "willCreateProjects": plan.will_create_projects,
+        "adminCommands": list(plan.admin_commands),
+        "quotas": [
+            {"project": quota.project, "free": quota.free_bytes, "wanted": quota.wanted_bytes} for quota in plan.quotas
+        ],
     }
 
 
@@ -251,6 +308,8 @@ def _image_result(each: ImageResult) -> Document:
         "digest": str(each.image.root.digest),
         "outcome": each.outcome.value if each.outcome else None,
         "replaced": str(each.replaced) if each.replaced else None,
+        "beside": str(each.beside) if each.beside else None,
+        "readBack": str(each.read_back) if each.read_back else None,
         "digestThere": str(each.there) if each.there else None,
         "error": error_document(each.error) if each.error else None,
     }

@@ -6,6 +6,7 @@ import os
 import sys
 
 from bundler.errors import BundlerError, Several
+from bundler.views.languages import hint_of, translated, worded
 from bundler.views.words import escaped
 
 _SHOWN = 50
@@ -14,15 +15,22 @@ _SHOWN = 50
 def error_lines(error: BundlerError) -> list[str]:
     """The lines that tell of an error, the object first."""
     if not isinstance(error, Several):
-        return [f"{_label()} {escaped(error)}", *_hint(error, "  ")]
+        return [f"{_label()} {escaped(worded(error))}", *advice_lines(error, "  ")]
     lines = [f"{_label()} {escaped(error.message)}"]
     for each in error.errors[:_SHOWN]:
-        lines.append(f"  {escaped(each)}")
+        lines.append(f"  {escaped(worded(each))}")
         if each.hint and each.hint != error.hint:
-            lines += _hint(each, "    ")
+            lines += advice_lines(each, "    ")
     if len(error.errors) > _SHOWN:
         lines.append(f"  and {len(error.errors) - _SHOWN} more (all of them with --json)")
-    return [*lines, *_hint(error, "  ")]
+    return [*lines, *advice_lines(error, "  ")]
+
+
+def advice_lines(error: BundlerError, indent: str) -> list[str]:
+    """What to do next, and where to read more."""
+    hint = hint_of(error)
+    lines = [f"{indent}-> {escaped(hint)}"] if hint else []
+    return [*lines, f"{indent}   {translated('more')}: bundler explain {error.code}"] if error.code else lines
 
 
 def show(lines: list[str], *, on_stderr: bool = False) -> None:
@@ -35,8 +43,5 @@ def show(lines: list[str], *, on_stderr: bool = False) -> None:
 
 def _label() -> str:
     is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    return "\x1b[1;31merror:\x1b[0m" if is_coloured else "error:"
-
-
-def _hint(error: BundlerError, indent: str) -> list[str]:
-    return [f"{indent}-> {escaped(error.hint)}"] if error.hint else []
+    label = f"{translated('error')}:"
+    return f"\x1b[1;31m{label}\x1b[0m" if is_coloured else label

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
-from bundler.views.words import count, escaped, size, table
+from bundler.views.words import count, escaped, size, some, table
 
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
@@ -15,10 +14,8 @@ if TYPE_CHECKING:
     from bundler.bundle.reader import Bundle
     from bundler.commands.export import ExportResult
     from bundler.commands.image_file import FileResult
-    from bundler.commands.import_ import ImportResult
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.keygen import KeyPair
-    from bundler.commands.results import ImageResult, TargetResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Chunk, Image
     from bundler.stores.archive_check import ImageFacts
@@ -104,7 +101,7 @@ def verify_lines(result: VerifyResult) -> list[str]:
     bundle = result.bundle
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
-    lines = [f"signature  good, by {signer}" if signer else f"signature  {_unchecked(bundle)}"]
+    lines = [f"signature  good, by {signer}" if signer else f"signature  {unchecked(bundle)}"]
     manifest = bundle.manifest
     if isinstance(manifest, OuterManifest):
         if not result.findings:
@@ -120,22 +117,7 @@ def verify_lines(result: VerifyResult) -> list[str]:
 def _findings_of(result: VerifyResult, what: str) -> list[str]:
     if not result.findings:
         return []
-    return [f"{what:10} {count(len(result.findings), 'finding')}", *_finding_lines(result.findings)]
-
-
-def import_lines(result: ImportResult) -> list[str]:
-    """What ``import`` prints."""
-    signers = result.bundle.sealed.signers
-    lines = [f"bundle  {result.bundle.manifest.name}  {result.bundle.id}"]
-    lines.append(f"signed by {', '.join(signers)}" if signers else f"signature {_unchecked(result.bundle)}")
-    if result.bundle.decrypted is not None:
-        number = min(result.bundle.decrypted.at_a_time, len(result.bundle.chunks))
-        room = f"{number} x {size(result.bundle.largest_chunk_bytes)} in {result.bundle.decrypted.scratch.folder}"
-        lines.append(f"scratch at most one chunk per worker: {room}")
-    lines += _finding_lines(result.findings)
-    for target in result.targets:
-        lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
-    return lines
+    return [f"{what:10} {count(len(result.findings), 'finding')}", *finding_lines(result.findings)]
 
 
 def file_lines(result: FileResult) -> list[str]:
@@ -186,53 +168,21 @@ def _archived_lines(image: ImageFacts) -> list[str]:
     ]
 
 
-def _unchecked(bundle: Bundle | LockedBundle) -> str:
+def unchecked(bundle: Bundle | LockedBundle) -> str:
     """How a bundle is called that was taken with --insecure-no-signature."""
     return "NOT CHECKED, as was asked for" if bundle.manifest.signed else f"NOT CHECKED. {NOT_SIGNED}"
 
 
-def _finding_lines(findings: Iterable[Finding]) -> list[str]:
+def finding_lines(findings: Iterable[Finding]) -> list[str]:
+    """What is wrong with a bundle, each with the images that it hurts."""
     lines = []
     for finding in findings:
         lines += ["", f"  {escaped(finding.error)}"]
         if finding.images:
-            lines.append(f"    hurts {_some(finding.images)}")
+            lines.append(f"    hurts {some(finding.images)}")
         if finding.error.hint:
             lines.append(f"    -> {escaped(finding.error.hint)}")
     return lines
-
-
-def _target_lines(target: TargetResult, *, is_dry_run: bool) -> list[str]:
-    rows = sorted((_result_row(each) for each in target.images), key=lambda row: row[0] == "failed")
-    lines = [f"to {target.target}", *table(rows), *_failure_lines(target.images)]
-    by_outcome = Counter(each.outcome.value for each in target.images if each.outcome)
-    summary = ", ".join(f"{number} {outcome}" for outcome, number in by_outcome.items())
-    sent = f"{size(target.bytes_sent)} {'to send' if is_dry_run else 'sent'}"
-    success = "plan" if is_dry_run else "complete"
-    verdict = "NOT complete" if by_outcome["failed"] else success
-    return [*lines, "", f"  {verdict}: {summary}; {sent}"]
-
-
-def _failure_lines(images: Iterable[ImageResult]) -> list[str]:
-    """Each reason once, with the images that it keeps back."""
-    kept_back: dict[tuple[str, str | None], list[str]] = {}
-    for each in images:
-        if each.error:
-            reason = escaped(each.error).removeprefix(f"{each.name}: ")
-            kept_back.setdefault((reason, each.error.hint), []).append(str(each.image.reference))
-    lines = []
-    for (reason, hint), references in kept_back.items():
-        lines += ["", f"  {reason}", f"    keeps back {_some(tuple(references))}"]
-        if hint:
-            lines.append(f"    -> {escaped(hint)}")
-    return lines
-
-
-def _result_row(each: ImageResult) -> tuple[str, str, str]:
-    outcome = each.outcome.value if each.outcome else ""
-    note = f"  (was {each.replaced.short})" if each.replaced else ""
-    there = f"  (there it is {each.there.short})" if each.there else ""
-    return outcome, str(each.name), f"{each.image.root.digest.short}{note}{there}"
 
 
 def _content_lines(manifest: BundleManifest) -> list[str]:
@@ -300,8 +250,3 @@ def _signature_words(result: InspectResult) -> str:
     if result.trust_problem:
         return f"NOT TRUSTED: {escaped(result.trust_problem.message)}"
     return f"not checked, says {claimed} (check it with --trust NAME.pub)"
-
-
-def _some(names: tuple[str, ...]) -> str:
-    shown = ", ".join(names[:6])
-    return shown + (f" and {len(names) - 6} more" if len(names) > 6 else "")

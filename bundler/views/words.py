@@ -27,6 +27,12 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}" + ("" if number == 1 else "s")
 
 
+def some(names: Sequence[str]) -> str:
+    """The first of many names, and how many more there are."""
+    shown = ", ".join(names[:6])
+    return shown + (f" and {len(names) - 6:,} more" if len(names) > 6 else "")
+
+
 def escaped(text: object) -> str:
     """A text that may come from outside, without anything that moves a terminal's cursor or hides text."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))

@@ -1,0 +1,70 @@
+"""``bundler receipt show|verify|merge``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import Group, program, show
+
+
+@program.group(
+    cls=Group,
+    examples="""
+bundler receipt show receipt.json
+bundler receipt verify receipt.json --trust importer.pub
+bundler receipt merge disc1.json disc2.json -o whole.json
+""",
+)
+def receipt() -> None:
+    """Read what imports wrote down: show it, verify its signature, or make one of several."""
+
+
+@receipt.command("show", examples="bundler receipt show receipt.json")
+@click.argument("path", metavar="RECEIPT")
+@options.json_option
+def show_receipt(path: str, is_json: bool) -> int:
+    """Show a receipt as people read it. Its signature is not looked at."""
+    from bundler.commands.receipts import read_receipt
+    from bundler.views import documents, receipt_report
+
+    file = read_receipt(Path(path))
+    show(receipt_report.show_lines(file), documents.receipt_document("receipt-show", file), is_json=is_json)
+    return 0
+
+
+@receipt.command("verify", examples="bundler receipt verify receipt.json --trust importer.pub")
+@click.argument("path", metavar="RECEIPT")
+@options.trust_option
+@options.json_option
+def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
+    """Verify that a trusted key has signed a receipt, then show it."""
+    from bundler.commands.receipts import read_receipt
+    from bundler.views import documents, receipt_report
+
+    file = read_receipt(Path(path), options.paths(trust))
+    show(receipt_report.verify_lines(file), documents.receipt_document("receipt-verify", file), is_json=is_json)
+    return 0
+
+
+@receipt.command(
+    "merge", examples="bundler receipt merge disc1.json disc2.json -o whole.json --receipt-key importer.key"
+)
+@click.argument("paths", nargs=-1, required=True, metavar="RECEIPT...")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the receipt that is made.")
+@options.receipt_key_option
+@options.key_passphrase_file_option
+@options.json_option
+def merge(
+    paths: tuple[str, ...], output: str, receipt_key: str | None, key_passphrase_file: str | None, is_json: bool
+) -> int:
+    """Make one receipt of several imports of one bundle: of each image the best that was reached."""
+    from bundler.commands.receipts import merge_receipts
+    from bundler.views import documents, receipt_report
+
+    key = options.receipt_key(receipt_key, key_passphrase_file)
+    file = merge_receipts(options.paths(paths), Path(output), key)
+    show(receipt_report.show_lines(file), documents.receipt_document("receipt-merge", file), is_json=is_json)
+    return 0

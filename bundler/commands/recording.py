@@ -1,0 +1,229 @@
+"""The receipt of an import, and the list of what failed: written however the import ends, beside each other."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler import __version__
+from bundler.bundle.files import sync_folder, write_durably
+from bundler.bundle.signing import PrivateKey
+from bundler.commands.import_ import ImportRequest, ImportResult, import_
+from bundler.commands.results import ImageResult, Outcome, TargetResult
+from bundler.commands.trust import trust_folder
+from bundler.core.events import Noticed
+from bundler.core.location import DaemonTarget, RegistryTarget
+from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
+from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
+from bundler.transfer import Run
+
+_UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where and how an import is recorded.
+
+    Attributes:
+        operator: Who runs it.
+        host: On which machine.
+        now: The time, UTC, ISO 8601.
+        path: Where the receipt is to be; None for a new file in the state folder.
+        key: What it is signed with, if it is.
+    """
+
+    operator: str
+    host: str
+    now: Callable[[], str]
+    path: Path | None = None
+    key: PrivateKey | None = None
+
+
+def state_folder() -> Path:
+    """Where receipts are kept by default: ``$XDG_STATE_HOME/bundler/receipts``."""
+    base = os.environ.get("XDG_STATE_HOME")
+    return (Path(base) if base else Path(os.path.expanduser("~")) / ".local" / "state") / "bundler" / "receipts"
+
+
+def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> ImportResult:
+    """Imports, and writes down what happened.
+
+    A dry run, and a request that is wrong in itself, leave no receipt: nothing was attempted.
+
+    Raises:
+        Misuse: The receipt's file exists.
+        LocalStorage: The receipt could not be written; told before anything is sent, where that can be known.
+        BundlerError: As `import_`; the receipt is written all the same.
+    """
+    result = ImportResult()
+    if request.is_dry_run:
+        import_(request, run, result)
+        return result
+    _check_place(recording)
+    started = recording.now()
+    try:
+        import_(request, run, result)
+    except Misuse:
+        raise
+    except BundlerError as error:
+        result.error = error
+        _record(request, recording, result, started)
+        run.listener(Noticed(f"receipt: {result.receipt}"))
+        raise
+    except KeyboardInterrupt:
+        result.error = Interrupted()
+        _record(request, recording, result, started)
+        run.listener(Noticed(f"receipt: {result.receipt}"))
+        raise
+    _record(request, recording, result, started)
+    return result
+
+
+def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
+    """Writes a receipt, and its signature beside it if it is signed; a receipt is never overwritten.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    content = receipt.to_json()
+    if key is not None:
+        write_durably(signature_path(path, key.id), key.sign(content))
+    write_durably(path, content)
+    sync_folder(path.parent)
+
+
+def signature_path(receipt: Path, key_id: str) -> Path:
+    """Where the detached signature of a receipt is, as those of bundles are named."""
+    return receipt.with_name(f"{receipt.name}.{key_id}.sig")
+
+
+def refuse_taken(path: Path) -> None:
+    """Makes sure that a receipt may be written.
+
+    Raises:
+        Misuse: There is something already.
+    """
+    if path.exists():
+        raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
+
+
+def _check_place(recording: Recording) -> None:
+    """Finds out before the import whether its receipt can be written."""
+    folder = recording.path.parent if recording.path else state_folder()
+    if recording.path:
+        refuse_taken(recording.path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise LocalStorage(
+            f"the receipt could not be written: {error.strerror}",
+            subject=str(folder),
+            hint="say where it is to be with --receipt FILE",
+        ) from error
+
+
+def _record(request: ImportRequest, recording: Recording, result: ImportResult, started: str) -> None:
+    finished = recording.now()
+    receipt = _receipt(request, recording, result, started, finished)
+    path = recording.path or _free_path(receipt)
+    write_receipt(receipt, path, recording.key)
+    result.receipt = path
+    failed = _failed_list(result)
+    if failed:
+        result.failed_list = path.with_name(f"{path.name.removesuffix('.json')}.failed.txt")
+        result.failed_list.unlink(missing_ok=True)
+        write_durably(result.failed_list, failed.encode())
+
+
+def _free_path(receipt: Receipt) -> Path:
+    stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
+    taken = (f"-{number}" for number in range(2, 10_000))
+    path = state_folder() / f"{stem}.json"
+    while path.exists():
+        path = state_folder() / f"{stem}{next(taken)}.json"
+    return path
+
+
+def _receipt(
+    request: ImportRequest, recording: Recording, result: ImportResult, started: str, finished: str
+) -> Receipt:
+    bundle = result.bundle
+    return Receipt(
+        tool=f"bundler {__version__}",
+        bundle_id=bundle.id if bundle else "",
+        bundle_name=bundle.manifest.name if bundle else "",
+        signers=tuple(bundle.sealed.signers) if bundle else (),
+        trust=() if request.is_without_signature else tuple(map(str, request.trust or (trust_folder(),))),
+        weakened=_weakened(request),
+        operator=recording.operator,
+        host=recording.host,
+        started=started,
+        finished=finished,
+        exit_code=result.exit_code,
+        error=str(result.error) if result.error else None,
+        targets=tuple(_target(target, result) for target in result.targets),
+    )
+
+
+def _weakened(request: ImportRequest) -> tuple[str, ...]:
+    """The options that make a run less safe than it would be without them."""
+    return (
+        *(["--insecure-no-signature"] if request.is_without_signature else []),
+        *(f"--plain-http {host}" for host in sorted(request.network.plain_http)),
+        *(["--via-daemon"] if request.is_via_daemon else []),
+    )
+
+
+def _target(target: TargetResult, result: ImportResult) -> ReceiptTarget:
+    place = target.target
+    kind = (
+        "registry" if isinstance(place, RegistryTarget) else "daemon" if isinstance(place, DaemonTarget) else "layout"
+    )
+    return ReceiptTarget(
+        target=str(place),
+        kind=kind,
+        bytes_sent=target.bytes_sent,
+        images=tuple(_image(each, result) for each in target.images),
+    )
+
+
+def _image(each: ImageResult, result: ImportResult) -> ReceiptImage:
+    assert result.bundle is not None
+    return ReceiptImage(
+        reference=str(each.image.reference),
+        name=str(each.name),
+        digest=str(each.image.root.digest),
+        outcome=each.outcome.value if each.outcome else _UNFINISHED,
+        size_bytes=result.bundle.manifest.size_of(each.image),
+        read_back=str(each.read_back) if each.read_back else None,
+        replaced=str(each.replaced) if each.replaced else None,
+        beside=str(each.beside) if each.beside else None,
+        reason=str(each.error) if each.error else None,
+        code=each.error.code if each.error else None,
+    )
+
+
+def _failed_list(result: ImportResult) -> str:
+    """An image list of all that is not where it should be, each with its reason; empty if there is none."""
+    reasons: dict[str, list[str]] = {}
+    for target in result.targets:
+        for each in target.images:
+            if each.outcome is None or not each.outcome.is_done:
+                outcome = each.outcome or _UNFINISHED
+                why = str(each.error) if each.outcome is Outcome.FAILED else getattr(outcome, "value", outcome)
+                reasons.setdefault(str(each.image.reference), []).append(f"{target.target}: {why}")
+    if not reasons:
+        return ""
+    lines = ["# images that are not where they should be; feed this to: bundler import --retry-failed FILE"]
+    for reference, whys in reasons.items():
+        lines += [*(f"# {_one_line(why)}" for why in whys), reference]
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,157 @@
+"""``bundler undo``: puts tags back that still stand for what an import pushed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from functools import partial
+from pathlib import Path
+
+from bundler.commands.open_stores import Stores
+from bundler.commands.receipts import ReceiptFile, read_receipt
+from bundler.core.advice import problem
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.receipt import ReceiptImage
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Interrupted, Misuse, worst_of_images
+from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.transfer import Run, ask_all, retrying
+
+
+@dataclass(frozen=True, slots=True)
+class UndoRequest:
+    """What ``bundler undo`` was asked for."""
+
+    receipt: Path
+    trust: tuple[Path, ...] | None = None
+    """Keys of which one must have signed the receipt; None to believe it as it is."""
+    network: NetworkOptions = DEFAULT_NETWORK
+    is_dry_run: bool = False
+
+
+class Undone(str, Enum):
+    """What became of one tag."""
+
+    PUT_BACK = "put back"
+    REMOVED = "removed"
+    MOVED_ON = "moved on"
+    """It stands for something else by now, which is somebody else's."""
+    AS_BEFORE = "as before"
+    LEFT = "left"
+    """It was new, and the registry removes no tags."""
+    FAILED = "failed"
+    WOULD_PUT_BACK = "would put back"
+    WOULD_REMOVE = "would remove"
+
+
+@dataclass(slots=True)
+class TagResult:
+    """One tag that an import had moved, or made.
+
+    Attributes:
+        name: The tag's full name.
+        pushed: What the import let it stand for.
+        before: What it stood for before; None if it did not exist.
+        outcome: What became of it.
+        now: What it stands for, where that is something else.
+        error: Why it failed.
+    """
+
+    name: Reference
+    pushed: Digest
+    before: Digest | None
+    outcome: Undone | None = None
+    now: Digest | None = None
+    error: BundlerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UndoResult:
+    """What an undo did, or would do."""
+
+    file: ReceiptFile
+    tags: tuple[TagResult, ...]
+    is_dry_run: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every tag is as it was, or is somebody else's by now."""
+        errors = [tag.error for tag in self.tags if tag.error]
+        return worst_of_images(errors, done=len(self.tags) - len(errors))
+
+
+def undo(request: UndoRequest, run: Run) -> UndoResult:
+    """Puts tags back.
+
+    Raises:
+        Misuse, Untrusted, Damaged: The receipt cannot be used.
+        Interrupted: The user stopped it.
+    """
+    file = read_receipt(request.receipt, request.trust)
+    tags = [
+        _tag(image)
+        for target in file.receipt.targets
+        if target.kind == "registry"
+        for image in target.images
+        if image.outcome == "pushed" and Reference.parse(image.name).tag
+    ]
+    if not tags:
+        raise Misuse("the receipt tells of no tag that was moved in a registry", subject=str(request.receipt))
+    stores = Stores(request.network)
+    run.listener(PhaseBegan("putting tags back", len(tags), in_bytes=False))
+    work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
+    # One after the other in each repository, as they were pushed.
+    groups: dict[str, list[TagResult]] = {}
+    for tag in tags:
+        groups.setdefault(tag.name.name, []).append(tag)
+    ask_all(list(groups.values()), work, run)
+    run.listener(PhaseEnded("putting tags back"))
+    return UndoResult(file, tuple(tags), request.is_dry_run)
+
+
+def _tag(image: ReceiptImage) -> TagResult:
+    pushed = Digest.parse(image.read_back or image.digest)
+    return TagResult(Reference.parse(image.name), pushed, Digest.parse(image.replaced) if image.replaced else None)
+
+
+def _undo(tags: Sequence[TagResult], *, stores: Stores, run: Run, is_dry_run: bool) -> None:
+    for tag in tags:
+        try:
+            _put_back(tag, stores, run, is_dry_run=is_dry_run)
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            tag.outcome, tag.error = Undone.FAILED, error
+        run.listener(Moved(1))
+
+
+def _put_back(tag: TagResult, stores: Stores, run: Run, *, is_dry_run: bool) -> None:
+    repository = stores.repository(tag.name.registry, tag.name.repository)
+    name = tag.name.tag
+    assert name is not None
+    peer = tag.name.registry
+    found = retrying(lambda: repository.find(name), run, subject=str(tag.name), peer=peer)
+    tag.now = found.digest if found else None
+    if tag.now != tag.pushed:
+        tag.outcome = Undone.AS_BEFORE if tag.now == tag.before else Undone.MOVED_ON
+        return
+    if tag.before is None:
+        if is_dry_run:
+            tag.outcome = Undone.WOULD_REMOVE
+            return
+        is_removed = retrying(lambda: repository.remove_tag(name), run, subject=str(tag.name), peer=peer)
+        tag.outcome = Undone.REMOVED if is_removed else Undone.LEFT
+        return
+    before = str(tag.before)
+    earlier = retrying(lambda: repository.find(before), run, subject=str(tag.name), peer=peer)
+    if earlier is None:
+        raise problem("not-found", subject=f"{tag.name.name}@{before}, what the tag stood for before", host=peer)
+    if is_dry_run:
+        tag.outcome = Undone.WOULD_PUT_BACK
+        return
+    resolved = repository.resolve(before)
+    content = repository.read_manifest(resolved)
+    retrying(lambda: repository.tag(resolved, content, name), run, subject=str(tag.name), peer=peer)
+    tag.outcome = Undone.PUT_BACK

@@ -1,0 +1,401 @@
+"""What commonly goes wrong, in plain words: one entry a failure, with its code, what to do next, and a longer text.
+
+An error with a ``code`` was made from an entry here; ``bundler explain CODE`` prints the whole of it. The texts are in
+English; `bundler.views.languages` has them in others, by the English text. Fields in braces are filled in by `problem`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.errors import (
+    BundlerError,
+    Damaged,
+    Incomplete,
+    LocalStorage,
+    Misuse,
+    Refused,
+    Unavailable,
+    Unreachable,
+    Untrusted,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """One failure.
+
+    Attributes:
+        code: Its name, for ``explain``.
+        family: What kind of error it is; decides the exit code.
+        happened: What happened, in a few words.
+        next_step: What to do next, a sentence or a command.
+        explanation: Why it happens, how to be sure, and what else may help.
+    """
+
+    code: str
+    family: type[BundlerError]
+    happened: str
+    next_step: str
+    explanation: str
+
+
+def problem(
+    code: str,
+    *,
+    subject: str | None,
+    said: str | None = None,
+    expected: str | None = None,
+    actual: str | None = None,
+    retryable: bool = False,
+    retry_after_seconds: float | None = None,
+    **parameters: str,
+) -> BundlerError:
+    """The error for a failure that is known.
+
+    Args:
+        code: Of the entry.
+        subject: What it happened to.
+        said: What the other side said.
+        expected: What was required.
+        actual: What was found.
+        retryable: Whether doing the same again may succeed.
+        retry_after_seconds: How long the other side asked us to wait.
+        parameters: What the braces of the entry's texts are filled in with.
+    """
+    advice = ADVICE[code]
+    return advice.family(
+        advice.happened.format_map(parameters),
+        subject=subject,
+        said=said,
+        expected=expected,
+        actual=actual,
+        hint=advice.next_step.format_map(parameters),
+        code=code,
+        parameters=parameters,
+        retryable=retryable,
+        retry_after_seconds=retry_after_seconds,
+    )
+
+
+_ENTRIES = (
+    Advice(
+        "unauthorized",
+        Refused,
+        "the registry asks for credentials that it accepts",
+        "log in with: docker login {host}",
+        "No credentials were found for this registry, or it does not accept them. They are looked for in this order: "
+        "--username with --password-stdin, REGISTRY_AUTH_FILE, containers/auth.json in $XDG_RUNTIME_DIR, and "
+        "config.json in $DOCKER_CONFIG or ~/.docker, where credHelpers come before credsStore and both before auths. "
+        "The host must be written there exactly as in --to, port included. Under sudo, ~ is root's home. `bundler "
+        "doctor --to {host}` says which file was used.",
+    ),
+    Advice(
+        "robot-name",
+        Refused,
+        "the registry does not know this user, and the name looks like what a shell left of a robot's",
+        "write the name in single quotes: --username 'robot$NAME'; in a CI file with two dollar signs: robot$$NAME",
+        "Robot accounts of Harbor are called robot$NAME or robot$PROJECT+NAME. In double quotes, or without any, a "
+        "shell takes $NAME for a variable and leaves only robot. GitLab CI, Compose and Make do the same unless the "
+        "dollar sign is doubled.",
+    ),
+    Advice(
+        "denied",
+        Refused,
+        "the registry denies it",
+        "ask its administrator for the right to pull and push in {repository}",
+        "The registry knows who asks, and says no. To import, an account needs the rights to pull and to push: "
+        "whether a blob is there already is a question of pulling. In Harbor a robot with push alone is refused. If "
+        "the account should have the right, the project may be spelt otherwise, or another account may be in use: "
+        "`bundler doctor --to {host}` shows both.",
+    ),
+    Advice(
+        "name-unknown",
+        Refused,
+        "the registry knows no such repository",
+        "create {repository} in the registry first, then run the same command again",
+        "Some registries make a repository with the first push. Others, among them Amazon ECR, Huawei SWR and "
+        "Mirantis MSR, want it to be created before. `bundler import --dry-run` lists all repositories that do not "
+        "exist yet.",
+    ),
+    Advice(
+        "not-found",
+        Refused,
+        "not found",
+        "check name and tag; is it this registry?",
+        "The registry has no such tag or digest. Tags can be removed and moved; digests go when the registry collects "
+        "garbage. A private repository looks the same to those who may not see it: log in with docker login {host}.",
+    ),
+    Advice(
+        "project-missing",
+        Refused,
+        "the project that the image is to go into does not exist",
+        "create it, or let bundler do it with --admin-credentials FILE; --dry-run prints the commands",
+        "Harbor, GitLab, Quay and Artifactory keep images in projects, groups, organisations or repositories that "
+        "have to exist before anything is pushed, and a push robot may not create them. `bundler import --dry-run` "
+        "lists all that are missing, with the commands that an administrator of Harbor needs. It may also be a "
+        "private project of somebody else: it is told apart by nobody who may not see it.",
+    ),
+    Advice(
+        "quota-exceeded",
+        Refused,
+        "the project's quota is used up",
+        "ask the registry's administrator to raise the quota of {project}, or to free space in it",
+        "The registry limits what a project may hold, and this push would go beyond. What was sent stays; run the "
+        "same command again when there is room. `bundler import --dry-run` says how many bytes are to be sent. In "
+        "Harbor, deleted images count until garbage has been collected.",
+    ),
+    Advice(
+        "tag-immutable",
+        Refused,
+        "the registry does not let this tag move",
+        "keep what is there with --on-conflict skip, or push beside it with --on-conflict suffix",
+        "The tag exists, stands for another image, and a rule of the registry protects it: tag immutability in "
+        "Harbor, ECR and Quay, 'disable redeploy' in Nexus, no permission to overwrite in Artifactory. With "
+        "--on-conflict suffix the image gets its own tag, followed by the first 12 characters of its digest. Nothing "
+        "was overwritten.",
+    ),
+    Advice(
+        "tag-taken",
+        Refused,
+        "the tag stands for another image at the target",
+        "keep what is there with --on-conflict skip, move the tag with replace, or push beside it with suffix",
+        "Somebody has pushed another image under this tag, or an earlier bundle did. Nothing is decided for you: fail "
+        "is the default, and it is found before a byte moves. skip keeps what is there; replace moves the tag and "
+        "notes in the receipt what it stood for, so that `bundler undo` can put it back; suffix pushes beside it "
+        "under a tag that ends with the image's digest. Rules (--rules) can decide it for each part of the registry.",
+    ),
+    Advice(
+        "blocked-by-policy",
+        Refused,
+        "a policy of the registry keeps the image back",
+        "ask the registry's administrator which policy it is: a scan, or a signature that is demanded",
+        "Harbor can refuse to show images with known vulnerabilities, or without a signature. The tag exists, and "
+        "what it stands for cannot be read, so whether it is the same image cannot be told, and it is left alone.",
+    ),
+    Advice(
+        "body-too-large",
+        Refused,
+        "too large for the registry, or for a proxy in front of it",
+        'raise the limit of the proxy; nginx: client_max_body_size 0; Kubernetes ingress: proxy-body-size "0"',
+        "A proxy in front of the registry lets no request of this size pass; nginx's default is 1 MB. Layers are sent "
+        "in one request each. `bundler doctor --to {host}` measures the largest body that passes, without sending it. "
+        "Behind an ingress of Kubernetes it is the annotation nginx.ingress.kubernetes.io/proxy-body-size.",
+    ),
+    Advice(
+        "proxy-page",
+        Unavailable,
+        "a page for people came back, where a registry should answer",
+        "something in front of the registry answers; check address, port and path of {host}, and HTTPS_PROXY and "
+        "NO_PROXY",
+        "The answer is HTML. It comes from a proxy, a load balancer, a login page of the company or the web pages of "
+        "the registry itself, but not from its API. Often the port is that of the web interface, the API lies below a "
+        "path (--base-path for Nexus), or requests to the inside go to the outside because NO_PROXY does not name the "
+        "registry.",
+    ),
+    Advice(
+        "unknown-authority",
+        Refused,
+        "the certificate is not by an authority that is trusted here",
+        "give the authority with --cacert FILE, or put it into /etc/docker/certs.d/{host}/ca.crt",
+        "The registry's certificate was issued by an authority, often the company's own, that this machine does not "
+        "know. Ask for the authority's certificate (not the registry's) and compare its fingerprint with whoever runs "
+        "it. It is looked for in --cacert, SSL_CERT_FILE, /etc/docker/certs.d, /etc/containers/certs.d and "
+        "~/.config/containers/certs.d; the folder's name must be host and port exactly as in --to. No option turns "
+        "the check off.",
+    ),
+    Advice(
+        "certificate-name",
+        Refused,
+        "the certificate is for another name",
+        "use the name that the certificate has, or ask for one that names {host}",
+        "The registry proves who it is, but it is not who was asked for. An IP address needs a certificate that names "
+        "the address. Behind a load balancer the certificate may be that of another service.",
+    ),
+    Advice(
+        "certificate-expired",
+        Refused,
+        "the certificate has expired",
+        "compare the clock of this machine (date -u), then ask for a new certificate",
+        "Either the certificate is too old, or this machine's clock is ahead. `bundler doctor --to {host}` shows "
+        "until when it is valid, and how far the clocks are apart.",
+    ),
+    Advice(
+        "clock-skew",
+        Refused,
+        "the clocks of this machine and of the registry do not agree",
+        "set the clock of this machine (date -u), or that of the registry, then run the same command again",
+        "Certificates and login tokens are valid from one moment to another. Tokens live for minutes, and a registry "
+        "forgives about one of difference, so a clock that is wrong makes it refuse tokens that were issued a moment "
+        "ago. Disconnected networks often have no time server.",
+    ),
+    Advice(
+        "no-tls",
+        Refused,
+        "the server does not speak TLS",
+        "if that is meant: --plain-http {host}",
+        "The port answers, but not with TLS. Only registries on this machine are spoken to in plain HTTP by default. "
+        "With --plain-http everybody on the way can read and change what is sent, credentials included; digests are "
+        "still compared, and the receipt says so.",
+    ),
+    Advice(
+        "connection-refused",
+        Unreachable,
+        "no connection",
+        "is the registry running, is the port right, and does a firewall let {host} through?",
+        "The machine answers that nothing listens there, or that the way is closed. Without a port, https means 443. "
+        "Whether anything listens: `curl -v https://{host}/v2/`.",
+    ),
+    Advice(
+        "no-answer",
+        Unavailable,
+        "nothing came in time",
+        "run the same command again; what has arrived is not sent twice",
+        "The connection stands, or should, but nothing comes: a firewall that drops packets, a proxy that waits for "
+        "the whole body, a registry whose disk or database is busy. Fewer uploads at a time (--jobs 1) may help.",
+    ),
+    Advice(
+        "name-not-resolved",
+        Unreachable,
+        "the name cannot be resolved",
+        "check the spelling, and the DNS server of this machine: getent hosts {host}",
+        "The name of the registry is unknown here. Disconnected networks often have a DNS server of their own, or "
+        "names in /etc/hosts.",
+    ),
+    Advice(
+        "proxy-failed",
+        Unavailable,
+        "the proxy failed",
+        "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; a registry inside the network belongs into NO_PROXY",
+        "The environment names a proxy, and it does not let this through. NO_PROXY takes names, domains that begin "
+        "with a dot, addresses and blocks like 10.0.0.0/8.",
+    ),
+    Advice(
+        "too-many-requests",
+        Unavailable,
+        "the registry asks to come back later",
+        "log in (docker login {host}) for a higher limit, or run the same command again later",
+        "The registry limits how often it may be asked, by address or by account. Waiting was tried already, as long "
+        "as it asked for. Docker Hub counts anonymous pulls by address, and a whole company may share one.",
+    ),
+    Advice(
+        "registry-read-only",
+        Refused,
+        "the registry takes nothing at the moment: it is read-only",
+        "wait until its maintenance is over, or ask its administrator",
+        "distribution is set to readonly while garbage is collected, Harbor has a switch for it, and a replica or a "
+        "proxy cache takes no pushes ever. Check whether it is the registry that is meant to be pushed to.",
+    ),
+    Advice(
+        "target-disk-full",
+        Unavailable,
+        "the registry's disk is full",
+        "free space in the registry's storage, then run the same command again",
+        "The registry could not store what was sent. What stands there stays, and is not sent again. `bundler import "
+        "--dry-run` says how many bytes are still to be sent. In distribution, space comes back only when garbage is "
+        "collected, with the registry stopped or read-only.",
+    ),
+    Advice(
+        "registry-failed",
+        Unavailable,
+        "the registry failed",
+        "run the same command again; if it fails again, see the registry's log",
+        "The registry answered with an error of its own, also after several attempts. Its log tells why; what it said "
+        "to us is shown as it was. Many uploads at a time can be too much for its database: --jobs 1 is gentler.",
+    ),
+    Advice(
+        "manifest-refused",
+        Refused,
+        "the registry does not take this kind of image",
+        "leave it out with --except, or ask whether the registry can take it",
+        "The manifest is what it should be, but the registry does not know its type, or does not allow it: some take "
+        "no artifacts beside images (Quay), no index within an index (Artifactory), or no OCI types (Nexus before "
+        "3.71).",
+    ),
+    Advice(
+        "name-refused",
+        Refused,
+        "the registry does not take this name",
+        "make one part of it with --map flatten, or name it with --rules",
+        "Registries differ in how deep names may be: Quay takes ORGANISATION/NAME unless its administrator allows "
+        "more, GitLab two parts below a project, Harbor wants a project in front. `bundler import --dry-run` finds "
+        "this before a byte moves.",
+    ),
+    Advice(
+        "refused",
+        Refused,
+        "the registry refuses it",
+        "what it said is all that is known; its log may tell more",
+        "The registry said no, in a way that is not known here. Trying again would give the same answer.",
+    ),
+    Advice(
+        "no-space",
+        LocalStorage,
+        "no space left",
+        "free some space and run the same command again",
+        "A disk of this machine is full, or a quota used up. Nothing that is unfinished looks finished. Export names "
+        "what it needs before it begins (--dry-run); import needs none but for encrypted bundles (--scratch).",
+    ),
+    Advice(
+        "unsigned",
+        Untrusted,
+        "nobody vouches for this bundle",
+        "ask the builder for a signed one",
+        "The bundle has no signature, so nobody knows who made it, and it may have been changed on its way. "
+        "--insecure-no-signature takes it all the same; the receipt says so.",
+    ),
+    Advice(
+        "unknown-signer",
+        Untrusted,
+        "no trusted key has signed this bundle",
+        "get the builder's public key by another way than this medium, and give it with --trust NAME.pub",
+        "The bundle is signed, but by a key that is not trusted here. A key that came on the same medium as the "
+        "bundle proves nothing. Compare its key id with the builder by telephone. Keys in ~/.config/bundler/trust are "
+        "trusted always; under sudo, ~ is root's home.",
+    ),
+    Advice(
+        "bad-signature",
+        Untrusted,
+        "the signature does not fit",
+        "bring the bundle again; if it does not fit then either, tell the security officer",
+        "A trusted key's signature is there, and SHA256SUMS is not what was signed: a file was damaged, or changed by "
+        "somebody. Nothing of the bundle was read beyond it.",
+    ),
+    Advice(
+        "damaged",
+        Damaged,
+        "bytes are not what was promised",
+        "run bundler verify to see which files to bring again",
+        "A file differs from what was signed, on the medium or as it is read from there. `bundler verify` names every "
+        "file that is hurt, and the images. Bring those files again; nothing else has to be repeated. If the same "
+        "file reads differently each time, the medium or its reader is failing.",
+    ),
+    Advice(
+        "incomplete",
+        Incomplete,
+        "parts of the bundle are missing",
+        "bring what is named, or give the other media, too",
+        "Nothing is wrong with what is there. Images whose bytes are all here were imported; run the same command "
+        "with the other media, or with all of them, for the rest.",
+    ),
+    Advice(
+        "usage",
+        Misuse,
+        "the command is not understood",
+        "see: bundler COMMAND --help",
+        "A flag, a file that was given, a reference or a key is not what it should be. Nothing was done.",
+    ),
+)
+
+ADVICE = {entry.code: entry for entry in _ENTRIES}
+
+OF_EXIT_CODES = {
+    2: "usage",
+    4: "damaged",
+    5: "unknown-signer",
+    6: "refused",
+    7: "registry-failed",
+    8: "no-space",
+    9: "incomplete",
+}
+"""What to explain for an exit code that somebody wrote down."""

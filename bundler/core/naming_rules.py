@@ -1,0 +1,201 @@
+"""Rules for names at the target: a small YAML file in which the longest prefix wins.
+
+::
+
+    rules:
+      - from: docker.io/library/*
+        to: platform/base/*
+      - from: "*:latest"
+        tag: "{tag}-{date}"
+        on-conflict: skip
+
+A rule may say three things: where a repository goes (``to``), what tag it gets (``tag``), and what happens if that is
+taken (``on-conflict``). Each of them is decided by the rule with the longest ``from`` that says something about it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
+
+from bundler.core.policies import POLICIES
+from bundler.core.reference import Reference, is_repository, is_tag
+from bundler.core.strict_yaml import MappingNode, Node, SequenceNode, YamlDocument, together
+from bundler.core.tag_template import TagTemplate
+from bundler.errors import Misuse
+
+_RULE_KEYS = ("from", "to", "tag", "on-conflict")
+_PATH = re.compile(r"[a-z0-9][a-z0-9._/-]*\*?|\*")
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Pattern:
+    """Which images a rule is for: ``NAME``, ``PREFIX*``, each with an optional ``:TAG``."""
+
+    name: str
+    is_prefix: bool
+    tag: str | None
+
+    @classmethod
+    def parse(cls, text: str) -> Pattern:
+        """Reads a pattern; names are completed as references are.
+
+        Raises:
+            Misuse: It is none.
+        """
+        name, colon, tag = text.rpartition(":")
+        if not colon or "/" in tag:
+            name, tag = text, ""
+        if tag and not is_tag(tag):
+            raise Misuse("not a tag", subject=repr(text[:140]))
+        if not name.endswith("*"):
+            reference = Reference.parse(name)
+            return cls(reference.name, False, tag or None)
+        prefix = name[:-1]
+        if "*" in prefix or not re.fullmatch(r"[A-Za-z0-9._:/\[\]-]*", prefix):
+            raise Misuse("not a pattern", subject=repr(text[:140]), hint="write NAME, or PREFIX* with one * at its end")
+        return cls(_completed(prefix), True, tag or None)
+
+    def matches(self, reference: Reference) -> bool:
+        """Whether an image is meant."""
+        if self.tag is not None and self.tag != reference.tag:
+            return False
+        return reference.name.startswith(self.name) if self.is_prefix else reference.name == self.name
+
+    @property
+    def precedence(self) -> tuple[int, bool, bool]:
+        """The larger, the more it decides: by length, then whole names before prefixes, then those with a tag."""
+        return len(self.name), not self.is_prefix, self.tag is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """What is to happen to the images of a pattern; None where the rule says nothing."""
+
+    pattern: Pattern
+    to: str | None = None
+    tag: TagTemplate | None = None
+    on_conflict: str | None = None
+
+    def repository(self, reference: Reference) -> str:
+        """Where the repository goes, if the rule says so: ``*`` stands for what followed the prefix."""
+        assert self.to is not None
+        return self.to.replace("*", reference.name[len(self.pattern.name) :])
+
+
+@dataclass(frozen=True, slots=True)
+class NamingRules:
+    """The rules of a file."""
+
+    rules: tuple[Rule, ...] = ()
+
+    def repository(self, reference: Reference) -> str | None:
+        """Where an image's repository goes; None if no rule says so."""
+        rule = self._first(reference, lambda rule: rule.to)
+        return rule.repository(reference) if rule else None
+
+    def tag(self, reference: Reference) -> TagTemplate | None:
+        """How an image's tag is made; None if no rule says so."""
+        rule = self._first(reference, lambda rule: rule.tag)
+        return rule.tag if rule else None
+
+    def on_conflict(self, reference: Reference) -> str | None:
+        """What happens if an image's tag is taken; None if no rule says so."""
+        rule = self._first(reference, lambda rule: rule.on_conflict)
+        return rule.on_conflict if rule else None
+
+    def _first(self, reference: Reference, said: Callable[[Rule], object]) -> Rule | None:
+        fitting = (rule for rule in self.rules if said(rule) is not None and rule.pattern.matches(reference))
+        return max(fitting, key=lambda rule: rule.pattern.precedence, default=None)
+
+
+NO_RULES = NamingRules()
+
+
+def parse_rules(text: str, *, source: str) -> NamingRules:
+    """Reads a file of rules.
+
+    Args:
+        text: The whole file.
+        source: Its name, for messages.
+
+    Raises:
+        Misuse: It is wrong; with more than one error, `Several` of them.
+    """
+    reader = _Reader(source)
+    rules = tuple(reader.read(text.removeprefix("\ufeff")))
+    if reader.errors:
+        raise together(f"{source}: {len(reader.errors)} errors in the rules", reader.errors)
+    return NamingRules(rules)
+
+
+class _Reader:
+    def __init__(self, source: str) -> None:
+        self._yaml = YamlDocument(source, what="rules")
+        self.errors = self._yaml.errors
+
+    def read(self, text: str) -> Iterable[Rule]:
+        root = self._yaml.compose(text, "rules are a mapping with rules:")
+        if root is None:
+            return
+        top = self._yaml.mapping(root, ("rules",))
+        rules = top.get("rules")
+        if not isinstance(rules, SequenceNode):
+            self._yaml.error(rules or root, "rules: is a list of rules, each with from: and to:")
+            return
+        seen: dict[Pattern, str] = {}
+        for node in rules.value:
+            rule = self._yaml.collected(node, partial(self._rule, node))
+            if rule is None:
+                continue
+            earlier = seen.setdefault(rule.pattern, self._yaml.where(node))
+            if earlier != self._yaml.where(node):
+                self._yaml.error(node, f"a second rule for the same images; the first is at {earlier}")
+            yield rule
+
+    def _rule(self, node: Node) -> Rule | None:
+        if not isinstance(node, MappingNode):
+            self._yaml.error(node, "a rule is a mapping with from:, and to:, tag: or on-conflict:")
+            return None
+        fields = self._yaml.mapping(node, _RULE_KEYS)
+        if "from" not in fields:
+            self._yaml.error(node, "from: is missing")
+            return None
+        if len(fields) == 1:
+            self._yaml.error(node, "the rule says nothing", "add to:, tag: or on-conflict:")
+            return None
+        pattern = self._read(fields["from"], Pattern.parse)
+        to = self._read(fields.get("to"), _path)
+        tag = self._read(fields.get("tag"), TagTemplate.parse)
+        on_conflict = self._read(fields.get("on-conflict"), _policy)
+        if pattern is None:
+            return None
+        if to is not None and "*" in to and not pattern.is_prefix:
+            self._yaml.error(fields["to"], "to: has a * that stands for nothing", "end from: with a *, too")
+        return Rule(pattern, to, tag, on_conflict)
+
+    def _read(self, node: Node | None, parse: Callable[[str], Value]) -> Value | None:
+        return None if node is None else self._yaml.collected(node, lambda: parse(self._yaml.text(node)))
+
+
+def _path(text: str) -> str:
+    if not _PATH.fullmatch(text) or not is_repository(text.replace("*", "x")):
+        raise Misuse("not a repository", subject=repr(text[:140]), hint="write lower-case parts, with one * at the end")
+    return text
+
+
+def _policy(text: str) -> str:
+    if text not in POLICIES:
+        raise Misuse(f"unknown policy {text[:40]!r}", hint=f"one of: {', '.join(POLICIES)}")
+    return text
+
+
+def _completed(prefix: str) -> str:
+    """A prefix as it begins full names: ``library/`` is Docker Hub's, as in references."""
+    first, slash, _ = prefix.partition("/")
+    is_registry = not slash or first == "localhost" or any(mark in first for mark in ".:[")
+    return prefix if is_registry else f"docker.io/{prefix}"

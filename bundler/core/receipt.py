@@ -1,0 +1,289 @@
+"""What an import did, as a JSON document: the proof that people keep, and what ``undo`` and ``receipt`` read.
+
+docs/json.md describes the fields. Unknown ones are ignored, an unknown ``document`` is refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bundler.core import strict_json
+from bundler.core.digest import Digest
+from bundler.core.json_fields import list_of, size, text
+from bundler.core.limits import RECEIPT_CONTAINERS
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Damaged, Misuse, Refused
+
+DOCUMENT = "bundler.receipt/1"
+DONE = frozenset({"pushed", "loaded", "present", "skipped"})
+"""The outcomes of images that are where they should be, or were left out as asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptImage:
+    """One image at one target.
+
+    Attributes:
+        reference: Its name in the bundle.
+        name: Its name at the target.
+        digest: What was to be there.
+        read_back: What was found there afterwards; None if it was not asked.
+        outcome: What became of it, see `bundler.commands.results.Outcome`; ``unfinished`` if the run was stopped.
+        size_bytes: Of all that it consists of.
+        replaced: What its tag stood for before.
+        beside: The name that was taken, if it got another one for that.
+        reason: Why it failed.
+        code: See `bundler.core.advice`.
+    """
+
+    reference: str
+    name: str
+    digest: str
+    outcome: str
+    size_bytes: int
+    read_back: str | None = None
+    replaced: str | None = None
+    beside: str | None = None
+    reason: str | None = None
+    code: str | None = None
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it is where it should be."""
+        return self.outcome in DONE
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptTarget:
+    """All images at one target, and the bytes that were sent there; ``kind`` is registry, daemon or layout."""
+
+    target: str
+    kind: str
+    bytes_sent: int
+    images: tuple[ReceiptImage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an import did.
+
+    Attributes:
+        tool: Which program wrote it.
+        bundle_id: SHA-256 of the bundle's SHA256SUMS; empty if the bundle was never opened.
+        bundle_name: Its name.
+        signers: Key ids of the trusted signatures; empty with --insecure-no-signature.
+        trust: What was trusted: the files and folders of public keys.
+        weakened: The options of the run that weaken anything.
+        operator: Who ran it.
+        host: Where.
+        started: When, UTC, ISO 8601.
+        finished: When it ended.
+        exit_code: How it ended.
+        error: What ended it before its end, in words.
+        targets: What became of the images.
+        merged: Ids of the receipts that this one was made of.
+    """
+
+    tool: str
+    bundle_id: str
+    bundle_name: str
+    signers: tuple[str, ...]
+    trust: tuple[str, ...]
+    weakened: tuple[str, ...]
+    operator: str
+    host: str
+    started: str
+    finished: str
+    exit_code: int
+    error: str | None
+    targets: tuple[ReceiptTarget, ...]
+    merged: tuple[str, ...] = ()
+
+    def to_json(self) -> bytes:
+        """The document, one image a line or more, with a newline at its end."""
+        return json.dumps(_document(self), indent=1, ensure_ascii=True).encode() + b"\n"
+
+
+def parse_receipt(content: bytes, *, what: str) -> Receipt:
+    """Reads a receipt.
+
+    Raises:
+        Damaged: It is none.
+        Refused: It is of a later version.
+    """
+    document = strict_json.loads(content, what=what, containers=RECEIPT_CONTAINERS)
+    if not isinstance(document, dict) or not isinstance(document.get("document"), str):
+        raise Damaged("this is no receipt", subject=what)
+    if document["document"] != DOCUMENT:
+        if document["document"].startswith("bundler.receipt/"):
+            raise Refused(
+                "a receipt of an unknown version", subject=what, expected=DOCUMENT, actual=document["document"]
+            )
+        raise Damaged("this is no receipt", subject=what, expected=DOCUMENT, actual=document["document"][:60])
+    try:
+        return _receipt(document)
+    except (KeyError, TypeError, ValueError, BundlerError) as error:
+        raise Damaged(f"not a receipt as bundler writes it: {error}", subject=what) from error
+
+
+def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
+    """One receipt of several imports of one bundle: of each image at each target the best that was reached.
+
+    Args:
+        receipts: At least one, in any order.
+        ids: Of the receipts, in the same order.
+
+    Raises:
+        Misuse: They are about different bundles.
+    """
+    pairs = sorted(zip(receipts, ids, strict=True), key=lambda pair: (pair[0].started, pair[1]))
+    ordered = [receipt for receipt, _ in pairs]
+    first, last = ordered[0], ordered[-1]
+    for receipt in ordered:
+        if receipt.bundle_id != first.bundle_id:
+            raise Misuse(
+                "the receipts are about different bundles",
+                subject=receipt.bundle_name,
+                expected=first.bundle_id or "none",
+                actual=receipt.bundle_id or "none",
+            )
+    targets = tuple(_merged_target(ordered, name) for name in _each_once(t.target for r in ordered for t in r.targets))
+    is_done = bool(targets) and all(image.is_done for target in targets for image in target.images)
+    return replace(
+        last,
+        signers=_each_once(signer for receipt in ordered for signer in receipt.signers),
+        trust=_each_once(path for receipt in ordered for path in receipt.trust),
+        weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
+        operator=", ".join(_each_once(receipt.operator for receipt in ordered)),
+        host=", ".join(_each_once(receipt.host for receipt in ordered)),
+        started=first.started,
+        finished=max(receipt.finished for receipt in ordered),
+        exit_code=0 if is_done else next((r.exit_code for r in reversed(ordered) if r.exit_code), 3),
+        error=None if is_done else last.error,
+        targets=targets,
+        merged=tuple(identity for _, identity in pairs),
+    )
+
+
+def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
+    found = [target for receipt in receipts for target in receipt.targets if target.target == name]
+    images: dict[tuple[str, str], ReceiptImage] = {}
+    for target in found:
+        for image in target.images:
+            key = (image.reference, image.digest)
+            earlier = images.get(key)
+            if earlier is None or image.is_done or not earlier.is_done:
+                images[key] = image if earlier is None else _later(earlier, image)
+    return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), tuple(images.values()))
+
+
+def _later(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
+    """What a later run found; that an earlier one pushed it, and over what, is kept."""
+    if later.outcome == "present" and earlier.outcome in ("pushed", "loaded") and earlier.name == later.name:
+        return earlier
+    return later
+
+
+def _each_once(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(texts))
+
+
+def _document(receipt: Receipt) -> dict[str, Any]:
+    return {
+        "document": DOCUMENT,
+        "tool": receipt.tool,
+        "bundle": {"id": receipt.bundle_id, "name": receipt.bundle_name},
+        "signers": list(receipt.signers),
+        "trust": list(receipt.trust),
+        "weakened": list(receipt.weakened),
+        "operator": receipt.operator,
+        "host": receipt.host,
+        "started": receipt.started,
+        "finished": receipt.finished,
+        "exitCode": receipt.exit_code,
+        "error": receipt.error,
+        "targets": [
+            {
+                "target": target.target,
+                "kind": target.kind,
+                "bytesSent": target.bytes_sent,
+                "images": [_image_document(image) for image in target.images],
+            }
+            for target in receipt.targets
+        ],
+        "merged": list(receipt.merged),
+    }
+
+
+def _image_document(image: ReceiptImage) -> dict[str, Any]:
+    return {
+        "reference": image.reference,
+        "name": image.name,
+        "digest": image.digest,
+        "readBack": image.read_back,
+        "outcome": image.outcome,
+        "bytes": image.size_bytes,
+        "replaced": image.replaced,
+        "beside": image.beside,
+        "reason": image.reason,
+        "code": image.code,
+    }
+
+
+def _receipt(document: dict[str, Any]) -> Receipt:
+    return Receipt(
+        tool=text(document["tool"]),
+        bundle_id=text(document["bundle"]["id"]),
+        bundle_name=text(document["bundle"]["name"]),
+        signers=_texts(document["signers"]),
+        trust=_texts(document["trust"]),
+        weakened=_texts(document["weakened"]),
+        operator=text(document["operator"]),
+        host=text(document["host"]),
+        started=text(document["started"]),
+        finished=text(document["finished"]),
+        exit_code=size(document["exitCode"]),
+        error=_text_or_none(document["error"]),
+        targets=tuple(_target(target) for target in list_of(document["targets"])),
+        merged=_texts(document.get("merged", [])),
+    )
+
+
+def _target(document: dict[str, Any]) -> ReceiptTarget:
+    return ReceiptTarget(
+        target=text(document["target"]),
+        kind=text(document["kind"]),
+        bytes_sent=size(document["bytesSent"]),
+        images=tuple(_image(image) for image in list_of(document["images"])),
+    )
+
+
+def _image(document: dict[str, Any]) -> ReceiptImage:
+    Reference.parse(text(document["name"]))
+    return ReceiptImage(
+        reference=text(document["reference"]),
+        name=text(document["name"]),
+        digest=str(Digest.parse(document["digest"])),
+        outcome=text(document["outcome"]),
+        size_bytes=size(document["bytes"]),
+        read_back=_digest_or_none(document["readBack"]),
+        replaced=_digest_or_none(document["replaced"]),
+        beside=_text_or_none(document["beside"]),
+        reason=_text_or_none(document["reason"]),
+        code=_text_or_none(document["code"]),
+    )
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(text(each) for each in list_of(value))
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else text(value)
+
+
+def _digest_or_none(value: object) -> str | None:
+    return None if value is None else str(Digest.parse(text(value)))

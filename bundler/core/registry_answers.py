@@ -1,0 +1,134 @@
+"""What registries mean when they say no: from status, error code and words to an entry of `bundler.core.advice`.
+
+distribution-spec fixes the codes, but not their use: a quota is told by 403, 412, 400 or 500, an immutable tag by 412,
+403 or 400. So words come before codes, and codes before the status. Sources beside each row.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.core.advice import problem
+from bundler.errors import BundlerError
+
+_RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
+
+_WORDS = (
+    # Harbor: src/pkg/quota/driver, "… will exceed the configured upper limit"; older releases 500 and 400
+    ("quota-exceeded", ("exceed the configured upper limit", "quota exceeded", "exceeds quota", "insufficient quota")),
+    # Harbor: src/server/middleware/immutable; ECR: ImageTagAlreadyExistsException; Quay: TagImmutable
+    ("tag-immutable", ("immutable", "tag already exists", "imagetagalreadyexists")),
+    # Nexus: "Repository does not allow updating assets", Artifactory: "not enough permissions to delete/overwrite"
+    ("tag-immutable", ("not allow updating", "redeploy", "overwrite artifact", "delete/overwrite")),
+    # Harbor: src/server/middleware/vulnerable and contenttrust
+    ("blocked-by-policy", ("vulnerab", "image is not signed", "prevent", "scan")),
+    # Harbor: src/server/middleware/readonly
+    ("registry-read-only", ("read only mode", "read-only", "readonly")),
+    ("target-disk-full", ("no space left", "disk quota", "insufficient storage")),
+    # Quay: "Nested repositories are not supported"; Harbor: "invalid repository name"
+    ("name-refused", ("nested repositories", "invalid repository name")),
+    # Harbor: "project X not found"; Quay: unknown namespace; Artifactory: no such repository key
+    ("project-missing", ("project not found", "namespace not found", "no such repository", "unknown namespace")),
+)
+
+_CODES = {
+    "TOOMANYREQUESTS": "too-many-requests",
+    "NAME_UNKNOWN": "name-unknown",
+    "MANIFEST_INVALID": "manifest-refused",
+    "UNSUPPORTED": "registry-read-only",
+    "MANIFEST_UNKNOWN": "not-found",
+    "BLOB_UNKNOWN": "not-found",
+    "UNAUTHORIZED": "unauthorized",
+    "DENIED": "denied",
+    "NAME_INVALID": "name-refused",
+}
+
+_STATUS = {
+    401: "unauthorized",
+    403: "denied",
+    404: "not-found",
+    405: "registry-read-only",
+    413: "body-too-large",
+    429: "too-many-requests",
+    507: "target-disk-full",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryAnswer:
+    """An answer that is not what was asked for.
+
+    Attributes:
+        method: Of the request.
+        status: Of the answer.
+        code: Of its first error, as distribution-spec "Error Codes" has them; empty without one.
+        message: Its words, in one line.
+        is_page: Whether it is HTML.
+        is_scope_missing: Whether it knows who asks, and says that the right is missing (RFC 6750 section 3.1).
+        retry_after_seconds: What it asked for.
+    """
+
+    method: str
+    status: int
+    code: str = ""
+    message: str = ""
+    is_page: bool = False
+    is_scope_missing: bool = False
+    retry_after_seconds: float | None = None
+
+    @property
+    def said(self) -> str:
+        """What it said, for people."""
+        return f"{self.status} {self.code}".strip() + (f": {self.message}" if self.message else "")
+
+    def error(self, *, subject: str, host: str, repository: str) -> BundlerError:
+        """The error that it means.
+
+        Args:
+            subject: What was asked for.
+            host: The registry.
+            repository: The repository there.
+        """
+        code = self._meaning()
+        is_retryable = self.status in _RETRYABLE_STATUS and code in (
+            "too-many-requests", "registry-failed", "proxy-page",
+        )  # fmt: skip
+        return problem(
+            code,
+            subject=subject,
+            said=self.said,
+            retryable=is_retryable,
+            retry_after_seconds=self.retry_after_seconds,
+            host=host,
+            repository=repository,
+            project=repository.partition("/")[0],
+        )
+
+    def _meaning(self) -> str:
+        if self.is_scope_missing:
+            return "denied"
+        if self.status == 413:
+            return "body-too-large"
+        if self.is_page and self.status not in (401, 403, 405, 429):
+            return "proxy-page"
+        words = self.message.lower()
+        for code, signs in _WORDS:
+            if any(sign in words for sign in signs) and not self._is_mere_read(code):
+                return code
+        if "project" in words and "not found" in words:
+            return "project-missing"
+        if self.status in _RETRYABLE_STATUS:
+            return "too-many-requests" if self.status == 429 or self.code == "TOOMANYREQUESTS" else "registry-failed"
+        if self.status == 412:
+            return "blocked-by-policy" if self.method in ("GET", "HEAD") else "tag-immutable"
+        if self.status == 404 and self.method == "POST":
+            return "name-unknown"  # an upload cannot be begun: Artifactory's unknown keys, ECR's repositories
+        if self.code == "UNSUPPORTED" and self.method in ("GET", "HEAD"):
+            return "refused"
+        return _CODES.get(self.code) or _STATUS.get(self.status, "refused")
+
+    def _is_mere_read(self, code: str) -> bool:
+        """Whether the words cannot mean this, because nothing was to be written."""
+        return code in ("quota-exceeded", "tag-immutable", "registry-read-only", "target-disk-full") and (
+            self.method in ("GET", "HEAD")
+        )

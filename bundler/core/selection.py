@@ -1,0 +1,75 @@
+"""Which images of a list or a bundle are meant: ``--only PATTERN`` and ``--except PATTERN``."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bundler.core.reference import Reference
+from bundler.errors import Misuse
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Patterns as shells know them, ``*`` crossing slashes; without any, all images are meant.
+
+    A pattern is compared with the full reference and with every shorter way to write it: ``nginx*``,
+    ``library/nginx:1.27``, ``quay.io/*`` and ``*:latest`` all mean what they look like.
+    """
+
+    only: tuple[str, ...] = ()
+    except_: tuple[str, ...] = ()
+
+    def chosen(self, references: Iterable[Reference]) -> frozenset[Reference]:
+        """Those that are meant.
+
+        Raises:
+            Misuse: A pattern of ``only`` fits nothing, or nothing is left.
+        """
+        known = tuple(dict.fromkeys(references))
+        for pattern in self.only:
+            if not any(_fits(pattern, reference) for reference in known):
+                raise Misuse(
+                    "no image fits this pattern", subject=f"--only {pattern[:200]}", hint=f"there is: {_some(known)}"
+                )
+        left = frozenset(
+            reference
+            for reference in known
+            if (not self.only or any(_fits(pattern, reference) for pattern in self.only))
+            and not any(_fits(pattern, reference) for pattern in self.except_)
+        )
+        if not left and known:
+            raise Misuse("no image is left", subject=" ".join(f"--except {pattern}" for pattern in self.except_)[:200])
+        return left
+
+    def idle(self, references: Iterable[Reference]) -> tuple[str, ...]:
+        """The patterns of ``except`` that fit nothing, which may be a slip of the pen."""
+        known = tuple(references)
+        return tuple(pattern for pattern in self.except_ if not any(_fits(pattern, reference) for reference in known))
+
+
+EVERYTHING = Selection()
+
+
+def _fits(pattern: str, reference: Reference) -> bool:
+    return any(fnmatch.fnmatchcase(form, pattern) for form in _forms(reference))
+
+
+def _forms(reference: Reference) -> Iterable[str]:
+    names = [reference.name]
+    if reference.registry == "docker.io":
+        names.append(reference.repository)
+        names.append(reference.repository.removeprefix("library/"))
+    for name in names:
+        yield name
+        if reference.tag:
+            yield f"{name}:{reference.tag}"
+        if reference.digest:
+            yield f"{name}@{reference.digest}"
+    yield str(reference)
+
+
+def _some(references: tuple[Reference, ...]) -> str:
+    shown = ", ".join(map(str, references[:3]))
+    return shown + (f" and {len(references) - 3} more" if len(references) > 3 else "")

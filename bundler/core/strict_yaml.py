@@ -1,0 +1,141 @@
+"""Small YAML files that people write, read strictly. The only module that imports PyYAML.
+
+Every scalar is the text that was written: ``tag: 1.10`` is not 1.1, ``on`` is not true. Unknown and duplicate keys,
+aliases and tags are errors, each with its line. All errors of a file are collected, so that one run tells them all.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import TypeVar
+
+import yaml
+from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+
+from bundler.core.limits import YAML_DEPTH, YAML_NODES
+from bundler.errors import BundlerError, Misuse, Several
+
+__all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "YamlDocument", "located", "together"]
+
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_TEXT_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
+)
+Value = TypeVar("Value")
+
+
+class YamlDocument:
+    """One file on its way to becoming values: a tree whose nodes know their lines, and the errors found so far."""
+
+    def __init__(self, source: str, *, what: str) -> None:
+        """A file that is about to be read.
+
+        Args:
+            source: Its name, for messages.
+            what: What such files are, in the plural: ``image lists``.
+        """
+        self._source = source
+        self._what = what
+        self.errors: list[BundlerError] = []
+
+    def compose(self, text: str, form: str) -> MappingNode | None:
+        """The tree of a text; None if it is not one, which is noted.
+
+        Args:
+            text: The whole file.
+            form: What it must be, for the error if it is something else than a mapping.
+        """
+        try:
+            self._check_events(text)
+            root = yaml.compose(text, Loader=_LOADER)
+        except yaml.YAMLError as error:
+            self.errors.append(self._syntax_error(error))
+            return None
+        except Misuse as error:
+            self.errors.append(error)
+            return None
+        if not isinstance(root, MappingNode):
+            self.error(root, form)
+            return None
+        return root
+
+    def mapping(self, node: MappingNode, known: tuple[str, ...]) -> dict[str, Node]:
+        """The fields of a mapping whose keys are known; others are errors."""
+        fields: dict[str, Node] = {}
+        for key_node, value in node.value:
+            key = self.text(key_node) if isinstance(key_node, ScalarNode) else ""
+            if key in fields:
+                self.error(key_node, f"the key {key!r} stands there twice")
+            elif key not in known:
+                near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
+                self.error(key_node, f"unknown key {key[:60]!r}", hint)
+            else:
+                fields[key] = value
+        return fields
+
+    def text(self, node: Node) -> str:
+        """What was written in one place.
+
+        Raises:
+            Misuse: It is no single value.
+        """
+        if not isinstance(node, ScalarNode) or node.tag not in _TEXT_TAGS:
+            raise Misuse(
+                "a text is expected here", subject=self.where(node), hint="write one value, not a list or mapping"
+            )
+        return str(node.value)
+
+    def collected(self, node: Node, read: Callable[[], Value]) -> Value | None:
+        """What is read from a node; None if it is wrong, which is noted with its line."""
+        try:
+            return read()
+        except Misuse as error:
+            self.errors.append(located(error, self.where(node)))
+            return None
+
+    def where(self, node: Node | None) -> str:
+        """File and line."""
+        mark = node.start_mark if node is not None else None
+        return f"{self._source}:{mark.line + 1}" if mark else self._source
+
+    def error(self, node: Node | None, message: str, hint: str | None = None) -> None:
+        """Notes an error."""
+        self.errors.append(Misuse(message, subject=self.where(node), hint=hint))
+
+    def _check_events(self, text: str) -> None:
+        depth = documents = nodes = 0
+        for event in yaml.parse(text, Loader=_LOADER):
+            where = f"{self._source}:{event.start_mark.line + 1}" if event.start_mark else self._source
+            if isinstance(event, yaml.AliasEvent):
+                raise Misuse(f"aliases (*name) are not used in {self._what}", subject=where)
+            if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) not in (None, "!"):
+                raise Misuse(f"the tag {event.tag[:60]!r} is not used in {self._what}", subject=where)  # type: ignore[attr-defined]
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            documents += isinstance(event, yaml.DocumentStartEvent)
+            nodes += isinstance(event, yaml.NodeEvent)
+            if nodes > YAML_NODES:
+                raise Misuse("the file is too long", subject=where)
+            if depth > YAML_DEPTH:
+                raise Misuse("nested too deeply", subject=where)
+            if documents > 1:
+                raise Misuse("a second YAML document", subject=where, hint="give them as separate files")
+
+    def _syntax_error(self, error: yaml.YAMLError) -> Misuse:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{self._source}:{mark.line + 1}" if mark else self._source
+        return Misuse(f"not valid YAML: {getattr(error, 'problem', None) or error}", subject=where)
+
+
+def located(error: Misuse, where: str) -> Misuse:
+    """The same error, said to stand in a line of a file."""
+    if error.subject and error.subject.startswith(where.rpartition(":")[0] + ":"):
+        return error
+    subject = f"{where}: {error.subject}" if error.subject else where
+    return Misuse(error.message, subject=subject, expected=error.expected, actual=error.actual, hint=error.hint)
+
+
+def together(message: str, errors: list[BundlerError]) -> BundlerError:
+    """One error as it is; several under a message."""
+    return errors[0] if len(errors) == 1 else Several(message, errors)

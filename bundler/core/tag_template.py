@@ -1,0 +1,54 @@
+"""Templates for tags: ``{tag}-{date}`` makes ``1.27-20261123`` of ``1.27``."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bundler.core.digest import Digest
+from bundler.errors import Misuse
+
+FIELDS = ("tag", "date", "bundle", "digest12")
+"""The image's own tag; the day the bundle was made, ``YYYYMMDD``; the bundle's name; 12 hex of the image's digest."""
+
+TAG_CHARACTERS = 128
+_FIELD = re.compile(r"\{([^{}]*)\}")
+
+
+@dataclass(frozen=True, slots=True)
+class TagTemplate:
+    """A template whose fields are known. Made by `parse`."""
+
+    text: str
+
+    @classmethod
+    def parse(cls, text: str) -> TagTemplate:
+        """Reads a template.
+
+        Raises:
+            Misuse: It has a field that does not exist, or characters that no tag has.
+        """
+        for field in _FIELD.findall(text):
+            if field not in FIELDS:
+                known = ", ".join(f"{{{name}}}" for name in FIELDS)
+                raise Misuse(
+                    f"unknown field {{{field[:40]}}} in a tag", subject=repr(text[:140]), hint=f"known: {known}"
+                )
+        rest = _FIELD.sub("x", text)
+        if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", rest):
+            raise Misuse("not a template for tags", subject=repr(text[:140]), hint="a tag has A-Z a-z 0-9 . _ -")
+        return cls(text)
+
+    def expand(self, *, tag: str | None, digest: Digest, bundle: str, date: str) -> str | None:
+        """The tag of one image; None for an image without a tag, if the template asks for its tag."""
+        if tag is None and "{tag}" in self.text:
+            return None
+        values: Mapping[str, str] = {"tag": tag or "", "date": date, "bundle": bundle, "digest12": digest.encoded[:12]}
+        return _FIELD.sub(lambda match: values[match[1]], self.text)
+
+
+def suffixed(tag: str, digest: Digest) -> str:
+    """The tag for an image whose own tag is taken: followed by 12 hex of its digest, so that it is always the same."""
+    ending = f"-{digest.encoded[:12]}"
+    return tag[: TAG_CHARACTERS - len(ending)] + ending

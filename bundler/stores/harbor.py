@@ -1,0 +1,78 @@
+"""Harbor's projects, through its API v2.0: whether they exist, how much they may still take, and making them.
+
+Harbor refuses pushes into projects that do not exist, and lets push robots neither make them nor ask for much.
+Source: goharbor/harbor, api/v2.0/swagger.yaml, paths ``/projects`` and ``/projects/{project_name_or_id}/summary``.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+from urllib.parse import quote, urlencode
+
+from bundler.core import strict_json
+from bundler.core.limits import JSON_ANSWER_BYTES
+from bundler.errors import Damaged
+from bundler.stores.credentials import Credentials
+from bundler.stores.http import Answer, error_of
+from bundler.stores.registry import Registry
+
+
+class Projects:
+    """The projects of one Harbor. Thread-safe."""
+
+    def __init__(self, registry: Registry, admin: Credentials | None = None) -> None:
+        """Of a registry; ``admin`` may make projects, if there is one."""
+        self._registry = registry
+        self._admin = admin
+
+    @property
+    def may_create(self) -> bool:
+        """Whether somebody is there who may make them."""
+        return self._admin is not None
+
+    def exists(self, project: str) -> bool | None:
+        """Whether a project exists; None if we may not know.
+
+        Raises:
+            Unavailable: Harbor does not answer.
+        """
+        answer = self._call("HEAD", f"projects?{urlencode({'project_name': project})}")
+        answer.drain()
+        return {200: True, 404: False}.get(answer.status)
+
+    def create(self, project: str) -> None:
+        """Makes a private project; nothing if it exists.
+
+        Raises:
+            Refused, Unavailable: Harbor does not let us.
+        """
+        body = json.dumps({"project_name": project, "metadata": {"public": "false"}}).encode()
+        answer = self._call("POST", "projects", body)
+        if answer.status not in (201, 409):
+            raise error_of(answer, subject=f"project {project} at {self._registry.name}, by {answer.username}")
+        answer.drain()
+
+    def free_bytes(self, project: str) -> int | None:
+        """How much a project may still take; None without a quota, or if we may not know."""
+        answer = self._call("GET", f"projects/{quote(project, safe='')}/summary")
+        if answer.status != 200:
+            answer.drain()
+            return None
+        try:
+            summary = strict_json.loads(answer.read(JSON_ANSWER_BYTES), what=self._registry.name)
+            hard, used = summary["quota"]["hard"]["storage"], summary["quota"]["used"]["storage"]
+        except (Damaged, KeyError, TypeError):
+            return None
+        if not isinstance(hard, int) or not isinstance(used, int) or hard < 0:
+            return None
+        return max(0, hard - used)
+
+    def command(self, project: str) -> str:
+        """What an administrator runs to make a project; curl asks for the password."""
+        scheme, host = self._registry.address
+        body = json.dumps({"project_name": project, "metadata": {"public": "false"}})
+        return f"curl -u admin -H 'Content-Type: application/json' -d {shlex.quote(body)} {scheme}://{host}/api/v2.0/projects"
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> Answer:
+        return self._registry.call(method, f"api/v2.0/{path}", credentials=self._admin, body=body)

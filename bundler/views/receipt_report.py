@@ -1,0 +1,75 @@
+"""What ``receipt`` and ``undo`` print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bundler.views.errors import advice_lines
+from bundler.views.languages import worded
+from bundler.views.words import count, escaped, size, table
+
+if TYPE_CHECKING:
+    from bundler.commands.receipts import ReceiptFile
+    from bundler.commands.undo import TagResult, UndoResult
+    from bundler.core.receipt import ReceiptImage
+
+
+def show_lines(file: ReceiptFile) -> list[str]:
+    """What ``receipt show`` prints."""
+    receipt = file.receipt
+    facts = [
+        ("receipt", f"{file.path}"),
+        ("id", file.id),
+        ("bundle", f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else "none was opened"),
+        ("signed by", ", ".join(receipt.signers) or "NOT CHECKED"),
+        ("trusted", ", ".join(receipt.trust) or "nobody: --insecure-no-signature"),
+        ("weakened", ", ".join(receipt.weakened) or "nothing"),
+        ("operator", f"{receipt.operator} on {receipt.host}"),
+        ("time", f"{receipt.started} to {receipt.finished}"),
+        ("result", f"exit code {receipt.exit_code}" + (f": {receipt.error}" if receipt.error else "")),
+    ]
+    if receipt.merged:
+        facts.append(("merged of", count(len(receipt.merged), "receipt")))
+    lines = [f"{name:<10} {escaped(value)}" for name, value in facts]
+    for target in receipt.targets:
+        done = sum(image.is_done for image in target.images)
+        rows = [(image.outcome, escaped(image.name), _image_words(image)) for image in target.images]
+        lines += ["", f"to {escaped(target.target)} ({escaped(target.kind)})", *table(rows)]
+        lines += ["", f"  {done} of {count(len(target.images), 'image')} there, {size(target.bytes_sent)} sent"]
+    return lines
+
+
+def verify_lines(file: ReceiptFile) -> list[str]:
+    """What ``receipt verify`` prints."""
+    return [f"signature  good, by {', '.join(file.signers)}", *show_lines(file)]
+
+
+def undo_lines(result: UndoResult) -> list[str]:
+    """What ``undo`` prints."""
+    rows = [(tag.outcome.value if tag.outcome else "", str(tag.name), _tag_words(tag)) for tag in result.tags]
+    lines = [f"receipt  {result.file.path}, bundle {escaped(result.file.receipt.bundle_name)}", *table(rows)]
+    for tag in result.tags:
+        if tag.error:
+            lines += ["", f"  {escaped(worded(tag.error))}", *advice_lines(tag.error, "    ")]
+    return lines
+
+
+def _image_words(image: ReceiptImage) -> str:
+    digest = image.digest[:19]
+    if image.read_back and image.read_back != image.digest:
+        digest += f"  (there it is {image.read_back[:19]})"
+    if image.replaced:
+        digest += f"  (was {image.replaced[:19]})"
+    if image.beside:
+        digest += f"  (beside {escaped(image.beside)})"
+    return digest + (f"  {escaped(image.reason)}" if image.reason else "")
+
+
+def _tag_words(tag: TagResult) -> str:
+    words = {
+        "put back": f"{tag.pushed.short} -> {tag.before.short if tag.before else ''}",
+        "would put back": f"{tag.pushed.short} -> {tag.before.short if tag.before else ''}",
+        "moved on": f"stands for {tag.now.short if tag.now else 'nothing'} by now; left alone",
+        "left": "it did not exist before, and this registry removes no tags",
+    }
+    return words.get(tag.outcome.value if tag.outcome else "", "")
