@@ -48,6 +48,12 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         "SOURCE_DATE_EPOCH",
         "SSL_CERT_FILE",
         "REGISTRY_AUTH_FILE",
+        "XDG_RUNTIME_DIR",
+        "XDG_STATE_HOME",
+        "LANGUAGE",
+        "LC_ALL",
+        "LC_MESSAGES",
+        "LANG",
     ):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))

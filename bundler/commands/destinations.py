@@ -132,6 +132,7 @@ class RegistryDestination:
 
         errors = dict(ask_all(sorted(by_path), ask, self._run))
         plan.new_repositories = sorted({*plan.new_repositories, *self._new})
+        plan.asked, plan.refused = len(by_path), sorted(errors)
         return plan, errors
 
     def quotas(self, wanted_bytes: Counter[str]) -> list[Quota]:

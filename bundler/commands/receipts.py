@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.files import read_bounded
-from bundler.bundle.signing import PrivateKey
-from bundler.commands.recording import refuse_taken, signature_path, write_receipt
+from bundler.commands.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
 from bundler.commands.trust import trusted_keys
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.core.receipt import Receipt, merged, parse_receipt
@@ -53,7 +52,7 @@ def read_receipt(path: Path, trust: Sequence[Path] | None = None) -> ReceiptFile
     return ReceiptFile(path, parse_receipt(content, what=str(path)), identity, signers)
 
 
-def merge_receipts(paths: Sequence[Path], output: Path, key: PrivateKey | None) -> ReceiptFile:
+def merge_receipts(paths: Sequence[Path], output: Path, key: ReceiptKey = NO_KEY) -> ReceiptFile:
     """Writes one receipt for several imports of one bundle.
 
     Raises:
@@ -62,8 +61,9 @@ def merge_receipts(paths: Sequence[Path], output: Path, key: PrivateKey | None) 
         LocalStorage: The output cannot be written.
     """
     refuse_taken(output)
+    private = key.load()
     files = [read_receipt(path) for path in paths]
-    write_receipt(merged([file.receipt for file in files], [file.id for file in files]), output, key)
+    write_receipt(merged([file.receipt for file in files], [file.id for file in files]), output, private)
     return read_receipt(output)
 
 

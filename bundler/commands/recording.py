@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from bundler import __version__
@@ -13,7 +14,7 @@ from bundler.bundle.files import sync_folder, write_durably
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.results import ImageResult, Outcome, TargetResult
-from bundler.commands.trust import trust_folder
+from bundler.commands.trust import read_private_key, trust_folder
 from bundler.core.events import Noticed
 from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
@@ -21,6 +22,25 @@ from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
 from bundler.transfer import Run
 
 _UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKey:
+    """What a receipt is signed with: a private key's file, and what asks for its passphrase; None for no signature."""
+
+    path: Path | None = None
+    passphrase: Callable[[], bytes] = lambda: b""
+
+    def load(self) -> PrivateKey | None:
+        """The key.
+
+        Raises:
+            Misuse: It cannot be used.
+        """
+        return read_private_key(self.path, self.passphrase) if self.path else None
+
+
+NO_KEY = ReceiptKey()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +59,7 @@ class Recording:
     host: str
     now: Callable[[], str]
     path: Path | None = None
-    key: PrivateKey | None = None
+    key: ReceiptKey = NO_KEY
 
 
 def state_folder() -> Path:
@@ -63,22 +83,23 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
         import_(request, run, result)
         return result
     _check_place(recording)
-    started = recording.now()
+    key = recording.key.load()
+    record = partial(_record, request, recording, result, key, recording.now())
     try:
         import_(request, run, result)
     except Misuse:
         raise
     except BundlerError as error:
         result.error = error
-        _record(request, recording, result, started)
+        record()
         run.listener(Noticed(f"receipt: {result.receipt}"))
         raise
     except KeyboardInterrupt:
         result.error = Interrupted()
-        _record(request, recording, result, started)
+        record()
         run.listener(Noticed(f"receipt: {result.receipt}"))
         raise
-    _record(request, recording, result, started)
+    record()
     return result
 
 
@@ -127,11 +148,13 @@ def _check_place(recording: Recording) -> None:
         ) from error
 
 
-def _record(request: ImportRequest, recording: Recording, result: ImportResult, started: str) -> None:
+def _record(
+    request: ImportRequest, recording: Recording, result: ImportResult, key: PrivateKey | None, started: str
+) -> None:
     finished = recording.now()
     receipt = _receipt(request, recording, result, started, finished)
     path = recording.path or _free_path(receipt)
-    write_receipt(receipt, path, recording.key)
+    write_receipt(receipt, path, key)
     result.receipt = path
     failed = _failed_list(result)
     if failed:

@@ -102,6 +102,8 @@ class RegistryPlan:
         will_create_projects: Whether the run would create them.
         admin_commands: What an administrator would have to run for them otherwise.
         quotas: Of the projects that have one.
+        asked: How many repositories were asked whether we may push.
+        refused: Those that said no.
     """
 
     kind: RegistryKind
@@ -110,6 +112,8 @@ class RegistryPlan:
     will_create_projects: bool = False
     admin_commands: list[str] = field(default_factory=list)
     quotas: list[Quota] = field(default_factory=list)
+    asked: int = 0
+    refused: list[str] = field(default_factory=list)
 
 
 @dataclass(slots=True)

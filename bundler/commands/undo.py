@@ -15,7 +15,7 @@ from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.receipt import ReceiptImage
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted, Misuse, worst_of_images
+from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, Misuse, worst_of_images
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import Run, ask_all, retrying
 
@@ -77,9 +77,10 @@ class UndoResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if every tag is as it was, or is somebody else's by now."""
+        """0 if every tag is as it was, or is somebody else's by now; partial if new ones had to be left."""
         errors = [tag.error for tag in self.tags if tag.error]
-        return worst_of_images(errors, done=len(self.tags) - len(errors))
+        is_partial = any(tag.outcome is Undone.LEFT for tag in self.tags)
+        return worst_of_images(errors, done=len(self.tags) - len(errors)) or (EXIT_PARTIAL if is_partial else 0)
 
 
 def undo(request: UndoRequest, run: Run) -> UndoResult:

@@ -6,6 +6,7 @@ distribution-spec fixes the codes, but not their use: a quota is told by 403, 41
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from bundler.core.advice import problem
@@ -98,7 +99,7 @@ class RegistryAnswer:
             subject=subject,
             said=self.said,
             retryable=is_retryable,
-            retry_after_seconds=self.retry_after_seconds,
+            retry_after_seconds=self.retry_after_seconds if is_retryable else None,
             host=host,
             repository=repository,
             project=repository.partition("/")[0],
@@ -109,7 +110,9 @@ class RegistryAnswer:
             return "denied"
         if self.status == 413:
             return "body-too-large"
-        if self.is_page and self.status not in (401, 403, 405, 429):
+        if self.status == 429:
+            return "too-many-requests"  # before the words: Google's say "Quota exceeded" of requests, too
+        if self.is_page and self.status not in (401, 403, 405):
             return "proxy-page"
         words = self.message.lower()
         for code, signs in _WORDS:
@@ -118,12 +121,12 @@ class RegistryAnswer:
         if "project" in words and "not found" in words:
             return "project-missing"
         if self.status in _RETRYABLE_STATUS:
-            return "too-many-requests" if self.status == 429 or self.code == "TOOMANYREQUESTS" else "registry-failed"
+            return "too-many-requests" if self.code == "TOOMANYREQUESTS" else "registry-failed"
         if self.status == 412:
             return "blocked-by-policy" if self.method in ("GET", "HEAD") else "tag-immutable"
-        if self.status == 404 and self.method == "POST":
-            return "name-unknown"  # an upload cannot be begun: Artifactory's unknown keys, ECR's repositories
-        if self.code == "UNSUPPORTED" and self.method in ("GET", "HEAD"):
+        if self.status == 404 and (self.method == "POST" or (self.method == "PUT" and not self.code)):
+            return "name-unknown"  # nothing can be pushed there: Artifactory's unknown keys, ECR's repositories
+        if (self.code == "UNSUPPORTED" or self.status == 405) and self.method in ("GET", "HEAD"):
             return "refused"
         return _CODES.get(self.code) or _STATUS.get(self.status, "refused")
 
@@ -132,3 +135,21 @@ class RegistryAnswer:
         return code in ("quota-exceeded", "tag-immutable", "registry-read-only", "target-disk-full") and (
             self.method in ("GET", "HEAD")
         )
+
+
+_OTHER_CODES = frozenset({
+    "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "SIZE_INVALID",
+})  # fmt: skip
+"""Codes of distribution-spec that say nothing beyond the refusal itself."""
+
+
+def entry_of(answer: str) -> str | None:
+    """The entry that a registry's error code, or a status of HTTP, leads to; None for any other text.
+
+    It is what is meant when nothing else is known; the words of a whole answer may mean something more exact.
+    """
+    if re.fullmatch(r"[1-5][0-9]{2}", answer, re.ASCII):
+        status = int(answer)
+        return _STATUS.get(status) or ("registry-failed" if status in _RETRYABLE_STATUS else None)
+    code = answer.upper().replace("-", "_")
+    return _CODES.get(code) or ("refused" if code in _OTHER_CODES else None)

@@ -28,8 +28,8 @@ _GENERIC_TYPES = frozenset(
     {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
 )
 """What servers say that know nothing of manifests; the bytes tell their type themselves."""
-_NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
-_NO_BYTES = Digest.of(b"")
+_NO_MANIFEST = b"{"
+_NOWHERE_TO_PUSH = ("project-missing", "name-unknown", "name-refused", "proxy-page", "registry-read-only")
 _LOST_UPLOAD = frozenset({401, 404, 416})
 
 
@@ -255,20 +255,20 @@ class Repository:
         return answer.status == 200
 
     def check_push(self) -> None:
-        """Makes sure that blobs may be pushed here, and leaves nothing behind.
+        """Makes sure that images may be pushed here, and leaves nothing behind.
 
-        The end of an upload that never began is asked for. Who may push is told that there is no such upload; who may
-        not, and a registry that is read-only, say so first.
+        Something is pushed that is no manifest, under a digest that is not its own. Who may push is told so; who may
+        not, and a registry that is read-only, say that first. (The end of an upload that never began would tell the
+        rights as well, but distribution looks whether the upload exists before it says that it is read-only.)
 
         Raises:
             Refused, Unavailable: They may not, or it does not say.
         """
-        path = f"{self.path}/blobs/uploads/{_NO_UPLOAD}?{urlencode({'digest': str(_NO_BYTES)})}"
-        answer = self.registry.request("PUT", path, scopes=self._push, headers={"Content-Length": "0"}, body=b"")
-        if answer.status in (401, 403, 405, 429) or answer.status >= 500:
-            raise error_of(answer, subject=self.name)
+        headers = {"Content-Type": oci.OCI_MANIFEST, "Content-Length": str(len(_NO_MANIFEST))}
+        path = f"{self.path}/manifests/{Digest.of(b'')}"
+        answer = self.registry.request("PUT", path, scopes=self._push, headers=headers, body=_NO_MANIFEST)
         error = error_of(answer, subject=self.name)
-        if error.code in ("project-missing", "name-unknown", "proxy-page", "registry-read-only"):
+        if answer.status in (401, 403, 404, 405, 429, 503) or error.code in _NOWHERE_TO_PUSH:
             raise error
 
     def find(self, name: str) -> Descriptor | None:

@@ -61,8 +61,14 @@ def _plan_lines(plan: RegistryPlan) -> list[str]:
     if plan.admin_commands and not plan.will_create_projects:
         lines += ["               an administrator makes them with --admin-credentials FILE, or with:"]
         lines += [f"               {command}" for command in plan.admin_commands]
-    new = plan.new_repositories
-    lines.append(f"  repositories {count(len(new), 'new one')}: {some(new)}" if new else "  repositories all there")
+    if plan.new_repositories:
+        lines.append(f"  repositories {count(len(plan.new_repositories), 'new one')}: {some(plan.new_repositories)}")
+    elif plan.asked:
+        lines.append("  repositories all there")
+    if plan.refused:
+        lines.append(f"  push rights  REFUSED for {some(plan.refused)}")
+    elif plan.asked:
+        lines.append("  push rights  there")
     for quota in plan.quotas:
         state = "NOT ENOUGH" if quota.wanted_bytes > quota.free_bytes else "enough"
         room = f"{size(quota.free_bytes)} left, {size(quota.wanted_bytes)} to send"

@@ -60,6 +60,7 @@ class RealRegistry:
     folder: Path
     extra: str = ""
     http_extra: str = ""
+    storage_extra: str = ""
     scheme: str = "http"
     port: int = field(default_factory=free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -86,7 +87,7 @@ class RealRegistry:
         config.write_text(
             "version: 0.1\n"
             "log: {level: error, accesslog: {disabled: true}}\n"
-            f"storage: {{filesystem: {{rootdirectory: {self.storage}}}, delete: {{enabled: true}}}}\n"
+            f"storage: {{filesystem: {{rootdirectory: {self.storage}}}, delete: {{enabled: true}}{self.storage_extra}}}\n"
             f"http:\n  addr: 127.0.0.1:{self.port}\n{self.http_extra}"
             f"{self.extra}"
         )

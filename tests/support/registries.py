@@ -170,6 +170,15 @@ def _descriptors(manifest: dict[str, Any]) -> list[dict[str, Any]]:
     return [*config, *manifest.get("layers", []), *manifest.get("manifests", [])]
 
 
+def _manifest(content: bytes) -> dict[str, Any]:
+    """A manifest as it was sent; nothing of what is none, which the real registry behind refuses."""
+    try:
+        document = json.loads(content)
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
 def _is_digest(reference: str) -> bool:
     return reference.startswith("sha256:")
 
@@ -212,7 +221,7 @@ class Quotas:
         # src/server/middleware/quota/{put_manifest,put_blob_upload,post_initiate_blob_upload}.go: a blob that is too
         # much is refused at its own PUT or mount already, a manifest for itself and for what it adds.
         if asked.puts_manifest:
-            named = {each["digest"]: each["size"] for each in _descriptors(json.loads(content))}
+            named = {each["digest"]: each["size"] for each in _descriptors(_manifest(content))}
             return {**named, digest_of(content): len(content)}
         if asked.method == "PATCH":
             self._uploads[asked.reference] = self._uploads.get(asked.reference, 0) + len(content)
@@ -426,7 +435,7 @@ class Nexus(Fake):
         if "Content-Length" not in request.headers:  # nexus-public#1040
             message = "manifest upload requires Content-Length"
             raise refused(411, "MANIFEST_INVALID", message, detail={"maxSize": 10485760})
-        for child in json.loads(content).get("manifests", []):  # estesp/manifest-tool#191 (the answer), #190
+        for child in _manifest(content).get("manifests", []):  # estesp/manifest-tool#191 (the answer), #190
             if front.registry.get(f"{asked.name}/manifests/{child['digest']}") is None:
                 raise refused(400, "BLOB_UNKNOWN", "blob unknown to registry", detail=child["digest"])
         there = front.registry.get(f"{asked.name}/manifests/{asked.reference}")
@@ -456,7 +465,7 @@ class Artifactory(Fake):
                 # jfrog/charts#908: Docker prints "unknown: Not Found", so no code; the document's other parts: no source.
                 raise Refused(404, {"status": 404, "message": "Not Found"})
         if asked and asked.puts_manifest:
-            for child in json.loads(content).get("manifests", []):
+            for child in _manifest(content).get("manifests", []):
                 if child["mediaType"] in (OCI_INDEX, DOCKER_INDEX):
                     # act3-ai/data-tool:docs/usage/concepts/mirror.md (2023-09) says that it is refused; in what words:
                     # no source, the shape is that of other manifests which it refuses, GoogleContainerTools/jib#534.
@@ -552,7 +561,7 @@ class Quay(Fake):
             if ("pull" if action == "pull" else "push") not in self._tokens.of(login)[1].get(name, ()):
                 self._deny(request, name, "pull" if action == "pull" else "pull,push")
         if asked and asked.puts_manifest:
-            self._check(json.loads(content))
+            self._check(_manifest(content))
         self.relay(front, request, content)
         return None
 
