@@ -45,7 +45,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path, flatten makes "
     "one part of the path.",
 )
-@click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see manifests/rules.yaml.")
+@click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see docs/rules.yaml.")
 @options.only_option
 @options.except_option
 @options.retry_failed_option
