@@ -13,7 +13,19 @@ from typing import NoReturn
 
 import click
 
-from bundler.cli import export, import_, inspect_, keygen, receipt, undo, verify  # noqa: F401  # in the order of --help
+from bundler.cli import (  # noqa: F401  # each adds its command to the program
+    completion,
+    doctor,
+    explain,
+    export,
+    import_,
+    inspect_,
+    keygen,
+    man,
+    receipt,
+    undo,
+    verify,
+)
 from bundler.cli.program import program
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ import click
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
-    from bundler.bundle.signing import PrivateKey
     from bundler.commands.open_bundle import Unlocking
+    from bundler.commands.recording import ReceiptKey
     from bundler.core.location import Target
     from bundler.core.naming_rules import NamingRules
     from bundler.core.reference import Reference
@@ -200,19 +201,12 @@ def _read_text(file: str, option: str) -> str:
         raise Misuse("not a text in UTF-8", subject=f"{option} {file}") from error
 
 
-def receipt_key(file: str | None, passphrase_file: str | None) -> PrivateKey | None:
-    """The key of ``--receipt-key``.
+def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
+    """What ``--receipt-key`` says."""
+    from bundler.commands.recording import ReceiptKey
 
-    Raises:
-        Misuse: It cannot be used.
-    """
-    if file is None:
-        return None
-    from bundler.commands.trust import read_private_key
-
-    return read_private_key(
-        Path(file), lambda: passphrase_of_key(passphrase_file, option="--key-passphrase-file").encode()
-    )
+    ask = partial(passphrase_of_key, passphrase_file, option="--key-passphrase-file")
+    return ReceiptKey(Path(file) if file else None, lambda: ask().encode())
 
 
 def operator() -> str:

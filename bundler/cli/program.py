@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.types import StringParamType
 
 from bundler import __version__
 
 if TYPE_CHECKING:
+    import click.shell_completion
+
     from bundler.transfer import Run
 
 Result = TypeVar("Result")
+
+
+_FILES = re.compile(r"^\[?(FILE|DIR|PUB|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
+"""Metavars of what shells complete with the names of files."""
+
+
+class _FileName(StringParamType):
+    """A text that shells complete as the name of a file. Whether there is such a file is for others to find out."""
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Leaves it to the shell."""
+        from click.shell_completion import CompletionItem
+
+        del ctx, param
+        return [CompletionItem(incomplete, type="file")]
 
 
 class _Command(click.Command):
@@ -22,6 +43,9 @@ class _Command(click.Command):
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.examples = examples
+        for parameter in self.params:
+            if parameter.type is click.STRING and _FILES.search(parameter.metavar or ""):
+                parameter.type = _FileName()
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         _write_examples(self.examples, formatter)
@@ -52,7 +76,19 @@ def _write_examples(examples: str, formatter: click.HelpFormatter) -> None:
     formatter.write("Examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()) + "\n")
 
 
-_ORDER = ("keygen", "export", "inspect", "verify", "import", "undo", "receipt")
+_ORDER = (
+    "keygen",
+    "export",
+    "inspect",
+    "verify",
+    "import",
+    "undo",
+    "receipt",
+    "doctor",
+    "explain",
+    "completion",
+    "man",
+)
 """Of the commands in ``--help``: as they follow each other in a journey."""
 
 _EXAMPLES = """
@@ -66,9 +102,32 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 @click.group(
     cls=Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
 )
-@click.version_option(__version__, "-V", "--version", message="bundler %(version)s")
-def program() -> None:
+@click.option("--json", "is_json", is_flag=True, is_eager=True, help="With --version: print one JSON document.")
+@click.option(
+    "-V",
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, _, is_asked: (
+        _show_version(context) if is_asked and not context.resilient_parsing else None
+    ),
+    help="Show the version and exit.",
+)
+def program(is_json: bool) -> None:
     """Carry container images across air gaps: signed, checksummed, chunked bundles."""
+    if is_json:
+        raise click.UsageError("--json comes after the command, or with --version")
+
+
+def _show_version(context: click.Context) -> None:
+    """Not eager, unlike ``--json``, so that it has been read by now wherever it stands."""
+    from bundler.commands.version import versions
+    from bundler.views import documents
+
+    is_json = bool(context.params.get("is_json"))
+    document = documents.version_document(versions()) if is_json else {}
+    show([f"bundler {__version__}"], document, is_json=is_json)
+    context.exit()
 
 
 def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:

@@ -130,6 +130,8 @@ def import_(request: ImportRequest, run: Run, result: ImportResult) -> None:
 def _import(bundle: Bundle, request: ImportRequest, result: ImportResult, run: Run) -> None:
     stores = Stores(request.network)
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
+    for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
+        run.listener(Noticed(f"the rule for {pattern} fits no image of the bundle"))
     ways = [_way_to(target, images, bundle, stores, request, run) for target in request.targets]
     result.targets += [way.result for way in ways]
     _notice_latest(result.targets, run)

@@ -75,7 +75,8 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
 
     Raises:
         Misuse: The receipt's file exists.
-        LocalStorage: The receipt could not be written; told before anything is sent, where that can be known.
+        LocalStorage: The receipt could not be written; nothing was sent. Where it turns out at the end only, the
+            result has it as its error.
         BundlerError: As `import_`; the receipt is written all the same.
     """
     result = ImportResult()
@@ -89,17 +90,19 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
         import_(request, run, result)
     except Misuse:
         raise
-    except BundlerError as error:
-        result.error = error
-        record()
-        run.listener(Noticed(f"receipt: {result.receipt}"))
+    except (BundlerError, KeyboardInterrupt) as error:
+        run.cancellation.set()
+        result.error = error if isinstance(error, BundlerError) else Interrupted()
+        try:
+            record()
+            run.listener(Noticed(f"receipt: {result.receipt}"))
+        except LocalStorage as unwritten:
+            run.listener(Noticed(f"the receipt could not be written: {unwritten}"))
         raise
-    except KeyboardInterrupt:
-        result.error = Interrupted()
+    try:
         record()
-        run.listener(Noticed(f"receipt: {result.receipt}"))
-        raise
-    record()
+    except LocalStorage as unwritten:
+        result.error = unwritten
     return result
 
 

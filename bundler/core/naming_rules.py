@@ -49,8 +49,8 @@ class Pattern:
         """
         name, colon, tag = text.rpartition(":")
         if not colon or "/" in tag:
-            name, tag = text, ""
-        if tag and not is_tag(tag):
+            name, colon, tag = text, "", ""
+        if colon and not is_tag(tag):
             raise Misuse("not a tag", subject=repr(text[:140]))
         if not name.endswith("*"):
             reference = Reference.parse(name)
@@ -65,6 +65,9 @@ class Pattern:
         if self.tag is not None and self.tag != reference.tag:
             return False
         return reference.name.startswith(self.name) if self.is_prefix else reference.name == self.name
+
+    def __str__(self) -> str:
+        return f"{self.name}{'*' if self.is_prefix else ''}" + (f":{self.tag}" if self.tag else "")
 
     @property
     def precedence(self) -> tuple[int, bool, bool]:
@@ -107,6 +110,11 @@ class NamingRules:
         """What happens if an image's tag is taken; None if no rule says so."""
         rule = self._first(reference, lambda rule: rule.on_conflict)
         return rule.on_conflict if rule else None
+
+    def idle(self, references: Iterable[Reference]) -> tuple[str, ...]:
+        """The patterns of rules that are for no image, which may be slips of the pen."""
+        known = tuple(references)
+        return tuple(str(rule.pattern) for rule in self.rules if not any(map(rule.pattern.matches, known)))
 
     def _first(self, reference: Reference, said: Callable[[Rule], object]) -> Rule | None:
         fitting = (rule for rule in self.rules if said(rule) is not None and rule.pattern.matches(reference))
@@ -197,5 +205,5 @@ def _policy(text: str) -> str:
 def _completed(prefix: str) -> str:
     """A prefix as it begins full names: ``library/`` is Docker Hub's, as in references."""
     first, slash, _ = prefix.partition("/")
-    is_registry = not slash or first == "localhost" or any(mark in first for mark in ".:[")
+    is_registry = not slash or first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
     return prefix if is_registry else f"docker.io/{prefix}"

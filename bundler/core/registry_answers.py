@@ -17,6 +17,8 @@ _RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
 _WORDS = (
     # Harbor: src/pkg/quota/driver, "… will exceed the configured upper limit"; older releases 500 and 400
     ("quota-exceeded", ("exceed the configured upper limit", "quota exceeded", "exceeds quota", "insufficient quota")),
+    # Quay: endpoints/v2/errors.py, "Quota has been exceeded on namespace"; older releases "exceed"
+    ("quota-exceeded", ("quota has been exceed",)),
     # Harbor: src/server/middleware/immutable; ECR: ImageTagAlreadyExistsException; Quay: TagImmutable
     ("tag-immutable", ("immutable", "tag already exists", "imagetagalreadyexists")),
     # Nexus: "Repository does not allow updating assets", Artifactory: "not enough permissions to delete/overwrite"
@@ -42,6 +44,7 @@ _CODES = {
     "UNAUTHORIZED": "unauthorized",
     "DENIED": "denied",
     "NAME_INVALID": "name-refused",
+    "TAG_ALREADY_EXISTS": "tag-immutable",
 }
 
 _STATUS = {

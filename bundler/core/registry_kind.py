@@ -38,7 +38,8 @@ class RegistryKind:
         """
         parts = path.split("/")
         if len(parts) < self.least_parts:
-            return f"{self.title} wants a {self.first_part} in front of the name"
+            article = "an" if self.first_part[0] in "aeiou" else "a"
+            return f"{self.title} wants {article} {self.first_part} in front of the name"
         below = len(parts) - len(prefix.split("/"))
         if self.parts_below_prefix is not None and "/" in prefix and below > self.parts_below_prefix:
             return f"{self.title} takes at most {self.parts_below_prefix} parts below {prefix}, these are {below}"

@@ -162,7 +162,7 @@ class HttpClient:
                 urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
             )
         except (HTTPError, ValueError) as error:
-            raise Refused("the proxy's address is none", subject=str(proxy)) from error
+            raise Refused("the proxy's address is none", subject=shown(str(proxy))) from error
 
     def request(
         self,

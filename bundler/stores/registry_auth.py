@@ -120,7 +120,7 @@ class Authenticator:
         return (credentials.username or "with a token") if credentials else ""
 
     def _login(self, scopes: tuple[str, ...]) -> Credentials | None:
-        repository = scopes[-1].split(":")[1] if scopes else ""
+        repository = scopes[0].split(":")[1] if scopes else ""  # the first is what is asked for, see `mount`
         return self._find_credentials(repository)
 
     def _fetch_token(self, challenge: Challenge, scopes: tuple[str, ...]) -> _Token:

@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
+from bundler.views.words import with_placeholders
 
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
+    from bundler.commands.doctor import DoctorResult
+    from bundler.commands.explain import ExplainResult
     from bundler.commands.export import ExportResult
     from bundler.commands.image_file import FileResult
     from bundler.commands.import_ import ImportResult
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from bundler.commands.results import ImageResult, RegistryPlan, TargetResult
     from bundler.commands.undo import UndoResult
     from bundler.commands.verify import VerifyResult
+    from bundler.commands.version import Versions
     from bundler.core.manifest import BundleManifest, Image
     from bundler.core.oci import ImageConfig
     from bundler.stores.archive_check import ImageFacts
@@ -110,6 +114,7 @@ def import_document(result: ImportResult) -> Document:
         "scratch": _scratch(bundle),
         "receipt": str(result.receipt) if result.receipt else None,
         "failedList": str(result.failed_list) if result.failed_list else None,
+        "error": error_document(result.error) if result.error else None,
         "findings": [_finding(finding) for finding in result.findings],
         "targets": [_target(target) for target in result.targets],
     }
@@ -148,6 +153,64 @@ def undo_document(result: UndoResult) -> Document:
             for tag in result.tags
         ],
     }
+
+
+def doctor_document(result: DoctorResult) -> Document:
+    """What ``doctor --json`` prints."""
+    return {
+        **_head("doctor", result.exit_code),
+        "checks": [
+            {
+                "name": check.name,
+                "state": check.state.value,
+                "found": check.found,
+                "error": error_document(check.error) if check.error else None,
+            }
+            for check in result.checks
+        ],
+    }
+
+
+def explain_document(result: ExplainResult) -> Document:
+    """What ``explain --json`` prints: in English, like all documents, so that it can be searched for."""
+    status = result.exit_code
+    return {
+        **_head("explain", 0),
+        "asked": result.asked,
+        "status": (
+            {"exitCode": status.number, "meaning": status.meaning, "explanation": status.explanation or None}
+            if status
+            else None
+        ),
+        "entries": [
+            {
+                "code": entry.code,
+                "kind": entry.family.kind,
+                "exitCode": entry.family.exit_code,
+                "happened": with_placeholders(entry.happened),
+                "nextStep": with_placeholders(entry.next_step),
+                "explanation": with_placeholders(entry.explanation),
+            }
+            for entry in result.entries
+        ],
+        "related": list(result.related),
+    }
+
+
+def version_document(versions: Versions) -> Document:
+    """What ``--version --json`` prints."""
+    return {
+        **_head("version", 0),
+        "version": versions.bundler,
+        "python": versions.python,
+        "platform": versions.platform,
+        "libraries": dict(versions.libraries),
+    }
+
+
+def text_document(command: str, field: str, text: str) -> Document:
+    """What a command prints with ``--json`` whose result is one text: ``completion`` and ``man``."""
+    return {**_head(command, 0), field: text}
 
 
 def file_document(command: str, result: FileResult) -> Document:
@@ -295,6 +358,7 @@ def _plan(plan: RegistryPlan) -> Document:
         "missingProjects": list(plan.missing_projects),
         "willCreateProjects": plan.will_create_projects,
         "adminCommands": list(plan.admin_commands),
+        "pushRefused": list(plan.refused),
         "quotas": [
             {"project": quota.project, "free": quota.free_bytes, "wanted": quota.wanted_bytes} for quota in plan.quotas
         ],

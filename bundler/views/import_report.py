@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from bundler.views.errors import advice_lines
+from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import worded
 from bundler.views.report import finding_lines, unchecked
 from bundler.views.words import count, escaped, size, some, table
@@ -30,6 +30,8 @@ def import_lines(result: ImportResult) -> list[str]:
     lines += finding_lines(result.findings)
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
+    if result.error:
+        lines += ["", *error_lines(result.error)]
     if result.receipt:
         lines += ["", f"receipt    {result.receipt}"]
     if result.failed_list:

@@ -7,19 +7,71 @@ from __future__ import annotations
 
 import functools
 import gettext
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bundler.core.advice import ADVICE
+from bundler.core.exit_codes import EXIT_CODES
 from bundler.errors import BundlerError
 
 LOCALES = Path(__file__).parent.parent / "locale"
 
+WORDS = (
+    "error",
+    "expected",
+    "found",
+    "more",
+    "exit code",
+    "what happened",
+    "what to do",
+    "why",
+    "codes with the same exit code",
+    "code",
+    "bundler explain CODE tells more of one",
+)
+"""What views say in the reader's language beside the texts of the catalogue."""
+
+
+def messages() -> Iterator[tuple[str, str]]:
+    """Every text that is translated, and where it comes from."""
+    for word in WORDS:
+        yield word, "views"
+    for entry in ADVICE.values():
+        yield entry.happened, f"{entry.code}: what happened"
+        yield entry.next_step, f"{entry.code}: what to do"
+        yield entry.explanation, f"{entry.code}: why"
+    for exit_code in EXIT_CODES.values():
+        yield exit_code.meaning, f"exit code {exit_code.number}"
+        if exit_code.explanation:
+            yield exit_code.explanation, f"exit code {exit_code.number}: why"
+
 
 @functools.lru_cache(maxsize=1)
 def _catalogue() -> Callable[[str], str]:
-    """Chosen once, by LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as every program that uses gettext does."""
-    return gettext.translation("bundler", localedir=LOCALES, fallback=True).gettext
+    """Chosen once, by LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as every program that uses gettext does.
+
+    English where the locale is C, which turns LANGUAGE off as in GNU gettext, and where the output cannot show the
+    language: better than a row of question marks.
+    """
+    locale = next((value for name in _LOCALE if (value := os.environ.get(name))), "")
+    if locale.partition(".")[0] in ("C", "POSIX"):
+        return gettext.NullTranslations().gettext
+    catalogue = gettext.translation("bundler", localedir=LOCALES, fallback=True)
+    shown = catalogue.gettext(WORDS[0])
+    return catalogue.gettext if all(_can_show(shown, stream) for stream in (sys.stdout, sys.stderr)) else str
+
+
+_LOCALE = ("LC_ALL", "LC_MESSAGES", "LANG")
+
+
+def _can_show(text: str, stream: object) -> bool:
+    try:
+        text.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def translated(text: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 
 
@@ -36,6 +37,15 @@ def some(names: Sequence[str]) -> str:
 def escaped(text: object) -> str:
     """A text that may come from outside, without anything that moves a terminal's cursor or hides text."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
+
+
+def with_placeholders(text: str) -> str:
+    """A text whose braces nobody fills in, as people write such things.
+
+    >>> with_placeholders("docker login {host}")
+    'docker login HOST'
+    """
+    return re.sub(r"\{([a-z]+)\}", lambda match: match[1].upper(), text)
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ", right: Iterable[int] = ()) -> list[str]:

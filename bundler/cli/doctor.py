@@ -1,0 +1,77 @@
+"""``bundler doctor``."""
+
+from __future__ import annotations
+
+import time
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import program, show
+from bundler.errors import Misuse
+
+
+@program.command(
+    examples="""
+bundler doctor --to registry.internal:5000/mirror
+bundler doctor --to harbor.internal --repository platform/nginx
+bundler doctor /media/stick --to docker-daemon:
+"""
+)
+@click.argument("paths", nargs=-1, metavar="[PATH]...")
+@click.option("--to", "target", metavar="DEST", help="HOST[:PORT][/PREFIX], as in import; or docker-daemon:.")
+@click.option(
+    "--repository",
+    metavar="NAME",
+    help="Which repository rights are asked for, without HOST. Default: PREFIX/bundler-doctor, which need not exist.",
+)
+@click.option("--base-path", metavar="PATH", default="", help="Where the registry's API lies, without /v2/ (Nexus).")
+@options.username_option
+@options.password_stdin_option
+@options.plain_http_option
+@options.cacert_option
+@options.quiet_option
+@options.json_option
+def doctor(
+    paths: tuple[str, ...],
+    target: str | None,
+    repository: str | None,
+    base_path: str,
+    username: str | None,
+    password_stdin: bool,
+    plain_http: tuple[str, ...],
+    cacert: str | None,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Look for what would hinder an import or export, and say what to do about it.
+
+    Looked at are the way to a registry (name, port, certificate, clock), who we are there and what we may do, the
+    largest body that passes, the room on media, and the Docker daemon. Nothing is changed, and nothing left behind.
+    PATHs are media or bundle folders; default: the folder for scratch. --quiet shows only what is wrong.
+    """
+    from bundler.commands.doctor import DoctorRequest
+    from bundler.commands.doctor import doctor as look
+    from bundler.core.location import DaemonTarget, RegistryTarget, parse_target
+    from bundler.core.reference import is_repository
+    from bundler.views import doctor_report, documents
+
+    parsed = parse_target(target) if target else None
+    if parsed is not None and not isinstance(parsed, (RegistryTarget, DaemonTarget)):
+        raise Misuse("there is nobody to ask", subject=f"--to {target}", hint="give its folder as a PATH")
+    if repository is not None and not isinstance(parsed, RegistryTarget):
+        raise Misuse("--repository needs a registry", hint="say which with --to HOST")
+    if repository is not None and not is_repository(repository):
+        raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it as in team/app")
+    login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
+    result = look(
+        DoctorRequest(
+            now_seconds=time.time(),
+            paths=options.paths(paths),
+            target=parsed,
+            repository=repository,
+            network=options.network(plain_http, cacert, base_path=base_path, login=login),
+        )
+    )
+    show(doctor_report.lines(result, is_brief=quiet), documents.doctor_document(result), is_json=is_json)
+    return result.exit_code

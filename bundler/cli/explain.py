@@ -1,0 +1,41 @@
+"""``bundler explain``."""
+
+from __future__ import annotations
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import program, show
+
+
+def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from bundler.core.advice import ADVICE
+
+    del context, parameter
+    return [code for code in ADVICE if code.startswith(incomplete.lower().replace("_", "-"))]
+
+
+@program.command(
+    examples="""
+bundler explain                     all codes
+bundler explain tag-immutable       the code below an error
+bundler explain 7                   an exit code
+bundler explain NAME_UNKNOWN        what a registry answered
+"""
+)
+@click.argument("code", required=False, metavar="[CODE]", shell_complete=_codes)
+@options.json_option
+def explain(code: str | None, is_json: bool) -> int:
+    """Tell more of what went wrong: why it happens, how to be sure, and what to do. Works offline.
+
+    CODE is what an error names below itself, an exit code, or what a registry answered.
+    """
+    import shutil
+
+    from bundler.commands.explain import explain as find
+    from bundler.views import documents, explain_report
+
+    result = find(code)
+    lines = explain_report.explain_lines(result, width=shutil.get_terminal_size().columns)
+    show(lines, documents.explain_document(result), is_json=is_json)
+    return 0

@@ -1,0 +1,179 @@
+"""How findings are judged: the search for the largest body, file systems by their lines, and the exit code."""
+
+from __future__ import annotations
+
+import pytest
+
+from bundler.commands.doctor import Check, DoctorResult, LargestBody, State, judged_files, judged_space, largest_body
+from bundler.core.advice import problem
+from bundler.stores.probe import Mount, Room, mount_of
+
+MIB, GIB = 1 << 20, 1 << 30
+
+
+def limit(size_bytes):
+    asked: list[int] = []
+
+    def passes(wanted):
+        asked.append(wanted)
+        return wanted <= size_bytes
+
+    return passes, asked
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        (0, 0),
+        (1, 1),
+        (64_000, 64_000),
+        (MIB - 1, MIB - 1),
+        (MIB, MIB),
+        (MIB + 1, MIB + 1),
+        (10 * MIB - 1, 10 * MIB - 1),
+        (10 * MIB, 10 * MIB),
+        (10 * MIB + 5, 10 * MIB),
+        (100 * MIB, 100 * MIB),
+        (500_000_000, 476 * MIB),
+        (2 * GIB - 1, 2047 * MIB),
+        (20 * GIB - 1, 20 * GIB - MIB),
+    ],
+)
+def test_the_limit_is_found_to_the_byte_below_10_mib_and_to_the_mib_above(at, expected):
+    passes, asked = limit(at)
+    found = largest_body(passes)
+    assert found.passes_bytes == expected
+    assert found.refused_bytes is not None
+    assert found.passes_bytes <= at < found.refused_bytes
+    assert found.is_certain
+    assert len(asked) < 32
+
+
+def test_where_all_passes_one_question_is_enough():
+    passes, asked = limit(1 << 60)
+    assert largest_body(passes) == LargestBody(20 * GIB, None)
+    assert asked == [20 * GIB]
+
+
+@pytest.mark.parametrize(
+    ("silent_from", "expected"),
+    [
+        (0, LargestBody(0, MIB, is_certain=False)),
+        (5 * MIB, LargestBody(MIB, 10 * MIB, is_certain=False)),
+        (6 * GIB, LargestBody(5 * GIB, 12 * GIB + 512 * MIB, is_certain=False)),
+    ],
+)
+def test_a_size_that_nothing_answers_ends_the_search_and_is_not_called_refused(silent_from, expected):
+    asked = []
+
+    def passes(size):
+        asked.append(size)
+        return None if size > silent_from else True
+
+    assert largest_body(passes) == expected
+    assert len(asked) <= 8
+
+
+def test_what_passes_between_silences_is_not_guessed_to_be_more():
+    found = largest_body(lambda size: {MIB: True, 10 * MIB: False}.get(size))
+    assert found == LargestBody(MIB, MIB + (9 * MIB) // 2, is_certain=False)
+
+
+MOUNTS = r"""
+22 27 0:21 / /proc rw,relatime - proc proc rw
+27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard
+40 27 0:30 / /media rw - tmpfs tmpfs rw
+41 40 8:17 / /media/my\040stick rw,nosuid shared:7 - vfat /dev/sdb1 rw,fmask=0022
+42 27 11:0 / /mnt/disc rw - iso9660 /dev/sr0 ro
+43 27 8:33 / /mnt/old rw - ext4 /dev/sdc1 rw
+44 27 8:49 / /mnt/old ro - msdos /dev/sdd1 rw
+garbage
+45 27 8:50 - x
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/", Mount("/", "ext4", "/dev/vda", False)),
+        ("/mediatheque", Mount("/", "ext4", "/dev/vda", False)),
+        ("/media", Mount("/media", "tmpfs", "tmpfs", False)),
+        ("/media/my stick/bundle", Mount("/media/my stick", "vfat", "/dev/sdb1", False)),
+        ("/media/my stick 2", Mount("/media", "tmpfs", "tmpfs", False)),
+        ("/mnt/disc/x", Mount("/mnt/disc", "iso9660", "/dev/sr0", True)),
+        ("/mnt/old", Mount("/mnt/old", "msdos", "/dev/sdd1", True)),
+    ],
+)
+def test_a_path_is_on_the_innermost_and_last_mount(path, expected):
+    assert mount_of(path, MOUNTS) == expected
+
+
+def test_without_a_mount_nothing_is_guessed():
+    assert mount_of("/", "") is None
+
+
+def room(
+    *,
+    free: int = 10 * GIB,
+    kind: str = "ext4",
+    read_only: bool = False,
+    writable: bool = True,
+    ulimit: int | None = None,
+) -> Room:
+    return Room(free, 16 * GIB, writable, Mount("/media/stick", kind, "/dev/sdb1", read_only), ulimit)
+
+
+@pytest.mark.parametrize(
+    ("given", "is_bundle", "is_scratch", "state", "words"),
+    [
+        (room(), False, False, State.OK, "10 GiB free of 16 GiB"),
+        (room(free=MIB), False, False, State.WARN, "less than one chunk"),
+        (room(free=MIB), True, False, State.OK, "there is a bundle"),
+        (room(free=0), False, False, State.FAIL, ""),
+        (room(free=0, read_only=True), False, False, State.OK, "good for import, not for export"),
+        (room(writable=False), False, False, State.OK, "may not write here"),
+        (room(read_only=True), False, True, State.FAIL, ""),
+        (room(free=0), False, True, State.FAIL, ""),
+    ],
+)
+def test_room_is_judged_by_what_the_folder_is_for(given, is_bundle, is_scratch, state, words):
+    check = judged_space("/media/stick", given, is_bundle=is_bundle, is_scratch=is_scratch)
+    assert check.state is state
+    assert words in check.found
+    assert (check.error is not None) == (state is not State.OK)
+    assert DoctorResult((check,)).exit_code == (8 if state is State.FAIL else 0)
+
+
+@pytest.mark.parametrize("kind", ["vfat", "msdos"])
+def test_fat_is_told_with_what_fits(kind):
+    check = judged_files("/media/stick", room(kind=kind))
+    assert check.state is State.WARN
+    assert f"{kind} on /media/stick, no file of 4 GiB or more" in check.found
+    assert check.error
+    assert check.error.hint
+    assert "--chunk-size fat32" in check.error.hint
+
+
+@pytest.mark.parametrize(
+    ("ulimit", "state"), [(None, State.OK), (3_000_000_000, State.WARN), (1_000_000_000, State.FAIL)]
+)
+def test_a_limit_of_this_process_counts_too(ulimit, state):
+    check = judged_files("/media/stick", room(ulimit=ulimit))
+    assert check.state is state
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        ([], 0),
+        ([(State.OK, None), (State.SKIPPED, None), (State.WARN, "body-too-large")], 0),
+        ([(State.FAIL, "unauthorized"), (State.WARN, "no-space")], 6),
+        ([(State.FAIL, "connection-refused"), (State.FAIL, "unauthorized")], 6),
+        ([(State.FAIL, "connection-refused")], 7),
+        ([(State.FAIL, "denied"), (State.FAIL, "no-space")], 8),
+    ],
+)
+def test_the_worst_failure_decides_the_exit_code_and_warnings_do_not(states, expected):
+    words = {"host": "h", "repository": "r"}
+    checks = [Check("x", state, "", problem(code, subject="h", **words) if code else None) for state, code in states]
+    assert DoctorResult(tuple(checks)).exit_code == expected
