@@ -479,7 +479,7 @@ def judged_files(called: str, room: probe.Room) -> Check:
 
 def _daemon(*, is_wanted: bool) -> Check:
     try:
-        facts = Daemon().facts
+        facts = Daemon(timeout_seconds=int(probe.WAIT_SECONDS)).facts
     except BundlerError as error:
         if is_wanted:
             return Check("docker", State.FAIL, "", error)

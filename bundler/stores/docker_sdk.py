@@ -132,8 +132,10 @@ _REASONS = {
 class Daemon:
     """The Docker daemon that the environment names. Thread-safe; connects with the first question."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, timeout_seconds: int = _TIMEOUT_SECONDS) -> None:
+        """The daemon; ``timeout_seconds`` is how long nothing may come from it."""
         self._lock = threading.Lock()
+        self._timeout_seconds = timeout_seconds
         self._client: Any = None
 
     @property
@@ -255,8 +257,8 @@ class Daemon:
     def _api(self) -> Any:
         with self._lock:
             if self._client is None:
-                version = _client(_OLDEST_API).version(api_version=False)["ApiVersion"]
-                self._client = _client(version)
+                oldest = _client(_OLDEST_API, self._timeout_seconds)
+                self._client = _client(oldest.version(api_version=False)["ApiVersion"], self._timeout_seconds)
             return self._client.api
 
     @contextmanager
@@ -278,10 +280,10 @@ class Daemon:
             ) from error
 
 
-def _client(version: str) -> Any:
+def _client(version: str, timeout_seconds: int) -> Any:
     import docker
 
-    client = docker.from_env(version=version, timeout=_TIMEOUT_SECONDS)
+    client = docker.from_env(version=version, timeout=timeout_seconds)
     # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.
     client.api.trust_env = False
     client.api.mount("https://", _tls_adapter())
