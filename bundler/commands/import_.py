@@ -7,8 +7,7 @@ moves before everything it needs is verified and there. The bundle is read once,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler.bundle.check import Finding, check_beside_blobs
@@ -157,7 +156,13 @@ def _way_to(
     kind = DISTRIBUTION
     if isinstance(target, RegistryTarget) and not is_loaded:
         kind = request.kind or stores.registry(target.registry).kind()
+    faults: dict[Reference, BundlerError] = {}
+    if request.platform is not None and not is_loaded:
+        images = [_narrowed(bundle, image, request.platform, faults) for image in images]
     result = TargetResult(target, _named(images, target, kind, bundle, request, run))
+    for each in result.images:
+        if each.image.reference in faults:
+            each.fail(faults[each.image.reference])
     if is_loaded:
         return Load(
             bundle,
@@ -168,14 +173,20 @@ def _way_to(
             is_dry_run=request.is_dry_run,
             is_deferring=request.is_all_or_nothing,
         )
-    if request.platform is not None:
-        for each in result.images:
-            each.narrow(partial(narrowed, bundle, platform=request.platform))
     if isinstance(target, RegistryTarget):
         rules = RegistryRules(kind, request.admin)
         return Push(bundle, RegistryDestination(target, stores, rules, run), result, run, is_dry_run=request.is_dry_run)
     assert not isinstance(target, DaemonTarget)
     return Push(bundle, open_layout(target), result, run, is_dry_run=request.is_dry_run)
+
+
+def _narrowed(bundle: Bundle, image: Image, platform: Platform, faults: dict[Reference, BundlerError]) -> Image:
+    """One platform of an image; the image as it is, with the reason, if that cannot be had."""
+    try:
+        return narrowed(bundle, image, platform=platform)
+    except (Refused, Damaged, Incomplete, LocalStorage) as error:
+        faults[image.reference] = error
+        return image
 
 
 def _named(
@@ -193,10 +204,14 @@ def _named(
                 Noticed(f"{name.name}: some {kind.title} registries take two parts only; --map flatten makes them")
             )
             break
-    return [
-        ImageResult(image, names[image.reference], request.rules.on_conflict(image.reference) or request.on_conflict)
-        for image in images
-    ]
+    results = []
+    for image in images:
+        name = names[image.reference]
+        if name.digest is not None and name.digest == image.made_from:
+            name = replace(name, digest=image.root.digest)  # of the platform that was chosen
+        on_conflict = request.rules.on_conflict(image.reference) or request.on_conflict
+        results.append(ImageResult(image, name, on_conflict))
+    return results
 
 
 def _notice_latest(targets: Sequence[TargetResult], run: Run) -> None:

@@ -69,13 +69,6 @@ class ImageResult:
         if self.error is None:
             self.outcome, self.error = Outcome.FAILED, error
 
-    def narrow(self, choose: Callable[[Image], Image]) -> None:
-        """Takes a part of the image instead, or fails with the reason why there is none."""
-        try:
-            self.image = choose(self.image)
-        except BundlerError as error:
-            self.fail(error)
-
     @property
     def is_open(self) -> bool:
         """Whether something is still to be done for it."""

@@ -46,7 +46,12 @@ class Naming:
         tag = reference.tag
         if template is not None:
             tag = template.expand(tag=tag, digest=digest, bundle=self.bundle, date=self.date)
-        return Reference(target.registry, f"{target.prefix}/{path}" if target.prefix else path, tag, reference.digest)
+        return Reference(
+            target.registry,
+            f"{target.prefix}/{path}" if target.prefix else path,
+            tag,
+            reference.digest,
+        )
 
     def _mapped(self, reference: Reference) -> str:
         if self.mapping == FLATTEN:
@@ -102,6 +107,9 @@ def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: 
         return Misuse(
             what, subject=str(reference), expected="a tag of 1 to 128 of A-Z a-z 0-9 . _ -", actual=name.tag[:200]
         )
+    if Reference.parse(f"{name.name}:{name.tag or 'x'}").name != name.name:
+        what = "its name would be read as another one"  # docker.io/name is docker.io/library/name
+        return Misuse(what, subject=str(reference), actual=name.name, hint="give a prefix: --to HOST/PREFIX")
     fault = kind.fault(name.repository, target.prefix)
     if fault is None:
         return None

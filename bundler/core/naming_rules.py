@@ -203,7 +203,11 @@ def _policy(text: str) -> str:
 
 
 def _completed(prefix: str) -> str:
-    """A prefix as it begins full names: ``library/`` is Docker Hub's, as in references."""
-    first, slash, _ = prefix.partition("/")
-    is_registry = not slash or first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
-    return prefix if is_registry else f"docker.io/{prefix}"
+    """A prefix as it begins full names: ``library/`` and ``nginx`` are Docker Hub's, as in references."""
+    first, slash, rest = prefix.partition("/")
+    if first in ("index.docker.io", "registry-1.docker.io") and slash:
+        return f"docker.io/{rest}"
+    is_registry = not prefix or first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
+    if is_registry:
+        return prefix
+    return f"docker.io/{prefix}" if slash else f"docker.io/library/{prefix}"

@@ -173,7 +173,7 @@ def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
     images: dict[tuple[str, str], ReceiptImage] = {}
     for target in found:
         for image in target.images:
-            key = (image.reference, image.digest)
+            key = (image.reference, image.beside or image.name)
             earlier = images.get(key)
             if earlier is None or image.is_done or not earlier.is_done:
                 images[key] = image if earlier is None else _later(earlier, image)
@@ -182,7 +182,8 @@ def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
 
 def _later(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
     """What a later run found; that an earlier one pushed it, and over what, is kept."""
-    if later.outcome == "present" and earlier.outcome in ("pushed", "loaded") and earlier.name == later.name:
+    is_same = (earlier.name, earlier.digest) == (later.name, later.digest)
+    if is_same and later.outcome in ("present", "skipped") and earlier.outcome in ("pushed", "loaded"):
         return earlier
     return later
 

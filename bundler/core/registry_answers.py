@@ -24,7 +24,7 @@ _WORDS = (
     # Nexus: "Repository does not allow updating assets", Artifactory: "not enough permissions to delete/overwrite"
     ("tag-immutable", ("not allow updating", "redeploy", "overwrite artifact", "delete/overwrite")),
     # Harbor: src/server/middleware/vulnerable and contenttrust
-    ("blocked-by-policy", ("vulnerab", "image is not signed", "prevent", "scan")),
+    ("blocked-by-policy", ("vulnerab", "image is not signed", "not signed", "policy")),
     # Harbor: src/server/middleware/readonly
     ("registry-read-only", ("read only mode", "read-only", "readonly")),
     ("target-disk-full", ("no space left", "disk quota", "insufficient storage")),
@@ -44,6 +44,7 @@ _CODES = {
     "UNAUTHORIZED": "unauthorized",
     "DENIED": "denied",
     "NAME_INVALID": "name-refused",
+    "PROJECTPOLICYVIOLATION": "blocked-by-policy",
     "TAG_ALREADY_EXISTS": "tag-immutable",
 }
 
@@ -93,7 +94,7 @@ class RegistryAnswer:
             host: The registry.
             repository: The repository there.
         """
-        code = self._meaning()
+        code = self._meaning(repository)
         is_retryable = self.status in _RETRYABLE_STATUS and code in (
             "too-many-requests", "registry-failed", "proxy-page",
         )  # fmt: skip
@@ -104,11 +105,19 @@ class RegistryAnswer:
             retryable=is_retryable,
             retry_after_seconds=self.retry_after_seconds if is_retryable else None,
             host=host,
-            repository=repository,
-            project=repository.partition("/")[0],
+            repository=repository or host,
+            project=repository.partition("/")[0] or host,
         )
 
-    def _meaning(self) -> str:
+    def _words(self, repository: str) -> str:
+        """What it said, without the names of repositories, in which every word may stand."""
+        words = self.message.lower()
+        parts = [repository, *repository.split("/")[1:]] if repository else []
+        for part in sorted(filter(None, parts), key=len, reverse=True):
+            words = words.replace(part, "")
+        return words
+
+    def _meaning(self, repository: str) -> str:
         if self.is_scope_missing:
             return "denied"
         if self.status == 413:
@@ -117,11 +126,11 @@ class RegistryAnswer:
             return "too-many-requests"  # before the words: Google's say "Quota exceeded" of requests, too
         if self.is_page and self.status not in (401, 403, 405):
             return "proxy-page"
-        words = self.message.lower()
+        words = self._words(repository)
         for code, signs in _WORDS:
-            if any(sign in words for sign in signs) and not self._is_mere_read(code):
+            if any(sign in words for sign in signs) and not self._is_impossible(code):
                 return code
-        if "project" in words and "not found" in words:
+        if re.search(r"\bproject ['\"]?[\w.-]+['\"]? not found", words):
             return "project-missing"
         if self.status in _RETRYABLE_STATUS:
             return "too-many-requests" if self.code == "TOOMANYREQUESTS" else "registry-failed"
@@ -133,8 +142,10 @@ class RegistryAnswer:
             return "refused"
         return _CODES.get(self.code) or _STATUS.get(self.status, "refused")
 
-    def _is_mere_read(self, code: str) -> bool:
-        """Whether the words cannot mean this, because nothing was to be written."""
+    def _is_impossible(self, code: str) -> bool:
+        """Whether the words cannot mean this: nothing was to be written, or the status says otherwise."""
+        if code == "blocked-by-policy":
+            return self.status == 404 or self.status >= 500
         return code in ("quota-exceeded", "tag-immutable", "registry-read-only", "target-disk-full") and (
             self.method in ("GET", "HEAD")
         )

@@ -53,7 +53,7 @@ class RegistryKind:
 DISTRIBUTION = RegistryKind("distribution", "distribution")
 HARBOR = RegistryKind("harbor", "Harbor", first_part="project", least_parts=2)
 NEXUS = RegistryKind("nexus", "Nexus")
-ARTIFACTORY = RegistryKind("artifactory", "Artifactory", first_part="repository key", least_parts=2)
+ARTIFACTORY = RegistryKind("artifactory", "Artifactory")
 GITLAB = RegistryKind("gitlab", "GitLab", first_part="group", least_parts=2, parts_below_prefix=2)
 QUAY = RegistryKind("quay", "Quay", first_part="organisation", least_parts=2, usual_parts=2)
 

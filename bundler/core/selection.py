@@ -53,7 +53,7 @@ EVERYTHING = Selection()
 
 
 def _fits(pattern: str, reference: Reference) -> bool:
-    return any(fnmatch.fnmatchcase(form, pattern) for form in _forms(reference))
+    return any(form == pattern or fnmatch.fnmatchcase(form, pattern) for form in _forms(reference))
 
 
 def _forms(reference: Reference) -> Iterable[str]:

@@ -19,7 +19,7 @@ from typing import Any
 
 from bundler.core import strict_json
 from bundler.core.digest import Digest
-from bundler.core.limits import PIECE_BYTES
+from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, LocalStorage, Refused, Unavailable, Unreachable
@@ -39,7 +39,12 @@ _LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 def _auth_config(path: str, _modified_ns: int) -> Any:
     from docker import auth
 
-    return auth.load_config(path)
+    # The SDK takes what is no JSON for a file of an older form, and finds nobody in it.
+    content = _whole(path)
+    document = strict_json.loads(content, what=path) if content.strip() else {}
+    if not isinstance(document, dict):
+        raise TypeError("not an object")
+    return auth.load_config(path, config_dict=document) if document else auth.AuthConfig({})
 
 
 @lru_cache(maxsize=64)
@@ -49,6 +54,11 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
     # An entry for a part of another registry, or of this one, is not for all of this one.
     whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
     return type(config)({**config, "auths": whole}).resolve_authconfig(registry)
+
+
+def _whole(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read(JSON_ANSWER_BYTES)
 
 
 def _is_partial(key: str) -> bool:
@@ -67,9 +77,12 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
     Raises:
         Refused: The file or a credential helper does not work.
     """
+    import warnings
+
     from docker.errors import DockerException
 
     try:
+        warnings.simplefilter("ignore", UserWarning)  # of a helper that is missing, which is told below
         modified_ns = path.stat().st_mtime_ns
         entry = None
         parts = repository.split("/") if repository else []
@@ -78,7 +91,7 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
             if entry:
                 break
         entry = entry or _of_host(str(path), modified_ns, registry)
-    except (DockerException, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (DockerException, Damaged, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
             f"the Docker credentials cannot be read: {type(error).__name__}",
             subject=str(path),

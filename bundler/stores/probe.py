@@ -1,7 +1,7 @@
 """Looks at what lies between this machine and its stores: names, ports, certificates, proxies in front, file systems.
 
 For ``bundler doctor`` only. Each function asks one thing, waits a few seconds at the most, and leaves nothing behind;
-what the findings mean is decided in `bundler.commands.doctor`.
+what the findings mean is decided in `bundler.commands`.
 """
 
 from __future__ import annotations

@@ -127,7 +127,9 @@ class Registry:
             answer = http.request(method, f"{base}/v2/{path}", headers=sent, body=body)
             if answer.status in (401, 403):
                 answer.username = authenticator.username(scopes)
-            if answer.status != 401 or attempt == 2 or not authenticator.learn(answer, scopes):
+            # The same password is not tried twice: where accounts are locked, each try counts.
+            is_tried = sent.get("Authorization", "").startswith("Basic ")
+            if answer.status != 401 or attempt == 2 or is_tried or not authenticator.learn(answer, scopes):
                 break
             answer.drain()
         return answer

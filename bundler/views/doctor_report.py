@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bundler.commands.doctor import State
+from bundler.commands.checks import State
 from bundler.views.errors import advice_lines
 from bundler.views.languages import worded
 from bundler.views.words import count, escaped
 
 if TYPE_CHECKING:
-    from bundler.commands.doctor import Check, DoctorResult
+    from bundler.commands.checks import Check
+    from bundler.commands.doctor import DoctorResult
 
 _WORDS = {State.OK: "ok", State.WARN: "warn", State.FAIL: "fail", State.SKIPPED: "skip"}
 

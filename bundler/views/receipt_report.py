@@ -33,7 +33,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
     lines = [f"{name:<10} {escaped(value)}" for name, value in facts]
     for target in receipt.targets:
         done = sum(image.is_done for image in target.images)
-        rows = [(image.outcome, escaped(image.name), _image_words(image)) for image in target.images]
+        rows = [(escaped(image.outcome), escaped(image.name), _image_words(image)) for image in target.images]
         lines += ["", f"to {escaped(target.target)} ({escaped(target.kind)})", *table(rows)]
         lines += ["", f"  {done} of {count(len(target.images), 'image')} there, {size(target.bytes_sent)} sent"]
     return lines

@@ -12,10 +12,14 @@ from hypothesis import strategies as st
 from bundler.core import oci, tar
 from bundler.core.digest import Digest
 from bundler.core.manifest import Variant
+from bundler.core.mapping import Naming
+from bundler.core.naming_rules import NamingRules, Pattern, Rule
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
+from bundler.core.policies import MAPPINGS, POLICIES
 from bundler.core.reference import Reference
+from bundler.core.tag_template import TagTemplate
 
 law = settings(
     max_examples=100,
@@ -65,6 +69,38 @@ def reference_texts(draw: st.DrawFn) -> str:
 
 
 references = reference_texts().map(Reference.parse)
+
+templates = st.lists(
+    st.sampled_from(["{tag}", "{date}", "{bundle}", "{digest12}", "v", "1", "rc"]), min_size=1, max_size=4
+).flatmap(lambda parts: st.sampled_from(["", "-", ".", "_"]).map(lambda mark: mark.join(parts)))
+"""Templates for tags, as people write them."""
+
+
+@st.composite
+def patterns(draw: st.DrawFn) -> str:
+    """A pattern of naming rules: all, a beginning of some name, or a whole name, each with and without a tag."""
+    name = draw(references).name
+    length = draw(st.integers(len(name.partition("/")[0]) + 1, len(name)))
+    text = draw(st.sampled_from(["*", f"{name[:length]}*", name]))
+    return text + draw(st.one_of(st.just(""), tags.map(lambda tag: f":{tag}")))
+
+
+@st.composite
+def _rules(draw: st.DrawFn) -> Rule:
+    pattern = Pattern.parse(draw(patterns()))
+    to = draw(st.one_of(st.none(), repositories))
+    if to is not None and pattern.is_prefix:
+        to += draw(st.sampled_from(["", "*", "/*"]))
+    tag = draw(st.one_of(st.none(), templates.map(TagTemplate.parse)))
+    return Rule(pattern, to, tag, draw(st.sampled_from([None, *POLICIES])))
+
+
+@st.composite
+def namings(draw: st.DrawFn) -> Naming:
+    """How images are named at a target, with a few rules."""
+    rules = tuple(draw(st.lists(_rules(), max_size=3)))
+    return Naming(draw(st.sampled_from(MAPPINGS)), NamingRules(rules), draw(tags), "20261123")
+
 
 _platform_part = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
 platforms = st.one_of(

@@ -2,26 +2,47 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from random import Random
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from bundler.bundle import sums
-from bundler.core import mapping, tar
+from bundler.core import tar
 from bundler.core.digest import Digest
-from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage, RegistryTarget, parse_image, parse_target
+from bundler.core.location import (
+    ArchiveImage,
+    ArchiveTarget,
+    LayoutImage,
+    LayoutTarget,
+    RegistryImage,
+    RegistryTarget,
+    parse_image,
+    parse_target,
+)
+from bundler.core.mapping import Naming, target_names
+from bundler.core.naming_rules import NamingRules, Pattern
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
-from bundler.core.reference import NAME_CHARACTERS, Reference
+from bundler.core.policies import FLATTEN, MAPPINGS
+from bundler.core.reference import NAME_CHARACTERS, Reference, is_tag
+from bundler.core.registry_kind import KINDS, RegistryKind
+from bundler.core.tag_template import TagTemplate, suffixed
 from bundler.errors import Misuse, Several
 from tests.property.strategies import (
     digests,
     law,
+    namings,
+    patterns,
     platforms,
     reference_texts,
     references,
     registries,
     repositories,
     tags,
+    templates,
 )
 
 paths = st.from_regex(r"[A-Za-z0-9._/ -]{1,20}", fullmatch=True)
@@ -99,23 +120,127 @@ def test_a_target_is_read_back_as_it_is_printed(registry: str, prefix: str) -> N
     assert parse_target(f"docker://{target}") == target
 
 
-@law
-@given(
-    st.lists(references, min_size=1, max_size=4, unique=True),
+images_at_a_target = st.lists(st.tuples(references, digests), min_size=1, max_size=4, unique_by=lambda pair: pair[0])
+targets = st.builds(
+    lambda registry, prefix: parse_target(f"{registry}/{prefix}" if prefix else registry),
     registries,
     st.one_of(st.just(""), repositories),
-    st.sampled_from(mapping.MAPPINGS),
 )
-def test_no_two_images_get_one_name(names: list[Reference], registry: str, prefix: str, chosen: str) -> None:
+
+
+@law
+@given(images_at_a_target, targets, namings(), st.sampled_from(list(KINDS.values())))
+def test_no_two_images_get_one_name_and_every_name_is_read_back(
+    images: list[tuple[Reference, Digest]], target: RegistryTarget, naming: Naming, kind: RegistryKind
+) -> None:
     try:
-        mapped = mapping.target_names(names, RegistryTarget(registry, prefix), chosen)
+        named = target_names(dict(images), target, naming, kind)
     except (Misuse, Several):
         return
-    assert set(mapped) == set(names)
-    assert len({(each.name, each.tag, each.digest if not each.tag else None) for each in mapped.values()}) == len(names)
-    for origin, name in mapped.items():
-        assert (name.registry, name.tag, name.digest) == (registry, origin.tag, origin.digest)
-        assert name.repository.endswith(origin.repository)
+    assert set(named) == {reference for reference, _ in images}
+    assert len({(each.name, each.tag, each.digest if not each.tag else None) for each in named.values()}) == len(images)
+    for origin, name in named.items():
+        assert (name.registry, name.digest) == (target.registry, origin.digest)
+        assert name.repository.startswith(f"{target.prefix}/" if target.prefix else "")
+        assert kind.fault(name.repository, target.prefix) is None
+        if name.registry != "docker.io" or "/" in name.repository:  # there one part is completed with library/
+            assert Reference.parse(str(name)) == name
+
+
+@law
+@given(images_at_a_target, targets, st.sampled_from(MAPPINGS))
+def test_without_rules_tags_stay_and_names_keep_what_told_them_apart(
+    images: list[tuple[Reference, Digest]], target: RegistryTarget, mapping: str
+) -> None:
+    try:
+        named = target_names(dict(images), target, Naming(mapping))
+    except (Misuse, Several):
+        return
+    for origin, name in named.items():
+        assert name.tag == origin.tag
+        kept = origin.repository.replace("/", "-") if mapping == FLATTEN else origin.repository
+        assert name.repository.endswith(kept)
+
+
+@law
+@given(images_at_a_target, targets, namings(), st.randoms(use_true_random=False))
+def test_names_depend_on_nothing_but_the_images_and_the_rules(
+    images: list[tuple[Reference, Digest]], target: RegistryTarget, naming: Naming, random: Random
+) -> None:
+    shuffled, rules = list(images), list(naming.rules.rules)
+    random.shuffle(shuffled)
+    random.shuffle(rules)
+    patterns = [rule.pattern for rule in rules]
+    if len(set(patterns)) < len(patterns):
+        return  # a file with such rules is refused
+    other = replace(naming, rules=NamingRules(tuple(rules)))
+    try:
+        named = target_names(dict(images), target, naming)
+    except (Misuse, Several):
+        with pytest.raises((Misuse, Several)):
+            target_names(dict(shuffled), target, other)
+        return
+    assert target_names(dict(shuffled), target, other) == named
+
+
+@law
+@given(images_at_a_target, namings())
+def test_layouts_and_archives_keep_every_name(images: list[tuple[Reference, Digest]], naming: Naming) -> None:
+    for target in (LayoutTarget("out"), ArchiveTarget("out.tar")):
+        try:
+            named = target_names(dict(images), target, naming)
+        except (Misuse, Several):
+            bare = {(each.name, each.tag) for each, _ in images if each.tag}
+            assert len(bare) < len([each for each, _ in images if each.tag])
+            return
+        assert all(origin == name for origin, name in named.items())
+
+
+@law
+@given(templates, st.one_of(st.none(), tags), digests, tags, st.from_regex(r"[0-9]{8}", fullmatch=True))
+def test_a_template_gives_the_same_tag_every_time(
+    template: str, tag: str | None, digest: Digest, bundle: str, date: str
+) -> None:
+    made = TagTemplate.parse(template).expand(tag=tag, digest=digest, bundle=bundle, date=date)
+    assert made == TagTemplate.parse(template).expand(tag=tag, digest=digest, bundle=bundle, date=date)
+    assert (made is None) == (tag is None and "{tag}" in template)
+    if made is not None:
+        assert "{" not in made
+        assert is_tag(made) or len(made) > 128
+
+
+@law
+@given(st.one_of(templates, st.text(max_size=20), st.from_regex(r"[a-z{}.-]{1,20}", fullmatch=True)), digests)
+def test_any_text_that_is_taken_for_a_template_makes_tags(text: str, digest: Digest) -> None:
+    try:
+        template = TagTemplate.parse(text)
+    except Misuse:
+        return
+    made = template.expand(tag="1", digest=digest, bundle="b", date="20261123")
+    assert made is not None
+    assert is_tag(made) or len(made) > 128
+
+
+@law
+@given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", fullmatch=True), digests, digests)
+def test_a_tag_beside_another_is_a_tag_and_of_one_image_only(tag: str, digest: Digest, other: Digest) -> None:
+    made = suffixed(tag, digest)
+    assert is_tag(made)
+    assert made == suffixed(tag, digest)
+    assert (made == suffixed(tag, other)) == (digest.short == other.short)
+
+
+@law
+@given(references, patterns())
+def test_a_pattern_that_begins_like_a_name_fits_it_and_is_read_back(reference: Reference, text: str) -> None:
+    pattern = Pattern.parse(text)
+    assert pattern.matches(reference) in (True, False)
+    own = Pattern.parse(reference.name)
+    assert own.matches(reference)
+    for length in range(len(reference.name.partition("/")[0]) + 1, len(reference.name), 3):
+        begins = Pattern.parse(f"{reference.name[:length]}*")
+        assert begins.matches(reference)
+        assert begins.precedence < own.precedence
 
 
 @law

@@ -20,8 +20,11 @@ from bundler.core import manifest as bundle_manifest
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.location import parse_image, parse_target
+from bundler.core.naming_rules import parse_rules
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
+from bundler.core.policies import POLICIES
+from bundler.core.receipt import merged, parse_receipt
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, Misuse, Refused, Several
 from bundler.stores.hosts import proxy_for
@@ -57,6 +60,41 @@ GOOD_CONFIG = {
     "os": "linux",
     "architecture": "amd64",
     "config": {"Env": ["A=1"], "Labels": {"a": "b"}, "Cmd": ["x"], "User": "u"},
+}
+GOOD_RECEIPT = {
+    "document": "bundler.receipt/1",
+    "tool": "bundler 1.0",
+    "bundle": {"id": "ab" * 32, "name": "x"},
+    "signers": ["key"],
+    "trust": ["one.pub"],
+    "weakened": [],
+    "operator": "alice",
+    "host": "gate",
+    "started": "2026-11-23T08:00:00Z",
+    "finished": "2026-11-23T09:00:00Z",
+    "exitCode": 0,
+    "error": None,
+    "targets": [
+        {
+            "target": "h.example",
+            "kind": "registry",
+            "bytesSent": 5,
+            "images": [
+                {
+                    "reference": "docker.io/library/a:1",
+                    "name": "h.example/library/a:1",
+                    "digest": str(digest("m")),
+                    "readBack": str(digest("m")),
+                    "outcome": "pushed",
+                    "bytes": 5,
+                    "replaced": str(digest("n")),
+                    "beside": None,
+                    "reason": None,
+                    "code": None,
+                }
+            ],
+        }
+    ],
 }
 
 json_like = st.one_of(
@@ -156,6 +194,73 @@ def test_image_lists(text: str, source: str) -> None:
     for entry in read.entries:
         assert Reference.parse(str(entry.reference)) == entry.reference
         assert entry.where.startswith(f"{source}:")
+
+
+rule_words = st.sampled_from(
+    [
+        *(
+            "rules:",
+            "\n- ",
+            "\n  ",
+            "from: ",
+            "to: ",
+            "tag: ",
+            "on-conflict: ",
+            "skip",
+            "suffix",
+            "*",
+            '"*"',
+            "[",
+            "]",
+            "{",
+        ),
+        *(
+            "}",
+            ", ",
+            ": ",
+            "quay.io/*",
+            "nginx",
+            "'*:1'",
+            "a/*",
+            "{tag}-{date}",
+            "'{tag}'",
+            "#",
+            "&a ",
+            "*a",
+            "!!str ",
+            "\x00",
+        ),
+    ]
+)
+
+
+@law
+@given(st.one_of(st.lists(rule_words, max_size=25).map("".join), json_values.map(json.dumps), texts))
+@example("rules: [{from: '*', to: '*'}]")
+def test_rules_for_names(text: str) -> None:
+    try:
+        read = parse_rules(text, source="rules.yaml")
+    except (Misuse, Several):
+        return
+    for rule in read.rules:
+        assert rule.to is not None or rule.tag is not None or rule.on_conflict is not None
+        assert rule.on_conflict in (None, *POLICIES)
+
+
+@law
+@given(st.one_of(json_like, spoilt(GOOD_RECEIPT)))
+def test_receipts(content: bytes) -> None:
+    try:
+        read = parse_receipt(content, what="test")
+    except (Damaged, Refused):
+        return
+    assert parse_receipt(read.to_json(), what="test") == read
+    for target in read.targets:
+        for image in target.images:
+            assert Reference.parse(str(Reference.parse(image.name)))
+            for each in (image.digest, image.read_back, image.replaced):
+                assert each is None or str(Digest.parse(each)) == each
+    assert merged([read, read], ["a", "b"]).bundle_id == read.bundle_id
 
 
 def with_checksum(block: bytes) -> bytes:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.commands.doctor import Check, DoctorResult, LargestBody, State, judged_files, judged_space, largest_body
+from bundler.commands.checks import Check, State
+from bundler.commands.doctor import DoctorResult, judged_files, judged_space
+from bundler.commands.registry_checks import LargestBody, largest_body
 from bundler.core.advice import problem
 from bundler.stores.probe import Mount, Room, mount_of
 

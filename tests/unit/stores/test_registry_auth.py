@@ -14,7 +14,7 @@ import pytest
 import urllib3
 
 from bundler.errors import BundlerError, Refused, Unavailable
-from bundler.stores.docker_sdk import Credentials
+from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer
 from bundler.stores.registry_auth import Authenticator, Challenge
 
@@ -79,7 +79,7 @@ def authenticator(
     registry: str = REGISTRY,
     challenge: str | None = f'Bearer realm="{REALM}",service="registry"',
 ) -> Authenticator:
-    made = Authenticator(registry, lambda: credentials, server.connect, clock or Clock())
+    made = Authenticator(registry, lambda repository: credentials, server.connect, clock or Clock())
     if challenge:
         assert made.learn(challenged(challenge), PULL)
     return made
@@ -275,17 +275,25 @@ def test_a_challenge_that_is_not_understood_is_not_tried_again(challenge: str) -
     assert made.learn(challenged(challenge), PULL) is False
 
 
-def test_credentials_are_looked_for_once() -> None:
-    looked: list[int] = []
+@pytest.mark.parametrize("challenge", ['Basic realm="x"', f'Bearer realm="{REALM}"'], ids=["Basic", "Bearer"])
+def test_credentials_are_those_of_the_repository_that_is_asked_for(challenge: str) -> None:
+    looked: list[str] = []
 
-    def find() -> None:
-        looked.append(1)
+    def find(repository: str) -> Credentials:
+        looked.append(repository)
+        return Credentials(f"user of {repository}", "x")
 
-    made = Authenticator(REGISTRY, find, TokenServer().connect, Clock())
-    made.learn(challenged('Basic realm="x"'), PULL)
-    made.learn(challenged('Basic realm="x"'), PULL)
-    made.header(PULL)
-    assert len(looked) == 1
+    server = TokenServer()
+    made = Authenticator(REGISTRY, find, server.connect, Clock())
+    assert made.username(PUSH) == "", "nobody has asked"
+    assert made.learn(challenged(challenge), PUSH)
+    mount = ("repository:team/app:pull,push", "repository:other/base:pull")
+    header = made.header(mount)
+    sent = server.requests[0][2] if server.requests else header
+    assert base64.b64decode(sent["Authorization"].removeprefix("Basic ")).decode() == "user of team/app:x"
+    assert made.username(mount) == "user of team/app"
+    assert made.username(()) == "user of "
+    assert set(looked) == {"team/app", ""}
 
 
 # How long tokens are kept

@@ -1,0 +1,340 @@
+"""A receipt is read back as it was written, refused when it is not what bundler writes, and merged without losing proof."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bundler.core.receipt import DOCUMENT, DONE, Receipt, ReceiptImage, ReceiptTarget, merged, parse_receipt
+from bundler.errors import Damaged, Misuse, Refused
+from tests.unit.values import digest
+
+D, OLD = str(digest("image")), str(digest("old"))
+REGISTRY = "registry.example.com"
+
+
+def image(name: str = "app:1", outcome: str = "pushed", **more: Any) -> ReceiptImage:
+    return replace(ReceiptImage(f"docker.io/library/{name}", f"{REGISTRY}/library/{name}", D, outcome, 1000), **more)
+
+
+def receipt(
+    *images: ReceiptImage, target: str = REGISTRY, started: str = "2026-11-23T08:00:00Z", **more: Any
+) -> Receipt:
+    """A receipt about one target."""
+    made = Receipt(
+        tool="bundler 1.0",
+        bundle_id="ab" * 32,
+        bundle_name="platform",
+        signers=("key-1",),
+        trust=("/etc/keys/one.pub",),
+        weakened=(),
+        operator="alice",
+        host="gate-1",
+        started=started,
+        finished=started.replace("08:", "09:"),
+        exit_code=0,
+        error=None,
+        targets=(ReceiptTarget(target, "registry", 500, images),),
+    )
+    return replace(made, **more)
+
+
+FULL = receipt(
+    image(),
+    image("b:2", "failed", reason="grüße, 你好 \x1b[31m", code="denied"),
+    image("c:3", "skipped", replaced=OLD, read_back=OLD),
+    image("d:4", replaced=OLD, read_back=D, beside=f"{REGISTRY}/library/d:3"),
+    exit_code=3,
+    error="stopped",
+    weakened=("--insecure-no-signature",),
+    merged=("cd" * 32, "ef" * 32),
+)
+
+
+def read(document: object) -> Receipt:
+    return parse_receipt(json.dumps(document).encode(), what="receipt.json")
+
+
+def document(of: Receipt = FULL) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(of.to_json())
+    return found
+
+
+# Written and read
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param(FULL, id="everything that can be said"),
+        pytest.param(receipt(image()), id="the usual"),
+        pytest.param(receipt(), id="no image"),
+        pytest.param(replace(FULL, targets=(), bundle_id="", bundle_name="", signers=()), id="no bundle was opened"),
+        pytest.param(replace(FULL, targets=FULL.targets * 3), id="several targets"),
+    ],
+)
+def test_a_receipt_is_read_back_as_it_was_written(written: Receipt) -> None:
+    assert parse_receipt(written.to_json(), what="receipt.json") == written
+
+
+def test_the_same_receipt_is_the_same_bytes_and_nothing_in_them_moves_a_cursor() -> None:
+    content = FULL.to_json()
+    assert content == parse_receipt(content, what="x").to_json()
+    assert content.isascii()
+    assert content.endswith(b"}\n")
+    assert b"\x1b" not in content
+
+
+def test_fields_that_a_later_version_adds_are_ignored() -> None:
+    later = document()
+    later["new"] = {"x": 1}
+    later["targets"][0]["images"][0]["new"] = [1]
+    assert read(later) == FULL
+
+
+def test_a_receipt_that_was_never_merged_may_leave_that_out() -> None:
+    older = document(receipt(image()))
+    del older["merged"]
+    assert read(older) == receipt(image())
+
+
+# Refused
+
+
+@pytest.mark.parametrize("version", ["bundler.receipt/2", "bundler.receipt/", "bundler.receipt/1.1"])
+def test_a_receipt_of_an_unknown_version_is_refused_not_guessed_at(version: str) -> None:
+    with pytest.raises(Refused, match="a receipt of an unknown version") as caught:
+        read({**document(), "document": version})
+    assert (caught.value.expected, caught.value.actual) == (DOCUMENT, version)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(b"", id="nothing"),
+        pytest.param(b"[]", id="a list"),
+        pytest.param(b"{}", id="an empty object"),
+        pytest.param(b'{"document": 1}', id="a number"),
+        pytest.param(b'{"document": "bundler.import/1"}', id="another document"),
+        pytest.param(b"\xff\xfe", id="no UTF-8"),
+        pytest.param(FULL.to_json()[:-20], id="cut"),
+        pytest.param(FULL.to_json() + b"{}", id="more behind it"),
+        pytest.param(b'{"document": "bundler.receipt/1", ' + FULL.to_json()[1:], id="a key twice"),
+        pytest.param(b'{"document":' * 200 + b"1" + b"}" * 200, id="nested"),
+    ],
+)
+def test_what_is_no_receipt_is_refused(content: bytes) -> None:
+    with pytest.raises(Damaged) as caught:
+        parse_receipt(content, what="receipt.json")
+    assert "receipt.json" in str(caught.value)
+
+
+def at_top(key: str) -> Callable[[dict[str, Any], object], None]:
+    return lambda document, value: document.__setitem__(key, value)
+
+
+def in_target(key: str) -> Callable[[dict[str, Any], object], None]:
+    return lambda document, value: document["targets"][0].__setitem__(key, value)
+
+
+def in_image(key: str) -> Callable[[dict[str, Any], object], None]:
+    return lambda document, value: document["targets"][0]["images"][0].__setitem__(key, value)
+
+
+@pytest.mark.parametrize(
+    ("change", "value"),
+    [
+        *(
+            pytest.param(at_top(key), value, id=f"{key} is {value!r:.12}")
+            for key in ("tool", "operator", "host", "started", "finished")
+            for value in (None, 1, ["x"])
+        ),
+        *(
+            pytest.param(at_top(key), value, id=f"{key} is {value!r}")
+            for key in ("signers", "trust", "weakened", "merged")
+            for value in (None, "x", [1], {"x": "y"})
+        ),
+        *(pytest.param(at_top("exitCode"), value, id=f"exitCode is {value!r}") for value in (None, "0", -1, 1.5, True)),
+        *(pytest.param(at_top("bundle"), value, id=f"bundle is {value!r}") for value in (None, "x", [], {"id": "x"})),
+        *(pytest.param(at_top("targets"), value, id=f"targets is {value!r}") for value in (None, {}, [1], ["x"], [[]])),
+        pytest.param(at_top("error"), 1, id="error is a number"),
+        *(pytest.param(in_target("bytesSent"), value, id=f"bytesSent is {value}") for value in (-1, 1 << 60, "1")),
+        pytest.param(in_target("target"), None, id="no target"),
+        pytest.param(in_target("kind"), 7, id="kind is a number"),
+        *(pytest.param(in_target("images"), value, id=f"images is {value!r}") for value in (None, {}, ["x"], [None])),
+        *(
+            pytest.param(in_image("name"), value, id=f"name is {value!r:.30}")
+            for value in (None, "", "../../etc/passwd", "a b", "https://h/a:1", "h/a:1\x1b[2J", "user:secret@h/a")
+        ),
+        *(
+            pytest.param(in_image(key), value, id=f"{key} is {value!r:.20}")
+            for key in ("digest", "readBack", "replaced")
+            for value in ("", "x", "sha256:x", "md5:" + "0" * 32, 1, D.upper())
+        ),
+        pytest.param(in_image("digest"), None, id="no digest"),
+        pytest.param(in_image("reference"), None, id="no reference"),
+        pytest.param(in_image("outcome"), None, id="no outcome"),
+        pytest.param(in_image("outcome"), ["pushed"], id="outcome is a list"),
+        pytest.param(in_image("bytes"), -1, id="less than no bytes"),
+        *(pytest.param(in_image(key), 1, id=f"{key} is a number") for key in ("beside", "reason", "code")),
+    ],
+)
+def test_a_hostile_value_is_refused_and_never_a_crash(
+    change: Callable[[dict[str, Any], object], None], value: object
+) -> None:
+    hostile = document()
+    change(hostile, value)
+    with pytest.raises(Damaged, match="not a receipt as bundler writes it"):
+        read(hostile)
+
+
+@pytest.mark.parametrize("key", sorted(set(document()) - {"merged", "document"}))
+def test_a_field_that_is_missing_is_told(key: str) -> None:
+    lacking = document()
+    del lacking[key]
+    with pytest.raises(Damaged, match=f"not a receipt as bundler writes it: '{key}'"):
+        read(lacking)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "is_done"),
+    [
+        ("pushed", True),
+        ("loaded", True),
+        ("present", True),
+        ("skipped", True),
+        ("failed", False),
+        ("held back", False),
+        ("not tried", False),
+        ("unfinished", False),
+        ("of a later version", False),
+    ],
+)
+def test_an_image_is_done_when_it_is_where_it_should_be(outcome: str, is_done: bool) -> None:
+    assert image(outcome=outcome).is_done is is_done
+    assert (outcome in DONE) is is_done
+
+
+# Merged
+
+FIRST, SECOND, THIRD = (f"2026-11-2{day}T08:00:00Z" for day in (3, 4, 5))
+
+
+def merge(*receipts: Receipt) -> Receipt:
+    return merged(receipts, [f"id-{number}" for number in range(len(receipts))])
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "kept"),
+    [
+        pytest.param(image(outcome="failed"), image(outcome="pushed"), "later", id="failed, then pushed"),
+        pytest.param(image(outcome="not tried"), image(outcome="failed"), "later", id="not tried, then failed"),
+        pytest.param(image(outcome="failed"), image(outcome="not tried"), "later", id="failed, then not tried"),
+        pytest.param(image(outcome="unfinished"), image(outcome="present"), "later", id="stopped, then present"),
+        pytest.param(image(outcome="pushed"), image(outcome="failed"), "earlier", id="pushed, then failed"),
+        pytest.param(image(outcome="skipped"), image(outcome="not tried"), "earlier", id="skipped, then not tried"),
+        pytest.param(
+            image(outcome="pushed", replaced=OLD),
+            image(outcome="present"),
+            "earlier",
+            id="pushed over another, then present",
+        ),
+        pytest.param(image(outcome="loaded"), image(outcome="present"), "earlier", id="loaded, then present"),
+        pytest.param(image(outcome="pushed"), image(outcome="skipped"), "earlier", id="pushed, then left as it is"),
+        pytest.param(
+            image(outcome="pushed"), image(outcome="pushed", replaced=OLD), "later", id="pushed twice, over another"
+        ),
+    ],
+)
+def test_of_each_image_the_best_that_was_reached_is_kept(earlier: ReceiptImage, later: ReceiptImage, kept: str) -> None:
+    both = [receipt(earlier, started=FIRST), receipt(later, started=SECOND)]
+    for one, other in (both, reversed(both)):
+        (found,) = merge(one, other).targets[0].images
+        assert found == {"earlier": earlier, "later": later}[kept], "whatever the order they are given in"
+
+
+def test_what_only_one_receipt_tells_is_kept() -> None:
+    one = receipt(image("a:1"), image("b:1"), started=FIRST)
+    other = replace(
+        receipt(image("b:1"), image("c:1"), started=SECOND),
+        targets=(
+            ReceiptTarget(REGISTRY, "registry", 7, (image("c:1"),)),
+            ReceiptTarget("oci:out", "layout", 9, (image(),)),
+        ),
+    )
+    found = merge(one, other)
+    assert [(each.target, each.kind, each.bytes_sent) for each in found.targets] == [
+        (REGISTRY, "registry", 507),
+        ("oci:out", "layout", 9),
+    ]
+    assert [each.reference[-3:] for each in found.targets[0].images] == ["a:1", "b:1", "c:1"]
+
+
+def test_a_merged_receipt_says_who_when_and_what_weakened_of_all() -> None:
+    first = receipt(image(), started=FIRST, weakened=("--plain-http a",), signers=("key-1",))
+    second = receipt(
+        image(), started=SECOND, operator="bob", host="gate-2", signers=("key-2", "key-1"), trust=("two.pub",)
+    )
+    third = receipt(image(), started=THIRD, weakened=("--via-daemon", "--plain-http a"))
+    found = merged([third, first, second], ["id-3", "id-1", "id-2"])
+    assert found.merged == ("id-1", "id-2", "id-3")
+    assert (found.started, found.finished) == (first.started, third.finished)
+    assert (found.operator, found.host) == ("alice, bob", "gate-1, gate-2")
+    assert found.signers == ("key-1", "key-2")
+    assert found.trust == ("/etc/keys/one.pub", "two.pub")
+    assert found.weakened == ("--plain-http a", "--via-daemon")
+    assert parse_receipt(found.to_json(), what="merged") == found
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "exit_codes", "ends"),
+    [
+        pytest.param(("failed", "pushed"), (6, 0), (0, None), id="all is done at last"),
+        pytest.param(("pushed", "failed"), (0, 6), (0, None), id="all was done before"),
+        pytest.param(("failed", "failed"), (3, 6), (6, "error 1"), id="the last failure counts"),
+        pytest.param(("failed", "not tried"), (6, 0), (6, "error 1"), id="a failure is not forgotten"),
+        pytest.param(("failed", "failed"), (0, 0), (3, "error 1"), id="not done though nobody said so"),
+    ],
+)
+def test_a_merged_receipt_ends_well_only_if_all_is_done(
+    outcomes: tuple[str, str], exit_codes: tuple[int, int], ends: tuple[int, str | None]
+) -> None:
+    found = merge(
+        *(
+            receipt(image(outcome=outcome), started=started, exit_code=code, error=f"error {number}")
+            for number, (outcome, started, code) in enumerate(zip(outcomes, (FIRST, SECOND), exit_codes, strict=True))
+        )
+    )
+    assert (found.exit_code, found.error) == ends
+
+
+def test_receipts_that_tell_of_no_target_did_not_end_well() -> None:
+    assert merge(receipt(targets=()), receipt(targets=(), exit_code=7)).exit_code == 7
+
+
+def test_one_receipt_merged_is_itself() -> None:
+    one = receipt(image(), image("b:2", "failed"), exit_code=3)
+    assert merge(one) == replace(one, merged=("id-0",))
+
+
+def test_receipts_of_different_bundles_are_not_mixed() -> None:
+    with pytest.raises(Misuse, match="the receipts are about different bundles") as caught:
+        merge(receipt(image()), receipt(image(), bundle_id="cd" * 32, bundle_name="other", started=SECOND))
+    assert (caught.value.expected, caught.value.actual) == ("ab" * 32, "cd" * 32)
+    assert caught.value.subject == "other"
+
+
+def test_one_image_under_two_names_is_two_entries_and_a_chosen_platform_is_none() -> None:
+    elsewhere = replace(image(outcome="pushed"), name=f"{REGISTRY}/library/app:1-x")
+    assert merge(receipt(image(), started=FIRST), receipt(elsewhere, started=SECOND)).targets[0].images == (
+        image(),
+        elsewhere,
+    )
+    whole = image(outcome="failed", digest=OLD)
+    found = merge(receipt(whole, started=FIRST), receipt(image(), started=SECOND))
+    assert found.targets[0].images == (image(),)
+    assert found.exit_code == 0
