@@ -121,6 +121,7 @@ class Runner:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        self._environment["XDG_STATE_HOME"] = str(log.parent / "state")  # where imports leave their receipts
 
     def timed(self, argv: Sequence[str], *, output: Path | None = None) -> Measured:
         """Runs one command to its end.
