@@ -39,7 +39,7 @@ def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
     signal.signal(signal.SIGTERM, _interrupt)
     try:
-        code = program.main(args=arguments, prog_name="bundler", standalone_mode=False)
+        code = program.main(args=arguments or ["--help"], prog_name="bundler", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as done:
         return done.exit_code

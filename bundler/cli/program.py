@@ -58,6 +58,7 @@ class Group(click.Group):
     command_class = _Command
 
     def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        kwargs.setdefault("no_args_is_help", False)  # its help would be taken for an error
         super().__init__(*args, **kwargs)
         self.examples = examples
 

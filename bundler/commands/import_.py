@@ -6,7 +6,7 @@ moves before everything it needs is verified and there. The bundle is read once,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,7 +31,17 @@ from bundler.core.policies import FAIL, KEEP
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Refused, worst, worst_of_images
+from bundler.errors import (
+    BundlerError,
+    Damaged,
+    Incomplete,
+    LocalStorage,
+    Misuse,
+    Refused,
+    Unreachable,
+    worst,
+    worst_of_images,
+)
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Run, Taker, copy_blobs, copy_groups
@@ -101,13 +111,16 @@ class ImportResult:
         return worst_of_images(errors, done=done)
 
 
-def import_(request: ImportRequest, run: Run, result: ImportResult) -> None:
+def import_(
+    request: ImportRequest, run: Run, result: ImportResult, *, before_tags: Callable[[], None] = lambda: None
+) -> None:
     """Brings the images of a bundle to one or more targets.
 
     Args:
         request: What was asked for.
         run: The run that this is.
         result: Takes up what happens, so that it is known also if the import does not come to its end.
+        before_tags: Called when it is known what tags stand for, before anything is sent.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, or names collide; nothing was sent.
@@ -121,12 +134,14 @@ def import_(request: ImportRequest, run: Run, result: ImportResult) -> None:
     result.bundle = bundle = request.unlocking.unlocked(locked, run)
     try:
         result.findings = tuple(check_beside_blobs(bundle))
-        _import(bundle, request, result, run)
+        _import(bundle, request, result, run, before_tags)
     finally:
         bundle.close()
 
 
-def _import(bundle: Bundle, request: ImportRequest, result: ImportResult, run: Run) -> None:
+def _import(
+    bundle: Bundle, request: ImportRequest, result: ImportResult, run: Run, before_tags: Callable[[], None]
+) -> None:
     stores = Stores(request.network)
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
@@ -136,15 +151,29 @@ def _import(bundle: Bundle, request: ImportRequest, result: ImportResult, run: R
     _notice_latest(result.targets, run)
     for way in ways:
         _fail_unreadable(bundle, way.result.images)
-        way.look()
+        _look(way, is_alone=len(ways) == 1)
     if request.is_dry_run:
         for way in ways:
             way.plan_only()
     else:
+        before_tags()
         _perform(bundle, ways, run, is_all_or_nothing=request.is_all_or_nothing)
 
 
+def _look(way: Push | Load, *, is_alone: bool) -> None:
+    """Asks one target. That it is gone keeps back its own images, and stops no other target."""
+    try:
+        way.look()
+    except Unreachable as error:
+        if is_alone:
+            raise
+        for each in way.result.open_images:
+            each.fail(error)
+
+
 def _check_targets(request: ImportRequest) -> None:
+    if len(set(request.targets)) < len(request.targets):
+        raise Misuse("the same destination twice", subject=f"--to {request.targets[-1]}")
     if request.is_via_daemon and not all(isinstance(target, RegistryTarget) for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
 
@@ -153,10 +182,15 @@ def _way_to(
     target: Target, images: Sequence[Image], bundle: Bundle, stores: Stores, request: ImportRequest, run: Run
 ) -> Push | Load:
     is_loaded = isinstance(target, DaemonTarget) or request.is_via_daemon
-    kind = DISTRIBUTION
-    if isinstance(target, RegistryTarget) and not is_loaded:
-        kind = request.kind or stores.registry(target.registry).kind()
+    kind = request.kind or DISTRIBUTION
     faults: dict[Reference, BundlerError] = {}
+    if isinstance(target, RegistryTarget) and not is_loaded and request.kind is None:
+        try:
+            kind = stores.registry(target.registry).kind()
+        except BundlerError as error:
+            if len(request.targets) == 1:
+                raise
+            faults = dict.fromkeys((image.reference for image in images), error)
     if request.platform is not None and not is_loaded:
         images = [_narrowed(bundle, image, request.platform, faults) for image in images]
     result = TargetResult(target, _named(images, target, kind, bundle, request, run))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.files import read_bounded
+from bundler.bundle.signing import PublicKey
 from bundler.commands.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
 from bundler.commands.trust import trusted_keys
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
@@ -23,7 +24,7 @@ class ReceiptFile:
         path: Its file.
         receipt: What it says.
         id: SHA-256 of its bytes, 64 hex.
-        signers: The trusted keys that signed it, where that was asked.
+        signers: The trusted keys that signed it, where that was looked at.
     """
 
     path: Path
@@ -37,7 +38,8 @@ def read_receipt(path: Path, trust: Sequence[Path] | None = None) -> ReceiptFile
 
     Args:
         path: Its file.
-        trust: Keys of which one must have signed it, empty for the trust folder; None to believe it as it is.
+        trust: Keys of which one must have signed it, empty for the trust folder. None to believe it as it is, unless
+            a signature by a key of the trust folder lies beside it: that one must fit.
 
     Raises:
         Misuse: There is no such file.
@@ -47,7 +49,7 @@ def read_receipt(path: Path, trust: Sequence[Path] | None = None) -> ReceiptFile
     if not path.is_file():
         raise Misuse("there is no such receipt", subject=str(path))
     content = read_bounded(path, RECEIPT_BYTES)
-    signers = () if trust is None else _signers(path, content, trust)
+    signers = _signers(path, content, trusted_keys(trust or ()), is_demanded=trust is not None)
     identity = hashlib.sha256(content).hexdigest()
     return ReceiptFile(path, parse_receipt(content, what=str(path)), identity, signers)
 
@@ -67,9 +69,8 @@ def merge_receipts(paths: Sequence[Path], output: Path, key: ReceiptKey = NO_KEY
     return read_receipt(output)
 
 
-def _signers(path: Path, content: bytes, trust: Sequence[Path]) -> tuple[str, ...]:
-    keys = trusted_keys(trust)
-    if not keys:
+def _signers(path: Path, content: bytes, keys: Sequence[PublicKey], *, is_demanded: bool) -> tuple[str, ...]:
+    if not keys and is_demanded:
         raise Untrusted("there is no trusted key", hint="give the importer's public key: --trust NAME.pub")
     good = []
     for key in keys:
@@ -80,7 +81,7 @@ def _signers(path: Path, content: bytes, trust: Sequence[Path]) -> tuple[str, ..
                     "the signature does not fit the receipt", subject=str(beside), hint="one of the two was changed"
                 )
             good.append(key.id)
-    if not good:
+    if not good and is_demanded:
         raise Untrusted(
             "no trusted key has signed this receipt",
             subject=str(path),

@@ -6,7 +6,6 @@ import os
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from bundler import __version__
@@ -83,24 +82,24 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
     if request.is_dry_run:
         import_(request, run, result)
         return result
-    _check_place(recording)
     key = recording.key.load()
-    record = partial(_record, request, recording, result, key, recording.now())
+    _check_place(recording, key)
+    record = _Record(request, recording, result, key, recording.now())
     try:
-        import_(request, run, result)
+        import_(request, run, result, before_tags=record.begin)
     except Misuse:
         raise
     except (BundlerError, KeyboardInterrupt) as error:
         run.cancellation.set()
         result.error = error if isinstance(error, BundlerError) else Interrupted()
         try:
-            record()
+            record.end()
             run.listener(Noticed(f"receipt: {result.receipt}"))
         except LocalStorage as unwritten:
             run.listener(Noticed(f"the receipt could not be written: {unwritten}"))
         raise
     try:
-        record()
+        record.end()
     except LocalStorage as unwritten:
         result.error = unwritten
     return result
@@ -130,15 +129,18 @@ def refuse_taken(path: Path) -> None:
     Raises:
         Misuse: There is something already.
     """
-    if path.exists():
+    if os.path.lexists(path):
         raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
 
 
-def _check_place(recording: Recording) -> None:
+def _check_place(recording: Recording, key: PrivateKey | None) -> None:
     """Finds out before the import whether its receipt can be written."""
     folder = recording.path.parent if recording.path else state_folder()
     if recording.path:
         refuse_taken(recording.path)
+        refuse_taken(_unfinished_path(recording.path))
+        if key is not None:
+            refuse_taken(signature_path(recording.path, key.id))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -151,26 +153,67 @@ def _check_place(recording: Recording) -> None:
         ) from error
 
 
-def _record(
-    request: ImportRequest, recording: Recording, result: ImportResult, key: PrivateKey | None, started: str
-) -> None:
-    finished = recording.now()
-    receipt = _receipt(request, recording, result, started, finished)
-    path = recording.path or _free_path(receipt)
-    write_receipt(receipt, path, key)
-    result.receipt = path
-    failed = _failed_list(result)
-    if failed:
-        result.failed_list = path.with_name(f"{path.name.removesuffix('.json')}.failed.txt")
-        result.failed_list.unlink(missing_ok=True)
-        write_durably(result.failed_list, failed.encode())
+class _Record:
+    """The receipt of one import on its way: an unfinished one before anything moves, the whole one at the end.
+
+    What a tag stood for before is known only until it moves. So it is written down first: after a power cut,
+    ``undo`` takes the unfinished receipt.
+    """
+
+    def __init__(
+        self, request: ImportRequest, recording: Recording, result: ImportResult, key: PrivateKey | None, started: str
+    ) -> None:
+        self._request = request
+        self._recording = recording
+        self._result = result
+        self._key = key
+        self._started = started
+        self._path: Path | None = None
+
+    def begin(self) -> None:
+        """Writes what is about to happen.
+
+        Raises:
+            LocalStorage: It cannot be written.
+        """
+        receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
+        self._path = self._recording.path or _free_path(receipt)
+        write_durably(_unfinished_path(self._path), receipt.to_json())
+        sync_folder(self._path.parent)
+
+    def end(self) -> None:
+        """Writes what happened, and the list of what failed.
+
+        Raises:
+            LocalStorage: It cannot be written; the unfinished one stays.
+        """
+        receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
+        path = self._path or self._recording.path or _free_path(receipt)
+        write_receipt(receipt, path, self._key)
+        self._result.receipt = path
+        _unfinished_path(path).unlink(missing_ok=True)
+        failed = _failed_list(self._result)
+        if failed:
+            self._result.failed_list = _free_list_path(path)
+            write_durably(self._result.failed_list, failed.encode())
+
+
+def _unfinished_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.unfinished")
+
+
+def _free_list_path(receipt: Path) -> Path:
+    """Beside the receipt, under a name that nothing has."""
+    stem = receipt.name.removesuffix(".json")
+    names = (f"{stem}.failed{number}.txt" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
+    return next(path for name in names if not os.path.lexists(path := receipt.with_name(name)))
 
 
 def _free_path(receipt: Receipt) -> Path:
     stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
     taken = (f"-{number}" for number in range(2, 10_000))
     path = state_folder() / f"{stem}.json"
-    while path.exists():
+    while os.path.lexists(path) or os.path.lexists(_unfinished_path(path)):
         path = state_folder() / f"{stem}{next(taken)}.json"
     return path
 

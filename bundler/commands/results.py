@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
-from bundler.core.advice import problem
+from bundler.core.advice import ADVICE, problem
 from bundler.core.digest import Digest
 from bundler.core.location import Target
 from bundler.core.manifest import Image
@@ -140,7 +140,7 @@ class Conflict:
 
     message: str = "the tag stands for another image at the target"
     expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
-    hint: str = "keep what is there with --on-conflict skip, move the tags with replace, or push beside with suffix"
+    hint: str = ADVICE["tag-taken"].next_step
 
     def of(self, each: ImageResult) -> BundlerError:
         """The error for one image."""

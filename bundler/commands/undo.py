@@ -15,7 +15,7 @@ from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.receipt import ReceiptImage
 from bundler.core.reference import Reference
-from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, Misuse, worst_of_images
+from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import Run, ask_all, retrying
 
@@ -96,10 +96,8 @@ def undo(request: UndoRequest, run: Run) -> UndoResult:
         for target in file.receipt.targets
         if target.kind == "registry"
         for image in target.images
-        if image.outcome == "pushed" and Reference.parse(image.name).tag
+        if _may_have_moved(image)
     ]
-    if not tags:
-        raise Misuse("the receipt tells of no tag that was moved in a registry", subject=str(request.receipt))
     stores = Stores(request.network)
     run.listener(PhaseBegan("putting tags back", len(tags), in_bytes=False))
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
@@ -110,6 +108,17 @@ def undo(request: UndoRequest, run: Run) -> UndoResult:
     ask_all(list(groups.values()), work, run)
     run.listener(PhaseEnded("putting tags back"))
     return UndoResult(file, tuple(tags), request.is_dry_run)
+
+
+def _may_have_moved(image: ReceiptImage) -> bool:
+    """Whether the import let the image's tag stand for it, or may have: when it was stopped, nobody wrote that down.
+
+    Then only what the tag stood for before is a reason to touch it.
+    """
+    if Reference.parse(image.name).tag is None or image.replaced == image.digest:
+        return False
+    is_doubtful = image.outcome in ("failed", "held back", "not tried", "unfinished") and image.replaced is not None
+    return image.outcome == "pushed" or is_doubtful
 
 
 def _tag(image: ReceiptImage) -> TagResult:

@@ -147,6 +147,12 @@ def parse_target(text: str) -> Target:
         Misuse: It is none of these.
     """
     _refuse_control_characters(text)
+    if text.startswith(("http://", "https://")):
+        raise Misuse(
+            "a destination has no scheme",
+            subject=repr(without_password(text)),
+            hint="write HOST[:PORT][/PREFIX]; plain HTTP is spoken with --plain-http HOST[:PORT]",
+        )
     if text.startswith("docker-daemon:"):
         names = text.removeprefix("docker-daemon:")
         return DaemonTarget(_registry_target(names, text) if names else None)

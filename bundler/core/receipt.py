@@ -18,6 +18,7 @@ from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Misuse, Refused
 
 DOCUMENT = "bundler.receipt/1"
+OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", "unfinished"})
 DONE = frozenset({"pushed", "loaded", "present", "skipped"})
 """The outcomes of images that are where they should be, or were left out as asked for."""
 
@@ -173,11 +174,13 @@ def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
     images: dict[tuple[str, str], ReceiptImage] = {}
     for target in found:
         for image in target.images:
-            key = (image.reference, image.beside or image.name)
+            key = (image.reference, image.name)
             earlier = images.get(key)
             if earlier is None or image.is_done or not earlier.is_done:
                 images[key] = image if earlier is None else _later(earlier, image)
-    return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), tuple(images.values()))
+    there = {image.reference for image in images.values() if image.is_done}
+    kept = tuple(image for image in images.values() if image.is_done or image.reference not in there)
+    return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), kept)
 
 
 def _later(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
@@ -254,16 +257,24 @@ def _receipt(document: dict[str, Any]) -> Receipt:
 
 
 def _target(document: dict[str, Any]) -> ReceiptTarget:
-    return ReceiptTarget(
+    target = ReceiptTarget(
         target=text(document["target"]),
         kind=text(document["kind"]),
         bytes_sent=size(document["bytesSent"]),
         images=tuple(_image(image) for image in list_of(document["images"])),
     )
+    if target.kind == "registry":
+        for image in target.images:
+            if not image.name.startswith(f"{target.target}/"):
+                raise ValueError(f"{image.name[:80]!r} is not at {target.target[:80]!r}")
+    return target
 
 
 def _image(document: dict[str, Any]) -> ReceiptImage:
-    Reference.parse(text(document["name"]))
+    if str(Reference.parse(text(document["name"]))) != document["name"]:
+        raise ValueError("a name that is not complete")
+    if document["outcome"] not in OUTCOMES:
+        raise ValueError("an unknown outcome")
     return ReceiptImage(
         reference=text(document["reference"]),
         name=text(document["name"]),

@@ -73,7 +73,7 @@ class Origin:
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
             return cls(parts.scheme, (parts.hostname or "").lower(), port)
         except (ValueError, KeyError) as error:
-            raise Refused("the server names an address that is none", subject=url[:200]) from error
+            raise Refused("the server names an address that is none", subject=_without_secrets(url)) from error
 
 
 class Answer:
@@ -266,7 +266,11 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
             )
         if re.fullmatch(r"robot\+?", answer.username):
             return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
-    return told.error(subject=subject, host=host, repository=_repository(answer.url))
+    error = told.error(subject=subject, host=host, repository=_repository(answer.url))
+    if error.code == "unauthorized" and answer.username:
+        asked = f"it was asked as {answer.username!r}"
+        error.hint = f"{asked}: check the password, or log in again with: docker login {host}"
+    return error
 
 
 def clock_skew_seconds(answer: Answer) -> float | None:
@@ -287,7 +291,7 @@ def joined(base: str, location: str) -> str:
     try:
         return urljoin(base, location)
     except ValueError as error:
-        raise Refused("the server names an address that is none", subject=printable(location)) from error
+        raise Refused("the server names an address that is none", subject=_without_secrets(location)) from error
 
 
 def shown(url: str) -> str:
@@ -296,6 +300,11 @@ def shown(url: str) -> str:
     host = parts.hostname or ""
     port = f":{parts.port}" if parts.port else ""
     return printable(f"{parts.scheme}://{host}{port}{parts.path}")
+
+
+def _without_secrets(url: str) -> str:
+    """A URL that may not even be one, without what secrets may stand in: its query and its user."""
+    return printable(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]))
 
 
 def printable(text: str) -> str:

@@ -175,7 +175,11 @@ class Authenticator:
         if origin.host == self._origin.host:
             return
         if _is_private(origin.host):
-            raise Refused("the registry names a token server in a private network", subject=shown(realm))
+            raise Refused(
+                "the registry names a token server in a private network",
+                subject=f"{self._registry} names {shown(realm)}",
+                hint="address the registry as its token server is, or let its administrator set its external URL",
+            )
 
 
 def _is_private(host: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -37,7 +38,7 @@ def import_lines(result: ImportResult) -> list[str]:
     if result.failed_list:
         lines += [
             f"failed     {result.failed_list}",
-            f"  -> when it is mended, run the same command with --retry-failed {result.failed_list}",
+            f"  -> when it is mended, run the same command with --retry-failed {shlex.quote(str(result.failed_list))}",
         ]
     return lines
 

@@ -19,9 +19,10 @@ def show_lines(file: ReceiptFile) -> list[str]:
     receipt = file.receipt
     facts = [
         ("receipt", f"{file.path}"),
+        ("", _signature_words(file)),
         ("id", file.id),
         ("bundle", f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else "none was opened"),
-        ("signed by", ", ".join(receipt.signers) or "NOT CHECKED"),
+        ("", f"signed by {', '.join(receipt.signers)}" if receipt.signers else "its signature was NOT CHECKED"),
         ("trusted", ", ".join(receipt.trust) or "nobody: --insecure-no-signature"),
         ("weakened", ", ".join(receipt.weakened) or "nothing"),
         ("operator", f"{receipt.operator} on {receipt.host}"),
@@ -41,17 +42,28 @@ def show_lines(file: ReceiptFile) -> list[str]:
 
 def verify_lines(file: ReceiptFile) -> list[str]:
     """What ``receipt verify`` prints."""
-    return [f"signature  good, by {', '.join(file.signers)}", *show_lines(file)]
+    return show_lines(file)
 
 
 def undo_lines(result: UndoResult) -> list[str]:
     """What ``undo`` prints."""
     rows = [(tag.outcome.value if tag.outcome else "", str(tag.name), _tag_words(tag)) for tag in result.tags]
-    lines = [f"receipt  {result.file.path}, bundle {escaped(result.file.receipt.bundle_name)}", *table(rows)]
+    lines = [
+        f"receipt    {result.file.path}",
+        f"           {_signature_words(result.file)}",
+        f"bundle     {escaped(result.file.receipt.bundle_name)}",
+        *(table(rows) or ["nothing to put back: no tag of a registry was moved"]),
+    ]
     for tag in result.tags:
         if tag.error:
             lines += ["", f"  {escaped(worded(tag.error))}", *advice_lines(tag.error, "    ")]
     return lines
+
+
+def _signature_words(file: ReceiptFile) -> str:
+    if file.signers:
+        return f"signature good, by {', '.join(file.signers)}"
+    return "believed as it is: its signature was NOT CHECKED (bundler receipt verify does, or --trust NAME.pub)"
 
 
 def _image_words(image: ReceiptImage) -> str:
@@ -69,6 +81,7 @@ def _tag_words(tag: TagResult) -> str:
     words = {
         "put back": f"{tag.pushed.short} -> {tag.before.short if tag.before else ''}",
         "would put back": f"{tag.pushed.short} -> {tag.before.short if tag.before else ''}",
+        "would remove": "it did not exist before; distribution before 3.0 removes no tags, and leaves it",
         "moved on": f"stands for {tag.now.short if tag.now else 'nothing'} by now; left alone",
         "left": "it did not exist before, and this registry removes no tags",
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -524,6 +525,63 @@ def test_undo_puts_back_what_still_stands_and_leaves_what_moved_on(bring, bundle
     assert digest_at(target.host, "library/docker:1") == later.digest
     again = bundler("undo", mine, "--json")
     assert "as before" in {tag["outcome"] for tag in again.json["tags"]}
+
+
+def test_a_run_that_was_cut_off_leaves_what_undo_needs(bring, bundler, bundle, keys, target, fronts, tmp_path):
+    """A power cut after the first tag moved: no receipt at the end, and the one from the beginning is enough."""
+    before = simple("before")
+    before.push(target, "library/oci", "1")
+    front = fronts(target)
+    mine = tmp_path / "r.json"
+    run = ["import", bundle, "--trust", keys[1], "--to", front.host, "--on-conflict", "replace", "--receipt", mine]
+    process = subprocess.Popen([sys.executable, "-m", "bundler", *map(str, run)], stderr=subprocess.DEVNULL)
+
+    def die_when_it_moved(front, request) -> bool:
+        if request.command == "HEAD" and "oci/manifests/1" in request.path and front.count("PUT", "oci/manifests/1"):
+            process.kill()
+        return False
+
+    front.faults.append(die_when_it_moved)
+    assert process.wait(60) == -9
+    assert not mine.exists()
+    assert digest_at(target.host, "library/oci:1") == KINDS["library/oci:1"].digest
+    done = bundler("undo", f"{mine}.unfinished", "--json")
+    assert [(tag["outcome"], tag["before"]) for tag in done.json["tags"]] == [("put back", before.digest)]
+    assert digest_at(target.host, "library/oci:1") == before.digest
+
+
+def test_undo_takes_no_receipt_that_was_changed_or_points_elsewhere(bring, bundler, keys, target, tmp_path):
+    simple("before").push(target, "library/oci", "1")
+    mine = tmp_path / "r.json"
+    assert bring(target.host, "--on-conflict", "replace", "--receipt", mine, "--receipt-key", keys[0]).code == 0
+    trusted = Path(os.environ["HOME"]) / ".config/bundler/trust"
+    trusted.mkdir(parents=True)
+    (trusted / "k.pub").write_bytes(keys[1].read_bytes())
+    assert "signature good" in bundler("undo", mine, "--dry-run").out
+    good = mine.read_text()
+    mine.write_text(good.replace('"operator": "', '"operator": "x'))
+    assert bundler("undo", mine).code == 5
+    assert "NOT CHECKED" not in bundler("receipt", "show", mine).out
+    for changed in (
+        good.replace(f'"name": "{target.host}/', '"name": "elsewhere.example.com/'),
+        good.replace('"outcome": "pushed"', '"outcome": "\\u001b[2Jpushed"'),
+        good.replace(f'"name": "{target.host}/library/oci:1"', '"name": "oci:1"'),
+    ):
+        other = tmp_path / "other.json"
+        other.write_text(changed)
+        done = bundler("undo", other)
+        assert done.code == 4, done.out
+        assert "\x1b" not in done.out + done.err
+    assert digest_at(target.host, "library/oci:1") == KINDS["library/oci:1"].digest
+
+
+def test_one_target_that_is_down_keeps_back_no_other(bring, bundler, bundle, keys, target):
+    run = ["import", bundle, "--trust", keys[1], "--to", f"127.0.0.1:{free_port()}", "--to", target.host]
+    done = bundler(*run)
+    assert done.code == 3
+    assert "3 pushed" in done.out
+    assert "no connection" in done.out
+    assert bundler(*run[:4], "--to", target.host, "--to", target.host).code == 2
 
 
 def test_receipts_of_one_bundle_are_merged_and_of_two_are_not(
