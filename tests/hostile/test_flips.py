@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import files
-from bundler.commands.import_ import ImportRequest, import_
+from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.verify import verify
 from bundler.core.events import nobody
 from bundler.core.location import LayoutTarget
@@ -127,7 +127,9 @@ def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path):
 
 
 def bring(bundle: Path, key: Path, target: Path):
-    return import_(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run())
+    result = ImportResult()
+    import_(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run(), result)
+    return result
 
 
 def test_a_cut_or_grown_file_is_found_with_what_was_expected(sealed, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from bundler import cli
 from bundler.bundle.seven_zip import ArchiveWriter
-from bundler.commands.import_ import ImportRequest, import_
+from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.open_bundle import Unlocking
 from bundler.commands.verify import verify
 from bundler.core.location import LayoutTarget
@@ -91,7 +91,9 @@ def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path, name):
         request = ImportRequest(
             (flip.path,), (LayoutTarget(str(target)),), (sealed["key"],), unlocking=unlocking(tmp_path)
         )
-        return import_(request, run())
+        result = ImportResult()
+        import_(request, run(), result)
+        return result
 
     assert code_of(lambda: bring(tmp_path / "good")) == 0
     right = {path.name: path.read_bytes() for path in (tmp_path / "good/blobs/sha256").iterdir()}
@@ -278,7 +280,8 @@ def test_a_missing_chunk_of_an_encrypted_bundle_is_missing_and_the_other_images_
     (bundle / "chunk-0002.7z").unlink()
     target = (LayoutTarget(str(tmp_path / "target")),)
     request = ImportRequest((bundle,), target, (sealed["key"],), unlocking=unlocking(tmp_path))
-    result = import_(request, run())
+    result = ImportResult()
+    import_(request, run(), result)
     assert result.exit_code == 9
     assert [each.error is None for each in result.targets[0].images] == [False, True, True]
 
@@ -296,5 +299,7 @@ def test_an_import_decrypts_no_chunk_twice(sealed, tmp_path, monkeypatch):
     monkeypatch.setattr(seven_zip, "unpack", counting)
     target = (LayoutTarget(str(tmp_path / "target")),)
     request = ImportRequest((sealed["secret"],), target, (sealed["key"],), unlocking=unlocking(tmp_path))
-    assert import_(request, run()).exit_code == 0
+    result = ImportResult()
+    import_(request, run(), result)
+    assert result.exit_code == 0
     assert sorted(opened) == sorted(set(opened)) == ["chunk-0001.7z", "chunk-0002.7z", "chunk-0003.7z", "content.7z"]

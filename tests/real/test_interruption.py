@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+from functools import partial
 
 import pytest
 
@@ -49,6 +50,13 @@ def stalled(new_registry):
     front.stop()
 
 
+def start(*arguments: str, **options: object) -> subprocess.Popen:
+    """Starts the command so that it hears Ctrl-C, also where whoever runs the tests in the background does not."""
+    command = [sys.executable, "-m", "bundler", *arguments]
+    hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, preexec_fn=hear, **options)  # type: ignore[call-overload]
+
+
 @pytest.mark.parametrize("form", ["tar", "7z"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_export_that_is_stopped_ends_soon_and_leaves_nothing_that_looks_finished(
@@ -57,7 +65,7 @@ def test_an_export_that_is_stopped_ends_soon_and_leaves_nothing_that_looks_finis
     front, reached, released = stalled
     export = ["export", f"docker://{front.host}/a/slow:1", "--name", "test", "-o", str(tmp_path), "--key", str(keys[0])]
     export += ["--format", form]
-    process = subprocess.Popen([sys.executable, "-m", "bundler", *export], stderr=subprocess.PIPE, text=True)
+    process = start(*export, text=True)
     assert reached.wait(60)
     process.send_signal(number)
     _, told = process.communicate(timeout=SECONDS_TO_END)
@@ -82,9 +90,7 @@ def test_an_import_that_is_stopped_has_moved_no_tag_and_goes_on(bundler, stalled
     released.clear()
     front.registry = target
     bring = ["import", str(tmp_path / "test"), "--trust", str(keys[1]), "--to", front.host]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "bundler", *bring], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL
-    )
+    process = start(*bring, stdout=subprocess.DEVNULL)
     assert reached.wait(60)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS_TO_END)
