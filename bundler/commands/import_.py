@@ -44,7 +44,7 @@ from bundler.errors import (
 )
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, Taker, copy_blobs, copy_groups
+from bundler.transfer import BlobCopy, Run, Taker, copy_blobs, copy_groups, retrying
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _way_to(
     faults: dict[Reference, BundlerError] = {}
     if isinstance(target, RegistryTarget) and not is_loaded and request.kind is None:
         try:
-            kind = stores.registry(target.registry).kind()
+            kind = retrying(stores.registry(target.registry).kind, run, subject=str(target), peer=str(target))
         except BundlerError as error:
             if len(request.targets) == 1:
                 raise

@@ -57,7 +57,7 @@ class Registry:
         if self._kind is None:
             answer, challenge = self.ping()
             headers = dict(answer.headers.items())
-            if answer.status not in (200, 401):
+            if answer.status not in (200, 401, 403):
                 raise error_of(answer, subject=f"{self.name}, asked for /v2/")
             answer.drain()
             self._kind = recognised(headers, challenge.parameters if challenge else {})
