@@ -506,7 +506,15 @@ class VerifiedBlob:
             if is_remote
             else "run bundler verify to see which files to bring again"
         )
-        return Damaged(message, subject=self._label, expected=expected, actual=actual, hint=hint, retryable=is_remote)
+        return Damaged(
+            message,
+            subject=self._label,
+            expected=expected,
+            actual=actual,
+            hint=hint,
+            code=None if is_remote else "damaged",
+            retryable=is_remote,
+        )
 
 
 def _pause(attempt: int, error: BundlerError, run: Run, subject: str) -> None:

@@ -160,5 +160,6 @@ def _explain_absence(paths: Sequence[Path]) -> None:
                 hint="run the same export again to finish it",
             )
         if any(_CHUNK_NAME.fullmatch(name) for name in names_in(path)):
-            raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=f"bring {sums.FILE} and its .sig files")
+            hint = f"bring {sums.FILE} and its .sig files"
+            raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=hint, code="incomplete")
     raise Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))

@@ -190,7 +190,9 @@ class Bundle:
 
 def find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
     """The first usable copy of a chunk in the folders, or the reason why there is none."""
-    problem: BundlerError = Incomplete("the chunk is missing", subject=chunk.file, hint=f"bring {chunk.file}")
+    problem: BundlerError = Incomplete(
+        "the chunk is missing", subject=chunk.file, hint=f"bring {chunk.file}", code="incomplete"
+    )
     for folder in folders:
         path = folder / chunk.file
         if not is_there(path):

@@ -173,7 +173,8 @@ def signers(
     """
     by_id = {key.id: key for key in trusted}
     if not by_id:
-        raise Untrusted("there is no trusted key", hint="give the builder's public key: --trust NAME.pub")
+        hint = "give the builder's public key: --trust NAME.pub"
+        raise Untrusted("there is no trusted key", hint=hint, code="unknown-signer")
     known = [key for key in by_id.values() if key.id in signatures]
     good = tuple(key for key in known if _is_signed(key, signatures[key.id], message))
     if good:
@@ -183,14 +184,16 @@ def signers(
             f"the signature by key {known[0].id} does not fit SHA256SUMS",
             subject=f"SHA256SUMS.{known[0].id}.sig",
             hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",
+            code="bad-signature",
         )
     others = sorted({*claimed, *signatures})
     if not others:
-        raise Untrusted("the bundle is not signed", hint="ask its builder for a signed one")
+        raise Untrusted("the bundle is not signed", hint="ask its builder for a signed one", code="unsigned")
     shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
     raise Untrusted(
         f"signed by {shown}, but trusted here is {', '.join(sorted(by_id))}",
         hint="is this the right .pub file? Compare the key id with the builder over another channel",
+        code="unknown-signer",
     )
 
 

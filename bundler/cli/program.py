@@ -57,10 +57,11 @@ class Group(click.Group):
 
     command_class = _Command
 
-    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, examples: str = "", order: tuple[str, ...] = (), **kwargs: Any) -> None:
         kwargs.setdefault("no_args_is_help", False)  # its help would be taken for an error
         super().__init__(*args, **kwargs)
         self.examples = examples
+        self.order = order
 
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         """The examples, then what click writes."""
@@ -70,7 +71,7 @@ class Group(click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands as they follow each other in a journey."""
         del context
-        return sorted(self.commands, key=lambda name: _ORDER.index(name) if name in _ORDER else 0)
+        return sorted(self.commands, key=self.order.index)
 
 
 def _write_examples(examples: str, formatter: click.HelpFormatter) -> None:
@@ -101,7 +102,10 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 
 
 @click.group(
-    cls=Group, examples=_EXAMPLES, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+    cls=Group,
+    examples=_EXAMPLES,
+    order=_ORDER,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.option("--json", "is_json", is_flag=True, is_eager=True, help="With --version: print one JSON document.")
 @click.option(

@@ -12,6 +12,7 @@ from bundler.cli.program import Group, program, show
 
 @program.group(
     cls=Group,
+    order=("show", "verify", "merge"),
     examples="""
 bundler receipt show receipt.json
 bundler receipt verify receipt.json --trust importer.pub

@@ -9,12 +9,23 @@ from bundler.bundle.reader import Bundle
 from bundler.core import oci
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry, parse_image_list
-from bundler.core.manifest import Image
+from bundler.core.manifest import Image, Variant
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import Selection
 from bundler.errors import Misuse, Refused
 from bundler.transfer import Run
+
+
+def selected(references: Sequence[Reference], selection: Selection, run: Run) -> frozenset[Reference]:
+    """The images that ``--only`` and ``--except`` mean; patterns that fit nothing are told.
+
+    Raises:
+        Misuse: None is left.
+    """
+    for pattern in selection.idle(references):
+        run.listener(Noticed(f"--except {pattern} fits no image"))
+    return selection.chosen(references)
 
 
 def chosen_images(
@@ -32,9 +43,7 @@ def chosen_images(
         Misuse: None is left.
     """
     references = [image.reference for image in images]
-    for pattern in selection.idle(references):
-        run.listener(Noticed(f"--except {pattern} fits no image"))
-    chosen = selection.chosen(references)
+    chosen = selected(references, selection, run)
     if retry is not None:
         strange = sorted(map(str, retry - set(references)))
         if strange:
@@ -55,6 +64,24 @@ def read_failed_list(text: str, *, source: str) -> frozenset[Reference]:
     return frozenset(entry.reference for entry in parsed.entries if isinstance(entry, Entry))
 
 
+def variant_for(image: Image, platform: Platform) -> Variant | None:
+    """The runnable image for a platform; None for what is no container image.
+
+    Raises:
+        Refused: There is none for the platform.
+    """
+    fitting = next((variant for variant in image.variants if platform.accepts(variant.config.platform)), None)
+    if fitting is None and image.variants:
+        raise Refused(
+            "the image is not there for this platform",
+            subject=str(image.reference),
+            expected=str(platform),
+            actual=", ".join(str(variant.config.platform) for variant in image.variants),
+            hint="choose another one with --platform OS/ARCH, or leave the image out with --except",
+        )
+    return fitting
+
+
 def narrowed(bundle: Bundle, image: Image, *, platform: Platform) -> Image:
     """One platform of an image, byte for byte; what is no image for platforms stays as it is.
 
@@ -62,19 +89,11 @@ def narrowed(bundle: Bundle, image: Image, *, platform: Platform) -> Image:
         Refused: There is none for the platform.
         Damaged, Incomplete, LocalStorage: Its manifest cannot be read.
     """
-    fitting = [variant for variant in image.variants if platform.accepts(variant.config.platform)]
-    if not fitting and image.variants:
-        raise Refused(
-            "the image is not there for this platform",
-            subject=str(image.reference),
-            expected=str(platform),
-            actual=", ".join(str(variant.config.platform) for variant in image.variants),
-            hint="leave it out with --except, or choose another --platform",
-        )
-    if not fitting or not image.root.is_index:
+    variant = variant_for(image, platform)
+    if variant is None or not image.root.is_index:
         return image
     blobs = bundle.manifest.blobs
-    number = next(n for n in image.manifests if blobs[n].descriptor.digest == fitting[0].digest)
+    number = next(n for n in image.manifests if blobs[n].descriptor.digest == variant.digest)
     descriptor = blobs[number].descriptor
     content = bundle.read_document(descriptor)
     needed = {blob.digest for blob in oci.parse_manifest(content, descriptor.media_type, what=str(platform)).blobs}
@@ -83,6 +102,6 @@ def narrowed(bundle: Bundle, image: Image, *, platform: Platform) -> Image:
         root=descriptor,
         manifests=(number,),
         blobs=tuple(n for n in image.blobs if blobs[n].descriptor.digest in needed),
-        variants=(fitting[0],),
+        variants=(variant,),
         made_from=image.root.digest,
     )

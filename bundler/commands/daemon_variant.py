@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bundler.bundle.reader import Bundle
+from bundler.commands.chosen import variant_for
 from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.manifest import Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
-from bundler.errors import Refused
 from bundler.stores.docker_archive import diff_ids_of
 
 
@@ -72,22 +72,13 @@ def choose(bundle: Bundle, image: Image, wanted: Platform, *, is_demanded: bool)
         Refused: There is none for the platform.
         Damaged, Incomplete, LocalStorage: Its manifest or config cannot be read.
     """
-    fitting = [variant for variant in image.variants if wanted.accepts(variant.config.platform)]
-    if not fitting and len(image.variants) == 1 and not is_demanded:
-        fitting = list(image.variants)
-    if not fitting and image.variants:
-        raise Refused(
-            "the image is not there for this platform",
-            subject=str(image.reference),
-            expected=str(wanted),
-            actual=", ".join(str(variant.config.platform) for variant in image.variants),
-            hint="choose one with --platform OS/ARCH",
-        )
-    if not fitting:
+    is_only_one = len(image.variants) == 1 and not is_demanded
+    fitting = image.variants[0] if is_only_one else variant_for(image, wanted)
+    if fitting is None:
         return None
     what = str(image.reference)
     descriptors = [bundle.manifest.blobs[number].descriptor for number in image.manifests]
-    descriptor = next(descriptor for descriptor in descriptors if descriptor.digest == fitting[0].digest)
+    descriptor = next(descriptor for descriptor in descriptors if descriptor.digest == fitting.digest)
     content = bundle.read_document(descriptor)
     manifest = oci.parse_manifest(content, descriptor.media_type, what=what)
     assert manifest.config is not None
@@ -98,5 +89,5 @@ def choose(bundle: Bundle, image: Image, wanted: Platform, *, is_demanded: bool)
         config=manifest.config.bare,
         layers=tuple(layer.bare for layer in manifest.layers),
         diff_ids=diff_ids_of(config, what=f"{what}: config"),
-        platform=fitting[0].config.platform,
+        platform=fitting.config.platform,
     )

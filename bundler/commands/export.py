@@ -12,6 +12,7 @@ from bundler.bundle.files import check_space
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.writer import BundleWriter
+from bundler.commands.chosen import selected
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.commands.readiness import index_files, make_ready, notice_originals
@@ -135,10 +136,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
 
 
 def _selected(entries: tuple[Entry, ...], selection: Selection, run: Run) -> tuple[Entry, ...]:
-    references = [entry.reference for entry in entries]
-    for pattern in selection.idle(references):
-        run.listener(Noticed(f"--except {pattern} fits no image"))
-    chosen = selection.chosen(references)
+    chosen = selected([entry.reference for entry in entries], selection, run)
     return tuple(entry for entry in entries if entry.reference in chosen)
 
 

@@ -175,20 +175,18 @@ def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
     for target in found:
         for image in target.images:
             key = (image.reference, image.name)
-            earlier = images.get(key)
-            if earlier is None or image.is_done or not earlier.is_done:
-                images[key] = image if earlier is None else _later(earlier, image)
+            images[key] = _better(images.get(key, image), image)
     there = {image.reference for image in images.values() if image.is_done}
     kept = tuple(image for image in images.values() if image.is_done or image.reference not in there)
     return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), kept)
 
 
-def _later(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
-    """What a later run found; that an earlier one pushed it, and over what, is kept."""
-    is_same = (earlier.name, earlier.digest) == (later.name, later.digest)
-    if is_same and later.outcome in ("present", "skipped") and earlier.outcome in ("pushed", "loaded"):
+def _better(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
+    """What a later run found, unless it failed; that an earlier one pushed the same, and over what, is kept."""
+    if earlier.is_done and not later.is_done:
         return earlier
-    return later
+    has_brought = earlier.outcome in ("pushed", "loaded") and earlier.digest == later.digest
+    return earlier if has_brought and later.outcome in ("present", "skipped") else later
 
 
 def _each_once(texts: Iterable[str]) -> tuple[str, ...]:

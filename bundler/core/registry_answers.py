@@ -24,7 +24,7 @@ _WORDS = (
     # Nexus: "Repository does not allow updating assets", Artifactory: "not enough permissions to delete/overwrite"
     ("tag-immutable", ("not allow updating", "redeploy", "overwrite artifact", "delete/overwrite")),
     # Harbor: src/server/middleware/vulnerable and contenttrust
-    ("blocked-by-policy", ("vulnerab", "image is not signed", "not signed", "policy")),
+    ("blocked-by-policy", ("vulnerab", "not signed", "policy")),
     # Harbor: src/server/middleware/readonly
     ("registry-read-only", ("read only mode", "read-only", "readonly")),
     ("target-disk-full", ("no space left", "disk quota", "insufficient storage")),

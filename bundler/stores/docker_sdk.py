@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -51,6 +52,13 @@ def _auth_config(path: str, _modified_ns: int) -> Any:
 def _of_host(path: str, modified_ns: int, registry: str) -> Any:
     """The entry for a whole registry. Asking a helper takes a process, so it is asked once."""
     config = _auth_config(path, modified_ns)
+    helper = config.get_credential_store(registry)
+    if helper and shutil.which(f"docker-credential-{helper}") is None:
+        raise Refused(
+            f"the Docker credentials cannot be read: docker-credential-{helper} is not installed",
+            subject=path,
+            hint=f"install it, or log in without it: docker login {registry}",
+        )
     # An entry for a part of another registry, or of this one, is not for all of this one.
     whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
     return type(config)({**config, "auths": whole}).resolve_authconfig(registry)
@@ -77,12 +85,9 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
     Raises:
         Refused: The file or a credential helper does not work.
     """
-    import warnings
-
     from docker.errors import DockerException
 
     try:
-        warnings.simplefilter("ignore", UserWarning)  # of a helper that is missing, which is told below
         modified_ns = path.stat().st_mtime_ns
         entry = None
         parts = repository.split("/") if repository else []

@@ -258,14 +258,11 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         is_page=body.lstrip()[:1] == b"<",
         retry_after_seconds=_retry_after(answer),
     )
-    if answer.status in (401, 403) and answer.username:
-        skew = clock_skew_seconds(answer)
-        if skew is not None and abs(skew) > TOLERATED_SKEW_SECONDS and answer.status == 401:
-            return problem(
-                "clock-skew", subject=subject, said=told.said, expected=answer.headers["Date"], actual=_now_words()
-            )
-        if re.fullmatch(r"robot\+?", answer.username):
-            return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
+    if answer.status == 401 and answer.username and abs(clock_skew_seconds(answer) or 0) > TOLERATED_SKEW_SECONDS:
+        its_time = answer.headers["Date"]
+        return problem("clock-skew", subject=subject, said=told.said, expected=its_time, actual=_now_words())
+    if answer.status in (401, 403) and re.fullmatch(r"robot\+?", answer.username):
+        return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
     error = told.error(subject=subject, host=host, repository=_repository(answer.url))
     if error.code == "unauthorized" and answer.username:
         asked = f"it was asked as {answer.username!r}"

@@ -16,7 +16,7 @@ import pytest
 
 from tests.support import images
 from tests.support.parts import RealDaemon, free_port, shell
-from tests.support.servers import certificates
+from tests.support.servers import Front, certificates
 
 BUILDS = {
     "app:dev": 'FROM scratch\nADD base.tar /usr/\nCOPY noise /noise\nENV COLOUR=blue\nLABEL team=a\nCMD ["/noise"]\n',
@@ -41,6 +41,27 @@ def built(daemon: RealDaemon, tmp_path_factory) -> RealDaemon:
         (folder / "Dockerfile").write_text(recipe)
         daemon.docker("build", "-q", "-t", tag, str(folder))
     return daemon
+
+
+@pytest.fixture
+def refusing():
+    """Starts proxies before registries, which take no manifest of some repositories."""
+    started = []
+
+    def start(registry, part: str) -> Front:
+        def refuse(front: Front, request) -> bool:
+            if request.command != "PUT" or "/manifests/" not in request.path or part not in request.path:
+                return False
+            request.rfile.read(int(request.headers.get("Content-Length") or 0))
+            front.send(request, 403, {}, b"no")
+            return True
+
+        started.append(Front(registry, faults=[refuse]).start())
+        return started[-1]
+
+    yield start
+    for front in started:
+        front.stop()
 
 
 @pytest.fixture
@@ -196,6 +217,35 @@ def test_a_tag_of_another_image_is_not_taken_unless_that_is_wanted(
     assert replaced.code == 0
     assert image_id(empty_daemon, "app:dev") == image_id(built, "app:dev")
     assert replaced.json["targets"][0]["images"][0]["replaced"] == theirs
+
+
+def test_an_image_is_tagged_beside_the_one_that_has_its_tag(bundler, bundle, built, empty_daemon, keys, tmp_path):
+    (tmp_path / "Dockerfile").write_text("FROM scratch\nLABEL other=1\n")
+    empty_daemon.docker("build", "-q", "-t", "app:dev", str(tmp_path))
+    before = image_id(empty_daemon, "app:dev")
+    run = ["import", bundle, "--trust", keys[1], "--to", "docker-daemon:", "--on-conflict", "suffix"]
+    done = bundler(*run, "--json", environment=of(empty_daemon))
+    assert done.code == 0, done.err
+    result = next(image for image in done.json["targets"][0]["images"] if image["beside"])
+    assert image_id(empty_daemon, "app:dev") == before
+    assert image_id(empty_daemon, result["target"]) == image_id(built, "app:dev")
+    again = bundler(*run, "--json", environment=of(empty_daemon)).json["targets"][0]["images"]
+    assert {image["outcome"] for image in again} == {"present"}
+
+
+def test_all_or_nothing_moves_no_tag_in_a_daemon_while_a_registry_lacks_an_image(
+    bundler, bundle, built, empty_daemon, target, refusing, keys
+):
+    front = refusing(target, "second")
+    run = ["import", bundle, "--trust", keys[1], "--to", "docker-daemon:", "--to", front.host, "--all-or-nothing"]
+    done = bundler(*run, "--json", environment=of(empty_daemon))
+    outcomes = {image["outcome"] for found in done.json["targets"] for image in found["images"]}
+    assert outcomes == {"failed", "held back"}
+    assert names_in(empty_daemon) <= {"<none>:<none>"}
+    assert not any(target.tags.values())
+    front.faults.clear()
+    assert bundler(*run, environment=of(empty_daemon)).code == 0
+    assert image_id(empty_daemon, "app:dev") == image_id(built, "app:dev")
 
 
 def test_images_get_the_names_that_they_have_in_a_registry(bundler, bundle, built, empty_daemon, keys):

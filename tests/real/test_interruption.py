@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import signal
 import subprocess
 import sys
 import threading
 from functools import partial
+from pathlib import Path
 
 import pytest
 
@@ -96,6 +99,13 @@ def test_an_import_that_is_stopped_has_moved_no_tag_and_goes_on(bundler, stalled
     process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 130
     assert target.tags == {}
+    (receipt,) = (Path(os.environ["HOME"]) / ".local/state/bundler/receipts").glob("*.json*")
+    told = json.loads(receipt.read_text())
+    assert (receipt.suffix, told["exitCode"], told["targets"][0]["images"][0]["outcome"]) == (
+        ".json",
+        130,
+        "unfinished",
+    )
     released.set()
     assert bundler(*bring).code == 0
     assert target.tags == {"a/slow": ["1"]}

@@ -445,6 +445,39 @@ def test_gitlab_and_quay_and_artifactory_have_rules_for_names(bring, target, fro
     assert unknown.code == 6
 
 
+def test_a_kind_that_is_told_has_its_rules_whatever_the_registry_says(bring, target):
+    deep = bring(f"{target.host}/group/app", "--map", "scoped", "--target", "gitlab")
+    assert deep.code == 2
+    assert "GitLab takes at most 2 parts" in deep.err
+    assert bring(f"{target.host}/group/app", "--map", "scoped", "--target", "distribution").code == 0
+
+
+def test_what_a_policy_hides_is_left_alone_and_the_rest_is_done(bring, target, fronts):
+    old = simple("old")
+    old.push(target, "library/oci", "1")
+    harbor = Harbor(projects={"library", "team"}, users={"ci": CANARY}, admin=("admin", "x"), blocked={"library/oci:1"})
+    login = ["--username", "ci", "--password-stdin", "--on-conflict", "replace"]
+    done = bring(fronts(target, harbor).host, *login, "--json", stdin=CANARY)
+    images = done.json["targets"][0]["images"]
+    codes = {image["target"].partition("/")[2]: (image["error"] or {}).get("code") for image in images}
+    assert codes == {"library/oci:1": "blocked-by-policy", "library/docker:1": None, "team/other/shares:1": None}
+    assert digest_at(target.host, "library/oci:1") == old.digest
+
+
+def test_an_artifact_that_quay_does_not_know_keeps_back_no_image(
+    bundler, origin, target, fronts, keys, image_list, tmp_path
+):
+    listed = image_list(origin, "charts/artifact:1", "library/docker:1")
+    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
+    front = fronts(target, Quay(organisations={"org"}, users={"org+ci": CANARY}, config_types=()))
+    run = ["import", tmp_path / "test", "--trust", keys[1], "--to", f"{front.host}/org", "--map", "flatten"]
+    done = bundler(*run, "--username", "org+ci", "--password-stdin", "--json", stdin=CANARY)
+    assert done.code == 3
+    images = {image["target"].rpartition("/")[2]: image for image in done.json["targets"][0]["images"]}
+    assert images["charts-artifact:1"]["error"]["code"] == "manifest-refused"
+    assert images["library-docker:1"]["outcome"] == "pushed"
+
+
 # Receipt and undo
 
 

@@ -209,13 +209,13 @@ def test_the_name_for_tokens_makes_a_helpers_secret_a_token(
     assert (found.identity_token, found.password) == ("s3cret", "")
 
 
-@pytest.mark.filterwarnings("ignore:docker-credential-does-not-exist:UserWarning")  # the SDK's own word on it
 def test_a_helper_that_is_not_there_is_told_with_its_file(home: Path) -> None:
     config = written(home / ".docker" / "config.json", credHelpers={HOST: "does-not-exist"}, auths=auths(HOST="x"))
     with pytest.raises(Refused, match="the Docker credentials cannot be read") as caught:
         Login(HOST).find()
     assert caught.value.subject == str(config)
     assert HOST in (caught.value.hint or "")
+    assert "docker-credential-does-not-exist is not installed" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.hint}"
 
 
