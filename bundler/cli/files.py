@@ -12,7 +12,7 @@ from bundler.errors import Misuse
 
 if TYPE_CHECKING:
     from bundler.commands.image_file import FileResult
-    from bundler.transfer import Run
+    from bundler.run import Run
 
 
 def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | None:

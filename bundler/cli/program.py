@@ -15,7 +15,7 @@ from bundler import __version__
 if TYPE_CHECKING:
     import click.shell_completion
 
-    from bundler.transfer import Run
+    from bundler.run import Run
 
 Result = TypeVar("Result")
 
@@ -147,7 +147,7 @@ def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
 
 def with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool, is_fail_fast: bool = False) -> Result:
     """Does the work of a command, with progress on stderr; Ctrl-C stops all its threads."""
-    from bundler.transfer import Run
+    from bundler.run import Run
     from bundler.views.progress import Progress
     from bundler.workers import Cancellation
 

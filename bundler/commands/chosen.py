@@ -14,7 +14,7 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import Selection
 from bundler.errors import Misuse, Refused
-from bundler.transfer import Run
+from bundler.run import Run
 
 
 def selected(references: Sequence[Reference], selection: Selection, run: Run) -> frozenset[Reference]:

@@ -17,11 +17,12 @@ from bundler.core.protocols import ImageSink
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import HARBOR, RegistryKind
 from bundler.errors import BundlerError
+from bundler.run import Run, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.harbor import Projects
 from bundler.stores.oci_archive import ArchiveSink
 from bundler.stores.oci_layout import LayoutFolderSink
-from bundler.transfer import Run, ask_all, retrying
+from bundler.transfer import ask_all
 
 
 class Destination(Protocol):

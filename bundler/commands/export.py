@@ -30,9 +30,10 @@ from bundler.core.protocols import BlobSink, BlobSource, Pieces
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
+from bundler.run import Run, retrying
 from bundler.scratch import Scratch, default_folder
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, Taker, ask_all, copy_blobs, copy_wholes, read_small_blob, retrying
+from bundler.transfer import BlobCopy, Taker, ask_all, copy_blobs, copy_wholes, read_small_blob
 
 Writer = BundleWriter | SevenZipWriter
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.errors import BundlerError, Damaged, Misuse, worst
+from bundler.run import Run
 from bundler.stores import archive_check
 from bundler.stores.archive_check import FileFacts
 from bundler.stores.image_file import ImageFile, Tap
-from bundler.transfer import Run
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _CHUNK = re.compile(r"chunk-\d{4,}\.(?:tar|7z)")

@@ -42,9 +42,10 @@ from bundler.errors import (
     worst,
     worst_of_images,
 )
+from bundler.run import Run, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Run, Taker, copy_blobs, copy_groups, retrying
+from bundler.transfer import BlobCopy, Taker, copy_blobs, copy_groups
 
 
 @dataclass(frozen=True, slots=True)

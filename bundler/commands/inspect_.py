@@ -12,7 +12,7 @@ from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import Unlocking
 from bundler.commands.trust import trusted_keys
 from bundler.errors import BundlerError, Untrusted
-from bundler.transfer import Run
+from bundler.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,9 +20,10 @@ from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, Pha
 from bundler.core.location import RegistryTarget
 from bundler.core.platform import Platform
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
+from bundler.run import Run, retrying
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon
-from bundler.transfer import COPIED, FAILED, Copied, Run, Taker, copy_blobs, retrying
+from bundler.transfer import COPIED, FAILED, Copied, Taker, copy_blobs
 from bundler.workers import Consumer
 
 Answer = TypeVar("Answer")

@@ -11,8 +11,8 @@ from bundler.bundle.opening import find
 from bundler.bundle.reader import Bundle
 from bundler.commands.trust import trusted_keys
 from bundler.errors import Misuse
+from bundler.run import Run
 from bundler.scratch import Scratch, default_folder
-from bundler.transfer import Run
 
 
 def _no_passphrase() -> str:

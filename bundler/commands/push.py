@@ -16,7 +16,8 @@ from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.protocols import BlobSink, ImageSink
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
-from bundler.transfer import BlobCopy, Copied, Run, Taker, ask_all, retrying
+from bundler.run import Run, retrying
+from bundler.transfer import BlobCopy, Copied, Taker, ask_all
 
 
 @dataclass(frozen=True, slots=True)

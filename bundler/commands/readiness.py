@@ -13,10 +13,11 @@ from bundler.core.image_list import Entry, EveryImage
 from bundler.core.location import ArchiveImage, DaemonImage
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Several
+from bundler.run import Run, retrying
 from bundler.scratch import Scratch
 from bundler.stores.archives import Staging
 from bundler.stores.staging import Shelf
-from bundler.transfer import COPIED, FAILED, Run, ask_all, retrying
+from bundler.transfer import COPIED, FAILED, ask_all
 
 Location = ArchiveImage | DaemonImage
 

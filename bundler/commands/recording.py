@@ -18,7 +18,7 @@ from bundler.core.events import Noticed
 from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
-from bundler.transfer import Run
+from bundler.run import Run
 
 _UNFINISHED = "unfinished"
 

@@ -16,8 +16,9 @@ from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.receipt import ReceiptImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
+from bundler.run import Run, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import Run, ask_all, retrying
+from bundler.transfer import ask_all
 
 
 @dataclass(frozen=True, slots=True)

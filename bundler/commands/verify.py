@@ -12,7 +12,7 @@ from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import Unlocking, open_trusted
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.errors import worst
-from bundler.transfer import Run
+from bundler.run import Run
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from bundler.commands.verify import verify
 from bundler.core.events import nobody
 from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError
-from bundler.transfer import Run
+from bundler.run import Run
 from bundler.workers import Cancellation
 from tests.support import images
 

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import partial
 
 import pytest
 
-from bundler.core.events import Began, Event, Finished, Moved, Retrying
+from bundler.core.events import Began, Finished
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused, Unavailable
+from bundler.run import RetryPolicy, Run
 from bundler.transfer import (
     BlobCopy,
-    Brake,
-    RetryPolicy,
-    Run,
     Taker,
     VerifiedBlob,
     ask_all,
@@ -25,22 +22,17 @@ from bundler.transfer import (
     copy_groups,
     copy_wholes,
     read_small_blob,
-    retrying,
 )
 from bundler.workers import Cancellation
+from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
 from tests.unit.values import described
 
 CONTENT = b"0123456789" * 10
 BLOB = described(CONTENT)
 PIECE = b"p" * PIECE_BYTES
-AT_ONCE = RetryPolicy(attempts=3, first_pause_seconds=0.0)
 
 Script = list["bytes | BaseException"]
 """What one opening of a blob gives: pieces, and perhaps an error at their end."""
-
-
-def broken(**more: object) -> Unavailable:
-    return Unavailable("the connection broke", **{"retryable": True, **more})  # type: ignore[arg-type]
 
 
 @dataclass
@@ -95,32 +87,6 @@ class Sink:
             assert isinstance(holder, Sink)
             self.blobs[str(descriptor.digest)] = holder.blobs[str(descriptor.digest)]
         return self.can_mount
-
-
-@dataclass
-class Recorder:
-    """A listener that remembers."""
-
-    events: list[Event] = field(default_factory=list)
-
-    def __call__(self, event: Event) -> None:
-        self.events.append(event)
-
-    @property
-    def moved(self) -> int:
-        return sum(event.amount for event in self.events if isinstance(event, Moved))
-
-    @property
-    def retries(self) -> list[Retrying]:
-        return [event for event in self.events if isinstance(event, Retrying)]
-
-    @property
-    def outcomes(self) -> list[str]:
-        return [event.outcome for event in self.events if isinstance(event, Finished)]
-
-
-def run_with(listener: Callable[[Event], None] | None = None, *, retry: RetryPolicy = AT_ONCE) -> Run:
-    return Run(listener or Recorder(), Cancellation(), retry)
 
 
 def verified(source: Source, blob: Descriptor = BLOB, run: Run | None = None) -> VerifiedBlob:
@@ -320,78 +286,6 @@ def test_a_small_blob_is_read_into_memory_silently() -> None:
     assert recorder.events == []
 
 
-# How often, and after which pause
-
-
-@pytest.mark.parametrize(
-    ("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0), (3, 1.0, 2.0), (4, 2.0, 4.0), (30, 60.0, 60.0)]
-)
-def test_pauses_double_with_jitter_up_to_a_bound(attempt: int, least: float, most: float) -> None:
-    pauses = {RetryPolicy().pause_seconds(attempt, broken()) for _ in range(50)}
-    assert least <= min(pauses) <= max(pauses) <= most
-    assert len(pauses) > 1 or least == most, "all clients at once would come back at once"
-
-
-@pytest.mark.parametrize(("asked", "pause"), [(7.0, 7.0), (0.0, 0.0), (3600.0, 60.0)], ids=["seven", "none", "an hour"])
-def test_a_server_that_asks_for_a_pause_gets_it_up_to_a_bound(asked: float, pause: float) -> None:
-    assert RetryPolicy().pause_seconds(1, broken(retry_after_seconds=asked)) == pause
-
-
-def failing(times: int, error: BundlerError) -> tuple[Callable[[], str], list[int]]:
-    calls: list[int] = []
-
-    def attempt() -> str:
-        calls.append(1)
-        if len(calls) <= times:
-            raise error
-        return "done"
-
-    return attempt, calls
-
-
-def test_what_fails_for_a_while_succeeds_in_the_end() -> None:
-    recorder = Recorder()
-    attempt, calls = failing(2, broken())
-    assert retrying(attempt, run_with(recorder), subject="x") == "done"
-    assert len(calls) == 3
-    assert [(event.subject, event.attempt) for event in recorder.retries] == [("x", 1), ("x", 2)]
-
-
-def test_attempts_are_used_up() -> None:
-    attempt, calls = failing(99, broken())
-    with pytest.raises(Unavailable):
-        retrying(attempt, run_with(), subject="x")
-    assert len(calls) == AT_ONCE.attempts
-
-
-def test_what_fails_for_good_is_not_tried_again() -> None:
-    attempt, calls = failing(99, Refused("no"))
-    with pytest.raises(Refused):
-        retrying(attempt, run_with(), subject="x")
-    assert len(calls) == 1
-
-
-def test_a_bug_is_not_tried_again() -> None:
-    calls: list[int] = []
-
-    def attempt() -> None:
-        calls.append(1)
-        raise ValueError
-
-    with pytest.raises(ValueError):
-        retrying(attempt, run_with(), subject="x")
-    assert len(calls) == 1
-
-
-def test_a_stopped_run_does_not_wait_for_its_next_attempt() -> None:
-    run = run_with(retry=RetryPolicy(attempts=5, first_pause_seconds=3600.0, longest_pause_seconds=3600.0))
-    attempt, calls = failing(99, broken())
-    run.cancellation.set()
-    with pytest.raises(Interrupted):
-        retrying(attempt, run, subject="x")
-    assert len(calls) == 1
-
-
 def test_failed_attempts_within_a_blob_are_counted_from_1_as_everywhere() -> None:
     recorder = Recorder()
     policy = RetryPolicy(attempts=3, first_pause_seconds=0.0)
@@ -405,30 +299,6 @@ def test_the_first_pause_within_a_blob_is_the_first_of_the_policy() -> None:
     read_until_it_fails(verified(Source([[broken()]]), run=run_with(recorder, retry=policy)), Unavailable)
     (event,) = recorder.retries
     assert 0.0005 <= event.pause_seconds <= 0.001
-
-
-def test_a_registry_that_is_gone_is_not_waited_for_by_every_blob() -> None:
-    run = run_with(retry=RetryPolicy(attempts=2, first_pause_seconds=0.0))
-    calls: list[str] = []
-
-    def ask(peer: str) -> None:
-        calls.append(peer)
-        raise broken()
-
-    for _ in range(1000):
-        with pytest.raises(Unavailable):
-            retrying(partial(ask, "gone"), run, subject="x", peer="gone")
-    assert len(calls) == 2 * Brake.GIVEN_UP_IN_A_ROW
-    assert retrying(lambda: "here", run, subject="x", peer="another") == "here"
-
-
-def test_a_registry_that_answers_in_between_is_not_given_up() -> None:
-    run = run_with(retry=RetryPolicy(attempts=1))
-    for _ in range(5 * Brake.GIVEN_UP_IN_A_ROW):
-        attempt, _ = failing(1, broken())
-        with pytest.raises(Unavailable):
-            retrying(attempt, run, subject="x", peer="flaky")
-        assert retrying(lambda: "here", run, subject="x", peer="flaky") == "here"
 
 
 # Copies of many blobs

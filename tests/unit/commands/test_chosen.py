@@ -20,7 +20,7 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import Misuse, Refused
-from bundler.transfer import Run
+from bundler.run import Run
 from bundler.workers import Cancellation
 from tests.unit.values import layer, planned, resolved, variant
 

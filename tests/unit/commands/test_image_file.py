@@ -10,7 +10,7 @@ import pytest
 from bundler.commands.image_file import inspect_file, verify_file
 from bundler.core.events import Event, Moved, PhaseBegan, PhaseEnded
 from bundler.errors import Damaged, Interrupted, Misuse, Refused
-from bundler.transfer import Run
+from bundler.run import Run
 from bundler.workers import Cancellation
 from tests.support import images
 from tests.support.archives import docker_files, write_as

@@ -1,0 +1,123 @@
+"""One run of a command: how often it tries again, whom it tells, and how it is stopped.
+
+Retries are one policy around one whole, repeatable thing; no store retries by itself, so attempts do not multiply.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from bundler.core.events import Listener, Retrying
+from bundler.errors import BundlerError, Unavailable
+from bundler.workers import Cancellation
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often something is tried again, and how long to wait between.
+
+    Attributes:
+        attempts: In all, the first one included.
+        first_pause_seconds: Before the second attempt; doubled before each further one, with jitter.
+        longest_pause_seconds: Bound of a pause, also of one that a server asks for.
+    """
+
+    attempts: int = 5
+    first_pause_seconds: float = 0.5
+    longest_pause_seconds: float = 60.0
+
+    def pause_seconds(self, attempt: int, error: BundlerError) -> float:
+        """How long to wait after a failed attempt, counted from 1."""
+        if error.retry_after_seconds is not None:
+            return min(error.retry_after_seconds, self.longest_pause_seconds)
+        pause: float = self.first_pause_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
+        return min(pause, self.longest_pause_seconds)
+
+
+class Brake:
+    """Notices that a registry is gone, so that 50,000 blobs do not wait for it one after the other. Thread-safe.
+
+    After some questions in a row that were given up, each after all its attempts, the others fail at once.
+    """
+
+    GIVEN_UP_IN_A_ROW = 8
+
+    def __init__(self) -> None:
+        self._given_up: dict[str, list[Unavailable]] = {}
+
+    def check(self, peer: str) -> None:
+        """Returns while there is hope.
+
+        Raises:
+            Unavailable: The peer is gone; the error is the last one that it gave.
+        """
+        errors = self._given_up.get(peer, [])
+        if len(errors) >= self.GIVEN_UP_IN_A_ROW:
+            last = errors[-1]
+            raise Unavailable(f"not tried any more: {last.message}", subject=last.subject, hint=last.hint)
+
+    def succeeded(self, peer: str) -> None:
+        """The peer answered."""
+        self._given_up.pop(peer, None)
+
+    def gave_up(self, peer: str, error: Unavailable) -> None:
+        """A question to the peer was given up."""
+        self._given_up.setdefault(peer, []).append(error)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What all parts of one run share: how to retry, whom to tell, and how to stop."""
+
+    listener: Listener
+    cancellation: Cancellation
+    retry: RetryPolicy = RetryPolicy()
+    jobs: int = 2
+    brake: Brake = field(default_factory=Brake)
+    is_fail_fast: bool = False
+    """Whether nothing is begun after the first failure."""
+
+
+def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer: str = "") -> Result:
+    """Calls until it succeeds, fails for good, or the attempts are used up.
+
+    Args:
+        attempt_once: What to do; repeatable.
+        run: The run that this is part of.
+        subject: What it is about, for people.
+        peer: Who is asked; questions to one peer fail at once when it is gone. Empty for nobody.
+
+    Raises:
+        BundlerError: The last error.
+    """
+    attempt = 1
+    while True:
+        run.brake.check(peer)
+        try:
+            result = attempt_once()
+        except BundlerError as error:
+            if not error.retryable or attempt >= run.retry.attempts:
+                if peer and isinstance(error, Unavailable):
+                    run.brake.gave_up(peer, error)
+                raise
+            pause(attempt, error, run, subject)
+            attempt += 1
+        else:
+            run.brake.succeeded(peer)
+            return result
+
+
+def pause(attempt: int, error: BundlerError, run: Run, subject: str) -> None:
+    """Waits before the next attempt, and says so.
+
+    Raises:
+        Interrupted: The user stopped the run meanwhile.
+    """
+    seconds = run.retry.pause_seconds(attempt, error)
+    run.listener(Retrying(subject, str(error), attempt, seconds))
+    run.cancellation.wait(seconds)
