@@ -21,6 +21,7 @@ from urllib.parse import urlencode, urlsplit
 
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
+from bundler.core.mount import Mount, mount_of
 from bundler.errors import LocalStorage, Refused, Unavailable
 from bundler.stores.http import HttpClient
 
@@ -32,10 +33,6 @@ _ANSWER_BYTES = 4096
 _NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which `ssl.VerifyFlags` does not name."""
-
-_FAT_FILE_BYTES = (4 << 30) - 1
-_FILE_LIMITS = {"vfat": _FAT_FILE_BYTES, "msdos": _FAT_FILE_BYTES, "fat": _FAT_FILE_BYTES}
-"""The largest file, by the type of the file system; the others on media and disks take more than any medium holds."""
 
 
 def addresses_of(host: str) -> tuple[str, ...]:
@@ -197,55 +194,6 @@ def _status(connection: socket.socket) -> int | None:
         answer += piece
     found = _STATUS_LINE.match(answer)
     return int(found[1]) if found else None
-
-
-@dataclass(frozen=True, slots=True)
-class Mount:
-    """A file system in its place.
-
-    Attributes:
-        point: The folder that it is mounted on.
-        type: ``ext4``, ``vfat``, …
-        source: The device, or what stands for it.
-        is_read_only: Whether nothing can be written there.
-    """
-
-    point: str
-    type: str
-    source: str
-    is_read_only: bool
-
-    @property
-    def largest_file_bytes(self) -> int | None:
-        """The largest file that it takes; None where a medium is full before."""
-        return _FILE_LIMITS.get(self.type)
-
-
-def mount_of(path: str, mountinfo: str) -> Mount | None:
-    """The file system that a path is on.
-
-    Args:
-        path: Absolute, without links.
-        mountinfo: The text of ``/proc/self/mountinfo``, proc(5).
-    """
-    best: Mount | None = None
-    for line in mountinfo.splitlines():
-        before, separator, after = line.partition(" - ")
-        fields, more = before.split(" "), after.split(" ")
-        if not separator or len(fields) < 6 or len(more) < 3:
-            continue
-        point = _unescaped(fields[4])
-        is_inside = path == point or path.startswith(point.rstrip("/") + "/")
-        # Of several on one folder the last one is seen.
-        if is_inside and (best is None or len(point) >= len(best.point)):
-            is_read_only = "ro" in fields[5].split(",") or "ro" in more[2].split(",")
-            best = Mount(point, more[0], _unescaped(more[1]), is_read_only)
-    return best
-
-
-def _unescaped(text: str) -> str:
-    """Blanks and backslashes are written in octal."""
-    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
 
 
 @dataclass(frozen=True, slots=True)

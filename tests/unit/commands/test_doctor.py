@@ -8,7 +8,8 @@ from bundler.commands.checks import Check, State
 from bundler.commands.doctor import DoctorResult, judged_files, judged_space
 from bundler.commands.registry_checks import LargestBody, largest_body
 from bundler.core.advice import problem
-from bundler.stores.probe import Mount, Room, mount_of
+from bundler.core.mount import Mount
+from bundler.stores.probe import Room
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -79,39 +80,6 @@ def test_a_size_that_nothing_answers_ends_the_search_and_is_not_called_refused(s
 def test_what_passes_between_silences_is_not_guessed_to_be_more():
     found = largest_body(lambda size: {MIB: True, 10 * MIB: False}.get(size))
     assert found == LargestBody(MIB, MIB + (9 * MIB) // 2, is_certain=False)
-
-
-MOUNTS = r"""
-22 27 0:21 / /proc rw,relatime - proc proc rw
-27 1 254:0 / / rw,relatime shared:1 master:2 - ext4 /dev/vda rw,discard
-40 27 0:30 / /media rw - tmpfs tmpfs rw
-41 40 8:17 / /media/my\040stick rw,nosuid shared:7 - vfat /dev/sdb1 rw,fmask=0022
-42 27 11:0 / /mnt/disc rw - iso9660 /dev/sr0 ro
-43 27 8:33 / /mnt/old rw - ext4 /dev/sdc1 rw
-44 27 8:49 / /mnt/old ro - msdos /dev/sdd1 rw
-garbage
-45 27 8:50 - x
-"""
-
-
-@pytest.mark.parametrize(
-    ("path", "expected"),
-    [
-        ("/", Mount("/", "ext4", "/dev/vda", False)),
-        ("/mediatheque", Mount("/", "ext4", "/dev/vda", False)),
-        ("/media", Mount("/media", "tmpfs", "tmpfs", False)),
-        ("/media/my stick/bundle", Mount("/media/my stick", "vfat", "/dev/sdb1", False)),
-        ("/media/my stick 2", Mount("/media", "tmpfs", "tmpfs", False)),
-        ("/mnt/disc/x", Mount("/mnt/disc", "iso9660", "/dev/sr0", True)),
-        ("/mnt/old", Mount("/mnt/old", "msdos", "/dev/sdd1", True)),
-    ],
-)
-def test_a_path_is_on_the_innermost_and_last_mount(path, expected):
-    assert mount_of(path, MOUNTS) == expected
-
-
-def test_without_a_mount_nothing_is_guessed():
-    assert mount_of("/", "") is None
 
 
 def room(

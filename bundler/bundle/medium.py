@@ -1,0 +1,73 @@
+"""What a folder lies on: a medium that people carry away, or a disk that stays. Asks sysfs(5), writes nothing."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from pathlib import Path
+
+from bundler.core.mount import mount_of
+
+SYSFS = Path("/sys")
+MOUNTINFO = Path("/proc/self/mountinfo")
+_BUS_OF_MEDIA = re.compile(r"/(usb\d*|mmc_host)/")
+_LAYERS = 8
+"""Block devices upon block devices (LUKS, LVM, RAID) that are followed."""
+
+
+def is_removable(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) -> bool:
+    """Whether a path is on a medium that can be taken away: USB, memory cards, optical discs. What is unknown is not.
+
+    Args:
+        path: If there is nothing of this name, its nearest parent that exists counts.
+        sysfs: Where sysfs is mounted.
+        mountinfo: The list of mounts, for file systems whose numbers are those of no device: btrfs, FUSE.
+    """
+    return any(_is_medium(disk) for disk in disks_of(path, sysfs=sysfs, mountinfo=mountinfo))
+
+
+def disks_of(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) -> frozenset[Path]:
+    """The disks that a path is on, as folders of sysfs: one, or several below LVM or RAID; none if it is not known.
+
+    Args:
+        path: As for `is_removable`.
+        sysfs: As for `is_removable`.
+        mountinfo: As for `is_removable`.
+    """
+    try:
+        real = _existing(Path(os.path.realpath(path)))
+        device = _folder_of(os.stat(real).st_dev, sysfs)
+        if device is None:
+            mount = mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))
+            node = os.stat(mount.source) if mount and mount.source.startswith("/") else None
+            device = _folder_of(node.st_rdev, sysfs) if node and stat.S_ISBLK(node.st_mode) else None
+        return frozenset(_disks_below(device, _LAYERS)) if device else frozenset()
+    except OSError:
+        return frozenset()
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() or path == path.parent else _existing(path.parent)
+
+
+def _folder_of(number: int, sysfs: Path) -> Path | None:
+    link = sysfs / "dev" / "block" / f"{os.major(number)}:{os.minor(number)}"
+    return link.resolve(strict=True) if os.path.lexists(link) else None
+
+
+def _disks_below(device: Path, layers: int) -> set[Path]:
+    disk = device.parent if (device / "partition").exists() else device
+    slaves = sorted((disk / "slaves").glob("*")) if layers else []
+    if not slaves:
+        return {disk}
+    return {found for slave in slaves for found in _disks_below(slave.resolve(strict=True), layers - 1)}
+
+
+def _is_medium(disk: Path) -> bool:
+    if _BUS_OF_MEDIA.search(f"{disk}/"):
+        return True
+    try:
+        return (disk / "removable").read_text(encoding="ascii").strip() == "1"
+    except OSError:
+        return False

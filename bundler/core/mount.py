@@ -1,0 +1,59 @@
+"""Mounted file systems, as Linux tells them: proc(5), ``/proc/self/mountinfo``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_FAT_FILE_BYTES = (4 << 30) - 1
+_FILE_LIMITS = {"vfat": _FAT_FILE_BYTES, "msdos": _FAT_FILE_BYTES, "fat": _FAT_FILE_BYTES}
+"""The largest file, by the type of the file system; the others on media and disks take more than any medium holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A file system in its place.
+
+    Attributes:
+        point: The folder that it is mounted on.
+        type: ``ext4``, ``vfat``, …
+        source: The device, or what stands for it.
+        is_read_only: Whether nothing can be written there.
+    """
+
+    point: str
+    type: str
+    source: str
+    is_read_only: bool
+
+    @property
+    def largest_file_bytes(self) -> int | None:
+        """The largest file that it takes; None where a medium is full before."""
+        return _FILE_LIMITS.get(self.type)
+
+
+def mount_of(path: str, mountinfo: str) -> Mount | None:
+    """The file system that a path is on.
+
+    Args:
+        path: Absolute, without links.
+        mountinfo: The text of ``/proc/self/mountinfo``.
+    """
+    best: Mount | None = None
+    for line in mountinfo.splitlines():
+        before, separator, after = line.partition(" - ")
+        fields, more = before.split(" "), after.split(" ")
+        if not separator or len(fields) < 6 or len(more) < 3:
+            continue
+        point = _unescaped(fields[4])
+        is_inside = path == point or path.startswith(point.rstrip("/") + "/")
+        # Of several on one folder the last one is seen.
+        if is_inside and (best is None or len(point) >= len(best.point)):
+            is_read_only = "ro" in fields[5].split(",") or "ro" in more[2].split(",")
+            best = Mount(point, more[0], _unescaped(more[1]), is_read_only)
+    return best
+
+
+def _unescaped(text: str) -> str:
+    """Blanks and backslashes are written in octal."""
+    return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)
