@@ -31,9 +31,20 @@ class Resolved:
     image: ResolvedImage
     documents: dict[Digest, bytes]
 
+    @property
+    def source_digest(self) -> Digest:
+        """What the name stands for at the source."""
+        return self.image.made_from or self.image.root.digest
+
 
 def resolve_image(
-    entry: Entry, name: str | None, source: ImageSource, read_blob: ReadBlob, listener: Listener
+    entry: Entry,
+    name: str | None,
+    source: ImageSource,
+    read_blob: ReadBlob,
+    listener: Listener,
+    *,
+    begun: Digest | None = None,
 ) -> Resolved:
     """Resolves one entry of an image list.
 
@@ -43,6 +54,7 @@ def resolve_image(
         source: Where the image is.
         read_blob: Reads a small blob of the source, verified.
         listener: Is told of what people should know.
+        begun: The digest that the name had when an export was begun that is gone on with; it is kept.
 
     Raises:
         Refused: There is no such image, its digest is not the pinned one, or it lacks the platforms.
@@ -50,6 +62,8 @@ def resolve_image(
         Unavailable: The source does not answer.
     """
     root = source.resolve(name)
+    if begun is not None and root.digest != begun:
+        root = _kept(entry, begun, root.digest, source, listener)
     if entry.pin is not None and entry.pin != root.digest:
         raise Refused(
             "the tag does not stand for the pinned digest",
@@ -68,6 +82,31 @@ def resolve_image(
         made_from=root.digest if chosen_root.digest != root.digest else None,
     )
     return Resolved(image, walk.documents)
+
+
+def _kept(entry: Entry, begun: Digest, now: Digest, source: ImageSource, listener: Listener) -> Descriptor:
+    """What an image was when the export was begun, although its name stands for something else by now.
+
+    Raises:
+        Refused: The source does not have that any more.
+    """
+    try:
+        root = source.resolve(str(begun))
+    except (Refused, Damaged) as error:
+        raise Refused(
+            "the image has changed since the export was begun, and what it was is gone",
+            subject=str(entry.reference),
+            expected=str(begun),
+            actual=str(now),
+            hint="begin anew with --restart",
+        ) from error
+    listener(
+        Noticed(
+            f"{entry.reference}: has moved since the export was begun, to {now}; "
+            f"the bundle gets what it was then, {begun} (--restart takes the new one)"
+        )
+    )
+    return root
 
 
 def _renamed(reference: Reference, root: Descriptor, chosen: Descriptor, listener: Listener) -> Reference:

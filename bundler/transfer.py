@@ -19,7 +19,7 @@ from bundler.core.digest import Hasher
 from bundler.core.events import Began, Finished, Moved, nobody
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, BlobSource, Pieces
+from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, Pieces
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
 from bundler.workers import pour, run_all
@@ -315,14 +315,21 @@ class _BlobCopying:
             return PRESENT
         if holder is not None and sink.mount_blob(descriptor, holder):
             return MOUNTED
-        stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label)
+        begun = sink.begun_blob(descriptor) if isinstance(sink, ContinuingSink) else None
+        stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, begun=begun)
         try:
             with closing(stream.pieces()) as pieces:
-                sink.put_blob(descriptor, pieces)
+                if begun is not None and isinstance(sink, ContinuingSink):
+                    self._run.listener(Moved(begun.offset_bytes))
+                    sink.continue_blob(descriptor, pieces, offset_bytes=begun.offset_bytes)
+                else:
+                    sink.put_blob(descriptor, pieces)
             if not stream.is_complete:
                 raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
-        except BaseException:
+        except BaseException as error:
             self._run.listener(Moved(-stream.handed_on_bytes))
+            if begun is not None and isinstance(error, Damaged):
+                error.retryable = True  # what the earlier run left may be what is wrong
             raise
         return COPIED
 
@@ -340,12 +347,24 @@ class _BlobCopying:
 class VerifiedBlob:
     """The bytes of one blob on their way: hashed as they pass, the end withheld until the digest is right."""
 
-    def __init__(self, descriptor: Descriptor, source: BlobSource, run: Run, *, label: str) -> None:
+    def __init__(
+        self, descriptor: Descriptor, source: BlobSource, run: Run, *, label: str, begun: BegunBlob | None = None
+    ) -> None:
+        """Reads nothing yet.
+
+        Args:
+            descriptor: The blob.
+            source: Where it is.
+            run: The run that this is part of.
+            label: What people call it.
+            begun: What whoever takes the pieces has of it already; they begin behind that.
+        """
         self._descriptor = descriptor
         self._source = source
         self._run = run
         self._label = label
-        self.handed_on_bytes = 0
+        self._hasher = begun.hasher if begun else descriptor.digest.hasher()
+        self.handed_on_bytes = begun.offset_bytes if begun else 0
         self.is_complete = False
 
     def pieces(self) -> Pieces:
@@ -355,7 +374,7 @@ class VerifiedBlob:
             Damaged: The bytes are not those of the digest, or too many or too few.
             BundlerError: Whatever the source raises, after it could not go on where it stopped.
         """
-        hasher = self._descriptor.digest.hasher()
+        hasher = self._hasher
         failures = 0
         if self._descriptor.size_bytes == 0:
             self._check_digest(hasher)

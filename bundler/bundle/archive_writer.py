@@ -2,13 +2,13 @@
 
 An archive is written from its first byte to its last, so blobs cannot come in any order as in `bundler.bundle.writer`;
 groups of chunks are independent of each other and are written side by side. Each byte is written once. An archive that
-lacks a member's end is of no use: after a failure its group is begun anew with its first blob.
+lacks a member's end is of no use: after a failure, or in a later run, its group is begun anew with its first blob.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,36 +17,42 @@ from bundler.bundle.chunk import Member, groups_of, members_by_chunk
 from bundler.bundle.files import open_for_reading, sha256_of
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.readme import encrypted_readme, readme
-from bundler.bundle.seven_zip import ArchiveWriter
+from bundler.bundle.seven_zip import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
+from bundler.core.journal import Begun, DoneChunk, Journal
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.outer_manifest import OuterManifest
-from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.protocols import BlobSink, Passed, Pieces
+from bundler.errors import Misuse
 
 
 class SevenZipWriter:
     """A bundle of 7z archives that is being made. Its groups are for one thread each, the rest for one thread."""
 
-    def __init__(self, parent: Path, manifest: BundleManifest, passphrase: str | None = None) -> None:
+    def __init__(self, partial: PartialFolder, manifest: BundleManifest, passphrase: str | None = None) -> None:
         """Plans the bundle.
 
         Args:
-            parent: Where its folder is to be.
+            partial: Where it is made.
             manifest: The plan; its chunks have the sizes that they may have at the most.
             passphrase: Encrypts everything that tells what is in the bundle; None for a bundle that anybody can read.
         """
-        self._partial = PartialFolder(parent, manifest.name)
+        self._partial = partial
         self._manifest = manifest
         self._passphrase = passphrase
         members = members_by_chunk(manifest)
-        folder = self._partial.path
-        self.groups = [
-            GroupSink([(folder / manifest.chunks[n - 1].file, members[n - 1]) for n in numbers], passphrase)
-            for numbers in groups_of(manifest)
+        chunks = [(partial.path / c.file, m) for c, m in zip(manifest.chunks, members, strict=True)]
+        self._groups = [
+            GroupSink([chunks[n - 1] for n in numbers], passphrase, self._note_done) for numbers in groups_of(manifest)
         ]
+
+    @property
+    def groups(self) -> list[GroupSink]:
+        """The groups that are still to be written."""
+        return [group for group in self._groups if not group.finished]
 
     @property
     def final_path(self) -> Path:
@@ -58,19 +64,39 @@ class SevenZipWriter:
         """Of all chunks together, at the most."""
         return self._manifest.size_bytes
 
-    def begin(self) -> None:
-        """Makes the folder. What an earlier run that was not finished left there is replaced.
+    def begin(self, begun: Begun, journal: Journal | None, passed: Passed) -> int:
+        """Makes the folder, or goes on with what an earlier run left there: the groups that were finished.
+
+        Args:
+            begun: What is begun, if nothing was.
+            journal: What was begun.
+            passed: Of `BundleWriter.begin`; nothing is looked at here.
+
+        Returns:
+            How many bytes of the chunks are there already.
 
         Raises:
-            Misuse, Unavailable, LocalStorage: As `PartialFolder.begin`.
+            Misuse, LocalStorage: As `PartialFolder.begin`, or what is there was encrypted with another passphrase.
         """
-        self._partial.begin(self.size_bytes)
+        del passed
+        done = self._partial.begin(self._manifest.chunks, begun, journal)
+        files = [chunk.file for chunk in self._manifest.chunks]
+        if done and self._passphrase is not None and not self._partial.is_renamed:
+            self._check_passphrase(self._partial.path / files[min(done) - 1], self._passphrase)
+        for numbers, group in zip(groups_of(self._manifest), self._groups, strict=True):
+            if all(number in done for number in numbers):
+                group.finished = [(Chunk(files[n - 1], done[n].size_bytes), done[n].sha256) for n in numbers]
+                continue
+            for number in numbers:
+                self._partial.journal.take_back(number)
+        return sum(chunk.size_bytes for chunk in done.values())
 
-    def seal(self, key: PrivateKey | None) -> tuple[BundleManifest, str]:
+    def seal(self, key: PrivateKey | None, *, read_back: Passed | None = None) -> tuple[BundleManifest, str]:
         """Finishes the bundle, with the sizes that its chunks came to have.
 
         Args:
             key: Signs; None for a bundle that is said to be unsigned.
+            read_back: As of `PartialFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -78,7 +104,7 @@ class SevenZipWriter:
         Raises:
             LocalStorage: Something could not be written; the bundle stays partial.
         """
-        finished = [chunk for group in self.groups for chunk in group.finished]
+        finished = [chunk for group in self._groups for chunk in group.finished]
         if len(finished) != len(self._manifest.chunks):
             raise RuntimeError("sealed before every blob was put")
         manifest = replace(self._manifest, chunks=tuple(chunk for chunk, _ in finished))
@@ -89,14 +115,28 @@ class SevenZipWriter:
         else:
             outer = OuterManifest.of(manifest)
             files = {sums.README: encrypted_readme(outer, key_id=key_id), sums.MANIFEST: outer.to_json()}
-            digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
-        return manifest, self._partial.seal(files, digests, key)
+            if not self._partial.is_renamed:
+                digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
+        return manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
         """Lets go of all files, whatever state the bundle is in."""
-        for group in self.groups:
+        for group in self._groups:
             group.close()
-        self._partial.close()
+
+    def _check_passphrase(self, path: Path, passphrase: str) -> None:
+        try:
+            check_passphrase(path, passphrase)
+        except WrongPassphrase as error:
+            raise Misuse(
+                "the export was begun with another passphrase",
+                subject=str(self._partial.path),
+                hint="give that one, or begin anew with --restart",
+            ) from error
+
+    def _note_done(self, chunk: Chunk, digest: str) -> None:
+        number = next(n for n, planned in enumerate(self._manifest.chunks, start=1) if planned.file == chunk.file)
+        self._partial.journal.note_done(number, DoneChunk(chunk.size_bytes, digest))
 
     def _write_content(self, manifest: BundleManifest, passphrase: str) -> str:
         content = bundle_manifest.to_json(manifest)
@@ -113,13 +153,26 @@ class SevenZipWriter:
 class GroupSink:
     """Some chunks that a cut blob joins, or one alone. Takes what lies in them, in order; for one thread."""
 
-    def __init__(self, chunks: list[tuple[Path, list[Member]]], passphrase: str | None) -> None:
+    def __init__(
+        self,
+        chunks: list[tuple[Path, list[Member]]],
+        passphrase: str | None,
+        done: Callable[[Chunk, str], None],
+    ) -> None:
+        """Plans the group.
+
+        Args:
+            chunks: Their paths and members.
+            passphrase: Encrypts them, if given.
+            done: Told of each chunk with its SHA-256, when all are complete and on the device.
+        """
         self.stored: list[Stored] = []
         """What is to be put, in this order."""
         self.finished: list[tuple[Chunk, str]] = []
         """The chunks that are complete and on the device, each with its SHA-256 in hex."""
         self._chunks = chunks
         self._passphrase = passphrase
+        self._done = done
         self._places: list[list[tuple[int, Member]]] = []
         for number, (_, members) in enumerate(chunks):
             for member in members:
@@ -161,6 +214,9 @@ class GroupSink:
             self.close()
             raise
         self._next += 1
+        if self._next == len(self.stored):
+            for chunk, digest in self.finished:
+                self._done(chunk, digest)
 
     def close(self) -> None:
         """Lets go of the file that is being written."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundler.bundle.chunk import Member
@@ -29,12 +29,13 @@ class ChunkFile:
             moved: Notified whenever bytes have got into place.
         """
         self.path = path
-        self._members = members
+        self.members = members
         self._moved = moved
         self._number_at = {member.header_offset: number for number, member in enumerate(members)}
         self._written_to = [member.header_offset for member in members]
         self._first_open = 0
         self._hasher = hashlib.sha256()
+        self._digest = ""
         self._hashed_bytes = 0
         self._claimed_bytes = 0
         """Up to where bytes are hashed, or are being hashed right now."""
@@ -47,13 +48,24 @@ class ChunkFile:
     def digest(self) -> str:
         """The SHA-256 of the whole file, in hex."""
         assert self.is_hashed
-        return self._hasher.hexdigest()
+        return self._digest or self._hasher.hexdigest()
 
     @property
     def is_complete(self) -> bool:
         """Whether every member is in place."""
         with self._moved:
-            return self._ready_bytes() == self._end and self._first_open == len(self._members)
+            return self._ready_bytes() == self._end and self._first_open == len(self.members)
+
+    def is_done_already(self, digest: str) -> None:
+        """Takes over a file that an earlier run finished; its SHA-256 is in hex. Before any thread comes."""
+        self._written_to = [member.end for member in self.members]
+        self._digest = digest
+        self._claimed_bytes = self._end + len(tar.END)
+        self.is_hashed = self.is_flushed = True
+
+    def is_there_up_to(self, places: Mapping[int, int]) -> None:
+        """Takes over what an earlier run wrote: by the begin of a member, up to where it is there. As above."""
+        self._written_to = [places.get(member.header_offset, member.header_offset) for member in self.members]
 
     def restart(self, member: Member) -> None:
         """Forgets what was written of a member, because it will be written again and may come out otherwise.
@@ -66,7 +78,7 @@ class ChunkFile:
             self._first_open = min(self._first_open, number)
             if self._claimed_bytes > member.header_offset:
                 self.is_hashed = self.is_flushed = False
-                self._hasher = hashlib.sha256()
+                self._hasher, self._digest = hashlib.sha256(), ""
                 self._hashed_bytes = self._claimed_bytes = self._first_open = 0
 
     def write(self, member: Member, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
@@ -92,7 +104,7 @@ class ChunkFile:
             with self._moved:
                 hasher, begin = self._hasher, self._hashed_bytes
                 end = self._claimed_bytes = min(self._ready_bytes(), begin + len(buffer))
-                is_last = self._first_open == len(self._members)
+                is_last = self._first_open == len(self.members)
             if begin < end:
                 view = memoryview(buffer)[: end - begin]
                 read_into(self._open(), [view], begin, what=str(self.path))
@@ -152,12 +164,12 @@ class ChunkFile:
 
     @property
     def _end(self) -> int:
-        return self._members[-1].end
+        return self.members[-1].end
 
     def _ready_bytes(self) -> int:
-        while self._first_open < len(self._members):
+        while self._first_open < len(self.members):
             written_to = self._written_to[self._first_open]
-            if written_to < self._members[self._first_open].end:
+            if written_to < self.members[self._first_open].end:
                 return written_to
             self._first_open += 1
         return self._end

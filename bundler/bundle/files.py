@@ -155,12 +155,50 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        with open(descriptor, "wb", closefd=True) as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            _write_all(descriptor, content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error
+
+
+def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
+    """Adds to a file that was opened for that, and waits until it is on the device.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    try:
+        _write_all(descriptor, content)
+        os.fdatasync(descriptor)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, what) from error
+
+
+def remove(path: Path) -> None:
+    """Removes a file, if it is there.
+
+    Raises:
+        LocalStorage: It cannot be removed.
+    """
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
+
+
+def forget_cached(descriptor: int) -> None:
+    """Lets memory forget what it holds of a file, so that whoever reads it next reads the medium.
+
+    Memory keeps what is not on the device yet; so that is brought there before.
+
+    Raises:
+        OSError: The device did not take it.
+    """
+    os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def sync_folder(path: Path) -> None:
@@ -202,6 +240,12 @@ def check_space(folder: Path, needed_bytes: int, *, hint: str = "choose another 
 def unreadable(error: OSError, what: str) -> BundlerError:
     """The error for bytes of a medium that cannot be read: they are lost, whatever the reason."""
     return Damaged(f"cannot be read: {error.strerror}", subject=what, hint="the medium is failing: bring another copy")
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while len(view):
+        view = view[os.write(descriptor, view) :]
 
 
 def _rest(buffers: Sequence[bytes | bytearray | memoryview], done_bytes: int) -> list[memoryview]:

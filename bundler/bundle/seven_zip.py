@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PosixPath
 from typing import Any
 
-from bundler.bundle.files import read_into, unreadable
+from bundler.bundle.files import open_for_reading, read_into, unreadable
 from bundler.core import seven_zip
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 
@@ -138,6 +138,29 @@ def unpack(
             raise unreadable(error, what) from error
         except Exception as error:  # CrcError, Bad7zFile, struct.error …: the archive contradicts itself
             raise Damaged(f"the archive cannot be decrypted: {type(error).__name__}", subject=what) from error
+
+
+def check_passphrase(path: Path, passphrase: str) -> None:
+    """Makes sure that an archive which the writer made can be opened with a passphrase.
+
+    Raises:
+        WrongPassphrase: It cannot.
+        Damaged, Incomplete: It is none.
+    """
+    from py7zr import SevenZipFile
+
+    descriptor = open_for_reading(path)
+    try:
+        _check_form(descriptor, str(path))
+        with open(os.dup(descriptor), "rb") as file:
+            try:
+                SevenZipFile(file, "r", password=passphrase)
+            except OSError as error:
+                raise unreadable(error, str(path)) from error
+            except Exception as error:  # as in `unpack`
+                raise WrongPassphrase(str(path)) from error
+    finally:
+        os.close(descriptor)
 
 
 def _check_form(descriptor: int, what: str) -> None:

@@ -2,7 +2,8 @@
 
 Workers write blobs straight to their final places, in any order. Two followers come behind them: one takes the
 SHA-256 of each chunk from the page cache as far as its bytes are in place, the other brings what is written to the
-device. Until it is sealed the bundle is the folder ``NAME.partial``; sealing is one rename.
+device, and notes in the journal which chunks are there. Until it is sealed the bundle is the folder ``NAME.partial``;
+sealing is one rename. What an earlier run left is gone on with.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ from pathlib import Path
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
+from bundler.bundle.files import sync_folder
+from bundler.bundle.leftover import Leftover, look
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
 from bundler.core.digest import Digest
+from bundler.core.journal import Begun, DoneChunk, Journal
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.protocols import BegunBlob, BlobSink, Passed, Pieces
 from bundler.errors import BundlerError
 from bundler.workers import Follower
 
@@ -32,14 +36,17 @@ _WAIT_SECONDS = 0.1
 class BundleWriter:
     """A bundle that is being made. Thread-safe as a sink; `begin`, `seal` and `close` are for one thread."""
 
-    def __init__(self, parent: Path, manifest: BundleManifest) -> None:
-        self._partial = PartialFolder(parent, manifest.name)
+    def __init__(self, partial: PartialFolder, manifest: BundleManifest) -> None:
+        self._partial = partial
         self._manifest = manifest
         self._places: dict[Digest, list[Stored]] = {}
         for stored in manifest.stored():  # a blob may have the bytes of a file of the layout
             self._places.setdefault(stored.digest, []).append(stored)
+        self._leftover = Leftover()
         self._chunks: list[ChunkFile] = []
         self._moved = threading.Condition(threading.RLock())
+        self._noting = threading.Lock()
+        """Held while the journal and the state of a chunk are brought together."""
         self._is_sealing = self._is_closed = False
         self._failure: BundlerError | None = None
         self._followers: list[Follower] = []
@@ -54,26 +61,46 @@ class BundleWriter:
         """Of all chunks together."""
         return self._manifest.size_bytes
 
-    def begin(self) -> None:
-        """Makes the folder and the chunk files. What an earlier run that was not finished left there is replaced.
+    def begin(self, begun: Begun, journal: Journal | None, passed: Passed) -> int:
+        """Makes the folder, or goes on with what an earlier run left there.
+
+        Args:
+            begun: What is begun, if nothing was.
+            journal: What was begun.
+            passed: Told of every number of bytes that was looked at; what it raises goes through.
+
+        Returns:
+            How many bytes of the chunks are there already.
 
         Raises:
-            Misuse: A finished bundle of this name exists.
-            Unavailable: Another process is writing the same bundle.
+            Misuse: Something is in the folder that no export put there.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
-        self._partial.begin(self.size_bytes)
-        for chunk, members in zip(self._manifest.chunks, members_by_chunk(self._manifest), strict=True):
-            self._chunks.append(ChunkFile(self._partial.path / chunk.file, members, self._moved))
+        has_leftovers = self._partial.has_leftovers
+        done = self._partial.begin(self._manifest.chunks, begun, journal)
+        if has_leftovers or done:
+            self._leftover = look(self._partial.path, self._manifest, done, passed)
+        for number, members in enumerate(members_by_chunk(self._manifest), start=1):
+            chunk = ChunkFile(self._partial.path / self._manifest.chunks[number - 1].file, members, self._moved)
+            if number in done:
+                chunk.is_done_already(done[number].sha256)
+            else:
+                chunk.is_there_up_to(self._leftover.written_to.get(number, {}))
+            self._chunks.append(chunk)
         self._followers = [
             Follower(self._hash_chunks, name="chunk-hasher"),
             Follower(self._flush_chunks, name="flusher"),
         ]
+        halves = sum(half.offset_bytes for half in self._leftover.halves.values())
+        return halves + sum(self._places[digest][0].size_bytes for digest in self._leftover.whole)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Never: each blob is put once."""
-        del descriptor
-        return False
+        """Whether an earlier run put it."""
+        return descriptor.digest in self._leftover.whole
+
+    def begun_blob(self, descriptor: Descriptor) -> BegunBlob | None:
+        """How far an earlier run came with it. Told once."""
+        return self._leftover.halves.pop(descriptor.digest, None)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         """Never: a bundle has one place for each blob."""
@@ -82,24 +109,27 @@ class BundleWriter:
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""
-        places = [members_of(stored, self._manifest.archive) for stored in self._places[descriptor.digest]]
+        places = self._members_of(descriptor)
         for member in (member for members in places for member in members):
-            self._chunk_of(member).restart(member)
-        cursors = [_Cursor(members) for members in places]
-        for piece in pieces:
-            for cursor in cursors:
-                view = memoryview(piece)
-                while len(view):
-                    view = self._write_some(cursor, view)
+            with self._noting:
+                self._chunk_of(member).restart(member)
+                self._partial.journal.take_back(member.piece.chunk)
+        self._write([_Cursor(members) for members in places], pieces)
         if not descriptor.size_bytes:
-            for cursor in cursors:
-                self._write_some(cursor, memoryview(b""))
+            for members in places:
+                self._write_some(_Cursor(members), memoryview(b""))
 
-    def seal(self, key: PrivateKey | None) -> tuple[BundleManifest, str]:
+    def continue_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
+        """Writes the rest of a blob behind what an earlier run left."""
+        (members,) = self._members_of(descriptor)
+        self._write([_Cursor(members, offset_bytes)], pieces)
+
+    def seal(self, key: PrivateKey | None, *, read_back: Passed | None = None) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
         Args:
             key: Signs; None for a bundle that is said to be unsigned.
+            read_back: As of `PartialFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -113,21 +143,32 @@ class BundleWriter:
             sums.MANIFEST: bundle_manifest.to_json(self._manifest),
         }
         digests = {chunk.path.name: chunk.digest for chunk in self._chunks}
-        return self._manifest, self._partial.seal(files, digests, key)
+        return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
         """Lets go of all files, whatever state the bundle is in."""
         with self._moved:
             self._is_closed = True
             self._moved.notify_all()
-        for follower in self._followers:
-            follower.join()
-        for chunk in self._chunks:
-            chunk.close()
-        self._partial.close()
+        try:
+            for follower in self._followers:
+                follower.join()
+        finally:
+            for chunk in self._chunks:
+                chunk.close()
+
+    def _members_of(self, descriptor: Descriptor) -> list[list[Member]]:
+        return [members_of(stored, self._manifest.archive) for stored in self._places[descriptor.digest]]
 
     def _chunk_of(self, member: Member) -> ChunkFile:
         return self._chunks[member.piece.chunk - 1]
+
+    def _write(self, cursors: list[_Cursor], pieces: Pieces) -> None:
+        for piece in pieces:
+            for cursor in cursors:
+                view = memoryview(piece)
+                while len(view):
+                    view = self._write_some(cursor, view)
 
     def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
         """Writes as much as belongs to the member at the cursor, with its framing; returns the rest."""
@@ -183,18 +224,31 @@ class BundleWriter:
     def _flush_chunks(self) -> None:
         def work(chunk: ChunkFile) -> bool:
             chunk.flush()
+            if chunk.is_flushed:
+                self._note_done(chunk)
             return chunk.is_flushed
 
         self._follow(work)
+
+    def _note_done(self, chunk: ChunkFile) -> None:
+        number = chunk.members[0].piece.chunk
+        with self._noting:
+            # It may have been restarted meanwhile; then nothing is written to it before that stands in the journal.
+            if chunk.is_flushed and number not in self._partial.journal.done:
+                sync_folder(self._partial.path)
+                size_bytes = self._manifest.chunks[number - 1].size_bytes
+                self._partial.journal.note_done(number, DoneChunk(size_bytes, chunk.digest))
 
 
 class _Cursor:
     """How far a blob has been written, over all members that it lies in."""
 
-    def __init__(self, members: list[Member]) -> None:
+    def __init__(self, members: list[Member], offset_bytes: int = 0) -> None:
         self._members = members
-        self._number = 0
-        self.left_bytes = members[0].piece.length_bytes
+        self._number = next(
+            (n for n, m in enumerate(members) if offset_bytes < m.start_bytes + m.piece.length_bytes), 0
+        )
+        self.left_bytes = self.member.start_bytes + self.member.piece.length_bytes - offset_bytes
 
     @property
     def member(self) -> Member:

@@ -63,6 +63,15 @@ bundler export images.yaml -o out --key builder.key --dry-run
 )
 @click.option("--encrypt", is_flag=True, help="Encrypt content and names with a passphrase: 7z with AES-256.")
 @click.option("--generate-passphrase", is_flag=True, help="Make a strong passphrase, and say it once. With --encrypt.")
+@click.option(
+    "--restart", is_flag=True, help="Throw away what an earlier run began. Default: go on with it, whatever ended it."
+)
+@click.option(
+    "--read-back/--no-read-back",
+    default=None,
+    help="Read everything from the medium again before the bundle is sealed. Default: where DIR is on a stick, a card or "
+    "a disc.",
+)
 @options.jobs_option
 @options.plain_http_option
 @options.cacert_option
@@ -86,6 +95,8 @@ def export(
     archive: str | None,
     encrypt: bool,
     generate_passphrase: bool,
+    restart: bool,
+    read_back: bool | None,
     jobs: int | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
@@ -98,6 +109,8 @@ def export(
     A LIST is a file (YAML, or one reference a line; - is stdin), or images of one place: docker://NAME,
     docker-daemon:NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME]. Without NAME, all images of
     a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
+
+    Whatever ends it, the same command goes on: what is there already is checked and not fetched again.
     """
     from bundler.commands.export import ExportRequest
     from bundler.commands.export import export as make
@@ -107,6 +120,8 @@ def export(
     from bundler.core.platform import Platform
     from bundler.views import documents, report
 
+    if restart and dry_run:
+        raise Misuse("--restart throws away what was begun, and --dry-run changes nothing")
     _check_encryption(archive, encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
     made = generated() if generate_passphrase and not dry_run else None
@@ -127,6 +142,9 @@ def export(
         platforms=tuple(map(Platform.parse, platform)),
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
+        is_restarted=restart,
+        is_passphrase_new=made is not None,
+        is_read_back=read_back,
         network=options.network(plain_http, cacert),
         layer_compression=layer_compression,
         scratch=options.scratch_folder(scratch),

@@ -6,12 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bundler import __version__
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
+from bundler.bundle.medium import is_removable
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.writer import BundleWriter
+from bundler.commands.begun_export import BegunExport
 from bundler.commands.chosen import selected
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
@@ -20,7 +21,7 @@ from bundler.commands.trust import read_private_key
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.image_list import Entry
+from bundler.core.image_list import Entry, ImageList
 from bundler.core.location import RegistryImage
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
@@ -62,6 +63,12 @@ class ExportRequest:
     platforms: tuple[Platform, ...] = ()
     selection: Selection = EVERYTHING
     is_dry_run: bool = False
+    is_restarted: bool = False
+    """What was begun is thrown away."""
+    is_passphrase_new: bool = False
+    """The passphrase was made for this run, and nobody knows that of an earlier one."""
+    is_read_back: bool | None = None
+    """Whether the bundle is read from its medium again before it is sealed; None for where media can be taken out."""
     network: NetworkOptions = DEFAULT_NETWORK
     layer_compression: str = "gzip"
     scratch: Path = field(default_factory=default_folder)
@@ -75,6 +82,7 @@ class ExportResult:
         bundle_id: None after a dry run.
         scratch_bytes: The most that it needed, or would need, in scratch at a time.
         is_encrypted: Whether its content needs a passphrase.
+        is_read_back: Whether it came back from its medium as it was written.
     """
 
     path: Path
@@ -85,13 +93,15 @@ class ExportResult:
     scratch: Path
     scratch_bytes: int
     is_encrypted: bool = False
+    is_read_back: bool = False
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
-    """Makes a bundle.
+    """Makes a bundle, or goes on with one that was begun.
 
     Raises:
-        Misuse: A flag, a list or the key is wrong.
+        Misuse: A flag, a list or the key is wrong, or differs from what was begun.
+        Unavailable: Another process makes this bundle.
         BundlerError: An image cannot be resolved or fetched (all of them in one `Several`), or the bundle cannot be
             written. Nothing is sealed then.
     """
@@ -99,33 +109,64 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
-    if not request.is_dry_run:
-        PartialFolder(request.output, images.name).refuse_finished()
+    partial = PartialFolder(request.output, images.name)
+    if request.is_dry_run:
+        return _export(request, images, partial, key, None, run)
+    partial.begun()
     passphrase = _bundle_passphrase(request, run)
+    partial.hold()
+    try:
+        if request.is_restarted:
+            partial.discard()
+        elif request.is_passphrase_new and partial.has_leftovers:
+            run.listener(Noticed("begun anew: nobody knows the passphrase that was made for what is there"))
+            partial.discard()
+        return _export(request, images, partial, key, passphrase, run)
+    finally:
+        partial.close()
+
+
+def _export(
+    request: ExportRequest,
+    images: ImageList,
+    partial: PartialFolder,
+    key: PrivateKey | None,
+    passphrase: str | None,
+    run: Run,
+) -> ExportResult:
+    assert images.name is not None
     stores = Stores(request.network)
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
     entries = _selected(expanded(images.entries, stores), request.selection, run)
+    begun = BegunExport(partial, entries, _options(request, key), request.created, run)
     make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
     notice_originals(entries, stores, run)
-    resolved = _resolve_all(entries, stores, run, layer_compression=request.layer_compression)
+    resolved = _resolve_all(entries, stores, begun, run, layer_compression=request.layer_compression)
     plan = plan_bundle(
         [each.image for each in resolved],
         name=images.name,
-        created=request.created,
-        tool=f"bundler {__version__}",
+        created=begun.created,
+        tool=begun.tool,
         signed=key is not None,
         chunk_size_bytes=request.chunk_size_bytes,
         archive=request.archive,
     )
-    writer = _writer(request, plan.manifest, passphrase)
-    manifest, bundle_id = plan.manifest, None
+    begun.settle(plan.manifest, [each.source_digest for each in resolved])
+    writer = _writer(request, partial, plan.manifest, passphrase)
+    manifest, bundle_id, is_read_back = plan.manifest, None, False
     if request.is_dry_run:
-        check_space(_existing(request.output), writer.size_bytes)
+        check_space(_existing(request.output), plan.manifest.size_bytes)
     else:
-        manifest, bundle_id = _write(plan, resolved, entries, stores, writer, key, run)
+        is_read_back = is_removable(request.output) if request.is_read_back is None else request.is_read_back
+        try:
+            begun.begin(writer, plan.manifest.size_bytes)
+            _copy(plan, resolved, entries, stores, writer, run)
+            manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
+        finally:
+            writer.close()
     return ExportResult(
-        path=writer.final_path,
+        path=partial.final_path,
         manifest=manifest,
         key_id=key.id if key else None,
         key_path=request.key_path,
@@ -133,7 +174,19 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         scratch=request.scratch,
         scratch_bytes=scratch.peak_bytes,
         is_encrypted=request.is_encrypted,
+        is_read_back=is_read_back,
     )
+
+
+def _options(request: ExportRequest, key: PrivateKey | None) -> dict[str, str]:
+    """What makes a difference to the bundle beside its images, in words."""
+    return {
+        "--chunk-size": str(request.chunk_size_bytes),
+        "--format": request.archive.name,
+        "--encrypt": "yes" if request.is_encrypted else "no",
+        "--key": key.id if key else "none",
+        "--layer-compression": request.layer_compression,
+    }
 
 
 def _selected(entries: tuple[Entry, ...], selection: Selection, run: Run) -> tuple[Entry, ...]:
@@ -141,10 +194,10 @@ def _selected(entries: tuple[Entry, ...], selection: Selection, run: Run) -> tup
     return tuple(entry for entry in entries if entry.reference in chosen)
 
 
-def _writer(request: ExportRequest, manifest: BundleManifest, passphrase: str | None) -> Writer:
+def _writer(request: ExportRequest, partial: PartialFolder, manifest: BundleManifest, passphrase: str | None) -> Writer:
     if request.archive is TAR:
-        return BundleWriter(request.output, manifest)
-    return SevenZipWriter(request.output, manifest, passphrase)
+        return BundleWriter(partial, manifest)
+    return SevenZipWriter(partial, manifest, passphrase)
 
 
 def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
@@ -153,7 +206,7 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
     Raises:
         Misuse: There is none, and nobody to ask for it.
     """
-    if not request.is_encrypted or request.is_dry_run:
+    if not request.is_encrypted:
         return None
     passphrase = request.bundle_passphrase()
     if len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
@@ -166,25 +219,20 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
     return passphrase
 
 
-def _write(
-    plan: Plan,
-    resolved: list[Resolved],
-    entries: tuple[Entry, ...],
-    stores: Stores,
-    writer: Writer,
-    key: PrivateKey | None,
-    run: Run,
-) -> tuple[BundleManifest, str]:
-    """Writes the bundle and seals it; returns the manifest as it was written, and the bundle's id."""
-    try:
-        writer.begin()
-        _copy(plan, resolved, entries, stores, writer, run)
-        run.listener(PhaseBegan("sealing", 0, in_bytes=True))
-        sealed = writer.seal(key)
-        run.listener(PhaseEnded("sealing"))
-        return sealed
-    finally:
-        writer.close()
+def _sealed(writer: Writer, key: PrivateKey | None, run: Run, *, is_read_back: bool) -> tuple[BundleManifest, str]:
+    """Seals the bundle; returns the manifest as it was written, and the bundle's id."""
+    read_back = None
+    if is_read_back:
+
+        def read_back(amount_bytes: int) -> None:
+            run.cancellation.check()
+            run.listener(Moved(amount_bytes))
+
+    title = "sealing, reading back" if is_read_back else "sealing"
+    run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
+    sealed = writer.seal(key, read_back=read_back)
+    run.listener(PhaseEnded(title))
+    return sealed
 
 
 def _signing_key(request: ExportRequest) -> PrivateKey | None:
@@ -200,7 +248,9 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
     return read_private_key(request.key_path, request.key_passphrase)
 
 
-def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run, *, layer_compression: str) -> list[Resolved]:
+def _resolve_all(
+    entries: tuple[Entry, ...], stores: Stores, begun: BegunExport, run: Run, *, layer_compression: str
+) -> list[Resolved]:
     resolved: dict[Entry, Resolved] = {}
     run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
 
@@ -211,7 +261,7 @@ def _resolve_all(entries: tuple[Entry, ...], stores: Stores, run: Run, *, layer_
             def read_blob(descriptor: Descriptor) -> bytes:
                 return read_small_blob(descriptor, source, run)
 
-            return resolve_image(entry, name, source, read_blob, run.listener)
+            return resolve_image(entry, name, source, read_blob, run.listener, begun=begun.digest_of(entry))
 
         found = retrying(once, run, subject=str(entry.reference), peer=_peer(entry))
         if stores.is_repacked(entry.source):

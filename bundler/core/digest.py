@@ -27,6 +27,9 @@ class Hasher(Protocol):
     def hexdigest(self) -> str:
         """The digest of all bytes so far, in lower-case hex."""
 
+    def copy(self) -> Hasher:
+        """Another one that has taken in the same bytes."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class Digest:

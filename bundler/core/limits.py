@@ -57,6 +57,9 @@ ERROR_BODY_BYTES = 64 << 10
 JSON_ANSWER_BYTES = 1 << 20
 """Answers of token servers and other small JSON bodies."""
 
+JOURNAL_BYTES = 256 << 20
+"""The journal of an export: some 500,000 images and chunks."""
+
 RECEIPT_BYTES = 256 << 20
 """A receipt: some 200,000 images at several targets."""
 

@@ -6,13 +6,19 @@ layout, a bundle. Implementations are thread-safe. They retry nothing; their err
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from typing import Protocol
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
+from bundler.core.digest import Hasher
 from bundler.core.oci import Descriptor
 
 Pieces = Generator["bytes | memoryview", None, None]
 """Consecutive bytes, each piece at most `limits.PIECE_BYTES` long and valid only until the next one is asked for."""
+
+
+Passed = Callable[[int], object]
+"""Is told of every number of bytes that was read or written; what it raises, such as `Interrupted`, goes through."""
 
 
 class BlobSource(Protocol):
@@ -68,6 +74,31 @@ class BlobSink(Protocol):
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         """Takes in a blob that another sink of the same store holds, without moving it; whether that worked."""
+
+
+@dataclass(frozen=True, slots=True)
+class BegunBlob:
+    """A blob up to some offset, as an earlier run left it, with the hash of what is there."""
+
+    offset_bytes: int
+    hasher: Hasher
+
+
+@runtime_checkable
+class ContinuingSink(BlobSink, Protocol):
+    """Takes blobs, and knows how far some have come in an earlier run."""
+
+    def begun_blob(self, descriptor: Descriptor) -> BegunBlob | None:
+        """How far a blob has come. It is told once: whoever cannot go on from there puts the whole blob."""
+
+    def continue_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
+        """Takes in the rest of a blob, as `put_blob`.
+
+        Args:
+            descriptor: The blob.
+            pieces: Its bytes from the offset on.
+            offset_bytes: That of `begun_blob`.
+        """
 
 
 class ImageSink(BlobSink, Protocol):

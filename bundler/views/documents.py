@@ -68,6 +68,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         "scratch": {"folder": str(result.scratch), "bytes": result.scratch_bytes},
         **({"passphrase": passphrase} if passphrase else {}),
         "encrypted": result.is_encrypted,
+        "readBack": result.is_read_back,
         **_content(result.manifest),
     }
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from bundler.bundle.archive_writer import SevenZipWriter
+from bundler.bundle.partial import PartialFolder
 from bundler.bundle.writer import BundleWriter
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.digest import Digest
+from bundler.core.journal import Begun
+from bundler.core.limits import PIECE_BYTES
 from bundler.core.location import parse_image
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, parse_image_config, parse_manifest
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from bundler.core.reference import Reference
-from bundler.errors import Damaged, Unavailable
+from bundler.errors import Damaged, LocalStorage, Unavailable
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
@@ -160,11 +164,18 @@ def plan(kind: ArchiveKind = TAR) -> Plan:
     return plan_bundle([image], **options, chunk_size_bytes=1 << 20, archive=kind)
 
 
+def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):
+    partial = PartialFolder(folder, planned.manifest.name)
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = kind(partial, planned.manifest)
+    writer.begin(Begun({}, {}, "", "", ""), partial.begun(), passed)
+    return writer
+
+
 def write(folder: Path, *, spoil: bool) -> dict[str, bytes]:
     planned = plan()
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
-    writer = BundleWriter(folder, planned.manifest)
-    writer.begin()
+    writer = begun(BundleWriter, folder, planned)
     try:
         if spoil:  # bytes that reach their place, are hashed with the chunk, and turn out to be wrong
             for digest, content in contents.items():
@@ -191,8 +202,7 @@ def test_a_bundle_is_the_same_when_blobs_had_to_be_written_twice(tmp_path):
 def write_archives(folder: Path, *, spoil: bool) -> dict[str, bytes]:
     planned = plan(SEVEN_ZIP)
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
-    writer = SevenZipWriter(folder, planned.manifest)
-    writer.begin()
+    writer = begun(SevenZipWriter, folder, planned)
     try:
         for group in writer.groups:
             for number, broken in enumerate(group.stored if spoil else []):
@@ -217,8 +227,7 @@ def test_a_bundle_of_7z_is_the_same_when_its_groups_had_to_be_begun_anew(tmp_pat
 
 
 def test_a_group_of_a_bundle_takes_its_blobs_in_order_and_from_the_first_one_after_a_failure(tmp_path):
-    writer = SevenZipWriter(tmp_path, plan(SEVEN_ZIP).manifest)
-    writer.begin()
+    writer = begun(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
     try:
         first, second, *_ = writer.groups[0].stored
         contents = plan(SEVEN_ZIP).contents
@@ -237,8 +246,7 @@ def test_a_group_of_a_bundle_takes_its_blobs_in_order_and_from_the_first_one_aft
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_7z_takes_neither_more_nor_fewer_bytes_than_planned(tmp_path, change):
-    writer = SevenZipWriter(tmp_path, plan(SEVEN_ZIP).manifest)
-    writer.begin()
+    writer = begun(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
     try:
         first = writer.groups[0].stored[0]
         with pytest.raises((Damaged, RuntimeError), match="more bytes|not as many bytes"):
@@ -249,8 +257,7 @@ def test_a_7z_takes_neither_more_nor_fewer_bytes_than_planned(tmp_path, change):
 
 def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
     planned = plan()
-    writer = BundleWriter(tmp_path, planned.manifest)
-    writer.begin()
+    writer = begun(BundleWriter, tmp_path, planned)
     try:
         with pytest.raises(RuntimeError, match="sealed before"):
             writer.seal(None)
@@ -260,11 +267,66 @@ def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
 
 
 def test_two_writers_of_one_bundle_are_told_of_each_other(tmp_path):
-    first, second = BundleWriter(tmp_path, plan().manifest), BundleWriter(tmp_path, plan().manifest)
-    first.begin()
-    try:
-        with pytest.raises(Unavailable, match="another export"):
-            second.begin()
-    finally:
-        second.close()
-        first.close()
+    first, second = PartialFolder(tmp_path, "test"), PartialFolder(tmp_path, "test")
+    first.hold()
+    with pytest.raises(Unavailable, match=f"process {os.getpid()} on "):
+        second.hold()
+    second.close()
+    first.close()
+    second.hold()
+    second.close()
+
+
+@pytest.mark.parametrize("kept_bytes", [0, 1, 1_200_000, 2_100_000, 2_499_999])
+def test_a_bundle_that_was_left_in_the_middle_is_gone_on_with(tmp_path, kept_bytes):
+    planned = plan()
+    contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
+    writer = begun(BundleWriter, tmp_path, planned)
+    with suppress(Damaged):
+        writer.put_blob(descriptor(LAYER), torn(BLOBS[LAYER][:kept_bytes]))
+    writer.close()
+    again = begun(BundleWriter, tmp_path, planned)
+    half = again.begun_blob(descriptor(LAYER))
+    assert (half.offset_bytes if half else 0) == (kept_bytes if kept_bytes >= PIECE_BYTES else 0)
+    assert again.begun_blob(descriptor(LAYER)) is None, "told once: if it cannot be gone on with, it is begun anew"
+    rest = pieces(BLOBS[LAYER][kept_bytes:])
+    if half:
+        again.continue_blob(descriptor(LAYER), rest, offset_bytes=half.offset_bytes)
+        assert half.hasher.hexdigest() == Digest.of(BLOBS[LAYER][:kept_bytes]).encoded
+    for digest, content in contents.items():
+        if not half or digest != LAYER:
+            again.put_blob(Descriptor("x/y", digest, len(content)), pieces(content))
+    again.seal(None)
+    again.close()
+    found = {path.name: path.read_bytes() for path in (tmp_path / "test").iterdir()}
+    assert found == write(tmp_path / "smooth", spoil=False)
+
+
+def torn(content: bytes):
+    yield from pieces(content, 300_000)
+    raise Damaged("torn")
+
+
+def test_what_stands_whole_is_known_and_chunks_that_are_done_are_not_read_again(tmp_path, monkeypatch):
+    planned = plan()
+    contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
+    writer = begun(BundleWriter, tmp_path, planned)
+    for digest, content in contents.items():
+        writer.put_blob(Descriptor("x/y", digest, len(content)), pieces(content))
+    with pytest.raises(LocalStorage):
+        monkeypatch.setattr("os.rename", refuse)
+        writer.seal(None)
+    writer.close()
+    monkeypatch.undo()
+    looked: list[int] = []
+    again = begun(BundleWriter, tmp_path, planned, looked.append)
+    assert all(again.has_blob(Descriptor("x/y", digest, len(content))) for digest, content in contents.items())
+    monkeypatch.setattr("os.preadv", refuse)
+    again.seal(None)
+    again.close()
+    assert sum(looked) == sum(map(len, contents.values()))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["test"]
+
+
+def refuse(*_):
+    raise OSError(5, "Input/output error")

@@ -1,0 +1,139 @@
+"""The export that an earlier run began: whether this run goes on with it, and what it has to keep for that."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bundler import __version__
+from bundler.bundle.partial import PartialFolder
+from bundler.commands.checks import size_words
+from bundler.core import manifest as bundle_manifest
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.image_list import Entry
+from bundler.core.journal import Begun, Journal
+from bundler.core.manifest import BundleManifest
+from bundler.core.protocols import Passed
+from bundler.errors import Misuse
+from bundler.run import Run
+
+_SHOWN = 5
+
+
+class Writer(Protocol):
+    """What can go on with a bundle that was begun."""
+
+    def begin(self, begun: Begun, journal: Journal | None, passed: Passed) -> int:
+        """Goes on, or begins; how many bytes are there already."""
+
+
+class BegunExport:
+    """What was begun, or is about to be. To be called in the order of its methods."""
+
+    def __init__(
+        self,
+        partial: PartialFolder,
+        entries: Sequence[Entry],
+        options: Mapping[str, str],
+        created: str,
+        run: Run,
+    ) -> None:
+        """Reads the journal, if there is one.
+
+        Args:
+            partial: Where the bundle is made.
+            entries: The images that are wanted now.
+            options: What else is wanted now, in words.
+            created: When this run began.
+            run: The run that this is part of.
+
+        Raises:
+            Misuse: The export was begun with another list or other options; the error says what differs.
+        """
+        self._partial = partial
+        self._run = run
+        self._options = options
+        self._images = {_words(entry): entry for entry in entries}
+        self._journal = partial.begun()
+        self.created = self._journal.begun.created if self._journal else created
+        self.tool = self._journal.begun.tool if self._journal else f"bundler {__version__}"
+        self._begun: Begun | None = None
+        if self._journal is not None:
+            self._refuse_other(self._journal.begun)
+        elif partial.has_leftovers:
+            self._run.listener(
+                Noticed(f"{partial.path} has no journal that can be read; what fits the plan of today is kept")
+            )
+
+    def digest_of(self, entry: Entry) -> Digest | None:
+        """What an image was when the export was begun; None if that is now."""
+        return self._journal.begun.images[_words(entry)] if self._journal else None
+
+    def settle(self, manifest: BundleManifest, digests: Sequence[Digest]) -> None:
+        """Takes the plan of this run.
+
+        Args:
+            manifest: The plan.
+            digests: What the images are at their sources, in the order of the entries.
+
+        Raises:
+            Misuse: It is not the plan that was begun.
+        """
+        plan = hashlib.sha256(bundle_manifest.to_json(manifest)).hexdigest()
+        self._begun = Begun(
+            options=self._options,
+            images=dict(zip(self._images, digests, strict=True)),
+            created=self.created,
+            tool=self.tool,
+            plan=plan,
+        )
+        if self._journal is not None and self._journal.begun.plan != plan:
+            raise self._differs("the plan has come out otherwise than when this export was begun")
+
+    def begin(self, writer: Writer, size_bytes: int) -> None:
+        """Lets the writer go on, or begin, and says so.
+
+        Args:
+            writer: Of the bundle.
+            size_bytes: Of its chunks.
+
+        Raises:
+            Misuse, LocalStorage: As the writer has it.
+        """
+        assert self._begun is not None
+        is_first = self._journal is None and not self._partial.has_leftovers
+        title = "beginning" if is_first else "looking at what was begun"
+
+        def passed(amount_bytes: int) -> None:
+            self._run.cancellation.check()
+            self._run.listener(Moved(amount_bytes))
+
+        self._run.listener(PhaseBegan(title, 0 if is_first else size_bytes, in_bytes=True))
+        there_bytes = writer.begin(self._begun, self._journal, passed)
+        self._run.listener(PhaseEnded(title))
+        if not is_first:
+            there = f"{size_words(there_bytes)} of {size_words(size_bytes)} are there"
+            self._run.listener(Noticed(f"going on with the export that was begun at {self.created}: {there}"))
+
+    def _refuse_other(self, begun: Begun) -> None:
+        differences = begun.differences(self._options, self._images)
+        if differences:
+            more = [f"and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
+            raise self._differs(
+                f"an export was begun here with something else; {'; '.join([*differences[:_SHOWN], *more])}"
+            )
+
+    def _differs(self, message: str) -> Misuse:
+        return Misuse(
+            message,
+            subject=str(self._partial.path),
+            hint="run the command that began it, begin anew with --restart, or choose another -o DIR or --name",
+        )
+
+
+def _words(entry: Entry) -> str:
+    pin = f", pinned to {entry.pin}" if entry.pin else ""
+    platforms = f", for {' '.join(map(str, entry.platforms))}" if entry.platforms else ""
+    return f"{entry.reference} from {entry.source}{pin}{platforms}"

@@ -1,0 +1,168 @@
+"""The journal of an export: what was begun, and which chunks are done, so that the same command goes on after a kill.
+
+A text of lines, each with a checksum of its own, that is only ever added to: a line that was cut by a power failure
+ends it, and one that was changed is noticed. FORMAT.md, section 10.1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from bundler.core import json_fields, strict_json
+from bundler.core.digest import Digest
+from bundler.errors import Damaged
+
+FORMAT = "bundler-journal/1"
+
+_CHECKSUM_DIGITS = 16
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """An export that was begun: what it was asked for, and what it found then.
+
+    Attributes:
+        options: What was asked for beside the images, in words: option and value.
+        images: What was asked for of each image, in the list's order, and the digest that it had at its source.
+        created: When, ISO 8601, UTC; it stands in bundle.json.
+        tool: Who began it; so does this.
+        plan: The SHA-256 of the plan, in hex.
+    """
+
+    options: Mapping[str, str]
+    images: Mapping[str, Digest]
+    created: str
+    tool: str
+    plan: str
+
+    def differences(self, options: Mapping[str, str], images: Mapping[str, object]) -> list[str]:
+        """How another request differs from the one that this was begun with, in words; empty if it does not."""
+        found = [
+            f"{option}: {self.options.get(option, 'nothing')} then, {options.get(option, 'nothing')} now"
+            for option in {**self.options, **options}
+            if self.options.get(option) != options.get(option)
+        ]
+        found += [f"not in the list any more: {image}" for image in self.images if image not in images]
+        found += [f"new in the list: {image}" for image in images if image not in self.images]
+        if not found and list(self.images) != list(images):
+            found.append("the images stand in another order")
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class DoneChunk:
+    """A chunk that is complete and on the device."""
+
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(slots=True)
+class Journal:
+    """What a journal says.
+
+    Attributes:
+        begun: The export that was begun.
+        done: Its chunks that are done, by number.
+        whole_bytes: How far the file is to be believed, and added to.
+    """
+
+    begun: Begun
+    done: dict[int, DoneChunk] = field(default_factory=dict)
+    whole_bytes: int = 0
+
+
+def begun_line(begun: Begun) -> bytes:
+    """The first line."""
+    return _line(
+        {
+            "format": FORMAT,
+            "created": begun.created,
+            "tool": begun.tool,
+            "plan": begun.plan,
+            "options": dict(begun.options),
+            "images": {image: str(digest) for image, digest in begun.images.items()},
+        }
+    )
+
+
+def done_line(number: int, chunk: DoneChunk) -> bytes:
+    """Says that a chunk is complete and on the device."""
+    return _line({"chunk": number, "size": chunk.size_bytes, "sha256": chunk.sha256})
+
+
+def again_line(number: int) -> bytes:
+    """Takes that back: the chunk is about to be written again."""
+    return _line({"chunk": number})
+
+
+def parse_journal(content: bytes) -> Journal:
+    """Reads a journal as far as it is whole.
+
+    Raises:
+        Damaged: Not even its first line is.
+    """
+    first, *lines = content.split(b"\n")
+    try:
+        journal = Journal(_begun(_document(first)), whole_bytes=len(first) + 1)
+    except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise Damaged("the journal of the export cannot be read", subject=FORMAT) from error
+    noted = journal.whole_bytes
+    try:
+        for line in lines[:-1]:  # the last one is empty, or was cut before anything was done that it would have said
+            _note(journal, _document(line))
+            noted += len(line) + 1
+    except (Damaged, KeyError, TypeError, ValueError):
+        journal.done.clear()  # what was lost may have taken back a chunk
+    else:
+        journal.whole_bytes = noted
+    return journal
+
+
+def _begun(document: dict[str, object]) -> Begun:
+    if document["format"] != FORMAT:
+        raise ValueError(document["format"])
+    options, images = document["options"], document["images"]
+    if not isinstance(options, dict) or not isinstance(images, dict):
+        raise TypeError
+    return Begun(
+        options={option: json_fields.text(value) for option, value in options.items()},
+        images={image: Digest.parse(digest) for image, digest in images.items()},
+        created=json_fields.text(document["created"]),
+        tool=json_fields.text(document["tool"]),
+        plan=json_fields.text(document["plan"]),
+    )
+
+
+def _note(journal: Journal, document: dict[str, object]) -> None:
+    number = json_fields.size(document["chunk"])
+    if "sha256" not in document:
+        journal.done.pop(number, None)
+        return
+    sha256 = json_fields.text(document["sha256"])
+    if not _SHA256.fullmatch(sha256):
+        raise ValueError(sha256)
+    journal.done[number] = DoneChunk(json_fields.size(document["size"]), sha256)
+
+
+def _line(document: dict[str, object]) -> bytes:
+    content = strict_json.canonical(document)
+    return _checksum(content[:-1]) + b" " + content
+
+
+def _document(line: bytes) -> dict[str, object]:
+    checksum, _, content = line.partition(b" ")
+    if checksum != _checksum(content):
+        raise ValueError("the line was changed or cut")
+    document = strict_json.loads(content, what=FORMAT)
+    if not isinstance(document, dict):
+        raise TypeError
+    return document
+
+
+def _checksum(content: bytes) -> bytes:
+    return hashlib.sha256(content).hexdigest()[:_CHECKSUM_DIGITS].encode()
