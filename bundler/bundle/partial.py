@@ -10,6 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -46,6 +47,7 @@ class PartialFolder:
         self.path = parent / (name + sums.PARTIAL)
         self.journal = JournalFile(parent / f"{self.path.name}.journal")
         self._parent = parent
+        self._is_sealed = False
         self._lock = Lock(parent / f"{self.path.name}.lock")
 
     def hold(self) -> None:
@@ -175,13 +177,17 @@ class PartialFolder:
             except OSError as error:
                 raise LocalStorage.unwritable(error, str(self.final_path)) from error
         sync_folder(self._parent)
-        self.journal.remove()
+        self._is_sealed = True
         return sums.bundle_id(sums_content)
 
     def close(self) -> None:
         """Lets go of the journal and the lock. Idempotent."""
         self.journal.close()
         self._lock.release()
+        if self._is_sealed:
+            # The very last step: as long as the journal is there, the same command finds its bundle finished.
+            with suppress(LocalStorage):
+                self.journal.remove()
 
     def _has(self, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
         """Whether a chunk that the journal says is done is one of the plan, and there with its size."""

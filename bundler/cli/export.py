@@ -69,8 +69,8 @@ bundler export images.yaml -o out --key builder.key --dry-run
 @click.option(
     "--read-back/--no-read-back",
     default=None,
-    help="Read everything from the medium again before the bundle is sealed. Default: where DIR is on a stick, a card or "
-    "a disc.",
+    help="Read everything from the medium again before the bundle is sealed. Default: where DIR is on a stick, a card "
+    "or a disc.",
 )
 @options.jobs_option
 @options.plain_http_option

@@ -48,7 +48,7 @@ def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
         lines.append("encrypted  AES-256; the passphrase opens it, and nothing else does")
     lines += _content_lines(manifest)
     if result.is_read_back:
-        lines.append("medium     read back from the device, every byte as it was written; safe to remove once unmounted")
+        lines.append("medium     read back from the device, every byte is right; safe to remove once unmounted")
     if result.scratch_bytes:
         lines.append(f"scratch    {size(result.scratch_bytes)} in {result.scratch}" + _scratch_words(result))
     if result.is_encrypted:

@@ -313,8 +313,8 @@ def test_what_stands_whole_is_known_and_chunks_that_are_done_are_not_read_again(
     writer = begun(BundleWriter, tmp_path, planned)
     for digest, content in contents.items():
         writer.put_blob(Descriptor("x/y", digest, len(content)), pieces(content))
+    monkeypatch.setattr("os.rename", refuse)
     with pytest.raises(LocalStorage):
-        monkeypatch.setattr("os.rename", refuse)
         writer.seal(None)
     writer.close()
     monkeypatch.undo()
@@ -325,7 +325,7 @@ def test_what_stands_whole_is_known_and_chunks_that_are_done_are_not_read_again(
     again.seal(None)
     again.close()
     assert sum(looked) == sum(map(len, contents.values()))
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["test"]
+    assert not (tmp_path / "test.partial").exists()
 
 
 def refuse(*_):

@@ -1,0 +1,348 @@
+"""An export that was ended anywhere goes on with the same command, and ends in the same bytes as if nothing had been."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from bundler.core.journal import parse_journal
+from tests.support.images import simple
+from tests.support.servers import Front
+from tests.support.steps import Steps
+
+AT_RANDOM = 100 if os.environ.get("CI") else 10
+"""How many exports are killed at random times, of each format."""
+
+EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
+LARGE = simple("large", 2_600_000)
+OTHER = simple("other", 700_000)
+LAYER = max(LARGE.blobs, key=lambda digest: len(LARGE.blobs[digest]))
+
+
+@pytest.fixture(scope="module")
+def origin(tmp_path_factory):
+    from tests.support.parts import RealRegistry
+
+    registry = RealRegistry(tmp_path_factory.mktemp("origin")).start()
+    LARGE.push(registry, "a/large", "1")
+    OTHER.push(registry, "b/other", "1")
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def front(origin):
+    front = Front(origin).start()
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def make(image_list, keys, tmp_path):
+    """The arguments of an export; its blobs are cut, so that they join chunks."""
+
+    def arguments(registry, *more: object, into: str = "out") -> list[object]:
+        listed = image_list(registry, "a/large:1", "b/other:1")
+        return ["export", listed, "-o", tmp_path / into, "--key", keys[0], "--chunk-size", "1MiB", *more]
+
+    return arguments
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def finished(folder: Path) -> dict[str, bytes]:
+    """What a finished export left; nothing else may be there."""
+    assert [path.name for path in folder.iterdir()] == ["test"]
+    return content_of(folder / "test")
+
+
+@pytest.mark.parametrize("archive", ["tar", "7z"])
+def test_C01_killed_at_every_mutating_step_it_goes_on_and_ends_in_the_same_bytes(make, origin, keys, tmp_path, archive):
+    smooth = Steps(make(origin, "--format", archive, into="smooth"), EPOCH)
+    steps = smooth.count()
+    wanted = finished(tmp_path / "smooth")
+    out = tmp_path / "out"
+    killed = 0
+    for number in itertools.count(1):
+        ended = Steps(make(origin, "--format", archive), EPOCH).kill_at(number)
+        if not ended.was_killed:
+            break
+        killed += 1
+        if (out / "test").exists():
+            assert content_of(out / "test") == wanted, ended.last
+        again = Steps(make(origin, "--format", archive), EPOCH).run()
+        assert again.code == 0, f"after step {number}, {ended.last}: {again.err}"
+        assert finished(out) == wanted, f"after step {number}, {ended.last}"
+        shutil.rmtree(out)
+    assert killed >= 40
+    assert killed >= steps - 10, "the order of steps differs from run to run, their number hardly"
+
+
+@pytest.mark.parametrize("archive", ["tar", "7z"])
+def test_C03_killed_at_random_times_again_and_again_it_ends_in_the_same_bytes(make, origin, tmp_path, archive):
+    smooth = Steps(make(origin, "--format", archive, into="smooth"), EPOCH).run()
+    assert smooth.code == 0
+    wanted = finished(tmp_path / "smooth")
+    choose = random.Random(5)
+    kills = 0
+    while kills < AT_RANDOM:
+        ended = Steps(make(origin, "--format", archive), EPOCH).kill_after_seconds(
+            choose.uniform(0, 1.2 * smooth.seconds)
+        )
+        kills += ended.was_killed
+        assert ended.was_killed or ended.code == 0, ended.err
+        if (tmp_path / "out/test").exists():
+            assert content_of(tmp_path / "out/test") == wanted
+            if not ended.was_killed:
+                shutil.rmtree(tmp_path / "out")
+            else:
+                assert Steps(make(origin, "--format", archive), EPOCH).run().code in (0, 2)
+                shutil.rmtree(tmp_path / "out")
+    assert Steps(make(origin, "--format", archive), EPOCH).run().code == 0
+    assert finished(tmp_path / "out") == wanted
+
+
+class Torn:
+    """A registry that gives the first bytes of a layer, and then nothing until the client is gone."""
+
+    def __init__(self, given_bytes: int) -> None:
+        self.given_bytes = given_bytes
+        self.ranges: list[str | None] = []
+        self.is_torn = threading.Event()
+        self.is_whole = False
+
+    def __call__(self, front: Front, request) -> bool:
+        if LAYER not in request.path or request.command != "GET":
+            return False
+        self.ranges.append(request.headers.get("Range"))
+        if self.is_whole:
+            return False
+        content = LARGE.blobs[LAYER]
+        request.send_response(200)
+        request.send_header("Content-Length", str(len(content)))
+        request.end_headers()
+        request.wfile.write(content[: self.given_bytes])
+        self.is_torn.set()
+        request.connection.recv(1)
+        request.close_connection = True
+        return True
+
+
+def kill_when(arguments: list[object], happened: threading.Event, written: Path, size_bytes: int) -> None:
+    """Kills an export when something has happened, and some bytes are in its files."""
+    environment = {**os.environ, **EPOCH}
+    process = subprocess.Popen([sys.executable, "-m", "bundler", *map(str, arguments)], env=environment)
+    assert happened.wait(60)
+    while sum(path.stat().st_blocks * 512 for path in written.glob("chunk-*")) < size_bytes:
+        assert process.poll() is None
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+
+
+def test_half_a_blob_is_gone_on_with_by_range_and_finished_ones_are_not_fetched_again(bundler, make, front, tmp_path):
+    assert bundler(*make(front, into="smooth"), environment=EPOCH).code == 0
+    front.faults.append(torn := Torn(2_300_000))
+    kill_when(make(front), torn.is_torn, tmp_path / "out/test.partial", 2_700_000)
+    front.requests.clear()
+    torn.is_whole = True
+    done = bundler(*make(front), environment=EPOCH)
+    assert done.code == 0, done.err
+    first, second = torn.ranges[-2:]
+    assert first is None
+    assert second is not None
+    assert int(second.removeprefix("bytes=").removesuffix("-")) >= 1 << 20
+    assert front.count("GET", "/b/other/blobs/") <= 1, "its config is read for what it says; its layer is there"
+    assert front.count("GET", "/a/large/blobs/") <= 2
+    assert "going on with the export that was begun" in done.err
+    assert finished(tmp_path / "out") == finished(tmp_path / "smooth")
+
+
+@pytest.mark.parametrize("spoilt", [10_000, 2_000_000])
+def test_half_a_blob_that_has_rotted_is_fetched_anew(bundler, make, front, tmp_path, spoilt):
+    assert bundler(*make(front, into="smooth"), environment=EPOCH).code == 0
+    front.faults.append(torn := Torn(2_300_000))
+    kill_when(make(front), torn.is_torn, tmp_path / "out/test.partial", 2_700_000)
+    chunk = tmp_path / f"out/test.partial/chunk-000{2 if spoilt < 1_000_000 else 3}.tar"
+    with open(chunk, "r+b") as file:
+        file.seek(5000)
+        file.write(bytes(4096))
+    torn.is_whole = True
+    assert bundler(*make(front), environment=EPOCH).code == 0
+    assert finished(tmp_path / "out") == finished(tmp_path / "smooth")
+
+
+def left_off(make, registry, tmp_path, *more: object) -> Path:
+    """An export that was killed when its first chunks were done; its journal."""
+    for number in itertools.count(10):
+        ended = Steps(make(registry, *more), EPOCH).kill_at(number)
+        assert ended.was_killed
+        journal = tmp_path / "out/test.partial.journal"
+        if journal.exists() and parse_journal(journal.read_bytes()).done:
+            return journal
+        shutil.rmtree(tmp_path / "out")
+    raise AssertionError
+
+
+def test_C12_a_tag_that_moved_meanwhile_is_told_and_what_was_begun_is_finished(bundler, make, new_registry, tmp_path):
+    registry = new_registry()
+    LARGE.push(registry, "a/large", "1")
+    OTHER.push(registry, "b/other", "1")
+    assert bundler(*make(registry, into="smooth"), environment=EPOCH).code == 0
+    left_off(make, registry, tmp_path)
+    moved = simple("moved", 5000)
+    moved.push(registry, "b/other", "1")
+    done = bundler(*make(registry), environment=EPOCH)
+    assert done.code == 0, done.err
+    assert f"has moved since the export was begun, to {moved.digest}" in done.err
+    assert finished(tmp_path / "out") == finished(tmp_path / "smooth")
+
+
+def test_C12_what_was_begun_and_is_gone_at_the_source_is_told(bundler, make, new_registry, tmp_path):
+    registry = new_registry()
+    LARGE.push(registry, "a/large", "1")
+    OTHER.push(registry, "b/other", "1")
+    left_off(make, registry, tmp_path)
+    simple("moved", 5000).push(registry, "b/other", "1")
+    gone = f"http://{registry.host}/v2/b/other/manifests/{OTHER.digest}"
+    urllib.request.urlopen(urllib.request.Request(gone, method="DELETE")).close()
+    done = bundler(*make(registry), environment=EPOCH)
+    assert done.code == 6
+    assert "--restart" in done.err
+    assert bundler(*make(registry, "--restart"), environment=EPOCH).code == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "told"),
+    [
+        (["--chunk-size", "2MiB"], "--chunk-size: 1048576 then, 2097152 now"),
+        (["--only", "*/a/*"], "not in the list any more: "),
+        (["--platform", "linux/amd64"], "for linux/amd64"),
+        (["--format", "7z"], "--format: tar then, 7z now"),
+    ],
+    ids=["chunk size", "list", "platform", "format"],
+)
+def test_C12_another_list_or_other_options_are_told_and_nothing_is_lost(bundler, make, origin, tmp_path, more, told):
+    left_off(make, origin, tmp_path)
+    before = {path.name: path.stat().st_size for path in (tmp_path / "out/test.partial").iterdir()}
+    other = bundler(*make(origin, *more), environment=EPOCH)
+    assert other.code == 2
+    assert told in other.err
+    assert "--restart" in other.err
+    assert before == {path.name: path.stat().st_size for path in (tmp_path / "out/test.partial").iterdir()}
+    assert bundler(*make(origin, *more, "--restart"), environment=EPOCH).code == 0
+
+
+def test_C12_another_key_is_told(bundler, make, origin, tmp_path):
+    left_off(make, origin, tmp_path)
+    bundler("keygen", "second", "-d", tmp_path / "keys")
+    other = bundler(*make(origin, "--key", tmp_path / "keys/second.key"), environment=EPOCH)
+    assert other.code == 2
+    assert "--key: " in other.err
+
+
+@pytest.mark.parametrize("kind", ["flipped", "cut", "emptied", "removed"])
+def test_C14_a_journal_that_is_damaged_or_gone_costs_time_and_nothing_else(make, origin, tmp_path, kind):
+    assert Steps(make(origin, into="smooth"), EPOCH).run().code == 0
+    wanted = finished(tmp_path / "smooth")
+    journal = left_off(make, origin, tmp_path)
+    begun = {path.name: path.read_bytes() for path in (tmp_path / "out/test.partial").iterdir()}
+    content = journal.read_bytes()
+    choose = random.Random(7)
+    places = choose.sample(range(len(content)), 12) if kind == "flipped" else [len(content) // 2]
+    for place in places:
+        shutil.rmtree(tmp_path / "out", ignore_errors=True)
+        (tmp_path / "out/test.partial").mkdir(parents=True)
+        for name, old in begun.items():
+            (tmp_path / "out/test.partial" / name).write_bytes(old)
+        if kind == "flipped":
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << choose.randrange(8)
+            journal.write_bytes(flipped)
+        elif kind != "removed":
+            journal.write_bytes(content[:place] if kind == "cut" else b"")
+        again = Steps(make(origin), EPOCH).run()
+        assert again.code == 0, again.err
+        assert finished(tmp_path / "out") == wanted
+
+
+def test_a_chunk_that_was_damaged_or_removed_since_it_was_done_is_made_again(bundler, make, origin, keys, tmp_path):
+    journal = left_off(make, origin, tmp_path)
+    done = min(parse_journal(journal.read_bytes()).done)
+    (tmp_path / f"out/test.partial/chunk-{done:04d}.tar").unlink()
+    assert bundler(*make(origin), environment=EPOCH).code == 0
+    assert bundler("verify", tmp_path / "out/test", "--trust", keys[1]).code == 0
+
+
+def test_two_exports_at_once_the_second_is_told_who_makes_the_bundle(bundler, make, front, tmp_path):
+    front.faults.append(torn := Torn(100_000))
+    process = subprocess.Popen([sys.executable, "-m", "bundler", *map(str, make(front))])
+    assert torn.is_torn.wait(60)
+    second = bundler(*make(front))
+    assert second.code == 7
+    assert f"process {process.pid} on " in second.err
+    process.kill()
+    process.wait()
+    torn.is_whole = True
+    assert bundler(*make(front)).code == 0
+
+
+def test_an_encrypted_export_goes_on_with_its_passphrase_only(bundler, make, origin, keys, tmp_path):
+    (tmp_path / "secret").write_text("correct horse battery\n")
+    (tmp_path / "wrong").write_text("incorrect horse battery\n")
+    encrypted = ["--encrypt", "--passphrase-file"]
+    left_off(make, origin, tmp_path, *encrypted, tmp_path / "secret")
+    refused = bundler(*make(origin, *encrypted, tmp_path / "wrong"), environment=EPOCH)
+    assert refused.code == 2
+    assert "begun with another passphrase" in refused.err
+    assert bundler(*make(origin, *encrypted, tmp_path / "secret"), environment=EPOCH).code == 0
+    check = ["verify", tmp_path / "out/test", "--trust", keys[1], "--passphrase-file", tmp_path / "secret"]
+    assert bundler(*check).code == 0
+
+
+def test_a_passphrase_that_nobody_has_seen_is_made_anew(bundler, make, origin, keys, tmp_path):
+    left_off(make, origin, tmp_path, "--encrypt", "--generate-passphrase")
+    done = bundler(*make(origin, "--encrypt", "--generate-passphrase"), "--json", environment=EPOCH)
+    assert done.code == 0, done.err
+    (tmp_path / "secret").write_text(done.json["passphrase"])
+    check = ["verify", tmp_path / "out/test", "--trust", keys[1], "--passphrase-file", tmp_path / "secret"]
+    assert bundler(*check).code == 0
+
+
+def test_what_is_not_of_an_export_is_left_alone(bundler, make, origin, tmp_path):
+    left_off(make, origin, tmp_path)
+    (tmp_path / "out/test.partial/thesis.doc").write_text("mine")
+    for more in ([], ["--restart"]):
+        done = bundler(*make(origin, *more), environment=EPOCH)
+        assert done.code == 2
+        assert "thesis.doc" in done.err
+    assert (tmp_path / "out/test.partial/thesis.doc").read_text() == "mine"
+
+
+def test_a_finished_bundle_is_not_made_again_nor_thrown_away(bundler, make, origin, tmp_path):
+    assert bundler(*make(origin), environment=EPOCH).code == 0
+    before = finished(tmp_path / "out")
+    for more in ([], ["--restart"]):
+        done = bundler(*make(origin, *more), environment=EPOCH)
+        assert done.code == 2
+        assert "there already" in done.err
+    assert finished(tmp_path / "out") == before
+
+
+def test_a_dry_run_tells_of_what_was_begun_and_changes_nothing(bundler, make, origin, tmp_path):
+    left_off(make, origin, tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    assert bundler(*make(origin, "--dry-run"), environment=EPOCH).code == 0
+    assert bundler(*make(origin, "--dry-run", "--chunk-size", "2MiB"), environment=EPOCH).code == 2
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
