@@ -27,7 +27,7 @@ from bundler.workers import pour, run_all
 Question = TypeVar("Question")
 Result = TypeVar("Result")
 
-COPIED, MOUNTED, PRESENT, FAILED = "copied", "mounted", "present", "failed"
+COPIED, MOUNTED, PRESENT, READ, FAILED = "copied", "mounted", "present", "read", "failed"
 
 SMALL_BLOB_BYTES = 1 << 20
 """Below this the round trips weigh more than the bytes."""
@@ -177,6 +177,63 @@ class _Whole:
                 raise
             except BundlerError as error:
                 yield copy, error
+
+
+def read_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, label: str, peer: str) -> None:
+    """Reads a blob to its end and gives it to nobody, to find out whether its store has it whole.
+
+    Bytes that were wrong are read once more, because they may have been changed on their way.
+
+    Raises:
+        Damaged: The bytes are not those of the digest, or too many or too few.
+        BundlerError: As `VerifiedBlob.pieces`.
+    """
+    twice = replace(run, retry=replace(run.retry, attempts=min(2, run.retry.attempts)))
+
+    def read() -> None:
+        stream = VerifiedBlob(descriptor, source, run, label=label)
+        try:
+            with closing(stream.pieces()) as pieces:
+                for _ in pieces:
+                    pass
+        except BaseException:
+            run.listener(Moved(-stream.handed_on_bytes))
+            raise
+
+    run.listener(Began(label, descriptor.size_bytes))
+    outcome = FAILED
+    try:
+        retrying(read, twice, subject=label, peer=peer)
+        outcome = READ
+    finally:
+        run.listener(Finished(label, outcome))
+
+
+def work_through(
+    tasks: Iterable[Question], work: Callable[[Question], None], run: Run, *, size_of: Callable[[Question], int]
+) -> list[tuple[Question, BundlerError]]:
+    """Works on blobs in parallel: few threads for the large ones, more for the small ones.
+
+    Args:
+        tasks: In order of preference, large ones before small ones.
+        work: What is to be done for each.
+        run: The run that this is part of.
+        size_of: The size of a task's blob in bytes.
+
+    Returns:
+        The tasks that failed, with their errors.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    return run_all(
+        tasks,
+        work,
+        front_workers=run.jobs,
+        back_workers=max(0, SMALL_WORKERS - run.jobs),
+        is_for_back=lambda task: size_of(task) < SMALL_BLOB_BYTES,
+        cancellation=run.cancellation,
+    )
 
 
 def ask_all(

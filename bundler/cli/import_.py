@@ -78,6 +78,12 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @click.option("--fail-fast", is_flag=True, help="End after the first image that fails. Default: go on with the others.")
 @click.option("--all-or-nothing", is_flag=True, help="Move no tag unless every image is there.")
 @click.option(
+    "--verify-target",
+    is_flag=True,
+    help="Read all that the images need back from the target and hash it before a tag moves, also of images that are "
+    "there already; what is missing there is sent again.",
+)
+@click.option(
     "--via-daemon",
     is_flag=True,
     help="Load, tag and push through the Docker daemon, where only it may reach the registry. Digests may change.",
@@ -116,6 +122,7 @@ def import_(
     admin_credentials: str | None,
     fail_fast: bool,
     all_or_nothing: bool,
+    verify_target: bool,
     via_daemon: bool,
     receipt: str | None,
     receipt_key: str | None,
@@ -164,6 +171,7 @@ def import_(
             login=options.login(username, password_stdin, options.registries_of(parsed)),
         ),
         is_via_daemon=via_daemon,
+        is_verifying_target=verify_target,
     )
     if receipt_key and dry_run:
         raise Misuse("--receipt-key has nothing to sign with --dry-run")

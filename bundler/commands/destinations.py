@@ -12,8 +12,9 @@ from typing import Protocol
 from bundler.commands.open_stores import Stores
 from bundler.commands.results import Quota, RegistryPlan
 from bundler.core.advice import problem
+from bundler.core.events import Noticed
 from bundler.core.location import ArchiveTarget, LayoutTarget, RegistryTarget
-from bundler.core.protocols import ImageSink
+from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import HARBOR, RegistryKind
 from bundler.errors import BundlerError
@@ -27,6 +28,10 @@ from bundler.transfer import ask_all
 
 class Destination(Protocol):
     """A place that images are imported into."""
+
+    @property
+    def is_overwriting(self) -> bool:
+        """Whether a blob that is sent again takes the place of a damaged one."""
 
     def check(self, names: Iterable[Reference]) -> None:
         """Makes sure, without changing anything, that it can take images of these names."""
@@ -42,6 +47,9 @@ class Destination(Protocol):
 
     def sink_for(self, name: Reference) -> ImageSink:
         """The sink that takes an image of this name."""
+
+    def source_for(self, name: Reference) -> ImageSource:
+        """What reads back what the sink of this name holds."""
 
     def tag_of(self, name: Reference) -> str | None:
         """What the sink calls an image of this name; None if it is found by its digest only."""
@@ -60,6 +68,8 @@ class RegistryRules:
 
 class RegistryDestination:
     """A registry."""
+
+    is_overwriting = False
 
     def __init__(self, target: RegistryTarget, stores: Stores, rules: RegistryRules, run: Run) -> None:
         self._target = target
@@ -99,6 +109,10 @@ class RegistryDestination:
             retrying(create, self._run, subject=str(self._target), peer=self._peer)
 
     def sink_for(self, name: Reference) -> ImageSink:
+        """The repository."""
+        return self._stores.repository(name.registry, name.repository)
+
+    def source_for(self, name: Reference) -> ImageSource:
         """The repository."""
         return self._stores.repository(name.registry, name.repository)
 
@@ -162,8 +176,11 @@ class RegistryDestination:
 class LayoutDestination:
     """An OCI image layout, in a folder or in a tar: one sink for all images, which go by their full names."""
 
-    def __init__(self, sink: LayoutFolderSink | ArchiveSink) -> None:
+    is_overwriting = True
+
+    def __init__(self, sink: LayoutFolderSink | ArchiveSink, run: Run) -> None:
         self._sink = sink
+        self._run = run
 
     def check(self, names: Iterable[Reference]) -> None:
         """Looks at the folder or file."""
@@ -181,32 +198,42 @@ class LayoutDestination:
         return False
 
     def prepare(self, names: Iterable[Reference]) -> None:
-        """Makes the folder or file."""
+        """Makes the folder or file, and keeps others from writing there until `finish`."""
         del names
-        self._sink.prepare()
+        left = self._sink.prepare()
+        if left is not None:
+            self._run.listener(Noticed(f"{left} began to write here and never ended; what it left is used"))
 
     def sink_for(self, name: Reference) -> ImageSink:
         """The layout."""
         del name
         return self._sink
 
+    def source_for(self, name: Reference) -> ImageSource:
+        """The layout, as it is read from the device."""
+        del name
+        return self._sink.source()
+
     def tag_of(self, name: Reference) -> str | None:
         """The full name."""
         return str(name)
 
     def finish(self, *, is_worth_keeping: bool) -> None:
-        """Completes it; a file without any image is removed."""
-        if is_worth_keeping:
-            self._sink.finish()
-        elif isinstance(self._sink, ArchiveSink):
-            self._sink.discard()
+        """Completes it; a file without any image is removed. Others may write there again."""
+        try:
+            if is_worth_keeping:
+                self._sink.finish()
+            elif isinstance(self._sink, ArchiveSink):
+                self._sink.discard()
+        finally:
+            self._sink.release()
 
 
-def open_layout(target: LayoutTarget | ArchiveTarget) -> LayoutDestination:
+def open_layout(target: LayoutTarget | ArchiveTarget, run: Run) -> LayoutDestination:
     """The destination for a layout. Nothing is written yet."""
     if isinstance(target, LayoutTarget):
-        return LayoutDestination(LayoutFolderSink(Path(target.path)))
-    return LayoutDestination(ArchiveSink(Path(target.path)))
+        return LayoutDestination(LayoutFolderSink(Path(target.path)), run)
+    return LayoutDestination(ArchiveSink(Path(target.path)), run)
 
 
 def _project(name: Reference) -> str:

@@ -15,7 +15,7 @@ from bundler.bundle.chunk import groups_of
 from bundler.bundle.files import check_space
 from bundler.bundle.reader import Bundle
 from bundler.commands.chosen import chosen_images, narrowed
-from bundler.commands.destinations import RegistryDestination, RegistryRules, open_layout
+from bundler.commands.destinations import Destination, RegistryDestination, RegistryRules, open_layout
 from bundler.commands.load import Load
 from bundler.commands.open_bundle import LOCKED, Unlocking, open_trusted
 from bundler.commands.open_stores import Stores
@@ -38,6 +38,7 @@ from bundler.errors import (
     LocalStorage,
     Misuse,
     Refused,
+    Unavailable,
     Unreachable,
     worst,
     worst_of_images,
@@ -74,6 +75,8 @@ class ImportRequest:
     network: NetworkOptions = DEFAULT_NETWORK
     is_via_daemon: bool = False
     """Registries are reached through the daemon: load, tag, push."""
+    is_verifying_target: bool = False
+    """What images need is read back from the target before a tag moves."""
 
 
 @dataclass(slots=True)
@@ -121,7 +124,8 @@ def import_(
         request: What was asked for.
         run: The run that this is.
         result: Takes up what happens, so that it is known also if the import does not come to its end.
-        before_tags: Called when it is known what tags stand for, before anything is sent.
+        before_tags: Called when it is known what tags stand for, before anything is sent; and again, from any thread,
+            when one turns out to stand for something else, before it moves.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, or names collide; nothing was sent.
@@ -147,7 +151,7 @@ def _import(
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
         run.listener(Noticed(f"the rule for {pattern} fits no image of the bundle"))
-    ways = [_way_to(target, images, bundle, stores, request, run) for target in request.targets]
+    ways = [_way_to(target, images, bundle, stores, request, run, before_tags) for target in request.targets]
     result.targets += [way.result for way in ways]
     _notice_latest(result.targets, run)
     for way in ways:
@@ -175,12 +179,20 @@ def _look(way: Push | Load, *, is_alone: bool) -> None:
 def _check_targets(request: ImportRequest) -> None:
     if len(set(request.targets)) < len(request.targets):
         raise Misuse("the same destination twice", subject=f"--to {request.targets[-1]}")
+    if request.is_via_daemon and request.is_verifying_target:
+        raise Misuse("--verify-target reads back from registries and layouts, not through the daemon")
     if request.is_via_daemon and not all(isinstance(target, RegistryTarget) for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
 
 
 def _way_to(
-    target: Target, images: Sequence[Image], bundle: Bundle, stores: Stores, request: ImportRequest, run: Run
+    target: Target,
+    images: Sequence[Image],
+    bundle: Bundle,
+    stores: Stores,
+    request: ImportRequest,
+    run: Run,
+    note_tags: Callable[[], None],
 ) -> Push | Load:
     is_loaded = isinstance(target, DaemonTarget) or request.is_via_daemon
     kind = request.kind or DISTRIBUTION
@@ -199,6 +211,8 @@ def _way_to(
         if each.image.reference in faults:
             each.fail(faults[each.image.reference])
     if is_loaded:
+        if request.is_verifying_target:
+            run.listener(Noticed(f"{target}: a daemon is not read back; the ids of its images are compared"))
         return Load(
             bundle,
             stores.daemon,
@@ -210,9 +224,19 @@ def _way_to(
         )
     if isinstance(target, RegistryTarget):
         rules = RegistryRules(kind, request.admin)
-        return Push(bundle, RegistryDestination(target, stores, rules, run), result, run, is_dry_run=request.is_dry_run)
-    assert not isinstance(target, DaemonTarget)
-    return Push(bundle, open_layout(target), result, run, is_dry_run=request.is_dry_run)
+        destination: Destination = RegistryDestination(target, stores, rules, run)
+    else:
+        assert not isinstance(target, DaemonTarget)
+        destination = open_layout(target, run)
+    return Push(
+        bundle,
+        destination,
+        result,
+        run,
+        is_dry_run=request.is_dry_run,
+        is_verifying=request.is_verifying_target,
+        note_tags=note_tags,
+    )
 
 
 def _narrowed(bundle: Bundle, image: Image, platform: Platform, faults: dict[Reference, BundlerError]) -> Image:
@@ -277,7 +301,7 @@ def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run, *, is_all_or
     served: set[int] = set()
     try:
         for push in pushes:
-            push.prepare()
+            _prepare(push, is_alone=len(ways) == 1)
         for load in loads:
             load.perform(pushes, served)
         if not _is_over(ways, run):
@@ -285,6 +309,9 @@ def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run, *, is_all_or
         for push in pushes:
             if not _is_over(ways, run):
                 push.push_manifests()
+        for push in pushes:
+            if not _is_over(ways, run):
+                push.read_back()
         if is_all_or_nothing and _has_failures(ways):
             for way in ways:
                 way.result.close(Outcome.HELD)
@@ -296,6 +323,17 @@ def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run, *, is_all_or
             push.finish()
     for way in ways:
         way.result.close(Outcome.NOT_TRIED)
+
+
+def _prepare(push: Push, *, is_alone: bool) -> None:
+    """Makes one target ready. That somebody else is writing there keeps back its own images, and stops no other."""
+    try:
+        push.prepare()
+    except Unavailable as error:
+        if is_alone:
+            raise
+        for each in push.result.open_images:
+            each.fail(error)
 
 
 def _has_failures(ways: Sequence[Push | Load]) -> bool:

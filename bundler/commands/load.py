@@ -8,13 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from bundler.bundle.reader import Bundle
 from bundler.commands.daemon_variant import HeldLayers, Variant, choose
 from bundler.commands.push import Push, copy_of
-from bundler.commands.results import Conflict, ImageResult, Outcome, TargetResult, settle_conflicts, step_aside
+from bundler.commands.results import (
+    MOVED_MEANWHILE,
+    Conflict,
+    ImageResult,
+    Outcome,
+    TargetResult,
+    settle_again,
+    settle_conflicts,
+    step_aside,
+)
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import RegistryTarget
@@ -153,6 +163,15 @@ class Load:
             expected=lambda each: f"image id {self._variants[id(each)].config.digest}",
         )
 
+    def _moved(self) -> Conflict:
+        expected = self._conflict().expected
+        return replace(MOVED_MEANWHILE, expected=expected)
+
+    def _id_of(self, each: ImageResult) -> Digest | None:
+        """What an image's name stands for in the daemon."""
+        found = self._ask(each, partial(self._daemon.find, _tagged(each)))
+        return found.id if found else None
+
     def _look_at_all(self, images: Sequence[ImageResult], platform: Platform) -> None:
         for each in images:
             try:
@@ -216,6 +235,10 @@ class Load:
             self._push(each, variant, image, was_here=was_here)
             return
         if each.name.tag:
+            if not settle_again(
+                each, lambda: self._id_of(each), ours={*variant.ids, each.image.root.digest}, conflict=self._moved()
+            ):
+                return
             self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
         each.read_back = image
         each.outcome = Outcome.LOADED

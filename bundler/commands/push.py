@@ -5,19 +5,30 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from bundler.bundle.reader import Bundle
 from bundler.commands.destinations import Destination, RegistryDestination
-from bundler.commands.results import ImageResult, Outcome, TargetResult, settle_conflicts, step_aside
+from bundler.commands.results import (
+    ImageResult,
+    Outcome,
+    TargetResult,
+    settle_again,
+    settle_conflicts,
+    step_aside,
+)
+from bundler.commands.target_check import TargetCheck
+from bundler.core import oci
+from bundler.core.advice import problem
 from bundler.core.digest import Digest
-from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded, nobody
+from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, ImageSink
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.run import Run, retrying
-from bundler.transfer import BlobCopy, Copied, Taker, ask_all
+from bundler.transfer import BlobCopy, Copied, Taker, ask_all, copy_blobs
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +50,20 @@ class Push:
         run: Run,
         *,
         is_dry_run: bool,
+        is_verifying: bool = False,
+        note_tags: Callable[[], None] = lambda: None,
     ) -> None:
+        """Images on their way.
+
+        Args:
+            bundle: Where they are.
+            destination: Where they go.
+            result: What becomes of them.
+            run: The run that this is part of.
+            is_dry_run: Only the plan is wanted.
+            is_verifying: What they need is read back before a tag moves.
+            note_tags: Called before a tag moves that stands for something else than it did when it was asked first.
+        """
         self._bundle = bundle
         self._destination = destination
         self.result = result
@@ -47,6 +71,9 @@ class Push:
         self._run = run
         self._peer = str(result.target)
         self._is_prepared = False
+        self._note_tags = note_tags
+        self._check = TargetCheck(bundle, destination, run, target=self._peer) if is_verifying else None
+        result.re_read = self._check.counted if self._check else None
         self._lock = threading.Lock()
 
     def look(self) -> None:
@@ -69,6 +96,7 @@ class Push:
         self._note(ask_all(step_aside(self.result.open_images), self._look_at, self._run))
         self._run.listener(PhaseEnded("asking"))
         settle_conflicts(self.result.open_images, is_dry_run=self._is_dry_run)
+        self._open_what_lacks_something()
 
     def plan_only(self) -> None:
         """Finds out what would be made, whether it may be, and how many bytes would be sent."""
@@ -141,6 +169,13 @@ class Push:
         """Pushes the manifests of the images whose blobs are there. No tag moves."""
         self._step("pushing manifests", self._push_manifests)
 
+    def read_back(self) -> None:
+        """Reads back what the images need, where that was asked for; those that are not there whole get no tag."""
+        if self._check is None:
+            return
+        for each, faults in self._check.faults(self.result.open_images):
+            each.fail(faults[0].error)
+
     def publish(self) -> None:
         """Moves the tags of the images that are there with all they need."""
         self._step("tagging", self._tag)
@@ -148,7 +183,7 @@ class Push:
     def finish(self) -> None:
         """Completes the target, whatever has arrived."""
         if self._is_prepared:
-            arrived = any(each.outcome is Outcome.PUSHED for each in self.result.images)
+            arrived = any(each.outcome in (Outcome.PUSHED, Outcome.PRESENT) for each in self.result.images)
             self._destination.finish(is_worth_keeping=arrived)
 
     def _look_ahead(self, destination: RegistryDestination) -> None:
@@ -156,6 +191,20 @@ class Push:
         for each in self.result.open_images:
             if each.name.repository in errors:
                 each.fail(errors[each.name.repository])
+
+    def _open_what_lacks_something(self) -> None:
+        """Images whose tags are there already are sent again if something is missing that can be sent again."""
+        if self._check is None:
+            return
+        present = [each for each in self.result.images if each.outcome is Outcome.PRESENT]
+        for each, faults in self._check.faults(present):
+            final = [fault.error for fault in faults if not fault.is_mendable]
+            if final:
+                each.fail(final[0])
+                continue
+            each.outcome = each.read_back = None
+            what = "a blob is" if len(faults) == 1 else f"{len(faults)} blobs are"
+            self._run.listener(Noticed(f"{each.name}: {what} missing or damaged at the target; sent again"))
 
     def _look_first(self, each: ImageResult) -> None:
         """The first question goes alone: if the target does not answer, one error is enough."""
@@ -170,7 +219,11 @@ class Push:
         sink = self._destination.sink_for(each.name)
         name = self._destination.tag_of(each.name) or str(each.image.root.digest)
         found = retrying(lambda: sink.find(name), self._run, subject=str(each.name), peer=self._peer)
-        if found is not None and found.digest == each.image.root.digest:
+        root = each.image.root
+        if found is not None and found.digest == root.digest and found.size_bytes not in (0, root.size_bytes):
+            expected, actual = f"{root.size_bytes} bytes", f"{found.size_bytes} bytes"
+            each.fail(problem("damaged-at-target", subject=str(each.name), expected=expected, actual=actual))
+        elif found is not None and found.digest == root.digest:
             each.outcome, each.read_back = Outcome.PRESENT, found.digest
         elif found is not None:
             each.replaced = found.digest
@@ -210,33 +263,85 @@ class Push:
     def _push_manifest(self, sink: ImageSink, number: int, each: ImageResult) -> BundlerError | None:
         descriptor = self._bundle.manifest.blobs[number].descriptor
         try:
-            content = self._bundle.read_document(descriptor)
-            retrying(
-                partial(sink.put_manifest, descriptor, content), self._run, subject=str(each.name), peer=self._peer
-            )
+            self._put_with_parts(sink, descriptor, sink.put_manifest, subject=str(each.name))
         except Interrupted:
             raise
         except BundlerError as error:
             return error
         return None
 
+    def _put_with_parts(
+        self, sink: ImageSink, descriptor: Descriptor, put: Callable[[Descriptor, bytes], None], *, subject: str
+    ) -> None:
+        """Pushes a manifest. What it needs and the registry has lost meanwhile is sent again.
+
+        A garbage collection takes what has no manifest, or no tag, yet; and while somebody else pushes the same image
+        its parts may be missing for a moment.
+        """
+        content = self._bundle.read_document(descriptor)
+
+        def attempt() -> None:
+            try:
+                put(descriptor, content)
+            except BundlerError as error:
+                if error.code == "parts-missing":
+                    self._run.listener(Noticed(f"{subject}: the registry has lost parts of it meanwhile; sent again"))
+                    self._bring_parts(sink, descriptor, content, subject=subject)
+                    error.retryable = True
+                raise
+
+        retrying(attempt, self._run, subject=subject, peer=self._peer)
+
+    def _bring_parts(self, sink: ImageSink, parent: Descriptor, content: bytes, *, subject: str) -> None:
+        """Sends what a manifest needs and a sink has not."""
+        manifest = oci.parse_manifest(content, parent.media_type, what=subject)
+        for child in manifest.children:
+            find = partial(sink.find, str(child.digest))
+            if retrying(find, self._run, subject=subject, peer=self._peer) is None:
+                self._put_with_parts(sink, child.bare, sink.put_manifest, subject=subject)
+        numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
+        taker = Taker((sink,), self._peer)
+        digests = dict.fromkeys(blob.digest for blob in manifest.blobs)
+        copies = [copy_of(self._bundle, numbers[digest], (taker,)) for digest in digests]
+        copied = copy_blobs(copies, replace(self._run, listener=nobody))
+        with self._lock:
+            self.result.bytes_sent += copied.bytes_by_peer[self._peer]
+        for _, error in copied.failed:
+            raise error
+
     def _tag(self, group: _Group) -> None:
         for each in group.images:
             if self._is_over():
                 return
-            tag = self._destination.tag_of(each.name)
             try:
-                if tag is not None:
-                    content = self._bundle.read_document(each.image.root)
-                    move = partial(group.sink.tag, each.image.root, content, tag)
-                    retrying(move, self._run, subject=str(each.name), peer=self._peer)
-                each.read_back = self._read_back(group.sink, each, tag)
-                each.outcome = Outcome.PUSHED
+                if self._may_move(group.sink, each):
+                    tag = self._destination.tag_of(each.name)
+                    if tag is not None:
+                        move = partial(_tag, group.sink, tag)
+                        self._put_with_parts(group.sink, each.image.root, move, subject=str(each.name))
+                    each.read_back = self._read_back(group.sink, each, tag)
+                    each.outcome = Outcome.PUSHED
             except Interrupted:
                 raise
             except BundlerError as error:
                 each.fail(error)
             self._run.listener(Moved(1))
+
+    def _may_move(self, sink: ImageSink, each: ImageResult) -> bool:
+        """Looks at a tag again right before it moves; whether it is still to move."""
+        if self._destination.tag_of(each.name) is None:
+            return True
+
+        def find() -> Digest | None:
+            ask = partial(sink.find, self._destination.tag_of(each.name) or "")
+            found = retrying(ask, self._run, subject=str(each.name), peer=self._peer)
+            return found.digest if found else None
+
+        before = each.replaced
+        is_moving = settle_again(each, find, ours=(each.image.root.digest,))
+        if is_moving and each.replaced not in (None, before):
+            self._note_tags()
+        return is_moving
 
     def _read_back(self, sink: ImageSink, each: ImageResult, tag: str | None) -> Digest | None:
         """What the image's name stands for now. A tag was read back when it moved; a digest is asked for."""
@@ -254,6 +359,10 @@ class Push:
     def _note(self, failed: Iterable[tuple[ImageResult, BundlerError]]) -> None:
         for each, error in failed:
             each.fail(error)
+
+
+def _tag(sink: ImageSink, name: str, root: Descriptor, content: bytes) -> None:
+    sink.tag(root, content, name)
 
 
 def copy_of(bundle: Bundle, number: int, takers: tuple[Taker, ...]) -> BlobCopy:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,9 @@ from bundler.commands.results import ImageResult, Outcome, TargetResult
 from bundler.commands.trust import read_private_key, trust_folder
 from bundler.core.events import Noticed
 from bundler.core.location import DaemonTarget, RegistryTarget
-from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
+from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
+from bundler.lock import Lock
 from bundler.run import Run
 
 _UNFINISHED = "unfinished"
@@ -83,8 +85,16 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
         import_(request, run, result)
         return result
     key = recording.key.load()
-    _check_place(recording, key)
+    _check_place(recording)
     record = _Record(request, recording, result, key, recording.now())
+    record.open(run)
+    try:
+        return _recorded(request, record, run, result)
+    finally:
+        record.close()
+
+
+def _recorded(request: ImportRequest, record: _Record, run: Run, result: ImportResult) -> ImportResult:
     try:
         import_(request, run, result, before_tags=record.begin)
     except Misuse:
@@ -112,9 +122,22 @@ def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
         LocalStorage: It cannot be written.
     """
     content = receipt.to_json()
+    if os.path.lexists(path):
+        raise LocalStorage("the file exists; receipts are never overwritten", subject=str(path))
     if key is not None:
-        write_durably(signature_path(path, key.id), key.sign(content))
-    write_durably(path, content)
+        _write_whole(signature_path(path, key.id), key.sign(content))
+    _write_whole(path, content)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    """Writes a file so that it has its old content or the new one, whatever happens. Its name is ours by now."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.unlink(missing_ok=True)
+        write_durably(part, content)
+        os.replace(part, path)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
     sync_folder(path.parent)
 
 
@@ -133,14 +156,11 @@ def refuse_taken(path: Path) -> None:
         raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
 
 
-def _check_place(recording: Recording, key: PrivateKey | None) -> None:
+def _check_place(recording: Recording) -> None:
     """Finds out before the import whether its receipt can be written."""
     folder = recording.path.parent if recording.path else state_folder()
     if recording.path:
         refuse_taken(recording.path)
-        refuse_taken(_unfinished_path(recording.path))
-        if key is not None:
-            refuse_taken(signature_path(recording.path, key.id))
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -157,7 +177,8 @@ class _Record:
     """The receipt of one import on its way: an unfinished one before anything moves, the whole one at the end.
 
     What a tag stood for before is known only until it moves. So it is written down first: after a power cut,
-    ``undo`` takes the unfinished receipt.
+    ``undo`` takes the unfinished receipt. Two imports at once have two receipts: the unfinished one, made under a name
+    that nothing had, keeps the name; a name that was asked for is kept by a lock.
     """
 
     def __init__(
@@ -169,17 +190,51 @@ class _Record:
         self._key = key
         self._started = started
         self._path: Path | None = None
+        self._lock = threading.Lock()
+        self._asked = Lock(recording.path.with_name(f"{recording.path.name}.lock")) if recording.path else None
+
+    def open(self, run: Run) -> None:
+        """Makes sure that nobody else writes a receipt of the name that was asked for.
+
+        Raises:
+            Misuse: There is something of this name.
+            Unavailable: Somebody else is writing it.
+            LocalStorage: It cannot be written.
+        """
+        path = self._recording.path
+        if path is None or self._asked is None:
+            return
+        self._asked.take(str(path))
+        try:
+            refuse_taken(path)
+            unfinished = _unfinished_path(path)
+            if os.path.lexists(unfinished):  # of a run that was killed; undo may need it
+                kept = _free_beside(unfinished)
+                os.rename(unfinished, kept)
+                run.listener(Noticed(f"an import that never ended has left its unfinished receipt; kept as {kept}"))
+        except OSError as error:
+            self.close()
+            raise LocalStorage.unwritable(error, str(path)) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Lets others write receipts of this name."""
+        if self._asked is not None:
+            self._asked.release()
 
     def begin(self) -> None:
-        """Writes what is about to happen.
+        """Writes what is about to happen; or writes it anew, when something turns out to be otherwise. Thread-safe.
 
         Raises:
             LocalStorage: It cannot be written.
         """
-        receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
-        self._path = self._recording.path or _free_path(receipt)
-        write_durably(_unfinished_path(self._path), receipt.to_json())
-        sync_folder(self._path.parent)
+        with self._lock:
+            receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
+            if self._path is None:
+                self._path = self._recording.path or _claimed_path(receipt)
+            _write_whole(_unfinished_path(self._path), receipt.to_json())
 
     def end(self) -> None:
         """Writes what happened, and the list of what failed.
@@ -188,7 +243,7 @@ class _Record:
             LocalStorage: It cannot be written; the unfinished one stays.
         """
         receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
-        path = self._path or self._recording.path or _free_path(receipt)
+        path = self._path or self._recording.path or _claimed_path(receipt)
         write_receipt(receipt, path, self._key)
         self._result.receipt = path
         _unfinished_path(path).unlink(missing_ok=True)
@@ -209,13 +264,33 @@ def _free_list_path(receipt: Path) -> Path:
     return next(path for name in names if not os.path.lexists(path := receipt.with_name(name)))
 
 
-def _free_path(receipt: Receipt) -> Path:
+def _free_beside(path: Path) -> Path:
+    """A name like another one, that nothing has."""
+    names = (path.with_name(f"{path.name}-{number}") for number in range(2, 10_000))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def _claimed_path(receipt: Receipt) -> Path:
+    """A name for a receipt in the state folder, which this process alone has: it made the unfinished one.
+
+    Raises:
+        LocalStorage: Nothing can be written there.
+    """
     stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
-    taken = (f"-{number}" for number in range(2, 10_000))
-    path = state_folder() / f"{stem}.json"
-    while os.path.lexists(path) or os.path.lexists(_unfinished_path(path)):
-        path = state_folder() / f"{stem}{next(taken)}.json"
-    return path
+    for number in ("", *(f"-{n}" for n in range(2, 10_000))):
+        path = state_folder() / f"{stem}{number}.json"
+        if os.path.lexists(path):
+            continue
+        try:
+            os.close(os.open(_unfinished_path(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(path)) from error
+        if not os.path.lexists(path):  # whoever had it until now may have finished it between the two
+            return path
+        _unfinished_path(path).unlink(missing_ok=True)
+    raise LocalStorage("there is no free name for a receipt", subject=str(state_folder()))
 
 
 def _receipt(
@@ -258,6 +333,7 @@ def _target(target: TargetResult, result: ImportResult) -> ReceiptTarget:
         kind=kind,
         bytes_sent=target.bytes_sent,
         images=tuple(_image(each, result) for each in target.images),
+        re_read=ReceiptReading(back.blobs, back.size_bytes, back.damaged) if (back := target.re_read) else None,
     )
 
 

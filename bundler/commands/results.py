@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from enum import Enum
 
 from bundler.core.advice import ADVICE, problem
 from bundler.core.digest import Digest
-from bundler.core.location import Target
+from bundler.core.location import DaemonTarget, Target
 from bundler.core.manifest import Image
 from bundler.core.policies import FAIL, REPLACE, SKIP, SUFFIX
 from bundler.core.reference import Reference
@@ -110,13 +110,36 @@ class RegistryPlan:
 
 
 @dataclass(slots=True)
+class ReadBack:
+    """What was read back from a target and hashed: blobs (manifests too), their bytes, and how many are damaged."""
+
+    blobs: int = 0
+    size_bytes: int = 0
+    damaged: int = 0
+
+
+@dataclass(slots=True)
 class TargetResult:
-    """All images at one target, and the bytes that were (or would be) sent there."""
+    """All images at one target, and the bytes that were (or would be) sent there.
+
+    Attributes:
+        target: The target.
+        images: What became of each.
+        bytes_sent: Blobs that were sent.
+        plan: What a dry run found out about a registry.
+        re_read: What was read back of all that images need there; None if nothing was.
+    """
 
     target: Target
     images: list[ImageResult]
     bytes_sent: int = 0
     plan: RegistryPlan | None = None
+    re_read: ReadBack | None = None
+
+    @property
+    def is_daemon(self) -> bool:
+        """Whether images are loaded into a Docker daemon."""
+        return isinstance(self.target, DaemonTarget)
 
     @property
     def open_images(self) -> list[ImageResult]:
@@ -147,6 +170,14 @@ class Conflict:
         error = problem("tag-taken", subject=str(each.name), expected=self.expected(each), actual=str(each.replaced))
         error.message, error.hint = self.message, self.hint
         return error
+
+
+MOVED_MEANWHILE = Conflict(
+    "the tag moved meanwhile, and stands for another image now",
+    hint="somebody else is pushing there: find out who, then run the same command again with --on-conflict skip, "
+    "replace or suffix",
+)
+"""How a tag is told that was free, or stood for something else, when it was asked first."""
 
 
 def step_aside(images: Sequence[ImageResult]) -> list[ImageResult]:
@@ -184,6 +215,37 @@ def settle_conflicts(images: Sequence[ImageResult], *, is_dry_run: bool, conflic
         raise Several(f"{counted}; nothing was sent", [_without_hint(error) for error in errors], hint=conflict.hint)
     for each, error in zip(refused, errors, strict=True):
         each.fail(error)
+
+
+def settle_again(
+    each: ImageResult,
+    find: Callable[[], Digest | None],
+    *,
+    ours: Collection[Digest],
+    conflict: Conflict = MOVED_MEANWHILE,
+) -> bool:
+    """Looks at an image's tag once more, right before it moves; whether it is still to move.
+
+    What the tag stands for now may be another thing than at the beginning: then the same rule decides as then, and
+    ``replaced`` says what it stands for now.
+
+    Args:
+        each: The image.
+        find: Asks what its name stands for.
+        ours: What it may stand for so that nothing is to be done.
+        conflict: How it is told.
+    """
+    now = find()
+    if now is not None and now in ours:
+        each.outcome, each.read_back, each.replaced = Outcome.PRESENT, now, None
+        return False
+    if now == each.replaced:
+        return True
+    each.replaced = now
+    if step_aside([each]):
+        return settle_again(each, find, ours=ours, conflict=conflict)
+    settle_conflicts([each], is_dry_run=True, conflict=conflict)
+    return each.is_open
 
 
 def _without_hint(error: BundlerError) -> BundlerError:

@@ -322,6 +322,30 @@ _ENTRIES = (
         "this before a byte moves.",
     ),
     Advice(
+        "damaged-at-target",
+        Refused,
+        "the registry holds a damaged blob",
+        "delete it in the registry's storage and restart the registry, then run the same command again with "
+        "--verify-target",
+        "The registry says that it has these bytes, and gives others, or fewer. Its disk has let them rot, or it was "
+        "stopped while it wrote. Pushing again heals nothing: distribution answers 201 and keeps what it has. Whoever "
+        "runs the registry deletes the blob (in distribution blobs/sha256/XX/DIGEST/data below docker/registry/v2 of "
+        "its storage), or deletes the images that need it and collects the garbage, and restarts it, because it "
+        "remembers blobs. Then the same command with --verify-target sends what is missing, also of images whose tags "
+        "are there already.",
+    ),
+    Advice(
+        "parts-missing",
+        Refused,
+        "the registry says that it lacks parts of the image, although they were pushed",
+        "run the same command again when the registry collects no garbage and nobody else pushes there",
+        "A manifest is taken only when all that it needs is there. The registry's garbage collection removes what has "
+        "no manifest yet, also while it is being pushed, so distribution wants to be read-only meanwhile. bundler has "
+        "sent again what was missing, several times, and something was missing still. A registry that keeps in "
+        "memory which blobs it has (cache: blobdescriptor: inmemory) says after a garbage collection that they are "
+        "there until it is restarted.",
+    ),
+    Advice(
         "refused",
         Refused,
         "the registry refuses it",

@@ -42,7 +42,7 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An object is done; ``outcome`` in one word: copied, mounted, present, failed."""
+    """An object is done; ``outcome`` in one word: copied, mounted, present, read, failed."""
 
     subject: str
     outcome: str

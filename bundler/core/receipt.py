@@ -58,13 +58,31 @@ class ReceiptImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptReading:
+    """What was read back from a target and hashed: blobs (manifests too), their bytes, and how many were damaged."""
+
+    blobs: int
+    size_bytes: int
+    damaged: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptTarget:
-    """All images at one target, and the bytes that were sent there; ``kind`` is registry, daemon or layout."""
+    """All images at one target.
+
+    Attributes:
+        target: The target.
+        kind: registry, daemon or layout.
+        bytes_sent: What was sent there.
+        images: What became of each.
+        re_read: What was read back; None if nothing was.
+    """
 
     target: str
     kind: str
     bytes_sent: int
     images: tuple[ReceiptImage, ...]
+    re_read: ReceiptReading | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +196,7 @@ def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
             images[key] = _better(images.get(key, image), image)
     there = {image.reference for image in images.values() if image.is_done}
     kept = tuple(image for image in images.values() if image.is_done or image.reference not in there)
-    return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), kept)
+    return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), kept, found[-1].re_read)
 
 
 def _better(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
@@ -212,12 +230,19 @@ def _document(receipt: Receipt) -> dict[str, Any]:
                 "target": target.target,
                 "kind": target.kind,
                 "bytesSent": target.bytes_sent,
+                "reRead": _reading_document(target.re_read),
                 "images": [_image_document(image) for image in target.images],
             }
             for target in receipt.targets
         ],
         "merged": list(receipt.merged),
     }
+
+
+def _reading_document(reading: ReceiptReading | None) -> dict[str, int] | None:
+    if reading is None:
+        return None
+    return {"blobs": reading.blobs, "bytes": reading.size_bytes, "damaged": reading.damaged}
 
 
 def _image_document(image: ReceiptImage) -> dict[str, Any]:
@@ -260,6 +285,7 @@ def _target(document: dict[str, Any]) -> ReceiptTarget:
         kind=text(document["kind"]),
         bytes_sent=size(document["bytesSent"]),
         images=tuple(_image(image) for image in list_of(document["images"])),
+        re_read=_reading(document.get("reRead")),
     )
     if target.kind == "registry":
         for image in target.images:
@@ -285,6 +311,12 @@ def _image(document: dict[str, Any]) -> ReceiptImage:
         reason=_text_or_none(document["reason"]),
         code=_text_or_none(document["code"]),
     )
+
+
+def _reading(document: dict[str, Any] | None) -> ReceiptReading | None:
+    if document is None:  # older receipts say nothing of it
+        return None
+    return ReceiptReading(size(document["blobs"]), size(document["bytes"]), size(document["damaged"]))
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -41,6 +41,7 @@ _CODES = {
     "UNSUPPORTED": "registry-read-only",
     "MANIFEST_UNKNOWN": "not-found",
     "BLOB_UNKNOWN": "not-found",
+    "MANIFEST_BLOB_UNKNOWN": "parts-missing",
     "UNAUTHORIZED": "unauthorized",
     "DENIED": "denied",
     "NAME_INVALID": "name-refused",
@@ -120,6 +121,8 @@ class RegistryAnswer:
     def _meaning(self, repository: str) -> str:
         if self.is_scope_missing:
             return "denied"
+        if self.method == "PUT" and self.code in ("MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN"):
+            return "parts-missing"
         if self.status == 413:
             return "body-too-large"
         if self.status == 429:
@@ -152,7 +155,7 @@ class RegistryAnswer:
 
 
 _OTHER_CODES = frozenset({
-    "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "MANIFEST_BLOB_UNKNOWN", "SIZE_INVALID",
+    "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID",
 })  # fmt: skip
 """Codes of distribution-spec that say nothing beyond the refusal itself."""
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bundler.core.limits import PIECE_BYTES
@@ -34,6 +35,12 @@ def opened(path: Path) -> Generator[int, None, None]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def forget(descriptor: int) -> None:
+    """Drops what the system remembers of an open file, so that the device is read; what was not synced stays."""
+    with suppress(OSError):
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
@@ -99,6 +106,22 @@ class FileStream:
         """Passes over some bytes; whether there were as many."""
         self._position += size_bytes
         return self._position <= self._size_bytes
+
+
+def sync(path: Path) -> None:
+    """Waits until a file, or the names in a folder, are on the device.
+
+    Raises:
+        OSError: They are not.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot sync folders
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from bundler.core import tar
-from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import LocalStorage, Misuse
-from bundler.stores.local_files import FileStream, opened, pieces_of, read_whole, write_all
-from bundler.stores.oci_layout import index_json, marker_json
+from bundler.lock import Holder, Lock
+from bundler.stores.local_files import FileStream, forget, opened, pieces_of, read_whole, sync, write_all
+from bundler.stores.oci_layout import LayoutSource, index_json, marker_json
 from bundler.stores.tar_reader import TarReader, resolve_links
 
 
@@ -68,15 +68,18 @@ def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
 class ArchiveSink:
     """A tar file that becomes an OCI image layout: an `ImageSink`. Thread-safe, one blob at a time.
 
-    The file grows under a temporary name and gets its own in `finish`; a blob that fails is cut off again.
+    The file grows under a temporary name and gets its own in `finish`; a blob that fails is cut off again. From
+    `prepare` to `release` nobody else writes it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")
+        self._writer = Lock(path.with_name(path.name + ".lock"))
         self._descriptor = -1
         self._lock = threading.Lock()
-        self._held: set[Digest] = set()
+        self._held: dict[str, tuple[int, int]] = {}
+        """Where the data of each member begins and ends, by its path."""
         self._named: list[tuple[str, Descriptor]] = []
 
     def check(self) -> None:
@@ -88,20 +91,42 @@ class ArchiveSink:
         if os.path.lexists(self._path):
             raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
 
-    def prepare(self) -> None:
+    def prepare(self) -> Holder | None:
         """Begins the file.
+
+        Returns:
+            Who began it before and ended without `release`, if somebody did.
 
         Raises:
             Misuse: As `check`.
+            Unavailable: Somebody else is writing it.
             LocalStorage: It cannot be written.
         """
-        self.check()
+        left = self._writer.take(f"oci-archive:{self._path}")
+        self.check()  # whoever had the lock until now may have finished it
         try:
             flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._partial, flags, 0o644)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._partial)) from error
         self._append("oci-layout", len(marker_json()), lambda: _whole(marker_json()))
+        return left
+
+    def release(self) -> None:
+        """Lets others write it again."""
+        self._writer.release()
+
+    def source(self) -> LayoutSource:
+        """Reads what was written so far from the device.
+
+        Raises:
+            LocalStorage: The device did not take it.
+        """
+        try:
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self._partial)) from error
+        return LayoutSource(_Written(self._partial, self._held))
 
     def finish(self) -> None:
         """Writes index.json and the end, and gives the file its name.
@@ -116,6 +141,7 @@ class ArchiveSink:
             os.fsync(self._descriptor)
             os.close(self._descriptor)
             os.rename(self._partial, self._path)
+            sync(self._path.parent)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._path)) from error
 
@@ -131,7 +157,7 @@ class ArchiveSink:
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is in the file."""
-        return descriptor.digest in self._held
+        return descriptor.digest.path in self._held
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         """Never: an archive has one place for each blob."""
@@ -140,8 +166,8 @@ class ArchiveSink:
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Appends a blob."""
-        self._append(descriptor.digest.path, descriptor.size_bytes, lambda: pieces)
-        self._held.add(descriptor.digest)
+        end = self._append(descriptor.digest.path, descriptor.size_bytes, lambda: pieces)
+        self._held[descriptor.digest.path] = (end - descriptor.size_bytes, end)
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
         """Appends a manifest; it is a blob here."""
@@ -154,17 +180,20 @@ class ArchiveSink:
         with self._lock:
             self._named = [entry for entry in self._named if entry[0] != name] + [(name, descriptor)]
 
-    def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> None:
+    def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> int:
+        """Appends a member; where its data ends."""
         with self._lock:
             begin = os.lseek(self._descriptor, 0, os.SEEK_CUR)
             try:
                 write_all(self._descriptor, tar.header(name, size_bytes), what=str(self._partial))
                 for piece in content():
                     write_all(self._descriptor, piece, what=str(self._partial))
+                end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
                 write_all(self._descriptor, bytes(tar.padding_bytes(size_bytes)), what=str(self._partial))
             except BaseException:
                 self._cut_back(begin)
                 raise
+        return end
 
     def _cut_back(self, length_bytes: int) -> None:
         try:
@@ -172,6 +201,34 @@ class ArchiveSink:
             os.lseek(self._descriptor, length_bytes, os.SEEK_SET)
         except OSError as error:
             raise LocalStorage(f"cannot be written: {error.strerror}", subject=str(self._partial)) from error
+
+
+class _Written:
+    """What a file holds that is still being written, as `LayoutFiles`."""
+
+    def __init__(self, path: Path, places: Mapping[str, tuple[int, int]]) -> None:
+        self._path = path
+        self._places = places
+
+    @property
+    def called(self) -> str:
+        return f"oci-archive:{self._path}"
+
+    def size(self, path: str) -> int | None:
+        place = self._places.get(path)
+        return place[1] - place[0] if place else None
+
+    def open_at(self, path: str, offset_bytes: int) -> Pieces:
+        begin, end = self._places[path]
+        with opened(self._path) as descriptor:
+            forget(descriptor)
+            yield from pieces_of(descriptor, begin + offset_bytes, end, what=f"{self.called}: {path}")
+
+    def read(self, path: str, limit_bytes: int) -> bytes:
+        begin, end = self._places[path]
+        with opened(self._path) as descriptor:
+            forget(descriptor)
+            return read_whole(descriptor, begin, end, limit_bytes=limit_bytes, what=f"{self.called}: {path}")
 
 
 def _whole(content: bytes) -> Pieces:

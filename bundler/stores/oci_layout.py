@@ -7,6 +7,7 @@ Paths are made of parsed digests and of fixed names, never of text from the layo
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,13 +20,16 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, LocalStorage, Misuse, Refused
-from bundler.stores.local_files import opened, pieces_of, read_whole, write_all
+from bundler.lock import Holder, Lock
+from bundler.stores.local_files import forget, opened, pieces_of, read_whole, sync, write_all
 
 _NAME = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME = "io.containerd.image.name"
 INDEX = "index.json"
 _MARKER = "oci-layout"
-
+_LOCK = ".bundler-lock"
+_TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
+"""The names of files that are being written."""
 
 Image = TypeVar("Image")
 
@@ -213,8 +217,15 @@ def read_index(files: LayoutFiles) -> list[NamedDescriptor]:
 class FolderFiles:
     """The files of a layout that is a folder."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, is_from_device: bool = False) -> None:
+        """Reads nothing yet.
+
+        Args:
+            root: The folder.
+            is_from_device: What was just written is read from the device again, not from the memory of the system.
+        """
         self._root = root
+        self._is_from_device = is_from_device
 
     @property
     def called(self) -> str:
@@ -233,11 +244,15 @@ class FolderFiles:
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """The bytes of a file from an offset on."""
         with opened(self._root / path) as descriptor:
+            if self._is_from_device:
+                forget(descriptor)
             yield from pieces_of(descriptor, offset_bytes, os.fstat(descriptor).st_size, what=str(self._root / path))
 
     def read(self, path: str, limit_bytes: int) -> bytes:
         """A file as a whole, if it is not larger than a limit."""
         with opened(self._root / path) as descriptor:
+            if self._is_from_device:
+                forget(descriptor)
             size = os.fstat(descriptor).st_size
             return read_whole(descriptor, 0, size, limit_bytes=limit_bytes, what=str(self._root / path))
 
@@ -245,12 +260,14 @@ class FolderFiles:
 class LayoutFolderSink:
     """A folder that becomes, or is, an OCI image layout: an `ImageSink`. Thread-safe.
 
-    What the folder holds already stays; each file appears under its name by a rename, complete.
+    What the folder holds already stays; each file appears under its name by a rename, complete. From `prepare` to
+    `release` nobody else writes there: two who write index.json would lose each other's names.
     """
 
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files = FolderFiles(root)
+        self._writer = Lock(root / _LOCK)
         self._lock = threading.Lock()
         self._known: list[dict[str, Any]] | None = None
 
@@ -262,7 +279,8 @@ class LayoutFolderSink:
             LocalStorage: It cannot be read.
         """
         try:
-            if self._root.exists() and not (self._root / _MARKER).exists() and any(self._root.iterdir()):
+            is_layout = (self._root / _MARKER).exists()
+            if self._root.exists() and not is_layout and any(path.name != _LOCK for path in self._root.iterdir()):
                 raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
             for path in (self._root / "blobs", *(self._root / "blobs" / name for name in ("sha256", "sha512"))):
                 if path.is_symlink():
@@ -270,22 +288,38 @@ class LayoutFolderSink:
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
 
-    def prepare(self) -> None:
+    def prepare(self) -> Holder | None:
         """Makes the folder a layout if it is none yet.
+
+        Returns:
+            Who wrote there before and ended without `release`, if somebody did.
 
         Raises:
             Refused: As `check`.
+            Unavailable: Somebody else is writing there.
             LocalStorage: It cannot be written.
         """
         self.check()
         try:
             self._root.mkdir(parents=True, exist_ok=True)
+            left = self._writer.take(self._files.called)
+            self._known = None  # it may have changed before it was ours
+            self._remove_litter()
             if not (self._root / _MARKER).exists():
                 self._put_file(_MARKER, marker_json())
             if not (self._root / INDEX).exists():
                 self._put_file(INDEX, _index([]))
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
+        return left
+
+    def release(self) -> None:
+        """Lets others write there again."""
+        self._writer.release()
+
+    def source(self) -> LayoutSource:
+        """Reads what the folder holds from the device."""
+        return LayoutSource(FolderFiles(self._root, is_from_device=True))
 
     def find(self, name: str) -> Descriptor | None:
         """What a name stands for in index.json."""
@@ -331,11 +365,18 @@ class LayoutFolderSink:
         """
         try:
             for folder in sorted(self._root.glob("blobs/sha*")):
-                _sync(folder)
-            _sync(self._root / INDEX)
-            _sync(self._root)
+                sync(folder)
+            sync(self._root / INDEX)
+            sync(self._root)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
+
+    def _remove_litter(self) -> None:
+        """Removes what was being written when somebody ended who wrote here before. To be called under the lock."""
+        for folder in (self._root, *self._root.glob("blobs/sha*")):
+            for path in folder.glob(".*.*.*"):
+                if _TEMPORARY.fullmatch(path.name):
+                    path.unlink(missing_ok=True)
 
     def _entries(self) -> list[dict[str, Any]]:
         """The entries of index.json, read once. To be called under the lock."""
@@ -383,11 +424,3 @@ def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Descriptor |
 def marker_json() -> bytes:
     """The bytes of the file ``oci-layout``."""
     return strict_json.canonical({"imageLayoutVersion": "1.0.0"})
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

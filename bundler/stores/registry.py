@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from urllib.parse import urlencode, urlsplit
 
 from bundler.core import oci
+from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
@@ -302,17 +303,11 @@ class Repository:
         answer.drain()
         length = answer.headers.get("Content-Length")
         if length is not None and length != str(descriptor.size_bytes):
-            raise Refused(
-                "the registry holds a damaged blob under this digest",
-                subject=self._called(descriptor.digest),
-                expected=f"{descriptor.size_bytes} bytes",
-                actual=f"{length[:20]} bytes",
-                hint="delete the blob in the registry's storage, then run the same command again",
-            )
+            raise self._damaged(descriptor, f"{length[:20]} bytes")
         return True
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Uploads a blob: one POST, one PUT."""
+        """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps what it has under this digest."""
         location = self._begin_upload({}, self._push)
         if location is None:
             raise Refused("the registry takes uploads in an unknown way", subject=self.name)
@@ -329,9 +324,10 @@ class Repository:
         if answer.status not in (201, 204):
             raise self._upload_error(answer, descriptor)
         answer.drain()
+        self.has_blob(descriptor)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Mounts a blob from another repository of the same registry."""
+        """Mounts a blob from another repository of the same registry, where its length was looked at."""
         if not isinstance(holder, Repository) or holder.registry is not self.registry:
             return False
         query = {"mount": str(descriptor.digest), "from": holder.path}
@@ -341,8 +337,9 @@ class Repository:
         return location is None
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
-        """Pushes a manifest by its digest."""
+        """Pushes a manifest by its digest, and looks whether the registry has kept a damaged one."""
         self._put_manifest(descriptor, content, str(descriptor.digest))
+        self._check_length(self.find(str(descriptor.digest)), descriptor)
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         """Pushes a manifest under a tag, and reads the tag back."""
@@ -356,6 +353,7 @@ class Repository:
                 actual=str(found.digest) if found else "nothing",
                 hint="is something else pushing to this tag?",
             )
+        self._check_length(found, descriptor)
 
     def remove_tag(self, name: str) -> bool:
         """Removes a tag, and nothing that it stands for; whether the registry can do that.
@@ -383,6 +381,15 @@ class Repository:
         if answer.status not in (200, 201, 202):
             raise error_of(answer, subject=self._called(name))
         answer.drain()
+
+    def _check_length(self, found: Descriptor | None, promised: Descriptor) -> None:
+        """Compares what the registry says of a manifest's length, if it says something."""
+        if found is not None and found.size_bytes not in (0, promised.size_bytes):
+            raise self._damaged(promised, f"{found.size_bytes} bytes")
+
+    def _damaged(self, descriptor: Descriptor, actual: str) -> BundlerError:
+        subject, expected = self._called(descriptor.digest), f"{descriptor.size_bytes} bytes"
+        return problem("damaged-at-target", subject=subject, expected=expected, actual=actual)
 
     def _get_manifest(self, name: str, *, accept: str | None = None) -> tuple[Descriptor, bytes]:
         subject = self._called(name)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.keygen import KeyPair
     from bundler.commands.receipts import ReceiptFile
-    from bundler.commands.results import ImageResult, RegistryPlan, TargetResult
+    from bundler.commands.results import ImageResult, ReadBack, RegistryPlan, TargetResult
     from bundler.commands.undo import UndoResult
     from bundler.commands.verify import VerifyResult
     from bundler.commands.version import Versions
@@ -347,9 +347,14 @@ def _target(target: TargetResult) -> Document:
     return {
         "target": str(target.target),
         "bytesSent": target.bytes_sent,
+        "reRead": _re_read(target.re_read) if target.re_read else None,
         "plan": _plan(target.plan) if target.plan else None,
         "images": [_image_result(each) for each in target.images],
     }
+
+
+def _re_read(back: ReadBack) -> Document:
+    return {"blobs": back.blobs, "bytes": back.size_bytes, "damaged": back.damaged}
 
 
 def _plan(plan: RegistryPlan) -> Document:

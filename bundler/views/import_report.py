@@ -51,9 +51,18 @@ def _target_lines(target: TargetResult, *, is_dry_run: bool) -> list[str]:
     by_outcome = Counter(row[0] for row in rows)
     summary = ", ".join(f"{number} {outcome}" for outcome, number in by_outcome.items())
     sent = f"{size(target.bytes_sent)} {'to send' if is_dry_run else 'sent'}"
+    sent += _reading_words(target, is_dry_run=is_dry_run)
     is_bad = any(each.error for each in target.images) or by_outcome["held back"] or by_outcome["not tried"]
     verdict = "NOT complete" if is_bad else "plan" if is_dry_run else "complete"
     return [*lines, "", f"  {verdict}: {summary}; {sent}"]
+
+
+def _reading_words(target: TargetResult, *, is_dry_run: bool) -> str:
+    back = target.re_read
+    if back is None:
+        return "" if is_dry_run or target.is_daemon else "; not read back"
+    damage = f", {back.damaged} DAMAGED" if back.damaged else ", all of them whole"
+    return f"; {count(back.blobs, 'blob')} ({size(back.size_bytes)}) read back{damage}"
 
 
 def _plan_lines(plan: RegistryPlan) -> list[str]:

@@ -11,7 +11,7 @@ from bundler.views.words import count, escaped, size, table
 if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.undo import TagResult, UndoResult
-    from bundler.core.receipt import ReceiptImage
+    from bundler.core.receipt import ReceiptImage, ReceiptTarget
 
 
 def show_lines(file: ReceiptFile) -> list[str]:
@@ -36,7 +36,8 @@ def show_lines(file: ReceiptFile) -> list[str]:
         done = sum(image.is_done for image in target.images)
         rows = [(escaped(image.outcome), escaped(image.name), _image_words(image)) for image in target.images]
         lines += ["", f"to {escaped(target.target)} ({escaped(target.kind)})", *table(rows)]
-        lines += ["", f"  {done} of {count(len(target.images), 'image')} there, {size(target.bytes_sent)} sent"]
+        there = f"{done} of {count(len(target.images), 'image')} there"
+        lines += ["", f"  {there}, {size(target.bytes_sent)} sent{_reading_words(target)}"]
     return lines
 
 
@@ -58,6 +59,14 @@ def undo_lines(result: UndoResult) -> list[str]:
         if tag.error:
             lines += ["", f"  {escaped(worded(tag.error))}", *advice_lines(tag.error, "    ")]
     return lines
+
+
+def _reading_words(target: ReceiptTarget) -> str:
+    back = target.re_read
+    if back is None:
+        return ", not read back" if target.kind != "daemon" else ""
+    damage = f", {back.damaged} DAMAGED" if back.damaged else ", all of them whole"
+    return f", {count(back.blobs, 'blob')} ({size(back.size_bytes)}) read back{damage}"
 
 
 def _signature_words(file: ReceiptFile) -> str:
