@@ -184,8 +184,7 @@ class LayoutDestination:
 
     def check(self, names: Iterable[Reference]) -> None:
         """Looks at the folder or file."""
-        del names
-        self._sink.check()
+        self._sink.check(map(str, names))
 
     def fault(self, name: Reference) -> BundlerError | None:
         """None: a layout takes all names."""

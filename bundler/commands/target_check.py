@@ -134,7 +134,17 @@ class TargetCheck:
         return None
 
     def _read_manifest(self, descriptor: Descriptor, name: Reference) -> None:
-        read = partial(self._destination.source_for(name).read_manifest, descriptor)
+        source = self._destination.source_for(name)
+        damaged: list[Damaged] = []
+
+        def read() -> None:
+            try:
+                source.read_manifest(descriptor)
+            except Damaged as error:
+                error.retryable = not damaged  # bytes may be changed on their way, but not twice
+                damaged.append(error)
+                raise
+
         retrying(read, self._run, subject=str(name), peer=self._target)
 
     def _told(self, error: BundlerError, descriptor: Descriptor, name: Reference) -> Fault:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.core import tar
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.errors import LocalStorage, Misuse
+from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.lock import Holder, Lock
 from bundler.stores.local_files import FileStream, forget, opened, pieces_of, read_whole, sync, write_all
-from bundler.stores.oci_layout import LayoutSource, index_json, marker_json
+from bundler.stores.oci_layout import LayoutSource, index_json, marker_json, read_index
 from bundler.stores.tar_reader import TarReader, resolve_links
 
 
@@ -82,13 +83,23 @@ class ArchiveSink:
         """Where the data of each member begins and ends, by its path."""
         self._named: list[tuple[str, Descriptor]] = []
 
-    def check(self) -> None:
-        """Makes sure that the file can be made.
+    def check(self, names: Iterable[str] = ()) -> None:
+        """Makes sure that the file can be made, or that there is nothing to do.
+
+        Args:
+            names: What it is to hold. A run that was killed at its end may have finished it.
 
         Raises:
-            Misuse: A file of this name exists.
+            Misuse: A file of this name exists, and does not hold all that.
         """
-        if os.path.lexists(self._path):
+        if not os.path.lexists(self._path):
+            return
+        wanted = set(names)
+        if wanted:
+            with suppress(BundlerError):  # it is somebody else's
+                held = read_index(ArchiveFiles(self._path))
+                self._named = [(name, root) for known, root in held for name in known]
+        if not wanted or not wanted <= {name for name, _ in self._named}:
             raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
 
     def prepare(self) -> Holder | None:
@@ -122,6 +133,8 @@ class ArchiveSink:
         Raises:
             LocalStorage: The device did not take it.
         """
+        if self._descriptor < 0:
+            return LayoutSource(ArchiveFiles(self._path))
         try:
             os.fsync(self._descriptor)
         except OSError as error:

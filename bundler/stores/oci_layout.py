@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -271,13 +271,17 @@ class LayoutFolderSink:
         self._lock = threading.Lock()
         self._known: list[dict[str, Any]] | None = None
 
-    def check(self) -> None:
+    def check(self, names: Iterable[str] = ()) -> None:
         """Makes sure, without changing anything, that the folder is a layout or can become one.
+
+        Args:
+            names: What it is to hold; a folder takes all of them.
 
         Raises:
             Refused: The folder holds something else, or parts of it are links to elsewhere.
             LocalStorage: It cannot be read.
         """
+        del names
         try:
             is_layout = (self._root / _MARKER).exists()
             if self._root.exists() and not is_layout and any(path.name != _LOCK for path in self._root.iterdir()):

@@ -327,14 +327,19 @@ class Repository:
         self.has_blob(descriptor)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Mounts a blob from another repository of the same registry, where its length was looked at."""
+        """Mounts a blob from another repository of the same registry; one that refuses may still take the bytes."""
         if not isinstance(holder, Repository) or holder.registry is not self.registry:
             return False
         query = {"mount": str(descriptor.digest), "from": holder.path}
-        location = self._begin_upload(query, self._push + holder._pull)
+        try:
+            location = self._begin_upload(query, self._push + holder._pull)
+        except Refused:
+            return False
         if location is not None:
             self._cancel_upload(location)
-        return location is None
+            return False
+        self.has_blob(descriptor)  # its length is looked at, as after every push
+        return True
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
         """Pushes a manifest by its digest, and looks whether the registry has kept a damaged one."""
@@ -352,6 +357,7 @@ class Repository:
                 expected=str(descriptor.digest),
                 actual=str(found.digest) if found else "nothing",
                 hint="is something else pushing to this tag?",
+                retryable=found is None,  # a file that distribution is writing for somebody else stands for nothing
             )
         self._check_length(found, descriptor)
 
@@ -379,7 +385,10 @@ class Repository:
             "PUT", f"{self.path}/manifests/{name}", scopes=self._push, headers=headers, body=content
         )
         if answer.status not in (200, 201, 202):
-            raise error_of(answer, subject=self._called(name))
+            error = error_of(answer, subject=self._called(name))
+            # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
+            error.retryable = error.retryable or "DIGEST_INVALID" in (error.said or "")
+            raise error
         answer.drain()
 
     def _check_length(self, found: Descriptor | None, promised: Descriptor) -> None:

@@ -160,10 +160,11 @@ class _Counter:
                 os.kill(os.getpid(), signal.SIGKILL)
             content = name.encode("utf-8", "replace")[: self._NAME_BYTES]
             self._memory[: 8 + self._NAME_BYTES] = struct.pack("<Q", number) + content.ljust(self._NAME_BYTES, b"\0")
-        result = work()
-        if number == self.kill_at:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return result
+        try:
+            return work()
+        finally:
+            if number == self.kill_at:
+                os.kill(os.getpid(), signal.SIGKILL)
 
     @property
     def number(self) -> int:

@@ -1,0 +1,358 @@
+"""Promises 3 and 5 for imports: killed before or after every step that changes something, and at any time.
+
+Each time the same command, run again, ends with 0, with the same digests at the target and a receipt. What stands is not
+sent again. No tag moves before all images are there (T14), each tag is old or new (T15), and what a tag stood for before
+can be read in a receipt as soon as it has moved.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import itertools
+import json
+import os
+import random
+import re
+import shutil
+import sys
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from tests.support import images
+from tests.support.images import Image, simple
+from tests.support.parts import RealRegistry, shell
+from tests.support.servers import Front
+from tests.support.steps import Ended, Steps
+
+LOCKS_OF_THE_DEAD = {".bundler-lock", "images.tar.lock"}
+"""What a run may leave that was killed when all was done; a run that finds nothing to do takes no lock."""
+RANDOM_KILLS = 100 if os.environ.get("CI") else 10
+WORKERS = 8
+"""Threads for small blobs, see `bundler.transfer.SMALL_WORKERS`."""
+
+_SHARED = gzip.compress(images.layer_tar("shared", 30_000), mtime=0)
+_OLD = simple("old")
+IMAGES = {
+    "team/multi:1": images.index(
+        [
+            (images.image([_SHARED]), images.platform("amd64")),
+            (simple("arm", architecture="arm64"), images.platform("arm64")),
+        ]
+    ),
+    "team/app:1": images.image([_SHARED, gzip.compress(images.layer_tar("app"), mtime=0)]),
+}
+REPLACED = "team/app:1"
+"""Its tag stands for an old image before."""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> tuple[Path, Path]:
+    """A bundle of the images, and the key that it is signed with."""
+    folder = tmp_path_factory.mktemp("made")
+    entries = ""
+    for name, image in IMAGES.items():
+        image.write_layout(folder / "layout", f"example.org/{name}")
+        entries += f"- {{image: 'example.org/{name}', from: 'oci:{folder}/layout:example.org/{name}'}}\n"
+    (folder / "test.yaml").write_text(f"name: test\nimages:\n{entries}")
+    shell(
+        f"{sys.executable} -m bundler keygen tester -d keys\n"
+        f"{sys.executable} -m bundler export test.yaml -o . --key keys/tester.key",
+        cwd=folder,
+    )
+    return folder / "test", folder / "keys/tester.pub"
+
+
+@dataclass
+class Counting(Front):
+    """A front that knows what is still going on behind it when whoever asked is dead."""
+
+    _changed: threading.Condition = field(default_factory=threading.Condition)
+    _going_on: int = 0
+
+    def forward(self, request: BaseHTTPRequestHandler) -> None:
+        with self._changed:
+            self._going_on += 1
+        try:
+            super().forward(request)
+        finally:
+            with self._changed:
+                self._going_on -= 1
+                self._changed.notify_all()
+
+    def wait_until_idle(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: not self._going_on, timeout=60)
+
+
+@dataclass
+class Place:
+    """A registry behind a front, which can be put back to what it was before all imports."""
+
+    registry: RealRegistry
+    front: Counting
+    template: Path
+    made: tuple[Path, Path]
+    states: Path
+
+    def fresh(self) -> Steps:
+        """An import into the registry as it was, with a new folder for receipts."""
+        self.front.wait_until_idle()
+        while self.registry.storage.exists():
+            shutil.rmtree(self.registry.storage, ignore_errors=True)
+        shutil.copytree(self.template, self.registry.storage)
+        shutil.rmtree(self.states, ignore_errors=True)
+        self.front.requests.clear()
+        bundle, trust = self.made
+        arguments = ["import", bundle, "--trust", trust, "--to", self.front.host, "--on-conflict", "replace", "--json"]
+        return Steps(arguments, {"XDG_STATE_HOME": str(self.states)})
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What every tag stands for, as it stands in the storage."""
+        root = self.registry.storage / "docker/registry/v2/repositories"
+        return {
+            f"{link.parents[4].relative_to(root)}:{link.parents[1].name}": link.read_text()
+            for link in root.glob("team/*/_manifests/tags/*/current/link")
+        }
+
+    @property
+    def standing(self) -> set[tuple[str, str]]:
+        """Every blob that a repository has, by repository and digest."""
+        root = self.registry.storage / "docker/registry/v2/repositories"
+        return {
+            (str(link.parents[3].relative_to(root)), f"sha256:{link.parent.name}")
+            for link in root.glob("team/*/_layers/sha256/*/link")
+        }
+
+    def sent(self) -> Counter[tuple[str, str]]:
+        """How often the bytes of each blob were begun to be sent to each repository."""
+        found = (
+            re.fullmatch(r"/v2/(.+)/blobs/uploads/.*[?&]digest=(sha256)%3A([0-9a-f]+).*", path)
+            for method, path in self.front.requests
+            if method == "PUT"
+        )
+        return Counter((match[1], f"{match[2]}:{match[3]}") for match in found if match)
+
+    def holds(self, name: str, image: Image) -> bool:
+        """Whether a repository has an image with all its parts, each with its own bytes."""
+        blobs = self.registry.storage / "docker/registry/v2/blobs/sha256"
+        repository = self.registry.storage / "docker/registry/v2/repositories" / name.partition(":")[0]
+        for digest, content in image.all_blobs().items():
+            digits = digest.removeprefix("sha256:")
+            path = blobs / digits[:2] / digits / "data"
+            links = [repository / f"{kind}/sha256/{digits}/link" for kind in ("_layers", "_manifests/revisions")]
+            if not path.exists() or path.read_bytes() != content or not any(link.exists() for link in links):
+                return False
+        return True
+
+    def receipts(self, ending: str) -> list[dict]:
+        folder = self.states / "bundler/receipts"
+        found = []
+        for path in sorted(folder.glob(f"*{ending}")):
+            with open(path, "rb") as file:
+                found.append(json.loads(file.read() or b"{}"))
+        return found
+
+
+@pytest.fixture(scope="module")
+def place(made, tmp_path_factory) -> Iterator[Place]:
+    folder = tmp_path_factory.mktemp("registry")
+    registry = RealRegistry(folder).start()
+    repository, _, tag = REPLACED.partition(":")
+    _OLD.push(registry, repository, tag)
+    shutil.copytree(registry.storage, folder / "template")
+    front = Counting(registry)
+    front.start()
+    yield Place(registry, front, folder / "template", made, tmp_path_factory.mktemp("state") / "s")
+    front.stop()
+    registry.stop()
+
+
+BEFORE = {REPLACED: _OLD.digest}
+AFTER = {name: image.digest for name, image in IMAGES.items()}
+
+
+def check_after_kill(place: Place, ended: Ended) -> None:
+    """What must hold at any moment."""
+    place.front.wait_until_idle()
+    tags = place.tags
+    told = f"killed at step {ended.steps}, {ended.last}"
+    for name, digest in tags.items():
+        assert digest in (BEFORE.get(name), AFTER[name]), told
+    assert REPLACED in tags, told
+    if tags != BEFORE:
+        for name, image in IMAGES.items():
+            assert place.holds(name, image), f"{told}: a tag moved before everything was there"
+    if tags[REPLACED] != _OLD.digest:
+        noted = [
+            image["replaced"]
+            for receipt in place.receipts(".json") + place.receipts(".unfinished")
+            for target in receipt.get("targets", [])
+            for image in target["images"]
+        ]
+        assert _OLD.digest in noted, f"{told}: nobody knows what the tag stood for"
+
+
+def check_rerun(place: Place, steps: Steps, ended: Ended) -> None:
+    """The same command again ends well, and sends nothing again that stands."""
+    told = f"killed at step {ended.steps}, {ended.last}"
+    standing, sent = place.standing, place.sent()
+    place.front.requests.clear()
+    whole = len(place.receipts(".json"))
+    again = steps.run()
+    assert again.code == 0, f"{told}: {again.err}"
+    assert place.tags == AFTER, told
+    assert all(place.holds(name, image) for name, image in IMAGES.items()), told
+    assert not standing & place.sent().keys(), f"{told}: what stands was sent again"
+    both = sent + place.sent()
+    assert max(both.values(), default=0) <= 2, told
+    assert sum(number > 1 for number in both.values()) <= WORKERS, told
+    receipts = place.receipts(".json")
+    assert len(receipts) == whole + 1, told
+    assert {image["readBack"] for image in receipts[-1]["targets"][0]["images"]} == set(AFTER.values()), told
+    assert any(receipt["exitCode"] == 0 for receipt in receipts), told
+
+
+def test_an_import_that_is_killed_at_any_step_is_finished_by_the_same_command(place):
+    for number in itertools.count(1):
+        steps = place.fresh()
+        ended = steps.kill_at(number)
+        if not ended.was_killed:
+            break
+        check_after_kill(place, ended)
+        check_rerun(place, steps, ended)
+    assert ended.code == 0, ended.err
+    assert number > 30, "an import has more steps than that"
+    assert place.tags == AFTER
+
+
+def test_an_import_that_is_killed_between_its_steps_is_finished_by_the_same_command(place):
+    """Right after a step is right before the next one, unless bytes are written between them: only those of receipts are,
+    in the first and the last steps.
+    """
+    most = place.fresh().count()
+    for number in (*range(1, 8), *range(most - 10, most + 1)):
+        steps = place.fresh()
+        ended = steps.kill_at(number, after=True)
+        check_after_kill(place, ended)
+        check_rerun(place, steps, ended)
+
+
+def test_an_import_that_is_killed_at_any_time_is_finished_by_the_same_command(place):
+    whole = place.fresh().run()
+    assert whole.code == 0, whole.err
+    chance = random.Random()
+    killed = 0
+    for _ in range(RANDOM_KILLS):
+        steps = place.fresh()
+        ended = steps.kill_after_seconds(chance.uniform(0, whole.seconds))
+        killed += ended.was_killed
+        check_after_kill(place, ended)
+        check_rerun(place, steps, ended)
+    assert killed, "no run was killed before its end"
+
+
+def blobs_of(image: Image) -> dict[str, bytes]:
+    return {digest.removeprefix("sha256:"): content for digest, content in image.all_blobs().items()}
+
+
+def layout_names(layout: Path) -> dict[str, str]:
+    """What each name in index.json stands for; every one of them must have all its parts."""
+    path = layout / "index.json"
+    if not path.exists():
+        return {}
+    found = {}
+    for entry in json.loads(path.read_text())["manifests"]:
+        name = entry["annotations"]["org.opencontainers.image.ref.name"].partition("/")[2]
+        found[name] = entry["digest"]
+        image = IMAGES[name] if entry["digest"] == AFTER[name] else _OLD
+        for digits, content in blobs_of(image).items():
+            assert (layout / "blobs/sha256" / digits).read_bytes() == content, name
+    return found
+
+
+def test_an_import_into_a_layout_that_is_killed_at_any_step_is_finished_by_the_same_command(made, tmp_path):
+    layout, states = tmp_path / "layout", tmp_path / "states"
+    arguments = ["import", made[0], "--trust", made[1], "--to", f"oci:{layout}", "--on-conflict", "replace", "--json"]
+    steps = Steps(arguments, {"XDG_STATE_HOME": str(states)})
+    for number in itertools.count(1):
+        for folder in (layout, states):
+            shutil.rmtree(folder, ignore_errors=True)
+        _OLD.write_layout(layout, f"example.org/{REPLACED}")
+        ended = steps.kill_at(number)
+        if not ended.was_killed:
+            break
+        told = f"killed at step {ended.steps}, {ended.last}"
+        for name, digest in layout_names(layout).items():
+            assert digest in (BEFORE.get(name), AFTER[name]), told
+        again = steps.run()
+        assert again.code == 0, f"{told}: {again.err}"
+        assert layout_names(layout) == AFTER, told
+        left = {path.name for path in layout.rglob(".*")}
+        assert left <= LOCKS_OF_THE_DEAD, f"{told}: something was left behind"
+        assert len(list((states / "bundler/receipts").glob("*.json"))) in (1, 2), told
+    assert ended.code == 0, ended.err
+    assert number > 50, "an import has more steps than that"
+
+
+def test_an_import_into_an_archive_that_is_killed_at_any_step_is_finished_by_the_same_command(made, tmp_path):
+    archive, states = tmp_path / "a/images.tar", tmp_path / "states"
+    steps = Steps(
+        ["import", made[0], "--trust", made[1], "--to", f"oci-archive:{archive}"], {"XDG_STATE_HOME": str(states)}
+    )
+    digests: set[str] = set()
+    for number in itertools.count(1):
+        for folder in (archive.parent, states):
+            shutil.rmtree(folder, ignore_errors=True)
+        archive.parent.mkdir()
+        ended = steps.kill_at(number)
+        again = steps.run() if ended.was_killed else ended
+        assert again.code == 0, f"killed at step {ended.steps}, {ended.last}: {again.err}"
+        left = {path.name for path in archive.parent.iterdir()}
+        assert left - LOCKS_OF_THE_DEAD == {"images.tar"}, f"killed at step {ended.steps}, {ended.last}"
+        digests.add(hashlib.sha256(archive.read_bytes()).hexdigest())
+        if not ended.was_killed:
+            break
+    assert number > 40
+    shell(f"mkdir out && tar -x -f {archive} -C out", cwd=tmp_path)
+    assert layout_names(tmp_path / "out") == AFTER
+    assert digests
+
+
+def test_an_import_that_is_to_write_a_receipt_of_a_name_is_finished_by_the_same_command(place, made, tmp_path):
+    """Until the receipt is there under its name; then the same command is told that receipts are never overwritten.
+
+    Killed at the first and at the last steps, which are those of the receipt.
+    """
+    mine = tmp_path / "r/receipt.json"
+    bundle, trust = made
+    arguments = ["import", bundle, "--trust", trust, "--to", place.front.host, "--on-conflict", "replace"]
+    steps = Steps([*arguments, "--receipt", mine, "--receipt-key", trust.with_suffix(".key")])
+
+    def fresh() -> Steps:
+        place.fresh()
+        shutil.rmtree(mine.parent, ignore_errors=True)
+        return steps
+
+    most = fresh().count()
+    codes = []
+    public = load_pem_public_key(trust.read_bytes())
+    assert isinstance(public, Ed25519PublicKey)
+    for number in (*range(1, 6), *range(most - 12, most + 1)):
+        ended = fresh().kill_at(number)
+        is_written = mine.exists()
+        codes.append(steps.run().code)
+        assert codes[-1] == (2 if is_written else 0), f"killed at step {ended.steps}, {ended.last}"
+        told, signature = mine.read_bytes(), next(mine.parent.glob("receipt.json.*.sig")).read_bytes()
+        assert json.loads(told)["exitCode"] == 0
+        public.verify(signature, told)
+    assert set(codes) == {0, 2}
