@@ -6,6 +6,7 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -136,7 +137,11 @@ def _write_whole(path: Path, content: bytes) -> None:
         part.unlink(missing_ok=True)
         write_durably(part, content)
         os.replace(part, path)
-    except OSError as error:
+    except (OSError, LocalStorage) as error:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        if isinstance(error, LocalStorage):
+            raise
         raise LocalStorage.unwritable(error, str(path)) from error
     sync_folder(path.parent)
 
@@ -232,9 +237,15 @@ class _Record:
         """
         with self._lock:
             receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
-            if self._path is None:
-                self._path = self._recording.path or _claimed_path(receipt)
-            _write_whole(_unfinished_path(self._path), receipt.to_json())
+            is_first = self._path is None
+            path = self._path = self._path or self._recording.path or _claimed_path(receipt)
+            try:
+                _write_whole(_unfinished_path(path), receipt.to_json())
+            except LocalStorage:
+                if is_first:  # nothing stands in it
+                    self._path = None
+                    _unfinished_path(path).unlink(missing_ok=True)
+                raise
 
     def end(self) -> None:
         """Writes what happened, and the list of what failed.

@@ -493,6 +493,7 @@ def test_t20_a_full_disk_for_the_receipt_is_found_before_anything_is_sent(bring,
         assert os.path.ismount(state)
         (state / "full").write_bytes(bytes(os.statvfs(state).f_bavail * os.statvfs(state).f_frsize))
         done = bring(target.host, "--receipt", state / "r.json")
+        assert [path.name for path in state.iterdir()] == ["full"], "nothing half written is left"
     finally:
         shell(f"umount {state}", cwd=tmp_path)
     assert done.code == 8

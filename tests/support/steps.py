@@ -103,8 +103,11 @@ class Steps:
                 "folder": folder,
                 **when,
             }
+            outputs = [Path(folder) / name for name in ("out", "err")]
+            for output in outputs:
+                output.touch()
             told = _driver().ask(request)
-            out, err = ((Path(folder) / name).read_text() for name in ("out", "err"))
+            out, err = (output.read_text() for output in outputs)
         ended = Ended(**told, out=out, err=err)
         assert "Traceback" not in err, f"at step {ended.steps}, {ended.last}:\n{err}"
         return ended

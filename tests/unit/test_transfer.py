@@ -21,7 +21,9 @@ from bundler.transfer import (
     copy_blobs,
     copy_groups,
     copy_wholes,
+    read_blob,
     read_small_blob,
+    work_through,
 )
 from bundler.workers import Cancellation
 from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
@@ -663,3 +665,45 @@ def test_groups_are_independent_of_each_other():
     copied = copy_wholes([bad, fine], Run(Recorder(), Cancellation(), AT_ONCE))
     assert len(copied.failed) == 1
     assert len(sink.blobs) == 1
+
+
+# Reading without a sink
+
+
+def test_a_blob_that_is_read_back_whole_is_counted_and_given_to_nobody() -> None:
+    told = Recorder()
+    read_blob(BLOB, Source([[CONTENT]]), run_with(told), label="it", peer="host")
+    assert (told.moved, told.outcomes) == (len(CONTENT), ["read"])
+
+
+def test_a_blob_that_reads_wrong_twice_is_damaged_and_is_not_read_a_third_time() -> None:
+    told, source = Recorder(), Source([[b"x" + CONTENT[1:]]])
+    with pytest.raises(Damaged):
+        read_blob(BLOB, source, run_with(told), label="it", peer="host")
+    assert source.offsets == [0, 0]
+    assert (told.moved, told.outcomes) == (0, ["failed"])
+
+
+def test_a_blob_that_was_changed_on_its_way_is_read_once_more() -> None:
+    told, source = Recorder(), Source([[b"x" + CONTENT[1:]], [CONTENT]])
+    read_blob(BLOB, source, run_with(told), label="it", peer="host")
+    assert (source.offsets, told.moved, told.outcomes) == ([0, 0], len(CONTENT), ["read"])
+
+
+def test_a_blob_whose_reading_breaks_off_goes_on_where_it_was() -> None:
+    source = Source([[CONTENT[:40], broken()], [CONTENT[40:]]])
+    read_blob(BLOB, source, run_with(), label="it", peer="host")
+    assert source.offsets == [0, 40]
+
+
+def test_what_is_worked_through_fails_one_by_one_and_goes_on() -> None:
+    done: list[int] = []
+
+    def work(size: int) -> None:
+        if size == 5:
+            raise Refused("no")
+        done.append(size)
+
+    failed = work_through([5 << 20, 5, 4, 1], work, run_with(), size_of=lambda size: size)
+    assert sorted(done) == [1, 4, 5 << 20]
+    assert [(size, str(error)) for size, error in failed] == [(5, "no")]

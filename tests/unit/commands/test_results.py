@@ -11,9 +11,11 @@ from bundler.commands.results import (
     ImageResult,
     Outcome,
     TargetResult,
+    settle_again,
     settle_conflicts,
     step_aside,
 )
+from bundler.core.digest import Digest
 from bundler.core.location import parse_target
 from bundler.core.policies import FAIL, POLICIES, REPLACE, SKIP, SUFFIX
 from bundler.core.receipt import DONE
@@ -98,6 +100,65 @@ def test_a_target_may_tell_its_conflicts_in_its_own_words() -> None:
     (error,) = caught.value.errors
     assert (error.message, error.expected) == ("the name stands for another image", "id of library/b")
     assert caught.value.hint == "do it"
+
+
+# A tag that moves between the first look and its turn
+
+
+def look_again(each: ImageResult, *now: Digest | None) -> bool:
+    """Settles an image whose name stands for these things, one for each time that it is asked."""
+    answers = iter(now)
+    is_moving = settle_again(each, lambda: next(answers), ours=(each.image.root.digest,))
+    assert list(answers) == [], "it was asked as often as expected"
+    return is_moving
+
+
+THEIRS = digest("theirs")
+
+
+@pytest.mark.parametrize("on_conflict", POLICIES)
+@pytest.mark.parametrize("taken", [[], ["a:1"]], ids=["new", "replaced"])
+def test_a_tag_that_did_not_move_is_to_move_now(on_conflict: str, taken: list[str]) -> None:
+    each = results(*taken, on_conflict=on_conflict)[0]
+    before = each.replaced
+    assert look_again(each, before)
+    assert (each.is_open, each.replaced) == (True, before)
+
+
+@pytest.mark.parametrize("on_conflict", POLICIES)
+@pytest.mark.parametrize("taken", [[], ["a:1"]], ids=["new", "replaced"])
+def test_a_tag_that_stands_for_the_image_by_now_is_not_ours_to_undo(on_conflict: str, taken: list[str]) -> None:
+    each = results(*taken, on_conflict=on_conflict)[0]
+    assert not look_again(each, each.image.root.digest)
+    assert (each.outcome, each.read_back, each.replaced) == (Outcome.PRESENT, each.image.root.digest, None)
+
+
+@pytest.mark.parametrize("taken", [[], ["a:1"]], ids=["new", "replaced"])
+def test_a_tag_that_moved_meanwhile_is_decided_by_the_same_rule(taken: list[str]) -> None:
+    failed, skipped, replaced = (results(*taken, on_conflict=policy)[0] for policy in (FAIL, SKIP, REPLACE))
+    assert not look_again(failed, THEIRS)
+    assert isinstance(failed.error, Refused)
+    assert (failed.error.message.partition(",")[0], failed.error.actual) == ("the tag moved meanwhile", str(THEIRS))
+    assert not look_again(skipped, THEIRS)
+    assert (skipped.outcome, skipped.replaced) == (Outcome.SKIPPED, THEIRS)
+    assert look_again(replaced, THEIRS)
+    assert (replaced.is_open, replaced.replaced) == (True, THEIRS)
+
+
+def test_an_image_steps_aside_from_a_tag_that_is_taken_meanwhile() -> None:
+    aside, there, taken = (results(on_conflict=SUFFIX)[0] for _ in range(3))
+    assert look_again(aside, THEIRS, None)
+    assert (str(aside.beside), aside.replaced) == (str(Reference.parse("a:1")), None)
+    assert not look_again(there, THEIRS, there.image.root.digest)
+    assert there.outcome is Outcome.PRESENT
+    assert not look_again(taken, THEIRS, digest("somebody else's"))
+    assert isinstance(taken.error, Refused)
+
+
+def test_a_tag_that_was_removed_meanwhile_replaces_nothing() -> None:
+    each = results("a:1", on_conflict=REPLACE)[0]
+    assert look_again(each, None)
+    assert each.replaced is None
 
 
 # A tag beside the one that is taken

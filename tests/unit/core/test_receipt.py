@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from bundler.core.receipt import DOCUMENT, DONE, Receipt, ReceiptImage, ReceiptTarget, merged, parse_receipt
+from bundler.core.receipt import (
+    DOCUMENT,
+    DONE,
+    Receipt,
+    ReceiptImage,
+    ReceiptReading,
+    ReceiptTarget,
+    merged,
+    parse_receipt,
+)
 from bundler.errors import Damaged, Misuse, Refused
 from tests.unit.values import digest
 
@@ -67,11 +76,30 @@ def document(of: Receipt = FULL) -> dict[str, Any]:
 # Written and read
 
 
+def test_a_receipt_of_before_targets_were_read_back_is_a_receipt() -> None:
+    older = document(receipt(image()))
+    del older["targets"][0]["reRead"]
+    assert read(older) == receipt(image())
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], 7, {"blobs": 1}, {"blobs": -1, "bytes": 0, "damaged": 0}, {"blobs": "1", "bytes": 0, "damaged": 0}]
+)
+def test_a_receipt_counts_what_was_read_back_or_is_none(wrong: object) -> None:
+    forged = document(receipt(image()))
+    forged["targets"][0]["reRead"] = wrong
+    with pytest.raises(Damaged):
+        read(forged)
+
+
 @pytest.mark.parametrize(
     "written",
     [
         pytest.param(FULL, id="everything that can be said"),
         pytest.param(receipt(image()), id="the usual"),
+        pytest.param(
+            replace(FULL, targets=(replace(FULL.targets[0], re_read=ReceiptReading(7, 1 << 40, 2)),)), id="read back"
+        ),
         pytest.param(receipt(), id="no image"),
         pytest.param(replace(FULL, targets=(), bundle_id="", bundle_name="", signers=()), id="no bundle was opened"),
         pytest.param(replace(FULL, targets=FULL.targets * 3), id="several targets"),

@@ -43,6 +43,8 @@ def told(method: str, status: int, code: str = "", message: str = "") -> Bundler
         pytest.param("GET", 400, "DENIED", "", "denied", id="a code goes before the status"),
         # What is there
         pytest.param("GET", 404, "MANIFEST_UNKNOWN", "manifest unknown", "not-found", id="no such tag"),
+        pytest.param("PUT", 400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry", "parts-missing", id="garbage"),
+        pytest.param("PUT", 400, "BLOB_UNKNOWN", "blob unknown to registry", "parts-missing", id="garbage at Nexus"),
         pytest.param("GET", 404, "BLOB_UNKNOWN", "blob unknown to registry", "not-found", id="no such blob"),
         pytest.param("GET", 404, "", "", "not-found", id="404 without a word"),
         pytest.param("GET", 404, "NAME_UNKNOWN", "repository name not known", "name-unknown", id="no such repository"),
