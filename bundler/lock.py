@@ -106,10 +106,11 @@ class Lock:
             os.ftruncate(descriptor, 0)
             since = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
             os.pwrite(descriptor, Holder(os.getpid(), _this_host(), since).to_json(), 0)
-        except BaseException as error:
+        except OSError as error:
+            self._let_go(descriptor)
+            raise LocalStorage.unwritable(error, str(self._path)) from error
+        except BaseException:
             os.close(descriptor)
-            if isinstance(error, OSError):
-                raise LocalStorage.unwritable(error, str(self._path)) from error
             raise
         self._descriptor = descriptor
         return before
@@ -119,6 +120,9 @@ class Lock:
         if self._descriptor < 0:
             return
         descriptor, self._descriptor = self._descriptor, -1
+        self._let_go(descriptor)
+
+    def _let_go(self, descriptor: int) -> None:
         try:
             if _is_same(descriptor, self._path):
                 self._path.unlink()

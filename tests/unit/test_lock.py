@@ -143,6 +143,16 @@ def test_where_a_file_system_has_no_locks_another_machine_is_told_and_does_not_h
     assert str(Lock(path).take("it")) == "process 1 on elsewhere since 2026-11-24T01:02:03Z"
 
 
+def test_a_disk_that_is_full_is_told_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(descriptor: int, content: bytes, offset: int) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "pwrite", full)
+    with pytest.raises(LocalStorage, match="no space left"):
+        Lock(tmp_path / "lock").take("it")
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize(
     "content",
     [
