@@ -46,7 +46,7 @@ def test_import_works_from_a_read_only_medium_with_no_network_but_the_target(bun
       for _ in $(seq 100); do (: < /dev/tcp/127.0.0.1/5000) 2> /dev/null && break; sleep 0.05; done
       export HOME={tmp_path}/home
       strace -f -qq -e trace=connect,sendto -o trace.txt \
-        {sys.executable} -m bundler import medium --trust {keys[1]} --to 127.0.0.1:5000
+        {sys.executable} -m bundler import medium --trust {keys[1]} --to 127.0.0.1:5000 --verify-target
       {sys.executable} -m bundler verify medium --trust {keys[1]}
     """
     require("strace")

@@ -257,6 +257,15 @@ def test_images_get_the_names_that_they_have_in_a_registry(bundler, bundle, buil
     assert image_id(empty_daemon, "reg.example.com:5000/base/library/app:dev") == image_id(built, "app:dev")
 
 
+def test_a_daemon_is_not_read_back_and_that_is_said(bundler, bundle, built, empty_daemon, target, keys):
+    run = ["import", bundle, "--trust", keys[1], "--to", "docker-daemon:", "--to", target.host, "--verify-target"]
+    done = bundler(*run, "--json", environment=of(empty_daemon))
+    assert done.code == 0, done.err
+    assert "a daemon is not read back; the ids of its images are compared" in done.err
+    assert [bool(each["reRead"]) for each in done.json["targets"]] == [False, True]
+    assert image_id(empty_daemon, "app:dev") == image_id(built, "app:dev")
+
+
 def test_a_daemon_and_a_registry_are_served_by_reading_the_bundle_once(bundle, empty_daemon, target, keys, monkeypatch):
     """Counted by the kernel: all bytes that the process reads, from sockets and of its own program too."""
     code = (
