@@ -173,7 +173,15 @@ class Push:
         """Reads back what the images need, where that was asked for; those that are not there whole get no tag."""
         if self._check is None:
             return
+        lacking = []
         for each, faults in self._check.faults(self.result.open_images):
+            final = [fault.error for fault in faults if not fault.is_mendable]
+            if final:
+                each.fail(final[0])
+            else:
+                lacking.append(each)
+                self._send_again(each)
+        for each, faults in self._check.faults([each for each in lacking if each.is_open]):
             each.fail(faults[0].error)
 
     def publish(self) -> None:
@@ -269,6 +277,20 @@ class Push:
         except BundlerError as error:
             return error
         return None
+
+    def _send_again(self, each: ImageResult) -> None:
+        """Sends what an image lacks after it was pushed as a whole."""
+        sink, subject = self._destination.sink_for(each.name), str(each.name)
+        self._run.listener(Noticed(f"{subject}: the registry has lost parts of it meanwhile; sent again"))
+        try:
+            for number in each.image.manifests:
+                descriptor = self._bundle.manifest.blobs[number].descriptor
+                self._bring_parts(sink, descriptor, self._bundle.read_document(descriptor), subject=subject)
+                self._put_with_parts(sink, descriptor, sink.put_manifest, subject=subject)
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            each.fail(error)
 
     def _put_with_parts(
         self, sink: ImageSink, descriptor: Descriptor, put: Callable[[Descriptor, bytes], None], *, subject: str

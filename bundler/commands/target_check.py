@@ -18,11 +18,15 @@ from bundler.core.advice import problem
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.oci import Descriptor
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused
+from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused, Unavailable
 from bundler.run import Run, retrying
 from bundler.transfer import read_blob, work_through
 
 _ABSENT = ("not-found", "name-unknown")
+_NOT_GIVEN = (
+    "run the same command again; if it stays so, the registry may believe that it has a blob "
+    "which it has lost: restart it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,8 @@ class TargetCheck:
             return Fault(_misread(error, descriptor, name), is_mendable=True)
         if isinstance(error, Damaged):
             return Fault(_damage(descriptor, name, error.expected, error.actual), is_mendable=False)
+        if isinstance(error, Unavailable):
+            error.hint = error.hint or _NOT_GIVEN
         return Fault(error, is_mendable=False)
 
     def _absent(self, descriptor: Descriptor, name: Reference) -> Fault:

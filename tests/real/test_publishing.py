@@ -445,6 +445,42 @@ def test_t13_what_a_garbage_collection_takes_before_the_tag_is_sent_again(bring,
     assert bring(target.host, "--verify-target").code == 0
 
 
+def test_t13_what_a_garbage_collection_takes_while_it_is_read_back_is_sent_again(bring, target, fronts):
+    for name in NAMES:
+        simple("old").push(target, name.partition(":")[0], "old")
+    front = fronts(target, before_first("GET", "/blobs/", lambda: collect_garbage(target)))
+    done = bring(front.host, "--verify-target", "--json")
+    assert done.code == 0, done.out
+    assert "sent again" in done.err
+    assert set(outcomes(done).values()) == {"pushed"}
+    assert done.json["targets"][0]["reRead"]["damaged"] == 0
+    assert bring(target.host, "--verify-target").code == 0
+
+
+def test_t13_a_registry_that_remembers_what_it_has_not_any_more_is_found_out_by_reading(bring, new_registry, fronts):
+    """distribution with ``cache: {blobdescriptor: inmemory}`` takes manifests whose blobs were collected."""
+    target = new_registry(storage_extra=", cache: {blobdescriptor: inmemory}")
+    for name in NAMES:
+        simple("old").push(target, name.partition(":")[0], "old")
+    moment = f"multi/manifests/{MULTI.children[0].digest}"
+
+    def elsewhere(front, request) -> bool:
+        """The registry promises the whole blob and breaks off; no front of ours passes that on as it is."""
+        if request.command != "GET" or "/blobs/" not in request.path:
+            return False
+        front.send(request, 307, {"Location": f"http://{target.host}{request.path}"}, b"")
+        return True
+
+    front = fronts(target, before_first("PUT", moment, lambda: collect_garbage(target)), elsewhere)
+    done = bring(front.host, "--only", "*multi*", "--verify-target", "--json")
+    error = done.json["targets"][0]["images"][0]["error"]
+    assert (done.code, error["exitCode"], "restart it" in error["hint"]) == (7, 7, True)
+    assert target.tags["team/multi"] == ["old"]
+    target.stop()
+    target.start()
+    assert bring(target.host, "--only", "*multi*", "--verify-target").code == 0, "as the hint says"
+
+
 def test_t13_a_registry_that_never_has_the_parts_is_given_up(bring, target, fronts):
     body = b'{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"blob unknown to registry"}]}'
     front = fronts(target, answering("PUT", "plain/manifests/", 400, {}, body))
