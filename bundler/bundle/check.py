@@ -1,43 +1,51 @@
 """Checks a whole bundle: every byte of every file, each read once, and tells all that is wrong and whom it hurts.
 
 Chunks are checked in parallel. A chunk's bytes go through its own SHA-256 and, where they belong to a blob, through
-the blob's; the framing between blobs is compared with what the bundle manifest says it is. So damage is located.
+the blob's; the framing between blobs is compared with what the bundle manifest says it is. So damage is located. What
+cannot be read is told and passed over. Of a chunk that is there more than once, every copy is checked.
 """
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import os
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.bundle.files import (
+    find_copies,
     find_file,
     is_there,
     names_in,
     open_for_reading,
-    read_bounded,
     read_into,
     sha256_of,
 )
+from bundler.bundle.holes import Hole, read_around
 from bundler.bundle.locked import LockedBundle, check_sum
-from bundler.bundle.reader import Bundle
+from bundler.bundle.reader import Bundle, ChunkState
 from bundler.bundle.walk import CutBlobs, Damage, Walk, header_damage
 from bundler.core import tar
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.events import Listener, Moved
-from bundler.core.limits import PIECE_BYTES, SUMS_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.workers import Cancellation, run_all
 
 _LITTER = frozenset(
-    {"System Volume Information", ".DS_Store", "Thumbs.db", "desktop.ini", "lost+found", "$RECYCLE.BIN", ".fseventsd"}
+    {
+        *("system volume information", "$recycle.bin", "recycler", "thumbs.db", "ehthumbs.db", "desktop.ini"),
+        *("wpsettings.dat", "found.000", ".ds_store", ".fseventsd", ".apdisk", ".temporaryitems", ".directory"),
+        *(".documentrevisions-v100", ".volumeicon.icns", "lost+found"),
+    }
 )
-"""What Windows, macOS and file systems leave on media."""
-_LITTER_PREFIXES = (".Trash", "._", ".Spotlight")
+"""What Windows, macOS, Linux and file systems leave on media; on some of them in capitals."""
+_LITTER_PREFIXES = (".trash", "._", ".spotlight", ".fuse_hidden", ".nfs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +59,7 @@ class Finding:
         length_bytes: How far it may reach.
         digest: The blob that is damaged or missing.
         images: The references of the images that are hurt.
+        is_wanted: Whether the file must be brought again.
     """
 
     error: BundlerError
@@ -59,6 +68,13 @@ class Finding:
     length_bytes: int | None = None
     digest: Digest | None = None
     images: tuple[str, ...] = ()
+    is_wanted: bool = True
+
+
+def checked_bytes(bundle: Bundle | LockedBundle) -> int:
+    """How much `check` reads of the chunks, copies included."""
+    copies = sum(len(state.copies) * state.chunk.size_bytes for state in bundle.chunks)
+    return bundle.manifest.size_bytes + copies
 
 
 def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation) -> list[Finding]:
@@ -71,12 +87,12 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
     """
     findings: list[Finding] = []
 
-    def sealed_file(name: str) -> None:
-        findings.extend(_check_sealed(bundle, name, listener, cancellation))
+    def locked_chunk(state: ChunkState) -> None:
+        found = [Finding(error, state.chunk.file) for error in _faults_of(bundle, state, listener, cancellation)]
+        findings.extend(_beside_copies(bundle, state, found, listener, cancellation))
 
     if isinstance(bundle, LockedBundle):
-        names = [sums.CONTENT, *(chunk.file for chunk in bundle.manifest.chunks)]
-        failed = run_all(names, sealed_file, front_workers=jobs, cancellation=cancellation)
+        failed = run_all(list(bundle.chunks), locked_chunk, front_workers=jobs, cancellation=cancellation)
         assert not failed, "a file's errors are findings"
     else:
         checker = _Checker(bundle, listener, cancellation)
@@ -84,6 +100,9 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
         assert not broken, "a chunk's errors are findings"
         findings += checker.findings
     findings += check_files(bundle)
+    findings += _check_copies(bundle, sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
+    if bundle.is_encrypted:
+        findings += _check_content(bundle)
     return sorted(findings, key=lambda finding: (finding.file, finding.offset_bytes or 0))
 
 
@@ -121,7 +140,7 @@ def check_beside_blobs(bundle: Bundle) -> list[Finding]:
 
 def check_files(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
     """What lies beside the chunks: the small files, and files that nobody listed."""
-    yield from _check_readme(bundle)
+    yield from _check_copies(bundle, sums.README, SUMS_BYTES)
     listed = set(bundle.sealed.sums) | {sums.FILE}
     for folder in bundle.sealed.folders:
         if not is_there(folder / sums.FILE):
@@ -133,49 +152,103 @@ def check_files(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
                     subject=str(folder / name),
                     hint="remove it from the bundle",
                 )
-                yield Finding(error, name)
+                yield Finding(error, name, is_wanted=False)
     known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
     if isinstance(bundle, LockedBundle) or bundle.is_encrypted:
         known.add(sums.CONTENT)
     for name in sorted(set(bundle.sealed.sums) - known):
-        yield Finding(Damaged("listed, but unknown to this version of bundler", subject=name), name)
+        unknown = Damaged("listed, but unknown to this version of bundler", subject=name)
+        yield Finding(unknown, name, is_wanted=False)
 
 
-def _check_readme(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
-    expected = bundle.sealed.sums.get(sums.README)
-    path = find_file(bundle.sealed.folders, sums.README)
-    try:
-        actual = hashlib.sha256(read_bounded(path, SUMS_BYTES)).hexdigest()
-    except BundlerError as error:
-        yield Finding(error, sums.README)
+def _check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> Iterator[Finding]:
+    """Compares every copy of a small file with SHA256SUMS."""
+    if name not in bundle.sealed.sums:
+        yield Finding(Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE), sums.FILE)
         return
-    if actual != expected:
-        changed = Damaged("the file was changed or damaged", subject=str(path), expected=expected, actual=actual)
-        yield Finding(changed, sums.README)
+    paths = find_copies(bundle.sealed.folders, name)
+    errors = []
+    for path in paths:
+        try:
+            bundle.sealed.checked(name, path, limit_bytes)
+        except (Damaged, Incomplete, LocalStorage) as error:
+            errors.append(error)
+    for each in errors:
+        yield Finding(each, name, is_wanted=len(errors) == len(paths))
 
 
-def _check_sealed(
-    bundle: Bundle | LockedBundle, name: str, listener: Listener, cancellation: Cancellation
-) -> Iterator[Finding]:
-    """Compares one file as a whole with SHA256SUMS."""
-    state = next((state for state in bundle.chunks if state.chunk.file == name), None)
+def _check_content(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
+    path = find_file(bundle.sealed.folders, sums.CONTENT)
+    try:
+        check_sum(bundle.sealed, sums.CONTENT, _sha256(path, sums.CONTENT, limit_bytes=CONTENT_BYTES))
+    except (Damaged, Incomplete, LocalStorage) as error:
+        yield Finding(error, sums.CONTENT)
+
+
+def _faults_of(
+    bundle: Bundle | LockedBundle, state: ChunkState, listener: Listener, cancellation: Cancellation
+) -> Iterator[BundlerError]:
+    """What is wrong with the copy of a chunk that is used, as a whole."""
 
     def passed(amount: int) -> None:
         cancellation.check()
-        if state is not None:
-            listener(Moved(amount))
+        listener(Moved(amount))
 
+    if state.problem is not None:
+        yield state.problem
+        return
+    assert state.path is not None
     try:
-        if state is not None and state.problem is not None:
-            raise state.problem
-        path = state.path if state is not None and state.path else find_file(bundle.sealed.folders, name)
-        descriptor = open_for_reading(path)
-        try:
-            check_sum(bundle.sealed, name, sha256_of(descriptor, what=name, passed=passed))
-        finally:
-            os.close(descriptor)
+        check_sum(
+            bundle.sealed,
+            state.chunk.file,
+            _sha256(state.path, state.chunk.file, limit_bytes=state.chunk.size_bytes, passed=passed),
+        )
     except (Damaged, Incomplete, LocalStorage) as error:
-        yield Finding(error, name)
+        yield error
+
+
+def _beside_copies(
+    bundle: Bundle | LockedBundle,
+    state: ChunkState,
+    found: Sequence[Finding],
+    listener: Listener,
+    cancellation: Cancellation,
+) -> Iterator[Finding]:
+    """What was found in the copy of a chunk that is used, and what is wrong with the others.
+
+    If one of them is whole, the chunk need not be brought again.
+    """
+    whole = [] if found or state.path is None else [state.path]
+    errors = list(state.bad_copies)
+    for path in state.copies:
+        other = ChunkState(state.chunk, path, None)
+        faults = list(_faults_of(bundle, other, listener, cancellation))
+        errors += [_retold(fault, subject=str(path)) for fault in faults]
+        whole += [] if faults else [path]
+    if not whole:
+        yield from found
+    else:
+        hint = f"the copy in {whole[0].parent} is whole" + ("" if not found else ": give that folder first")
+        for finding in found:
+            yield replace(finding, error=_retold(finding.error, hint=hint), is_wanted=False)
+        errors = [_retold(error, hint=hint) for error in errors]
+    for error in errors:
+        yield Finding(error, state.chunk.file, is_wanted=not whole)
+
+
+def _sha256(path: Path, what: str, *, limit_bytes: int, passed: Callable[[int], object] = lambda _: None) -> str:
+    descriptor = open_for_reading(path)
+    try:
+        return sha256_of(descriptor, what=what, limit_bytes=limit_bytes, passed=passed)
+    finally:
+        os.close(descriptor)
+
+
+def _retold(error: BundlerError, *, subject: str | None = None, hint: str | None = None) -> BundlerError:
+    told = copy.copy(error)
+    told.subject, told.hint = subject or error.subject, hint or error.hint
+    return told
 
 
 def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
@@ -200,53 +273,110 @@ class _Checker:
         self._cancellation = cancellation
         self._members = members_by_chunk(bundle.manifest)
         self._users = bundle.manifest.users()
+        self._names = {bundle.sealed.sums[chunk.file]: chunk.file for chunk in bundle.manifest.chunks}
+        self._sizes = {chunk.size_bytes for chunk in bundle.manifest.chunks}
 
     def check_group(self, numbers: list[int]) -> None:
         """Checks some chunks that belong together, in their order."""
         cut = CutBlobs()
         for number in numbers:
-            self._check_chunk(number, cut)
+            found = self._check_chunk(number, cut)
+            state = self.bundle.chunks[number - 1]
+            self.findings += _beside_copies(self.bundle, state, found, self._listener, self._cancellation)
 
-    def _check_chunk(self, number: int, cut: CutBlobs) -> None:
+    def _check_chunk(self, number: int, cut: CutBlobs) -> list[Finding]:
         chunk = self.bundle.manifest.chunks[number - 1]
         members = self._members[number - 1]
         # Of an encrypted chunk the SHA-256 is checked before it is decrypted, and nothing but the data comes out.
         size_bytes = members[-1].end if self.bundle.is_encrypted else chunk.size_bytes
         walk = Walk(members, cut, size_bytes=size_bytes)
         whole = hashlib.sha256()
+        found: list[Finding] = []
         position = 0
         try:
-            buffer = bytearray(PIECE_BYTES)
             with self.bundle.opened_chunk(number) as descriptor:
-                while position < size_bytes:
+                for piece in read_around(descriptor, size_bytes, what=chunk.file):
                     self._cancellation.check()
-                    view = memoryview(buffer)[: min(len(buffer), size_bytes - position)]
-                    read_into(descriptor, [view], position, what=chunk.file)
-                    whole.update(view)
-                    walk.take(view)
-                    position += len(view)
-                    self._listener(Moved(len(view)))
+                    if isinstance(piece, Hole):
+                        length = piece.length_bytes
+                        walk.skip(length)
+                        self._add_hole(found, number, position, piece)
+                    else:
+                        length = len(piece)
+                        whole.update(piece)
+                        walk.take(piece)
+                    position += length
+                    self._listener(Moved(length))
         except (Damaged, Incomplete, LocalStorage) as error:
             self._listener(Moved(chunk.size_bytes - position))
-            lost = [member for member in members if member.end > position]
-            cut.cannot_tell(lost)
-            hurt = {image: None for member in lost for image in self._users.get(member.stored.digest, ())}
-            self.findings.append(Finding(error, chunk.file, position or None, images=tuple(hurt)))
-            return
-        self._listener(Moved(chunk.size_bytes - size_bytes))
-        is_whole = self.bundle.is_encrypted or whole.hexdigest() == self.bundle.sealed.sums[chunk.file]
-        damages = walk.damages if is_whole else walk.damages or list(cut.suspects(members))
-        for damage in damages:
-            self.findings.append(self._finding(chunk.file, damage))
-        if not is_whole and not damages:
-            unlocated = Damaged(
-                "the bytes are not those that were signed",
-                subject=chunk.file,
-                expected=self.bundle.sealed.sums[chunk.file],
-                actual=whole.hexdigest(),
-                hint=f"bring {chunk.file} again",
-            )
-            self.findings.append(Finding(unlocated, chunk.file))
+            cut.cannot_tell([member for member in members if member.end > position])
+            is_absent = self.bundle.chunks[number - 1].problem is error
+            told = (self._recognised(number) if is_absent else None) or error
+            found.append(self._lost(number, told, position or None, chunk.size_bytes - position))
+        else:
+            self._listener(Moved(chunk.size_bytes - size_bytes))
+            if not (found or self.bundle.is_encrypted or whole.hexdigest() == self.bundle.sealed.sums[chunk.file]):
+                return self._unlike(number, whole.hexdigest(), walk, cut)
+        return found + [self._finding(chunk.file, damage) for damage in walk.damages]
+
+    def _unlike(self, number: int, sha256: str, walk: Walk, cut: CutBlobs) -> list[Finding]:
+        """What is wrong with a chunk that was read to its end and has another SHA-256."""
+        chunk, members = self.bundle.manifest.chunks[number - 1], self._members[number - 1]
+        if sha256 in self._names:
+            cut.cannot_tell(members)
+            return [self._lost(number, _misplaced(chunk.file, self._names[sha256]), None, None)]
+        damages = walk.damages or list(cut.suspects(members))
+        if damages:
+            return [self._finding(chunk.file, damage) for damage in damages]
+        unlocated = Damaged(
+            "the bytes are not those that were signed",
+            subject=chunk.file,
+            expected=self.bundle.sealed.sums[chunk.file],
+            actual=sha256,
+            hint=f"bring {chunk.file} again",
+        )
+        return [Finding(unlocated, chunk.file)]
+
+    def _go_on(self, _amount: int) -> None:
+        self._cancellation.check()
+
+    def _add_hole(self, holes: list[Finding], number: int, begin: int, hole: Hole) -> None:
+        """Adds a place that cannot be read, which may be the rest of the one before it."""
+        last = holes[-1] if holes else None
+        if last is not None and (last.offset_bytes or 0) + (last.length_bytes or 0) == begin:
+            begin, length, error = last.offset_bytes or 0, (last.length_bytes or 0) + hole.length_bytes, last.error
+            holes.pop()
+        else:
+            file = self.bundle.manifest.chunks[number - 1].file
+            hint = f"the medium is failing: bring {file} again, on another"
+            length, error = hole.length_bytes, _retold(hole.error, subject=f"{file} at offset {begin}", hint=hint)
+        holes.append(self._lost(number, error, begin, length))
+
+    def _lost(self, number: int, error: BundlerError, begin: int | None, length: int | None) -> Finding:
+        """A part of a chunk that is not there as it should be; all of it if no place is given."""
+        chunk = self.bundle.manifest.chunks[number - 1]
+        start = begin or 0
+        end = chunk.size_bytes if begin is None or length is None else begin + length
+        lost = [member for member in self._members[number - 1] if member.header_offset < end and member.end > start]
+        digests = {member.stored.digest: None for member in lost}
+        hurt = {image: None for digest in digests for image in self._users.get(digest, ())}
+        digest = next(iter(digests)) if begin is not None and len(digests) == 1 else None
+        # One that may only not be read by us need not be brought.
+        is_wanted = not isinstance(error, LocalStorage)
+        return Finding(error, chunk.file, begin, length if begin is not None else None, digest, tuple(hurt), is_wanted)
+
+    def _recognised(self, number: int) -> Damaged | None:
+        """What is wrong with a chunk that is another one: somebody copied a file over it."""
+        chunk = self.bundle.manifest.chunks[number - 1]
+        for path in find_copies(self.bundle.sealed.folders, chunk.file):
+            try:
+                if path.lstat().st_size in self._sizes:
+                    found = _sha256(path, chunk.file, limit_bytes=max(self._sizes), passed=self._go_on)
+                    if found in self._names:
+                        return _misplaced(chunk.file, self._names[found])
+            except (OSError, Damaged, Incomplete, LocalStorage):
+                continue  # why it cannot be used was told when the bundle was opened
+        return None
 
     def _finding(self, file: str, damage: Damage) -> Finding:
         stored = damage.member.stored if damage.member else None
@@ -262,5 +392,10 @@ class _Checker:
         return Finding(error, file, damage.offset_bytes, damage.length_bytes, digest, tuple(images))
 
 
+def _misplaced(file: str, other: str) -> Damaged:
+    hint = f"{file} was lost when {other} was copied over it: bring {file} again"
+    return Damaged(f"this is {other} under another name", subject=file, hint=hint)
+
+
 def _is_litter(name: str) -> bool:
-    return name in _LITTER or name.startswith(_LITTER_PREFIXES)
+    return name.lower() in _LITTER or name.lower().startswith(_LITTER_PREFIXES)

@@ -10,7 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from bundler.core.limits import PIECE_BYTES
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.errors import Damaged, Incomplete, LocalStorage
+
+
+class Unreadable(Damaged):
+    """The medium cannot be read in one place. What lies elsewhere on it may well be."""
 
 
 def names_in(folder: Path) -> list[str]:
@@ -42,8 +46,13 @@ def is_there(path: Path) -> bool:
 
 def find_file(folders: Iterable[Path], name: str) -> Path:
     """The file of this name in the first folder that has one; where it should be if none has."""
+    return find_copies(folders, name)[0]
+
+
+def find_copies(folders: Iterable[Path], name: str) -> list[Path]:
+    """The files of this name in the folders that have one; where it should be if none has."""
     candidates = [folder / name for folder in folders]
-    return next((path for path in candidates if is_there(path)), candidates[0])
+    return [path for path in candidates if is_there(path)] or candidates[:1]
 
 
 def open_for_reading(path: Path) -> int:
@@ -94,7 +103,7 @@ def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset
     """Fills buffers from a place in a file.
 
     Raises:
-        Damaged: The file ends before they are full, or the medium cannot be read there.
+        Damaged: The file ends before they are full, or (`Unreadable`) the medium cannot be read there.
     """
     wanted = sum(len(buffer) for buffer in buffers)
     try:
@@ -110,20 +119,27 @@ def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset
         raise Damaged("the file was cut short", subject=what, hint="copy this file again")
 
 
-def sha256_of(descriptor: int, *, what: str, passed: Callable[[int], object] = lambda _: None) -> str:
+def sha256_of(
+    descriptor: int, *, what: str, limit_bytes: int | None = None, passed: Callable[[int], object] = lambda _: None
+) -> str:
     """The SHA-256 of a whole file, in hex.
 
     Args:
         descriptor: Of the file.
         what: Names it in errors.
+        limit_bytes: Of a larger file not one byte is read; None for a file of our own.
         passed: Told of every number of bytes that was read; what it raises goes through.
 
     Raises:
-        Damaged: It cannot be read.
+        Damaged: It is larger, or cannot be read.
     """
     hasher = hashlib.sha256()
     buffer = bytearray(PIECE_BYTES)
     size_bytes = os.fstat(descriptor).st_size
+    if limit_bytes is not None and size_bytes > limit_bytes:
+        raise Damaged(
+            "the file is too large", subject=what, expected=f"at most {limit_bytes} bytes", actual=f"{size_bytes} bytes"
+        )
     for offset in range(0, size_bytes, PIECE_BYTES):
         view = memoryview(buffer)[: size_bytes - offset]
         read_into(descriptor, [view], offset, what=what)
@@ -237,9 +253,11 @@ def check_space(folder: Path, needed_bytes: int, *, hint: str = "choose another 
         )
 
 
-def unreadable(error: OSError, what: str) -> BundlerError:
+def unreadable(error: OSError, what: str) -> Unreadable:
     """The error for bytes of a medium that cannot be read: they are lost, whatever the reason."""
-    return Damaged(f"cannot be read: {error.strerror}", subject=what, hint="the medium is failing: bring another copy")
+    return Unreadable(
+        f"cannot be read: {error.strerror}", subject=what, hint="the medium is failing: bring another copy"
+    )
 
 
 def _write_all(descriptor: int, content: bytes) -> None:

@@ -17,7 +17,7 @@ from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.files import find_file, open_for_reading, sha256_of
 from bundler.bundle.reader import Bundle, ChunkState
 from bundler.core import manifest as bundle_manifest
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import Damaged
 from bundler.scratch import Scratch, ScratchFile
@@ -62,7 +62,7 @@ class LockedBundle:
         path = find_file(self.sealed.folders, sums.CONTENT)
         descriptor = open_for_reading(path)
         try:
-            check_sum(self.sealed, sums.CONTENT, sha256_of(descriptor, what=str(path)))
+            check_sum(self.sealed, sums.CONTENT, sha256_of(descriptor, what=str(path), limit_bytes=CONTENT_BYTES))
             seven_zip.unpack(
                 descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
             )
@@ -91,7 +91,12 @@ class LockedBundle:
 
         descriptor = open_for_reading(state.path)
         try:
-            digest = sha256_of(descriptor, what=state.chunk.file, passed=lambda _: cancellation.check())
+            digest = sha256_of(
+                descriptor,
+                what=state.chunk.file,
+                limit_bytes=state.chunk.size_bytes,
+                passed=lambda _: cancellation.check(),
+            )
             check_sum(self.sealed, state.chunk.file, digest)
             into.write(bytes(members[0].header_offset))
             seven_zip.unpack(

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import signing, sums
-from bundler.bundle.files import find_file, is_there, names_in, read_bounded
+from bundler.bundle.files import find_copies, find_file, is_there, names_in, read_bounded
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle, find_chunk
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES, SUMS_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
-from bundler.errors import Damaged, Incomplete, LocalStorage, Misuse, Untrusted
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
 
 _CHUNK_NAME = re.compile(r"chunk-\d{4,}\.(tar|7z)")
 
@@ -42,7 +42,12 @@ class UncheckedBundle:
             Untrusted: None did.
             Damaged: What was signed is not a list of checksums.
         """
-        signers = signing.signers(self.sums_content, self._signatures(keys), keys, claimed=self.signed_by)
+        try:
+            signers = signing.signers(self.sums_content, self._signatures(keys), keys, claimed=self.signed_by)
+        except Untrusted as error:
+            if error.code == "bad-signature":
+                error.hint = sums.conversion_hint(self.sums_content) or error.hint
+            raise
         return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), tuple(k.id for k in signers))
 
     def _signatures(self, keys: Sequence[signing.PublicKey]) -> dict[str, bytes]:
@@ -54,7 +59,8 @@ class UncheckedBundle:
                 try:
                     found[key.id] = read_bounded(path, SIGNATURE_BYTES)
                 except (Damaged, LocalStorage) as error:
-                    raise Untrusted(f"not a signature: {error.message}", subject=str(path)) from error
+                    hint = f"it has {SIGNATURE_BYTES} bytes: copy it again, in binary mode"
+                    raise Untrusted(f"not a signature: {error.message}", subject=str(path), hint=hint) from error
         return found
 
     def taken_as_it_is(self) -> Sealed:
@@ -96,19 +102,32 @@ class Sealed:
         return Bundle(self, manifest, chunks)
 
     def _read(self, name: str, limit_bytes: int) -> bytes:
-        expected = self.sums.get(name)
-        if expected is None:
+        """A small file: the first copy that is what SHA256SUMS says."""
+        if name not in self.sums:
             raise Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE)
-        path = find_file(self.folders, name)
+        problems: list[BundlerError] = []
+        for path in find_copies(self.folders, name):
+            try:
+                return self.checked(name, path, limit_bytes)
+            except (Damaged, Incomplete, LocalStorage) as error:
+                problems.append(error)
+        raise problems[0]
+
+    def checked(self, name: str, path: Path, limit_bytes: int) -> bytes:
+        """The content of one copy of a small file, which SHA256SUMS lists.
+
+        Raises:
+            Damaged, Incomplete, LocalStorage: It cannot be read, or is not what SHA256SUMS says.
+        """
         content = read_bounded(path, limit_bytes)
         actual = hashlib.sha256(content).hexdigest()
-        if actual != expected:
+        if actual != self.sums[name]:
             raise Damaged(
                 "the file was changed or damaged",
                 subject=str(path),
-                expected=expected,
+                expected=self.sums[name],
                 actual=actual,
-                hint="copy this file again",
+                hint=sums.conversion_hint(content) or f"copy {name} again",
             )
         return content
 
@@ -146,8 +165,13 @@ def _bundle_folders(path: Path) -> list[Path]:
     names = names_in(path)
     if sums.FILE in names or any(_CHUNK_NAME.fullmatch(name) for name in names):
         return [path]
-    inner = [path / name for name in names if (path / name).is_dir() and is_there(path / name / sums.FILE)]
+    inner = [path / name for name in names if _is_folder(path / name) and is_there(path / name / sums.FILE)]
     return inner or [path]
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is a folder of the medium itself: links lead anywhere."""
+    return path.is_dir() and not path.is_symlink()
 
 
 def _explain_absence(paths: Sequence[Path]) -> None:

@@ -18,7 +18,7 @@ from bundler.bundle.chunk import Member, members_of
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.files import is_there, open_for_reading, read_into
 from bundler.core.digest import Digest
-from bundler.core.limits import PIECE_BYTES
+from bundler.core.limits import PIECE_BYTES, STUB_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
@@ -30,11 +30,21 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ChunkState:
-    """A chunk as it was found: its path, or why it cannot be used."""
+    """A chunk as it was found: its path, or why it cannot be used.
+
+    Attributes:
+        chunk: What it should be.
+        path: The copy that is used; None if there is a problem.
+        problem: Why there is none.
+        copies: Further ones of the right size, on other media.
+        bad_copies: Why further ones cannot be used.
+    """
 
     chunk: Chunk
     path: Path | None
     problem: BundlerError | None
+    copies: tuple[Path, ...] = ()
+    bad_copies: tuple[BundlerError, ...] = ()
 
 
 @dataclass(slots=True)
@@ -189,28 +199,40 @@ class Bundle:
 
 
 def find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
-    """The first usable copy of a chunk in the folders, or the reason why there is none."""
-    problem: BundlerError = Incomplete(
-        "the chunk is missing", subject=chunk.file, hint=f"bring {chunk.file}", code="incomplete"
-    )
+    """The copies of a chunk in the folders: the first usable one is used; the reason if there is none."""
+    usable: dict[tuple[int, int], Path] = {}
+    problems: list[BundlerError] = []
     for folder in folders:
         path = folder / chunk.file
-        if not is_there(path):
-            continue
         try:
+            if not is_there(path):
+                continue
             descriptor = open_for_reading(path)
         except BundlerError as error:
-            problem = error
+            problems.append(error)
             continue
-        size = os.fstat(descriptor).st_size
+        state = os.fstat(descriptor)
         os.close(descriptor)
-        if size == chunk.size_bytes:
-            return ChunkState(chunk, path, None)
-        problem = Damaged(
-            "the chunk was cut short" if size < chunk.size_bytes else "the chunk has grown",
-            subject=str(path),
-            expected=f"{chunk.size_bytes} bytes",
-            actual=f"{size} bytes",
-            hint="copy this file again",
-        )
-    return ChunkState(chunk, None, problem)
+        if state.st_size == chunk.size_bytes:
+            usable.setdefault((state.st_dev, state.st_ino), path)  # a folder that was given twice has one copy
+        else:
+            problems.append(_of_another_size(path, chunk, state.st_size))
+    if usable:
+        path, *copies = usable.values()
+        return ChunkState(chunk, path, None, tuple(copies), tuple(problems))
+    if problems:
+        return ChunkState(chunk, None, problems[0], (), tuple(problems[1:]))
+    hint = f"bring {chunk.file}; if it was here, a virus scanner may have removed it"
+    return ChunkState(chunk, None, Incomplete("the chunk is missing", subject=chunk.file, hint=hint, code="incomplete"))
+
+
+def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
+    is_cut = size_bytes < chunk.size_bytes
+    why = "; a virus scanner may have put this in its place" if is_cut and size_bytes <= STUB_BYTES else ""
+    return Damaged(
+        "the chunk was cut short" if is_cut else "the chunk has grown",
+        subject=str(path),
+        expected=f"{chunk.size_bytes} bytes",
+        actual=f"{size_bytes} bytes",
+        hint=f"copy {chunk.file} again{why}",
+    )

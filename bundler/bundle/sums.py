@@ -43,14 +43,14 @@ def parse_sums(content: bytes) -> dict[str, str]:
     try:
         text = content.decode("ascii")
     except UnicodeDecodeError as error:
-        raise Damaged("not an ASCII text", subject=FILE, hint=_conversion_hint(content)) from error
+        raise Damaged("not an ASCII text", subject=FILE, hint=conversion_hint(content)) from error
     if not text.endswith("\n"):
-        raise Damaged("the last line is cut", subject=FILE)
+        raise Damaged("the last line is cut", subject=FILE, hint=conversion_hint(content))
     for number, line in enumerate(text[:-1].split("\n"), start=1):
         match = _LINE.fullmatch(line)
         if not match:
             raise Damaged(
-                f"line {number} is not a checksum and a file name", subject=FILE, hint=_conversion_hint(content)
+                f"line {number} is not a checksum and a file name", subject=FILE, hint=conversion_hint(content)
             )
         if match[2] in sums:
             raise Damaged(f"{match[2]} stands there twice", subject=FILE)
@@ -74,7 +74,14 @@ def signer_of(file_name: str) -> str | None:
     return match[1] if match else None
 
 
-def _conversion_hint(content: bytes) -> str | None:
-    if b"\r\n" in content or content[:3] == b"\xef\xbb\xbf" or content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+def conversion_hint(content: bytes) -> str | None:
+    """What to do about a text file that is not as it was, if it looks as if some program had converted it.
+
+    For the advice only: nothing is ever accepted because it would be right without the conversion.
+    """
+    is_wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]
+    if is_wide or b"\r\n" in content or content[:3] == b"\xef\xbb\xbf":
         return "the text file was converted on its way: copy it again in binary mode"
+    if content[-1:] not in (b"\n", b""):
+        return "the end of the text file was lost on its way: copy it again, in binary mode"
     return None

@@ -79,16 +79,30 @@ class Walk:
         while len(view):
             now = view[: self._step.end - self._position]
             self._step.take(now)
-            self._position += len(now)
             view = view[len(now) :]
-            while self._position == self._step.end:
-                damage = self._step.finish()
-                if damage is not None:
-                    self.damages.append(damage)
-                following = next(self._steps, None)
-                if following is None:
-                    return
-                self._step = following
+            if self._is_over_after(len(now)):
+                return
+
+    def skip(self, length_bytes: int) -> None:
+        """The next bytes of the chunk cannot be read. Of what they belong to, nothing is told."""
+        while length_bytes:
+            now = min(length_bytes, self._step.end - self._position)
+            self._step.skip(now)
+            length_bytes -= now
+            if self._is_over_after(now):
+                return
+
+    def _is_over_after(self, length_bytes: int) -> bool:
+        self._position += length_bytes
+        while self._position == self._step.end:
+            damage = self._step.finish()
+            if damage is not None:
+                self.damages.append(damage)
+            following = next(self._steps, None)
+            if following is None:
+                return True
+            self._step = following
+        return False
 
 
 def _steps(members: list[Member], cut: CutBlobs, size_bytes: int) -> Iterator[_Framing | _Data | _Start | _Header]:
@@ -123,6 +137,9 @@ class _Framing:
         self._is_damaged |= view != self._expected[self._taken : self._taken + len(view)]
         self._taken += len(view)
 
+    def skip(self, length_bytes: int) -> None:
+        self._taken += length_bytes
+
     def finish(self) -> Damage | None:
         if not self._is_damaged:
             return None
@@ -135,10 +152,15 @@ class _Start:
 
     def __init__(self) -> None:
         self.content = b""
+        self.is_known = True
         self.end = seven_zip.START_BYTES
 
     def take(self, view: memoryview) -> None:
         self.content += view
+
+    def skip(self, length_bytes: int) -> None:
+        del length_bytes
+        self.is_known = False
 
     def finish(self) -> Damage | None:
         return None
@@ -151,12 +173,19 @@ class _Header:
         self._start = start
         self._begin = begin
         self._content = b""
+        self._is_known = True
         self.end = end
 
     def take(self, view: memoryview) -> None:
         self._content += view
 
+    def skip(self, length_bytes: int) -> None:
+        del length_bytes
+        self._is_known = False
+
     def finish(self) -> Damage | None:
+        if not self._is_known or not self._start.is_known:
+            return None
         return header_damage(self._start.content, self._content, self._begin)
 
 
@@ -169,15 +198,26 @@ class _Data:
         self._is_cut = len(member.stored.pieces) > 1
         digest = member.stored.digest
         self._hasher = cut.hasher(digest) if self._is_cut else digest.hasher()
+        self._is_known = True
         self.end = member.data_end
 
     def take(self, view: memoryview) -> None:
         self._hasher.update(view)
 
+    def skip(self, length_bytes: int) -> None:
+        del length_bytes
+        self._is_known = False
+        self._cut.cannot_tell([self._member])
+
     def finish(self) -> Damage | None:
         stored = self._member.stored
         is_at_end = self._member.start_bytes + self._member.piece.length_bytes == stored.size_bytes
-        if not is_at_end or self._cut.is_settled(stored.digest) or self._hasher.hexdigest() == stored.digest.encoded:
+        if (
+            not self._is_known
+            or not is_at_end
+            or self._cut.is_settled(stored.digest)
+            or self._hasher.hexdigest() == stored.digest.encoded
+        ):
             return None
         return _damage(self._member, f"{stored.digest.algorithm}:{self._hasher.hexdigest()}")
 

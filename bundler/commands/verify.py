@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.check import Finding, check
+from bundler.bundle.check import Finding, check, checked_bytes
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import Unlocking, open_trusted
@@ -26,6 +26,11 @@ class VerifyResult:
     def exit_code(self) -> int:
         """0 if nothing is wrong, else that of the worst finding."""
         return worst(finding.error for finding in self.findings)
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The files to bring again, each once, in their order."""
+        return tuple(dict.fromkeys(finding.file for finding in self.findings if finding.is_wanted))
 
 
 def verify(
@@ -53,7 +58,7 @@ def verify(
     bundle = open_trusted(paths, trust, is_without_signature=is_without_signature)
     if unlocking is not None:
         bundle = unlocking.unlocked(bundle, run)
-    run.listener(PhaseBegan("verifying", bundle.manifest.size_bytes, in_bytes=True))
+    run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True))
     try:
         findings = check(bundle, jobs=run.jobs, listener=run.listener, cancellation=run.cancellation)
     finally:

@@ -21,6 +21,9 @@ KEY_BYTES = 16 << 10
 BUNDLE_MANIFEST_BYTES = 256 << 20
 """bundle.json: some 500,000 blobs. Read only when its signed digest is known, but still bounded."""
 
+CONTENT_BYTES = BUNDLE_MANIFEST_BYTES + (1 << 20)
+"""content.7z: the bundle manifest, encrypted but not compressed, and the headers of the archive."""
+
 IMAGE_LIST_BYTES = 16 << 20
 """An image list: some 200,000 references."""
 
@@ -65,6 +68,12 @@ RECEIPT_BYTES = 256 << 20
 
 RECEIPT_CONTAINERS = 2_000_000
 """Objects and lists in one."""
+
+UNREADABLE_READS = 32
+"""Reads of one file that may fail before the rest of it is given up: a failing medium takes up to a minute for each."""
+
+STUB_BYTES = 64 << 10
+"""What virus scanners put in the place of a file is smaller."""
 
 REDIRECTS = 5
 """Hops that one download may take."""

@@ -99,6 +99,7 @@ def verify_document(result: VerifyResult) -> Document:
         "signers": list(result.bundle.sealed.signers),
         **_encryption(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
+        "bringAgain": list(result.wanted),
     }
 
 

@@ -119,7 +119,20 @@ def verify_lines(result: VerifyResult) -> list[str]:
 def _findings_of(result: VerifyResult, what: str) -> list[str]:
     if not result.findings:
         return []
-    return [f"{what:10} {count(len(result.findings), 'finding')}", *finding_lines(result.findings)]
+    lines = [f"{what:10} {count(len(result.findings), 'finding')}", *finding_lines(result.findings)]
+    return [*lines, *_wanted_lines(result)]
+
+
+def _wanted_lines(result: VerifyResult) -> list[str]:
+    """What to bring again, as a courier takes it along: names, sizes, and what sha256sum must say."""
+    if not result.wanted:
+        return []
+    listed, sizes = result.bundle.sealed.sums, {chunk.file: chunk.size_bytes for chunk in result.bundle.manifest.chunks}
+    rows = [
+        (name, size(sizes[name]) if name in sizes else "", f"sha256 {listed[name]}" if name in listed else "")
+        for name in result.wanted
+    ]
+    return ["", f"bring again: {count(len(rows), 'file')}", *table(rows, right=[1])]
 
 
 def file_lines(result: FileResult) -> list[str]:
