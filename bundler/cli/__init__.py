@@ -6,6 +6,8 @@ imported inside the commands, so that ``bundler --help`` answers at once.
 
 from __future__ import annotations
 
+import codecs
+import io
 import os
 import signal
 import sys
@@ -32,6 +34,10 @@ from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted
 
 def main() -> NoReturn:
     """Runs the program and exits as DESIGN's table of exit codes says."""
+    codecs.register_error("escaped", _escape)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="escaped")
     sys.exit(run(sys.argv[1:]))
 
 
@@ -75,6 +81,13 @@ def _fail(error: BundlerError, arguments: list[str]) -> int:
         errors.show([documents.dump(documents.failure_document(command, error))])
     errors.show(errors.error_lines(error), on_stderr=True)
     return error.exit_code
+
+
+def _escape(error: UnicodeError) -> tuple[str, int]:
+    r"""What stands for characters that a terminal's encoding lacks: ``\uXXXX``, which is the same in JSON."""
+    assert isinstance(error, UnicodeEncodeError)
+    units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
 
 
 def _silence_stdout() -> None:

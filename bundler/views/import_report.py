@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import worded
 from bundler.views.report import finding_lines, unchecked
-from bundler.views.words import count, escaped, size, some, table
+from bundler.views.words import count, escaped, shell_word, size, some, table
 
 if TYPE_CHECKING:
     from bundler.commands.import_ import ImportResult
@@ -26,7 +25,7 @@ def import_lines(result: ImportResult) -> list[str]:
     lines.append(f"signed by  {', '.join(signers)}" if signers else f"signature  {unchecked(bundle)}")
     if bundle.decrypted is not None:
         number = min(bundle.decrypted.at_a_time, len(bundle.chunks))
-        room = f"{number} x {size(bundle.largest_chunk_bytes)} in {bundle.decrypted.scratch.folder}"
+        room = f"{number} x {size(bundle.largest_chunk_bytes)} in {escaped(bundle.decrypted.scratch.folder)}"
         lines.append(f"scratch    at most one chunk per worker: {room}")
     lines += finding_lines(result.findings)
     for target in result.targets:
@@ -34,11 +33,11 @@ def import_lines(result: ImportResult) -> list[str]:
     if result.error:
         lines += ["", *error_lines(result.error)]
     if result.receipt:
-        lines += ["", f"receipt    {result.receipt}"]
+        lines += ["", f"receipt    {escaped(result.receipt)}"]
     if result.failed_list:
         lines += [
-            f"failed     {result.failed_list}",
-            f"  -> when it is mended, run the same command with --retry-failed {shlex.quote(str(result.failed_list))}",
+            f"failed     {escaped(result.failed_list)}",
+            f"  -> when it is mended, run the same command with --retry-failed {shell_word(result.failed_list)}",
         ]
     return lines
 

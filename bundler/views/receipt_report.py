@@ -50,7 +50,7 @@ def undo_lines(result: UndoResult) -> list[str]:
     """What ``undo`` prints."""
     rows = [(tag.outcome.value if tag.outcome else "", str(tag.name), _tag_words(tag)) for tag in result.tags]
     lines = [
-        f"receipt    {result.file.path}",
+        f"receipt    {escaped(result.file.path)}",
         f"           {_signature_words(result.file)}",
         f"bundle     {escaped(result.file.receipt.bundle_name)}",
         *(table(rows) or ["nothing to put back: no tag of a registry was moved"]),

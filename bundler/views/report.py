@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
-from bundler.views.words import count, escaped, size, some, table
+from bundler.views.words import count, escaped, shell_word, size, some, table
 
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
@@ -30,17 +30,17 @@ def keygen_lines(pair: KeyPair) -> list[str]:
     protection = "encrypted" if pair.is_encrypted else "not encrypted"
     return [
         f"key id       {pair.key_id}",
-        f"private key  {pair.private_path}  (keep it secret; {protection})",
-        f"public key   {pair.public_path}  (give it to the importer, never on the same medium)",
+        f"private key  {escaped(pair.private_path)}  (keep it secret; {protection})",
+        f"public key   {escaped(pair.public_path)}  (give it to the importer, never on the same medium)",
         "",
-        f"next: bundler export LIST -o DIR --key {pair.private_path}",
+        f"next: bundler export LIST -o DIR --key {shell_word(pair.private_path)}",
     ]
 
 
 def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
     """What ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
     manifest = result.manifest
-    lines = [f"bundle     {result.path}" + ("" if result.bundle_id else "  (not made: --dry-run)")]
+    lines = [f"bundle     {escaped(result.path)}" + ("" if result.bundle_id else "  (not made: --dry-run)")]
     if result.bundle_id:
         lines.append(f"id         {result.bundle_id}")
     lines.append(f"signed by  {result.key_id}" if result.key_id else f"signed by  nobody. {NOT_SIGNED}")
@@ -50,7 +50,7 @@ def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
     if result.is_read_back:
         lines.append("medium     read back from the device, every byte is right; safe to remove once unmounted")
     if result.scratch_bytes:
-        lines.append(f"scratch    {size(result.scratch_bytes)} in {result.scratch}" + _scratch_words(result))
+        lines.append(f"scratch    {size(result.scratch_bytes)} in {escaped(result.scratch)}" + _scratch_words(result))
     if result.is_encrypted:
         largest = size(max(chunk.size_bytes for chunk in manifest.chunks))
         lines.append(f"import     needs scratch for at most one chunk per worker: {largest} each")
@@ -59,9 +59,11 @@ def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
     if not result.bundle_id:
         lines += ["", *_image_lines(manifest)]
         return lines
-    trust = f"--trust {result.key_path.with_suffix('.pub')}" if result.key_path else "--insecure-no-signature"
+    trust = (
+        f"--trust {shell_word(result.key_path.with_suffix('.pub'))}" if result.key_path else "--insecure-no-signature"
+    )
     secret = " --passphrase-file FILE" if result.is_encrypted else ""
-    return [*lines, "", f"next: bundler verify {result.path} {trust}{secret}"]
+    return [*lines, "", f"next: bundler verify {shell_word(result.path)} {trust}{secret}"]
 
 
 def _scratch_words(result: ExportResult) -> str:
@@ -155,7 +157,7 @@ def file_lines(result: FileResult) -> list[str]:
             lines += ["", f"  {escaped(error)}", *([f"    -> {escaped(error.hint)}"] if error.hint else [])]
         return lines
     if not result.is_checked:
-        return [*lines, "", f"nothing was checked; next: bundler verify {escaped(facts.file.path)}"]
+        return [*lines, "", f"nothing was checked; next: bundler verify {shell_word(facts.file.path)}"]
     if not result.expected_sha256:
         return [*lines, "", "whole: every digest in it is right. Who made it, it cannot tell: compare its sha256"]
     return [*lines, "", "good: every digest in it is right, and it is the file that you named"]

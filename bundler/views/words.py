@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Sequence
 
 
@@ -37,6 +38,11 @@ def some(names: Sequence[str]) -> str:
 def escaped(text: object) -> str:
     """A text that may come from outside, without anything that moves a terminal's cursor or hides text."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(text))
+
+
+def shell_word(path: object) -> str:
+    """A path as it stands in a command that people copy."""
+    return shlex.quote(escaped(path))
 
 
 def with_placeholders(text: str) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from pathlib import Path
 
 import pytest
 
-from bundler.bundle import signing
 from tests.support import images
 
 NAME = "example.org/a/b:1"
@@ -30,61 +28,20 @@ def bundle(bundler, layout, keys, tmp_path) -> Path:
     return tmp_path / "b"
 
 
-@pytest.fixture
-def forged(bundle, keys):
-    """Changes bundle.json and signs it again with the trusted key."""
-
-    def forge(change) -> Path:
-        document = json.loads((bundle / "bundle.json").read_text())
-        change(document)
-        (bundle / "bundle.json").write_text(json.dumps(document))
-        lines = []
-        for line in (bundle / "SHA256SUMS").read_text().splitlines():
-            name = line.split("  ")[1]
-            lines.append(f"{hashlib.sha256((bundle / name).read_bytes()).hexdigest()}  {name}\n")
-        (bundle / "SHA256SUMS").write_text("".join(lines))
-        key = signing.load_private(keys[0].read_bytes(), origin="test", passphrase=bytes)
-        (bundle / f"SHA256SUMS.{key.id}.sig").write_bytes(key.sign((bundle / "SHA256SUMS").read_bytes()))
-        return bundle
-
-    return forge
-
-
-def root_of(document):
-    return document["images"][0]["root"]
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        lambda d: root_of(d).update(mediaType="a/b\r\nX-Evil: 1"),
-        lambda d: root_of(d).update(mediaType="text/\u4e2d"),
-        lambda d: root_of(d).update(mediaType="\x1b]0;pwned\x07"),
-        lambda d: root_of(d).update(size=5),
-        lambda d: d["images"][0].update(reference=f"example.org/a/b:1@sha256:{'0' * 64}"),
-        lambda d: d["images"][0].update(blobs=[]),
-        lambda d: d["blobs"][0].update(size=3 << 30),
-        lambda d: d["blobs"][0].update(digest="sha256:../../x"),
-        lambda d: d["files"].pop(),
-        lambda d: d.update(signed="no"),
+        lambda d: d["images"][0]["root"].update(mediaType="a/b\r\nX-Evil: 1"),
+        lambda d: [each.update(blobs=[]) for each in d["images"]],
     ],
-    ids=[
-        "a header in a media type", "a media type that is no ASCII", "escape codes in a media type", "another root size",
-        "a name with another digest", "layers that are not listed", "a manifest of 3 GiB", "a path in a digest",
-        "a file of the layout left out", "a text for true",
-    ],
-)  # fmt: skip
-def test_a_signed_manifest_that_contradicts_itself_brings_nothing_anywhere(
-    bundler, forged, keys, target, tmp_path, change
-):
-    bundle = forged(change)
-    for to in (target.host, f"oci:{tmp_path}/out"):
-        done = bundler("import", bundle, "--trust", keys[1], "--to", to)
-        assert done.code == 4, done.out + done.err
-        assert "\x1b" not in done.out + done.err
+    ids=["a header in a media type", "layers that are not listed"],
+)
+def test_a_signed_manifest_that_contradicts_itself_brings_nothing_into_a_registry(bundler, forged, target, change):
+    """Of `tests.support.forge.DOCUMENTS` one that is refused when it is read, and one whose images are looked at first."""
+    forged.edit(change)
+    done = bundler("import", forged.folder, "--trust", forged.public, "--to", target.host)
+    assert done.code == 4, done.out + done.err
     assert (target.blobs, target.tags) == (set(), {})
-    assert not (tmp_path / "out/index.json").exists()
-    assert "\x1b" not in bundler("inspect", bundle).out
 
 
 def test_a_manifest_under_an_unknown_media_type_does_not_lose_its_layers(bundler, layout, keys, tmp_path):
