@@ -87,14 +87,21 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
         Incomplete, Damaged, LocalStorage: As `open_for_reading`, or it is larger, or reading fails.
     """
     descriptor = open_for_reading(path)
+    content = b""
     try:
         with open(descriptor, "rb", closefd=True) as file:
-            content = file.read(limit_bytes + 1)
+            size_bytes = os.fstat(descriptor).st_size
+            if size_bytes <= limit_bytes:
+                content = file.read(limit_bytes + 1)  # it may be growing
+                size_bytes = len(content)
     except OSError as error:
         raise unreadable(error, str(path)) from error
-    if len(content) > limit_bytes:
+    if size_bytes > limit_bytes:
         raise Damaged(
-            "the file is too large", subject=str(path), expected=f"at most {limit_bytes} bytes", actual="more"
+            "the file is too large",
+            subject=str(path),
+            expected=f"at most {limit_bytes} bytes",
+            actual=f"{size_bytes} bytes",
         )
     return content
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from bundler import cli
 from bundler.bundle import signing
+from bundler.core.limits import SUMS_BYTES
 from tests.support import images
 
 CHUNK_BYTES = 1 << 20
@@ -362,6 +363,10 @@ FAILS: dict[str, Fail] = {
     "M06 a TiB of bundle.json": Fail(cut("bundle.json", lambda size: 1 << 40), 4, "too large", None),
     "M07 zeros": Fail(lambda b: b.write("chunk-0003.tar", 40960, bytes(4096)), 4, "at offset"),
     "M07 a sector of 0xFF": Fail(lambda b: b.write("chunk-0003.tar", 40960, b"\xff" * 512), 4, "at offset"),
+    "P06 a TiB of SHA256SUMS": Fail(cut("SHA256SUMS", lambda size: 1 << 40), 4, "too large", None),
+    "P06 SHA256SUMS of more lines than are read": Fail(
+        replaced("SHA256SUMS", lambda c: c * ((SUMS_BYTES // len(c)) + 1)), 4, "too large", "openssl"
+    ),
     "M08 a chunk missing": Fail(lambda b: (b / "chunk-0003.tar").unlink(), 9, "chunk-0003.tar"),
     "M08 bundle.json missing": Fail(lambda b: (b / "bundle.json").unlink(), 9, "bundle.json"),
     "M08 README.txt missing": Fail(lambda b: (b / "README.txt").unlink(), 9, "README.txt"),
