@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_of
 from bundler.bundle.decrypted import DecryptedChunks
-from bundler.bundle.files import is_there, open_for_reading, read_into
+from bundler.bundle.files import is_there, open_for_reading, read_into, unreadable
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES, STUB_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
@@ -208,11 +208,16 @@ def find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
             if not is_there(path):
                 continue
             descriptor = open_for_reading(path)
+            try:
+                state = os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            problems.append(unreadable(error, str(path)))
+            continue
         except BundlerError as error:
             problems.append(error)
             continue
-        state = os.fstat(descriptor)
-        os.close(descriptor)
         if state.st_size == chunk.size_bytes:
             usable.setdefault((state.st_dev, state.st_ino), path)  # a folder that was given twice has one copy
         else:

@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -120,7 +120,7 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
     encrypted = b"ENCRYPTED" in pem
     try:
         key = load_pem_private_key(pem, passphrase() if encrypted else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         if b"PUBLIC KEY" in pem:
             raise Misuse("this is the public key", subject=origin, hint="sign with the .key file beside it") from error
         if encrypted:
@@ -143,7 +143,7 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
         raise Misuse("this is a private key", subject=origin, hint="give the .pub file, and keep the .key file at home")
     try:
         key = load_pem_public_key(pem)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         raise Misuse("not a public key in PEM form", subject=origin) from error
     if not isinstance(key, Ed25519PublicKey):
         raise Misuse("not an Ed25519 key", subject=origin)

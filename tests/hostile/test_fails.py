@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pytest
 
 from tests.support.forge import FAILS, Forged
+from tests.support.watching import within
 
 AUDIT = {
     "openssl": "openssl pkeyutl -verify -rawin -pubin -inkey {key} -in SHA256SUMS -sigfile SHA256SUMS.{id}.sig",
@@ -18,22 +16,6 @@ AUDIT = {
     "find": '[ -z "$(find . ! -type f ! -type d)" ]',
 }
 """What README.txt tells an officer to do. What must come first comes last here: see `refused_by`."""
-
-
-@contextmanager
-def within(seconds: int) -> Iterator[None]:
-    """No test of timing: whatever hangs ends here instead of never."""
-
-    def hangs(number: int, frame: object) -> None:
-        raise AssertionError(f"still at it after {seconds} seconds")
-
-    before = signal.signal(signal.SIGALRM, hangs)
-    signal.alarm(seconds)
-    try:
-        yield
-    finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
 
 
 def refused_by(tool: str, bundle: Forged) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -17,7 +16,7 @@ import pytest
 from bundler.bundle import files
 from bundler.core.limits import UNREADABLE_READS
 from tests.support.forge import BIG, Forged, spread
-from tests.support.parts import require
+from tests.support.watching import reads_of, strace
 
 SECTOR = 4096
 
@@ -125,18 +124,6 @@ def test_M05_every_file_that_is_cut_or_has_grown_is_found(good, verified, tmp_pa
             expected = 5 if path.name.startswith("SHA256SUMS") else 4
             assert verified(copy.folder).code == expected, f"{path.name} {change:+}"
             shutil.rmtree(copy.folder)
-
-
-def strace(arguments: list[object], log: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    require("strace")
-    command = ["strace", "-f", "-y", "-o", str(log), *options, sys.executable, "-m", "bundler", *map(str, arguments)]
-    return subprocess.run(command, text=True, capture_output=True, timeout=120)
-
-
-def reads_of(log: Path, name: str) -> list[str]:
-    """The lines in which a file is read; with -y, descriptors carry the path."""
-    call = re.compile(rf"\b(read|pread64|preadv2?|mmap|copy_file_range|sendfile|splice)\(.*{re.escape(name)}[>\"]")
-    return [line for line in log.read_text(errors="replace").splitlines() if call.search(line)]
 
 
 @pytest.mark.parametrize("command", ["verify", "import"])

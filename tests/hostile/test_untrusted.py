@@ -11,9 +11,9 @@ import pytest
 
 from bundler.bundle import files, sums
 from bundler.core import strict_json
-from tests.hostile.test_media import reads_of, strace
 from tests.support import images
 from tests.support.forge import FAILS, Forged
+from tests.support.watching import reads_of, strace
 
 CANARIES = {
     "an escape code": "a\x1b[31mb",

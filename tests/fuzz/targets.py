@@ -1,0 +1,293 @@
+"""Every parser of something that comes from outside, as a function of bytes: for atheris, and for the stored corpus.
+
+A target may raise a `BundlerError` and nothing else. What it reads must also hold what the parser promises.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+import urllib3
+
+from bundler.bundle import seven_zip, signing, sums
+from bundler.commands.chosen import read_failed_list
+from bundler.core import image_list, oci, strict_json, tar
+from bundler.core import manifest as bundle_manifest
+from bundler.core import seven_zip as seven_zip_format
+from bundler.core.bundle_name import check_bundle_name
+from bundler.core.digest import Digest
+from bundler.core.location import parse_image, parse_target
+from bundler.core.naming_rules import parse_rules
+from bundler.core.outer_manifest import read_manifest
+from bundler.core.plan import parse_chunk_size
+from bundler.core.platform import Platform
+from bundler.core.receipt import parse_receipt
+from bundler.core.reference import Reference
+from bundler.core.registry_kind import recognised
+from bundler.core.selection import Selection
+from bundler.core.tag_template import TagTemplate
+from bundler.errors import BundlerError, Misuse
+from bundler.stores import archive_check, compression, http
+from bundler.stores.image_file import ImageFile, PieceStream
+from bundler.stores.registry_auth import Challenge
+from bundler.stores.tar_reader import TarReader
+from tests.support.archives import docker_config, in_pieces, tar_of
+
+Target = Callable[[bytes], object]
+LAYER = tar_of({"a": b"b"})
+CONFIG = docker_config([LAYER])
+INFLATED_BYTES = 64 << 20
+"""How far a target follows what grows; the parsers hand on piece by piece, and need no bound."""
+
+
+def text_of(data: bytes) -> str:
+    """As names of files and arguments are: bytes that are no UTF-8 stand for themselves."""
+    return data.decode("utf-8", "surrogateescape")
+
+
+def lines_of(data: bytes) -> str:
+    """As files of text are read: what is no UTF-8 is refused before."""
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Misuse("not UTF-8 text") from error
+
+
+def checksums(data: bytes) -> None:
+    read = sums.parse_sums(data)
+    assert sums.format_sums(read) == data
+    assert not any("/" in name or name.startswith((".", "-")) for name in read)
+
+
+def signature_name(data: bytes) -> None:
+    signer = sums.signer_of(text_of(data))
+    assert signer is None or sums.signature_file(signer) == text_of(data)
+
+
+def bundle_json(data: bytes) -> None:
+    manifest = bundle_manifest.from_json(data, what="test")
+    assert bundle_manifest.from_json(bundle_manifest.to_json(manifest), what="test") == manifest
+    for stored in manifest.stored():
+        for piece in stored.pieces:
+            assert piece.offset_bytes + piece.length_bytes <= manifest.chunks[piece.chunk - 1].size_bytes
+
+
+def json_document(data: bytes) -> None:
+    value = strict_json.loads(data, what="test")
+    assert strict_json.loads(strict_json.canonical(value), what="test") == value
+
+
+def image_manifest(data: bytes) -> None:
+    kinds = sorted(oci.MANIFEST_TYPES)
+    manifest = oci.parse_manifest(data[1:], kinds[data[0] % len(kinds)] if data else "", what="test")
+    assert manifest.descriptor.digest == Digest.of(data[1:])
+    assert not (manifest.children and manifest.blobs)
+
+
+def reference(data: bytes) -> None:
+    read = Reference.parse(text_of(data))
+    assert Reference.parse(str(read)) == read
+    assert str(read).isascii()
+
+
+def digest(data: bytes) -> None:
+    read = Digest.parse(text_of(data))
+    assert str(read) == text_of(data)
+    assert ".." not in read.path
+
+
+def rules(data: bytes) -> None:
+    parse_rules(lines_of(data), source="rules.yaml")
+
+
+def tag_template(data: bytes) -> None:
+    template = TagTemplate.parse(text_of(data))
+    template.expand(tag="1", digest=Digest.of(b""), bundle="b", date="20261123")
+
+
+def selection(data: bytes) -> None:
+    only, _, without = text_of(data).partition("\n")
+    known = [Reference.parse("nginx:1.27"), Reference.parse("quay.io/a/b:1")]
+    Selection((only,), (without,)).chosen(known)
+
+
+def tar_archive(data: bytes) -> None:
+    reader = TarReader(PieceStream(in_pieces(data)), what="test")
+    for member in reader:
+        assert not member.name.startswith(("/", ".."))
+        assert sum(map(len, reader.pieces())) == member.size_bytes
+
+
+def tar_header(data: bytes) -> None:
+    header = tar.parse_header(data.ljust(512, b"\0")[:512], what="test")
+    assert header is None or header.size_bytes >= 0
+
+
+def pax_records(data: bytes) -> None:
+    assert tar.pax_size(tar.parse_pax(data, what="test"), 0, what="test") >= 0
+
+
+@cache
+def scratch() -> Path:
+    """A file that is written again and again; in memory where that is possible."""
+    folder = Path("/dev/shm") if os.access("/dev/shm", os.W_OK) else None
+    descriptor, path = tempfile.mkstemp(prefix="fuzz", dir=folder)
+    os.close(descriptor)
+    import atexit
+
+    atexit.register(lambda: Path(path).unlink(missing_ok=True))
+    return Path(path)
+
+
+def image_file(data: bytes) -> None:
+    if compression.kind_of(data[:16]) == compression.SEVEN_ZIP:
+        return  # decoded by a process of its own, with a limit of its own
+    scratch().write_bytes(data)
+    file = ImageFile(scratch(), called="test")
+    with suppress(BundlerError):
+        archive_check.describe(file)
+    archive_check.check(file)
+
+
+def docker_manifest(data: bytes) -> None:
+    stem = Digest.of(CONFIG).encoded
+    image_file(tar_of({f"{stem}.json": CONFIG, "layer.tar": LAYER, "manifest.json": data}))
+
+
+def docker_image_config(data: bytes) -> None:
+    manifest = b'[{"Config": "%s.json", "RepoTags": ["a:1"], "Layers": ["layer.tar"]}]' % (
+        Digest.of(data).encoded.encode()
+    )
+    image_file(tar_of({f"{Digest.of(data).encoded}.json": data, "layer.tar": LAYER, "manifest.json": manifest}))
+
+
+def layout_index(data: bytes) -> None:
+    image_file(tar_of({"oci-layout": b'{"imageLayoutVersion":"1.0.0"}', "index.json": data}))
+
+
+def compressed(data: bytes) -> None:
+    kind = compression.kind_of(data[:16])
+    if kind in (compression.NONE, compression.SEVEN_ZIP):
+        return
+    inflated = 0
+    for piece in compression.decompressed(in_pieces(data), kind, what="test"):
+        assert len(piece) <= 4 << 20
+        inflated += len(piece)
+        if inflated > INFLATED_BYTES:
+            return
+
+
+def seven_zip_frame(data: bytes) -> None:
+    start, header = data[: seven_zip_format.START_BYTES], data[seven_zip_format.START_BYTES :]
+    if len(start) < seven_zip_format.START_BYTES:
+        return
+    place = seven_zip_format.header_place(start)
+    if place is not None and seven_zip_format.is_framed(start, header, place[0]):
+        seven_zip_format.is_encrypted_header(header)
+
+
+def seven_zip_decrypted(data: bytes) -> None:
+    scratch().write_bytes(data)
+    descriptor = os.open(scratch(), os.O_RDONLY)
+    try:
+        seven_zip.unpack(descriptor, passphrase="x", accepts=lambda found: True, write=len, what="test")
+    finally:
+        os.close(descriptor)
+
+
+def registry_answer(data: bytes) -> None:
+    """A line with the status, header lines, an empty line, the body."""
+    head, _, body = data.partition(b"\n\n")
+    status, *lines = head.decode("latin-1").split("\n")
+    headers = urllib3.HTTPHeaderDict()
+    for line in lines:
+        name, _, value = line.partition(":")
+        headers.add(name.strip() or "X", value.strip())
+    code = int(status) if status.isascii() and status.isdigit() and len(status) == 3 else 500
+    response = urllib3.HTTPResponse(io.BytesIO(body), headers=headers, status=code, preload_content=False)
+    answer = http.Answer(response, "https://registry.example.com/v2/a/b/manifests/1", "GET")
+    answer.username = "robot" if code % 2 else ""
+    error = http.error_of(answer, subject="test")
+    assert str(error).isprintable()
+    assert error.retry_after_seconds is None or error.retry_after_seconds >= 0
+    http.clock_skew_seconds(answer)
+    recognised(dict(headers), {})
+
+
+def challenge(data: bytes) -> None:
+    read = Challenge.parse(data.decode("latin-1"))
+    assert read is None or read.scheme in ("basic", "bearer")
+
+
+def address(data: bytes) -> None:
+    text = text_of(data)
+    with suppress(BundlerError):
+        http.Origin.of(text)
+        assert http.shown(text).isprintable()
+    url = http.joined("https://registry.example.com/v2/", text)
+    http.Origin.of(url)
+    assert http.shown(url).isprintable()
+
+
+def private_key(data: bytes) -> None:
+    if b"scrypt" in data or len(data) > 4096:
+        return
+    signing.load_private(data, origin="test", passphrase=lambda: b"x")
+
+
+def public_key(data: bytes) -> None:
+    key = signing.load_public(data, origin="test")
+    assert not key.verifies(bytes(64), b"")
+
+
+TARGETS: dict[str, Target] = {
+    "address": address,
+    "bundle-manifest": bundle_json,
+    "bundle-name": lambda data: check_bundle_name(text_of(data)),
+    "challenge": challenge,
+    "checksums": checksums,
+    "chunk-size": lambda data: parse_chunk_size(text_of(data)),
+    "compressed": compressed,
+    "digest": digest,
+    "docker-config": docker_image_config,
+    "docker-manifest": docker_manifest,
+    "failed-list": lambda data: read_failed_list(lines_of(data), source="test"),
+    "image-config": lambda data: oci.parse_image_config(data, what="test"),
+    "image-file": image_file,
+    "image-list-text": lambda data: image_list.parse_image_list(lines_of(data), source="list.txt"),
+    "image-list-yaml": lambda data: image_list.parse_image_list(lines_of(data), source="list.yaml"),
+    "image-manifest": image_manifest,
+    "json": json_document,
+    "layout-index": layout_index,
+    "location": lambda data: parse_image(text_of(data)),
+    "media-type": lambda data: oci.media_type_of(data, what="test"),
+    "naming-rules": rules,
+    "outer-manifest": lambda data: read_manifest(data, what="test"),
+    "pax-records": pax_records,
+    "platform": lambda data: Platform.parse(text_of(data)),
+    "private-key": private_key,
+    "public-key": public_key,
+    "receipt": lambda data: parse_receipt(data, what="test"),
+    "reference": reference,
+    "registry-answer": registry_answer,
+    "selection": selection,
+    "seven-zip-decrypted": seven_zip_decrypted,
+    "seven-zip-frame": seven_zip_frame,
+    "signature-name": signature_name,
+    "tag-template": tag_template,
+    "tar-archive": tar_archive,
+    "tar-header": tar_header,
+    "target": lambda data: parse_target(text_of(data)),
+}
+
+
+def attempt(name: str, data: bytes) -> None:
+    """Gives some bytes to a target. Whatever comes out but a `BundlerError` is a fault of ours."""
+    with suppress(BundlerError):
+        TARGETS[name](data)
