@@ -33,7 +33,7 @@ from bundler.core import tar
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.events import Listener, Moved
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, SUMS_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, FINDINGS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.workers import Cancellation, run_all
 
@@ -145,14 +145,21 @@ def check_files(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
     for folder in bundle.sealed.folders:
         if not is_there(folder / sums.FILE):
             continue  # a medium with some chunks may hold other things too
-        for name in names_in(folder):
-            if name not in listed and not sums.signer_of(name) and not _is_litter(name):
-                error = Damaged(
-                    "a file that SHA256SUMS does not list",
-                    subject=str(folder / name),
-                    hint="remove it from the bundle",
-                )
-                yield Finding(error, name, is_wanted=False)
+        strange = [
+            name
+            for name in names_in(folder)
+            if name not in listed and not sums.signer_of(name) and not _is_litter(name)
+        ]
+        for name in strange[:FINDINGS]:
+            error = Damaged(
+                "a file that SHA256SUMS does not list",
+                subject=str(folder / name),
+                hint="remove it from the bundle",
+            )
+            yield Finding(error, name, is_wanted=False)
+        if len(strange) > FINDINGS:
+            more = f"{len(strange) - FINDINGS} more files that SHA256SUMS does not list"
+            yield Finding(Damaged(more, subject=str(folder), hint="remove them"), strange[FINDINGS], is_wanted=False)
     known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
     if isinstance(bundle, LockedBundle) or bundle.is_encrypted:
         known.add(sums.CONTENT)

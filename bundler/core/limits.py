@@ -100,7 +100,7 @@ EMPTY_FRAMES = 1000
 """Frames of a compressed stream, one after the other, that hold nothing."""
 
 FINDINGS = 1000
-"""How many things are told of one file that is wrong; the rest would tell nothing more."""
+"""How many things are told of one file that is wrong, or of one folder; the rest would tell nothing more."""
 
 MEMBER_NAME_CHARACTERS = 4096
 """The name of a member of such an archive: the longest path of a file system."""

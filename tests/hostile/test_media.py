@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import files
-from bundler.core.limits import UNREADABLE_READS
+from bundler.core.limits import FINDINGS, UNREADABLE_READS
 from tests.support.forge import BIG, Forged, spread
 from tests.support.watching import reads_of, strace
 
@@ -253,6 +253,14 @@ def test_M12_litter_of_systems_is_let_be_and_anything_else_is_named(forged, veri
     done = verified(forged.folder)
     assert (done.code, done.json["bringAgain"]) == (4, [])
     assert sorted(each["file"] for each in done.json["findings"]) == sorted(strangers)
+
+
+def test_M12_many_strangers_are_counted_and_not_all_told(forged, verified):
+    for number in range(FINDINGS + 5):
+        os.close(os.open(forged / f"stranger-{number}", os.O_CREAT | os.O_WRONLY))
+    done = verified(forged.folder)
+    assert (done.code, len(done.json["findings"])) == (4, FINDINGS + 1)
+    assert "5 more files" in done.out
 
 
 def test_M12_an_unlisted_file_is_refused_before_it_is_opened(forged, tmp_path):
