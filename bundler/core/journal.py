@@ -1,7 +1,7 @@
 """The journal of an export: what was begun, and which chunks are done, so that the same command goes on after a kill.
 
-A text of lines, each with a checksum of its own, that is only ever added to: a line that was cut by a power failure
-ends it, and one that was changed is noticed. FORMAT.md, section 10.1.
+A text of lines, each with a checksum of its own, that is only ever added to. When one line was cut or changed, no chunk
+counts as done: that line may have taken one back. FORMAT.md, section 10.1.
 """
 
 from __future__ import annotations
@@ -106,20 +106,23 @@ def parse_journal(content: bytes) -> Journal:
     Raises:
         Damaged: Not even its first line is.
     """
-    first, *lines = content.split(b"\n")
+    first, newline, rest = content.partition(b"\n")
     try:
         journal = Journal(_begun(_document(first)), whole_bytes=len(first) + 1)
+        if not newline:
+            raise ValueError("the line was cut")
     except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged("the journal of the export cannot be read", subject=FORMAT) from error
-    noted = journal.whole_bytes
+    *lines, cut = rest.split(b"\n")
     try:
-        for line in lines[:-1]:  # the last one is empty, or was cut before anything was done that it would have said
+        for line in lines:
             _note(journal, _document(line))
-            noted += len(line) + 1
+        if cut:
+            raise ValueError("the line was cut")
     except (Damaged, KeyError, TypeError, ValueError):
         journal.done.clear()  # what was lost may have taken back a chunk
     else:
-        journal.whole_bytes = noted
+        journal.whole_bytes = len(content)
     return journal
 
 

@@ -22,6 +22,7 @@ from bundler.core import manifest as bundle_manifest
 from bundler.core import seven_zip as seven_zip_format
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
+from bundler.core.journal import parse_journal
 from bundler.core.location import parse_image, parse_target
 from bundler.core.naming_rules import parse_rules
 from bundler.core.outer_manifest import read_manifest
@@ -273,6 +274,7 @@ TARGETS: dict[str, Target] = {
     "platform": lambda data: Platform.parse(text_of(data)),
     "private-key": private_key,
     "public-key": public_key,
+    "journal": parse_journal,
     "receipt": lambda data: parse_receipt(data, what="test"),
     "reference": reference,
     "registry-answer": registry_answer,

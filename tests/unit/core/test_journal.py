@@ -1,0 +1,91 @@
+"""A journal says what was begun and what is done; whatever was cut or changed in it is never taken for done."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from bundler.core.digest import Digest
+from bundler.core.journal import Begun, DoneChunk, again_line, begun_line, done_line, parse_journal
+from bundler.errors import Damaged
+
+BEGUN = Begun(
+    options={"--chunk-size": "1048576", "--key": "none"},
+    images={"a/b:1 from docker://a/b:1": Digest.of(b"one"), "c/d:2 from oci:Größe": Digest.of(b"two")},
+    created="2026-11-24T03:00:00Z",
+    tool="bundler 0.1.0",
+    plan="f" * 64,
+)
+FIRST, SECOND = DoneChunk(1_048_576, "1" * 64), DoneChunk(77, "2" * 64)
+WHOLE = begun_line(BEGUN) + done_line(1, FIRST) + done_line(2, SECOND)
+
+
+def test_what_was_written_is_read():
+    journal = parse_journal(WHOLE)
+    assert journal.begun == BEGUN
+    assert journal.done == {1: FIRST, 2: SECOND}
+    assert journal.whole_bytes == len(WHOLE)
+
+
+def test_what_was_taken_back_is_not_done():
+    assert parse_journal(WHOLE + again_line(1)).done == {2: SECOND}
+    assert parse_journal(WHOLE + again_line(1) + done_line(1, SECOND)).done == {1: SECOND, 2: SECOND}
+    assert parse_journal(WHOLE + again_line(9)).done == {1: FIRST, 2: SECOND}
+
+
+@pytest.mark.parametrize("cut", range(len(begun_line(BEGUN)) + 1, len(WHOLE)))
+def test_after_a_line_that_was_cut_no_chunk_counts_as_done(cut):
+    journal = parse_journal(WHOLE[:cut])
+    if WHOLE[:cut].endswith(b"\n"):
+        assert set(journal.done) == {1}
+    else:
+        assert journal.done == {}
+        assert journal.whole_bytes == len(begun_line(BEGUN))
+
+
+@pytest.mark.parametrize("cut", [0, 1, 17, len(begun_line(BEGUN)) - 2, len(begun_line(BEGUN)) - 1])
+def test_without_its_first_line_there_is_no_journal(cut):
+    with pytest.raises(Damaged):
+        parse_journal(WHOLE[:cut])
+
+
+def test_no_flip_of_a_bit_makes_anything_look_done_that_is_not():
+    content = WHOLE + again_line(1)
+    choose = random.Random(3)
+    for place in range(len(content)):
+        flipped = bytearray(content)
+        flipped[place] ^= 1 << choose.randrange(8)
+        try:
+            journal = parse_journal(bytes(flipped))
+        except Damaged:
+            assert place < len(begun_line(BEGUN))
+            continue
+        assert journal.begun == BEGUN
+        assert journal.done == {}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [done_line(0, DoneChunk(-1, "1" * 64)), done_line(3, DoneChunk(5, "Z" * 64)), begun_line(BEGUN), b"\n", b"x\n"],
+)
+def test_a_line_that_says_nothing_that_we_would_takes_all_chunks_back(line):
+    journal = parse_journal(WHOLE + line + done_line(4, FIRST))
+    assert journal.done == {}
+    assert journal.whole_bytes == len(begun_line(BEGUN))
+
+
+def test_what_differs_is_told():
+    options = {"--chunk-size": "5", "--key": "none", "--encrypt": "yes"}
+    assert BEGUN.differences(BEGUN.options, BEGUN.images) == []
+    assert BEGUN.differences(options, BEGUN.images) == [
+        "--chunk-size: 1048576 then, 5 now",
+        "--encrypt: nothing then, yes now",
+    ]
+    assert BEGUN.differences(BEGUN.options, {"c/d:2 from oci:Größe": 0, "e/f:3 from docker://e/f:3": 0}) == [
+        "not in the list any more: a/b:1 from docker://a/b:1",
+        "new in the list: e/f:3 from docker://e/f:3",
+    ]
+    assert BEGUN.differences(BEGUN.options, dict(reversed(BEGUN.images.items()))) == [
+        "the images stand in another order"
+    ]
