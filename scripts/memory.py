@@ -1,6 +1,6 @@
 """Measures promise 7: the peak memory of each command, with one layer of many GiB, and with many images.
 
-What is measured is the largest resident set of the process (wait4). A layer of zeros takes no room at its source, but in
+What is measured is the largest resident set of the process (wait4). A layer of zeros takes no room at its source, in
 the bundle and in the registry it does.
 """
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -81,7 +80,7 @@ class BegunExport:
         Raises:
             Misuse: It is not the plan that was begun.
         """
-        plan = hashlib.sha256(bundle_manifest.to_json(manifest)).hexdigest()
+        plan = bundle_manifest.plan_digest(manifest)
         self._begun = Begun(
             options=self._options,
             images=dict(zip(self._images, digests, strict=True)),

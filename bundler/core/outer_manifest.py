@@ -64,7 +64,7 @@ class OuterManifest:
             **archive_json(SEVEN_ZIP),
             "encrypted": True,
         }
-        return lines_of(head, {"chunks": map(chunk_json, self.chunks)})
+        return b"".join(lines_of(head, {"chunks": map(chunk_json, self.chunks)}))
 
 
 def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifest:
