@@ -151,12 +151,7 @@ def check_files(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
             if name not in listed and not sums.signer_of(name) and not _is_litter(name)
         ]
         for name in strange[:FINDINGS]:
-            error = Damaged(
-                "a file that SHA256SUMS does not list",
-                subject=str(folder / name),
-                hint="remove it from the bundle",
-            )
-            yield Finding(error, name, is_wanted=False)
+            yield Finding(_unlisted(folder / name), name, is_wanted=False)
         if len(strange) > FINDINGS:
             more = f"{len(strange) - FINDINGS} more files that SHA256SUMS does not list"
             yield Finding(Damaged(more, subject=str(folder), hint="remove them"), strange[FINDINGS], is_wanted=False)
@@ -166,6 +161,17 @@ def check_files(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
     for name in sorted(set(bundle.sealed.sums) - known):
         unknown = Damaged("listed, but unknown to this version of bundler", subject=name)
         yield Finding(unknown, name, is_wanted=False)
+
+
+def _unlisted(path: Path) -> Damaged:
+    """The error for a file that nobody signed; it is not opened."""
+    if path.suffix.lower() == ".key":
+        return Damaged(
+            "a file that SHA256SUMS does not list; by its name it may be a private key",
+            subject=str(path),
+            hint="take it off the medium; if it is a key, whoever had the medium may have it: make another one",
+        )
+    return Damaged("a file that SHA256SUMS does not list", subject=str(path), hint="remove it from the bundle")
 
 
 def _check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.core.limits import PIECE_BYTES
@@ -86,11 +87,21 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
     Raises:
         Incomplete, Damaged, LocalStorage: As `open_for_reading`, or it is larger, or reading fails.
     """
+    return read_with_facts(path, limit_bytes)[0]
+
+
+def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result]:
+    """The same, and who owns the file that was read, and who may write it.
+
+    Raises:
+        Incomplete, Damaged, LocalStorage: As `read_bounded`.
+    """
     descriptor = open_for_reading(path)
     content = b""
     try:
         with open(descriptor, "rb", closefd=True) as file:
-            size_bytes = os.fstat(descriptor).st_size
+            facts = os.fstat(descriptor)
+            size_bytes = facts.st_size
             if size_bytes <= limit_bytes:
                 content = file.read(limit_bytes + 1)  # it may be growing
                 size_bytes = len(content)
@@ -103,7 +114,7 @@ def read_bounded(path: Path, limit_bytes: int) -> bytes:
             expected=f"at most {limit_bytes} bytes",
             actual=f"{size_bytes} bytes",
         )
-    return content
+    return content, facts
 
 
 def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
@@ -222,6 +233,32 @@ def forget_cached(descriptor: int) -> None:
     """
     os.fsync(descriptor)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+
+
+def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Puts a whole file into a folder that is in use: under its name there is never a part of it, power cuts included.
+
+    Until then it has the name `unplaced_name`. What a run that was killed left there is replaced. Whatever has the
+    file's name already is replaced, too.
+
+    Raises:
+        LocalStorage: It cannot be written; nothing of it is left.
+    """
+    temporary = path.with_name(unplaced_name(path.name))
+    remove(temporary)
+    try:
+        write_durably(temporary, content, mode=mode)
+        os.rename(temporary, path)
+    except (OSError, LocalStorage) as error:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+        raise LocalStorage.unwritable(error, str(path)) if isinstance(error, OSError) else error from error
+    sync_folder(path.parent)
+
+
+def unplaced_name(name: str) -> str:
+    """What a file is called while it is put into a folder: no reader of bundles minds names that begin so."""
+    return f"._{name}.new"
 
 
 def sync_folder(path: Path) -> None:

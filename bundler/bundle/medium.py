@@ -47,6 +47,24 @@ def disks_of(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) ->
         return frozenset()
 
 
+def on_one_medium(
+    first: Path, second: Path, *, system: Path = Path("/"), sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO
+) -> bool:
+    """Whether two paths are on the same removable medium.
+
+    The disk that the system itself runs from does not count, be it a memory card: nobody carries it away.
+
+    Args:
+        first: As for `is_removable`.
+        second: As for `is_removable`.
+        system: A path on that disk.
+        sysfs: As for `is_removable`.
+        mountinfo: As for `is_removable`.
+    """
+    there = [disks_of(path, sysfs=sysfs, mountinfo=mountinfo) for path in (first, second, system)]
+    return any(_is_medium(disk) for disk in (there[0] & there[1]) - there[2])
+
+
 def _existing(path: Path) -> Path:
     return path if path.exists() or path == path.parent else _existing(path.parent)
 

@@ -35,33 +35,53 @@ class UncheckedBundle:
     sums_content: bytes
     signed_by: tuple[str, ...]
 
-    def trusted_by(self, keys: Sequence[signing.PublicKey]) -> Sealed:
-        """The bundle, if one of the keys signed it.
+    def trusted_by(self, keys: Sequence[signing.PublicKey], *, required: int = 1) -> Sealed:
+        """The bundle, if enough of the keys signed it.
+
+        Args:
+            keys: Whom the importer trusts.
+            required: How many different ones must have signed.
 
         Raises:
-            Untrusted: None did.
+            Untrusted: Too few did.
             Damaged: What was signed is not a list of checksums.
         """
+        signatures, unreadable = self._signatures(keys)
         try:
-            signers = signing.signers(self.sums_content, self._signatures(keys), keys, claimed=self.signed_by)
+            good = signing.signers(self.sums_content, signatures, keys, claimed=self.signed_by, required=required)
         except Untrusted as error:
+            if unreadable and required == 1:
+                raise next(iter(unreadable.values())) from None  # it says more than that nobody signed
             if error.code == "bad-signature":
                 error.hint = sums.conversion_hint(self.sums_content) or error.hint
             raise
-        return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), tuple(k.id for k in signers))
+        ids = tuple(key.id for key in good)
+        bad = tuple(each for each in signatures if each not in ids)
+        return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), ids, bad)
 
-    def _signatures(self, keys: Sequence[signing.PublicKey]) -> dict[str, bytes]:
-        """The signatures by the keys; files of strangers are not opened, however many there are."""
+    def _signatures(self, keys: Sequence[signing.PublicKey]) -> tuple[dict[str, bytes], dict[str, Untrusted]]:
+        """The signatures by the keys, and why some are empty because they cannot be read; strangers' are not opened.
+
+        Of several copies on several media a good one is taken: that another one was damaged makes it no worse.
+        """
         found: dict[str, bytes] = {}
+        unreadable: dict[str, Untrusted] = {}
         for key in keys:
-            path = find_file(self.folders, sums.signature_file(key.id))
-            if is_there(path):
+            copies = [folder / sums.signature_file(key.id) for folder in self.folders]
+            for path in filter(is_there, copies):
                 try:
-                    found[key.id] = read_bounded(path, SIGNATURE_BYTES)
+                    signature = read_bounded(path, SIGNATURE_BYTES)
                 except (Damaged, LocalStorage) as error:
-                    hint = f"it has {SIGNATURE_BYTES} bytes: copy it again, in binary mode"
-                    raise Untrusted(f"not a signature: {error.message}", subject=str(path), hint=hint) from error
-        return found
+                    unreadable[key.id] = Untrusted(
+                        f"not a signature: {error.message}",
+                        subject=str(path),
+                        hint=f"it has {SIGNATURE_BYTES} bytes: copy it again, in binary mode",
+                        code="bad-signature",
+                    )
+                    signature = b""
+                if key.id not in found or key.verifies(signature, self.sums_content):
+                    found[key.id] = signature
+        return found, {each: error for each, error in unreadable.items() if not found[each]}
 
     def taken_as_it_is(self) -> Sealed:
         """The bundle without any trust, for those who said that they want it so.
@@ -74,12 +94,16 @@ class UncheckedBundle:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """SHA256SUMS, parsed, and the trusted signers; none if the caller asked for no trust."""
+    """SHA256SUMS, parsed, and the trusted signers; none if the caller asked for no trust.
+
+    ``bad_signers`` are trusted keys whose signature is there and does not fit, or is none: others signed enough.
+    """
 
     folders: tuple[Path, ...]
     sums_content: bytes
     sums: dict[str, str]
     signers: tuple[str, ...]
+    bad_signers: tuple[str, ...] = ()
 
     def load(self) -> Bundle | LockedBundle:
         """Reads the bundle manifest, and looks which chunks are there.

@@ -11,7 +11,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
@@ -48,6 +50,7 @@ _SMALL_ORDER_Y = frozenset(
 _SCRYPT_COST, _SCRYPT_BLOCK, _SCRYPT_PARALLEL = 1 << 14, 8, 1  # as openssl writes and, with its 32 MiB, reads it
 _PBES2 = ObjectIdentifier("1.2.840.113549.1.5.13")
 _SCRYPT = ObjectIdentifier("1.3.6.1.4.1.11591.4.11")
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _AES_256_CBC = ObjectIdentifier("2.16.840.1.101.3.4.1.42")
 
 
@@ -60,6 +63,16 @@ class PublicKey:
     """Where it was read from, for messages."""
     _key: Ed25519PublicKey
 
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of its SPKI DER, 64 hex digits, of which the id is the beginning."""
+        return _fingerprint(self._key)
+
+    @property
+    def pem(self) -> bytes:
+        """The key as a file has it, and nothing else that stood in the file."""
+        return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
     def verifies(self, signature: bytes, message: bytes) -> bool:
         """Whether the signature over the message was made with the private half of this key."""
         try:
@@ -69,12 +82,18 @@ class PublicKey:
         return True
 
 
+class WrongPassphrase(Misuse):
+    """A private key that this passphrase does not open."""
+
+
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
     """A key that signatures are made with."""
 
     id: str
     _key: Ed25519PrivateKey
+    is_weakly_encrypted: bool = False
+    """Whether its file is encrypted, but not through scrypt: behind openssl's 2048 rounds, passphrases are guessed."""
 
     def sign(self, message: bytes) -> bytes:
         """The raw signature, 64 bytes; the same for the same message."""
@@ -102,8 +121,17 @@ def generate(passphrase: bytes | None) -> tuple[bytes, bytes, str]:
 
 def key_id(key: Ed25519PublicKey) -> str:
     """What ``openssl pkey -pubin -outform DER | sha256sum | cut -c1-16`` prints."""
+    return _fingerprint(key)[:16]
+
+
+def _fingerprint(key: Ed25519PublicKey) -> str:
     der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(der).hexdigest()[:16]
+    return hashlib.sha256(der).hexdigest()
+
+
+def is_encrypted(pem: bytes) -> bool:
+    """Whether a private key needs a passphrase: PKCS#8, or the older form that says so in a header."""
+    return b"ENCRYPTED" in pem
 
 
 def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) -> PrivateKey:
@@ -115,22 +143,26 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
         passphrase: Asked only if the key is encrypted.
 
     Raises:
-        Misuse: It is not an Ed25519 private key, or the passphrase is wrong.
+        WrongPassphrase: It does not open the key, or the key is damaged.
+        Misuse: It is not an Ed25519 private key.
     """
-    encrypted = b"ENCRYPTED" in pem
+    make = "make one with: bundler keygen NAME"
+    labels = _labels(pem, origin)
+    if labels and b"PRIVATE KEY" not in labels[0]:
+        if b"PUBLIC KEY" in labels[0]:
+            raise Misuse("this is the public key", subject=origin, hint="sign with the .key file beside it")
+        raise Misuse(f"this is a {_said(labels[0])}, not a private key", subject=origin, hint=make)
+    if labels == [b"OPENSSH PRIVATE KEY"]:
+        raise Misuse("this is a key of OpenSSH, which is kept in another form", subject=origin, hint=make)
     try:
-        key = load_pem_private_key(pem, passphrase() if encrypted else None)
+        key = load_pem_private_key(pem, passphrase() if is_encrypted(pem) else None)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-        if b"PUBLIC KEY" in pem:
-            raise Misuse("this is the public key", subject=origin, hint="sign with the .key file beside it") from error
-        if encrypted:
-            raise Misuse("the passphrase is wrong, or the key file is damaged", subject=origin) from error
-        raise Misuse(
-            "not a private key in PEM form", subject=origin, hint="make one with: bundler keygen NAME"
-        ) from error
+        if is_encrypted(pem):
+            raise WrongPassphrase("the passphrase is wrong, or the key file is damaged", subject=origin) from error
+        raise Misuse("not a private key in PEM form", subject=origin, hint=make) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise Misuse("not an Ed25519 key", subject=origin, hint="make one with: bundler keygen NAME")
-    return PrivateKey(key_id(key.public_key()), key)
+        raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=make)
+    return PrivateKey(key_id(key.public_key()), key, is_encrypted(pem) and not _is_behind_scrypt(pem))
 
 
 def load_public(pem: bytes, *, origin: str) -> PublicKey:
@@ -141,20 +173,64 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
     """
     if b"PRIVATE KEY" in pem:
         raise Misuse("this is a private key", subject=origin, hint="give the .pub file, and keep the .key file at home")
+    wanted = "give the .pub file that bundler keygen made"
+    labels = _labels(pem, origin)
+    if labels and b"PUBLIC KEY" not in labels[0]:
+        raise Misuse(f"this is a {_said(labels[0])}, not a public key", subject=origin, hint=wanted)
     try:
         key = load_pem_public_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-        raise Misuse("not a public key in PEM form", subject=origin) from error
+        raise Misuse("not a public key in PEM form", subject=origin, hint=wanted) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise Misuse("not an Ed25519 key", subject=origin)
+        raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=wanted)
     y = int.from_bytes(key.public_bytes_raw(), "little") & ((1 << 255) - 1)
     if y >= _FIELD_PRIME or y in _SMALL_ORDER_Y:
         raise Misuse("a weak key: signatures under it can be forged by anybody", subject=origin)
     return PublicKey(key_id(key), origin, key)
 
 
+def _labels(pem: bytes, origin: str) -> list[bytes]:
+    """What a PEM file says that it has, at most one thing: of several, a reader would take one, and tell nobody which.
+
+    Raises:
+        Misuse: There are several.
+    """
+    labels = _BEGIN.findall(pem)
+    if len(labels) > 1:
+        found = ", ".join(_said(label) for label in labels[:4])
+        raise Misuse(
+            "several keys in one file; which one is meant?",
+            subject=origin,
+            expected="one",
+            actual=found,
+            hint="put each into a file of its own",
+        )
+    return labels
+
+
+def _said(label: bytes) -> str:
+    return label.decode("ascii").lower()
+
+
+def _kind(key: object) -> str:
+    """Of a key, in one word: RSA, EC, X25519."""
+    return type(key).__name__.removesuffix("PublicKey").removesuffix("PrivateKey").strip("_")
+
+
+def _is_behind_scrypt(pem: bytes) -> bool:
+    body = b"".join(line for line in pem.splitlines() if not line.startswith(b"-----"))
+    with suppress(ValueError):
+        return asn1.encode_der(_SCRYPT) in base64.b64decode(body)
+    return False
+
+
 def signers(
-    message: bytes, signatures: Mapping[str, bytes], trusted: Iterable[PublicKey], *, claimed: Sequence[str] = ()
+    message: bytes,
+    signatures: Mapping[str, bytes],
+    trusted: Iterable[PublicKey],
+    *,
+    claimed: Sequence[str] = (),
+    required: int = 1,
 ) -> tuple[PublicKey, ...]:
     """The trusted keys that signed a message.
 
@@ -162,39 +238,70 @@ def signers(
         message: The exact bytes.
         signatures: By the key id that their file names claim. Each trusted key tries the one under its own id, so a
             file that was renamed verifies nothing.
-        trusted: The keys that the importer accepts.
+        trusted: The keys that the importer accepts. One that stands there twice is one key.
         claimed: The key ids of further signature files, which were not read; for messages only.
+        required: How many keys must have signed.
 
     Returns:
-        At least one key, each once.
+        At least as many keys as are required, each once.
 
     Raises:
-        Untrusted: Nobody who is trusted signed these bytes.
+        Untrusted: Too few of those who are trusted signed these bytes.
     """
     by_id = {key.id: key for key in trusted}
     if not by_id:
-        hint = "give the builder's public key: --trust NAME.pub"
+        hint = "give the builder's public key: --trust NAME.pub, or once for all: bundler trust add NAME.pub"
         raise Untrusted("there is no trusted key", hint=hint, code="unknown-signer")
     known = [key for key in by_id.values() if key.id in signatures]
     good = tuple(key for key in known if _is_signed(key, signatures[key.id], message))
-    if good:
+    if len(good) >= required:
         return good
-    if known:
+    bad = [key.id for key in known if key not in good]
+    others = sorted({*claimed, *signatures})
+    if required > 1 and others:
+        raise _too_few(good, bad, by_id, required, strangers=[each for each in others if each not in by_id])
+    if bad:
         raise Untrusted(
-            f"the signature by key {known[0].id} does not fit SHA256SUMS",
-            subject=f"SHA256SUMS.{known[0].id}.sig",
+            f"the signature by key {bad[0]} does not fit SHA256SUMS",
+            subject=f"SHA256SUMS.{bad[0]}.sig",
             hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",
             code="bad-signature",
         )
-    others = sorted({*claimed, *signatures})
     if not others:
-        raise Untrusted("the bundle is not signed", hint="ask its builder for a signed one", code="unsigned")
-    shown = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+        wanted = f"; {required} signatures are required" if required > 1 else ""
+        raise Untrusted(f"the bundle is not signed{wanted}", hint="ask its builder for a signed one", code="unsigned")
     raise Untrusted(
-        f"signed by {shown}, but trusted here is {', '.join(sorted(by_id))}",
+        f"signed by {_some(others)}, but trusted here is {', '.join(sorted(by_id))}",
         hint="is this the right .pub file? Compare the key id with the builder over another channel",
         code="unknown-signer",
     )
+
+
+def _too_few(
+    good: Sequence[PublicKey],
+    bad: Sequence[str],
+    trusted: Mapping[str, PublicKey],
+    required: int,
+    *,
+    strangers: Sequence[str],
+) -> Untrusted:
+    """The error for a bundle that not enough keys have signed."""
+    by = f": {_some([key.id for key in good])}" if good else ""
+    missing = sorted(set(trusted) - {key.id for key in good} - set(bad))
+    told = [f"{len(good)} of the {required} signatures by trusted keys that are required{by}"]
+    told += [f"the signature by {', '.join(bad)} does not fit"] if bad else []
+    told += [f"not signed by {_some(missing)}"] if missing else []
+    told += [f"signed by {_some(strangers)}, not trusted here"] if strangers else []
+    hint = "have it signed by one of them: bundler sign BUNDLE --key KEY"
+    if len(trusted) < required:
+        are = "1 key is" if len(trusted) == 1 else f"{len(trusted)} keys are"
+        told.append(f"only {are} trusted here")
+        hint = "give the public keys of the other signers, too: --trust NAME.pub"
+    return Untrusted("; ".join(told), hint=hint, code="too-few-signatures")
+
+
+def _some(ids: Sequence[str]) -> str:
+    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
 
 
 def _is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:

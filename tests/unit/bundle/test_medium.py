@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle.medium import disks_of, is_removable
+from bundler.bundle.medium import disks_of, is_removable, on_one_medium
 
 NOT_HERE = Path("/nowhere/mountinfo")
 
@@ -101,6 +101,19 @@ def test_of_a_volume_over_several_disks_one_that_is_removable_decides(sysfs, pla
     sysfs.number(os.stat(place).st_dev, volume)
     assert disks_of(place, sysfs=sysfs.root, mountinfo=NOT_HERE) == set(disks)
     assert is_removable(place, sysfs=sysfs.root, mountinfo=NOT_HERE)
+
+
+@pytest.mark.parametrize(("path", "expected"), [(USB, True), (CARD, True), (DISK, False)])
+def test_two_paths_on_one_medium_are_told_from_two_on_one_disk(sysfs, place, path, expected):
+    sysfs.number(os.stat(place).st_dev, sysfs.disk(path))
+    made = {"sysfs": sysfs.root, "mountinfo": NOT_HERE}
+    assert on_one_medium(place / "a", place / "b", system=Path("/proc"), **made) is expected
+    assert not on_one_medium(place / "a", Path("/proc"), system=Path("/proc"), **made)
+
+
+def test_the_disk_that_the_system_runs_from_is_no_medium_that_keys_are_kept_off(sysfs, place):
+    sysfs.number(os.stat(place).st_dev, sysfs.disk(CARD))
+    assert not on_one_medium(place, place, system=place, sysfs=sysfs.root, mountinfo=NOT_HERE)
 
 
 def test_devices_that_lie_upon_themselves_are_not_followed_for_ever(sysfs, place):

@@ -90,7 +90,17 @@ def test_the_key_id_is_the_one_that_openssl_and_sha256sum_print(pair: tuple[byte
 
 def test_the_key_id_of_the_test_value_of_format_md_is_met() -> None:
     raw = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-    assert signing.load_public(spki_pem(raw), origin="RFC 8032, TEST 1").id == "06e3fd8fda29bb60"
+    key = signing.load_public(spki_pem(raw), origin="RFC 8032, TEST 1")
+    assert key.id == key.fingerprint[:16] == "06e3fd8fda29bb60"
+
+
+def test_the_fingerprint_is_the_one_that_openssl_and_sha256sum_print(
+    pair: tuple[bytes, bytes, str], tmp_path: Path
+) -> None:
+    key = signing.load_public(b"some text\n" + pair[1], origin="k")
+    der = openssl_output("pkey", "-pubin", "-outform", "DER", cwd=tmp_path, stdin=pair[1])
+    assert key.fingerprint == hashlib.sha256(der).hexdigest()
+    assert key.pem == pair[1]
 
 
 def test_openssl_opens_our_encrypted_key_with_its_passphrase_only(
@@ -140,9 +150,73 @@ def test_we_open_the_keys_that_openssl_encrypts(cipher: tuple[str, ...], tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("cipher", "is_weak"),
+    [
+        pytest.param((), False, id="not encrypted"),
+        pytest.param(("-topk8", "-scrypt"), False, id="scrypt"),
+        pytest.param(("-topk8", "-v2", "aes-256-cbc"), True, id="PBKDF2"),
+        pytest.param(("-topk8", "-v1", "PBE-SHA1-3DES"), True, id="PBES1"),
+    ],
+)
+def test_a_key_whose_passphrase_can_be_guessed_is_told(cipher: tuple[str, ...], is_weak: bool, tmp_path: Path) -> None:
+    pem = openssl_output("genpkey", "-algorithm", "ed25519", cwd=tmp_path)
+    if cipher:
+        pem = openssl_output("pkcs8", *cipher, "-passout", "pass:secret", cwd=tmp_path, stdin=pem)
+    assert signing.is_encrypted(pem) is bool(cipher)
+    assert signing.load_private(pem, origin="k", passphrase=lambda: b"secret").is_weakly_encrypted is is_weak
+
+
+def test_our_own_encrypted_key_is_not_weak(encrypted: tuple[bytes, bytes, str]) -> None:
+    assert not signing.load_private(encrypted[0], origin="k", passphrase=lambda: PASSPHRASE).is_weakly_encrypted
+
+
+def test_an_old_form_of_encryption_that_only_other_keys_have_is_refused_as_one(tmp_path: Path) -> None:
+    """The form with Proc-Type, which openssl writes for RSA and EC keys alone."""
+    command = ("genrsa", "-aes128", "-traditional", "-passout", "pass:secret", "1024")
+    pem = openssl_output(*command, cwd=tmp_path)
+    assert b"Proc-Type: 4,ENCRYPTED" in pem
+    with pytest.raises(Misuse, match="not an Ed25519 key") as caught:
+        signing.load_private(pem, origin="k", passphrase=lambda: b"secret")
+    assert caught.value.actual == "RSA"
+
+
+def test_several_keys_in_one_file_are_refused(pair: tuple[bytes, bytes, str], other: tuple[bytes, bytes, str]) -> None:
+    with pytest.raises(Misuse, match="which one is meant") as caught:
+        signing.load_public(pair[1] + other[1], origin="two.pub")
+    assert (caught.value.subject, caught.value.actual) == ("two.pub", "public key, public key")
+    with pytest.raises(Misuse, match="which one is meant"):
+        signing.load_private(pair[0] + other[0], origin="two.key", passphrase=no_passphrase)
+    with pytest.raises(Misuse, match="this is a private key"):
+        signing.load_public(pair[1] + pair[0], origin="both")
+
+
+def test_a_certificate_is_named_where_a_key_belongs(pair: tuple[bytes, bytes, str], tmp_path: Path) -> None:
+    (tmp_path / "k").write_bytes(pair[0])
+    command = ("req", "-x509", "-key", "k", "-subj", "/CN=builder", "-days", "2")
+    certificate = openssl_output(*command, cwd=tmp_path)
+    with pytest.raises(Misuse, match="this is a certificate, not a public key"):
+        signing.load_public(certificate, origin="k")
+    with pytest.raises(Misuse, match="this is a certificate, not a private key"):
+        signing.load_private(certificate, origin="k", passphrase=no_passphrase)
+
+
+def test_a_key_of_ssh_is_named(tmp_path: Path) -> None:
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True, timeout=60)
+    with pytest.raises(Misuse, match="a key of OpenSSH"):
+        signing.load_private((tmp_path / "k").read_bytes(), origin="k", passphrase=no_passphrase)
+    with pytest.raises(Misuse, match="not a public key in PEM form"):
+        signing.load_public((tmp_path / "k.pub").read_bytes(), origin="k.pub")
+
+
+@pytest.mark.parametrize(
     "algorithm",
-    [("ed448",), ("x25519",), ("EC", "-pkeyopt", "ec_paramgen_curve:P-256")],
-    ids=["Ed448", "X25519", "ECDSA"],
+    [
+        ("ed448",),
+        ("x25519",),
+        ("EC", "-pkeyopt", "ec_paramgen_curve:P-256"),
+        ("RSA", "-pkeyopt", "rsa_keygen_bits:1024"),
+    ],
+    ids=["Ed448", "X25519", "ECDSA", "RSA"],
 )
 def test_keys_of_other_kinds_are_refused(algorithm: tuple[str, ...], tmp_path: Path) -> None:
     private = openssl_output("genpkey", "-algorithm", *algorithm, cwd=tmp_path)
@@ -344,6 +418,33 @@ def test_a_signature_covers_exactly_its_message(message: bytes, pair: Pair) -> N
 def test_a_signature_under_the_name_of_another_key_verifies_nothing(pair: Pair, other: Pair) -> None:
     with pytest.raises(Untrusted):
         signing.signers(MESSAGE, {other[2]: signed(pair)}, [trusted_key(pair[1]), trusted_key(other[1])])
+
+
+def test_as_many_different_keys_as_are_required_must_have_signed(pair: Pair, other: Pair) -> None:
+    keys = [trusted_key(pair[1]), trusted_key(other[1]), trusted_key(pair[1], "copy.pub")]
+    both = {pair[2]: signed(pair), other[2]: signed(other)}
+    assert {key.id for key in signing.signers(MESSAGE, both, keys, required=2)} == {pair[2], other[2]}
+    with pytest.raises(Untrusted, match=f"1 of the 2 .* required: {pair[2]}; not signed by {other[2]}") as caught:
+        signing.signers(MESSAGE, {pair[2]: signed(pair)}, keys, required=2)
+    assert caught.value.code == "too-few-signatures"
+    with pytest.raises(Untrusted, match="2 of the 3 .*; only 2 keys are trusted here"):
+        signing.signers(MESSAGE, both, keys, required=3)
+
+
+def test_a_bad_signature_counts_for_nothing_and_is_named(pair: Pair, other: Pair) -> None:
+    keys = [trusted_key(pair[1]), trusted_key(other[1])]
+    found = {pair[2]: signed(pair), other[2]: bytes(64)}
+    assert [key.id for key in signing.signers(MESSAGE, found, keys)] == [pair[2]]
+    with pytest.raises(Untrusted, match=f"1 of the 2 .*; the signature by {other[2]} does not fit"):
+        signing.signers(MESSAGE, found, keys, required=2)
+
+
+def test_where_two_are_required_an_unsigned_bundle_and_strangers_are_told_so(pair: Pair, other: Pair) -> None:
+    with pytest.raises(Untrusted, match="the bundle is not signed; 2 signatures are required") as caught:
+        signing.signers(MESSAGE, {}, [trusted_key(pair[1])], required=2)
+    assert caught.value.code == "unsigned"
+    with pytest.raises(Untrusted, match=f"0 of the 2 .*signed by {other[2]}, not trusted here"):
+        signing.signers(MESSAGE, {}, [trusted_key(pair[1])], claimed=[other[2]], required=2)
 
 
 def test_signatures_are_the_same_for_the_same_message(pair: Pair) -> None:

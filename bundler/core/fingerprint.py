@@ -1,0 +1,56 @@
+"""Fingerprints of public keys, as two people compare them by voice: SHA-256 in groups of four hex digits."""
+
+from __future__ import annotations
+
+import re
+
+from bundler.errors import Misuse
+
+_DIGITS = 64
+_KEY_ID_DIGITS = 16
+_SEPARATORS = re.compile(r"[\s:-]+")
+_HEX = re.compile(r"[0-9a-f]+")
+
+
+def groups_of(fingerprint: str) -> list[str]:
+    """The groups that are read out.
+
+    >>> groups_of("06e3fd8fda29")
+    ['06e3', 'fd8f', 'da29']
+    """
+    return [fingerprint[start : start + 4] for start in range(0, len(fingerprint), 4)]
+
+
+def grouped(fingerprint: str) -> str:
+    """A fingerprint in groups, on one line."""
+    return " ".join(groups_of(fingerprint))
+
+
+def parse_fingerprint(text: str) -> str:
+    """The 64 hex digits of a fingerprint that somebody typed, or pasted from ``sha256sum``.
+
+    Args:
+        text: In any case; blanks, colons and dashes mean nothing.
+
+    Raises:
+        Misuse: It is not the whole of one.
+    """
+    digits = _SEPARATORS.sub("", text).lower()
+    whole = "give all 64 hex digits: bundler keygen and bundler trust list print them"
+    if not _HEX.fullmatch(digits):
+        raise Misuse("not a fingerprint", subject=f"--fingerprint {text[:80]}", hint=whole)
+    if len(digits) == _KEY_ID_DIGITS:
+        raise Misuse(
+            "this is a key id: with 16 digits it names a key, and is too short to prove one",
+            subject=f"--fingerprint {text[:80]}",
+            hint=whole,
+        )
+    if len(digits) != _DIGITS:
+        raise Misuse(
+            "not the whole fingerprint",
+            subject=f"--fingerprint {text[:80]}",
+            expected=f"{_DIGITS} hex digits",
+            actual=str(len(digits)),
+            hint=whole,
+        )
+    return digits

@@ -1,0 +1,52 @@
+"""A fingerprint is compared in full, however people write it down."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pytest
+
+from bundler.core.fingerprint import grouped, groups_of, parse_fingerprint
+from bundler.errors import Misuse
+
+WHOLE = hashlib.sha256(b"a key").hexdigest()
+
+
+def test_it_is_read_out_in_sixteen_groups_of_four() -> None:
+    assert [len(group) for group in groups_of(WHOLE)] == [4] * 16
+    assert grouped(WHOLE).replace(" ", "") == WHOLE
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(WHOLE, id="as sha256sum has it"),
+        pytest.param(f"{WHOLE}  -\n", id="the whole line of sha256sum"),
+        pytest.param(grouped(WHOLE), id="in groups"),
+        pytest.param(grouped(WHOLE).upper(), id="in capitals"),
+        pytest.param(":".join(WHOLE[at : at + 2] for at in range(0, 64, 2)), id="with colons"),
+        pytest.param("  " + "\n".join(groups_of(WHOLE)) + "\t", id="on many lines"),
+    ],
+)
+def test_blanks_colons_and_case_mean_nothing(text: str) -> None:
+    assert parse_fingerprint(text) == WHOLE
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param(WHOLE[:16], "this is a key id", id="a key id"),
+        pytest.param(grouped(WHOLE[:16]), "this is a key id", id="a key id in groups"),
+        pytest.param(WHOLE[:63], "not the whole fingerprint", id="one digit less"),
+        pytest.param(WHOLE + "0", "not the whole fingerprint", id="one digit more"),
+        pytest.param("", "not a fingerprint", id="nothing"),
+        pytest.param("g" * 64, "not a fingerprint", id="no hex"),
+        pytest.param("SHA256:" + "A" * 43, "not a fingerprint", id="as ssh writes them"),
+        pytest.param("\u0661" * 64, "not a fingerprint", id="digits of another alphabet"),
+    ],
+)
+def test_what_is_not_the_whole_of_one_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Misuse, match=said) as caught:
+        parse_fingerprint(text)
+    assert caught.value.hint is not None
+    assert "all 64 hex digits" in caught.value.hint
