@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import signing, sums
-from bundler.bundle.files import find_copies, find_file, is_there, names_in, read_bounded
+from bundler.bundle.files import find_copies, is_there, names_in, read_bounded
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle, find_chunk
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES, SUMS_BYTES

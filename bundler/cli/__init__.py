@@ -25,6 +25,8 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     keygen,
     man,
     receipt,
+    sign,
+    trust,
     undo,
     verify,
 )

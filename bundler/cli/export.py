@@ -131,9 +131,9 @@ def export(
         created=options.now(),
         chunk_size_bytes=parse_chunk_size(chunk_size),
         key_path=Path(key) if key else None,
-        key_passphrase=lambda: options.passphrase_of_key(
+        key_passphrases=lambda: options.passphrases_of_key(
             key_file, option="--key-passphrase-file" if encrypt else None
-        ).encode(),
+        ),
         archive=KINDS["7z" if encrypt else archive or "tar"],
         is_encrypted=encrypt,
         bundle_passphrase=lambda: made or options.passphrase_of_bundle(passphrase_file, is_new=True),

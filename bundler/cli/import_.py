@@ -35,6 +35,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     "docker-daemon:HOST[/PREFIX] loads under the names that images have in that registry.",
 )
 @options.trust_option
+@options.require_signatures_option
 @options.unsigned_ok_option
 @click.option(
     "--map",
@@ -107,6 +108,7 @@ def import_(
     paths: tuple[str, ...],
     targets: tuple[str, ...],
     trust: tuple[str, ...],
+    required: int | None,
     insecure_no_signature: bool,
     mapping: str,
     rules: str | None,
@@ -153,6 +155,7 @@ def import_(
         targets=parsed,
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
+        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         selection=options.selection(only, except_),
         retry=options.failed_list(retry_failed),
         platform=Platform.parse(platform) if platform else None,

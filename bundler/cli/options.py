@@ -6,7 +6,7 @@ import datetime
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,6 +25,12 @@ if TYPE_CHECKING:
     from bundler.stores.credentials import Credentials
     from bundler.stores.hosts import NetworkOptions
 
+MOST_SIGNATURES = 64
+"""More signers than anybody asks for one bundle."""
+
+PASSPHRASE_TRIES = 3
+"""How often somebody at a terminal may mistype."""
+
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress, only results and errors.")
 trust_option = click.option(
@@ -36,6 +42,13 @@ trust_option = click.option(
 )
 unsigned_ok_option = click.option(
     "--insecure-no-signature", is_flag=True, help="Take the bundle without any trusted signature. Everything says so."
+)
+require_signatures_option = click.option(
+    "--require-signatures",
+    "required",
+    type=click.IntRange(1, MOST_SIGNATURES),
+    metavar="N",
+    help="How many different trusted keys must have signed the bundle. Default: 1.",
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Large blobs that are moved at a time.")
 plain_http_option = click.option(
@@ -76,6 +89,17 @@ receipt_key_option = click.option("--receipt-key", metavar="FILE", help="Private
 key_passphrase_file_option = click.option(
     "--key-passphrase-file", metavar="FILE", help="The passphrase of that key, in the first line; - is stdin."
 )
+
+
+def required_signatures(required: int | None, *, is_without_signature: bool) -> int:
+    """What ``--require-signatures`` says.
+
+    Raises:
+        Misuse: It contradicts ``--insecure-no-signature``.
+    """
+    if required is not None and is_without_signature:
+        raise Misuse("--require-signatures and --insecure-no-signature contradict each other")
+    return required or 1
 
 
 def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
@@ -205,8 +229,8 @@ def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
     """What ``--receipt-key`` says."""
     from bundler.commands.recording import ReceiptKey
 
-    ask = partial(passphrase_of_key, passphrase_file, option="--key-passphrase-file")
-    return ReceiptKey(Path(file) if file else None, lambda: ask().encode())
+    passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
+    return ReceiptKey(Path(file) if file else None, passphrases)
 
 
 def operator() -> str:
@@ -270,6 +294,15 @@ def passphrase_of_key(file: str | None, *, is_new: bool = False, option: str | N
     """The passphrase of a private key, from a file or a prompt."""
     option = option or "--passphrase-file"
     return _passphrase(file, "passphrase of the key", "the key is encrypted", option, is_new=is_new)
+
+
+def passphrases_of_key(file: str | None, *, option: str | None = None) -> Iterator[bytes]:
+    """What to try on a private key: what a file says, or what somebody types, who may mistype."""
+    tries = PASSPHRASE_TRIES if file is None else 1
+    for attempt in range(tries):
+        if attempt:
+            click.echo("this passphrase does not open the key; once more", err=True)
+        yield passphrase_of_key(file, option=option).encode()
 
 
 def passphrase_of_bundle(file: str | None, *, is_new: bool = False) -> str:

@@ -80,9 +80,11 @@ def _write_examples(examples: str, formatter: click.HelpFormatter) -> None:
 
 _ORDER = (
     "keygen",
+    "trust",
     "export",
     "inspect",
     "verify",
+    "sign",
     "import",
     "undo",
     "receipt",

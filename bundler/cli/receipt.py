@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from bundler.cli import options
-from bundler.cli.program import Group, program, show
+from bundler.cli.program import Group, program, show, with_run
 
 
 @program.group(
@@ -66,6 +66,10 @@ def merge(
     from bundler.views import documents, receipt_report
 
     key = options.receipt_key(receipt_key, key_passphrase_file)
-    file = merge_receipts(options.paths(paths), Path(output), key)
+    file = with_run(
+        lambda run: merge_receipts(options.paths(paths), Path(output), key, listener=run.listener),
+        jobs=None,
+        is_quiet=False,
+    )
     show(receipt_report.show_lines(file), documents.receipt_document("receipt-merge", file), is_json=is_json)
     return 0

@@ -13,11 +13,13 @@ from bundler.errors import Misuse
     examples="""
 bundler verify /media/stick/platform --trust builder.pub
 bundler verify /media/disc1 /media/disc2 --trust builder.pub
+bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="PATH|FILE...")
 @options.trust_option
+@options.require_signatures_option
 @options.unsigned_ok_option
 @click.option("--sha256", metavar="HEX", help="What the SHA-256 of an image file must be.")
 @options.bundle_passphrase_file_option
@@ -28,6 +30,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 def verify(
     paths: tuple[str, ...],
     trust: tuple[str, ...],
+    required: int | None,
     insecure_no_signature: bool,
     sha256: str | None,
     passphrase_file: str | None,
@@ -43,7 +46,14 @@ def verify(
     A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z) that is checked alone: whether it
     is whole, and every digest in it right.
     """
-    file = files.image_file(paths, {"--trust": bool(trust), "--insecure-no-signature": insecure_no_signature})
+    file = files.image_file(
+        paths,
+        {
+            "--trust": bool(trust),
+            "--require-signatures": required is not None,
+            "--insecure-no-signature": insecure_no_signature,
+        },
+    )
     if file is not None:
         from bundler.commands.image_file import verify_file
 
@@ -55,6 +65,7 @@ def verify(
     from bundler.commands.verify import verify as check
     from bundler.views import documents, report
 
+    threshold = options.required_signatures(required, is_without_signature=insecure_no_signature)
     unlocking = options.unlocking(passphrase_file, scratch) if passphrase_file else None
     result = with_run(
         lambda run: check(
@@ -62,6 +73,7 @@ def verify(
             options.paths(trust),
             run,
             is_without_signature=insecure_no_signature,
+            required_signatures=threshold,
             unlocking=unlocking,
         ),
         jobs=jobs,

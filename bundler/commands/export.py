@@ -16,8 +16,8 @@ from bundler.commands.begun_export import BegunExport
 from bundler.commands.chosen import selected
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
+from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.commands.readiness import index_files, make_ready, notice_originals
-from bundler.commands.trust import read_private_key
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
@@ -53,7 +53,7 @@ class ExportRequest:
     created: str
     chunk_size_bytes: int
     key_path: Path | None = None
-    key_passphrase: Callable[[], bytes] = lambda: b""
+    key_passphrases: Passphrases = no_passphrases
     archive: ArchiveKind = TAR
     is_encrypted: bool = False
     bundle_passphrase: Callable[[], str] = lambda: ""
@@ -105,11 +105,13 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         BundlerError: An image cannot be resolved or fetched (all of them in one `Several`), or the bundle cannot be
             written. Nothing is sealed then.
     """
-    key = _signing_key(request)
+    key = _signing_key(request, run)
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
     partial = PartialFolder(request.output, images.name)
+    if request.key_path is not None:
+        refuse_on_medium(request.key_path, (partial.path, partial.final_path))
     if request.is_dry_run:
         return _export(request, images, partial, key, None, run)
     partial.begun()
@@ -235,7 +237,7 @@ def _sealed(writer: Writer, key: PrivateKey | None, run: Run, *, is_read_back: b
     return sealed
 
 
-def _signing_key(request: ExportRequest) -> PrivateKey | None:
+def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
     if request.is_unsigned:
         if request.key_path:
             raise Misuse("--key and --unsigned contradict each other")
@@ -245,7 +247,7 @@ def _signing_key(request: ExportRequest) -> PrivateKey | None:
             "a bundle is signed: --key is missing",
             hint="make a key with: bundler keygen NAME, then give --key NAME.key",
         )
-    return read_private_key(request.key_path, request.key_passphrase)
+    return read_private_key(request.key_path, request.key_passphrases, run.listener)
 
 
 def _resolve_all(

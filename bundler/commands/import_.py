@@ -57,6 +57,8 @@ class ImportRequest:
     targets: tuple[Target, ...]
     trust: tuple[Path, ...] = ()
     is_without_signature: bool = False
+    required_signatures: int = 1
+    """How many different trusted keys must have signed the bundle."""
     selection: Selection = EVERYTHING
     retry: frozenset[Reference] | None = None
     """The images of a list of failed ones; None for all."""
@@ -135,7 +137,12 @@ def import_(
     """
     _check_targets(request)
     result.is_dry_run = request.is_dry_run
-    locked = open_trusted(request.paths, request.trust, is_without_signature=request.is_without_signature)
+    locked = open_trusted(
+        request.paths,
+        request.trust,
+        is_without_signature=request.is_without_signature,
+        required_signatures=request.required_signatures,
+    )
     result.bundle = bundle = request.unlocking.unlocked(locked, run)
     try:
         result.findings = tuple(check_beside_blobs(bundle))

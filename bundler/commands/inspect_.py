@@ -22,6 +22,8 @@ class InspectResult:
     bundle: Bundle | LockedBundle
     """Not opened, if it is encrypted and there is no passphrase."""
     claimed_signers: tuple[str, ...]
+    unknown_signers: tuple[str, ...]
+    """Those of them whose keys are not trusted here: nobody can tell whether their signatures are good."""
     trust_problem: BundlerError | None
 
     @property
@@ -48,13 +50,15 @@ def inspect(
         return unlocking.unlocked(bundle, run) if unlocking else bundle
 
     unchecked = find(paths)
-    keys = trusted_keys(trust)
-    claimed = unchecked.signed_by
-    if not keys and claimed:
-        return InspectResult(load(unchecked.taken_as_it_is()), claimed, None)
+    claimed = unknown = unchecked.signed_by
     try:
+        keys = trusted_keys(trust)
+        unknown = tuple(sorted(set(claimed) - {key.id for key in keys}))
+        if not keys and claimed:
+            return InspectResult(load(unchecked.taken_as_it_is()), claimed, unknown, None)
         sealed = unchecked.trusted_by(keys)
     except Untrusted as error:
-        problem = error if claimed else Untrusted("the bundle is not signed", hint="ask its builder for a signed one")
-        return InspectResult(load(unchecked.taken_as_it_is()), claimed, problem)
-    return InspectResult(load(sealed), claimed, None)
+        unsigned = Untrusted("the bundle is not signed", hint="ask its builder for a signed one", code="unsigned")
+        problem = error if claimed else unsigned
+        return InspectResult(load(unchecked.taken_as_it_is()), claimed, unknown, problem)
+    return InspectResult(load(sealed), claimed, unknown, None)

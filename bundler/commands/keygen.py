@@ -13,11 +13,12 @@ from bundler.errors import LocalStorage, Misuse
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A key pair that was made: its files and its id."""
+    """A key pair that was made: its files, its id, and the fingerprint by which both sides compare it."""
 
     private_path: Path
     public_path: Path
     key_id: str
+    fingerprint: str
     is_encrypted: bool
 
 
@@ -42,4 +43,5 @@ def keygen(name: str, *, folder: Path, passphrase: bytes | None) -> KeyPair:
         raise LocalStorage(f"cannot be made: {error.strerror}", subject=str(folder)) from error
     write_durably(private_path, private, mode=0o600)
     write_durably(public_path, public)
-    return KeyPair(private_path, public_path, key_id, passphrase is not None)
+    fingerprint = signing.load_public(public, origin=str(public_path)).fingerprint
+    return KeyPair(private_path, public_path, key_id, fingerprint, passphrase is not None)

@@ -49,7 +49,7 @@ LOCKED = Unlocking()
 
 
 def open_trusted(
-    paths: Sequence[Path], trust: Sequence[Path], *, is_without_signature: bool = False
+    paths: Sequence[Path], trust: Sequence[Path], *, is_without_signature: bool = False, required_signatures: int = 1
 ) -> Bundle | LockedBundle:
     """The bundle in some folders, if somebody who is trusted signed it.
 
@@ -57,6 +57,7 @@ def open_trusted(
         paths: Folders of the bundle, or media.
         trust: Public keys or folders of them; empty for the trust folder.
         is_without_signature: The user said that no signature is wanted.
+        required_signatures: How many different trusted keys must have signed it.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: As the steps of `bundler.bundle.opening`.
@@ -64,4 +65,4 @@ def open_trusted(
     unchecked = find(paths)
     if is_without_signature:
         return unchecked.taken_as_it_is().load()
-    return unchecked.trusted_by(trusted_keys(trust)).load()
+    return unchecked.trusted_by(trusted_keys(trust), required=required_signatures).load()

@@ -11,6 +11,7 @@ from bundler.bundle.files import read_bounded
 from bundler.bundle.signing import PublicKey
 from bundler.commands.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
 from bundler.commands.trust import trusted_keys
+from bundler.core.events import Listener, nobody
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.core.receipt import Receipt, merged, parse_receipt
 from bundler.errors import Misuse, Untrusted
@@ -54,7 +55,9 @@ def read_receipt(path: Path, trust: Sequence[Path] | None = None) -> ReceiptFile
     return ReceiptFile(path, parse_receipt(content, what=str(path)), identity, signers)
 
 
-def merge_receipts(paths: Sequence[Path], output: Path, key: ReceiptKey = NO_KEY) -> ReceiptFile:
+def merge_receipts(
+    paths: Sequence[Path], output: Path, key: ReceiptKey = NO_KEY, *, listener: Listener = nobody
+) -> ReceiptFile:
     """Writes one receipt for several imports of one bundle.
 
     Raises:
@@ -63,7 +66,7 @@ def merge_receipts(paths: Sequence[Path], output: Path, key: ReceiptKey = NO_KEY
         LocalStorage: The output cannot be written.
     """
     refuse_taken(output)
-    private = key.load()
+    private = key.load(listener)
     files = [read_receipt(path) for path in paths]
     write_receipt(merged([file.receipt for file in files], [file.id for file in files]), output, private)
     return read_receipt(output)

@@ -14,9 +14,10 @@ from bundler import __version__
 from bundler.bundle.files import sync_folder, write_durably
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
+from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.commands.results import ImageResult, Outcome, TargetResult
-from bundler.commands.trust import read_private_key, trust_folder
-from bundler.core.events import Noticed
+from bundler.commands.trust import trust_folder
+from bundler.core.events import Listener, Noticed
 from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
@@ -31,15 +32,15 @@ class ReceiptKey:
     """What a receipt is signed with: a private key's file, and what asks for its passphrase; None for no signature."""
 
     path: Path | None = None
-    passphrase: Callable[[], bytes] = lambda: b""
+    passphrases: Passphrases = no_passphrases
 
-    def load(self) -> PrivateKey | None:
+    def load(self, listener: Listener) -> PrivateKey | None:
         """The key.
 
         Raises:
             Misuse: It cannot be used.
         """
-        return read_private_key(self.path, self.passphrase) if self.path else None
+        return read_private_key(self.path, self.passphrases, listener) if self.path else None
 
 
 NO_KEY = ReceiptKey()
@@ -85,7 +86,7 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
     if request.is_dry_run:
         import_(request, run, result)
         return result
-    key = recording.key.load()
+    key = recording.key.load(run.listener)
     _check_place(recording)
     record = _Record(request, recording, result, key, recording.now())
     record.open(run)
@@ -313,6 +314,7 @@ def _receipt(
         bundle_id=bundle.id if bundle else "",
         bundle_name=bundle.manifest.name if bundle else "",
         signers=tuple(bundle.sealed.signers) if bundle else (),
+        required_signatures=0 if request.is_without_signature else request.required_signatures,
         trust=() if request.is_without_signature else tuple(map(str, request.trust or (trust_folder(),))),
         weakened=_weakened(request),
         operator=recording.operator,

@@ -39,6 +39,7 @@ def verify(
     run: Run,
     *,
     is_without_signature: bool,
+    required_signatures: int = 1,
     unlocking: Unlocking | None = None,
 ) -> VerifyResult:
     """Checks a bundle to its last byte.
@@ -48,6 +49,7 @@ def verify(
         trust: Public keys or folders of them; empty for the trust folder.
         run: Whom to tell, and how to stop.
         is_without_signature: The user said that no signature is wanted.
+        required_signatures: How many different trusted keys must have signed it.
         unlocking: Opens it if it is encrypted. Without, the files of an encrypted bundle are checked, and no blob.
 
     Raises:
@@ -55,7 +57,9 @@ def verify(
             bundle.json is not as it must be.
         Interrupted: The user stopped it.
     """
-    bundle = open_trusted(paths, trust, is_without_signature=is_without_signature)
+    bundle = open_trusted(
+        paths, trust, is_without_signature=is_without_signature, required_signatures=required_signatures
+    )
     if unlocking is not None:
         bundle = unlocking.unlocked(bundle, run)
     run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True))

@@ -374,8 +374,9 @@ _ENTRIES = (
         "no trusted key has signed this bundle",
         "get the builder's public key by another way than this medium, and give it with --trust NAME.pub",
         "The bundle is signed, but by a key that is not trusted here. A key that came on the same medium as the "
-        "bundle proves nothing. Compare its key id with the builder by telephone. Keys in ~/.config/bundler/trust are "
-        "trusted always; under sudo, ~ is root's home.",
+        "bundle proves nothing. Compare its fingerprint with the builder by telephone: `bundler trust add NAME.pub` "
+        "shows it, and puts the key into ~/.config/bundler/trust, whose keys are trusted always; under sudo, ~ is "
+        "root's home.",
     ),
     Advice(
         "bad-signature",
@@ -384,6 +385,52 @@ _ENTRIES = (
         "bring the bundle again; if it does not fit then either, tell the security officer",
         "A trusted key's signature is there, and SHA256SUMS is not what was signed: a file was damaged, or changed by "
         "somebody. Nothing of the bundle was read beyond it.",
+    ),
+    Advice(
+        "too-few-signatures",
+        Untrusted,
+        "too few trusted keys have signed this bundle",
+        "have it signed by another one: bundler sign BUNDLE --key KEY",
+        "--require-signatures asks for the signatures of several different keys, so that no single person, and no "
+        "single stolen key, can bring anything in. Each trusted key counts once, under however many names. A second "
+        "person adds a signature with `bundler sign`, which verifies all of the bundle first; it is a small file "
+        "beside SHA256SUMS, and can also be carried after the bundle.",
+    ),
+    Advice(
+        "trust-folder",
+        Untrusted,
+        "no key is trusted here: the folder of keys cannot be used",
+        "see which, and why: bundler trust list",
+        "Whoever can put a key into the folder decides what is trusted. So the folder and each key in it must belong "
+        "to you or to root, and nobody else may be able to change them: chmod go-w. A file whose name ends with .pub "
+        "and that is no key that can be used makes the folder unusable, because it may be the one that was meant. On "
+        "FAT and NTFS modes mean nothing: there, name single files with --trust, or use `bundler trust add`.",
+    ),
+    Advice(
+        "fingerprint-differs",
+        Untrusted,
+        "the fingerprint is another one",
+        "get the key again by another way, and tell the security officer",
+        "The file is not the key whose fingerprint was read out. Perhaps it is another key of the same people, or an "
+        "old one; or somebody has exchanged it on its way, and wants their own bundles to be trusted. Nothing was "
+        "added.",
+    ),
+    Advice(
+        "key-not-private",
+        Misuse,
+        "others may read this private key",
+        "chmod 600 on the key's file",
+        "As with ssh, a private key of yours is not used while other users of the machine may read it: whoever has it "
+        "signs as you. Pipelines often mount secrets with mode 0644: copy them first with install -m 600. If it was "
+        "readable for long, make another key.",
+    ),
+    Advice(
+        "key-on-medium",
+        Misuse,
+        "the private key is on the bundle's medium",
+        "keep the key where the medium never goes",
+        "The medium leaves your hands, and whoever has the private key can sign whatever they like in its place. A key "
+        "that lay on a medium that was given away is no secret any more: make another one, and tell all who trust it.",
     ),
     Advice(
         "damaged",

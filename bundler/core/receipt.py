@@ -94,6 +94,7 @@ class Receipt:
         bundle_id: SHA-256 of the bundle's SHA256SUMS; empty if the bundle was never opened.
         bundle_name: Its name.
         signers: Key ids of the trusted signatures; empty with --insecure-no-signature.
+        required_signatures: How many of them the import demanded; 0 with --insecure-no-signature.
         trust: What was trusted: the files and folders of public keys.
         weakened: The options of the run that weaken anything.
         operator: Who ran it.
@@ -120,6 +121,7 @@ class Receipt:
     error: str | None
     targets: tuple[ReceiptTarget, ...]
     merged: tuple[str, ...] = ()
+    required_signatures: int = 1
 
     def to_json(self) -> bytes:
         """The document, one image a line or more, with a newline at its end."""
@@ -175,6 +177,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         last,
         signers=_each_once(signer for receipt in ordered for signer in receipt.signers),
         trust=_each_once(path for receipt in ordered for path in receipt.trust),
+        required_signatures=min(receipt.required_signatures for receipt in ordered),
         weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
         operator=", ".join(_each_once(receipt.operator for receipt in ordered)),
         host=", ".join(_each_once(receipt.host for receipt in ordered)),
@@ -217,6 +220,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "tool": receipt.tool,
         "bundle": {"id": receipt.bundle_id, "name": receipt.bundle_name},
         "signers": list(receipt.signers),
+        "requiredSignatures": receipt.required_signatures,
         "trust": list(receipt.trust),
         "weakened": list(receipt.weakened),
         "operator": receipt.operator,
@@ -276,6 +280,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         error=_text_or_none(document["error"]),
         targets=tuple(_target(target) for target in list_of(document["targets"])),
         merged=_texts(document.get("merged", [])),
+        required_signatures=size(document.get("requiredSignatures", 1)),  # the first ones did not say it
     )
 
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from bundler.commands.keygen import KeyPair
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.results import ImageResult, ReadBack, RegistryPlan, TargetResult
+    from bundler.commands.sign import SignResult
+    from bundler.commands.trust_store import TrustResult
     from bundler.commands.undo import UndoResult
     from bundler.commands.verify import VerifyResult
     from bundler.commands.version import Versions
@@ -51,6 +53,7 @@ def keygen_document(pair: KeyPair) -> Document:
     return {
         **_head("keygen", 0),
         "keyId": pair.key_id,
+        "fingerprint": pair.fingerprint,
         "privateKey": str(pair.private_path),
         "publicKey": str(pair.public_path),
         "encrypted": pair.is_encrypted,
@@ -80,7 +83,9 @@ def inspect_document(result: InspectResult) -> Document:
         "bundleId": result.bundle.id,
         "verified": bool(result.bundle.sealed.signers),
         "signers": list(result.bundle.sealed.signers),
+        "badSigners": list(result.bundle.sealed.bad_signers),
         "claimedSigners": list(result.claimed_signers),
+        "unknownSigners": list(result.unknown_signers),
         "error": error_document(result.trust_problem) if result.trust_problem else None,
         "created": result.bundle.manifest.created,
         "tool": result.bundle.manifest.tool,
@@ -97,9 +102,41 @@ def verify_document(result: VerifyResult) -> Document:
         "bundleId": result.bundle.id,
         "name": result.bundle.manifest.name,
         "signers": list(result.bundle.sealed.signers),
+        "badSigners": list(result.bundle.sealed.bad_signers),
         **_encryption(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
         "bringAgain": list(result.wanted),
+    }
+
+
+def sign_document(result: SignResult) -> Document:
+    """What ``sign --json`` prints."""
+    return {
+        **verify_document(result.verified),
+        **_head("sign", result.exit_code),
+        "keyId": result.key_id,
+        "signed": bool(result.files),
+        "files": [str(file) for file in result.files],
+        "written": [str(file) for file in result.written],
+    }
+
+
+def trust_document(command: str, result: TrustResult) -> Document:
+    """What ``trust add|list|remove --json`` prints."""
+    return {
+        **_head(f"trust-{command}", result.error.exit_code if result.error else 0),
+        "folder": str(result.folder),
+        "changed": result.is_changed,
+        "keys": [
+            {
+                "name": member.path.stem,
+                "keyId": member.key.id if member.key else None,
+                "fingerprint": member.key.fingerprint if member.key else None,
+                "file": str(member.path),
+                "error": error_document(member.problem) if member.problem else None,
+            }
+            for member in result.members
+        ],
     }
 
 
@@ -113,6 +150,7 @@ def import_document(result: ImportResult) -> Document:
         "bundleId": bundle.id,
         "name": bundle.manifest.name,
         "signers": list(bundle.sealed.signers),
+        "badSigners": list(bundle.sealed.bad_signers),
         "scratch": _scratch(bundle),
         "receipt": str(result.receipt) if result.receipt else None,
         "failedList": str(result.failed_list) if result.failed_list else None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import worded
-from bundler.views.report import finding_lines, unchecked
+from bundler.views.report import bad_signer_words, finding_lines, unchecked
 from bundler.views.words import count, escaped, shell_word, size, some, table
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ def import_lines(result: ImportResult) -> list[str]:
     signers = bundle.sealed.signers
     lines = [f"bundle     {bundle.manifest.name}  {bundle.id}"]
     lines.append(f"signed by  {', '.join(signers)}" if signers else f"signature  {unchecked(bundle)}")
+    lines += [f"           {words}" for words in bad_signer_words(bundle)]
     if bundle.decrypted is not None:
         number = min(bundle.decrypted.at_a_time, len(bundle.chunks))
         room = f"{number} x {size(bundle.largest_chunk_bytes)} in {escaped(bundle.decrypted.scratch.folder)}"

@@ -76,6 +76,7 @@ ENVIRONMENT = (
     ("LANGUAGE, LC_ALL, LC_MESSAGES, LANG", "The language of errors and explanations: English, or Chinese (zh)."),
     ("NO_COLOR", "No colours, if it is set."),
     ("SUDO_USER", "Is noted in receipts beside who runs the command."),
+    ("SUDO_UID", "Run by root: whose folders of keys may be trusted, besides root's."),
     ("COLUMNS", "How wide explanations may be, at most 100."),
 )
 

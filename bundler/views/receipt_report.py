@@ -11,7 +11,7 @@ from bundler.views.words import count, escaped, size, table
 if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.undo import TagResult, UndoResult
-    from bundler.core.receipt import ReceiptImage, ReceiptTarget
+    from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 
 
 def show_lines(file: ReceiptFile) -> list[str]:
@@ -22,7 +22,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         ("", _signature_words(file)),
         ("id", file.id),
         ("bundle", f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else "none was opened"),
-        ("", f"signed by {', '.join(receipt.signers)}" if receipt.signers else "its signature was NOT CHECKED"),
+        ("", _signer_words(receipt)),
         ("trusted", ", ".join(receipt.trust) or "nobody: --insecure-no-signature"),
         ("weakened", ", ".join(receipt.weakened) or "nothing"),
         ("operator", f"{receipt.operator} on {receipt.host}"),
@@ -73,6 +73,14 @@ def _signature_words(file: ReceiptFile) -> str:
     if file.signers:
         return f"signature good, by {', '.join(file.signers)}"
     return "believed as it is: its signature was NOT CHECKED (bundler receipt verify does, or --trust NAME.pub)"
+
+
+def _signer_words(receipt: Receipt) -> str:
+    if not receipt.signers:
+        return "its signature was NOT CHECKED"
+    required = receipt.required_signatures
+    demanded = f" ({count(required, 'signature')} demanded)" if required > 1 else ""
+    return f"signed by {', '.join(receipt.signers)}{demanded}"
 
 
 def _image_words(image: ReceiptImage) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
+from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import count, escaped, shell_word, size, some, table
 
 if TYPE_CHECKING:
@@ -16,12 +17,14 @@ if TYPE_CHECKING:
     from bundler.commands.image_file import FileResult
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.keygen import KeyPair
+    from bundler.commands.sign import SignResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Chunk, Image
     from bundler.stores.archive_check import ImageFacts
 
 
 _UNVERIFIED = "UNVERIFIED: nothing here is vouched for by a key that is trusted here"
+_SHOWN_SIGNERS = 6
 NOT_SIGNED = "UNSIGNED: nobody vouches for this bundle"
 
 
@@ -30,8 +33,10 @@ def keygen_lines(pair: KeyPair) -> list[str]:
     protection = "encrypted" if pair.is_encrypted else "not encrypted"
     return [
         f"key id       {pair.key_id}",
+        *fingerprint_lines(pair.fingerprint, label="fingerprint  "),
         f"private key  {escaped(pair.private_path)}  (keep it secret; {protection})",
-        f"public key   {escaped(pair.public_path)}  (give it to the importer, never on the same medium)",
+        f"public key   {escaped(pair.public_path)}  (give it to the importer, never on the same medium,",
+        f"{'':{len('public key   ')}}and read out the fingerprint when they add it: bundler trust add)",
         "",
         f"next: bundler export LIST -o DIR --key {shell_word(pair.private_path)}",
     ]
@@ -81,7 +86,11 @@ def inspect_lines(result: InspectResult) -> list[str]:
         f"bundle     {manifest.name}, made {escaped(manifest.created)} by {escaped(manifest.tool)}",
         f"id         {bundle.id}",
         f"signature  {_signature_words(result)}",
+        *_bad_lines(bundle),
+        *(f"           unknown key {signer}" for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
     ]
+    if len(result.unknown_signers) > _SHOWN_SIGNERS:
+        lines.append(f"           and {len(result.unknown_signers) - _SHOWN_SIGNERS:,} more")
     if isinstance(manifest, OuterManifest):
         lines += [
             "content    ENCRYPTED: give --passphrase-file FILE to see what is in it",
@@ -105,7 +114,7 @@ def verify_lines(result: VerifyResult) -> list[str]:
     bundle = result.bundle
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
-    lines = [f"signature  good, by {signer}" if signer else f"signature  {unchecked(bundle)}"]
+    lines = [f"signature  good, by {signer}" if signer else f"signature  {unchecked(bundle)}", *_bad_lines(bundle)]
     manifest = bundle.manifest
     if isinstance(manifest, OuterManifest):
         if not result.findings:
@@ -116,6 +125,27 @@ def verify_lines(result: VerifyResult) -> list[str]:
         images, chunks = len(manifest.images), len(manifest.chunks)
         return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
     return [*lines, *_findings_of(result, "content")]
+
+
+def sign_lines(result: SignResult) -> list[str]:
+    """What ``sign`` prints: what was signed, or what keeps it from being signed."""
+    bundle = result.verified.bundle
+    lines = [f"bundle     {bundle.manifest.name}", f"id         {bundle.id}", *verify_lines(result.verified)]
+    if result.verified.findings:
+        return [*lines, "", f"NOT SIGNED by {result.key_id}: something is wrong with the bundle"]
+    if not isinstance(bundle.manifest, OuterManifest):
+        lines += ["", *_image_lines(bundle.manifest)]
+    verdict = "signed by" if result.written else "signed already by"
+    return [*lines, "", f"{verdict} {result.key_id}", *(f"  {escaped(file)}" for file in result.files)]
+
+
+def bad_signer_words(bundle: Bundle | LockedBundle) -> list[str]:
+    """What is said of trusted keys whose signature is no good, though others signed enough."""
+    return [f"WARNING: the signature by {signer} does not fit" for signer in bundle.sealed.bad_signers]
+
+
+def _bad_lines(bundle: Bundle | LockedBundle) -> list[str]:
+    return [f"           {words}" for words in bad_signer_words(bundle)]
 
 
 def _findings_of(result: VerifyResult, what: str) -> list[str]:
@@ -263,7 +293,6 @@ def _signature_words(result: InspectResult) -> str:
         return f"good, by {', '.join(result.bundle.sealed.signers)}"
     if not result.claimed_signers:
         return f"none. {NOT_SIGNED}"
-    claimed = ", ".join(result.claimed_signers)
     if result.trust_problem:
         return f"NOT TRUSTED: {escaped(result.trust_problem.message)}"
-    return f"not checked, says {claimed} (check it with --trust NAME.pub)"
+    return "not checked (check it with --trust NAME.pub)"

@@ -220,7 +220,14 @@ def test_a_hostile_value_is_refused_and_never_a_crash(
         read(hostile)
 
 
-@pytest.mark.parametrize("key", sorted(set(document()) - {"merged", "document"}))
+def test_a_receipt_that_does_not_say_how_many_signatures_were_demanded_is_of_the_time_when_it_was_one() -> None:
+    older = document()
+    del older["requiredSignatures"]
+    assert read(older).required_signatures == 1
+    assert read(document() | {"requiredSignatures": 2}).required_signatures == 2
+
+
+@pytest.mark.parametrize("key", sorted(set(document()) - {"merged", "document", "requiredSignatures"}))
 def test_a_field_that_is_missing_is_told(key: str) -> None:
     lacking = document()
     del lacking[key]
@@ -303,16 +310,22 @@ def test_what_only_one_receipt_tells_is_kept() -> None:
 
 
 def test_a_merged_receipt_says_who_when_and_what_weakened_of_all() -> None:
-    first = receipt(image(), started=FIRST, weakened=("--plain-http a",), signers=("key-1",))
+    first = receipt(image(), started=FIRST, weakened=("--plain-http a",), signers=("key-1",), required_signatures=3)
     second = receipt(
-        image(), started=SECOND, operator="bob", host="gate-2", signers=("key-2", "key-1"), trust=("two.pub",)
+        image(),
+        started=SECOND,
+        operator="bob",
+        host="gate-2",
+        signers=("key-2", "key-1"),
+        trust=("two.pub",),
+        required_signatures=2,
     )
-    third = receipt(image(), started=THIRD, weakened=("--via-daemon", "--plain-http a"))
+    third = receipt(image(), started=THIRD, weakened=("--via-daemon", "--plain-http a"), required_signatures=2)
     found = merged([third, first, second], ["id-3", "id-1", "id-2"])
     assert found.merged == ("id-1", "id-2", "id-3")
     assert (found.started, found.finished) == (first.started, third.finished)
     assert (found.operator, found.host) == ("alice, bob", "gate-1, gate-2")
-    assert found.signers == ("key-1", "key-2")
+    assert (found.signers, found.required_signatures) == (("key-1", "key-2"), 2)
     assert found.trust == ("/etc/keys/one.pub", "two.pub")
     assert found.weakened == ("--plain-http a", "--via-daemon")
     assert parse_receipt(found.to_json(), what="merged") == found

@@ -1,0 +1,64 @@
+"""``bundler sign``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import program, show, with_run
+
+
+@program.command(
+    examples="""
+bundler sign /media/stick/platform --key approver.key --trust builder.pub
+bundler sign /media/disc1 /media/disc2 --key approver.key
+bundler sign /media/stick/platform --key second.key --trust keys/ --require-signatures 2
+"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...")
+@click.option("--key", required=True, metavar="FILE", help="Private key to sign with; see bundler keygen.")
+@options.trust_option
+@options.require_signatures_option
+@options.key_passphrase_file_option
+@options.bundle_passphrase_file_option
+@options.scratch_option
+@options.jobs_option
+@options.quiet_option
+@options.json_option
+def sign(
+    paths: tuple[str, ...],
+    key: str,
+    trust: tuple[str, ...],
+    required: int | None,
+    key_passphrase_file: str | None,
+    passphrase_file: str | None,
+    scratch: str | None,
+    jobs: int | None,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Add a signature to a bundle: for a second pair of eyes, before or after it travels.
+
+    First all of it is verified, as bundler verify does: the signatures that it has, then every byte; an encrypted one
+    with its passphrase. Only if nothing at all is wrong, a file SHA256SUMS.<key id>.sig is added, on each medium that
+    has SHA256SUMS. Nothing else changes.
+    """
+    from bundler.commands.sign import SignRequest
+    from bundler.commands.sign import sign as verify_and_sign
+    from bundler.views import documents, report
+
+    options.check_stdin(False, passphrase_file, key_passphrase_file)
+    request = SignRequest(
+        paths=options.paths(paths),
+        key_path=Path(key),
+        key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
+        trust=options.paths(trust),
+        required_signatures=required or 1,
+        unlocking=options.unlocking(passphrase_file, scratch),
+    )
+    result = with_run(lambda run: verify_and_sign(request, run), jobs=jobs, is_quiet=quiet)
+    lines = [str(file) for file in result.files] if quiet and not result.exit_code else report.sign_lines(result)
+    show(lines, documents.sign_document(result), is_json=is_json)
+    return result.exit_code

@@ -1,0 +1,97 @@
+"""``bundler trust add|list|remove``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from bundler.cli import options
+from bundler.cli.program import Group, program, show
+
+
+@program.group(
+    cls=Group,
+    order=("add", "list", "remove"),
+    examples="""
+bundler trust add builder.pub            shows its fingerprint, and asks whether the builder reads out the same
+bundler trust list
+bundler trust remove builder
+""",
+)
+def trust() -> None:
+    """Choose whose bundles are trusted without --trust: the keys in ~/.config/bundler/trust."""
+
+
+@trust.command(
+    "add",
+    examples="""
+bundler trust add builder.pub
+bundler trust add builder.pub --name headquarters --fingerprint "06e3 fd8f da29 bb60 ..."
+""",
+)
+@click.argument("file", metavar="FILE")
+@click.option(
+    "--fingerprint",
+    metavar="TEXT",
+    help="What the key's owner reads out: all 64 hex digits; blanks, colons and case mean nothing.",
+)
+@click.option("--name", help="What to call it. Default: the file's name.")
+@options.json_option
+def add(file: str, fingerprint: str | None, name: str | None, is_json: bool) -> int:
+    """Trust a public key from now on.
+
+    Anybody can hand over a file that is called builder.pub. So call the builder, by a number that you know, and let
+    them read out the fingerprint that bundler keygen printed, or what this prints:
+    openssl pkey -pubin -in builder.pub -outform DER | sha256sum
+    """
+    from bundler.commands.trust_store import add_key
+    from bundler.views import documents, trust_report
+
+    confirm = _ask if fingerprint is None and sys.stdin is not None and sys.stdin.isatty() else None
+    result = add_key(Path(file), fingerprint=fingerprint, name=name, confirm=confirm)
+    show(trust_report.add_lines(result), documents.trust_document("add", result), is_json=is_json)
+    return 0
+
+
+@trust.command("list", examples="bundler trust list")
+@options.json_option
+def list_(is_json: bool) -> int:
+    """List the trusted keys and their fingerprints.
+
+    A key that cannot be used is told with the reason: until it is gone or mended, nothing in the folder is trusted.
+    """
+    from bundler.commands.trust_store import list_keys
+    from bundler.views import documents, trust_report
+
+    result = list_keys()
+    show(trust_report.list_lines(result), documents.trust_document("list", result), is_json=is_json)
+    return result.error.exit_code if result.error else 0
+
+
+@trust.command(
+    "remove",
+    examples="""
+bundler trust remove builder
+bundler trust remove 06e3fd8fda29bb60
+""",
+)
+@click.argument("key", metavar="NAME|KEYID")
+@options.json_option
+def remove(key: str, is_json: bool) -> int:
+    """Trust a key no more."""
+    from bundler.commands.trust_store import remove_key
+    from bundler.views import documents, trust_report
+
+    result = remove_key(key)
+    show(trust_report.remove_lines(result), documents.trust_document("remove", result), is_json=is_json)
+    return 0
+
+
+def _ask(fingerprint: str) -> bool:
+    from bundler.views import trust_report
+
+    for line in trust_report.question_lines(fingerprint):
+        click.echo(line, err=True)
+    return click.confirm("Does the builder read out the same, all of it?", default=False, err=True)

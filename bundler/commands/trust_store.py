@@ -1,0 +1,152 @@
+"""``bundler trust add|list|remove``: the trust folder, whose keys were compared by voice before they got there."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle.files import place_durably, sync_folder
+from bundler.bundle.signing import PublicKey
+from bundler.commands.trust import SUFFIX, Member, members_of, read_public_key, trust_folder
+from bundler.core.bundle_name import check_bundle_name
+from bundler.core.fingerprint import grouped, parse_fingerprint
+from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
+
+Confirm = Callable[[str], bool]
+"""Asks whether the builder reads out the same fingerprint, of 64 hex digits."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrustResult:
+    """The keys that a command is about, and what it did with them.
+
+    Attributes:
+        folder: The trust folder.
+        members: Added, listed or removed.
+        is_changed: Whether anything was written or removed.
+    """
+
+    folder: Path
+    members: tuple[Member, ...]
+    is_changed: bool = False
+
+    @property
+    def error(self) -> BundlerError | None:
+        """Why the folder cannot be used, if a key in it cannot."""
+        problems = [member.problem for member in self.members if member.problem]
+        if len(problems) > 1:
+            return Several(f"{len(problems)} keys cannot be used, so nothing is trusted", problems)
+        return problems[0] if problems else None
+
+
+def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: Confirm | None) -> TrustResult:
+    """Trusts a key from now on, if it is the one that its owner reads out.
+
+    Args:
+        file: The public key.
+        fingerprint: What its owner said; compared in full.
+        name: What to call it; None for the file's name.
+        confirm: Asks whoever sits at the terminal; None if nobody does.
+
+    Raises:
+        Misuse: It is no key, the name is taken, or nobody has compared the fingerprint.
+        Untrusted: The fingerprint is another one, or the trust folder cannot be used.
+        LocalStorage: The key cannot be written.
+    """
+    name = check_bundle_name(name if name is not None else file.name.removesuffix(SUFFIX).lower())
+    said = parse_fingerprint(fingerprint) if fingerprint is not None else None
+    key = read_public_key(file)
+    folder = trust_folder()
+    members = members_of(folder)
+    _compare(key, file, said, confirm)
+    for member in members:
+        if member.key is not None and member.key.fingerprint == key.fingerprint:
+            return TrustResult(folder, (member,))
+    path = folder / f"{name}{SUFFIX}"
+    if os.path.lexists(path):
+        raise Misuse(
+            "another key has this name; keys are never overwritten",
+            subject=str(path),
+            hint=f"choose another name with --name, or: bundler trust remove {name}",
+        )
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(folder)) from error
+    place_durably(path, key.pem)
+    return TrustResult(folder, (Member(path, key),), is_changed=True)
+
+
+def list_keys() -> TrustResult:
+    """The keys in the trust folder, each with what is wrong with it.
+
+    Raises:
+        Untrusted: The folder cannot be used.
+    """
+    folder = trust_folder()
+    return TrustResult(folder, tuple(members_of(folder)))
+
+
+def remove_key(wanted: str) -> TrustResult:
+    """Trusts a key no more.
+
+    Args:
+        wanted: Its name, or its key id.
+
+    Raises:
+        Misuse: There is no such key, or both a name and a key id are meant.
+        Untrusted: The folder cannot be used.
+        LocalStorage: The key cannot be removed.
+    """
+    folder = trust_folder()
+    members = members_of(folder)
+    named = [member for member in members if member.path.stem == wanted.removesuffix(SUFFIX)]
+    by_id = [member for member in members if member.key is not None and member.key.id == wanted.lower()]
+    if named and by_id and named != by_id:
+        raise Misuse("one key has this name, and another one this key id", subject=wanted, hint="remove its file")
+    found = named or by_id
+    if not found:
+        raise Misuse("no trusted key has this name or key id", subject=wanted, hint="see: bundler trust list")
+    for member in found:
+        try:
+            member.path.unlink()
+        except OSError as error:
+            raise LocalStorage(f"cannot be removed: {error.strerror}", subject=str(member.path)) from error
+    sync_folder(folder)
+    return TrustResult(folder, tuple(found), is_changed=True)
+
+
+def _compare(key: PublicKey, file: Path, said: str | None, confirm: Confirm | None) -> None:
+    """Makes sure that the key's owner reads out the same.
+
+    Raises:
+        Misuse: Nobody was asked.
+        Untrusted: It is another fingerprint.
+    """
+    if said is not None:
+        if said != key.fingerprint:
+            raise Untrusted(
+                "this is not the key whose fingerprint was given; it was not added",
+                subject=str(file),
+                expected=grouped(said),
+                actual=grouped(key.fingerprint),
+                hint="get the key again by another way, and tell the security officer",
+                code="fingerprint-differs",
+            )
+    elif confirm is None:
+        raise Misuse(
+            f"nobody has compared its fingerprint: {grouped(key.fingerprint)}",
+            subject=str(file),
+            hint="let the builder read out theirs, and give what you hear: "
+            f"bundler trust add {shlex.quote(str(file))} --fingerprint '...'",
+        )
+    elif not confirm(key.fingerprint):
+        raise Untrusted(
+            "the builder reads out another fingerprint; the key was not added",
+            subject=str(file),
+            hint="get the key again by another way, and tell the security officer",
+            code="fingerprint-differs",
+        )

@@ -1,0 +1,65 @@
+"""What ``trust`` prints: keys with their fingerprints, in lines that can be read out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from bundler.core.fingerprint import groups_of
+from bundler.views.errors import error_lines
+from bundler.views.words import count, escaped
+
+if TYPE_CHECKING:
+    from bundler.commands.trust import Member
+    from bundler.commands.trust_store import TrustResult
+
+_GROUPS_IN_LINE = 8
+
+
+def fingerprint_lines(fingerprint: str, *, label: str) -> list[str]:
+    """A fingerprint in two lines, behind a label of any width."""
+    groups = groups_of(fingerprint)
+    first, second = " ".join(groups[:_GROUPS_IN_LINE]), " ".join(groups[_GROUPS_IN_LINE:])
+    return [f"{label}{first}", f"{' ' * len(label)}{second}"]
+
+
+def question_lines(fingerprint: str) -> list[str]:
+    """What is shown before somebody is asked whether it is the right key."""
+    return [
+        *fingerprint_lines(fingerprint, label="fingerprint  "),
+        "",
+        "Call the builder, by a number that you know, and let them read out theirs (bundler keygen printed it).",
+    ]
+
+
+def add_lines(result: TrustResult) -> list[str]:
+    """What ``trust add`` prints."""
+    verdict = "trusted from now on" if result.is_changed else "trusted already"
+    return [verdict, "", *_member_lines(result.members[0])]
+
+
+def list_lines(result: TrustResult) -> list[str]:
+    """What ``trust list`` prints."""
+    folder = escaped(result.folder)
+    if not result.members:
+        return [f"no key is trusted: there is none in {folder}", "", "next: bundler trust add NAME.pub"]
+    lines = [f"{count(len(result.members), 'key')} in {folder}"]
+    for member in result.members:
+        lines += ["", *_member_lines(member)]
+    return [*lines, "", *error_lines(result.error)] if result.error else lines
+
+
+def remove_lines(result: TrustResult) -> list[str]:
+    """What ``trust remove`` prints."""
+    return ["not trusted any more", *(line for member in result.members for line in ("", *_member_lines(member)))]
+
+
+def _member_lines(member: Member) -> list[str]:
+    name = f"  {escaped(member.path.stem)}"
+    if member.key is None:
+        return [f"{name}  CANNOT BE USED", f"    file         {escaped(member.path)}"]
+    return [
+        name,
+        f"    key id       {member.key.id}",
+        *fingerprint_lines(member.key.fingerprint, label="    fingerprint  "),
+        f"    file         {escaped(member.path)}",
+    ]
