@@ -12,6 +12,7 @@
 set -eu
 . "$(dirname "$0")/common.sh"
 need SIGNING_KEY "the file with the private key"
+write_key
 write_logins
 passphrase=${SIGNING_KEY_PASSPHRASE:-}
 unset SIGNING_KEY_PASSPHRASE

@@ -246,6 +246,7 @@ def test_keys_with_a_passphrase_and_password_files_work_without_a_terminal(works
     word = tmp_path / "word"
     word.write_text(f"{SECRET}\n")
     assert bundler("keygen", "locked", "-d", tmp_path, "--passphrase-file", word).code == 0
+    (tmp_path / "locked.key").chmod(0o666)  # as GitLab and Jenkins mount files
     variables = {"SIGNING_KEY": f"{tmp_path}/locked.key", "SIGNING_KEY_PASSPHRASE": SECRET}
     done = workspace.run("scripts/ci/export.sh", variables)
     assert done.returncode == 0, done.stderr

@@ -1,0 +1,50 @@
+"""A terminal that the command believes in: what people see there, and what they type."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+
+_WAIT_SECONDS = 60
+
+
+def on_terminal(*arguments: object, answers: list[tuple[str, str]]) -> tuple[int, str]:
+    """Runs the command on a terminal of its own.
+
+    Args:
+        arguments: Of the command.
+        answers: What to wait for, and what to type then, in their order.
+
+    Returns:
+        The exit code, and all that was shown.
+    """
+    master, slave = pty.openpty()
+    command = [sys.executable, "-m", "bundler", *map(str, arguments)]
+    process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+    os.close(slave)
+    shown, seen = "", 0
+    waiting = list(answers)
+    try:
+        while True:
+            if not select.select([master], [], [], _WAIT_SECONDS)[0]:
+                raise AssertionError(f"nothing more came after: {shown}")
+            try:
+                piece = os.read(master, 4096)
+            except OSError:  # how Linux says that the other end is closed
+                break
+            if not piece:
+                break
+            shown += piece.decode(errors="replace")
+            while waiting and waiting[0][0] in shown[seen:]:
+                question, answer = waiting.pop(0)
+                seen = shown.index(question, seen) + len(question)
+                os.write(master, f"{answer}\n".encode())
+        code = process.wait(_WAIT_SECONDS)
+    finally:
+        process.kill()
+        os.close(master)
+    assert not waiting, f"never asked {waiting[0][0]!r}: {shown}"
+    return code, shown.replace("\r\n", "\n")
