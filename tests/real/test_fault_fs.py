@@ -40,6 +40,7 @@ def test_it_keeps_what_is_written_and_is_gone_afterwards(tmp_path):
         os.rename(fs.path / "a", fs.path / "b")
         assert (fs.path / "b/file").read_bytes() == b"x" * 300_000
         assert fs.count("rename") == 1
+        assert (os.listdir(fs.path), os.listdir(fs.path / "b")) == (["b"], ["file"])
         with open(fs.path / "b/file", "r+b") as file:
             (fs.path / "b/file").unlink()
             assert os.fstat(file.fileno()).st_size == 300_000

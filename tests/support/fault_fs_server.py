@@ -260,9 +260,12 @@ class PassThrough(mfusepy.Operations):
         self._faults.meet("opendir", path)
         return self._nodes[path]
 
-    def readdir(self, path: str, fh: int) -> list[str]:
+    def readdir(self, path: str, fh: int) -> list[tuple[str, dict[str, int], int]]:
         self._faults.meet("readdir", path)
-        return [".", "..", *(name for name in os.listdir(self._real(path)) if not name.startswith(HIDDEN))]
+        with os.scandir(self._real(path)) as found:
+            inodes = {each.name: each.inode() for each in found if not each.name.startswith(HIDDEN)}
+        # An entry without a number does not exist for the C library.
+        return [(name, {"st_ino": inode}, 0) for name, inode in {".": 1, "..": 1, **inodes}.items()]
 
     def releasedir(self, path: str, fh: int) -> int:
         return 0
