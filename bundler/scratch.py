@@ -48,10 +48,15 @@ class Scratch:
             return ScratchFile(self, -1)
         try:
             descriptor, name = tempfile.mkstemp(prefix="bundler-", dir=self.folder)
-            os.unlink(name)
         except OSError as error:
             raise self.unwritable(error) from error
-        return ScratchFile(self, descriptor)
+        file = ScratchFile(self, descriptor)
+        try:
+            os.unlink(name)
+        except OSError as error:
+            file.close()
+            raise self.unwritable(error) from error
+        return file
 
     def count(self, amount_bytes: int) -> None:
         """Notes that files have grown, or shrunk if negative."""
@@ -106,7 +111,8 @@ class ScratchFile:
     def close(self) -> None:
         """Gives all room back. Idempotent."""
         if self.descriptor >= 0:
-            os.close(self.descriptor)
+            with suppress(OSError):  # nobody wants its bytes any more
+                os.close(self.descriptor)
             self.descriptor = -1
         if not self._is_closed:
             self._is_closed = True

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -255,7 +254,7 @@ def _sha256(path: Path, what: str, *, limit_bytes: int, passed: Callable[[int], 
     try:
         return sha256_of(descriptor, what=what, limit_bytes=limit_bytes, passed=passed)
     finally:
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def _retold(error: BundlerError, *, subject: str | None = None, hint: str | None = None) -> BundlerError:

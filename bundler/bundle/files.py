@@ -75,10 +75,33 @@ def open_for_reading(path: Path) -> int:
                 "the file may not be read", subject=str(path), hint="check its owner and mode"
             ) from error
         raise Damaged(f"the file cannot be opened: {error.strerror}", subject=str(path)) from error
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    try:
+        is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+    except OSError as error:
+        os.close(descriptor)
+        raise unreadable(error, str(path)) from error
+    if not is_regular:
         os.close(descriptor)
         raise Damaged("not a regular file", subject=str(path))
     return descriptor
+
+
+def let_go(descriptor: int) -> None:
+    """Closes a file that was only read: what goes wrong then is of no account, and must hide no other error."""
+    with suppress(OSError):
+        os.close(descriptor)
+
+
+def size_of(descriptor: int, *, what: str) -> int:
+    """The size of a file in bytes.
+
+    Raises:
+        Damaged: The medium does not tell.
+    """
+    try:
+        return os.fstat(descriptor).st_size
+    except OSError as error:
+        raise unreadable(error, what) from error
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:
@@ -153,7 +176,7 @@ def sha256_of(
     """
     hasher = hashlib.sha256()
     buffer = bytearray(PIECE_BYTES)
-    size_bytes = os.fstat(descriptor).st_size
+    size_bytes = size_of(descriptor, what=what)
     if limit_bytes is not None and size_bytes > limit_bytes:
         raise Damaged(
             "the file is too large", subject=what, expected=f"at most {limit_bytes} bytes", actual=f"{size_bytes} bytes"
@@ -274,6 +297,49 @@ def sync_folder(path: Path) -> None:
             raise LocalStorage.unwritable(error, str(path)) from error
     finally:
         os.close(descriptor)
+
+
+def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+    """Writes a file that must not exist yet, and waits until it is on the device, its name included.
+
+    It appears under its name complete or not at all, whatever happens meanwhile: a file that is only half there would
+    be in the way of the same command when it is run again.
+
+    Raises:
+        LocalStorage: It exists, or cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with suppress(FileNotFoundError):
+            temporary.unlink()  # of a process with our number, which ended in the middle
+        write_durably(temporary, content, mode=mode)
+        _give_name(temporary, path)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
+    except LocalStorage as error:
+        error.subject = str(path)
+        raise
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+    try:
+        sync_folder(path.parent)
+    except LocalStorage:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _give_name(temporary: Path, path: Path) -> None:
+    """Renames a file, but never onto another one, as far as the file system can tell."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        raise
+    except OSError:  # FAT has no second names
+        if os.path.lexists(path):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
+        os.rename(temporary, path)
 
 
 def check_space(folder: Path, needed_bytes: int, *, hint: str = "choose another folder with -o") -> None:

@@ -6,18 +6,19 @@ one that SHA256SUMS says. FORMAT.md, sections 5.10 and 11.
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.bundle import seven_zip, sums
 from bundler.bundle.chunk import Member, members_by_chunk
 from bundler.bundle.decrypted import DecryptedChunks
-from bundler.bundle.files import find_file, open_for_reading, sha256_of
+from bundler.bundle.files import find_file, let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.bundle.reader import Bundle, ChunkState
 from bundler.core import manifest as bundle_manifest
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import Damaged
 from bundler.scratch import Scratch, ScratchFile
@@ -60,14 +61,13 @@ class LockedBundle:
         """
         content = bytearray()
         path = find_file(self.sealed.folders, sums.CONTENT)
-        descriptor = open_for_reading(path)
+        copy = self._copy_of_content(path, scratch)
         try:
-            check_sum(self.sealed, sums.CONTENT, sha256_of(descriptor, what=str(path), limit_bytes=CONTENT_BYTES))
             seven_zip.unpack(
-                descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
+                copy.descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
             )
         finally:
-            os.close(descriptor)
+            copy.close()
         manifest = bundle_manifest.from_json(bytes(content), what=f"{sums.MANIFEST} in {sums.CONTENT}")
         if OuterManifest.of(manifest) != self.manifest:
             raise Damaged(f"{sums.MANIFEST} and the one in {sums.CONTENT} contradict each other", subject=sums.CONTENT)
@@ -77,6 +77,37 @@ class LockedBundle:
             self._decrypt(self.chunks[number - 1], members[number - 1], into, passphrase, cancellation)
 
         return Bundle(self.sealed, manifest, self.chunks, DecryptedChunks(decrypt, scratch, at_a_time=jobs))
+
+    def _copy_of_content(self, path: Path, scratch: Scratch) -> ScratchFile:
+        """The bytes of content.7z that were compared with SHA256SUMS. Read once: a medium may lie the second time, and
+        all that is believed of the chunks stands in them.
+        """
+        copy = scratch.file()
+        try:
+            descriptor = open_for_reading(path)
+            try:
+                sha256 = hashlib.sha256()
+                buffer = bytearray(PIECE_BYTES)
+                size_bytes = size_of(descriptor, what=str(path))
+                if size_bytes > CONTENT_BYTES:
+                    raise Damaged(
+                        "the file is too large",
+                        subject=str(path),
+                        expected=f"at most {CONTENT_BYTES} bytes",
+                        actual=f"{size_bytes} bytes",
+                    )
+                for offset in range(0, size_bytes, PIECE_BYTES):
+                    view = memoryview(buffer)[: size_bytes - offset]
+                    read_into(descriptor, [view], offset, what=str(path))
+                    sha256.update(view)
+                    copy.write(view)
+                check_sum(self.sealed, sums.CONTENT, sha256.hexdigest())
+            finally:
+                let_go(descriptor)
+        except BaseException:
+            copy.close()
+            raise
+        return copy
 
     def _decrypt(
         self, state: ChunkState, members: list[Member], into: ScratchFile, passphrase: str, cancellation: Cancellation
@@ -109,7 +140,7 @@ class LockedBundle:
         except seven_zip.WrongPassphrase as error:
             raise Damaged(f"encrypted with another passphrase than {sums.CONTENT}", subject=state.chunk.file) from error
         finally:
-            os.close(descriptor)
+            let_go(descriptor)
 
 
 def check_sum(sealed: Sealed, file: str, actual: str) -> None:

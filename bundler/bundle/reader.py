@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_of
 from bundler.bundle.decrypted import DecryptedChunks
-from bundler.bundle.files import is_there, open_for_reading, read_into, unreadable
+from bundler.bundle.files import is_there, let_go, open_for_reading, read_into, unreadable
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES, STUB_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
@@ -173,7 +173,7 @@ class Bundle:
         try:
             yield descriptor
         finally:
-            os.close(descriptor)
+            let_go(descriptor)
 
     def _read_member(self, member: Member, buffer: bytearray, skip_bytes: int) -> Pieces:
         file = self.manifest.chunks[member.piece.chunk - 1].file
@@ -211,7 +211,7 @@ def find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
             try:
                 state = os.fstat(descriptor)
             finally:
-                os.close(descriptor)
+                let_go(descriptor)
         except OSError as error:
             problems.append(unreadable(error, str(path)))
             continue

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PosixPath
 from typing import Any
 
-from bundler.bundle.files import open_for_reading, read_into, unreadable
+from bundler.bundle.files import open_for_reading, read_into, size_of, unreadable
 from bundler.core import seven_zip
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 
@@ -172,7 +172,7 @@ def _check_form(descriptor: int, what: str) -> None:
     start = bytearray(seven_zip.START_BYTES)
     read_into(descriptor, [start], 0, what=what)
     place = seven_zip.header_place(bytes(start))
-    if place is not None and place[1] <= seven_zip.HEADER_BYTES and sum(place) == os.fstat(descriptor).st_size:
+    if place is not None and place[1] <= seven_zip.HEADER_BYTES and sum(place) == size_of(descriptor, what=what):
         header = bytearray(place[1])
         read_into(descriptor, [header], place[0], what=what)
         if seven_zip.is_framed(bytes(start), bytes(header), place[0]) and seven_zip.is_encrypted_header(bytes(header)):

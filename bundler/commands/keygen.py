@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import signing
-from bundler.bundle.files import write_durably
+from bundler.bundle.files import write_at_once
 from bundler.core.bundle_name import check_bundle_name
 from bundler.errors import LocalStorage, Misuse
 
@@ -32,7 +34,7 @@ def keygen(name: str, *, folder: Path, passphrase: bytes | None) -> KeyPair:
     check_bundle_name(name)
     private_path, public_path = folder / f"{name}.key", folder / f"{name}.pub"
     for path in (private_path, public_path):
-        if path.exists():
+        if os.path.lexists(path):
             raise Misuse(
                 "the file is there already; keys are never overwritten", subject=str(path), hint="choose another name"
             )
@@ -40,8 +42,13 @@ def keygen(name: str, *, folder: Path, passphrase: bytes | None) -> KeyPair:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise LocalStorage(f"cannot be made: {error.strerror}", subject=str(folder)) from error
-    write_durably(private_path, private, mode=0o600)
-    write_durably(public_path, public)
+        raise LocalStorage.unwritable(error, str(folder)) from error
+    write_at_once(private_path, private, mode=0o600)
+    try:
+        write_at_once(public_path, public)
+    except LocalStorage:
+        with suppress(OSError):
+            private_path.unlink()  # nobody has it yet, and it would be in the way of the next attempt
+        raise
     fingerprint = signing.load_public(public, origin=str(public_path)).fingerprint
     return KeyPair(private_path, public_path, key_id, fingerprint, passphrase is not None)

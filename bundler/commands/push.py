@@ -189,10 +189,15 @@ class Push:
         self._step("tagging", self._tag)
 
     def finish(self) -> None:
-        """Completes the target, whatever has arrived."""
-        if self._is_prepared:
-            arrived = any(each.outcome in (Outcome.PUSHED, Outcome.PRESENT) for each in self.result.images)
-            self._destination.finish(is_worth_keeping=arrived)
+        """Completes the target, whatever has arrived. If that fails, nothing has arrived there for good."""
+        if not self._is_prepared:
+            return
+        arrived = [each for each in self.result.images if each.outcome in (Outcome.PUSHED, Outcome.PRESENT)]
+        try:
+            self._destination.finish(is_worth_keeping=bool(arrived))
+        except BundlerError as error:
+            for each in arrived:
+                each.fail(error)
 
     def _look_ahead(self, destination: RegistryDestination) -> None:
         self.result.plan, errors = destination.look_ahead([each.name for each in self.result.open_images])

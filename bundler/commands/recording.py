@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import __version__
-from bundler.bundle.files import sync_folder, write_durably
+from bundler.bundle.files import place_durably, write_at_once
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key
@@ -127,24 +127,8 @@ def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
     if os.path.lexists(path):
         raise LocalStorage("the file exists; receipts are never overwritten", subject=str(path))
     if key is not None:
-        _write_whole(signature_path(path, key.id), key.sign(content))
-    _write_whole(path, content)
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Writes a file so that it has its old content or the new one, whatever happens. Its name is ours by now."""
-    part = path.with_name(f"{path.name}.part")
-    try:
-        part.unlink(missing_ok=True)
-        write_durably(part, content)
-        os.replace(part, path)
-    except (OSError, LocalStorage) as error:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
-        if isinstance(error, LocalStorage):
-            raise
-        raise LocalStorage.unwritable(error, str(path)) from error
-    sync_folder(path.parent)
+        place_durably(signature_path(path, key.id), key.sign(content))
+    place_durably(path, content)
 
 
 def signature_path(receipt: Path, key_id: str) -> Path:
@@ -241,11 +225,12 @@ class _Record:
             is_first = self._path is None
             path = self._path = self._path or self._recording.path or _claimed_path(receipt)
             try:
-                _write_whole(_unfinished_path(path), receipt.to_json())
+                place_durably(_unfinished_path(path), receipt.to_json())
             except LocalStorage:
                 if is_first:  # nothing stands in it
                     self._path = None
-                    _unfinished_path(path).unlink(missing_ok=True)
+                    with suppress(OSError):
+                        _unfinished_path(path).unlink(missing_ok=True)
                 raise
 
     def end(self) -> None:
@@ -258,11 +243,13 @@ class _Record:
         path = self._path or self._recording.path or _claimed_path(receipt)
         write_receipt(receipt, path, self._key)
         self._result.receipt = path
-        _unfinished_path(path).unlink(missing_ok=True)
+        with suppress(OSError):  # both say the same; the whole one is there
+            _unfinished_path(path).unlink(missing_ok=True)
         failed = _failed_list(self._result)
         if failed:
-            self._result.failed_list = _free_list_path(path)
-            write_durably(self._result.failed_list, failed.encode())
+            failed_list = _free_list_path(path)
+            write_at_once(failed_list, failed.encode())
+            self._result.failed_list = failed_list
 
 
 def _unfinished_path(path: Path) -> Path:

@@ -5,7 +5,6 @@ What a stream holds is found by its content, never by the file's name.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from pathlib import Path
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.stores import compression, seven_zip
-from bundler.stores.local_files import FileStream, opened, pieces_of
+from bundler.stores.local_files import FileStream, opened, pieces_of, size_of
 from bundler.stores.tar_reader import ByteStream
 
 _MAGIC_BYTES = 16
@@ -50,8 +49,8 @@ class ImageFile:
         self.path = path
         self.called = called
         with opened(path) as descriptor:
-            self.compression = compression.kind_of(os.pread(descriptor, _MAGIC_BYTES, 0))
-            self.size_bytes = os.fstat(descriptor).st_size
+            self.compression = compression.kind_of(FileStream(descriptor, what=called).read(_MAGIC_BYTES))
+            self.size_bytes = size_of(descriptor, what=called)
 
     @property
     def is_plain(self) -> bool:

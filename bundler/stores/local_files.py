@@ -30,11 +30,28 @@ def opened(path: Path) -> Generator[int, None, None]:
     except OSError as error:
         raise LocalStorage(f"cannot be opened: {error.strerror}", subject=str(path)) from error
     try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        if not stat.S_ISREG(_state(descriptor, str(path)).st_mode):
             raise Damaged("not a regular file", subject=str(path))
         yield descriptor
     finally:
-        os.close(descriptor)
+        with suppress(OSError):  # it was only read
+            os.close(descriptor)
+
+
+def size_of(descriptor: int, *, what: str) -> int:
+    """The size of an open file in bytes.
+
+    Raises:
+        LocalStorage: The file system does not tell.
+    """
+    return _state(descriptor, what).st_size
+
+
+def _state(descriptor: int, what: str) -> os.stat_result:
+    try:
+        return os.fstat(descriptor)
+    except OSError as error:
+        raise LocalStorage(f"cannot be read: {error.strerror}", subject=what) from error
 
 
 def forget(descriptor: int) -> None:
@@ -87,7 +104,7 @@ class FileStream:
         self._descriptor = descriptor
         self._what = what
         self._position = 0
-        self._size_bytes = os.fstat(descriptor).st_size
+        self._size_bytes = size_of(descriptor, what=what)
 
     def read(self, size_bytes: int) -> bytes:
         """The next bytes; none at the end.
@@ -118,10 +135,11 @@ def sync(path: Path) -> None:
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # file systems that cannot sync folders
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP) or not path.is_dir():  # not all can sync folders
             raise
     finally:
-        os.close(descriptor)
+        with suppress(OSError):
+            os.close(descriptor)
 
 
 def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
@@ -134,5 +152,24 @@ def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
     try:
         while len(view):
             view = view[os.write(descriptor, view) :]
+    except OSError as error:
+        raise LocalStorage.unwritable(error, what) from error
+
+
+@contextmanager
+def closing_file(descriptor: int, *, what: str) -> Generator[None, None, None]:
+    """Closes a file that is being written. Some file systems tell only then that they did not take it.
+
+    Raises:
+        LocalStorage: It cannot be closed, and nothing else went wrong before: an error hides no earlier one.
+    """
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError):
+            os.close(descriptor)
+        raise
+    try:
+        os.close(descriptor)
     except OSError as error:
         raise LocalStorage.unwritable(error, what) from error

@@ -13,7 +13,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.lock import Holder, Lock
-from bundler.stores.local_files import FileStream, forget, opened, pieces_of, read_whole, sync, write_all
+from bundler.stores.local_files import FileStream, closing_file, forget, opened, pieces_of, read_whole, sync, write_all
 from bundler.stores.oci_layout import LayoutSource, index_json, marker_json, read_index
 from bundler.stores.tar_reader import TarReader, resolve_links
 
@@ -78,6 +78,8 @@ class ArchiveSink:
         self._partial = path.with_name(path.name + ".partial")
         self._writer = Lock(path.with_name(path.name + ".lock"))
         self._descriptor = -1
+        self._is_broken = False
+        """Whether something half written could not be cut off again."""
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int, int]] = {}
         """Where the data of each member begins and ends, by its path."""
@@ -149,20 +151,24 @@ class ArchiveSink:
         """
         index = index_json(self._named)
         self._append("index.json", len(index), lambda: _whole(index))
-        write_all(self._descriptor, tar.END, what=str(self._partial))
+        descriptor, self._descriptor = self._descriptor, -1
         try:
-            os.fsync(self._descriptor)
-            os.close(self._descriptor)
+            with closing_file(descriptor, what=str(self._path)):
+                write_all(descriptor, tar.END, what=str(self._partial))
+                os.fsync(descriptor)
             os.rename(self._partial, self._path)
             sync(self._path.parent)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._path)) from error
 
     def discard(self) -> None:
-        """Removes what was written, when there is nothing to finish."""
+        """Removes what was written, when there is nothing to finish. What cannot be removed is begun anew next time."""
         if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._partial.unlink(missing_ok=True)
+            with suppress(OSError):
+                os.close(self._descriptor)
+            with suppress(OSError):
+                self._partial.unlink(missing_ok=True)
+            self._descriptor = -1
 
     def find(self, name: str) -> Descriptor | None:
         """What a name stands for so far."""
@@ -196,6 +202,8 @@ class ArchiveSink:
     def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> int:
         """Appends a member; where its data ends."""
         with self._lock:
+            if self._is_broken:
+                raise LocalStorage("cannot be written any more, after an error before", subject=str(self._partial))
             begin = os.lseek(self._descriptor, 0, os.SEEK_CUR)
             try:
                 write_all(self._descriptor, tar.header(name, size_bytes), what=str(self._partial))
@@ -209,11 +217,12 @@ class ArchiveSink:
         return end
 
     def _cut_back(self, length_bytes: int) -> None:
+        """Takes away what is half written. Where that does not work either, the first error is the one to tell."""
         try:
             os.ftruncate(self._descriptor, length_bytes)
             os.lseek(self._descriptor, length_bytes, os.SEEK_SET)
-        except OSError as error:
-            raise LocalStorage(f"cannot be written: {error.strerror}", subject=str(self._partial)) from error
+        except OSError:
+            self._is_broken = True
 
 
 class _Written:

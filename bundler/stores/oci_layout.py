@@ -10,6 +10,7 @@ import os
 import re
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -21,7 +22,7 @@ from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, LocalStorage, Misuse, Refused
 from bundler.lock import Holder, Lock
-from bundler.stores.local_files import forget, opened, pieces_of, read_whole, sync, write_all
+from bundler.stores.local_files import closing_file, forget, opened, pieces_of, read_whole, size_of, sync, write_all
 
 _NAME = "org.opencontainers.image.ref.name"
 _CONTAINERD_NAME = "io.containerd.image.name"
@@ -243,18 +244,20 @@ class FolderFiles:
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """The bytes of a file from an offset on."""
+        what = str(self._root / path)
         with opened(self._root / path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
-            yield from pieces_of(descriptor, offset_bytes, os.fstat(descriptor).st_size, what=str(self._root / path))
+            yield from pieces_of(descriptor, offset_bytes, size_of(descriptor, what=what), what=what)
 
     def read(self, path: str, limit_bytes: int) -> bytes:
         """A file as a whole, if it is not larger than a limit."""
+        what = str(self._root / path)
         with opened(self._root / path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
-            size = os.fstat(descriptor).st_size
-            return read_whole(descriptor, 0, size, limit_bytes=limit_bytes, what=str(self._root / path))
+            size = size_of(descriptor, what=what)
+            return read_whole(descriptor, 0, size, limit_bytes=limit_bytes, what=what)
 
 
 class LayoutFolderSink:
@@ -403,16 +406,17 @@ class LayoutFolderSink:
         except OSError as error:
             raise LocalStorage.unwritable(error, str(target)) from error
         try:
-            for piece in pieces:
-                write_all(descriptor, piece, what=str(target))
-            if is_durable:
-                os.fsync(descriptor)
+            with closing_file(descriptor, what=str(target)):
+                for piece in pieces:
+                    write_all(descriptor, piece, what=str(target))
+                if is_durable:
+                    os.fsync(descriptor)
             os.rename(temporary, target)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(target)) from error
         finally:
-            os.close(descriptor)
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
 
 
 def _index(entries: Sequence[Mapping[str, Any]]) -> bytes:
