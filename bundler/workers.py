@@ -5,9 +5,12 @@ Threads are daemons: a thread that hangs in a system call does not keep the proc
 
 from __future__ import annotations
 
+import queue
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from functools import partial
 from typing import Generic, TypeVar
 
 from bundler.errors import BundlerError, Interrupted
@@ -16,6 +19,10 @@ Task = TypeVar("Task")
 Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.2
+_GRACE_SECONDS = 0.5
+"""How long the threads of a pool have to end after somebody asked them to."""
+_PATIENCE_SECONDS = 1.5
+"""How long a command has, receipts included: Ctrl-C ends within two seconds."""
 
 
 class Cancellation:
@@ -58,8 +65,8 @@ class Follower:
     def __init__(self, run: Callable[[], None], *, name: str) -> None:
         self._run = run
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._guarded, name=name, daemon=True)
-        self._thread.start()
+        self._ended = threading.Event()
+        threading.Thread(target=self._guarded, name=name, daemon=True).start()
 
     def join(self) -> None:
         """Waits for its end.
@@ -73,15 +80,25 @@ class Follower:
 
     def outcome(self) -> BaseException | None:
         """Waits for its end, and tells what ended it if that was an error."""
-        while self._thread.is_alive():
-            self._thread.join(_POLL_SECONDS)
+        while not self.ends_within(_POLL_SECONDS):
+            pass
         return self._error
+
+    def ends_within(self, seconds: float) -> bool:
+        """Waits for its end, but not longer than this; whether it has ended.
+
+        `Thread.join` is not for those who are interrupted while they wait: before Python 3.13 it then takes a thread
+        for ended that is not (python/cpython#90882).
+        """
+        return self._ended.wait(seconds)
 
     def _guarded(self) -> None:
         try:
             self._run()
         except BaseException as error:  # carried over to the thread that joins
             self._error = error
+        finally:
+            self._ended.set()
 
 
 class Channel:
@@ -256,26 +273,105 @@ def run_all(
         Exception: Any error that is not a `BundlerError`, after all threads stopped: a bug.
     """
     pool = _Pool(tasks, work, is_for_back)
-    threads = [
-        threading.Thread(target=pool.serve, args=(at_back, cancellation), name=f"worker-{number}", daemon=True)
-        for number, at_back in enumerate([False] * front_workers + [True] * back_workers)
-    ]
+    workers: list[Follower] = []
     try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            while thread.is_alive():
-                thread.join(_POLL_SECONDS)
+        for number, at_back in enumerate([False] * front_workers + [True] * back_workers):
+            workers.append(Follower(partial(pool.serve, at_back, cancellation), name=f"worker-{number}"))
+        for worker in workers:
+            while not worker.ends_within(_POLL_SECONDS) and not cancellation.is_set:
+                pass
     except KeyboardInterrupt:
         cancellation.set()
-        for thread in threads:
-            if thread.is_alive():
-                thread.join(_POLL_SECONDS)
-        raise Interrupted() from None
+    _wait_a_moment(workers)
     if pool.bug is not None:
         raise pool.bug
     cancellation.check()
     return pool.failures
+
+
+def _wait_a_moment(workers: Iterable[Follower]) -> None:
+    """Lets threads end by themselves; those that hang in a system call are left behind."""
+    until = time.monotonic() + _GRACE_SECONDS
+    for worker in workers:
+        worker.ends_within(max(0.0, until - time.monotonic()))
+
+
+def interruptible(work: Callable[[], Result], cancellation: Cancellation) -> Result:
+    """Does something in a thread of its own, so that Ctrl-C is heard also while that hangs in a system call.
+
+    Whoever hears it asks all threads to stop and gives them a moment, for what is at hand and for the receipt. What has
+    not ended then is left behind as if the process had been killed, which no file is harmed by.
+
+    Args:
+        work: What to do.
+        cancellation: Of the run; set here on Ctrl-C.
+
+    Returns:
+        What ``work`` returns, also if it came to its end in that moment.
+
+    Raises:
+        BaseException: What ``work`` raised.
+        Interrupted: It did not end in time, or Ctrl-C came a second time.
+    """
+    results: list[Result] = []
+    follower = Follower(lambda: results.append(work()), name="command")
+    try:
+        while not follower.ends_within(_POLL_SECONDS):
+            _questions.answer()
+    except KeyboardInterrupt:
+        cancellation.set()
+        try:
+            if not follower.ends_within(_PATIENCE_SECONDS):
+                raise Interrupted() from None
+        except KeyboardInterrupt:
+            raise Interrupted() from None
+    follower.join()
+    return results[0]
+
+
+def in_front(question: Callable[[], Result]) -> Result:
+    """Does something in the thread that hears Ctrl-C: whoever is asked something on a terminal may answer with that.
+
+    Raises:
+        BaseException: What ``question`` raised.
+    """
+    if threading.current_thread() is threading.main_thread():
+        return question()
+    return _questions.ask(question)
+
+
+class _Questions:
+    """What threads want to have done by the one in front."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+
+    def ask(self, question: Callable[[], Result]) -> Result:
+        """Waits for the answer."""
+        answered = threading.Event()
+        results: list[Result] = []
+        errors: list[BaseException] = []
+
+        def answer() -> None:
+            try:
+                results.append(question())
+            except BaseException as error:  # carried over to the thread that asked
+                errors.append(error)
+            answered.set()
+
+        self._waiting.put(answer)
+        answered.wait()
+        if errors:
+            raise errors[0]
+        return results[0]
+
+    def answer(self) -> None:
+        """Answers what was asked meanwhile."""
+        while not self._waiting.empty():
+            self._waiting.get()()
+
+
+_questions = _Questions()
 
 
 class _Pool(Generic[Task]):

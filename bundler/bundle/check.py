@@ -19,6 +19,7 @@ from bundler.bundle.files import (
     find_copies,
     find_file,
     is_there,
+    let_go,
     names_in,
     open_for_reading,
     read_into,

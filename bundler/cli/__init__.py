@@ -11,7 +11,7 @@ import io
 import os
 import signal
 import sys
-from typing import NoReturn
+from typing import NoReturn, TextIO
 
 import click
 
@@ -40,12 +40,28 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="escaped")
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:  # a full log; the interpreter would make an exit code of its own of it
+            _silence(stream)
+    sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        signal.signal(signal.SIGTERM, _interrupt)
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup
+            signal.signal(signal.SIGHUP, _interrupt)
+        return _run(arguments)
+    except KeyboardInterrupt:  # once more, while the first one was being told
+        return Interrupted.exit_code
+
+
+def _run(arguments: list[str]) -> int:
     try:
         code = program.main(args=arguments or ["--help"], prog_name="bundler", standalone_mode=False)
         return code if isinstance(code, int) else 0
@@ -59,11 +75,10 @@ def run(arguments: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         return _fail(Interrupted(), arguments)
     except BrokenPipeError:
-        _silence_stdout()
+        _silence(sys.stdout)
         return EXIT_CLOSED_PIPE
     except OSError as error:
-        # Files are handled where they are used; what comes up here is a name that no file can have, or a full output.
-        _silence_stdout()
+        # Files are handled where they are used; what comes up here is a name that no file can have.
         return _fail(LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename)), arguments)
     except Exception:
         import traceback
@@ -76,12 +91,21 @@ def run(arguments: list[str]) -> int:
 def _fail(error: BundlerError, arguments: list[str]) -> int:
     from bundler.views import errors
 
+    if isinstance(error, Interrupted):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # it ends as fast as it can
     if "--json" in arguments:
         from bundler.views import documents
 
         command = next((argument for argument in arguments if argument in program.commands), "bundler")
-        errors.show([documents.dump(documents.failure_document(command, error))])
-    errors.show(errors.error_lines(error), on_stderr=True)
+        try:
+            errors.show([documents.dump(documents.failure_document(command, error))])
+        except (OSError, LocalStorage):  # what is told of it is the first error
+            _silence(sys.stdout)
+    try:
+        errors.show(errors.error_lines(error), on_stderr=True)
+    except (OSError, LocalStorage):
+        _silence(sys.stderr)
     return error.exit_code
 
 
@@ -92,10 +116,10 @@ def _escape(error: UnicodeError) -> tuple[str, int]:
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
 
 
-def _silence_stdout() -> None:
+def _silence(stream: TextIO | None) -> None:
     """Lets what is still buffered go nowhere, so that the interpreter does not fail on it at its end."""
-    if sys.stdout is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _shown(name: object) -> str | None:

@@ -318,6 +318,7 @@ def _passphrase(file: str | None, what: str, state: str, option: str, *, is_new:
         Misuse: There is neither, or it is empty.
     """
     from bundler.commands.passphrase import read_passphrase
+    from bundler.workers import in_front
 
     if file is not None:
         return read_passphrase(file)
@@ -328,4 +329,5 @@ def _passphrase(file: str | None, what: str, state: str, option: str, *, is_new:
             hint=f"give {option} FILE, or - for stdin{more}",
         )
     again = "once more" if is_new else False
-    return str(click.prompt(("new " if is_new else "") + what, hide_input=True, confirmation_prompt=again, err=True))
+    text = ("new " if is_new else "") + what
+    return str(in_front(lambda: click.prompt(text, hide_input=True, confirmation_prompt=again, err=True)))

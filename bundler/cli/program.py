@@ -151,13 +151,10 @@ def with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool,
     """Does the work of a command, with progress on stderr; Ctrl-C stops all its threads."""
     from bundler.run import Run
     from bundler.views.progress import Progress
-    from bundler.workers import Cancellation
+    from bundler.workers import Cancellation, interruptible
 
     cancellation = Cancellation()
     with Progress(is_quiet=is_quiet) as listener:
-        try:
-            jobs = jobs or max(2, min(4, os.cpu_count() or 2))
-            return work(Run(listener, cancellation, jobs=jobs, is_fail_fast=is_fail_fast))
-        except KeyboardInterrupt:
-            cancellation.set()
-            raise
+        jobs = jobs or max(2, min(4, os.cpu_count() or 2))
+        run = Run(listener, cancellation, jobs=jobs, is_fail_fast=is_fail_fast)
+        return interruptible(lambda: work(run), cancellation)

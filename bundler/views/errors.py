@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from bundler.errors import BundlerError, Several
+from bundler.errors import BundlerError, LocalStorage, Several
 from bundler.views.languages import hint_of, translated, worded
 from bundler.views.words import escaped
 
@@ -34,11 +34,21 @@ def advice_lines(error: BundlerError, indent: str) -> list[str]:
 
 
 def show(lines: list[str], *, on_stderr: bool = False) -> None:
-    """Prints lines."""
+    """Prints lines.
+
+    Raises:
+        BrokenPipeError: Whoever read them is gone.
+        LocalStorage: They cannot be written.
+    """
     stream = sys.stderr if on_stderr else sys.stdout
     if stream is None:  # closed by whoever started us
         return
-    print("\n".join(lines), file=stream, flush=True)
+    try:
+        print("\n".join(lines), file=stream, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise LocalStorage.unwritable(error, "standard error" if on_stderr else "standard output") from error
 
 
 def _label() -> str:

@@ -164,10 +164,15 @@ class _Lines:
                 self._say(_remark(event))
 
     def end(self) -> None:
-        self._stream.flush()
+        self._say("", end="")
 
     def _amount(self, amount: int) -> str:
         return size(amount) if self._phase and self._phase.in_bytes else f"{amount:,}"
 
-    def _say(self, text: str) -> None:
-        print(text, file=self._stream, flush=True)
+    def _say(self, text: str, *, end: str = "\n") -> None:
+        try:
+            print(text, file=self._stream, end=end, flush=True)
+        except BrokenPipeError:
+            raise
+        except OSError:
+            pass  # a log on a full disk: what is told there is not worth ending a run for

@@ -41,6 +41,9 @@ def test_it_keeps_what_is_written_and_is_gone_afterwards(tmp_path):
         assert (fs.path / "b/file").read_bytes() == b"x" * 300_000
         assert fs.count("rename") == 1
         assert (os.listdir(fs.path), os.listdir(fs.path / "b")) == (["b"], ["file"])
+        os.link(fs.path / "b/file", fs.path / "other")
+        assert (fs.path / "other").stat().st_nlink == 2
+        (fs.path / "other").unlink()
         with open(fs.path / "b/file", "r+b") as file:
             (fs.path / "b/file").unlink()
             assert os.fstat(file.fileno()).st_size == 300_000

@@ -43,6 +43,7 @@ class FaultFs:
         records: bool = False,
         direct_io: bool = True,
         wraps_at: int = 0,
+        has_links: bool = True,
     ) -> None:
         """Plans it.
 
@@ -52,6 +53,7 @@ class FaultFs:
             records: Whether all that is done is kept, for power cuts.
             direct_io: Whether each read and write is asked of it; else the kernel's page cache stands before it, as
                 with a real medium.
+            has_links: Whether a file may have several names; FAT has no such.
             wraps_at: After so many bytes a write goes to the beginning of the device again, as on a forged stick.
         """
         self.path = folder / "mount"
@@ -61,6 +63,7 @@ class FaultFs:
             "journal": str(self._journal) if self._journal else None,
             "direct_io": direct_io,
             "wraps_at": wraps_at,
+            "has_links": has_links,
         }
         self._process: subprocess.Popen[bytes] | None = None
 

@@ -190,6 +190,7 @@ class PassThrough(mfusepy.Operations):
         self._lock = threading.RLock()
         self._journal: BinaryIO | None = open(options["journal"], "ab", 0) if options["journal"] else None  # noqa: SIM115
         self._is_direct = options["direct_io"]
+        self._has_links = options["has_links"]
         self._nodes = {"/": 0}
         self._next_node = 1
         self._open: dict[int, _Open] = {}
@@ -278,6 +279,16 @@ class PassThrough(mfusepy.Operations):
         with self._lock:
             os.symlink(source, self._real(target))
             self._made(target, source)
+        return 0
+
+    def link(self, target: str, source: str) -> int:
+        self._faults.meet("link", target)
+        if not self._has_links:
+            raise OSError(errno.EPERM, os.strerror(errno.EPERM))
+        with self._lock:
+            os.link(self._real(source), self._real(target))
+            node = self._nodes[target] = self._nodes[source]
+            self._record("link", self._nodes[os.path.dirname(target)], os.path.basename(target), node)
         return 0
 
     def mkdir(self, path: str, mode: int) -> int:

@@ -106,6 +106,8 @@ class Disk:
                     {"file": _File, "folder": _Folder}[target]() if target in ("file", "folder") else target
                 )
                 self._folder(folder).change({name: node})
+            case ("link", folder, name, node):
+                self._folder(folder).change({name: node})
             case ("remove", folder, name):
                 self._folder(folder).change({name: None})
             case ("rename", folder, name, new_folder, new_name, node):
