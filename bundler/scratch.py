@@ -99,6 +99,16 @@ class ScratchFile:
         except OSError as error:
             raise self._scratch.unwritable(error) from error
 
+    @property
+    def where(self) -> str:
+        """What people call it: the folder that it is in."""
+        return f"scratch in {self._scratch.folder}"
+
+    def unreadable(self, error: OSError) -> LocalStorage:
+        """The error for bytes that were put down here and cannot be had back."""
+        hint = "choose a folder on another device with --scratch DIR"
+        return LocalStorage(f"cannot be read: {error.strerror}", subject=self.where, hint=hint)
+
     def release(self, end_bytes: int) -> None:
         """Gives back the room of all bytes before an offset, which nobody will read again.
 

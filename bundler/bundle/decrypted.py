@@ -25,6 +25,21 @@ class _Held:
     readers: int = 0
 
 
+@contextmanager
+def reading(file: ScratchFile) -> Generator[int, None, None]:
+    """The file descriptor of a scratch file. What cannot be read there is no fault of the medium.
+
+    Raises:
+        LocalStorage: It cannot be read.
+    """
+    try:
+        yield file.descriptor
+    except Damaged as error:
+        if isinstance(error.__cause__, OSError):
+            raise file.unreadable(error.__cause__) from error
+        raise
+
+
 class DecryptedChunks:
     """The chunks of an encrypted bundle as they are without encryption. Thread-safe."""
 
@@ -56,7 +71,8 @@ class DecryptedChunks:
         held = self._take(number)
         assert held.file is not None
         try:
-            yield held.file.descriptor
+            with reading(held.file) as descriptor:
+                yield descriptor
         finally:
             with self._changed:
                 held.readers -= 1
@@ -68,7 +84,8 @@ class DecryptedChunks:
             place = self._remembered.get(digest)
         if place is not None and self._memory is not None:
             content = bytearray(place[1])
-            read_into(self._memory.descriptor, [content], place[0], what="scratch")
+            with reading(self._memory) as descriptor:
+                read_into(descriptor, [content], place[0], what="scratch")
             return bytes(content)
         found = read()
         with self._changed:

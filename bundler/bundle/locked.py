@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from bundler.bundle import seven_zip, sums
 from bundler.bundle.chunk import Member, members_by_chunk
-from bundler.bundle.decrypted import DecryptedChunks
+from bundler.bundle.decrypted import DecryptedChunks, reading
 from bundler.bundle.files import find_file, let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.bundle.reader import Bundle, ChunkState
 from bundler.core import manifest as bundle_manifest
@@ -63,9 +63,10 @@ class LockedBundle:
         path = find_file(self.sealed.folders, sums.CONTENT)
         copy = self._copy_of_content(path, scratch)
         try:
-            seven_zip.unpack(
-                copy.descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
-            )
+            with reading(copy) as descriptor:
+                seven_zip.unpack(
+                    descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
+                )
         finally:
             copy.close()
         manifest = bundle_manifest.from_json(bytes(content), what=f"{sums.MANIFEST} in {sums.CONTENT}")

@@ -167,6 +167,9 @@ def find(paths: Iterable[Path]) -> UncheckedBundle:
     """
     paths = tuple(paths)
     folders = tuple(dict.fromkeys(folder for path in paths for folder in _bundle_folders(path)))
+    for folder in folders:
+        if folder.resolve().name.endswith(sums.PARTIAL):
+            raise _unfinished(folder)  # also one that lacks nothing but its name
     with_sums = [folder for folder in folders if is_there(folder / sums.FILE)]
     if not with_sums:
         _explain_absence(paths)
@@ -190,7 +193,14 @@ def _bundle_folders(path: Path) -> list[Path]:
     if sums.FILE in names or any(_CHUNK_NAME.fullmatch(name) for name in names):
         return [path]
     inner = [path / name for name in names if _is_folder(path / name) and is_there(path / name / sums.FILE)]
-    return inner or [path]
+    finished = [folder for folder in inner if not folder.name.endswith(sums.PARTIAL)]
+    return finished or inner or [path]
+
+
+def _unfinished(folder: Path) -> Incomplete:
+    return Incomplete(
+        "this export was not finished", subject=str(folder), hint="run the same export again to finish it"
+    )
 
 
 def _is_folder(path: Path) -> bool:
@@ -202,11 +212,7 @@ def _explain_absence(paths: Sequence[Path]) -> None:
     for path in paths:
         unfinished = [path] if path.name.endswith(sums.PARTIAL) else sorted(path.glob(f"*{sums.PARTIAL}"))
         if unfinished:
-            raise Incomplete(
-                "this export was not finished",
-                subject=str(unfinished[0]),
-                hint="run the same export again to finish it",
-            )
+            raise _unfinished(unfinished[0])
         if any(_CHUNK_NAME.fullmatch(name) for name in names_in(path)):
             hint = f"bring {sums.FILE} and its .sig files"
             raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=hint, code="incomplete")

@@ -153,7 +153,7 @@ def _check_place(recording: Recording) -> None:
         refuse_taken(recording.path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
+        with tempfile.TemporaryFile(dir=folder, prefix=".bundler-"):
             pass
     except OSError as error:
         raise LocalStorage(

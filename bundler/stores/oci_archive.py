@@ -78,8 +78,8 @@ class ArchiveSink:
         self._partial = path.with_name(path.name + ".partial")
         self._writer = Lock(path.with_name(path.name + ".lock"))
         self._descriptor = -1
-        self._is_broken = False
-        """Whether something half written could not be cut off again."""
+        self._broken: LocalStorage | None = None
+        """What the device said when it did not take something. A file without that would look whole."""
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int, int]] = {}
         """Where the data of each member begins and ends, by its path."""
@@ -202,27 +202,34 @@ class ArchiveSink:
     def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> int:
         """Appends a member; where its data ends."""
         with self._lock:
-            if self._is_broken:
-                raise LocalStorage("cannot be written any more, after an error before", subject=str(self._partial))
+            if self._broken is not None:
+                raise self._broken
             begin = os.lseek(self._descriptor, 0, os.SEEK_CUR)
             try:
-                write_all(self._descriptor, tar.header(name, size_bytes), what=str(self._partial))
+                self._write(tar.header(name, size_bytes))
                 for piece in content():
-                    write_all(self._descriptor, piece, what=str(self._partial))
+                    self._write(piece)
                 end = os.lseek(self._descriptor, 0, os.SEEK_CUR)
-                write_all(self._descriptor, bytes(tar.padding_bytes(size_bytes)), what=str(self._partial))
+                self._write(bytes(tar.padding_bytes(size_bytes)))
             except BaseException:
                 self._cut_back(begin)
                 raise
         return end
+
+    def _write(self, data: bytes | memoryview) -> None:
+        try:
+            write_all(self._descriptor, data, what=str(self._partial))
+        except LocalStorage as error:
+            self._broken = error
+            raise
 
     def _cut_back(self, length_bytes: int) -> None:
         """Takes away what is half written. Where that does not work either, the first error is the one to tell."""
         try:
             os.ftruncate(self._descriptor, length_bytes)
             os.lseek(self._descriptor, length_bytes, os.SEEK_SET)
-        except OSError:
-            self._is_broken = True
+        except OSError as error:
+            self._broken = LocalStorage.unwritable(error, str(self._partial))
 
 
 class _Written:

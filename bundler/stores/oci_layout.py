@@ -286,8 +286,8 @@ class LayoutFolderSink:
         """
         del names
         try:
-            is_layout = (self._root / _MARKER).exists()
-            if self._root.exists() and not is_layout and any(path.name != _LOCK for path in self._root.iterdir()):
+            is_layout = not self._root.exists() or (self._root / _MARKER).exists()
+            if not is_layout and not all(_is_own(path.name) for path in self._root.iterdir()):
                 raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
             for path in (self._root / "blobs", *(self._root / "blobs" / name for name in ("sha256", "sha512"))):
                 if path.is_symlink():
@@ -316,6 +316,7 @@ class LayoutFolderSink:
                 self._put_file(_MARKER, marker_json())
             if not (self._root / INDEX).exists():
                 self._put_file(INDEX, _index([]))
+            sync(self._root)  # a folder of blobs that does not say what it is would be taken for something else
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
         return left
@@ -417,6 +418,11 @@ class LayoutFolderSink:
         finally:
             with suppress(OSError):
                 temporary.unlink(missing_ok=True)
+
+
+def _is_own(name: str) -> bool:
+    """Whether a file is one that is left when making a layout was cut off."""
+    return name == _LOCK or _TEMPORARY.fullmatch(name) is not None
 
 
 def _index(entries: Sequence[Mapping[str, Any]]) -> bytes:

@@ -80,7 +80,7 @@ class InScratch:
     def pieces(self, offset_bytes: int, *, what: str) -> Pieces:
         """The bytes from an offset on."""
         position = released = offset_bytes
-        for piece in pieces_of(self.file.descriptor, offset_bytes, self.size_bytes, what=what):
+        for piece in pieces_of(self.file.descriptor, offset_bytes, self.size_bytes, what=f"{what}, {self.file.where}"):
             position += len(piece)
             if position == self.size_bytes:
                 self.file.close()  # the piece itself is in memory
