@@ -1,11 +1,14 @@
 """One run of a command: how often it tries again, whom it tells, and how it is stopped.
 
 Retries are one policy around one whole, repeatable thing; no store retries by itself, so attempts do not multiply.
+All that a run tries again at one peer comes out of one budget: one that fails all the time does not keep it for days.
 """
 
 from __future__ import annotations
 
 import random
+import threading
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -39,35 +42,90 @@ class RetryPolicy:
         return min(pause, self.longest_pause_seconds)
 
 
+class RetryBudget:
+    """How often a peer may be tried again: each retry takes one, each success gives a part of one back. Thread-safe.
+
+    Who fails less often than one time in six is tried again without end; who fails every second time, a few hundred
+    times. As gRPC throttles retries (gRFC A6), but what is used up stays so: with each failure a minute of waiting may
+    be lost, and the next run begins anew.
+    """
+
+    RETRIES = 100
+    GIVEN_BACK = 0.2
+
+    def __init__(self) -> None:
+        self._left = float(self.RETRIES)
+        self._lock = threading.Lock()
+        self.is_used_up = False
+
+    def take(self) -> bool:
+        """Takes one retry; whether there was one."""
+        with self._lock:
+            self.is_used_up = self.is_used_up or self._left < 1
+            if not self.is_used_up:
+                self._left -= 1
+            return not self.is_used_up
+
+    def give_back(self, successes: int = 1) -> None:
+        """Something succeeded."""
+        with self._lock:
+            self._left = min(float(self.RETRIES), self._left + successes * self.GIVEN_BACK)
+
+
 class Brake:
     """Notices that a registry is gone, so that 50,000 blobs do not wait for it one after the other. Thread-safe.
 
-    After some questions in a row that were given up, each after all its attempts, the others fail at once.
+    After some questions in a row that were given up, each after all its attempts, the others fail at once; so they do
+    when the registry's budget of retries is used up.
     """
 
     GIVEN_UP_IN_A_ROW = 8
 
     def __init__(self) -> None:
         self._given_up: dict[str, list[Unavailable]] = {}
+        self._budgets: defaultdict[str, RetryBudget] = defaultdict(RetryBudget)
+        self._lasts: dict[str, BundlerError] = {}
 
     def check(self, peer: str) -> None:
         """Returns while there is hope.
 
         Raises:
-            Unavailable: The peer is gone; the error is the last one that it gave.
+            Unavailable: The peer is gone, or fails too often; the error is the last one that it gave.
         """
         errors = self._given_up.get(peer, [])
         if len(errors) >= self.GIVEN_UP_IN_A_ROW:
             last = errors[-1]
             raise Unavailable(f"not tried any more: {last.message}", subject=last.subject, hint=last.hint)
+        if self._budgets[peer].is_used_up:
+            raise _spent(self._lasts[peer], Unavailable)
 
-    def succeeded(self, peer: str) -> None:
-        """The peer answered."""
+    def succeeded(self, peer: str, successes: int = 1) -> None:
+        """The peer answered, or gave as many pieces."""
         self._given_up.pop(peer, None)
+        self._budgets[peer].give_back(successes)
 
     def gave_up(self, peer: str, error: Unavailable) -> None:
         """A question to the peer was given up."""
         self._given_up.setdefault(peer, []).append(error)
+
+    def try_again(self, peer: str, error: BundlerError) -> None:
+        """Takes a retry out of the peer's budget.
+
+        Raises:
+            BundlerError: None was left; of the error's family, and not to be retried.
+        """
+        self._lasts[peer] = error
+        if not self._budgets[peer].take():
+            raise _spent(error, type(error)) from error
+
+
+def _spent(last: BundlerError, family: type[BundlerError]) -> BundlerError:
+    return family(
+        f"it fails too often, and is not tried again in this run; the last time: {last.message}",
+        subject=last.subject,
+        said=last.said,
+        hint="run the same command again; what is done is not done twice",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,19 +163,21 @@ def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer
                 if peer and isinstance(error, Unavailable):
                     run.brake.gave_up(peer, error)
                 raise
-            pause(attempt, error, run, subject)
+            pause(attempt, error, run, subject, peer=peer)
             attempt += 1
         else:
             run.brake.succeeded(peer)
             return result
 
 
-def pause(attempt: int, error: BundlerError, run: Run, subject: str) -> None:
+def pause(attempt: int, error: BundlerError, run: Run, subject: str, *, peer: str = "") -> None:
     """Waits before the next attempt, and says so.
 
     Raises:
+        BundlerError: So much failed that there is none.
         Interrupted: The user stopped the run meanwhile.
     """
+    run.brake.try_again(peer, error)
     seconds = run.retry.pause_seconds(attempt, error)
-    run.listener(Retrying(subject, str(error), attempt, seconds))
+    run.listener(Retrying(subject, str(error), attempt, seconds, error.retry_after_seconds))
     run.cancellation.wait(seconds)

@@ -243,16 +243,15 @@ def ask_all(
     return run_all(questions, ask, front_workers=workers, cancellation=run.cancellation)
 
 
-def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run) -> bytes:
+def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, peer: str = "") -> bytes:
     """The bytes of a blob that fits into memory, verified.
 
     Raises:
         BundlerError: As `VerifiedBlob.pieces`.
     """
     silent = replace(run, listener=nobody)
-    return b"".join(
-        bytes(piece) for piece in VerifiedBlob(descriptor, source, silent, label=str(descriptor.digest)).pieces()
-    )
+    stream = VerifiedBlob(descriptor, source, silent, label=str(descriptor.digest), peer=peer)
+    return b"".join(bytes(piece) for piece in stream.pieces())
 
 
 class _BlobCopying:
@@ -290,7 +289,8 @@ class _BlobCopying:
             BundlerError: It did not work.
         """
         self._run.listener(Began(self._copy.label, self._size_bytes))
-        self._bring(self._copy.takers[0].sinks[0], None)
+        taker = self._copy.takers[0]
+        self._bring(taker.sinks[0], None, taker.peer)
         self._run.listener(Finished(self._copy.label, COPIED))
 
     def _pour(self) -> None:
@@ -349,7 +349,7 @@ class _BlobCopying:
         for number, sink in enumerate(taker.sinks):
             try:
                 if id(sink) not in self._poured:
-                    step = self._ask(taker, partial(self._bring, sink, holder))
+                    step = self._ask(taker, partial(self._bring, sink, holder, taker.peer))
                     if step == COPIED:
                         self._note_copied(taker)
                     else:
@@ -365,7 +365,7 @@ class _BlobCopying:
                 return False
         return is_served
 
-    def _bring(self, sink: BlobSink, holder: BlobSink | None) -> str:
+    def _bring(self, sink: BlobSink, holder: BlobSink | None, peer: str) -> str:
         """Makes sure that one sink has the blob; says how."""
         descriptor = self._copy.descriptor
         if sink.has_blob(descriptor):
@@ -373,7 +373,7 @@ class _BlobCopying:
         if holder is not None and sink.mount_blob(descriptor, holder):
             return MOUNTED
         begun = sink.begun_blob(descriptor) if isinstance(sink, ContinuingSink) else None
-        stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, begun=begun)
+        stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, begun=begun)
         try:
             with closing(stream.pieces()) as pieces:
                 if begun is not None and isinstance(sink, ContinuingSink):
@@ -405,7 +405,14 @@ class VerifiedBlob:
     """The bytes of one blob on their way: hashed as they pass, the end withheld until the digest is right."""
 
     def __init__(
-        self, descriptor: Descriptor, source: BlobSource, run: Run, *, label: str, begun: BegunBlob | None = None
+        self,
+        descriptor: Descriptor,
+        source: BlobSource,
+        run: Run,
+        *,
+        label: str,
+        peer: str = "",
+        begun: BegunBlob | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -414,12 +421,14 @@ class VerifiedBlob:
             source: Where it is.
             run: The run that this is part of.
             label: What people call it.
+            peer: Who is asked, see `Brake`.
             begun: What whoever takes the pieces has of it already; they begin behind that.
         """
         self._descriptor = descriptor
         self._source = source
         self._run = run
         self._label = label
+        self._peer = peer
         self._hasher = begun.hasher if begun else descriptor.digest.hasher()
         self.handed_on_bytes = begun.offset_bytes if begun else 0
         self.is_complete = False
@@ -444,12 +453,15 @@ class VerifiedBlob:
                     raise self._ended_early()
             except Unavailable as error:
                 # Real progress renews the attempts; a byte at a time does not.
-                failures = 1 if self.handed_on_bytes - before >= PIECE_BYTES else failures + 1
+                progress = (self.handed_on_bytes - before) // PIECE_BYTES
+                failures = 1 if progress else failures + 1
+                if progress:
+                    self._run.brake.succeeded(self._peer, progress)
                 if not error.retryable or failures >= self._run.retry.attempts:
                     # A source that gave up on us is not asked again from the beginning.
                     error.retryable = False
                     raise
-                pause(failures, error, self._run, self._label)
+                pause(failures, error, self._run, self._label, peer=self._peer)
 
     def _verified(self, arriving: Pieces, hasher: Hasher) -> Pieces:
         size = self._descriptor.size_bytes

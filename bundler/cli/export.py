@@ -75,6 +75,7 @@ bundler export images.yaml -o out --key builder.key --dry-run
 @options.jobs_option
 @options.plain_http_option
 @options.cacert_option
+@options.foreign_layers_option
 @options.dry_run_option
 @options.quiet_option
 @options.json_option
@@ -100,6 +101,7 @@ def export(
     jobs: int | None,
     plain_http: tuple[str, ...],
     cacert: str | None,
+    foreign_layers: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
     is_json: bool,
@@ -145,7 +147,7 @@ def export(
         is_restarted=restart,
         is_passphrase_new=made is not None,
         is_read_back=read_back,
-        network=options.network(plain_http, cacert),
+        network=options.network(plain_http, cacert, foreign_layers=foreign_layers),
         layer_compression=layer_compression,
         scratch=options.scratch_folder(scratch),
     )

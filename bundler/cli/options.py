@@ -55,6 +55,12 @@ plain_http_option = click.option(
     "--plain-http", multiple=True, metavar="HOST[:PORT]", help="Speak to this registry without TLS. May be repeated."
 )
 cacert_option = click.option("--cacert", metavar="FILE", help="Further certificate authorities for registries, PEM.")
+foreign_layers_option = click.option(
+    "--foreign-layers",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Fetch layers that a registry does not hold from this host, where their manifest names it. May be repeated.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 scratch_option = click.option(
     "--scratch",
@@ -112,6 +118,7 @@ def network(
     cacert: str | None,
     *,
     base_path: str = "",
+    foreign_layers: tuple[str, ...] = (),
     login: Mapping[str, Credentials] | None = None,
 ) -> NetworkOptions:
     """What the flags say about registries.
@@ -125,12 +132,16 @@ def network(
     for host in plain_http:
         if not is_registry(host):
             raise Misuse("not a registry", subject=f"--plain-http {host}", hint="write HOST or HOST:PORT")
+    for host in foreign_layers:
+        if not is_registry(host):
+            raise Misuse("not a host", subject=f"--foreign-layers {host[:80]}", hint="write HOST or HOST:PORT")
     if cacert and not Path(cacert).is_file():
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
     base = base_path.rstrip("/")
     if base and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", base):
         raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it as in /repository/docker")
-    return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None, login or {}, base)
+    foreign = frozenset(host.lower() for host in foreign_layers)
+    return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None, login or {}, base, foreign)
 
 
 def registries_of(targets: tuple[Target, ...]) -> tuple[str, ...]:

@@ -261,7 +261,7 @@ def _resolve_all(
             source, name = stores.source(entry.source)
 
             def read_blob(descriptor: Descriptor) -> bytes:
-                return read_small_blob(descriptor, source, run)
+                return read_small_blob(descriptor, source, run, peer=_peer(entry))
 
             return resolve_image(entry, name, source, read_blob, run.listener, begun=begun.digest_of(entry))
 
@@ -293,21 +293,21 @@ def _copy(
     plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: Writer, run: Run
 ) -> None:
     documents = dict(plan.contents)
-    origin: dict[Digest, tuple[BlobSource, ResolvedImage, str]] = {}
+    origin: dict[Digest, tuple[BlobSource, ResolvedImage, str, Descriptor]] = {}
     for each, entry in zip(resolved, entries, strict=True):
         documents.update(each.documents)
         source, _ = stores.source(entry.source)
         for manifest in each.image.manifests:
             for blob in manifest.blobs:
-                origin.setdefault(blob.digest, (source, each.image, _peer(entry)))
+                origin.setdefault(blob.digest, (source, each.image, _peer(entry), blob))
     from_memory = _Documents(documents)
 
     def copy_of(descriptor: Descriptor, path: str, sink: BlobSink) -> BlobCopy:
         if descriptor.digest in documents:
             return BlobCopy(descriptor, from_memory, (Taker((sink,)),), path)
-        blob_source, image, peer = origin[descriptor.digest]
+        blob_source, image, peer, as_listed = origin[descriptor.digest]
         label = f"{image.reference} {descriptor.digest.short}"
-        return BlobCopy(descriptor, blob_source, (Taker((sink,), peer),), label)
+        return BlobCopy(replace(descriptor, urls=as_listed.urls), blob_source, (Taker((sink,), peer),), label)
 
     if isinstance(writer, BundleWriter):
         copies = [copy_of(descriptor, path, writer) for descriptor, path in _everything(plan.manifest).items()]

@@ -194,6 +194,16 @@ _ENTRIES = (
         "registry.",
     ),
     Advice(
+        "no-registry",
+        Refused,
+        "this is not a registry's answer",
+        "does a proxy or a login page answer? check address, port and path of {host}, and HTTPS_PROXY and NO_PROXY",
+        "What came back is not what a registry says, and it would be the same again: a page for people, or something "
+        "that is no HTTP. Often it is the login page of a company's proxy, a web interface on the same port, a "
+        "server of another kind, or a registry whose API lies below a path (--base-path for Nexus). Try `curl -v "
+        "https://{host}/v2/`: a registry answers with JSON, or with 401.",
+    ),
+    Advice(
         "unknown-authority",
         Refused,
         "the certificate is not by an authority that is trusted here",
@@ -255,6 +265,23 @@ _ENTRIES = (
         "the whole body, a registry whose disk or database is busy. Fewer uploads at a time (--jobs 1) may help.",
     ),
     Advice(
+        "too-slow",
+        Unavailable,
+        "hardly anything moves on the connection",
+        "run the same command again; fewer at a time (--jobs 1) may help",
+        "Bytes come, or are taken, but so few that this would never end: less than 64 KiB in a minute. A slow line is "
+        "waited for as long as it takes. This is a server or proxy that is overloaded, or that keeps connections open "
+        "with a byte now and then; with a stalled upload, the registry or a proxy before it has stopped reading.",
+    ),
+    Advice(
+        "connect-timeout",
+        Unreachable,
+        "no connection in time",
+        "does a firewall drop packets to {host}, and is the machine up?",
+        "Nothing answers at all, not even with a refusal: a firewall that drops packets, a machine that is switched "
+        "off, or an address that leads nowhere. If only a proxy leads there, set HTTPS_PROXY.",
+    ),
+    Advice(
         "name-not-resolved",
         Unreachable,
         "the name cannot be resolved",
@@ -276,7 +303,8 @@ _ENTRIES = (
         "the registry asks to come back later",
         "log in (docker login {host}) for a higher limit, or run the same command again later",
         "The registry limits how often it may be asked, by address or by account. Waiting was tried already, as long "
-        "as it asked for. Docker Hub counts anonymous pulls by address, and a whole company may share one.",
+        "as it asked for, but for a minute at a time at the most. Docker Hub counts anonymous pulls by address, and a "
+        "whole company may share one.",
     ),
     Advice(
         "registry-read-only",

@@ -50,12 +50,13 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Something failed and will be tried again after a pause."""
+    """Something failed and will be tried again after a pause; how long a pause the other side asked for, if it did."""
 
     subject: str
     reason: str
     attempt: int
     pause_seconds: float
+    asked_seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

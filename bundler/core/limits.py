@@ -75,8 +75,18 @@ UNREADABLE_READS = 32
 STUB_BYTES = 64 << 10
 """What virus scanners put in the place of a file is smaller."""
 
+LAYER_URLS = 16
+"""Addresses of one layer that are looked at; one or two are usual."""
+
 REDIRECTS = 5
 """Hops that one download may take."""
+
+STALL_BYTES = 64 << 10
+"""What must move on a connection in the time after which one that stands still is given up: about 1 KiB a second, less
+than the slowest line that images are carried over, and more than whoever only wants to keep us waiting sends."""
+
+ANSWER_HEAD_BYTES = 256 << 10
+"""Status and headers of one answer, interim ones included; servers and proxies send some KiB."""
 
 FIRST_FILES_SHARE = 0.5
 """Part of the first chunk that oci-layout, index.json and manifest.json may fill at the most."""

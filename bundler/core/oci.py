@@ -13,7 +13,7 @@ from typing import Any
 
 from bundler.core import strict_json
 from bundler.core.digest import Digest
-from bundler.core.limits import INDEX_CHILDREN, MANIFEST_BYTES, SIZE_BYTES
+from bundler.core.limits import INDEX_CHILDREN, LAYER_URLS, MANIFEST_BYTES, SIZE_BYTES
 from bundler.core.platform import Platform, any_accepts
 from bundler.errors import Damaged, Refused
 
@@ -53,6 +53,8 @@ class Descriptor:
     platform: Platform | None = None
     attests: Digest | None = None
     """The sibling that this child of an index is an attestation of, as BuildKit marks it."""
+    urls: tuple[str, ...] = ()
+    """Where else the bytes may be had, as whoever made the image says; asked only where the user allowed that."""
 
     @property
     def is_index(self) -> bool:
@@ -313,7 +315,14 @@ def _descriptor(value: object, what: str) -> Descriptor:
         digest = Digest.parse(value.get("digest"))
     except Damaged as error:
         raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
-    return Descriptor(media_type, digest, size, platform=_platform(value.get("platform")), attests=_attests(value))
+    return Descriptor(
+        media_type,
+        digest,
+        size,
+        platform=_platform(value.get("platform")),
+        attests=_attests(value),
+        urls=_texts(value.get("urls"))[:LAYER_URLS],
+    )
 
 
 def _platform(value: object) -> Platform | None:

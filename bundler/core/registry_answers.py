@@ -85,7 +85,8 @@ class RegistryAnswer:
     @property
     def said(self) -> str:
         """What it said, for people."""
-        return f"{self.status} {self.code}".strip() + (f": {self.message}" if self.message else "")
+        wait = f"; it asks to wait {self.retry_after_seconds:.0f} s" if self.retry_after_seconds else ""
+        return f"{self.status} {self.code}".strip() + (f": {self.message}" if self.message else "") + wait
 
     def error(self, *, subject: str, host: str, repository: str) -> BundlerError:
         """The error that it means.
@@ -128,7 +129,7 @@ class RegistryAnswer:
         if self.status == 429:
             return "too-many-requests"  # before the words: Google's say "Quota exceeded" of requests, too
         if self.is_page and self.status not in (401, 403, 405):
-            return "proxy-page"
+            return "proxy-page" if self.status in _RETRYABLE_STATUS else "no-registry"
         words = self._words(repository)
         for code, signs in _WORDS:
             if any(sign in words for sign in signs) and not self._is_impossible(code):

@@ -13,10 +13,12 @@ import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bundler.core.reference import DEFAULT_REGISTRY, host_of, is_loopback
 from bundler.errors import Misuse
 from bundler.stores.credentials import Credentials
+from bundler.stores.http import HttpClient
 
 _DOCKER_HUB = "registry-1.docker.io"
 _CERTIFICATE_FOLDERS = ("~/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
@@ -31,12 +33,15 @@ class NetworkOptions:
         ca_certificate: A PEM file with further certificate authorities.
         credentials: Given for a registry, instead of what would be found.
         base_path: Where the API lies below the host, without ``/v2/``; empty but for some registries.
+        foreign_layers: Hosts, with their ports where they are not the usual ones, that layers may be fetched from which
+            a registry does not hold.
     """
 
     plain_http: frozenset[str] = frozenset()
     ca_certificate: Path | None = None
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
     base_path: str = ""
+    foreign_layers: frozenset[str] = frozenset()
 
 
 DEFAULT_NETWORK = NetworkOptions()
@@ -87,6 +92,17 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
                     hint=f"it needs its key beside it: {key.name}",
                 ) from error
     return context
+
+
+def client_for(url: str, options: NetworkOptions) -> HttpClient:
+    """What connects to the server of a URL, as certificates and proxies are set up for it.
+
+    Raises:
+        Misuse: A certificate file cannot be read.
+    """
+    parts = urlsplit(url)
+    context = tls_context(parts.netloc, options) if parts.scheme == "https" else None
+    return HttpClient(context, proxy_for(parts.scheme, parts.netloc))
 
 
 def proxy_for(scheme: str, registry: str, environment: Mapping[str, str] | None = None) -> str | None:

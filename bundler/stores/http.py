@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import datetime
 import email.utils
+import http.client
 import json
 import re
 import ssl
-import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
+    ConnectTimeoutError,
     HTTPError,
     LocationParseError,
     NameResolutionError,
@@ -37,20 +39,19 @@ from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import BundlerError, Refused, Unavailable
+from bundler.stores import stalls
+from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection
 
 CONNECT_SECONDS = 10.0
-STALL_SECONDS = 60.0
-"""How long nothing may arrive. There is no limit to a whole transfer."""
-
-SMALL_ANSWER_SECONDS = 300.0
-"""How long a manifest or another small answer may take."""
-
 _CONNECTIONS = 16
 TOLERATED_SKEW_SECONDS = 60
 """How far clocks may be apart; distribution's token verification forgives as much (registry/auth/token, leeway)."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MESSAGE_CHARACTERS = 300
+_PAGE = "an HTML page, likely of a proxy"
+_NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong, HeadTooLong)
+"""What is raised for an answer that is none; a connection that closed before one is among them, as an `OSError` too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +71,9 @@ class Origin:
         """
         try:
             parts = urlsplit(url)
+            # What urllib3 would read in another way than `urlsplit`: a backslash, dots and digits beyond ASCII.
+            if not re.fullmatch(r"[!-\[\]-~]+", parts.netloc):
+                raise ValueError
             port = parts.port or {"http": 80, "https": 443}[parts.scheme]
             return cls(parts.scheme, (parts.hostname or "").lower(), port)
         except (ValueError, KeyError) as error:
@@ -97,12 +101,8 @@ class Answer:
         """
         with translated(self.url, self.method):
             content = bytearray()
-            deadline = time.monotonic() + SMALL_ANSWER_SECONDS
             while len(content) <= limit_bytes and (piece := self._response.read1(limit_bytes + 1 - len(content))):
                 content += piece
-                if time.monotonic() > deadline:
-                    self._response.close()
-                    raise Unavailable("the answer comes too slowly", subject=shown(self.url), retryable=True)
         if len(content) > limit_bytes:
             self._response.close()
             raise Refused(
@@ -145,6 +145,22 @@ class Answer:
         self._response.release_conn()
 
 
+class _PlainConnection(WatchedConnection, HTTPConnection):
+    pass
+
+
+class _TlsConnection(WatchedConnection, HTTPSConnection):
+    pass
+
+
+class _PlainPool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _PlainConnection
+
+
+class _TlsPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
 class HttpClient:
     """Connections to one registry and to whatever it redirects to. Thread-safe."""
 
@@ -154,7 +170,7 @@ class HttpClient:
             "maxsize": _CONNECTIONS,
             "blocksize": PIECE_BYTES,
             "retries": False,
-            "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=STALL_SECONDS),
+            "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=stalls.STALL_SECONDS),
             "ssl_context": context,
         }
         try:
@@ -163,6 +179,7 @@ class HttpClient:
             )
         except (HTTPError, ValueError) as error:
             raise Refused("the proxy's address is none", subject=shown(str(proxy))) from error
+        self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def request(
         self,
@@ -171,6 +188,7 @@ class HttpClient:
         *,
         headers: Mapping[str, str],
         body: bytes | Iterable[bytes | memoryview] | None = None,
+        check_redirect: Callable[[str], None] = lambda _url: None,
     ) -> Answer:
         """Sends one request and returns its answer, whatever its status; follows redirects of GET and HEAD.
 
@@ -179,6 +197,7 @@ class HttpClient:
             url: Complete.
             headers: All of them; ``Authorization`` is left out once a redirect leaves the origin.
             body: With ``Content-Length`` among the headers if it is an iterable.
+            check_redirect: Raises if a redirect may not be followed to a URL.
 
         Raises:
             Unavailable: The server could not be reached or broke the connection.
@@ -192,6 +211,7 @@ class HttpClient:
                 return answer
             answer.drain()
             target = joined(url, location)
+            check_redirect(target)
             if Origin.of(target) != Origin.of(url):
                 if Origin.of(target).scheme != "https" and Origin.of(url).scheme == "https":
                     raise Refused("the server redirects from https to plain http", subject=shown(target))
@@ -231,11 +251,21 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
     except NewConnectionError as error:
         host = _host(url)
         raise problem("connection-refused", subject=host, said=_innermost(error), retryable=True, host=host) from error
-    except NoAnswerInTime as error:
-        raise problem("no-answer", subject=f"{method} {shown(url)}", retryable=True) from error
+    except ConnectTimeoutError as error:
+        host = _host(url)
+        raise problem("connect-timeout", subject=host, retryable=True, host=host) from error
     except LocationParseError as error:
         raise Refused("the server names an address that is none", subject=shown(url)) from error
     except (HTTPError, OSError) as error:
+        causes = list(_causes(error))
+        stall = next((cause for cause in causes if isinstance(cause, Stalled)), None)
+        if stall is not None:
+            raise problem("too-slow", subject=f"{method} {shown(url)}", said=str(stall), retryable=True) from error
+        if isinstance(error, NoAnswerInTime):
+            raise problem("no-answer", subject=f"{method} {shown(url)}", retryable=True) from error
+        if any(map(_is_no_http, causes)):
+            said = _innermost(error)
+            raise problem("no-registry", subject=f"{method} {shown(url)}", said=said, host=_host(url)) from error
         raise Unavailable(
             f"the connection broke: {_innermost(error)}", subject=f"{method} {shown(url)}", retryable=True
         ) from error
@@ -249,13 +279,15 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         body = b""
     host = _host(answer.url)
     code, message = _registry_words(body)
+    if answer.status in _REDIRECTS and answer.headers.get("Location"):
+        message = f"it sends on to {_without_secrets(answer.headers['Location'])}, which is not followed here"
     told = RegistryAnswer(
         method=answer.method,
         status=answer.status,
         code=code,
         message=message,
         is_scope_missing=bool(answer.username) and "insufficient_scope" in answer.headers.get("WWW-Authenticate", ""),
-        is_page=body.lstrip()[:1] == b"<",
+        is_page=is_page(body),
         retry_after_seconds=_retry_after(answer),
     )
     if answer.status == 401 and answer.username and abs(clock_skew_seconds(answer) or 0) > TOLERATED_SKEW_SECONDS:
@@ -268,6 +300,18 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         asked = f"it was asked as {answer.username!r}"
         error.hint = f"{asked}: check the password, or log in again with: docker login {host}"
     return error
+
+
+def is_page(body: bytes) -> bool:
+    """Whether a body is a page for people. Storage in clouds tells its errors in XML."""
+    begin = body.lstrip()
+    return begin[:1] == b"<" and not begin.startswith(b"<?xml")
+
+
+def no_registry(answer: Answer, *, subject: str) -> BundlerError:
+    """The error for an answer that says it is what was asked for, and is a page for people."""
+    said = f"{answer.status}: {_PAGE}"
+    return problem("no-registry", subject=subject, said=said, host=_host(answer.url))
 
 
 def clock_skew_seconds(answer: Answer) -> float | None:
@@ -320,8 +364,8 @@ def _registry_words(body: bytes) -> tuple[str, str]:
             message = f"{message}: {detail}" if message else detail
         return printable(str(first.get("code") or "")), printable(message)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        if body.lstrip()[:1] == b"<":
-            return "", "an HTML page, likely of a proxy"
+        if is_page(body):
+            return "", _PAGE
         return "", printable(body[:_MESSAGE_CHARACTERS].decode("utf-8", "replace"))
 
 
@@ -375,7 +419,18 @@ def _host(url: str) -> str:
     return f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
 
 
+def _is_no_http(error: BaseException) -> bool:
+    is_too_many_headers = type(error) is http.client.HTTPException
+    return is_too_many_headers or (isinstance(error, _NOT_HTTP) and not isinstance(error, OSError))
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and what it came of, and what that came of."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _innermost(error: BaseException) -> str:
-    while error.__cause__ or error.__context__:
-        error = error.__cause__ or error.__context__  # type: ignore[assignment]  # one of them is there
+    *_, error = _causes(error)
     return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)

@@ -7,7 +7,7 @@ believed: sizes and digests are compared with what was asked for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from bundler.core import oci
@@ -21,8 +21,10 @@ from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, Damaged, Refused, Unavailable, Unreachable
 from bundler.stores import hosts
 from bundler.stores.credentials import Credentials, Login
+from bundler.stores.foreign_layers import ForeignLayers
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.http import Answer, HttpClient, Origin, error_of, joined, shown
+from bundler.stores.http import Answer, HttpClient, Origin, error_of, is_page, joined, no_registry, shown
+from bundler.stores.ranges import pieces_from
 from bundler.stores.registry_auth import Authenticator, Challenge, basic
 
 _GENERIC_TYPES = frozenset(
@@ -30,7 +32,14 @@ _GENERIC_TYPES = frozenset(
 )
 """What servers say that know nothing of manifests; the bytes tell their type themselves."""
 _NO_MANIFEST = b"{"
-_NOWHERE_TO_PUSH = ("project-missing", "name-unknown", "name-refused", "proxy-page", "registry-read-only")
+_NOWHERE_TO_PUSH = (
+    "project-missing",
+    "name-unknown",
+    "name-refused",
+    "proxy-page",
+    "no-registry",
+    "registry-read-only",
+)
 _LOST_UPLOAD = frozenset({401, 404, 416})
 
 
@@ -44,6 +53,7 @@ class Registry:
         self._endpoint: tuple[str, HttpClient, Authenticator] | None = None
         self._kind: RegistryKind | None = None
         self.login = Login(name, options.credentials.get(name))
+        self.foreign = ForeignLayers(options)
 
     def repository(self, path: str) -> Repository:
         """A repository of this registry; whether it exists is not asked."""
@@ -60,6 +70,9 @@ class Registry:
             headers = dict(answer.headers.items())
             if answer.status not in (200, 401, 403):
                 raise error_of(answer, subject=f"{self.name}, asked for /v2/")
+            if answer.status == 200 and _media_type(answer) == "text/html":
+                answer.drop()
+                raise no_registry(answer, subject=f"{self.name}, asked for /v2/")
             answer.drain()
             self._kind = recognised(headers, challenge.parameters if challenge else {})
         return self._kind
@@ -107,7 +120,7 @@ class Registry:
         path: str,
         *,
         scopes: tuple[str, ...],
-        headers: dict[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Answer:
         """Sends a repeatable request; logs in once if the registry asks for it.
@@ -182,9 +195,7 @@ class Registry:
         return base + self._options.base_path, http, Authenticator(base, self.login.find, self._client)
 
     def _client(self, url: str) -> HttpClient:
-        parts = urlsplit(url)
-        context = hosts.tls_context(parts.netloc, self._options) if parts.scheme == "https" else None
-        return HttpClient(context, hosts.proxy_for(parts.scheme, parts.netloc))
+        return hosts.client_for(url, self._options)
 
 
 class Repository:
@@ -227,23 +238,19 @@ class Repository:
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """The bytes of a blob; with an offset by a Range request, or by reading away what comes before it."""
-        headers = {"Range": f"bytes={offset_bytes}-"} if offset_bytes else {}
-        answer = self.registry.request(
-            "GET", f"{self.path}/blobs/{descriptor.digest}", scopes=self._pull, headers=headers
-        )
-        if answer.status not in (200, 206):
-            raise self._blob_error(answer, descriptor)
-        try:
-            skip = self._check_range(answer, descriptor, offset_bytes)
-        except BundlerError:
-            answer.drop()
-            raise
-        for piece in answer.pieces():
-            if skip >= len(piece):
-                skip -= len(piece)
-            else:
-                yield memoryview(piece)[skip:] if skip else piece
-                skip = 0
+        called = self._called(descriptor.digest)
+
+        def ask(headers: Mapping[str, str]) -> Answer:
+            path = f"{self.path}/blobs/{descriptor.digest}"
+            answer = self.registry.request("GET", path, scopes=self._pull, headers=headers)
+            if answer.status == 404 and descriptor.urls:
+                answer.drain()
+                return self.registry.foreign.ask(descriptor, headers, called=called)
+            if answer.status not in (200, 206, 416):
+                raise error_of(answer, subject=called)
+            return answer
+
+        yield from pieces_from(ask, descriptor, offset_bytes, called=called)
 
     def exists(self) -> bool:
         """Whether the registry knows the repository at all.
@@ -254,6 +261,9 @@ class Repository:
         answer = self.registry.request("GET", f"{self.path}/tags/list?n=1", scopes=self._pull)
         if answer.status not in (200, 404):
             raise error_of(answer, subject=self.name)
+        if answer.status == 200 and _media_type(answer) == "text/html":
+            answer.drop()
+            raise no_registry(answer, subject=self.name)
         answer.drain()
         return answer.status == 200
 
@@ -407,6 +417,8 @@ class Repository:
         if answer.status != 200:
             raise error_of(answer, subject=subject)
         content = answer.read(MANIFEST_BYTES)
+        if is_page(content):
+            raise no_registry(answer, subject=subject)
         media_type = _media_type(answer)
         if media_type in _GENERIC_TYPES:
             media_type = oci.media_type_of(content, what=subject)
@@ -445,38 +457,6 @@ class Repository:
             self.registry.request("DELETE", path, scopes=self._push).drain()
         except BundlerError:
             return
-
-    def _check_range(self, answer: Answer, descriptor: Descriptor, offset_bytes: int) -> int:
-        """How many bytes of the answer come before the offset."""
-        if answer.status == 206:
-            content_range = answer.headers.get("Content-Range", "")
-            if not content_range.startswith(f"bytes {offset_bytes}-"):
-                raise Unavailable(
-                    "the registry answered another range than was asked for",
-                    retryable=True,
-                    subject=self._called(descriptor.digest),
-                    expected=f"bytes {offset_bytes}-",
-                    actual=content_range[:60] or "none",
-                )
-            return 0
-        length = answer.headers.get("Content-Length")
-        if length is not None and length != str(descriptor.size_bytes):
-            raise Damaged(
-                "the registry's blob has another size than its descriptor says",
-                retryable=True,
-                subject=self._called(descriptor.digest),
-                expected=f"{descriptor.size_bytes} bytes",
-                actual=f"{length[:20]} bytes",
-            )
-        return offset_bytes
-
-    def _blob_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
-        error = error_of(answer, subject=self._called(descriptor.digest))
-        if answer.status == 404 and ("foreign" in descriptor.media_type or "nondistributable" in descriptor.media_type):
-            error.hint = (
-                "a non-distributable layer that this registry does not hold; its other addresses are not fetched"
-            )
-        return error
 
     def _upload_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
         error = error_of(answer, subject=self._called(descriptor.digest))

@@ -21,7 +21,7 @@ from bundler.core import strict_json
 from bundler.core.limits import JSON_ANSWER_BYTES
 from bundler.errors import Damaged, Refused
 from bundler.stores.credentials import Credentials
-from bundler.stores.http import Answer, HttpClient, Origin, error_of, shown
+from bundler.stores.http import Answer, HttpClient, Origin, error_of, is_page, no_registry, shown
 
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 _DEFAULT_LIFETIME_SECONDS = 60
@@ -156,8 +156,11 @@ class Authenticator:
                 error.hint = f"log in with: docker login {self._registry}"
                 error.parameters["host"] = self._registry
             raise error
+        content = answer.read(JSON_ANSWER_BYTES)
+        if is_page(content):
+            raise no_registry(answer, subject=f"token server {shown(realm)}")
         try:
-            document = strict_json.loads(answer.read(JSON_ANSWER_BYTES), what=f"token server {shown(realm)}")
+            document = strict_json.loads(content, what=f"token server {shown(realm)}")
         except Damaged as error:
             raise Refused("not an answer of a token server", subject=shown(realm)) from error
         fields = document if isinstance(document, dict) else {}

@@ -56,6 +56,8 @@ def _remark(event: Noticed | Retrying) -> str:
     if isinstance(event, Noticed):
         return f"note: {escaped(event.text)}"
     pause = f"{event.pause_seconds:.0f} s" if event.pause_seconds >= 1 else "a moment"
+    if event.asked_seconds is not None and event.asked_seconds > event.pause_seconds:
+        pause += f", not in the {event.asked_seconds:,.0f} s that were asked for"
     reason = event.reason.removeprefix(f"{event.subject}: ")
     return f"retry: {escaped(event.subject)}: {escaped(reason)}; again in {pause} (attempt {event.attempt})"
 

@@ -271,10 +271,10 @@ def test_what_is_no_registry_is_told(doctor, target):
 
     front = Front(target, [page]).start()
     try:
-        found = doctor("--to", front.host, code=7)
+        found = doctor("--to", front.host, code=6)
     finally:
         front.stop()
-    assert failed(found) == {"registry": "proxy-page"}
+    assert failed(found) == {"registry": "no-registry"}
 
 
 def test_where_the_default_repository_cannot_be_rights_are_asked_for_another(doctor, target):

@@ -176,7 +176,7 @@ def test_a_body_that_does_not_end_is_not_read_to_its_end(export, front, tmp_path
     [
         (lambda s, h, c: (s, h, c.replace(b"schemaVersion", b"schemaversion")), 4),
         (lambda s, h, c: (s, {**h, "Content-Type": "application/vnd.oci.image.index.v1+json"}, c), 4),
-        (lambda s, h, c: (200, {"Content-Type": "text/html"}, b"<html>please log in</html>"), 4),
+        (lambda s, h, c: (200, {"Content-Type": "text/html"}, b"<html>please log in</html>"), 6),
         (lambda s, h, c: (200, {"Content-Type": h["Content-Type"]}, b"{" + b" " * (5 << 20) + b"}"), 6),
         (lambda s, h, c: (200, {"Content-Type": h["Content-Type"]}, c[:-1] + b',"config":{}}'), 4),
         (lambda s, h, c: (404, {}, b""), 6),

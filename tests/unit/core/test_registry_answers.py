@@ -156,11 +156,20 @@ def test_words_about_writing_mean_nothing_where_nothing_is_written(method: str, 
     assert told(method, 403, "DENIED", message).code == "denied"
 
 
-@pytest.mark.parametrize("status", [200, 302, 400, 404, 500, 502, 503])
-def test_a_page_for_people_is_told_as_such(status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "family"),
+    [(status, "no-registry", Refused) for status in (200, 302, 400, 404)]
+    + [(status, "proxy-page", Unavailable) for status in (500, 502, 503)],
+)
+def test_a_page_for_people_is_told_as_such(status: int, code: str, family: type[BundlerError]) -> None:
     page = error(RegistryAnswer("GET", status, message="an HTML page, likely of a proxy", is_page=True))
-    assert (page.code, type(page)) == ("proxy-page", Unavailable)
-    assert page.retryable is (status in (500, 502, 503))
+    assert (page.code, type(page)) == (code, family)
+    assert page.retryable is (family is Unavailable), "a proxy whose registry is down may find it again"
+
+
+def test_what_was_asked_to_wait_is_told() -> None:
+    asked = error(RegistryAnswer("GET", 429, "TOOMANYREQUESTS", retry_after_seconds=86400.0))
+    assert asked.said == "429 TOOMANYREQUESTS; it asks to wait 86400 s"
 
 
 @pytest.mark.parametrize(

@@ -382,7 +382,7 @@ def test_a_token_has_either_name(name: str) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        pytest.param(b"<html>", "not an answer of a token server", id="a page"),
+        pytest.param(b"<html>", "this is not a registry's answer", id="a page"),
         pytest.param(b"", "not an answer of a token server", id="nothing"),
         pytest.param(b"[]", "the token server gave no token", id="a list"),
         pytest.param(b"{}", "the token server gave no token", id="no token"),

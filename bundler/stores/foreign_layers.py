@@ -1,0 +1,114 @@
+"""Layers that a registry does not hold itself: fetched from where their manifest says, if the user named that host.
+
+OCI image-spec, "Non-Distributable Layers" and the ``urls`` of descriptors. Whoever made the image chose the addresses,
+so nothing is asked of a host that was not named exactly, not by a redirect either; no credentials are ever sent
+(CVE-2020-15157); and what comes is verified as any blob is.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from urllib.parse import urlsplit
+
+from bundler.core.oci import Descriptor
+from bundler.core.reference import is_loopback
+from bundler.errors import Refused
+from bundler.stores import hosts
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.http import Answer, HttpClient, Origin, error_of, printable, shown
+
+_USUAL_PORTS = {"http": 80, "https": 443}
+
+
+class ForeignLayers:
+    """Asks the hosts that were named. Thread-safe."""
+
+    def __init__(self, options: NetworkOptions) -> None:
+        self._options = options
+        self._lock = threading.Lock()
+        self._clients: dict[Origin, HttpClient] = {}
+
+    def ask(self, descriptor: Descriptor, headers: Mapping[str, str], *, called: str) -> Answer:
+        """The answer of the first address that may be asked: 200, 206 or 416.
+
+        Args:
+            descriptor: With the addresses.
+            headers: Of the request, all of them.
+            called: What people call the layer.
+
+        Raises:
+            Refused: None of them may be asked, or the one that may does not have it.
+            Unavailable: It does not answer.
+        """
+        url = next((url for url in descriptor.urls if self._is_allowed(url)), None)
+        if url is None:
+            raise self._not_allowed(descriptor, called)
+        answer = self._client(Origin.of(url), url).request("GET", url, headers=headers, check_redirect=self._check)
+        if answer.status not in (200, 206, 416):
+            raise error_of(answer, subject=f"{called}, at {shown(url)}")
+        return answer
+
+    def _is_allowed(self, url: str) -> bool:
+        if not _is_safe(url):
+            return False
+        origin = Origin.of(url)
+        names = {_name_of(origin), f"{_bracketed(origin.host)}:{origin.port}"}
+        return bool(names & self._options.foreign_layers)
+
+    def _check(self, url: str) -> None:
+        if not self._is_allowed(url):
+            raise Refused(
+                "the layer's address leads on to another, which is not fetched from",
+                subject=shown(url),
+                hint=_flags([url]),
+            )
+
+    def _client(self, origin: Origin, url: str) -> HttpClient:
+        with self._lock:
+            if origin not in self._clients:
+                self._clients[origin] = hosts.client_for(url, self._options)
+            return self._clients[origin]
+
+    def _not_allowed(self, descriptor: Descriptor, called: str) -> Refused:
+        return Refused(
+            "the registry does not hold this layer, and nothing is fetched from elsewhere unless that is allowed",
+            subject=called,
+            expected="an allowed host",
+            actual=printable(", ".join(_shown(url) for url in descriptor.urls)),
+            hint=_flags(descriptor.urls),
+        )
+
+
+def _is_safe(url: str) -> bool:
+    """Whether an address could be allowed: https, or on this machine; with no user in it."""
+    try:
+        origin = Origin.of(url)
+    except Refused:
+        return False
+    is_encrypted = origin.scheme == "https" or is_loopback(_bracketed(origin.host))
+    return is_encrypted and "@" not in urlsplit(url).netloc
+
+
+def _flags(urls: Iterable[str]) -> str:
+    names = dict.fromkeys(_name_of(Origin.of(url)) for url in urls if _is_safe(url))
+    if not names:
+        return "its addresses are not https; leave the image out with --except, or push it with its layers"
+    return f"if its licence allows that: --foreign-layers {printable(next(iter(names)))}"
+
+
+def _shown(url: str) -> str:
+    try:
+        return f"{Origin.of(url).scheme}://{_name_of(Origin.of(url))}"
+    except Refused:
+        return "an address that is none"
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _name_of(origin: Origin) -> str:
+    """Host and port, the port only where it is not the usual one."""
+    host = _bracketed(origin.host)
+    return host if origin.port == _USUAL_PORTS[origin.scheme] else f"{host}:{origin.port}"
