@@ -10,7 +10,7 @@ from __future__ import annotations
 import http.client
 import io
 import socket
-import time
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from bundler.core.limits import ANSWER_HEAD_BYTES, STALL_BYTES
@@ -69,10 +69,10 @@ class _WatchedStream(io.RawIOBase):
         return self._stream.fileno()
 
     def readinto(self, buffer: Any) -> int | None:
-        began = time.monotonic()
+        began = monotonic()
         count: int | None = self._stream.readinto(buffer)
         if count:
-            self._pace.note(time.monotonic() - began, count)
+            self._pace.note(monotonic() - began, count)
             if self.left_bytes is not None:
                 self.left_bytes -= count
                 if self.left_bytes < 0:
@@ -120,10 +120,10 @@ class WatchedConnection(_Connection):
         with memoryview(data) as view:
             sent = 0
             while sent < len(view):
-                began = time.monotonic()
+                began = monotonic()
                 try:
                     count = self.sock.send(view[sent:])
                 except TimeoutError as error:
-                    raise Stalled(f"0 bytes in {time.monotonic() - began:.0f} s") from error
-                self._pace.note(time.monotonic() - began, count)
+                    raise Stalled(f"0 bytes in {monotonic() - began:.0f} s") from error
+                self._pace.note(monotonic() - began, count)
                 sent += count

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.faults import answer, cut_after, rewritten, times
 from tests.support.images import Image, every_kind, simple
 from tests.support.servers import Front
 
@@ -39,55 +40,6 @@ def export(request, bundler, front, keys, tmp_path):
 
 def is_layer(request) -> bool:
     return request.command == "GET" and LAYER[0] in request.path
-
-
-def times(count: int, fault, when=lambda request: True):
-    """Lets a fault happen a number of times, to some requests."""
-    left = [count]
-
-    def limited(front, request) -> bool:
-        if left[0] and when(request):
-            left[0] -= 1
-            return fault(front, request)
-        return False
-
-    return limited
-
-
-def cut_after(bytes_sent: int):
-    """The whole length is promised, and the connection ends in the middle."""
-
-    def fault(front, request) -> bool:
-        status, headers, content = front.ask(request)
-        request.send_response(status)
-        for name, value in headers.items():
-            request.send_header(name, value)
-        request.end_headers()
-        request.wfile.write(content[:bytes_sent])
-        request.close_connection = True
-        return True
-
-    return fault
-
-
-def rewritten(change):
-    """The registry's answer, changed."""
-
-    def fault(front, request) -> bool:
-        front.send(request, *change(*front.ask(request)))
-        return True
-
-    return fault
-
-
-def answer(status: int, headers: dict[str, str], content: bytes = b""):
-    def fault(front, request) -> bool:
-        length = int(request.headers.get("Content-Length") or 0)
-        request.rfile.read(length)
-        front.send(request, status, headers, content)
-        return True
-
-    return fault
 
 
 def flipped(status, headers, content):

@@ -7,6 +7,7 @@ import hashlib
 import json
 import ssl
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -37,16 +38,28 @@ def certificates(folder: Path) -> dict[str, Path]:
     return {path.name: path for path in folder.iterdir()}
 
 
+class _Quiet(ThreadingHTTPServer):
+    """Says nothing of clients that go away in the middle."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)  # type: ignore[arg-type]
+
+
 @dataclass
 class Server:
     """An HTTP server in a thread, on a port of its own."""
 
     handler: type[BaseHTTPRequestHandler]
+    context: ssl.SSLContext | None = None
     _server: ThreadingHTTPServer | None = None
 
     def start(self) -> Server:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self.handler)
-        self._server.daemon_threads = True
+        self._server = _Quiet(("127.0.0.1", 0), self.handler)
+        if self.context:
+            self._server.socket = self.context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return self
 
@@ -167,6 +180,7 @@ class Front:
     registry: RealRegistry
     faults: list[Fault] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
+    context: ssl.SSLContext | None = None
     server: Server | None = None
 
     def start(self) -> Front:
@@ -185,7 +199,7 @@ class Front:
 
             do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_PATCH = handle_any
 
-        self.server = Server(Handler).start()
+        self.server = Server(Handler, self.context).start()
         return self
 
     @property

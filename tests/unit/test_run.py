@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
+from collections import Counter
 from collections.abc import Callable
 from functools import partial
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bundler.errors import BundlerError, Interrupted, Refused, Unavailable
-from bundler.run import Brake, RetryPolicy, retrying
+from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
+from bundler.run import Brake, RetryBudget, RetryPolicy, retrying
 from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
 
 
@@ -103,3 +107,91 @@ def test_a_registry_that_answers_in_between_is_not_given_up() -> None:
         with pytest.raises(Unavailable):
             retrying(attempt, run, subject="x", peer="flaky")
         assert retrying(lambda: "here", run, subject="x", peer="flaky") == "here"
+
+
+# The budget of retries
+
+
+@given(st.lists(st.booleans(), max_size=2000))
+def test_a_budget_is_never_more_than_it_was_and_stays_used_up(is_success: list[bool]) -> None:
+    budget = RetryBudget()
+    refused_at = None
+    for number, success in enumerate(is_success):
+        if success:
+            budget.give_back()
+        elif not budget.take():
+            refused_at = number if refused_at is None else refused_at
+        assert budget.is_used_up is (refused_at is not None)
+    retries = is_success.count(False)
+    given_back = is_success.count(True) * RetryBudget.GIVEN_BACK
+    if retries <= RetryBudget.RETRIES:
+        assert refused_at is None, "so many are always there"
+    if retries > RetryBudget.RETRIES + given_back:
+        assert refused_at is not None
+
+
+@pytest.mark.parametrize("every", [10, 20, 100])
+def test_N16_a_registry_that_fails_now_and_then_is_tried_again_without_end(every: int) -> None:
+    run = run_with(retry=RetryPolicy(attempts=5, first_pause_seconds=0.0))
+    counter = itertools.count(1)
+
+    def ask() -> str:
+        if next(counter) % every == 0:
+            raise broken()
+        return "here"
+
+    assert {retrying(ask, run, subject="x", peer="flaky") for _ in range(20_000)} == {"here"}
+
+
+def test_N16_a_registry_that_fails_every_second_time_is_given_up_after_a_few_hundred() -> None:
+    recorder = Recorder()
+    run = run_with(recorder, retry=RetryPolicy(attempts=5, first_pause_seconds=0.0))
+    asked = itertools.count(1)
+    outcomes = Counter[str]()
+
+    def ask() -> str:
+        if next(asked) % 2:
+            raise broken()
+        return "here"
+
+    for _ in range(50_000):
+        try:
+            outcomes[retrying(ask, run, subject="x", peer="bad")] += 1
+        except Unavailable as error:
+            outcomes[f"{error.message}, to be retried: {error.retryable}"] += 1
+    [(message, failed)] = [found for found in outcomes.items() if found[0] != "here"]
+    assert message == (
+        "it fails too often, and is not tried again in this run; the last time: the connection broke, "
+        "to be retried: False"
+    )
+    assert failed > 49_800
+    assert next(asked) < 400, "and what is left is not even asked for"
+    assert len(recorder.retries) < 200
+    assert retrying(lambda: "here", run, subject="x", peer="another") == "here", "another one has its own"
+
+
+def test_N16_fifty_retries_among_a_hundred_blobs_get_through() -> None:
+    run = run_with(retry=RetryPolicy(attempts=2, first_pause_seconds=0.0))
+    for number in range(100):
+        attempt, _ = failing(number % 2, broken())
+        assert retrying(attempt, run, subject="x", peer="flaky") == "done"
+
+
+def test_damage_that_uses_the_budget_up_stays_damage_and_others_are_not_said_to_be_damaged() -> None:
+    run = run_with(retry=RetryPolicy(attempts=999, first_pause_seconds=0.0))
+
+    def ask() -> None:
+        raise Damaged("other bytes", retryable=True)
+
+    with pytest.raises(Damaged, match="fails too often"):
+        retrying(ask, run, subject="x", peer="bad")
+    with pytest.raises(Unavailable, match="fails too often"):
+        retrying(lambda: None, run, subject="y", peer="bad")
+
+
+def test_N07_a_pause_says_what_was_asked_for_and_what_is_waited() -> None:
+    recorder = Recorder()
+    run = run_with(recorder, retry=RetryPolicy(attempts=2, longest_pause_seconds=0.001))
+    attempt, _ = failing(1, broken(retry_after_seconds=86400.0))
+    assert retrying(attempt, run, subject="x") == "done"
+    assert [(event.pause_seconds, event.asked_seconds) for event in recorder.retries] == [(0.001, 86400.0)]

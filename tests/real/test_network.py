@@ -1,0 +1,761 @@
+"""Faults of the network on the way out of a registry, row by row (N of the threat model): what is mended, what is told.
+
+Most run the command in this process, so that pauses and stalls need not be waited for.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, suppress
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+
+from bundler import cli
+from bundler.core.digest import Digest
+from bundler.core.oci import Descriptor
+from bundler.run import RetryPolicy, retrying
+from bundler.stores import http, stalls
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.registry import Registry
+from bundler.transfer import VerifiedBlob
+from bundler.workers import Cancellation
+from tests.conftest import Ran
+from tests.support.faults import answer, begin, body_of, cut_after, drip, hang, reset_after, rewritten, times
+from tests.support.images import simple
+from tests.support.parts import RealRegistry, shell
+from tests.support.servers import Front
+from tests.unit.runs import run_with
+
+# urllib3 leaves the socket of an answer whose lengths contradict each other to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
+
+BIG = simple("big", 3_500_000)
+LAYER, LAYER_BYTES = max(BIG.blobs.items(), key=lambda blob: len(blob[1]))
+DESCRIPTOR = Descriptor("application/octet-stream", Digest.parse(LAYER), len(LAYER_BYTES))
+MIB = 1 << 20
+CANARY = "canary-5ec2e7"
+
+
+@pytest.fixture(scope="module")
+def holder(tmp_path_factory):
+    """A registry that holds one large image. Tests only read from it."""
+    registry = RealRegistry(tmp_path_factory.mktemp("holder")).start()
+    BIG.push(registry, "a/big", "1")
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture
+def front(holder) -> Iterator[Front]:
+    front = Front(holder).start()
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def ended() -> Iterator[threading.Event]:
+    """Lets faults that hang end with the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[float]:
+    """Pauses, which are noted and not waited for."""
+    noted: list[float] = []
+    monkeypatch.setattr(Cancellation, "wait", lambda self, seconds: noted.append(seconds))
+    return noted
+
+
+@pytest.fixture
+def here(capsys, waits) -> Callable[..., Ran]:
+    """Runs a command in this process."""
+
+    def run(*arguments: object) -> Ran:
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture
+def export(here, front, tmp_path) -> Callable[..., Ran]:
+    def run(*more: object, host: str = "", name: str = "a/big:1") -> Ran:
+        return here(
+            "export", f"docker://{host or front.host}/{name}", "--name", "test", "-o", tmp_path, "--unsigned", *more
+        )
+
+    return run
+
+
+def is_layer(request) -> bool:
+    return request.command == "GET" and LAYER in request.path
+
+
+def is_manifest(request) -> bool:
+    return "/manifests/" in request.path
+
+
+def sealed(tmp_path: Path) -> bool:
+    return (tmp_path / "test").exists()
+
+
+def fetch(front: Front) -> bytes:
+    """The layer, as the engine fetches it."""
+    source = Registry(front.host, NetworkOptions()).repository("a/big")
+    run = run_with()
+
+    def once() -> bytes:
+        return b"".join(bytes(piece) for piece in VerifiedBlob(DESCRIPTOR, source, run, label="the layer").pieces())
+
+    return retrying(once, run, subject="the layer")
+
+
+def asked_ranges(front: Front) -> list[str]:
+    """Notes the Range of each request for the layer."""
+    asked: list[str] = []
+
+    def watch(front, request) -> bool:
+        if is_layer(request):
+            asked.append(request.headers.get("Range", ""))
+        return False
+
+    front.faults.insert(0, watch)
+    return asked
+
+
+# N09: connections that break
+
+
+@pytest.mark.parametrize("breaks", [cut_after, reset_after], ids=["closed", "reset"])
+@pytest.mark.parametrize("sent", [0, 1, 1000, MIB - 1, MIB, MIB + 1, 2_500_000, len(LAYER_BYTES) - 1])
+def test_N09_a_reset_at_any_byte_goes_on_where_it_stopped(front, breaks, sent):
+    front.faults = [times(1, breaks(sent), is_layer)]
+    asked = asked_ranges(front)
+    assert hashlib.sha256(fetch(front)).hexdigest() == LAYER.removeprefix("sha256:")
+    assert len(asked) == 2
+    assert asked[0] == ""
+    goes_on = int(asked[1].removeprefix("bytes=").removesuffix("-") or 0)
+    assert sent - MIB < goes_on <= sent, "at most 1 MiB is fetched twice"
+
+
+def test_N09_bytes_that_changed_while_the_connection_was_down_are_found_and_fetched_once_more(front):
+    def changed(status, headers, content):
+        return status, headers, content[:5] + bytes([content[5] ^ 1]) + content[6:]
+
+    front.faults = [
+        times(1, cut_after(2_500_000), is_layer),
+        times(1, rewritten(changed), lambda request: "Range" in request.headers),
+    ]
+    asked = asked_ranges(front)
+    assert fetch(front) == LAYER_BYTES
+    assert [bool(each) for each in asked] == [False, True, False], "from the beginning, once"
+
+
+RANGE_ANSWERS = {
+    "from elsewhere": lambda s, h, c: (206, {**h, "Content-Range": f"bytes 7-9/{len(LAYER_BYTES)}"}, c),
+    "no range told": lambda s, h, c: (206, {k: v for k, v in h.items() if k != "Content-Range"}, c),
+    "several in one body": lambda s, h, c: (
+        206,
+        {"Content-Type": "multipart/byteranges; boundary=x"},
+        b"--x\r\nContent-Range: bytes 0-1/9\r\n\r\n" + c + b"\r\n--x--\r\n",
+    ),
+    "416": lambda s, h, c: (416, {"Content-Range": "bytes */5"}, b""),
+    "garbage": lambda s, h, c: (206, {"Content-Range": "bytes \xb2-\xb2/\xb2"}, c),
+}
+
+
+@pytest.mark.parametrize("change", RANGE_ANSWERS.values(), ids=RANGE_ANSWERS)
+def test_N09_a_wrong_answer_to_a_range_is_asked_for_as_a_whole_once(front, change):
+    front.faults = [
+        times(1, cut_after(2_500_000), is_layer),
+        times(99, rewritten(change), lambda request: is_layer(request) and "Range" in request.headers),
+    ]
+    asked = asked_ranges(front)
+    assert fetch(front) == LAYER_BYTES
+    assert [bool(each) for each in asked] == [False, True, False]
+
+
+def test_N09_a_range_of_a_blob_of_another_size_is_damage(export, front, tmp_path):
+    def other(status, headers, content):
+        return status, {**headers, "Content-Range": headers["Content-Range"].rpartition("/")[0] + "/99999999"}, content
+
+    front.faults = [
+        times(99, cut_after(2_500_000), lambda request: is_layer(request) and "Range" not in request.headers),
+        times(99, rewritten(other), lambda request: "Range" in request.headers),
+    ]
+    done = export()
+    assert done.code == 4
+    assert "99999999 bytes" in done.err
+    assert not sealed(tmp_path)
+
+
+# N11: lengths
+
+
+def plain(content: bytes, **headers: str):
+    """An answer to a request for the layer, with just these headers."""
+
+    def fault(front, request) -> bool:
+        begin(request, 200, headers)
+        with suppress(OSError):  # whoever reads has had enough
+            request.wfile.write(content)
+        return True
+
+    return fault
+
+
+def chunked(*chunks: bytes, end: bytes = b"0\r\n\r\n") -> bytes:
+    return b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks) + end
+
+
+HALF = LAYER_BYTES[:2_000_000]
+SIZE = str(len(LAYER_BYTES))
+LENGTHS = {
+    "none, whole": (plain(LAYER_BYTES), 0, ""),
+    "none, half": (plain(HALF), 7, "ended early"),
+    "none, too much": (plain(LAYER_BYTES + b"x"), 4, "more bytes than its size says"),
+    "too large": (plain(LAYER_BYTES, **{"Content-Length": str(len(LAYER_BYTES) + 1)}), 4, "another size"),
+    "too small": (plain(LAYER_BYTES, **{"Content-Length": "5"}), 4, "another size"),
+    "no number": (plain(LAYER_BYTES, **{"Content-Length": "many"}), 4, "another size"),
+    "negative": (plain(LAYER_BYTES, **{"Content-Length": "-1"}), 4, "another size"),
+    "right, half": (plain(HALF, **{"Content-Length": SIZE}), 7, "the connection broke"),
+    "two that differ": (plain(LAYER_BYTES, **{"Content-Length": f"{SIZE}, 7"}), 7, "the connection broke"),
+    "chunked, whole": (plain(chunked(HALF, LAYER_BYTES[2_000_000:]), **{"Transfer-Encoding": "chunked"}), 0, ""),
+    "chunked, half": (plain(chunked(HALF), **{"Transfer-Encoding": "chunked"}), 7, "ended early"),
+    "chunked, cut": (plain(chunked(HALF, end=b"fff\r\nx"), **{"Transfer-Encoding": "chunked"}), 7, "broke"),
+    "chunked, no number": (plain(chunked(HALF, end=b"zz\r\n"), **{"Transfer-Encoding": "chunked"}), 7, "broke"),
+    "chunked, too much": (plain(chunked(LAYER_BYTES, b"x"), **{"Transfer-Encoding": "chunked"}), 4, "more bytes"),
+}
+
+
+@pytest.mark.parametrize(("fault", "code", "told"), LENGTHS.values(), ids=LENGTHS)
+def test_N11_a_length_is_compared_with_the_descriptor_and_with_what_comes(export, front, tmp_path, fault, code, told):
+    front.faults = [times(99, fault, is_layer)]
+    done = export()
+    assert done.code == code, done.err
+    assert told in done.err
+    assert sealed(tmp_path) is (code == 0)
+    assert front.count("GET", LAYER) <= RetryPolicy().attempts
+
+
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["no length", "chunked"])
+def test_O04_a_body_without_end_is_read_to_its_size_and_one_piece_more(export, front, tmp_path, is_chunked):
+    sent = [0]
+
+    def endless(front, request) -> bool:
+        begin(request, 200, {"Transfer-Encoding": "chunked"} if is_chunked else {})
+        piece = bytes(MIB)
+        try:
+            while True:
+                request.wfile.write(chunked(piece, end=b"") if is_chunked else piece)
+                sent[0] += MIB
+        except OSError:
+            return True
+
+    front.faults = [times(99, endless, is_layer)]
+    done = export()
+    assert done.code == 4
+    assert "more bytes than its size says" in done.err
+    # What the kernel buffers on both sides comes on top.
+    assert sent[0] / RetryPolicy().attempts < len(LAYER_BYTES) + MIB + 12 * MIB
+    assert not sealed(tmp_path)
+
+
+# N12: nothing comes, or hardly anything
+
+
+OK = b"HTTP/1.1 200 OK\r\n"
+WHOLE = b"Content-Length: %d\r\n\r\n" % len(LAYER_BYTES)
+STALLS = {
+    "nothing at all": (hang, b"", "nothing came in time"),
+    "nothing after the first line": (hang, OK, "nothing came in time"),
+    "nothing after the head": (hang, OK + WHOLE, "nothing came in time"),
+    "nothing after a megabyte": (hang, OK + WHOLE + LAYER_BYTES[:MIB], "nothing came in time"),
+    "a byte now and then of a header": (drip, OK + b"X: ", "hardly anything moves"),
+    "a byte now and then of the body": (drip, OK + WHOLE, "hardly anything moves"),
+    "a byte now and then after a megabyte": (drip, OK + WHOLE + LAYER_BYTES[:MIB], "hardly anything moves"),
+}
+
+
+@pytest.mark.parametrize(("kind", "head", "told"), STALLS.values(), ids=STALLS)
+def test_N12_what_stalls_is_given_up_and_told(front, ended, monkeypatch, kind, head, told):
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 0.15)
+    front.faults = [kind(ended, head=head)]
+    client = http.HttpClient(None, None)
+    with pytest.raises(http.Unavailable, match=told) as caught:
+        for _ in client.request("GET", f"http://{front.host}/v2/a/big/blobs/{LAYER}", headers={}).pieces():
+            pass
+    assert caught.value.retryable
+    assert caught.value.exit_code == 7
+
+
+def test_N12_a_blob_that_stalls_once_goes_on_where_it_was(front, ended, monkeypatch):
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(stalls, "STALL_BYTES", 64 << 10)
+    front.faults = [times(1, drip(ended, head=OK + WHOLE + LAYER_BYTES[: 2 * MIB]), is_layer)]
+    asked = asked_ranges(front)
+    assert fetch(front) == LAYER_BYTES
+    assert asked == ["", f"bytes={2 * MIB}-"]
+
+
+@pytest.fixture
+def blackhole() -> Iterator[str]:
+    """A host that answers no attempt to connect: its queue of them is full."""
+    with ExitStack() as opened:
+        server = opened.enter_context(socket.socket())
+        server.bind(("127.0.0.1", 0))
+        server.listen(0)
+        for _ in range(3):
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(server.getsockname())
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+
+
+def test_N12_each_way_of_not_being_there_has_its_own_words_and_exit_7(export, blackhole, monkeypatch, tmp_path):
+    monkeypatch.setattr(http, "CONNECT_SECONDS", 0.1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        told = {
+            "no connection in time": export(host=blackhole),
+            "no connection (Connection refused)": export(host=f"127.0.0.1:{closed.getsockname()[1]}"),
+            "the name cannot be resolved": export(host="registry.invalid"),
+        }
+    for words, done in told.items():
+        assert done.code == 7
+        assert words in done.err
+    assert not sealed(tmp_path)
+
+
+# N07, N08: servers that ask to wait, or fail
+
+
+def date_in(seconds: float) -> str:
+    return format_datetime(datetime.now(timezone.utc) + timedelta(seconds=seconds), usegmt=True)
+
+
+WAITS = {
+    "seconds": ("3", 3.0, ""),
+    "none": ("0", 0.0, ""),
+    "a day": ("86400", 60.0, "again in 60 s, not in the 86,400 s that were asked for"),
+    "more digits than fit": ("9" * 30, None, ""),
+    "a date": (date_in(3600), 60.0, "again in 60 s, not in the 3,"),
+    "a date that has passed": (date_in(-3600), 0.0, ""),
+    "negative": ("-5", None, ""),
+    "garbage": ("soon\x1b[2J", None, ""),
+    "nothing": ("", None, ""),
+}
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize(("asked", "waited", "told"), WAITS.values(), ids=WAITS)
+def test_N07_a_pause_that_is_asked_for_is_kept_up_to_a_bound_and_told(
+    export, front, waits, status, asked, waited, told
+):
+    front.faults = [times(1, answer(status, {"Retry-After": asked}), is_layer)]
+    done = export()
+    assert done.code == 0, done.err
+    [seconds] = waits
+    assert seconds == waited if waited is not None else 0.25 <= seconds <= 0.5
+    assert "retry:" in done.err
+    assert told in done.err
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_N08_a_registry_that_fails_for_ever_is_exit_7_after_bounded_tries(export, front, tmp_path, waits, status):
+    front.faults = [times(99, answer(status, {"Retry-After": "86400"}), is_layer)]
+    done = export()
+    assert done.code == 7
+    assert "it asks to wait 86400 s" in done.err
+    assert front.count("GET", LAYER) == RetryPolicy().attempts
+    assert waits == [60.0] * (RetryPolicy().attempts - 1)
+    assert not sealed(tmp_path)
+
+
+# N15: answers that are none
+
+
+PAGE = b"<!DOCTYPE html><html><title>Please log in</title>\x1b[31m\xff</html>"
+HTML = {"Content-Type": "text/html; charset=utf-8"}
+
+
+@pytest.mark.parametrize("status", [200, 302, 400, 404])
+@pytest.mark.parametrize("part", ["/manifests/", "/blobs/"])
+def test_N15_a_page_where_a_registry_should_answer_is_refused_for_good(export, front, tmp_path, status, part):
+    front.faults = [times(99, answer(status, HTML, PAGE), lambda request: part in request.path)]
+    done = export()
+    assert done.code == (4 if (status, part) == (200, "/blobs/") else 6), "a blob may be anything, but not of this size"
+    assert "this is not a registry's answer" in done.err or done.code == 4
+    assert "login page" in done.err or done.code == 4
+    assert "\x1b" not in done.err
+    assert front.count("GET", part) == (1 if done.code == 6 else RetryPolicy().attempts)
+    assert not sealed(tmp_path)
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_N15_a_page_with_a_status_that_says_enough_is_told_by_it(export, front, status):
+    front.faults = [times(99, answer(status, HTML, PAGE), is_manifest)]
+    done = export()
+    assert done.code == 6
+    assert f"{status}: an HTML page" in done.err
+
+
+def test_N15_a_page_of_a_proxy_whose_registry_is_down_is_tried_again(export, front):
+    front.faults = [times(2, answer(502, HTML, PAGE), is_manifest)]
+    assert export().code == 0
+
+
+BODIES = {
+    "invalid UTF-8": b"\xff\xfe" * 100,
+    "escape codes": b"\x1b[2J\x1b]0;title\x07\r\n\x9b31m",
+    "no list of errors": b'{"errors": {"0": 1}}',
+    "nested without end": b"[" * 50_000,
+    "an error that is no object": b'{"errors": ["x"]}',
+    "numbers for words": b'{"errors": [{"code": 1, "message": 2, "detail": 3}]}',
+    "many lines": b'{"errors": [{"code": "X\\n\\u001b[2J", "message": "a\\r\\nb\\u202ec"}]}',
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("status", [400, 404, 500])
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_N15_whatever_an_error_says_is_one_line_without_surprises(export, front, status, body):
+    front.faults = [times(99, answer(status, {}, body), is_manifest)]
+    done = export()
+    assert done.code == (7 if status == 500 else 6)
+    for character in ("\x1b", "\x9b", "\u202e", "\r"):
+        assert character not in done.err
+    [line] = [line for line in done.err.splitlines() if "a/big:1: " in line and "retry:" not in line]
+    assert len(line) < 600
+
+
+def test_N15_an_error_of_a_gigabyte_is_not_read(export, front):
+    sent = [0]
+
+    def gigabyte(front, request) -> bool:
+        begin(request, 404, {"Content-Length": str(1 << 30)})
+        try:
+            while sent[0] < 1 << 30:
+                request.wfile.write(b"x" * MIB)
+                sent[0] += MIB
+        except OSError:
+            pass
+        return True
+
+    front.faults = [times(99, gigabyte, is_manifest)]
+    assert export().code == 6
+    assert sent[0] < 16 * MIB, "but for what the kernel buffers"
+
+
+HEADS = {
+    "a header of a megabyte": b"HTTP/1.1 200 OK\r\nX: " + b"x" * MIB + b"\r\n\r\n",
+    "a thousand headers": OK + b"X: y\r\n" * 1000 + b"\r\n",
+    "no HTTP": b"220 mail.example ESMTP\r\n",
+    "another HTTP": b"HTTP/9.9 200 OK\r\n\r\n",
+    "interim answers without end": b"HTTP/1.1 100 Continue\r\n\r\n" * 200_000,
+}
+
+
+@pytest.mark.parametrize("head", HEADS.values(), ids=HEADS)
+def test_N15_a_head_that_is_none_is_refused(export, front, head):
+    def send(front, request) -> bool:
+        with suppress(OSError):
+            request.wfile.write(head)
+        request.close_connection = True
+        return True
+
+    front.faults = [times(99, send, is_manifest)]
+    done = export()
+    assert done.code == 6, done.err
+    assert "this is not a registry's answer" in done.err
+    assert front.count("GET", "/manifests/") == 1
+
+
+@pytest.mark.parametrize("part", ["/v2/", "/manifests/"])
+def test_N15_a_login_page_before_everything_is_told_before_anything_is_sent(here, front, bundle, part):
+    """A captive portal answers 200 to all that it is asked."""
+    front.faults = [times(99, answer(200, HTML, PAGE), lambda request: part in request.path)]
+    done = here("import", bundle, "--insecure-no-signature", "--to", front.host, "--dry-run")
+    assert done.code == 6, done.out + done.err
+    assert "this is not a registry's answer" in done.out + done.err
+
+
+def test_N15_a_login_page_is_no_list_of_tags(front):
+    front.faults = [times(99, answer(200, HTML, PAGE), lambda request: "/tags/" in request.path)]
+    with pytest.raises(http.Refused, match="not a registry's answer"):
+        Registry(front.host, NetworkOptions()).repository("a/big").exists()
+
+
+@pytest.fixture
+def bundle(export, tmp_path) -> Path:
+    assert export().code == 0
+    return tmp_path / "test"
+
+
+# N01, N03, N04, N05, N06: credentials
+
+
+def log_in(host: str) -> str:
+    """Lets Docker's config hold a password for a host; gives the header that it is sent in."""
+    auth = base64.b64encode(f"robot:{CANARY}".encode()).decode()
+    folder = Path(os.environ["HOME"]) / ".docker"
+    folder.mkdir(exist_ok=True)
+    (folder / "config.json").write_text(json.dumps({"auths": {host: {"auth": auth}}}))
+    return f"Basic {auth}"
+
+
+def guarded(accepted: Callable[[], str], challenge: str = 'Basic realm="x"'):
+    """Asks for credentials, and knows which are right; those that came are taken off before they are handed on."""
+
+    def fault(front, request) -> bool:
+        if request.headers.get("Authorization") != accepted():
+            body_of(request)
+            front.send(request, 401, {"WWW-Authenticate": challenge}, b"")
+            return True
+        del request.headers["Authorization"]
+        return False
+
+    return fault
+
+
+class Elsewhere:
+    """Another server, which remembers every byte of every request, and may hand them on."""
+
+    def __init__(self, registry: RealRegistry) -> None:
+        self.seen: list[str] = []
+
+        def watch(front, request) -> bool:
+            self.seen.append(f"{request.requestline}\n{request.headers}")
+            return False
+
+        self.front = Front(registry, [watch]).start()
+
+    @property
+    def url(self) -> str:
+        """By another name of this machine, so that it is another host."""
+        return f"http://localhost:{self.front.server.port}"
+
+
+@pytest.fixture
+def elsewhere(holder) -> Iterator[Elsewhere]:
+    made = Elsewhere(holder)
+    yield made
+    made.front.stop()
+
+
+def spellings(header: str) -> tuple[str, ...]:
+    return CANARY, header.partition(" ")[2]
+
+
+@pytest.mark.parametrize("hops", [1, 3])
+def test_N05_a_redirect_takes_no_credentials_along(export, front, elsewhere, hops):
+    header = log_in(front.host)
+
+    def redirect(front, request) -> bool:
+        if not is_layer(request):
+            return False
+        number = int(request.path.partition("?hop=")[2] or 0) + 1
+        here = f"http://{front.host}{request.path.partition('?')[0]}?hop={number}"
+        target = elsewhere.url + request.path.partition("?")[0] if number == hops else here
+        front.send(request, 307, {"Location": target}, b"")
+        return True
+
+    front.faults = [guarded(lambda: header), redirect]
+    done = export()
+    assert done.code == 0, done.err
+    assert len(elsewhere.seen) == 1
+    for secret in spellings(header):
+        assert secret not in "".join(elsewhere.seen) + done.out + done.err
+
+
+def test_N05_a_redirect_without_end_ends(export, front):
+    front.faults = [
+        times(99, lambda front, request: front.send(request, 302, {"Location": request.path}, b"") or True, is_layer)
+    ]
+    done = export()
+    assert done.code == 6
+    assert "more than 5 redirects" in done.err
+    assert front.count("GET", LAYER) == 6
+
+
+def test_N05_an_upload_that_is_sent_elsewhere_takes_no_credentials_along(here, bundle, front, elsewhere, new_registry):
+    target = new_registry()
+    front.registry = elsewhere.front.registry = target
+    header = log_in(front.host)
+
+    def away(front, request) -> bool:
+        if request.command != "POST":
+            return False
+        status, headers, content = front.ask(request)
+        location = headers["Location"].partition("/v2/")[2]
+        front.send(request, status, {**headers, "Location": f"{elsewhere.url}/v2/{location}"}, content)
+        return True
+
+    front.faults = [guarded(lambda: header), away]
+    done = here("import", bundle, "--insecure-no-signature", "--to", front.host)
+    assert done.code == 0, done.out + done.err
+    assert len(elsewhere.seen) == 2
+    assert all(seen.startswith("PUT /v2/") for seen in elsewhere.seen)
+    for secret in spellings(header):
+        assert secret not in "".join(elsewhere.seen) + done.out + done.err
+
+
+@pytest.mark.parametrize(
+    "realm",
+    ["http://10.1.2.3/token", "http://169.254.169.254/latest", "http://[fe80::1]/token", "http://127。0。0。2/token",
+     "http://127.0.0.2\\\\@auth.example/token", "file:///etc/passwd", ""],
+)  # fmt: skip
+def test_N01_a_token_server_where_none_may_be_gets_nothing(export, front, realm):
+    header = log_in(front.host)
+    as_sent = realm.encode().decode("latin-1")
+    front.faults = [guarded(lambda: "never", f'Bearer realm="{as_sent}",service="x"')]
+    done = export()
+    assert done.code == 6, done.err
+    assert "token server" in done.err or "an address that is none" in done.err
+    for secret in spellings(header):
+        assert secret not in done.out + done.err
+
+
+class Tokens:
+    """A token server on the registry's own host that gives a new token each time."""
+
+    def __init__(self) -> None:
+        self.given = 0
+        self.challenge = ""
+
+    def __call__(self, front, request) -> bool:
+        if not request.path.startswith("/token"):
+            return False
+        self.given += 1
+        document = {"token": f"{CANARY}-{self.given}", "expires_in": 1}
+        front.send(request, 200, {"Content-Type": "application/json"}, json.dumps(document).encode())
+        return True
+
+    @property
+    def newest(self) -> str:
+        return f"Bearer {CANARY}-{self.given}"
+
+
+def test_N03_a_registry_that_always_asks_again_gets_two_tokens_and_is_left(export, front, tmp_path):
+    tokens = Tokens()
+    challenge = f'Bearer realm="http://{front.host}/token",service="x"'
+    front.faults = [tokens, guarded(lambda: "never", challenge)]
+    done = export()
+    assert done.code == 6
+    assert tokens.given <= 2
+    assert CANARY not in done.out + done.err
+    assert not sealed(tmp_path)
+
+
+def test_N04_a_token_that_ends_in_mid_blob_is_renewed_once_and_the_blob_goes_on(export, front):
+    tokens = Tokens()
+    asked: list[tuple[str, str]] = []
+    is_over = [False]
+
+    def ends(front, request) -> bool:
+        if is_layer(request):
+            asked.append((request.headers.get("Range", ""), request.headers.get("Authorization", "")))
+            is_over[0] = len(asked) == 1
+        return False
+
+    def accepted() -> str:
+        return tokens.newest if not is_over[0] or len(asked) != 2 else "none that was given before"
+
+    challenge = f'Bearer realm="http://{front.host}/token",service="x"'
+    front.faults = [tokens, ends, guarded(accepted, challenge), times(1, cut_after(2_500_000), is_layer)]
+    is_over[0] = False
+    done = export()
+    assert done.code == 0, done.err
+    ranges = [each for each, _ in asked]
+    assert ranges[0] == ""
+    assert ranges[1:] == [ranges[1]] * (len(ranges) - 1)
+    assert ranges[1] != "", "what had arrived is kept"
+    assert asked[-1][1] == tokens.newest
+    assert CANARY not in done.out + done.err
+
+
+def test_N06_a_netrc_is_never_used(export, front):
+    netrc = Path(os.environ["HOME"]) / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login robot password {CANARY}\ndefault login robot password {CANARY}\n")
+    netrc.chmod(0o600)
+    seen: list[str] = []
+
+    def watch(front, request) -> bool:
+        seen.append(str(request.headers))
+        return False
+
+    front.faults = [watch, guarded(lambda: "never")]
+    assert export().code == 6
+    assert seen
+    assert not [headers for headers in seen if "Authorization" in headers]
+
+
+# N13: TLS
+
+
+def tls(folder: Path, *, more: str = "", names: str = "IP:127.0.0.1") -> tuple[ssl.SSLContext, Path]:
+    """A server's side of TLS with a certificate of its own making, and that certificate."""
+    folder.mkdir()
+    shell(
+        f"""
+        openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=authority \
+          -keyout ca.key -out ca.crt
+        openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=server -keyout s.key -out s.csr
+        openssl x509 -req -in s.csr -CA ca.crt -CAkey ca.key -CAcreateserial -out s.crt {more or "-days 2"} \
+          -extfile <(printf 'subjectAltName={names}')
+        """,
+        cwd=folder,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(folder / "s.crt", folder / "s.key")
+    return context, folder / "ca.crt"
+
+
+CERTIFICATES = {
+    "of a private authority": ({}, True, 0, ""),
+    "of an unknown authority": ({}, False, 6, "not by an authority that is trusted here"),
+    "expired": ({"more": "-days -1"}, True, 6, "the certificate has expired"),
+    "for another name": ({"names": "DNS:other.example"}, True, 6, "the certificate is for another name"),
+    "for another address": ({"names": "IP:127.0.0.2"}, True, 6, "the certificate is for another name"),
+}
+
+
+@pytest.mark.parametrize(("options", "is_known", "code", "told"), CERTIFICATES.values(), ids=CERTIFICATES)
+def test_N13_a_certificate_is_verified_and_nothing_is_said_before(
+    export, holder, tmp_path, options, is_known, code, told
+):
+    context, authority = tls(tmp_path / "tls", **options)
+    _, other = tls(tmp_path / "other")
+    secure = Front(holder, context=context).start()
+    header = log_in(secure.host)
+    try:
+        done = export("--cacert", authority if is_known else other, host=secure.host)
+    finally:
+        secure.stop()
+    assert done.code == code, done.err
+    assert told in done.err
+    assert bool(secure.requests) is (code == 0)
+    assert not [secret for secret in spellings(header) if secret in done.err]
+
+
+def test_N13_where_tls_is_expected_nothing_is_ever_said_without_it(export, front, tmp_path):
+    _, authority = tls(tmp_path / "tls")
+    log_in(front.host)
+    done = export("--cacert", authority)
+    assert done.code == 6, done.err
+    assert "does not speak TLS" in done.err
+    assert front.requests == []
