@@ -11,7 +11,6 @@ import json
 import os
 import socket
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
@@ -20,7 +19,6 @@ from pathlib import Path
 
 import pytest
 
-from bundler import cli
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.run import RetryPolicy, retrying
@@ -28,7 +26,6 @@ from bundler.stores import http, stalls
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.registry import Registry
 from bundler.transfer import VerifiedBlob
-from bundler.workers import Cancellation
 from tests.conftest import Ran
 from tests.support.faults import answer, begin, body_of, cut_after, drip, hang, reset_after, rewritten, times
 from tests.support.images import simple
@@ -60,35 +57,6 @@ def front(holder) -> Iterator[Front]:
     front = Front(holder).start()
     yield front
     front.stop()
-
-
-@pytest.fixture
-def ended() -> Iterator[threading.Event]:
-    """Lets faults that hang end with the test."""
-    event = threading.Event()
-    yield event
-    event.set()
-
-
-@pytest.fixture
-def waits(monkeypatch) -> list[float]:
-    """Pauses, which are noted and not waited for."""
-    noted: list[float] = []
-    monkeypatch.setattr(Cancellation, "wait", lambda self, seconds: noted.append(seconds))
-    return noted
-
-
-@pytest.fixture
-def here(capsys, waits) -> Callable[..., Ran]:
-    """Runs a command in this process."""
-
-    def run(*arguments: object) -> Ran:
-        code = cli.run([str(argument) for argument in arguments])
-        captured = capsys.readouterr()
-        assert "Traceback" not in captured.err
-        return Ran(code, captured.out, captured.err)
-
-    return run
 
 
 @pytest.fixture

@@ -1,0 +1,41 @@
+"""Fixtures for tests that run the command in this process, so that pauses need not be waited for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from bundler import cli
+from bundler.workers import Cancellation
+from tests.conftest import Ran
+
+
+@pytest.fixture
+def ended() -> Iterator[threading.Event]:
+    """Lets faults that hang end with the test."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def waits(monkeypatch) -> list[float]:
+    """Pauses, which are noted and not waited for."""
+    noted: list[float] = []
+    monkeypatch.setattr(Cancellation, "wait", lambda self, seconds: noted.append(seconds))
+    return noted
+
+
+@pytest.fixture
+def here(capsys, waits) -> Callable[..., Ran]:
+    """Runs a command in this process."""
+
+    def run(*arguments: object) -> Ran:
+        code = cli.run([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(code, captured.out, captured.err)
+
+    return run

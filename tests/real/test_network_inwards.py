@@ -1,0 +1,190 @@
+"""Faults of the network on the way into a registry: what is mended is sent once more, and what is not is told."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bundler.run import RetryPolicy
+from bundler.stores import stalls
+from tests.conftest import Ran
+from tests.support.faults import answer, body_of, hang, reset, times
+from tests.support.images import simple
+from tests.support.parts import RealRegistry
+from tests.support.servers import Front
+
+BIG = simple("big", 2_500_000)
+OTHER = simple("other")
+LAYER, LAYER_BYTES = max(BIG.blobs.items(), key=lambda blob: len(blob[1]))
+
+
+@pytest.fixture(scope="module")
+def bundle(tmp_path_factory) -> Path:
+    """A bundle of a large image and a small one, made of a layout."""
+    from bundler import cli
+
+    folder = tmp_path_factory.mktemp("layout")
+    BIG.write_layout(folder, "registry.example/a/big:1")
+    OTHER.write_layout(folder, "registry.example/a/other:1")
+    assert cli.run(["export", f"oci:{folder}", "--name", "test", "-o", str(folder), "--unsigned", "-q"]) == 0
+    return folder / "test"
+
+
+@pytest.fixture
+def front(target) -> Iterator[Front]:
+    front = Front(target).start()
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def bring(here, bundle, front) -> Callable[..., Ran]:
+    def run(*faults) -> Ran:
+        front.faults = list(faults)
+        return here("import", bundle, "--insecure-no-signature", "--to", front.host)
+
+    return run
+
+
+def is_upload(request) -> bool:
+    """The end of the upload of the large layer."""
+    return request.command == "PUT" and LAYER.replace(":", "%3A") in request.path
+
+
+def has_all(target: RealRegistry) -> bool:
+    return target.get("a/big/manifests/1") == BIG.content and target.get(f"a/big/blobs/{LAYER}") == LAYER_BYTES
+
+
+def reset_at(bytes_read: int):
+    def fault(front, request) -> bool:
+        body_of(request, bytes_read)
+        reset(request)
+        return True
+
+    return fault
+
+
+@pytest.mark.parametrize("read", [0, 1, 1 << 20, len(LAYER_BYTES) - 1, len(LAYER_BYTES)])
+def test_N09_an_upload_that_is_reset_at_any_byte_is_sent_once_more(bring, front, target, read):
+    done = bring(times(1, reset_at(read), is_upload))
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+    assert sum(is_upload_of(LAYER, each) for each in front.requests) == 2
+    assert "retry:" in done.err
+
+
+def is_upload_of(digest: str, request: tuple[str, str]) -> bool:
+    return request[0] == "PUT" and digest.replace(":", "%3A") in request[1]
+
+
+def test_T08_a_registry_that_is_killed_in_mid_upload_and_started_again_gets_that_blob_once_more(bring, front, target):
+    is_up = threading.Event()
+    is_up.set()
+
+    def held(front, request) -> bool:
+        """What is asked meanwhile waits, as pauses are not waited for here."""
+        is_up.wait(30)
+        return False
+
+    def killed(front, request) -> bool:
+        half = body_of(request, len(LAYER_BYTES) // 2)
+        connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=30)
+        connection.putrequest("PUT", request.path, skip_host=True, skip_accept_encoding=True)
+        for name, value in request.headers.items():
+            connection.putheader(name, value)
+        connection.endheaders(half)
+        is_up.clear()
+        target.kill()
+        connection.close()
+        target.start()
+        is_up.set()
+        reset(request)
+        return True
+
+    port = target.port
+    done = bring(held, times(1, killed, is_upload))
+    assert target.port == port
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+    sent = [path for method, path in front.requests if method == "PUT" and "/uploads/" in path]
+    assert len(sent) <= len(BIG.blobs) + len(OTHER.blobs) + 8, "what was on its way, once more"
+    assert sum(is_upload_of(LAYER, each) for each in front.requests) == 2
+
+
+def test_N12_an_upload_that_nobody_reads_is_given_up_and_sent_once_more(bring, front, target, ended, monkeypatch):
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 1.0)
+    done = bring(times(1, hang(ended), is_upload))
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+    assert "hardly anything moves" in done.err or "nothing came in time" in done.err
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_N08_an_upload_that_fails_for_a_while_is_begun_again(bring, target, method, status):
+    done = bring(times(2, answer(status, {}), lambda r: r.command == method and "/uploads/" in r.path))
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+
+
+def error(code: str, message: str) -> bytes:
+    return json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+
+
+FOR_GOOD = {
+    "413": (answer(413, {}), 3, "too large for the registry"),
+    "413, a page": (answer(413, {"Content-Type": "text/html"}, b"<html>nginx</html>"), 3, "client_max_body_size"),
+    "no space left": (answer(500, {}, error("UNKNOWN", "write: no space left on device")), 3, "the registry's disk is full"),
+    "507": (answer(507, {}), 3, "the registry's disk is full"),
+    "denied": (answer(403, {}, error("DENIED", "no")), 3, "the registry denies it"),
+    "a redirect": (answer(307, {"Location": "https://cdn.example/x?secret=1"}), 3, "https://cdn.example/x, which is not"),
+    "a page with 200": (answer(200, {"Content-Type": "text/html"}, b"<html>log in</html>"), 3, "not a registry's answer"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("fault", "code", "told"), FOR_GOOD.values(), ids=FOR_GOOD)
+def test_T09_an_upload_that_is_refused_is_told_and_not_sent_again(bring, front, target, fault, code, told):
+    done = bring(times(99, fault, is_upload))
+    assert done.code == code, done.out + done.err
+    assert told in done.out
+    assert "secret" not in done.out + done.err
+    assert sum(is_upload_of(LAYER, each) for each in front.requests) == 1
+    assert target.tags == {"a/other": ["1"]}, "the other image arrived, and no tag moved for this one"
+
+
+LOCATIONS = {
+    "none": (202, {}, 3, "202"),
+    "no address": (202, {"Location": "http://[bad/"}, 3, "an address that is none"),
+    "another scheme": (202, {"Location": "ftp://127.0.0.1/x"}, 3, "an address that is none"),
+    "a file": (202, {"Location": "file:///etc/passwd"}, 3, "an address that is none"),
+    "nobody there": (202, {"Location": "http://127.0.0.1:9/x"}, 3, "no connection"),
+    "201 that nobody asked for": (201, {}, 3, "201"),
+    "204": (204, {}, 3, "204"),
+}
+
+
+@pytest.mark.parametrize(("status", "headers", "code", "told"), LOCATIONS.values(), ids=LOCATIONS)
+def test_an_upload_that_begins_wrongly_is_told_and_nothing_is_sent(bring, front, target, status, headers, code, told):
+    done = bring(times(99, answer(status, headers), lambda r: r.command == "POST" and "a/big" in r.path))
+    assert done.code == code, done.out + done.err
+    assert told in done.out
+    assert not [each for each in front.requests if is_upload_of(LAYER, each)]
+    assert target.tags == {"a/other": ["1"]}
+
+
+def test_a_registry_that_says_it_took_a_blob_and_did_not_gets_no_tag(bring, front, target):
+    done = bring(times(99, answer(201, {}), is_upload))
+    assert done.code == 3
+    assert target.tags == {"a/other": ["1"]}
+
+
+def test_N08_a_target_that_fails_for_ever_is_exit_7_after_bounded_tries(bring, front, target):
+    done = bring(answer(503, {}))
+    assert done.code == 7
+    assert len(front.requests) <= 3 * RetryPolicy().attempts
+    assert target.tags == {}
