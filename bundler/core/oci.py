@@ -7,6 +7,7 @@ descriptors, and Docker's schema 1, which is signed in a way that no registry ke
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -315,6 +316,8 @@ def _descriptor(value: object, what: str) -> Descriptor:
         digest = Digest.parse(value.get("digest"))
     except Damaged as error:
         raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
+    if "data" in value:
+        _check_data(value["data"], digest, size, what)
     return Descriptor(
         media_type,
         digest,
@@ -323,6 +326,16 @@ def _descriptor(value: object, what: str) -> Descriptor:
         attests=_attests(value),
         urls=_texts(value.get("urls"))[:LAYER_URLS],
     )
+
+
+def _check_data(value: object, digest: Digest, size_bytes: int, what: str) -> None:
+    """What is embedded is not used here, but others read it instead of the blob: image-spec wants it to be the same."""
+    try:
+        data = base64.b64decode(value, validate=True) if isinstance(value, str) else None
+    except ValueError:
+        data = None
+    if data is None or len(data) != size_bytes or Digest.of(data, algorithm=digest.algorithm) != digest:
+        raise Damaged("the data in the descriptor are not those of its digest", subject=what, expected=str(digest))
 
 
 def _platform(value: object) -> Platform | None:

@@ -43,6 +43,9 @@ from bundler.stores import stalls
 from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection
 
 CONNECT_SECONDS = 10.0
+PUT_AWAY_BYTES_PER_SECOND = 16 << 20
+"""How fast a registry must put away what it was sent: with storage in clouds it copies a blob before it answers."""
+
 _CONNECTIONS = 16
 TOLERATED_SKEW_SECONDS = 60
 """How far clocks may be apart; distribution's token verification forgives as much (registry/auth/token, leeway)."""
@@ -170,7 +173,6 @@ class HttpClient:
             "maxsize": _CONNECTIONS,
             "blocksize": PIECE_BYTES,
             "retries": False,
-            "timeout": urllib3.Timeout(connect=CONNECT_SECONDS, read=stalls.STALL_SECONDS),
             "ssl_context": context,
         }
         try:
@@ -222,12 +224,15 @@ class HttpClient:
     def _send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Iterable[bytes | memoryview] | None
     ) -> Answer:
+        sent_bytes = int(headers.get("Content-Length", 0))
+        patience_seconds = stalls.STALL_SECONDS + sent_bytes / PUT_AWAY_BYTES_PER_SECOND
         with translated(url, method):
             response = self._pools.urlopen(
                 method,
                 url,
                 headers=dict(headers),
                 body=body,
+                timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=patience_seconds),
                 redirect=False,
                 retries=False,
                 preload_content=False,

@@ -58,7 +58,7 @@ class _WatchedStream(io.RawIOBase):
 
     def __init__(self, stream: io.RawIOBase) -> None:
         self._stream = stream
-        self._pace = Pace()
+        self._pace: Pace | None = None
         self.left_bytes: int | None = None
         """How much more may come before somebody says otherwise; None for any amount."""
 
@@ -71,6 +71,8 @@ class _WatchedStream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         began = monotonic()
         count: int | None = self._stream.readinto(buffer)
+        if self._pace is None:  # for the first byte the socket's own timeout counts: whoever asked knows how long
+            self._pace, began = Pace(), monotonic()
         if count:
             self._pace.note(monotonic() - began, count)
             if self.left_bytes is not None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundler.run import RetryPolicy
+from bundler.stores import http as http_client
 from bundler.stores import stalls
 from tests.conftest import Ran
 from tests.support.faults import answer, body_of, hang, reset, times
@@ -122,6 +123,22 @@ def test_N12_an_upload_that_nobody_reads_is_given_up_and_sent_once_more(bring, f
     assert done.code == 0, done.out + done.err
     assert has_all(target)
     assert "hardly anything moves" in done.err or "nothing came in time" in done.err
+
+
+def test_a_registry_that_puts_away_what_it_was_sent_gets_time_for_its_size(bring, front, target, ended, monkeypatch):
+    """Storage in clouds copies a blob before the registry answers, for minutes where it is large."""
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 0.5)
+    monkeypatch.setattr(http_client, "PUT_AWAY_BYTES_PER_SECOND", len(LAYER_BYTES) // 30)
+
+    def slow(front, request) -> bool:
+        status, headers, content = front.ask(request)
+        ended.wait(0.8)
+        front.send(request, status, headers, content)
+        return True
+
+    done = bring(times(1, slow, is_upload))
+    assert done.code == 0, done.out + done.err
+    assert sum(is_upload_of(LAYER, each) for each in front.requests) == 1
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])

@@ -141,6 +141,9 @@ def test_a_manifest_that_contradicts_itself_is_damage(document: object, media_ty
         pytest.param({"size": SIZE_BYTES + 1}, "impossible size", id="a size that readers round"),
         pytest.param({"digest": None}, "not a digest", id="no digest"),
         pytest.param({"digest": "sha256:../../etc"}, "not a digest", id="a digest that is a path"),
+        pytest.param({"data": "b3RoZXI="}, "data in the descriptor", id="data that are others"),
+        pytest.param({"data": "dHdv\n"}, "data in the descriptor", id="data that are no strict base64"),
+        pytest.param({"data": ["dHdv"]}, "data in the descriptor", id="data that are a list"),
     ],
 )
 def test_an_impossible_descriptor_is_damage_and_its_place_is_named(change: dict[str, Any], message: str) -> None:
