@@ -111,8 +111,8 @@ class WatchedConnection(_Connection):
 
     def connect(self) -> None:
         """Connects. From here on it is no longer the time to connect that counts."""
-        super().connect()
         self._pace = Pace()
+        super().connect()  # which may send something already: to a proxy
         self.sock.settimeout(STALL_SECONDS)
 
     def send(self, data: Any) -> None:

@@ -11,11 +11,14 @@ import json
 import os
 import socket
 import ssl
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -30,7 +33,7 @@ from tests.conftest import Ran
 from tests.support.faults import answer, begin, body_of, cut_after, drip, hang, reset_after, rewritten, times
 from tests.support.images import simple
 from tests.support.parts import RealRegistry, shell
-from tests.support.servers import Front
+from tests.support.servers import Front, Server
 from tests.unit.runs import run_with
 
 # urllib3 leaves the socket of an answer whose lengths contradict each other to the garbage collector.
@@ -718,6 +721,70 @@ def test_N13_a_certificate_is_verified_and_nothing_is_said_before(
     assert told in done.err
     assert bool(secure.requests) is (code == 0)
     assert not [secret for secret in spellings(header) if secret in done.err]
+
+
+class Tunnel(BaseHTTPRequestHandler):
+    """A proxy that tunnels, and notes where to."""
+
+    to: ClassVar[list[str]] = []
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+    def do_CONNECT(self) -> None:
+        self.to.append(self.path)
+        host, _, port = self.path.partition(":")
+        with socket.create_connection((host, int(port))) as there:
+            self.send_response(200)
+            self.end_headers()
+            relay = threading.Thread(target=self._copy, args=(there, self.connection), daemon=True)
+            relay.start()
+            self._copy(self.connection, there)
+            relay.join(10)
+
+    @staticmethod
+    def _copy(source: socket.socket, sink: socket.socket) -> None:
+        with suppress(OSError):
+            while piece := source.recv(1 << 16):
+                sink.sendall(piece)
+            sink.shutdown(socket.SHUT_WR)
+
+
+def test_N13_tls_through_a_proxy_is_verified_end_to_end(holder, tmp_path):
+    context, authority = tls(tmp_path / "tls")
+    secure, proxy = Front(holder, context=context).start(), Server(Tunnel).start()
+    trusting, ignorant = ssl.create_default_context(cafile=str(authority)), ssl.create_default_context()
+    url = f"https://{secure.host}/v2/a/big/blobs/{LAYER}"
+    try:
+        through = http.HttpClient(trusting, f"http://{proxy.host}")
+        assert b"".join(through.request("GET", url, headers={}).pieces()) == LAYER_BYTES
+        with pytest.raises(http.Refused, match="authority"):
+            http.HttpClient(ignorant, f"http://{proxy.host}").request("GET", url, headers={})
+    finally:
+        secure.stop()
+        proxy.stop()
+    assert Tunnel.to == [secure.host] * 2
+    assert len(secure.requests) == 1
+
+
+def test_N13_an_upload_is_never_sent_without_tls_where_the_registry_has_it(here, bundle, holder, elsewhere, tmp_path):
+    context, authority = tls(tmp_path / "tls")
+
+    def downgrade(front, request) -> bool:
+        if request.command == "HEAD":
+            front.send(request, 404, {}, b"")
+        elif request.command == "POST":
+            front.send(request, 202, {"Location": f"{elsewhere.url}/v2/a/big/blobs/uploads/1"}, b"")
+        return request.command in ("HEAD", "POST")
+
+    secure = Front(holder, [downgrade], context=context).start()
+    try:
+        done = here("import", bundle, "--insecure-no-signature", "--to", secure.host, "--cacert", authority)
+    finally:
+        secure.stop()
+    assert done.code == 6, done.out + done.err
+    assert "an upload without TLS" in done.out
+    assert elsewhere.seen == []
 
 
 def test_N13_where_tls_is_expected_nothing_is_ever_said_without_it(export, front, tmp_path):
