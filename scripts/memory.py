@@ -126,8 +126,13 @@ def main() -> None:
             for each in range(number):
                 own = layout.blob(f"{each:032d}".encode() * 64, LAYER)
                 layout.image(f"registry.example.com/team-{each % 100}/image-{each}:1.{each}", shared, own)
-            journey(f"{number} images", layout, folder, f"oci:{folder / 'target'}")
-            shutil.rmtree(folder / "target")
+            (folder / "registry").mkdir()
+            registry = RealRegistry(folder / "registry").start()
+            try:
+                journey(f"{number} images", layout, folder, registry.host)
+            finally:
+                registry.stop()
+                shutil.rmtree(folder / "registry")
 
 
 if __name__ == "__main__":

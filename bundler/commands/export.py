@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +25,7 @@ from bundler.core.image_list import Entry, ImageList
 from bundler.core.location import RegistryImage
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.plan import Plan, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.protocols import BlobSink, BlobSource, Pieces
 from bundler.core.selection import EVERYTHING, Selection
@@ -155,6 +155,8 @@ def _export(
         archive=request.archive,
     )
     begun.settle(plan.manifest, [each.source_digest for each in resolved])
+    origins = _Origins(plan, resolved, entries, stores)
+    del resolved  # what is still needed of it is in the plan and in its origins; it is as large as both
     writer = _writer(request, partial, plan.manifest, passphrase)
     manifest, bundle_id, is_read_back = plan.manifest, None, False
     if request.is_dry_run:
@@ -163,7 +165,7 @@ def _export(
         is_read_back = is_removable(request.output) if request.is_read_back is None else request.is_read_back
         try:
             begun.begin(writer, plan.manifest.size_bytes)
-            _copy(plan, resolved, entries, stores, writer, run)
+            _copy(plan.manifest, origins, writer, run)
             manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
         finally:
             writer.close()
@@ -289,39 +291,45 @@ def _resolve_all(
     return [resolved[entry] for entry in entries]
 
 
-def _copy(
-    plan: Plan, resolved: list[Resolved], entries: tuple[Entry, ...], stores: Stores, writer: Writer, run: Run
-) -> None:
-    documents = dict(plan.contents)
-    origin: dict[Digest, tuple[BlobSource, ResolvedImage, str, Descriptor]] = {}
-    for each, entry in zip(resolved, entries, strict=True):
-        documents.update(each.documents)
-        source, _ = stores.source(entry.source)
-        for manifest in each.image.manifests:
-            for blob in manifest.blobs:
-                origin.setdefault(blob.digest, (source, each.image, _peer(entry), blob))
-    from_memory = _Documents(documents)
+class _Origins:
+    """Where the bytes of a bundle come from: memory for what was read or made already, sources for the rest."""
 
-    def copy_of(descriptor: Descriptor, path: str, sink: BlobSink) -> BlobCopy:
-        if descriptor.digest in documents:
-            return BlobCopy(descriptor, from_memory, (Taker((sink,)),), path)
-        blob_source, image, peer, as_listed = origin[descriptor.digest]
-        label = f"{image.reference} {descriptor.digest.short}"
-        return BlobCopy(replace(descriptor, urls=as_listed.urls), blob_source, (Taker((sink,), peer),), label)
+    def __init__(self, plan: Plan, resolved: Sequence[Resolved], entries: Sequence[Entry], stores: Stores) -> None:
+        self._documents = dict(plan.contents)
+        self._blobs: dict[Digest, tuple[BlobSource, str, str, tuple[str, ...]]] = {}
+        for each in resolved:
+            self._documents.update(each.documents)
+        for each, entry in zip(resolved, entries, strict=True):
+            source, _ = stores.source(entry.source)
+            called, peer = str(each.image.reference), _peer(entry)
+            for blob in (blob for manifest in each.image.manifests for blob in manifest.blobs):
+                if blob.digest not in self._documents:
+                    self._blobs.setdefault(blob.digest, (source, called, peer, blob.urls))
+        self._from_memory = _Documents(self._documents)
 
+    def copy(self, descriptor: Descriptor, path: str, sink: BlobSink) -> BlobCopy:
+        """The copy of something that is stored under a path, to a sink."""
+        if descriptor.digest in self._documents:
+            return BlobCopy(descriptor, self._from_memory, (Taker((sink,)),), path)
+        source, called, peer, urls = self._blobs[descriptor.digest]
+        listed = replace(descriptor, urls=urls) if urls else descriptor
+        return BlobCopy(listed, source, (Taker((sink,), peer),), f"{called} {descriptor.digest.short}")
+
+
+def _copy(manifest: BundleManifest, origins: _Origins, writer: Writer, run: Run) -> None:
     if isinstance(writer, BundleWriter):
-        copies = [copy_of(descriptor, path, writer) for descriptor, path in _everything(plan.manifest).items()]
+        copies = [origins.copy(descriptor, path, writer) for descriptor, path in _everything(manifest).items()]
         total = sum(copy.descriptor.size_bytes for copy in copies)
         run.listener(PhaseBegan("copying", total, in_bytes=True))
         failed = copy_blobs(copies, run).failed
     else:
-        groups = [[copy_of(_descriptor(s), s.path, group) for s in group.stored] for group in writer.groups]
+        groups = [[origins.copy(_descriptor(s), s.path, group) for s in group.stored] for group in writer.groups]
         total = sum(copy.descriptor.size_bytes for group in groups for copy in group)
         run.listener(PhaseBegan("copying", total, in_bytes=True))
         failed = copy_wholes(groups, run).failed
     run.listener(PhaseEnded("copying"))
     if failed:
-        raise _not_copied(failed, plan.manifest)
+        raise _not_copied(failed, manifest)
 
 
 def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
