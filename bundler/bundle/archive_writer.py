@@ -15,7 +15,7 @@ from pathlib import Path
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
 from bundler.bundle.files import open_for_reading, sha256_of
-from bundler.bundle.partial import PartialFolder
+from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
@@ -91,7 +91,7 @@ class SevenZipWriter:
                 self._partial.journal.take_back(number)
         return sum(chunk.size_bytes for chunk in done.values())
 
-    def seal(self, key: PrivateKey | None, *, read_back: Passed | None = None) -> tuple[BundleManifest, str]:
+    def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
         """Finishes the bundle, with the sizes that its chunks came to have.
 
         Args:

@@ -11,7 +11,7 @@ from pathlib import Path
 from bundler.bundle.chunk import Member
 from bundler.bundle.files import read_into, write_from
 from bundler.core import tar
-from bundler.errors import LocalStorage
+from bundler.errors import Damaged, LocalStorage
 
 _FLUSH_BYTES = 64 << 20
 """How much is written before the device is told to begin; waiting for the end would leave it idle until then."""
@@ -98,7 +98,7 @@ class ChunkFile:
         """Hashes what is in place up to the first gap, and ends the file when there is none.
 
         Raises:
-            LocalStorage, Damaged: The end cannot be written, or the bytes cannot be read back.
+            LocalStorage: The end cannot be written, or the bytes cannot be read back.
         """
         while not self.is_hashed:
             with self._moved:
@@ -107,7 +107,12 @@ class ChunkFile:
                 is_last = self._first_open == len(self.members)
             if begin < end:
                 view = memoryview(buffer)[: end - begin]
-                read_into(self._open(), [view], begin, what=str(self.path))
+                try:
+                    read_into(self._open(), [view], begin, what=str(self.path))
+                except Damaged as error:  # of our own file, which was written just now
+                    raise LocalStorage(
+                        error.message, subject=error.subject, hint="the medium is bad: replace it"
+                    ) from error
                 hasher.update(view)
                 with self._moved:
                     if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count

@@ -9,19 +9,16 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.files import (
     check_space,
-    forget_cached,
     is_there,
-    open_for_reading,
     read_bounded,
     remove,
-    sha256_of,
     sync_folder,
     write_durably,
 )
@@ -30,13 +27,16 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.journal import Begun, DoneChunk, Journal
 from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import Chunk
-from bundler.core.protocols import Passed
 from bundler.errors import Damaged, LocalStorage, Misuse
 from bundler.lock import Lock
 
 _CHUNK = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
 _MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
 """What sealing writes; what an earlier run left of it is written again."""
+
+
+ReadBack = Callable[[Path, bytes, Mapping[str, bytes]], Sequence[str]]
+"""Reads a bundle back; see `PartialFolder.seal` and `bundler.bundle.read_back`."""
 
 
 class PartialFolder:
@@ -139,7 +139,7 @@ class PartialFolder:
         digests: Mapping[str, str],
         key: PrivateKey | None,
         *,
-        read_back: Passed | None = None,
+        read_back: ReadBack | None = None,
     ) -> str:
         """Finishes the bundle: small files, checksums, signature, one rename.
 
@@ -147,8 +147,8 @@ class PartialFolder:
             files: README.txt and bundle.json.
             digests: SHA-256 in hex of the files that are on the device already, by name.
             key: Signs; None for a bundle that is said to be unsigned.
-            read_back: Where every byte is to be read from the device again before the rename: is told of every
-                number of bytes that was read.
+            read_back: Reads the bundle back from its medium, given its folder, SHA256SUMS, and what else was written
+                just now; names the files that are not what was written. None where that is not wanted.
 
         Returns:
             The bundle's id.
@@ -170,8 +170,7 @@ class PartialFolder:
                 write_durably(self.path / name, content)
             sync_folder(self.path)
             if read_back is not None:
-                small = {name: hashlib.sha256(content).hexdigest() for name, content in written.items()}
-                self._read_back({**small, **digests}, read_back)
+                self._refuse_medium(read_back(self.path, sums_content, written))
             try:
                 os.rename(self.path, self.final_path)
             except OSError as error:
@@ -241,28 +240,14 @@ class PartialFolder:
                 raise Misuse("this is not of an export", subject=str(path), hint=f"move it out of {self.path}")
         return there
 
-    def _read_back(self, digests: Mapping[str, str], passed: Passed) -> None:
-        """Reads every file from the device, not from memory, and compares it with what was written."""
-        wrong: list[str] = []
-        for name, expected in digests.items():
-            try:
-                descriptor = open_for_reading(self.path / name)
-                try:
-                    forget_cached(descriptor)
-                    actual = sha256_of(descriptor, what=name, passed=passed)
-                finally:
-                    os.close(descriptor)
-            except (Damaged, OSError):
-                actual = "nothing"
-            if actual != expected:
-                wrong.append(name)
+    def _refuse_medium(self, wrong: Sequence[str]) -> None:
         if not wrong:
             return
         for chunk in filter(None, map(_CHUNK.fullmatch, wrong)):
             self.journal.take_back(int(chunk[1]))  # to be looked at, and written again, by the next run
+        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise LocalStorage(
-            f"the medium does not give back what was written: {', '.join(wrong[:5])}"
-            + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""),
+            f"the medium does not give back what was written: {', '.join(wrong[:5])}{more}",
             subject=str(self.path),
             hint="the medium is bad: replace it, and export to another one",
         )

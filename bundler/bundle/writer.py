@@ -17,7 +17,7 @@ from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.files import sync_folder
 from bundler.bundle.leftover import Leftover, look
-from bundler.bundle.partial import PartialFolder
+from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
@@ -124,7 +124,7 @@ class BundleWriter:
         (members,) = self._members_of(descriptor)
         self._write([_Cursor(members, offset_bytes)], pieces)
 
-    def seal(self, key: PrivateKey | None, *, read_back: Passed | None = None) -> tuple[BundleManifest, str]:
+    def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
         Args:

@@ -10,6 +10,7 @@ from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
 from bundler.bundle.medium import is_removable
 from bundler.bundle.partial import PartialFolder
+from bundler.bundle.read_back import ReadingBack
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.begun_export import BegunExport
@@ -225,13 +226,9 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
 
 def _sealed(writer: Writer, key: PrivateKey | None, run: Run, *, is_read_back: bool) -> tuple[BundleManifest, str]:
     """Seals the bundle; returns the manifest as it was written, and the bundle's id."""
-    read_back = None
-    if is_read_back:
-
-        def read_back(amount_bytes: int) -> None:
-            run.cancellation.check()
-            run.listener(Moved(amount_bytes))
-
+    read_back = (
+        ReadingBack(jobs=run.jobs, listener=run.listener, cancellation=run.cancellation) if is_read_back else None
+    )
     title = "sealing, reading back" if is_read_back else "sealing"
     run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
     sealed = writer.seal(key, read_back=read_back)

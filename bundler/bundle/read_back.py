@@ -1,0 +1,76 @@
+"""Reads a bundle back from its medium before it is sealed: what was written, or what the medium made of it.
+
+What memory holds of the files is dropped before. Chunks are compared with SHA256SUMS and with the digests of the blobs
+in them: their SHA-256 may have been taken from the medium already, where memory did not hold them long enough.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundler.bundle.check import Finding, check
+from bundler.bundle.files import forget_cached, let_go, names_in, open_for_reading, read_bounded
+from bundler.bundle.locked import LockedBundle
+from bundler.bundle.opening import UncheckedBundle
+from bundler.bundle.reader import Bundle
+from bundler.core.events import Listener
+from bundler.errors import BundlerError
+from bundler.workers import Cancellation
+
+
+class ReadingBack:
+    """How a bundle is read back; called with the folder that it is in."""
+
+    def __init__(self, *, jobs: int, listener: Listener, cancellation: Cancellation) -> None:
+        self._jobs = jobs
+        self._listener = listener
+        self._cancellation = cancellation
+
+    def __call__(self, folder: Path, sums_content: bytes, small: Mapping[str, bytes]) -> list[str]:
+        """The names of the files that came back otherwise than they were written.
+
+        Args:
+            folder: The bundle's.
+            sums_content: SHA256SUMS.
+            small: The content of the files that were written last, by name.
+
+        Raises:
+            Interrupted: The user stopped it.
+        """
+        wrong = [name for name in names_in(folder) if not _forgotten(folder / name)]
+        wrong += [name for name, content in small.items() if not _holds(folder / name, content)]
+        if wrong:
+            return list(dict.fromkeys(wrong))
+        bundle = UncheckedBundle((folder,), sums_content, ()).taken_as_it_is().load()
+        findings = check(bundle, jobs=self._jobs, listener=self._listener, cancellation=self._cancellation)
+        return sorted({file for finding in findings for file in _suspects(bundle, finding)})
+
+
+def _suspects(bundle: Bundle | LockedBundle, finding: Finding) -> set[str]:
+    """The files that may be what is wrong: of a blob that is cut, the chunks of all its parts."""
+    if isinstance(bundle, LockedBundle) or finding.digest is None:
+        return {finding.file}
+    chunks = bundle.manifest.chunks
+    places = (stored.pieces for stored in bundle.manifest.stored() if stored.digest == finding.digest)
+    return {chunks[piece.chunk - 1].file for pieces in places for piece in pieces}
+
+
+def _forgotten(path: Path) -> bool:
+    """Lets memory forget a file; False if the medium does not even take what memory had of it."""
+    try:
+        descriptor = open_for_reading(path)
+        try:
+            forget_cached(descriptor)
+        finally:
+            let_go(descriptor)
+    except (BundlerError, OSError):
+        return False
+    return True
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    try:
+        return read_bounded(path, len(content)) == content
+    except BundlerError:
+        return False
