@@ -15,6 +15,7 @@ import re
 import socket
 import stat
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -110,7 +111,7 @@ class Lock:
             self._let_go(descriptor)
             raise LocalStorage.unwritable(error, str(self._path)) from error
         except BaseException:
-            os.close(descriptor)
+            _let_go(descriptor)
             raise
         self._descriptor = descriptor
         return before
@@ -129,7 +130,7 @@ class Lock:
         except OSError:
             pass  # what is left is a lock that nobody holds
         finally:
-            os.close(descriptor)
+            _let_go(descriptor)
 
     def _locked(self, what: str) -> tuple[int, bool]:
         """The lock file, opened and locked, and whether its file system has locks at all."""
@@ -147,9 +148,14 @@ class Lock:
                 if not has_locks or _is_same(descriptor, self._path):
                     return descriptor, has_locks
             except BaseException:
-                os.close(descriptor)
+                _let_go(descriptor)
                 raise
-            os.close(descriptor)
+            _let_go(descriptor)
+
+
+def _let_go(descriptor: int) -> None:
+    with suppress(OSError):  # what is in the file is for people; the lock goes with the process
+        os.close(descriptor)
 
 
 def _lock(descriptor: int, what: str) -> bool:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
-from bundler.bundle.files import open_for_reading, sha256_of
+from bundler.bundle.files import let_go, open_for_reading, sha256_of
 from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip import ArchiveWriter, WrongPassphrase, check_passphrase
@@ -277,4 +277,4 @@ def _digest_of(path: Path) -> tuple[int, str]:
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
         return os.fstat(descriptor).st_size, digest
     finally:
-        os.close(descriptor)
+        let_go(descriptor)

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.bundle.chunk import Member
@@ -146,16 +147,24 @@ class ChunkFile:
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.path)) from error
         with self._moved:
-            self.is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
-            if self.is_flushed:
-                self.close()  # there may be more chunks than a process may have files
+            is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
+            if is_flushed:
+                try:
+                    self._close()  # there may be more chunks than a process may have files
+                except OSError as error:  # some file systems tell only then that they did not take it
+                    raise LocalStorage.unwritable(error, str(self.path)) from error
+            self.is_flushed = is_flushed
 
     def close(self) -> None:
-        """Lets go of the file until it is needed again. Idempotent."""
+        """Lets go of the file as it is. Idempotent."""
+        with suppress(OSError):  # what was flushed is on the device, and the rest is of no use
+            self._close()
+
+    def _close(self) -> None:
         with self._moved:
-            if self._descriptor >= 0:
-                os.close(self._descriptor)
-                self._descriptor = -1
+            descriptor, self._descriptor = self._descriptor, -1
+            if descriptor >= 0:
+                os.close(descriptor)
 
     def _open(self) -> int:
         with self._moved:

@@ -296,7 +296,7 @@ def sync_folder(path: Path) -> None:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
             raise LocalStorage.unwritable(error, str(path)) from error
     finally:
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.bundle.chunk import Member, members_of
-from bundler.bundle.files import forget_cached, is_there, read_into
+from bundler.bundle.files import forget_cached, is_there, let_go, read_into
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
@@ -174,5 +174,5 @@ class _Chunks:
 
     def _close(self) -> None:
         if self._descriptor >= 0:
-            os.close(self._descriptor)
+            let_go(self._descriptor)
             self._descriptor = -1

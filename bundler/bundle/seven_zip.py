@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PosixPath
 from typing import Any
 
-from bundler.bundle.files import open_for_reading, read_into, size_of, unreadable
+from bundler.bundle.files import let_go, open_for_reading, read_into, size_of, unreadable
 from bundler.core import seven_zip
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 
@@ -160,7 +160,7 @@ def check_passphrase(path: Path, passphrase: str) -> None:
             except Exception as error:  # as in `unpack`
                 raise WrongPassphrase(str(path)) from error
     finally:
-        os.close(descriptor)
+        let_go(descriptor)
 
 
 def _check_form(descriptor: int, what: str) -> None:

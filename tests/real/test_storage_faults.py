@@ -127,16 +127,15 @@ def failing(
 
 
 WRITING = ("create", "write", "fsync", "fsyncdir", "flush", "mkdir", "rename")
-NOT_YET = pytest.mark.xfail(strict=False, reason="bundle/chunk_file.py, archive_writer.py: closing, and reading back")
 
 
 @pytest.mark.parametrize(
     "operation",
     [
         *("create", "write", "fsync", "fdatasync", "fsyncdir", "mkdir", "rename", "truncate", "unlink", "statfs"),
-        pytest.param("flush", marks=NOT_YET),
-        pytest.param("read", marks=NOT_YET),
-        pytest.param("open", marks=NOT_YET),
+        "flush",
+        "read",
+        "open",
     ],
 )
 def test_M17_C06_export_whatever_fails(origin, fs, operation):
@@ -150,7 +149,7 @@ def test_M17_C06_export_whatever_fails(origin, fs, operation):
         assert [path.name for path in folder.iterdir()] == ["test"]
 
 
-@pytest.mark.parametrize("operation", ["create", "write", "fsync", pytest.param("flush", marks=NOT_YET)])
+@pytest.mark.parametrize("operation", ["create", "write", "fsync", "flush"])
 def test_M17_C06_export_of_7z_whatever_fails(origin, fs, operation):
     for folder, _, steps in failing(fs, operation, lambda folder: origin.export(folder, "--format", "7z")):
         assert not (folder / "test").exists()
