@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
-from bundler.bundle.files import let_go, open_for_reading, sha256_of
+from bundler.bundle.files import let_go, open_for_reading, reading_back, sha256_of, size_of
 from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip import ArchiveWriter, WrongPassphrase, check_passphrase
@@ -270,11 +270,12 @@ def _digest_of(path: Path) -> tuple[int, str]:
 
     py7zr goes back to the start of an archive when it closes it, so nothing can be hashed before that.
     """
-    descriptor = open_for_reading(path)
-    try:
-        digest = sha256_of(descriptor, what=str(path))
-        # A later check shall read the medium, not what memory remembers of it.
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-        return os.fstat(descriptor).st_size, digest
-    finally:
-        let_go(descriptor)
+    with reading_back(str(path)):
+        descriptor = open_for_reading(path)
+        try:
+            digest = sha256_of(descriptor, what=str(path))
+            # A later check shall read the medium, not what memory remembers of it.
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            return size_of(descriptor, what=str(path)), digest
+        finally:
+            let_go(descriptor)

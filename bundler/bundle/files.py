@@ -6,8 +6,8 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bundler.core.limits import PIECE_BYTES
@@ -84,6 +84,25 @@ def open_for_reading(path: Path) -> int:
         os.close(descriptor)
         raise Damaged("not a regular file", subject=str(path))
     return descriptor
+
+
+@contextmanager
+def reading_back(what: str) -> Generator[None, None, None]:
+    """Reads what was just written here. That it cannot be read is no fault of who brought it.
+
+    Raises:
+        LocalStorage: It cannot be read.
+    """
+    try:
+        yield
+    except (Damaged, Incomplete, OSError) as error:
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+        reason = cause.strerror if isinstance(cause, OSError) else str(cause)
+        raise LocalStorage(
+            f"what was written cannot be read: {reason}",
+            subject=what,
+            hint="the device is failing: choose another -o DIR",
+        ) from error
 
 
 def let_go(descriptor: int) -> None:

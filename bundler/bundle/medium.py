@@ -65,6 +65,21 @@ def on_one_medium(
     return any(_is_medium(disk) for disk in (there[0] & there[1]) - there[2])
 
 
+def largest_file_bytes(path: Path, *, mountinfo: Path = MOUNTINFO) -> int | None:
+    """The largest file that the file system of a path takes; None where that is not known, or a medium is full before.
+
+    Args:
+        path: As for `is_removable`.
+        mountinfo: The list of mounts.
+    """
+    try:
+        real = _existing(Path(os.path.realpath(path)))
+        mount = mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    return mount.largest_file_bytes if mount else None
+
+
 def _existing(path: Path) -> Path:
     return path if path.exists() or path == path.parent else _existing(path.parent)
 

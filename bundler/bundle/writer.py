@@ -152,7 +152,7 @@ class BundleWriter:
             self._moved.notify_all()
         try:
             for follower in self._followers:
-                follower.join()
+                follower.outcome()  # the first error is told by who put or sealed
         finally:
             for chunk in self._chunks:
                 chunk.close()

@@ -30,7 +30,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     undo,
     verify,
 )
-from bundler.cli.program import program
+from bundler.cli.program import OutputClosed, program
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
 
 
@@ -74,8 +74,9 @@ def _run(arguments: list[str]) -> int:
         return _fail(error, arguments)
     except (KeyboardInterrupt, click.Abort):
         return _fail(Interrupted(), arguments)
-    except BrokenPipeError:
+    except (OutputClosed, BrokenPipeError):
         _silence(sys.stdout)
+        _silence(sys.stderr)
         return EXIT_CLOSED_PIPE
     except OSError as error:
         # Files are handled where they are used; what comes up here is a name that no file can have.

@@ -24,6 +24,10 @@ _FILES = re.compile(r"^\[?(FILE|DIR|PUB|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
 """Metavars of what shells complete with the names of files."""
 
 
+class OutputClosed(Exception):
+    """Whoever read our output stopped reading."""
+
+
 class _FileName(StringParamType):
     """A text that shells complete as the name of a file. Whether there is such a file is for others to find out."""
 
@@ -67,6 +71,17 @@ class Group(click.Group):
         """The examples, then what click writes."""
         _write_examples(self.examples, formatter)
         super().format_help(context, formatter)
+
+    def invoke(self, context: click.Context) -> Any:
+        """Runs a command. An output that nobody reads any more is told apart here: click would make an exit code of it.
+
+        Raises:
+            OutputClosed: Whoever read it is gone.
+        """
+        try:
+            return super().invoke(context)
+        except BrokenPipeError as error:
+            raise OutputClosed from error
 
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands as they follow each other in a journey."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
-from bundler.bundle.medium import is_removable
+from bundler.bundle.medium import is_removable, largest_file_bytes
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.read_back import ReadingBack
 from bundler.bundle.signing import PrivateKey
@@ -155,6 +155,7 @@ def _export(
         chunk_size_bytes=request.chunk_size_bytes,
         archive=request.archive,
     )
+    _check_file_size(request.output, plan.manifest)
     begun.settle(plan.manifest, [each.source_digest for each in resolved])
     origins = _Origins(plan, resolved, entries, stores)
     del resolved  # what is still needed of it is in the plan and in its origins; it is as large as both
@@ -181,6 +182,24 @@ def _export(
         is_encrypted=request.is_encrypted,
         is_read_back=is_read_back,
     )
+
+
+def _check_file_size(output: Path, manifest: BundleManifest) -> None:
+    """Makes sure, before anything is written, that the file system takes files as large as the chunks.
+
+    Raises:
+        Misuse: It does not.
+    """
+    limit_bytes = largest_file_bytes(output)
+    largest = max(manifest.chunks, key=lambda chunk: chunk.size_bytes)
+    if limit_bytes is not None and largest.size_bytes > limit_bytes:
+        raise Misuse(
+            "the file system takes no file of this size",
+            subject=f"{output}/{manifest.name}/{largest.file}",
+            expected=f"at most {limit_bytes:,} bytes",
+            actual=f"{largest.size_bytes:,} bytes",
+            hint="use --chunk-size fat32",
+        )
 
 
 def _options(request: ExportRequest, key: PrivateKey | None) -> dict[str, str]:

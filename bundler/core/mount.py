@@ -6,7 +6,12 @@ import re
 from dataclasses import dataclass
 
 _FAT_FILE_BYTES = (4 << 30) - 1
-_FILE_LIMITS = {"vfat": _FAT_FILE_BYTES, "msdos": _FAT_FILE_BYTES, "fat": _FAT_FILE_BYTES}
+_FILE_LIMITS = {
+    "vfat": _FAT_FILE_BYTES,
+    "msdos": _FAT_FILE_BYTES,
+    "fat": _FAT_FILE_BYTES,
+    "fuse.fusefat": _FAT_FILE_BYTES,
+}
 """The largest file, by the type of the file system; the others on media and disks take more than any medium holds."""
 
 

@@ -273,6 +273,8 @@ class LayoutFolderSink:
         self._writer = Lock(root / _LOCK)
         self._lock = threading.Lock()
         self._known: list[dict[str, Any]] | None = None
+        self._has_new_blobs = True
+        """Whether there may be names of blobs that are not on the device."""
 
     def check(self, names: Iterable[str] = ()) -> None:
         """Makes sure, without changing anything, that the folder is a layout or can become one.
@@ -358,12 +360,19 @@ class LayoutFolderSink:
         self._put_file(descriptor.digest.path, content)
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Lets a name in index.json stand for a manifest; until `finish`, a power cut may take the name away again."""
+        """Lets a name in index.json stand for a manifest; until `finish`, a power cut may take the name away again.
+
+        What it stands for is on the device before, and so are the bytes of index.json: a later run believes them.
+        """
         del content
         with self._lock:
             others = [entry for entry in self._entries() if name not in names_of(entry)]
+            try:
+                self._sync_blobs()
+            except OSError as error:
+                raise LocalStorage.unwritable(error, str(self._root)) from error
             self._known = [*others, named_entry(name, descriptor)]
-            self._put_file(INDEX, _index(self._known), is_durable=False)
+            self._put_file(INDEX, _index(self._known))
 
     def finish(self) -> None:
         """Brings the names of all files to the device, index.json last.
@@ -372,12 +381,17 @@ class LayoutFolderSink:
             LocalStorage: The device does not take them.
         """
         try:
-            for folder in sorted(self._root.glob("blobs/sha*")):
-                sync(folder)
-            sync(self._root / INDEX)
+            self._sync_blobs()
             sync(self._root)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
+
+    def _sync_blobs(self) -> None:
+        """Brings the names of blobs to the device, if some are not there yet."""
+        if self._has_new_blobs:
+            self._has_new_blobs = False
+            for folder in (*sorted(self._root.glob("blobs/sha*")), self._root / "blobs", self._root):
+                sync(folder)
 
     def _remove_litter(self) -> None:
         """Removes what was being written when somebody ended who wrote here before. To be called under the lock."""
@@ -392,13 +406,14 @@ class LayoutFolderSink:
             self._known = [] if self._files.size(INDEX) is None else index_entries(self._files)
         return self._known
 
-    def _put_file(self, path: str, content: bytes, *, is_durable: bool = True) -> None:
+    def _put_file(self, path: str, content: bytes) -> None:
         def whole() -> Pieces:
             yield content
 
-        self._write(path, whole(), is_durable=is_durable)
+        self._write(path, whole())
 
-    def _write(self, path: str, pieces: Pieces, *, is_durable: bool = True) -> None:
+    def _write(self, path: str, pieces: Pieces) -> None:
+        self._has_new_blobs = self._has_new_blobs or path != INDEX
         target = self._root / path
         temporary = target.with_name(f".{target.name}.{os.getpid()}.{threading.get_ident()}")
         try:
@@ -410,8 +425,7 @@ class LayoutFolderSink:
             with closing_file(descriptor, what=str(target)):
                 for piece in pieces:
                     write_all(descriptor, piece, what=str(target))
-                if is_durable:
-                    os.fsync(descriptor)
+                os.fsync(descriptor)
             os.rename(temporary, target)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(target)) from error

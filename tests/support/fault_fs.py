@@ -84,7 +84,7 @@ class FaultFs:
         )
         try:
             assert self._answer() == "ready"
-            assert " - fuse fault_fs " in _mount_line(self.path), "not mounted: tests would write to the real disk"
+            assert " - fuse fault_fs " in mount_line(self.path), "not mounted: tests would write to the real disk"
             yield self
         finally:
             self._end()
@@ -131,6 +131,10 @@ class FaultFs:
         """How many operations of a kind there were since it was mounted or healed, failed ones included."""
         return self.counts().get(operation, 0)
 
+    def waiting(self) -> int:
+        """How many operations are being slow right now."""
+        return int(self._ask("waiting"))
+
     def counts(self) -> dict[str, int]:
         """How many operations there were, by kind."""
         return dict(self._ask("counts"))
@@ -171,9 +175,9 @@ class FaultFs:
             process.kill()  # also lets go whoever waits for it in the kernel
             process.wait(5)
         process.stdout.close()
-        if _mount_line(self.path):
+        if mount_line(self.path):
             subprocess.run(["fusermount3", "-u", "-z", str(self.path)], check=False)
-        assert not _mount_line(self.path), "still mounted"
+        assert not mount_line(self.path), "still mounted"
 
 
 def require_fuse() -> None:
@@ -183,7 +187,7 @@ def require_fuse() -> None:
         (pytest.fail if os.environ.get("CI") else pytest.skip)("no /dev/fuse")
 
 
-def _mount_line(path: Path) -> str:
+def mount_line(path: Path) -> str:
     """What the kernel says of a mount point; empty if there is none."""
     lines = Path("/proc/self/mountinfo").read_text().splitlines()
     found = [line for line in lines if line.split()[4] == str(path.parent.resolve() / path.name)]

@@ -59,11 +59,12 @@ class _Lie:
 class Faults:
     """What is to go wrong, and how often each operation was asked for."""
 
-    COMMANDS = ("heal", "counts", "fail", "unreadable", "lie", "slow", "claim_free")
+    COMMANDS = ("heal", "counts", "fail", "unreadable", "lie", "slow", "claim_free", "waiting")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._healed = threading.Event()
+        self._waiting = 0
         self.heal()
 
     def heal(self) -> None:
@@ -76,6 +77,10 @@ class Faults:
             self.free_bytes: int | None = None
             self._healed.set()
             self._healed = threading.Event()
+
+    def waiting(self) -> int:
+        with self._lock:
+            return self._waiting
 
     def counts(self) -> dict[str, int]:
         with self._lock:
@@ -109,7 +114,11 @@ class Faults:
             matching = [s for o, p, s in self._slow if o in (operation, EVERY) and fnmatch.fnmatch(path, p)]
             healed = self._healed
         if matching:
+            with self._lock:
+                self._waiting += 1
             healed.wait(max(matching))
+            with self._lock:
+                self._waiting -= 1
         if hits:
             raise OSError(hits[0].errno, os.strerror(hits[0].errno))
 

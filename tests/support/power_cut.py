@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import pickle
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -205,14 +205,14 @@ class Journal:
         disk = next(disk for reached, disk in self.states() if reached == count)
         return write(disk.remains(**variant), folder)
 
-    def cuts(self, folder: Path) -> Iterator[tuple[str, Path]]:
+    def cuts(self, folder: Path, *, variants: Sequence[tuple[str, str]] = VARIANTS) -> Iterator[tuple[str, Path]]:
         """Each different folder that a power cut at any moment may leave, and how it came to be.
 
         Made one after the other below ``folder``; whoever has looked at one may change or remove it.
         """
         seen: list[Remains] = []
         for count, disk in self.states():
-            for names, data in VARIANTS:
+            for names, data in variants:
                 remains = disk.remains(names=names, data=data)
                 if remains not in seen:
                     seen.append(remains)
