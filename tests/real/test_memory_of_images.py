@@ -1,4 +1,4 @@
-"""Promise 7 for daemons and files: memory stays flat with a layer of 3 GiB, whatever it comes out of or goes into."""
+"""Promise 7 for daemons and files: memory stays flat with a layer of 2.25 GiB, whatever it comes out of or goes into."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.parts import shell
 
 
 def write_sparse_archive(path: Path) -> None:
-    """A file of ``docker save`` with one layer, in which one file of 3 GiB of zeros takes no space."""
+    """A file of ``docker save`` with one layer, in which one file of 2.25 GiB of zeros takes no space."""
     header = tar.header("zeros", LAYER_BYTES)
     diff_id = hashlib.sha256(header)
     for _ in range(LAYER_BYTES >> 20):
@@ -43,7 +43,7 @@ def archive(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "7z"])
-def test_memory_stays_flat_with_a_file_of_3_gib(archive, tmp_path, ending):
+def test_memory_stays_flat_with_a_file_of_two_gib(archive, tmp_path, ending):
     pack = {
         "tar": f"ln {archive} big.tar",
         "tar.gz": f"gzip -1 -c {archive} > big.tar.gz",
@@ -57,7 +57,7 @@ def test_memory_stays_flat_with_a_file_of_3_gib(archive, tmp_path, ending):
     assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
 
 
-def test_memory_stays_flat_with_an_image_of_3_gib_into_a_daemon_and_out_of_it(
+def test_memory_stays_flat_with_an_image_of_two_gib_into_a_daemon_and_out_of_it(
     archive, other_daemon, keys, tmp_path, monkeypatch
 ):
     monkeypatch.setenv("DOCKER_HOST", other_daemon.address)

@@ -324,7 +324,7 @@ WAITS = {
     "none": ("0", 0.0, ""),
     "a day": ("86400", 60.0, "again in 60 s, not in the 86,400 s that were asked for"),
     "more digits than fit": ("9" * 30, None, ""),
-    "a date": (date_in(3600), 60.0, "again in 60 s, not in the 3,"),
+    "a date": (date_in(100 * 86_400), 60.0, "again in 60 s, not in the 8,"),
     "a date that has passed": (date_in(-3600), 0.0, ""),
     "negative": ("-5", None, ""),
     "garbage": ("soon\x1b[2J", None, ""),
