@@ -754,6 +754,9 @@ def test_N13_tls_through_a_proxy_is_verified_end_to_end(holder, tmp_path):
     context, authority = tls(tmp_path / "tls")
     secure, proxy = Front(holder, context=context).start(), Server(Tunnel).start()
     trusting, ignorant = ssl.create_default_context(cafile=str(authority)), ssl.create_default_context()
+    trusting.verify_flags &= (
+        ~ssl.VERIFY_X509_STRICT
+    )  # as `hosts.tls_context`: private authorities are often older than it
     url = f"https://{secure.host}/v2/a/big/blobs/{LAYER}"
     try:
         through = http.HttpClient(trusting, f"http://{proxy.host}")
