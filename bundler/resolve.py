@@ -26,15 +26,11 @@ ReadBlob = Callable[[Descriptor], bytes]
 
 @dataclass(slots=True)
 class Resolved:
-    """A resolved image, with the bytes of its manifests and configs by digest."""
+    """A resolved image, with the bytes of its manifests and configs by digest: as they were read, and made anew."""
 
     image: ResolvedImage
     documents: dict[Digest, bytes]
-
-    @property
-    def source_digest(self) -> Digest:
-        """What the name stands for at the source."""
-        return self.image.made_from or self.image.root.digest
+    made: dict[Digest, bytes]
 
 
 def resolve_image(
@@ -81,7 +77,7 @@ def resolve_image(
         variants=tuple(walk.variants),
         made_from=root.digest if chosen_root.digest != root.digest else None,
     )
-    return Resolved(image, walk.documents)
+    return Resolved(image, walk.documents, walk.made)
 
 
 def _kept(entry: Entry, begun: Digest, now: Digest, source: ImageSource, listener: Listener) -> Descriptor:
@@ -137,6 +133,7 @@ class _Walk:
     listener: Listener
     manifests: dict[Digest, Manifest] = field(default_factory=dict)
     documents: dict[Digest, bytes] = field(default_factory=dict)
+    made: dict[Digest, bytes] = field(default_factory=dict)
     variants: list[Variant] = field(default_factory=list)
     chosen: dict[Digest, Descriptor | None] = field(default_factory=dict)
     """What each child of an index became, so that indexes which share children are walked once."""
@@ -193,7 +190,7 @@ class _Walk:
         else:
             made = oci.without_children(content, kept, what=str(self.entry.reference))
         descriptor = Descriptor(index.descriptor.media_type, Digest.of(made), len(made))
-        self.documents[descriptor.digest] = made
+        (self.documents if made is content else self.made)[descriptor.digest] = made
         self.manifests[descriptor.digest] = oci.parse_manifest(
             made, descriptor.media_type, what=str(self.entry.reference)
         )
@@ -212,6 +209,7 @@ class _Walk:
         """One platform, one image: its own manifest is the root, byte for byte, and no index is needed."""
         digest = manifest.descriptor.digest
         self.manifests = {digest: manifest}
+        self.made = {}
         self.documents = {
             d: c for d, c in self.documents.items() if d == digest or d in {b.digest for b in manifest.blobs}
         }

@@ -21,6 +21,8 @@ Result = TypeVar("Result")
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 0.5
 """How long the threads of a pool have to end after somebody asked them to."""
+_LOOK_AHEAD = 1000
+"""Tasks that a pool takes in before they are worked on, while it looks for one of the other kind."""
 _PATIENCE_SECONDS = 1.5
 """How long a command has, receipts included: Ctrl-C ends within two seconds."""
 
@@ -258,7 +260,7 @@ def run_all(
     So few threads move the large blobs while many hide the round trips of the small ones, each kind in its order.
 
     Args:
-        tasks: In order of preference.
+        tasks: In order of preference. They are made as they are worked on: there may be a million.
         work: Called once for each task, from many threads.
         front_workers: Threads in front; at least one.
         back_workers: Threads at the back.
@@ -378,27 +380,43 @@ class _Pool(Generic[Task]):
     def __init__(
         self, tasks: Iterable[Task], work: Callable[[Task], None], is_for_back: Callable[[Task], bool]
     ) -> None:
+        self._coming = iter(tasks)
         self._front: deque[Task] = deque()
         self._back: deque[Task] = deque()
-        for task in tasks:
-            (self._back if is_for_back(task) else self._front).append(task)
+        self._is_for_back = is_for_back
         self._work = work
         self._lock = threading.Lock()
         self.failures: list[tuple[Task, BundlerError]] = []
         self.bug: BaseException | None = None
 
     def serve(self, is_at_back: bool, cancellation: Cancellation) -> None:
-        while not cancellation.is_set and self.bug is None:
-            with self._lock:
-                queue = self._front if self._front and not is_at_back else self._back
-                if not queue:
-                    return
-                task = queue.popleft()
-            try:
-                self._work(task)
-            except BundlerError as error:
+        try:
+            while not cancellation.is_set and self.bug is None:
                 with self._lock:
-                    self.failures.append((task, error))
-            except BaseException as error:  # raised again by run_all
-                self.bug = error
-                cancellation.set()
+                    queue = self._filled(is_at_back)
+                    if not queue:
+                        return
+                    task = queue.popleft()
+                try:
+                    self._work(task)
+                except BundlerError as error:
+                    with self._lock:
+                        self.failures.append((task, error))
+        except BaseException as error:  # raised again by run_all
+            self.bug = error
+            cancellation.set()
+
+    def _filled(self, is_at_back: bool) -> deque[Task]:
+        """The queue that a worker takes its next task from; empty if there is nothing more for it.
+
+        Whoever stands at the back waits for nobody; so all that comes before a task for the back is taken in. For
+        whoever stands in front there is work at the back meanwhile, and only so much is looked through.
+        """
+        wanted = self._back if is_at_back else self._front
+        while not wanted and (is_at_back or len(self._back) < _LOOK_AHEAD):
+            try:
+                task = next(self._coming)
+            except StopIteration:
+                break
+            (self._back if self._is_for_back(task) else self._front).append(task)
+        return wanted or self._back

@@ -16,12 +16,22 @@ from bundler.core.manifest import BundleManifest, Piece, Stored
 class Member:
     """One member of a chunk: a piece of something stored, in its framing. Offsets are those in the chunk."""
 
-    name: str
     stored: Stored
-    piece: Piece
+    number: int
+    """Of the piece, counted from 0."""
     start_bytes: int
     """Where the piece begins within what is stored."""
     kind: ArchiveKind
+
+    @property
+    def piece(self) -> Piece:
+        """Where the data lies."""
+        return self.stored.pieces[self.number]
+
+    @property
+    def name(self) -> str:
+        """The member's path in the archive."""
+        return self.stored.member_name(self.number)
 
     @property
     def header(self) -> bytes:
@@ -54,7 +64,7 @@ def members_of(stored: Stored, kind: ArchiveKind) -> list[Member]:
     members = []
     start = 0
     for number, piece in enumerate(stored.pieces):
-        members.append(Member(stored.member_name(number), stored, piece, start, kind))
+        members.append(Member(stored, number, start, kind))
         start += piece.length_bytes
     return members
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from array import array
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -27,13 +29,14 @@ class ChunkFile:
         Args:
             path: Where; nothing may be there.
             members: All that belongs into it, in the order of their places.
-            moved: Notified whenever bytes have got into place.
+            moved: Held while the state of the file is read or changed.
         """
         self.path = path
         self.members = members
         self._moved = moved
-        self._number_at = {member.header_offset: number for number, member in enumerate(members)}
-        self._written_to = [member.header_offset for member in members]
+        # Arrays: there may be a million members.
+        self._begins = array("q", (member.header_offset for member in members))
+        self._written_to = self._begins[:]
         self._first_open = 0
         self._hasher = hashlib.sha256()
         self._digest = ""
@@ -59,21 +62,21 @@ class ChunkFile:
 
     def is_done_already(self, digest: str) -> None:
         """Takes over a file that an earlier run finished; its SHA-256 is in hex. Before any thread comes."""
-        self._written_to = [member.end for member in self.members]
+        self._written_to = array("q", (member.end for member in self.members))
         self._digest = digest
         self._claimed_bytes = self._end + len(tar.END)
         self.is_hashed = self.is_flushed = True
 
     def is_there_up_to(self, places: Mapping[int, int]) -> None:
         """Takes over what an earlier run wrote: by the begin of a member, up to where it is there. As above."""
-        self._written_to = [places.get(member.header_offset, member.header_offset) for member in self.members]
+        self._written_to = array("q", (places.get(begin, begin) for begin in self._begins))
 
     def restart(self, member: Member) -> None:
         """Forgets what was written of a member, because it will be written again and may come out otherwise.
 
         Of a blob that is cut, all parts but the last may have been complete, and their chunks with them.
         """
-        number = self._number_at[member.header_offset]
+        number = self._number_of(member)
         with self._moved:
             self._written_to[number] = member.header_offset
             self._first_open = min(self._first_open, number)
@@ -91,9 +94,8 @@ class ChunkFile:
         write_from(self._open(), buffers, offset_bytes, what=str(self.path))
         amount = sum(map(len, buffers))
         with self._moved:
-            self._written_to[self._number_at[member.header_offset]] = offset_bytes + amount
+            self._written_to[self._number_of(member)] = offset_bytes + amount
             self._unflushed_bytes += amount
-            self._moved.notify_all()
 
     def hash_ready(self, buffer: bytearray) -> None:
         """Hashes what is in place up to the first gap, and ends the file when there is none.
@@ -175,6 +177,9 @@ class ChunkFile:
                 except OSError as error:
                     raise LocalStorage.unwritable(error, str(self.path)) from error
             return self._descriptor
+
+    def _number_of(self, member: Member) -> int:
+        return bisect_left(self._begins, member.header_offset)
 
     @property
     def _end(self) -> int:

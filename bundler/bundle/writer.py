@@ -31,6 +31,8 @@ from bundler.errors import BundlerError
 from bundler.workers import Follower
 
 _WAIT_SECONDS = 0.1
+"""How often the followers look what has got into place: told of every piece, they would wake up for it a thousand times
+a second, and stand in the way of those who write."""
 
 
 class BundleWriter:
@@ -39,9 +41,7 @@ class BundleWriter:
     def __init__(self, partial: PartialFolder, manifest: BundleManifest) -> None:
         self._partial = partial
         self._manifest = manifest
-        self._places: dict[Digest, list[Stored]] = {}
-        for stored in manifest.stored():  # a blob may have the bytes of a file of the layout
-            self._places.setdefault(stored.digest, []).append(stored)
+        self._blobs = {blob.stored.digest: blob.stored for blob in manifest.blobs}
         self._leftover = Leftover()
         self._chunks: list[ChunkFile] = []
         self._moved = threading.Condition(threading.RLock())
@@ -92,7 +92,7 @@ class BundleWriter:
             Follower(self._flush_chunks, name="flusher"),
         ]
         halves = sum(half.offset_bytes for half in self._leftover.halves.values())
-        return halves + sum(self._places[digest][0].size_bytes for digest in self._leftover.whole)
+        return halves + sum(self._places(digest)[0].size_bytes for digest in self._leftover.whole)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether an earlier run put it."""
@@ -157,8 +157,13 @@ class BundleWriter:
             for chunk in self._chunks:
                 chunk.close()
 
+    def _places(self, digest: Digest) -> list[Stored]:
+        """Where some bytes belong. A blob may have those of a file of the layout."""
+        files = [file for file in self._manifest.files if file.digest == digest]
+        return files + ([self._blobs[digest]] if digest in self._blobs else [])
+
     def _members_of(self, descriptor: Descriptor) -> list[list[Member]]:
-        return [members_of(stored, self._manifest.archive) for stored in self._places[descriptor.digest]]
+        return [members_of(stored, self._manifest.archive) for stored in self._places(descriptor.digest)]
 
     def _chunk_of(self, member: Member) -> ChunkFile:
         return self._chunks[member.piece.chunk - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,25 +17,23 @@ from bundler.commands.begun_export import BegunExport
 from bundler.commands.chosen import selected
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
+from bundler.commands.origins import Documents, Origins, peer_of
 from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.commands.readiness import index_files, make_ready, notice_originals
 from bundler.core.archive_kind import TAR, ArchiveKind
-from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
-from bundler.core.location import RegistryImage
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.plan import Plan, plan_bundle
+from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
-from bundler.core.protocols import BlobSink, BlobSource, Pieces
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.resolve import Resolved, resolve_image
 from bundler.run import Run, retrying
 from bundler.scratch import Scratch, default_folder
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Taker, ask_all, copy_blobs, copy_wholes, read_small_blob
+from bundler.transfer import BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
 
 Writer = BundleWriter | SevenZipWriter
 
@@ -145,9 +143,10 @@ def _export(
     begun = BegunExport(partial, entries, _options(request, key), request.created, run)
     make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
     notice_originals(entries, stores, run)
-    resolved = _resolve_all(entries, stores, begun, run, layer_compression=request.layer_compression)
+    documents = Documents()
+    resolved = _resolve_all(entries, stores, begun, documents, run, layer_compression=request.layer_compression)
     plan = plan_bundle(
-        [each.image for each in resolved],
+        resolved,
         name=images.name,
         created=begun.created,
         tool=begun.tool,
@@ -156,8 +155,9 @@ def _export(
         archive=request.archive,
     )
     _check_file_size(request.output, plan.manifest)
-    begun.settle(plan.manifest, [each.source_digest for each in resolved])
-    origins = _Origins(plan, resolved, entries, stores)
+    begun.settle(plan.manifest, [image.source_digest for image in resolved])
+    documents.keep_made(plan.contents)
+    origins = Origins(documents, resolved, entries, stores)
     del resolved  # what is still needed of it is in the plan and in its origins; it is as large as both
     writer = _writer(request, partial, plan.manifest, passphrase)
     manifest, bundle_id, is_read_back = plan.manifest, None, False
@@ -269,9 +269,16 @@ def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
 
 
 def _resolve_all(
-    entries: tuple[Entry, ...], stores: Stores, begun: BegunExport, run: Run, *, layer_compression: str
-) -> list[Resolved]:
-    resolved: dict[Entry, Resolved] = {}
+    entries: tuple[Entry, ...],
+    stores: Stores,
+    begun: BegunExport,
+    documents: Documents,
+    run: Run,
+    *,
+    layer_compression: str,
+) -> list[ResolvedImage]:
+    """Resolves all images. What was read or made for that goes to the documents."""
+    resolved: dict[Entry, ResolvedImage] = {}
     run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
 
     def resolve(entry: Entry) -> None:
@@ -279,14 +286,16 @@ def _resolve_all(
             source, name = stores.source(entry.source)
 
             def read_blob(descriptor: Descriptor) -> bytes:
-                return read_small_blob(descriptor, source, run, peer=_peer(entry))
+                return read_small_blob(descriptor, source, run, peer=peer_of(entry))
 
             return resolve_image(entry, name, source, read_blob, run.listener, begun=begun.digest_of(entry))
 
-        found = retrying(once, run, subject=str(entry.reference), peer=_peer(entry))
+        found = retrying(once, run, subject=str(entry.reference), peer=peer_of(entry))
         if stores.is_repacked(entry.source):
             found.image = replace(found.image, repacked=layer_compression)
-        resolved[entry] = found
+        documents.keep_read(found.documents)
+        documents.keep_made(found.made)
+        resolved[entry] = found.image
         run.listener(Moved(1))
 
     failed = ask_all(entries, resolve, run)
@@ -296,7 +305,7 @@ def _resolve_all(
         errors = [_of_image(error, entry) for entry, error in sorted(failed, key=lambda pair: order[pair[0]])]
         raise Several(f"{len(errors)} of {len(entries)} images cannot be resolved; nothing was exported", errors)
     for entry in entries:
-        image = resolved[entry].image
+        image = resolved[entry]
         if image.made_from and image.root.is_index:
             run.listener(
                 Noticed(
@@ -307,39 +316,13 @@ def _resolve_all(
     return [resolved[entry] for entry in entries]
 
 
-class _Origins:
-    """Where the bytes of a bundle come from: memory for what was read or made already, sources for the rest."""
-
-    def __init__(self, plan: Plan, resolved: Sequence[Resolved], entries: Sequence[Entry], stores: Stores) -> None:
-        self._documents = dict(plan.contents)
-        self._blobs: dict[Digest, tuple[BlobSource, str, str, tuple[str, ...]]] = {}
-        for each in resolved:
-            self._documents.update(each.documents)
-        for each, entry in zip(resolved, entries, strict=True):
-            source, _ = stores.source(entry.source)
-            called, peer = str(each.image.reference), _peer(entry)
-            for blob in (blob for manifest in each.image.manifests for blob in manifest.blobs):
-                if blob.digest not in self._documents:
-                    self._blobs.setdefault(blob.digest, (source, called, peer, blob.urls))
-        self._from_memory = _Documents(self._documents)
-
-    def copy(self, descriptor: Descriptor, path: str, sink: BlobSink) -> BlobCopy:
-        """The copy of something that is stored under a path, to a sink."""
-        if descriptor.digest in self._documents:
-            return BlobCopy(descriptor, self._from_memory, (Taker((sink,)),), path)
-        source, called, peer, urls = self._blobs[descriptor.digest]
-        listed = replace(descriptor, urls=urls) if urls else descriptor
-        return BlobCopy(listed, source, (Taker((sink,), peer),), f"{called} {descriptor.digest.short}")
-
-
-def _copy(manifest: BundleManifest, origins: _Origins, writer: Writer, run: Run) -> None:
+def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run) -> None:
     if isinstance(writer, BundleWriter):
-        copies = [origins.copy(descriptor, path, writer) for descriptor, path in _everything(manifest).items()]
-        total = sum(copy.descriptor.size_bytes for copy in copies)
-        run.listener(PhaseBegan("copying", total, in_bytes=True))
-        failed = copy_blobs(copies, run).failed
+        everything = _everything(manifest)
+        run.listener(PhaseBegan("copying", sum(stored.size_bytes for stored in everything), in_bytes=True))
+        failed = copy_blobs((origins.copy(stored, writer) for stored in everything), run).failed
     else:
-        groups = [[origins.copy(_descriptor(s), s.path, group) for s in group.stored] for group in writer.groups]
+        groups = [[origins.copy(stored, group) for stored in group.stored] for group in writer.groups]
         total = sum(copy.descriptor.size_bytes for group in groups for copy in group)
         run.listener(PhaseBegan("copying", total, in_bytes=True))
         failed = copy_wholes(groups, run).failed
@@ -348,23 +331,12 @@ def _copy(manifest: BundleManifest, origins: _Origins, writer: Writer, run: Run)
         raise _not_copied(failed, manifest)
 
 
-def _everything(manifest: BundleManifest) -> dict[Descriptor, str]:
+def _everything(manifest: BundleManifest) -> list[Stored]:
     """All that is to be written: large before small, within windows of the bundle that fit into memory's cache."""
     chunks_in_window = max(1, _WINDOW_BYTES // manifest.chunk_size_bytes)
-    placed = [(file, _descriptor(file)) for file in manifest.files]
-    placed += [(blob.stored, blob.descriptor) for blob in manifest.blobs]
-    placed.sort(key=lambda pair: (pair[0].pieces[0].chunk // chunks_in_window, -pair[0].size_bytes))
-    once = {descriptor.digest: (descriptor, stored.path) for stored, descriptor in reversed(placed)}
-    return dict(reversed(once.values()))
-
-
-def _descriptor(stored: Stored) -> Descriptor:
-    """Names the bytes of something stored; of what type they are makes no difference to a bundle."""
-    return Descriptor("application/octet-stream", stored.digest, stored.size_bytes)
-
-
-def _peer(entry: Entry) -> str:
-    return entry.source.reference.registry if isinstance(entry.source, RegistryImage) else ""
+    files = {file.digest for file in manifest.files}
+    once = [*manifest.files, *(blob.stored for blob in manifest.blobs if blob.stored.digest not in files)]
+    return sorted(once, key=lambda stored: (stored.pieces[0].chunk // chunks_in_window, -stored.size_bytes))
 
 
 def _of_image(error: BundlerError, entry: Entry) -> BundlerError:
@@ -390,16 +362,3 @@ def _not_copied(failed: list[tuple[BlobCopy, BundlerError]], manifest: BundleMan
 
 def _existing(path: Path) -> Path:
     return path if path.exists() or path == path.parent else _existing(path.absolute().parent)
-
-
-class _Documents:
-    """Manifests, configs and files of the layout, in memory since they were resolved."""
-
-    is_remote = False
-
-    def __init__(self, contents: dict[Digest, bytes]) -> None:
-        self._contents = contents
-
-    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a document, in one piece."""
-        yield memoryview(self._contents[descriptor.digest])[offset_bytes:]

@@ -13,9 +13,10 @@ from typing import Protocol
 from bundler.errors import Damaged
 
 _FORMS = {
-    "sha256": re.compile(r"[0-9a-f]{64}"),
-    "sha512": re.compile(r"[0-9a-f]{128}"),
+    "sha256": ("sha256", re.compile(r"[0-9a-f]{64}")),
+    "sha512": ("sha512", re.compile(r"[0-9a-f]{128}")),
 }
+"""The algorithms: one text of each name for all digests, which there are many of, and the form of the rest."""
 
 
 class Hasher(Protocol):
@@ -46,8 +47,8 @@ class Digest:
             Damaged: It is not ``sha256:`` or ``sha512:`` with its number of lower-case hex digits.
         """
         if isinstance(text, str):
-            algorithm, _, encoded = text.partition(":")
-            form = _FORMS.get(algorithm)
+            name, _, encoded = text.partition(":")
+            algorithm, form = _FORMS.get(name, ("", None))
             if form and form.fullmatch(encoded):
                 return cls(algorithm, encoded)
         raise Damaged("not a digest", expected="sha256:<64 hex> or sha512:<128 hex>", actual=repr(text)[:100])

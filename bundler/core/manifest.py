@@ -18,7 +18,7 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.json_fields import boolean, list_of, size, text
 from bundler.core.limits import BUNDLE_MANIFEST_CONTAINERS, LAYOUT_JSON_BYTES, MANIFEST_BYTES
-from bundler.core.oci import Descriptor, ImageConfig, is_media_type
+from bundler.core.oci import Descriptor, ImageConfig, is_media_type, one_text
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Refused
@@ -39,12 +39,20 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Bytes of the bundle under a path of the OCI layout: in one piece or, if larger than a chunk, in parts."""
+    """Bytes of the bundle under a path of the OCI layout: in one piece or, if larger than a chunk, in parts.
 
-    path: str
+    ``file`` is the path of a file of the layout; a blob's follows from its digest, and is not kept: there are many.
+    """
+
     digest: Digest
     size_bytes: int
     pieces: tuple[Piece, ...]
+    file: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the bytes are in the layout."""
+        return self.file or self.digest.path
 
     def member_name(self, number: int) -> str:
         """The name in its chunk of the piece with this number, counted from 0."""
@@ -393,18 +401,19 @@ def _blob(entry: Mapping[str, Any]) -> Blob:
     if kind not in _KINDS:
         raise ValueError(f"unknown kind of blob {kind[:40]!r}")
     pieces = _pieces(entry["pieces"])
-    return Blob(descriptor, kind, Stored(descriptor.digest.path, descriptor.digest, descriptor.size_bytes, pieces))
+    return Blob(descriptor, kind, Stored(descriptor.digest, descriptor.size_bytes, pieces))
 
 
 def _file(entry: Mapping[str, Any]) -> Stored:
-    return Stored(text(entry["path"]), Digest.parse(entry["digest"]), size(entry["size"]), _pieces(entry["pieces"]))
+    digest, pieces = Digest.parse(entry["digest"]), _pieces(entry["pieces"])
+    return Stored(digest, size(entry["size"]), pieces, text(entry["path"]))
 
 
 def _descriptor(entry: Mapping[str, Any]) -> Descriptor:
     media_type = text(entry["mediaType"])
     if not is_media_type(media_type):
         raise ValueError(f"not a media type: {media_type!r:.60}")
-    return Descriptor(media_type, Digest.parse(entry["digest"]), size(entry["size"]))
+    return Descriptor(one_text(media_type), Digest.parse(entry["digest"]), size(entry["size"]))
 
 
 def _pieces(entries: Sequence[Sequence[Any]]) -> tuple[Piece, ...]:
@@ -415,9 +424,9 @@ def _check(manifest: BundleManifest) -> None:
     if not manifest.images:
         raise ValueError("no image")
     allowed = {"oci-layout", "index.json", "manifest.json"}
-    if any(file.path not in allowed for file in manifest.files):
+    if any(file.file not in allowed for file in manifest.files):
         raise ValueError("an unknown file of the layout")
-    if len({file.path for file in manifest.files}) != len(allowed):
+    if len({file.file for file in manifest.files}) != len(allowed):
         raise ValueError("not every file of the layout once")
     if any(file.size_bytes > LAYOUT_JSON_BYTES for file in manifest.files):
         raise ValueError("a file of the layout that is too large")

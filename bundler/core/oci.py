@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from bundler.core import strict_json
@@ -65,6 +66,8 @@ class Descriptor:
     @property
     def bare(self) -> Descriptor:
         """The same bytes, without what an index says of them."""
+        if self.platform is None and self.attests is None and not self.urls:
+            return self
         return Descriptor(self.media_type, self.digest, self.size_bytes)
 
     def to_json(self) -> dict[str, Any]:
@@ -263,6 +266,12 @@ def is_media_type(text: object) -> bool:
     return isinstance(text, str) and 0 < len(text) < 256 and text.isascii() and text.isprintable()
 
 
+@lru_cache(maxsize=256)
+def one_text(media_type: str) -> str:
+    """A media type; the same object for all descriptors that have it, because there are many."""
+    return media_type
+
+
 def _refuse_disguise(content: bytes, media_type: str, what: str) -> None:
     """A document of an unknown type is carried as it is. A manifest that goes by such a type would lose its layers."""
     try:
@@ -319,7 +328,7 @@ def _descriptor(value: object, what: str) -> Descriptor:
     if "data" in value:
         _check_data(value["data"], digest, size, what)
     return Descriptor(
-        media_type,
+        one_text(media_type),
         digest,
         size,
         platform=_platform(value.get("platform")),

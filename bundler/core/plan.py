@@ -63,6 +63,11 @@ class ResolvedImage:
         """What the name stands for."""
         return self.manifests[-1].descriptor
 
+    @property
+    def source_digest(self) -> Digest:
+        """What the name stands for at the source."""
+        return self.made_from or self.root.digest
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -104,9 +109,9 @@ def plan_bundle(
     _check_chunk_size(chunk_size_bytes, sum(len(content) for content in contents.values()))
     numbered = _number_blobs(images)
     filler = _Filler(chunk_size_bytes, archive)
-    files = tuple(filler.place(path, Digest.of(content), len(content)) for path, content in contents.items())
+    files = tuple(filler.place(Digest.of(content), len(content), file=file) for file, content in contents.items())
     blobs = tuple(
-        Blob(descriptor, kind, filler.place(descriptor.digest.path, descriptor.digest, descriptor.size_bytes))
+        Blob(descriptor, kind, filler.place(descriptor.digest, descriptor.size_bytes))
         for descriptor, kind in numbered.values()
     )
     number_of = {digest: number for number, digest in enumerate(numbered)}
@@ -261,13 +266,14 @@ class _Filler:
         self._reserved: list[int] = []
         self._open_chunk()
 
-    def place(self, path: str, digest: Digest, size_bytes: int) -> Stored:
-        """Gives some bytes the next place that can hold them."""
+    def place(self, digest: Digest, size_bytes: int, *, file: str = "") -> Stored:
+        """Gives a blob, or a file of the layout, the next place that can hold it."""
+        path = file or digest.path
         if not self._fits(self._empty, path, size_bytes):
-            return self._place_in_parts(path, digest, size_bytes)
+            return Stored(digest, size_bytes, self._take_in_parts(path, size_bytes), file)
         if not self._fits(self._open, path, size_bytes):
             self._open_chunk()
-        return Stored(path, digest, size_bytes, (self._take(path, size_bytes),))
+        return Stored(digest, size_bytes, (self._take(path, size_bytes),), file)
 
     def chunks(self) -> tuple[Chunk, ...]:
         """The chunks as they are now; where the length of an end depends on what is written, at its longest."""
@@ -285,7 +291,7 @@ class _Filler:
         taken = end + self._kind.member_bytes(name, size_bytes)
         return taken + reserved + self._kind.end_bytes_for(name) <= self._size_bytes
 
-    def _place_in_parts(self, path: str, digest: Digest, size_bytes: int) -> Stored:
+    def _take_in_parts(self, path: str, size_bytes: int) -> tuple[Piece, ...]:
         name = f"{path}.part-0000"
         whole = self._kind.largest_data(name, self._size_bytes - self._kind.start_bytes)
         pieces = []
@@ -296,7 +302,7 @@ class _Filler:
             length = min(left, whole)
             pieces.append(self._take(name, length))
             left -= length
-        return Stored(path, digest, size_bytes, tuple(pieces))
+        return tuple(pieces)
 
     def _open_chunk(self) -> None:
         self._ends.append(self._empty[0])

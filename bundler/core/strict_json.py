@@ -11,6 +11,7 @@ import json
 import math
 import re
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from bundler.core.limits import JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
@@ -60,12 +61,17 @@ def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
         Damaged: It has one.
     """
     if isinstance(value, dict):
-        folded = {name.casefold(): name for name in known}
+        folded = _folded(tuple(known))
         for name in value:
             if name not in known and name.casefold() in folded:
                 raise Damaged(
                     f"the field {name[:60]!r}, which some readers take for {folded[name.casefold()]!r}", subject=what
                 )
+
+
+@cache
+def _folded(known: tuple[str, ...]) -> dict[str, str]:
+    return {name.casefold(): name for name in known}
 
 
 def _check_shape(text: str, containers: int) -> None:

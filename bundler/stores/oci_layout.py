@@ -71,6 +71,7 @@ class LayoutSource:
         self._files = files
         self._images = images
         self._choice: Choice[Descriptor] | None = None
+        self._lock = threading.Lock()
 
     @property
     def images(self) -> Sequence[NamedDescriptor]:
@@ -83,8 +84,9 @@ class LayoutSource:
 
     def resolve(self, name: str | None) -> Descriptor:
         """The descriptor that a name stands for; None for the only one."""
-        if self._choice is None:
-            self._choice = Choice(self.images, called=self._files.called)
+        with self._lock:
+            if self._choice is None:
+                self._choice = Choice(self.images, called=self._files.called)
         return self._choice(name)
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
@@ -164,7 +166,9 @@ class Choice(Generic[Image]):
 
 
 def full_name(text: str) -> str | None:
-    """A name with its registry, as ``docker.io/library/app:1``; None if it is no reference."""
+    """A name with its registry, as ``docker.io/library/app:1``; None if it is no reference, or a digest alone."""
+    if text.startswith("@"):
+        return None
     try:
         return str(Reference.parse(text))
     except Misuse:

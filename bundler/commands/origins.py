@@ -1,0 +1,121 @@
+"""Where the bytes of a bundle come from: memory for what was read or made already, the sources for the rest."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bundler.commands.open_stores import Stores
+from bundler.core.digest import Digest
+from bundler.core.image_list import Entry
+from bundler.core.limits import DOCUMENTS_BYTES, PIECE_BYTES
+from bundler.core.location import RegistryImage
+from bundler.core.manifest import Stored
+from bundler.core.oci import Descriptor
+from bundler.core.plan import ResolvedImage
+from bundler.core.protocols import BlobSink, BlobSource, ImageSource, Pieces
+from bundler.transfer import BlobCopy, Taker
+
+_BYTES = "application/octet-stream"
+"""Of what type something is makes no difference to a bundle."""
+
+
+def peer_of(entry: Entry) -> str:
+    """The registry that is asked for an image, see `bundler.run.Brake`; empty for nobody."""
+    return entry.source.reference.registry if isinstance(entry.source, RegistryImage) else ""
+
+
+class Documents:
+    """Manifests, configs and files of the layout, in memory since they were read or made. A source of blobs.
+
+    What was made here is kept. Of what a source can give again only so much is, however many images there are.
+    Thread-safe.
+    """
+
+    is_remote = False
+
+    def __init__(self, limit_bytes: int = DOCUMENTS_BYTES) -> None:
+        self._contents: dict[Digest, bytes] = {}
+        self._room_bytes = limit_bytes
+        self._lock = threading.Lock()
+
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self._contents
+
+    def keep_made(self, contents: Mapping[Digest, bytes]) -> None:
+        """Keeps what nobody else has."""
+        with self._lock:
+            self._contents.update(contents)
+
+    def keep_read(self, contents: Mapping[Digest, bytes]) -> None:
+        """Keeps what a source has, as far as there is room."""
+        with self._lock:
+            for digest, content in contents.items():
+                if digest not in self._contents and len(content) <= self._room_bytes:
+                    self._contents[digest] = content
+                    self._room_bytes -= len(content)
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a document, in one piece."""
+        yield memoryview(self._contents[descriptor.digest])[offset_bytes:]
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What all blobs of one image have in common."""
+
+    source: ImageSource
+    called: str
+    peer: str
+
+
+class Origins:
+    """Knows for everything that a bundle stores where its bytes are."""
+
+    def __init__(
+        self, documents: Documents, images: Sequence[ResolvedImage], entries: Sequence[Entry], stores: Stores
+    ) -> None:
+        self._documents = documents
+        self._origins: dict[Digest, _Origin] = {}
+        self._manifest_types: dict[Digest, str] = {}
+        self._urls: dict[Digest, tuple[str, ...]] = {}
+        for image, entry in zip(images, entries, strict=True):
+            source, _ = stores.source(entry.source)
+            origin = _Origin(source, str(image.reference), peer_of(entry))
+            for manifest in image.manifests:
+                if manifest.descriptor.digest not in documents:
+                    self._manifest_types[manifest.descriptor.digest] = manifest.descriptor.media_type
+                for descriptor in (manifest.descriptor, *manifest.blobs):
+                    if descriptor.digest not in documents and descriptor.digest not in self._origins:
+                        self._origins[descriptor.digest] = origin
+                        if descriptor.urls:
+                            self._urls[descriptor.digest] = descriptor.urls
+
+    def copy(self, stored: Stored, sink: BlobSink) -> BlobCopy:
+        """The copy of something that is stored in the bundle, to a sink."""
+        descriptor = Descriptor(_BYTES, stored.digest, stored.size_bytes)
+        if stored.digest in self._documents:
+            return BlobCopy(descriptor, self._documents, (Taker((sink,)),), stored.path)
+        origin = self._origins[stored.digest]
+        source: BlobSource = origin.source
+        if stored.digest in self._manifest_types:
+            source = _Manifests(origin.source)
+            descriptor = replace(descriptor, media_type=self._manifest_types[stored.digest])
+        elif stored.digest in self._urls:
+            descriptor = replace(descriptor, urls=self._urls[stored.digest])
+        return BlobCopy(descriptor, source, (Taker((sink,), origin.peer),), f"{origin.called} {stored.digest.short}")
+
+
+class _Manifests:
+    """The manifests of a source as blobs: a registry gives the two at different places."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = source
+        self.is_remote = source.is_remote
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a manifest, in pieces as small as those of other blobs."""
+        content = memoryview(self._source.read_manifest(descriptor))
+        for begin in range(offset_bytes, len(content), PIECE_BYTES):
+            yield content[begin : begin + PIECE_BYTES]
