@@ -19,7 +19,7 @@ from bundler.core.digest import Hasher
 from bundler.core.events import Began, Finished, Moved, nobody
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, Pieces
+from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, OrderedSink, Pieces
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
 from bundler.workers import pour, run_all
@@ -74,13 +74,14 @@ class Copied:
             self.bytes_by_peer[peer] += amount_bytes
 
 
-def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order: bool = False) -> Copied:
+def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order_by: int | None = None) -> Copied:
     """Copies blobs in parallel; one that fails stops no other.
 
     Args:
         copies: In order of preference, large ones before small ones.
         run: The run that this is part of.
-        in_order: One after the other, for a sink that takes nothing else.
+        in_order_by: Threads that take them in just this order, for a sink that wants it so; None for a few that take
+            large ones and more for small ones.
 
     Raises:
         Interrupted: The user stopped the run.
@@ -89,9 +90,9 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order: bool = False) 
     bugs = run_all(
         copies,
         lambda copy: _BlobCopying(copy, run, copied).perform(),
-        front_workers=1 if in_order else run.jobs,
-        back_workers=0 if in_order else max(0, SMALL_WORKERS - run.jobs),
-        is_for_back=lambda copy: not in_order and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
+        front_workers=in_order_by or run.jobs,
+        back_workers=0 if in_order_by else max(0, SMALL_WORKERS - run.jobs),
+        is_for_back=lambda copy: not in_order_by and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
     assert not bugs, "what fails is noted with its sinks"
@@ -270,8 +271,15 @@ class _BlobCopying:
 
     def perform(self) -> None:
         """Does it, and notes what became of it. Raises only `Interrupted` and bugs."""
-        if self._run.is_fail_fast and self._copied.failed:
-            return
+        try:
+            if not (self._run.is_fail_fast and self._copied.failed):
+                self._perform()
+        finally:
+            for sink in (sink for taker in self._copy.takers for sink in taker.sinks):
+                if isinstance(sink, OrderedSink):
+                    sink.is_over(self._copy.descriptor)
+
+    def _perform(self) -> None:
         self._run.listener(Began(self._copy.label, self._size_bytes))
         if len(self._copy.takers) > 1:
             self._pour()
@@ -368,10 +376,12 @@ class _BlobCopying:
     def _bring(self, sink: BlobSink, holder: BlobSink | None, peer: str) -> str:
         """Makes sure that one sink has the blob; says how."""
         descriptor = self._copy.descriptor
-        if sink.has_blob(descriptor):
+        if sink.is_new:
+            holder = holder or sink
+        elif sink.has_blob(descriptor):
             return PRESENT
         if holder is not None and sink.mount_blob(descriptor, holder):
-            return MOUNTED
+            return PRESENT if holder is sink else MOUNTED
         begun = sink.begun_blob(descriptor) if isinstance(sink, ContinuingSink) else None
         stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, begun=begun)
         try:

@@ -153,6 +153,8 @@ class SevenZipWriter:
 class GroupSink:
     """Some chunks that a cut blob joins, or one alone. Takes what lies in them, in order; for one thread."""
 
+    is_new = False
+
     def __init__(
         self,
         chunks: list[tuple[Path, list[Member]]],

@@ -1,4 +1,8 @@
-"""A chunk file on its way: written at any place by many threads, hashed behind them, brought to the device."""
+"""A chunk file on its way: written from its begin to its end if its writers wait for their turn, else at any place.
+
+What is written where the hash has come to is hashed at once, while it lies in the processor's cache; everything else is
+hashed behind the writers, from the page cache. A follower brings the file to the device.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +18,8 @@ from pathlib import Path
 from bundler.bundle.chunk import Member
 from bundler.bundle.files import read_into, write_from
 from bundler.core import tar
+from bundler.core.digest import Hasher
+from bundler.core.limits import PIECE_BYTES
 from bundler.errors import Damaged, LocalStorage
 
 _FLUSH_BYTES = 64 << 20
@@ -21,7 +27,7 @@ _FLUSH_BYTES = 64 << 20
 
 
 class ChunkFile:
-    """One chunk that is being made. `restart` and `write` are for many threads, the rest for one follower each."""
+    """One chunk that is being made. `hash_ready` and `flush` are for a follower each, the rest is for many threads."""
 
     def __init__(self, path: Path, members: Sequence[Member], moved: threading.Condition) -> None:
         """Plans the file; it is made with its first bytes.
@@ -38,6 +44,15 @@ class ChunkFile:
         self._begins = array("q", (member.header_offset for member in members))
         self._written_to = self._begins[:]
         self._first_open = 0
+        self._turn = 0
+        """The first member that may still come; those before it are there, or were given up."""
+        self._over = bytearray(len(members))
+        self._waiting: dict[int, threading.Event] = {}
+        self.is_hashed_at_once = False
+        """Whether writers hash what they can, so that it need not be read again."""
+        self.has_holes = True
+        """Whether the file system takes bytes behind the end of a file."""
+        self._growing = threading.Lock()
         self._hasher = hashlib.sha256()
         self._digest = ""
         self._hashed_bytes = 0
@@ -70,6 +85,26 @@ class ChunkFile:
     def is_there_up_to(self, places: Mapping[int, int]) -> None:
         """Takes over what an earlier run wrote: by the begin of a member, up to where it is there. As above."""
         self._written_to = array("q", (places.get(begin, begin) for begin in self._begins))
+        self._over = bytearray(end == member.end for end, member in zip(self._written_to, self.members, strict=True))
+
+    def await_turn(self, member: Member) -> None:
+        """Waits until all members before this one are there, or were given up.
+
+        Whoever is to write them must be at work already, or never wait for one that comes behind them.
+        """
+        number = self._number_of(member)
+        with self._moved:
+            self._pass_turn()
+            if number <= self._turn:
+                return
+            turn = self._waiting[number] = threading.Event()
+        turn.wait()
+
+    def is_over(self, member: Member) -> None:
+        """Says that nobody is at work on a member any more; who waits for it need not."""
+        with self._moved:
+            self._over[self._number_of(member)] = True
+            self._pass_turn()
 
     def restart(self, member: Member) -> None:
         """Forgets what was written of a member, because it will be written again and may come out otherwise.
@@ -91,11 +126,26 @@ class ChunkFile:
         Raises:
             LocalStorage: The file cannot be made, or they cannot be written.
         """
-        write_from(self._open(), buffers, offset_bytes, what=str(self.path))
-        amount = sum(map(len, buffers))
+        end = offset_bytes + sum(map(len, buffers))
+        hasher = self._claimed(offset_bytes, end)
+        if self.has_holes:
+            write_from(self._open(), buffers, offset_bytes, what=str(self.path))
+        else:
+            with self._growing:
+                self._fill_up_to(offset_bytes)
+                write_from(self._open(), buffers, offset_bytes, what=str(self.path))
+        if hasher is not None:
+            for buffer in buffers:
+                hasher.update(buffer)
+        number = self._number_of(member)
         with self._moved:
-            self._written_to[self._number_of(member)] = offset_bytes + amount
-            self._unflushed_bytes += amount
+            if hasher is not None and hasher is self._hasher:  # else it was restarted meanwhile
+                self._hashed_bytes = end
+            self._written_to[number] = end
+            self._unflushed_bytes += end - offset_bytes
+            if end == member.end:
+                self._over[number] = True
+                self._pass_turn()
 
     def hash_ready(self, buffer: bytearray) -> None:
         """Hashes what is in place up to the first gap, and ends the file when there is none.
@@ -106,6 +156,8 @@ class ChunkFile:
         while not self.is_hashed:
             with self._moved:
                 hasher, begin = self._hasher, self._hashed_bytes
+                if self._claimed_bytes > begin:
+                    return  # a writer is at it
                 end = self._claimed_bytes = min(self._ready_bytes(), begin + len(buffer))
                 is_last = self._first_open == len(self.members)
             if begin < end:
@@ -177,6 +229,32 @@ class ChunkFile:
                 except OSError as error:
                     raise LocalStorage.unwritable(error, str(self.path)) from error
             return self._descriptor
+
+    def _claimed(self, begin: int, end: int) -> Hasher | None:
+        """The hash, if it has come to just where somebody is about to write, and waits for nobody else."""
+        with self._moved:
+            if not self.is_hashed_at_once or not begin == self._hashed_bytes == self._claimed_bytes:
+                return None
+            self._claimed_bytes = end
+            return self._hasher
+
+    def _fill_up_to(self, offset_bytes: int) -> None:
+        """Writes zeros where nothing was written: the blob that belongs there was given up, and may come yet."""
+        try:
+            size_bytes = os.fstat(self._open()).st_size
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self.path)) from error
+        for begin in range(size_bytes, offset_bytes, PIECE_BYTES):
+            zeros = bytes(min(PIECE_BYTES, offset_bytes - begin))
+            write_from(self._open(), [zeros], begin, what=str(self.path))
+
+    def _pass_turn(self) -> None:
+        """Lets the next one write. To be called under the lock."""
+        before = self._turn
+        while self._turn < len(self._over) and self._over[self._turn]:
+            self._turn += 1
+        if self._turn > before and self._turn in self._waiting:
+            self._waiting.pop(self._turn).set()
 
     def _number_of(self, member: Member) -> int:
         return bisect_left(self._begins, member.header_offset)

@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from bundler.core.mount import mount_of
+from bundler.core.mount import Mount, mount_of
 
 SYSFS = Path("/sys")
 MOUNTINFO = Path("/proc/self/mountinfo")
@@ -72,12 +72,28 @@ def largest_file_bytes(path: Path, *, mountinfo: Path = MOUNTINFO) -> int | None
         path: As for `is_removable`.
         mountinfo: The list of mounts.
     """
+    mount = _mount(path, mountinfo)
+    return mount.largest_file_bytes if mount else None
+
+
+def has_holes(path: Path, *, mountinfo: Path = MOUNTINFO) -> bool:
+    """Whether the file system of a path takes bytes behind the end of a file; see `Mount.has_holes`.
+
+    Args:
+        path: As for `is_removable`.
+        mountinfo: The list of mounts.
+    """
+    mount = _mount(path, mountinfo)
+    return mount is None or mount.has_holes
+
+
+def _mount(path: Path, mountinfo: Path) -> Mount | None:
+    """The file system of a path; None if that is not known."""
     try:
         real = _existing(Path(os.path.realpath(path)))
-        mount = mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))
+        return mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None
-    return mount.largest_file_bytes if mount else None
 
 
 def _existing(path: Path) -> Path:

@@ -1,9 +1,9 @@
 """Writes a bundle of tars: a sink that knows beforehand where each byte belongs.
 
-Workers write blobs straight to their final places, in any order. Two followers come behind them: one takes the
-SHA-256 of each chunk from the page cache as far as its bytes are in place, the other brings what is written to the
-device, and notes in the journal which chunks are there. Until it is sealed the bundle is the folder ``NAME.partial``;
-sealing is one rename. What an earlier run left is gone on with.
+Workers write blobs straight to their final places: in lanes, where they were given that order, else in any. Two
+followers come behind them: one takes the SHA-256 of what was not hashed on its way into its chunk, from the page cache;
+the other brings what is written to the device, and notes in the journal which chunks are there. Until it is sealed the
+bundle is the folder ``NAME.partial``; sealing is one rename. What an earlier run left is gone on with.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bundler.bundle import sums
-from bundler.bundle.chunk import Member, members_by_chunk, members_of
+from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.files import sync_folder
+from bundler.bundle.lanes import in_lanes
 from bundler.bundle.leftover import Leftover, look
 from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.readme import readme
@@ -38,6 +39,8 @@ a second, and stand in the way of those who write."""
 class BundleWriter:
     """A bundle that is being made. Thread-safe as a sink; `begin`, `seal` and `close` are for one thread."""
 
+    is_new = False
+
     def __init__(self, partial: PartialFolder, manifest: BundleManifest) -> None:
         self._partial = partial
         self._manifest = manifest
@@ -47,7 +50,7 @@ class BundleWriter:
         self._moved = threading.Condition(threading.RLock())
         self._noting = threading.Lock()
         """Held while the journal and the state of a chunk are brought together."""
-        self._is_sealing = self._is_closed = False
+        self._is_sealing = self._is_closed = self._is_in_lanes = False
         self._failure: BundlerError | None = None
         self._followers: list[Follower] = []
 
@@ -94,6 +97,30 @@ class BundleWriter:
         halves = sum(half.offset_bytes for half in self._leftover.halves.values())
         return halves + sum(self._places(digest)[0].size_bytes for digest in self._leftover.whole)
 
+    def in_lanes(self, lanes: int, *, has_holes: bool) -> list[Stored]:
+        """All that is to be put, in the order in which it is to be put from now on: each waits for its turn.
+
+        Whoever puts it takes one after the other in this order, with as many threads as there are lanes or more, and
+        says of each when it `is_over`. Between `begin` and the first blob.
+
+        Args:
+            lanes: How many chunks are written side by side.
+            has_holes: Whether the file system takes bytes behind the end of a file.
+        """
+        self._is_in_lanes = True
+        is_one_lane = lanes == 1 or len(groups_of(self._manifest)) == 1
+        for chunk in self._chunks:
+            chunk.has_holes = has_holes
+            chunk.is_hashed_at_once = not is_one_lane  # else there is a processor left that can do it behind
+        return in_lanes(self._manifest, lanes)
+
+    def is_over(self, descriptor: Descriptor) -> None:
+        """Says that nothing more comes of a blob, whether it was put or not."""
+        if self._is_in_lanes:
+            for members in self._members_of(descriptor):
+                for member in members:
+                    self._chunk_of(member).is_over(member)
+
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether an earlier run put it."""
         return descriptor.digest in self._leftover.whole
@@ -114,7 +141,7 @@ class BundleWriter:
             with self._noting:
                 self._chunk_of(member).restart(member)
                 self._partial.journal.take_back(member.piece.chunk)
-        self._write([_Cursor(members) for members in places], pieces)
+        self._write([_Cursor(members) for members in places], pieces, descriptor.size_bytes)
         if not descriptor.size_bytes:
             for members in places:
                 self._write_some(_Cursor(members), memoryview(b""))
@@ -122,7 +149,7 @@ class BundleWriter:
     def continue_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
         """Writes the rest of a blob behind what an earlier run left."""
         (members,) = self._members_of(descriptor)
-        self._write([_Cursor(members, offset_bytes)], pieces)
+        self._write([_Cursor(members, offset_bytes)], pieces, descriptor.size_bytes)
 
     def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
@@ -168,12 +195,25 @@ class BundleWriter:
     def _chunk_of(self, member: Member) -> ChunkFile:
         return self._chunks[member.piece.chunk - 1]
 
-    def _write(self, cursors: list[_Cursor], pieces: Pieces) -> None:
+    def _write(self, cursors: list[_Cursor], pieces: Pieces, size_bytes: int) -> None:
+        """Writes a blob to its places. It waits for its turn at the first; where else it lies, nobody is waited for.
+
+        A small blob is there when its turn comes. For a large one nothing is asked before, so that no server waits.
+        """
+        first = cursors[0]
+        if size_bytes > PIECE_BYTES:
+            self._await_turn(first)
         for piece in pieces:
             for cursor in cursors:
                 view = memoryview(piece)
                 while len(view):
+                    if cursor is first:
+                        self._await_turn(cursor)
                     view = self._write_some(cursor, view)
+
+    def _await_turn(self, cursor: _Cursor) -> None:
+        if self._is_in_lanes and cursor.is_at_begin:
+            self._chunk_of(cursor.member).await_turn(cursor.member)
 
     def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
         """Writes as much as belongs to the member at the cursor, with its framing; returns the rest."""
@@ -258,6 +298,11 @@ class _Cursor:
     @property
     def member(self) -> Member:
         return self._members[min(self._number, len(self._members) - 1)]
+
+    @property
+    def is_at_begin(self) -> bool:
+        """Whether nothing of the member was written yet."""
+        return self.left_bytes == self.member.piece.length_bytes
 
     def advance(self, amount_bytes: int) -> None:
         self.left_bytes -= amount_bytes

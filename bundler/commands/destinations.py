@@ -42,6 +42,9 @@ class Destination(Protocol):
     def is_empty(self, name: Reference) -> bool:
         """Whether nothing can be there under this name, so that nobody needs to ask."""
 
+    def expect_nothing(self, name: Reference) -> None:
+        """Takes note that nothing was found that is there, under this name or beside it."""
+
     def prepare(self, names: Iterable[Reference]) -> None:
         """Makes it ready to take images; called before the first."""
 
@@ -100,6 +103,10 @@ class RegistryDestination:
     def is_empty(self, name: Reference) -> bool:
         """Whether project or repository are known not to exist."""
         return name.repository in self._new or (bool(self._missing) and _project(name) in self._missing)
+
+    def expect_nothing(self, name: Reference) -> None:
+        """Its repository is likely new."""
+        self._stores.repository(name.registry, name.repository).is_new = True
 
     def prepare(self, names: Iterable[Reference]) -> None:
         """Makes the projects that are missing; repositories appear with the first push."""
@@ -195,6 +202,10 @@ class LayoutDestination:
         """False: asking costs nothing."""
         del name
         return False
+
+    def expect_nothing(self, name: Reference) -> None:
+        """Nothing: asking costs nothing."""
+        del name
 
     def prepare(self, names: Iterable[Reference]) -> None:
         """Makes the folder or file, and keeps others from writing there until `finish`."""

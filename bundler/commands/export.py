@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
-from bundler.bundle.medium import is_removable, largest_file_bytes
+from bundler.bundle.medium import has_holes, is_removable, largest_file_bytes
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.read_back import ReadingBack
 from bundler.bundle.signing import PrivateKey
@@ -23,7 +23,7 @@ from bundler.commands.readiness import index_files, make_ready, notice_originals
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
-from bundler.core.manifest import BundleManifest, Stored
+from bundler.core.manifest import BundleManifest
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
@@ -33,14 +33,11 @@ from bundler.resolve import Resolved, resolve_image
 from bundler.run import Run, retrying
 from bundler.scratch import Scratch, default_folder
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
+from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
 
 Writer = BundleWriter | SevenZipWriter
 
 SHORT_PASSPHRASE_CHARACTERS = 12
-
-_WINDOW_BYTES = 8 << 30
-"""Large blobs go first within this much of the bundle; beyond it order is kept, so that chunks finish one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,7 +164,7 @@ def _export(
         is_read_back = is_removable(request.output) if request.is_read_back is None else request.is_read_back
         try:
             begun.begin(writer, plan.manifest.size_bytes)
-            _copy(plan.manifest, origins, writer, run)
+            _copy(plan.manifest, origins, writer, run, output=request.output)
             manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
         finally:
             writer.close()
@@ -316,11 +313,14 @@ def _resolve_all(
     return [resolved[entry] for entry in entries]
 
 
-def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run) -> None:
+def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run, *, output: Path) -> None:
     if isinstance(writer, BundleWriter):
-        everything = _everything(manifest)
+        # Media that are carried are written one file after the other: many of them are slow when they have to jump.
+        is_sequential = is_removable(output) or not has_holes(output)
+        everything = writer.in_lanes(1 if is_sequential else run.jobs, has_holes=has_holes(output))
         run.listener(PhaseBegan("copying", sum(stored.size_bytes for stored in everything), in_bytes=True))
-        failed = copy_blobs((origins.copy(stored, writer) for stored in everything), run).failed
+        copies = (origins.copy(stored, writer) for stored in everything)
+        failed = copy_blobs(copies, run, in_order_by=max(run.jobs, SMALL_WORKERS)).failed
     else:
         groups = [[origins.copy(stored, group) for stored in group.stored] for group in writer.groups]
         total = sum(copy.descriptor.size_bytes for group in groups for copy in group)
@@ -329,14 +329,6 @@ def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run) 
     run.listener(PhaseEnded("copying"))
     if failed:
         raise _not_copied(failed, manifest)
-
-
-def _everything(manifest: BundleManifest) -> list[Stored]:
-    """All that is to be written: large before small, within windows of the bundle that fit into memory's cache."""
-    chunks_in_window = max(1, _WINDOW_BYTES // manifest.chunk_size_bytes)
-    files = {file.digest for file in manifest.files}
-    once = [*manifest.files, *(blob.stored for blob in manifest.blobs if blob.stored.digest not in files)]
-    return sorted(once, key=lambda stored: (stored.pieces[0].chunk // chunks_in_window, -stored.size_bytes))
 
 
 def _of_image(error: BundlerError, entry: Entry) -> BundlerError:

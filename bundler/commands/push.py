@@ -134,6 +134,7 @@ class Push:
         """Makes the target ready for the first blob."""
         images = self.result.open_images
         self._is_prepared = bool(images)
+        self._expect_nothing_where_no_tag_is()
         if self._is_prepared:
             self._destination.prepare(each.name for each in images)
 
@@ -198,6 +199,14 @@ class Push:
         except BundlerError as error:
             for each in arrived:
                 each.fail(error)
+
+    def _expect_nothing_where_no_tag_is(self) -> None:
+        sink_for = self._destination.sink_for
+        found = [each for each in self.result.images if each.replaced or each.outcome is Outcome.PRESENT]
+        known = {id(sink_for(each.name)) for each in found}
+        for each in self.result.open_images:
+            if id(sink_for(each.name)) not in known:
+                self._destination.expect_nothing(each.name)
 
     def _look_ahead(self, destination: RegistryDestination) -> None:
         self.result.plan, errors = destination.look_ahead([each.name for each in self.result.open_images])

@@ -14,6 +14,14 @@ _FILE_LIMITS = {
 }
 """The largest file, by the type of the file system; the others on media and disks take more than any medium holds."""
 
+_WITHOUT_HOLES = frozenset(
+    {
+        *(*_FILE_LIMITS, "exfat", "fuse.exfat", "fuse.exfat-fuse", "ntfs", "ntfs3", "fuseblk"),
+        *("hfs", "hfsplus", "apfs", "udf", "iso9660"),
+    }
+)
+"""File systems that write zeros over what lies between the end of a file and bytes behind it, or refuse these."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -35,6 +43,11 @@ class Mount:
     def largest_file_bytes(self) -> int | None:
         """The largest file that it takes; None where a medium is full before."""
         return _FILE_LIMITS.get(self.type)
+
+    @property
+    def has_holes(self) -> bool:
+        """Whether bytes may be written behind the end of a file, and cost no more than they are."""
+        return self.type not in _WITHOUT_HOLES
 
 
 def mount_of(path: str, mountinfo: str) -> Mount | None:

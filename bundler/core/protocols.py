@@ -60,6 +60,10 @@ class ImageSource(BlobSource, Protocol):
 class BlobSink(Protocol):
     """Takes blobs."""
 
+    @property
+    def is_new(self) -> bool:
+        """Whether there is likely nothing yet: then `mount_blob` is asked first, the sink itself for a holder."""
+
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is there already, with its size."""
 
@@ -73,7 +77,12 @@ class BlobSink(Protocol):
         """
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Takes in a blob that another sink of the same store holds, without moving it; whether that worked."""
+        """Takes in a blob that another sink of the same store holds, without moving it; whether that worked.
+
+        Args:
+            descriptor: The blob.
+            holder: Who has it; the sink itself where nobody else is known to have it.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +108,14 @@ class ContinuingSink(BlobSink, Protocol):
             pieces: Its bytes from the offset on.
             offset_bytes: That of `begun_blob`.
         """
+
+
+@runtime_checkable
+class OrderedSink(BlobSink, Protocol):
+    """Takes blobs that wait for each other: `put_blob` returns in the order that the sink has them in."""
+
+    def is_over(self, descriptor: Descriptor) -> None:
+        """Says that nothing more comes of a blob, whether it was put or not: those behind it need not wait."""
 
 
 class ImageSink(BlobSink, Protocol):

@@ -126,6 +126,8 @@ class LoadSink:
     It is not repeatable: when a blob has failed, so has the image.
     """
 
+    is_new = False
+
     def __init__(self, write: Callable[[bytes | memoryview], None], *, subject: str) -> None:
         self._write = write
         self._subject = subject

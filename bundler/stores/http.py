@@ -23,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    IncompleteRead,
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
@@ -40,7 +41,7 @@ from bundler.core.protocols import Pieces
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import BundlerError, Refused, Unavailable
 from bundler.stores import stalls
-from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection
+from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
 
 CONNECT_SECONDS = 10.0
 PUT_AWAY_BYTES_PER_SECOND = 16 << 20
@@ -123,6 +124,31 @@ class Answer:
         Raises:
             Unavailable: It stopped coming.
         """
+        arriving = getattr(self._response.connection, "answering", None)
+        if arriving is None or arriving.chunked or not arriving.length:
+            return self._new_pieces()
+        return self._pieces_in_place(arriving)
+
+    def _pieces_in_place(self, arriving: WatchedResponse) -> Pieces:
+        """A body of known length, in one buffer: new ones for each piece would cost as much as receiving them."""
+        left_bytes = arriving.length or 0
+        view = memoryview(bytearray(min(PIECE_BYTES, left_bytes)))
+        try:
+            while left_bytes:
+                with translated(self.url, self.method):
+                    count = arriving.readinto(view[:left_bytes])
+                    if not count:
+                        raise IncompleteRead(0, left_bytes)
+                left_bytes -= count
+                if not left_bytes:
+                    self._response.release_conn()
+                yield view[:count]
+        finally:
+            if left_bytes:
+                self._response.close()
+
+    def _new_pieces(self) -> Pieces:
+        """A body whose length only its end tells."""
         is_at_end = False
         try:
             while not is_at_end:
@@ -266,7 +292,7 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
         stall = next((cause for cause in causes if isinstance(cause, Stalled)), None)
         if stall is not None:
             raise problem("too-slow", subject=f"{method} {shown(url)}", said=str(stall), retryable=True) from error
-        if isinstance(error, NoAnswerInTime):
+        if isinstance(error, (NoAnswerInTime, TimeoutError)):
             raise problem("no-answer", subject=f"{method} {shown(url)}", retryable=True) from error
         if any(map(_is_no_http, causes)):
             said = _innermost(error)

@@ -73,6 +73,8 @@ class ArchiveSink:
     `prepare` to `release` nobody else writes it.
     """
 
+    is_new = False
+
     def __init__(self, path: Path) -> None:
         self._path = path
         self._partial = path.with_name(path.name + ".partial")

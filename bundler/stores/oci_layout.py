@@ -271,6 +271,8 @@ class LayoutFolderSink:
     `release` nobody else writes there: two who write index.json would lose each other's names.
     """
 
+    is_new = False
+
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files = FolderFiles(root)

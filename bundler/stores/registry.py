@@ -209,6 +209,9 @@ class Repository:
         self._pull = (f"repository:{path}:pull",)
         self._push = (f"repository:{path}:pull,push",)
         self._fresh: dict[Digest, bytes] = {}
+        self._begun: dict[Digest, str] = {}
+        """Uploads that the registry began when it was asked to mount."""
+        self.is_new = False
 
     @property
     def name(self) -> str:
@@ -318,7 +321,7 @@ class Repository:
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps what it has under this digest."""
-        location = self._begin_upload({}, self._push)
+        location = self._begun.pop(descriptor.digest, None) or self._begin_upload({}, self._push)
         if location is None:
             raise Refused("the registry takes uploads in an unknown way", subject=self.name)
         url = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': str(descriptor.digest)})}"
@@ -337,16 +340,22 @@ class Repository:
         self.has_blob(descriptor)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Mounts a blob from another repository of the same registry; one that refuses may still take the bytes."""
+        """Mounts a blob from a repository of the same registry; one that refuses may still take the bytes.
+
+        Distribution-spec "Mounting a blob from another repository": a registry that cannot, begins an upload, which is
+        used then. One that is asked to mount what it has here says that it did. So one request asks for a blob that is
+        likely absent, and begins to send it.
+        """
         if not isinstance(holder, Repository) or holder.registry is not self.registry:
             return False
         query = {"mount": str(descriptor.digest), "from": holder.path}
         try:
-            location = self._begin_upload(query, self._push + holder._pull)
+            location = self._begin_upload(query, self._push if holder is self else self._push + holder._pull)
         except Refused:
+            self.is_new = self.is_new and holder is not self  # one that takes offence is not asked so again
             return False
         if location is not None:
-            self._cancel_upload(location)
+            self._begun[descriptor.digest] = location
             return False
         self.has_blob(descriptor)  # its length is looked at, as after every push
         return True

@@ -107,7 +107,13 @@ class WatchedResponse(http.client.HTTPResponse):
 class WatchedConnection(_Connection):
     """A connection whose other side must keep sending, and keep taking what is sent. To be mixed in."""
 
-    response_class = WatchedResponse
+    answering: WatchedResponse | None = None
+    """What came last, and may still be coming."""
+
+    def response_class(self, sock: socket.socket, *arguments: Any, **options: Any) -> WatchedResponse:  # type: ignore[override]
+        """The answer to a request. It is kept because urllib3 gives its bytes as ever new objects only."""
+        self.answering = WatchedResponse(sock, *arguments, **options)
+        return self.answering
 
     def connect(self) -> None:
         """Connects. From here on it is no longer the time to connect that counts."""
