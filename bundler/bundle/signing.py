@@ -1,4 +1,5 @@
-"""Ed25519 keys and signatures, and the decision whom to trust. The only module that knows `cryptography`.
+"""Ed25519 keys and signatures, and the decision whom to trust. Knows `cryptography`, as nothing else does but
+`bundler.bundle.signing_key_file`.
 
 Signatures are raw and detached (RFC 8032, 64 bytes) over the exact bytes of SHA256SUMS, so that
 ``openssl pkeyutl -verify -rawin`` checks them. Keys are PEM: PKCS#8 for the private one, SPKI for the public one.
@@ -8,20 +9,13 @@ bytes; reading and writing files is left to the callers.
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
-from cryptography.hazmat.primitives.padding import PKCS7
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -30,7 +24,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
     load_pem_public_key,
 )
-from cryptography.x509 import ObjectIdentifier
 
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import Misuse, Untrusted
@@ -47,11 +40,7 @@ _SMALL_ORDER_Y = frozenset(
 )
 """The y coordinates of the eight points whose order divides 8: keys under which anybody can forge signatures."""
 
-_SCRYPT_COST, _SCRYPT_BLOCK, _SCRYPT_PARALLEL = 1 << 14, 8, 1  # as openssl writes and, with its 32 MiB, reads it
-_PBES2 = ObjectIdentifier("1.2.840.113549.1.5.13")
-_SCRYPT = ObjectIdentifier("1.3.6.1.4.1.11591.4.11")
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
-_AES_256_CBC = ObjectIdentifier("2.16.840.1.101.3.4.1.42")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +98,14 @@ def generate(passphrase: bytes | None) -> tuple[bytes, bytes, str]:
     Returns:
         The private key's PEM, the public key's PEM, and the key id.
     """
+    from bundler.bundle.signing_key_file import encrypted_pem
+
     key = Ed25519PrivateKey.generate()
     if passphrase is None:
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     else:
         der = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
-        private = _encrypted_pem(der, passphrase)
+        private = encrypted_pem(der, passphrase)
     public = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     return private, public, key_id(key.public_key())
 
@@ -162,7 +153,15 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
         raise Misuse("not a private key in PEM form", subject=origin, hint=make) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=make)
-    return PrivateKey(key_id(key.public_key()), key, is_encrypted(pem) and not _is_behind_scrypt(pem))
+    return PrivateKey(key_id(key.public_key()), key, _is_weakly_encrypted(pem))
+
+
+def _is_weakly_encrypted(pem: bytes) -> bool:
+    if not is_encrypted(pem):
+        return False
+    from bundler.bundle.signing_key_file import is_behind_scrypt
+
+    return not is_behind_scrypt(pem)
 
 
 def load_public(pem: bytes, *, origin: str) -> PublicKey:
@@ -215,13 +214,6 @@ def _said(label: bytes) -> str:
 def _kind(key: object) -> str:
     """Of a key, in one word: RSA, EC, X25519."""
     return type(key).__name__.removesuffix("PublicKey").removesuffix("PrivateKey").strip("_")
-
-
-def _is_behind_scrypt(pem: bytes) -> bool:
-    body = b"".join(line for line in pem.splitlines() if not line.startswith(b"-----"))
-    with suppress(ValueError):
-        return asn1.encode_der(_SCRYPT) in base64.b64decode(body)
-    return False
 
 
 def signers(
@@ -306,73 +298,3 @@ def _some(ids: Sequence[str]) -> str:
 
 def _is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:
     return len(signature) == SIGNATURE_BYTES and key.verifies(signature, message)
-
-
-@asn1.sequence
-class _ScryptParameters:
-    salt: bytes
-    cost: int
-    block_size: int
-    parallelization: int
-
-
-@asn1.sequence
-class _KeyDerivation:
-    algorithm: ObjectIdentifier
-    parameters: _ScryptParameters
-
-
-@asn1.sequence
-class _Encryption:
-    algorithm: ObjectIdentifier
-    initial_vector: bytes
-
-
-@asn1.sequence
-class _Pbes2Parameters:
-    key_derivation: _KeyDerivation
-    encryption: _Encryption
-
-
-@asn1.sequence
-class _Pbes2:
-    algorithm: ObjectIdentifier
-    parameters: _Pbes2Parameters
-
-
-@asn1.sequence
-class _EncryptedPrivateKeyInfo:
-    encryption_algorithm: _Pbes2
-    encrypted_data: bytes
-
-
-def _encrypted_pem(der: bytes, passphrase: bytes) -> bytes:
-    """PKCS#8 with PBES2 and scrypt (RFC 8018, RFC 7914), as ``openssl pkcs8 -topk8 -scrypt`` writes it.
-
-    `cryptography` reads this form, but itself writes only PBKDF2 with 2048 rounds, which is far too few.
-    """
-    salt, initial_vector = os.urandom(16), os.urandom(16)
-    key = Scrypt(salt, 32, _SCRYPT_COST, _SCRYPT_BLOCK, _SCRYPT_PARALLEL).derive(passphrase)
-    padder = PKCS7(128).padder()
-    encryptor = Cipher(algorithms.AES(key), modes.CBC(initial_vector)).encryptor()
-    encrypted = encryptor.update(padder.update(der) + padder.finalize()) + encryptor.finalize()
-    scheme = _Pbes2(
-        algorithm=_PBES2,
-        parameters=_Pbes2Parameters(
-            key_derivation=_KeyDerivation(
-                algorithm=_SCRYPT,
-                parameters=_ScryptParameters(
-                    salt=salt, cost=_SCRYPT_COST, block_size=_SCRYPT_BLOCK, parallelization=_SCRYPT_PARALLEL
-                ),
-            ),
-            encryption=_Encryption(algorithm=_AES_256_CBC, initial_vector=initial_vector),
-        ),
-    )
-    info = asn1.encode_der(_EncryptedPrivateKeyInfo(encryption_algorithm=scheme, encrypted_data=encrypted))
-    return _pem("ENCRYPTED PRIVATE KEY", info)
-
-
-def _pem(label: str, der: bytes) -> bytes:
-    body = base64.b64encode(der)
-    lines = [body[start : start + 64] for start in range(0, len(body), 64)]
-    return b"\n".join([f"-----BEGIN {label}-----".encode(), *lines, f"-----END {label}-----".encode(), b""])
