@@ -357,8 +357,7 @@ class Repository:
         if location is not None:
             self._begun[descriptor.digest] = location
             return False
-        self.has_blob(descriptor)  # its length is looked at, as after every push
-        return True
+        return self.has_blob(descriptor)  # its length is looked at, as after every push
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
         """Pushes a manifest by its digest, and looks whether the registry has kept a damaged one."""

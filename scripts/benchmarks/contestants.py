@@ -1,0 +1,243 @@
+"""The ways to carry images that are compared."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from benchmarks.corpus import Blob, Corpus, Image, check_blobs, check_tag
+from benchmarks.measuring import BenchError, Measured, Runner
+
+BUNDLER = str(Path(sys.executable).with_name("bundler"))
+CHUNK_BYTES = 2_000_000_000
+STREAMS = 2
+"""Connections of the curl floor; bundler's default number of workers for large blobs."""
+
+
+class Contestant(Protocol):
+    """A way to carry images; it keeps what it exported in a folder, and imports from there."""
+
+    name: str
+
+    def export(self, folder: Path) -> Measured:
+        """Registry to disk."""
+
+    def before_import(self, folder: Path) -> None:
+        """Untimed: removes what would not have been carried."""
+
+    def import_(self, folder: Path, host: str) -> Measured:
+        """Disk to an empty registry."""
+
+    def check(self, host: str) -> None:
+        """Raises unless the import did its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """A key pair."""
+
+    private: Path
+    public: Path
+
+
+class Bundler:
+    """The real commands, as a user types them."""
+
+    name = "bundler"
+
+    def __init__(self, runner: Runner, corpus: Corpus, keys: Keys, image_list: Path) -> None:
+        self._runner = runner
+        self._corpus = corpus
+        self._keys = keys
+        self._list = image_list
+        image_list.write_text("".join(f"{corpus.host}/{image.name}\n" for image in corpus.images))
+
+    def list_of(self, corpus: Corpus, host: str) -> Path:
+        """An image list of a corpus that is reached under another host."""
+        image_list = self._list.with_name("other-list.txt")
+        image_list.write_text("".join(f"{host}/{image.name}\n" for image in corpus.images))
+        return image_list
+
+    def export(self, folder: Path, image_list: Path | None = None) -> Measured:
+        key = str(self._keys.private)
+        return self._run("export", str(image_list or self._list), "-o", str(folder), "--key", key, "--name", "bench")
+
+    def before_import(self, folder: Path) -> None:
+        """Nothing: the bundle is all there is."""
+
+    def import_(self, folder: Path, host: str) -> Measured:
+        return self._run("import", str(folder / "bench"), *self._trust, "--to", host)
+
+    def check(self, host: str) -> None:
+        for image in self._corpus.images:
+            check_tag(image, host)
+
+    def verify(self, folder: Path) -> Measured:
+        """Checks every byte."""
+        return self._run("verify", str(folder / "bench"), *self._trust)
+
+    def inspect(self, folder: Path) -> Measured:
+        """Reads what the bundle says of itself."""
+        return self._run("inspect", str(folder / "bench"), *self._trust)
+
+    def help(self) -> Measured:
+        """Does nothing but start."""
+        return self._runner.timed([BUNDLER, "--help"])
+
+    @property
+    def _trust(self) -> tuple[str, str]:
+        return "--trust", str(self._keys.public)
+
+    def _run(self, *arguments: str) -> Measured:
+        return self._runner.timed([BUNDLER, *arguments, "--quiet"])
+
+
+class Skopeo:
+    """What people do without such a tool: a layout, a tar, chunks, checksums and a signature, with stock tools."""
+
+    name = "skopeo"
+
+    def __init__(self, runner: Runner, corpus: Corpus, keys: Keys) -> None:
+        self._runner = runner
+        self._corpus = corpus
+        self._keys = keys
+
+    def export(self, folder: Path) -> Measured:
+        layout, carried = folder / "layout", folder / "carried"
+        carried.mkdir(parents=True)
+        source = f"docker://{self._corpus.host}/"
+        return self._runner.timed_script(
+            [
+                *(
+                    self._copy(image, source + image.name, f"oci:{layout}:{image.name}")
+                    for image in self._corpus.images
+                ),
+                f"tar -C {quoted(layout)} -c . | split -d -a 4 -b {CHUNK_BYTES} - {quoted(carried / 'images.tar.')}",
+                f"cd {quoted(carried)}",
+                "sha256sum images.tar.* > SHA256SUMS",
+                f"openssl pkeyutl -sign -rawin -inkey {quoted(self._keys.private)} -in SHA256SUMS -out SHA256SUMS.sig",
+            ]
+        )
+
+    def before_import(self, folder: Path) -> None:
+        shutil.rmtree(folder / "layout")
+
+    def import_(self, folder: Path, host: str) -> Measured:
+        layout = folder / "unpacked"
+        return self._runner.timed_script(
+            [
+                f"cd {quoted(folder / 'carried')}",
+                "sha256sum --quiet -c SHA256SUMS",
+                f"mkdir {quoted(layout)}",
+                f"cat images.tar.* | tar -C {quoted(layout)} -x",
+                *(
+                    self._copy(image, f"oci:{layout}:{image.name}", f"docker://{host}/{image.name}")
+                    for image in self._corpus.images
+                ),
+            ]
+        )
+
+    def check(self, host: str) -> None:
+        for image in self._corpus.images:
+            check_tag(image, host, is_same=image.root.is_oci)
+
+    def _copy(self, image: Image, source: str, target: str) -> str:
+        flags = "--quiet --all --src-tls-verify=false --dest-tls-verify=false"
+        if image.root.is_oci:  # skopeo 1.9 does not find the others again in a layout, so they have to be converted
+            flags += " --preserve-digests"
+        return f"skopeo --insecure-policy copy {flags} {quoted(source)} {quoted(target)}"
+
+
+class Curl:
+    """The floor: the bytes and nothing else."""
+
+    name = "curl"
+
+    def __init__(self, runner: Runner, corpus: Corpus) -> None:
+        self._runner = runner
+        self._corpus = corpus
+
+    def export(self, folder: Path) -> Measured:
+        folder.mkdir(parents=True)
+        transfers = [
+            [("url", f"http://{self._corpus.host}{blob.path}"), ("output", self._file(folder, blob))]
+            for blob in self._corpus.blobs
+        ]
+        measured = self._curl(folder / "get.config", transfers)
+        for blob in self._corpus.blobs:
+            if os.path.getsize(self._file(folder, blob)) != blob.size_bytes:
+                raise BenchError(f"{blob.digest} was not fetched whole")
+        return measured
+
+    def before_import(self, folder: Path) -> None:
+        """Nothing: the blobs are all there is."""
+
+    def import_(self, folder: Path, host: str) -> Measured:
+        """Uploads are begun, all of them, then used: one in a repository is as good as another."""
+        locations = folder / "locations"
+        begun = self._curl(folder / "post.config", [self._post(blob, host) for blob in self._corpus.blobs], locations)
+        free: dict[str, list[str]] = {}
+        for location in locations.read_text().split():
+            free.setdefault(location.partition("/v2/")[2].partition("/blobs/uploads/")[0], []).append(location)
+        puts = [self._put(folder, blob, free[blob.repository].pop()) for blob in self._corpus.blobs]
+        return begun + self._curl(folder / "put.config", puts)
+
+    def check(self, host: str) -> None:
+        check_blobs(self._corpus, host)
+
+    def _post(self, blob: Blob, host: str) -> list[tuple[str, str]]:
+        return [
+            ("url", f"http://{host}/v2/{blob.repository}/blobs/uploads/"),
+            ("request", "POST"),
+            ("header", "Content-Length: 0"),
+            ("output", os.devnull),
+            ("write-out", "%header{location}\\n"),
+        ]
+
+    def _put(self, folder: Path, blob: Blob, location: str) -> list[tuple[str, str]]:
+        return [
+            ("url", f"{location}&digest={blob.digest}"),
+            ("upload-file", self._file(folder, blob)),
+            ("header", "Content-Type: application/octet-stream"),
+            ("header", "Expect:"),  # a round trip less
+            ("output", os.devnull),
+        ]
+
+    def _file(self, folder: Path, blob: Blob) -> str:
+        return str(folder / blob.digest.replace(":", "-"))
+
+    def _curl(self, config: Path, transfers: list[list[tuple[str, str]]], output: Path | None = None) -> Measured:
+        common = 'fail\nsilent\nshow-error\nno-progress-meter\nnoproxy = "*"\n'
+        config.write_text(
+            "next\n".join(
+                common + "".join(f'{key} = "{escaped(value)}"\n' for key, value in each) for each in transfers
+            )
+        )
+        argv = ["curl", "--parallel", "--parallel-max", str(STREAMS), "--config", str(config)]
+        return self._runner.timed(argv, output=output)
+
+
+def quoted(path: Path | str) -> str:
+    """As bash reads it."""
+    return shlex.quote(str(path))
+
+
+def escaped(value: str) -> str:
+    """As curl's config files read it; its own escapes are left alone."""
+    return value.replace('"', '\\"')
+
+
+def hash_pair(runner: Runner, chunks: Sequence[Path]) -> Measured:
+    """Two openssl side by side over some files: the least that a check of them costs on two cores."""
+    shares: list[list[Path]] = [[], []]
+    for chunk in sorted(chunks, key=lambda path: -path.stat().st_size):
+        min(shares, key=lambda share: sum(path.stat().st_size for path in share)).append(chunk)
+    commands = ["openssl dgst -sha256 " + " ".join(map(quoted, share)) for share in shares if share]
+    starts = [f"{command} & p{number}=$!" for number, command in enumerate(commands)]
+    return runner.timed_script([*starts, *(f"wait $p{number}" for number in range(len(commands)))])

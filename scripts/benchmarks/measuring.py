@@ -1,0 +1,138 @@
+"""Runs process trees and measures them."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+GIB = 1 << 30
+MIB = 1 << 20
+
+
+class BenchError(Exception):
+    """Something that is measured did not work, or cannot be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What one timed process tree took; several in a row add up."""
+
+    wall_seconds: float
+    cpu_seconds: float
+    peak_rss_bytes: int
+    written_bytes: int
+
+    def __add__(self, other: Measured) -> Measured:
+        return Measured(
+            self.wall_seconds + other.wall_seconds,
+            self.cpu_seconds + other.cpu_seconds,
+            max(self.peak_rss_bytes, other.peak_rss_bytes),
+            self.written_bytes + other.written_bytes,
+        )
+
+    @classmethod
+    def median_of(cls, rounds: Sequence[Measured]) -> Measured:
+        """Each figure's own median."""
+        return cls(
+            median(each.wall_seconds for each in rounds),
+            median(each.cpu_seconds for each in rounds),
+            int(median(each.peak_rss_bytes for each in rounds)),
+            int(median(each.written_bytes for each in rounds)),
+        )
+
+
+class Runner:
+    """Runs process trees and measures them; their output goes to one log file."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
+        self._environment["XDG_STATE_HOME"] = str(log.parent / "state")  # where imports leave their receipts
+
+    def timed(self, argv: Sequence[str], *, output: Path | None = None) -> Measured:
+        """Runs one command to its end.
+
+        Args:
+            argv: The command.
+            output: Where its standard output goes; None for the log.
+
+        Raises:
+            BenchError: It failed.
+        """
+        os.sync()
+        with self._log.open("wb") as log, (output or Path(os.devnull)).open("wb") as kept:
+            began = time.perf_counter()
+            child = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=kept if output else log,
+                stderr=log,
+                env=self._environment,
+                start_new_session=True,
+            )
+            _, status, usage = wait_for(child)
+            wall_seconds = time.perf_counter() - began
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            raise BenchError(f"exit {child.returncode} of {shlex.join(argv)[:2000]}\n{tail_of(self._log)}")
+        return Measured(wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, usage.ru_oublock * 512)
+
+    def timed_script(self, lines: Sequence[str]) -> Measured:
+        """Runs lines of bash as one process tree; the first failure ends it."""
+        return self.timed(["bash", "-c", "\n".join(("set -euo pipefail", *lines))])
+
+    def forget_files(self, folder: Path) -> None:
+        """Drops all files of a folder from the page cache."""
+        for path in files_in(folder):
+            cool(path)
+
+
+def wait_for(child: subprocess.Popen[bytes]) -> tuple[int, int, Any]:
+    """Waits for a child; when interrupted, ends it and its children: they are a process group of their own."""
+    try:
+        return os.wait4(child.pid, 0)
+    except BaseException:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGTERM)
+        child.wait()
+        raise
+
+
+def tail_of(path: Path) -> str:
+    """The last lines of a log."""
+    return "\n".join(path.read_text(errors="replace").splitlines()[-15:])
+
+
+def own_peak_bytes() -> int:
+    """The most memory that this process ever had: a child's peak begins there, since it is forked from it."""
+    status = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+
+
+def files_in(folder: Path) -> Iterator[Path]:
+    """All files below a folder."""
+    return (path for path in folder.rglob("*") if path.is_file())
+
+
+def warm(path: Path) -> None:
+    """Reads a file, so that its bytes lie in the page cache."""
+    buffer = bytearray(MIB)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(buffer):
+            pass
+
+
+def cool(path: Path) -> None:
+    """Drops a file's bytes from the page cache."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)

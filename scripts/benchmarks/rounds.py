@@ -1,0 +1,92 @@
+"""The rounds in which all contestants take their turns."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from benchmarks.contestants import Bundler, Contestant, hash_pair
+from benchmarks.measuring import Measured, Runner, cool, files_in, warm
+from benchmarks.registry import OwnRegistry
+
+START_UPS_EACH_ROUND = 5
+"""How often --help and inspect are started: they are short, so one figure says little."""
+START_UPS = ("--help", "inspect")
+
+
+@dataclass(slots=True)
+class Samples:
+    """All that was measured, by what was done and who did it, in the order of the table."""
+
+    by_subject: dict[tuple[str, str], list[Measured]] = field(default_factory=dict)
+    bundle_bytes: int = 0
+
+    def add(self, phase: str, name: str, measured: Measured) -> None:
+        """Notes one measurement."""
+        self.by_subject.setdefault((phase, name), []).append(measured)
+        if phase not in START_UPS:
+            print(f"  {phase} {name}: {measured.wall_seconds:.2f} s", file=sys.stderr)
+
+    def median(self, phase: str, name: str) -> Measured:
+        """Of all rounds."""
+        return Measured.median_of(self.by_subject[phase, name])
+
+    def ratio(self, phase: str, name: str, other: str) -> float:
+        """Of wall times."""
+        return self.median(phase, name).wall_seconds / self.median(phase, other).wall_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """One run: the contestants and where they work."""
+
+    work: Path
+    runner: Runner
+    contestants: tuple[Contestant, ...]
+    bundler: Bundler
+    is_cold: bool
+
+    def run(self, rounds: int) -> Samples:
+        """All rounds, in turns; every second one backwards, so that nobody always comes after the same neighbour."""
+        samples = Samples()
+        for number in range(rounds):
+            print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
+            for contestant in self.contestants[:: -1 if number % 2 else 1]:
+                self._carry(contestant, samples)
+        return samples
+
+    def _carry(self, contestant: Contestant, samples: Samples) -> None:
+        folder = self.work / contestant.name
+        samples.add("export", contestant.name, contestant.export(folder))
+        if contestant is self.bundler:
+            self._look_at_bundle(folder, samples)
+        contestant.before_import(folder)
+        with OwnRegistry(self.work / "target") as registry:
+            self._prepare(folder)
+            samples.add("import", contestant.name, contestant.import_(folder, registry.host))
+            contestant.check(registry.host)
+            if contestant is self.bundler:
+                samples.add("import again", contestant.name, contestant.import_(folder, registry.host))
+        shutil.rmtree(folder)
+
+    def _look_at_bundle(self, folder: Path, samples: Samples) -> None:
+        chunks = sorted((folder / "bench").glob("chunk-*.tar"))
+        samples.bundle_bytes = sum(chunk.stat().st_size for chunk in chunks)
+        self._prepare(folder)
+        samples.add("verify", self.bundler.name, self.bundler.verify(folder))
+        self._prepare(folder)
+        samples.add("verify", "openssl", hash_pair(self.runner, chunks))
+        for _ in range(START_UPS_EACH_ROUND):
+            samples.add("--help", self.bundler.name, self.bundler.help())
+            samples.add("inspect", self.bundler.name, self.bundler.inspect(folder))
+
+    def _prepare(self, folder: Path) -> None:
+        """Brings all files of a folder into the page cache, or out of it.
+
+        Who wrote them decides otherwise: bundler drops what it wrote from the cache, the others leave it there.
+        """
+        for path in files_in(folder):
+            cool(path) if self.is_cold else warm(path)

@@ -1,0 +1,120 @@
+"""Media and lines that are slower than any program: what counts is how much of what they can carry is used.
+
+A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away is one behind a proxy
+that gives on every byte 25 ms later, and no more of them than the line carries.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.contestants import Bundler
+from benchmarks.corpus import Corpus
+from benchmarks.measuring import MIB, BenchError, Runner
+from benchmarks.registry import OwnRegistry
+
+STICK_BYTES_PER_SECOND = 20_000_000
+LINE_BYTES_PER_SECOND = 50_000_000
+LINE_DELAY_SECONDS = 0.025
+PART_BYTES = 400 * MIB
+"""How much is carried: enough that the beginning and the end do not count, and little enough to wait for."""
+_CGROUP = Path("/sys/fs/cgroup/blkio")
+
+
+@dataclass(frozen=True, slots=True)
+class SlowRun:
+    """One command at something slow.
+
+    Attributes:
+        title: What was done, and where.
+        moved_bytes: What had to go through.
+        limit_bytes_per_second: What can go through.
+        wall_seconds: Of the whole command.
+    """
+
+    title: str
+    moved_bytes: int
+    limit_bytes_per_second: int
+    wall_seconds: float
+
+    @property
+    def used(self) -> float:
+        """Which part of what could have gone through in this time went through."""
+        return self.moved_bytes / (self.limit_bytes_per_second * self.wall_seconds)
+
+    def __str__(self) -> str:
+        size = f"{self.moved_bytes / MIB:.0f} MiB at {self.limit_bytes_per_second / 1e6:.0f} MB/s"
+        return f"{self.title:<34}{size} in {self.wall_seconds:.1f} s: {self.used:.0%} used"
+
+
+def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> Iterator[SlowRun]:
+    """Export and import of a part of the corpus, at a slow medium and behind a slow line."""
+    part = corpus.part(PART_BYTES)
+    with line_to(corpus.host) as host:
+        wall_seconds = bundler.export(work / "slow", bundler.list_of(part, host)).wall_seconds
+        yield SlowRun("export over the line", part.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
+    with OwnRegistry(work / "far") as registry, line_to(registry.host) as host:
+        wall_seconds = bundler.import_(work / "slow", host).wall_seconds
+        yield SlowRun("import over the line", part.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
+    with slow_medium(work) as medium:
+        if medium is None:
+            return
+        wall_seconds = bundler.export(medium, bundler.list_of(part, corpus.host)).wall_seconds
+        moved_bytes = sum(path.stat().st_size for path in (medium / "bench").iterdir())
+        yield SlowRun("export to the stick", moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
+        runner.forget_files(medium)
+        with OwnRegistry(work / "near") as registry:
+            wall_seconds = bundler.import_(medium, registry.host).wall_seconds
+            yield SlowRun("import from the stick", moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
+
+
+@contextlib.contextmanager
+def line_to(host: str) -> Iterator[str]:
+    """A registry, far away: its host and port at this end of the line."""
+    command = [sys.executable, "-m", "benchmarks.line", host, str(LINE_BYTES_PER_SECOND), str(LINE_DELAY_SECONDS)]
+    line = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    try:
+        assert line.stdout
+        yield line.stdout.readline().strip()
+    finally:
+        line.terminate()
+        line.wait()
+
+
+@contextlib.contextmanager
+def slow_medium(work: Path) -> Iterator[Path | None]:
+    """A medium of `STICK_BYTES_PER_SECOND`, both ways; None where this machine cannot make one: it takes root."""
+    limits = [_CGROUP / f"blkio.throttle.{way}_bps_device" for way in ("write", "read")]
+    if os.geteuid() or not all(map(os.path.exists, limits)):
+        print("the slow medium needs root, and cgroup v1 with blkio: left out", file=sys.stderr)
+        yield None
+        return
+    image, point = work / "stick.img", work / "stick"
+    point.mkdir()
+    with contextlib.ExitStack() as undo:
+        with image.open("wb") as file:
+            file.truncate(4 * PART_BYTES)
+        undo.callback(image.unlink)
+        _run("mkfs.ext4", "-q", "-F", str(image))
+        device = _run("losetup", "-f", "--show", str(image))
+        undo.callback(_run, "losetup", "-d", device)
+        _run("mount", device, str(point))
+        undo.callback(_run, "umount", str(point))
+        number = (Path("/sys/block") / Path(device).name / "dev").read_text().strip()
+        for limit in limits:
+            limit.write_text(f"{number} {STICK_BYTES_PER_SECOND}")
+            undo.callback(limit.write_text, f"{number} 0")
+        yield point
+
+
+def _run(*argv: str) -> str:
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BenchError(f"{' '.join(argv)}: {done.stderr.strip()}")
+    return done.stdout.strip()
