@@ -103,6 +103,46 @@ class Follower:
             self._ended.set()
 
 
+class Beside:
+    """A thread that does its part with something while its owner does another part with the same. A context manager.
+
+    The owner hands it over, does its own part, and waits for this one before it touches the thing again.
+    """
+
+    def __init__(self, work: Callable[[memoryview], object], *, name: str) -> None:
+        self._work = work
+        self._given: memoryview | None = None
+        # Locks that one side takes and the other gives back: there is no cheaper way to meet.
+        self._is_given, self._is_done = threading.Lock(), threading.Lock()
+        self._is_given.acquire()
+        self._is_done.acquire()
+        self._follower = Follower(self._serve, name=name)
+
+    def give(self, view: memoryview) -> None:
+        """Hands over some bytes, which must stay as they are until `wait`."""
+        self._given = view
+        self._is_given.release()
+
+    def wait(self) -> None:
+        """Waits until the part with what was given last is done. Once for each `give`."""
+        self._is_done.acquire()
+
+    def __enter__(self) -> Beside:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._given = None
+        self._is_given.release()
+        self._follower.join()
+
+    def _serve(self) -> None:
+        while self._is_given.acquire() and self._given is not None:
+            try:
+                self._work(self._given)
+            finally:
+                self._is_done.release()
+
+
 class Channel:
     """Bytes on their way from one thread, which has them, to another, which asks for them. Holds a few pieces."""
 

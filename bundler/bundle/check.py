@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,7 +36,7 @@ from bundler.core.digest import Digest
 from bundler.core.events import Listener, Moved
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, FINDINGS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
-from bundler.workers import Cancellation, run_all
+from bundler.workers import Beside, Cancellation, run_all
 
 _LITTER = frozenset(
     {
@@ -95,8 +96,8 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
         failed = run_all(list(bundle.chunks), locked_chunk, front_workers=jobs, cancellation=cancellation)
         assert not failed, "a file's errors are findings"
     else:
-        checker = _Checker(bundle, listener, cancellation)
-        broken = run_all(groups_of(bundle.manifest), checker.check_group, front_workers=jobs, cancellation=cancellation)
+        checker = _Checker(bundle, listener, cancellation, jobs=jobs)
+        broken = run_all(checker.groups, checker.check_group, front_workers=jobs, cancellation=cancellation)
         assert not broken, "a chunk's errors are findings"
         findings += checker.findings
     findings += check_files(bundle)
@@ -279,7 +280,11 @@ def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
 
 
 class _Checker:
-    def __init__(self, bundle: Bundle, listener: Listener, cancellation: Cancellation) -> None:
+    def __init__(self, bundle: Bundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
+        self.groups = groups_of(bundle.manifest)
+        self._jobs = jobs
+        self._unfinished = len(self.groups)
+        self._lock = threading.Lock()
         self.bundle = bundle
         self.findings: list[Finding] = []
         self._listener = listener
@@ -296,6 +301,13 @@ class _Checker:
             found = self._check_chunk(number, cut)
             state = self.bundle.chunks[number - 1]
             self.findings += _beside_copies(self.bundle, state, found, self._listener, self._cancellation)
+        with self._lock:
+            self._unfinished -= 1
+
+    @property
+    def _has_free_processor(self) -> bool:
+        """Whether fewer chunks are left than could be checked side by side: then two work at each of them."""
+        return self._unfinished < self._jobs
 
     def _check_chunk(self, number: int, cut: CutBlobs) -> list[Finding]:
         chunk = self.bundle.manifest.chunks[number - 1]
@@ -307,7 +319,7 @@ class _Checker:
         found: list[Finding] = []
         position = 0
         try:
-            with self.bundle.opened_chunk(number) as descriptor:
+            with self.bundle.opened_chunk(number) as descriptor, Beside(whole.update, name="chunk-hasher") as beside:
                 for piece in read_around(descriptor, size_bytes, what=chunk.file):
                     self._cancellation.check()
                     if isinstance(piece, Hole):
@@ -316,8 +328,13 @@ class _Checker:
                         self._add_hole(found, number, position, piece)
                     else:
                         length = len(piece)
-                        whole.update(piece)
-                        walk.take(piece)
+                        if self._has_free_processor:
+                            beside.give(piece)
+                            walk.take(piece)
+                            beside.wait()
+                        else:
+                            whole.update(piece)
+                            walk.take(piece)
                     position += length
                     self._listener(Moved(length))
         except (Damaged, Incomplete, LocalStorage) as error:

@@ -26,6 +26,11 @@ _FLUSH_BYTES = 64 << 20
 """How much is written before the device is told to begin; waiting for the end would leave it idle until then."""
 
 
+_NEAR_BYTES = 32 << 20
+"""How much is still to be written when the next blob is asked for: no line stands still between two, and no server waits
+for half a minute, which some do not."""
+
+
 class ChunkFile:
     """One chunk that is being made. `hash_ready` and `flush` are for a follower each, the rest is for many threads."""
 
@@ -48,6 +53,7 @@ class ChunkFile:
         """The first member that may still come; those before it are there, or were given up."""
         self._over = bytearray(len(members))
         self._waiting: dict[int, threading.Event] = {}
+        self._nearing: dict[int, threading.Event] = {}
         self.is_hashed_at_once = False
         """Whether writers hash what they can, so that it need not be read again."""
         self.has_holes = True
@@ -86,6 +92,16 @@ class ChunkFile:
         """Takes over what an earlier run wrote: by the begin of a member, up to where it is there. As above."""
         self._written_to = array("q", (places.get(begin, begin) for begin in self._begins))
         self._over = bytearray(end == member.end for end, member in zip(self._written_to, self.members, strict=True))
+
+    def await_near(self, member: Member) -> None:
+        """Waits until so little is to come before this member that it may be asked for: its server can wait so long."""
+        number = self._number_of(member)
+        with self._moved:
+            self._pass_turn()
+            if self._is_near(number):
+                return
+            near = self._nearing[number] = threading.Event()
+        near.wait()
 
     def await_turn(self, member: Member) -> None:
         """Waits until all members before this one are there, or were given up.
@@ -143,11 +159,10 @@ class ChunkFile:
                 self._hashed_bytes = end
             self._written_to[number] = end
             self._unflushed_bytes += end - offset_bytes
-            if end == member.end:
-                self._over[number] = True
-                self._pass_turn()
+            self._over[number] = self._over[number] or end == member.end
+            self._pass_turn()
 
-    def hash_ready(self, buffer: bytearray) -> None:
+    def hash_ready(self, buffer: memoryview) -> None:
         """Hashes what is in place up to the first gap, and ends the file when there is none.
 
         Raises:
@@ -161,7 +176,7 @@ class ChunkFile:
                 end = self._claimed_bytes = min(self._ready_bytes(), begin + len(buffer))
                 is_last = self._first_open == len(self.members)
             if begin < end:
-                view = memoryview(buffer)[: end - begin]
+                view = buffer[: end - begin]
                 try:
                     read_into(self._open(), [view], begin, what=str(self.path))
                 except Damaged as error:  # of our own file, which was written just now
@@ -250,11 +265,16 @@ class ChunkFile:
 
     def _pass_turn(self) -> None:
         """Lets the next one write. To be called under the lock."""
-        before = self._turn
         while self._turn < len(self._over) and self._over[self._turn]:
             self._turn += 1
-        if self._turn > before and self._turn in self._waiting:
+        if self._turn in self._waiting:
             self._waiting.pop(self._turn).set()
+        for number in [number for number in self._nearing if self._is_near(number)]:
+            self._nearing.pop(number).set()
+
+    def _is_near(self, number: int) -> bool:
+        """Whether little is to be written before a member. To be called under the lock."""
+        return number <= self._turn or self._begins[number] - self._written_to[self._turn] <= _NEAR_BYTES
 
     def _number_of(self, member: Member) -> int:
         return bisect_left(self._begins, member.header_offset)

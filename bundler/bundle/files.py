@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bundler.core.limits import PIECE_BYTES
+from bundler.buffers import new_buffer
+from bundler.core.limits import PIECE_BYTES, WRITE_BYTES
 from bundler.errors import Damaged, Incomplete, LocalStorage
 
 
@@ -194,14 +195,14 @@ def sha256_of(
         Damaged: It is larger, or cannot be read.
     """
     hasher = hashlib.sha256()
-    buffer = bytearray(PIECE_BYTES)
     size_bytes = size_of(descriptor, what=what)
     if limit_bytes is not None and size_bytes > limit_bytes:
         raise Damaged(
             "the file is too large", subject=what, expected=f"at most {limit_bytes} bytes", actual=f"{size_bytes} bytes"
         )
+    buffer = new_buffer(min(PIECE_BYTES, size_bytes))
     for offset in range(0, size_bytes, PIECE_BYTES):
-        view = memoryview(buffer)[: size_bytes - offset]
+        view = buffer[: size_bytes - offset]
         read_into(descriptor, [view], offset, what=what)
         hasher.update(view)
         passed(len(view))
@@ -215,10 +216,10 @@ def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_by
         LocalStorage: They cannot be written.
     """
     wanted = sum(len(buffer) for buffer in buffers)
+    done = 0
     try:
-        done = os.pwritev(descriptor, buffers, offset_bytes)
         while done < wanted:
-            done += os.pwritev(descriptor, _rest(buffers, done), offset_bytes + done)
+            done += os.pwritev(descriptor, _rest(buffers, done, WRITE_BYTES), offset_bytes + done)
     except OSError as error:
         raise LocalStorage.unwritable(error, what) from error
 
@@ -395,11 +396,17 @@ def _write_all(descriptor: int, content: bytes) -> None:
         view = view[os.write(descriptor, view) :]
 
 
-def _rest(buffers: Sequence[bytes | bytearray | memoryview], done_bytes: int) -> list[memoryview]:
+def _rest(
+    buffers: Sequence[bytes | bytearray | memoryview], done_bytes: int, limit_bytes: int | None = None
+) -> list[memoryview]:
+    """What is left of buffers behind their first bytes, or the beginning of that."""
     rest = []
     for buffer in buffers:
-        view = memoryview(buffer)
-        if done_bytes < len(view):
-            rest.append(view[done_bytes:])
-        done_bytes = max(0, done_bytes - len(view))
+        view = memoryview(buffer)[done_bytes:]
+        done_bytes = max(0, done_bytes - len(buffer))
+        if limit_bytes is not None:
+            view = view[:limit_bytes]
+            limit_bytes -= len(view)
+        if len(view):
+            rest.append(view)
     return rest

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bundler.buffers import new_buffer
 from bundler.bundle.files import Unreadable, read_into
 from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
 
@@ -37,12 +38,12 @@ def read_around(descriptor: int, size_bytes: int, *, what: str) -> Iterator[memo
     Raises:
         Damaged: The file ends before its size.
     """
-    buffer = bytearray(PIECE_BYTES)
+    buffer = new_buffer(min(PIECE_BYTES, size_bytes))
     position = failures = 0
     step = PIECE_BYTES
     is_in_hole = False
     while position < size_bytes:
-        view = memoryview(buffer)[: min(step, size_bytes - position)]
+        view = buffer[: min(step, size_bytes - position)]
         try:
             read_into(descriptor, [view], position, what=what)
         except Unreadable as error:

@@ -13,6 +13,7 @@ from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from bundler.buffers import new_buffer
 from bundler.bundle.chunk import Member, members_of
 from bundler.bundle.files import forget_cached, is_there, let_go, read_into
 from bundler.core.digest import Digest
@@ -111,7 +112,7 @@ class _Chunks:
     def __init__(self, folder: Path, manifest: BundleManifest) -> None:
         self._folder = folder
         self._manifest = manifest
-        self._buffer = bytearray(PIECE_BYTES)
+        self._buffer = new_buffer(PIECE_BYTES)
         self._number = 0
         self._descriptor = -1
         self._size_bytes = 0
@@ -128,7 +129,7 @@ class _Chunks:
             return
         end = min(member.data_end, self._size_bytes)
         for offset in range(member.piece.offset_bytes, end, PIECE_BYTES):
-            view = memoryview(self._buffer)[: end - offset]
+            view = self._buffer[: end - offset]
             if not self._read(view, offset):
                 return
             yield view

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bundler.buffers import new_buffer
 from bundler.bundle import seven_zip, sums
 from bundler.bundle.chunk import Member, members_by_chunk
 from bundler.bundle.decrypted import DecryptedChunks, reading
@@ -88,7 +89,7 @@ class LockedBundle:
             descriptor = open_for_reading(path)
             try:
                 sha256 = hashlib.sha256()
-                buffer = bytearray(PIECE_BYTES)
+                buffer = new_buffer(PIECE_BYTES)
                 size_bytes = size_of(descriptor, what=str(path))
                 if size_bytes > CONTENT_BYTES:
                     raise Damaged(

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bundler.buffers import new_buffer
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_of
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.files import is_there, let_go, open_for_reading, read_into, unreadable
 from bundler.core.digest import Digest
-from bundler.core.limits import CACHED_PIECE_BYTES, STUB_BYTES
+from bundler.core.limits import PIECE_BYTES, STUB_BYTES
 from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
@@ -101,7 +102,7 @@ class Bundle:
             Damaged: The chunk was cut, changed in its framing, or cannot be read.
             Incomplete: The chunk is not here.
         """
-        buffer = bytearray(min(CACHED_PIECE_BYTES, max(1, descriptor.size_bytes)))
+        buffer = new_buffer(min(PIECE_BYTES, descriptor.size_bytes))
         for member in members_of(self._blobs[descriptor.digest].stored, self.manifest.archive):
             if offset_bytes < member.start_bytes + member.piece.length_bytes or not descriptor.size_bytes:
                 yield from self._read_member(member, buffer, max(0, offset_bytes - member.start_bytes))
@@ -126,7 +127,7 @@ class Bundle:
         return self.decrypted.remember(stored.digest, lambda: self._read_stored(stored))
 
     def _read_stored(self, stored: Stored) -> bytes:
-        buffer = bytearray(min(CACHED_PIECE_BYTES, max(1, stored.size_bytes)))
+        buffer = new_buffer(min(PIECE_BYTES, stored.size_bytes))
         members = members_of(stored, self.manifest.archive)
         content = b"".join(bytes(piece) for member in members for piece in self._read_member(member, buffer, 0))
         found = Digest.of(content, algorithm=stored.digest.algorithm)
@@ -175,13 +176,13 @@ class Bundle:
         finally:
             let_go(descriptor)
 
-    def _read_member(self, member: Member, buffer: bytearray, skip_bytes: int) -> Pieces:
+    def _read_member(self, member: Member, buffer: memoryview, skip_bytes: int) -> Pieces:
         file = self.manifest.chunks[member.piece.chunk - 1].file
         header = bytearray(len(member.header) if not skip_bytes else 0)
         offset = member.piece.offset_bytes + skip_bytes
         with self.opened_chunk(member.piece.chunk) as descriptor:
             while True:
-                view = memoryview(buffer)[: min(len(buffer), member.data_end - offset)]
+                view = buffer[: min(len(buffer), member.data_end - offset)]
                 is_last = offset + len(view) == member.data_end
                 padding = bytearray(len(member.padding) if is_last else 0)
                 read_into(descriptor, [header, view, padding], offset - len(header), what=file)

@@ -12,6 +12,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from bundler.buffers import new_buffer
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
@@ -198,11 +199,11 @@ class BundleWriter:
     def _write(self, cursors: list[_Cursor], pieces: Pieces, size_bytes: int) -> None:
         """Writes a blob to its places. It waits for its turn at the first; where else it lies, nobody is waited for.
 
-        A small blob is there when its turn comes. For a large one nothing is asked before, so that no server waits.
+        A small blob is there when its turn comes. A large one is asked for shortly before.
         """
         first = cursors[0]
-        if size_bytes > PIECE_BYTES:
-            self._await_turn(first)
+        if self._is_in_lanes and size_bytes > PIECE_BYTES and first.is_at_begin:
+            self._chunk_of(first.member).await_near(first.member)
         for piece in pieces:
             for cursor in cursors:
                 view = memoryview(piece)
@@ -258,7 +259,7 @@ class BundleWriter:
             self._failure = error
 
     def _hash_chunks(self) -> None:
-        buffer = bytearray(PIECE_BYTES)
+        buffer = new_buffer(PIECE_BYTES)
 
         def work(chunk: ChunkFile) -> bool:
             chunk.hash_ready(buffer)

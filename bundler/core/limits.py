@@ -3,8 +3,9 @@
 PIECE_BYTES = 1 << 20
 """How much is moved at a time: large enough for few system calls, small enough to stay in the processor's cache."""
 
-CACHED_PIECE_BYTES = 256 << 10
-"""How much is read from a file to be hashed and sent at once: a core's own cache holds it on its way through both."""
+WRITE_BYTES = 256 << 10
+"""How much is written at a time: for more, Linux looks for such large pages of memory that finding them costs as much
+as the write."""
 
 MANIFEST_BYTES = 4 << 20
 """Manifests and indexes: the least that distribution-spec asks registries to take, and the most that they do."""

@@ -35,6 +35,7 @@ from urllib3.exceptions import (
 )
 
 from bundler import __version__
+from bundler.buffers import new_buffer
 from bundler.core.advice import problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
@@ -132,7 +133,7 @@ class Answer:
     def _pieces_in_place(self, arriving: WatchedResponse) -> Pieces:
         """A body of known length, in one buffer: new ones for each piece would cost as much as receiving them."""
         left_bytes = arriving.length or 0
-        view = memoryview(bytearray(min(PIECE_BYTES, left_bytes)))
+        view = new_buffer(min(PIECE_BYTES, left_bytes))
         try:
             while left_bytes:
                 with translated(self.url, self.method):

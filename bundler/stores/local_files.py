@@ -9,6 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from bundler.buffers import new_buffer
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage, Refused
@@ -67,7 +68,7 @@ def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
         Damaged: The file ends before.
         LocalStorage: It cannot be read.
     """
-    buffer = memoryview(bytearray(min(PIECE_BYTES, max(1, end - begin))))
+    buffer = new_buffer(min(PIECE_BYTES, end - begin))
     while begin < end:
         try:
             got = os.preadv(descriptor, [buffer[: min(len(buffer), end - begin)]], begin)

@@ -1,7 +1,7 @@
 """Media and lines that are slower than any program: what counts is how much of what they can carry is used.
 
-A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away is one behind a proxy
-that gives on every byte 25 ms later, and no more of them than the line carries.
+A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away is one behind a
+proxy that gives on every byte 25 ms later, and no more of them than the line carries.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from benchmarks.registry import OwnRegistry
 STICK_BYTES_PER_SECOND = 20_000_000
 LINE_BYTES_PER_SECOND = 50_000_000
 LINE_DELAY_SECONDS = 0.025
-PART_BYTES = 400 * MIB
+STICK_PART_BYTES, LINE_PART_BYTES = 400 * MIB, 1200 * MIB
 """How much is carried: enough that the beginning and the end do not count, and little enough to wait for."""
 _CGROUP = Path("/sys/fs/cgroup/blkio")
 
@@ -55,7 +55,7 @@ class SlowRun:
 
 def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> Iterator[SlowRun]:
     """Export and import of a part of the corpus, at a slow medium and behind a slow line."""
-    part = corpus.part(PART_BYTES)
+    part = corpus.part(LINE_PART_BYTES)
     with line_to(corpus.host) as host:
         wall_seconds = bundler.export(work / "slow", bundler.list_of(part, host)).wall_seconds
         yield SlowRun("export over the line", part.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
@@ -65,6 +65,7 @@ def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> It
     with slow_medium(work) as medium:
         if medium is None:
             return
+        part = corpus.part(STICK_PART_BYTES)
         wall_seconds = bundler.export(medium, bundler.list_of(part, corpus.host)).wall_seconds
         moved_bytes = sum(path.stat().st_size for path in (medium / "bench").iterdir())
         yield SlowRun("export to the stick", moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
@@ -99,7 +100,7 @@ def slow_medium(work: Path) -> Iterator[Path | None]:
     point.mkdir()
     with contextlib.ExitStack() as undo:
         with image.open("wb") as file:
-            file.truncate(4 * PART_BYTES)
+            file.truncate(4 * STICK_PART_BYTES)
         undo.callback(image.unlink)
         _run("mkfs.ext4", "-q", "-F", str(image))
         device = _run("losetup", "-f", "--show", str(image))
