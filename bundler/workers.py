@@ -136,11 +136,15 @@ class Beside:
         self._follower.join()
 
     def _serve(self) -> None:
+        error: BaseException | None = None
         while self._is_given.acquire() and self._given is not None:
             try:
                 self._work(self._given)
-            finally:
-                self._is_done.release()
+            except BaseException as raised:  # told at the end; until then nobody may wait in vain
+                error = error or raised
+            self._is_done.release()
+        if error is not None:
+            raise error
 
 
 class Channel:

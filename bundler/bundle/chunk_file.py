@@ -27,8 +27,8 @@ _FLUSH_BYTES = 64 << 20
 
 
 _NEAR_BYTES = 32 << 20
-"""How much is still to be written when the next blob is asked for: no line stands still between two, and no server waits
-for half a minute, which some do not."""
+"""How much is still to be written when the next blob is asked for: lines do not stand still between two, and no server
+waits longer than servers do."""
 
 
 class ChunkFile:

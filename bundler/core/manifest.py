@@ -26,6 +26,7 @@ from bundler.errors import BundlerError, Damaged, Refused
 FORMAT = "bundler/1"
 MANIFEST, CONFIG, LAYER = "manifest", "config", "layer"
 _KINDS = frozenset({MANIFEST, CONFIG, LAYER})
+_ENCODER = json.JSONEncoder(separators=(", ", ": "))
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def lines_of(head: Mapping[str, Any], lists: Mapping[str, Iterable[Mapping[str, 
         yield f"{fields}{json.dumps(name)}: [\n".encode("ascii")
         separator = ""
         for entry in entries:
-            yield f"{separator}  {json.dumps(entry, separators=(', ', ': '))}".encode("ascii")
+            yield f"{separator}  {_ENCODER.encode(entry)}".encode("ascii")
             separator = ",\n"
         yield b"\n]"
     yield b"\n}\n"

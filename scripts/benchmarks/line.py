@@ -12,6 +12,8 @@ import time
 from collections import deque
 
 _PIECE_BYTES = 64 << 10
+_CATCHING_UP_SECONDS = 0.02
+"""A process sleeps longer than it wants to; a line does not."""
 _WINDOW_BYTES = 8 << 20
 """What may be on its way in one direction of a connection; more than the line holds in its delay."""
 
@@ -27,10 +29,9 @@ class Rate:
     def carry(self, amount_bytes: int) -> None:
         """Waits until the line has carried so much more."""
         with self._lock:
-            begin = max(time.monotonic(), self._free_at)
+            begin = max(time.monotonic() - _CATCHING_UP_SECONDS, self._free_at)
             self._free_at = begin + amount_bytes / self._bytes_per_second
             until = self._free_at
-        # What was slept too long is caught up with: the line itself does not pause.
         pause = until - time.monotonic()
         if pause > 0.002:
             time.sleep(pause)

@@ -26,6 +26,7 @@ from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
 from bundler.stores.registry import Registry
 from tests.support import images
+from tests.support.servers import Front
 
 IMAGE = images.simple("sink", 2_500_000)
 OTHER = images.simple("other")
@@ -152,6 +153,50 @@ def test_a_blob_is_mounted_within_a_registry_only(new_registry):
     assert not second.has_blob(descriptor(LAYER))
     assert second.mount_blob(descriptor(LAYER), first)
     assert second.has_blob(descriptor(LAYER))
+
+
+@pytest.fixture
+def watched(new_registry):
+    """A registry, and a front before it that knows what was asked."""
+    registry = new_registry()
+    front = Front(registry).start()
+    yield Registry(front.host, NetworkOptions()), front
+    front.stop()
+
+
+def asked(front) -> list[str]:
+    return [method for method, path in front.requests if "/blobs/" in path]
+
+
+def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(watched):
+    registry, front = watched
+    repository = registry.repository("a/new")
+    repository.is_new = True
+    assert not repository.mount_blob(descriptor(LAYER), repository)
+    repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert asked(front) == ["POST", "PUT", "HEAD"]
+    assert repository.mount_blob(descriptor(LAYER), repository), "it is there now"
+    assert asked(front)[3:] == ["POST", "HEAD"]
+    repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert asked(front)[5:] == ["POST", "PUT", "HEAD"], "an upload that was begun is used once"
+
+
+def test_a_registry_that_takes_offence_at_mounting_is_asked_in_the_usual_way(watched):
+    registry, front = watched
+    front.faults = [lambda front, r: "mount=" in r.path and (front.send(r, 405, {}, b"") or True)]
+    repository = registry.repository("a/new")
+    repository.is_new = True
+    assert not repository.mount_blob(descriptor(LAYER), repository)
+    assert not repository.is_new
+    repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert repository.has_blob(descriptor(LAYER))
+
+
+def test_a_registry_that_says_it_mounted_what_it_has_not_is_not_believed(watched):
+    registry, front = watched
+    front.faults = [lambda front, r: "mount=" in r.path and (front.send(r, 201, {}, b"") or True)]
+    repository = registry.repository("a/new")
+    assert not repository.mount_blob(descriptor(LAYER), repository)
 
 
 def plan(kind: ArchiveKind = TAR) -> Plan:

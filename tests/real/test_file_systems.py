@@ -58,6 +58,11 @@ def export(bundler, layout, keys):
 FILE_SYSTEMS = {
     "tmpfs": ("mount", "mount -t tmpfs -o size=16m none {}"),
     "ext4": ("mkfs.ext4", "truncate -s 16M disk && mkfs.ext4 -q disk && mount -o loop disk {}"),
+    "exFAT": (
+        "mount.exfat-fuse",
+        # The loop device is let go of when it is unmounted.
+        "truncate -s 32M disk && mkfs.exfat disk && a=$(losetup -f --show disk) && mount.exfat-fuse $a {} && losetup -d $a",
+    ),
     "NTFS": ("ntfs-3g", "truncate -s 32M disk && mkntfs -F -q -f disk && ntfs-3g disk {}"),
 }
 
@@ -77,7 +82,7 @@ def test_M17_export_to_and_import_from_each_file_system(bundler, export, mounted
 
 
 def test_M17_FAT_by_fusefat(bundler, export, mounted, keys, tmp_path):
-    """It takes no bytes behind the end of a file, and says EPERM to everything; what was copied to it is imported."""
+    """It gives no file back that is open for writing, and says EPERM to everything; what was copied to it is imported."""
     require("fusefat", "mkfs.vfat")
     medium = mounted("truncate -s 1G disk && mkfs.vfat -F 32 disk && fusefat -o rw+ disk {}")
     done = export(medium)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
@@ -66,9 +68,11 @@ class Sink:
     partial: list[bytes] = field(default_factory=list)
     fails_with: list[BaseException] = field(default_factory=list)
     can_mount: bool = False
+    is_new: bool = False
     takes: Callable[[Pieces], Iterable[bytes | memoryview]] = iter
 
     def has_blob(self, descriptor: Descriptor) -> bool:
+        assert not self.is_new, "a sink that is likely empty is asked to mount"
         return str(descriptor.digest) in self.blobs
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
@@ -84,9 +88,9 @@ class Sink:
         if len(taken) == descriptor.size_bytes:
             self.blobs[str(descriptor.digest)] = bytes(taken)
 
-    is_new = False
-
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
+        if holder is self:
+            return str(descriptor.digest) in self.blobs
         if self.can_mount:
             assert isinstance(holder, Sink)
             self.blobs[str(descriptor.digest)] = holder.blobs[str(descriptor.digest)]
@@ -344,6 +348,44 @@ def test_a_blob_that_is_there_is_not_asked_for() -> None:
     copied = copy_blobs([copy(BLOB, source, sink)], run_with(recorder))
     assert (source.offsets, copied.bytes_by_peer.total()) == ([], 0)
     assert (recorder.moved, recorder.outcomes) == (len(CONTENT), ["present"])
+
+
+@pytest.mark.parametrize(("there", "outcome"), [({}, "copied"), ({str(BLOB.digest): CONTENT}, "present")])
+def test_a_sink_that_is_likely_empty_is_not_asked_before(there: dict[str, bytes], outcome: str) -> None:
+    recorder, source = Recorder(), Source([[CONTENT]])
+    sinks = [Sink(blobs=dict(there), is_new=True), Sink(is_new=True, can_mount=True)]
+    copied = copy_blobs([copy(BLOB, source, *sinks)], run_with(recorder))
+    assert [sink.blobs for sink in sinks] == [{str(BLOB.digest): CONTENT}] * 2
+    assert (len(source.offsets), copied.failed) == (0 if there else 1, [])
+    assert recorder.outcomes == ["mounted" if there else outcome]
+
+
+class Ordered(Sink):
+    """Is told when nothing more comes of a blob."""
+
+    def __init__(self, **how: Any) -> None:
+        super().__init__(**how)
+        self.over: list[str] = []
+
+    def is_over(self, descriptor: Descriptor) -> None:
+        self.over.append(str(descriptor.digest))
+
+
+@pytest.mark.parametrize("fault", [None, Refused("denied"), Damaged("bad"), ValueError("a bug")], ids=repr)
+def test_a_sink_with_an_order_is_told_when_nothing_more_comes(fault: BaseException | None) -> None:
+    sink = Ordered(fails_with=[fault] if fault else [])
+    with suppress(ValueError):
+        copy_blobs([copy(BLOB, Source([HALVES]), sink)], run_with(), in_order_by=2)
+    assert sink.over == [str(BLOB.digest)]
+
+
+def test_a_sink_with_an_order_is_told_of_blobs_that_are_not_even_begun() -> None:
+    contents = [b"%d" % number * 9 for number in range(5)]
+    sink = Ordered(fails_with=[Refused("denied")])
+    copies = [copy(described(content), Source([[content]]), sink) for content in contents]
+    copied = copy_blobs(copies, replace(run_with(), is_fail_fast=True), in_order_by=1)
+    assert (len(copied.failed), sink.blobs) == (1, {})
+    assert sink.over == [str(described(content).digest) for content in contents]
 
 
 def test_further_sinks_mount_what_the_first_one_holds() -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused
-from bundler.workers import Cancellation, Channel, Consumer, Follower, pour, run_all
+from bundler.workers import Beside, Cancellation, Channel, Consumer, Follower, pour, run_all
 
 PATIENCE_SECONDS = 60
 """How long a thread waits for another before the test is given up; a sound run never waits."""
@@ -60,6 +60,61 @@ def test_tasks_that_fail_are_returned_with_their_errors_and_stop_no_other() -> N
     failed = run_all(range(30), work, front_workers=3, cancellation=Cancellation())
     assert sorted(done) == [task for task in range(30) if task % 3]
     assert sorted((task, str(error)) for task, error in failed) == [(task, f"no {task}") for task in range(0, 30, 3)]
+
+
+@pytest.mark.parametrize("back", [0, 3])
+def test_tasks_are_made_as_they_are_worked_on(back: int) -> None:
+    """There may be a million of them; only so many are looked through for one of the other kind."""
+    made, most_ahead, done = 0, 0, 0
+    lock = threading.Lock()
+
+    def tasks() -> Iterator[int]:
+        nonlocal made, most_ahead
+        for number in range(20_000):
+            made += 1
+            most_ahead = max(most_ahead, made - done)
+            yield 100 if number % 5000 == 0 else 1
+
+    def work(task: int) -> None:
+        nonlocal done
+        with lock:
+            done += 1
+
+    run_all(tasks(), work, front_workers=2, back_workers=back, is_for_back=is_small, cancellation=Cancellation())
+    assert (made, done) == (20_000, 20_000)
+    assert most_ahead < 2000
+
+
+def test_an_error_while_tasks_are_made_is_a_bug_that_is_told() -> None:
+    def tasks() -> Iterator[int]:
+        yield 1
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        run_all(tasks(), lambda task: None, front_workers=2, cancellation=Cancellation())
+
+
+def test_somebody_beside_does_its_part_with_each_thing() -> None:
+    taken: list[bytes] = []
+    buffer = bytearray(3)
+    with Beside(lambda view: taken.append(bytes(view)), name="beside") as beside:
+        for number in range(100):
+            buffer[:] = b"%03d" % number
+            beside.give(memoryview(buffer))
+            beside.wait()
+    assert taken == [b"%03d" % number for number in range(100)]
+
+
+def test_what_goes_wrong_beside_is_told_and_holds_nobody_up() -> None:
+    def work(view: memoryview) -> None:
+        raise ValueError("a bug")
+
+    beside = Beside(work, name="beside")
+    for _ in range(3):
+        beside.give(memoryview(b"x"))
+        beside.wait()
+    with pytest.raises(ValueError, match="a bug"):
+        beside.__exit__()
 
 
 def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:

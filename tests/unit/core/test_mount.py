@@ -37,3 +37,13 @@ def test_a_path_is_on_the_innermost_and_last_mount(path, expected):
 
 def test_without_a_mount_nothing_is_guessed():
     assert mount_of("/", "") is None
+
+
+@pytest.mark.parametrize("name", ["ext4", "xfs", "btrfs", "tmpfs"])
+def test_file_systems_of_disks_take_bytes_behind_the_end_of_a_file(name):
+    assert Mount("/media", name, "/dev/sdb1", False).has_holes
+
+
+@pytest.mark.parametrize("name", ["vfat", "msdos", "exfat", "ntfs3", "fuseblk", "fuse.fusefat", "hfsplus", "udf"])
+def test_file_systems_of_media_do_not(name):
+    assert not Mount("/media", name, "/dev/sdb1", False).has_holes

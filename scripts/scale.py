@@ -1,7 +1,7 @@
-"""Measures promise 7: the peak memory of each command, with one layer of many GiB, and with many images.
+"""Measures how time and peak memory grow: with the size of a layer, with the number of images, with that of blobs.
 
-What is measured is the largest resident set of the process (wait4). A layer of zeros takes no room at its source, in
-the bundle and in the registry it does.
+What is measured is a whole command: wall time, and the largest resident set of the process (wait4). A layer of zeros
+takes no room at its source, in the bundle and in the registry it does.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
@@ -72,8 +73,9 @@ def measure(title: str, *arguments: object) -> None:
         process = subprocess.Popen(command, cwd=ROOT, stdout=out)
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    seconds = time.monotonic() - began
-    print(f"{title:<40}{usage.ru_maxrss / 1024:>8.0f} MiB{seconds:>9.1f} s  exit {process.returncode}", flush=True)
+    seconds, cpu_seconds = time.monotonic() - began, usage.ru_utime + usage.ru_stime
+    told = f"{usage.ru_maxrss / 1024:>6.0f} MiB{seconds:>9.1f} s wall{cpu_seconds:>9.1f} s CPU"
+    print(f"{title:<44}{told}  exit {process.returncode}", flush=True)
     if process.returncode:
         sys.exit(1)
 
@@ -100,10 +102,59 @@ def journey(title: str, layout: Layout, folder: Path, *targets: object) -> None:
     shutil.rmtree(bundle)
 
 
+def many(layout: Layout, images: int, layers: int) -> str:
+    """Images with some layers of 4 KiB of their own, and one that all share."""
+    shared = layout.blob(bytes(4096), LAYER)
+    for each in range(images):
+        own = [layout.blob(f"{each:032d}{number:032d}".encode() * 64, LAYER) for number in range(layers)]
+        layout.image(f"registry.example.com/team-{each % 100}/image-{each}:1.{each}", shared, *own)
+    return f"{images} images, {images * (layers + 2) + 1} blobs"
+
+
+def planned(layout: Layout, gib: int) -> None:
+    """Layers of 2 GiB that nobody reads: a plan needs their sizes alone."""
+    for number in range(gib // 2):
+        digest = hashlib.sha256(str(number).encode()).hexdigest()
+        with open(layout.blobs / digest, "wb") as file:
+            file.truncate(2 << 30)
+        layer = {"mediaType": LAYER, "digest": f"sha256:{digest}", "size": 2 << 30}
+        layout.image(f"registry.example.com/planned/image-{number}:1", layer)
+
+
+def plan_of(blobs: int) -> None:
+    """Times the plan and its bundle.json, made and read, in a process that does nothing else."""
+    from bundler.core import manifest as bundle_manifest
+    from bundler.core.digest import Digest
+    from bundler.core.oci import Descriptor, Manifest
+    from bundler.core.plan import ResolvedImage, plan_bundle
+    from bundler.core.reference import Reference
+
+    def descriptor(name: str, media_type: str) -> Descriptor:
+        return Descriptor(media_type, Digest.of(name.encode()), 4096)
+
+    images = []
+    for number in range(blobs // 10):
+        layers = tuple(descriptor(f"layer {number} {each}", LAYER) for each in range(8))
+        manifest = Manifest(descriptor(f"{number}", MANIFEST), (), descriptor(f"config {number}", CONFIG), layers)
+        images.append(ResolvedImage(Reference.parse(f"registry.example.com/a/{number}:1"), "", (manifest,), ()))
+    times = [time.monotonic()]
+    plan = plan_bundle(images, name="scale", created="", tool="", signed=True, chunk_size_bytes=2_000_000_000)
+    times.append(time.monotonic())
+    content = bundle_manifest.to_json(plan.manifest)
+    times.append(time.monotonic())
+    bundle_manifest.from_json(content, what="bundle.json")
+    times.append(time.monotonic())
+    planned, written, read = times[1] - times[0], times[2] - times[1], times[3] - times[2]
+    title = f"plan, bundle.json of {blobs} blobs"
+    print(f"{title:<44}{planned + written:>6.1f} s made, {read:.1f} s read", flush=True)
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="scripts/scale", description=__doc__)
     parser.add_argument("--gib", type=int, nargs="*", default=[1, 20], help="sizes of the one layer")
-    parser.add_argument("--images", type=int, nargs="*", default=[1, 20_000], help="numbers of images")
+    parser.add_argument("--images", type=int, nargs="*", default=[1, 5000, 20_000], help="images of a layer")
+    parser.add_argument("--blobs", type=int, nargs="*", default=[12_500, 50_000], help="blobs, ten for each image")
+    parser.add_argument("--planned", type=int, default=200, help="GiB that are planned only")
     parser.add_argument("--dir", type=Path, help="where there is room for twice the layer; default: $TMPDIR")
     options = parser.parse_args()
     from tests.support.parts import RealRegistry
@@ -120,16 +171,24 @@ def main() -> None:
             finally:
                 registry.stop()
                 shutil.rmtree(folder / "registry")
-        for number in options.images:
+        for blobs in options.blobs:
+            alone = multiprocessing.Process(target=plan_of, args=(blobs,))  # what it takes is no memory of ours
+            alone.start()
+            alone.join()
+        if options.planned:
             layout = Layout(folder / "layout")
-            shared = layout.blob(bytes(2048), LAYER)
-            for each in range(number):
-                own = layout.blob(f"{each:032d}".encode() * 64, LAYER)
-                layout.image(f"registry.example.com/team-{each % 100}/image-{each}:1.{each}", shared, own)
+            planned(layout, options.planned)
+            layout.close()
+            arguments = ["export", f"oci:{layout.folder}", "-o", folder, "--name", "planned", "--unsigned", "--dry-run"]
+            measure(f"export --dry-run, {options.planned} GiB", *arguments)
+            shutil.rmtree(layout.folder)
+        for number, layers in [(n, 1) for n in options.images] + [(n // 10, 8) for n in options.blobs]:
+            layout = Layout(folder / "layout")
+            title = many(layout, number, layers)
             (folder / "registry").mkdir()
             registry = RealRegistry(folder / "registry").start()
             try:
-                journey(f"{number} images", layout, folder, registry.host)
+                journey(title, layout, folder, registry.host)
             finally:
                 registry.stop()
                 shutil.rmtree(folder / "registry")

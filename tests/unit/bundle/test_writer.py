@@ -1,0 +1,242 @@
+"""A bundle is written in order, whoever brings what first, and comes out the same whatever goes wrong meanwhile."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import threading
+from pathlib import Path
+
+import pytest
+
+from bundler.bundle import writer as writer_module
+from bundler.bundle.partial import PartialFolder
+from bundler.bundle.writer import BundleWriter
+from bundler.core.digest import Digest
+from bundler.core.journal import Begun
+from bundler.core.manifest import Stored
+from bundler.core.oci import Descriptor
+from bundler.core.plan import Plan, plan_bundle
+from bundler.errors import Unavailable
+from tests.unit.values import MIB, described, image_manifest, resolved
+
+LAYERS = [os.urandom(size) for size in (3 * MIB + 5, 700, MIB, 2 * MIB, 4096, MIB + 1, 2 * MIB + 512)]
+
+
+@pytest.fixture(scope="module")
+def plan() -> Plan:
+    images = [resolved(f"a/b{n}:1", described(content)) for n, content in enumerate(LAYERS)]
+    options = {"name": "test", "created": "", "tool": "", "signed": False}
+    return plan_bundle(images, chunk_size_bytes=5 * MIB, **options)
+
+
+@pytest.fixture(scope="module")
+def contents(plan) -> dict[Digest, bytes]:
+    """The bytes of everything; of what nobody made, as many as there should be, which no writer looks at."""
+    made = {Digest.of(content): content for content in LAYERS} | plan.contents
+    return {each.digest: made.get(each.digest, b"x" * each.size_bytes) for each in plan.manifest.stored()}
+
+
+class Making:
+    """A bundle on its way; `close` ends what tests leave."""
+
+    def __init__(self, folder: Path, plan: Plan, contents: dict[Digest, bytes]) -> None:
+        self.folder, self.contents, self.manifest = folder, contents, plan.manifest
+        folder.mkdir(parents=True, exist_ok=True)
+        partial = PartialFolder(folder, "test")
+        self.writer = BundleWriter(partial, plan.manifest)
+        self.writer.begin(Begun({}, {}, "", "", ""), partial.begun(), lambda _: None)
+        self.asked: list[Digest] = []
+
+    def pieces(self, stored: Stored, *, fails: bool = False):
+        self.asked.append(stored.digest)
+        content = self.contents[stored.digest]
+        for begin in range(0, len(content), MIB):
+            yield content[begin : begin + MIB]
+            if fails:
+                raise Unavailable("the line broke")
+
+    def put(self, stored: Stored) -> None:
+        self.writer.put_blob(Descriptor("x/y", stored.digest, stored.size_bytes), self.pieces(stored))
+
+    def over(self, stored: Stored) -> None:
+        self.writer.is_over(Descriptor("x/y", stored.digest, stored.size_bytes))
+
+    def putting(self, stored: Stored) -> threading.Thread:
+        thread = threading.Thread(target=self.put, args=(stored,), daemon=True)
+        thread.start()
+        return thread
+
+    def seal(self) -> dict[str, bytes]:
+        self.writer.seal(None)
+        return {path.name: path.read_bytes() for path in (self.folder / "test").glob("chunk-*")}
+
+    def sums(self) -> dict[str, str]:
+        lines = (self.folder / "test" / "SHA256SUMS").read_text().splitlines()
+        return {name: digest for digest, name in (line.split("  ") for line in lines) if name.startswith("chunk")}
+
+
+@pytest.fixture
+def making(plan, contents, tmp_path):
+    made: list[Making] = []
+
+    def make(name: str = "one") -> Making:
+        made.append(Making(tmp_path / name, plan, contents))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.writer.close()
+
+
+@pytest.fixture
+def smooth(making) -> dict[str, bytes]:
+    """The chunks as they come out when nothing happens."""
+    bundle = making("smooth")
+    for stored in bundle.manifest.stored():
+        bundle.put(stored)
+    return bundle.seal()
+
+
+def in_parallel(bundle: Making, order: list[Stored], *, threads: int = 8) -> None:
+    """As the engine does it: the order is taken from its front by many, who say when they are done with each."""
+    coming, lock, errors = iter(order), threading.Lock(), []
+
+    def work() -> None:
+        while True:
+            with lock:
+                stored = next(coming, None)
+            if stored is None:
+                return
+            try:
+                bundle.put(stored)
+            except Exception as error:  # told to the test
+                errors.append(error)
+            finally:
+                bundle.over(stored)
+
+    workers = [threading.Thread(target=work, daemon=True) for _ in range(threads)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join(60)
+        assert not worker.is_alive(), "somebody waits for a turn that never comes"
+    assert errors == []
+
+
+@pytest.mark.parametrize("has_holes", [True, False])
+@pytest.mark.parametrize("lanes", [1, 2, 3])
+def test_lanes_give_the_same_bytes_and_true_checksums(making, smooth, lanes, has_holes):
+    bundle = making()
+    assert len(smooth) > 2
+    in_parallel(bundle, bundle.writer.in_lanes(lanes, has_holes=has_holes))
+    assert bundle.seal() == smooth
+    assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
+
+
+def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
+    bundle = making()
+    ends: dict[int, int] = {}
+    write, jumps = writer_module.ChunkFile.write, []
+
+    def watched(chunk, member, buffers, offset):
+        if offset != ends.get(id(chunk), 0):
+            jumps.append((chunk.path.name, offset))
+        ends[id(chunk)] = offset + sum(map(len, buffers))
+        write(chunk, member, buffers, offset)
+
+    monkeypatch.setattr(writer_module.ChunkFile, "write", watched)
+    in_parallel(bundle, bundle.writer.in_lanes(2, has_holes=True))
+    assert jumps == []
+
+
+def test_chunks_are_hashed_on_the_way_and_not_read_again(making, monkeypatch):
+    bundle = making()
+    read = []
+    monkeypatch.setattr("bundler.bundle.chunk_file.read_into", lambda *a, **k: read.append(a))
+    in_parallel(bundle, bundle.writer.in_lanes(2, has_holes=True))
+    chunks = bundle.seal()
+    assert read == []
+    assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in chunks.items()}
+
+
+def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(making, monkeypatch):
+    monkeypatch.setattr("bundler.bundle.chunk_file._NEAR_BYTES", 0)
+    bundle = making()
+    order = bundle.writer.in_lanes(1, has_holes=True)
+    large = next(number for number, stored in enumerate(order) if stored.size_bytes > MIB)
+    early = [bundle.putting(order[large]), bundle.putting(order[1])]
+    for stored in (order[0], *order[2:large]):
+        assert all(thread.is_alive() for thread in early[:1])
+        assert order[large].digest not in bundle.asked
+        bundle.put(stored)
+        bundle.over(stored)
+    for thread in early:
+        thread.join(20)
+        assert not thread.is_alive()
+    assert order[large].digest in bundle.asked
+
+
+def test_a_large_blob_is_asked_for_when_little_is_left_before_it(making):
+    bundle = making()
+    order = bundle.writer.in_lanes(1, has_holes=True)
+    large = next(stored for stored in order if stored.size_bytes > MIB)
+    thread = bundle.putting(large)
+    for _ in range(1000):
+        if large.digest in bundle.asked:
+            break
+        thread.join(0.01)
+    assert large.digest in bundle.asked
+    assert thread.is_alive(), "it is asked for, and waits"
+
+
+@pytest.mark.parametrize("has_holes", [True, False])
+def test_what_is_given_up_holds_nobody_up_and_may_come_later(making, smooth, has_holes):
+    bundle = making()
+    order = bundle.writer.in_lanes(1, has_holes=has_holes)
+    lost = next(stored for stored in order if stored.size_bytes > MIB)
+    for stored in order[: order.index(lost)]:
+        bundle.put(stored)
+    descriptor = Descriptor("x/y", lost.digest, lost.size_bytes)
+    with pytest.raises(Unavailable):
+        bundle.writer.put_blob(descriptor, bundle.pieces(lost, fails=True))
+    bundle.over(lost)
+    in_parallel(bundle, order[order.index(lost) + 1 :])
+    bundle.put(lost)
+    assert bundle.seal() == smooth
+    assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
+
+
+def test_a_blob_that_comes_a_second_time_is_hashed_as_it_came_then(making, smooth):
+    bundle = making()
+    order = bundle.writer.in_lanes(2, has_holes=True)
+    in_parallel(bundle, order)
+    for stored in order[3:8]:
+        bundle.put(stored)
+    assert bundle.seal() == smooth
+    assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
+
+
+def test_a_blob_that_is_a_file_of_the_layout_too_is_written_to_both_places(tmp_path):
+    manifest = image_manifest("twin", described(LAYERS[1]))
+    options = {"name": "test", "created": "", "tool": "", "signed": False, "chunk_size_bytes": 5 * MIB}
+    first = plan_bundle([resolved("a/b:1", described(LAYERS[1]))], **options)
+    marker = next(content for digest, content in first.contents.items() if b"imageLayoutVersion" in content)
+    plan = plan_bundle([resolved("a/b:1", described(LAYERS[1]), described(marker))], **options)
+    assert manifest.layers
+    made = {Digest.of(content): content for content in (LAYERS[1], marker)} | plan.contents
+    contents = {each.digest: made.get(each.digest, b"x" * each.size_bytes) for each in plan.manifest.stored()}
+    chunks = []
+    for name, lanes in (("ordered", 1), ("free", 0)):
+        bundle = Making(tmp_path / name, plan, contents)
+        try:
+            if lanes:
+                in_parallel(bundle, bundle.writer.in_lanes(lanes, has_holes=False), threads=1)
+            else:
+                for digest in dict.fromkeys(stored.digest for stored in plan.manifest.stored()):
+                    bundle.put(next(stored for stored in plan.manifest.stored() if stored.digest == digest))
+            chunks.append(bundle.seal())
+        finally:
+            bundle.writer.close()
+    assert chunks[0] == chunks[1]
+    assert chunks[0]["chunk-0001.tar"].count(marker) == 2
