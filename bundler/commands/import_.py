@@ -6,7 +6,7 @@ moves before everything it needs is verified and there. The bundle is read once,
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -387,11 +387,12 @@ def _send(bundle: Bundle, pushes: Sequence[Push], served: set[int], run: Run) ->
         for number, taker in push.wanted().items():
             if number not in served:
                 takers.setdefault(number, []).append(taker)
-    copies = [copy_of(bundle, number, tuple(wanting)) for number, wanting in takers.items()]
-    copies.sort(key=lambda copy: -copy.descriptor.size_bytes)
-    if not copies:
+    if not takers:
         return
-    total = sum(copy.descriptor.size_bytes for copy in copies)
+    sizes = {number: bundle.manifest.blobs[number].descriptor.size_bytes for number in takers}
+    largest_first = sorted(takers, key=lambda number: -sizes[number])
+    copies = (copy_of(bundle, number, tuple(takers[number])) for number in largest_first)
+    total = sum(sizes.values())
     where = ", ".join(str(push.result.target) for push in pushes)
     run.listener(PhaseBegan(f"sending to {where}", total, in_bytes=True))
     copied = copy_groups(_by_chunks(bundle, copies), run) if bundle.is_encrypted else copy_blobs(copies, run)
@@ -400,7 +401,7 @@ def _send(bundle: Bundle, pushes: Sequence[Push], served: set[int], run: Run) ->
         push.settle(copied)
 
 
-def _by_chunks(bundle: Bundle, copies: Sequence[BlobCopy]) -> list[list[BlobCopy]]:
+def _by_chunks(bundle: Bundle, copies: Iterable[BlobCopy]) -> list[list[BlobCopy]]:
     """The copies in groups that read the same chunks, each in its order, because chunks are decrypted one by one."""
     group_of = {chunk: n for n, chunks in enumerate(groups_of(bundle.manifest)) for chunk in chunks}
     groups: dict[int, list[BlobCopy]] = {}

@@ -85,7 +85,7 @@ class ArchiveSink:
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int, int]] = {}
         """Where the data of each member begins and ends, by its path."""
-        self._named: list[tuple[str, Descriptor]] = []
+        self._named: dict[str, Descriptor] = {}
 
     def check(self, names: Iterable[str] = ()) -> None:
         """Makes sure that the file can be made, or that there is nothing to do.
@@ -102,8 +102,8 @@ class ArchiveSink:
         if wanted:
             with suppress(BundlerError):  # it is somebody else's
                 held = read_index(ArchiveFiles(self._path))
-                self._named = [(name, root) for known, root in held for name in known]
-        if not wanted or not wanted <= {name for name, _ in self._named}:
+                self._named = {name: root for known, root in reversed(held) for name in known}
+        if not wanted or not wanted <= self._named.keys():
             raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
 
     def prepare(self) -> Holder | None:
@@ -151,7 +151,7 @@ class ArchiveSink:
         Raises:
             LocalStorage: The file cannot be written.
         """
-        index = index_json(self._named)
+        index = index_json(list(self._named.items()))
         self._append("index.json", len(index), lambda: _whole(index))
         descriptor, self._descriptor = self._descriptor, -1
         try:
@@ -174,7 +174,7 @@ class ArchiveSink:
 
     def find(self, name: str) -> Descriptor | None:
         """What a name stands for so far."""
-        return next((descriptor for known, descriptor in self._named if known == name), None)
+        return self._named.get(name)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is in the file."""
@@ -199,7 +199,8 @@ class ArchiveSink:
         """Lets a name stand for a manifest."""
         del content
         with self._lock:
-            self._named = [entry for entry in self._named if entry[0] != name] + [(name, descriptor)]
+            self._named.pop(name, None)  # the new one comes last
+            self._named[name] = descriptor
 
     def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> int:
         """Appends a member; where its data ends."""

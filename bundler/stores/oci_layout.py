@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
@@ -22,10 +22,9 @@ from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, LocalStorage, Misuse, Refused
 from bundler.lock import Holder, Lock
+from bundler.stores.layout_index import LayoutIndex, index_document, named_entry, names_of
 from bundler.stores.local_files import closing_file, forget, opened, pieces_of, read_whole, size_of, sync, write_all
 
-_NAME = "org.opencontainers.image.ref.name"
-_CONTAINERD_NAME = "io.containerd.image.name"
 INDEX = "index.json"
 _MARKER = "oci-layout"
 _LOCK = ".bundler-lock"
@@ -193,18 +192,6 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
     return entries
 
 
-def names_of(entry: Mapping[str, Any]) -> frozenset[str]:
-    """The names that an entry of index.json gives its image."""
-    annotations = entry.get("annotations")
-    texts = (annotations.get(_NAME), annotations.get(_CONTAINERD_NAME)) if isinstance(annotations, dict) else ()
-    return frozenset(text for text in texts if isinstance(text, str))
-
-
-def named_entry(name: str, descriptor: Descriptor) -> dict[str, Any]:
-    """The entry of index.json that gives a manifest its name."""
-    return {**descriptor.to_json(), "annotations": {_NAME: name, _CONTAINERD_NAME: name}}
-
-
 def read_index(files: LayoutFiles) -> list[NamedDescriptor]:
     """The names and the descriptor of each entry of index.json. An image goes by its digest, too.
 
@@ -278,7 +265,7 @@ class LayoutFolderSink:
         self._files = FolderFiles(root)
         self._writer = Lock(root / _LOCK)
         self._lock = threading.Lock()
-        self._known: list[dict[str, Any]] | None = None
+        self._known: LayoutIndex | None = None
         self._has_new_blobs = True
         """Whether there may be names of blobs that are not on the device."""
 
@@ -323,7 +310,7 @@ class LayoutFolderSink:
             if not (self._root / _MARKER).exists():
                 self._put_file(_MARKER, marker_json())
             if not (self._root / INDEX).exists():
-                self._put_file(INDEX, _index([]))
+                self._put_file(INDEX, index_document([]))
             sync(self._root)  # a folder of blobs that does not say what it is would be taken for something else
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
@@ -340,7 +327,7 @@ class LayoutFolderSink:
     def find(self, name: str) -> Descriptor | None:
         """What a name stands for in index.json."""
         with self._lock:
-            entry = next((entry for entry in self._entries() if name in names_of(entry)), None)
+            entry = self._index().find(name)
         return oci.parse_descriptor(entry, what=f"{self._files.called}: {INDEX}").bare if entry else None
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -366,19 +353,16 @@ class LayoutFolderSink:
         self._put_file(descriptor.digest.path, content)
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Lets a name in index.json stand for a manifest; until `finish`, a power cut may take the name away again.
+        """Lets a name stand for a manifest; until `finish`, what ends this run may take the name away again.
 
-        What it stands for is on the device before, and so are the bytes of index.json: a later run believes them.
+        What it stands for is on the device before, and so are the bytes of index.json: a later run believes them. Where
+        there are many names, some at a time are written.
         """
         del content
         with self._lock:
-            others = [entry for entry in self._entries() if name not in names_of(entry)]
-            try:
-                self._sync_blobs()
-            except OSError as error:
-                raise LocalStorage.unwritable(error, str(self._root)) from error
-            self._known = [*others, named_entry(name, descriptor)]
-            self._put_file(INDEX, _index(self._known))
+            self._index().put(name, descriptor)
+            if self._index().is_due:
+                self._write_index()
 
     def finish(self) -> None:
         """Brings the names of all files to the device, index.json last.
@@ -386,11 +370,23 @@ class LayoutFolderSink:
         Raises:
             LocalStorage: The device does not take them.
         """
+        with self._lock:
+            if self._known is not None and self._known.unsaved:
+                self._write_index()
         try:
             self._sync_blobs()
             sync(self._root)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
+
+    def _write_index(self) -> None:
+        """Writes index.json, and before that the names of all that stands in it. To be called under the lock."""
+        try:
+            self._sync_blobs()
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self._root)) from error
+        self._put_file(INDEX, self._index().to_json())
+        self._index().unsaved = 0
 
     def _sync_blobs(self) -> None:
         """Brings the names of blobs to the device, if some are not there yet."""
@@ -406,10 +402,10 @@ class LayoutFolderSink:
                 if _TEMPORARY.fullmatch(path.name):
                     path.unlink(missing_ok=True)
 
-    def _entries(self) -> list[dict[str, Any]]:
-        """The entries of index.json, read once. To be called under the lock."""
+    def _index(self) -> LayoutIndex:
+        """What index.json says, read once. To be called under the lock."""
         if self._known is None:
-            self._known = [] if self._files.size(INDEX) is None else index_entries(self._files)
+            self._known = LayoutIndex([] if self._files.size(INDEX) is None else index_entries(self._files))
         return self._known
 
     def _put_file(self, path: str, content: bytes) -> None:
@@ -445,14 +441,10 @@ def _is_own(name: str) -> bool:
     return name == _LOCK or _TEMPORARY.fullmatch(name) is not None
 
 
-def _index(entries: Sequence[Mapping[str, Any]]) -> bytes:
-    return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": list(entries)})
-
-
 def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Descriptor | None = None) -> bytes:
     """The bytes of an index.json that gives names to manifests, or lists one without a name."""
     entries = [named_entry(name, descriptor) for name, descriptor in named]
-    return _index([*entries, unnamed.to_json()] if unnamed else entries)
+    return index_document([*entries, unnamed.to_json()] if unnamed else entries)
 
 
 def marker_json() -> bytes:
