@@ -22,8 +22,8 @@ from benchmarks.registry import OwnRegistry
 STICK_BYTES_PER_SECOND = 20_000_000
 LINE_BYTES_PER_SECOND = 50_000_000
 LINE_DELAY_SECONDS = 0.025
-STICK_PART_BYTES, LINE_PART_BYTES = 400 * MIB, 1200 * MIB
-"""How much is carried: enough that the beginning and the end do not count, and little enough to wait for."""
+STICK_PART_BYTES = 400 * MIB
+"""How much is carried to the stick and back: enough that the beginning and the end hardly count."""
 _CGROUP = Path("/sys/fs/cgroup/blkio")
 
 
@@ -54,14 +54,13 @@ class SlowRun:
 
 
 def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> Iterator[SlowRun]:
-    """Export and import of a part of the corpus, at a slow medium and behind a slow line."""
-    part = corpus.part(LINE_PART_BYTES)
+    """Export and import of the corpus behind a slow line, and of a part of it at a slow medium."""
     with line_to(corpus.host) as host:
-        wall_seconds = bundler.export(work / "slow", bundler.list_of(part, host)).wall_seconds
-        yield SlowRun("export over the line", part.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
+        wall_seconds = bundler.export(work / "slow", bundler.list_of(corpus, host)).wall_seconds
+        yield SlowRun("export over the line", corpus.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
     with OwnRegistry(work / "far") as registry, line_to(registry.host) as host:
         wall_seconds = bundler.import_(work / "slow", host).wall_seconds
-        yield SlowRun("import over the line", part.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
+        yield SlowRun("import over the line", corpus.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
     with slow_medium(work) as medium:
         if medium is None:
             return
