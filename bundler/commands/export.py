@@ -165,6 +165,7 @@ def _export(
         try:
             begun.begin(writer, plan.manifest.size_bytes)
             _copy(plan.manifest, origins, writer, run, output=request.output)
+            del documents, origins, stores  # as large as all that sealing needs
             manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
         finally:
             writer.close()

@@ -7,6 +7,7 @@ Specification: FORMAT.md, section 5. Unknown fields are ignored, an unknown ``fo
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -164,7 +165,9 @@ def chunk_file(number: int, archive: ArchiveKind) -> str:
 
 def to_json(manifest: BundleManifest) -> bytes:
     """The bytes of bundle.json: one line for each image, blob and chunk, so that people and diff can read it."""
-    return b"".join(_json_pieces(manifest))
+    document = io.BytesIO()  # of which the bytes are no copy
+    document.writelines(_json_pieces(manifest))
+    return document.getvalue()
 
 
 def plan_digest(manifest: BundleManifest) -> str:
@@ -485,6 +488,8 @@ def _check_parts(stored: Stored, chunk_count: int, kind: ArchiveKind) -> None:
     for number, piece in enumerate(stored.pieces):
         if piece.chunk != first + number or not 1 <= piece.chunk <= chunk_count:
             raise ValueError(f"the pieces of {stored.path} do not lie in chunks that follow each other")
+        if not number:
+            continue
         header = kind.header_bytes(stored.member_name(number), piece.length_bytes)
-        if number and piece.offset_bytes != kind.start_bytes + header:
+        if piece.offset_bytes != kind.start_bytes + header:
             raise ValueError(f"a part of {stored.path} does not begin its chunk")
