@@ -44,7 +44,7 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
 
 def test_every_flag_that_the_readme_names_exists():
     known = {name for command in cli.program.commands.values() for option in command.params for name in option.opts}
-    known |= {"--help", "--version", "--strict", "--images", "--registry"}
+    known |= {"--help", "--version", "--strict", "--images", "--registry", "--slow"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known
 

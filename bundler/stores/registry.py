@@ -199,19 +199,26 @@ class Registry:
 
 
 class Repository:
-    """A repository: an `ImageSource` and an `ImageSink`. Thread-safe."""
+    """A repository: an `ImageSource` and an `ImageSink`. Thread-safe. A registry may have very many."""
 
+    __slots__ = ("_begun", "_fresh", "is_new", "path", "registry")
     is_remote = True
 
     def __init__(self, registry: Registry, path: str) -> None:
         self.registry = registry
         self.path = path
-        self._pull = (f"repository:{path}:pull",)
-        self._push = (f"repository:{path}:pull,push",)
         self._fresh: dict[Digest, bytes] = {}
         self._begun: dict[Digest, str] = {}
         """Uploads that the registry began when it was asked to mount."""
         self.is_new = False
+
+    @property
+    def _pull(self) -> tuple[str, ...]:
+        return (f"repository:{self.path}:pull",)
+
+    @property
+    def _push(self) -> tuple[str, ...]:
+        return (f"repository:{self.path}:pull,push",)
 
     @property
     def name(self) -> str:
