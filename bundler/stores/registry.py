@@ -358,7 +358,9 @@ class Repository:
         query = {"mount": str(descriptor.digest), "from": holder.path}
         try:
             location = self._begin_upload(query, self._push if holder is self else self._push + holder._pull)
-        except Refused:
+        except Refused as error:
+            if holder is self and error.code in ("unauthorized", "denied"):
+                raise  # who may not begin an upload so, may not begin it otherwise
             self.is_new = self.is_new and holder is not self  # one that takes offence is not asked so again
             return False
         if location is not None:
