@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -29,8 +30,8 @@ def peer_of(entry: Entry) -> str:
 class Documents:
     """Manifests, configs and files of the layout, in memory since they were read or made. A source of blobs.
 
-    What was made here is kept. Of what a source can give again only so much is, however many images there are.
-    Thread-safe.
+    What was made here is kept. Of what a source can give again only so much is, however many images there are; packed,
+    because JSON takes a third of its size then. Thread-safe.
     """
 
     is_remote = False
@@ -46,19 +47,20 @@ class Documents:
     def keep_made(self, contents: Mapping[Digest, bytes]) -> None:
         """Keeps what nobody else has."""
         with self._lock:
-            self._contents.update(contents)
+            self._contents.update({digest: zlib.compress(content, 1) for digest, content in contents.items()})
 
     def keep_read(self, contents: Mapping[Digest, bytes]) -> None:
         """Keeps what a source has, as far as there is room."""
         with self._lock:
             for digest, content in contents.items():
-                if digest not in self._contents and len(content) <= self._room_bytes:
-                    self._contents[digest] = content
-                    self._room_bytes -= len(content)
+                packed = zlib.compress(content, 1)
+                if digest not in self._contents and len(packed) <= self._room_bytes:
+                    self._contents[digest] = packed
+                    self._room_bytes -= len(packed)
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """The bytes of a document, in one piece."""
-        yield memoryview(self._contents[descriptor.digest])[offset_bytes:]
+        yield memoryview(zlib.decompress(self._contents[descriptor.digest]))[offset_bytes:]
 
 
 @dataclass(frozen=True, slots=True)
