@@ -137,9 +137,9 @@ class Beside:
 
     def _serve(self) -> None:
         error: BaseException | None = None
-        while self._is_given.acquire() and self._given is not None:
+        while self._is_given.acquire() and (given := self._given) is not None:
             try:
-                self._work(self._given)
+                self._work(given)
             except BaseException as raised:  # told at the end; until then nobody may wait in vain
                 error = error or raised
             self._is_done.release()
