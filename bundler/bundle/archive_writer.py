@@ -8,7 +8,7 @@ lacks a member's end is of no use: after a failure, or in a later run, its group
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -110,11 +110,15 @@ class SevenZipWriter:
         manifest = replace(self._manifest, chunks=tuple(chunk for chunk, _ in finished))
         digests = {chunk.file: digest for chunk, digest in finished}
         key_id = key.id if key else None
+        files: dict[str, Iterable[bytes]]
         if self._passphrase is None:
-            files = {sums.README: readme(manifest, key_id=key_id), sums.MANIFEST: bundle_manifest.to_json(manifest)}
+            files = {
+                sums.README: [readme(manifest, key_id=key_id)],
+                sums.MANIFEST: bundle_manifest.json_pieces(manifest),
+            }
         else:
             outer = OuterManifest.of(manifest)
-            files = {sums.README: encrypted_readme(outer, key_id=key_id), sums.MANIFEST: outer.to_json()}
+            files = {sums.README: [encrypted_readme(outer, key_id=key_id)], sums.MANIFEST: [outer.to_json()]}
             if not self._partial.is_renamed:
                 digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
         return manifest, self._partial.seal(files, digests, key, read_back=read_back)

@@ -224,7 +224,7 @@ def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_by
         raise LocalStorage.unwritable(error, what) from error
 
 
-def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644) -> None:
     """Writes a file that must not exist yet, and waits until it is on the device.
 
     Raises:
@@ -232,11 +232,10 @@ def write_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
-        try:
-            _write_all(descriptor, content)
+        with open(descriptor, "wb", buffering=WRITE_BYTES) as file:
+            file.writelines(pieces)
+            file.flush()
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error
 
@@ -290,7 +289,7 @@ def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     temporary = path.with_name(unplaced_name(path.name))
     remove(temporary)
     try:
-        write_durably(temporary, content, mode=mode)
+        write_durably(temporary, [content], mode=mode)
         os.rename(temporary, path)
     except (OSError, LocalStorage) as error:
         with suppress(OSError):
@@ -332,7 +331,7 @@ def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     try:
         with suppress(FileNotFoundError):
             temporary.unlink()  # of a process with our number, which ended in the middle
-        write_durably(temporary, content, mode=mode)
+        write_durably(temporary, [content], mode=mode)
         _give_name(temporary, path)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error

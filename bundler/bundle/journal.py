@@ -47,7 +47,7 @@ class JournalFile:
         Raises:
             LocalStorage: It cannot be written.
         """
-        write_durably(self.path, begun_line(begun))
+        write_durably(self.path, [begun_line(begun)])
         sync_folder(self.path.parent)
         self._open()
 

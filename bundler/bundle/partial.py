@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -35,7 +35,7 @@ _MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9
 """What sealing writes; what an earlier run left of it is written again."""
 
 
-ReadBack = Callable[[Path, bytes, Mapping[str, bytes]], Sequence[str]]
+ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
 """Reads a bundle back; see `PartialFolder.seal` and `bundler.bundle.read_back`."""
 
 
@@ -135,7 +135,7 @@ class PartialFolder:
 
     def seal(
         self,
-        files: Mapping[str, bytes],
+        files: Mapping[str, Iterable[bytes]],
         digests: Mapping[str, str],
         key: PrivateKey | None,
         *,
@@ -144,11 +144,12 @@ class PartialFolder:
         """Finishes the bundle: small files, checksums, signature, one rename.
 
         Args:
-            files: README.txt and bundle.json.
+            files: README.txt and bundle.json, in pieces.
             digests: SHA-256 in hex of the files that are on the device already, by name.
             key: Signs; None for a bundle that is said to be unsigned.
-            read_back: Reads the bundle back from its medium, given its folder, SHA256SUMS, and what else was written
-                just now; names the files that are not what was written. None where that is not wanted.
+            read_back: Reads the bundle back from its medium, given its folder, SHA256SUMS, and the SHA-256 in hex of
+                each file that was written just now; names the files that are not what was written. None where that is
+                not wanted.
 
         Returns:
             The bundle's id.
@@ -160,14 +161,12 @@ class PartialFolder:
         if self.is_renamed:
             sums_content = self._sealed_before(digests)
         else:
-            listed = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-            sums_content = sums.format_sums({**listed, **digests})
-            written = {**files, sums.FILE: sums_content}
+            written = {name: self._write(name, pieces) for name, pieces in files.items()}
+            sums_content = sums.format_sums({**written, **digests})
+            written[sums.FILE] = self._write(sums.FILE, [sums_content])
             if key:
-                written[sums.signature_file(key.id)] = key.sign(sums_content)
-            for name, content in written.items():
-                remove(self.path / name)
-                write_durably(self.path / name, content)
+                signature = sums.signature_file(key.id)
+                written[signature] = self._write(signature, [key.sign(sums_content)])
             sync_folder(self.path)
             if read_back is not None:
                 self._refuse_medium(read_back(self.path, sums_content, written))
@@ -187,6 +186,19 @@ class PartialFolder:
             # The very last step: as long as the journal is there, the same command finds its bundle finished.
             with suppress(LocalStorage):
                 self.journal.remove()
+
+    def _write(self, name: str, pieces: Iterable[bytes]) -> str:
+        """Writes a file of the bundle; its SHA-256 in hex."""
+        hasher = hashlib.sha256()
+
+        def hashed() -> Iterator[bytes]:
+            for piece in pieces:
+                hasher.update(piece)
+                yield piece
+
+        remove(self.path / name)
+        write_durably(self.path / name, hashed())
+        return hasher.hexdigest()
 
     def _has(self, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
         """Whether a chunk that the journal says is done is one of the plan, and there with its size."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.bundle.check import Finding, check
-from bundler.bundle.files import forget_cached, let_go, names_in, open_for_reading, read_bounded
+from bundler.bundle.files import forget_cached, let_go, names_in, open_for_reading, sha256_of
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import UncheckedBundle
 from bundler.bundle.reader import Bundle
@@ -27,19 +27,19 @@ class ReadingBack:
         self._listener = listener
         self._cancellation = cancellation
 
-    def __call__(self, folder: Path, sums_content: bytes, small: Mapping[str, bytes]) -> list[str]:
+    def __call__(self, folder: Path, sums_content: bytes, small: Mapping[str, str]) -> list[str]:
         """The names of the files that came back otherwise than they were written.
 
         Args:
             folder: The bundle's.
             sums_content: SHA256SUMS.
-            small: The content of the files that were written last, by name.
+            small: SHA-256 in hex of the files that were written last, by name.
 
         Raises:
             Interrupted: The user stopped it.
         """
         wrong = [name for name in names_in(folder) if not _forgotten(folder / name)]
-        wrong += [name for name, content in small.items() if not _holds(folder / name, content)]
+        wrong += [name for name, digest in small.items() if not _holds(folder / name, digest)]
         if wrong:
             return list(dict.fromkeys(wrong))
         bundle = UncheckedBundle((folder,), sums_content, ()).taken_as_it_is().load()
@@ -69,8 +69,12 @@ def _forgotten(path: Path) -> bool:
     return True
 
 
-def _holds(path: Path, content: bytes) -> bool:
+def _holds(path: Path, digest: str) -> bool:
     try:
-        return read_bounded(path, len(content)) == content
+        descriptor = open_for_reading(path)
+        try:
+            return sha256_of(descriptor, what=str(path)) == digest
+        finally:
+            let_go(descriptor)
     except BundlerError:
         return False

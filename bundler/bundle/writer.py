@@ -167,8 +167,8 @@ class BundleWriter:
         """
         self._wait_for_followers()
         files = {
-            sums.README: readme(self._manifest, key_id=key.id if key else None),
-            sums.MANIFEST: bundle_manifest.to_json(self._manifest),
+            sums.README: [readme(self._manifest, key_id=key.id if key else None)],
+            sums.MANIFEST: bundle_manifest.json_pieces(self._manifest),
         }
         digests = {chunk.path.name: chunk.digest for chunk in self._chunks}
         return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)

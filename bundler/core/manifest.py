@@ -164,21 +164,25 @@ def chunk_file(number: int, archive: ArchiveKind) -> str:
 
 
 def to_json(manifest: BundleManifest) -> bytes:
-    """The bytes of bundle.json: one line for each image, blob and chunk, so that people and diff can read it."""
+    """The bytes of bundle.json, all at once."""
     document = io.BytesIO()  # of which the bytes are no copy
-    document.writelines(_json_pieces(manifest))
+    document.writelines(json_pieces(manifest))
     return document.getvalue()
 
 
 def plan_digest(manifest: BundleManifest) -> str:
-    """The SHA-256 of `to_json`, in hex, without ever holding all of that."""
+    """The SHA-256 of bundle.json as it is planned, in hex."""
     hasher = hashlib.sha256()
-    for piece in _json_pieces(manifest):
+    for piece in json_pieces(manifest):
         hasher.update(piece)
     return hasher.hexdigest()
 
 
-def _json_pieces(manifest: BundleManifest) -> Iterator[bytes]:
+def json_pieces(manifest: BundleManifest) -> Iterator[bytes]:
+    """The bytes of bundle.json: one line for each image, blob and chunk, so that people and diff can read it.
+
+    Each piece is one of these lines or less: nobody who writes or hashes them has to hold them all.
+    """
     head = {
         "format": FORMAT,
         "name": manifest.name,
