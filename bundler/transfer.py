@@ -74,14 +74,14 @@ class Copied:
             self.bytes_by_peer[peer] += amount_bytes
 
 
-def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order_by: int | None = None) -> Copied:
+def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, ordered_workers: int | None = None) -> Copied:
     """Copies blobs in parallel; one that fails stops no other.
 
     Args:
-        copies: In order of preference, large ones before small ones.
+        copies: In order of preference: large ones before small ones, unless a sink wants another order.
         run: The run that this is part of.
-        in_order_by: Threads that take them in just this order, for a sink that wants it so; None for a few that take
-            large ones and more for small ones.
+        ordered_workers: Threads that take them in just this order, for such a sink; None for a few that take large ones
+            and more that take small ones.
 
     Raises:
         Interrupted: The user stopped the run.
@@ -90,9 +90,9 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, in_order_by: int | None 
     bugs = run_all(
         copies,
         lambda copy: _BlobCopying(copy, run, copied).perform(),
-        front_workers=in_order_by or run.jobs,
-        back_workers=0 if in_order_by else max(0, SMALL_WORKERS - run.jobs),
-        is_for_back=lambda copy: not in_order_by and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
+        front_workers=ordered_workers or run.jobs,
+        back_workers=0 if ordered_workers else max(0, SMALL_WORKERS - run.jobs),
+        is_for_back=lambda copy: not ordered_workers and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
     assert not bugs, "what fails is noted with its sinks"
@@ -277,7 +277,7 @@ class _BlobCopying:
         finally:
             for sink in (sink for taker in self._copy.takers for sink in taker.sinks):
                 if isinstance(sink, OrderedSink):
-                    sink.is_over(self._copy.descriptor)
+                    sink.end_blob(self._copy.descriptor)
 
     def _perform(self) -> None:
         self._run.listener(Began(self._copy.label, self._size_bytes))

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bundler.bundle.chunk import Member
 from bundler.bundle.files import read_into, write_from
+from bundler.bundle.turns import Turns
 from bundler.core import tar
 from bundler.core.digest import Hasher
 from bundler.core.limits import PIECE_BYTES
@@ -26,34 +27,25 @@ _FLUSH_BYTES = 64 << 20
 """How much is written before the device is told to begin; waiting for the end would leave it idle until then."""
 
 
-_NEAR_BYTES = 32 << 20
-"""How much is still to be written when the next blob is asked for: lines do not stand still between two, and no server
-waits longer than servers do."""
-
-
 class ChunkFile:
     """One chunk that is being made. `hash_ready` and `flush` are for a follower each, the rest is for many threads."""
 
-    def __init__(self, path: Path, members: Sequence[Member], moved: threading.Condition) -> None:
+    def __init__(self, path: Path, members: Sequence[Member]) -> None:
         """Plans the file; it is made with its first bytes.
 
         Args:
             path: Where; nothing may be there.
             members: All that belongs into it, in the order of their places.
-            moved: Held while the state of the file is read or changed.
         """
         self.path = path
         self.members = members
-        self._moved = moved
         # Arrays: there may be a million members.
         self._begins = array("q", (member.header_offset for member in members))
         self._written_to = self._begins[:]
         self._first_open = 0
-        self._turn = 0
-        """The first member that may still come; those before it are there, or were given up."""
-        self._over = bytearray(len(members))
-        self._waiting: dict[int, threading.Event] = {}
-        self._nearing: dict[int, threading.Event] = {}
+        self._turns = Turns(self._begins)
+        self._lock = threading.RLock()
+        """Held while the state of the file is read or changed."""
         self.is_hashed_at_once = False
         """Whether writers hash what they can, so that it need not be read again."""
         self.has_holes = True
@@ -78,7 +70,7 @@ class ChunkFile:
     @property
     def is_complete(self) -> bool:
         """Whether every member is in place."""
-        with self._moved:
+        with self._lock:
             return self._ready_bytes() == self._end and self._first_open == len(self.members)
 
     def is_done_already(self, digest: str) -> None:
@@ -91,36 +83,24 @@ class ChunkFile:
     def is_there_up_to(self, places: Mapping[int, int]) -> None:
         """Takes over what an earlier run wrote: by the begin of a member, up to where it is there. As above."""
         self._written_to = array("q", (places.get(begin, begin) for begin in self._begins))
-        self._over = bytearray(end == member.end for end, member in zip(self._written_to, self.members, strict=True))
+        for number, member in enumerate(self.members):
+            if self._written_to[number] == member.end:
+                self._turns.end(number)
 
     def await_near(self, member: Member) -> None:
         """Waits until so little is to come before this member that it may be asked for: its server can wait so long."""
-        number = self._number_of(member)
-        with self._moved:
-            self._pass_turn()
-            if self._is_near(number):
-                return
-            near = self._nearing[number] = threading.Event()
-        near.wait()
+        self._turns.await_near(self._number_of(member))
 
     def await_turn(self, member: Member) -> None:
         """Waits until all members before this one are there, or were given up.
 
         Whoever is to write them must be at work already, or never wait for one that comes behind them.
         """
-        number = self._number_of(member)
-        with self._moved:
-            self._pass_turn()
-            if number <= self._turn:
-                return
-            turn = self._waiting[number] = threading.Event()
-        turn.wait()
+        self._turns.await_turn(self._number_of(member))
 
-    def is_over(self, member: Member) -> None:
+    def end(self, member: Member) -> None:
         """Says that nobody is at work on a member any more; who waits for it need not."""
-        with self._moved:
-            self._over[self._number_of(member)] = True
-            self._pass_turn()
+        self._turns.end(self._number_of(member))
 
     def restart(self, member: Member) -> None:
         """Forgets what was written of a member, because it will be written again and may come out otherwise.
@@ -128,7 +108,8 @@ class ChunkFile:
         Of a blob that is cut, all parts but the last may have been complete, and their chunks with them.
         """
         number = self._number_of(member)
-        with self._moved:
+        self._turns.begin_again(number)
+        with self._lock:
             self._written_to[number] = member.header_offset
             self._first_open = min(self._first_open, number)
             if self._claimed_bytes > member.header_offset:
@@ -154,13 +135,15 @@ class ChunkFile:
             for buffer in buffers:
                 hasher.update(buffer)
         number = self._number_of(member)
-        with self._moved:
+        with self._lock:
             if hasher is not None and hasher is self._hasher:  # else it was restarted meanwhile
                 self._hashed_bytes = end
             self._written_to[number] = end
             self._unflushed_bytes += end - offset_bytes
-            self._over[number] = self._over[number] or end == member.end
-            self._pass_turn()
+        if end == member.end:
+            self._turns.end(number)
+        else:
+            self._turns.came_to(number, end)
 
     def hash_ready(self, buffer: memoryview) -> None:
         """Hashes what is in place up to the first gap, and ends the file when there is none.
@@ -169,7 +152,7 @@ class ChunkFile:
             LocalStorage: The end cannot be written, or the bytes cannot be read back.
         """
         while not self.is_hashed:
-            with self._moved:
+            with self._lock:
                 hasher, begin = self._hasher, self._hashed_bytes
                 if self._claimed_bytes > begin:
                     return  # a writer is at it
@@ -184,13 +167,13 @@ class ChunkFile:
                         error.message, subject=error.subject, hint="the medium is bad: replace it"
                     ) from error
                 hasher.update(view)
-                with self._moved:
+                with self._lock:
                     if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count
                         self._hashed_bytes = end
             elif is_last:
                 write_from(self._open(), [tar.END], self._end, what=str(self.path))
                 hasher.update(tar.END)
-                with self._moved:
+                with self._lock:
                     self.is_hashed = hasher is self._hasher
             else:
                 return
@@ -204,7 +187,7 @@ class ChunkFile:
         is_last = self.is_hashed
         if self.is_flushed or not (is_last or self._unflushed_bytes >= _FLUSH_BYTES):
             return
-        with self._moved:
+        with self._lock:
             self._unflushed_bytes = 0
         try:
             if is_last:
@@ -215,7 +198,7 @@ class ChunkFile:
                 os.fdatasync(self._descriptor)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.path)) from error
-        with self._moved:
+        with self._lock:
             is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
             if is_flushed:
                 try:
@@ -230,13 +213,13 @@ class ChunkFile:
             self._close()
 
     def _close(self) -> None:
-        with self._moved:
+        with self._lock:
             descriptor, self._descriptor = self._descriptor, -1
             if descriptor >= 0:
                 os.close(descriptor)
 
     def _open(self) -> int:
-        with self._moved:
+        with self._lock:
             if self._descriptor < 0:
                 try:
                     flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -247,7 +230,7 @@ class ChunkFile:
 
     def _claimed(self, begin: int, end: int) -> Hasher | None:
         """The hash, if it has come to just where somebody is about to write, and waits for nobody else."""
-        with self._moved:
+        with self._lock:
             if not self.is_hashed_at_once or not begin == self._hashed_bytes == self._claimed_bytes:
                 return None
             self._claimed_bytes = end
@@ -262,19 +245,6 @@ class ChunkFile:
         for begin in range(size_bytes, offset_bytes, PIECE_BYTES):
             zeros = bytes(min(PIECE_BYTES, offset_bytes - begin))
             write_from(self._open(), [zeros], begin, what=str(self.path))
-
-    def _pass_turn(self) -> None:
-        """Lets the next one write. To be called under the lock."""
-        while self._turn < len(self._over) and self._over[self._turn]:
-            self._turn += 1
-        if self._turn in self._waiting:
-            self._waiting.pop(self._turn).set()
-        for number in [number for number in self._nearing if self._is_near(number)]:
-            self._nearing.pop(number).set()
-
-    def _is_near(self, number: int) -> bool:
-        """Whether little is to be written before a member. To be called under the lock."""
-        return number <= self._turn or self._begins[number] - self._written_to[self._turn] <= _NEAR_BYTES
 
     def _number_of(self, member: Member) -> int:
         return bisect_left(self._begins, member.header_offset)

@@ -48,7 +48,8 @@ class BundleWriter:
         self._blobs = {blob.stored.digest: blob.stored for blob in manifest.blobs}
         self._leftover = Leftover()
         self._chunks: list[ChunkFile] = []
-        self._moved = threading.Condition(threading.RLock())
+        self._ending = threading.Condition()
+        """Notified when the last blob was put, and when nothing more is wanted."""
         self._noting = threading.Lock()
         """Held while the journal and the state of a chunk are brought together."""
         self._is_sealing = self._is_closed = self._is_in_lanes = False
@@ -85,7 +86,7 @@ class BundleWriter:
         if has_leftovers or done:
             self._leftover = look(self._partial.path, self._manifest, done, passed)
         for number, members in enumerate(members_by_chunk(self._manifest), start=1):
-            chunk = ChunkFile(self._partial.path / self._manifest.chunks[number - 1].file, members, self._moved)
+            chunk = ChunkFile(self._partial.path / self._manifest.chunks[number - 1].file, members)
             if number in done:
                 chunk.is_done_already(done[number].sha256)
             else:
@@ -102,7 +103,7 @@ class BundleWriter:
         """All that is to be put, in the order in which it is to be put from now on: each waits for its turn.
 
         Whoever puts it takes one after the other in this order, with as many threads as there are lanes or more, and
-        says of each when it `is_over`. Between `begin` and the first blob.
+        says of each by `end_blob` when nothing more comes of it. Between `begin` and the first blob.
 
         Args:
             lanes: How many chunks are written side by side.
@@ -115,12 +116,12 @@ class BundleWriter:
             chunk.is_hashed_at_once = not is_one_lane  # else there is a processor left that can do it behind
         return in_lanes(self._manifest, lanes)
 
-    def is_over(self, descriptor: Descriptor) -> None:
+    def end_blob(self, descriptor: Descriptor) -> None:
         """Says that nothing more comes of a blob, whether it was put or not."""
         if self._is_in_lanes:
             for members in self._members_of(descriptor):
                 for member in members:
-                    self._chunk_of(member).is_over(member)
+                    self._chunk_of(member).end(member)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether an earlier run put it."""
@@ -142,10 +143,12 @@ class BundleWriter:
             with self._noting:
                 self._chunk_of(member).restart(member)
                 self._partial.journal.take_back(member.piece.chunk)
-        self._write([_Cursor(members) for members in places], pieces, descriptor.size_bytes)
+        cursors = [_Cursor(members) for members in places]
+        self._write(cursors, pieces, descriptor.size_bytes)
         if not descriptor.size_bytes:
-            for members in places:
-                self._write_some(_Cursor(members), memoryview(b""))
+            self._await_turn(cursors[0])
+            for cursor in cursors:
+                self._write_some(cursor, memoryview(b""))
 
     def continue_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
         """Writes the rest of a blob behind what an earlier run left."""
@@ -175,9 +178,9 @@ class BundleWriter:
 
     def close(self) -> None:
         """Lets go of all files, whatever state the bundle is in."""
-        with self._moved:
+        with self._ending:
             self._is_closed = True
-            self._moved.notify_all()
+            self._ending.notify_all()
         try:
             for follower in self._followers:
                 follower.outcome()  # the first error is told by who put or sealed
@@ -237,9 +240,9 @@ class BundleWriter:
     def _wait_for_followers(self) -> None:
         if not self._failure and not all(chunk.is_complete for chunk in self._chunks):
             raise RuntimeError("sealed before every blob was put")
-        with self._moved:
+        with self._ending:
             self._is_sealing = True
-            self._moved.notify_all()
+            self._ending.notify_all()
         for follower in self._followers:
             follower.join()
         if self._failure:
@@ -253,8 +256,8 @@ class BundleWriter:
                 unfinished = [chunk for chunk in self._chunks if not work(chunk)]
                 if is_sealing and not unfinished:
                     return
-                with self._moved:
-                    self._moved.wait(_WAIT_SECONDS)
+                with self._ending:
+                    self._ending.wait(_WAIT_SECONDS)
         except BundlerError as error:
             self._failure = error
 

@@ -321,7 +321,7 @@ def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run, 
         everything = writer.in_lanes(1 if is_sequential else run.jobs, has_holes=has_holes(output))
         run.listener(PhaseBegan("copying", sum(stored.size_bytes for stored in everything), in_bytes=True))
         copies = (origins.copy(stored, writer) for stored in everything)
-        failed = copy_blobs(copies, run, in_order_by=max(run.jobs, SMALL_WORKERS)).failed
+        failed = copy_blobs(copies, run, ordered_workers=max(run.jobs, SMALL_WORKERS)).failed
     else:
         groups = [[origins.copy(stored, group) for stored in group.stored] for group in writer.groups]
         total = sum(copy.descriptor.size_bytes for group in groups for copy in group)

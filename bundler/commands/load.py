@@ -310,7 +310,7 @@ class Load:
             wanting = () if number in served else others.takers(number)
             copies.append(copy_of(self._bundle, number, (mine, *wanting)))
             served.add(number)
-        copied = copy_blobs(copies, self._run, in_order_by=1)
+        copied = copy_blobs(copies, self._run, ordered_workers=1)
         others.settle(copied)
         self.result.bytes_sent += copied.bytes_by_peer[self._peer]
         for copy, error in copied.failed:

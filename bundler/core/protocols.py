@@ -112,9 +112,9 @@ class ContinuingSink(BlobSink, Protocol):
 
 @runtime_checkable
 class OrderedSink(BlobSink, Protocol):
-    """Takes blobs that wait for each other: `put_blob` returns in the order that the sink has them in."""
+    """Takes blobs that may wait for each other: within `put_blob`, for those that the sink wants before."""
 
-    def is_over(self, descriptor: Descriptor) -> None:
+    def end_blob(self, descriptor: Descriptor) -> None:
         """Says that nothing more comes of a blob, whether it was put or not: those behind it need not wait."""
 
 

@@ -367,7 +367,7 @@ class Ordered(Sink):
         super().__init__(**how)
         self.over: list[str] = []
 
-    def is_over(self, descriptor: Descriptor) -> None:
+    def end_blob(self, descriptor: Descriptor) -> None:
         self.over.append(str(descriptor.digest))
 
 
@@ -375,7 +375,7 @@ class Ordered(Sink):
 def test_a_sink_with_an_order_is_told_when_nothing_more_comes(fault: BaseException | None) -> None:
     sink = Ordered(fails_with=[fault] if fault else [])
     with suppress(ValueError):
-        copy_blobs([copy(BLOB, Source([HALVES]), sink)], run_with(), in_order_by=2)
+        copy_blobs([copy(BLOB, Source([HALVES]), sink)], run_with(), ordered_workers=2)
     assert sink.over == [str(BLOB.digest)]
 
 
@@ -383,7 +383,7 @@ def test_a_sink_with_an_order_is_told_of_blobs_that_are_not_even_begun() -> None
     contents = [b"%d" % number * 9 for number in range(5)]
     sink = Ordered(fails_with=[Refused("denied")])
     copies = [copy(described(content), Source([[content]]), sink) for content in contents]
-    copied = copy_blobs(copies, replace(run_with(), is_fail_fast=True), in_order_by=1)
+    copied = copy_blobs(copies, replace(run_with(), is_fail_fast=True), ordered_workers=1)
     assert (len(copied.failed), sink.blobs) == (1, {})
     assert sink.over == [str(described(content).digest) for content in contents]
 
@@ -627,7 +627,7 @@ def test_copies_in_order_come_one_after_the_other_as_they_are_given() -> None:
         )
         for number, content in enumerate(contents)
     ]
-    assert copy_blobs(copies, run_with(recorder), in_order_by=1).failed == []
+    assert copy_blobs(copies, run_with(recorder), ordered_workers=1).failed == []
     told = [event for event in recorder.events if isinstance(event, (Began, Finished))]
     expected = [(kind, str(number)) for number in range(5) for kind in (Began, Finished)]
     assert [(type(event), event.subject) for event in told] == expected

@@ -20,7 +20,7 @@ from bundler.core.plan import Plan, plan_bundle
 from bundler.errors import Unavailable
 from tests.unit.values import MIB, described, image_manifest, resolved
 
-LAYERS = [os.urandom(size) for size in (3 * MIB + 5, 700, MIB, 2 * MIB, 4096, MIB + 1, 2 * MIB + 512)]
+LAYERS = [os.urandom(size) for size in (3 * MIB + 5, 700, MIB, 2 * MIB, 0, 4096, MIB + 1, 2 * MIB + 512)]
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ class Making:
         self.writer.put_blob(Descriptor("x/y", stored.digest, stored.size_bytes), self.pieces(stored))
 
     def over(self, stored: Stored) -> None:
-        self.writer.is_over(Descriptor("x/y", stored.digest, stored.size_bytes))
+        self.writer.end_blob(Descriptor("x/y", stored.digest, stored.size_bytes))
 
     def putting(self, stored: Stored) -> threading.Thread:
         thread = threading.Thread(target=self.put, args=(stored,), daemon=True)
@@ -161,7 +161,7 @@ def test_chunks_are_hashed_on_the_way_and_not_read_again(making, monkeypatch):
 
 
 def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(making, monkeypatch):
-    monkeypatch.setattr("bundler.bundle.chunk_file._NEAR_BYTES", 0)
+    monkeypatch.setattr("bundler.bundle.turns._NEAR_BYTES", 0)
     bundle = making()
     order = bundle.writer.in_lanes(1, has_holes=True)
     large = next(number for number, stored in enumerate(order) if stored.size_bytes > MIB)
@@ -175,6 +175,21 @@ def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(makin
         thread.join(20)
         assert not thread.is_alive()
     assert order[large].digest in bundle.asked
+
+
+def test_a_blob_of_no_bytes_waits_for_its_turn_too(making):
+    bundle = making()
+    order = bundle.writer.in_lanes(1, has_holes=False)
+    empty = next(number for number, stored in enumerate(order) if not stored.size_bytes)
+    assert any(stored.size_bytes > MIB for stored in order[:empty])
+    early = bundle.putting(order[empty])
+    for stored in order[:empty]:
+        early.join(0.05)
+        assert early.is_alive()
+        bundle.put(stored)
+        bundle.over(stored)
+    early.join(20)
+    assert not early.is_alive()
 
 
 def test_a_large_blob_is_asked_for_when_little_is_left_before_it(making):
