@@ -112,6 +112,7 @@ class Beside:
     def __init__(self, work: Callable[[memoryview], object], *, name: str) -> None:
         self._work = work
         self._given: memoryview | None = None
+        self._is_pending = False
         # Locks that one side takes and the other gives back: there is no cheaper way to meet.
         self._is_given, self._is_done = threading.Lock(), threading.Lock()
         self._is_given.acquire()
@@ -120,17 +121,20 @@ class Beside:
 
     def give(self, view: memoryview) -> None:
         """Hands over some bytes, which must stay as they are until `wait`."""
-        self._given = view
+        self._given, self._is_pending = view, True
         self._is_given.release()
 
     def wait(self) -> None:
         """Waits until the part with what was given last is done. Once for each `give`."""
         self._is_done.acquire()
+        self._is_pending = False
 
     def __enter__(self) -> Beside:
         return self
 
     def __exit__(self, *_: object) -> None:
+        if self._is_pending:  # the owner's part went wrong
+            self.wait()
         self._given = None
         self._is_given.release()
         self._follower.join()

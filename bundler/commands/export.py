@@ -151,20 +151,20 @@ def _export(
         chunk_size_bytes=request.chunk_size_bytes,
         archive=request.archive,
     )
-    _check_file_size(request.output, plan.manifest)
-    begun.settle(plan.manifest, [image.source_digest for image in resolved])
+    manifest, bundle_id, is_read_back = plan.manifest, None, False
+    _check_file_size(request.output, manifest)
+    begun.settle(manifest, [image.source_digest for image in resolved])
     documents.keep_made(plan.contents)
     origins = Origins(documents, resolved, entries, stores)
-    del resolved  # what is still needed of it is in the plan and in its origins; it is as large as both
-    writer = _writer(request, partial, plan.manifest, passphrase)
-    manifest, bundle_id, is_read_back = plan.manifest, None, False
+    del plan, resolved  # what is still needed of them is in the manifest, the documents and the origins
+    writer = _writer(request, partial, manifest, passphrase)
     if request.is_dry_run:
-        check_space(_existing(request.output), plan.manifest.size_bytes)
+        check_space(_existing(request.output), manifest.size_bytes)
     else:
         is_read_back = is_removable(request.output) if request.is_read_back is None else request.is_read_back
         try:
-            begun.begin(writer, plan.manifest.size_bytes)
-            _copy(plan.manifest, origins, writer, run, output=request.output)
+            begun.begin(writer, manifest.size_bytes)
+            _copy(manifest, origins, writer, run, output=request.output)
             del documents, origins, stores  # as large as all that sealing needs
             manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
         finally:
@@ -317,8 +317,9 @@ def _resolve_all(
 def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run, *, output: Path) -> None:
     if isinstance(writer, BundleWriter):
         # Media that are carried are written one file after the other: many of them are slow when they have to jump.
-        is_sequential = is_removable(output) or not has_holes(output)
-        everything = writer.in_lanes(1 if is_sequential else run.jobs, has_holes=has_holes(output))
+        is_any_order = has_holes(output)
+        lanes = run.jobs if is_any_order and not is_removable(output) else 1
+        everything = writer.in_lanes(lanes, has_holes=is_any_order)
         run.listener(PhaseBegan("copying", sum(stored.size_bytes for stored in everything), in_bytes=True))
         copies = (origins.copy(stored, writer) for stored in everything)
         failed = copy_blobs(copies, run, ordered_workers=max(run.jobs, SMALL_WORKERS)).failed

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from bundler.commands.open_stores import Stores
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
-from bundler.core.limits import DOCUMENTS_BYTES, PIECE_BYTES
+from bundler.core.limits import DOCUMENTS_BYTES
 from bundler.core.location import RegistryImage
 from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage
 from bundler.core.protocols import BlobSink, BlobSource, ImageSource, Pieces
+from bundler.stores.local_files import pieces_in
 from bundler.transfer import BlobCopy, Taker
 
 _BYTES = "application/octet-stream"
@@ -46,21 +47,26 @@ class Documents:
 
     def keep_made(self, contents: Mapping[Digest, bytes]) -> None:
         """Keeps what nobody else has."""
+        packed = _packed(contents)
         with self._lock:
-            self._contents.update({digest: zlib.compress(content, 1) for digest, content in contents.items()})
+            self._contents.update(packed)
 
     def keep_read(self, contents: Mapping[Digest, bytes]) -> None:
         """Keeps what a source has, as far as there is room."""
+        packed = _packed(contents)
         with self._lock:
-            for digest, content in contents.items():
-                packed = zlib.compress(content, 1)
-                if digest not in self._contents and len(packed) <= self._room_bytes:
-                    self._contents[digest] = packed
-                    self._room_bytes -= len(packed)
+            for digest, content in packed.items():
+                if digest not in self._contents and len(content) <= self._room_bytes:
+                    self._contents[digest] = content
+                    self._room_bytes -= len(content)
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a document, in one piece."""
-        yield memoryview(zlib.decompress(self._contents[descriptor.digest]))[offset_bytes:]
+        """The bytes of a document."""
+        yield from pieces_in(zlib.decompress(self._contents[descriptor.digest]), offset_bytes)
+
+
+def _packed(contents: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
+    return {digest: zlib.compress(content, 1) for digest, content in contents.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +92,9 @@ class Origins:
             source, _ = stores.source(entry.source)
             origin = _Origin(source, str(image.reference), peer_of(entry))
             for manifest in image.manifests:
-                if manifest.descriptor.digest not in documents:
-                    self._manifest_types[manifest.descriptor.digest] = manifest.descriptor.media_type
-                for descriptor in (manifest.descriptor, *manifest.blobs):
-                    if descriptor.digest not in documents and descriptor.digest not in self._origins:
-                        self._origins[descriptor.digest] = origin
-                        if descriptor.urls:
-                            self._urls[descriptor.digest] = descriptor.urls
+                self._note_manifest(manifest.descriptor, origin)
+                for descriptor in manifest.blobs:
+                    self._note_blob(descriptor, origin)
 
     def copy(self, stored: Stored, sink: BlobSink) -> BlobCopy:
         """The copy of something that is stored in the bundle, to a sink."""
@@ -108,6 +110,20 @@ class Origins:
             descriptor = replace(descriptor, urls=self._urls[stored.digest])
         return BlobCopy(descriptor, source, (Taker((sink,), origin.peer),), f"{origin.called} {stored.digest.short}")
 
+    def _note_manifest(self, descriptor: Descriptor, origin: _Origin) -> None:
+        """What is a manifest of one image may be a blob of another; as a manifest only the first has it."""
+        digest = descriptor.digest
+        if digest not in self._documents and digest not in self._manifest_types:
+            self._origins[digest] = origin
+            self._manifest_types[digest] = descriptor.media_type
+
+    def _note_blob(self, descriptor: Descriptor, origin: _Origin) -> None:
+        digest = descriptor.digest
+        if digest not in self._documents and digest not in self._origins:
+            self._origins[digest] = origin
+            if descriptor.urls:
+                self._urls[digest] = descriptor.urls
+
 
 class _Manifests:
     """The manifests of a source as blobs: a registry gives the two at different places."""
@@ -117,7 +133,5 @@ class _Manifests:
         self.is_remote = source.is_remote
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a manifest, in pieces as small as those of other blobs."""
-        content = memoryview(self._source.read_manifest(descriptor))
-        for begin in range(offset_bytes, len(content), PIECE_BYTES):
-            yield content[begin : begin + PIECE_BYTES]
+        """The bytes of a manifest."""
+        yield from pieces_in(self._source.read_manifest(descriptor), offset_bytes)

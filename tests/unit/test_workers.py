@@ -105,6 +105,20 @@ def test_somebody_beside_does_its_part_with_each_thing() -> None:
     assert taken == [b"%03d" % number for number in range(100)]
 
 
+def test_what_goes_wrong_with_its_owner_goes_through_whatever_is_still_being_done_beside() -> None:
+    ended: list[bytes] = []
+
+    def own() -> None:
+        with Beside(lambda view: ended.append(bytes(view)), name="beside") as beside:
+            beside.give(memoryview(b"its part"))
+            raise ValueError("a bug")
+
+    for _ in range(300):
+        with pytest.raises(ValueError, match="a bug"):
+            own()
+    assert len(ended) == 300
+
+
 def test_what_goes_wrong_beside_is_told_and_holds_nobody_up() -> None:
     def work(view: memoryview) -> None:
         raise ValueError("a bug")

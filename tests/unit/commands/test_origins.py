@@ -41,21 +41,34 @@ class Source:
 
 
 class Stores:
-    def __init__(self, source: Source) -> None:
-        self.found = source
+    """Each image's source is its own."""
+
+    def __init__(self, sources: dict[str, Source]) -> None:
+        self._sources = sources
 
     def source(self, location: object) -> tuple[Source, str]:
-        del location
-        return self.found, "1"
+        return self._sources[str(location)], "1"
 
 
 def origins(documents: Documents, source: Source) -> Origins:
-    location: Any = parse_image("example.com/a/b:1")
-    manifest = Manifest(described(MANIFEST, OCI_MANIFEST), (), described(CONFIG), (described(LAYER),))
-    image = ResolvedImage(Reference.parse("example.com/a/b:1"), "", (manifest,), ())
-    entry = Entry(reference=image.reference, source=location, pin=None, platforms=(), where="list:1")
-    stores: Any = Stores(source)
-    return Origins(documents, [image], [entry], stores)
+    return origins_of(documents, {"example.com/a/b:1": (source, LAYER)})
+
+
+def origins_of(documents: Documents, images: dict[str, tuple[Source, bytes]]) -> Origins:
+    """Of images by name, each with its source and its layer."""
+    resolved, entries, stores = [], [], {}
+    for name, (source, layer) in images.items():
+        location: Any = parse_image(name)
+        manifest = Manifest(described(manifest_of(layer), OCI_MANIFEST), (), described(CONFIG), (described(layer),))
+        resolved.append(ResolvedImage(Reference.parse(name), "", (manifest,), ()))
+        entries.append(Entry(reference=Reference.parse(name), source=location, pin=None, platforms=(), where="list:1"))
+        stores[str(location)] = source
+    opened: Any = Stores(stores)
+    return Origins(documents, resolved, entries, opened)
+
+
+def manifest_of(layer: bytes) -> bytes:
+    return MANIFEST if layer == LAYER else b"another manifest"
 
 
 def bytes_of(origins: Origins, content: bytes, sink: Any = None) -> tuple[bytes, str]:
@@ -79,6 +92,13 @@ def test_documents_come_from_memory_or_are_asked_for_again(limit, peer, asked):
     assert len(source.asked) == asked
     assert source.asked[:2] == [OCI_MANIFEST] * min(2, asked), "a registry is asked for the type that the manifest has"
     assert bytes_of(found, LAYER) == (LAYER, "example.com")
+
+
+def test_what_is_a_blob_of_one_image_and_a_manifest_of_another_is_asked_for_where_it_is_a_manifest():
+    one, other = Source(), Source()
+    found = origins_of(Documents(0), {"example.com/a/b:1": (one, MANIFEST), "example.org/a/b:1": (other, LAYER)})
+    assert bytes_of(found, MANIFEST) == (MANIFEST, "example.org")
+    assert (one.asked, other.asked) == ([], [OCI_MANIFEST] * 2)
 
 
 def test_what_was_made_here_is_kept_however_little_room_there_is():
