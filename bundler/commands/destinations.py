@@ -106,7 +106,7 @@ class RegistryDestination:
 
     def expect_nothing(self, name: Reference) -> None:
         """Its repository is likely new."""
-        self._stores.repository(name.registry, name.repository).is_new = True
+        self._stores.repository(name.registry, name.repository).expect_nothing()
 
     def prepare(self, names: Iterable[Reference]) -> None:
         """Makes the projects that are missing; repositories appear with the first push."""

@@ -62,7 +62,10 @@ class BlobSink(Protocol):
 
     @property
     def is_new(self) -> bool:
-        """Whether there is likely nothing yet: then `mount_blob` is asked first, the sink itself for a holder."""
+        """Whether there is likely nothing yet, and a blob that is there after all is mounted from the sink itself.
+
+        Then `mount_blob` is asked instead of `has_blob`, with the sink for a holder where nobody else has the blob.
+        """
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is there already, with its size."""

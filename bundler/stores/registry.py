@@ -54,6 +54,10 @@ class Registry:
         self._kind: RegistryKind | None = None
         self.login = Login(name, options.credentials.get(name))
         self.foreign = ForeignLayers(options)
+        self.tells_by_mounts: bool | None = None
+        """Whether a repository may mount from itself what it has, and so is told what it has; None until one asked."""
+        self.finding_that_out = threading.Lock()
+        """Taken for good by the one that does."""
 
     def repository(self, path: str) -> Repository:
         """A repository of this registry; whether it exists is not asked."""
@@ -201,7 +205,7 @@ class Registry:
 class Repository:
     """A repository: an `ImageSource` and an `ImageSink`. Thread-safe. A registry may have very many."""
 
-    __slots__ = ("_begun", "_fresh", "is_new", "path", "registry")
+    __slots__ = ("_begun", "_fresh", "_is_likely_empty", "path", "registry")
     is_remote = True
 
     def __init__(self, registry: Registry, path: str) -> None:
@@ -210,7 +214,16 @@ class Repository:
         self._fresh: dict[Digest, bytes] = {}
         self._begun: dict[Digest, str] = {}
         """Uploads that the registry began when it was asked to mount."""
-        self.is_new = False
+        self._is_likely_empty = False
+
+    @property
+    def is_new(self) -> bool:
+        """As expected. A registry that does not tell by mounts is asked in the usual way what it has."""
+        return self._is_likely_empty and self.registry.tells_by_mounts is True
+
+    def expect_nothing(self) -> None:
+        """There is likely nothing here yet."""
+        self._is_likely_empty = True
 
     @property
     def _pull(self) -> tuple[str, ...]:
@@ -344,14 +357,16 @@ class Repository:
         if answer.status not in (201, 204):
             raise self._upload_error(answer, descriptor)
         answer.drain()
+        if self._is_likely_empty and self.registry.finding_that_out.acquire(blocking=False):
+            self._find_out_about_mounts(descriptor)
         self.has_blob(descriptor)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         """Mounts a blob from a repository of the same registry; one that refuses may still take the bytes.
 
         Distribution-spec "Mounting a blob from another repository": a registry that cannot, begins an upload, which is
-        used then. One that is asked to mount what it has here says that it did. So one request asks for a blob that is
-        likely absent, and begins to send it.
+        used then. One that `tells_by_mounts` says that it did when it is asked to mount what it has here. So one
+        request asks for a blob that is likely absent, and begins to send it.
         """
         if not isinstance(holder, Repository) or holder.registry is not self.registry:
             return False
@@ -361,7 +376,8 @@ class Repository:
         except Refused as error:
             if holder is self and error.code in ("unauthorized", "denied"):
                 raise  # who may not begin an upload so, may not begin it otherwise
-            self.is_new = self.is_new and holder is not self  # one that takes offence is not asked so again
+            if holder is self:
+                self.registry.tells_by_mounts = False  # one that takes offence is not asked so again
             return False
         if location is not None:
             self._begun[descriptor.digest] = location
@@ -451,6 +467,21 @@ class Repository:
                 retryable=True,
             )
         return Descriptor(media_type, digest, len(content)), content
+
+    def _find_out_about_mounts(self, descriptor: Descriptor) -> None:
+        """Finds out, with a blob that is here, whether the registry `tells_by_mounts`.
+
+        It need not: ECR does so only for what a manifest refers to, and others have no mounts at all. Taken at their
+        word, they would be sent again what an earlier run had sent.
+        """
+        try:
+            location = self._begin_upload({"mount": str(descriptor.digest), "from": self.path}, self._push)
+        except (Refused, Unavailable):
+            self.registry.tells_by_mounts = False
+            return
+        self.registry.tells_by_mounts = location is None
+        if location is not None:
+            self._cancel_upload(location)
 
     def _begin_upload(self, query: dict[str, str], scopes: tuple[str, ...]) -> str | None:
         """Where to upload to; None if a mount made it unnecessary."""

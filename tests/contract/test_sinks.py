@@ -33,6 +33,7 @@ OTHER = images.simple("other")
 ROOT = Descriptor(IMAGE.media_type, Digest.of(IMAGE.content), len(IMAGE.content))
 BLOBS = {Digest.parse(digest): content for digest, content in IMAGE.blobs.items()}
 LAYER = max(BLOBS, key=lambda digest: len(BLOBS[digest]))
+CONFIG = min(BLOBS, key=lambda digest: len(BLOBS[digest]))
 
 
 def descriptor(digest: Digest) -> Descriptor:
@@ -171,7 +172,6 @@ def asked(front) -> list[str]:
 def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(watched):
     registry, front = watched
     repository = registry.repository("a/new")
-    repository.is_new = True
     assert not repository.mount_blob(descriptor(LAYER), repository)
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     assert asked(front) == ["POST", "PUT", "HEAD"]
@@ -181,15 +181,53 @@ def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(wa
     assert asked(front)[5:] == ["POST", "PUT", "HEAD"], "an upload that was begun is used once"
 
 
-def test_a_registry_that_takes_offence_at_mounting_is_asked_in_the_usual_way(watched):
+def test_a_registry_that_mounts_a_blob_from_where_it_is_is_asked_by_mounts_from_then_on(watched):
     registry, front = watched
-    front.faults = [lambda front, r: "mount=" in r.path and (front.send(r, 405, {}, b"") or True)]
+    first, second = registry.repository("a/new"), registry.repository("a/other")
+    first.expect_nothing()
+    second.expect_nothing()
+    assert not first.is_new, "nobody knows yet what the registry says of a blob that is there"
+    first.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert first.is_new
+    assert second.is_new
+    assert not registry.repository("a/old").is_new
+    first.put_blob(descriptor(CONFIG), pieces(BLOBS[CONFIG]))
+    assert asked(front) == ["POST", "PUT", "POST", "HEAD", "POST", "PUT", "HEAD"], "it is found out once"
+
+
+def begins_anew(front, request) -> bool:
+    """What registries do that cannot mount: they begin an upload, whatever is there."""
+    request.path = request.path.partition("?mount=")[0]
+    return False
+
+
+def refuses(status: int):
+    return lambda front, r: "mount=" in r.path and (front.send(r, status, {}, b"") or True)
+
+
+@pytest.mark.parametrize("fault", [begins_anew, refuses(405), refuses(500)], ids=["begins", "405", "500"])
+def test_a_registry_that_does_not_mount_what_is_there_is_asked_in_the_usual_way(watched, fault):
+    registry, front = watched
+    front.faults = [fault]
     repository = registry.repository("a/new")
-    repository.is_new = True
-    assert not repository.mount_blob(descriptor(LAYER), repository)
-    assert not repository.is_new
+    repository.expect_nothing()
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert not repository.is_new
     assert repository.has_blob(descriptor(LAYER))
+    if fault is begins_anew:
+        assert asked(front) == ["POST", "PUT", "POST", "DELETE", "HEAD", "HEAD"], "the upload is not left behind"
+
+
+def test_a_registry_that_takes_offence_at_mounting_later_is_asked_in_the_usual_way(watched):
+    registry, front = watched
+    repository = registry.repository("a/new")
+    repository.expect_nothing()
+    repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    front.faults = [refuses(405)]
+    assert not repository.mount_blob(descriptor(CONFIG), repository)
+    assert not repository.is_new
+    repository.put_blob(descriptor(CONFIG), pieces(BLOBS[CONFIG]))
+    assert repository.has_blob(descriptor(CONFIG))
 
 
 def test_a_registry_that_says_it_mounted_what_it_has_not_is_not_believed(watched):

@@ -1,4 +1,4 @@
-"""Fixtures for tests that run the command in this process, so that pauses need not be waited for."""
+"""Fixtures for tests with real parts: fronts, and the command in this process, so that pauses need not be waited for."""
 
 from __future__ import annotations
 
@@ -10,6 +10,22 @@ import pytest
 from bundler import cli
 from bundler.workers import Cancellation
 from tests.conftest import Ran
+from tests.support.parts import RealRegistry
+from tests.support.servers import Fault, Front
+
+
+@pytest.fixture
+def fronts() -> Iterator[Callable[..., Front]]:
+    """Starts proxies before registries."""
+    started: list[Front] = []
+
+    def start(registry: RealRegistry, *faults: Fault) -> Front:
+        started.append(Front(registry, faults=list(faults)).start())
+        return started[-1]
+
+    yield start
+    for front in started:
+        front.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from tests.support.images import every_kind, simple
 from tests.support.parts import free_port, require, shell, skopeo_raw, wait_until_listening
 from tests.support.registries import Artifactory, GitLab, Harbor, Nexus, Quay
-from tests.support.servers import Front, digest_of
+from tests.support.servers import digest_of
 
 KINDS = every_kind()
 CANARY = "c4nary-s3cret"
@@ -24,20 +24,6 @@ def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
     listed = image_list(origin, "library/oci:1", "team/other/shares:1", "library/docker:1")
     assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
     return tmp_path / "test"
-
-
-@pytest.fixture
-def fronts():
-    """Starts proxies before registries."""
-    started: list[Front] = []
-
-    def start(registry, *faults) -> Front:
-        started.append(Front(registry, faults=list(faults)).start())
-        return started[-1]
-
-    yield start
-    for front in started:
-        front.stop()
 
 
 @pytest.fixture

@@ -51,20 +51,6 @@ def bring(bundler, made):
     return lambda to, *flags: bundler("import", made[0], "--trust", made[1], "--to", to, *flags)
 
 
-@pytest.fixture
-def fronts():
-    """Starts proxies before registries."""
-    started: list[Front] = []
-
-    def start(registry, *faults) -> Front:
-        started.append(Front(registry, faults=list(faults)).start())
-        return started[-1]
-
-    yield start
-    for front in started:
-        front.stop()
-
-
 def largest(image: Image) -> tuple[str, bytes]:
     return max(image.blobs.items(), key=lambda blob: len(blob[1]))
 

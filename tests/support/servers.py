@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import http.client
 import json
 import ssl
 import subprocess
@@ -11,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -216,18 +218,15 @@ class Front:
 
     def ask(self, request: BaseHTTPRequestHandler) -> tuple[int, dict[str, str], bytes]:
         """What the real registry answers."""
-        import http.client
-
         length = int(request.headers.get("Content-Length") or 0)
         body = request.rfile.read(length) if length else b""
         if len(body) < length:
             raise ConnectionError("the client went away")
-        connection = http.client.HTTPConnection("127.0.0.1", self.registry.port, timeout=30)
         headers = dict(request.headers.items())
-        connection.request(request.command, request.path, body=body, headers=headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        connection.close()
+        with closing(http.client.HTTPConnection("127.0.0.1", self.registry.port, timeout=30)) as connection:
+            connection.request(request.command, request.path, body=body, headers=headers)
+            answer = connection.getresponse()
+            content = answer.read()
         kept = {
             name: value
             for name, value in answer.getheaders()
@@ -238,7 +237,7 @@ class Front:
     def forward(self, request: BaseHTTPRequestHandler) -> None:
         try:
             status, headers, content = self.ask(request)
-        except (ConnectionError, OSError):
+        except (OSError, http.client.HTTPException):  # of a blob that is collected, it may promise all and send nothing
             request.close_connection = True
             return
         self.send(request, status, headers, content)
