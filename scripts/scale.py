@@ -71,10 +71,9 @@ class Layout:
 def measure(title: str, *arguments: object) -> None:
     began = time.monotonic()
     command = [sys.executable, "-m", "bundler", *map(str, arguments), "--quiet"]
-    with tempfile.TemporaryFile() as out:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=out)
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
     seconds, cpu_seconds = time.monotonic() - began, usage.ru_utime + usage.ru_stime
     told = f"{usage.ru_maxrss / 1024:>6.0f} MiB{seconds:>9.1f} s wall{cpu_seconds:>9.1f} s CPU"
     print(f"{title:<44}{told}  exit {process.returncode}", flush=True)
@@ -113,14 +112,36 @@ def many(layout: Layout, images: int, layers: int) -> str:
     return f"{images} images, {images * (layers + 2) + 1} blobs"
 
 
-def planned(layout: Layout, gib: int) -> None:
-    """Layers of 2 GiB that nobody reads: a plan needs their sizes alone."""
+def plan_only(folder: Path, gib: int) -> None:
+    """Measures what it takes to plan layers of 2 GiB, which nobody reads: a plan needs their sizes alone."""
+    layout = Layout(folder / "layout")
     for number in range(gib // 2):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
         with open(layout.blobs / digest, "wb") as file:
             file.truncate(2 << 30)
         layer = {"mediaType": LAYER, "digest": f"sha256:{digest}", "size": 2 << 30}
         layout.image(f"registry.example.com/planned/image-{number}:1", layer)
+    layout.close()
+    with roomy(folder / "roomy", gib=2 * gib) as room:
+        source = f"oci:{layout.folder}"
+        measure(
+            f"export --dry-run, {gib} GiB", "export", source, "-o", room, "--name", "bundle", "--unsigned", "--dry-run"
+        )
+    shutil.rmtree(layout.folder)
+
+
+@contextlib.contextmanager
+def registry_in(folder: Path) -> Iterator[str]:
+    """The host of a registry of our own, which is gone afterwards with all that it was given."""
+    from tests.support.parts import RealRegistry
+
+    folder.mkdir()
+    registry = RealRegistry(folder).start()
+    try:
+        yield registry.host
+    finally:
+        registry.stop()
+        shutil.rmtree(folder)
 
 
 @contextlib.contextmanager
@@ -173,51 +194,24 @@ def main() -> None:
     parser.add_argument("--planned", type=int, default=200, help="GiB that are planned only")
     parser.add_argument("--dir", type=Path, help="where there is room for twice the layer; default: $TMPDIR")
     options = parser.parse_args()
-    from tests.support.parts import RealRegistry
-
     with tempfile.TemporaryDirectory(dir=options.dir) as work:
         folder = Path(work)
         for gib in options.gib:
             layout = Layout(folder / "layout")
             layout.image("registry.example.com/big/layer:1", layout.zeros(gib << 30))
-            (folder / "registry").mkdir()
-            registry = RealRegistry(folder / "registry").start()
-            try:
-                journey(f"one layer of {gib} GiB", layout, folder, registry.host)
-            finally:
-                registry.stop()
-                shutil.rmtree(folder / "registry")
+            with registry_in(folder / "registry") as host:
+                journey(f"one layer of {gib} GiB", layout, folder, host)
         for blobs in options.blobs:
             alone = multiprocessing.Process(target=plan_of, args=(blobs,))  # what it takes is no memory of ours
             alone.start()
             alone.join()
         if options.planned:
-            layout = Layout(folder / "layout")
-            planned(layout, options.planned)
-            layout.close()
-            with roomy(folder / "roomy", gib=2 * options.planned) as room:
-                arguments = [
-                    "export",
-                    f"oci:{layout.folder}",
-                    "-o",
-                    room,
-                    "--name",
-                    "planned",
-                    "--unsigned",
-                    "--dry-run",
-                ]
-                measure(f"export --dry-run, {options.planned} GiB", *arguments)
-            shutil.rmtree(layout.folder)
+            plan_only(folder, options.planned)
         for number, layers in [(n, 1) for n in options.images] + [(n // 10, 8) for n in options.blobs]:
             layout = Layout(folder / "layout")
             title = many(layout, number, layers)
-            (folder / "registry").mkdir()
-            registry = RealRegistry(folder / "registry").start()
-            try:
-                journey(title, layout, folder, registry.host)
-            finally:
-                registry.stop()
-                shutil.rmtree(folder / "registry")
+            with registry_in(folder / "registry") as host:
+                journey(title, layout, folder, host)
 
 
 if __name__ == "__main__":

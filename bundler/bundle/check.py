@@ -306,7 +306,7 @@ class _Checker:
 
     @property
     def _has_free_processor(self) -> bool:
-        """Whether fewer chunks are left than could be checked side by side: then two work at each of them."""
+        """Whether fewer groups are left than could be checked side by side: then two threads work at each chunk."""
         return self._unfinished < self._jobs
 
     def _check_chunk(self, number: int, cut: CutBlobs) -> list[Finding]:

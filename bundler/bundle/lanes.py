@@ -1,29 +1,31 @@
 """In which order a bundle is best written: a few chunks at a time, each from its begin to its end.
 
-So no byte is looked for again to be hashed; file systems that know no holes (FAT) and media that do not like to jump
+So bytes can be hashed as they are written; file systems that know no holes (FAT) and media that do not like to jump
 (discs, sticks) are content.
 """
 
 from __future__ import annotations
 
-from bundler.bundle.chunk import groups_of
+from collections.abc import Sequence
+
 from bundler.core.manifest import BundleManifest, Stored
 
 
-def in_lanes(manifest: BundleManifest, lanes: int) -> list[Stored]:
+def in_lanes(manifest: BundleManifest, groups: Sequence[Sequence[int]], lanes: int) -> list[Stored]:
     """Everything that lies in the chunks, once, in an order that fills some of them side by side.
 
-    Chunks that a cut blob joins stay together. Each goes where least lies before it; so the lanes end at about the same
+    The chunks of a group stay together. Each goes where least lies before it; so the lanes end at about the same
     time. Within a lane things follow each other as in the chunks. What lies in two places goes by the first of them.
 
     Args:
         manifest: The plan.
+        groups: The numbers of its chunks, of those together that a cut blob joins.
         lanes: How many chunks are filled at a time, at the most.
     """
     begins: dict[int, int] = {}
     """Where each chunk begins in its lane, in bytes."""
     ends = [0] * lanes
-    for group in groups_of(manifest):
+    for group in groups:
         lane = ends.index(min(ends))
         for number in group:
             begins[number] = ends[lane]

@@ -110,11 +110,12 @@ class BundleWriter:
             has_holes: Whether the file system takes bytes behind the end of a file.
         """
         self._is_in_lanes = True
-        is_one_lane = lanes == 1 or len(groups_of(self._manifest)) == 1
+        groups = groups_of(self._manifest)
+        is_one_lane = min(lanes, len(groups)) == 1
         for chunk in self._chunks:
             chunk.has_holes = has_holes
             chunk.is_hashed_at_once = not is_one_lane  # else there is a processor left that can do it behind
-        return in_lanes(self._manifest, lanes)
+        return in_lanes(self._manifest, groups, lanes)
 
     def end_blob(self, descriptor: Descriptor) -> None:
         """Says that nothing more comes of a blob, whether it was put or not."""

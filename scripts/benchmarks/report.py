@@ -145,7 +145,7 @@ class Report:
             yield from ("", "slow media and lines", *(f"  {run}" for run in self.slow))
         yield from ("", "targets")
         for target in self.targets:
-            figures = f"{target.measured:>8.2f} <= {target.limit:.2f} {target.unit}"
+            figures = f"{target.measured:>9.3f} <= {target.limit:.2f} {target.unit}"
             yield f"  {target.name:<32}{figures:<28}{'met' if target.is_met else 'MISSED'}"
         if corpus.size_bytes < TARGET_CORPUS_BYTES:
             yield "  (set on 2.8 GiB of images: on this little, start-up weighs more than the bytes)"

@@ -81,7 +81,10 @@ def line_to(host: str) -> Iterator[str]:
     line = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
         assert line.stdout
-        yield line.stdout.readline().strip()
+        near = line.stdout.readline().strip()
+        if not near:
+            raise BenchError(f"the slow line to {host} does not begin")
+        yield near
     finally:
         line.terminate()
         line.wait()

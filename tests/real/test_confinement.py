@@ -14,7 +14,7 @@ import pytest
 from tests.support.parts import require, shell, skopeo_raw
 
 LAYER_BYTES = 9 << 28
-"""2.25 GiB: more than 32 bits with a sign, and than one chunk. Of 20 GiB: scripts/memory."""
+"""2.25 GiB: more than 32 bits with a sign, and than one chunk. Of 20 GiB: scripts/scale."""
 RSS_LIMIT_KIB = 200 << 10
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.bundle.chunk import members_by_chunk
-from bundler.bundle.lanes import in_lanes
+from bundler.bundle import lanes as lanes_module
+from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.core.manifest import BundleManifest, Stored
 from tests.unit.values import MIB, layer, planned, resolved
 
@@ -13,6 +13,10 @@ from tests.unit.values import MIB, layer, planned, resolved
 def plan(*sizes_mib: int, chunk_mib: int = 10) -> BundleManifest:
     images = [resolved(f"a/b{n}:1", layer(f"layer {n}", size * MIB)) for n, size in enumerate(sizes_mib)]
     return planned(*images, chunk_size_bytes=chunk_mib * MIB).manifest
+
+
+def in_lanes(manifest: BundleManifest, lanes: int) -> list[Stored]:
+    return lanes_module.in_lanes(manifest, groups_of(manifest), lanes)
 
 
 def chunks_of(order: list[Stored]) -> list[int]:
