@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import pytest
 
 from tests.support import images
 from tests.support.parts import RealDaemon, RealRegistry
+from tests.support.steps import Steps
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class Ran:
 
 
 Bundler = Callable[..., Ran]
+_NOTHING: Mapping[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -62,16 +64,23 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 
 @pytest.fixture
 def bundler() -> Bundler:
-    """Runs the real command in a process of its own."""
+    """Runs the real command in a process of its own: a fork, unless its environment says how Python is to start."""
 
-    def run(*arguments: object, stdin: str | None = None, environment: dict[str, str] | None = None) -> Ran:
+    def run(*arguments: object, stdin: str = "", environment: Mapping[str, str] = _NOTHING) -> Ran:
+        if any(name.startswith(("LANG", "LC_", "PYTHON", "_BUNDLER")) for name in environment):
+            return start(*arguments, stdin=stdin, environment=environment)
+        ended = Steps(arguments, environment, stdin).kill_after_seconds(300)
+        assert not ended.was_killed
+        return Ran(ended.code, ended.out, ended.err)
+
+    def start(*arguments: object, stdin: str, environment: Mapping[str, str]) -> Ran:
         done = subprocess.run(
             [sys.executable, "-m", "bundler", *map(str, arguments)],
             text=True,
             capture_output=True,
             timeout=300,
-            input=stdin or "",
-            env={**os.environ, **(environment or {})},
+            input=stdin,
+            env={**os.environ, **environment},
         )
         assert "Traceback" not in done.stderr, done.stderr
         return Ran(done.returncode, done.stdout, done.stderr)

@@ -18,7 +18,6 @@ import pytest
 from tests.support.images import Image, every_kind, simple
 from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front
-from tests.support.steps import Steps
 
 KINDS = every_kind()
 MULTI, PLAIN = KINDS["team/multi:1"], KINDS["team/plain:1"]
@@ -37,12 +36,6 @@ def made(origin, tmp_path_factory) -> tuple[Path, Path]:
         cwd=folder,
     )
     return folder / "test", folder / "keys/tester.pub"
-
-
-@pytest.fixture
-def bundler():
-    """Runs the command in a fork of a process that has everything imported, because there are many runs here."""
-    return lambda *arguments: Steps(arguments).run()
 
 
 @pytest.fixture

@@ -1,8 +1,9 @@
-"""Crash points: runs of the command that are killed before or after their n-th mutating step, or at any time.
+"""Runs of the command in processes of their own, to their end or killed before or after their n-th mutating step.
 
-What counts as a step: whatever changes files (`os.open` that creates, writes, renames, removals, syncs …), and each
-request that changes something at a registry. A driver process has everything imported and one thread; each run is a fork
-of it, so that a run costs no start of an interpreter. The counter lies in shared memory and outlives the run.
+A driver process has everything imported and one thread; each run is a fork of it, so that a run costs no start of an
+interpreter: there are thousands. What counts as a step: whatever changes files (`os.open` that creates, writes, renames,
+removals, syncs …), and each request that changes something at a registry. The counter lies in shared memory and outlives
+the run.
 
 The order of steps differs from run to run where threads work side by side. So a test goes on until a run is no longer
 killed, instead of counting beforehand::
@@ -74,7 +75,8 @@ class Steps:
 
     arguments: Sequence[object]
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Besides that of the test."""
+    """Besides that of the test. What an interpreter heeds when it starts is too late here."""
+    stdin: str = ""
 
     def run(self) -> Ended:
         """To its end."""
@@ -103,6 +105,7 @@ class Steps:
                 "folder": folder,
                 **when,
             }
+            Path(folder, "in").write_text(self.stdin)
             outputs = [Path(folder) / name for name in ("out", "err")]
             for output in outputs:
                 output.touch()
@@ -235,14 +238,15 @@ def _perform(request: dict[str, Any], counter: _Counter) -> None:
     from bundler.cli import run
 
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
+    os.dup2(os.open(f"{request['folder']}/in", os.O_RDONLY), 0)
+    sys.stdin = open(0, closefd=False)  # noqa: SIM115 (the old one has read from elsewhere)
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(f"{request['folder']}/{name}", flags, 0o600), number)
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["cwd"])
+    tempfile.tempdir = None
     counter.kill_at = request.get("kill_at", 0)
     counter.is_after = request.get("is_after", False)
     counter.reset()
