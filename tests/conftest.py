@@ -32,7 +32,6 @@ class Ran:
 
 
 Bundler = Callable[..., Ran]
-_NOTHING: Mapping[str, str] = {}
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +65,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def bundler() -> Bundler:
     """Runs the real command in a process of its own: a fork, unless its environment says how Python is to start."""
 
-    def run(*arguments: object, stdin: str = "", environment: Mapping[str, str] = _NOTHING) -> Ran:
+    def run(*arguments: object, stdin: str = "", environment: Mapping[str, str] | None = None) -> Ran:
+        environment = environment or {}
         if any(name.startswith(("LANG", "LC_", "PYTHON", "_BUNDLER")) for name in environment):
             return start(*arguments, stdin=stdin, environment=environment)
         ended = Steps(arguments, environment, stdin).kill_after_seconds(300)
