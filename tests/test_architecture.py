@@ -133,3 +133,15 @@ def test_help_loads_no_library_but_click():
     loaded = {name.split("'")[0] for name in done.stdout.splitlines()[-1].split(", '")}
     assert "click" in loaded
     assert not loaded & {"yaml", "urllib3", "docker", "cryptography", "tqdm", "py7zr", "requests"}
+
+
+def test_whoever_checks_signatures_loads_nothing_that_reads_private_keys():
+    import subprocess
+    import sys
+
+    code = (
+        "import sys, bundler.commands.verify, bundler.commands.inspect_, bundler.commands.import_; print(*sys.modules)"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "cryptography.exceptions" in loaded
+    assert not {"cryptography.x509", "bundler.bundle.signing_key_file"} & set(loaded)

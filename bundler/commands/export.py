@@ -317,9 +317,8 @@ def _resolve_all(
 def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run, *, output: Path) -> None:
     if isinstance(writer, BundleWriter):
         # Media that are carried are written one file after the other: many of them are slow when they have to jump.
-        is_any_order = has_holes(output)
-        lanes = run.jobs if is_any_order and not is_removable(output) else 1
-        everything = writer.in_lanes(lanes, has_holes=is_any_order)
+        holes = has_holes(output)
+        everything = writer.in_lanes(run.jobs if holes and not is_removable(output) else 1, has_holes=holes)
         run.listener(PhaseBegan("copying", sum(stored.size_bytes for stored in everything), in_bytes=True))
         copies = (origins.copy(stored, writer) for stored in everything)
         failed = copy_blobs(copies, run, ordered_workers=max(run.jobs, SMALL_WORKERS)).failed

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,22 @@ def in_parallel(bundle: Making, order: list[Stored], *, threads: int = 8) -> Non
         worker.join(60)
         assert not worker.is_alive(), "somebody waits for a turn that never comes"
     assert errors == []
+
+
+def test_bundle_json_is_never_in_memory_as_a_whole(tmp_path):
+    options = {"name": "test", "created": "", "tool": "", "signed": False, "chunk_size_bytes": 5 * MIB}
+    plan = plan_bundle([resolved(f"a/b{number}:1", described(b"%d" % number)) for number in range(1500)], **options)
+    bundle = Making(tmp_path, plan, {each.digest: b"x" * each.size_bytes for each in plan.manifest.stored()})
+    for stored in {stored.digest: stored for stored in plan.manifest.stored()}.values():
+        bundle.put(stored)
+    tracemalloc.start()
+    try:
+        bundle.writer.seal(None)
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+        bundle.writer.close()
+    assert peak_bytes < (tmp_path / "test/bundle.json").stat().st_size / 2
 
 
 @pytest.mark.parametrize("has_holes", [True, False])
