@@ -18,6 +18,9 @@ _FORMS = {
 }
 """The algorithms: one text of each name for all digests, which there are many of, and the form of the rest."""
 
+ALGORITHMS = tuple(_FORMS)
+"""The names of the algorithms."""
+
 
 class Hasher(Protocol):
     """The part of a `hashlib` object that is used here."""

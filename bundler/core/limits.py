@@ -105,6 +105,9 @@ MINIMUM_CHUNK_BYTES = 1 << 20
 LAYOUT_JSON_BYTES = 16 << 20
 """index.json of an OCI layout: some 50,000 images."""
 
+MARKER_BYTES = 4 << 10
+"""The file ``oci-layout``, which says a version and no more."""
+
 ARCHIVE_MEMBERS = 100_000
 """Members of one tar archive that somebody gives us, extended headers included: ``docker save`` of 25,000 layers."""
 

@@ -23,7 +23,7 @@ from bundler.stores.docker_archive import ArchivedImage
 from bundler.stores.image_file import ImageFile, Tap, nothing, tapped
 from bundler.stores.member_digests import MemberDigests
 from bundler.stores.oci_archive import ArchiveFiles
-from bundler.stores.oci_layout import INDEX, Choice, LayoutFiles, LayoutSource, full_name, read_index
+from bundler.stores.oci_layout import INDEX, MARKER, Choice, LayoutFiles, LayoutSource, full_name, read_index
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, stage_layer, staged
 from bundler.stores.tar_reader import Member
@@ -105,6 +105,8 @@ class Archive:
                 subject=file.called,
                 hint="the files of the image must stand at the top of the archive" if contents.members else None,
             )
+        if has_layout:
+            _check_no_links(contents, is_docker=has_docker and transport != OCI)
         if has_layout and has_docker:
             _check_agreement(contents)
         is_layout = has_layout and (transport == OCI or not has_docker or _is_original(contents))
@@ -284,6 +286,19 @@ def layers_of(manifest: Manifest, config: bytes, *, what: str) -> list[tuple[Des
             actual=str(len(manifest.layers)),
         )
     return list(zip(manifest.layers, diff_ids, strict=True))
+
+
+def _check_no_links(contents: Contents, *, is_docker: bool) -> None:
+    """Makes sure that a layout consists of files: readers that unpack it follow links as they like.
+
+    Docker links layers that it saves twice; in its archives the blobs may be links to other members.
+
+    Raises:
+        Damaged: A part of it is a link.
+    """
+    for name in contents.links:
+        if name in (INDEX, MARKER) or (name.startswith("blobs/") and not is_docker):
+            raise Damaged("a link where a file should be", subject=f"{contents.what}: {name[:200]}")
 
 
 def _check_agreement(contents: Contents) -> None:

@@ -1,4 +1,4 @@
-"""Files that somebody gave us or that we make for somebody: opened without following links, read and written safely."""
+"""Files that somebody gave us or that we make for somebody: opened, read and written safely."""
 
 from __future__ import annotations
 
@@ -31,12 +31,86 @@ def opened(path: Path) -> Generator[int, None, None]:
     except OSError as error:
         raise LocalStorage(f"cannot be opened: {error.strerror}", subject=str(path)) from error
     try:
-        if not stat.S_ISREG(_state(descriptor, str(path)).st_mode):
-            raise Damaged("not a regular file", subject=str(path))
+        _check_regular(_state(descriptor, str(path)), str(path))
         yield descriptor
     finally:
         with suppress(OSError):  # it was only read
             os.close(descriptor)
+
+
+@contextmanager
+def opened_within(root: Path, path: str) -> Generator[int, None, None]:
+    """A regular file below a folder, open for reading. No link below the folder is followed; nothing else is opened.
+
+    Raises:
+        Refused: There is none.
+        Damaged: It, or a folder on the way to it, is a link or something else than it should be.
+        LocalStorage: It cannot be opened.
+    """
+    what = str(root / path)
+    with _folder_within(root, path) as folder:
+        _check_regular(os.stat(Path(path).name, dir_fd=folder, follow_symlinks=False), what)
+        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(Path(path).name, flags, dir_fd=folder)
+    try:
+        _check_regular(_state(descriptor, what), what)
+        yield descriptor
+    finally:
+        with suppress(OSError):  # it was only read
+            os.close(descriptor)
+
+
+def size_within(root: Path, path: str) -> int | None:
+    """The size of a regular file below a folder, in bytes; None if there is nothing of this name.
+
+    Raises:
+        Damaged, LocalStorage: As `opened_within`.
+    """
+    try:
+        with _folder_within(root, path) as folder:
+            state = os.stat(Path(path).name, dir_fd=folder, follow_symlinks=False)
+    except Refused:
+        return None
+    _check_regular(state, str(root / path))
+    return state.st_size
+
+
+@contextmanager
+def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
+    """The folder that a path below another folder is in, reached without following a link.
+
+    Raises:
+        Refused, Damaged, LocalStorage: As `opened_within`, for what is done within the context, too.
+    """
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    what = root
+    folder = -1
+    try:
+        folder = os.open(root, flags)
+        for name in Path(path).parent.parts:
+            what /= name
+            inner = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        what = root / path
+        yield folder
+    except FileNotFoundError as error:
+        raise Refused("there is no such file", subject=str(root / path)) from error
+    except OSError as error:
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and what != root:
+            raise Damaged("a link, or no folder, where a folder should be", subject=str(what)) from error
+        raise LocalStorage(f"cannot be opened: {error.strerror}", subject=str(what)) from error
+    finally:
+        if folder >= 0:
+            with suppress(OSError):  # it was only read
+                os.close(folder)
+
+
+def _check_regular(state: os.stat_result, what: str) -> None:
+    if stat.S_ISLNK(state.st_mode):
+        raise Damaged("a link where a file should be", subject=what)
+    if not stat.S_ISREG(state.st_mode):
+        raise Damaged("not a regular file", subject=what)
 
 
 def size_of(descriptor: int, *, what: str) -> int:

@@ -15,18 +15,30 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from bundler.core import oci, strict_json
-from bundler.core.digest import Digest
-from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES
+from bundler.core.digest import ALGORITHMS, Digest
+from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, LocalStorage, Misuse, Refused
 from bundler.lock import Holder, Lock
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry, names_of
-from bundler.stores.local_files import closing_file, forget, opened, pieces_of, read_whole, size_of, sync, write_all
+from bundler.stores.local_files import (
+    closing_file,
+    forget,
+    opened_within,
+    pieces_of,
+    read_whole,
+    size_of,
+    size_within,
+    sync,
+    write_all,
+)
 
 INDEX = "index.json"
-_MARKER = "oci-layout"
+MARKER = "oci-layout"
+_VERSION = "1.0.0"
+"""The only version of layouts that image-spec has."""
 _LOCK = ".bundler-lock"
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
 """The names of files that are being written."""
@@ -174,15 +186,34 @@ def full_name(text: str) -> str | None:
         return None
 
 
+def check_marker(files: LayoutFiles) -> None:
+    """Makes sure that the file ``oci-layout`` says what image-spec wants it to say.
+
+    Raises:
+        Damaged: It is absent, or of a version that this reader does not know.
+    """
+    if files.size(MARKER) is None:
+        raise Damaged(f"not an OCI image layout: there is no file {MARKER}", subject=files.called)
+    what = f"{files.called}: {MARKER}"
+    document = strict_json.loads(files.read(MARKER, MARKER_BYTES), what=what)
+    strict_json.check_fields(document, ("imageLayoutVersion",), what=what)
+    version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
+    if version != _VERSION:
+        raise Damaged(
+            "an OCI image layout of an unknown version", subject=what, expected=_VERSION, actual=f"{version!r:.40}"
+        )
+
+
 def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
     """The entries of index.json as they stand there.
 
     Raises:
         Refused: This is no layout.
-        Damaged: index.json is not what it should be.
+        Damaged: index.json, or what says that this is a layout, is not what it should be.
     """
     if files.size(INDEX) is None:
         raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
+    check_marker(files)
     what = f"{files.called}: {INDEX}"
     document = strict_json.loads(files.read(INDEX, LAYOUT_JSON_BYTES), what=what)
     strict_json.check_fields(document, ("schemaVersion", "manifests"), what=what)
@@ -207,7 +238,7 @@ def read_index(files: LayoutFiles) -> list[NamedDescriptor]:
 
 
 class FolderFiles:
-    """The files of a layout that is a folder."""
+    """The files of a layout that is a folder. The folder itself may be named by a link; none below it is followed."""
 
     def __init__(self, root: Path, *, is_from_device: bool = False) -> None:
         """Reads nothing yet.
@@ -226,17 +257,12 @@ class FolderFiles:
 
     def size(self, path: str) -> int | None:
         """The size of a file in bytes; None if there is none."""
-        try:
-            return os.stat(self._root / path).st_size
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise LocalStorage(f"cannot be read: {error.strerror}", subject=str(self._root / path)) from error
+        return size_within(self._root, path)
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """The bytes of a file from an offset on."""
         what = str(self._root / path)
-        with opened(self._root / path) as descriptor:
+        with opened_within(self._root, path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
             yield from pieces_of(descriptor, offset_bytes, size_of(descriptor, what=what), what=what)
@@ -244,7 +270,7 @@ class FolderFiles:
     def read(self, path: str, limit_bytes: int) -> bytes:
         """A file as a whole, if it is not larger than a limit."""
         what = str(self._root / path)
-        with opened(self._root / path) as descriptor:
+        with opened_within(self._root, path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
             size = size_of(descriptor, what=what)
@@ -276,19 +302,22 @@ class LayoutFolderSink:
             names: What it is to hold; a folder takes all of them.
 
         Raises:
-            Refused: The folder holds something else, or parts of it are links to elsewhere.
+            Refused: The folder holds something else.
+            Damaged: It is a layout of another version, or parts of it are links to elsewhere.
             LocalStorage: It cannot be read.
         """
         del names
         try:
-            is_layout = not self._root.exists() or (self._root / _MARKER).exists()
-            if not is_layout and not all(_is_own(path.name) for path in self._root.iterdir()):
-                raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
-            for path in (self._root / "blobs", *(self._root / "blobs" / name for name in ("sha256", "sha512"))):
-                if path.is_symlink():
-                    raise Refused("a link where a folder of the layout should be", subject=str(path))
+            names_there = os.listdir(self._root) if self._root.exists() else []
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
+        if all(map(_is_own, names_there)):
+            return
+        if not {MARKER, INDEX} & set(names_there):
+            raise Refused("the folder is neither empty nor an OCI image layout", subject=str(self._root))
+        check_marker(self._files)
+        for path in (INDEX, *(f"blobs/{algorithm}/none" for algorithm in ALGORITHMS)):
+            self._files.size(path)
 
     def prepare(self) -> Holder | None:
         """Makes the folder a layout if it is none yet.
@@ -297,7 +326,7 @@ class LayoutFolderSink:
             Who wrote there before and ended without `release`, if somebody did.
 
         Raises:
-            Refused: As `check`.
+            Refused, Damaged: As `check`.
             Unavailable: Somebody else is writing there.
             LocalStorage: It cannot be written.
         """
@@ -307,8 +336,8 @@ class LayoutFolderSink:
             left = self._writer.take(self._files.called)
             self._known = None  # it may have changed before it was ours
             self._remove_litter()
-            if not (self._root / _MARKER).exists():
-                self._put_file(_MARKER, marker_json())
+            if not (self._root / MARKER).exists():
+                self._put_file(MARKER, marker_json())
             if not (self._root / INDEX).exists():
                 self._put_file(INDEX, index_document([]))
             sync(self._root)  # a folder of blobs that does not say what it is would be taken for something else
@@ -449,4 +478,4 @@ def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Descriptor |
 
 def marker_json() -> bytes:
     """The bytes of the file ``oci-layout``."""
-    return strict_json.canonical({"imageLayoutVersion": "1.0.0"})
+    return strict_json.canonical({"imageLayoutVersion": _VERSION})
