@@ -16,11 +16,6 @@ from pathlib import Path
 from bundler.errors import LocalStorage
 
 
-def default_folder() -> Path:
-    """``$TMPDIR``, or ``/var/tmp``: images are larger than what many systems have in ``/tmp``."""
-    return Path(os.environ.get("TMPDIR") or "/var/tmp")  # noqa: S108  # mkstemp names the files
-
-
 class Scratch:
     """A folder for unnamed files, and how much is in them. Thread-safe."""
 

@@ -274,9 +274,9 @@ def scratch_folder(given: str | None) -> Path:
     Raises:
         Misuse: There is no such folder.
     """
-    from bundler.scratch import default_folder
+    from bundler import places
 
-    folder = Path(given) if given else default_folder()
+    folder = Path(given) if given else places.scratch_folder()
     if given and not folder.is_dir():
         raise Misuse("there is no such folder", subject=f"--scratch {given}")
     return folder

@@ -17,7 +17,7 @@ from bundler.core.advice import problem
 from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.errors import BundlerError, LocalStorage, Misuse, worst
-from bundler.scratch import default_folder
+from bundler.places import scratch_folder
 from bundler.stores import probe
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
@@ -66,7 +66,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
             request.target, request.network, repository=request.repository, now_seconds=request.now_seconds
         )
         checks += registry_checks(visit)
-    for path in request.paths or (default_folder(),):
+    for path in request.paths or (scratch_folder(),):
         checks += _folder_checks(path, is_scratch=not request.paths)
     checks.append(_daemon(is_wanted=isinstance(request.target, DaemonTarget)))
     return DoctorResult(tuple(checks))

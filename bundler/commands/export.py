@@ -29,9 +29,10 @@ from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
+from bundler.places import scratch_folder
 from bundler.resolve import Resolved, resolve_image
 from bundler.run import Run, retrying
-from bundler.scratch import Scratch, default_folder
+from bundler.scratch import Scratch
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
 
@@ -67,7 +68,7 @@ class ExportRequest:
     """Whether the bundle is read from its medium again before it is sealed; None for where media can be taken out."""
     network: NetworkOptions = DEFAULT_NETWORK
     layer_compression: str = "gzip"
-    scratch: Path = field(default_factory=default_folder)
+    scratch: Path = field(default_factory=scratch_folder)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,9 @@ from bundler.bundle.opening import find
 from bundler.bundle.reader import Bundle
 from bundler.commands.trust import trusted_keys
 from bundler.errors import Misuse
+from bundler.places import scratch_folder
 from bundler.run import Run
-from bundler.scratch import Scratch, default_folder
+from bundler.scratch import Scratch
 
 
 def _no_passphrase() -> str:
@@ -40,7 +41,7 @@ class Unlocking:
         """
         if isinstance(bundle, Bundle):
             return bundle
-        scratch = Scratch(self.scratch or default_folder())
+        scratch = Scratch(self.scratch or scratch_folder())
         return bundle.unlock(self.passphrase(), scratch=scratch, jobs=run.jobs, cancellation=run.cancellation)
 
 

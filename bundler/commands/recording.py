@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler import __version__
+from bundler import __version__, places
 from bundler.bundle.files import place_durably, write_at_once
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
@@ -65,10 +65,19 @@ class Recording:
     key: ReceiptKey = NO_KEY
 
 
-def state_folder() -> Path:
-    """Where receipts are kept by default: ``$XDG_STATE_HOME/bundler/receipts``."""
-    base = os.environ.get("XDG_STATE_HOME")
-    return (Path(base) if base else Path(os.path.expanduser("~")) / ".local" / "state") / "bundler" / "receipts"
+def receipts_folder() -> Path:
+    """Where receipts are kept by default: ``$XDG_STATE_HOME/bundler/receipts``.
+
+    Raises:
+        Misuse: This user has no home folder.
+    """
+    own = places.state_folder()
+    if own is None:
+        raise Misuse(
+            "there is no folder for the receipt: HOME is not set, and this user has no home folder",
+            hint="say where it is to be with --receipt FILE, or set HOME to an absolute path",
+        )
+    return own / "receipts"
 
 
 def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> ImportResult:
@@ -148,7 +157,7 @@ def refuse_taken(path: Path) -> None:
 
 def _check_place(recording: Recording) -> None:
     """Finds out before the import whether its receipt can be written."""
-    folder = recording.path.parent if recording.path else state_folder()
+    folder = recording.path.parent if recording.path else receipts_folder()
     if recording.path:
         refuse_taken(recording.path)
     try:
@@ -277,7 +286,7 @@ def _claimed_path(receipt: Receipt) -> Path:
     """
     stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
     for number in ("", *(f"-{n}" for n in range(2, 10_000))):
-        path = state_folder() / f"{stem}{number}.json"
+        path = receipts_folder() / f"{stem}{number}.json"
         if os.path.lexists(path):
             continue
         try:
@@ -289,7 +298,7 @@ def _claimed_path(receipt: Receipt) -> Path:
         if not os.path.lexists(path):  # whoever had it until now may have finished it between the two
             return path
         _unfinished_path(path).unlink(missing_ok=True)
-    raise LocalStorage("there is no free name for a receipt", subject=str(state_folder()))
+    raise LocalStorage("there is no free name for a receipt", subject=str(receipts_folder()))
 
 
 def _receipt(
@@ -302,7 +311,7 @@ def _receipt(
         bundle_name=bundle.manifest.name if bundle else "",
         signers=tuple(bundle.sealed.signers) if bundle else (),
         required_signatures=0 if request.is_without_signature else request.required_signatures,
-        trust=() if request.is_without_signature else tuple(map(str, request.trust or (trust_folder(),))),
+        trust=() if request.is_without_signature else tuple(map(str, request.trust or filter(None, [trust_folder()]))),
         weakened=_weakened(request),
         operator=recording.operator,
         host=recording.host,

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler import places
 from bundler.bundle import signing
 from bundler.bundle.files import read_with_facts
 from bundler.core.limits import KEY_BYTES
@@ -35,10 +36,10 @@ class Member:
     problem: Untrusted | None = None
 
 
-def trust_folder() -> Path:
-    """Where keys are trusted from when ``--trust`` is not given."""
-    base = os.environ.get("XDG_CONFIG_HOME")
-    return (Path(base) if base else Path(os.path.expanduser("~")) / ".config") / "bundler" / "trust"
+def trust_folder() -> Path | None:
+    """Where keys are trusted from when ``--trust`` is not given; None for a user without a home folder."""
+    own = places.config_folder()
+    return own / "trust" if own else None
 
 
 def trusted_keys(paths: Sequence[Path]) -> list[signing.PublicKey]:
@@ -53,7 +54,8 @@ def trusted_keys(paths: Sequence[Path]) -> list[signing.PublicKey]:
             empty, and no signature will be trusted.
     """
     if not paths:
-        return _keys_in(trust_folder())
+        folder = trust_folder()
+        return _keys_in(folder) if folder else []
     return [key for path in paths for key in _keys_at(path)]
 
 

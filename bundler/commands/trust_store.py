@@ -52,14 +52,14 @@ def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: C
         confirm: Asks whoever sits at the terminal; None if nobody does.
 
     Raises:
-        Misuse: It is no key, the name is taken, or nobody has compared the fingerprint.
+        Misuse: It is no key, the name is taken, nobody has compared the fingerprint, or this user has no home folder.
         Untrusted: The fingerprint is another one, or the trust folder cannot be used.
         LocalStorage: The key cannot be written.
     """
     name = check_bundle_name(name if name is not None else file.name.removesuffix(SUFFIX).lower())
     said = parse_fingerprint(fingerprint) if fingerprint is not None else None
     key = read_public_key(file)
-    folder = trust_folder()
+    folder = _trust_folder()
     members = members_of(folder)
     _compare(key, file, said, confirm)
     for member in members:
@@ -84,9 +84,10 @@ def list_keys() -> TrustResult:
     """The keys in the trust folder, each with what is wrong with it.
 
     Raises:
+        Misuse: This user has no home folder.
         Untrusted: The folder cannot be used.
     """
-    folder = trust_folder()
+    folder = _trust_folder()
     return TrustResult(folder, tuple(members_of(folder)))
 
 
@@ -101,7 +102,7 @@ def remove_key(wanted: str) -> TrustResult:
         Untrusted: The folder cannot be used.
         LocalStorage: The key cannot be removed.
     """
-    folder = trust_folder()
+    folder = _trust_folder()
     members = members_of(folder)
     named = [member for member in members if member.path.stem == wanted.removesuffix(SUFFIX)]
     by_id = [member for member in members if member.key is not None and member.key.id == wanted.lower()]
@@ -117,6 +118,21 @@ def remove_key(wanted: str) -> TrustResult:
             raise LocalStorage(f"cannot be removed: {error.strerror}", subject=str(member.path)) from error
     sync_folder(folder)
     return TrustResult(folder, tuple(found), is_changed=True)
+
+
+def _trust_folder() -> Path:
+    """The trust folder.
+
+    Raises:
+        Misuse: This user can have none.
+    """
+    folder = trust_folder()
+    if folder is None:
+        raise Misuse(
+            "there is no folder for trusted keys: HOME is not set, and this user has no home folder",
+            hint="set HOME to an absolute path, or name the key in each command: --trust NAME.pub",
+        )
+    return folder
 
 
 def _compare(key: PublicKey, file: Path, said: str | None, confirm: Confirm | None) -> None:

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler import places
 from bundler.errors import Misuse
 
 
@@ -34,25 +35,19 @@ class Credentials:
         return "Credentials(…)"
 
 
-def files(environment: Mapping[str, str] | None = None) -> list[Path]:
+def files(environment: Mapping[str, str] = os.environ) -> list[Path]:
     """The files that credentials are looked for in, best first; those that exist.
 
     Raises:
-        Misuse: ``REGISTRY_AUTH_FILE`` names one that does not.
+        Misuse: ``REGISTRY_AUTH_FILE`` names one that does not, or it or ``DOCKER_CONFIG`` is no absolute path.
     """
-    environment = os.environ if environment is None else environment
-    found = []
-    named = environment.get("REGISTRY_AUTH_FILE")
-    if named:
-        if not Path(named).is_file():
-            raise Misuse("there is no such file", subject=f"REGISTRY_AUTH_FILE={named}")
-        found.append(Path(named))
-    runtime = environment.get("XDG_RUNTIME_DIR")
-    if runtime:
-        found.append(Path(runtime) / "containers" / "auth.json")
-    folder = environment.get("DOCKER_CONFIG")
-    found.append(Path(folder) / "config.json" if folder else Path(os.path.expanduser("~")) / ".docker" / "config.json")
-    return [path for path in found if path.exists()]
+    named = places.named_by("REGISTRY_AUTH_FILE", environment)
+    if named and not named.is_file():
+        raise Misuse("there is no such file", subject=f"REGISTRY_AUTH_FILE={named}")
+    runtime = places.runtime_folder(environment)
+    docker = places.docker_folder(environment)
+    found = [named, runtime and runtime / "containers" / "auth.json", docker and docker / "config.json"]
+    return [path for path in found if path and path.exists()]
 
 
 class Login:

@@ -18,12 +18,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from bundler import places
 from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
-from bundler.errors import BundlerError, Damaged, LocalStorage, Refused, Unavailable, Unreachable
+from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.stores.credentials import Credentials
 
 _TIMEOUT_SECONDS = 3600
@@ -299,13 +300,54 @@ class Daemon:
 
 
 def _client(version: str, timeout_seconds: int) -> Any:
-    import docker
-
-    client = docker.from_env(version=version, timeout=timeout_seconds)
+    client = _sdk().from_env(version=version, timeout=timeout_seconds, environment=_environment())
     # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.
     client.api.trust_env = False
     client.api.mount("https://", _tls_adapter())
     return client
+
+
+@lru_cache(maxsize=1)
+def _sdk() -> Any:
+    """The SDK, which from now on has its configuration and contexts where `places` says.
+
+    By itself it takes ``~`` for a folder's name when there is no home folder, and looks for contexts in the working
+    folder when there is no ``config.json``: a medium could name the daemon, and the login that a push is made with.
+    """
+    import docker
+    from docker.context import config as contexts
+    from docker.utils import config
+
+    for module in (config, contexts):
+        setattr(module, "find_config_file", _docker_config)  # noqa: B010  # the types leave it out
+    return docker
+
+
+def _docker_config(config_path: str | None = None) -> str:
+    """Docker's configuration file; an empty one, with no contexts beside it, for a user without a home folder."""
+    folder = places.docker_folder()
+    return config_path or (str(folder / "config.json") if folder else os.devnull)
+
+
+def _environment() -> dict[str, str]:
+    """The variables that name the daemon, as the SDK reads them.
+
+    Raises:
+        Misuse: There is no folder with the certificates for TLS, or ``DOCKER_CERT_PATH`` is relative.
+    """
+    environment = dict(os.environ)
+    certificates = places.named_by("DOCKER_CERT_PATH")
+    if environment.get("DOCKER_TLS_VERIFY") and not certificates:
+        certificates = places.docker_folder()
+        if certificates is None:
+            raise Misuse(
+                "DOCKER_TLS_VERIFY needs certificates, and this user has no home folder",
+                hint="say where they are with DOCKER_CERT_PATH",
+            )
+        environment["DOCKER_CERT_PATH"] = str(certificates)
+    if environment.get("DOCKER_HOST", "").startswith("ssh:") and places.home_folder() is None:
+        raise Misuse("DOCKER_HOST with ssh needs a home folder", hint="set HOME to an absolute path")
+    return environment
 
 
 def _tls_adapter() -> Any:

@@ -15,13 +15,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bundler import places
 from bundler.core.reference import DEFAULT_REGISTRY, host_of, is_loopback
 from bundler.errors import Misuse
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
 
 _DOCKER_HUB = "registry-1.docker.io"
-_CERTIFICATE_FOLDERS = ("~/.config/containers/certs.d", "/etc/containers/certs.d", "/etc/docker/certs.d")
+_CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
+_CERTIFICATES_BELOW_HOME = ".config/containers/certs.d"
+_READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,9 @@ def address_of(registry: str) -> str:
 
 def certificates_of(registry: str) -> list[Path]:
     """The folders with certificates for exactly this host and port."""
-    folders = [Path(os.path.expanduser(folder)) / registry for folder in _CERTIFICATE_FOLDERS]
+    home = places.home_folder()
+    own = (home / _CERTIFICATES_BELOW_HOME,) if home else ()
+    folders = [folder / registry for folder in (*own, *_CERTIFICATE_FOLDERS)]
     return [folder for folder in folders if folder.is_dir()]
 
 
@@ -71,8 +76,10 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
     """What a connection to a registry is verified with.
 
     Raises:
-        Misuse: A certificate file cannot be read.
+        Misuse: A certificate file cannot be read, or SSL_CERT_FILE or SSL_CERT_DIR is no absolute path.
     """
+    for variable in _READ_BY_OPENSSL:
+        places.named_by(variable)
     context = ssl.create_default_context()
     # Python 3.13 also demands extensions that many a private authority lacks and that Docker does not ask for.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT

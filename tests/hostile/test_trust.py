@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -437,6 +438,25 @@ def test_S14_a_file_where_the_trust_folder_should_be_is_no_trust(run, place):
     shutil.copy(place.pub("builder"), trust_folder())
     done = run("verify", place.bundle)
     assert (done.code, str(trust_folder()) in done.err, "no folder" in done.err) == (5, True, True)
+
+
+@pytest.mark.parametrize("variable", ["no home", "HOME", "XDG_CONFIG_HOME"])
+def test_a2_a_key_that_the_working_folder_has_is_never_trusted_by_default(run, place, monkeypatch, variable):
+    """The working folder is the stick, and has a key below each name that a home folder might be taken for."""
+    for planted in ("~/.config/bundler/trust", ".config/bundler/trust", "bundler/trust"):
+        (place.folder / planted).mkdir(parents=True)
+        shutil.copy(place.pub("builder"), place.folder / planted)
+    monkeypatch.chdir(place.folder)
+    monkeypatch.delenv("XDG_CONFIG_HOME")
+    if variable == "no home":
+        monkeypatch.delenv("HOME")
+        monkeypatch.setattr(pwd, "getpwuid", {}.__getitem__)
+    else:
+        monkeypatch.setenv(variable, ".")
+    for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out", "--receipt", place.folder / "receipt"]):
+        done = run(*command, place.bundle)
+        assert (done.code, "there is no trusted key" in done.err) == (5, True), done.err
+    assert run("inspect", place.bundle).code == 0
 
 
 def test_S14_a_single_key_that_is_given_is_the_callers_own_decision(run, place):

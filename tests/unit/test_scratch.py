@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundler.errors import LocalStorage
-from bundler.scratch import Scratch, default_folder
+from bundler.scratch import Scratch
 
 
 def content_of(descriptor: int) -> bytes:
@@ -100,14 +100,6 @@ def test_a_device_without_room_is_told_with_the_flag_that_chooses_another(tmp_pa
         file.write(b"x")
     assert "--scratch" in (caught.value.hint or "")
     file.close()
-
-
-def test_the_default_folder_is_the_one_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TMPDIR", "/srv/scratch")
-    assert default_folder() == Path("/srv/scratch")
-    for nothing in ("", None):
-        monkeypatch.delenv("TMPDIR") if nothing is None else monkeypatch.setenv("TMPDIR", nothing)
-        assert default_folder() == Path("/var/tmp")
 
 
 def test_the_room_of_bytes_that_were_read_is_given_back_before_the_rest(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def test_files_are_tried_in_the_order_of_skopeo_and_docker(tmp_path: Path) -> No
 
 def test_dockers_file_is_that_of_docker_config_or_else_of_the_home_folder(home: Path, tmp_path: Path) -> None:
     own = written(home / ".docker" / "config.json")
-    assert files({}) == [own]
-    assert files({"DOCKER_CONFIG": ""}) == [own]
+    assert files({"HOME": str(home)}) == [own]
+    assert files({"HOME": str(home), "DOCKER_CONFIG": ""}) == [own]
     assert files({"DOCKER_CONFIG": str(tmp_path / "none")}) == []
 
 

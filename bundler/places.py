@@ -1,0 +1,90 @@
+"""Where this user's files are: configuration, state, Docker's files, scratch. No other module decides that.
+
+A path counts only if it is absolute. A relative one would be taken from the working folder, which may be a medium that
+a stranger has written: a key, a credential or a certificate there would be believed.
+
+- ``HOME`` that is empty or relative counts as not set. Then the user's entry in passwd decides; without one there is no
+  home folder, and nothing is looked for in it (``~`` is never a folder's name).
+- ``XDG_*`` that is empty or relative is ignored, as the XDG Base Directory Specification demands.
+- A variable that names one file or folder of Docker, skopeo or OpenSSL is an error if it is relative: to ignore it
+  would use other credentials or certificates than its owner asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundler.errors import Misuse
+
+
+def home_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The user's home folder; None if there is none."""
+    return _absolute(environment.get("HOME")) or _absolute(_home_in_passwd())
+
+
+def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """Bundler's own configuration: ``$XDG_CONFIG_HOME/bundler``; None without a home folder."""
+    return _own("XDG_CONFIG_HOME", ".config", environment)
+
+
+def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """What bundler keeps between its runs: ``$XDG_STATE_HOME/bundler``; None without a home folder."""
+    return _own("XDG_STATE_HOME", ".local/state", environment)
+
+
+def runtime_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """``$XDG_RUNTIME_DIR``, where podman and skopeo keep their logins; None if it is not set."""
+    return _absolute(environment.get("XDG_RUNTIME_DIR"))
+
+
+def docker_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The folder of Docker's ``config.json`` and contexts: ``$DOCKER_CONFIG``, or ``~/.docker``.
+
+    Raises:
+        Misuse: ``DOCKER_CONFIG`` is relative.
+    """
+    home = home_folder(environment)
+    return named_by("DOCKER_CONFIG", environment) or (home / ".docker" if home else None)
+
+
+def scratch_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """``$TMPDIR``, or ``/var/tmp``: images are larger than what many systems have in ``/tmp``."""
+    return _absolute(environment.get("TMPDIR")) or Path("/var/tmp")  # noqa: S108  # mkstemp names the files
+
+
+def named_by(variable: str, environment: Mapping[str, str] = os.environ) -> Path | None:
+    """The file or folder that a variable names; None if it is not set.
+
+    Raises:
+        Misuse: It is relative.
+    """
+    value = environment.get(variable)
+    if not value:
+        return None
+    path = _absolute(value)
+    if path is None:
+        raise Misuse(
+            f"{variable} is not an absolute path",
+            hint=f"write all of it, beginning with /; or unset {variable}",
+        )
+    return path
+
+
+def _own(variable: str, below_home: str, environment: Mapping[str, str]) -> Path | None:
+    home = home_folder(environment)
+    base = _absolute(environment.get(variable)) or (home / below_home if home else None)
+    return base / "bundler" if base else None
+
+
+def _home_in_passwd() -> str:
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:  # a user without an entry, as in containers
+        return ""
+
+
+def _absolute(text: str | None) -> Path | None:
+    return Path(text) if text and os.path.isabs(text) else None
