@@ -63,6 +63,12 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     help="What to do with a tag that stands for another image at the target; suffix pushes beside it as TAG-DIGEST.",
 )
 @click.option(
+    "--no-digest-tags",
+    is_flag=True,
+    help="Leave images that have only a digest without a tag. Default: they are tagged digest-<12 hex>, because "
+    "garbage collections of registries remove what has no tag.",
+)
+@click.option(
     "--target",
     "kind",
     type=click.Choice(tuple(KINDS)),
@@ -117,6 +123,7 @@ def import_(
     retry_failed: str | None,
     platform: str | None,
     on_conflict: str,
+    no_digest_tags: bool,
     kind: str | None,
     base_path: str,
     username: str | None,
@@ -162,6 +169,7 @@ def import_(
         mapping=mapping,
         rules=options.rules(rules),
         on_conflict=on_conflict,
+        has_digest_tags=not no_digest_tags,
         kind=KINDS[kind] if kind else None,
         admin=options.credentials_in(admin_credentials) if admin_credentials else None,
         is_dry_run=dry_run,

@@ -66,6 +66,8 @@ class ImportRequest:
     """The one platform that is wanted of images for several; None for all, and in daemons for the daemon's own."""
     mapping: str = KEEP
     rules: NamingRules = NO_RULES
+    has_digest_tags: bool = True
+    """Whether images without a tag get one that is made of their digest."""
     on_conflict: str = FAIL
     kind: RegistryKind | None = None
     """Of the registries; None for what they say themselves."""
@@ -161,6 +163,7 @@ def _import(
     ways = [_way_to(target, images, bundle, stores, request, run, before_tags) for target in request.targets]
     result.targets += [way.result for way in ways]
     _notice_latest(result.targets, run)
+    _notice_digest_tags(result.targets, run)
     for way in ways:
         _fail_unreadable(bundle, way.result.images)
         _look(way, is_alone=len(ways) == 1)
@@ -261,7 +264,11 @@ def _named(
     """The images with their names at a target, and with what happens if these are taken."""
     place = target.names or target if isinstance(target, DaemonTarget) else target
     naming = mapping.Naming(
-        request.mapping, request.rules, bundle.manifest.name, bundle.manifest.created[:10].replace("-", "")
+        request.mapping,
+        request.rules,
+        bundle.manifest.name,
+        bundle.manifest.created[:10].replace("-", ""),
+        request.has_digest_tags,
     )
     names = mapping.target_names({image.reference: image.root.digest for image in images}, place, naming, kind)
     for name in names.values():
@@ -286,6 +293,17 @@ def _notice_latest(targets: Sequence[TargetResult], run: Run) -> None:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         run.listener(
             Noticed(f"latest says nothing about the version, and moves: {', '.join(names[:3])}{more}; see --rules")
+        )
+
+
+def _notice_digest_tags(targets: Sequence[TargetResult], run: Run) -> None:
+    count = len({each.image.reference for target in targets for each in target.images if each.has_digest_tag})
+    if count:
+        run.listener(
+            Noticed(
+                f"images that have only a digest: {count}; each gets a tag digest-<12 hex>, so that no garbage "
+                "collection removes it (--no-digest-tags leaves it without)"
+            )
         )
 
 

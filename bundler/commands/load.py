@@ -201,6 +201,12 @@ class Load:
             self._run.listener(Noticed(f"{each.name}: is for {variant.platform}, the daemon for {platform}"))
         self._variants[id(each)] = variant
         if self._is_pushing:
+            if each.name.tag is None:
+                raise Refused(
+                    "a daemon pushes no image without a tag",
+                    subject=str(each.name),
+                    hint="leave out --no-digest-tags, or give the image a tag with --rules",
+                )
             there = self._ask(each, partial(self._daemon.distribution_digest, _tagged(each)))
             is_present = there in {variant.manifest.digest, each.image.root.digest}
         else:

@@ -13,7 +13,7 @@ from bundler.core.manifest import Image
 from bundler.core.policies import FAIL, REPLACE, SKIP, SUFFIX
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
-from bundler.core.tag_template import suffixed
+from bundler.core.tag_template import digest_tag, suffixed
 from bundler.errors import BundlerError, Several
 
 
@@ -73,6 +73,11 @@ class ImageResult:
     def is_open(self) -> bool:
         """Whether something is still to be done for it."""
         return self.outcome is None
+
+    @property
+    def has_digest_tag(self) -> bool:
+        """Whether it got a tag that is made of its digest, because it has none of its own."""
+        return self.image.reference.tag is None and self.name.tag == digest_tag(self.image.root.digest)
 
 
 @dataclass(frozen=True, slots=True)

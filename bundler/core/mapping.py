@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bundler.core.digest import Digest
-from bundler.core.location import RegistryTarget, Target
+from bundler.core.location import DaemonTarget, RegistryTarget, Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import FLATTEN, KEEP, SCOPED
 from bundler.core.reference import NAME_CHARACTERS, Reference, is_repository, is_tag
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.core.strict_yaml import together
+from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, Misuse
 
 _COLLISION_HINTS = {
@@ -32,12 +33,15 @@ class Naming:
         rules: What goes elsewhere.
         bundle: The bundle's name, for tag templates.
         date: The day it was made, ``YYYYMMDD``; not today, so that importing again tomorrow gives the same names.
+        has_digest_tags: Whether an image without a tag gets one that is made of its digest. Registries remove images
+            without a tag when they collect garbage, and daemons when they prune; layouts and archives do not.
     """
 
     mapping: str = KEEP
     rules: NamingRules = NO_RULES
     bundle: str = ""
     date: str = ""
+    has_digest_tags: bool = True
 
     def name(self, reference: Reference, digest: Digest, target: RegistryTarget) -> Reference:
         """The name of one image. May not be valid; see `target_names`."""
@@ -46,12 +50,19 @@ class Naming:
         tag = reference.tag
         if template is not None:
             tag = template.expand(tag=tag, digest=digest, bundle=self.bundle, date=self.date)
-        return Reference(
-            target.registry,
-            f"{target.prefix}/{path}" if target.prefix else path,
-            tag,
-            reference.digest,
+        return self.tagged(
+            Reference(
+                target.registry,
+                f"{target.prefix}/{path}" if target.prefix else path,
+                tag,
+                reference.digest,
+            ),
+            digest,
         )
+
+    def tagged(self, name: Reference, digest: Digest) -> Reference:
+        """The same name; with a tag made of the digest if it has none, and images are to have one."""
+        return replace(name, tag=digest_tag(digest)) if name.tag is None and self.has_digest_tags else name
 
     def _mapped(self, reference: Reference) -> str:
         if self.mapping == FLATTEN:
@@ -80,13 +91,16 @@ def target_names(
     names: dict[Reference, Reference] = {}
     takers: dict[str, Reference] = {}
     for reference, digest in images.items():
-        if not isinstance(target, RegistryTarget):
-            name = reference
-        else:
-            name = naming.name(reference, digest, target)
-            fault = _fault(name, reference, target, kind)
-            if fault is not None:
-                errors.append(fault)
+        match target:
+            case RegistryTarget():
+                name = naming.name(reference, digest, target)
+                fault = _fault(name, reference, target, kind)
+                if fault is not None:
+                    errors.append(fault)
+            case DaemonTarget():
+                name = naming.tagged(reference, digest)
+            case _:
+                name = reference
         key = str(name) if name.tag is None else f"{name.name}:{name.tag}"
         other = takers.setdefault(key, reference)
         if other != reference:

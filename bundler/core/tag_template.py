@@ -48,6 +48,11 @@ class TagTemplate:
         return _FIELD.sub(lambda match: values[match[1]], self.text)
 
 
+def digest_tag(digest: Digest) -> str:
+    """The tag of an image that has none: the garbage collection of a registry takes what has no tag."""
+    return f"digest-{digest.encoded[:12]}"
+
+
 def suffixed(tag: str, digest: Digest) -> str:
     """The tag for an image whose own tag is taken: followed by 12 hex of its digest, so that it is always the same."""
     ending = f"-{digest.encoded[:12]}"

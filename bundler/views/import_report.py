@@ -112,6 +112,7 @@ def _result_row(each: ImageResult) -> tuple[str, str, str]:
     notes = [
         f"(was {each.replaced.short})" if each.replaced else "",
         f"({each.beside.tag} is taken)" if each.beside else "",
+        "(had no tag)" if each.has_digest_tag else "",
         f"(there it is {each.there.short})" if each.there else "",
     ]
     return outcome, str(each.name), "  ".join([each.image.root.digest.short, *filter(None, notes)])

@@ -392,12 +392,6 @@ def test_t08_a_registry_that_is_killed_in_mid_upload_gets_that_blob_once_more(bu
     assert target.tags == {"a/large": ["1"]}
 
 
-def collect_garbage(registry: RealRegistry) -> None:
-    command = ["docker-registry", "garbage-collect", "--delete-untagged", str(registry.folder / "config.yml")]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 @pytest.mark.parametrize(
     "moment",
     [f"multi/manifests/{MULTI.children[0].digest}", f"multi/manifests/{MULTI.digest}", "multi/manifests/1"],
@@ -408,7 +402,7 @@ def test_t13_what_a_garbage_collection_takes_before_the_tag_is_sent_again(bring,
 
     def collect() -> None:
         before = target.blobs
-        collect_garbage(target)
+        target.collect_garbage()
         lost.append(before - target.blobs)
 
     for name in NAMES:  # docker-registry's collection with --delete-untagged fails where a repository has no tag at all
@@ -429,7 +423,7 @@ def test_t13_what_a_garbage_collection_takes_before_the_tag_is_sent_again(bring,
 def test_t13_what_a_garbage_collection_takes_while_it_is_read_back_is_sent_again(bring, target, fronts):
     for name in NAMES:
         simple("old").push(target, name.partition(":")[0], "old")
-    front = fronts(target, before_first("GET", "/blobs/", lambda: collect_garbage(target)))
+    front = fronts(target, before_first("GET", "/blobs/", lambda: target.collect_garbage()))
     done = bring(front.host, "--verify-target", "--json")
     assert done.code == 0, done.out
     assert "sent again" in done.err
@@ -452,7 +446,7 @@ def test_t13_a_registry_that_remembers_what_it_has_not_any_more_is_found_out_by_
         front.send(request, 307, {"Location": f"http://{target.host}{request.path}"}, b"")
         return True
 
-    front = fronts(target, before_first("PUT", moment, lambda: collect_garbage(target)), elsewhere)
+    front = fronts(target, before_first("PUT", moment, lambda: target.collect_garbage()), elsewhere)
     done = bring(front.host, "--only", "*multi*", "--verify-target", "--json")
     error = done.json["targets"][0]["images"][0]["error"]
     assert (done.code, error["exitCode"], "restart it" in error["hint"]) == (7, 7, True)

@@ -109,6 +109,12 @@ class RealRegistry:
         self._process.wait(10)
         self._process = None
 
+    def collect_garbage(self) -> None:
+        """Removes what has no tag, and what nothing needs any more, as an administrator does at night."""
+        command = ["docker-registry", "garbage-collect", "--delete-untagged", str(self.folder / "config.yml")]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stdout + done.stderr
+
     def put(self, path: str, content: bytes, media_type: str) -> None:
         """A PUT below /v2/, for images that no stock tool pushes as they are."""
         request = urllib.request.Request(

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bundler.core.location import ArchiveTarget, LayoutTarget, RegistryTarget, Target
+from bundler.core.location import ArchiveTarget, DaemonTarget, LayoutTarget, RegistryTarget, Target
 from bundler.core.mapping import Naming, target_names
 from bundler.core.naming_rules import parse_rules
 from bundler.core.policies import FLATTEN, KEEP, MAPPINGS, SCOPED
@@ -18,12 +18,13 @@ from tests.unit.values import digest
 HOST = RegistryTarget("registry.example.com:5000")
 PREFIXED = RegistryTarget("registry.example.com:5000", "mirror/prod")
 D = digest("image")
+TAG = f"digest-{D.encoded[:12]}"
 
 
 def names_of(
     references: Iterable[Reference], target: Target, naming: Naming, kind: RegistryKind = DISTRIBUTION
 ) -> dict[Reference, Reference]:
-    return target_names(dict.fromkeys(references, D), target, naming, kind)
+    return target_names({each: each.digest or D for each in references}, target, naming, kind)
 
 
 def name_at(
@@ -71,7 +72,11 @@ def ruled(rules: str | None, mapping: str = KEEP) -> Naming:
         pytest.param(
             "nginx:1.27", LayoutTarget("out"), FLATTEN, "docker.io/library/nginx:1.27", id="flatten, a layout"
         ),
-        pytest.param(f"a/b@{D}", HOST, KEEP, f"registry.example.com:5000/a/b@{D}", id="a digest"),
+        pytest.param(f"a/b@{D}", HOST, KEEP, f"registry.example.com:5000/a/b:{TAG}@{D}", id="a digest"),
+        pytest.param(f"a/b@{D}", HOST, FLATTEN, f"registry.example.com:5000/a-b:{TAG}@{D}", id="a digest, flatten"),
+        pytest.param(f"a/b@{D}", DaemonTarget(), KEEP, f"docker.io/a/b:{TAG}@{D}", id="a digest, a daemon"),
+        pytest.param(f"a/b@{D}", LayoutTarget("out"), KEEP, f"docker.io/a/b@{D}", id="a digest, a layout"),
+        pytest.param(f"a/b@{D}", ArchiveTarget("out.tar"), KEEP, f"docker.io/a/b@{D}", id="a digest, an archive"),
         pytest.param(f"a/b:1@{D}", HOST, KEEP, f"registry.example.com:5000/a/b:1@{D}", id="a tag and a digest"),
         pytest.param("nginx:1.27", LayoutTarget("out"), KEEP, "docker.io/library/nginx:1.27", id="a layout"),
         pytest.param("quay.io/a:1", ArchiveTarget("out.tar"), SCOPED, "quay.io/a:1", id="an archive"),
@@ -134,6 +139,25 @@ def test_a_name_that_gets_too_long_is_refused() -> None:
     assert caught.value.hint == "shorten it with --rules"
 
 
+@pytest.mark.parametrize("target", [HOST, DaemonTarget()], ids=["registry", "daemon"])
+def test_without_digest_tags_an_image_keeps_its_digest_alone(target: Target) -> None:
+    (name,) = names_of([Reference.parse(f"a/b@{D}")], target, Naming(has_digest_tags=False)).values()
+    assert (name.tag, name.digest) == (None, D)
+
+
+@pytest.mark.parametrize(
+    ("rule", "tag"),
+    [
+        pytest.param("{from: a/b, tag: '{tag}-{date}'}", TAG, id="of the tag that it has not"),
+        pytest.param("{from: a/b, tag: '{date}'}", "20261123", id="of something else"),
+        pytest.param("{from: a/b, to: c/d}", TAG, id="none"),
+    ],
+)
+def test_a_rule_for_tags_goes_before_the_digest_tag_where_it_gives_one(rule: str, tag: str) -> None:
+    (name,) = names_of([Reference.parse(f"a/b@{D}")], HOST, ruled(rule)).values()
+    assert (name.tag, name.digest) == (tag, D)
+
+
 def test_the_mappings_that_can_be_chosen_are_these() -> None:
     assert MAPPINGS == ("keep", "scoped", "flatten")
 
@@ -169,7 +193,7 @@ def test_where_the_origin_does_not_help_a_collision_is_told_to_be_named(mapping:
             id="name and tag by two rules",
         ),
         pytest.param(
-            "{from: '*', tag: 'v{tag}'}", f"nginx@{D}", f"library/nginx@{D}", id="no tag where there was none"
+            "{from: '*', tag: 'v{tag}'}", f"nginx@{D}", f"library/nginx:{TAG}@{D}", id="of a tag that it has not"
         ),
         pytest.param(
             "{from: '*', tag: '{date}'}", f"nginx@{D}", f"library/nginx:20261123@{D}", id="a tag where there was none"
