@@ -100,10 +100,8 @@ def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         raise Misuse("the image list is not UTF-8 text", subject=argument) from error
-    parsed = image_list.parse_image_list(text, source="standard input" if argument == "-" else argument)
-    if not platforms:
-        return parsed
-    return ImageList(parsed.name, tuple(replace(e, platforms=e.platforms or platforms) for e in parsed.entries))
+    source = "standard input" if argument == "-" else argument
+    return image_list.parse_image_list(text, source=source, platforms=platforms)
 
 
 def _stem(arguments: tuple[str, ...]) -> str | None:

@@ -67,18 +67,19 @@ class ImageList:
     entries: tuple[Entry | EveryImage, ...]
 
 
-def parse_image_list(text: str, *, source: str) -> ImageList:
+def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] = ()) -> ImageList:
     """Reads an image list of either form.
 
     Args:
         text: The whole list; a byte order mark and CRLF are allowed.
         source: The file's name, for messages.
+        platforms: For the images where neither the list nor their entry says which; an empty list there says all.
 
     Raises:
         Misuse: The list is wrong; with more than one error, `Several` of them.
     """
     text = text.removeprefix("\ufeff")
-    reader = _YamlList(source) if _looks_like_yaml(text, source) else _TextList(source)
+    reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, platforms)
     result = reader.read(text)
     if reader.errors:
         raise together(f"{source}: {len(reader.errors)} errors in the image list", reader.errors)
@@ -172,8 +173,9 @@ def _looks_like_yaml(text: str, source: str) -> bool:
 class _TextList:
     """One reference a line; ``#`` begins a comment."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, platforms: tuple[Platform, ...]) -> None:
         self.source = source
+        self._platforms = platforms
         self.errors: list[BundlerError] = []
 
     def read(self, text: str) -> ImageList:
@@ -186,7 +188,7 @@ class _TextList:
             try:
                 if re.search(r"\s", written):
                     raise Misuse("more than one word", hint="write one reference a line")
-                entry = entry_of(written, where=where)
+                entry = entry_of(written, where=where, platforms=self._platforms)
             except Misuse as error:
                 self.errors.append(located(error, where))
                 continue
@@ -197,7 +199,8 @@ class _TextList:
 class _YamlList:
     """The YAML form."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, platforms: tuple[Platform, ...]) -> None:
+        self._defaults = platforms
         self._yaml = YamlDocument(source, what="image lists")
         self.errors = self._yaml.errors
 
@@ -207,7 +210,7 @@ class _YamlList:
             return ImageList(None, ())
         top = self._yaml.mapping(root, _TOP_KEYS)
         name = self._name(top.get("name"))
-        platforms = self._platforms(top.get("platforms"))
+        platforms = self._platforms(top["platforms"]) if "platforms" in top else self._defaults
         if "images" not in top:
             self._yaml.error(root, "images: is missing")
         return ImageList(name, tuple(self._entries(top.get("images"), platforms)))
@@ -258,9 +261,7 @@ class _YamlList:
             self._yaml.error(node, f"{error.message}: {error.actual}", f"write {error.expected}")
             return None
 
-    def _platforms(self, node: Node | None) -> tuple[Platform, ...]:
-        if node is None:
-            return ()
+    def _platforms(self, node: Node) -> tuple[Platform, ...]:
         if not isinstance(node, SequenceNode):
             self._yaml.error(node, "platforms: is a list", "write [linux/amd64, linux/arm64]")
             return ()

@@ -144,6 +144,24 @@ def test_platforms_of_the_command_are_for_images_whose_list_says_none(tmp_path: 
     assert [entry.platforms for entry in read.entries] == [(AMD64,), (ARM64,), (AMD64,), (AMD64,)]
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        pytest.param("images:\n- {image: quay.io/a:1, platforms: []}\n", (), id="all, of an entry"),
+        pytest.param("platforms: [linux/arm64]\nimages:\n- {image: quay.io/a:1, platforms: []}\n", (), id="of both"),
+        pytest.param("platforms: []\nimages: [quay.io/a:1]\n", (), id="all, of a list"),
+        pytest.param("platforms: []\nimages: ['oci:layout']\n", (), id="all, of a list, for a folder"),
+        pytest.param("images: [quay.io/a:1]\n", (AMD64,), id="nothing said"),
+    ],
+)
+def test_an_empty_list_of_platforms_means_all_and_wins_over_the_flag(
+    tmp_path: Path, text: str, wanted: tuple[Platform, ...]
+) -> None:
+    (tmp_path / "list.yaml").write_text(text)
+    (entry,) = read_lists((str(tmp_path / "list.yaml"),), name="x", platforms=(AMD64,)).entries
+    assert entry.platforms == wanted
+
+
 def test_a_list_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b"quay.io/a:1\nUPPER\n")))
     with pytest.raises(Misuse) as caught:
