@@ -66,7 +66,7 @@ BACK_DOORS = {
 """What is imported beside the door of its library, and why."""
 
 STANDARD_LIBRARY_OF_CORE = {
-    "__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "difflib", "fnmatch", "functools", "hashlib", "io", "ipaddress", "itertools", "json",
+    "__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "io", "ipaddress", "itertools", "json",
     "math",
     "re", "struct", "typing", "zlib",
 }  # fmt: skip

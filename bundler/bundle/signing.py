@@ -10,7 +10,7 @@ bytes; reading and writing files is left to the callers.
 from __future__ import annotations
 
 import hashlib
-import re
+import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from bundler.core.key_kind import KeyForm, KeyKind, key_kind
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import Misuse, Untrusted
 
@@ -39,8 +40,6 @@ _SMALL_ORDER_Y = frozenset(
     }
 )
 """The y coordinates of the eight points whose order divides 8: keys under which anybody can forge signatures."""
-
-_BEGIN = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,22 +136,15 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
         WrongPassphrase: It does not open the key, or the key is damaged.
         Misuse: It is not an Ed25519 private key.
     """
-    make = "make one with: bundler keygen NAME"
-    labels = _labels(pem, origin)
-    if labels and b"PRIVATE KEY" not in labels[0]:
-        if b"PUBLIC KEY" in labels[0]:
-            raise Misuse("this is the public key", subject=origin, hint="sign with the .key file beside it")
-        raise Misuse(f"this is a {_said(labels[0])}, not a private key", subject=origin, hint=make)
-    if labels == [b"OPENSSH PRIVATE KEY"]:
-        raise Misuse("this is a key of OpenSSH, which is kept in another form", subject=origin, hint=make)
+    refuse_no_private_key(pem, origin)
     try:
         key = load_pem_private_key(pem, passphrase() if is_encrypted(pem) else None)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         if is_encrypted(pem):
             raise WrongPassphrase("the passphrase is wrong, or the key file is damaged", subject=origin) from error
-        raise Misuse("not a private key in PEM form", subject=origin, hint=make) from error
+        raise Misuse("not a private key in PEM form", subject=origin, hint=_MAKE) from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=make)
+        raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=_MAKE)
     return PrivateKey(key_id(key.public_key()), key, _is_weakly_encrypted(pem))
 
 
@@ -170,45 +162,91 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
     Raises:
         Misuse: It is not an Ed25519 public key in PEM form, or one under which anybody can forge.
     """
-    if b"PRIVATE KEY" in pem:
-        raise Misuse("this is a private key", subject=origin, hint="give the .pub file, and keep the .key file at home")
-    wanted = "give the .pub file that bundler keygen made"
-    labels = _labels(pem, origin)
-    if labels and b"PUBLIC KEY" not in labels[0]:
-        raise Misuse(f"this is a {_said(labels[0])}, not a public key", subject=origin, hint=wanted)
+    refuse_no_public_key(pem, origin)
     try:
         key = load_pem_public_key(pem)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
-        raise Misuse("not a public key in PEM form", subject=origin, hint=wanted) from error
+        raise Misuse("not a public key in PEM form", subject=origin, hint=_GIVE) from error
     if not isinstance(key, Ed25519PublicKey):
-        raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=wanted)
+        raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=_GIVE)
     y = int.from_bytes(key.public_bytes_raw(), "little") & ((1 << 255) - 1)
     if y >= _FIELD_PRIME or y in _SMALL_ORDER_Y:
         raise Misuse("a weak key: signatures under it can be forged by anybody", subject=origin)
     return PublicKey(key_id(key), origin, key)
 
 
-def _labels(pem: bytes, origin: str) -> list[bytes]:
-    """What a PEM file says that it has, at most one thing: of several, a reader would take one, and tell nobody which.
+def refuse_no_private_key(content: bytes, origin: str) -> None:
+    """Names what a file is that cannot be a private key, before anything else is asked of it.
+
+    Args:
+        content: Of the file.
+        origin: The file's name, for messages.
+
+    Raises:
+        Misuse: It is something else, or several things.
+    """
+    kind = key_kind(content)
+    _refuse_several(kind, origin)
+    if kind.form in (KeyForm.PRIVATE, KeyForm.UNKNOWN):
+        return
+    name = origin.removesuffix(".pub").removesuffix(".pem")
+    if kind.form is KeyForm.PUBLIC:
+        raise Misuse(
+            "this is a public key; bundles are signed with the private one", subject=origin, hint=f"give {name}.key"
+        )
+    raise _other_kind(kind, origin, "a private key", _MAKE, openssl="openssl pkey -inform DER")
+
+
+def refuse_no_public_key(content: bytes, origin: str) -> None:
+    """The same of a file that cannot be a public key.
+
+    Raises:
+        Misuse: It is something else, or several things.
+    """
+    kind = key_kind(content)
+    if any("PRIVATE KEY" in label for label in kind.labels) and kind.form in (KeyForm.PRIVATE, KeyForm.PUBLIC):
+        name = origin.removesuffix(".key").removesuffix(".pem")
+        raise Misuse(
+            "this is a private key; only its owner may have it",
+            subject=origin,
+            hint=f"give {name}.pub, and keep this file where bundles are signed",
+        )
+    _refuse_several(kind, origin)
+    if kind.form in (KeyForm.PUBLIC, KeyForm.UNKNOWN):
+        return
+    raise _other_kind(kind, origin, "a public key", _GIVE, openssl="openssl pkey -pubin -inform DER")
+
+
+_MAKE = "make one with: bundler keygen NAME"
+_GIVE = "give the .pub file that bundler keygen made"
+
+
+def _other_kind(kind: KeyKind, origin: str, wanted: str, hint: str, *, openssl: str) -> Misuse:
+    if kind.form in (KeyForm.DER_PRIVATE, KeyForm.DER_PUBLIC):
+        file = shlex.quote(origin)
+        hint = f"if it is the right one, turn it into PEM: {openssl} -in {file} -out {file}.pem"
+    found = _said(kind.labels[0]) if kind.form is KeyForm.OTHER_PEM else kind.form.value
+    return Misuse(f"this is {found}, not {wanted} as bundler keygen makes it", subject=origin, hint=hint)
+
+
+def _refuse_several(kind: KeyKind, origin: str) -> None:
+    """Of several keys in one file, a reader would take one, and tell nobody which.
 
     Raises:
         Misuse: There are several.
     """
-    labels = _BEGIN.findall(pem)
-    if len(labels) > 1:
-        found = ", ".join(_said(label) for label in labels[:4])
+    if len(kind.labels) > 1:
         raise Misuse(
             "several keys in one file; which one is meant?",
             subject=origin,
             expected="one",
-            actual=found,
+            actual=", ".join(map(_said, kind.labels[:4])),
             hint="put each into a file of its own",
         )
-    return labels
 
 
-def _said(label: bytes) -> str:
-    return label.decode("ascii").lower()
+def _said(label: str) -> str:
+    return label.lower()
 
 
 def _kind(key: object) -> str:

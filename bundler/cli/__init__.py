@@ -31,7 +31,8 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     verify,
 )
 from bundler.cli.program import OutputClosed, program
-from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage, Misuse
+from bundler.cli.usage import misuse_of
+from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage
 
 
 def main() -> NoReturn:
@@ -63,13 +64,12 @@ def run(arguments: list[str]) -> int:
 
 def _run(arguments: list[str]) -> int:
     try:
-        code = program.main(args=arguments or ["--help"], prog_name="bundler", standalone_mode=False)
+        code = program.main(args=_spelled_out(arguments), prog_name="bundler", standalone_mode=False)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.UsageError as error:
-        command = error.ctx.command_path if error.ctx else "bundler"
-        return _fail(Misuse(error.format_message(), hint=f"see {command} --help"), arguments)
+        return _fail(misuse_of(error), arguments)
     except BundlerError as error:
         return _fail(error, arguments)
     except (KeyboardInterrupt, click.Abort):
@@ -87,6 +87,15 @@ def _run(arguments: list[str]) -> int:
         traceback.print_exc()
         click.echo("error: this is a bug in bundler; please report it with the lines above", err=True)
         return EXIT_BUG
+
+
+def _spelled_out(arguments: list[str]) -> list[str]:
+    """``help COMMAND`` and ``version`` as flags; ``--help`` where nothing is said."""
+    if arguments[:1] == ["help"]:
+        return [*(each for each in arguments[1:] if each not in ("-h", "--help")), "--help"]
+    if arguments[:1] == ["version"]:
+        return ["--version", *arguments[1:]]
+    return arguments or ["--help"]
 
 
 def _fail(error: BundlerError, arguments: list[str]) -> int:

@@ -73,6 +73,8 @@ bundler export images.yaml -o out --key builder.key --dry-run
     "or a disc.",
 )
 @options.jobs_option
+@options.username_option
+@options.password_stdin_option
 @options.plain_http_option
 @options.cacert_option
 @options.foreign_layers_option
@@ -99,6 +101,8 @@ def export(
     restart: bool,
     read_back: bool | None,
     jobs: int | None,
+    username: str | None,
+    password_stdin: bool,
     plain_http: tuple[str, ...],
     cacert: str | None,
     foreign_layers: tuple[str, ...],
@@ -124,6 +128,8 @@ def export(
 
     if restart and dry_run:
         raise Misuse("--restart throws away what was begun, and --dry-run changes nothing")
+    if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file):
+        raise Misuse("--password-stdin takes all of standard input", hint="name the other one as a file")
     _check_encryption(archive, encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
     made = generated() if generate_passphrase and not dry_run else None
@@ -148,6 +154,7 @@ def export(
         is_passphrase_new=made is not None,
         is_read_back=read_back,
         network=options.network(plain_http, cacert, foreign_layers=foreign_layers),
+        login=options.credentials(username, password_stdin),
         layer_compression=layer_compression,
         scratch=options.scratch_folder(scratch),
     )

@@ -86,7 +86,7 @@ retry_failed_option = click.option(
     "--retry-failed", metavar="FILE", help="Only the images of a list, such as the one that an import leaves."
 )
 username_option = click.option(
-    "--username", metavar="NAME", help="Who logs in at the registry; not needed after docker login."
+    "--username", metavar="NAME", help="Who logs in at the registry; not needed after docker, podman or skopeo login."
 )
 password_stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
@@ -157,18 +157,28 @@ def login(username: str | None, is_on_stdin: bool, registries: tuple[str, ...]) 
     Raises:
         Misuse: One of the two is missing, or it is not clear for which registry they are.
     """
+    if username is not None and is_on_stdin and len(registries) != 1:
+        raise Misuse("--username is for one registry", actual=", ".join(registries) or "none", expected="one --to HOST")
+    given = credentials(username, is_on_stdin)
+    return {registries[0]: given} if given else {}
+
+
+def credentials(username: str | None, is_on_stdin: bool) -> Credentials | None:
+    """The credentials of ``--username`` and ``--password-stdin``, if they are given.
+
+    Raises:
+        Misuse: One of the two is missing, or standard input has no password.
+    """
     from bundler.stores.credentials import Credentials
 
     if username is None and not is_on_stdin:
-        return {}
+        return None
     if username is None or not is_on_stdin:
         raise Misuse("--username and --password-stdin go together")
-    if len(registries) != 1:
-        raise Misuse("--username is for one registry", actual=", ".join(registries) or "none", expected="one --to HOST")
     password = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
     if not password:
         raise Misuse("no password came from standard input", hint="for example: --password-stdin < FILE")
-    return {registries[0]: Credentials(username, password, origin="--username")}
+    return Credentials(username, password, origin="--username")
 
 
 def credentials_in(file: str) -> Credentials:

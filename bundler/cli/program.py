@@ -11,6 +11,8 @@ import click
 from click.types import StringParamType
 
 from bundler import __version__
+from bundler.cli.usage import no_command, too_many
+from bundler.errors import Misuse
 
 if TYPE_CHECKING:
     import click.shell_completion
@@ -51,6 +53,22 @@ class _Command(click.Command):
             if parameter.type is click.STRING and _FILES.search(parameter.metavar or ""):
                 parameter.type = _FileName()
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """As click does; arguments that are too many are told in our words.
+
+        Raises:
+            Misuse: There are some.
+        """
+        ctx.allow_extra_args = True
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx
+            raise
+        if rest and not ctx.resilient_parsing:
+            raise too_many(len(rest), ctx)
+        return rest
+
     def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
         _write_examples(self.examples, formatter)
         super().format_help(context, formatter)
@@ -71,6 +89,18 @@ class Group(click.Group):
         """The examples, then what click writes."""
         _write_examples(self.examples, formatter)
         super().format_help(context, formatter)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with.
+
+        Raises:
+            Misuse: There is none of this name.
+        """
+        if not ctx.resilient_parsing and args[0] not in self.commands and not args[0].startswith("-"):
+            raise no_command(args[0], ctx)
+        return super().resolve_command(ctx, args)
 
     def invoke(self, context: click.Context) -> Any:
         """Runs a command. An output that nobody reads any more is told apart here: click would make an exit code of it.
@@ -138,7 +168,7 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 def program(is_json: bool) -> None:
     """Carry container images across air gaps: signed, checksummed, chunked bundles."""
     if is_json:
-        raise click.UsageError("--json comes after the command, or with --version")
+        raise Misuse("--json comes after the command, or with --version", hint="see: bundler --help")
 
 
 def _show_version(context: click.Context) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
-from bundler.commands.checks import Check, State, asked, ok, size_words, warned
+from bundler.commands.checks import Check, State, asked, ok, size_words, skipped, warned
 from bundler.commands.registry_checks import RegistryVisit, registry_checks
 from bundler.core.advice import problem
 from bundler.core.location import DaemonTarget, RegistryTarget
@@ -68,7 +68,8 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         checks += registry_checks(visit)
     for path in request.paths or (scratch_folder(),):
         checks += _folder_checks(path, is_scratch=not request.paths)
-    checks.append(_daemon(is_wanted=isinstance(request.target, DaemonTarget)))
+    if not isinstance(request.target, RegistryTarget):  # no daemon is needed on the way to a registry
+        checks.append(_daemon(is_wanted=request.target is not None))
     return DoctorResult(tuple(checks))
 
 
@@ -141,6 +142,6 @@ def _daemon(*, is_wanted: bool) -> Check:
     except BundlerError as error:
         if is_wanted:
             return Check("docker", State.FAIL, "", error)
-        return warned("docker", f"{error.message}; needed only for docker-daemon:", error)
+        return skipped("docker", f"{error.message}; needed only for docker-daemon:")
     store = "containerd image store" if facts.has_containerd_store else "classic image store"
     return ok("docker", f"the daemon answers: {facts.platform}, {store}")

@@ -18,11 +18,12 @@ from bundler.commands.chosen import selected
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.commands.origins import Documents, Origins, peer_of
-from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
+from bundler.commands.private_key import Passphrases, no_passphrases, public_half, read_private_key, refuse_on_medium
 from bundler.commands.readiness import index_files, make_ready, notice_originals
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
+from bundler.core.location import RegistryImage
 from bundler.core.manifest import BundleManifest
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage, plan_bundle
@@ -33,6 +34,7 @@ from bundler.places import scratch_folder
 from bundler.resolve import Resolved, resolve_image
 from bundler.run import Run, retrying
 from bundler.scratch import Scratch
+from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
 
@@ -67,6 +69,8 @@ class ExportRequest:
     is_read_back: bool | None = None
     """Whether the bundle is read from its medium again before it is sealed; None for where media can be taken out."""
     network: NetworkOptions = DEFAULT_NETWORK
+    login: Credentials | None = None
+    """For the one registry that images come from, instead of what would be found."""
     layer_compression: str = "gzip"
     scratch: Path = field(default_factory=scratch_folder)
 
@@ -80,6 +84,7 @@ class ExportResult:
         scratch_bytes: The most that it needed, or would need, in scratch at a time.
         is_encrypted: Whether its content needs a passphrase.
         is_read_back: Whether it came back from its medium as it was written.
+        public_key: The file of the signing key's public half, where it lies beside it.
     """
 
     path: Path
@@ -91,6 +96,7 @@ class ExportResult:
     scratch_bytes: int
     is_encrypted: bool = False
     is_read_back: bool = False
+    public_key: Path | None = None
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
@@ -134,7 +140,7 @@ def _export(
     run: Run,
 ) -> ExportResult:
     assert images.name is not None
-    stores = Stores(request.network)
+    stores = Stores(_network(request, images))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
     entries = _selected(expanded(images.entries, stores), request.selection, run)
@@ -180,7 +186,28 @@ def _export(
         scratch_bytes=scratch.peak_bytes,
         is_encrypted=request.is_encrypted,
         is_read_back=is_read_back,
+        public_key=public_half(request.key_path, key) if request.key_path and key else None,
     )
+
+
+def _network(request: ExportRequest, images: ImageList) -> NetworkOptions:
+    """How to reach registries, with the login that was given.
+
+    Raises:
+        Misuse: There is more than one registry that it may be for, or none.
+    """
+    if request.login is None:
+        return request.network
+    sources = [entry.source for entry in images.entries]
+    registries = sorted({each.reference.registry for each in sources if isinstance(each, RegistryImage)})
+    if len(registries) != 1:
+        raise Misuse(
+            "--username is for one registry, and the images come from others too",
+            expected="one",
+            actual=", ".join(registries) or "none",
+            hint="log in to each: docker, podman or skopeo login HOST; or set REGISTRY_AUTH_FILE",
+        )
+    return replace(request.network, credentials={registries[0]: request.login})
 
 
 def _check_file_size(output: Path, manifest: BundleManifest) -> None:

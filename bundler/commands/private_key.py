@@ -36,11 +36,12 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
         Misuse: There is none, it cannot be used, others may read it, or no passphrase opens it.
     """
     if not path.exists():
-        raise Misuse("there is no such key", subject=str(path), hint="make one with: bundler keygen NAME")
+        raise Misuse("there is no such key", subject=str(path), hint=_nearest(path))
     try:
         pem, facts = read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
     except BundlerError as error:
         raise Misuse(f"this cannot be a key: {error.message}", subject=str(path)) from error
+    signing.refuse_no_private_key(pem, str(path))
     _check_mode(path, facts)
     key = _opened(pem, path, passphrases)
     if key.is_weakly_encrypted:
@@ -52,6 +53,24 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
             )
         )
     return key
+
+
+def public_half(path: Path, key: signing.PrivateKey) -> Path | None:
+    """The file of a private key's public half, if it lies beside it: jobs often sign with a copy that lies alone."""
+    public = path.with_suffix(".pub")
+    try:
+        pem, _ = read_with_facts(public, KEY_BYTES)
+        return public if signing.load_public(pem, origin=str(public)).id == key.id else None
+    except BundlerError:
+        return None
+
+
+def _nearest(path: Path) -> str:
+    """What is to be given instead of a key that is not there."""
+    private = path.with_name(f"{path.name}.key")
+    if private.is_file():
+        return f"give {private}"
+    return "make one with: bundler keygen NAME"
 
 
 def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:

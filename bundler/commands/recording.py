@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import tempfile
 import threading
@@ -11,20 +12,27 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import __version__, places
-from bundler.bundle.files import place_durably, write_at_once
+from bundler.bundle.files import place_durably, read_with_facts, write_at_once
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.commands.results import ImageResult, Outcome, TargetResult
 from bundler.commands.trust import trust_folder
 from bundler.core.events import Listener, Noticed
+from bundler.core.limits import RECEIPT_BYTES
 from bundler.core.location import DaemonTarget, RegistryTarget
-from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
+from bundler.core.receipt import (
+    UNFINISHED,
+    Receipt,
+    ReceiptImage,
+    ReceiptReading,
+    ReceiptTarget,
+    finishing,
+    parse_receipt,
+)
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
 from bundler.lock import Lock
 from bundler.run import Run
-
-_UNFINISHED = "unfinished"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,8 @@ def receipts_folder() -> Path:
 def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> ImportResult:
     """Imports, and writes down what happened.
 
-    A dry run, and a request that is wrong in itself, leave no receipt: nothing was attempted.
+    A dry run, a request that is wrong in itself, and one whose bundle could not be opened or is not trusted leave no
+    receipt: nothing was attempted.
 
     Raises:
         Misuse: The receipt's file exists.
@@ -108,19 +117,20 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
 def _recorded(request: ImportRequest, record: _Record, run: Run, result: ImportResult) -> ImportResult:
     try:
         import_(request, run, result, before_tags=record.begin)
-    except Misuse:
-        raise
     except (BundlerError, KeyboardInterrupt) as error:
         run.cancellation.set()
+        if result.bundle is None or isinstance(error, Misuse):
+            record.discard()
+            raise
         result.error = error if isinstance(error, BundlerError) else Interrupted()
         try:
-            record.end()
+            record.end(run.listener)
             run.listener(Noticed(f"receipt: {result.receipt}"))
         except LocalStorage as unwritten:
             run.listener(Noticed(f"the receipt could not be written: {unwritten}"))
         raise
     try:
-        record.end()
+        record.end(run.listener)
     except LocalStorage as unwritten:
         result.error = unwritten
     return result
@@ -190,7 +200,7 @@ class _Record:
         self._started = started
         self._path: Path | None = None
         self._lock = threading.Lock()
-        self._asked = Lock(recording.path.with_name(f"{recording.path.name}.lock")) if recording.path else None
+        self._held = _lock_of(recording.path) if recording.path else None
 
     def open(self, run: Run) -> None:
         """Makes sure that nobody else writes a receipt of the name that was asked for.
@@ -201,9 +211,9 @@ class _Record:
             LocalStorage: It cannot be written.
         """
         path = self._recording.path
-        if path is None or self._asked is None:
+        if path is None or self._held is None:
             return
-        self._asked.take(str(path))
+        self._held.take(str(path))
         try:
             refuse_taken(path)
             unfinished = _unfinished_path(path)
@@ -220,8 +230,8 @@ class _Record:
 
     def close(self) -> None:
         """Lets others write receipts of this name."""
-        if self._asked is not None:
-            self._asked.release()
+        if self._held is not None:
+            self._held.release()
 
     def begin(self) -> None:
         """Writes what is about to happen; or writes it anew, when something turns out to be otherwise. Thread-safe.
@@ -233,6 +243,9 @@ class _Record:
             receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
             is_first = self._path is None
             path = self._path = self._path or self._recording.path or _claimed_path(receipt)
+            if self._held is None:
+                self._held = _lock_of(path)
+                self._held.take(str(path))
             try:
                 place_durably(_unfinished_path(path), receipt.to_json())
             except LocalStorage:
@@ -242,18 +255,40 @@ class _Record:
                         _unfinished_path(path).unlink(missing_ok=True)
                 raise
 
-    def end(self) -> None:
+    def discard(self) -> None:
+        """Removes the unfinished receipt, if there is one: nothing was moved."""
+        if self._path is not None:
+            with suppress(OSError):
+                _unfinished_path(self._path).unlink(missing_ok=True)
+
+    def end(self, listener: Listener) -> None:
         """Writes what happened, and the list of what failed.
 
+        An unfinished receipt of an earlier import that was cut off goes into this one if it has done all of that.
+
         Raises:
-            LocalStorage: It cannot be written; the unfinished one stays.
+            LocalStorage: It cannot be written; the unfinished one stays, unless nothing stands in it.
         """
         receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
+        is_begun = self._path is not None
         path = self._path or self._recording.path or _claimed_path(receipt)
-        write_receipt(receipt, path, self._key)
+        finished = _Finished(receipt, path)
+        try:
+            write_receipt(finished.receipt, path, self._key)
+        except LocalStorage:
+            if not is_begun and self._recording.path is None:
+                with suppress(OSError):
+                    _unfinished_path(path).unlink(missing_ok=True)
+            raise
+        finally:
+            finished.release()
         self._result.receipt = path
         with suppress(OSError):  # both say the same; the whole one is there
             _unfinished_path(path).unlink(missing_ok=True)
+        for each in finished.remove():
+            listener(
+                Noticed(f"an import that was cut off is finished by this one; its unfinished receipt is gone: {each}")
+            )
         failed = _failed_list(self._result)
         if failed:
             failed_list = _free_list_path(path)
@@ -261,8 +296,57 @@ class _Record:
             self._result.failed_list = failed_list
 
 
+class _Finished:
+    """A receipt, with the unfinished ones beside it that it finishes, each locked so that no living import has it."""
+
+    def __init__(self, receipt: Receipt, path: Path) -> None:
+        self.receipt = receipt
+        self._found: list[tuple[Path, Lock]] = []
+        if not path.parent.is_dir():
+            return
+        for unfinished in sorted(path.parent.glob(f"*.{UNFINISHED}*"))[:_MOST_UNFINISHED]:
+            if unfinished != _unfinished_path(path):
+                self._take(unfinished)
+
+    def _take(self, unfinished: Path) -> None:
+        lock = _lock_of(unfinished)
+        try:
+            content, facts = read_with_facts(unfinished, RECEIPT_BYTES)
+            is_ours = facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
+            told = parse_receipt(content, what=str(unfinished)) if is_ours and content else None
+            identity = hashlib.sha256(content).hexdigest()
+            together = finishing(self.receipt, told, identity) if told else None
+            if together is None:
+                return
+            lock.take(str(unfinished))
+        except BundlerError:
+            return  # it is none, or a living import has it
+        self.receipt = together
+        self._found.append((unfinished, lock))
+
+    def remove(self) -> list[Path]:
+        """Removes them, when the receipt that has them is written."""
+        for path, _ in self._found:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        return [path for path, _ in self._found]
+
+    def release(self) -> None:
+        """Lets go of them."""
+        for _, lock in self._found:
+            lock.release()
+
+
+_MOST_UNFINISHED = 1000
+
+
+def _lock_of(path: Path) -> Lock:
+    """What says that an import is at work on a receipt, by its name or that of the unfinished one."""
+    return Lock(path.with_name(path.name.partition(f".{UNFINISHED}")[0] + ".lock"))
+
+
 def _unfinished_path(path: Path) -> Path:
-    return path.with_name(f"{path.name}.unfinished")
+    return path.with_name(f"{path.name}.{UNFINISHED}")
 
 
 def _free_list_path(receipt: Path) -> Path:
@@ -352,7 +436,7 @@ def _image(each: ImageResult, result: ImportResult) -> ReceiptImage:
         reference=str(each.image.reference),
         name=str(each.name),
         digest=str(each.image.root.digest),
-        outcome=each.outcome.value if each.outcome else _UNFINISHED,
+        outcome=each.outcome.value if each.outcome else UNFINISHED,
         size_bytes=result.bundle.manifest.size_of(each.image),
         read_back=str(each.read_back) if each.read_back else None,
         replaced=str(each.replaced) if each.replaced else None,
@@ -368,7 +452,7 @@ def _failed_list(result: ImportResult) -> str:
     for target in result.targets:
         for each in target.images:
             if each.outcome is None or not each.outcome.is_done:
-                outcome = each.outcome or _UNFINISHED
+                outcome = each.outcome or UNFINISHED
                 why = str(each.error) if each.outcome is Outcome.FAILED else getattr(outcome, "value", outcome)
                 reasons.setdefault(str(each.image.reference), []).append(f"{target.target}: {why}")
     if not reasons:

@@ -96,7 +96,8 @@ def _keys_at(path: Path) -> list[signing.PublicKey]:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
-        hint = "--trust names a .pub file or a folder of them"
+        public = path.with_name(f"{path.name}{SUFFIX}")
+        hint = f"give {public}" if public.is_file() else "--trust names a .pub file or a folder of them"
         raise Misuse("there is no such key", subject=str(path), hint=hint) from error
     except PermissionError as error:
         raise _unusable(path, f"it cannot be looked at: {error.strerror}", "ask its owner, or root") from error

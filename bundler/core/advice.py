@@ -78,12 +78,18 @@ def problem(
     )
 
 
+LOG_IN = (
+    "log in with --username NAME --password-stdin, or: docker login {host} (podman login and skopeo login do as well)"
+)
+"""Not every machine has Docker, and a job has nobody who types."""
+
+
 _ENTRIES = (
     Advice(
         "unauthorized",
         Refused,
         "the registry asks for credentials that it accepts",
-        "log in with: docker login {host}",
+        LOG_IN,
         "No credentials were found for this registry, or it does not accept them. They are looked for in this order: "
         "--username with --password-stdin, REGISTRY_AUTH_FILE, containers/auth.json in $XDG_RUNTIME_DIR, and "
         "config.json in $DOCKER_CONFIG or ~/.docker, where credHelpers come before credsStore and both before auths. "
@@ -124,7 +130,8 @@ _ENTRIES = (
         "not found",
         "check name and tag; is it this registry?",
         "The registry has no such tag or digest. Tags can be removed and moved; digests go when the registry collects "
-        "garbage. A private repository looks the same to those who may not see it: log in with docker login {host}.",
+        "garbage. A private repository looks the same to those who may not see it: log in first, with --username NAME "
+        "--password-stdin or docker, podman or skopeo login {host}.",
     ),
     Advice(
         "project-missing",
@@ -301,7 +308,7 @@ _ENTRIES = (
         "too-many-requests",
         Unavailable,
         "the registry asks to come back later",
-        "log in (docker login {host}) for a higher limit, or run the same command again later",
+        "log in for a higher limit (docker, podman or skopeo login {host}), or run the same command again later",
         "The registry limits how often it may be asked, by address or by account. Waiting was tried already, as long "
         "as it asked for, but for a minute at a time at the most. Docker Hub counts anonymous pulls by address, and a "
         "whole company may share one.",

@@ -18,7 +18,8 @@ from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Misuse, Refused
 
 DOCUMENT = "bundler.receipt/1"
-OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", "unfinished"})
+UNFINISHED = "unfinished"
+OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", UNFINISHED})
 DONE = frozenset({"pushed", "loaded", "present", "skipped"})
 """The outcomes of images that are where they should be, or were left out as asked for."""
 
@@ -123,6 +124,11 @@ class Receipt:
     merged: tuple[str, ...] = ()
     required_signatures: int = 1
 
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether it was written before the import moved anything, and never again: it is running, or was cut off."""
+        return self.error is None and any(i.outcome == UNFINISHED for target in self.targets for i in target.images)
+
     def to_json(self) -> bytes:
         """The document, one image a line or more, with a newline at its end."""
         return json.dumps(_document(self), indent=1, ensure_ascii=True).encode() + b"\n"
@@ -188,6 +194,43 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         targets=targets,
         merged=tuple(identity for _, identity in pairs),
     )
+
+
+def finishing(receipt: Receipt, unfinished: Receipt, identity: str) -> Receipt | None:
+    """The receipt of an import that has done all that an earlier one was about, which was cut off.
+
+    What a tag stood for before is known only to the one that moved it. So a tag that was found in its place, and that
+    stood for something else when the other began, is told as pushed, with what it stood for.
+
+    Args:
+        receipt: Of the import that came to its end.
+        unfinished: Of the one that was cut off.
+        identity: SHA-256 of that one's bytes.
+
+    Returns:
+        None if it is about something else, or not all of it is done.
+    """
+    if not unfinished.is_unfinished or unfinished.bundle_id != receipt.bundle_id:
+        return None
+    earlier = {(target.target, image.name): image for target in unfinished.targets for image in target.images}
+    done = {(target.target, image.name) for target in receipt.targets for image in target.images if image.is_done}
+    if not done.issuperset(earlier):
+        return None
+    targets = tuple(
+        replace(
+            target, images=tuple(_finished(image, earlier.get((target.target, image.name))) for image in target.images)
+        )
+        for target in receipt.targets
+    )
+    return replace(receipt, targets=targets, merged=(*receipt.merged, identity))
+
+
+def _finished(image: ReceiptImage, earlier: ReceiptImage | None) -> ReceiptImage:
+    """An image, with what its tag stood for when an import began that may have moved it."""
+    if earlier is None or earlier.outcome != UNFINISHED or earlier.replaced is None:
+        return image
+    has_moved = image.outcome == "present" and image.digest == earlier.digest != earlier.replaced
+    return replace(image, outcome="pushed", replaced=earlier.replaced) if has_moved else image
 
 
 def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:

@@ -20,6 +20,7 @@ from typing import Any
 
 from bundler import places
 from bundler.core import strict_json
+from bundler.core.advice import LOG_IN
 from bundler.core.digest import Digest
 from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
@@ -58,7 +59,7 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
         raise Refused(
             f"the Docker credentials cannot be read: docker-credential-{helper} is not installed",
             subject=path,
-            hint=f"install it, or log in without it: docker login {registry}",
+            hint=f"install it, or {LOG_IN.format(host=registry)}",
         )
     # An entry for a part of another registry, or of this one, is not for all of this one.
     whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
@@ -101,7 +102,7 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
         raise Refused(
             f"the Docker credentials cannot be read: {type(error).__name__}",
             subject=str(path),
-            hint=f"check the file and its credential helper, or run: docker login {registry}",
+            hint=f"check the file and its credential helper, or {LOG_IN.format(host=registry)}",
         ) from error
     if not entry:
         return None

@@ -36,7 +36,7 @@ from urllib3.exceptions import (
 
 from bundler import __version__
 from bundler.buffers import new_buffer
-from bundler.core.advice import problem
+from bundler.core.advice import LOG_IN, problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
 from bundler.core.registry_answers import RegistryAnswer
@@ -329,8 +329,7 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
     error = told.error(subject=subject, host=host, repository=_repository(answer.url))
     if error.code == "unauthorized" and answer.username:
-        asked = f"it was asked as {answer.username!r}"
-        error.hint = f"{asked}: check the password, or log in again with: docker login {host}"
+        error.hint = f"it was asked as {answer.username!r}: check the password, or {LOG_IN.format(host=host)}"
     return error
 
 

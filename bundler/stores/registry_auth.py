@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from bundler.core import strict_json
+from bundler.core.advice import LOG_IN
 from bundler.core.limits import JSON_ANSWER_BYTES
 from bundler.errors import Damaged, Refused
 from bundler.stores.credentials import Credentials
@@ -153,7 +154,7 @@ class Authenticator:
         if answer.status != 200:
             error = error_of(answer, subject=f"token server {shown(realm)}")
             if error.code in ("unauthorized", "denied"):
-                error.hint = f"log in with: docker login {self._registry}"
+                error.hint = LOG_IN.format(host=self._registry)
                 error.parameters["host"] = self._registry
             raise error
         content = answer.read(JSON_ANSWER_BYTES)

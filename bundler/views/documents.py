@@ -170,6 +170,7 @@ def receipt_document(command: str, file: ReceiptFile) -> Document:
         "verifiedBy": list(file.signers),
         "bundle": {"id": receipt.bundle_id, "name": receipt.bundle_name},
         "outcomeExitCode": receipt.exit_code,
+        "finished": not receipt.is_unfinished,
         "images": sum(len(target.images) for target in receipt.targets),
         "done": sum(image.is_done for target in receipt.targets for image in target.images),
     }

@@ -27,7 +27,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         ("weakened", ", ".join(receipt.weakened) or "nothing"),
         ("operator", f"{receipt.operator} on {receipt.host}"),
         ("time", f"{receipt.started} to {receipt.finished}"),
-        ("result", f"exit code {receipt.exit_code}" + (f": {receipt.error}" if receipt.error else "")),
+        ("result", _result_words(receipt)),
     ]
     if receipt.merged:
         facts.append(("merged of", count(len(receipt.merged), "receipt")))
@@ -59,6 +59,15 @@ def undo_lines(result: UndoResult) -> list[str]:
         if tag.error:
             lines += ["", f"  {escaped(worded(tag.error))}", *advice_lines(tag.error, "    ")]
     return lines
+
+
+def _result_words(receipt: Receipt) -> str:
+    if receipt.is_unfinished:
+        return (
+            "UNFINISHED: the import is running, or was cut off. The same import again finishes it and takes this up; "
+            "bundler undo takes it too"
+        )
+    return f"exit code {receipt.exit_code}" + (f": {receipt.error}" if receipt.error else "")
 
 
 def _reading_words(target: ReceiptTarget) -> str:

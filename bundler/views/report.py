@@ -64,9 +64,8 @@ def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
     if not result.bundle_id:
         lines += ["", *_image_lines(manifest)]
         return lines
-    trust = (
-        f"--trust {shell_word(result.key_path.with_suffix('.pub'))}" if result.key_path else "--insecure-no-signature"
-    )
+    public = shell_word(result.public_key) if result.public_key else "NAME.pub"
+    trust = f"--trust {public}" if result.key_id else "--insecure-no-signature"
     secret = " --passphrase-file FILE" if result.is_encrypted else ""
     return [*lines, "", f"next: bundler verify {shell_word(result.path)} {trust}{secret}"]
 

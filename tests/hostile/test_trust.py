@@ -929,3 +929,30 @@ def test_a_file_that_may_be_a_private_key_on_a_medium_is_told_and_not_opened(run
     for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out"]):
         done = run(*command, place.bundle, *place.trusting("builder"))
         assert (done.code, "by its name it may be a private key" in done.out) == (4, True)
+
+
+@pytest.mark.parametrize("command", ["export", "sign", "import"])
+def test_K02_a_public_key_to_sign_with_is_named_with_the_one_to_give_and_not_its_mode(
+    run, place, signing_commands, command
+):
+    public = place.pub("approver")
+    public.chmod(0o644)
+    done = run(*signing_commands[command], public)
+    assert done.code == 2
+    assert "this is a public key" in done.err
+    assert f"-> give {public.with_suffix('.key')}" in done.err
+    assert "chmod" not in done.err
+
+
+def test_K02_a_key_without_its_ending_is_told_the_file_that_is_there(run, place, signing_commands):
+    done = run(*signing_commands["sign"], place.key("approver").with_suffix(""))
+    assert (done.code, f"-> give {place.key('approver')}" in done.err) == (2, True)
+    done = run("verify", place.bundle, "--trust", place.pub("builder").with_suffix(""))
+    assert (done.code, f"-> give {place.pub('builder')}" in done.err) == (2, True)
+
+
+def test_K02_a_private_key_to_trust_is_named_with_the_one_to_give(run, place):
+    for command in (["verify", place.bundle, "--trust"], ["trust", "add"]):
+        done = run(*command, place.key("builder"))
+        assert (done.code, "this is a private key" in done.err) == (2, True)
+        assert f"-> give {place.pub('builder')}" in done.err

@@ -73,12 +73,21 @@ def test_each_finding_is_a_line_with_what_to_do_below_and_quiet_shows_only_those
     assert done.code == 0
     lines = done.out.splitlines()
     found = [line.split()[1] for line in lines if line[:4].strip()[:2] in ("ok", "wa", "fa", "sk")]
-    assert found == [*REGISTRY_CHECKS, "space", "files", "docker"]
-    docker = next(number for number, line in enumerate(lines) if " docker " in line)
-    assert lines[docker].startswith("warn  docker       the Docker daemon does not answer")
-    assert lines[docker + 1].startswith("                   -> is it running?")
-    assert lines[-1] == "13 checks: 0 failed, 1 warning"
-    assert bundler("doctor", "--to", target.host, "--quiet").out.splitlines() == lines[docker:-2]
+    assert found == [*REGISTRY_CHECKS, "space", "files"]
+    assert lines[-1] == "12 checks: 0 failed, 0 warnings"
+    assert bundler("doctor", "--to", target.host, "--quiet").out == ""
+    done = bundler("doctor", "--to", f"127.0.0.1:{free_port()}", "--quiet")
+    first, advice, *_ = done.out.splitlines()
+    assert first.startswith("fail  tcp")
+    assert advice.startswith("                   ->")
+
+
+def test_docker_is_asked_for_only_where_it_may_be_the_target_and_its_absence_is_no_warning(bundler, doctor, target):
+    nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
+    assert "docker" not in doctor("--to", target.host, environment=nowhere)
+    assert doctor(environment=nowhere)["docker"]["state"] == "skipped"
+    assert "0 warnings" in bundler("doctor", environment=nowhere).out
+    assert doctor("--to", "docker-daemon:", environment=nowhere, code=7)["docker"]["state"] == "fail"
 
 
 def test_nobody_listens_and_an_unknown_name_skip_what_follows(doctor, bundler):
@@ -409,7 +418,7 @@ def test_the_daemon_is_asked_and_missing_only_matters_where_it_is_wanted(doctor,
     assert there["docker"]["state"] == "ok"
     assert there["docker"]["found"].startswith("the daemon answers: linux/")
     nowhere = {"DOCKER_HOST": "unix:///nowhere/docker.sock"}
-    assert doctor(environment=nowhere)["docker"]["state"] == "warn"
+    assert doctor(environment=nowhere)["docker"]["state"] == "skipped"
     assert doctor("--to", "docker-daemon:", environment=nowhere, code=7)["docker"]["state"] == "fail"
 
 

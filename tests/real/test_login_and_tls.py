@@ -61,6 +61,39 @@ def test_basic_credentials_come_from_dockers_config(bundler, bundle, guarded, ke
         assert SECRET not in ran.out + ran.err
 
 
+def test_an_export_logs_in_with_a_name_and_a_password_from_stdin(bundler, bundle, guarded, keys, origin, tmp_path):
+    """A job has neither Docker nor anybody who types."""
+    robot = ["--username", "robot$ci", "--password-stdin"]
+    run = ["import", bundle, "--trust", keys[1], "--to", guarded.host]
+    assert bundler(*run, *robot, stdin=f"{SECRET}\n").code == 0
+    wanted = [f"docker://{guarded.host}/library/oci:1", "-o", tmp_path / "out", "--key", keys[0], "--name", "robots"]
+    assert bundler("export", *wanted, stdin="").code == 6
+    done = bundler("export", *wanted, *robot, stdin=f"{SECRET}\n")
+    assert done.code == 0, done.err
+    assert SECRET not in done.out + done.err
+    several = bundler(
+        "export", *wanted, f"docker://{origin.host}/library/oci:1", *robot, "--name", "both", stdin=f"{SECRET}\n"
+    )
+    assert (several.code, "--username is for one registry" in several.err) == (2, True)
+    assert bundler("export", "-", *wanted[1:], *robot, stdin="x").code == 2
+
+
+def test_the_next_step_of_an_export_names_a_public_key_that_is_there(bundler, origin, keys, tmp_path):
+    """A job signs with a copy of the key that lies alone in a folder for secrets."""
+    wanted = [f"docker://{origin.host}/library/oci:1", "--name", "copy", "--key"]
+    done = bundler("export", *wanted, keys[0], "-o", tmp_path / "one")
+    assert f"--trust {keys[1]}" in done.out
+    alone = tmp_path / "secrets/signing.key"
+    alone.parent.mkdir()
+    alone.write_bytes(keys[0].read_bytes())
+    alone.chmod(0o600)
+    done = bundler("export", *wanted, alone, "-o", tmp_path / "two")
+    assert done.out.splitlines()[-1] == f"next: bundler verify {tmp_path}/two/copy --trust NAME.pub"
+    alone.with_suffix(".pub").write_text("another one")
+    done = bundler("export", *wanted, alone, "-o", tmp_path / "three")
+    assert done.out.splitlines()[-1].endswith("--trust NAME.pub")
+
+
 @pytest.mark.parametrize("key", ["credHelpers", "credsStore"])
 def test_credentials_come_from_a_helper(bundler, bundle, guarded, keys, tmp_path, monkeypatch, key):
     helper = tmp_path / "bin/docker-credential-tests"

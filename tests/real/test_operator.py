@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -567,6 +568,80 @@ def test_a_run_that_was_cut_off_leaves_what_undo_needs(bring, bundler, bundle, k
     done = bundler("undo", f"{mine}.unfinished", "--json")
     assert [(tag["outcome"], tag["before"]) for tag in done.json["tags"]] == [("put back", before.digest)]
     assert digest_at(target.host, "library/oci:1") == before.digest
+
+
+@pytest.mark.parametrize("is_named", [True, False], ids=["--receipt", "the state folder"])
+def test_an_unfinished_receipt_goes_into_that_of_the_import_that_finishes_it(
+    bring, bundler, bundle, keys, target, fronts, tmp_path, is_named
+):
+    before = simple("before")
+    before.push(target, "library/oci", "1")
+    front = fronts(target)
+    states = tmp_path if is_named else Path(os.environ["HOME"]) / ".local/state/bundler/receipts"
+    named = ["--receipt", tmp_path / "one.json"] if is_named else []
+    run = ["import", bundle, "--trust", keys[1], "--to", front.host, "--on-conflict", "replace", *named]
+    process = subprocess.Popen([sys.executable, "-m", "bundler", *map(str, run)], stderr=subprocess.DEVNULL)
+
+    def die_when_it_moved(front, request) -> bool:
+        if request.command == "HEAD" and "oci/manifests/1" in request.path and front.count("PUT", "oci/manifests/1"):
+            process.kill()
+        return False
+
+    front.faults.append(die_when_it_moved)
+    assert process.wait(60) == -9
+    (unfinished,) = states.glob("*.unfinished")
+    assert "UNFINISHED: the import is running, or was cut off" in bundler("receipt", "show", unfinished).out
+    assert bundler("receipt", "show", unfinished, "--json").json["finished"] is False
+    front.faults.clear()
+    again = ["--receipt", tmp_path / "two.json"] if is_named else []
+    done = bundler(*run[:8], *again)
+    assert done.code == 0, done.err
+    assert "its unfinished receipt is gone" in done.err
+    assert not list(states.glob("*.unfinished*"))
+    (receipt,) = states.glob("t*.json") if is_named else states.glob("*.json")
+    undone = bundler("undo", receipt, "--json")
+    assert (before.digest, "put back") in [(tag["before"], tag["outcome"]) for tag in undone.json["tags"]]
+    assert digest_at(target.host, "library/oci:1") == before.digest
+
+
+def test_the_unfinished_receipt_of_an_import_that_runs_is_left_alone(bring, target, tmp_path):
+    assert bring(target.host, "--receipt", tmp_path / "one.json").code == 0
+    told = json.loads((tmp_path / "one.json").read_text())
+    for image in told["targets"][0]["images"]:
+        image["outcome"] = "unfinished"
+    running, lock = tmp_path / "r.json.unfinished", tmp_path / "r.json.lock"
+    running.write_text(json.dumps(told))
+    with lock.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert bring(target.host, "--receipt", tmp_path / "two.json").code == 0
+        assert running.exists()
+    running.chmod(0o666)
+    assert bring(target.host, "--receipt", tmp_path / "three.json").code == 0
+    assert running.exists(), "what others may write decides nothing"
+    running.chmod(0o644)
+    assert bring(target.host, "--receipt", tmp_path / "four.json").code == 0
+    assert not running.exists()
+
+
+def test_an_import_that_never_had_a_bundle_leaves_no_receipt_and_tells_of_none(bundler, bundle, keys, target, tmp_path):
+    states = Path(os.environ["HOME"]) / ".local/state/bundler/receipts"
+    (tmp_path / "unsealed.partial").mkdir()
+    parts = tmp_path / "parts"
+    parts.mkdir()
+    (parts / "chunk-0001.tar").touch()
+    assert bundler("keygen", "other", "-d", tmp_path).code == 0
+    for path, trusted, code in [
+        (tmp_path / "nowhere", keys[1], 2),
+        (tmp_path / "unsealed.partial", keys[1], 9),
+        (parts, keys[1], 9),
+        (bundle, tmp_path / "other.pub", 5),
+    ]:
+        done = bundler("import", path, "--trust", trusted, "--to", target.host)
+        assert done.code == code
+        assert "receipt" not in done.err
+        named = bundler("import", path, "--trust", trusted, "--to", target.host, "--receipt", tmp_path / "r.json")
+        assert (named.code, list(tmp_path.glob("r.json*"))) == (code, [])
+    assert not list(states.glob("*"))
 
 
 def test_undo_takes_no_receipt_that_was_changed_or_points_elsewhere(bring, bundler, keys, target, tmp_path):

@@ -202,9 +202,9 @@ def test_a_certificate_is_named_where_a_key_belongs(pair: tuple[bytes, bytes, st
 
 def test_a_key_of_ssh_is_named(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True, timeout=60)
-    with pytest.raises(Misuse, match="a key of OpenSSH"):
+    with pytest.raises(Misuse, match="a private key of OpenSSH, not a private key as bundler keygen makes it"):
         signing.load_private((tmp_path / "k").read_bytes(), origin="k", passphrase=no_passphrase)
-    with pytest.raises(Misuse, match="not a public key in PEM form"):
+    with pytest.raises(Misuse, match="a public key of OpenSSH, not a public key as bundler keygen makes it"):
         signing.load_public((tmp_path / "k.pub").read_bytes(), origin="k.pub")
 
 
@@ -230,13 +230,13 @@ def test_keys_of_other_kinds_are_refused(algorithm: tuple[str, ...], tmp_path: P
 def test_a_private_key_where_a_public_one_belongs_is_told(pair: tuple[bytes, bytes, str]) -> None:
     with pytest.raises(Misuse, match="this is a private key") as caught:
         signing.load_public(pair[0], origin="builder.key")
-    assert caught.value.hint == "give the .pub file, and keep the .key file at home"
+    assert caught.value.hint == "give builder.pub, and keep this file where bundles are signed"
 
 
 def test_a_public_key_where_a_private_one_belongs_is_told(pair: tuple[bytes, bytes, str]) -> None:
-    with pytest.raises(Misuse, match="this is the public key") as caught:
+    with pytest.raises(Misuse, match="this is a public key") as caught:
         signing.load_private(pair[1], origin="builder.pub", passphrase=no_passphrase)
-    assert caught.value.hint == "sign with the .key file beside it"
+    assert caught.value.hint == "give builder.key"
 
 
 @pytest.mark.parametrize(

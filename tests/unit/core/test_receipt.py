@@ -16,6 +16,7 @@ from bundler.core.receipt import (
     ReceiptImage,
     ReceiptReading,
     ReceiptTarget,
+    finishing,
     merged,
     parse_receipt,
 )
@@ -379,3 +380,68 @@ def test_one_image_under_two_names_is_two_entries_and_a_chosen_platform_is_none(
     found = merge(receipt(whole, started=FIRST), receipt(image(), started=SECOND))
     assert found.targets[0].images == (image(),)
     assert found.exit_code == 0
+
+
+# One that was cut off, and the one that finishes it
+
+BEFORE, OURS = f"sha256:{'b' * 64}", f"sha256:{'a' * 64}"
+
+
+def one_image(**fields):
+    return replace(FULL, error=None, targets=(replace(FULL.targets[0], images=(image(digest=OURS, **fields),)),))
+
+
+@pytest.mark.parametrize(
+    ("earlier", "later", "outcome", "replaced"),
+    [
+        pytest.param(
+            {"outcome": "unfinished", "replaced": BEFORE},
+            {"outcome": "present"},
+            "pushed",
+            BEFORE,
+            id="it moved the tag",
+        ),
+        pytest.param(
+            {"outcome": "unfinished", "replaced": BEFORE},
+            {"outcome": "pushed", "replaced": BEFORE},
+            "pushed",
+            BEFORE,
+            id="the later one moved it",
+        ),
+        pytest.param({"outcome": "unfinished"}, {"outcome": "present"}, "present", None, id="a tag that was new"),
+        pytest.param(
+            {"outcome": "unfinished", "replaced": OURS}, {"outcome": "present"}, "present", None, id="nothing to move"
+        ),
+    ],
+)
+def test_a_receipt_takes_up_the_unfinished_one_that_it_finishes(earlier, later, outcome, replaced):
+    made = finishing(one_image(**later), one_image(**earlier), "f" * 64)
+    assert made is not None
+    (told,) = made.targets[0].images
+    assert (told.outcome, told.replaced) == (outcome, replaced)
+    assert made.merged[-1] == "f" * 64
+    assert not made.is_unfinished
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        pytest.param(lambda earlier: replace(earlier, bundle_id="c" * 64), id="another bundle"),
+        pytest.param(lambda earlier: replace(earlier, error="stopped"), id="it came to its end"),
+        pytest.param(
+            lambda earlier: replace(earlier, targets=(replace(earlier.targets[0], target="elsewhere:1"),)),
+            id="another target",
+        ),
+        pytest.param(
+            lambda earlier: replace(
+                earlier,
+                targets=(replace(earlier.targets[0], images=(*earlier.targets[0].images, image(name="more:1"))),),
+            ),
+            id="more images",
+        ),
+    ],
+)
+def test_an_unfinished_receipt_of_something_else_stays(change):
+    earlier = one_image(outcome="unfinished", replaced=BEFORE)
+    assert finishing(one_image(outcome="present"), change(earlier), "f" * 64) is None
+    assert finishing(one_image(outcome="failed"), earlier, "f" * 64) is None

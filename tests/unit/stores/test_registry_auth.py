@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import urllib3
 
+from bundler.core.advice import LOG_IN
 from bundler.errors import BundlerError, Refused, Unavailable
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer
@@ -418,7 +419,7 @@ def test_a_token_server_that_says_no_decides_what_to_do(status: int, family: typ
 def test_who_is_denied_a_token_is_told_to_log_in_to_the_registry() -> None:
     with pytest.raises(Refused) as caught:
         authenticator(TokenServer([answer(401)])).header(PULL)
-    assert caught.value.hint == "log in with: docker login registry.example.com"
+    assert caught.value.hint == LOG_IN.format(host="registry.example.com")
 
 
 def test_neither_passwords_nor_tokens_are_shown() -> None:

@@ -1,0 +1,116 @@
+"""Errors of click in our words: what is wrong with the command line, and what was likely meant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import click
+
+from bundler.cli.other_tools import FLAGS, VERBS
+from bundler.errors import Misuse
+
+
+def misuse_of(error: click.UsageError) -> Misuse:
+    """The same error, with the next step."""
+    context = error.ctx
+    command = context.command_path if context else "bundler"
+    see = f"see: {command} --help"
+    if isinstance(error, click.NoSuchOption):
+        flag = error.option_name[:80]
+        return Misuse(f"{command} has no flag {flag}", hint=_flag_meant(flag, context) or see)
+    if isinstance(error, click.BadOptionUsage):
+        return _bad_use(error.option_name, context, see)
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return Misuse(f"{command} needs {_called(error.param, context)}", hint=see)
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return _bad_value(error.param, error, context)
+    if context is not None and isinstance(context.command, click.Group):
+        return Misuse(f"{command} needs a command", hint=see)
+    return Misuse(error.format_message(), hint=see)
+
+
+def no_command(given: str, context: click.Context) -> Misuse:
+    """The error for a command that does not exist, with what was likely meant."""
+    group, path = context.command, context.command_path
+    assert isinstance(group, click.Group)
+    hint = f"see: {path} --help"
+    near = _near(given, group.commands, cutoff=0.6)
+    if context.parent is None and given in VERBS:
+        hint = f"here it is: {VERBS[given]}"
+    elif near:
+        meant = " / ".join(f"{path} {name}" for name in near)
+        hint = f"did you mean {meant}?"
+    return Misuse(f"{path} has no command {given[:80]}", hint=hint)
+
+
+def too_many(number: int, context: click.Context) -> Misuse:
+    """The error for arguments that a command has no use for; not shown, because one may be a password."""
+    command = context.command_path
+    if number == 1:
+        return Misuse(f"{command} takes one argument less", hint=f"see: {command} --help")
+    return Misuse(f"{command} takes {number} arguments less", hint=f"see: {command} --help")
+
+
+def _bad_use(flag: str, context: click.Context | None, see: str) -> Misuse:
+    parameters = context.command.get_params(context) if context else []
+    is_switch = any(isinstance(each, click.Option) and each.is_flag for each in parameters if flag in each.opts)
+    return Misuse(f"{flag} takes no value" if is_switch else f"{flag} needs a value", hint=see)
+
+
+def _bad_value(parameter: click.Parameter, error: click.BadParameter, context: click.Context | None) -> Misuse:
+    called = _called(parameter, context)
+    kind = parameter.type
+    if isinstance(kind, click.Choice):
+        choices = ", ".join(map(str, kind.choices))
+        return Misuse("not one of the choices", subject=called, hint=f"choose one of: {choices}")
+    if isinstance(kind, click.IntRange):
+        return Misuse("not a number in the range", subject=called, hint=f"give a number from {kind.min} to {kind.max}")
+    return Misuse(error.message, subject=called)
+
+
+def _called(parameter: click.Parameter, context: click.Context | None) -> str:
+    """A flag or an argument as help has it."""
+    if isinstance(parameter, click.Argument) and context is not None:
+        return " ".join(parameter.get_usage_pieces(context))
+    return max(parameter.opts, key=len)
+
+
+def _flag_meant(given: str, context: click.Context | None) -> str | None:
+    """What was likely meant by a flag that a command does not have."""
+    if context is None:
+        return None
+    own = _flags_of(context.command, context)
+    for answer in FLAGS.get(given, ()):
+        if own.issuperset(answer.flags):
+            return answer.text
+    near = _near(given, (flag for flag in own if flag.startswith("--")), cutoff=0.75)
+    if near:
+        return f"did you mean {' / '.join(near)}?"
+    others = [path for path, command in _commands(context) if given in _flags_of(command, context)]
+    if others and others != ["bundler"]:
+        return f"{given} is a flag of {', '.join(others)}"
+    return None
+
+
+def _near(given: str, names: Iterable[str], *, cutoff: float) -> list[str]:
+    from difflib import get_close_matches
+
+    return get_close_matches(given, list(names), n=2, cutoff=cutoff)
+
+
+def _flags_of(command: click.Command, context: click.Context) -> set[str]:
+    return {flag for parameter in command.get_params(context) for flag in parameter.opts if flag.startswith("-")}
+
+
+def _commands(context: click.Context) -> list[tuple[str, click.Command]]:
+    """All commands, each with its path, as they follow each other in help."""
+    root = context.find_root()
+    found: list[tuple[str, click.Command]] = []
+    waiting: list[tuple[str, click.Command]] = [(root.command_path, root.command)]
+    while waiting:
+        path, command = waiting.pop(0)
+        if isinstance(command, click.Group):
+            waiting += [(f"{path} {name}", command.commands[name]) for name in command.list_commands(context)]
+        else:
+            found.append((path, command))
+    return found

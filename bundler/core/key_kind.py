@@ -1,0 +1,123 @@
+"""Which kind of key a file holds, by its first bytes: so that a wrong one is named, and not only refused.
+
+Looked at are PEM labels (RFC 7468), the lines of OpenSSH (sshd(8), AUTHORIZED_KEYS), minisign, signify and age, OpenPGP
+packets (RFC 9580, section 4.2) and DER (X.690). Nothing is parsed beyond that.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+
+from bundler.core.limits import SIGNATURE_BYTES
+
+
+class KeyForm(Enum):
+    """The kinds that are told apart, with their names for people."""
+
+    PRIVATE = "a private key"
+    PUBLIC = "a public key"
+    SSH_PRIVATE = "a private key of OpenSSH"
+    SSH_PUBLIC = "a public key of OpenSSH"
+    PGP = "an OpenPGP (GnuPG) file"
+    COSIGN = "a private key of cosign"
+    CERTIFICATE = "a certificate"
+    REQUEST = "a certificate request"
+    PKCS12 = "a PKCS#12 file"
+    DER_PRIVATE = "a private key in DER form"
+    DER_PUBLIC = "a public key in DER form"
+    DER = "a file in DER form"
+    MINISIGN = "a key of minisign or signify"
+    AGE = "a key of age, which encrypts and does not sign"
+    SIGNATURE = "a signature, by its length"
+    JSON = "a JSON document"
+    OTHER_PEM = "another PEM file"
+    UNKNOWN = "no key in PEM form"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyKind:
+    """A file that is, or is taken for, a key.
+
+    Attributes:
+        form: Its kind.
+        labels: The PEM labels that it has, in their order.
+    """
+
+    form: KeyForm
+    labels: tuple[str, ...] = ()
+
+
+_LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
+_SSH_PUBLIC = re.compile(rb"(?:ssh-|ecdsa-sha2-|sk-(?:ssh|ecdsa)-)\S{1,60}\s|---- BEGIN SSH2 PUBLIC KEY")
+_OPENPGP_TAGS = frozenset({2, 5, 6, 7, 14})
+"""Packets that a file of keys or signatures begins with: signature, secret key, public key, and their subkeys."""
+
+_BY_LABEL = (
+    ("OPENSSH PRIVATE KEY", KeyForm.SSH_PRIVATE),
+    ("PGP", KeyForm.PGP),
+    ("SIGSTORE", KeyForm.COSIGN),
+    ("COSIGN", KeyForm.COSIGN),
+    ("CERTIFICATE REQUEST", KeyForm.REQUEST),
+    ("CERTIFICATE", KeyForm.CERTIFICATE),
+    ("PRIVATE KEY", KeyForm.PRIVATE),
+    ("PUBLIC KEY", KeyForm.PUBLIC),
+)
+"""The first that a label contains decides."""
+
+
+def key_kind(content: bytes) -> KeyKind:
+    """The kind of key that a file's content is."""
+    found = (label.decode("ascii") for label in _LABEL.findall(content))
+    labels = tuple(label for label in found if not label.endswith("PARAMETERS"))  # openssl writes them before EC keys
+    if labels:
+        form = next((form for part, form in _BY_LABEL if part in labels[0]), KeyForm.OTHER_PEM)
+        return KeyKind(form, labels)
+    return KeyKind(_form_without_label(content))
+
+
+def _form_without_label(content: bytes) -> KeyForm:
+    if len(content) == SIGNATURE_BYTES and not content.isascii():
+        return KeyForm.SIGNATURE
+    text = content.lstrip()
+    if _SSH_PUBLIC.match(text):
+        return KeyForm.SSH_PUBLIC
+    if text.startswith(b"untrusted comment:"):
+        return KeyForm.MINISIGN
+    if text.startswith((b"AGE-SECRET-KEY-", b"age1", b"# created:")):
+        return KeyForm.AGE
+    if text.startswith((b"{", b"[")):
+        return KeyForm.JSON
+    der = _der_form(content)
+    if der is not None:
+        return der
+    is_openpgp = content[:1] >= b"\x80" and _openpgp_tag(content[0]) in _OPENPGP_TAGS
+    return KeyForm.PGP if is_openpgp else KeyForm.UNKNOWN
+
+
+def _openpgp_tag(first: int) -> int:
+    """The kind of an OpenPGP packet, in its old or its new format."""
+    return first & 0x3F if first & 0x40 else first >> 2 & 0x0F
+
+
+def _der_form(content: bytes) -> KeyForm | None:
+    """The kind of a DER file: a SEQUENCE as long as the file, told apart by what it begins with."""
+    if len(content) < 4 or content[0] != _SEQUENCE:
+        return None
+    length_bytes = content[1] & 0x7F if content[1] & 0x80 else 0
+    length = int.from_bytes(content[2 : 2 + length_bytes], "big") if length_bytes else content[1]
+    inner = content[2 + length_bytes :]
+    if len(inner) != length:
+        return None
+    if inner.startswith((b"\x02\x01\x00", b"\x02\x01\x01")):  # PKCS#8, PKCS#1 and SEC 1 begin with their version
+        return KeyForm.DER_PRIVATE
+    if inner.startswith(b"\x02\x01\x03"):
+        return KeyForm.PKCS12
+    if inner[:1] == bytes([_SEQUENCE]) and len(inner) > 1:  # an algorithm, then a BIT STRING or an OCTET STRING
+        following = inner[2 + inner[1] :][:1]
+        return {b"\x03": KeyForm.DER_PUBLIC, b"\x04": KeyForm.DER_PRIVATE}.get(following, KeyForm.DER)
+    return KeyForm.DER
+
+
+_SEQUENCE = 0x30
