@@ -24,7 +24,7 @@ from bundler.stores.http import HttpClient
 _DOCKER_HUB = "registry-1.docker.io"
 _CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 _CERTIFICATES_BELOW_HOME = ".config/containers/certs.d"
-_READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
     Raises:
         Misuse: A certificate file cannot be read, or SSL_CERT_FILE or SSL_CERT_DIR is no absolute path.
     """
-    for variable in _READ_BY_OPENSSL:
+    for variable in READ_BY_OPENSSL:
         places.named_by(variable)
     context = ssl.create_default_context()
     # Python 3.13 also demands extensions that many a private authority lacks and that Docker does not ask for.

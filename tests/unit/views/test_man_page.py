@@ -7,6 +7,7 @@ from pathlib import Path
 
 import bundler
 from bundler.core.exit_codes import EXIT_CODES
+from bundler.stores.hosts import READ_BY_OPENSSL
 from bundler.views.man_page import ENVIRONMENT, CommandText, OptionText, man_page
 
 ROOT = Path(bundler.__file__).parent
@@ -15,8 +16,9 @@ ROOT = Path(bundler.__file__).parent
 def test_every_variable_that_the_code_asks_for_is_named():
     asked = set()
     for path in ROOT.rglob("*.py"):
-        asked |= set(re.findall(r"environ(?:ment)?(?:\.get\(|\[)\"([A-Z_]+)\"", path.read_text()))
-    assert {"TMPDIR", "SOURCE_DATE_EPOCH", "REGISTRY_AUTH_FILE"} <= asked
+        asked |= set(re.findall(r"(?:environ(?:ment)?(?:\.get\(|\[)|named_by\(|_own\()\"([A-Z_]+)\"", path.read_text()))
+    asked |= set(READ_BY_OPENSSL)
+    assert {"TMPDIR", "SOURCE_DATE_EPOCH", "REGISTRY_AUTH_FILE", "XDG_STATE_HOME"} <= asked
     named = {name for names, _ in ENVIRONMENT for name in names.split(", ")}
     assert asked - named == set()
 
