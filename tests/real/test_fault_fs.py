@@ -185,3 +185,19 @@ def test_what_was_there_before_is_on_the_device(tmp_path):
     with FaultFs(tmp_path, backing=tmp_path / "stick", records=True).mount() as fs:
         (fs.path / "folder/f").unlink()
         assert content_of(fs.power_cut(tmp_path / "kept")) == {"folder/f": b"12"}
+
+
+@pytest.mark.parametrize("operation", ["fsync", "fdatasync"])
+def test_a_sync_that_fails_loses_what_was_written_since_the_last_one(tmp_path, operation):
+    sync = getattr(os, operation)
+    with FaultFs(tmp_path).mount() as fs, open(fs.path / "file", "wb", buffering=0) as file:
+        file.write(b"kept")
+        sync(file.fileno())
+        file.write(b"lost")
+        fs.fail(operation, 1, errno.EIO)
+        with pytest.raises(OSError, match="Input/output"):
+            sync(file.fileno())
+        assert fs.met() == ["/file"]
+        assert (fs.path / "file").read_bytes() == b"kept" + bytes(4)
+        sync(file.fileno())  # a second one says that all is well, as Linux does
+        assert (fs.path / "file").read_bytes() == b"kept" + bytes(4)

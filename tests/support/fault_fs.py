@@ -139,6 +139,10 @@ class FaultFs:
         """How many operations there were, by kind."""
         return dict(self._ask("counts"))
 
+    def met(self) -> list[str]:
+        """The paths of the operations that failed since it was mounted or healed, in order."""
+        return list(self._ask("met"))
+
     def journal(self) -> Journal:
         """All that was done so far, also after it is gone."""
         assert self._journal, "made without records=True"

@@ -15,7 +15,7 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
@@ -59,7 +59,7 @@ class _Lie:
 class Faults:
     """What is to go wrong, and how often each operation was asked for."""
 
-    COMMANDS = ("heal", "counts", "fail", "unreadable", "lie", "slow", "claim_free", "waiting")
+    COMMANDS = ("heal", "counts", "met", "fail", "unreadable", "lie", "slow", "claim_free", "waiting")
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -74,6 +74,7 @@ class Faults:
             self._lies: list[_Lie] = []
             self._slow: list[tuple[str, str, float]] = []
             self._counts: Counter[str] = Counter()
+            self._met: list[str] = []
             self.free_bytes: int | None = None
             self._healed.set()
             self._healed = threading.Event()
@@ -85,6 +86,10 @@ class Faults:
     def counts(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counts)
+
+    def met(self) -> list[str]:
+        with self._lock:
+            return list(self._met)
 
     def fail(self, operation: str, number: int, errno: int, pattern: str, is_for_good: bool) -> None:
         with self._lock:
@@ -113,6 +118,8 @@ class Faults:
             hits = [each for each in self._failing if each.hits(operation, path)]
             matching = [s for o, p, s in self._slow if o in (operation, EVERY) and fnmatch.fnmatch(path, p)]
             healed = self._healed
+            if hits:
+                self._met.append(path)
         if matching:
             with self._lock:
                 self._waiting += 1
@@ -153,6 +160,27 @@ class _Open:
     descriptor: int
     node: int
     path: str
+
+
+class _Unsynced:
+    """What was written to files and not synced: a device that refuses a sync has lost it, as Linux drops such pages."""
+
+    def __init__(self) -> None:
+        self._places: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+
+    def written(self, node: int, offset: int, size: int) -> None:
+        self._places[node].append((offset, size))
+
+    def synced(self, node: int) -> None:
+        self._places.pop(node, None)
+
+    def lose(self, node: int, descriptor: int) -> None:
+        """Zeros take the place of the bytes; the file stays as long as it was."""
+        lost = self._places.pop(node, [])
+        writable = os.open(f"/proc/self/fd/{descriptor}", os.O_WRONLY)
+        for offset, size in lost:
+            os.pwrite(writable, bytes(min(size, max(0, os.fstat(writable).st_size - offset))), offset)
+        os.close(writable)
 
 
 class _Wrapping:
@@ -203,6 +231,7 @@ class PassThrough(mfusepy.Operations):
         self._nodes = {"/": 0}
         self._next_node = 1
         self._open: dict[int, _Open] = {}
+        self._unsynced = _Unsynced()
         self._wrapping = _Wrapping(options["wraps_at"]) if options["wraps_at"] else None
         assert not (self._wrapping and os.listdir(backing)), "a device that wraps must begin empty"
         self._take_in("/")
@@ -399,6 +428,7 @@ class PassThrough(mfusepy.Operations):
             written = os.pwrite(file.descriptor, data, offset)
             if self._wrapping:
                 self._wrapping.write(file.node, data[:written], offset)
+            self._unsynced.written(file.node, offset, written)
             self._record("write", file.node, offset, data[:written])
         return written
 
@@ -437,7 +467,13 @@ class PassThrough(mfusepy.Operations):
 
     def fsync(self, path: str, datasync: int, fi: Any) -> int:
         file = self._open[fi.fh]
-        self._sync("fdatasync" if datasync else "fsync", file.path, file.node)
+        with self._lock:
+            try:
+                self._sync("fdatasync" if datasync else "fsync", file.path, file.node)
+            except OSError:
+                self._unsynced.lose(file.node, file.descriptor)
+                raise
+            self._unsynced.synced(file.node)
         return 0
 
     def fsyncdir(self, path: str, datasync: int, fh: int) -> int:
