@@ -22,7 +22,15 @@ from bundler.errors import Misuse
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """The user's home folder; None if there is none."""
-    return _absolute(environment.get("HOME")) or _absolute(_home_in_passwd())
+    return _absolute(environment.get("HOME")) or home_in_passwd()
+
+
+def home_in_passwd() -> Path | None:
+    """The home folder that the user's entry in passwd names, whatever ``HOME`` says; None if there is none."""
+    try:
+        return _absolute(pwd.getpwuid(os.getuid()).pw_dir)
+    except KeyError:  # a user without an entry, as in containers
+        return None
 
 
 def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
@@ -77,13 +85,6 @@ def _own(variable: str, below_home: str, environment: Mapping[str, str]) -> Path
     home = home_folder(environment)
     base = _absolute(environment.get(variable)) or (home / below_home if home else None)
     return base / "bundler" if base else None
-
-
-def _home_in_passwd() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_dir
-    except KeyError:  # a user without an entry, as in containers
-        return ""
 
 
 def _absolute(text: str | None) -> Path | None:

@@ -10,7 +10,7 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import Sealed, find
 from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import Unlocking
-from bundler.commands.trust import trusted_keys
+from bundler.commands.trust import Judged, trusted_keys
 from bundler.errors import BundlerError, Untrusted
 from bundler.run import Run
 
@@ -52,7 +52,7 @@ def inspect(
     unchecked = find(paths)
     claimed = unknown = unchecked.signed_by
     try:
-        keys = trusted_keys(trust)
+        keys = trusted_keys(trust, judged=Judged(unchecked.folders))
         unknown = tuple(sorted(set(claimed) - {key.id for key in keys}))
         if not keys and claimed:
             return InspectResult(load(unchecked.taken_as_it_is()), claimed, unknown, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import find
 from bundler.bundle.reader import Bundle
-from bundler.commands.trust import trusted_keys
+from bundler.commands.trust import Judged, trusted_keys
 from bundler.errors import Misuse
 from bundler.places import scratch_folder
 from bundler.run import Run
@@ -66,4 +66,6 @@ def open_trusted(
     unchecked = find(paths)
     if is_without_signature:
         return unchecked.taken_as_it_is().load()
-    return unchecked.trusted_by(trusted_keys(trust), required=required_signatures).load()
+    return unchecked.trusted_by(
+        trusted_keys(trust, judged=Judged(unchecked.folders)), required=required_signatures
+    ).load()

@@ -11,6 +11,7 @@ from pathlib import Path
 from bundler.bundle import signing
 from bundler.bundle.files import read_with_facts
 from bundler.bundle.medium import on_one_medium
+from bundler.commands.strict_modes import is_inside
 from bundler.core.events import Listener, Noticed
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse
@@ -83,12 +84,11 @@ def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:
     Raises:
         Misuse: It is inside one of them, or on the same medium.
     """
-    real = Path(os.path.realpath(key))
     for folder in folders:
-        is_inside = real.is_relative_to(os.path.realpath(folder))
-        if is_inside or on_one_medium(real, folder):
+        is_within = is_inside(key, folder)
+        if is_within or on_one_medium(key, folder):
             raise Misuse(
-                "the private key lies in the bundle" if is_inside else "the private key is on the bundle's medium",
+                "the private key lies in the bundle" if is_within else "the private key is on the bundle's medium",
                 subject=str(key),
                 hint="keep it where the medium never goes: whoever gets both can sign as you",
                 code="key-on-medium",

@@ -1,8 +1,12 @@
 """Whom an importer trusts: public keys from ``--trust``, or from the trust folder. Fails closed.
 
-A folder of keys is believed only if nobody else can put one there: it and its keys belong to the user or to root, and
-nobody else may write them. One key that cannot be used makes the folder unusable, because it may be the one that was
-meant; no keys is never no check. A single file that is given by name is the user's own decision.
+A folder of keys is believed only if nobody else can put one there: it, its keys and every folder and link that leads
+to them belong to the user or to root, and nobody else may write them (`bundler.commands.strict_modes`). One key that
+cannot be used makes the folder unusable, because it may be the one that was meant; no keys is never no check. A single
+file that is given by name is the user's own decision, whoever may write it: pipelines mount keys with mode 0666.
+
+No key is trusted that came with what it is to vouch for: inside the bundle's folder, or on the removable medium that
+the bundle is on. Who writes the medium would choose the key.
 """
 
 from __future__ import annotations
@@ -18,13 +22,51 @@ from pathlib import Path
 from bundler import places
 from bundler.bundle import signing
 from bundler.bundle.files import read_with_facts
+from bundler.bundle.medium import on_one_medium
+from bundler.commands.strict_modes import OTHERS_MAY_WRITE, is_inside, owners, weak_step
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse, Untrusted
 
 SUFFIX = ".pub"
 """What the names of keys in a folder end with; everything else in it is left alone."""
 
-_OTHERS_MAY_WRITE = 0o022
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What keys are to vouch for.
+
+    Attributes:
+        folders: Of the bundle; no key in them is trusted.
+        files: Other files; no key on their removable medium is trusted.
+    """
+
+    folders: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    def refuse(self, key: Path) -> None:
+        """Makes sure that a key did not come with what it is to vouch for.
+
+        Args:
+            key: A public key, or a folder of them.
+
+        Raises:
+            Untrusted: It did.
+        """
+        hint = "get the key from its owner by another way, and keep it on this machine: bundler trust add FILE"
+        if any(is_inside(key, folder) for folder in self.folders):
+            raise Untrusted(
+                "a key that lies in the bundle vouches for nothing", subject=str(key), hint=hint, code="key-came-along"
+            )
+        if any(on_one_medium(key, path) for path in (*self.folders, *self.files)):
+            raise Untrusted(
+                "a key on the same medium as what it signed vouches for nothing",
+                subject=str(key),
+                hint=hint,
+                code="key-came-along",
+            )
+
+
+NOTHING = Judged()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +84,22 @@ def trust_folder() -> Path | None:
     return own / "trust" if own else None
 
 
-def trusted_keys(paths: Sequence[Path]) -> list[signing.PublicKey]:
+def trusted_keys(paths: Sequence[Path], *, judged: Judged = NOTHING) -> list[signing.PublicKey]:
     """The keys that are trusted.
 
     Args:
         paths: Public keys, or folders of them; empty for the trust folder.
+        judged: What the keys are to vouch for.
 
     Raises:
         Misuse: There is nothing at a path that was given, or it is a file and no public key.
-        Untrusted: A folder of keys cannot be used. Without a trust folder, and without any key in it, the result is
-            empty, and no signature will be trusted.
+        Untrusted: A folder of keys cannot be used, or a key came with what it is to vouch for. Without a trust folder,
+            and without any key in it, the result is empty, and no signature will be trusted.
     """
     if not paths:
         folder = trust_folder()
-        return _keys_in(folder) if folder else []
-    return [key for path in paths for key in _keys_at(path)]
+        return _keys_in(folder, judged) if folder else []
+    return [key for path in paths for key in _keys_at(path, judged)]
 
 
 def members_of(folder: Path) -> list[Member]:
@@ -74,6 +117,7 @@ def members_of(folder: Path) -> list[Member]:
     if not stat.S_ISDIR(facts.st_mode):
         raise _unusable(folder, "it is no folder", "move it away, then: bundler trust add FILE")
     _check_rights(folder, facts, "folder of keys")
+    _check_way(folder)
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
     except OSError as error:
@@ -92,7 +136,7 @@ def read_public_key(path: Path) -> signing.PublicKey:
     return signing.load_public(_read(path)[0], origin=str(path))
 
 
-def _keys_at(path: Path) -> list[signing.PublicKey]:
+def _keys_at(path: Path, judged: Judged) -> list[signing.PublicKey]:
     try:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -104,16 +148,20 @@ def _keys_at(path: Path) -> list[signing.PublicKey]:
     except OSError as error:
         raise Misuse(f"this cannot be a key: {error.strerror}", subject=str(path)) from error
     if not stat.S_ISDIR(mode):
+        judged.refuse(path)
         return [read_public_key(path)]
-    keys = _keys_in(path)
+    keys = _keys_in(path, judged)
     if not keys:
         raise _unusable(path, f"there is no {SUFFIX} file in it", "put the builder's public key there")
     return keys
 
 
-def _keys_in(folder: Path) -> list[signing.PublicKey]:
+def _keys_in(folder: Path, judged: Judged) -> list[signing.PublicKey]:
     members = members_of(folder)
+    if members:
+        judged.refuse(folder)
     for member in members:
+        judged.refuse(member.path)
         if member.problem is not None:
             raise member.problem
     return [member.key for member in members if member.key is not None]
@@ -123,6 +171,7 @@ def _member(path: Path) -> Member:
     try:
         pem, facts = _read(path)
         _check_rights(path, facts, "trusted key")
+        _check_way(path)
         return Member(path, signing.load_public(pem, origin=str(path)))
     except Untrusted as error:
         return Member(path, None, error)
@@ -149,21 +198,46 @@ def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
     if trust_folder() not in (path, path.parent):
         file = "FILE" if stat.S_ISDIR(facts.st_mode) else _quoted(path)
         elsewhere = f"; where modes and owners cannot be set (FAT, NTFS): bundler trust add {file}"
-    if facts.st_uid not in _owners():
+    if facts.st_uid not in owners():
         whose = f"this {what} belongs to {_user(facts.st_uid)}, who is neither you nor root (mode {mode:04o})"
         raise _unusable(path, whose, f"if it is as it should be: sudo chown root {_quoted(path)}{elsewhere}")
-    if mode & _OTHERS_MAY_WRITE:
-        who = "group and others" if mode & 0o022 == 0o022 else "its group" if mode & 0o020 else "others"
+    if mode & OTHERS_MAY_WRITE:
+        who = _writers(mode)
         raise _unusable(
             path, f"{who} may change this {what} (mode {mode:04o})", f"chmod go-w {_quoted(path)}{elsewhere}"
         )
 
 
-def _owners() -> set[int]:
-    """Who may own what is trusted: root, the user, and under sudo who called it, who could become root anyway."""
-    behind = os.environ.get("SUDO_UID", "")
-    is_sudo = os.geteuid() == 0 and behind.isascii() and behind.isdigit()
-    return {0, os.geteuid(), *([int(behind)] if is_sudo else [])}
+def _check_way(path: Path) -> None:
+    """Makes sure that nobody but the user and root decides what a path leads to.
+
+    Raises:
+        Untrusted: Somebody else does.
+    """
+    try:
+        weak = weak_step(path)
+    except OSError as error:
+        raise _unusable(path, f"its way cannot be looked at: {error.strerror}", "ask its owner, or root") from error
+    if weak is None:
+        return
+    mode = stat.S_IMODE(weak.facts.st_mode)
+    step, copy = _quoted(weak.path), "or keep the keys elsewhere: bundler trust add FILE"
+    if weak.is_owned_by_another:
+        owner = _user(weak.facts.st_uid)
+        raise _unusable(
+            path,
+            f"{weak.path}, which leads to it, belongs to {owner}, who is neither you nor root",
+            f"if it is as it should be: sudo chown -h root {step}; {copy}",
+        )
+    who = _writers(mode)
+    sudo = "" if weak.facts.st_uid == os.geteuid() else "sudo "
+    raise _unusable(
+        path, f"{who} may change {weak.path}, which leads to it (mode {mode:04o})", f"{sudo}chmod go-w {step}; {copy}"
+    )
+
+
+def _writers(mode: int) -> str:
+    return "group and others" if mode & 0o022 == 0o022 else "its group" if mode & 0o020 else "others"
 
 
 def _user(uid: int) -> str:

@@ -439,7 +439,19 @@ _ENTRIES = (
         "Whoever can put a key into the folder decides what is trusted. So the folder and each key in it must belong "
         "to you or to root, and nobody else may be able to change them: chmod go-w. A file whose name ends with .pub "
         "and that is no key that can be used makes the folder unusable, because it may be the one that was meant. On "
-        "FAT and NTFS modes mean nothing: there, name single files with --trust, or use `bundler trust add`.",
+        "FAT and NTFS modes mean nothing: there, name single files with --trust, or use `bundler trust add`. The same "
+        "holds for every folder and link on the way to the keys, as sshd's StrictModes has it; folders with a sticky "
+        "bit, such as /tmp, may be on the way.",
+    ),
+    Advice(
+        "key-came-along",
+        Untrusted,
+        "the public key came with the bundle",
+        "get the key from its owner by another way",
+        "A key proves nothing about a bundle that it travelled with: who changes the bundle puts a key of their own "
+        "there, too. So no key is trusted that lies in the bundle's folder, or on the removable medium that the bundle "
+        "is on. Copy the key to this machine, compare its fingerprint with the builder by telephone, and keep it: "
+        "`bundler trust add builder.pub`.",
     ),
     Advice(
         "fingerprint-differs",

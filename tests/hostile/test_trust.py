@@ -13,6 +13,7 @@ import pwd
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,6 +25,7 @@ import pytest
 from bundler import cli
 from bundler.bundle import files, medium, signing, sums
 from bundler.commands import private_key
+from bundler.commands import trust as trusting
 from tests.conftest import Ran
 from tests.support import images
 from tests.support.parts import shell
@@ -550,6 +552,200 @@ def test_K10_a_bundle_that_is_somebody_elses_to_write_is_signed_nowhere(run, the
     with nobody(theirs.folder / "home"):
         done = run("sign", theirs.bundle, *theirs.trusting("builder"), "--key", key)
     assert (done.code, "not yours to write" in done.err, theirs.signature("approver").exists()) == (8, True, False)
+
+
+# Keys that came with the bundle
+
+
+def as_it_is(path: Path) -> Path:
+    return path
+
+
+def by_a_link(path: Path) -> Path:
+    link = path.parents[1] / "link"
+    link.symlink_to(path)
+    return link
+
+
+def by_a_link_to_the_bundle(path: Path) -> Path:
+    link = path.parents[1] / "elsewhere"
+    link.symlink_to(path.parent)
+    return link / path.name
+
+
+def by_dots(path: Path) -> Path:
+    return path.parent / ".." / path.parent.name / path.name
+
+
+@pytest.fixture(params=["a file", "a folder", "a folder with a link to it"])
+def came_along(request, place) -> Path:
+    """The builder's key in the bundle's folder, as it may be given."""
+    shutil.copy(place.pub("builder"), place.bundle)
+    if request.param == "a file":
+        return place.bundle / "builder.pub"
+    if request.param == "a folder":
+        (place.bundle / "keys").mkdir()
+        shutil.copy(place.pub("builder"), place.bundle / "keys")
+        return place.bundle / "keys"
+    keys = place.bundle / "linked"
+    keys.mkdir()
+    (keys / "a.pub").symlink_to(place.pub("builder"))
+    return keys
+
+
+@pytest.mark.parametrize("way", [as_it_is, by_a_link, by_a_link_to_the_bundle, by_dots])
+def test_a3_a_key_in_the_bundle_is_no_trust_anchor(run, place, came_along, way):
+    given = way(came_along)
+    for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out"], ["inspect"]):
+        done = run(*command, place.bundle, "--trust", given)
+        assert (done.code, "lies in the bundle" in done.out + done.err) == (5, True), done.err + done.out
+    done = run("sign", place.bundle, "--trust", given, "--key", place.key("approver"))
+    assert (done.code, "lies in the bundle" in done.err) == (5, True)
+    assert not (place.folder / "out").exists()
+    done = run("verify", place.bundle, "--trust", given, *place.trusting("builder"))
+    assert done.code == 5, "not even beside a good one"
+
+
+def test_a3_a_trust_folder_that_has_a_link_into_the_bundle_trusts_nobody(run, place):
+    shutil.copy(place.pub("builder"), place.bundle)
+    for folder, flags in ((trust_folder(), []), (place.folder / "mine", ["--trust", place.folder / "mine"])):
+        folder.mkdir(parents=True)
+        (folder / "builder.pub").symlink_to(place.bundle / "builder.pub")
+        done = run("verify", place.bundle, *flags)
+        assert (done.code, "lies in the bundle" in done.err) == (5, True), done.err
+
+
+@needs_root
+def test_a3_a_key_in_the_bundle_is_found_behind_another_mount(place):
+    shutil.copy(place.pub("builder"), place.bundle)
+    (place.folder / "mount").mkdir()
+    script = 'mount --bind b mount && exec "$0" -m bundler verify b --trust mount/builder.pub'
+    done = subprocess.run(
+        ["unshare", "-m", "sh", "-c", script, sys.executable], cwd=place.folder, text=True, capture_output=True
+    )
+    assert (done.returncode, "lies in the bundle" in done.stderr) == (5, True), done.stderr
+
+
+@pytest.fixture
+def on_a_stick(place, tmp_path, monkeypatch) -> Path:
+    """The folder of the bundle and the keys is on a stick; the device is made up."""
+    stick = tmp_path / "sys/devices/usb1/1-1/block/sdb"
+    stick.mkdir(parents=True)
+    number = os.stat(place.folder).st_dev
+    link = tmp_path / f"sys/dev/block/{os.major(number)}:{os.minor(number)}"
+    link.parent.mkdir(parents=True)
+    link.symlink_to(stick)
+
+    def on_one_medium(first: Path, second: Path) -> bool:
+        return medium.on_one_medium(first, second, system=Path("/proc"), sysfs=tmp_path / "sys")
+
+    monkeypatch.setattr(trusting, "on_one_medium", on_one_medium)
+    return link
+
+
+@pytest.mark.parametrize("is_folder", [False, True], ids=["a file", "a folder"])
+def test_a3_a_key_on_the_bundles_medium_is_no_trust_anchor(run, place, on_a_stick, is_folder):
+    given = place.pub("builder")
+    if is_folder:
+        given = place.folder / "keys"
+        given.mkdir()
+        shutil.copy(place.pub("builder"), given)
+    for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out"]):
+        done = run(*command, place.bundle, "--trust", given)
+        assert (done.code, "on the same medium" in done.err) == (5, True), done.err
+    on_a_stick.unlink()
+    assert run("verify", place.bundle, "--trust", given).code == 0
+
+
+def test_a3_the_trust_folder_on_the_bundles_medium_is_no_trust_anchor(run, place, on_a_stick):
+    trust_folder().mkdir(parents=True)
+    shutil.copy(place.pub("builder"), trust_folder())
+    done = run("verify", place.bundle)
+    assert (done.code, "on the same medium" in done.err) == (5, True), done.err
+
+
+# The way to a folder of keys
+
+
+WAYS = {
+    "a parent, by its group": 0o775,
+    "a parent, by others": 0o757,
+    "a parent, by all": 0o777,
+}
+
+
+@pytest.mark.parametrize("depth", [0, 1], ids=["the parent", "the parent's parent"])
+@pytest.mark.parametrize("mode", WAYS.values(), ids=WAYS)
+def test_a3_a_folder_of_keys_below_one_that_others_may_write_is_no_trust(run, place, keys, mode, depth):
+    folder, flags = keys
+    parent = folder.parents[depth]
+    assert run("verify", place.bundle, *flags).code == 0
+    parent.chmod(mode)
+    done = run("verify", place.bundle, *flags)
+    assert (done.code, f"may change {parent}" in done.err, f"mode {mode:04o}" in done.err) == (5, True, True), done.err
+    shell(advised(done.err), cwd=place.folder)
+    assert run("verify", place.bundle, *flags).code == 0
+    parent.chmod(mode | 0o1000)
+    assert run("verify", place.bundle, *flags).code == 0, "a sticky bit keeps others from replacing what is in it"
+    assert run("trust", "list").code == 0
+
+
+@needs_root
+@pytest.mark.parametrize("changed", ["a parent", "a link to the folder", "a link on the way", "a key's own way"])
+def test_a3_a_folder_of_keys_that_somebody_else_leads_to_is_no_trust(run, place, keys, changed):
+    folder, flags = keys
+    assert run("verify", place.bundle, *flags).code == 0
+    if changed == "a parent":
+        strange = folder.parent
+    elif changed == "a key's own way":
+        strange = place.folder / "strange"
+        strange.mkdir()
+        shutil.move(folder / "builder.pub", strange)
+        (folder / "builder.pub").symlink_to(strange / "builder.pub")
+    else:
+        moved = folder if changed == "a link to the folder" else folder.parent
+        real = place.folder.parent / "real"
+        shutil.move(moved, real)
+        moved.symlink_to(real)
+        strange = moved
+    assert run("verify", place.bundle, *flags).code == 0
+    os.chown(strange, NOBODY, NOBODY, follow_symlinks=False)
+    done = run("verify", place.bundle, *flags)
+    assert (done.code, f"{strange}, which leads to it, belongs to nobody" in done.err) == (5, True), done.err
+    shell(advised(done.err).replace("if it is as it should be: sudo ", ""), cwd=place.folder)
+    assert run("verify", place.bundle, *flags).code == 0
+
+
+def test_a3_a_link_that_others_can_replace_leads_to_no_trust(run, place, keys):
+    """The folder itself is as it should be; the one with the link to it is not."""
+    folder, _ = keys
+    open_to_all = place.folder / "open"
+    open_to_all.mkdir()
+    (open_to_all / "keys").symlink_to(folder)
+    verify = ["verify", place.bundle, "--trust", open_to_all / "keys"]
+    assert run(*verify).code == 0
+    open_to_all.chmod(0o777)
+    done = run(*verify)
+    assert (done.code, f"may change {open_to_all}" in done.err) == (5, True), done.err
+
+
+def test_a3_links_that_lead_nowhere_or_in_circles_are_no_trust(run, place):
+    (place.folder / "one").symlink_to(place.folder / "two")
+    (place.folder / "two").symlink_to(place.folder / "one")
+    done = run("verify", place.bundle, "--trust", place.folder / "one")
+    assert done.code == 2, done.err
+
+
+def test_a3_above_the_users_home_folder_nothing_is_judged_as_with_sshd(run, place, keys, monkeypatch):
+    folder, flags = keys
+    above = folder.parents[1]
+    above.chmod(0o777)
+    assert run("verify", place.bundle, *flags).code == 5
+    entry = pwd.struct_passwd(("x", "x", 1, 1, "", str(folder.parent), ""))
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: entry)
+    assert run("verify", place.bundle, *flags).code == 0
+    folder.parent.chmod(0o777)
+    assert run("verify", place.bundle, *flags).code == 5, "the home folder itself is"
 
 
 # bundler trust
