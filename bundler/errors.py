@@ -123,6 +123,14 @@ class Unreachable(Unavailable):
     """No connection could be made at all: whatever else would be asked there, the answer would be the same."""
 
 
+class Busy(Unavailable):
+    """The other side asks to come back later. That is no failure of what was asked."""
+
+
+class AskedToWait(Busy):
+    """It asks for a longer pause than one run waits for; everything else asked there gets the same answer."""
+
+
 class LocalStorage(BundlerError):
     """This machine could not store or read: no space, read-only, I/O error."""
 

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from bundler.core.events import Listener, Retrying
-from bundler.errors import BundlerError, Unavailable
+from bundler.errors import AskedToWait, BundlerError, Busy, Unavailable
+from bundler.pace import Paces
 from bundler.workers import Cancellation
 
 Result = TypeVar("Result")
@@ -27,17 +28,17 @@ class RetryPolicy:
     Attributes:
         attempts: In all, the first one included.
         first_pause_seconds: Before the second attempt; doubled before each further one, with jitter.
-        longest_pause_seconds: Bound of a pause, also of one that a server asks for.
+        longest_pause_seconds: Bound of a pause.
+        refusals: How often in all something is tried that a busy host does not take; see `bundler.pace`.
     """
 
     attempts: int = 5
     first_pause_seconds: float = 0.5
     longest_pause_seconds: float = 60.0
+    refusals: int = 20
 
-    def pause_seconds(self, attempt: int, error: BundlerError) -> float:
+    def pause_seconds(self, attempt: int) -> float:
         """How long to wait after a failed attempt, counted from 1."""
-        if error.retry_after_seconds is not None:
-            return min(error.retry_after_seconds, self.longest_pause_seconds)
         pause: float = self.first_pause_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         return min(pause, self.longest_pause_seconds)
 
@@ -141,6 +142,11 @@ class Run:
     """Whether nothing is begun after the first failure."""
 
 
+def paces_of(run: Run) -> Paces:
+    """The paces of all hosts that a run asks, for its stores to share."""
+    return Paces(run.listener, run.cancellation.wait)
+
+
 def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer: str = "") -> Result:
     """Calls until it succeeds, fails for good, or the attempts are used up.
 
@@ -153,12 +159,17 @@ def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer
     Raises:
         BundlerError: The last error.
     """
-    attempt = 1
+    attempt = refusals = 1
     while True:
         run.brake.check(peer)
         try:
             result = attempt_once()
+        except AskedToWait:
+            raise
         except BundlerError as error:
+            if isinstance(error, Busy) and error.retryable and refusals < run.retry.refusals:
+                refusals += 1  # the pace of the host waits
+                continue
             if not error.retryable or attempt >= run.retry.attempts:
                 if peer and isinstance(error, Unavailable):
                     run.brake.gave_up(peer, error)
@@ -178,6 +189,6 @@ def pause(attempt: int, error: BundlerError, run: Run, subject: str, *, peer: st
         Interrupted: The user stopped the run meanwhile.
     """
     run.brake.try_again(peer, error)
-    seconds = run.retry.pause_seconds(attempt, error)
-    run.listener(Retrying(subject, str(error), attempt, seconds, error.retry_after_seconds))
+    seconds = run.retry.pause_seconds(attempt)
+    run.listener(Retrying(subject, str(error), attempt, seconds))
     run.cancellation.wait(seconds)

@@ -32,7 +32,7 @@ from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several
 from bundler.places import scratch_folder
 from bundler.resolve import Resolved, resolve_image
-from bundler.run import Run, retrying
+from bundler.run import Run, paces_of, retrying
 from bundler.scratch import Scratch
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
@@ -140,7 +140,7 @@ def _export(
     run: Run,
 ) -> ExportResult:
     assert images.name is not None
-    stores = Stores(_network(request, images))
+    stores = Stores(_network(request, images), paces_of(run))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
     entries = _selected(expanded(images.entries, stores), request.selection, run)

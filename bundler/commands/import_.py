@@ -43,7 +43,7 @@ from bundler.errors import (
     worst,
     worst_of_images,
 )
-from bundler.run import Run, retrying
+from bundler.run import Run, paces_of, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import BlobCopy, Taker, copy_blobs, copy_groups
@@ -156,7 +156,7 @@ def import_(
 def _import(
     bundle: Bundle, request: ImportRequest, result: ImportResult, run: Run, before_tags: Callable[[], None]
 ) -> None:
-    stores = Stores(request.network)
+    stores = Stores(request.network, paces_of(run))
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
         run.listener(Noticed(f"the rule for {pattern} fits no image of the bundle"))

@@ -9,6 +9,7 @@ from pathlib import Path
 from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage
 from bundler.core.protocols import ImageSource
 from bundler.errors import Refused
+from bundler.pace import Paces
 from bundler.stores import docker_daemon
 from bundler.stores.archives import Archive, Ready, Staging
 from bundler.stores.docker_sdk import Daemon
@@ -21,8 +22,9 @@ from bundler.stores.registry import Registry, Repository
 class Stores:
     """Opens each store once. Thread-safe."""
 
-    def __init__(self, options: NetworkOptions) -> None:
+    def __init__(self, options: NetworkOptions, paces: Paces | None = None) -> None:
         self._options = options
+        self._paces = paces or Paces()
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
         self._repositories: dict[tuple[str, str], Repository] = {}
@@ -34,7 +36,7 @@ class Stores:
     def registry(self, name: str) -> Registry:
         """A registry."""
         with self._lock:
-            return self._registries.setdefault(name, Registry(name, self._options))
+            return self._registries.setdefault(name, Registry(name, self._options, self._paces))
 
     def repository(self, registry: str, path: str) -> Repository:
         """A repository of a registry."""

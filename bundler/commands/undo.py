@@ -16,7 +16,7 @@ from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.receipt import ReceiptImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
-from bundler.run import Run, retrying
+from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.transfer import ask_all
 
@@ -99,7 +99,7 @@ def undo(request: UndoRequest, run: Run) -> UndoResult:
         for image in target.images
         if _may_have_moved(image)
     ]
-    stores = Stores(request.network)
+    stores = Stores(request.network, paces_of(run))
     run.listener(PhaseBegan("putting tags back", len(tags), in_bytes=False))
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
     # One after the other in each repository, as they were pushed.

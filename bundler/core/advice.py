@@ -9,7 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bundler.errors import (
+    AskedToWait,
     BundlerError,
+    Busy,
     Damaged,
     Incomplete,
     LocalStorage,
@@ -306,12 +308,21 @@ _ENTRIES = (
     ),
     Advice(
         "too-many-requests",
-        Unavailable,
+        Busy,
         "the registry asks to come back later",
         "log in for a higher limit (docker, podman or skopeo login {host}), or run the same command again later",
-        "The registry limits how often it may be asked, by address or by account. Waiting was tried already, as long "
-        "as it asked for, but for a minute at a time at the most. Docker Hub counts anonymous pulls by address, and a "
-        "whole company may share one.",
+        "The registry limits how often it may be asked, by address or by account, or it is under maintenance. Waiting "
+        "was tried already: the pauses that it asked for, and longer ones when it still refused. Docker Hub counts "
+        "anonymous pulls by address, and a whole company may share one.",
+    ),
+    Advice(
+        "asked-to-wait",
+        AskedToWait,
+        "the registry asks to wait until {time} ({duration})",
+        "run the same command then; what is done is not done twice",
+        "The registry names a time before which it answers nothing more. That is longer than a run waits by itself. "
+        "Docker Hub limits the pulls of six hours, by address or by account; an account (docker, podman or skopeo "
+        "login {host}) has a higher limit. What was resolved is kept, so the next run asks only for what is missing.",
     ),
     Advice(
         "registry-read-only",

@@ -14,6 +14,9 @@ from bundler.core.digest import Digest
 from bundler.errors import Damaged, Misuse
 
 DEFAULT_REGISTRY = "docker.io"
+DOCKER_HUB = "registry-1.docker.io"
+"""The host of its API."""
+
 DEFAULT_TAG = "latest"
 NAME_CHARACTERS = 255
 """Registry and repository together, as distribution limits them."""

@@ -85,8 +85,12 @@ class RegistryAnswer:
     @property
     def said(self) -> str:
         """What it said, for people."""
-        wait = f"; it asks to wait {self.retry_after_seconds:.0f} s" if self.retry_after_seconds else ""
-        return f"{self.status} {self.code}".strip() + (f": {self.message}" if self.message else "") + wait
+        return f"{self.status} {self.code}".strip() + (f": {self.message}" if self.message else "")
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it asks to come back later, and so is no failure of what was asked."""
+        return self.status == 429 or (self.status in _RETRYABLE_STATUS and self.retry_after_seconds is not None)
 
     def error(self, *, subject: str, host: str, repository: str) -> BundlerError:
         """The error that it means.
@@ -126,7 +130,7 @@ class RegistryAnswer:
             return "parts-missing"
         if self.status == 413:
             return "body-too-large"
-        if self.status == 429:
+        if self.is_busy:
             return "too-many-requests"  # before the words: Google's say "Quota exceeded" of requests, too
         if self.is_page and self.status not in (401, 403, 405):
             return "proxy-page" if self.status in _RETRYABLE_STATUS else "no-registry"

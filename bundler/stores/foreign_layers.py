@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from bundler.core.oci import Descriptor
 from bundler.core.reference import is_loopback
 from bundler.errors import Refused
+from bundler.pace import Paces
 from bundler.stores import hosts
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import Answer, HttpClient, Origin, error_of, printable, shown
@@ -24,8 +25,9 @@ _USUAL_PORTS = {"http": 80, "https": 443}
 class ForeignLayers:
     """Asks the hosts that were named. Thread-safe."""
 
-    def __init__(self, options: NetworkOptions) -> None:
+    def __init__(self, options: NetworkOptions, paces: Paces) -> None:
         self._options = options
+        self._paces = paces
         self._lock = threading.Lock()
         self._clients: dict[Origin, HttpClient] = {}
 
@@ -67,7 +69,7 @@ class ForeignLayers:
     def _client(self, origin: Origin, url: str) -> HttpClient:
         with self._lock:
             if origin not in self._clients:
-                self._clients[origin] = hosts.client_for(url, self._options)
+                self._clients[origin] = hosts.client_for(url, self._options, self._paces)
             return self._clients[origin]
 
     def _not_allowed(self, descriptor: Descriptor, called: str) -> Refused:

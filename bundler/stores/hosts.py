@@ -16,12 +16,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bundler import places
-from bundler.core.reference import DEFAULT_REGISTRY, host_of, is_loopback
+from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB, host_of, is_loopback
 from bundler.errors import Misuse
+from bundler.pace import Paces
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
 
-_DOCKER_HUB = "registry-1.docker.io"
 _CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 _CERTIFICATES_BELOW_HOME = ".config/containers/certs.d"
 READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -52,7 +52,7 @@ DEFAULT_NETWORK = NetworkOptions()
 
 def address_of(registry: str) -> str:
     """The host and port that a registry's name stands for; Docker Hub's API is not at docker.io."""
-    return _DOCKER_HUB if registry == DEFAULT_REGISTRY else registry
+    return DOCKER_HUB if registry == DEFAULT_REGISTRY else registry
 
 
 def certificates_of(registry: str) -> list[Path]:
@@ -101,15 +101,15 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
     return context
 
 
-def client_for(url: str, options: NetworkOptions) -> HttpClient:
-    """What connects to the server of a URL, as certificates and proxies are set up for it.
+def client_for(url: str, options: NetworkOptions, paces: Paces) -> HttpClient:
+    """What connects to the server of a URL, as certificates and proxies are set up for it, at the pace of its host.
 
     Raises:
         Misuse: A certificate file cannot be read.
     """
     parts = urlsplit(url)
     context = tls_context(parts.netloc, options) if parts.scheme == "https" else None
-    return HttpClient(context, proxy_for(parts.scheme, parts.netloc))
+    return HttpClient(context, proxy_for(parts.scheme, parts.netloc), paces)
 
 
 def proxy_for(scheme: str, registry: str, environment: Mapping[str, str] | None = None) -> str | None:

@@ -39,8 +39,10 @@ from bundler.buffers import new_buffer
 from bundler.core.advice import LOG_IN, problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
+from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import BundlerError, Refused, Unavailable
+from bundler.pace import Paces, Turn
 from bundler.stores import stalls
 from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
 
@@ -88,8 +90,12 @@ class Origin:
 class Answer:
     """A response whose body has not been read yet."""
 
-    def __init__(self, response: urllib3.BaseHTTPResponse, url: str, method: str) -> None:
+    def __init__(
+        self, response: urllib3.BaseHTTPResponse, url: str, method: str, moved: Callable[[], object] = lambda: None
+    ) -> None:
+        """Reads nothing yet; ``moved`` is called after each piece of the body."""
         self._response = response
+        self._moved = moved
         self.url = url
         self.method = method
         self.status = response.status
@@ -143,6 +149,7 @@ class Answer:
                 left_bytes -= count
                 if not left_bytes:
                     self._response.release_conn()
+                self._moved()
                 yield view[:count]
         finally:
             if left_bytes:
@@ -157,6 +164,7 @@ class Answer:
                     piece = self._response.read(PIECE_BYTES)
                 is_at_end = not piece
                 if piece:
+                    self._moved()
                     yield piece
         finally:
             if not is_at_end:
@@ -194,7 +202,8 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 class HttpClient:
     """Connections to one registry and to whatever it redirects to. Thread-safe."""
 
-    def __init__(self, context: ssl.SSLContext | None, proxy: str | None) -> None:
+    def __init__(self, context: ssl.SSLContext | None, proxy: str | None, paces: Paces | None = None) -> None:
+        self._paces = paces or Paces()
         options = {
             "num_pools": 8,
             "maxsize": _CONNECTIONS,
@@ -230,11 +239,12 @@ class HttpClient:
 
         Raises:
             Unavailable: The server could not be reached or broke the connection.
+            Busy: It asks to come back later, and was asked again as often as makes sense; or ``body`` is gone.
             Refused: TLS could not be verified, or a redirect leads where none may.
         """
         headers = {"User-Agent": f"bundler/{__version__}", "Accept-Encoding": "identity", **headers}
         for _ in range(REDIRECTS + 1):
-            answer = self._send(method, url, headers, body)
+            answer = self._paced(method, url, headers, body)
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or method not in ("GET", "HEAD") or not location:
                 return answer
@@ -248,8 +258,30 @@ class HttpClient:
             url = target
         raise Refused(f"more than {REDIRECTS} redirects", subject=shown(url))
 
-    def _send(
+    def _paced(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Iterable[bytes | memoryview] | None
+    ) -> Answer:
+        """The answer of a host that is asked no faster than it likes; a request that it puts off is sent again."""
+        turn = self._paces.turn(registry_name(url))
+        only_once = None if body is None or isinstance(body, bytes) else _watched(body, turn)
+        while True:
+            turn.wait()
+            answer = self._send(method, url, headers, only_once or body, turn)
+            if not RegistryAnswer(method, answer.status, retry_after_seconds=_retry_after(answer)).is_busy:
+                turn.went_well()
+                return answer
+            error = error_of(answer, subject=registry_name(url))
+            turn.complained(error)
+            if only_once is not None:
+                raise error
+
+    def _send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Iterable[bytes | memoryview] | None,
+        turn: Turn,
     ) -> Answer:
         sent_bytes = int(headers.get("Content-Length", 0))
         patience_seconds = stalls.STALL_SECONDS + sent_bytes / PUT_AWAY_BYTES_PER_SECOND
@@ -265,7 +297,7 @@ class HttpClient:
                 preload_content=False,
                 decode_content=False,
             )  # type: ignore[call-overload, no-any-return, unused-ignore]
-        return Answer(response, url, method)
+        return Answer(response, url, method, turn.moved)
 
 
 @contextmanager
@@ -309,7 +341,7 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         body = answer.read(ERROR_BODY_BYTES)
     except BundlerError:
         body = b""
-    host = _host(answer.url)
+    host = registry_name(answer.url)
     code, message = _registry_words(body)
     if answer.status in _REDIRECTS and answer.headers.get("Location"):
         message = f"it sends on to {_without_secrets(answer.headers['Location'])}, which is not followed here"
@@ -443,6 +475,18 @@ def _repository(url: str) -> str:
 
 def _now_words() -> str:
     return email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc), usegmt=True) + " on this machine"
+
+
+def _watched(body: Iterable[bytes | memoryview], turn: Turn) -> Iterator[bytes | memoryview]:
+    for piece in body:
+        turn.moved()
+        yield piece
+
+
+def registry_name(url: str) -> str:
+    """The registry that a URL is of, as people write it: Docker Hub's API is at another host."""
+    host = _host(url)
+    return DEFAULT_REGISTRY if host == DOCKER_HUB else host
 
 
 def _host(url: str) -> str:

@@ -19,6 +19,7 @@ from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, Damaged, Refused, Unavailable, Unreachable
+from bundler.pace import Paces
 from bundler.stores import hosts
 from bundler.stores.credentials import Credentials, Login
 from bundler.stores.foreign_layers import ForeignLayers
@@ -46,14 +47,15 @@ _LOST_UPLOAD = frozenset({401, 404, 416})
 class Registry:
     """One registry. Thread-safe; connects when first asked."""
 
-    def __init__(self, name: str, options: NetworkOptions) -> None:
+    def __init__(self, name: str, options: NetworkOptions, paces: Paces | None = None) -> None:
         self.name = name
         self._options = options
+        self._paces = paces or Paces()
         self._lock = threading.Lock()
         self._endpoint: tuple[str, HttpClient, Authenticator] | None = None
         self._kind: RegistryKind | None = None
         self.login = Login(name, options.credentials.get(name))
-        self.foreign = ForeignLayers(options)
+        self.foreign = ForeignLayers(options, self._paces)
         self.tells_by_mounts: bool | None = None
         """Whether a repository may mount from itself what it has, and so is told what it has; None until one asked."""
         self.finding_that_out = threading.Lock()
@@ -199,7 +201,7 @@ class Registry:
         return base + self._options.base_path, http, Authenticator(base, self.login.find, self._client)
 
     def _client(self, url: str) -> HttpClient:
-        return hosts.client_for(url, self._options)
+        return hosts.client_for(url, self._options, self._paces)
 
 
 class Repository:

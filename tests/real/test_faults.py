@@ -226,7 +226,7 @@ def test_one_image_that_is_refused_stops_no_other(bring, target):
 
 def test_a_target_that_fails_every_image_decides_the_exit_code(bring, target):
     assert bring(times(999, answer(403, {}), lambda r: r.command == "POST"))[0].code == 6
-    assert bring(times(999, answer(503, {"Retry-After": "0"}), lambda r: r.command == "POST"))[0].code == 7
+    assert bring(times(999, answer(503, {"Retry-After": "3600"}), lambda r: r.command == "POST"))[0].code == 7
     assert target.tags == {}
 
 

@@ -20,14 +20,9 @@ from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
     ("attempt", "least", "most"), [(1, 0.25, 0.5), (2, 0.5, 1.0), (3, 1.0, 2.0), (4, 2.0, 4.0), (30, 60.0, 60.0)]
 )
 def test_pauses_double_with_jitter_up_to_a_bound(attempt: int, least: float, most: float) -> None:
-    pauses = {RetryPolicy().pause_seconds(attempt, broken()) for _ in range(50)}
+    pauses = {RetryPolicy().pause_seconds(attempt) for _ in range(50)}
     assert least <= min(pauses) <= max(pauses) <= most
     assert len(pauses) > 1 or least == most, "all clients at once would come back at once"
-
-
-@pytest.mark.parametrize(("asked", "pause"), [(7.0, 7.0), (0.0, 0.0), (3600.0, 60.0)], ids=["seven", "none", "an hour"])
-def test_a_server_that_asks_for_a_pause_gets_it_up_to_a_bound(asked: float, pause: float) -> None:
-    assert RetryPolicy().pause_seconds(1, broken(retry_after_seconds=asked)) == pause
 
 
 def failing(times: int, error: BundlerError) -> tuple[Callable[[], str], list[int]]:
@@ -187,11 +182,3 @@ def test_damage_that_uses_the_budget_up_stays_damage_and_others_are_not_said_to_
         retrying(ask, run, subject="x", peer="bad")
     with pytest.raises(Unavailable, match="fails too often"):
         retrying(lambda: None, run, subject="y", peer="bad")
-
-
-def test_N07_a_pause_says_what_was_asked_for_and_what_is_waited() -> None:
-    recorder = Recorder()
-    run = run_with(recorder, retry=RetryPolicy(attempts=2, longest_pause_seconds=0.001))
-    attempt, _ = failing(1, broken(retry_after_seconds=86400.0))
-    assert retrying(attempt, run, subject="x") == "done"
-    assert [(event.pause_seconds, event.asked_seconds) for event in recorder.retries] == [(0.001, 86400.0)]

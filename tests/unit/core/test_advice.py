@@ -13,7 +13,13 @@ from bundler.core import advice
 from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice, problem
 from bundler.errors import BundlerError, Refused, Unavailable
 
-PARAMETERS = {"host": "h.example:5000", "repository": "team/app", "project": "team"}
+PARAMETERS = {
+    "host": "h.example:5000",
+    "repository": "team/app",
+    "project": "team",
+    "time": "03:40",
+    "duration": "2 h 10 min",
+}
 ENTRIES = [pytest.param(entry, id=entry.code) for entry in advice._ENTRIES]
 
 

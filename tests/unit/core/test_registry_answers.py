@@ -10,7 +10,7 @@ import pytest
 from bundler.core import registry_answers
 from bundler.core.advice import ADVICE
 from bundler.core.registry_answers import RegistryAnswer
-from bundler.errors import BundlerError, Refused, Unavailable
+from bundler.errors import BundlerError, Busy, Refused, Unavailable
 
 HARBOR_QUOTA = (
     "adding 3.1 MiB of storage resource, which when updated to current usage of 99.0 MiB "
@@ -167,9 +167,21 @@ def test_a_page_for_people_is_told_as_such(status: int, code: str, family: type[
     assert page.retryable is (family is Unavailable), "a proxy whose registry is down may find it again"
 
 
-def test_what_was_asked_to_wait_is_told() -> None:
-    asked = error(RegistryAnswer("GET", 429, "TOOMANYREQUESTS", retry_after_seconds=86400.0))
-    assert asked.said == "429 TOOMANYREQUESTS; it asks to wait 86400 s"
+@pytest.mark.parametrize(("status", "asked"), [(429, None), (429, 1.0), (503, 0.0), (502, 7.0)])
+@pytest.mark.parametrize("is_page", [False, True])
+def test_C1_a_registry_that_asks_to_come_back_later_does_not_fail(
+    status: int, asked: float | None, is_page: bool
+) -> None:
+    answer = RegistryAnswer("PUT", status, message="vulnerable", is_page=is_page, retry_after_seconds=asked)
+    assert answer.is_busy
+    found = error(answer)
+    assert (type(found), found.code) == (Busy, "too-many-requests")
+    assert (found.retryable, found.retry_after_seconds) == (True, asked)
+
+
+@pytest.mark.parametrize(("status", "asked"), [(503, None), (500, None), (404, 1.0), (200, 1.0)])
+def test_C1_any_other_answer_is_a_failure_or_none(status: int, asked: float | None) -> None:
+    assert not RegistryAnswer("GET", status, retry_after_seconds=asked).is_busy
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,146 @@
+"""Registries that take few requests: a whole run gets through, both ways; long pauses are told; what is known is kept."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.images import simple
+from tests.support.parts import RealRegistry, free_port, require, wait_until_listening
+
+PER_SECOND = 20
+
+
+@pytest.fixture
+def limiting(tmp_path) -> Iterator[Callable[[RealRegistry], str]]:
+    """Starts nginx before a registry; it answers 429 to more requests than it is told to take, as its manual says.
+
+    http://nginx.org/en/docs/http/ngx_http_limit_req_module.html; no Retry-After, an HTML page.
+    """
+    require("nginx")
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(registry: RealRegistry) -> str:
+        port = free_port()
+        folder = tmp_path / f"nginx-{port}"
+        folder.mkdir()
+        paths = " ".join(f"{kind}_temp_path {folder};" for kind in ("proxy", "fastcgi", "uwsgi", "scgi"))
+        (folder / "conf").write_text(
+            f"daemon off; pid {folder}/pid; error_log {folder}/errors; events {{}}\n"
+            f"http {{ access_log {folder}/log; client_body_temp_path {folder}; {paths} client_max_body_size 0;\n"
+            f"limit_req_zone $binary_remote_addr zone=all:1m rate={PER_SECOND}r/s; limit_req_status 429;\n"
+            f"server {{ listen 127.0.0.1:{port}; limit_req zone=all;\n"
+            f"location / {{ proxy_pass http://{registry.host}; proxy_set_header Host $http_host; }} }} }}\n"
+        )
+        command = ["nginx", "-c", str(folder / "conf"), "-p", str(folder)]
+        started.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+        wait_until_listening(port, started[-1])
+        return f"127.0.0.1:{port}"
+
+    yield start
+    for process in started:
+        process.terminate()
+        process.wait(10)
+
+
+def log_of(tmp_path: Path, host: str) -> list[str]:
+    return (tmp_path / f"nginx-{host.rpartition(':')[2]}" / "log").read_text().splitlines()
+
+
+IMAGES = {f"team/image-{number}": simple(f"image-{number}") for number in range(2)}
+
+
+@pytest.fixture(scope="module")
+def holder(tmp_path_factory) -> Iterator[RealRegistry]:
+    registry = RealRegistry(tmp_path_factory.mktemp("holder")).start()
+    for name, image in IMAGES.items():
+        image.push(registry, name, "1")
+    yield registry
+    registry.stop()
+
+
+def listed(folder: Path, host: str, names: list[str]) -> Path:
+    path = folder / "list.yaml"
+    path.write_text("name: test\nimages:\n" + "".join(f"- {host}/{name}:1\n" for name in names))
+    return path
+
+
+def test_C1_a_run_gets_through_a_limit_of_requests_both_ways(bundler, limiting, holder, target, tmp_path):
+    source, sink = limiting(holder), limiting(target)
+    out = bundler("export", listed(tmp_path, source, list(IMAGES)), "-o", tmp_path, "--unsigned")
+    assert out.code == 0, out.err
+    into = bundler("import", tmp_path / "test", "--insecure-no-signature", "--to", sink)
+    assert into.code == 0, into.err
+    for name, image in IMAGES.items():
+        assert target.get(f"{name}/manifests/1") == image.content
+    for host in (source, sink):
+        log = log_of(tmp_path, host)
+        refused = sum('" 429 ' in line for line in log)
+        assert 0 < refused < len(log) / 2, "it was limited, and it was not hammered"
+
+
+# Fronts that refuse what a real limit would seldom refuse just now
+
+
+def refusing(count: int, headers: dict[str, str], when: Callable[[object], bool]):
+    """429 to the first requests of a kind, without a body, as olareg has it; counted over all threads."""
+    left, lock = [count], threading.Lock()
+
+    def fault(front, request) -> bool:
+        with lock:
+            is_refused = left[0] > 0 and when(request)
+            left[0] -= is_refused
+        if is_refused:
+            request.rfile.read(int(request.headers.get("Content-Length") or 0))
+            front.send(request, 429, headers, b"")
+        return is_refused
+
+    return fault
+
+
+KINDS = {
+    "HEAD": lambda request: request.command == "HEAD",
+    "POST": lambda request: request.command == "POST",
+    "upload": lambda request: request.command == "PUT" and "/uploads/" in request.path,
+    "manifest": lambda request: request.command == "PUT" and "/manifests/" in request.path,
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_C1_whatever_a_target_puts_off_is_sent_again_and_takes_no_attempt(here, fronts, holder, target, tmp_path, kind):
+    name = "team/image-0"
+    assert here("export", listed(tmp_path, holder.host, [name]), "-o", tmp_path, "--unsigned").code == 0
+    front = fronts(target, refusing(9, {"Retry-After": "1"}, KINDS[kind]))
+    done = here("import", tmp_path / "test", "--insecure-no-signature", "--to", front.host)
+    assert done.code == 0, done.err
+    assert target.get(f"{name}/manifests/1") == IMAGES[name].content
+
+
+def test_C1_a_token_server_that_is_busy_is_asked_again(here, new_registry, tmp_path, tmp_path_factory):
+    from tests.support.servers import TokenServer
+
+    tokens = TokenServer(tmp_path_factory.mktemp("tokens"))
+    registry = new_registry(extra=tokens.registry_config)
+    issue, left = tokens.answer, [9]
+
+    def busy(request) -> None:
+        if left[0]:
+            left[0] -= 1
+            request.send_response(429)
+            request.send_header("Retry-After", "1")
+            request.send_header("Content-Length", "0")
+            request.end_headers()
+        else:
+            issue(request)
+
+    tokens.answer = busy
+    try:
+        done = here("export", f"docker://{registry.host}/team/none:1", "--name", "x", "-o", tmp_path, "--unsigned")
+    finally:
+        tokens.server.stop()
+    assert left == [0], done.err
+    assert done.code == 6, "there is no such image, says the registry after the login"
