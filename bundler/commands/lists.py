@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Sequence
 from pathlib import Path
 
 from bundler.commands.open_stores import Stores
 from bundler.core import image_list
 from bundler.core.bundle_name import BUNDLE_NAME
-from bundler.core.image_list import Entry, EveryImage, ImageList
+from bundler.core.image_list import Entry, HeldImages, ImageList, nameless
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.location import ArchiveImage, LayoutImage, has_transport
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
-from bundler.errors import Misuse
+from bundler.core.strict_yaml import located, together
+from bundler.errors import BundlerError, Misuse, Several
+from bundler.stores.held_images import Choice, HeldImage, completed
 
 
 def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple[Platform, ...]) -> ImageList:
@@ -33,51 +35,70 @@ def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple
     return ImageList(merged.name or _stem(arguments), merged.entries)
 
 
-def expanded(entries: tuple[Entry | EveryImage, ...], stores: Stores) -> tuple[Entry, ...]:
-    """The entries, with one for each image of the files and layouts that were given as a whole.
+def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[Entry, ...]:
+    """The entries, with one for each image of files and layouts whose names stand in there.
 
     Raises:
-        Misuse: An image there has no name.
+        Misuse: An image there has no full name.
         BundlerError: A file or layout cannot be read.
     """
     single: list[Entry] = []
+    errors: list[BundlerError] = []
     for entry in entries:
-        single += [entry] if isinstance(entry, Entry) else _each_of(entry, stores)
+        try:
+            single += [entry] if isinstance(entry, Entry) else _named(entry, stores)
+        except Several as several:
+            errors += several.errors
+        except BundlerError as error:
+            errors.append(error)
+    if errors:
+        raise together(f"{len(errors)} errors in the images of files", errors)
     return image_list.each_once(single)
 
 
-def _each_of(every: EveryImage, stores: Stores) -> list[Entry]:
+def _named(held: HeldImages, stores: Stores) -> list[Entry]:
+    """The entries for the images that a part of a list means, each under the names that it has in its file.
+
+    Raises:
+        BundlerError: The file cannot be read, or lacks the chosen image.
+        Misuse: An image has no full name, or two have one.
+    """
+    images = _images_in(held.source, stores)
+    chosen = images
+    if held.source.name is not None:
+        chosen = [Choice(images, called=str(held.source.of(None))).held(held.source.name)]
     entries: dict[str, Entry] = {}
-    for names in _names_in(every.source, stores):
-        full = {str(reference): reference for name in sorted(names) if (reference := _full(name, every.source))}
-        if not full:
-            place = min(names, default="")
-            raise Misuse(
-                "an image there has no full name of its own",
-                subject=f"{every.where}: {every.source}" if every.where != str(every.source) else every.where,
-                hint=f"name it in a list: {{image: NAME, from: {every.source}:{place}}}",
-            )
-        for name, reference in full.items():
+    errors: list[BundlerError] = []
+    for image in chosen:
+        if not image.names:
+            errors.append(located(nameless(held.source.of(image.place)), held.where))
+        for name in _asked(image.names, held.source.name):
             if name in entries:
-                raise Misuse("two images there have one name", subject=f"{every.source}: {name}")
-            entries[name] = Entry(reference, replace(every.source, name=name), None, every.platforms, every.where)
+                errors.append(_ambiguous(held, name, images))
+            entries[name] = Entry(Reference.parse(name), held.source.of(name), held.pin, held.platforms, held.where)
+    if errors:
+        raise together(f"{held.source}: {len(errors)} images cannot be named", errors)
     return list(entries.values())
 
 
-def _names_in(location: ArchiveImage | LayoutImage, stores: Stores) -> list[frozenset[str]]:
-    if isinstance(location, LayoutImage):
-        return [names for names, _ in stores.layout(location).images]
-    archive = stores.archive(location)
-    if archive.is_layout:
-        return [names for names, _ in archive.layout.images]
-    return [names for names, _ in archive.docker_images]
+def _asked(names: frozenset[str], asked: str | None) -> list[str]:
+    """The name that was asked for if the image has it; all names of an image that was found in another way."""
+    own = names & {asked, completed(asked) if asked else None}
+    return sorted(own or names)
 
 
-def _full(name: str, location: ArchiveImage | LayoutImage) -> Reference | None:
-    try:
-        return image_list.name_of(replace(location, name=name))
-    except Misuse:
-        return None
+def _ambiguous(held: HeldImages, name: str, images: Sequence[HeldImage[object]]) -> Misuse:
+    places = ", ".join(sorted(image.place for image in images if name in image.names))
+    return Misuse(
+        "two images there have one name",
+        subject=f"{held.where}: {name}",
+        actual=places,
+        hint=f"choose one in a list: {{image: {name}, from: {held.source.of('PLACE')}}}",
+    )
+
+
+def _images_in(location: ArchiveImage | LayoutImage, stores: Stores) -> Sequence[HeldImage[object]]:
+    return stores.layout(location).images if isinstance(location, LayoutImage) else stores.archive(location).images
 
 
 def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:

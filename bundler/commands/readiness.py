@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from bundler.commands.open_stores import Stores
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.image_list import Entry, EveryImage
+from bundler.core.image_list import Entry, HeldImages
 from bundler.core.location import ArchiveImage, DaemonImage
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Several
@@ -34,7 +34,7 @@ class _Task:
         return str(first) if isinstance(first, DaemonImage) else f"{first.transport}:{first.path}"
 
 
-def index_files(entries: Sequence[Entry | EveryImage], stores: Stores, run: Run) -> None:
+def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run) -> None:
     """Reads what members all image files have that are named.
 
     Raises:

@@ -16,7 +16,6 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.location import (
     ArchiveImage,
-    DaemonImage,
     ImageLocation,
     LayoutImage,
     RegistryImage,
@@ -51,10 +50,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class EveryImage:
-    """All images of an archive or a layout, under the names that they have there."""
+class HeldImages:
+    """Images of an archive or a layout under the names that they have there: the one that is chosen, or all.
+
+    Attributes:
+        source: The archive or layout; with a name for one image of it.
+        pin: The digest that each must have.
+        platforms: Which platforms to carry; empty for all.
+        where: File and line, for messages.
+    """
 
     source: ArchiveImage | LayoutImage
+    pin: Digest | None = None
     platforms: tuple[Platform, ...] = ()
     where: str = ""
 
@@ -64,7 +71,7 @@ class ImageList:
     """The images of one or more lists, and the name that the bundle is to have if a list gives it."""
 
     name: str | None
-    entries: tuple[Entry | EveryImage, ...]
+    entries: tuple[Entry | HeldImages, ...]
 
 
 def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] = ()) -> ImageList:
@@ -106,7 +113,7 @@ def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
     )
 
 
-Listed = TypeVar("Listed", Entry, "Entry | EveryImage")
+Listed = TypeVar("Listed", Entry, "Entry | HeldImages")
 
 
 def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
@@ -126,37 +133,43 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     return tuple(found.values())
 
 
-def _without_place(entry: Entry | EveryImage) -> Entry | EveryImage:
+def _without_place(entry: Entry | HeldImages) -> Entry | HeldImages:
     return replace(entry, where="")
 
 
-def entry_of(text: str, *, where: str, platforms: tuple[Platform, ...] = ()) -> Entry | EveryImage:
-    """An entry for a single reference or location, or for all images of a file or layout that it names.
+def entry_of(
+    text: str, *, where: str, platforms: tuple[Platform, ...] = (), pin: Digest | None = None
+) -> Entry | HeldImages:
+    """An entry for a single reference or location, or for the images of a file or layout that it names.
 
     Raises:
         Misuse: It is neither, or it has no name of its own to be carried under.
     """
     location = parse_image(text)
-    if isinstance(location, (ArchiveImage, LayoutImage)) and location.name is None:
-        return EveryImage(location, platforms, where)
-    return Entry(name_of(location), location, None, platforms, where)
+    if isinstance(location, (ArchiveImage, LayoutImage)):
+        return HeldImages(location, pin, platforms, where)
+    if isinstance(location, RegistryImage):
+        return Entry(location.reference, location, pin, platforms, where)
+    if location.name.startswith("sha256:"):
+        raise nameless(location)
+    return Entry(Reference.parse(location.name), location, pin, platforms, where)
 
 
-def name_of(location: ImageLocation) -> Reference:
-    """The name that an image brings along.
+def name_of(text: str) -> Reference:
+    """A name that somebody gives an image.
 
     Raises:
-        Misuse: It has none, or none with a registry or a path.
+        Misuse: It is the location of an image.
     """
-    if isinstance(location, RegistryImage):
-        return location.reference
-    name = location.name or ""
-    is_docker = isinstance(location, DaemonImage) or (
-        isinstance(location, ArchiveImage) and location.transport == "docker-archive"
-    )
-    if name and not name.startswith(("@", "sha256:")) and ("/" in name or ":" in name or is_docker):
-        return Reference.parse(name)
-    raise Misuse(
+    location = parse_image(text)
+    if not isinstance(location, RegistryImage):
+        raise Misuse("a name is expected here, not a location", subject=text, hint="write registry/repository:tag")
+    return location.reference
+
+
+def nameless(location: ImageLocation) -> Misuse:
+    """The error for an image that has no full name where it is."""
+    return Misuse(
         "this image has no full name of its own",
         subject=str(location),
         hint=f"name it in a list: {{image: NAME, from: {location}}}",
@@ -179,7 +192,7 @@ class _TextList:
         self.errors: list[BundlerError] = []
 
     def read(self, text: str) -> ImageList:
-        entries: dict[Entry | EveryImage, Entry | EveryImage] = {}
+        entries: dict[Entry | HeldImages, Entry | HeldImages] = {}
         for number, line in enumerate(text.splitlines(), start=1):
             written = re.sub(r"(^|\s)#.*", "", line).strip()
             if not written:
@@ -215,7 +228,7 @@ class _YamlList:
             self._yaml.error(root, "images: is missing")
         return ImageList(name, tuple(self._entries(top.get("images"), platforms)))
 
-    def _entries(self, node: Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | EveryImage]:
+    def _entries(self, node: Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | HeldImages]:
         if node is None:
             return
         if not isinstance(node, SequenceNode):
@@ -226,7 +239,7 @@ class _YamlList:
             if entry is not None:
                 yield entry
 
-    def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> Entry | EveryImage | None:
+    def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> Entry | HeldImages | None:
         where = self._yaml.where(node)
         if isinstance(node, ScalarNode):
             return entry_of(self._yaml.text(node), where=where, platforms=defaults)
@@ -240,12 +253,13 @@ class _YamlList:
         if len(self.errors) > before:
             return None
         named = self._yaml.text(fields["image"])
-        source = self._yaml.text(fields["from"]) if "from" in fields else named
-        location = parse_image(source)
-        reference = name_of(parse_image(named))
         pin = self._pin(fields.get("digest"))
         platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
-        return Entry(reference, location, pin, platforms, where) if len(self.errors) == before else None
+        if len(self.errors) > before:
+            return None
+        if "from" not in fields:
+            return entry_of(named, where=where, platforms=platforms, pin=pin)
+        return Entry(name_of(named), parse_image(self._yaml.text(fields["from"])), pin, platforms, where)
 
     def _name(self, node: Node | None) -> str | None:
         if node is None:

@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bundler.core.digest import Digest
 from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, is_repository, without_password
@@ -32,6 +32,10 @@ class LayoutImage:
     path: str
     name: str | None = None
 
+    def of(self, name: str | None) -> LayoutImage:
+        """Another image of the same layout."""
+        return replace(self, name=name)
+
     def __str__(self) -> str:
         return f"oci:{self.path}" + (f":{self.name}" if self.name else "")
 
@@ -43,6 +47,10 @@ class ArchiveImage:
     path: str
     name: str | None = None
     transport: str = "oci-archive"
+
+    def of(self, name: str | None) -> ArchiveImage:
+        """Another image of the same file."""
+        return replace(self, name=name)
 
     def __str__(self) -> str:
         return f"{self.transport}:{self.path}" + (f":{self.name}" if self.name else "")

@@ -90,6 +90,17 @@ class Reference:
         return f"{self.name}{tag}{digest}"
 
 
+def full_reference(text: str) -> Reference | None:
+    """The reference of a text that says its registry; None for a tag, a path or anything else."""
+    first, slash, _ = text.partition("/")
+    if not slash or not _names_registry(first):
+        return None
+    try:
+        return Reference.parse(text)
+    except Misuse:
+        return None
+
+
 def is_registry(text: str) -> bool:
     """Whether a text is a registry's host with an optional port."""
     return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text) and _address_is_valid(text)
@@ -140,7 +151,7 @@ def _refuse_urls_and_credentials(text: str) -> None:
 
 def _split_name(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
-    if slash and (first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()):
+    if slash and _names_registry(first):
         registry, repository = first, rest
     else:
         registry, repository = DEFAULT_REGISTRY, name
@@ -149,6 +160,11 @@ def _split_name(name: str) -> tuple[str, str]:
     if registry == DEFAULT_REGISTRY and repository and "/" not in repository:
         repository = f"library/{repository}"
     return registry, repository
+
+
+def _names_registry(first: str) -> bool:
+    """Whether the part of a name before its first slash is a registry, and not a part of the repository."""
+    return first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
 
 
 def _check_name(registry: str, repository: str, text: str) -> None:

@@ -19,9 +19,9 @@ from bundler.stores import compression, docker_archive
 from bundler.stores.archive_contents import survey
 from bundler.stores.archives import Archive, layers_of
 from bundler.stores.docker_archive import ArchivedImage
+from bundler.stores.held_images import completed
 from bundler.stores.image_file import ImageFile, Tap, nothing
 from bundler.stores.member_digests import MemberDigests
-from bundler.stores.oci_layout import full_name
 
 _ENDINGS = {
     compression.NONE: (".tar",),
@@ -146,9 +146,9 @@ class _Inspection:
             self.facts.warnings.append(text)
 
     def _walk_docker(self, archive: Archive) -> None:
-        for _, image in archive.docker_images:
+        for held in archive.docker_images:
             try:
-                self._take_docker(image, archive)
+                self._take_docker(held.image, archive)
             except (Damaged, Refused) as error:
                 self._find(error)
 
@@ -162,7 +162,7 @@ class _Inspection:
         if archive.is_layout:  # told with the layout, whose manifests say more
             known = {name for facts in self.facts.images for name in facts.names}
             for tag in image.tags:
-                if not known.intersection({tag, full_name(tag)}):
+                if not known.intersection({tag, completed(tag)}):
                     self._warn(f"{what}: docker load names it {tag}")
             return
         found = [self._contents.find(name) for name in image.layers]
@@ -179,10 +179,9 @@ class _Inspection:
         return self._configs[name]
 
     def _walk_layout(self, archive: Archive) -> None:
-        for names, root in archive.layout.images:
-            shown = tuple(sorted(name for name in names if not name.startswith("@")))
+        for held in archive.layout_images:
             try:
-                self._walk(root, shown, depth=0)
+                self._walk(held.image, held.shown, depth=0)
             except (Damaged, Refused) as error:
                 self._find(error)
 

@@ -7,7 +7,7 @@ wanted is staged in scratch, in one more pass.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from bundler.core import oci
@@ -20,10 +20,11 @@ from bundler.scratch import Scratch
 from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, Take, survey
 from bundler.stores.docker_archive import ArchivedImage
+from bundler.stores.held_images import Choice, HeldImage, completed
 from bundler.stores.image_file import ImageFile, Tap, nothing, tapped
 from bundler.stores.member_digests import MemberDigests
 from bundler.stores.oci_archive import ArchiveFiles
-from bundler.stores.oci_layout import INDEX, MARKER, Choice, LayoutFiles, LayoutSource, full_name, read_index
+from bundler.stores.oci_layout import INDEX, MARKER, LayoutFiles, LayoutSource, read_index
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, stage_layer, staged
 from bundler.stores.tar_reader import Member
@@ -112,16 +113,37 @@ class Archive:
         is_layout = has_layout and (transport == OCI or not has_docker or _is_original(contents))
         return cls(file, contents, transport, is_layout=is_layout)
 
+    @property
+    def images(self) -> Sequence[HeldImage[object]]:
+        """The images that are carried, under the names that they are carried under."""
+        return self.layout_images if self.is_layout else self.docker_images
+
     @cached_property
-    def docker_images(self) -> list[tuple[frozenset[str], ArchivedImage]]:
-        """The images of manifest.json with their names, each also by its place as skopeo has it: ``@0``."""
+    def docker_images(self) -> list[HeldImage[ArchivedImage]]:
+        """The images of manifest.json, each also by its place as skopeo has it: ``@0``."""
         images = docker_archive.read_images(self.contents)
-        return [(image.names | {f"@{number}"}, image) for number, image in enumerate(images)]
+        return [
+            HeldImage(image.names, frozenset(image.tags) - image.names | {f"@{number}"}, image)
+            for number, image in enumerate(images)
+        ]
+
+    @cached_property
+    def layout_images(self) -> list[HeldImage[Descriptor]]:
+        """The images of index.json. One that has no name there has the names of manifest.json, if it is in that."""
+        images = read_index(documents_of(self.contents, Shelf()))
+        if self.contents.find(docker_archive.MANIFEST) is None or all(held.names for held in images):
+            return images
+        tagged = {Digest.of(self.contents.document(held.image.config)): held.image.names for held in self.docker_images}
+
+        def tags_of(root: Descriptor) -> frozenset[str]:
+            return frozenset(name for config in _configs_below(self.contents, root) for name in tagged.get(config, ()))
+
+        return [held if held.names else replace(held, names=tags_of(held.image)) for held in images]
 
     @property
     def layout(self) -> LayoutSource:
         """The documents of the layout in it, without the blobs."""
-        return LayoutSource(documents_of(self.contents, Shelf()))
+        return LayoutSource(documents_of(self.contents, Shelf()), self.layout_images)
 
     def ready(self, names: Iterable[str | None], staging: Staging) -> Ready:
         """Makes images ready to be copied.
@@ -137,14 +159,14 @@ class Archive:
         """
         if not self.is_layout:
             return Ready(self._staged_images(names, staging), is_repacked=True)
-        images = self.layout.images
+        images = self.layout_images
         pick = Choice(images, called=self.file.called)
         roots = list(dict.fromkeys(pick(name) for name in names))
         files = self._checked_layout(roots, staging)
         if self._transport == OCI:
-            return Ready(LayoutSource(files), is_repacked=False)
+            return Ready(LayoutSource(files, images), is_repacked=False)
         wanted = {root.digest for root in roots}
-        present = [image for image in images if image[1].digest in wanted]
+        present = [held for held in images if held.image.digest in wanted]
         return Ready(source_of_present(files, present, staging.warn), is_repacked=False)
 
     def _checked_layout(self, roots: Sequence[Descriptor], staging: Staging) -> LayoutFiles:
@@ -184,9 +206,9 @@ class Archive:
         return ArchiveFiles(self.file.path) if self.file.is_plain else files
 
     def _staged_images(self, names: Iterable[str | None], staging: Staging) -> LayoutSource:
-        pick = Choice([(called, (called, image)) for called, image in self.docker_images], called=self.file.called)
-        images = list(dict.fromkeys(pick(name) for name in names))
-        wanted = {member.name for _, image in images for name in image.layers if (member := self.contents.find(name))}
+        pick = Choice(self.docker_images, called=self.file.called)
+        images = list(dict.fromkeys(pick.held(name) for name in names))
+        wanted = {member.name for held in images for name in held.image.layers if (member := self.contents.find(name))}
         layers: dict[str, StagedLayer] = {}
 
         def take(member: Member, pieces: Pieces) -> None:
@@ -235,7 +257,7 @@ def _is_original(contents: Contents) -> bool:
 
     Docker from 25 on writes a layout too, of its own making with uncompressed layers where it has no others.
     """
-    roots = [descriptor for _, descriptor in read_index(documents_of(contents, Shelf()))]
+    roots = [held.image for held in read_index(documents_of(contents, Shelf()))]
     layers = [blob for blob in _blobs_below(contents, roots) if oci.is_layer_type(blob.media_type)]
     return any(not layer.media_type.endswith(".tar") for layer in layers)
 
@@ -301,6 +323,11 @@ def _check_no_links(contents: Contents, *, is_docker: bool) -> None:
             raise Damaged("a link where a file should be", subject=f"{contents.what}: {name[:200]}")
 
 
+def _configs_below(contents: Contents, root: Descriptor) -> dict[Digest, Manifest]:
+    """The manifests of the images below a root, by their configs."""
+    return {found.config.digest: found for found in _manifests_below(contents, [root]) if found.config}
+
+
 def _check_agreement(contents: Contents) -> None:
     """Makes sure that both forms in an archive hold the same: else one reader sees what another loads not.
 
@@ -309,27 +336,28 @@ def _check_agreement(contents: Contents) -> None:
     """
     by_config: dict[Digest, Manifest] = {}
     configs: dict[str, set[Digest]] = {}
-    for names, root in read_index(documents_of(contents, Shelf())):
-        below = {found.config.digest: found for found in _manifests_below(contents, [root]) if found.config}
+    for held in read_index(documents_of(contents, Shelf())):
+        below = _configs_below(contents, held.image)
         by_config |= below
-        for name in filter(None, map(_tagged, names)):
-            configs.setdefault(name, set()).update(below)
+        for name in held.names:
+            configs.setdefault(_without_digest(name), set()).update(below)
+    named = set[Digest]().union(*configs.values())
     for image in docker_archive.read_images(contents):
         what = f"{contents.what}: {image.config}"
-        manifest = by_config.get(Digest.of(contents.document(image.config)))
+        config = Digest.of(contents.document(image.config))
+        manifest = by_config.get(config)
         if manifest is None:
             raise Damaged("manifest.json names an image that index.json does not", subject=what)
         layers = [contents.find(layer.digest.path) for layer in manifest.layers]
         if [contents.find(name) for name in image.layers] != layers:
             raise Damaged("manifest.json and the layout disagree about the layers", subject=what)
-        for tag in image.tags if configs else ():
-            if Digest.of(contents.document(image.config)) not in configs.get(_tagged(tag) or tag, ()):
+        for tag in image.tags:
+            owners = configs.get(_without_digest(completed(tag) or tag), set())
+            if config not in owners and (owners or config in named):
                 raise Damaged(
                     "manifest.json and index.json disagree about a name", subject=f"{contents.what}: {tag[:200]!r}"
                 )
 
 
-def _tagged(name: str) -> str | None:
-    """A name in full as daemons take it, without a digest; None for what is no name of an image."""
-    full = None if name.startswith("@") or not {"/", ":"} & set(name) else full_name(name)
-    return full.partition("@")[0] if full else None
+def _without_digest(name: str) -> str:
+    return name.partition("@")[0]

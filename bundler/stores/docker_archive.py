@@ -18,7 +18,7 @@ from bundler.core.limits import IMAGE_CONFIG_BYTES
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged
 from bundler.stores.archive_contents import Contents
-from bundler.stores.oci_layout import NamedDescriptor, full_name
+from bundler.stores.held_images import HeldImage, completed
 from bundler.stores.staging import Shelf, StagedFiles, StagedLayer, manifest_of
 
 MANIFEST = "manifest.json"
@@ -34,8 +34,8 @@ class ArchivedImage:
 
     @property
     def names(self) -> frozenset[str]:
-        """All that it may be asked for by: its tags as they are written, and in full."""
-        return frozenset(self.tags) | {full for tag in self.tags if (full := full_name(tag))}
+        """Its tags in full: Docker writes them short, and ``app:1`` is ``docker.io/library/app:1`` to it."""
+        return frozenset(filter(None, map(completed, self.tags)))
 
 
 def read_images(contents: Contents) -> tuple[ArchivedImage, ...]:
@@ -146,16 +146,16 @@ def check_image(
 
 
 def assemble(
-    images: Sequence[tuple[frozenset[str], ArchivedImage]],
+    images: Sequence[HeldImage[ArchivedImage]],
     contents: Contents,
     layers: Mapping[str, StagedLayer],
     shelf: Shelf,
     warn: Callable[[str], None],
-) -> tuple[StagedFiles, list[NamedDescriptor]]:
+) -> tuple[StagedFiles, list[HeldImage[Descriptor]]]:
     """Makes a layout of images whose layers are staged.
 
     Args:
-        images: Some images of the archive, with the names that they go by.
+        images: Some images of the archive.
         contents: Of the archive.
         layers: By the names of their members.
         shelf: What is staged already.
@@ -169,7 +169,8 @@ def assemble(
     """
     files = StagedFiles(contents.what, shelf)
     entries = []
-    for names, image in images:
+    for held in images:
+        image = held.image
         config, _ = check_image(image, contents, lambda name: _staged(name, layers, contents).diff_id, warn)
         config_descriptor = Descriptor(oci.OCI_CONFIG, Digest.of(config), len(config))
         own = [layers[member.name] for name in image.layers if (member := contents.find(name))]
@@ -179,7 +180,7 @@ def assemble(
         files.add_document(descriptor.digest.path, manifest)
         for layer in own:
             files.add_blob(layer.descriptor.digest.path, layer.home)
-        entries.append((names, descriptor))
+        entries.append(HeldImage(held.names, held.aliases, descriptor))
     return files, entries
 
 

@@ -19,6 +19,7 @@ from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, survey
 from bundler.stores.archives import Ready, Staging, documents_of
 from bundler.stores.docker_sdk import Daemon, error_in_stream
+from bundler.stores.held_images import HeldImage
 from bundler.stores.image_file import PieceStream, tapped
 from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_json, read_index
 from bundler.stores.partial_layout import source_of_present
@@ -67,7 +68,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
         for home in blobs.values():
             home.close()
         raise
-    images = [(frozenset({name, *entry.names}), entry) for entry in docker_archive.read_images(contents)]
+    images = [HeldImage(frozenset({name}), frozenset(), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
         raise Damaged(f"the daemon gives {len(images)} images instead of one", subject=what)
     files, entries = docker_archive.assemble(images, contents, layers, staging.shelf, staging.warn)
@@ -113,11 +114,11 @@ def _layout(
         files.add_blob(path, home)
     if contents.find(INDEX) is None:
         raise Damaged("the daemon gives no OCI image layout", subject=contents.what)
-    roots = {descriptor.digest: descriptor for _, descriptor in read_index(files)}
+    roots = {held.image.digest: held.image for held in read_index(files)}
     root = roots.get(image_id) or (next(iter(roots.values())) if len(roots) == 1 else None)
     if root is None:
         raise Damaged(f"the daemon gives {len(roots)} images instead of one", subject=contents.what)
-    return source_of_present(files, [(frozenset({name}), root)], staging.warn)
+    return source_of_present(files, [HeldImage(frozenset({name}), frozenset(), root)], staging.warn)
 
 
 class LoadSink:

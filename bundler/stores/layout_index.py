@@ -11,22 +11,28 @@ from typing import Any
 from bundler.core import oci, strict_json
 from bundler.core.oci import Descriptor
 
-_NAME = "org.opencontainers.image.ref.name"
-_CONTAINERD_NAME = "io.containerd.image.name"
+REF_NAME = "org.opencontainers.image.ref.name"
+CONTAINERD_NAME = "io.containerd.image.name"
 _UNSAVED_SHARE = 8
 """An eighth of the entries may be unsaved: to write all of them for each new one takes the square of their number."""
 
 
 def names_of(entry: Mapping[str, Any]) -> frozenset[str]:
     """The names that an entry of index.json gives its image."""
+    texts = texts_of(entry)
+    return frozenset(texts[key] for key in (REF_NAME, CONTAINERD_NAME) if key in texts)
+
+
+def texts_of(entry: Mapping[str, Any]) -> dict[str, str]:
+    """The annotations of an entry of index.json, so far as they are text."""
     annotations = entry.get("annotations")
-    texts = (annotations.get(_NAME), annotations.get(_CONTAINERD_NAME)) if isinstance(annotations, dict) else ()
-    return frozenset(text for text in texts if isinstance(text, str))
+    pairs = annotations.items() if isinstance(annotations, dict) else ()
+    return {key: value for key, value in pairs if isinstance(value, str)}
 
 
 def named_entry(name: str, descriptor: Descriptor) -> dict[str, Any]:
     """The entry of index.json that gives a manifest its name."""
-    return {**descriptor.to_json(), "annotations": {_NAME: name, _CONTAINERD_NAME: name}}
+    return {**descriptor.to_json(), "annotations": {REF_NAME: name, CONTAINERD_NAME: name}}
 
 
 def index_document(entries: Iterable[Mapping[str, Any]]) -> bytes:

@@ -102,7 +102,7 @@ class ArchiveSink:
         if wanted:
             with suppress(BundlerError):  # it is somebody else's
                 held = read_index(ArchiveFiles(self._path))
-                self._named = {name: root for known, root in reversed(held) for name in known}
+                self._named = {name: each.image for each in reversed(held) for name in each.names}
         if not wanted or not wanted <= self._named.keys():
             raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
 

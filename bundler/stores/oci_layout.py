@@ -12,17 +12,18 @@ import threading
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Protocol
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import ALGORITHMS, Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.core.reference import Reference
-from bundler.errors import Damaged, LocalStorage, Misuse, Refused
+from bundler.errors import Damaged, LocalStorage, Refused
 from bundler.lock import Holder, Lock
-from bundler.stores.layout_index import LayoutIndex, index_document, named_entry, names_of
+from bundler.stores.held_images import Choice, HeldImage
+from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
+from bundler.stores.layout_names import held_images
 from bundler.stores.local_files import (
     closing_file,
     forget,
@@ -43,8 +44,6 @@ _LOCK = ".bundler-lock"
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
 """The names of files that are being written."""
 
-Image = TypeVar("Image")
-
 
 class LayoutFiles(Protocol):
     """The files of a layout, by their paths within it."""
@@ -63,16 +62,12 @@ class LayoutFiles(Protocol):
         """A file as a whole, if it is not larger than a limit."""
 
 
-NamedDescriptor = tuple[frozenset[str], Descriptor]
-"""An image of a layout: all names that it goes by there, and what they stand for."""
-
-
 class LayoutSource:
     """An `ImageSource` over the files of a layout. Thread-safe."""
 
     is_remote = False
 
-    def __init__(self, files: LayoutFiles, images: Sequence[NamedDescriptor] | None = None) -> None:
+    def __init__(self, files: LayoutFiles, images: Sequence[HeldImage[Descriptor]] | None = None) -> None:
         """Reads the layout's index when it is asked for an image.
 
         Args:
@@ -85,7 +80,7 @@ class LayoutSource:
         self._lock = threading.Lock()
 
     @property
-    def images(self) -> Sequence[NamedDescriptor]:
+    def images(self) -> Sequence[HeldImage[Descriptor]]:
         """All images.
 
         Raises:
@@ -139,53 +134,6 @@ class LayoutSource:
         return self._files.open_at(descriptor.digest.path, offset_bytes)
 
 
-class Choice(Generic[Image]):
-    """Finds images by their names, which may lack what every reference lacks by default."""
-
-    def __init__(self, images: Sequence[tuple[frozenset[str], Image]], *, called: str) -> None:
-        """Takes the images in.
-
-        Args:
-            images: With all names that each goes by.
-            called: What people call the place that they are in.
-        """
-        self._images = images
-        self._called = called
-        self._by_name: dict[str, Image] = {}
-        for names, image in images:
-            for name in (*names, *filter(None, map(full_name, names))):
-                self._by_name.setdefault(name, image)
-
-    def __call__(self, name: str | None) -> Image:
-        """The image of a name; None for the only image.
-
-        Raises:
-            Refused: There is none, or the choice is not clear.
-        """
-        if name is None and len(self._images) == 1:
-            return self._images[0][1]
-        for candidate in (name, full_name(name), f"@{name}") if name else ():
-            if candidate in self._by_name:
-                return self._by_name[candidate]
-        known = {known for names, _ in self._images for known in names}
-        listed = sorted(known, key=lambda known: (known.startswith("@"), known))[:10]
-        raise Refused(
-            "no such image" if name else f"{len(self._images)} images, and none was chosen",
-            subject=f"{self._called}:{name}" if name else self._called,
-            hint=f"choose one of: {', '.join(listed)}" if listed else "there is no image with a name",
-        )
-
-
-def full_name(text: str) -> str | None:
-    """A name with its registry, as ``docker.io/library/app:1``; None if it is no reference, or a digest alone."""
-    if text.startswith("@"):
-        return None
-    try:
-        return str(Reference.parse(text))
-    except Misuse:
-        return None
-
-
 def check_marker(files: LayoutFiles) -> None:
     """Makes sure that the file ``oci-layout`` says what image-spec wants it to say.
 
@@ -223,18 +171,13 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
     return entries
 
 
-def read_index(files: LayoutFiles) -> list[NamedDescriptor]:
-    """The names and the descriptor of each entry of index.json. An image goes by its digest, too.
+def read_index(files: LayoutFiles) -> list[HeldImage[Descriptor]]:
+    """The images of index.json.
 
     Raises:
         Refused, Damaged: As `index_entries`, or an entry is no descriptor.
     """
-    what = f"{files.called}: {INDEX}"
-    images = []
-    for number, entry in enumerate(index_entries(files)):
-        descriptor = oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]")
-        images.append((names_of(entry) | {f"@{descriptor.digest}"}, descriptor))
-    return images
+    return held_images(index_entries(files), what=f"{files.called}: {INDEX}")
 
 
 class FolderFiles:

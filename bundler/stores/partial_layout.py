@@ -7,6 +7,7 @@ platform, byte for byte, or to an index made anew. Source: moby ``daemon/contain
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from bundler.core import oci
 from bundler.core.digest import Digest
@@ -14,12 +15,13 @@ from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
+from bundler.stores.held_images import HeldImage
 from bundler.stores.local_files import pieces_in
-from bundler.stores.oci_layout import LayoutFiles, LayoutSource, NamedDescriptor
+from bundler.stores.oci_layout import LayoutFiles, LayoutSource
 
 
 def source_of_present(
-    files: LayoutFiles, images: Sequence[NamedDescriptor], warn: Callable[[str], None]
+    files: LayoutFiles, images: Sequence[HeldImage[Descriptor]], warn: Callable[[str], None]
 ) -> LayoutSource:
     """The images of a layout, each reduced to the platforms that are there.
 
@@ -32,7 +34,7 @@ def source_of_present(
         Damaged: Nothing of an image is there.
     """
     made: dict[str, bytes] = {}
-    present = [(names, _reduced(files, descriptor, made, warn)) for names, descriptor in images]
+    present = [replace(held, image=_reduced(files, held.image, made, warn)) for held in images]
     return LayoutSource(_WithDocuments(files, made) if made else files, present)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import images
-from tests.support.parts import RealDaemon, shell, skopeo_raw
+from tests.support.parts import RealContainerd, RealDaemon, shell, skopeo_raw
 
 PACKED = {
     "tar": "cp {file} {to}",
@@ -52,6 +52,23 @@ def layout_tar(tmp_path_factory) -> Path:
     return folder / "app.tar"
 
 
+@pytest.fixture(scope="module")
+def exported_by_ctr(tmp_path_factory) -> tuple[Path, dict[str, str]]:
+    """A file of ``ctr images export`` with two images of one version, and their digests."""
+    folder = tmp_path_factory.mktemp("ctr")
+    found = {"docker.io/library/nginx:1.27": images.simple("one"), "quay.io/team/app:1.27": images.simple("two")}
+    containerd = RealContainerd(folder / "containerd").start()
+    try:
+        for name, image in found.items():
+            image.write_layout(folder / image.digest, name)
+            shell(f"tar -cf in.tar -C {image.digest} .", cwd=folder)
+            containerd.ctr("images", "import", "--no-unpack", f"{folder}/in.tar")
+        containerd.ctr("images", "export", f"{folder}/out.tar", *found)
+    finally:
+        containerd.stop()
+    return folder / "out.tar", {name: image.digest for name, image in found.items()}
+
+
 def packed(file: Path, ending: str, folder: Path) -> Path:
     to = folder / f"image.{ending}"
     root = Path(__file__).parents[2]
@@ -86,6 +103,26 @@ def test_a_layout_is_carried_byte_for_byte_however_it_was_packed(bundler, layout
     assert done.code == 0, done.err
     assert bundler("import", tmp_path / "t", "--trust", keys[1], "--to", target.host).code == 0
     assert skopeo_raw(f"{target.host}/team/app:1") == APP.content
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])
+def test_two_images_of_one_version_that_containerd_exported_keep_their_names(
+    bundler, exported_by_ctr, tmp_path, transport
+):
+    file, digests = exported_by_ctr
+    if transport == "oci":
+        shell(f"mkdir layout && tar -xf {file} -C layout", cwd=tmp_path)
+        file = tmp_path / "layout"
+    found = exported(bundler, f"{transport}:{file}", tmp_path)
+    assert {name: image["digest"] for name, image in found.items()} == digests
+
+
+def test_a_file_of_containerd_is_shown_with_the_full_names(bundler, exported_by_ctr):
+    file, digests = exported_by_ctr
+    for verb in ("inspect", "verify"):
+        shown = bundler(verb, file, "--json")
+        assert shown.code == 0, shown.err
+        assert {image["names"][0]: image["digest"] for image in shown.json["images"]} == digests
 
 
 def test_one_image_of_many_is_taken_and_the_others_left(bundler, saved, tmp_path):

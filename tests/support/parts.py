@@ -205,6 +205,42 @@ class RealDaemon:
             self._process = None
 
 
+@dataclass
+class RealContainerd:
+    """containerd with all its state in a folder, and ``ctr`` to speak to it."""
+
+    folder: Path
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> RealContainerd:
+        require("containerd", "ctr")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.toml").write_text(
+            f'version = 2\nroot = "{self.folder}/root"\nstate = "{self.folder}/state"\n'
+            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+            f'[grpc]\n  address = "{self.folder}/containerd.sock"\n[ttrpc]\n  address = "{self.folder}/ttrpc.sock"\n'
+        )
+        with open(self.folder / "log", "ab") as log:
+            command = ["containerd", "--config", f"{self.folder}/config.toml"]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        deadline = time.monotonic() + 30
+        while self.ctr("version", check=False).returncode:
+            if time.monotonic() > deadline or self._process.poll() is not None:
+                raise RuntimeError(f"containerd did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.05)
+        return self
+
+    def ctr(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        command = ["ctr", "-a", f"{self.folder}/containerd.sock", "--connect-timeout", "1s", *arguments]
+        return subprocess.run(command, check=check, text=True, capture_output=True, timeout=60)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(30)
+            self._process = None
+
+
 def skopeo_raw(reference: str) -> bytes:
     """The manifest as skopeo, an independent judge, reads it."""
     require("skopeo")

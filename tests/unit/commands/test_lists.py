@@ -11,11 +11,11 @@ import pytest
 
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
-from bundler.core.image_list import Entry, EveryImage
+from bundler.core.image_list import Entry, HeldImages
 from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
-from bundler.errors import Misuse
+from bundler.errors import Misuse, Refused, Several
 from bundler.stores.hosts import NetworkOptions
 from tests.support import images
 from tests.support.archives import docker_files, layout_files, write_as
@@ -78,7 +78,7 @@ def test_a_layout_stands_for_each_of_its_full_names(transport: str, tmp_path: Pa
         (two_images(["app:1"], None), "@1"),
         (two_images(None), "@0"),
         (layout_files(images.simple("x"), None), f"@{images.simple('x').digest}"),
-        (layout_files(images.simple("x"), "v1"), "v1|@"),
+        (layout_files(images.simple("x"), "v1"), f"@{images.simple('x').digest}"),
     ],
     ids=["one of two", "the only one", "a layout", "a layout with a short name"],
 )
@@ -95,7 +95,7 @@ def test_an_image_without_a_full_name_is_told_with_an_entry_that_works(
     (found,) = read_lists((str(tmp_path / "list.yaml"),), name="x", platforms=()).entries
     assert isinstance(found, Entry)
     assert isinstance(found.source, ArchiveImage)
-    assert (found.source.name or "").startswith(tuple(place.split("|")))
+    assert found.source.name == place
     found_archive = stores().archive(found.source)
     if transport == "oci-archive":
         assert found_archive.layout.resolve(found.source.name)
@@ -120,6 +120,108 @@ def test_two_images_of_one_name_in_a_file_are_not_silently_one(tmp_path: Path) -
         each_of(f"oci-archive:{path}")
 
 
+# Names that a file gives in two ways
+
+REF, CONTAINERD = "org.opencontainers.image.ref.name", "io.containerd.image.name"
+
+
+def ctr_files(*names: str, has_manifest: bool = True) -> dict[str, bytes]:
+    """What ``ctr images export`` writes: full names for containerd, tags for OCI, Docker's short names."""
+    files: dict[str, bytes] = {"oci-layout": b'{"imageLayoutVersion":"1.0.0"}'}
+    entries, docker = [], []
+    for name in names:
+        image = images.simple(name)
+        manifest = json.loads(image.content)
+        paths = [f"blobs/{d['digest'].replace(':', '/')}" for d in (manifest["config"], *manifest["layers"])]
+        entries.append(image.descriptor(annotations={CONTAINERD: name, REF: name.rpartition(":")[2]}))
+        tag = name.removeprefix("docker.io/library/")
+        docker.append({"Config": paths[0], "RepoTags": [tag], "Layers": paths[1:]})
+        files |= {path: files_ for path, files_ in layout_files(image, None).items() if path.startswith("blobs/")}
+    files["index.json"] = json.dumps({"schemaVersion": 2, "manifests": entries}).encode()
+    return files | ({"manifest.json": json.dumps(docker).encode()} if has_manifest else {})
+
+
+NGINX, APP = "docker.io/library/nginx:1.27", "quay.io/team/app:1.27"
+
+
+def write_place(transport: str, files: Mapping[str, bytes], folder: Path) -> str:
+    """The location of these files."""
+    if transport != "oci":
+        return f"{transport}:{write_as('none', folder / 'image', files)}"
+    for name, content in files.items():
+        (folder / "image" / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / "image" / name).write_bytes(content)
+    return f"oci:{folder / 'image'}"
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])
+def test_two_images_of_one_version_have_their_full_names(transport: str, tmp_path: Path) -> None:
+    place = write_place(transport, ctr_files(NGINX, APP), tmp_path)
+    entries = each_of(place)
+    assert names(entries) == [NGINX, APP]
+    assert [str(entry.source) for entry in entries] == [f"{place}:{NGINX}", f"{place}:{APP}"]
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])
+@pytest.mark.parametrize("asked", [NGINX, "nginx:1.27", "1.27", f"@{images.simple(NGINX).digest}"])
+def test_an_image_is_carried_under_its_full_name_whatever_it_was_chosen_by(
+    transport: str, asked: str, tmp_path: Path
+) -> None:
+    place = write_place(transport, ctr_files(NGINX), tmp_path)
+    assert names(each_of(f"{place}:{asked}")) == [NGINX]
+
+
+@pytest.mark.parametrize("transport", ["oci", "oci-archive", "docker-archive"])
+def test_a_tag_that_two_images_have_is_refused_with_their_full_names(transport: str, tmp_path: Path) -> None:
+    place = write_place(transport, ctr_files(NGINX, APP), tmp_path)
+    with pytest.raises(Refused, match="2 images have this name") as caught:
+        each_of(f"{place}:1.27")
+    assert NGINX in (caught.value.hint or "")
+    assert APP in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("short", ["1.27", "nginx:1.27", "library/nginx:1.27"])
+@pytest.mark.parametrize("transport", ["oci", "oci-archive"])
+@pytest.mark.parametrize("is_chosen", [True, False])
+def test_no_registry_is_made_up_for_a_tag_or_a_path(
+    short: str, transport: str, is_chosen: bool, tmp_path: Path
+) -> None:
+    place = write_place(transport, layout_files(images.simple("x"), short), tmp_path)
+    with pytest.raises(Misuse, match="no full name of its own") as caught:
+        each_of(f"{place}:{short}" if is_chosen else place)
+    assert caught.value.hint == f"name it in a list: {{image: NAME, from: {place}:@{images.simple('x').digest}}}"
+
+
+@pytest.mark.parametrize("transport", ["oci-archive", "docker-archive"])
+def test_the_tags_of_docker_name_an_image_that_the_index_leaves_without_a_name(transport: str, tmp_path: Path) -> None:
+    files = ctr_files(NGINX, APP)
+    index = json.loads(files["index.json"])
+    for entry in index["manifests"]:
+        del entry["annotations"][CONTAINERD]
+    files["index.json"] = json.dumps(index).encode()
+    assert names(each_of(write_place(transport, files, tmp_path))) == [NGINX, APP]
+
+
+def test_all_images_without_a_name_are_told_at_once_with_the_line_of_the_list(tmp_path: Path) -> None:
+    for name in ("a.tar", "b.tar"):
+        write_as("none", tmp_path / name, layout_files(images.simple(name), "v1"))
+    (tmp_path / "list.txt").write_text(f"oci-archive:{tmp_path}/a.tar\noci-archive:{tmp_path}/b.tar:v1\n")
+    read = read_lists((str(tmp_path / "list.txt"),), name="x", platforms=())
+    with pytest.raises(Several) as caught:
+        expanded(read.entries, stores())
+    assert [(error.subject or "").split(": ")[0] for error in caught.value.errors] == [
+        f"{tmp_path}/list.txt:1",
+        f"{tmp_path}/list.txt:2",
+    ]
+
+
+def test_one_name_cannot_come_from_a_registry_and_from_a_file(tmp_path: Path) -> None:
+    place = write_place("oci", layout_files(images.simple("x"), "quay.io/a:1"), tmp_path)
+    read = read_lists((place, "docker://quay.io/a:1"), name="x", platforms=())
+    with pytest.raises(Misuse, match="stands there twice with different options"):
+        expanded(read.entries, stores())
+
+
 # Lists and single locations as arguments
 
 
@@ -133,7 +235,7 @@ def test_a_location_is_taken_for_itself_and_a_path_for_a_list(tmp_path: Path) ->
     assert read.entries == (
         Entry(a, RegistryImage(a), None, (), f"{tmp_path}/Platform-1.0.txt:1"),
         Entry(b, RegistryImage(b), None, (), "docker://quay.io/b:1"),
-        EveryImage(LayoutImage("layout"), (), "oci:layout"),
+        HeldImages(LayoutImage("layout"), None, (), "oci:layout"),
     )
 
 

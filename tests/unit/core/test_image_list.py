@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundler.core import image_list
-from bundler.core.image_list import Entry, EveryImage, ImageList, each_once, entry_of, name_of, parse_image_list
+from bundler.core.image_list import Entry, HeldImages, ImageList, each_once, entry_of, nameless, parse_image_list
 from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage, RegistryImage, parse_image
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -135,7 +135,8 @@ def test_a_bundle_may_be_called_like_a_number() -> None:
         pytest.param("images: [a]\nplatforms: [amd64]\n", "list.yaml:2", "not a platform", id="a bad platform"),
         pytest.param("images: [a]\nname: A/B\n", "list.yaml:2", "not a bundle name", id="a bad name"),
         pytest.param("images: [a]\nname:\n", "list.yaml:2", "not a bundle name", id="an empty name"),
-        pytest.param("images:\n- oci:dir:v1\n", "list.yaml:2", "no full name of its own", id="a tag is no name"),
+        pytest.param(f"images:\n- 'docker-daemon:{D}'\n", "list.yaml:2", "no full name", id="an id"),
+        pytest.param("images:\n- {image: 'oci:dir', from: a}\n", "list.yaml:2", "a name is expected", id="a place"),
         pytest.param("images:\n- dir:/x\n", "list.yaml:2", "the transport dir: is not supported", id="a transport"),
     ],
 )
@@ -209,10 +210,9 @@ def test_image_is_the_name_in_the_bundle_wherever_the_bytes_come_from(image: str
 
 
 def test_an_image_of_an_archive_goes_by_the_name_that_it_has_there() -> None:
-    (entry,) = text_list("oci-archive:app.tar:quay.io/team/app:1\n").entries
-    assert (str(entry.reference), entry.source) == (
-        "quay.io/team/app:1",
-        ArchiveImage("app.tar", "quay.io/team/app:1"),
+    held = HeldImages(ArchiveImage("app.tar", "quay.io/team/app:1"), D, (), "list.yaml:2")
+    assert yaml_list(f"images:\n- {{image: 'oci-archive:app.tar:quay.io/team/app:1', digest: '{D}'}}\n").entries == (
+        held,
     )
 
 
@@ -267,26 +267,21 @@ def test_one_name_cannot_stand_for_two_things(other: str) -> None:
 def test_a_file_without_a_name_behind_it_stands_for_all_images_in_it(
     text: str, source: ArchiveImage | LayoutImage
 ) -> None:
-    assert entry_of(text, where="here", platforms=(AMD64,)) == EveryImage(source, (AMD64,), "here")
-    assert text_list(f"{text}\n").entries == (EveryImage(source, (), "images.txt:1"),)
+    assert entry_of(text, where="here", platforms=(AMD64,)) == HeldImages(source, None, (AMD64,), "here")
+    assert text_list(f"{text}\n").entries == (HeldImages(source, None, (), "images.txt:1"),)
     read = yaml_list(f"platforms: [linux/arm64]\nimages: ['{text}']\n")
-    assert read.entries == (EveryImage(source, (ARM64,), "list.yaml:2"),)
+    assert read.entries == (HeldImages(source, None, (ARM64,), "list.yaml:2"),)
 
 
 @pytest.mark.parametrize(
     ("text", "name"),
     [
         ("docker://quay.io/a/b:1", "quay.io/a/b:1"),
-        ("oci:layout:quay.io/a/b:1", "quay.io/a/b:1"),
-        ("oci-archive:a.tar:app:1", "docker.io/library/app:1"),
-        ("docker-archive:a.tar:app", "docker.io/library/app:latest"),
         ("docker-daemon:app", "docker.io/library/app:latest"),
     ],
 )
 def test_an_image_is_carried_under_the_name_that_it_brings_along(text: str, name: str) -> None:
-    location = parse_image(text)
-    assert str(name_of(location)) == name
-    assert entry_of(text, where="here") == Entry(Reference.parse(name), location, None, (), "here")
+    assert entry_of(text, where="here") == Entry(Reference.parse(name), parse_image(text), None, (), "here")
 
 
 @pytest.mark.parametrize(
@@ -302,9 +297,7 @@ def test_an_image_is_carried_under_the_name_that_it_brings_along(text: str, name
     ids=str,
 )
 def test_an_image_without_a_full_name_is_refused_with_an_entry_that_names_it(location: ImageLocation) -> None:
-    with pytest.raises(Misuse, match="no full name") as caught:
-        name_of(location)
-    advice = (caught.value.hint or "").partition(": ")[2].replace("NAME", "quay.io/a/b:1")
+    advice = (nameless(location).hint or "").partition(": ")[2].replace("NAME", "quay.io/a/b:1")
     assert yaml_list(f"images:\n- {advice}\n").entries[0] == Entry(
         Reference.parse("quay.io/a/b:1"), location, None, (), "list.yaml:2"
     )
@@ -318,19 +311,21 @@ def test_a_name_that_an_entry_gives_counts_more_than_the_one_in_the_file() -> No
 
 
 def test_the_same_file_given_twice_is_taken_once() -> None:
-    every = [EveryImage(ArchiveImage("a.tar"), (), f"line {number}") for number in range(3)]
-    other = EveryImage(ArchiveImage("a.tar", None, "docker-archive"), (), "line 9")
+    every = [HeldImages(ArchiveImage("a.tar"), None, (), f"line {number}") for number in range(3)]
+    other = HeldImages(ArchiveImage("a.tar", None, "docker-archive"), None, (), "line 9")
     entry = entry_of("a:1", where="line 4")
     assert each_once([every[0], entry, every[1], other, every[2]]) == (every[0], entry, other)
 
 
 def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() -> None:
-    every = [EveryImage(ArchiveImage("a.tar"), platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))]
+    every = [
+        HeldImages(ArchiveImage("a.tar"), None, platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))
+    ]
     with pytest.raises(Misuse, match="first at line 0") as caught:
         each_once(every)
     assert caught.value.subject == "line 1: oci-archive:a.tar"
 
 
-def test_one_name_cannot_come_from_a_registry_and_from_a_file() -> None:
+def test_one_name_cannot_come_from_a_registry_and_from_a_daemon() -> None:
     with pytest.raises(Misuse, match="stands there twice with different options"):
-        each_once([entry_of("quay.io/a:1", where="1"), entry_of("oci:layout:quay.io/a:1", where="2")])
+        each_once([entry_of("quay.io/a:1", where="1"), entry_of("docker-daemon:quay.io/a:1", where="2")])

@@ -64,5 +64,5 @@ def test_a_few_names_are_written_one_by_one_and_many_in_few_steps(tmp_path: Path
     assert len(written) <= writes
     sink.finish()
     sink.release()
-    known = {name for names, _ in LayoutSource(FolderFiles(tmp_path / "layout")).images for name in names}
+    known = {name for held in LayoutSource(FolderFiles(tmp_path / "layout")).images for name in held.names}
     assert {f"example.com/a:{number}" for number in range(names_)} <= known

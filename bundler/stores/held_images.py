@@ -1,0 +1,109 @@
+"""The names of images in files and layouts, and the choice of an image by them.
+
+A name is a full reference. An alias finds an image within its file and names it nowhere else: a tag (``1.27``), a path
+without a registry, a digest (``@sha256:…``), a place in manifest.json (``@0``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from bundler.core.reference import Reference
+from bundler.errors import Misuse, Refused
+
+_SHOWN = 10
+_SHOWN_CHARACTERS = 200
+
+Image = TypeVar("Image", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class HeldImage(Generic[Image]):
+    """An image of a file or a layout.
+
+    Attributes:
+        names: Full references.
+        aliases: What else it is called there.
+        image: What the names refer to.
+    """
+
+    names: frozenset[str]
+    aliases: frozenset[str]
+    image: Image
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The names that people read: the full ones, or what there is."""
+        return tuple(sorted(self.names or (alias for alias in self.aliases if not alias.startswith("@"))))
+
+    @property
+    def place(self) -> str:
+        """An alias that no other image of the file has."""
+        return min((alias for alias in self.aliases if alias.startswith("@")), default="")
+
+
+class Choice(Generic[Image]):
+    """Finds images by their names and aliases."""
+
+    def __init__(self, images: Sequence[HeldImage[Image]], *, called: str) -> None:
+        """Takes the images in.
+
+        Args:
+            images: All of the file or the layout.
+            called: What people call that.
+        """
+        self._images = images
+        self._called = called
+        self._by_name: dict[str, list[HeldImage[Image]]] = {}
+        self._by_alias: dict[str, list[HeldImage[Image]]] = {}
+        for image in images:
+            for name in image.names:
+                self._by_name.setdefault(name, []).append(image)
+            for alias in image.aliases:
+                self._by_alias.setdefault(alias, []).append(image)
+
+    def __call__(self, name: str | None) -> Image:
+        """The image of a name or an alias; None for the only image.
+
+        Raises:
+            Refused: There is none, or more than one.
+        """
+        return self.held(name).image
+
+    def held(self, name: str | None) -> HeldImage[Image]:
+        """As `__call__`, with all names of the image."""
+        found = self._images if name is None else self._found(name)
+        if len(found) == 1:
+            return found[0]
+        count = len(found)
+        if name is None:
+            raise Refused(f"{count} images, and none was chosen", subject=self._called, hint=self._choose(found))
+        if found:
+            raise Refused(f"{count} images have this name", subject=f"{self._called}:{name}", hint=self._choose(found))
+        raise Refused("no such image", subject=f"{self._called}:{name}", hint=self._choose(self._images))
+
+    def _found(self, name: str) -> Sequence[HeldImage[Image]]:
+        """The images that a text may mean. A full name means the images of that name alone."""
+        if name in self._by_name:
+            return self._by_name[name]
+        by_name = self._by_name.get(completed(name) or "", [])
+        by_alias = [*self._by_alias.get(name, ()), *self._by_alias.get(f"@{name}", ())]
+        return tuple(dict.fromkeys((*by_name, *by_alias)))
+
+    def _choose(self, images: Sequence[HeldImage[Image]]) -> str:
+        known = {name for image in images for name in (*image.names, *image.aliases)}
+        clear = [name for name in known if len(name) <= _SHOWN_CHARACTERS and len(self._found(name)) == 1]
+        listed = sorted(clear, key=lambda name: (name.startswith("@"), name))[:_SHOWN]
+        return f"choose one of: {', '.join(listed)}" if listed else "there is no image with a name"
+
+
+def completed(text: str) -> str | None:
+    """A name as Docker completes it: ``app`` is ``docker.io/library/app:latest``; None if it is no reference."""
+    if text.startswith("@"):
+        return None
+    try:
+        return str(Reference.parse(text))
+    except Misuse:
+        return None

@@ -1,0 +1,98 @@
+"""The names that the entries of an index.json give their images.
+
+containerd, Docker with its image store, BuildKit, nerdctl, regctl and Hauler write the full name into
+``io.containerd.image.name``, and into ``org.opencontainers.image.ref.name`` a tag or a path alone: OCI image-spec
+(``annotations.md``) leaves its form open. skopeo, podman, crane and bundler write a full name there. So only a text
+that says its registry names an image; no registry is added to any other.
+
+Sources: containerd ``images/archive/exporter.go``, moby ``daemon/containerd/image_exporter.go``, Hauler
+``pkg/consts/consts.go`` and ``pkg/store``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.oci import Descriptor
+from bundler.core.reference import Reference, full_reference
+from bundler.stores.held_images import HeldImage
+from bundler.stores.layout_index import CONTAINERD_NAME, REF_NAME, texts_of
+
+_KIND = re.compile(r"dev\.(?:hauler|cosignproject\.cosign)/(sigs|atts|sboms|referrers)(?:/.*)?")
+"""Hauler's mark of what is attached to an image. Such an entry has the names of the image that it is attached to."""
+
+_SUBJECT = "hauler.dev/subject-digest"
+_ENDINGS = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
+_COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(?:sig|att|sbom)")
+
+
+def held_images(entries: Sequence[Mapping[str, Any]], *, what: str) -> list[HeldImage[Descriptor]]:
+    """The images of an index.json with all their names. What is listed under several names is one image.
+
+    Raises:
+        Damaged: An entry is no descriptor.
+    """
+    read = [
+        _Entry(oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]"), texts_of(entry))
+        for number, entry in enumerate(entries)
+    ]
+    subjects = {entry.full: entry.descriptor.digest for entry in reversed(read) if entry.full and not entry.kind}
+    found: dict[Descriptor, HeldImage[Descriptor]] = {}
+    for entry in read:
+        name = _name_of(entry, subjects)
+        names = frozenset({str(name)} if name else ())
+        known = found.get(entry.descriptor.bare, HeldImage(frozenset(), frozenset(), entry.descriptor))
+        found[entry.descriptor.bare] = HeldImage(
+            known.names | names, known.aliases | (_aliases_of(entry) - names), known.image
+        )
+    return list(found.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    descriptor: Descriptor
+    annotations: Mapping[str, str]
+
+    @property
+    def full(self) -> Reference | None:
+        """The name that the annotations spell in full."""
+        containerd, given = self.annotations.get(CONTAINERD_NAME, ""), self.annotations.get(REF_NAME, "")
+        return full_reference(containerd) or full_reference(given)
+
+    @property
+    def kind(self) -> str:
+        """The kind of attachment, in Hauler's word; empty for an image."""
+        match = _KIND.fullmatch(self.annotations.get("kind", ""))
+        return match[1] if match else ""
+
+
+def _aliases_of(entry: _Entry) -> frozenset[str]:
+    given = [entry.annotations.get(key) for key in (REF_NAME, CONTAINERD_NAME)] if not entry.kind else []
+    return frozenset({*filter(None, given), f"@{entry.descriptor.digest}"})
+
+
+def _name_of(entry: _Entry, subjects: Mapping[Reference, Digest]) -> Reference | None:
+    full = entry.full
+    if full is None:
+        return None
+    if entry.kind == "referrers":
+        return Reference(full.registry, full.repository, None, entry.descriptor.digest)
+    if entry.kind:
+        subject = entry.annotations.get(_SUBJECT) or str(subjects.get(full, ""))
+        tag = f"{subject.replace(':', '-')}.{_ENDINGS[entry.kind]}"
+        return Reference(full.registry, full.repository, tag) if _COSIGN_TAG.fullmatch(tag) else None
+    return _attachment_name(entry, full) or full
+
+
+def _attachment_name(entry: _Entry, full: Reference) -> Reference | None:
+    """The name of an attachment without a mark: Hauler from 2.1 on gives it its own path next to the image's name."""
+    own = full_reference(f"{full.registry}/{entry.annotations.get(REF_NAME, '')}")
+    if own is None or own.name != full.name:
+        return None
+    is_attachment = own.digest == entry.descriptor.digest if own.digest else _COSIGN_TAG.fullmatch(own.tag or "")
+    return own if is_attachment else None
