@@ -1,4 +1,4 @@
-"""Where this user's files are: configuration, state, Docker's files, scratch. No other module decides that.
+"""Where this user's files are: configuration, state, cache, Docker's files, scratch. No other module decides that.
 
 A path counts only if it is absolute. A relative one would be taken from the working folder, which may be a medium that
 a stranger has written: a key, a credential or a certificate there would be believed.
@@ -41,6 +41,11 @@ def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
     """What bundler keeps between its runs: ``$XDG_STATE_HOME/bundler``; None without a home folder."""
     return _own("XDG_STATE_HOME", ".local/state", environment)
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
+    """What may be lost at any time: ``$XDG_CACHE_HOME/bundler``; None without a home folder."""
+    return _own("XDG_CACHE_HOME", ".cache", environment)
 
 
 def runtime_folder(environment: Mapping[str, str] = os.environ) -> Path | None:

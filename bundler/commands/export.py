@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
+from bundler import places
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
 from bundler.bundle.medium import has_holes, is_removable, largest_file_bytes
@@ -29,13 +31,14 @@ from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
-from bundler.errors import BundlerError, LocalStorage, Misuse, Several
+from bundler.errors import AskedToWait, BundlerError, LocalStorage, Misuse, Several
 from bundler.places import scratch_folder
 from bundler.resolve import Resolved, resolve_image
 from bundler.run import Run, paces_of, retrying
 from bundler.scratch import Scratch
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.stores.kept import KeptDocuments
 from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
 
 Writer = BundleWriter | SevenZipWriter
@@ -140,7 +143,8 @@ def _export(
     run: Run,
 ) -> ExportResult:
     assert images.name is not None
-    stores = Stores(_network(request, images), paces_of(run))
+    kept = _kept_documents(request)
+    stores = Stores(_network(request, images), paces_of(run), kept)
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
     entries = _selected(expanded(images.entries, stores), request.selection, run)
@@ -148,7 +152,11 @@ def _export(
     make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
     notice_originals(entries, stores, run)
     documents = Documents()
-    resolved = _resolve_all(entries, stores, begun, documents, run, layer_compression=request.layer_compression)
+    try:
+        resolved = _resolve_all(entries, stores, begun, documents, run, layer_compression=request.layer_compression)
+    finally:
+        if kept is not None:
+            kept.prune()
     plan = plan_bundle(
         resolved,
         name=images.name,
@@ -312,7 +320,8 @@ def _resolve_all(
             source, name = stores.source(entry.source)
 
             def read_blob(descriptor: Descriptor) -> bytes:
-                return read_small_blob(descriptor, source, run, peer=peer_of(entry))
+                read = partial(read_small_blob, descriptor, source, run, peer=peer_of(entry))
+                return stores.read_config(entry.source, descriptor, read)
 
             return resolve_image(entry, name, source, read_blob, run.listener, begun=begun.digest_of(entry))
 
@@ -328,8 +337,8 @@ def _resolve_all(
     run.listener(PhaseEnded("resolving"))
     if failed:
         order = {entry: number for number, entry in enumerate(entries)}
-        errors = [_of_image(error, entry) for entry, error in sorted(failed, key=lambda pair: order[pair[0]])]
-        raise Several(f"{len(errors)} of {len(entries)} images cannot be resolved; nothing was exported", errors)
+        failed.sort(key=lambda pair: order[pair[0]])
+        raise _not_resolved(failed, len(resolved), is_kept=stores.keeps_documents)
     for entry in entries:
         image = resolved[entry]
         if image.made_from and image.root.is_index:
@@ -340,6 +349,33 @@ def _resolve_all(
                 )
             )
     return [resolved[entry] for entry in entries]
+
+
+def _not_resolved(failed: Sequence[tuple[Entry, BundlerError]], resolved: int, *, is_kept: bool) -> BundlerError:
+    """One error for all images."""
+    pauses = _pauses(error for _, error in failed)
+    errors = [_of_image(error, entry) for entry, error in failed if not isinstance(error, AskedToWait)]
+    count, total = len(failed), len(failed) + resolved
+    if not pauses:
+        message = f"{count} of {total} images cannot be resolved; nothing was exported"
+    elif is_kept:
+        message = f"{resolved} of {total} images are resolved and kept for the next run; nothing was exported"
+    else:
+        message = f"{resolved} of {total} images are resolved, but no cache folder keeps them; nothing was exported"
+    return Several(message, [*errors, *pauses], hint=pauses[0].hint if pauses else None)
+
+
+def _pauses(errors: Iterable[BundlerError]) -> list[BundlerError]:
+    """The long pauses that registries ask for: each is told once, however many images wait for it."""
+    return list({error.subject: error for error in errors if isinstance(error, AskedToWait)}.values())
+
+
+def _kept_documents(request: ExportRequest) -> KeptDocuments | None:
+    """What earlier exports have read. Never on a medium: it would travel along, and tell what else was asked for."""
+    folder = places.cache_folder()
+    if folder is None or folder.is_relative_to(request.output.absolute()) or is_removable(folder):
+        return None
+    return KeptDocuments(folder)
 
 
 def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run, *, output: Path) -> None:
@@ -372,13 +408,16 @@ def _not_copied(failed: list[tuple[BlobCopy, BundlerError]], manifest: BundleMan
         if isinstance(error, LocalStorage):
             return error
     users = manifest.users()
-    errors = []
+    errors = _pauses(error for _, error in failed)
     for copy, error in failed:
+        if isinstance(error, AskedToWait):
+            continue
         images = users.get(copy.descriptor.digest, [])
         more = f" and {len(images) - 5} more" if len(images) > 5 else ""
         error.message += f"; needed by {', '.join(images[:5])}{more}"
         errors.append(error)
-    return Several(f"{len(errors)} blobs could not be fetched; nothing was sealed", errors)
+    count = len(failed)
+    return Several(f"{count} blobs could not be fetched; nothing was sealed", errors)
 
 
 def _existing(path: Path) -> Path:

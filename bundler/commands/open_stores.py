@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage
+from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSource
 from bundler.errors import Refused
 from bundler.pace import Paces
@@ -15,6 +16,7 @@ from bundler.stores.archives import Archive, Ready, Staging
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.image_file import ImageFile, Tap, nothing
+from bundler.stores.kept import KeptDocuments, KeptRepository
 from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry, Repository
 
@@ -22,9 +24,17 @@ from bundler.stores.registry import Registry, Repository
 class Stores:
     """Opens each store once. Thread-safe."""
 
-    def __init__(self, options: NetworkOptions, paces: Paces | None = None) -> None:
+    def __init__(self, options: NetworkOptions, paces: Paces | None = None, kept: KeptDocuments | None = None) -> None:
+        """Opens nothing yet.
+
+        Args:
+            options: How to reach registries.
+            paces: Those of the run.
+            kept: What earlier runs have read from registries that are sources.
+        """
         self._options = options
         self._paces = paces or Paces()
+        self._kept = kept
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
         self._repositories: dict[tuple[str, str], Repository] = {}
@@ -32,6 +42,11 @@ class Stores:
         self._archives: dict[tuple[str, str], Archive] = {}
         self._ready: dict[ImageLocation, Ready] = {}
         self.daemon = Daemon()
+
+    @property
+    def keeps_documents(self) -> bool:
+        """Whether what is read from registries is kept for the next run."""
+        return self._kept is not None
 
     def registry(self, name: str) -> Registry:
         """A registry."""
@@ -55,7 +70,13 @@ class Stores:
         if isinstance(location, LayoutImage):
             return self.layout(location), location.name
         reference = location.reference
-        return self.repository(reference.registry, reference.repository), reference.target
+        repository = self.repository(reference.registry, reference.repository)
+        return KeptRepository(repository, self._kept) if self._kept else repository, reference.target
+
+    def read_config(self, location: ImageLocation, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
+        """A config of an image: one that is kept, or what ``read`` gives."""
+        source, _ = self.source(location)
+        return source.read_config(descriptor, read) if isinstance(source, KeptRepository) else read()
 
     def layout(self, location: LayoutImage) -> LayoutSource:
         """The layout that an image is in.

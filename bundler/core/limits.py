@@ -17,6 +17,15 @@ DOCUMENTS_BYTES = 8 << 20
 """Manifests and configs that an export keeps, packed, from resolving to writing: of some 4,000 images. Others are read
 twice."""
 
+KEPT_BYTES = 256 << 20
+"""Manifests and configs that are kept from run to run: of some 100,000 images."""
+
+KEPT_FILES = 200_000
+"""The same by their number: each takes a block and an inode."""
+
+KEPT_SECONDS = 60 * 86_400
+"""How long they are kept: two of the months after which lists usually come again."""
+
 SUMS_BYTES = 64 << 20
 """SHA256SUMS: some 600,000 lines. Read before any signature is known."""
 

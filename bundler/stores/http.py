@@ -433,8 +433,15 @@ def _registry_words(body: bytes) -> tuple[str, str]:
 
 
 def _retry_after(answer: Answer) -> float | None:
-    """Seconds or an HTTP date, RFC 9110 section 10.2.3; anything else is not heard."""
+    """Seconds or an HTTP date, RFC 9110 section 10.2.3; anything else is not heard.
+
+    Docker Hub names only the window in which it counts, of six hours, and that nothing is left in it:
+    ``ratelimit-remaining: 0;w=21600`` (https://docs.docker.com/docker-hub/usage/pulls/).
+    """
     value = answer.headers.get("Retry-After", "")
+    window = re.fullmatch(r"0;w=([0-9]{1,8})", answer.headers.get("RateLimit-Remaining", ""))
+    if not value and window and answer.status == 429:
+        return float(window[1])
     if value.isascii() and value.isdigit() and len(value) < 9:
         return float(value)
     try:

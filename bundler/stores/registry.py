@@ -277,6 +277,21 @@ class Repository:
 
         yield from pieces_from(ask, descriptor, offset_bytes, called=called)
 
+    def look_up(self, name: str) -> Descriptor | None:
+        """What a tag or digest stands for, by HEAD; None where the registry does not say. The size is not looked at.
+
+        Raises:
+            Unavailable: The registry does not answer.
+        """
+        headers = {"Accept": oci.ACCEPT}
+        answer = self.registry.request("HEAD", f"{self.path}/manifests/{name}", scopes=self._pull, headers=headers)
+        answer.drain()
+        digest = answer.headers.get("Docker-Content-Digest")
+        if answer.status != 200 or not digest or (":" in name and digest != name):
+            return None
+        media_type = _media_type(answer)
+        return Descriptor("" if media_type in _GENERIC_TYPES else media_type, Digest.parse(digest), 0)
+
     def exists(self) -> bool:
         """Whether the registry knows the repository at all.
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
+import os
+import re
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
+from bundler.transfer import SMALL_WORKERS
 from tests.support.images import simple
 from tests.support.parts import RealRegistry, free_port, require, wait_until_listening
 
@@ -144,3 +149,119 @@ def test_C1_a_token_server_that_is_busy_is_asked_again(here, new_registry, tmp_p
         tokens.server.stop()
     assert left == [0], done.err
     assert done.code == 6, "there is no such image, says the registry after the login"
+
+
+# A list that is larger than the limit of a window of hours
+
+
+@dataclass
+class Window:
+    """Docker Hub's limit: so many GETs of manifests in six hours; HEAD and blobs are free.
+
+    https://docs.docker.com/docker-hub/usage/pulls/; the body as moby/moby and docker/hub-feedback#2429 quote it.
+    """
+
+    left: int
+    headers: dict[str, str]
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, front, request) -> bool:
+        if request.command != "GET" or "/manifests/" not in request.path:
+            return False
+        with self.lock:
+            self.left -= 1
+            is_refused = self.left < 0
+        if is_refused:
+            told = {"code": "TOOMANYREQUESTS", "message": "You have reached your pull rate limit."}
+            front.send(request, 429, self.headers, json.dumps({"errors": [told]}).encode())
+        return is_refused
+
+
+LIMIT = {"ratelimit-limit": "20;w=21600", "ratelimit-remaining": "0;w=21600"}
+MANY = [f"team/many-{number}" for number in range(30)]
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory) -> Iterator[RealRegistry]:
+    registry = RealRegistry(tmp_path_factory.mktemp("many")).start()
+    for name in MANY:
+        simple(name, 100).push(registry, name, "1")
+    yield registry
+    registry.stop()
+
+
+def manifests_asked(front, method: str) -> int:
+    return front.count(method, "/manifests/")
+
+
+@pytest.mark.parametrize("headers", [LIMIT, {"Retry-After": "7800"}], ids=["Docker Hub", "Retry-After"])
+def test_C1_a_list_larger_than_the_rate_limit_is_finished_by_the_next_run(here, fronts, many, waits, tmp_path, headers):
+    window = Window(20, headers)
+    front = fronts(many, window)
+    command = ("export", listed(tmp_path, front.host, MANY), "-o", tmp_path, "--unsigned")
+    first = here(*command)
+    assert first.code == 7
+    assert re.search(r"(\d+) of 30 images are resolved and kept for the next run", first.err), first.err
+    assert first.err.count("asks to wait until") == 1
+    assert re.search(r"until (\d{4}-\d\d-\d\d )?\d\d:\d\d \((6 h|2 h 10 min)\)", first.err), first.err
+    assert "run the same command then" in first.err
+    assert waits == [], "nothing was waited for that would not help"
+    assert manifests_asked(front, "GET") <= 20 + SMALL_WORKERS
+
+    window.left, front.requests[:] = 20, []
+    second = here(*command)
+    assert second.code == 0, second.err
+    assert manifests_asked(front, "GET") == 10
+    assert manifests_asked(front, "HEAD") == 20
+
+    window.left, front.requests[:] = 0, []
+    third = here(*command[:3], tmp_path / "again", "--unsigned")
+    assert third.code == 0, third.err
+    assert not [path for _, path in front.requests if "/manifests/" in path and "HEAD" not in _]
+
+
+def test_C1_without_a_home_folder_nothing_is_kept_and_that_is_said(here, fronts, many, monkeypatch, tmp_path):
+    monkeypatch.setattr("bundler.places.cache_folder", lambda: None)
+    front = fronts(many, Window(20, LIMIT))
+    done = here("export", listed(tmp_path, front.host, MANY), "-o", tmp_path, "--unsigned")
+    assert done.code == 7
+    assert "no cache folder keeps them" in done.err
+
+
+def test_C1_what_is_kept_is_compared_with_its_digest(here, fronts, holder, tmp_path):
+    name = next(iter(IMAGES))
+    front = fronts(holder)
+    command = ("export", listed(tmp_path, front.host, [name]), "--unsigned", "-o")
+    assert here(*command, tmp_path / "first").code == 0
+    kept = sorted(path for path in (Path.home() / ".cache/bundler/documents").rglob("*") if path.is_file())
+    assert len(kept) == 2, "a manifest and a config"
+    assert {path.stat().st_mode & 0o077 for path in [*kept, kept[0].parent]} == {0}
+    kept[0].write_bytes(kept[0].read_bytes().replace(b"{", b"[", 1))
+    kept[1].unlink()
+    os.mkfifo(kept[1])
+    assert here(*command, tmp_path / "second").code == 0
+    for file in ("chunk-0001.tar", "SHA256SUMS"):
+        assert (tmp_path / "second/test" / file).exists()
+    assert (tmp_path / "second/test/chunk-0001.tar").read_bytes() == (
+        tmp_path / "first/test/chunk-0001.tar"
+    ).read_bytes()
+
+
+def test_C1_a_tag_that_moved_is_not_taken_from_what_is_kept(here, new_registry, tmp_path):
+    registry = new_registry()
+    older, newer = simple("older"), simple("newer")
+    older.push(registry, "team/app", "1")
+    command = ("export", listed(tmp_path, registry.host, ["team/app"]), "--unsigned", "--json", "-o")
+    assert here(*command, tmp_path / "first").code == 0
+    newer.push(registry, "team/app", "1")
+    moved = here(*command, tmp_path / "second")
+    assert moved.code == 0
+    assert newer.digest in moved.out
+    assert older.digest not in moved.out
+
+
+def test_C1_nothing_is_kept_on_the_medium(here, holder, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "stick/cache"))
+    command = ("export", listed(tmp_path, holder.host, list(IMAGES)), "--unsigned", "-o", tmp_path / "stick")
+    assert here(*command).code == 0
+    assert [path.name for path in (tmp_path / "stick").iterdir()] == ["test"]

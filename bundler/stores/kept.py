@@ -1,0 +1,146 @@
+"""Manifests and configs that were read from registries, kept for the next run in the user's cache folder.
+
+A list that is larger than a registry's limit gets through in several runs so: what one run has read, the next one asks
+for by HEAD only, which Docker Hub does not count. Nothing here is believed: a tag is looked up each time, and bytes are
+compared with their digest when they are read. What cannot be kept or read is asked for as if there were no cache.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.limits import IMAGE_CONFIG_BYTES, KEPT_BYTES, KEPT_FILES, KEPT_SECONDS, MANIFEST_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import Pieces
+from bundler.stores.registry import Repository
+
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class KeptDocuments:
+    """A folder of documents, in a folder of its own for each repository. Thread-safe, and safe among processes.
+
+    Documents of one repository are not given for another: who may read the one may not read the other.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Makes nothing yet; ``folder`` is the user's."""
+        self._folder = folder / "documents"
+        self._is_changed = False
+
+    def knows(self, repository: str) -> bool:
+        """Whether there may be documents of a repository."""
+        return self._of(repository).is_dir()
+
+    def read(self, repository: str, digest: Digest, limit_bytes: int) -> bytes | None:
+        """A document, whose bytes are those of the digest; None if it is not here."""
+        try:
+            descriptor = os.open(self._of(repository) / _name(digest), _READ)
+        except OSError:
+            return None
+        content = b""
+        with contextlib.suppress(OSError):
+            status = os.fstat(descriptor)
+            if stat.S_ISREG(status.st_mode) and status.st_size <= limit_bytes:
+                content = os.read(descriptor, limit_bytes)
+        with contextlib.suppress(OSError):
+            os.close(descriptor)
+        return content if Digest.of(content, algorithm=digest.algorithm) == digest else None
+
+    def keep(self, repository: str, digest: Digest, content: bytes) -> None:
+        """Keeps a document, if that is possible."""
+        path = self._of(repository) / _name(digest)
+        temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
+        self._is_changed = True
+        try:
+            for folder in (self._folder.parent, self._folder, path.parent):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            with open(os.open(temporary, _WRITE, 0o600), "wb") as file:
+                file.write(content)
+            os.replace(temporary, path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+    def through(self, repository: str, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
+        """A document that is here, or that is read and then kept."""
+        content = self.read(repository, descriptor.digest, descriptor.size_bytes)
+        if content is None or len(content) != descriptor.size_bytes:
+            content = read()
+            self.keep(repository, descriptor.digest, content)
+        return content
+
+    def prune(self) -> None:
+        """Removes what is old, and the oldest of what is too much; only after something was added."""
+        if not self._is_changed:
+            return
+        left_bytes, left_files, oldest = KEPT_BYTES, KEPT_FILES, time.time() - KEPT_SECONDS
+        for path, status in sorted(self._files(), key=lambda file: file[1].st_mtime, reverse=True):
+            left_bytes, left_files = left_bytes - status.st_size, left_files - 1
+            if left_bytes < 0 or left_files < 0 or status.st_mtime < oldest:
+                with contextlib.suppress(OSError):
+                    os.unlink(path)
+        for folder in self._folders():
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)  # those that are empty now
+
+    def _of(self, repository: str) -> Path:
+        return self._folder / hashlib.sha256(repository.encode()).hexdigest()[:32]
+
+    def _folders(self) -> Iterator[str]:
+        with contextlib.suppress(OSError), os.scandir(self._folder) as found:
+            yield from [entry.path for entry in found if entry.is_dir(follow_symlinks=False)]
+
+    def _files(self) -> Iterator[tuple[str, os.stat_result]]:
+        for folder in self._folders():
+            with contextlib.suppress(OSError), os.scandir(folder) as found:
+                for entry in found:
+                    yield entry.path, entry.stat(follow_symlinks=False)
+
+
+class KeptRepository:
+    """A repository whose manifests are asked for only if they are not kept: an `ImageSource`."""
+
+    is_remote = True
+
+    def __init__(self, repository: Repository, kept: KeptDocuments) -> None:
+        self._repository = repository
+        self._kept = kept
+
+    def resolve(self, name: str | None) -> Descriptor:
+        """What a tag or digest stands for: by HEAD where something of the repository is kept."""
+        place = self._repository.name
+        found = self._repository.look_up(name or "latest") if self._kept.knows(place) else None
+        content = self._kept.read(place, found.digest, MANIFEST_BYTES) if found else None
+        if found is None or content is None:
+            return self._repository.resolve(name)
+        media_type = found.media_type or oci.media_type_of(content, what=place)
+        return Descriptor(media_type, found.digest, len(content))
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """A manifest, verified."""
+        return self._kept.through(self._repository.name, descriptor, lambda: self._repository.read_manifest(descriptor))
+
+    def read_config(self, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
+        """A config that is kept, or that is read and then kept."""
+        if descriptor.size_bytes > IMAGE_CONFIG_BYTES:
+            return read()
+        return self._kept.through(self._repository.name, descriptor, read)
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a blob."""
+        yield from self._repository.open_blob(descriptor, offset_bytes=offset_bytes)
+
+
+def _name(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.encoded}"
