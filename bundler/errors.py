@@ -13,9 +13,9 @@
     ├── Several         of its worst member
     └── Interrupted   130   the user stopped it
 
-Errors carry fields, not only text: what failed, on which object, what was expected and what was found. They
-neither log nor exit; `bundler.views` words them and `bundler.cli` turns them into exit codes. Any other exception
-that reaches the top is a bug of ours (exit 70).
+Errors carry fields, not only text: what failed, on which object, what was expected and what was found. Passwords in
+addresses are masked in all of them. They neither log nor exit; `bundler.views` words them and `bundler.cli` turns them
+into exit codes. Any other exception that reaches the top is a bug of ours (exit 70).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
+
+from bundler.secrecy import masked
 
 EXIT_PARTIAL = 3
 EXIT_BUG = 70
@@ -65,15 +67,15 @@ class BundlerError(Exception):
         retryable: bool = False,
         retry_after_seconds: float | None = None,
     ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.subject = subject
-        self.expected = expected
-        self.actual = actual
-        self.hint = hint
+        super().__init__(masked(message))
+        self.message = masked(message)
+        self.subject = _masked(subject)
+        self.expected = _masked(expected)
+        self.actual = _masked(actual)
+        self.hint = _masked(hint)
         self.code = code
-        self.said = said
-        self.parameters = dict(parameters or {})
+        self.said = _masked(said)
+        self.parameters = {name: masked(value) for name, value in (parameters or {}).items()}
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
 
@@ -82,6 +84,10 @@ class BundlerError(Exception):
         found = f" (expected {self.expected}, found {self.actual})" if self.expected and self.actual else ""
         said = f" ({self.said})" if self.said else ""
         return f"{subject}{self.message}{said}{found}"
+
+
+def _masked(text: str | None) -> str | None:
+    return None if text is None else masked(text)
 
 
 class Misuse(BundlerError):

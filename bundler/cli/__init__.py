@@ -33,6 +33,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
 from bundler.cli.program import OutputClosed, program
 from bundler.cli.usage import misuse_of
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage
+from bundler.secrecy import masked
 
 
 def main() -> NoReturn:
@@ -84,7 +85,7 @@ def _run(arguments: list[str]) -> int:
     except Exception:
         import traceback
 
-        traceback.print_exc()
+        click.echo(masked(traceback.format_exc()), err=True, nl=False)
         click.echo("error: this is a bug in bundler; please report it with the lines above", err=True)
         return EXIT_BUG
 

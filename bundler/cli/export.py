@@ -8,6 +8,7 @@ import click
 
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
 
 
@@ -23,13 +24,16 @@ bundler export images.yaml -o out --key builder.key --dry-run
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
 @click.option("-o", "--output", required=True, metavar="DIR", help="Where the bundle's folder is to be made.")
-@click.option("--key", metavar="FILE", help="Private key to sign with; see bundler keygen.")
+@click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign with; see bundler keygen.")
 @click.option(
     "--passphrase-file",
+    type=SecretFile(),
     metavar="FILE",
     help="Read the passphrase from the first line; - is stdin. The bundle's with --encrypt, else the private key's.",
 )
-@click.option("--key-passphrase-file", metavar="FILE", help="The private key's passphrase, with --encrypt.")
+@click.option(
+    "--key-passphrase-file", type=SecretFile(), metavar="FILE", help="The private key's passphrase, with --encrypt."
+)
 @click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
 @click.option("--name", help="Name of the bundle. Default: name: of the list, or the list's file name.")
 @click.option(

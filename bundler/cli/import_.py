@@ -8,6 +8,7 @@ import click
 
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import SecretFile
 from bundler.core.policies import MAPPINGS, POLICIES
 from bundler.core.registry_kind import KINDS
 from bundler.errors import Misuse
@@ -79,6 +80,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.password_stdin_option
 @click.option(
     "--admin-credentials",
+    type=SecretFile(),
     metavar="FILE",
     help="USER:PASSWORD of somebody who may make projects that are missing (Harbor).",
 )

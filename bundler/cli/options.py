@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
@@ -68,10 +69,14 @@ scratch_option = click.option(
     help="Where bytes are put down that cannot go straight to their place. Default: $TMPDIR, or /var/tmp.",
 )
 passphrase_file_option = click.option(
-    "--passphrase-file", metavar="FILE", help="Read the private key's passphrase from the first line; - is stdin."
+    "--passphrase-file",
+    type=SecretFile(),
+    metavar="FILE",
+    help="Read the private key's passphrase from the first line; - is stdin.",
 )
 bundle_passphrase_file_option = click.option(
     "--passphrase-file",
+    type=SecretFile(),
     metavar="FILE",
     help="Read the passphrase of an encrypted bundle from the first line; - is stdin.",
 )
@@ -91,9 +96,14 @@ username_option = click.option(
 password_stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
 )
-receipt_key_option = click.option("--receipt-key", metavar="FILE", help="Private key to sign the receipt with.")
+receipt_key_option = click.option(
+    "--receipt-key", type=KeyFile(), metavar="FILE", help="Private key to sign the receipt with."
+)
 key_passphrase_file_option = click.option(
-    "--key-passphrase-file", metavar="FILE", help="The passphrase of that key, in the first line; - is stdin."
+    "--key-passphrase-file",
+    type=SecretFile(),
+    metavar="FILE",
+    help="The passphrase of that key, in the first line; - is stdin.",
 )
 
 
@@ -175,6 +185,11 @@ def credentials(username: str | None, is_on_stdin: bool) -> Credentials | None:
         return None
     if username is None or not is_on_stdin:
         raise Misuse("--username and --password-stdin go together")
+    if ":" in username:
+        raise Misuse(
+            "--username has a colon in it, as USER:PASSWORD has; the password comes from standard input",
+            hint="write the name alone: --username NAME --password-stdin < FILE",
+        )
     password = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
     if not password:
         raise Misuse("no password came from standard input", hint="for example: --password-stdin < FILE")

@@ -8,39 +8,24 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-from click.types import StringParamType
 
 from bundler import __version__
-from bundler.cli.usage import no_command, too_many
+from bundler.cli.usage import no_command, refuse_password, too_many
+from bundler.cli.values import FileName, Text
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
-    import click.shell_completion
-
     from bundler.run import Run
 
 Result = TypeVar("Result")
 
 
 _FILES = re.compile(r"^\[?(FILE|DIR|PUB|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
-"""Metavars of what shells complete with the names of files."""
+"""Metavars of what is the name of a file or folder."""
 
 
 class OutputClosed(Exception):
     """Whoever read our output stopped reading."""
-
-
-class _FileName(StringParamType):
-    """A text that shells complete as the name of a file. Whether there is such a file is for others to find out."""
-
-    def shell_complete(
-        self, ctx: click.Context, param: click.Parameter, incomplete: str
-    ) -> list[click.shell_completion.CompletionItem]:
-        """Leaves it to the shell."""
-        from click.shell_completion import CompletionItem
-
-        del ctx, param
-        return [CompletionItem(incomplete, type="file")]
 
 
 class _Command(click.Command):
@@ -50,16 +35,17 @@ class _Command(click.Command):
         super().__init__(*args, **kwargs)
         self.examples = examples
         for parameter in self.params:
-            if parameter.type is click.STRING and _FILES.search(parameter.metavar or ""):
-                parameter.type = _FileName()
+            if parameter.type is click.STRING:
+                parameter.type = FileName() if _FILES.search(parameter.metavar or "") else Text()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """As click does; arguments that are too many are told in our words.
 
         Raises:
-            Misuse: There are some.
+            Misuse: There are some, or a password is among them.
         """
         ctx.allow_extra_args = True
+        refuse_password(args, ctx)
         try:
             rest = super().parse_args(ctx, args)
         except click.UsageError as error:

@@ -8,6 +8,7 @@ import click
 
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import KeyFile
 
 
 @program.command(
@@ -18,7 +19,9 @@ bundler sign /media/stick/platform --key second.key --trust keys/ --require-sign
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="BUNDLE...")
-@click.option("--key", required=True, metavar="FILE", help="Private key to sign with; see bundler keygen.")
+@click.option(
+    "--key", type=KeyFile(), required=True, metavar="FILE", help="Private key to sign with; see bundler keygen."
+)
 @options.trust_option
 @options.require_signatures_option
 @options.key_passphrase_file_option

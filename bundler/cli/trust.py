@@ -34,6 +34,7 @@ bundler trust add builder.pub --name headquarters --fingerprint "06e3 fd8f da29 
 @click.argument("file", metavar="FILE")
 @click.option(
     "--fingerprint",
+    type=click.UNPROCESSED,  # people paste it with line breaks
     metavar="TEXT",
     help="What the key's owner reads out: all 64 hex digits; blanks, colons and case mean nothing.",
 )

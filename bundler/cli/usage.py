@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 
 import click
@@ -21,7 +22,7 @@ def misuse_of(error: click.UsageError) -> Misuse:
     if isinstance(error, click.BadOptionUsage):
         return _bad_use(error.option_name, context, see)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return Misuse(f"{command} needs {_called(error.param, context)}", hint=see)
+        return Misuse(f"{command} needs {called(error.param, context)}", hint=see)
     if isinstance(error, click.BadParameter) and error.param is not None:
         return _bad_value(error.param, error, context)
     if context is not None and isinstance(context.command, click.Group):
@@ -51,6 +52,24 @@ def too_many(number: int, context: click.Context) -> Misuse:
     return Misuse(f"{command} takes {number} arguments less", hint=f"see: {command} --help")
 
 
+def refuse_password(arguments: list[str], context: click.Context) -> None:
+    """Makes sure that no password follows the switch that reads it from standard input: it would be taken for a path.
+
+    Raises:
+        Misuse: One seems to.
+    """
+    switch = "--password-stdin"
+    if context.resilient_parsing or switch not in arguments:
+        return
+    follows = arguments[arguments.index(switch) + 1 :][:1]
+    if follows and not follows[0].startswith("-") and not os.path.lexists(follows[0]):
+        raise Misuse(
+            f"{switch} takes no value, and there is no file of the name that follows it",
+            hint=f"for example: {switch} < FILE",
+            code="secret-as-text",
+        )
+
+
 def _bad_use(flag: str, context: click.Context | None, see: str) -> Misuse:
     parameters = context.command.get_params(context) if context else []
     is_switch = any(isinstance(each, click.Option) and each.is_flag for each in parameters if flag in each.opts)
@@ -58,17 +77,17 @@ def _bad_use(flag: str, context: click.Context | None, see: str) -> Misuse:
 
 
 def _bad_value(parameter: click.Parameter, error: click.BadParameter, context: click.Context | None) -> Misuse:
-    called = _called(parameter, context)
+    place = called(parameter, context)
     kind = parameter.type
     if isinstance(kind, click.Choice):
         choices = ", ".join(map(str, kind.choices))
-        return Misuse("not one of the choices", subject=called, hint=f"choose one of: {choices}")
+        return Misuse("not one of the choices", subject=place, hint=f"choose one of: {choices}")
     if isinstance(kind, click.IntRange):
-        return Misuse("not a number in the range", subject=called, hint=f"give a number from {kind.min} to {kind.max}")
-    return Misuse(error.message, subject=called)
+        return Misuse("not a number in the range", subject=place, hint=f"give a number from {kind.min} to {kind.max}")
+    return Misuse(error.message, subject=place)
 
 
-def _called(parameter: click.Parameter, context: click.Context | None) -> str:
+def called(parameter: click.Parameter, context: click.Context | None) -> str:
     """A flag or an argument as help has it."""
     if isinstance(parameter, click.Argument) and context is not None:
         return " ".join(parameter.get_usage_pieces(context))

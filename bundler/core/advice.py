@@ -491,6 +491,16 @@ _ENTRIES = (
         "that lay on a medium that was given away is no secret any more: make another one, and tell all who trust it.",
     ),
     Advice(
+        "secret-as-text",
+        Misuse,
+        "a secret was given where the name of a file is wanted",
+        "write it to a file that only you can read, and give the name of that file",
+        "Every user of a machine can read the arguments of its processes, and pipelines print them. So bundler takes "
+        "secrets from files, standard input or a prompt only, and does not repeat what looks like one. In a shell: "
+        "umask 077; cat > FILE. In GitLab, make it a variable of type file, in Jenkins a secret file. A secret that "
+        "was an argument may be in a log by now: replace it.",
+    ),
+    Advice(
         "damaged",
         Damaged,
         "bytes are not what was promised",

@@ -86,6 +86,8 @@ def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] 
         Misuse: The list is wrong; with more than one error, `Several` of them.
     """
     text = text.removeprefix("\ufeff")
+    if "-----BEGIN" in text:  # each of its lines would be repeated as no reference
+        raise Misuse("this is a key or a certificate, not an image list", subject=source)
     reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, platforms)
     result = reader.read(text)
     if reader.errors:

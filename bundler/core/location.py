@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from bundler.core.digest import Digest
 from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, is_repository, without_password
 from bundler.errors import Damaged, Misuse
+from bundler.secrecy import MASK
 
 TRANSPORTS = ("docker://", "docker-daemon:", "docker-archive:", "oci:", "oci-archive:")
 
@@ -177,7 +178,7 @@ def parse_target(text: str) -> Target:
     if text.startswith("docker-archive:"):
         raise Misuse(
             "a docker-archive is not written",
-            subject=repr(text),
+            subject=repr(without_password(text)),
             hint="write oci-archive:FILE, or load a daemon: docker-daemon:",
         )
     _refuse_unknown_transport(text)
@@ -188,10 +189,14 @@ def _registry_target(rest: str, text: str) -> RegistryTarget:
     registry, _, prefix = rest.partition("/")
     prefix = prefix.removesuffix("/")
     if not is_registry(registry) or (prefix and not is_repository(prefix)):
+        host, colon, port = registry.partition(":")
+        is_login = bool(colon) and not port.isdigit() and not registry.startswith("[")
         raise Misuse(
             "not a destination",
-            subject=repr(without_password(text)),
-            hint="write HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE",
+            subject=repr(f"{host}:{MASK}" if is_login else without_password(text)),
+            hint="a login goes into --username and --password-stdin; write HOST[:PORT][/PREFIX] alone"
+            if is_login or "@" in registry
+            else "write HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE",
         )
     return RegistryTarget(DEFAULT_REGISTRY if registry == "index.docker.io" else registry, prefix)
 

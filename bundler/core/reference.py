@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Misuse
+from bundler.secrecy import MASK
 
 DEFAULT_REGISTRY = "docker.io"
 DOCKER_HUB = "registry-1.docker.io"
@@ -30,7 +31,10 @@ _REGISTRY = re.compile(
 )
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
-_CREDENTIALS = re.compile(r"[^/\s]*@(?!sha(?:256|512):)")
+_CREDENTIALS = re.compile(
+    r"^((?:[A-Za-z][A-Za-z0-9+.-]*://|docker-daemon:|docker-archive:|oci-archive:|oci:)?).*@(?!sha(?:256|512):)",
+    re.DOTALL,
+)
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 
@@ -202,7 +206,7 @@ def _port_is_valid(registry: str) -> bool:
 
 def without_password(text: str) -> str:
     """A text as it may be shown: what stands before an @ that begins no digest is likely a password."""
-    return _CREDENTIALS.sub("***@", text)[:200]
+    return _CREDENTIALS.sub(rf"\1{MASK}@", text)[:200]
 
 
 def _shown(text: str) -> str:

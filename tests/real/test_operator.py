@@ -714,6 +714,12 @@ def test_no_secret_appears_anywhere(bring, bundler, target, fronts, tmp_path):
         bring(front.host, "--admin-credentials", admin, "--username", "ci", "--password-stdin", stdin=CANARY),
         bring(front.host, environment={"REGISTRY_AUTH_FILE": str(auth)}),
         bring(f"ci:{CANARY}@{front.host}"),
+        bring(front.host, "--admin-credentials", f"admin:{CANARY}", "--json"),
+        bring(front.host, "--receipt-key", f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n"),
+        bring(front.host, "--key-passphrase-file", CANARY),
+        bring(front.host, "--username", f"ci:{CANARY}", "--password-stdin", stdin=CANARY),
+        bring(front.host, environment={"REGISTRY_AUTH_FILE": auth.read_text()}),
+        bring("docker-daemon:", environment={"DOCKER_HOST": f"tcp://ci:{CANARY}@127.0.0.1:9"}),
     ]
     assert runs[3].code == 0, runs[3].out + runs[3].err
     written = "".join(path.read_text() for path in Path(os.environ["HOME"]).rglob("*") if path.is_file())

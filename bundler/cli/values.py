@@ -1,0 +1,122 @@
+"""The types of flags and arguments that are texts. An empty path is refused, and so is a secret that was given as text;
+what looks like one is never repeated.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+from click.types import StringParamType
+
+from bundler.cli.usage import called
+from bundler.errors import Misuse
+from bundler.secrecy import Resemblance, resemblance
+
+if TYPE_CHECKING:
+    import click.shell_completion
+
+_IN_A_FILE = "the name of a file is wanted: write this to a file that only you can read, and give its name"
+_NEVER_IN_TEXTS = (Resemblance.PEM, Resemblance.LINES)
+_PATH_BEGINS = ("/", "./", "../", "~")
+
+
+class Text(StringParamType):
+    """A text in one line."""
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text.
+
+        Raises:
+            Misuse: It is the content of a file.
+        """
+        text = str(super().convert(value, param, ctx))
+        if param is not None and not (ctx and ctx.resilient_parsing):
+            self.check(text, called(param, ctx))
+        return text
+
+    def check(self, text: str, place: str) -> None:
+        """Makes sure that a text may be what is wanted.
+
+        Args:
+            text: What was given.
+            place: The flag or the argument, as help has it.
+
+        Raises:
+            Misuse: It may not.
+        """
+        found = resemblance(text)
+        if found in _NEVER_IN_TEXTS:
+            raise _secret(found, place, hint="one line is wanted")
+
+
+class FileName(Text):
+    """The name of a file or folder, which shells complete. Whether there is one is for others to find out."""
+
+    def check(self, text: str, place: str) -> None:
+        """As `Text.check`; an empty name would mean the working folder."""
+        if not text.strip():
+            raise Misuse(
+                "the name of a file or folder is empty", subject=place, hint="is the variable set that it came from?"
+            )
+        if os.path.lexists(text):
+            return
+        found = resemblance(text)
+        if found is not None and found is not Resemblance.LOGIN:
+            raise _secret(found, place)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[click.shell_completion.CompletionItem]:
+        """Leaves it to the shell."""
+        from click.shell_completion import CompletionItem
+
+        del ctx, param
+        return [CompletionItem(incomplete, type="file")]
+
+
+class KeyFile(FileName):
+    """The name of a file with a private key. One that is not there is repeated only if it is written as a path."""
+
+    def check(self, text: str, place: str) -> None:
+        """As `FileName.check`."""
+        super().check(text, place)
+        is_path = text.startswith(_PATH_BEGINS) or "." in os.path.basename(text)
+        if not is_path and not os.path.lexists(text):
+            raise _no_file(place)
+
+
+class SecretFile(FileName):
+    """The name of a file with a passphrase or a password; ``-`` is stdin. One that is not there may be the secret."""
+
+    def check(self, text: str, place: str) -> None:
+        """As `FileName.check`; nothing of a name is repeated that is not there."""
+        super().check(text, place)
+        if text == "-" or os.path.lexists(text):
+            return
+        if resemblance(text) is Resemblance.LOGIN or ":" in text:
+            raise _secret(Resemblance.LOGIN, place)
+        raise _no_file(place)
+
+
+def _no_file(place: str) -> Misuse:
+    return Misuse(
+        "there is no such file; its name is not repeated, because it may be the secret itself",
+        subject=place,
+        hint=_IN_A_FILE,
+        code="secret-as-text",
+    )
+
+
+def _secret(found: Resemblance, place: str, *, hint: str = _IN_A_FILE) -> Misuse:
+    return Misuse(_WORDS[found], subject=place, hint=hint, code="secret-as-text")
+
+
+_WORDS = {
+    Resemblance.PEM: "this looks like the content of a key or certificate",
+    Resemblance.LINES: "this is a text of several lines",
+    Resemblance.JSON: "this looks like a JSON text",
+    Resemblance.ENCODED: "this looks like an encoded key or token",
+    Resemblance.LOGIN: "this looks like USER:PASSWORD",
+}
