@@ -16,11 +16,13 @@ from pathlib import Path
 import pytest
 
 from bundler.core.journal import parse_journal
+from tests.support import sweeps
 from tests.support.images import simple
 from tests.support.servers import Front
 from tests.support.steps import Steps
+from tests.support.sweeps import RANDOM_KILLS
 
-AT_RANDOM = {"tar": 70, "7z": 30} if os.environ.get("CI") else {"tar": 6, "7z": 4}
+AT_RANDOM = {"tar": 7 * RANDOM_KILLS // 10, "7z": 3 * RANDOM_KILLS // 10}
 """How many exports are killed at random times, of each format."""
 
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
@@ -75,7 +77,7 @@ def test_C01_killed_at_every_mutating_step_it_goes_on_and_ends_in_the_same_bytes
     wanted = finished(tmp_path / "smooth")
     out = tmp_path / "out"
     killed = 0
-    for number in itertools.count(1):
+    for number in sweeps.steps():
         ended = Steps(make(origin, "--format", archive), EPOCH).kill_at(number)
         if not ended.was_killed:
             break
@@ -86,8 +88,8 @@ def test_C01_killed_at_every_mutating_step_it_goes_on_and_ends_in_the_same_bytes
         assert again.code == 0, f"after step {number}, {ended.last}: {again.err}"
         assert finished(out) == wanted, f"after step {number}, {ended.last}"
         shutil.rmtree(out)
-    assert killed >= 40
-    assert killed >= steps - 10, "the order of steps differs from run to run, their number hardly"
+    assert steps >= 40
+    assert killed >= (steps - 10) // sweeps.EVERY, "the order of steps differs from run to run, their number hardly"
 
 
 @pytest.mark.parametrize("archive", ["tar", "7z"])

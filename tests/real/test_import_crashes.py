@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import itertools
 import json
-import os
 import random
 import re
 import shutil
@@ -27,15 +25,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from tests.support import images
+from tests.support import images, sweeps
 from tests.support.images import Image, simple
 from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front
 from tests.support.steps import Ended, Steps
+from tests.support.sweeps import RANDOM_KILLS
 
 LOCKS_OF_THE_DEAD = {".bundler-lock", "images.tar.lock"}
 """What a run may leave that was killed when all was done; a run that finds nothing to do takes no lock."""
-RANDOM_KILLS = 100 if os.environ.get("CI") else 10
 WORKERS = 8
 """Threads for small blobs, see `bundler.transfer.SMALL_WORKERS`."""
 
@@ -223,7 +221,7 @@ def check_rerun(place: Place, steps: Steps, ended: Ended) -> None:
 
 
 def test_an_import_that_is_killed_at_any_step_is_finished_by_the_same_command(place):
-    for number in itertools.count(1):
+    for number in sweeps.steps():
         steps = place.fresh()
         ended = steps.kill_at(number)
         if not ended.was_killed:
@@ -240,7 +238,7 @@ def test_an_import_that_is_killed_between_its_steps_is_finished_by_the_same_comm
     in the first and the last steps.
     """
     most = place.fresh().count()
-    for number in (*range(1, 8), *range(most - 10, most + 1)):
+    for number in (*range(1, 8), *range(most - 10, most + 1))[:: sweeps.EVERY]:
         steps = place.fresh()
         ended = steps.kill_at(number, after=True)
         check_after_kill(place, ended)
@@ -284,7 +282,7 @@ def test_an_import_into_a_layout_that_is_killed_at_any_step_is_finished_by_the_s
     layout, states = tmp_path / "layout", tmp_path / "states"
     arguments = ["import", made[0], "--trust", made[1], "--to", f"oci:{layout}", "--on-conflict", "replace", "--json"]
     steps = Steps(arguments, {"XDG_STATE_HOME": str(states)})
-    for number in itertools.count(1):
+    for number in sweeps.steps():
         for folder in (layout, states):
             shutil.rmtree(folder, ignore_errors=True)
         _OLD.write_layout(layout, f"example.org/{REPLACED}")
@@ -310,7 +308,7 @@ def test_an_import_into_an_archive_that_is_killed_at_any_step_is_finished_by_the
         ["import", made[0], "--trust", made[1], "--to", f"oci-archive:{archive}"], {"XDG_STATE_HOME": str(states)}
     )
     digests: set[str] = set()
-    for number in itertools.count(1):
+    for number in sweeps.steps():
         for folder in (archive.parent, states):
             shutil.rmtree(folder, ignore_errors=True)
         archive.parent.mkdir()
