@@ -129,6 +129,10 @@ class Unreachable(Unavailable):
     """No connection could be made at all: whatever else would be asked there, the answer would be the same."""
 
 
+class Broken(Unavailable):
+    """A connection ended in the middle of a request or of its answer."""
+
+
 class Busy(Unavailable):
     """The other side asks to come back later. That is no failure of what was asked."""
 

@@ -76,6 +76,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     help="What kind of registry it is. Default: what it says itself.",
 )
 @click.option("--base-path", metavar="PATH", default="", help="Where the registry's API lies, without /v2/ (Nexus).")
+@options.allow_upload_host_option
 @options.username_option
 @options.password_stdin_option
 @click.option(
@@ -128,6 +129,7 @@ def import_(
     no_digest_tags: bool,
     kind: str | None,
     base_path: str,
+    upload_hosts: tuple[str, ...],
     username: str | None,
     password_stdin: bool,
     admin_credentials: str | None,
@@ -181,6 +183,7 @@ def import_(
             plain_http,
             cacert,
             base_path=base_path,
+            upload_hosts=upload_hosts,
             login=options.login(username, password_stdin, options.registries_of(parsed)),
         ),
         is_via_daemon=via_daemon,

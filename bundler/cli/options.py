@@ -62,6 +62,13 @@ foreign_layers_option = click.option(
     metavar="HOST[:PORT]",
     help="Fetch layers that a registry does not hold from this host, where their manifest names it. May be repeated.",
 )
+allow_upload_host_option = click.option(
+    "--allow-upload-host",
+    "upload_hosts",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Send layers to this host where the registry names it for an upload, without credentials. May be repeated.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 scratch_option = click.option(
     "--scratch",
@@ -129,6 +136,7 @@ def network(
     *,
     base_path: str = "",
     foreign_layers: tuple[str, ...] = (),
+    upload_hosts: tuple[str, ...] = (),
     login: Mapping[str, Credentials] | None = None,
 ) -> NetworkOptions:
     """What the flags say about registries.
@@ -142,16 +150,23 @@ def network(
     for host in plain_http:
         if not is_registry(host):
             raise Misuse("not a registry", subject=f"--plain-http {host}", hint="write HOST or HOST:PORT")
-    for host in foreign_layers:
-        if not is_registry(host):
-            raise Misuse("not a host", subject=f"--foreign-layers {host[:80]}", hint="write HOST or HOST:PORT")
+    for flag, hosts in (("--foreign-layers", foreign_layers), ("--allow-upload-host", upload_hosts)):
+        for host in hosts:
+            if not is_registry(host):
+                raise Misuse("not a host", subject=f"{flag} {host[:80]}", hint="write HOST or HOST:PORT")
     if cacert and not Path(cacert).is_file():
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
     base = base_path.rstrip("/")
     if base and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", base):
         raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it as in /repository/docker")
-    foreign = frozenset(host.lower() for host in foreign_layers)
-    return NetworkOptions(frozenset(plain_http), Path(cacert) if cacert else None, login or {}, base, foreign)
+    return NetworkOptions(
+        frozenset(plain_http),
+        Path(cacert) if cacert else None,
+        login or {},
+        base,
+        foreign_layers=frozenset(map(str.lower, foreign_layers)),
+        upload_hosts=frozenset(map(str.lower, upload_hosts)),
+    )
 
 
 def registries_of(targets: tuple[Target, ...]) -> tuple[str, ...]:

@@ -144,7 +144,7 @@ def _export(
 ) -> ExportResult:
     assert images.name is not None
     kept = _kept_documents(request)
-    stores = Stores(_network(request, images), paces_of(run), kept)
+    stores = Stores(_network(request, images), paces_of(run), kept, run.listener)
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
     entries = _selected(expanded(images.entries, stores), request.selection, run)

@@ -156,7 +156,7 @@ def import_(
 def _import(
     bundle: Bundle, request: ImportRequest, result: ImportResult, run: Run, before_tags: Callable[[], None]
 ) -> None:
-    stores = Stores(request.network, paces_of(run))
+    stores = Stores(request.network, paces_of(run), listener=run.listener)
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
         run.listener(Noticed(f"the rule for {pattern} fits no image of the bundle"))

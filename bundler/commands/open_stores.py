@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from bundler.core.events import Listener, Noticed, nobody
 from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSource
@@ -24,17 +25,25 @@ from bundler.stores.registry import Registry, Repository
 class Stores:
     """Opens each store once. Thread-safe."""
 
-    def __init__(self, options: NetworkOptions, paces: Paces | None = None, kept: KeptDocuments | None = None) -> None:
+    def __init__(
+        self,
+        options: NetworkOptions,
+        paces: Paces | None = None,
+        kept: KeptDocuments | None = None,
+        listener: Listener = nobody,
+    ) -> None:
         """Opens nothing yet.
 
         Args:
             options: How to reach registries.
             paces: Those of the run.
             kept: What earlier runs have read from registries that are sources.
+            listener: Gets what registries warn of.
         """
         self._options = options
         self._paces = paces or Paces()
         self._kept = kept
+        self._listener = listener
         self._lock = threading.Lock()
         self._registries: dict[str, Registry] = {}
         self._repositories: dict[tuple[str, str], Repository] = {}
@@ -51,7 +60,9 @@ class Stores:
     def registry(self, name: str) -> Registry:
         """A registry."""
         with self._lock:
-            return self._registries.setdefault(name, Registry(name, self._options, self._paces))
+            if name not in self._registries:
+                self._registries[name] = Registry(name, self._options, self._paces, self._notice)
+            return self._registries[name]
 
     def repository(self, registry: str, path: str) -> Repository:
         """A repository of a registry."""
@@ -126,6 +137,9 @@ class Stores:
             made = self.archive(first).ready([location.name for location in locations], staging)
         with self._lock:
             self._ready.update(dict.fromkeys(locations, made))
+
+    def _notice(self, text: str) -> None:
+        self._listener(Noticed(text))
 
     def is_repacked(self, location: ImageLocation) -> bool:
         """Whether an image's manifest, and so its digest, was made here."""

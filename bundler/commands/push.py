@@ -20,7 +20,6 @@ from bundler.commands.results import (
 )
 from bundler.commands.target_check import TargetCheck
 from bundler.core import oci
-from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded, nobody
 from bundler.core.oci import Descriptor
@@ -242,11 +241,9 @@ class Push:
         name = self._destination.tag_of(each.name) or str(each.image.root.digest)
         found = retrying(lambda: sink.find(name), self._run, subject=str(each.name), peer=self._peer)
         root = each.image.root
-        if found is not None and found.digest == root.digest and found.size_bytes not in (0, root.size_bytes):
-            expected, actual = f"{root.size_bytes} bytes", f"{found.size_bytes} bytes"
-            each.fail(problem("damaged-at-target", subject=str(each.name), expected=expected, actual=actual))
-        elif found is not None and found.digest == root.digest:
-            each.outcome, each.read_back = Outcome.PRESENT, found.digest
+        if found is not None and found.digest == root.digest:
+            if found.size_bytes in (0, root.size_bytes):  # of another length, it is sent again
+                each.outcome, each.read_back = Outcome.PRESENT, found.digest
         elif found is not None:
             each.replaced = found.digest
         self._run.listener(Moved(1))

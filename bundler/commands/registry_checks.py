@@ -14,13 +14,15 @@ from urllib.parse import urlsplit
 
 from bundler.commands.checks import GIB, MIB, Check, State, asked, counted, ok, size_words, skipped, warned
 from bundler.core.advice import problem
+from bundler.core.limits import UPLOAD_PIECE_LEAST_BYTES
 from bundler.core.location import RegistryTarget
 from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, Refused
 from bundler.stores import credentials, hosts, probe
+from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of, shown
+from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of
 from bundler.stores.registry import Registry
 
 SKEW_TO_WARN_OF_SECONDS = 30
@@ -28,9 +30,6 @@ SKEW_TO_WARN_OF_SECONDS = 30
 
 DAYS_TO_WARN_OF = 30
 """How long before its end a certificate is spoken of: time enough to get a new one through an office."""
-
-LEAST_USUAL_BODY_BYTES = 100 << 20
-"""Layers of this size are in nearly every list; a smaller limit fails nearly every import."""
 
 _LADDER = (MIB, 10 * MIB, 100 * MIB, GIB, 5 * GIB, 20 * GIB)
 _EXACT_BELOW_BYTES = 10 * MIB
@@ -277,7 +276,8 @@ class RegistryVisit:
         found = f"the largest that passes is {size_words(largest.passes_bytes)}"
         if not largest.is_certain:
             found = f"{size_words(largest.passes_bytes)} pass, to {size_words(largest.refused_bytes)} nothing answers"
-        is_fatal = largest.is_certain and largest.passes_bytes < LEAST_USUAL_BODY_BYTES
+        # Larger layers are sent in pieces.
+        is_fatal = largest.is_certain and largest.passes_bytes < UPLOAD_PIECE_LEAST_BYTES
         return Check("body", State.FAIL if is_fatal else State.WARN, found, error)
 
 

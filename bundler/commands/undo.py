@@ -99,7 +99,7 @@ def undo(request: UndoRequest, run: Run) -> UndoResult:
         for image in target.images
         if _may_have_moved(image)
     ]
-    stores = Stores(request.network, paces_of(run))
+    stores = Stores(request.network, paces_of(run), listener=run.listener)
     run.listener(PhaseBegan("putting tags back", len(tags), in_bytes=False))
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
     # One after the other in each repository, as they were pushed.

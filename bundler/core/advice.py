@@ -187,9 +187,88 @@ _ENTRIES = (
         Refused,
         "too large for the registry, or for a proxy in front of it",
         'raise the limit of the proxy; nginx: client_max_body_size 0; Kubernetes ingress: proxy-body-size "0"',
-        "A proxy in front of the registry lets no request of this size pass; nginx's default is 1 MB. Layers are sent "
-        "in one request each. `bundler doctor --to {host}` measures the largest body that passes, without sending it. "
-        "Behind an ingress of Kubernetes it is the annotation nginx.ingress.kubernetes.io/proxy-body-size.",
+        "A proxy in front of the registry lets no request of this size pass; nginx's default is 1 MB. Layers that are "
+        "too large for one request are sent in pieces, which is slower; a manifest cannot be, and some registries take "
+        "no pieces, or larger ones only. `bundler doctor --to {host}` measures the largest body that passes, without "
+        "sending it. Behind an ingress of Kubernetes it is the annotation nginx.ingress.kubernetes.io/proxy-body-size.",
+    ),
+    Advice(
+        "sent-in-pieces",
+        Unavailable,
+        "no body of this size passes; the blob is sent in pieces",
+        "run the same command again; raising the limit of the proxy makes it faster",
+        "A proxy in front of the registry, or the registry itself, refused a body for its size. From then on in this "
+        "run, larger blobs are sent to this registry in pieces. If that is the last word on a blob, the pieces failed, "
+        "too.",
+    ),
+    Advice(
+        "method-refused",
+        Refused,
+        "something in front of the registry does not let this kind of request pass",
+        "let the proxy in front of {host} pass GET, HEAD, POST, PUT, PATCH and DELETE below /v2/",
+        "The answer is 405 with an HTML page. A registry that is read-only says so in JSON, so this comes from a proxy "
+        "or a firewall that lets only some methods pass (nginx: limit_except), or from a web server that is no "
+        "registry. The log of the proxy tells which rule it was.",
+    ),
+    Advice(
+        "sent-elsewhere",
+        Refused,
+        "the server sends on to another one, which is not followed",
+        "if {host} is the registry, give it as the address",
+        "Questions about blobs are followed to other hosts, without credentials. What changes something is followed "
+        "within the same scheme, host and port only, and so are the token server and further pages of a list: "
+        "credentials and tokens belong to the server that they were meant for.",
+    ),
+    Advice(
+        "upload-elsewhere",
+        Refused,
+        "the registry wants the layers sent to another host",
+        "if {host} belongs to the registry: --allow-upload-host {host}; if not, let the proxy pass on Host and "
+        "X-Forwarded-Proto",
+        "When an upload is opened, the registry says where it is to be sent. Nothing is sent to a host or a port that "
+        "was not named. Often a proxy in front of the registry does not pass on the name that it was asked by, so that "
+        "the registry names itself by its inner address. nginx: proxy_set_header Host $http_host; and "
+        "proxy_set_header X-Forwarded-Proto $scheme; distribution can be set to http.relativeurls: true, or http.host. "
+        "Some registries have uploads at another host on purpose: --allow-upload-host names it, may be repeated, and "
+        "sends no credentials there.",
+    ),
+    Advice(
+        "upload-without-tls",
+        Refused,
+        "the registry asks for an upload without TLS",
+        "let the proxy in front of the registry set X-Forwarded-Proto; nginx: proxy_set_header X-Forwarded-Proto "
+        "$scheme;",
+        "The registry is asked with https, and names an address with http for the upload. It does not know that a "
+        "proxy in front of it speaks TLS, because the proxy does not say so. nginx: proxy_set_header X-Forwarded-Proto "
+        "$scheme; and proxy_set_header Host $http_host; or set http.relativeurls: true in distribution. Nothing was "
+        "sent without TLS.",
+    ),
+    Advice(
+        "upload-astray",
+        Refused,
+        "the registry names an address for the upload that leads nowhere",
+        "give the path of the API with --base-path, or let the proxy pass paths on unchanged",
+        "The address is not below the API, and nothing is there. A proxy in front of the registry changes paths, and "
+        "does not change those in the answers. nginx: proxy_redirect, and proxy_set_header Host $http_host; "
+        "distribution: http.prefix and http.host as the outside sees them.",
+    ),
+    Advice(
+        "not-kept",
+        Unavailable,
+        "the registry says that it took this, and does not have it",
+        "run the same command again; if it fails again, see the registry's log and its storage",
+        "The upload was answered with success, and the question for it afterwards with not found. It was sent several "
+        "times. The storage of the registry loses what it is given, several registries share one address and not "
+        "their storage, or a garbage collection runs in this moment. No tag was moved.",
+    ),
+    Advice(
+        "digest-unsupported",
+        Refused,
+        "the registry takes no manifests with a digest of this kind",
+        "leave the image out with --except, or push it to a registry that takes such digests",
+        "Nearly all images have digests of sha256. This one has another, which is allowed, and which this registry "
+        "cannot compute; distribution 2 and 3 cannot. Another digest would be another image to all who look for this "
+        "one, so it is not converted. The other images are not concerned.",
     ),
     Advice(
         "proxy-page",
@@ -374,10 +453,11 @@ _ENTRIES = (
         "delete it in the registry's storage and restart the registry, then run the same command again with "
         "--verify-target",
         "The registry says that it has these bytes, and gives others, or fewer. Its disk has let them rot, or it was "
-        "stopped while it wrote. Pushing again heals nothing: distribution answers 201 and keeps what it has. Whoever "
-        "runs the registry deletes the blob (in distribution blobs/sha256/XX/DIGEST/data below docker/registry/v2 of "
-        "its storage), or deletes the images that need it and collects the garbage, and restarts it, because it "
-        "remembers blobs. Then the same command with --verify-target sends what is missing, also of images whose tags "
+        "stopped while it wrote. A blob of a wrong length is sent again once, and that did not change it: distribution "
+        "answers 201 and keeps what it has. Delete the blob in the storage of the registry (in distribution "
+        "blobs/sha256/XX/DIGEST/data below docker/registry/v2), or delete the images that need it and collect the "
+        "garbage; then restart the registry, because it remembers blobs. Then the same command with --verify-target "
+        "sends what is missing, also of images whose tags "
         "are there already.",
     ),
     Advice(

@@ -98,6 +98,18 @@ LAYER_URLS = 16
 REDIRECTS = 5
 """Hops that one download may take."""
 
+UPLOAD_PIECE_BYTES = 8 << 20
+"""The first try of a piece of a blob, where whole ones are refused: few requests, and held in memory by each worker."""
+
+UPLOAD_PIECE_MOST_BYTES = 32 << 20
+"""What a registry may ask for in a piece; storage of the S3 kind asks for 5 MiB."""
+
+UPLOAD_PIECE_LEAST_BYTES = 64 << 10
+"""Where no body of this size passes, nothing useful does."""
+
+WARNINGS = 20
+"""Different warnings of one registry that are shown."""
+
 STALL_BYTES = 64 << 10
 """What must move on a connection in the time after which one that stands still is given up: about 1 KiB a second, less
 than the slowest line that images are carried over, and more than whoever only wants to keep us waiting sends."""

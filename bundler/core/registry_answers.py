@@ -132,7 +132,9 @@ class RegistryAnswer:
             return "body-too-large"
         if self.is_busy:
             return "too-many-requests"  # before the words: Google's say "Quota exceeded" of requests, too
-        if self.is_page and self.status not in (401, 403, 405):
+        if self.is_page and self.status == 405:
+            return "method-refused"  # a registry says so in JSON
+        if self.is_page and self.status not in (401, 403):
             return "proxy-page" if self.status in _RETRYABLE_STATUS else "no-registry"
         words = self._words(repository)
         for code, signs in _WORDS:

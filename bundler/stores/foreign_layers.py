@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
 
 from bundler.core.oci import Descriptor
-from bundler.core.reference import is_loopback
 from bundler.errors import Refused
 from bundler.pace import Paces
 from bundler.stores import hosts
+from bundler.stores.addresses import Kind, Origin, checked, is_safe, printable, shown
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.http import Answer, HttpClient, Origin, error_of, printable, shown
-
-_USUAL_PORTS = {"http": 80, "https": 443}
+from bundler.stores.http import Answer, HttpClient, error_of
 
 
 class ForeignLayers:
@@ -46,25 +43,16 @@ class ForeignLayers:
         url = next((url for url in descriptor.urls if self._is_allowed(url)), None)
         if url is None:
             raise self._not_allowed(descriptor, called)
-        answer = self._client(Origin.of(url), url).request("GET", url, headers=headers, check_redirect=self._check)
+        answer = self._client(Origin.of(url), url).request("GET", url, headers=headers, redirects=self._follow)
         if answer.status not in (200, 206, 416):
             raise error_of(answer, subject=f"{called}, at {shown(url)}")
         return answer
 
     def _is_allowed(self, url: str) -> bool:
-        if not _is_safe(url):
-            return False
-        origin = Origin.of(url)
-        names = {_name_of(origin), f"{_bracketed(origin.host)}:{origin.port}"}
-        return bool(names & self._options.foreign_layers)
+        return is_safe(url) and bool(Origin.of(url).names & self._options.foreign_layers)
 
-    def _check(self, url: str) -> None:
-        if not self._is_allowed(url):
-            raise Refused(
-                "the layer's address leads on to another, which is not fetched from",
-                subject=shown(url),
-                hint=_flags([url]),
-            )
+    def _follow(self, location: str, by: str) -> str:
+        return checked(location, Kind.FOREIGN_LAYER, by=by, allowed=self._options.foreign_layers)
 
     def _client(self, origin: Origin, url: str) -> HttpClient:
         with self._lock:
@@ -82,18 +70,8 @@ class ForeignLayers:
         )
 
 
-def _is_safe(url: str) -> bool:
-    """Whether an address could be allowed: https, or on this machine; with no user in it."""
-    try:
-        origin = Origin.of(url)
-    except Refused:
-        return False
-    is_encrypted = origin.scheme == "https" or is_loopback(_bracketed(origin.host))
-    return is_encrypted and "@" not in urlsplit(url).netloc
-
-
 def _flags(urls: Iterable[str]) -> str:
-    names = dict.fromkeys(_name_of(Origin.of(url)) for url in urls if _is_safe(url))
+    names = dict.fromkeys(Origin.of(url).name for url in urls if is_safe(url))
     if not names:
         return "its addresses are not https; leave the image out with --except, or push it with its layers"
     return f"if its licence allows that: --foreign-layers {printable(next(iter(names)))}"
@@ -101,16 +79,6 @@ def _flags(urls: Iterable[str]) -> str:
 
 def _shown(url: str) -> str:
     try:
-        return f"{Origin.of(url).scheme}://{_name_of(Origin.of(url))}"
+        return f"{Origin.of(url).scheme}://{Origin.of(url).name}"
     except Refused:
         return "an address that is none"
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _name_of(origin: Origin) -> str:
-    """Host and port, the port only where it is not the usual one."""
-    host = _bracketed(origin.host)
-    return host if origin.port == _USUAL_PORTS[origin.scheme] else f"{host}:{origin.port}"

@@ -38,6 +38,7 @@ class NetworkOptions:
         base_path: Where the API lies below the host, without ``/v2/``; empty but for some registries.
         foreign_layers: Hosts, with their ports where they are not the usual ones, that layers may be fetched from which
             a registry does not hold.
+        upload_hosts: Hosts, written in the same way, that a registry may name for uploads.
     """
 
     plain_http: frozenset[str] = frozenset()
@@ -45,6 +46,7 @@ class NetworkOptions:
     credentials: Mapping[str, Credentials] = field(default_factory=dict)
     base_path: str = ""
     foreign_layers: frozenset[str] = frozenset()
+    upload_hosts: frozenset[str] = frozenset()
 
 
 DEFAULT_NETWORK = NetworkOptions()

@@ -15,8 +15,7 @@ import re
 import ssl
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
@@ -41,9 +40,10 @@ from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
 from bundler.core.registry_answers import RegistryAnswer
-from bundler.errors import BundlerError, Refused, Unavailable
+from bundler.errors import Broken, BundlerError, Refused, Unavailable
 from bundler.pace import Paces, Turn
 from bundler.stores import stalls
+from bundler.stores.addresses import Kind, Origin, checked, printable, shown, without_secrets
 from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
 
 CONNECT_SECONDS = 10.0
@@ -55,36 +55,20 @@ TOLERATED_SKEW_SECONDS = 60
 """How far clocks may be apart; distribution's token verification forgives as much (registry/auth/token, leeway)."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS_WITH_METHOD = frozenset({307, 308})
 _MESSAGE_CHARACTERS = 300
 _PAGE = "an HTML page, likely of a proxy"
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong, HeadTooLong)
 """What is raised for an answer that is none; a connection that closed before one is among them, as an `OSError` too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Scheme, host and port: what credentials are bound to."""
+Redirects = Callable[[str, str], str]
+"""The address of a redirect, from its ``Location`` and the URL that was asked; raises if it may not be followed."""
 
-    scheme: str
-    host: str
-    port: int
 
-    @classmethod
-    def of(cls, url: str) -> Origin:
-        """The origin of a URL.
-
-        Raises:
-            Refused: It is not an http or https URL.
-        """
-        try:
-            parts = urlsplit(url)
-            # What urllib3 would read in another way than `urlsplit`: a backslash, dots and digits beyond ASCII.
-            if not re.fullmatch(r"[!-\[\]-~]+", parts.netloc):
-                raise ValueError
-            port = parts.port or {"http": 80, "https": 443}[parts.scheme]
-            return cls(parts.scheme, (parts.hostname or "").lower(), port)
-        except (ValueError, KeyError) as error:
-            raise Refused("the server names an address that is none", subject=_without_secrets(url)) from error
+def redirects_of(kind: Kind) -> Redirects:
+    """Follows redirects by the rule of a kind."""
+    return lambda location, by: checked(location, kind, by=by)
 
 
 class Answer:
@@ -226,16 +210,19 @@ class HttpClient:
         *,
         headers: Mapping[str, str],
         body: bytes | Iterable[bytes | memoryview] | None = None,
-        check_redirect: Callable[[str], None] = lambda _url: None,
+        redirects: Redirects | None = None,
     ) -> Answer:
-        """Sends one request and returns its answer, whatever its status; follows redirects of GET and HEAD.
+        """Sends one request and returns its answer, whatever its status; follows redirects of what can be sent again.
+
+        Another method than GET and HEAD is sent on by 307 and 308 only: clients make a GET of it after a 301, 302 or
+        303 (RFC 9110 section 15.4), which asks for something else.
 
         Args:
-            method: GET, HEAD, POST, PUT.
+            method: GET, HEAD, POST, PUT, PATCH, DELETE.
             url: Complete.
             headers: All of them; ``Authorization`` is left out once a redirect leaves the origin.
-            body: With ``Content-Length`` among the headers if it is an iterable.
-            check_redirect: Raises if a redirect may not be followed to a URL.
+            body: With ``Content-Length`` among the headers if it is an iterable, which no redirect is followed with.
+            redirects: Gives the address of a redirect, or raises; None for the rule of the method.
 
         Raises:
             Unavailable: The server could not be reached or broke the connection.
@@ -243,17 +230,18 @@ class HttpClient:
             Refused: TLS could not be verified, or a redirect leads where none may.
         """
         headers = {"User-Agent": f"bundler/{__version__}", "Accept-Encoding": "identity", **headers}
+        is_question = method in ("GET", "HEAD")
+        followed = _REDIRECTS if is_question else _REDIRECTS_WITH_METHOD
+        is_repeatable = body is None or isinstance(body, bytes)
+        follow = redirects or redirects_of(Kind.DOWNLOAD if is_question else Kind.RESENT)
         for _ in range(REDIRECTS + 1):
             answer = self._paced(method, url, headers, body)
             location = answer.headers.get("Location")
-            if answer.status not in _REDIRECTS or method not in ("GET", "HEAD") or not location:
+            if answer.status not in followed or not location or not is_repeatable:
                 return answer
             answer.drain()
-            target = joined(url, location)
-            check_redirect(target)
+            target = follow(location, url)
             if Origin.of(target) != Origin.of(url):
-                if Origin.of(target).scheme != "https" and Origin.of(url).scheme == "https":
-                    raise Refused("the server redirects from https to plain http", subject=shown(target))
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = target
         raise Refused(f"more than {REDIRECTS} redirects", subject=shown(url))
@@ -330,22 +318,22 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
         if any(map(_is_no_http, causes)):
             said = _innermost(error)
             raise problem("no-registry", subject=f"{method} {shown(url)}", said=said, host=_host(url)) from error
-        raise Unavailable(
+        raise Broken(
             f"the connection broke: {_innermost(error)}", subject=f"{method} {shown(url)}", retryable=True
         ) from error
 
 
-def error_of(answer: Answer, *, subject: str) -> BundlerError:
-    """The error for an answer that is not what was asked for, with the registry's own words. Reads the answer."""
+def heard(answer: Answer) -> RegistryAnswer:
+    """What an answer says that is not what was asked for. Reads the answer."""
     try:
         body = answer.read(ERROR_BODY_BYTES)
     except BundlerError:
         body = b""
-    host = registry_name(answer.url)
     code, message = _registry_words(body)
     if answer.status in _REDIRECTS and answer.headers.get("Location"):
-        message = f"it sends on to {_without_secrets(answer.headers['Location'])}, which is not followed here"
-    told = RegistryAnswer(
+        location = without_secrets(answer.headers["Location"])
+        message = f"it sends on to {location}, which is not followed here"
+    return RegistryAnswer(
         method=answer.method,
         status=answer.status,
         code=code,
@@ -354,6 +342,18 @@ def error_of(answer: Answer, *, subject: str) -> BundlerError:
         is_page=is_page(body),
         retry_after_seconds=_retry_after(answer),
     )
+
+
+def error_of(answer: Answer, *, subject: str, told: RegistryAnswer | None = None) -> BundlerError:
+    """The error for an answer that is not what was asked for, with the registry's own words.
+
+    Args:
+        answer: The answer.
+        subject: What was asked for.
+        told: What was `heard` of it; None to read the answer.
+    """
+    told = told or heard(answer)
+    host = registry_name(answer.url)
     if answer.status == 401 and answer.username and abs(clock_skew_seconds(answer) or 0) > TOLERATED_SKEW_SECONDS:
         its_time = answer.headers["Date"]
         return problem("clock-skew", subject=subject, said=told.said, expected=its_time, actual=_now_words())
@@ -384,37 +384,6 @@ def clock_skew_seconds(answer: Answer) -> float | None:
         return (told - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
-
-
-def joined(base: str, location: str) -> str:
-    """A URL that a server gave, completed.
-
-    Raises:
-        Refused: It is none.
-    """
-    try:
-        return urljoin(base, location)
-    except ValueError as error:
-        raise Refused("the server names an address that is none", subject=_without_secrets(location)) from error
-
-
-def shown(url: str) -> str:
-    """A URL without its query, which may hold secrets, and without surprises for a terminal."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    port = f":{parts.port}" if parts.port else ""
-    return printable(f"{parts.scheme}://{host}{port}{parts.path}")
-
-
-def _without_secrets(url: str) -> str:
-    """A URL that may not even be one, without what secrets may stand in: its query and its user."""
-    return printable(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]))
-
-
-def printable(text: str) -> str:
-    """A text from outside in one line, without control characters, and not too long."""
-    line = " ".join(text.split())
-    return "".join(c if c.isprintable() else "\ufffd" for c in line)[:_MESSAGE_CHARACTERS]
 
 
 def _registry_words(body: bytes) -> tuple[str, str]:

@@ -12,9 +12,11 @@ from collections.abc import Callable, Mapping
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, Unavailable
-from bundler.stores.http import Answer, printable
+from bundler.stores.addresses import printable
+from bundler.stores.http import Answer
 
-_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,16})-([0-9]{1,16})/([0-9]{1,16}|\*)", re.IGNORECASE | re.ASCII)
+_CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,16})-[0-9]{1,16}/(?P<size>[0-9]{1,16}|\*)", re.IGNORECASE | re.ASCII)
+_UNSATISFIED_RANGE = re.compile(r"bytes \*/(?P<size>[0-9]{1,16})", re.IGNORECASE | re.ASCII)
 
 Ask = Callable[[Mapping[str, str]], Answer]
 """Sends a GET with further headers; the answer has status 200, 206 or 416, anything else was raised."""
@@ -50,7 +52,7 @@ def pieces_from(ask: Ask, descriptor: Descriptor, offset_bytes: int, *, called: 
             expected="200 OK",
             actual=printable(f"{answer.status} {answer.headers.get('Content-Range', '')}"),
         )
-    size = _size_told(answer)
+    size = size_told(answer)
     if size is not None and size != str(descriptor.size_bytes):
         answer.drop()
         raise Damaged(
@@ -74,9 +76,10 @@ def _is_range_from(answer: Answer, offset_bytes: int) -> bool:
     return answer.status == 206 and found is not None and int(found[1]) == offset_bytes
 
 
-def _size_told(answer: Answer) -> str | None:
-    """The size of the whole blob, as the answer has it; None if it does not say."""
+def size_told(answer: Answer) -> str | None:
+    """The size of the whole blob, as the answer to a GET has it; None if it does not say."""
     if answer.status == 200:
         return answer.headers.get("Content-Length")
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("Content-Range", "").strip())
-    return found[3] if found and found[3] != "*" else None
+    told = answer.headers.get("Content-Range", "").strip()
+    found = _CONTENT_RANGE.fullmatch(told) or _UNSATISFIED_RANGE.fullmatch(told)
+    return found["size"] if found and found["size"] != "*" else None

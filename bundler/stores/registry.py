@@ -7,7 +7,8 @@ believed: sizes and digests are compared with what was asked for.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlencode, urlsplit
 
 from bundler.core import oci
@@ -18,15 +19,18 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
-from bundler.errors import BundlerError, Damaged, Refused, Unavailable, Unreachable
+from bundler.errors import Broken, BundlerError, Damaged, Refused, Unavailable, Unreachable
 from bundler.pace import Paces
 from bundler.stores import hosts
+from bundler.stores.addresses import Kind, Origin, checked, shown
 from bundler.stores.credentials import Credentials, Login
 from bundler.stores.foreign_layers import ForeignLayers
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.http import Answer, HttpClient, Origin, error_of, is_page, joined, no_registry, shown
-from bundler.stores.ranges import pieces_from
+from bundler.stores.http import Answer, HttpClient, error_of, heard, is_page, no_registry
+from bundler.stores.ranges import pieces_from, size_told
 from bundler.stores.registry_auth import Authenticator, Challenge, basic
+from bundler.stores.uploads import BodyLimit, PieceUpload, Upload, is_astray, mended
+from bundler.stores.warnings import Warnings
 
 _GENERIC_TYPES = frozenset(
     {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
@@ -42,12 +46,24 @@ _NOWHERE_TO_PUSH = (
     "registry-read-only",
 )
 _LOST_UPLOAD = frozenset({401, 404, 416})
+_NO_HEAD = frozenset({405, 501})
+_WRONG_LENGTHS = 2
+"""How often a blob may be found with a wrong length and be sent again: before it is sent, or after, but not both."""
+_OF_UNKNOWN_ALGORITHMS = frozenset({"DIGEST_INVALID", "UNSUPPORTED"})
+"""What registries answer to digests that they cannot make: distribution the first."""
 
 
 class Registry:
     """One registry. Thread-safe; connects when first asked."""
 
-    def __init__(self, name: str, options: NetworkOptions, paces: Paces | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: NetworkOptions,
+        paces: Paces | None = None,
+        notice: Callable[[str], object] = lambda _text: None,
+    ) -> None:
+        """Of a name, with its port; ``notice`` is called with what it warns of."""
         self.name = name
         self._options = options
         self._paces = paces or Paces()
@@ -56,6 +72,11 @@ class Registry:
         self._kind: RegistryKind | None = None
         self.login = Login(name, options.credentials.get(name))
         self.foreign = ForeignLayers(options, self._paces)
+        self.body_limit = BodyLimit()
+        self.unknown_algorithms: set[str] = set()
+        """Of digests that it takes no manifests by."""
+        self._warnings = Warnings(name, notice)
+        self._upload_clients: dict[Origin, HttpClient] = {}
         self.tells_by_mounts: bool | None = None
         """Whether a repository may mount from itself what it has, and so is told what it has; None until one asked."""
         self.finding_that_out = threading.Lock()
@@ -141,10 +162,55 @@ class Registry:
         Raises:
             Refused, Unavailable: As `HttpClient.request`, or the login failed.
         """
-        base, http, authenticator = self._connect()
+        return self._ask(method, f"{self.api_url}{path}", scopes, headers or {}, body)
+
+    def ask_upload(
+        self, method: str, url: str, *, scopes: tuple[str, ...], headers: Mapping[str, str], body: bytes = b""
+    ) -> Answer:
+        """Sends a repeatable request to the address of an upload; with credentials where that is the registry's own.
+
+        Raises:
+            Refused, Unavailable: As `request`.
+        """
+        if self._is_own(url):
+            return self._ask(method, url, scopes, headers, body or None)
+        return self._upload_client(url).request(method, url, headers=headers, body=body or None)
+
+    def upload(
+        self, url: str, *, scopes: tuple[str, ...], headers: dict[str, str], body: Iterable[bytes | memoryview]
+    ) -> Answer:
+        """Sends a body that can be sent only once, to the address of an upload.
+
+        Raises:
+            Refused, Unavailable: As `HttpClient.request`.
+        """
+        if not self._is_own(url):
+            return self._upload_client(url).request("PUT", url, headers=headers, body=body)
+        _, http, authenticator = self._connect()
+        answer = http.request("PUT", url, headers={**headers, **authenticator.header(scopes)}, body=body)
+        self._warnings.hear(answer)
+        return answer
+
+    def upload_at(self, answer: Answer, repository: str) -> str | None:
+        """Where an answer says that an upload goes on; None if it does not say.
+
+        Raises:
+            Refused: It names an address that nothing may be sent to.
+        """
+        location = answer.headers.get("Location")
+        if not location:
+            return None
+        url = checked(location, Kind.UPLOAD, by=answer.url, allowed=self._options.upload_hosts)
+        return mended(url, self.api_url, repository)
+
+    def _ask(
+        self, method: str, url: str, scopes: tuple[str, ...], headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        _, http, authenticator = self._connect()
         for attempt in (1, 2):
-            sent = {**(headers or {}), **authenticator.header(scopes)}
-            answer = http.request(method, f"{base}/v2/{path}", headers=sent, body=body)
+            sent = {**headers, **authenticator.header(scopes)}
+            answer = http.request(method, url, headers=sent, body=body)
+            self._warnings.hear(answer)
             if answer.status in (401, 403):
                 answer.username = authenticator.username(scopes)
             # The same password is not tried twice: where accounts are locked, each try counts.
@@ -154,16 +220,12 @@ class Registry:
             answer.drain()
         return answer
 
-    def upload(
-        self, url: str, *, scopes: tuple[str, ...], headers: dict[str, str], body: Iterable[bytes | memoryview]
-    ) -> Answer:
-        """Sends a body that can be sent only once, to a URL that the registry gave."""
-        base, http, authenticator = self._connect()
-        if Origin.of(url) == Origin.of(base):
-            headers = {**headers, **authenticator.header(scopes)}
-        elif Origin.of(url).scheme != "https" and Origin.of(base).scheme == "https":
-            raise Refused("the registry asks for an upload without TLS", subject=shown(url))
-        return http.request("PUT", url, headers=headers, body=body)
+    def _is_own(self, url: str) -> bool:
+        return Origin.of(url) == Origin.of(self.api_url)
+
+    def _upload_client(self, url: str) -> HttpClient:
+        with self._lock:
+            return self._upload_clients.setdefault(Origin.of(url), self._client(url))
 
     @property
     def api_url(self) -> str:
@@ -179,10 +241,6 @@ class Registry:
     def authorization(self, scopes: tuple[str, ...]) -> dict[str, str]:
         """The header for a request that is not made here; `ping` comes first."""
         return self._connect()[2].header(scopes)
-
-    def absolute(self, location: str) -> str:
-        """A URL that the registry gave, completed."""
-        return joined(self._connect()[0] + "/", location)
 
     def _connect(self) -> tuple[str, HttpClient, Authenticator]:
         with self._lock:
@@ -207,15 +265,17 @@ class Registry:
 class Repository:
     """A repository: an `ImageSource` and an `ImageSink`. Thread-safe. A registry may have very many."""
 
-    __slots__ = ("_begun", "_fresh", "_is_likely_empty", "path", "registry")
+    __slots__ = ("_begun", "_fresh", "_is_likely_empty", "_lengths_wrong", "path", "registry")
     is_remote = True
 
     def __init__(self, registry: Registry, path: str) -> None:
         self.registry = registry
         self.path = path
         self._fresh: dict[Digest, bytes] = {}
-        self._begun: dict[Digest, str] = {}
+        self._begun: dict[Digest, Upload] = {}
         """Uploads that the registry began when it was asked to mount."""
+        self._lengths_wrong: Counter[Digest] = Counter()
+        """How often each blob was found here with another length than it has."""
         self._is_likely_empty = False
 
     @property
@@ -325,58 +385,64 @@ class Repository:
             raise error
 
     def find(self, name: str) -> Descriptor | None:
-        """What a tag or digest stands for here, by one HEAD."""
-        answer = self.registry.request(
-            "HEAD", f"{self.path}/manifests/{name}", scopes=self._push, headers={"Accept": oci.ACCEPT}
-        )
+        """What a tag or digest stands for here, by one HEAD; by a GET where that does not tell it."""
+        headers = {"Accept": oci.ACCEPT}
+        answer = self.registry.request("HEAD", f"{self.path}/manifests/{name}", scopes=self._push, headers=headers)
         if answer.status == 404:
             answer.drain()
             return None
-        if answer.status != 200:
+        if answer.status not in _NO_HEAD and answer.status != 200:
             raise error_of(answer, subject=self._called(name))
         answer.drain()
-        digest = answer.headers.get("Docker-Content-Digest")
-        if not digest:
-            return self._get_manifest(name)[0]
-        length = answer.headers.get("Content-Length", "")
-        size = int(length) if length.isascii() and length.isdigit() and len(length) < 16 else 0
-        return Descriptor(_media_type(answer), Digest.parse(digest), size)
+        digest, size = answer.headers.get("Docker-Content-Digest"), _length(answer)
+        if answer.status == 200 and digest and size:
+            return Descriptor(_media_type(answer), Digest.parse(digest), size)
+        return self._find_by_get(name)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the registry says that it holds the blob, with its size."""
-        answer = self.registry.request("HEAD", f"{self.path}/blobs/{descriptor.digest}", scopes=self._push)
-        if answer.status == 404:
+        """Whether the registry holds the blob, with its size; one that is damaged may be sent again.
+
+        Raises:
+            Refused: It has it with another size, and being sent it again has not changed that.
+            Unavailable: It does not say.
+        """
+        path = f"{self.path}/blobs/{descriptor.digest}"
+        answer = self.registry.request("HEAD", path, scopes=self._push)
+        is_elsewhere = not answer.url.endswith(path)
+        if answer.status == 404 and not is_elsewhere:
             answer.drain()
             return False
-        if answer.status != 200:
+        if answer.status != 200 and answer.status not in _NO_HEAD and not is_elsewhere:
             raise error_of(answer, subject=self._called(descriptor.digest))
         answer.drain()
-        length = answer.headers.get("Content-Length")
-        if length is not None and length != str(descriptor.size_bytes):
-            raise self._damaged(descriptor, f"{length[:20]} bytes")
-        return True
+        return (answer.status == 200 and _length(answer) == descriptor.size_bytes) or self._gives_blob(descriptor)
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps what it has under this digest."""
-        location = self._begun.pop(descriptor.digest, None) or self._begin_upload({}, self._push)
-        if location is None:
+        """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps what it has under this digest.
+
+        Where no body of its size passes, that is found out by the first try, and the next one sends it in pieces.
+        """
+        upload = self._begun.pop(descriptor.digest, None) or self._begin_upload({}, self._push)
+        if upload is None:
             raise Refused("the registry takes uploads in an unknown way", subject=self.name)
-        url = f"{location}{'&' if urlsplit(location).query else '?'}{urlencode({'digest': str(descriptor.digest)})}"
-        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(descriptor.size_bytes)}
+        is_whole = self.registry.body_limit.piece_bytes(descriptor.size_bytes) is None
+        send = self._send_whole if is_whole else self._send_pieces
         try:
-            answer = self.registry.upload(url, scopes=self._push, headers=headers, body=pieces)
-        except Damaged:
-            self._cancel_upload(location)
+            answer = send(upload, descriptor, pieces)
+        except Broken:
+            limit = self.registry.body_limit
+            limit.broke(descriptor.digest, limit.piece_bytes(descriptor.size_bytes) or descriptor.size_bytes)
             raise
-        if answer.status in _LOST_UPLOAD:
-            answer.drain()
-            raise Unavailable("the registry lost the upload", subject=self._called(descriptor.digest), retryable=True)
+        except Damaged:
+            self._cancel_upload(upload)
+            raise
         if answer.status not in (201, 204):
-            raise self._upload_error(answer, descriptor)
+            raise self._upload_error(answer, descriptor, upload)
         answer.drain()
         if self._is_likely_empty and self.registry.finding_that_out.acquire(blocking=False):
             self._find_out_about_mounts(descriptor)
-        self.has_blob(descriptor)
+        if not self.has_blob(descriptor):
+            raise problem("not-kept", subject=self._called(descriptor.digest), retryable=True)
 
     def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
         """Mounts a blob from a repository of the same registry; one that refuses may still take the bytes.
@@ -389,22 +455,25 @@ class Repository:
             return False
         query = {"mount": str(descriptor.digest), "from": holder.path}
         try:
-            location = self._begin_upload(query, self._push if holder is self else self._push + holder._pull)
+            upload = self._begin_upload(query, self._push if holder is self else self._push + holder._pull)
         except Refused as error:
             if holder is self and error.code in ("unauthorized", "denied"):
                 raise  # who may not begin an upload so, may not begin it otherwise
             if holder is self:
                 self.registry.tells_by_mounts = False  # one that takes offence is not asked so again
             return False
-        if location is not None:
-            self._begun[descriptor.digest] = location
+        if upload is not None:
+            self._begun[descriptor.digest] = upload
             return False
         return self.has_blob(descriptor)  # its length is looked at, as after every push
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
         """Pushes a manifest by its digest, and looks whether the registry has kept a damaged one."""
         self._put_manifest(descriptor, content, str(descriptor.digest))
-        self._check_length(self.find(str(descriptor.digest)), descriptor)
+        found = self.find(str(descriptor.digest))
+        if found is None:
+            raise problem("not-kept", subject=self._called(descriptor.digest), retryable=True)
+        self._check_length(found, descriptor)
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         """Pushes a manifest under a tag, and reads the tag back."""
@@ -440,21 +509,67 @@ class Repository:
         return True
 
     def _put_manifest(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        if descriptor.digest.algorithm in self.registry.unknown_algorithms:
+            raise self._unknown_algorithm(name)
         headers = {"Content-Type": descriptor.media_type, "Content-Length": str(len(content))}
         answer = self.registry.request(
             "PUT", f"{self.path}/manifests/{name}", scopes=self._push, headers=headers, body=content
         )
         if answer.status not in (200, 201, 202):
-            error = error_of(answer, subject=self._called(name))
-            # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
-            error.retryable = error.retryable or "DIGEST_INVALID" in (error.said or "")
-            raise error
+            raise self._manifest_error(answer, descriptor, name)
         answer.drain()
 
-    def _check_length(self, found: Descriptor | None, promised: Descriptor) -> None:
-        """Compares what the registry says of a manifest's length, if it says something."""
-        if found is not None and found.size_bytes not in (0, promised.size_bytes):
-            raise self._damaged(promised, f"{found.size_bytes} bytes")
+    def _manifest_error(self, answer: Answer, descriptor: Descriptor, name: str) -> BundlerError:
+        told, algorithm = heard(answer), descriptor.digest.algorithm
+        if told.code in _OF_UNKNOWN_ALGORITHMS and algorithm != "sha256":
+            self.registry.unknown_algorithms.add(algorithm)
+            return self._unknown_algorithm(name, told.said)
+        error = error_of(answer, subject=self._called(name), told=told)
+        # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
+        error.retryable = error.retryable or told.code == "DIGEST_INVALID"
+        return error
+
+    def _unknown_algorithm(self, name: str, said: str | None = None) -> BundlerError:
+        return problem("digest-unsupported", subject=self._called(name), said=said)
+
+    def _check_length(self, found: Descriptor, promised: Descriptor) -> None:
+        """Compares what the registry says of a manifest's length; if that differs, with what it gives."""
+        if found.size_bytes == promised.size_bytes:
+            return
+        try:
+            self._get_manifest(str(promised.digest))
+        except Damaged as error:
+            raise self._damaged(promised, f"{found.size_bytes} bytes") from error
+
+    def _find_by_get(self, name: str) -> Descriptor | None:
+        try:
+            return self._get_manifest(name)[0]
+        except Refused as error:
+            if error.code == "not-found":
+                return None
+            raise
+
+    def _gives_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the registry gives the blob, with its size: a GET of one byte, where HEAD does not tell.
+
+        Storage in clouds signs addresses for GET only, proxies answer HEAD without a length, and a registry may tell
+        the length of a link to the blob.
+        """
+        path = f"{self.path}/blobs/{descriptor.digest}"
+        answer = self.registry.request("GET", path, scopes=self._push, headers={"Range": "bytes=0-0"})
+        if answer.status == 404:
+            answer.drain()
+            return False
+        if answer.status not in (200, 206, 416):
+            raise error_of(answer, subject=self._called(descriptor.digest))
+        size = size_told(answer) or ("0" if answer.status == 416 else None)
+        answer.drop()
+        if size is None or size == str(descriptor.size_bytes):
+            return True
+        self._lengths_wrong[descriptor.digest] += 1
+        if self._lengths_wrong[descriptor.digest] > _WRONG_LENGTHS:
+            raise self._damaged(descriptor, f"{size[:20]} bytes")
+        return False
 
     def _damaged(self, descriptor: Descriptor, actual: str) -> BundlerError:
         subject, expected = self._called(descriptor.digest), f"{descriptor.size_bytes} bytes"
@@ -492,46 +607,92 @@ class Repository:
         word, they would be sent again what an earlier run had sent.
         """
         try:
-            location = self._begin_upload({"mount": str(descriptor.digest), "from": self.path}, self._push)
+            upload = self._begin_upload({"mount": str(descriptor.digest), "from": self.path}, self._push)
         except (Refused, Unavailable):
             self.registry.tells_by_mounts = False
             return
-        self.registry.tells_by_mounts = location is None
-        if location is not None:
-            self._cancel_upload(location)
+        self.registry.tells_by_mounts = upload is None
+        if upload is not None:
+            self._cancel_upload(upload)
 
-    def _begin_upload(self, query: dict[str, str], scopes: tuple[str, ...]) -> str | None:
-        """Where to upload to; None if a mount made it unnecessary."""
+    def _begin_upload(self, query: dict[str, str], scopes: tuple[str, ...]) -> Upload | None:
+        """The upload; None if a mount made it unnecessary."""
         path = f"{self.path}/blobs/uploads/" + (f"?{urlencode(query)}" if query else "")
         answer = self.registry.request("POST", path, scopes=scopes, headers={"Content-Length": "0"})
         if answer.status == 201 and query:
             answer.drain()
             return None
-        location = answer.headers.get("Location")
-        if answer.status != 202 or not location:
+        if answer.status != 202 or not answer.headers.get("Location"):
             raise error_of(answer, subject=self.name)
         answer.drain()
-        return self.registry.absolute(location)
+        return self._goes_on(answer, Upload(""))
 
-    def _cancel_upload(self, location: str) -> None:
+    def _goes_on(self, answer: Answer, upload: Upload) -> Upload:
+        """An upload as the answer to one of its requests says that it goes on."""
+        url = self.registry.upload_at(answer, self.path) or upload.url
+        return Upload(url, upload.least_bytes or _number(answer.headers.get("OCI-Chunk-Min-Length")) or 0)
+
+    def _send_whole(self, upload: Upload, descriptor: Descriptor, pieces: Pieces) -> Answer:
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": str(descriptor.size_bytes)}
+        url = upload.closing_url(descriptor.digest)
+        answer = self.registry.upload(url, scopes=self._push, headers=headers, body=pieces)
+        if answer.status == 413 and self.registry.body_limit.refused(descriptor.size_bytes):
+            said = error_of(answer, subject=self.name).said
+            raise problem("sent-in-pieces", subject=self._called(descriptor.digest), said=said, retryable=True)
+        if answer.status in (201, 204):
+            self.registry.body_limit.passed(descriptor.size_bytes)
+        return answer
+
+    def _send_pieces(self, upload: Upload, descriptor: Descriptor, pieces: Pieces) -> Answer:
+        called = self._called(descriptor.digest)
+        sending = PieceUpload(upload, _Channel(self), self.registry.body_limit, called=called)
+        return sending.send(pieces, descriptor.digest, descriptor.size_bytes)
+
+    def _cancel_upload(self, upload: Upload) -> None:
         """Frees what an upload holds at the registry. Failing that, the registry purges it in time."""
-        if not location.startswith(self.registry.api_url):
-            return
         try:
-            path = location.removeprefix(self.registry.api_url)
-            self.registry.request("DELETE", path, scopes=self._push).drain()
+            self.registry.ask_upload("DELETE", upload.url, scopes=self._push, headers={}).drain()
         except BundlerError:
             return
 
-    def _upload_error(self, answer: Answer, descriptor: Descriptor) -> BundlerError:
-        error = error_of(answer, subject=self._called(descriptor.digest))
-        if "DIGEST_INVALID" in (error.said or ""):
+    def _upload_error(self, answer: Answer, descriptor: Descriptor, upload: Upload) -> BundlerError:
+        called = self._called(descriptor.digest)
+        told = heard(answer)
+        if answer.status in (404, 405) and not told.code and is_astray(upload.url, self.registry.api_url):
+            server, named = self.registry.api_url, shown(upload.url)
+            return problem("upload-astray", subject=f"{server} names {named}", said=told.said)
+        if answer.status in _LOST_UPLOAD:
+            return Unavailable("the registry lost the upload", subject=called, retryable=True)
+        error = error_of(answer, subject=called, told=told)
+        if told.code == "DIGEST_INVALID":
             # The digest was right when the bytes left us; they changed on the way.
             error.retryable = True
         return error
 
     def _called(self, name: object) -> str:
         return f"{self.name}{'@' if ':' in str(name) else ':'}{name}"
+
+
+class _Channel:
+    """An `UploadChannel` of a repository."""
+
+    def __init__(self, repository: Repository) -> None:
+        self._repository = repository
+
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        repository = self._repository
+        return repository.registry.ask_upload(method, url, scopes=repository._push, headers=headers, body=body)
+
+    def next(self, answer: Answer, upload: Upload) -> Upload:
+        return self._repository._goes_on(answer, upload)
+
+
+def _length(answer: Answer) -> int | None:
+    return _number(answer.headers.get("Content-Length"))
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def _media_type(answer: Answer) -> str:

@@ -1,16 +1,13 @@
 """Logging in to a registry: anonymous, Basic, and Bearer tokens, as distribution's token specification describes.
 
-Credentials go to the registry's own origin and to the token server that it names, if that is one it may name: https
-unless the registry itself is plain http, and no address of a private network other than the registry's own
-(CVE-2020-15157, CVE-2026-33540).
+Credentials go to the registry's own origin and to the token server that it names, if it may name that one, see
+`bundler.stores.addresses`. A token goes to the registry's origin only.
 """
 
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,12 +18,15 @@ from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.limits import JSON_ANSWER_BYTES
 from bundler.errors import Damaged, Refused
+from bundler.stores.addresses import Kind, Origin, checked, shown
 from bundler.stores.credentials import Credentials
-from bundler.stores.http import Answer, HttpClient, Origin, error_of, is_page, no_registry, shown
+from bundler.stores.http import Answer, HttpClient, error_of, is_page, no_registry, redirects_of
 
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 _DEFAULT_LIFETIME_SECONDS = 60
 _MARGIN_SECONDS = 10
+_AT_HOME = redirects_of(Kind.TOKEN)
+"""Whoever answers for a token server decides what is sent to the registry, so nobody else may."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Authenticator:
         connect: Callable[[str], HttpClient],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._origin = Origin.of(registry_url)
+        self._url = registry_url
         self._registry = urlsplit(registry_url).netloc
         self._find_credentials = find_credentials
         self._connect = connect
@@ -104,7 +104,8 @@ class Authenticator:
         if challenge is None:
             return False
         if challenge.scheme == "bearer":
-            self._check_realm(challenge.parameters.get("realm", ""))
+            realm = checked(challenge.parameters.get("realm", ""), Kind.TOKEN_SERVER, by=self._url)
+            challenge = Challenge(challenge.scheme, {**challenge.parameters, "realm": realm})
         with self._lock:
             self._challenge = challenge
             self._tokens.pop(scopes, None)
@@ -141,12 +142,12 @@ class Authenticator:
                 "scope": " ".join(scopes),
             }
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = http.request("POST", realm, headers=headers, body=urlencode(form).encode())
+            answer = http.request("POST", realm, headers=headers, body=urlencode(form).encode(), redirects=_AT_HOME)
         else:
             query = urlencode([*([("service", service)] if service else []), *(("scope", scope) for scope in scopes)])
             url = f"{realm}{'&' if urlsplit(realm).query else '?'}{query}"
             headers = {"Authorization": basic(credentials)} if credentials else {}
-            answer = http.request("GET", url, headers=headers)
+            answer = http.request("GET", url, headers=headers, redirects=_AT_HOME)
         answer.username = self.username(scopes)
         return self._read_token(answer, realm)
 
@@ -171,32 +172,6 @@ class Authenticator:
         lifetime = fields.get("expires_in")
         seconds = lifetime if isinstance(lifetime, int) and lifetime > 0 else _DEFAULT_LIFETIME_SECONDS
         return _Token(text, self._clock() + max(1, seconds - _MARGIN_SECONDS))
-
-    def _check_realm(self, realm: str) -> None:
-        origin = Origin.of(realm)
-        if origin.scheme != "https" and self._origin.scheme == "https":
-            raise Refused("the registry names a token server without TLS", subject=shown(realm))
-        if origin.host == self._origin.host:
-            return
-        if _is_private(origin.host):
-            raise Refused(
-                "the registry names a token server in a private network",
-                subject=f"{self._registry} names {shown(realm)}",
-                hint="address the registry as its token server is, or let its administrator set its external URL",
-            )
-
-
-def _is_private(host: str) -> bool:
-    """Whether a host is an address that is not of the internet, in any spelling that a resolver understands."""
-    host = host.rstrip(".")
-    try:
-        return not ipaddress.ip_address(host).is_global
-    except ValueError:
-        pass
-    try:
-        return not ipaddress.ip_address(socket.inet_aton(host)).is_global  # 127.1, 0x7f000001, 2130706433
-    except OSError:
-        return host == "localhost" or host.endswith(".localhost")
 
 
 def basic(credentials: Credentials) -> str:

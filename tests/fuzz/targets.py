@@ -34,7 +34,7 @@ from bundler.core.registry_kind import recognised
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.errors import BundlerError, Misuse
-from bundler.stores import archive_check, compression, http
+from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
 from bundler.stores.tar_reader import TarReader
@@ -229,11 +229,11 @@ def challenge(data: bytes) -> None:
 def address(data: bytes) -> None:
     text = text_of(data)
     with suppress(BundlerError):
-        http.Origin.of(text)
-        assert http.shown(text).isprintable()
-    url = http.joined("https://registry.example.com/v2/", text)
-    http.Origin.of(url)
-    assert http.shown(url).isprintable()
+        addresses.Origin.of(text)
+        assert addresses.shown(text).isprintable()
+    url = addresses.joined("https://registry.example.com/v2/", text)
+    addresses.Origin.of(url)
+    assert addresses.shown(url).isprintable()
 
 
 def private_key(data: bytes) -> None:

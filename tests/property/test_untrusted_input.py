@@ -27,8 +27,8 @@ from bundler.core.policies import POLICIES
 from bundler.core.receipt import merged, parse_receipt
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, Misuse, Refused, Several
+from bundler.stores.addresses import Origin
 from bundler.stores.hosts import proxy_for
-from bundler.stores.http import Origin
 from bundler.stores.registry_auth import Challenge
 from tests.property.strategies import json_values, law, references, spoilt, texts
 from tests.unit.values import MIB, digest, layer, planned, resolved

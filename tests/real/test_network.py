@@ -606,6 +606,10 @@ def test_N05_an_upload_that_is_sent_elsewhere_takes_no_credentials_along(here, b
 
     front.faults = [guarded(lambda: header), away]
     done = here("import", bundle, "--insecure-no-signature", "--to", front.host)
+    assert done.code == 6
+    assert elsewhere.seen == []
+    allowed = elsewhere.url.partition("://")[2]
+    done = here("import", bundle, "--insecure-no-signature", "--to", front.host, "--allow-upload-host", allowed)
     assert done.code == 0, done.out + done.err
     assert len(elsewhere.seen) == 2
     assert all(seen.startswith("PUT /v2/") for seen in elsewhere.seen)

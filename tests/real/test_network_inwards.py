@@ -179,7 +179,7 @@ LOCATIONS = {
     "no address": (202, {"Location": "http://[bad/"}, 3, "an address that is none"),
     "another scheme": (202, {"Location": "ftp://127.0.0.1/x"}, 3, "an address that is none"),
     "a file": (202, {"Location": "file:///etc/passwd"}, 3, "an address that is none"),
-    "nobody there": (202, {"Location": "http://127.0.0.1:9/x"}, 3, "no connection"),
+    "another port": (202, {"Location": "http://127.0.0.1:9/x"}, 3, "--allow-upload-host 127.0.0.1:9"),
     "201 that nobody asked for": (201, {}, 3, "201"),
     "204": (204, {}, 3, "204"),
 }

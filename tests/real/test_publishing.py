@@ -176,7 +176,7 @@ def test_t05_a_cut_blob_is_noticed_when_it_is_mounted(bring, target, bundler, or
     assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
     done = bundler("import", tmp_path / "test", "--trust", keys[1], "--to", front.host, "--json")
     front.stop()
-    assert front.count("POST", mount) == 1
+    assert front.count("POST", mount) >= 1
     assert "failed" in outcomes(done).values()
     assert any(
         image["error"] and image["error"]["code"] == "damaged-at-target" for image in done.json["targets"][0]["images"]

@@ -189,13 +189,19 @@ def test_C1_any_other_answer_is_a_failure_or_none(status: int, asked: float | No
     [
         (401, "unauthorized"),
         (403, "denied"),
-        (405, "registry-read-only"),
+        (405, "method-refused"),
         (413, "body-too-large"),
         (429, "too-many-requests"),
     ],
 )
 def test_a_page_whose_status_says_enough_is_told_by_its_status(status: int, meaning: str) -> None:
     assert error(RegistryAnswer("PUT", status, message="an HTML page", is_page=True)).code == meaning
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_a_405_page_is_no_registry_that_is_read_only(method: str) -> None:
+    assert error(RegistryAnswer(method, 405, message="an HTML page", is_page=True)).code == "method-refused"
+    assert error(RegistryAnswer(method, 405, "UNSUPPORTED", "read only")).code == "registry-read-only"
 
 
 def test_who_is_known_and_lacks_the_right_is_not_told_to_log_in() -> None:

@@ -16,7 +16,7 @@ import urllib3
 from bundler.core.advice import LOG_IN
 from bundler.errors import BundlerError, Refused, Unavailable
 from bundler.stores.credentials import Credentials
-from bundler.stores.http import Answer
+from bundler.stores.http import Answer, Redirects
 from bundler.stores.registry_auth import Authenticator, Challenge
 
 REGISTRY = "https://registry.example.com"
@@ -53,7 +53,9 @@ class TokenServer:
         self.connections.append(url)
         return self
 
-    def request(self, method: str, url: str, *, headers: dict[str, str], body: bytes = b"") -> Answer:
+    def request(
+        self, method: str, url: str, *, headers: dict[str, str], redirects: Redirects, body: bytes = b""
+    ) -> Answer:
         self.requests.append((method, url, headers, body))
         return self.answers.pop(0) if self.answers else token_answer(token=f"token-{len(self.requests)}")
 
@@ -191,6 +193,9 @@ def test_a_token_server_that_may_be_named_is_asked(registry: str, realm: str) ->
         pytest.param(REGISTRY, "file:///etc/passwd", "an address that is none", id="a file"),
         pytest.param(REGISTRY, "https://a:99999/t", "an address that is none", id="an impossible port"),
         pytest.param(REGISTRY, "https://[bad/t", "an address that is none", id="an open bracket"),
+        pytest.param(REGISTRY, "//auth.example.com/t", "an address that is none", id="no scheme"),
+        pytest.param(REGISTRY, "ftp://auth.example.com:443/t", "an address that is none", id="ftp with a port"),
+        pytest.param(REGISTRY, "https://a:hunter2@auth.example.com/t", "an address that is none", id="a user"),
     ],
 )
 def test_a_token_server_that_may_not_be_named_is_never_contacted(registry: str, realm: str, message: str) -> None:
@@ -426,7 +431,7 @@ def test_neither_passwords_nor_tokens_are_shown() -> None:
     login = Credentials("user", "hunter2", "hunter2-token")
     assert "hunter2" not in f"{login} {login!r}"
     server = TokenServer([answer(403, b"{}")])
-    realm = "https://a:hunter2@auth.example.com/t?x=hunter2"
+    realm = "https://auth.example.com/t?x=hunter2"
     made = authenticator(server, credentials=login, challenge=f'Bearer realm="{realm}"')
     with pytest.raises(Refused) as caught:
         made.header(PULL)

@@ -1,0 +1,225 @@
+"""Addresses that servers name: redirects, upload locations, token servers, further pages, layers held elsewhere.
+
+`checked` decides for every one of them, so that bytes and credentials go only where the user sent them. RFC 3986, RFC
+9110 section 10.2.2; GHSA-vh4v-2xq2-g5cg, GHSA-jxpm-75mh-9fp7, CVE-2026-48978, CVE-2020-15157, CVE-2026-33540.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import socket
+from collections.abc import Set
+from dataclasses import dataclass
+from enum import Enum, auto
+from urllib.parse import unquote, urljoin, urlsplit
+
+from bundler.core.advice import problem
+from bundler.core.reference import is_loopback
+from bundler.errors import BundlerError, Refused
+
+_USUAL_PORTS = {"http": 80, "https": 443}
+_NETLOC = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
+"""No user, and no host that two readers may understand differently."""
+_NO_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//[^/?#])|//(?![^/?#])")
+"""A scheme, or two slashes, without a host; `urljoin` takes some of these for paths at the same server."""
+_TEXT_CHARACTERS = 300
+_LOCATION_CHARACTERS = 16 << 10
+"""Signed addresses of storage in clouds have some 2,000."""
+
+
+class Kind(Enum):
+    """Why a server names an address; each kind has a rule about other origins than the server's own."""
+
+    DOWNLOAD = auto()
+    """A redirect of GET or HEAD. Any origin; nothing is sent there but the request, without credentials."""
+    RESENT = auto()
+    """A redirect of another request. The same origin only."""
+    PAGE = auto()
+    """The next page of a list. The same origin only."""
+    TOKEN_SERVER = auto()
+    """The realm of a challenge. The same host, or one that is not in a private network."""
+    TOKEN = auto()
+    """A redirect of a token server. The same origin only."""
+    UPLOAD = auto()
+    """The address of an upload. The same origin, or a host that the user named for that."""
+    FOREIGN_LAYER = auto()
+    """A layer that the registry does not hold. Only hosts that the user named for that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Scheme, host and port: what credentials are bound to."""
+
+    scheme: str
+    host: str
+    port: int
+
+    @classmethod
+    def of(cls, url: str) -> Origin:
+        """The origin of a URL.
+
+        Raises:
+            Refused: It is not a URL of a web server.
+        """
+        try:
+            parts = urlsplit(url)
+            # What urllib3 would read in another way than `urlsplit`: a backslash, dots and digits beyond ASCII.
+            if not re.fullmatch(r"[!-\[\]-~]+", parts.netloc):
+                raise ValueError
+            usual, host, port = _USUAL_PORTS[parts.scheme], (parts.hostname or "").lower(), parts.port
+            if not host or port == 0:
+                raise ValueError
+            return cls(parts.scheme, host, port or usual)
+        except (ValueError, KeyError) as error:
+            raise _no_address(url) from error
+
+    @property
+    def name(self) -> str:
+        """Host and port as people write them, the port only where it is not the usual one."""
+        return self._host if self.port == _USUAL_PORTS[self.scheme] else f"{self._host}:{self.port}"
+
+    @property
+    def names(self) -> Set[str]:
+        """All ways to write host and port."""
+        return {self.name, f"{self._host}:{self.port}"}
+
+    @property
+    def _host(self) -> str:
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+
+def checked(location: str, kind: Kind, *, by: str, allowed: Set[str] = frozenset()) -> str:
+    """The address that a server names: complete, without its fragment, and one that may be asked.
+
+    Args:
+        location: What the server wrote; but for a token server, it may be relative to ``by``.
+        kind: Why it names the address.
+        by: The URL that was asked, after redirects; it decides what is relative, and what another origin is.
+        allowed: Hosts, with their ports where they are not the usual ones, that the user named for this kind.
+
+    Raises:
+        Refused: It is no address, or none that may be asked for this.
+    """
+    own = Origin.of(by)
+    url = _complete(location, None if kind is Kind.TOKEN_SERVER else by)
+    origin = Origin.of(url)
+    if origin.scheme == "http" and own.scheme == "https":
+        raise _without_tls(kind, url)
+    if kind is Kind.FOREIGN_LAYER:
+        _check_foreign_layer(origin, url, allowed)
+    elif origin != own:
+        _check_elsewhere(kind, origin, own, url, allowed)
+    return url
+
+
+def is_safe(url: str) -> bool:
+    """Whether an address could be allowed by the user: https, or of this machine, and well-formed."""
+    try:
+        return _is_safe(Origin.of(_complete(url, None)))
+    except Refused:
+        return False
+
+
+def joined(base: str, location: str) -> str:
+    """A URL that a server gave, completed.
+
+    Raises:
+        Refused: It is none.
+    """
+    try:
+        return urljoin(base, location)
+    except ValueError as error:
+        raise _no_address(location) from error
+
+
+def shown(url: str) -> str:
+    """A URL without its query, which may hold secrets, and without surprises for a terminal."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return printable(f"{parts.scheme}://{host}{port}{parts.path}")
+
+
+def without_secrets(url: str) -> str:
+    """A URL that may not even be one, without what secrets may stand in: its query and its user."""
+    return printable(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]))
+
+
+def printable(text: str) -> str:
+    """A text from outside in one line, without control characters, and not too long."""
+    line = " ".join(text.split())
+    return "".join(c if c.isprintable() else "\ufffd" for c in line)[:_TEXT_CHARACTERS]
+
+
+def _complete(location: str, base: str | None) -> str:
+    """A location as an absolute URL that every reader takes for the same one."""
+    # `urlsplit` drops line breaks, and http.client gives header bytes beyond ASCII as Latin-1.
+    if not re.fullmatch(r"[!-\[\]-~]+", location) or len(location) > _LOCATION_CHARACTERS or _NO_HOST.match(location):
+        raise _no_address(location)
+    url = (joined(base, location) if base else location).partition("#")[0]
+    Origin.of(url)
+    parts = urlsplit(url)
+    if not _NETLOC.fullmatch(parts.netloc):
+        raise _no_address(location)
+    path = unquote(parts.path)  # some servers decode before they resolve
+    if {".", ".."} & set(path.split("/")) or re.search(r"[\x00-\x1f\x7f\\]", path):
+        raise _no_address(location)
+    return url
+
+
+def _is_safe(origin: Origin) -> bool:
+    return origin.scheme == "https" or is_loopback(origin.name)
+
+
+def _check_foreign_layer(origin: Origin, url: str, allowed: Set[str]) -> None:
+    if not _is_safe(origin) or not origin.names & allowed:
+        raise Refused(
+            "the layer's address leads on to another, which is not fetched from",
+            subject=shown(url),
+            hint=f"if its licence allows that: --foreign-layers {origin.name}" if _is_safe(origin) else None,
+        )
+
+
+def _check_elsewhere(kind: Kind, origin: Origin, own: Origin, url: str, allowed: Set[str]) -> None:
+    server, named = own.name, shown(url)
+    subject = f"{server} names {named}"
+    if kind is Kind.UPLOAD:
+        if not origin.names & allowed:
+            raise problem("upload-elsewhere", subject=subject, host=origin.name)
+    elif kind is Kind.TOKEN_SERVER:
+        if origin.host != own.host and _is_private(origin.host):
+            raise Refused(
+                "the registry names a token server in a private network",
+                subject=subject,
+                hint="address the registry as its token server is, or let its administrator set its external URL",
+            )
+    elif kind is not Kind.DOWNLOAD:
+        raise problem("sent-elsewhere", subject=subject, host=origin.name)
+    elif is_loopback(origin.name) and not is_loopback(own.name) and origin.host != own.host:
+        raise Refused("the server redirects to this machine itself, which it cannot know", subject=subject)
+
+
+def _without_tls(kind: Kind, url: str) -> BundlerError:
+    if kind is Kind.UPLOAD:
+        return problem("upload-without-tls", subject=shown(url))
+    if kind is Kind.TOKEN_SERVER:
+        return Refused("the registry names a token server without TLS", subject=shown(url))
+    return Refused("the server redirects from https to plain http", subject=shown(url))
+
+
+def _no_address(url: str) -> Refused:
+    return Refused("the server names an address that is none", subject=without_secrets(url))
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is an address that is not of the internet, in any spelling that a resolver understands."""
+    host = host.rstrip(".")
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        pass
+    try:
+        return not ipaddress.ip_address(socket.inet_aton(host)).is_global  # 127.1, 0x7f000001, 2130706433
+    except OSError:
+        return host == "localhost" or host.endswith(".localhost")

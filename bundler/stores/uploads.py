@@ -1,0 +1,247 @@
+"""Uploads in pieces, for registries and proxies in front of them that take no large bodies.
+
+distribution-spec 1.1, "Pushing a blob in chunks". How large a body may be is told by nobody: it is found out with the
+first one that is refused, and remembered for the run.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from bundler.core.digest import Digest
+from bundler.core.limits import UPLOAD_PIECE_BYTES, UPLOAD_PIECE_LEAST_BYTES, UPLOAD_PIECE_MOST_BYTES
+from bundler.core.protocols import Pieces
+from bundler.errors import Refused, Unavailable
+from bundler.stores.addresses import Origin
+from bundler.stores.http import Answer, error_of
+
+_RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,16})", re.ASCII)
+_LOST = frozenset({401, 404})
+_TAKEN = frozenset({201, 202, 204})
+_BROKEN_BODY_BYTES = 1 << 20
+"""The usual limit where a connection breaks in a large body: nginx's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """An upload that a registry began.
+
+    Attributes:
+        url: Where it goes on.
+        least_bytes: What a piece must have, but for the last one; ``OCI-Chunk-Min-Length``.
+    """
+
+    url: str
+    least_bytes: int = 0
+
+    def closing_url(self, digest: Digest) -> str:
+        """Where it ends; what the registry has in the query stays there."""
+        return f"{self.url}{'&' if urlsplit(self.url).query else '?'}{urlencode({'digest': str(digest)})}"
+
+
+class UploadChannel(Protocol):
+    """What sends the requests of one upload."""
+
+    def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Sends a request."""
+
+    def next(self, answer: Answer, upload: Upload) -> Upload:
+        """The upload as an answer to it says that it goes on."""
+
+
+class BodyLimit:
+    """How large bodies may be on the way to one registry, as far as that was found out. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._piece_bytes: int | None = None
+        self._passed_bytes = 0
+        self._is_proven = False
+        self._takes_pieces = True
+        self._broke_at: set[Digest] = set()
+
+    def piece_bytes(self, size_bytes: int) -> int | None:
+        """How much of a blob goes into one body; None for all of it."""
+        limit = self._piece_bytes
+        return None if limit is None or size_bytes <= max(limit, self._passed_bytes) else limit
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether a body was refused for its size, and not only a connection broken."""
+        return self._is_proven
+
+    def refused(self, size_bytes: int) -> bool:
+        """Takes note that a body was too large; whether smaller ones can be tried."""
+        with self._lock:
+            self._is_proven = True
+            return self._takes_pieces and self._lower(size_bytes, UPLOAD_PIECE_BYTES)
+
+    def broke(self, digest: Digest, size_bytes: int) -> None:
+        """Takes note that a connection broke in a body; the second time for one blob, the size may be why."""
+        with self._lock:
+            is_again = digest in self._broke_at
+            self._broke_at.add(digest)
+            if is_again and self._takes_pieces and size_bytes > self._passed_bytes:
+                self._lower(size_bytes, _BROKEN_BODY_BYTES)
+
+    def passed(self, size_bytes: int) -> None:
+        """Takes note that a body arrived."""
+        with self._lock:
+            self._passed_bytes = max(self._passed_bytes, size_bytes)
+
+    def give_up_pieces(self) -> None:
+        """Takes note that the registry takes none."""
+        with self._lock:
+            self._takes_pieces, self._piece_bytes = False, None
+
+    def _lower(self, size_bytes: int, first_bytes: int) -> bool:
+        if size_bytes <= UPLOAD_PIECE_LEAST_BYTES:
+            return False
+        smaller = max(UPLOAD_PIECE_LEAST_BYTES, size_bytes // 2)
+        self._piece_bytes = min(self._piece_bytes or first_bytes, smaller)
+        self._passed_bytes = min(self._passed_bytes, size_bytes - 1)
+        return True
+
+
+class PieceUpload:
+    """A blob on its way in pieces. The registry completes nothing before it is told the digest, after the last one."""
+
+    def __init__(self, upload: Upload, channel: UploadChannel, limit: BodyLimit, *, called: str) -> None:
+        """Nothing is sent yet."""
+        self._upload = upload
+        self._channel = channel
+        self._limit = limit
+        self._called = called
+        self._offset_bytes = 0
+
+    def send(self, pieces: Pieces, digest: Digest, size_bytes: int) -> Answer:
+        """Sends all pieces, then the digest; the answer to that.
+
+        Raises:
+            Refused, Unavailable: The registry does not take one of them.
+            BundlerError: Whatever ``pieces`` raises; nothing is completed then.
+        """
+        waiting = bytearray()
+        for piece in pieces:
+            waiting += piece
+            while len(waiting) > self._piece_bytes(size_bytes):
+                del waiting[: self._send_some(waiting, size_bytes)]
+        while waiting:
+            del waiting[: self._send_some(waiting, size_bytes)]
+        if self._offset_bytes != size_bytes:
+            raise Unavailable("the blob was not taken to its end", subject=self._called, retryable=True)
+        url = self._upload.closing_url(digest)
+        headers = {"Content-Type": "application/octet-stream", "Content-Length": "0"}
+        return self._channel.ask("PUT", url, headers, b"")
+
+    def _piece_bytes(self, size_bytes: int) -> int:
+        wanted = max(self._limit.piece_bytes(size_bytes) or UPLOAD_PIECE_BYTES, self._upload.least_bytes)
+        if wanted > UPLOAD_PIECE_MOST_BYTES:
+            raise Refused(
+                "the registry takes a blob in larger pieces only than are sent",
+                subject=self._called,
+                expected=f"pieces of at most {UPLOAD_PIECE_MOST_BYTES} bytes",
+                actual=f"{self._upload.least_bytes} bytes",
+            )
+        return wanted
+
+    def _send_some(self, waiting: bytearray, size_bytes: int) -> int:
+        """Sends what fits into a body; how much of it the registry has taken, which may be nothing."""
+        with memoryview(waiting) as view:
+            piece = bytes(view[: self._piece_bytes(size_bytes)])
+        first = self._offset_bytes
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Length": str(len(piece)),
+            "Content-Range": f"{first}-{first + len(piece) - 1}",
+        }
+        answer = self._channel.ask("PATCH", self._upload.url, headers, piece)
+        if answer.status == 413:
+            return self._too_large(answer, piece)
+        if answer.status == 416:
+            return self._go_on_where_it_is(answer, len(waiting))
+        if answer.status in _LOST and self._limit.is_proven:
+            raise self._lost(answer)
+        if answer.status not in _TAKEN:
+            raise self._not_taken(answer)
+        self._limit.passed(len(piece))
+        return self._advance(answer, len(piece))
+
+    def _too_large(self, answer: Answer, piece: bytes) -> int:
+        is_least = len(piece) <= self._upload.least_bytes
+        if is_least or not self._limit.refused(len(piece)):
+            raise error_of(answer, subject=self._called)
+        answer.drain()
+        return 0
+
+    def _go_on_where_it_is(self, answer: Answer, waiting_bytes: int) -> int:
+        """After 416 "Requested Range Not Satisfiable" the registry says how far it has come."""
+        answer.drain()
+        status = self._channel.ask("GET", self._upload.url, {}, b"")
+        if status.status not in _TAKEN:
+            raise self._lost(status)
+        taken_bytes = self._advance(status, 0)
+        if not 0 < taken_bytes <= waiting_bytes:
+            raise self._lost(status)
+        return taken_bytes
+
+    def _advance(self, answer: Answer, sent_bytes: int) -> int:
+        """Follows what the registry says that it has taken; some tell less, or nothing, and the digest decides then."""
+        answer.drain()
+        self._upload = self._channel.next(answer, self._upload)
+        found = _RANGE.fullmatch(answer.headers.get("Range", "").strip())
+        has_bytes = int(found[1]) + 1 if found and found[1] != "0" else self._offset_bytes + sent_bytes
+        taken_bytes = has_bytes - self._offset_bytes
+        if taken_bytes < min(sent_bytes, UPLOAD_PIECE_LEAST_BYTES):  # a byte at a time would never end
+            raise self._lost(answer)
+        if sent_bytes:
+            taken_bytes = min(taken_bytes, sent_bytes)
+        self._offset_bytes += taken_bytes
+        return taken_bytes
+
+    def _lost(self, answer: Answer) -> Unavailable:
+        answer.drop()
+        return Unavailable("the registry lost the upload", subject=self._called, retryable=True)
+
+    def _not_taken(self, answer: Answer) -> Exception:
+        """A registry that takes no pieces is sent whole blobs again, unless it was these that it refused."""
+        error = error_of(answer, subject=self._called)
+        if error.retryable or self._limit.is_proven:
+            return error
+        self._limit.give_up_pieces()
+        return Unavailable(
+            "the registry takes no pieces of a blob", subject=self._called, said=error.said, retryable=True
+        )
+
+
+def mended(url: str, api_url: str, repository: str) -> str:
+    """The address of an upload, below the registry's own path again where the registry or a proxy left that out.
+
+    A registry behind a proxy that takes a prefix off names an address without it; ``http.prefix`` with
+    ``relativeurls`` of distribution does so, too. Where there is no prefix, or the address is of another kind, it is
+    left as it is: many registries have uploads elsewhere.
+
+    Args:
+        url: Complete.
+        api_url: Where the registry's API begins, with ``/v2/``.
+        repository: That the upload is for.
+    """
+    parts, api = urlsplit(url), urlsplit(api_url)
+    tail = f"/v2/{repository}/blobs/uploads/"
+    prefix = api.path.removesuffix("/v2/")
+    is_ours = Origin.of(url) == Origin.of(api_url)
+    found = parts.path.find(tail)
+    is_unambiguous = found >= 0 and found == parts.path.rfind(tail)
+    if not prefix or not is_ours or parts.path.startswith(api.path) or not is_unambiguous:
+        return url
+    return urlunsplit(parts._replace(path=prefix + parts.path[found:]))
+
+
+def is_astray(url: str, api_url: str) -> bool:
+    """Whether the address of an upload is not below the registry's API."""
+    return not urlsplit(url).path.startswith(urlsplit(api_url).path)
