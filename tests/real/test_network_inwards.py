@@ -154,8 +154,6 @@ def error(code: str, message: str) -> bytes:
 
 
 FOR_GOOD = {
-    "413": (answer(413, {}), 3, "too large for the registry"),
-    "413, a page": (answer(413, {"Content-Type": "text/html"}, b"<html>nginx</html>"), 3, "client_max_body_size"),
     "no space left": (answer(500, {}, error("UNKNOWN", "write: no space left on device")), 3, "the registry's disk is full"),
     "507": (answer(507, {}), 3, "the registry's disk is full"),
     "denied": (answer(403, {}, error("DENIED", "no")), 3, "the registry denies it"),
@@ -172,6 +170,20 @@ def test_T09_an_upload_that_is_refused_is_told_and_not_sent_again(bring, front, 
     assert "secret" not in done.out + done.err
     assert sum(is_upload_of(LAYER, each) for each in front.requests) == 1
     assert target.tags == {"a/other": ["1"]}, "the other image arrived, and no tag moved for this one"
+
+
+@pytest.mark.parametrize("page", [b"", b"<html>nginx</html>"], ids=["nothing", "a page"])
+def test_T09_a_registry_that_takes_no_body_at_all_is_told_after_pieces_were_tried(bring, front, target, page):
+    def too_large(front, request) -> bool:
+        is_piece = request.command == "PATCH" and "a/big" in request.path
+        return (is_piece or is_upload(request)) and answer(413, {"Content-Type": "text/html"}, page)(front, request)
+
+    done = bring(too_large)
+    assert done.code == 3, done.out + done.err
+    assert "client_max_body_size" in done.out
+    assert sum(is_upload_of(LAYER, each) for each in front.requests) == 1
+    assert 1 < front.count("PATCH", "") < 12, "halved each time"
+    assert target.tags == {"a/other": ["1"]}
 
 
 LOCATIONS = {
