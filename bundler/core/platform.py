@@ -6,9 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bundler.core.platform_names import meant
 from bundler.errors import Misuse
 
 _PART = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_TEXT_CHARACTERS = 200
 _IMPLIED_VARIANTS = {("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")}
 _ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
 
@@ -29,10 +31,18 @@ class Platform:
             Misuse: It has another form.
         """
         parts = text.split("/")
-        if len(parts) not in (2, 3) or not all(_PART.fullmatch(part) for part in parts):
-            raise Misuse("not a platform", subject=repr(text), hint="write os/architecture, for example linux/amd64")
-        os, architecture, *variant = parts
-        return cls(os, _ALIASES.get(architecture, architecture), variant[0] if variant else "")
+        is_one = len(parts) in (2, 3) and all(_PART.fullmatch(part) for part in parts)
+        architecture = _ALIASES.get(parts[1], parts[1]) if is_one else ""
+        likely = meant("/".join([parts[0], architecture, *parts[2:]]) if is_one else text[:_TEXT_CHARACTERS])
+        if likely is not None:
+            raise Misuse("not a platform", subject=repr(text[:_TEXT_CHARACTERS]), hint=f"did you mean {likely}?")
+        if not is_one:
+            raise Misuse(
+                "not a platform",
+                subject=repr(text[:_TEXT_CHARACTERS]),
+                hint="write os/architecture, for example linux/amd64",
+            )
+        return cls(parts[0], architecture, parts[2] if len(parts) == 3 else "")
 
     def accepts(self, offered: Platform) -> bool:
         """Whether an image for ``offered`` is what was asked for. No variant means the usual one of the architecture.
