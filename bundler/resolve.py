@@ -66,7 +66,7 @@ def resolve_image(
             subject=str(entry.reference),
             expected=str(entry.pin),
             actual=str(root.digest),
-            hint=f"if the change is meant, set the pin in {entry.where}",
+            hint=_pin_hint(entry),
         )
     walk = _Walk(entry, source, read_blob, listener)
     chosen_root = walk.follow(root.bare)
@@ -78,6 +78,15 @@ def resolve_image(
         made_from=root.digest if chosen_root.digest != root.digest else None,
     )
     return Resolved(image, walk.documents, walk.made)
+
+
+def _pin_hint(entry: Entry) -> str:
+    if not entry.pinned_at:
+        return f"if the change is meant, set the pin in {entry.where}"
+    return (
+        f"the tag is listed at {entry.where}, the digest at {entry.pinned_at}: remove one of them, "
+        "or give one another name: {image: NAME:TAG, from: REFERENCE}"
+    )
 
 
 def _kept(entry: Entry, begun: Digest, now: Digest, source: ImageSource, listener: Listener) -> Descriptor:

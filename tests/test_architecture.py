@@ -71,7 +71,7 @@ BACK_DOORS = {
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "io", "ipaddress", "itertools", "json",
     "math",
-    "re", "struct", "typing", "zlib",
+    "re", "struct", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """What the pure part may use: no files, network, clock, environment or threads."""
 

@@ -263,17 +263,16 @@ def rules(file: str | None) -> NamingRules:
 
 def _read_text(file: str, option: str) -> str:
     from bundler.core.limits import IMAGE_LIST_BYTES
+    from bundler.core.text_file import decoded
 
     try:
         with open(file, "rb") as opened:
             content = opened.read(IMAGE_LIST_BYTES + 1)
         if len(content) > IMAGE_LIST_BYTES:
             raise Misuse("the file is too long", subject=f"{option} {file}")
-        return content.decode("utf-8")
     except OSError as error:
         raise Misuse(f"cannot be read: {error.strerror}", subject=f"{option} {file}") from error
-    except UnicodeDecodeError as error:
-        raise Misuse("not a text in UTF-8", subject=f"{option} {file}") from error
+    return decoded(content, source=file)
 
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:

@@ -10,13 +10,18 @@ from bundler.commands.open_stores import Stores
 from bundler.core import image_list
 from bundler.core.bundle_name import BUNDLE_NAME
 from bundler.core.image_list import Entry, HeldImages, ImageList, nameless
+from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.location import ArchiveImage, LayoutImage, has_transport
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import located, together
+from bundler.core.text_file import decoded
 from bundler.errors import BundlerError, Misuse, Several
+from bundler.stores import compression
 from bundler.stores.held_images import Choice, HeldImage, completed
+
+_TAR_MAGIC = slice(257, 262)
 
 
 def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple[Platform, ...]) -> ImageList:
@@ -31,7 +36,7 @@ def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple
         Misuse: A list cannot be read, is wrong, or contradicts another one.
     """
     lists = [_read_list(argument, platforms) for argument in arguments]
-    merged = image_list.merge(lists, name=name)
+    merged = merge(lists, name=name)
     return ImageList(merged.name or _stem(arguments), merged.entries)
 
 
@@ -53,7 +58,7 @@ def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[E
             errors.append(error)
     if errors:
         raise together(f"{len(errors)} errors in the images of files", errors)
-    return image_list.each_once(single)
+    return each_once(single)
 
 
 def _named(held: HeldImages, stores: Stores) -> list[Entry]:
@@ -111,18 +116,27 @@ def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
             with open(argument, "rb") as file:
                 content = file.read(IMAGE_LIST_BYTES + 1)
     except OSError as error:
-        hint = f"for a single image write docker://{argument}" if not Path(argument).exists() else None
+        hint = _hint_for_single(argument) if not Path(argument).exists() else None
         raise Misuse(f"the image list cannot be read: {error.strerror}", subject=argument, hint=hint) from error
+    if compression.kind_of(content) != compression.NONE or content[_TAR_MAGIC] == b"ustar":
+        raise Misuse(
+            "an archive, not an image list",
+            subject=argument,
+            hint=f"for the images in it write docker-archive:{argument} or oci-archive:{argument}",
+        )
     if len(content) > IMAGE_LIST_BYTES:
         raise Misuse(
             "the image list is too large", subject=argument, expected=f"at most {IMAGE_LIST_BYTES} bytes", actual="more"
         )
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Misuse("the image list is not UTF-8 text", subject=argument) from error
     source = "standard input" if argument == "-" else argument
-    return image_list.parse_image_list(text, source=source, platforms=platforms)
+    return image_list.parse_image_list(decoded(content, source=source), source=source, platforms=platforms)
+
+
+def _hint_for_single(argument: str) -> str | None:
+    try:
+        return f"for a single image write docker://{Reference.parse(argument)}"
+    except Misuse:
+        return None
 
 
 def _stem(arguments: tuple[str, ...]) -> str | None:

@@ -1,4 +1,4 @@
-"""Image lists: what to carry. YAML with a name and options, or plain text with one reference a line.
+"""Image lists: what to carry. YAML or JSON with a name and options, or plain text with one reference a line.
 
 Every scalar of the YAML is read as the text that was written: ``tag: 1.10`` is not 1.1, ``on`` is not true.
 Unknown and duplicate keys, aliases and tags are errors, each with its line. All errors of a list are told at once.
@@ -7,13 +7,14 @@ Unknown and duplicate keys, aliases and tags are errors, each with its line. All
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from bundler.core.bundle_name import check_bundle_name
+from bundler.core.characters import trimmed
 from bundler.core.digest import Digest
+from bundler.core.list_line import parse_line
 from bundler.core.location import (
     ArchiveImage,
     ImageLocation,
@@ -26,8 +27,15 @@ from bundler.core.reference import Reference
 from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument, located, together
 from bundler.errors import BundlerError, Damaged, Misuse
 
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
 _TOP_KEYS = ("name", "platforms", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "from")
+_YAML = re.compile(rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)")
+"""The first line of a YAML or JSON list; no host as ``[::1]:5000/app``."""
+
+_YAML_ITEM = re.compile(r"\s*-\s+(?:\{|['\"]?[\w-]+['\"]?\s*:(?:\s|$))")
+"""An item that is a mapping."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +48,7 @@ class Entry:
         pin: The digest that its tag must have at the source.
         platforms: Which platforms to carry; empty for all.
         where: File and line, for messages.
+        pinned_at: File and line of the pin, if another entry for the same image has it.
     """
 
     reference: Reference
@@ -47,6 +56,7 @@ class Entry:
     pin: Digest | None = None
     platforms: tuple[Platform, ...] = ()
     where: str = ""
+    pinned_at: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,46 +109,6 @@ def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] 
     return result
 
 
-def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
-    """Joins lists in their order. An image that stands in several of them in the same way is taken once.
-
-    Raises:
-        Misuse: Two lists want different names and none is given, or one name is to have two sources, pins or platforms.
-    """
-    lists = tuple(lists)
-    names = sorted({each.name for each in lists if each.name})
-    if name is None and len(names) > 1:
-        raise Misuse(f"the lists want different names: {', '.join(names)}", hint="choose one with --name")
-    chosen = name or (names[0] if names else None)
-    return ImageList(
-        check_bundle_name(chosen) if chosen else None, each_once(entry for each in lists for entry in each.entries)
-    )
-
-
-Listed = TypeVar("Listed", Entry, "Entry | HeldImages")
-
-
-def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
-    """The entries in their order, those that stand there twice in the same way once.
-
-    Raises:
-        Misuse: One name is to have two sources, pins or platforms.
-    """
-    found: dict[Reference | str, Listed] = {}
-    for entry in entries:
-        earlier = found.setdefault(entry.reference if isinstance(entry, Entry) else str(entry.source), entry)
-        if _without_place(earlier) != _without_place(entry):
-            raise Misuse(
-                f"stands there twice with different options, first at {earlier.where}",
-                subject=f"{entry.where}: {entry.reference if isinstance(entry, Entry) else entry.source}",
-            )
-    return tuple(found.values())
-
-
-def _without_place(entry: Entry | HeldImages) -> Entry | HeldImages:
-    return replace(entry, where="")
-
-
 def entry_of(
     text: str, *, where: str, platforms: tuple[Platform, ...] = (), pin: Digest | None = None
 ) -> Entry | HeldImages:
@@ -181,8 +151,21 @@ def nameless(location: ImageLocation) -> Misuse:
 def _looks_like_yaml(text: str, source: str) -> bool:
     if source.lower().endswith((".yaml", ".yml", ".json")):
         return True
-    lines = (line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#"))
-    return bool(re.match(rf"(?:---|\{{|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$))", next(lines, "")))
+    lines = [line for line in _LINE_END.split(text) if line.strip() and not line.lstrip().startswith("#")]
+    first = lines[0] if lines else ""
+    return bool(_YAML.match(first)) or (first.startswith("-") and any(map(_YAML_ITEM.match, lines)))
+
+
+def _written(text: str, *, where: str, platforms: tuple[Platform, ...]) -> Entry | HeldImages:
+    """An entry for one image as people write it: `parse_line` has the forms.
+
+    Raises:
+        Misuse: It has none of them.
+    """
+    line = parse_line(text)
+    if line.source is None:
+        return entry_of(line.image, where=where, platforms=platforms)
+    return Entry(name_of(line.image), parse_image(line.source), None, platforms, where)
 
 
 class _TextList:
@@ -195,19 +178,17 @@ class _TextList:
 
     def read(self, text: str) -> ImageList:
         entries: dict[Entry | HeldImages, Entry | HeldImages] = {}
-        for number, line in enumerate(text.splitlines(), start=1):
-            written = re.sub(r"(^|\s)#.*", "", line).strip()
+        for number, line in enumerate(_LINE_END.split(text), start=1):
+            written = trimmed(_COMMENT.sub("", line))
             if not written:
                 continue
             where = f"{self.source}:{number}"
             try:
-                if re.search(r"\s", written):
-                    raise Misuse("more than one word", hint="write one reference a line")
-                entry = entry_of(written, where=where, platforms=self._platforms)
+                entry = _written(written, where=where, platforms=self._platforms)
             except Misuse as error:
                 self.errors.append(located(error, where))
                 continue
-            entries.setdefault(_without_place(entry), entry)
+            entries.setdefault(replace(entry, where=""), entry)
         return ImageList(None, tuple(entries.values()))
 
 
@@ -220,7 +201,9 @@ class _YamlList:
         self.errors = self._yaml.errors
 
     def read(self, text: str) -> ImageList:
-        root = self._yaml.compose(text, "an image list is a mapping with name: and images:")
+        root = self._yaml.root(text, "an image list is a mapping with name: and images:, or a list of references")
+        if isinstance(root, SequenceNode):
+            return ImageList(None, tuple(self._entries(root, self._defaults)))
         if root is None:
             return ImageList(None, ())
         top = self._yaml.mapping(root, _TOP_KEYS)
@@ -244,7 +227,7 @@ class _YamlList:
     def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> Entry | HeldImages | None:
         where = self._yaml.where(node)
         if isinstance(node, ScalarNode):
-            return entry_of(self._yaml.text(node), where=where, platforms=defaults)
+            return _written(self._yaml.text(node), where=where, platforms=defaults)
         if not isinstance(node, MappingNode):
             self._yaml.error(node, "an image is a reference, or a mapping with image:")
             return None
@@ -259,9 +242,15 @@ class _YamlList:
         platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
         if len(self.errors) > before:
             return None
-        if "from" not in fields:
-            return entry_of(named, where=where, platforms=platforms, pin=pin)
-        return Entry(name_of(named), parse_image(self._yaml.text(fields["from"])), pin, platforms, where)
+        if "from" in fields:
+            source = parse_image(self._yaml.text(fields["from"]))
+            entry: Entry | HeldImages = Entry(name_of(named), source, pin, platforms, where)
+        else:
+            entry = entry_of(named, where=where, platforms=platforms, pin=pin)
+        if isinstance(entry, Entry) and pin and entry.reference.digest not in (None, pin):
+            self._yaml.error(node, "image: and digest: name different digests", "remove one of them")
+            return None
+        return entry
 
     def _name(self, node: Node | None) -> str | None:
         if node is None:

@@ -1,18 +1,27 @@
 """Where images come from and go to, spelt as skopeo spells it.
 
 ``docker://…``, ``docker-daemon:NAME:TAG``, ``docker-archive:FILE[:REF]``, ``oci:DIR[:REF]`` and
-``oci-archive:FILE[:REF]``. A bare text means ``docker://``.
+``oci-archive:FILE[:REF]``. A bare text means ``docker://``, and so does ``oci://``, as Helm spells it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bundler.core.characters import named
 from bundler.core.digest import Digest
-from bundler.core.reference import DEFAULT_REGISTRY, Reference, is_registry, is_repository, without_password
+from bundler.core.reference import (
+    DEFAULT_REGISTRY,
+    Reference,
+    is_registry,
+    is_repository,
+    names_registry,
+    without_password,
+)
 from bundler.errors import Damaged, Misuse
 from bundler.secrecy import MASK
 
+_HELM = "oci://"
 TRANSPORTS = ("docker://", "docker-daemon:", "docker-archive:", "oci:", "oci-archive:")
 
 
@@ -130,6 +139,8 @@ def parse_image(text: str) -> ImageLocation:
         return RegistryImage(Reference.parse(text.removeprefix("docker://")))
     if text.startswith("docker-daemon:"):
         return _daemon_image(text)
+    if text.startswith(_HELM):
+        return RegistryImage(_chart(text))
     for transport in ("oci:", "oci-archive:", "docker-archive:"):
         if text.startswith(transport):
             path, _, name = text.removeprefix(transport).partition(":")
@@ -166,7 +177,7 @@ def parse_target(text: str) -> Target:
         names = text.removeprefix("docker-daemon:")
         return DaemonTarget(_registry_target(names, text) if names else None)
     for transport, kind in (("oci:", LayoutTarget), ("oci-archive:", ArchiveTarget)):
-        if text.startswith(transport):
+        if text.startswith(transport) and not text.startswith(_HELM):
             path = text.removeprefix(transport)
             if not path or ":" in path:
                 raise Misuse(
@@ -182,7 +193,7 @@ def parse_target(text: str) -> Target:
             hint="write oci-archive:FILE, or load a daemon: docker-daemon:",
         )
     _refuse_unknown_transport(text)
-    return _registry_target(text.removeprefix("docker://"), text)
+    return _registry_target(text.removeprefix("docker://").removeprefix(_HELM), text)
 
 
 def _registry_target(rest: str, text: str) -> RegistryTarget:
@@ -201,6 +212,23 @@ def _registry_target(rest: str, text: str) -> RegistryTarget:
     return RegistryTarget(DEFAULT_REGISTRY if registry == "index.docker.io" else registry, prefix)
 
 
+def _chart(text: str) -> Reference:
+    """The reference of a chart as Helm spells it. Helm writes _ into the tag for the + of a version."""
+    named = text.removeprefix(_HELM)
+    name, colon, version = named.rpartition(":")
+    if "@" not in named and (not colon or "/" in version):
+        raise Misuse(
+            "the chart has no version", subject=repr(without_password(text)), hint="write oci://HOST/PATH/CHART:VERSION"
+        )
+    if not names_registry(named.partition("/")[0]):
+        raise Misuse(
+            "no registry after oci://",
+            subject=repr(without_password(text)),
+            hint="write oci://HOST/PATH/CHART:VERSION for a chart, or oci:DIR for a layout",
+        )
+    return Reference.parse(f"{name}:{version.replace('+', '_')}" if colon and "@" not in named else named)
+
+
 def _daemon_image(text: str) -> DaemonImage:
     name = text.removeprefix("docker-daemon:")
     if name.startswith("sha256:"):
@@ -213,12 +241,20 @@ def _daemon_image(text: str) -> DaemonImage:
 
 
 def _refuse_control_characters(text: str) -> None:
-    if not text.isprintable():
-        raise Misuse("a control character in a name", subject=repr(without_password(text)))
+    strange = next((character for character in text if not character.isprintable()), None)
+    if strange is None:
+        return
+    character, subject = named(strange), repr(without_password(text))
+    hint = "delete it, or type the name again"
+    if strange < " " or "\x7f" <= strange <= "\x9f":
+        raise Misuse(f"a control character in a name: {character}", subject=subject, hint=hint)
+    raise Misuse(f"an invisible character in a name: {character}", subject=subject, hint=hint)
 
 
 def _refuse_unknown_transport(text: str) -> None:
     transport, colon, rest = text.partition(":")
+    if transport.lower() in ("http", "https"):
+        return  # Reference.parse refuses it, and says what to write
     known = ", ".join(TRANSPORTS)
     if colon and transport in {"dir", "containers-storage", "oci-layout", "ocidir"}:
         raise Misuse(
@@ -227,5 +263,5 @@ def _refuse_unknown_transport(text: str) -> None:
             expected=known,
             actual=transport,
         )
-    if rest.startswith("//") and transport != "docker":
+    if rest.startswith("//") and transport not in ("docker", "oci"):
         raise Misuse("not an image location", subject=repr(without_password(text)), hint=f"known transports: {known}")

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, replace
 
+from bundler.core.characters import named, plain
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Misuse
 from bundler.secrecy import MASK
@@ -57,6 +58,7 @@ class Reference:
         if len(text) > _TEXT_CHARACTERS:
             raise Misuse("not a reference: too long", subject=repr(text[:80]))
         _refuse_urls_and_credentials(text)
+        _refuse_lookalikes(text)
         rest, at, digest_text = text.partition("@")
         try:
             digest = Digest.parse(digest_text) if at else None
@@ -67,9 +69,7 @@ class Reference:
             name, tag = rest, ""
             colon = ""
         if colon and not _TAG.fullmatch(tag):
-            raise Misuse(
-                f"{tag[:140]!r} is not a tag", subject=_shown(text), hint="a tag has 1 to 128 of A-Z a-z 0-9 . _ -"
-            )
+            raise Misuse(f"{tag[:140]!r} is not a tag", subject=_shown(text), hint=_tag_hint(name, tag))
         registry, repository = _split_name(name)
         _check_name(registry, repository, text)
         return cls(registry, repository, tag if colon else (None if digest else DEFAULT_TAG), digest)
@@ -97,7 +97,7 @@ class Reference:
 def full_reference(text: str) -> Reference | None:
     """The reference of a text that says its registry; None for a tag, a path or anything else."""
     first, slash, _ = text.partition("/")
-    if not slash or not _names_registry(first):
+    if not slash or not names_registry(first):
         return None
     try:
         return Reference.parse(text)
@@ -136,12 +136,40 @@ def host_of(registry: str) -> str:
     return registry.partition(":")[0]
 
 
+def _tag_hint(name: str, tag: str) -> str:
+    """The form of a tag. A version may have a + where no tag can: k3s and RKE2 write - for it in their images' tags."""
+    mended = tag.replace("+", "-")
+    if mended != tag and is_tag(mended):
+        return f"tags have no +; the releases of k3s and RKE2 have - instead: write {name}:{mended}"
+    return "a tag has 1 to 128 of A-Z a-z 0-9 . _ -"
+
+
+def _url_hint(rest: str) -> str:
+    """What to write for a URL: the same without its scheme, if that is a reference and no page of a web site."""
+    reference = None if rest.startswith("hub.docker.com/") else full_reference(rest)
+    if reference is None or ":" not in rest.rpartition("/")[2]:
+        return "write registry/repository:tag, without a scheme"
+    return f"write {reference}"
+
+
+def _refuse_lookalikes(text: str) -> None:
+    strange = next((character for character in text if not character.isascii()), None)
+    if strange is None:
+        return
+    likeness = plain(strange)
+    character = named(strange)
+    hint = (
+        f"write {likeness}" if likeness else "references have ASCII characters alone; delete it, or type the name again"
+    )
+    raise Misuse(f"a character that references do not have: {character}", subject=_shown(text), hint=hint)
+
+
 def _refuse_urls_and_credentials(text: str) -> None:
     if "://" in text:
         scheme = text.partition("://")[0]
         raise Misuse(
             f"an image reference has no {scheme[:20]}:// in front",
-            hint="write registry/repository:tag, without a scheme",
+            hint=_url_hint(text.partition("://")[2]),
         )
     before_slash = text.partition("/")[0]
     if "@" in before_slash and "/" in text and not re.search(r"@sha(256|512):", text.partition("/")[0]):
@@ -155,7 +183,7 @@ def _refuse_urls_and_credentials(text: str) -> None:
 
 def _split_name(name: str) -> tuple[str, str]:
     first, slash, rest = name.partition("/")
-    if slash and _names_registry(first):
+    if slash and names_registry(first):
         registry, repository = first, rest
     else:
         registry, repository = DEFAULT_REGISTRY, name
@@ -166,7 +194,7 @@ def _split_name(name: str) -> tuple[str, str]:
     return registry, repository
 
 
-def _names_registry(first: str) -> bool:
+def names_registry(first: str) -> bool:
     """Whether the part of a name before its first slash is a registry, and not a part of the repository."""
     return first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
 

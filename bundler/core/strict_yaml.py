@@ -11,8 +11,10 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import yaml
+import yaml.reader
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bundler.core.characters import named, trimmed
 from bundler.core.limits import YAML_DEPTH, YAML_NODES
 from bundler.errors import BundlerError, Misuse, Several
 
@@ -40,22 +42,36 @@ class YamlDocument:
         self.errors: list[BundlerError] = []
 
     def compose(self, text: str, form: str) -> MappingNode | None:
-        """The tree of a text; None if it is not one, which is noted.
+        """The tree of a text that is a mapping; None if it is not one, which is noted.
 
         Args:
             text: The whole file.
-            form: What it must be, for the error if it is something else than a mapping.
+            form: What it must be, for the error if it is something else.
+        """
+        root = self.root(text, form)
+        if isinstance(root, SequenceNode):
+            self.error(root, form)
+            return None
+        return root
+
+    def root(self, text: str, form: str) -> MappingNode | SequenceNode | None:
+        """The tree of a text that is a mapping or a list; None if it is neither, which is noted.
+
+        Args:
+            text: The whole file.
+            form: What it must be, for the error if it is something else.
         """
         try:
+            self._check_characters(text)
             self._check_events(text)
             root = yaml.compose(text, Loader=_LOADER)
         except yaml.YAMLError as error:
-            self.errors.append(self._syntax_error(error))
+            self.errors.append(self._syntax_error(error, text))
             return None
         except Misuse as error:
             self.errors.append(error)
             return None
-        if not isinstance(root, MappingNode):
+        if not isinstance(root, (MappingNode, SequenceNode)):
             self.error(root, form)
             return None
         return root
@@ -85,7 +101,7 @@ class YamlDocument:
             raise Misuse(
                 "a text is expected here", subject=self.where(node), hint="write one value, not a list or mapping"
             )
-        return str(node.value)
+        return trimmed(str(node.value))
 
     def collected(self, node: Node, read: Callable[[], Value]) -> Value | None:
         """What is read from a node; None if it is wrong, which is noted with its line."""
@@ -122,10 +138,19 @@ class YamlDocument:
             if documents > 1:
                 raise Misuse("a second YAML document", subject=where, hint="give them as separate files")
 
-    def _syntax_error(self, error: yaml.YAMLError) -> Misuse:
+    def _check_characters(self, text: str) -> None:
+        match = yaml.reader.Reader.NON_PRINTABLE.search(text)
+        if match:
+            line = text.count("\n", 0, match.start()) + 1
+            character = named(match[0])
+            raise Misuse(f"a character that YAML does not have: {character}", subject=f"{self._source}:{line}")
+
+    def _syntax_error(self, error: yaml.YAMLError, text: str) -> Misuse:
         mark = getattr(error, "problem_mark", None)
         where = f"{self._source}:{mark.line + 1}" if mark else self._source
-        return Misuse(f"not valid YAML: {getattr(error, 'problem', None) or error}", subject=where)
+        line = text.split("\n")[mark.line : mark.line + 1] if mark else []
+        hint = "indent with spaces, not with tabs" if any("\t" in each for each in line) else None
+        return Misuse(f"not valid YAML: {getattr(error, 'problem', None) or error}", subject=where, hint=hint)
 
 
 def located(error: Misuse, where: str) -> Misuse:

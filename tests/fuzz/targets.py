@@ -33,7 +33,8 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import recognised
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
-from bundler.errors import BundlerError, Misuse
+from bundler.core.text_file import decoded
+from bundler.errors import BundlerError
 from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
@@ -53,11 +54,8 @@ def text_of(data: bytes) -> str:
 
 
 def lines_of(data: bytes) -> str:
-    """As files of text are read: what is no UTF-8 is refused before."""
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Misuse("not UTF-8 text") from error
+    """As files of text are read: in the encoding that they are in."""
+    return decoded(data, source="list.txt")
 
 
 def checksums(data: bytes) -> None:

@@ -218,7 +218,7 @@ def test_all_images_without_a_name_are_told_at_once_with_the_line_of_the_list(tm
 def test_one_name_cannot_come_from_a_registry_and_from_a_file(tmp_path: Path) -> None:
     place = write_place("oci", layout_files(images.simple("x"), "quay.io/a:1"), tmp_path)
     read = read_lists((place, "docker://quay.io/a:1"), name="x", platforms=())
-    with pytest.raises(Misuse, match="stands there twice with different options"):
+    with pytest.raises(Misuse, match="listed twice with different options"):
         expanded(read.entries, stores())
 
 
@@ -279,8 +279,31 @@ def test_a_name_without_its_transport_is_taken_for_a_file_and_told_how_to_write_
 
 def test_a_list_that_is_no_text_is_refused(tmp_path: Path) -> None:
     path = write_as("gzip", tmp_path / "image.tar.gz", two_images(["app:1"]))
-    with pytest.raises(Misuse, match="not UTF-8"):
+    with pytest.raises(Misuse, match="an archive, not an image list") as caught:
         read_lists((str(path),), name="x", platforms=())
+    assert f"docker-archive:{path}" in (caught.value.hint or "")
+    (tmp_path / "gbk.txt").write_bytes(b"quay.io/a:1\n# \xd6\xd0\xce\xc4\n")
+    with pytest.raises(Misuse, match="not UTF-8 text") as caught:
+        read_lists((str(tmp_path / "gbk.txt"),), name="x", platforms=())
+    assert caught.value.subject == f"{tmp_path}/gbk.txt:2"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_list_that_powershell_wrote_is_read(encoding: str, tmp_path: Path) -> None:
+    (tmp_path / "images.txt").write_bytes("quay.io/a:1\r\nquay.io/b:1\r\n".encode(encoding))
+    (tmp_path / "list.yaml").write_bytes("images:\r\n- quay.io/c:1\r\n".encode(encoding))
+    read = read_lists((f"{tmp_path}/images.txt", f"{tmp_path}/list.yaml"), name="x", platforms=())
+    assert names(tuple(e for e in read.entries if isinstance(e, Entry))) == [
+        "quay.io/a:1",
+        "quay.io/b:1",
+        "quay.io/c:1",
+    ]
+
+
+def test_a_url_of_a_list_gets_no_advice_to_pull_it() -> None:
+    with pytest.raises(Misuse, match="cannot be read") as caught:
+        read_lists(("https://example.com/images.txt",), name="x", platforms=())
+    assert caught.value.hint is None
 
 
 @pytest.mark.parametrize(

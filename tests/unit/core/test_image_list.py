@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.core import image_list
-from bundler.core.image_list import Entry, HeldImages, ImageList, each_once, entry_of, nameless, parse_image_list
+from bundler.core.image_list import Entry, HeldImages, ImageList, entry_of, nameless, parse_image_list
 from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage, RegistryImage, parse_image
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -121,7 +120,12 @@ def test_a_bundle_may_be_called_like_a_number() -> None:
         pytest.param("images: [[[[[[[[[[a]]]]]]]]]]\n", "list.yaml:1", "nested too deeply", id="ten levels"),
         pytest.param("images:\n\t- a\n", "list.yaml:2", "not valid YAML", id="a tab"),
         pytest.param("images: [a\n", "list.yaml:2", "not valid YAML", id="an open bracket"),
-        pytest.param("- a\n- b\n", "list.yaml:1", "an image list is a mapping", id="a list at the top"),
+        pytest.param("nginx\n", "list.yaml:1", "an image list is a mapping", id="a text at the top"),
+        pytest.param("images:\n- a\n\t- b\n", "list.yaml:3", "not valid YAML", id="a tab before an item"),
+        pytest.param("images:\n- 'a\x07'\n", "list.yaml:2", "YAML does not have: U+0007", id="a control character"),
+        pytest.param(
+            f"images:\n- image: a@{D}\n  digest: {digest('x')}\n", "list.yaml:2", "different digests", id="two digests"
+        ),
         pytest.param("name: x\n", "list.yaml:1", "images: is missing", id="no images"),
         pytest.param("images: nginx\n", "list.yaml:1", "images: is a list", id="images as a text"),
         pytest.param("images:\n- [a]\n", "list.yaml:2", "an image is a reference, or a mapping", id="a list as image"),
@@ -221,38 +225,6 @@ def test_platforms_of_an_image_stand_in_for_those_of_the_list() -> None:
     assert [entry.platforms for entry in read.entries] == [(AMD64,), (ARM64,)]
 
 
-def test_lists_are_joined_in_order_and_the_same_image_is_taken_once() -> None:
-    first, second = text_list("a\nb\n"), text_list("c\na\n")
-    merged = image_list.merge([first, second], name="joined")
-    assert merged.name == "joined"
-    assert [entry.reference.repository for entry in merged.entries] == ["library/a", "library/b", "library/c"]
-
-
-def test_the_name_of_a_joined_list_is_the_one_that_is_given_or_the_only_one() -> None:
-    named, other, unnamed = (yaml_list(f"{name}images: [a]\n") for name in ("name: x\n", "name: y\n", ""))
-    assert image_list.merge([unnamed, named], name=None).name == "x"
-    assert image_list.merge([named, other], name="z").name == "z"
-    assert image_list.merge([unnamed], name=None).name is None
-    with pytest.raises(Misuse, match="the lists want different names: x, y"):
-        image_list.merge([named, other], name=None)
-    with pytest.raises(Misuse, match="not a bundle name"):
-        image_list.merge([unnamed], name="../x")
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        pytest.param("- {image: a, from: 'oci:dir'}", id="another source"),
-        pytest.param(f"- {{image: a, digest: '{D}'}}", id="a pin"),
-        pytest.param("- {image: a, platforms: [linux/amd64]}", id="other platforms"),
-    ],
-)
-def test_one_name_cannot_stand_for_two_things(other: str) -> None:
-    with pytest.raises(Misuse, match="stands there twice with different options, first at list") as caught:
-        image_list.merge([yaml_list(f"images:\n- a\n{other}\n")], name="x")
-    assert (caught.value.subject or "").startswith("list.yaml:3")
-
-
 # Files and layouts as a whole
 
 
@@ -308,24 +280,3 @@ def test_a_name_that_an_entry_gives_counts_more_than_the_one_in_the_file() -> No
     assert entry == Entry(
         Reference.parse("quay.io/a:2"), ArchiveImage("a.tar", "a:1", "docker-archive"), None, (), "list.yaml:2"
     )
-
-
-def test_the_same_file_given_twice_is_taken_once() -> None:
-    every = [HeldImages(ArchiveImage("a.tar"), None, (), f"line {number}") for number in range(3)]
-    other = HeldImages(ArchiveImage("a.tar", None, "docker-archive"), None, (), "line 9")
-    entry = entry_of("a:1", where="line 4")
-    assert each_once([every[0], entry, every[1], other, every[2]]) == (every[0], entry, other)
-
-
-def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() -> None:
-    every = [
-        HeldImages(ArchiveImage("a.tar"), None, platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))
-    ]
-    with pytest.raises(Misuse, match="first at line 0") as caught:
-        each_once(every)
-    assert caught.value.subject == "line 1: oci-archive:a.tar"
-
-
-def test_one_name_cannot_come_from_a_registry_and_from_a_daemon() -> None:
-    with pytest.raises(Misuse, match="stands there twice with different options"):
-        each_once([entry_of("quay.io/a:1", where="1"), entry_of("docker-daemon:quay.io/a:1", where="2")])

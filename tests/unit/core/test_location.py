@@ -107,8 +107,15 @@ def test_a_transport_that_we_do_not_know_is_named(text: str) -> None:
 @pytest.mark.parametrize("text", ["http://quay.io/a:1", "ftp://a", "OCI://a"], ids=["http", "ftp", "upper case"])
 def test_a_url_is_no_location(text: str) -> None:
     for parse in (parse_image, parse_target):
-        with pytest.raises(Misuse, match="not an image location|a destination has no scheme"):
+        with pytest.raises(Misuse, match="not an image location|a destination has no scheme|no http:// in front"):
             parse(text)
+
+
+def test_a_registry_may_be_spelt_as_helm_spells_it() -> None:
+    assert parse_target("oci://registry.example.com/charts") == RegistryTarget("registry.example.com", "charts")
+    for text in ("oci://", "oci:///a", "oci://h/UPPER"):
+        with pytest.raises(Misuse, match="not a destination"):
+            parse_target(text)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,127 @@
+"""Several image lists as one. An image that is listed twice is carried once; what contradicts itself is refused.
+
+One image has one tag at the target. So ``x:1`` and ``x:1@sha256:…`` are one image, whose tag must have that digest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TypeVar
+
+from bundler.core.bundle_name import check_bundle_name
+from bundler.core.digest import Digest
+from bundler.core.image_list import Entry, HeldImages, ImageList
+from bundler.core.location import ImageLocation, RegistryImage
+from bundler.core.reference import Reference
+from bundler.core.strict_yaml import together
+from bundler.errors import BundlerError, Misuse
+
+Listed = TypeVar("Listed", Entry, "Entry | HeldImages")
+
+
+def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
+    """Joins lists in their order.
+
+    Raises:
+        Misuse: Two lists want different names and none is given, or as `each_once`.
+    """
+    lists = tuple(lists)
+    names = sorted({each.name for each in lists if each.name})
+    if name is None and len(names) > 1:
+        raise Misuse(f"the lists want different names: {', '.join(names)}", hint="choose one with --name")
+    chosen = name or (names[0] if names else None)
+    return ImageList(
+        check_bundle_name(chosen) if chosen else None, each_once(entry for each in lists for entry in each.entries)
+    )
+
+
+def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
+    """The entries in their order, each image once.
+
+    Raises:
+        Misuse: One name is to have two sources, digests or choices of platforms; with more than one error, `Several`.
+    """
+    found: dict[str, Listed] = {}
+    errors: list[BundlerError] = []
+    for entry in entries:
+        key = _key(entry)
+        earlier = found.get(key)
+        try:
+            found[key] = entry if earlier is None else _joined(earlier, entry)
+        except Misuse as error:
+            errors.append(error)
+    if errors:
+        raise together(f"{len(errors)} images are listed twice with different options", errors)
+    return tuple(found.values())
+
+
+def _key(entry: Entry | HeldImages) -> str:
+    """A text that is the same for two entries whose images would get one name. Hosts have no case."""
+    if isinstance(entry, HeldImages):
+        return str(entry.source)
+    reference = entry.reference
+    return str(_tagged(replace(reference, registry=reference.registry.lower())))
+
+
+def _joined(first: Listed, second: Listed) -> Listed:
+    if not isinstance(first, Entry) or not isinstance(second, Entry):
+        if replace(first, where="") != replace(second, where=""):
+            raise _contradiction(first, second)
+        return first
+    if (_place(first.source), first.platforms) != (_place(second.source), second.platforms):
+        raise _contradiction(first, second)
+    wanted = {digest for entry in (first, second) if (digest := _wanted(entry)) is not None}
+    if len(wanted) > 1:
+        raise Misuse(
+            f"two digests for one name, the first at {first.where}",
+            subject=f"{second.where}: {_tagged(second.reference)}",
+            expected=str(_wanted(first)),
+            actual=str(_wanted(second)),
+            hint="remove one of the two, or give it another name: {image: NAME:TAG, from: REFERENCE}",
+        )
+    kept, other = (second, first) if _is_plainer(second, first) else (first, second)
+    if kept.reference.digest is not None or not wanted:
+        return kept
+    pinned_at = kept.pinned_at if _wanted(kept) else other.pinned_at or other.where
+    return replace(kept, pin=wanted.pop(), pinned_at=pinned_at)
+
+
+def _contradiction(first: Entry | HeldImages, second: Entry | HeldImages) -> Misuse:
+    name = second.reference if isinstance(second, Entry) else second.source
+    return Misuse(
+        f"listed twice with different options, first at {first.where}",
+        subject=f"{second.where}: {name}",
+        hint="write it once, or give one of them another name: {image: NAME:TAG, from: LOCATION}",
+    )
+
+
+def _is_plainer(one: Entry, other: Entry) -> bool:
+    """Whether one entry asks for no digest and the other does, or in fewer places."""
+    return _digests(one) < _digests(other)
+
+
+def _digests(entry: Entry) -> tuple[bool, bool, bool]:
+    return _wanted(entry) is not None, entry.reference.digest is not None, _source_digest(entry) is not None
+
+
+def _wanted(entry: Entry) -> Digest | None:
+    """The digest that an entry asks for, wherever it says so."""
+    return entry.pin or entry.reference.digest or _source_digest(entry)
+
+
+def _source_digest(entry: Entry) -> Digest | None:
+    return entry.source.reference.digest if isinstance(entry.source, RegistryImage) else None
+
+
+def _tagged(reference: Reference) -> Reference:
+    """A reference without its digest, if a tag is left then."""
+    return replace(reference, digest=None) if reference.tag else reference
+
+
+def _place(source: ImageLocation) -> ImageLocation:
+    """A source without the digest that is asked for there, and with its host in lower case."""
+    if not isinstance(source, RegistryImage):
+        return source
+    reference = source.reference
+    return RegistryImage(_tagged(replace(reference, registry=reference.registry.lower())))

@@ -1,0 +1,83 @@
+"""One image as people write it in a list: a reference or location, and what other tools put around it.
+
+Taken: ``- nginx:1.27`` · ``"nginx:1.27",`` · ``image: nginx:1.27`` · ``docker pull nginx:1.27`` · ``SOURCE=NAME``, as
+``oc image mirror`` has it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bundler.core.characters import trimmed
+from bundler.core.reference import without_password
+from bundler.errors import Misuse
+
+_BULLET = re.compile(r"[-*\u2022]\s+")
+_KEY = re.compile(r"image:\s+|(?P<quote>['\"])image(?P=quote)\s*:\s*")
+_PULL = re.compile(r"(?:\$\s+)?(?:sudo\s+)?(?:docker|podman|nerdctl|crictl)\s+(?:image\s+)?pull\s+(?=[^\s-]\S*$)")
+_QUOTED = re.compile(
+    "(['\"`])(?P<plain>[^'\"`]*)\\1|[\u201c\u2018](?P<typeset>[^\u201c\u2018\u201d\u2019]*)[\u201d\u2019]"
+)
+_BETWEEN_WORDS = re.compile(r"[\s,;]+", re.ASCII)
+"""No other space: a message names the one that nobody sees."""
+
+_FILES = ("oci-archive:", "docker-archive:", "oci:")
+
+
+@dataclass(frozen=True, slots=True)
+class ListLine:
+    """An image of a list.
+
+    Attributes:
+        image: A reference or location.
+        source: Where its bytes come from, if the line names it.
+    """
+
+    image: str
+    source: str | None = None
+
+
+def parse_line(text: str) -> ListLine:
+    """Reads one image.
+
+    Raises:
+        Misuse: There is more than one word, or a mapping lacks a side.
+    """
+    text = trimmed(text)
+    for pattern in (_BULLET, _KEY):
+        match = pattern.match(text)
+        text = text[match.end() :] if match else text
+    text = trimmed(text.removesuffix(","))
+    quoted = _QUOTED.fullmatch(text)
+    text = trimmed(quoted["plain"] or quoted["typeset"] or "") if quoted else _PULL.sub("", text, count=1)
+    if text.startswith(_FILES) and not text.startswith("oci://"):
+        if not quoted:
+            _refuse_words(text)
+        return ListLine(text)  # a path may have anything in it
+    if "=" in text:
+        return _mapping(text)
+    _refuse_words(text)
+    return ListLine(text)
+
+
+def _mapping(text: str) -> ListLine:
+    source, _, name = map(trimmed, text.partition("="))
+    _refuse_words(f"{source}={name}")
+    if not source or not name or "=" in name:
+        raise Misuse(
+            "not a mapping", subject=repr(without_password(text)), hint="write SOURCE=NAME, one mapping a line"
+        )
+    if "@" not in name and ":" not in name.rpartition("/")[2]:
+        raise Misuse("the name after = has no tag", subject=repr(without_password(text)), hint="write SOURCE=NAME:TAG")
+    return ListLine(name, source)
+
+
+def _refuse_words(text: str) -> None:
+    words = _BETWEEN_WORDS.split(text.strip(",;"))
+    if len(words) > 1:
+        raise Misuse(
+            "more than one word",
+            subject=repr(without_password(text)),
+            hint="write one reference a line; to carry it under another name write SOURCE=NAME:TAG",
+        )

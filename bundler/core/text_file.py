@@ -1,0 +1,41 @@
+"""Text files that people write, as bytes: UTF-8, or UTF-16 as Windows PowerShell's ``>`` and Notepad write it."""
+
+from __future__ import annotations
+
+from bundler.errors import Misuse
+
+_MARKS = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe\0\0", "utf-32-le"),  # before UTF-16, whose mark it begins with
+    (b"\0\0\xfe\xff", "utf-32-be"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+
+
+def decoded(content: bytes, *, source: str) -> str:
+    """The text of a file: in the encoding of its byte order mark, else UTF-16 if every other byte is zero, else UTF-8.
+
+    Args:
+        content: The whole file.
+        source: Its name, for messages.
+
+    Raises:
+        Misuse: It is not text in one of these encodings.
+    """
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", _guess(content)))
+    try:
+        return content[len(mark) :].decode(encoding).removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        name = encoding.upper().removesuffix("-LE").removesuffix("-BE")
+        line = content.count(b"\n", 0, len(mark) + error.start) + 1
+        raise Misuse(f"not {name} text", subject=f"{source}:{line}", hint="save the file as UTF-8 text") from error
+
+
+def _guess(content: bytes) -> str:
+    """The encoding of a text without a mark: its first characters are ASCII (as RFC 4627, section 3, has it)."""
+    if len(content) % 2 == 0 and content[:1] != b"\0" and content[1:4:2].strip(b"\0") == b"" and len(content) > 2:
+        return "utf-16-le"
+    if len(content) % 2 == 0 and content[:1] == b"\0" and content[0:4:2].strip(b"\0") == b"" and len(content) > 2:
+        return "utf-16-be"
+    return "utf-8"
