@@ -21,10 +21,11 @@ into exit codes. Any other exception that reaches the top is a bug of ours (exit
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
 from bundler.secrecy import masked
+from bundler.texts import Text, as_text, text
 
 EXIT_PARTIAL = 3
 EXIT_BUG = 70
@@ -38,14 +39,14 @@ class BundlerError(Exception):
     """Root of everything that is not a bug.
 
     Args:
-        message: What happened, lower case, without the advice.
+        message: What happened, lower case, without the advice. A message, as `bundler.texts` has them; so are the hint,
+            and what is expected and found where that is more than a name.
         subject: The object it happened to: a reference, a file, a flag.
         expected: What was promised or required.
         actual: What was found instead.
         hint: What to do next, a sentence or a command.
         code: Which entry of `bundler.core.advice` tells more, if one does.
         said: What the other side said, in its own words.
-        parameters: What the advice's own texts are filled in with, for whoever words them in another language.
         retryable: Whether doing the same again may succeed.
         retry_after_seconds: How long the other side asked us to wait, if it did.
     """
@@ -63,19 +64,17 @@ class BundlerError(Exception):
         hint: str | None = None,
         code: str | None = None,
         said: str | None = None,
-        parameters: Mapping[str, str] | None = None,
         retryable: bool = False,
         retry_after_seconds: float | None = None,
     ) -> None:
-        super().__init__(masked(message))
-        self.message = masked(message)
+        super().__init__(_shown(message))
+        self.message: str = _shown(message)
         self.subject = _masked(subject)
         self.expected = _masked(expected)
         self.actual = _masked(actual)
-        self.hint = _masked(hint)
+        self.hint: str | None = _shown(hint) if hint is not None else None
         self.code = code
         self.said = _masked(said)
-        self.parameters = {name: masked(value) for name, value in (parameters or {}).items()}
         self.retryable = retryable
         self.retry_after_seconds = retry_after_seconds
 
@@ -86,8 +85,17 @@ class BundlerError(Exception):
         return f"{subject}{self.message}{said}{found}"
 
 
-def _masked(text: str | None) -> str | None:
-    return None if text is None else masked(text)
+def _shown(message: str) -> Text:
+    """A message without the secrets in it; its template stays, if there is none in more than one of its values."""
+    said = as_text(message)
+    if masked(said) == said:
+        return said
+    changed = said.changed(masked)
+    return changed if masked(changed) == changed else as_text(masked(said))
+
+
+def _masked(name: str | None) -> str | None:
+    return None if name is None else _shown(name) if isinstance(name, Text) else masked(name)
 
 
 class Misuse(BundlerError):
@@ -157,7 +165,7 @@ class LocalStorage(BundlerError):
             return cls("the file system is read-only", subject=what, hint="choose another folder")
         if error.errno == errno.EFBIG:
             return cls("the file system takes no file of this size", subject=what, hint="use a smaller --chunk-size")
-        return cls(f"cannot be written: {error.strerror}", subject=what)
+        return cls(text("cannot be written: {reason}", reason=error.strerror), subject=what)
 
 
 class Incomplete(BundlerError):

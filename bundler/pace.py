@@ -121,7 +121,8 @@ class Turn:
         pause = self._host.complained(self._pauses_before, error)
         if pause is not None:
             asked_seconds = error.retry_after_seconds
-            self._listener(Retrying(self._host.name, str(error), pause.number, pause.seconds, asked_seconds))
+            name = self._host.name
+            self._listener(Retrying(name, error, pause.number, pause.seconds, asked_seconds, peer=name))
         if self._complaints >= COMPLAINTS_OF_ONE_REQUEST:
             raise problem("too-many-requests", subject=error.subject, said=error.said, host=self._host.name)
 

@@ -190,5 +190,5 @@ def pause(attempt: int, error: BundlerError, run: Run, subject: str, *, peer: st
     """
     run.brake.try_again(peer, error)
     seconds = run.retry.pause_seconds(attempt)
-    run.listener(Retrying(subject, str(error), attempt, seconds))
+    run.listener(Retrying(subject, error, attempt, seconds, peer=peer))
     run.cancellation.wait(seconds)

@@ -16,10 +16,11 @@ from functools import partial
 from typing import TypeVar
 
 from bundler.core.digest import Hasher
-from bundler.core.events import Began, Finished, Moved, nobody
+from bundler.core.events import Began, Event, Finished, ImagesDone, Listener, Moved, nobody
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, OrderedSink, Pieces
+from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
 from bundler.workers import pour, run_all
@@ -47,12 +48,26 @@ class Taker:
 
 @dataclass(frozen=True, slots=True)
 class BlobCopy:
-    """One blob, where it comes from, and who is to have it. It is read once, however many stores take it."""
+    """One blob, where it comes from, and who is to have it. It is read once, however many stores take it.
+
+    Attributes:
+        descriptor: The blob.
+        source: Where it comes from.
+        takers: Who is to have it.
+        label: What errors call it.
+        image: The image that it is for, of several the first; for progress.
+    """
 
     descriptor: Descriptor
     source: BlobSource
     takers: tuple[Taker, ...]
     label: str
+    image: str = ""
+
+    @property
+    def called(self) -> str:
+        """What progress calls it."""
+        return self.image or self.label
 
 
 @dataclass(slots=True)
@@ -180,6 +195,21 @@ class _Whole:
                 yield copy, error
 
 
+def counting(listener: Listener, tally: Tally) -> Listener:
+    """A listener that also hears when all parts of an image are done. Thread-safe."""
+    lock = threading.Lock()
+
+    def heard(event: Event) -> None:
+        listener(event)
+        if isinstance(event, Finished) and event.outcome != FAILED:
+            with lock:
+                complete = tally.done(event.item)
+            if complete:
+                listener(ImagesDone(complete))
+
+    return heard
+
+
 def read_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, label: str, peer: str) -> None:
     """Reads a blob to its end and gives it to nobody, to find out whether its store has it whole.
 
@@ -280,7 +310,7 @@ class _BlobCopying:
                     sink.end_blob(self._copy.descriptor)
 
     def _perform(self) -> None:
-        self._run.listener(Began(self._copy.label, self._size_bytes))
+        self._run.listener(Began(self._copy.called, self._size_bytes))
         if len(self._copy.takers) > 1:
             self._pour()
         results = [self._serve(taker) for taker in self._copy.takers]
@@ -288,7 +318,7 @@ class _BlobCopying:
             self._run.listener(Moved(self._size_bytes))
         known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
         outcome = next((outcome for outcome in known if outcome in self._steps), FAILED)
-        self._run.listener(Finished(self._copy.label, outcome))
+        self._run.listener(Finished(self._copy.called, outcome, self._copy.descriptor.digest))
 
     def bring_once(self) -> None:
         """Brings the blob to its one sink, without trying again.
@@ -296,10 +326,10 @@ class _BlobCopying:
         Raises:
             BundlerError: It did not work.
         """
-        self._run.listener(Began(self._copy.label, self._size_bytes))
+        self._run.listener(Began(self._copy.called, self._size_bytes))
         taker = self._copy.takers[0]
         self._bring(taker.sinks[0], None, taker.peer)
-        self._run.listener(Finished(self._copy.label, COPIED))
+        self._run.listener(Finished(self._copy.called, COPIED, self._copy.descriptor.digest))
 
     def _pour(self) -> None:
         """Reads the blob once for the first sinks of several takers.

@@ -1,13 +1,14 @@
 """Brings the catalogues of bundler/locale up to date: collects texts, keeps translations, drops what is gone, compiles.
 
-The texts come from the code's own data (`bundler.views.languages.messages`), not from its source. The same .po always
-gives the same .mo, whatever the time and the version of Babel. Exits with 1 while a text has no translation.
+The texts come from the source (`scripts/messages.py`). The same .po always gives the same .mo, whatever the time
+and the version of Babel. Exits with 1 while a text has no translation.
 """
 
 from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
@@ -15,9 +16,10 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT))
+LOCALES = ROOT / "bundler/locale"
+sys.path.insert(0, str(ROOT / "scripts"))
 
-from bundler.views.languages import LOCALES, messages  # noqa: E402
+from messages import Source  # noqa: E402
 
 HEAD = "The texts of bundler in another language. How this file is made: bundler/locale/README"
 
@@ -48,10 +50,15 @@ class PlainCatalog(Catalog):
         del comment
 
 
-def updated(old: Catalog) -> Catalog:
-    """All texts of the code in their order, with the translations that are known; what became another text is fuzzy."""
+def updated(old: Catalog, texts: Mapping[str, str]) -> Catalog:
+    """All texts of the code in their order, with the translations that are known; what became another text is fuzzy.
+
+    Args:
+        old: What is known.
+        texts: Each with the module that says it.
+    """
     template = Catalog(locale=None)
-    for text, origin in messages():
+    for text, origin in texts.items():
         template.add(text, auto_comments=[origin])
     old.update(template)
     new = PlainCatalog(locale=old.locale, fuzzy=False)
@@ -87,9 +94,10 @@ def mo_of(po: bytes, language: str) -> bytes:
 def main() -> int:
     languages = sorted(path.parent.parent.name for path in LOCALES.glob("*/LC_MESSAGES/bundler.po"))
     missing = 0
+    texts = Source().templates
     for language in languages:
         path = LOCALES / language / "LC_MESSAGES/bundler.po"
-        catalog = updated(parsed(path.read_bytes(), language))
+        catalog = updated(parsed(path.read_bytes(), language), texts)
         po = po_of(catalog)
         path.write_bytes(po)
         path.with_suffix(".mo").write_bytes(mo_of(po, language))

@@ -33,7 +33,7 @@ from bundler.bundle.walk import CutBlobs, Damage, Walk, header_damage
 from bundler.core import tar
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
-from bundler.core.events import Listener, Moved
+from bundler.core.events import Began, Finished, Listener, Moved
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, FINDINGS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.workers import Beside, Cancellation, run_all
@@ -318,6 +318,7 @@ class _Checker:
         whole = hashlib.sha256()
         found: list[Finding] = []
         position = 0
+        self._listener(Began(chunk.file, chunk.size_bytes))
         try:
             with self.bundle.opened_chunk(number) as descriptor, Beside(whole.update, name="chunk-hasher") as beside:
                 for piece in read_around(descriptor, size_bytes, what=chunk.file):
@@ -339,12 +340,14 @@ class _Checker:
                     self._listener(Moved(length))
         except (Damaged, Incomplete, LocalStorage) as error:
             self._listener(Moved(chunk.size_bytes - position))
+            self._listener(Finished(chunk.file, "failed", chunk.file))
             cut.cannot_tell([member for member in members if member.end > position])
             is_absent = self.bundle.chunks[number - 1].problem is error
             told = (self._recognised(number) if is_absent else None) or error
             found.append(self._lost(number, told, position or None, chunk.size_bytes - position))
         else:
             self._listener(Moved(chunk.size_bytes - size_bytes))
+            self._listener(Finished(chunk.file, "read", chunk.file))
             if not (found or self.bundle.is_encrypted or whole.hexdigest() == self.bundle.sealed.sums[chunk.file]):
                 return self._unlike(number, whole.hexdigest(), walk, cut)
         return found + [self._finding(chunk.file, damage) for damage in walk.damages]

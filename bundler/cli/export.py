@@ -84,6 +84,7 @@ bundler export images.yaml -o out --key builder.key --dry-run
 @options.foreign_layers_option
 @options.dry_run_option
 @options.quiet_option
+@options.verbose_option
 @options.json_option
 def export(
     lists: tuple[str, ...],
@@ -112,6 +113,7 @@ def export(
     foreign_layers: tuple[str, ...],
     dry_run: bool,
     quiet: bool,
+    verbose: bool,
     is_json: bool,
 ) -> int:
     """Collect the images of LISTs into a signed bundle, DIR/NAME.
@@ -163,7 +165,11 @@ def export(
         scratch=options.scratch_folder(scratch),
     )
     result = with_run(lambda run: make(request, run), jobs=jobs, is_quiet=quiet)
-    lines = [str(result.path), *([made] if made else [])] if quiet else report.export_lines(result, made)
+    lines = (
+        [str(result.path), *([made] if made else [])]
+        if quiet
+        else report.export_lines(result, made, is_verbose=verbose)
+    )
     show(lines, documents.export_document(result, made), is_json=is_json)
     return 0
 

@@ -112,6 +112,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.cacert_option
 @options.dry_run_option
 @options.quiet_option
+@options.verbose_option
 @options.json_option
 def import_(
     paths: tuple[str, ...],
@@ -147,6 +148,7 @@ def import_(
     cacert: str | None,
     dry_run: bool,
     quiet: bool,
+    verbose: bool,
     is_json: bool,
 ) -> int:
     """Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts of it.
@@ -201,6 +203,6 @@ def import_(
     result = with_run(
         lambda run: recorded_import(request, recording, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
     )
-    lines = [] if quiet and not result.exit_code else import_report.import_lines(result)
+    lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
     show(lines, documents.import_document(result), is_json=is_json)
     return result.exit_code

@@ -34,6 +34,9 @@ PASSPHRASE_TRIES = 3
 
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress, only results and errors.")
+verbose_option = click.option(
+    "--verbose", "-v", is_flag=True, help="List everything; by default what is remarkable, and counts of the rest."
+)
 trust_option = click.option(
     "--trust",
     multiple=True,

@@ -29,6 +29,7 @@ bundler sign /media/stick/platform --key second.key --trust keys/ --require-sign
 @options.scratch_option
 @options.jobs_option
 @options.quiet_option
+@options.verbose_option
 @options.json_option
 def sign(
     paths: tuple[str, ...],
@@ -40,6 +41,7 @@ def sign(
     scratch: str | None,
     jobs: int | None,
     quiet: bool,
+    verbose: bool,
     is_json: bool,
 ) -> int:
     """Add a signature to a bundle: for a second pair of eyes, before or after it travels.
@@ -62,6 +64,10 @@ def sign(
         unlocking=options.unlocking(passphrase_file, scratch),
     )
     result = with_run(lambda run: verify_and_sign(request, run), jobs=jobs, is_quiet=quiet)
-    lines = [str(file) for file in result.files] if quiet and not result.exit_code else report.sign_lines(result)
+    lines = (
+        [str(file) for file in result.files]
+        if quiet and not result.exit_code
+        else report.sign_lines(result, is_verbose=verbose)
+    )
     show(lines, documents.sign_document(result), is_json=is_json)
     return result.exit_code

@@ -26,6 +26,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.scratch_option
 @options.jobs_option
 @options.quiet_option
+@options.verbose_option
 @options.json_option
 def verify(
     paths: tuple[str, ...],
@@ -37,6 +38,7 @@ def verify(
     scratch: str | None,
     jobs: int | None,
     quiet: bool,
+    verbose: bool,
     is_json: bool,
 ) -> int:
     """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.
@@ -79,6 +81,6 @@ def verify(
         jobs=jobs,
         is_quiet=quiet,
     )
-    lines = [] if quiet and not result.findings else report.verify_lines(result)
+    lines = [] if quiet and not result.findings else report.verify_lines(result, is_verbose=verbose)
     show(lines, documents.verify_document(result), is_json=is_json)
     return result.exit_code

@@ -31,6 +31,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.core.tally import Tally
 from bundler.errors import AskedToWait, BundlerError, LocalStorage, Misuse, Several
 from bundler.places import scratch_folder
 from bundler.resolve import Resolved, resolve_image
@@ -39,7 +40,7 @@ from bundler.scratch import Scratch
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.kept import KeptDocuments
-from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, read_small_blob
+from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, counting, read_small_blob
 
 Writer = BundleWriter | SevenZipWriter
 
@@ -379,18 +380,22 @@ def _kept_documents(request: ExportRequest) -> KeptDocuments | None:
 
 
 def _copy(manifest: BundleManifest, origins: Origins, writer: Writer, run: Run, *, output: Path) -> None:
+    blobs = manifest.blobs
+    tally = Tally((blobs[number].descriptor.digest for number in image.needs) for image in manifest.images)
+    counted = replace(run, listener=counting(run.listener, tally))
     if isinstance(writer, BundleWriter):
         # Media that are carried are written one file after the other: many of them are slow when they have to jump.
         holes = has_holes(output)
         everything = writer.in_lanes(run.jobs if holes and not is_removable(output) else 1, has_holes=holes)
-        run.listener(PhaseBegan("copying", sum(stored.size_bytes for stored in everything), in_bytes=True))
+        total = sum(stored.size_bytes for stored in everything)
+        run.listener(PhaseBegan("copying", total, in_bytes=True, images=tally.images))
         copies = (origins.copy(stored, writer) for stored in everything)
-        failed = copy_blobs(copies, run, ordered_workers=max(run.jobs, SMALL_WORKERS)).failed
+        failed = copy_blobs(copies, counted, ordered_workers=max(run.jobs, SMALL_WORKERS)).failed
     else:
         groups = [[origins.copy(stored, group) for stored in group.stored] for group in writer.groups]
         total = sum(copy.descriptor.size_bytes for group in groups for copy in group)
-        run.listener(PhaseBegan("copying", total, in_bytes=True))
-        failed = copy_wholes(groups, run).failed
+        run.listener(PhaseBegan("copying", total, in_bytes=True, images=tally.images))
+        failed = copy_wholes(groups, counted).failed
     run.listener(PhaseEnded("copying"))
     if failed:
         raise _not_copied(failed, manifest)

@@ -31,6 +31,7 @@ from bundler.core.policies import FAIL, KEEP
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.core.tally import Tally
 from bundler.errors import (
     BundlerError,
     Damaged,
@@ -46,7 +47,7 @@ from bundler.errors import (
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
-from bundler.transfer import BlobCopy, Taker, copy_blobs, copy_groups
+from bundler.transfer import BlobCopy, Taker, copy_blobs, copy_groups, counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -409,11 +410,17 @@ def _send(bundle: Bundle, pushes: Sequence[Push], served: set[int], run: Run) ->
         return
     sizes = {number: bundle.manifest.blobs[number].descriptor.size_bytes for number in takers}
     largest_first = sorted(takers, key=lambda number: -sizes[number])
-    copies = (copy_of(bundle, number, tuple(takers[number])) for number in largest_first)
+    images = [each.image for push in pushes for each in push.result.open_images]
+    first = {number: str(image.reference) for image in reversed(images) for number in image.needs if number in takers}
+    copies = (copy_of(bundle, number, tuple(takers[number]), first.get(number, "")) for number in largest_first)
+    digests = {number: bundle.manifest.blobs[number].descriptor.digest for number in takers}
+    whole = {image.reference: image for image in images}
+    tally = Tally([digests[number] for number in image.needs if number in digests] for image in whole.values())
+    counted = replace(run, listener=counting(run.listener, tally))
     total = sum(sizes.values())
     where = ", ".join(str(push.result.target) for push in pushes)
-    run.listener(PhaseBegan(f"sending to {where}", total, in_bytes=True))
-    copied = copy_groups(_by_chunks(bundle, copies), run) if bundle.is_encrypted else copy_blobs(copies, run)
+    run.listener(PhaseBegan(f"sending to {where}", total, in_bytes=True, images=tally.images))
+    copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.is_encrypted else copy_blobs(copies, counted)
     run.listener(PhaseEnded("sending"))
     for push in pushes:
         push.settle(copied)

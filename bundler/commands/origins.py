@@ -102,13 +102,14 @@ class Origins:
         if stored.digest in self._documents:
             return BlobCopy(descriptor, self._documents, (Taker((sink,)),), stored.path)
         origin = self._origins[stored.digest]
+        label = f"{origin.called} {stored.digest.short}"
         source: BlobSource = origin.source
         if stored.digest in self._manifest_types:
             source = _Manifests(origin.source)
             descriptor = replace(descriptor, media_type=self._manifest_types[stored.digest])
         elif stored.digest in self._urls:
             descriptor = replace(descriptor, urls=self._urls[stored.digest])
-        return BlobCopy(descriptor, source, (Taker((sink,), origin.peer),), f"{origin.called} {stored.digest.short}")
+        return BlobCopy(descriptor, source, (Taker((sink,), origin.peer),), label, origin.called)
 
     def _note_manifest(self, descriptor: Descriptor, origin: _Origin) -> None:
         """What is a manifest of one image may be a blob of another; as a manifest only the first has it."""

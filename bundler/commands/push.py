@@ -398,7 +398,7 @@ def _tag(sink: ImageSink, name: str, root: Descriptor, content: bytes) -> None:
     sink.tag(root, content, name)
 
 
-def copy_of(bundle: Bundle, number: int, takers: tuple[Taker, ...]) -> BlobCopy:
-    """The copy of a blob of the bundle to those who want it."""
+def copy_of(bundle: Bundle, number: int, takers: tuple[Taker, ...], image: str = "") -> BlobCopy:
+    """The copy of a blob of the bundle, for an image, to those who want it."""
     descriptor = bundle.manifest.blobs[number].descriptor
-    return BlobCopy(descriptor, bundle, takers, f"{descriptor.digest.short} ({bundle.where(descriptor)})")
+    return BlobCopy(descriptor, bundle, takers, f"{descriptor.digest.short} ({bundle.where(descriptor)})", image)

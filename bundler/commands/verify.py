@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,8 +11,10 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.commands.open_bundle import Unlocking, open_trusted
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.tally import Tally
 from bundler.errors import worst
 from bundler.run import Run
+from bundler.transfer import counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,21 @@ def verify(
     )
     if unlocking is not None:
         bundle = unlocking.unlocked(bundle, run)
-    run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True))
+    tally = Tally(_chunks_of_images(bundle))
+    run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
+    listener = counting(run.listener, tally)
     try:
-        findings = check(bundle, jobs=run.jobs, listener=run.listener, cancellation=run.cancellation)
+        findings = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
     finally:
         if isinstance(bundle, Bundle):
             bundle.close()
     run.listener(PhaseEnded("verifying"))
     return VerifyResult(bundle, tuple(findings))
+
+
+def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:
+    """The files that each image is in; nothing of a bundle whose content is not known."""
+    if isinstance(bundle, Bundle):
+        blobs, files = bundle.manifest.blobs, [chunk.file for chunk in bundle.manifest.chunks]
+        for image in bundle.manifest.images:
+            yield {files[piece.chunk - 1] for number in image.needs for piece in blobs[number].stored.pieces}

@@ -1,7 +1,7 @@
 """What commonly goes wrong, in plain words: one entry a failure, with its code, what to do next, and a longer text.
 
 An error with a ``code`` was made from an entry here; ``bundler explain CODE`` prints the whole of it. The texts are in
-English; `bundler.views.languages` has them in others, by the English text. Fields in braces are filled in by `problem`.
+English; `bundler.views.languages` has them in others. Fields in braces are filled in by `problem`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from bundler.errors import (
     Unreachable,
     Untrusted,
 )
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,14 +68,13 @@ def problem(
     """
     advice = ADVICE[code]
     return advice.family(
-        advice.happened.format_map(parameters),
+        text(advice.happened, **parameters),
         subject=subject,
         said=said,
         expected=expected,
         actual=actual,
-        hint=advice.next_step.format_map(parameters),
+        hint=text(advice.next_step, **parameters),
         code=code,
-        parameters=parameters,
         retryable=retryable,
         retry_after_seconds=retry_after_seconds,
     )

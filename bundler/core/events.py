@@ -1,21 +1,32 @@
 """What happens during a run, told to whoever listens. Nobody who tells knows who listens; listening changes nothing.
 
-Events come from any thread; a listener that keeps state locks it.
+Events come from any thread; a listener that keeps state locks it. Titles and texts are messages, see
+`bundler.texts`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
+
+from bundler.errors import BundlerError
 
 
 @dataclass(frozen=True, slots=True)
 class PhaseBegan:
-    """A phase of the run began: what it does, and how many bytes or items it will move."""
+    """A phase of the run began.
+
+    Attributes:
+        title: What it does.
+        total: How many bytes or items it will move.
+        in_bytes: Which of the two.
+        images: How many images it brings, where that is told by `ImagesDone`.
+    """
 
     title: str
     total: int
     in_bytes: bool
+    images: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +44,15 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class ImagesDone:
+    """Of so many images more, all that the phase brings is done."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Began:
-    """An object is being moved: what people call it, and its size in bytes."""
+    """An object is being moved: what people call it (the image that it is for, or its file), and its size in bytes."""
 
     subject: str
     size_bytes: int
@@ -42,21 +60,29 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An object is done; ``outcome`` in one word: copied, mounted, present, read, failed."""
+    """An object is done; ``outcome`` in one word: copied, mounted, present, read, failed.
+
+    ``item`` is the object itself, where several have the same subject.
+    """
 
     subject: str
     outcome: str
+    item: Hashable = None
 
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Something failed and will be tried again after a pause; how long a pause the other side asked for, if it did."""
+    """Something failed and will be tried again after a pause; how long a pause the other side asked for, if it did.
+
+    ``peer`` is the host that was asked; empty for none.
+    """
 
     subject: str
-    reason: str
+    error: BundlerError
     attempt: int
     pause_seconds: float
     asked_seconds: float | None = None
+    peer: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +92,7 @@ class Noticed:
     text: str
 
 
-Event = PhaseBegan | PhaseEnded | Moved | Began | Finished | Retrying | Noticed
+Event = PhaseBegan | PhaseEnded | Moved | ImagesDone | Began | Finished | Retrying | Noticed
 Listener = Callable[[Event], None]
 
 

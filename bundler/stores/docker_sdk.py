@@ -27,6 +27,7 @@ from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.stores.credentials import Credentials
+from bundler.texts import text
 
 _TIMEOUT_SECONDS = 3600
 """Between two bytes: a daemon writes a large image to its disk before it sends the first one, and unpacks before it
@@ -59,7 +60,7 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
         raise Refused(
             f"the Docker credentials cannot be read: docker-credential-{helper} is not installed",
             subject=path,
-            hint=f"install it, or {LOG_IN.format(host=registry)}",
+            hint=text("install it, or {log_in}", log_in=text(LOG_IN, host=registry)),
         )
     # An entry for a part of another registry, or of this one, is not for all of this one.
     whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
@@ -102,7 +103,7 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
         raise Refused(
             f"the Docker credentials cannot be read: {type(error).__name__}",
             subject=str(path),
-            hint=f"check the file and its credential helper, or {LOG_IN.format(host=registry)}",
+            hint=text("check the file and its credential helper, or {log_in}", log_in=text(LOG_IN, host=registry)),
         ) from error
     if not entry:
         return None

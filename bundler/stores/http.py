@@ -45,6 +45,7 @@ from bundler.pace import Paces, Turn
 from bundler.stores import stalls
 from bundler.stores.addresses import Kind, Origin, checked, printable, shown, without_secrets
 from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
+from bundler.texts import text
 
 CONNECT_SECONDS = 10.0
 PUT_AWAY_BYTES_PER_SECOND = 16 << 20
@@ -361,7 +362,11 @@ def error_of(answer: Answer, *, subject: str, told: RegistryAnswer | None = None
         return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
     error = told.error(subject=subject, host=host, repository=_repository(answer.url))
     if error.code == "unauthorized" and answer.username:
-        error.hint = f"it was asked as {answer.username!r}: check the password, or {LOG_IN.format(host=host)}"
+        error.hint = text(
+            "it was asked as {user}: check the password, or {log_in}",
+            user=repr(answer.username),
+            log_in=text(LOG_IN, host=host),
+        )
     return error
 
 

@@ -21,6 +21,7 @@ from bundler.errors import Damaged, Refused
 from bundler.stores.addresses import Kind, Origin, checked, shown
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer, HttpClient, error_of, is_page, no_registry, redirects_of
+from bundler.texts import text
 
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 _DEFAULT_LIFETIME_SECONDS = 60
@@ -155,8 +156,7 @@ class Authenticator:
         if answer.status != 200:
             error = error_of(answer, subject=f"token server {shown(realm)}")
             if error.code in ("unauthorized", "denied"):
-                error.hint = LOG_IN.format(host=self._registry)
-                error.parameters["host"] = self._registry
+                error.hint = text(LOG_IN, host=self._registry)
             raise error
         content = answer.read(JSON_ANSWER_BYTES)
         if is_page(content):
@@ -166,12 +166,12 @@ class Authenticator:
         except Damaged as error:
             raise Refused("not an answer of a token server", subject=shown(realm)) from error
         fields = document if isinstance(document, dict) else {}
-        text = fields.get("token") or fields.get("access_token")
-        if not isinstance(text, str) or not re.fullmatch(r"[\x21-\x7e]+", text):
+        token = fields.get("token") or fields.get("access_token")
+        if not isinstance(token, str) or not re.fullmatch(r"[\x21-\x7e]+", token):
             raise Refused("the token server gave no token", subject=shown(realm))
         lifetime = fields.get("expires_in")
         seconds = lifetime if isinstance(lifetime, int) and lifetime > 0 else _DEFAULT_LIFETIME_SECONDS
-        return _Token(text, self._clock() + max(1, seconds - _MARGIN_SECONDS))
+        return _Token(token, self._clock() + max(1, seconds - _MARGIN_SECONDS))
 
 
 def basic(credentials: Credentials) -> str:

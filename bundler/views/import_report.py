@@ -1,4 +1,4 @@
-"""What ``import`` prints: the plan, or what became of each image, and for what failed why and what to do."""
+"""What ``import`` prints: what failed, why, and what to do; conflicts; counts. The rest with ``--verbose``."""
 
 from __future__ import annotations
 
@@ -6,86 +6,150 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from bundler.texts import joined, some, text
 from bundler.views.errors import advice_lines, error_lines
-from bundler.views.languages import worded
+from bundler.views.languages import said, translated, worded
 from bundler.views.report import bad_signer_words, finding_lines, unchecked
-from bundler.views.words import count, escaped, shell_word, size, some, table
+from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
     from bundler.commands.import_ import ImportResult
     from bundler.commands.results import ImageResult, RegistryPlan, TargetResult
 
+OUTCOMES = {
+    "failed": text("failed"),
+    "conflict": text("conflict"),
+    "held back": text("held back"),
+    "not tried": text("not tried"),
+    "pushed": text("pushed"),
+    "loaded": text("loaded"),
+    "present": text("present"),
+    "skipped": text("skipped"),
+    "would push": text("would push"),
+    "would replace": text("would replace"),
+    "would load": text("would load"),
+    "unfinished": text("unfinished"),
+}
+"""Of images, as people read them; what somebody must act on first."""
 
-def import_lines(result: ImportResult) -> list[str]:
+_ACTED_ON = frozenset({"failed", "conflict", "held back", "not tried", "would replace"})
+
+
+def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     """What ``import`` prints."""
     bundle = result.bundle
     assert bundle is not None
     signers = bundle.sealed.signers
-    lines = [f"bundle     {bundle.manifest.name}  {bundle.id}"]
-    lines.append(f"signed by  {', '.join(signers)}" if signers else f"signature  {unchecked(bundle)}")
-    lines += [f"           {words}" for words in bad_signer_words(bundle)]
+    lines = [fact(said("bundle"), f"{bundle.manifest.name}  {bundle.id}")]
+    lines.append(fact(said("signed by"), ", ".join(signers)) if signers else fact(said("signature"), unchecked(bundle)))
+    lines += [fact_below(words) for words in bad_signer_words(bundle)]
     if bundle.decrypted is not None:
         number = min(bundle.decrypted.at_a_time, len(bundle.chunks))
-        room = f"{number} x {size(bundle.largest_chunk_bytes)} in {escaped(bundle.decrypted.scratch.folder)}"
-        lines.append(f"scratch    at most one chunk per worker: {room}")
-    lines += finding_lines(result.findings)
+        room = said(
+            "at most one chunk per worker: {count} x {size} in {folder}",
+            count=number,
+            size=size(bundle.largest_chunk_bytes),
+            folder=escaped(bundle.decrypted.scratch.folder),
+        )
+        lines.append(fact(said("scratch"), room))
+    lines += finding_lines(result.findings, is_verbose=is_verbose)
     for target in result.targets:
-        lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run)]
+        lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]
     if result.error:
         lines += ["", *error_lines(result.error)]
     if result.receipt:
-        lines += ["", f"receipt    {escaped(result.receipt)}"]
+        lines += ["", fact(said("receipt"), escaped(result.receipt))]
     if result.failed_list:
+        file = shell_word(result.failed_list)
         lines += [
-            f"failed     {escaped(result.failed_list)}",
-            f"  -> when it is mended, run the same command with --retry-failed {shell_word(result.failed_list)}",
+            fact(said("failed"), escaped(result.failed_list)),
+            f"  -> {said('when it is mended, run the same command with --retry-failed {file}', file=file)}",
         ]
     return lines
 
 
-def _target_lines(target: TargetResult, *, is_dry_run: bool) -> list[str]:
-    rows = sorted((_result_row(each) for each in target.images), key=lambda row: row[0] in ("failed", "conflict"))
-    lines = [f"to {target.target}", *table(rows), *_failure_lines(target.images)]
+def _target_lines(target: TargetResult, *, is_dry_run: bool, is_verbose: bool) -> list[str]:
+    outcomes = [_outcome(each) for each in target.images]
+    shown = [
+        (outcome, each)
+        for outcome, each in zip(outcomes, target.images, strict=True)
+        if is_verbose or is_dry_run or outcome in _ACTED_ON or each.replaced or each.beside or each.there
+    ]
+    order = list(OUTCOMES)
+    rows = [_row(outcome, each) for outcome, each in sorted(shown, key=lambda pair: order.index(pair[0]))]
+    lines = [said("to {target}", target=target.target), *_failure_lines(target.images)]
+    lines += ["", *limited(table(rows), is_verbose=is_verbose)] if rows else []
     if target.plan is not None:
         lines += _plan_lines(target.plan)
-    by_outcome = Counter(row[0] for row in rows)
-    summary = ", ".join(f"{number} {outcome}" for outcome, number in by_outcome.items())
-    sent = f"{size(target.bytes_sent)} {'to send' if is_dry_run else 'sent'}"
-    sent += _reading_words(target, is_dry_run=is_dry_run)
+    by_outcome = Counter(outcomes)
     is_bad = any(each.error for each in target.images) or by_outcome["held back"] or by_outcome["not tried"]
-    verdict = "NOT complete" if is_bad else "plan" if is_dry_run else "complete"
-    return [*lines, "", f"  {verdict}: {summary}; {sent}"]
+    verdict = said("NOT complete") if is_bad else said("plan") if is_dry_run else said("complete")
+    counts = [
+        text("{count:,} {outcome}", count=by_outcome[outcome], outcome=OUTCOMES[outcome])
+        for outcome in order
+        if by_outcome[outcome]
+    ]
+    sent = text("{size} to send", size=size(target.bytes_sent)) if is_dry_run else _sent_words(target)
+    told = [joined(counts, ", "), sent, *_reading_words(target, is_dry_run=is_dry_run)]
+    return [*lines, "", f"  {verdict}: {translated(joined(told))}"]
 
 
-def _reading_words(target: TargetResult, *, is_dry_run: bool) -> str:
+def _sent_words(target: TargetResult) -> str:
+    return text("{size} sent", size=size(target.bytes_sent))
+
+
+def _reading_words(target: TargetResult, *, is_dry_run: bool) -> list[str]:
     back = target.re_read
     if back is None:
-        return "" if is_dry_run or target.is_daemon else "; not read back"
-    damage = f", {back.damaged} DAMAGED" if back.damaged else ", all of them whole"
-    return f"; {count(back.blobs, 'blob')} ({size(back.size_bytes)}) read back{damage}"
+        return [] if is_dry_run or target.is_daemon else [text("not read back")]
+    return [reading_words(count(back.blobs, "blob"), back.size_bytes, back.damaged)]
+
+
+def reading_words(blobs: str, size_bytes: int, damaged: int) -> str:
+    """What was read back from a target, and how it was."""
+    if damaged:
+        return text("{blobs} ({size}) read back, {count:,} DAMAGED", blobs=blobs, size=size(size_bytes), count=damaged)
+    return text("{blobs} ({size}) read back, all of them whole", blobs=blobs, size=size(size_bytes))
 
 
 def _plan_lines(plan: RegistryPlan) -> list[str]:
-    lines = ["", f"  registry     {plan.kind.title}"]
+    lines = ["", _plan_fact(said("registry"), plan.kind.title)]
     if plan.missing_projects:
-        what = "will be made" if plan.will_create_projects else "missing, and nothing can be pushed before they exist"
-        lines.append(f"  projects     {some(plan.missing_projects)}: {what}")
+        projects = some(plan.missing_projects)
+        words = (
+            text("{projects}: will be made", projects=projects)
+            if plan.will_create_projects
+            else text("{projects}: missing, and nothing can be pushed before they exist", projects=projects)
+        )
+        lines.append(_plan_fact(said("projects"), translated(words)))
     if plan.admin_commands and not plan.will_create_projects:
-        lines += ["               an administrator makes them with --admin-credentials FILE, or with:"]
-        lines += [f"               {command}" for command in plan.admin_commands]
+        lines.append(_plan_fact("", said("an administrator makes them with --admin-credentials FILE, or with:")))
+        lines += [_plan_fact("", command) for command in plan.admin_commands]
     if plan.new_repositories:
-        lines.append(f"  repositories {count(len(plan.new_repositories), 'new one')}: {some(plan.new_repositories)}")
+        new = some(plan.new_repositories)
+        words = text("{count:,} new: {repositories}", count=len(plan.new_repositories), repositories=new)
+        lines.append(_plan_fact(said("repositories"), translated(words)))
     elif plan.asked:
-        lines.append("  repositories all there")
+        lines.append(_plan_fact(said("repositories"), said("all there")))
     if plan.refused:
-        lines.append(f"  push rights  REFUSED for {some(plan.refused)}")
+        refused = some(plan.refused)
+        lines.append(_plan_fact(said("push rights"), said("REFUSED for {repositories}", repositories=refused)))
     elif plan.asked:
-        lines.append("  push rights  there")
+        lines.append(_plan_fact(said("push rights"), said("there")))
     for quota in plan.quotas:
-        state = "NOT ENOUGH" if quota.wanted_bytes > quota.free_bytes else "enough"
-        room = f"{size(quota.free_bytes)} left, {size(quota.wanted_bytes)} to send"
-        lines.append(f"  quota        {quota.project}: {room}: {state}")
+        room = {"project": quota.project, "left": size(quota.free_bytes), "wanted": size(quota.wanted_bytes)}
+        is_short = quota.wanted_bytes > quota.free_bytes
+        words = (
+            text("{project}: {left} left, {wanted} to send: NOT ENOUGH", **room)
+            if is_short
+            else text("{project}: {left} left, {wanted} to send: enough", **room)
+        )
+        lines.append(_plan_fact(said("quota"), translated(words)))
     return lines
+
+
+def _plan_fact(label: str, value: str) -> str:
+    return "  " + fact(label, value, width=13)
 
 
 def _failure_lines(images: Iterable[ImageResult]) -> list[str]:
@@ -99,20 +163,23 @@ def _failure_lines(images: Iterable[ImageResult]) -> list[str]:
             )
     lines = []
     for (reason, advice), references in kept_back.items():
-        lines += ["", f"  {reason}", f"    keeps back {some(references)}", *advice]
+        lines += ["", f"  {reason}", f"    {said('keeps back {images}', images=some(references))}", *advice]
     return lines
 
 
-def _result_row(each: ImageResult) -> tuple[str, str, str]:
-    outcome = each.outcome.value if each.outcome else ""
+def _outcome(each: ImageResult) -> str:
+    outcome = each.outcome.value if each.outcome else "unfinished"
     if each.error is not None and each.error.code == "tag-taken":
-        outcome = "conflict"
-    elif each.replaced and outcome == "would push":
-        outcome = "would replace"
+        return "conflict"
+    return "would replace" if each.replaced and outcome == "would push" else outcome
+
+
+def _row(outcome: str, each: ImageResult) -> tuple[str, str, str]:
     notes = [
-        f"(was {each.replaced.short})" if each.replaced else "",
-        f"({each.beside.tag} is taken)" if each.beside else "",
-        "(had no tag)" if each.has_digest_tag else "",
-        f"(there it is {each.there.short})" if each.there else "",
+        said("(was {digest})", digest=each.replaced.short) if each.replaced else "",
+        said("({tag} is taken)", tag=each.beside.tag) if each.beside else "",
+        said("(had no tag)") if each.has_digest_tag else "",
+        said("(there it is {digest})", digest=each.there.short) if each.there else "",
     ]
-    return outcome, str(each.name), "  ".join([each.image.root.digest.short, *filter(None, notes)])
+    row = [each.image.root.digest.short, *filter(None, notes)]
+    return translated(OUTCOMES[outcome]), str(each.name), "  ".join(row)

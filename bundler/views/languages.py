@@ -1,6 +1,8 @@
-"""The texts of `bundler.core.advice` in the reader's language, by the locale of the environment; English without one.
+"""Every message in the reader's language, by the locale of the environment; English without one.
 
-The catalogues are gettext's, in ``bundler/locale/LANGUAGE/LC_MESSAGES``; ``scripts/catalogues`` makes them.
+A message is looked up by its English template (`bundler.texts`), and filled in with its values, of which those that are
+messages are translated too. The catalogues are gettext's, in ``bundler/locale/LANGUAGE/LC_MESSAGES``;
+``scripts/catalogues`` makes them.
 """
 
 from __future__ import annotations
@@ -9,43 +11,14 @@ import functools
 import gettext
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-from bundler.core.advice import ADVICE
-from bundler.core.exit_codes import EXIT_CODES
 from bundler.errors import BundlerError
+from bundler.texts import Joined, Text, text
 
 LOCALES = Path(__file__).parent.parent / "locale"
-
-WORDS = (
-    "error",
-    "expected",
-    "found",
-    "more",
-    "exit code",
-    "what happened",
-    "what to do",
-    "why",
-    "codes with the same exit code",
-    "code",
-    "bundler explain CODE tells more of one",
-)
-"""What views say in the reader's language beside the texts of the catalogue."""
-
-
-def messages() -> Iterator[tuple[str, str]]:
-    """Every text that is translated, and where it comes from."""
-    for word in WORDS:
-        yield word, "views"
-    for entry in ADVICE.values():
-        yield entry.happened, f"{entry.code}: what happened"
-        yield entry.next_step, f"{entry.code}: what to do"
-        yield entry.explanation, f"{entry.code}: why"
-    for exit_code in EXIT_CODES.values():
-        yield exit_code.meaning, f"exit code {exit_code.number}"
-        if exit_code.explanation:
-            yield exit_code.explanation, f"exit code {exit_code.number}: why"
+DOMAIN = "bundler"
 
 
 @functools.lru_cache(maxsize=1)
@@ -57,9 +30,9 @@ def _catalogue() -> Callable[[str], str]:
     """
     locale = next((value for name in _LOCALE if (value := os.environ.get(name))), "")
     if locale.partition(".")[0] in ("C", "POSIX"):
-        return gettext.NullTranslations().gettext
-    catalogue = gettext.translation("bundler", localedir=LOCALES, fallback=True)
-    shown = catalogue.gettext(WORDS[0])
+        return str
+    catalogue = gettext.translation(DOMAIN, localedir=LOCALES, fallback=True)
+    shown = catalogue.gettext("error")
     return catalogue.gettext if all(_can_show(shown, stream) for stream in (sys.stdout, sys.stderr)) else str
 
 
@@ -74,42 +47,52 @@ def _can_show(text: str, stream: object) -> bool:
     return True
 
 
-def translated(text: str) -> str:
-    """A text of the catalogue in the reader's language."""
-    return _catalogue()(text) if text else text
+def translate_libraries() -> None:
+    """Lets click, which asks gettext's current domain, find its own texts in our catalogue."""
+    if _catalogue() is not str:
+        gettext.bindtextdomain(DOMAIN, str(LOCALES))
+        gettext.textdomain(DOMAIN)
+
+
+def translated(message: str) -> str:
+    """A message in the reader's language."""
+    if isinstance(message, Joined):
+        return _catalogue()(message.separator).join(map(translated, message.parts))
+    if not isinstance(message, Text):
+        return _catalogue()(message) if message else message
+    template = _catalogue()(message.template) if message.template else ""
+    if not message.values:
+        return template
+    return template.format_map({name: _value(value) for name, value in message.values.items()})
+
+
+def _value(value: object) -> object:
+    """What a message is filled in with. A plain string is a name, and stays as it is."""
+    if isinstance(value, BundlerError):
+        return worded(value)
+    return translated(value) if isinstance(value, Text) else value
+
+
+def said(template: str, /, **values: object) -> str:
+    """A message of a view, in the reader's language."""
+    return translated(text(template, **values))
 
 
 def worded(error: BundlerError) -> str:
-    """What happened, as `str` of the error has it, in the reader's language."""
-    subject = f"{error.subject}: " if error.subject else ""
-    said = f" ({error.said})" if error.said else ""
+    """An error, as `str` of it has it, in the reader's language."""
+    subject = f"{_value(error.subject)}: " if error.subject else ""
+    return subject + worded_alone(error)
+
+
+def worded_alone(error: BundlerError) -> str:
+    """The same without the object that it happened to."""
+    told = f" ({_value(error.said)})" if error.said else ""
     found = ""
     if error.expected and error.actual:
-        found = f" ({translated('expected')} {error.expected}, {translated('found')} {error.actual})"
-    return f"{subject}{message_of(error)}{said}{found}"
-
-
-def message_of(error: BundlerError) -> str:
-    """The error's message in the reader's language, if it is the catalogue's; else as it is."""
-    advice = ADVICE.get(error.code or "")
-    if advice is None:
-        return error.message
-    return _filled(advice.happened, error.message, error)
+        found = f" ({said('expected {expected}, found {actual}', expected=error.expected, actual=error.actual)})"
+    return f"{translated(error.message)}{told}{found}"
 
 
 def hint_of(error: BundlerError) -> str | None:
-    """The same of what to do next."""
-    advice = ADVICE.get(error.code or "")
-    if advice is None or error.hint is None:
-        return error.hint
-    return _filled(advice.next_step, error.hint, error)
-
-
-def _filled(text: str, said: str, error: BundlerError) -> str:
-    """The translation of a text of the catalogue, if the error says just that; some say it in words of their own."""
-    try:
-        if text.format_map(error.parameters) != said:
-            return said
-        return translated(text).format_map(error.parameters)
-    except KeyError:
-        return said
+    """What to do next, in the reader's language."""
+    return translated(error.hint) if error.hint else None

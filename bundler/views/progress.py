@@ -1,14 +1,18 @@
-"""Progress: bars on a terminal, plain lines elsewhere. The only module that imports tqdm.
+"""Progress: a bar on a terminal, plain lines elsewhere. The only module that imports tqdm.
 
-On a terminal there is one bar for the phase, in bytes with rate and time left, and one line for what is moving.
-Elsewhere there is a line when bytes begin to move, one every few seconds, and one at the end of what took long.
+On a terminal there is one bar for the phase, one line for the images and what is moving, and one for retries. Elsewhere
+there is a line when bytes begin to move, then one now and then, ever more rarely, and one at the end of what took long.
+Bytes are told in MiB everywhere. What is noticed many times is told a few times and then counted.
 """
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
 import time
+from collections import Counter
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,6 +20,7 @@ from bundler.core.events import (
     Began,
     Event,
     Finished,
+    ImagesDone,
     Listener,
     Moved,
     Noticed,
@@ -24,14 +29,27 @@ from bundler.core.events import (
     Retrying,
     nobody,
 )
-from bundler.views.words import escaped, size
+from bundler.texts import Text
+from bundler.views.languages import said, translated, worded_alone
+from bundler.views.rate import Rate, duration
+from bundler.views.words import columns, count, cut, escaped, shortened, with_placeholders
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 _LINE_SECONDS = 5.0
+_LINE_SHARE = 0.05
+"""Lines come at most as often as every twentieth of the time so far: a run of ten hours has some hundred."""
+
+_RETRY_LINE_SECONDS = 30.0
 _WORTH_TELLING_SECONDS = 2.0
 _REFRESH_SECONDS = 0.2
+_MIB = 1 << 20
+_TITLE_SHARE, _NARROWEST_TITLE = 0.3, 10
+"""How much of a line the title of a phase may take: of its width, and in columns."""
+
+SAME_NOTICES = 10
+"""How many notices of one kind are told before the others are only counted."""
 
 
 class Progress:
@@ -52,128 +70,343 @@ class Progress:
             self._view.end()
 
 
-def _remark(event: Noticed | Retrying) -> str:
-    if isinstance(event, Noticed):
-        return f"note: {escaped(event.text)}"
-    pause = f"{event.pause_seconds:.0f} s" if event.pause_seconds >= 1 else "a moment"
+class Phase:
+    """The state of a phase, and how it is told."""
+
+    def __init__(self, began: PhaseBegan, now: float) -> None:
+        self.title = translated(began.title)
+        self.began = now
+        self._total, self._in_bytes, self._images = began.total, began.in_bytes, began.images
+        self._done = self._images_done = 0
+        self._rate = Rate(now)
+
+    @property
+    def is_worth_a_line(self) -> bool:
+        """Whether it is told from its beginning."""
+        return self._in_bytes and self._total > 0
+
+    def move(self, amount: int, now: float) -> None:
+        """So much is done."""
+        self._done += amount
+        self._rate.add(amount, now)
+
+    def finish_images(self, amount: int) -> None:
+        """So many images are done."""
+        self._images_done += amount
+
+    def amounts(self) -> str:
+        """What is done, and of how much: in MiB, or in items."""
+        unit = _MIB if self._in_bytes else 1
+        done, total = self._done // unit, -(-self._total // unit)
+        if not self._total:
+            return said("{done:,} MiB", done=done) if self._in_bytes else f"{done:,}"
+        if self._in_bytes:
+            return said("{done:,} of {total:,} MiB", done=done, total=total)
+        return said("{done:,} of {total:,}", done=done, total=total)
+
+    def images(self) -> str:
+        """How many images are done, of all; empty where that is not counted."""
+        if not self._images:
+            return ""
+        return said("{done:,} of {total:,} images", done=self._images_done, total=self._images)
+
+    def speed(self, now: float) -> str:
+        """How fast it goes; empty while that cannot be told."""
+        rate = self._rate.per_second(now) if self._in_bytes else None
+        return f"{rate / _MIB:.{0 if rate >= 10 * _MIB else 1}f} MiB/s" if rate is not None else ""
+
+    def time_left(self, now: float) -> str:
+        """How long it will take; empty while that cannot be told."""
+        seconds = self._rate.seconds_for(self._total - self._done, now) if self._total else None
+        return said("{time} left", time=duration(seconds)) if seconds is not None else ""
+
+    def line(self, now: float) -> str:
+        """All of it in one line."""
+        share = f" ({100 * self._done // self._total}%)" if self._total else ""
+        parts = [f"{self.amounts()}{share}", self.images(), self.speed(now), self.time_left(now)]
+        return f"{self.title}: {', '.join(filter(None, parts))}"
+
+
+class Retries:
+    """Retries by host: how many there were, and the last one."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._lasts: dict[str, Retrying] = {}
+        self._told: dict[str, float] = {}
+
+    def add(self, event: Retrying) -> str:
+        """Notes one; the host that it is told under."""
+        host = event.peer or event.subject
+        self._counts[host] += 1
+        self._lasts[host] = event
+        return host
+
+    def is_due(self, host: str, now: float) -> bool:
+        """Whether a host's retries are to be told again."""
+        return now - self._told.get(host, -_RETRY_LINE_SECONDS) >= _RETRY_LINE_SECONDS
+
+    def told(self, host: str, now: float) -> str:
+        """A host's retries so far, in words."""
+        self._told[host] = now
+        return f"{self._words(host)}; {_pause_words(self._lasts[host])}"
+
+    def summary(self) -> list[str]:
+        """What there was at each host, where it was more than once."""
+        return [self._words(host) for host, number in self._counts.items() if number > 1]
+
+    def _words(self, host: str) -> str:
+        retries = count(self._counts[host], "retry")
+        reason = _reason(self._lasts[host])
+        return said("{host}: {retries}, last: {reason}", host=host, retries=retries, reason=reason)
+
+
+def _reason(event: Retrying) -> str:
+    return escaped(worded_alone(event.error))
+
+
+def _pause_words(event: Retrying) -> str:
+    if event.pause_seconds < 1:
+        return said("again in a moment")
+    seconds = round(event.pause_seconds)
     if event.asked_seconds is not None and event.asked_seconds > event.pause_seconds:
-        pause += f", not in the {event.asked_seconds:,.0f} s that were asked for"
-    reason = event.reason.removeprefix(f"{event.subject}: ")
-    return f"retry: {escaped(event.subject)}: {escaped(reason)}; again in {pause} (attempt {event.attempt})"
+        asked = round(event.asked_seconds)
+        return said("again in {seconds} s, not in the {asked:,} s that were asked for", seconds=seconds, asked=asked)
+    return said("again in {seconds} s", seconds=seconds)
+
+
+class Notices:
+    """What was noticed, by kind: the same message about different things."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def told(self, event: Noticed) -> str | None:
+        """The line for one; None when there were many of its kind."""
+        kind = event.text.template if isinstance(event.text, Text) else event.text
+        self._counts[kind] += 1
+        if self._counts[kind] > SAME_NOTICES:
+            return None
+        return said("note: {notice}", notice=escaped(translated(event.text)))
+
+    def rest(self) -> list[str]:
+        """How many were not told."""
+        more = [(kind, number - SAME_NOTICES) for kind, number in self._counts.items() if number > SAME_NOTICES]
+        self._counts.clear()
+        return [
+            said("note: {count:,} more of this kind: {kind}", count=number, kind=with_placeholders(translated(kind)))
+            for kind, number in more
+        ]
 
 
 class _Bars:
     def __init__(self, stream: TextIO) -> None:
         from tqdm import tqdm
 
-        self._tqdm = tqdm
+        class Bar(tqdm):  # type: ignore[type-arg]
+            """A bar that has one field more: what is told behind it."""
+
+            words: Callable[[], str] = str
+
+            @property
+            def format_dict(self) -> dict[str, Any]:
+                return {**super().format_dict, "words": self.words()}
+
+        self._tqdm = Bar
         self._stream = stream
         self._lock = threading.Lock()
         self._bar: tqdm[Any] | None = None
-        self._what: tqdm[Any] | None = None
-        self._moving: dict[str, None] = {}
+        self._below: list[tqdm[Any]] = []
+        self._phase: Phase | None = None
+        self._moving: Counter[str] = Counter()
+        self._retries = Retries()
+        self._notices = Notices()
         self._shown = 0.0
 
     def take(self, event: Event) -> None:
         with self._lock:
+            now = time.monotonic()
             if isinstance(event, Moved):
-                if self._bar is not None:
+                if self._bar is not None and self._phase is not None:
+                    self._phase.move(event.amount, now)
                     self._bar.update(event.amount)
             elif isinstance(event, Began):
-                self._moving[event.subject] = None
-                self._show_moving()
+                self._moving[event.subject] += 1
+                self._show_moving(now)
             elif isinstance(event, Finished):
-                self._moving.pop(event.subject, None)
-                self._show_moving()
+                self._moving[event.subject] -= 1
+                self._moving += Counter()  # without those that are done
+                self._show_moving(now)
+            elif isinstance(event, ImagesDone):
+                if self._phase is not None:
+                    self._phase.finish_images(event.amount)
+                    self._show_moving(now)
             elif isinstance(event, PhaseBegan):
-                self._begin(event)
+                self._begin(event, now)
             elif isinstance(event, PhaseEnded):
                 self._close()
+            elif isinstance(event, Retrying):
+                self._show_retry(event, now)
             else:
-                self._tqdm.write(_remark(event), file=self._stream)
+                self._write(self._notices.told(event))
 
     def end(self) -> None:
         with self._lock:
             self._close()
+            for line in self._notices.rest():
+                self._write(line)
 
-    def _begin(self, phase: PhaseBegan) -> None:
+    def _begin(self, began: PhaseBegan, now: float) -> None:
         self._close()
-        units: dict[str, Any] = (
-            {"unit": "B", "unit_scale": True, "unit_divisor": 1024} if phase.in_bytes else {"unit": ""}
-        )
-        self._bar = self._tqdm(
-            total=phase.total or None,
-            desc=phase.title,
+        self._phase = phase = Phase(began, now)
+        bar = self._tqdm(
+            total=began.total or None,
+            desc=cut(phase.title, self._title_width),
             file=self._stream,
             dynamic_ncols=True,
             leave=False,
             mininterval=0.1,
             delay=0.3,
-            **units,
+            bar_format="{desc} {percentage:3.0f}% {bar} {words}" if began.total else "{desc} {words}",
         )
-        if phase.in_bytes and phase.total:
-            self._what = self._tqdm(
-                total=0, position=1, bar_format="{desc}", file=self._stream, leave=False, dynamic_ncols=True
-            )
+        bar.words = lambda: self._words(phase)
+        self._bar = bar
+        if phase.is_worth_a_line:
+            self._add_line()
 
-    def _show_moving(self) -> None:
-        if self._what is not None and self._moving:
-            first = next(iter(self._moving))
-            more = f"  and {len(self._moving) - 1} more" if len(self._moving) > 1 else ""
-            now = time.monotonic()
-            is_due = now - self._shown >= _REFRESH_SECONDS
-            self._shown = now if is_due else self._shown
-            self._what.set_description_str(f"  {escaped(first)}{more}", refresh=is_due)
+    def _add_line(self) -> None:
+        self._below.append(
+            self._tqdm(
+                total=0,
+                position=len(self._below) + 1,
+                bar_format="{desc}",
+                file=self._stream,
+                leave=False,
+                dynamic_ncols=True,
+            )
+        )
+
+    def _words(self, phase: Phase) -> str:
+        """What stands behind the bar: all that there is room for."""
+        title = min(columns(phase.title), self._title_width)
+        now, width = time.monotonic(), self._width - title - len(" 100%  ")
+        parts = [phase.amounts(), phase.speed(now), phase.time_left(now)]
+        for shown in (parts, [parts[0], parts[2]], parts[:1]):
+            words = "  ".join(filter(None, shown))
+            if columns(words) + 3 <= width:
+                return words
+        return ""
+
+    @property
+    def _width(self) -> int:
+        return shutil.get_terminal_size().columns
+
+    @property
+    def _title_width(self) -> int:
+        return max(_NARROWEST_TITLE, int(self._width * _TITLE_SHARE))
+
+    def _show_moving(self, now: float) -> None:
+        if not self._below or self._phase is None:
+            return
+        if now - self._shown >= _REFRESH_SECONDS:
+            self._shown = now
+            self._below[0].set_description_str(self._moving_words(self._phase))
+
+    def _moving_words(self, phase: Phase) -> str:
+        """How many images are done, and the name of one that is moving."""
+        head = f"  {phase.images()}" if phase.images() else ""
+        if not self._moving:
+            return head
+        first = escaped(next(iter(self._moving)))
+        more = said(" and {count} more", count=len(self._moving) - 1) if len(self._moving) > 1 else ""
+        room = self._width - columns(head) - columns(more) - 3
+        return f"{head}  {shortened(first, room)}{more}"
+
+    def _show_retry(self, event: Retrying, now: float) -> None:
+        host = self._retries.add(event)
+        if self._bar is None or not self._below:
+            if self._retries.is_due(host, now):
+                self._write(self._retries.told(host, now))
+            return
+        if len(self._below) < 2:
+            self._add_line()
+        line = cut(f"  {self._retries.told(host, now)}", self._width - 1)
+        self._below[1].set_description_str(line)
+
+    def _write(self, line: str | None) -> None:
+        if line is not None:
+            self._tqdm.write(line, file=self._stream)
 
     def _close(self) -> None:
-        for bar in (self._what, self._bar):
+        for bar in (*reversed(self._below), self._bar):
             if bar is not None:
                 bar.close()
-        if self._what is not None:
+        if self._below:
             self._stream.write("\r")  # a bar that was never shown leaves the cursor where the line below it ended
             self._stream.flush()
-        self._bar = self._what = None
+        self._bar, self._below, self._phase = None, [], None
         self._moving.clear()
+        for line in self._retries.summary():
+            self._write(line)
+        self._retries = Retries()
 
 
 class _Lines:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._lock = threading.Lock()
-        self._phase: PhaseBegan | None = None
-        self._done = 0
-        self._began = self._last = 0.0
+        self._phase: Phase | None = None
+        self._last = 0.0
+        self._retries = Retries()
+        self._notices = Notices()
 
     def take(self, event: Event) -> None:
         with self._lock:
+            now = time.monotonic()
             if isinstance(event, Moved):
-                self._done += event.amount
-                now = time.monotonic()
-                if self._phase and now - self._last >= _LINE_SECONDS:
-                    self._last = now
-                    self._say(f"{self._phase.title}: {self._amount(self._done)} of {self._amount(self._phase.total)}")
+                if self._phase:
+                    self._phase.move(event.amount, now)
+                    self._say_how_far(self._phase, now)
+            elif isinstance(event, ImagesDone):
+                if self._phase:
+                    self._phase.finish_images(event.amount)
             elif isinstance(event, PhaseBegan):
-                self._phase, self._done = event, 0
-                self._began = self._last = time.monotonic()
-                if event.in_bytes and event.total:
-                    self._say(f"{event.title}: {self._amount(event.total)}")
+                self._phase, self._last = Phase(event, now), now
+                if self._phase.is_worth_a_line:
+                    self._say(f"{self._phase.title}: {self._phase.amounts()}")
             elif isinstance(event, PhaseEnded):
-                took = time.monotonic() - self._began
-                if self._phase and took >= _WORTH_TELLING_SECONDS:
-                    self._say(f"{self._phase.title}: done in {took:.0f} s")
-                self._phase = None
-            elif isinstance(event, (Noticed, Retrying)):
-                self._say(_remark(event))
+                if self._phase and now - self._phase.began >= _WORTH_TELLING_SECONDS:
+                    took = duration(now - self._phase.began)
+                    self._say(said("{phase}: done in {time}", phase=self._phase.title, time=took))
+                self._end_phase()
+            elif isinstance(event, Retrying):
+                host = self._retries.add(event)
+                if self._retries.is_due(host, now):
+                    self._say(self._retries.told(host, now))
+            elif isinstance(event, Noticed):
+                self._say(self._notices.told(event))
 
     def end(self) -> None:
-        self._say("", end="")
+        with self._lock:
+            self._end_phase()
+            for line in self._notices.rest():
+                self._say(line)
 
-    def _amount(self, amount: int) -> str:
-        return size(amount) if self._phase and self._phase.in_bytes else f"{amount:,}"
+    def _end_phase(self) -> None:
+        for line in self._retries.summary():
+            self._say(line)
+        self._retries, self._phase = Retries(), None
 
-    def _say(self, text: str, *, end: str = "\n") -> None:
+    def _say_how_far(self, phase: Phase, now: float) -> None:
+        if now - self._last >= max(_LINE_SECONDS, _LINE_SHARE * (now - phase.began)):
+            self._last = now
+            self._say(phase.line(now))
+
+    def _say(self, text: str | None) -> None:
+        if text is None:
+            return
         try:
-            print(text, file=self._stream, end=end, flush=True)
+            print(text, file=self._stream, flush=True)
         except BrokenPipeError:
             raise
         except OSError:

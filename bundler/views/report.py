@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
+from bundler.texts import some
 from bundler.views.trust_report import fingerprint_lines
-from bundler.views.words import count, escaped, shell_word, size, some, table
+from bundler.views.words import SHOWN, count, escaped, limited, shell_word, size, table
 
 if TYPE_CHECKING:
     from bundler.bundle.check import Finding
@@ -42,7 +43,7 @@ def keygen_lines(pair: KeyPair) -> list[str]:
     ]
 
 
-def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
+def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bool) -> list[str]:
     """What ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
     manifest = result.manifest
     lines = [f"bundle     {escaped(result.path)}" + ("" if result.bundle_id else "  (not made: --dry-run)")]
@@ -62,7 +63,7 @@ def export_lines(result: ExportResult, passphrase: str | None) -> list[str]:
     if passphrase:
         lines += ["", f"passphrase {passphrase}", "           said only once: write it down, and carry it apart"]
     if not result.bundle_id:
-        lines += ["", *_image_lines(manifest)]
+        lines += ["", *limited(_image_lines(manifest), is_verbose=is_verbose)]
         return lines
     public = shell_word(result.public_key) if result.public_key else "NAME.pub"
     trust = f"--trust {public}" if result.key_id else "--insecure-no-signature"
@@ -108,7 +109,7 @@ def names_of(result: InspectResult) -> list[str]:
     return [] if isinstance(manifest, OuterManifest) else [str(image.reference) for image in manifest.images]
 
 
-def verify_lines(result: VerifyResult) -> list[str]:
+def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     """What ``verify`` prints."""
     bundle = result.bundle
     total = size(bundle.manifest.size_bytes)
@@ -119,21 +120,25 @@ def verify_lines(result: VerifyResult) -> list[str]:
         if not result.findings:
             lines.append(f"files      good: {count(len(manifest.chunks), 'chunk')}, {total}")
         lines.append("content    NOT OPENED: it is encrypted; with --passphrase-file FILE each blob is checked too")
-        return [*lines, *_findings_of(result, "files")]
+        return [*lines, *_findings_of(result, "files", is_verbose=is_verbose)]
     if not result.findings:
         images, chunks = len(manifest.images), len(manifest.chunks)
         return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
-    return [*lines, *_findings_of(result, "content")]
+    return [*lines, *_findings_of(result, "content", is_verbose=is_verbose)]
 
 
-def sign_lines(result: SignResult) -> list[str]:
+def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:
     """What ``sign`` prints: what was signed, or what keeps it from being signed."""
     bundle = result.verified.bundle
-    lines = [f"bundle     {bundle.manifest.name}", f"id         {bundle.id}", *verify_lines(result.verified)]
+    lines = [
+        f"bundle     {bundle.manifest.name}",
+        f"id         {bundle.id}",
+        *verify_lines(result.verified, is_verbose=is_verbose),
+    ]
     if result.verified.findings:
         return [*lines, "", f"NOT SIGNED by {result.key_id}: something is wrong with the bundle"]
     if not isinstance(bundle.manifest, OuterManifest):
-        lines += ["", *_image_lines(bundle.manifest)]
+        lines += ["", *limited(_image_lines(bundle.manifest), is_verbose=is_verbose)]
     verdict = "signed by" if result.written else "signed already by"
     return [*lines, "", f"{verdict} {result.key_id}", *(f"  {escaped(file)}" for file in result.files)]
 
@@ -147,10 +152,13 @@ def _bad_lines(bundle: Bundle | LockedBundle) -> list[str]:
     return [f"           {words}" for words in bad_signer_words(bundle)]
 
 
-def _findings_of(result: VerifyResult, what: str) -> list[str]:
+def _findings_of(result: VerifyResult, what: str, *, is_verbose: bool) -> list[str]:
     if not result.findings:
         return []
-    lines = [f"{what:10} {count(len(result.findings), 'finding')}", *finding_lines(result.findings)]
+    lines = [
+        f"{what:10} {count(len(result.findings), 'finding')}",
+        *finding_lines(result.findings, is_verbose=is_verbose),
+    ]
     return [*lines, *_wanted_lines(result)]
 
 
@@ -219,15 +227,18 @@ def unchecked(bundle: Bundle | LockedBundle) -> str:
     return "NOT CHECKED, as was asked for" if bundle.manifest.signed else f"NOT CHECKED. {NOT_SIGNED}"
 
 
-def finding_lines(findings: Iterable[Finding]) -> list[str]:
+def finding_lines(findings: Sequence[Finding], *, is_verbose: bool) -> list[str]:
     """What is wrong with a bundle, each with the images that it hurts."""
     lines = []
-    for finding in findings:
+    shown = findings if is_verbose else findings[:SHOWN]
+    for finding in shown:
         lines += ["", f"  {escaped(finding.error)}"]
         if finding.images:
             lines.append(f"    hurts {some(finding.images)}")
         if finding.error.hint:
             lines.append(f"    -> {escaped(finding.error.hint)}")
+    if len(findings) > len(shown):
+        lines += ["", f"  and {len(findings) - len(shown):,} more (--verbose lists all)"]
     return lines
 
 

@@ -48,3 +48,32 @@ def on_terminal(*arguments: object, answers: list[tuple[str, str]]) -> tuple[int
         os.close(master)
     assert not waiting, f"never asked {waiting[0][0]!r}: {shown}"
     return code, shown.replace("\r\n", "\n")
+
+
+class Screen:
+    """The lines of a terminal after what was written to it, without its edge: a line that is too wide stays so."""
+
+    def __init__(self) -> None:
+        self.lines = [""]
+        self._row = self._column = 0
+
+    def feed(self, text: str) -> None:
+        """Takes what was written: text, and the moves of the cursor that progress needs."""
+        while text:
+            if text.startswith("\x1b[A"):
+                self._row, text = max(0, self._row - 1), text[3:]
+                continue
+            self._put(text[0])
+            text = text[1:]
+
+    def _put(self, character: str) -> None:
+        if character == "\r":
+            self._column = 0
+        elif character == "\n":
+            self._row, self._column = self._row + 1, 0
+            if self._row == len(self.lines):
+                self.lines.append("")
+        else:
+            line = self.lines[self._row].ljust(self._column)
+            self.lines[self._row] = line[: self._column] + character + line[self._column + 1 :]
+            self._column += 1

@@ -247,7 +247,7 @@ def test_C1_a_pause_is_told_once_and_with_the_words_of_the_host() -> None:
     ask(paced(clock, recorder), busy(3.0), None)
     [event] = recorder.retries
     assert (event.subject, event.attempt, event.asked_seconds) == (HOST, 1, 3.0)
-    assert "429: slow down" in event.reason
+    assert "429: slow down" in str(event.error)
     assert event.pause_seconds == pytest.approx(clock.waits[0])
 
 

@@ -57,9 +57,9 @@ ADDRESSES = [
 @pytest.mark.parametrize("address", ADDRESSES)
 def test_a4_the_password_of_an_address_is_in_no_field_of_an_error(address: str, around: str) -> None:
     text = around.format(address)
-    error = Refused(text, subject=text, expected=text, actual=text, hint=text, said=text, parameters={"x": text})
+    error = Refused(text, subject=text, expected=text, actual=text, hint=text, said=text)
     fields = [error, error.message, error.subject, error.expected, error.actual, error.hint, error.said, error.args]
-    assert CANARY not in repr([*map(str, fields), error.parameters])
+    assert CANARY not in repr([*map(str, fields)])
     assert "***@" in error.message
 
 

@@ -193,7 +193,7 @@ def test_a_connection_that_breaks_goes_on_where_it_stopped() -> None:
     assert read_all(verified(source, run=run_with(recorder))) == CONTENT
     assert source.offsets == [0, 30, 30]
     assert recorder.moved == len(CONTENT)
-    assert [event.reason for event in recorder.retries] == ["the connection broke"] * 2
+    assert [str(event.error) for event in recorder.retries] == ["the connection broke"] * 2
 
 
 def test_bytes_that_went_on_wrong_are_noticed() -> None:

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-import ast
-import importlib.util
 import re
+import string
+import sys
 from pathlib import Path
 
 import pytest
 
 from bundler.core.advice import ADVICE, problem
+from bundler.errors import Misuse, Several
+from bundler.texts import counted, joined, some, text
 from bundler.views import languages
-from bundler.views.languages import LOCALES, messages
+from bundler.views.languages import LOCALES
 
 ROOT = Path(__file__).parents[3]
-SPECIFICATION = importlib.util.spec_from_file_location("catalogues", ROOT / "scripts/catalogues.py")
-catalogues = importlib.util.module_from_spec(SPECIFICATION)
-SPECIFICATION.loader.exec_module(catalogues)
+sys.path.insert(0, str(ROOT / "scripts"))
 
+import catalogues  # noqa: E402
+import messages  # noqa: E402
+
+SOURCE = messages.Source()
+TEXTS = SOURCE.templates
 LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
-TEXTS = [text for text, _ in messages()]
 
 
 def po_path(language: str) -> Path:
@@ -28,6 +32,11 @@ def po_path(language: str) -> Path:
 
 def catalogue(language: str):
     return catalogues.parsed(po_path(language).read_bytes(), language)
+
+
+def fields(template: str) -> list[str]:
+    """The placeholders of a template."""
+    return sorted({name for _, name, _, _ in string.Formatter().parse(template) if name is not None})
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -52,25 +61,25 @@ def test_nothing_is_translated_that_is_not_said_any_more(language):
 
 def test_a_translation_has_the_same_fields_commands_flags_and_names(language):
     known = catalogue(language)
-    for text in TEXTS:
-        other = known[text].string
+    for english in TEXTS:
+        other = known[english].string
+        assert fields(english) == fields(other), english
         for pattern in (
-            r"\{[^}]*\}",
             r"`[^`]*`",
             r"--[a-z][a-z-]+",
             r"\$\$?[A-Z_]+",
             r"\b[A-Z]+_[A-Z_]+\b",
             r"~?/[\w./-]+\w",
         ):
-            assert sorted(set(re.findall(pattern, text, re.ASCII))) == sorted(
+            assert sorted(set(re.findall(pattern, english, re.ASCII))) == sorted(
                 set(re.findall(pattern, other, re.ASCII))
-            ), text
-        assert text.count("`") == other.count("`")
+            ), english
+        assert english.count("`") == other.count("`")
 
 
 def test_chinese_texts_are_chinese_with_its_own_punctuation():
     for message in catalogue("zh"):
-        if not message.id:
+        if not message.id or not re.search("[a-z]{3}", re.sub(r"\{.*?\}", "", message.id)):
             continue
         assert re.search("[\u4e00-\u9fff]", message.string), message.id
         assert not re.search("[\u4e00-\u9fff][,;:?!]", message.string), message.string
@@ -86,18 +95,14 @@ def test_the_compiled_catalogue_is_what_the_text_compiles_to(language):
 
 def test_bringing_it_up_to_date_again_changes_nothing(language):
     known = catalogue(language)
-    again = catalogues.updated(catalogue(language))
+    again = catalogues.updated(catalogue(language), TEXTS)
     assert [(m.id, m.string) for m in again if m.id] == [(text, known[text].string) for text in dict.fromkeys(TEXTS)]
-    assert catalogues.po_of(again) == catalogues.po_of(catalogues.updated(again))
+    assert catalogues.po_of(again) == catalogues.po_of(catalogues.updated(again, TEXTS))
 
 
-def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goes(monkeypatch):
-    old = catalogue("zh")
+def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goes():
     changed = ADVICE["denied"].explanation.replace("says no", "refuses")
-    monkeypatch.setattr(
-        catalogues, "messages", lambda: iter([(changed, "denied: why"), ("error", "views"), ("new", "x")])
-    )
-    new = catalogues.updated(old)
+    new = catalogues.updated(catalogue("zh"), {changed: "advice", "error": "views", "new": "x"})
     assert [message.id for message in new if message.id] == [changed, "error", "new"]
     assert new[changed].fuzzy
     assert new[changed].string == catalogue("zh")[ADVICE["denied"].explanation].string
@@ -106,23 +111,98 @@ def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goe
     assert changed.encode() not in compiled  # until somebody has looked at it
 
 
-def test_every_word_that_views_translate_is_in_the_catalogue():
-    said = set()
-    for path in (ROOT / "bundler/views").glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "translated":
-                said |= {argument.value for argument in node.args if isinstance(argument, ast.Constant)}
-    assert said == set(languages.WORDS)
+def test_what_stands_where_a_message_belongs_can_be_looked_up():
+    assert [str(each) for each in SOURCE.problems if each.module.startswith(messages.TRANSLATED)] == []
 
 
-def test_an_error_is_worded_in_the_language_with_its_names_filled_in(monkeypatch):
-    chinese = languages.gettext.translation("bundler", localedir=LOCALES, languages=["zh"]).gettext
-    monkeypatch.setattr(languages, "_catalogue", lambda: chinese)
+ERRORS = "class BundlerError(Exception): ...\nclass Misuse(BundlerError): ...\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "problem"),
+    [
+        ('raise Misuse(f"{x} is wrong")', "an f-string"),
+        ('raise Misuse("it is wrong: " + x)', "a concatenation"),
+        ('raise Misuse("it is wrong: %s" % x)', "a concatenation"),
+        ('raise Misuse("it is wrong", hint=f"see {x}")', "an f-string"),
+        ('raise Misuse("a", expected=f"at most {x} bytes")', "an f-string"),
+        ('raise Misuse("a", expected="one of the two")', "among names"),
+        ('raise Misuse("; ".join(x))', "put together"),
+        ("raise Misuse(str(x))", "made plain"),
+        ('hint = f"see {x}"\n    raise Misuse("a", hint=hint)', "an f-string"),
+        ('listener(Noticed(f"{x} moved"))', "an f-string"),
+        ('error.message += "; and more"', "added to"),
+        ('error.hint = f"see {x}"', "an f-string"),
+        ('said("{what} is {state}", state="out of order")', "among names"),
+        ('raise Misuse("a", hint=advice(x))\n\ndef advice(x):\n    return f"see {x}"', "an f-string"),
+        ('refuse(f"no {x}")\n\ndef refuse(why):\n    raise Misuse(why)', "an f-string"),
+        ('refuse(why="no " + x)\n\ndef refuse(*, why):\n    raise Misuse(why)', "a concatenation"),
+        ('raise Bad(f"no {x}")\n\nclass Bad(Misuse): ...', "an f-string"),
+    ],
+    ids=range(17),
+)
+def test_what_cannot_be_looked_up_is_found_wherever_it_comes_from(tmp_path, monkeypatch, source, problem):
+    monkeypatch.setattr(messages, "PACKAGE", tmp_path)
+    (tmp_path / "errors.py").write_text(ERRORS)
+    (tmp_path / "x.py").write_text(f"def f(x, error, listener):\n    {source}\n")
+    (found,) = messages.Source(tmp_path).problems
+    assert problem in found.why
+
+
+def test_messages_are_found_wherever_they_come_from(tmp_path, monkeypatch):
+    monkeypatch.setattr(messages, "PACKAGE", tmp_path)
+    monkeypatch.setattr(messages, "TRANSLATED", ("",))
+    monkeypatch.setattr(messages, "LIBRARIES", ())
+    (tmp_path / "errors.py").write_text(ERRORS)
+    (tmp_path / "x.py").write_text(
+        "A = 'a constant'\n"
+        "@program.command(examples='run it     what it does')\n"
+        "@click.option('--x', help='of a flag')\n"
+        "def f(x, y):\n"
+        "    '''What is done.\n\n    In two\n    paragraphs.'''\n"
+        "    z = 'of a variable' if y else text('{y} too', y=y)\n"
+        "    raise Misuse(A, hint=z, expected=text('within a name'))\n"
+    )
+    assert set(messages.Source(tmp_path).templates) - {"; ", ", "} == {
+        "a constant", "what it does", "of a flag", "What is done.", "In two paragraphs.", "of a variable", "{y} too",
+        "within a name",
+    }  # fmt: skip
+
+
+@pytest.fixture
+def chinese(monkeypatch):
+    known = languages.gettext.translation("bundler", localedir=LOCALES, languages=["zh"]).gettext
+    monkeypatch.setattr(languages, "_catalogue", lambda: known)
+
+
+def test_an_error_is_worded_in_the_language_with_its_names_filled_in(chinese):
     error = problem(
         "denied", subject="h/p/r:1", said="403 DENIED", expected="a", actual="b", repository="p/r", host="h"
     )
-    assert languages.worded(error) == "h/p/r:1: 镜像仓库拒绝了该操作 (403 DENIED) (应为 a, 实为 b)"
+    assert languages.worded(error) == "h/p/r:1: 镜像仓库拒绝了该操作 (403 DENIED) (应为 a，实为 b)"
     assert languages.hint_of(error) == "请向镜像仓库管理员申请 p/r 的拉取和推送权限"
+    assert str(error) == "h/p/r:1: the registry denies it (403 DENIED) (expected a, found b)"
+
+
+def test_messages_within_messages_are_translated_and_names_are_not(chinese):
+    inner = Misuse("not found", subject="error")
+    said = languages.said("note: {notice}", notice=text("{size} sent", size="error"))
+    assert said == "提示：已发送 error"
+    assert languages.said("note: {notice}", notice=inner) == "提示：error: 未找到"
+    assert languages.said("note: {notice}", notice=inner.message) == "提示：未找到"
+    assert (
+        languages.translated(joined([counted(1, "{count:,} image", "{count:,} images"), "failed"])) == "1 个镜像；失败"
+    )
+    assert languages.translated(some(["error"] * 7)).endswith(" 等，另有 1 个")
+
+
+def test_a_message_is_the_english_text_and_can_hold_braces():
+    made = text("{name} of {count:,}", name="{x}", count=1200)
+    assert made == "{x} of 1,200"
+    assert (made.template, dict(made.values)) == ("{name} of {count:,}", {"name": "{x}", "count": 1200})
+    assert text("log in to {host}") == "log in to {host}"
+    assert Misuse("a", hint="b").hint == "b"
+    assert Several("several", [Misuse("a")]).message.template == "several"
 
 
 ENGLISH, CHINESE = "what happened", "发生了什么"

@@ -1,0 +1,363 @@
+"""Finds every message in the source of bundler: the texts that people read, and that a catalogue translates.
+
+A message is whatever is given where one belongs: to an error, an event, a finding of doctor, a view, or to click as
+help. So that it can be looked up, it has to be a constant or come from `bundler.texts`; `Source.problems` has what is
+neither. What a function is given, or returns, is followed through the calls of its own package.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent.parent / "bundler"
+
+MESSAGE, NAME = "message", "name"
+"""What an argument is: a message, or a name, which stays as it is unless it is a message itself."""
+
+ARGUMENTS: dict[str, dict[int | str, str]] = {
+    "text": {0: MESSAGE},
+    "said": {0: MESSAGE},
+    "translated": {0: MESSAGE},
+    "counted": {1: MESSAGE, 2: MESSAGE},
+    "Noticed": {0: MESSAGE},
+    "PhaseBegan": {0: MESSAGE},
+    "PhaseEnded": {0: MESSAGE},
+    "Check": {0: MESSAGE, 2: MESSAGE},
+    "ok": {0: MESSAGE, 1: MESSAGE},
+    "warned": {0: MESSAGE, 1: MESSAGE},
+    "skipped": {0: MESSAGE, 1: MESSAGE},
+    "asked": {0: MESSAGE},
+    "Advice": {2: MESSAGE, 3: MESSAGE, 4: MESSAGE},
+    "ExitCode": {1: MESSAGE, 2: MESSAGE, "explanation": MESSAGE},
+    "Answer": {0: MESSAGE},
+    "Conflict": {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE},
+    "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
+    "option": {"help": MESSAGE},
+}
+"""Where messages are given, beside errors: by the name of what is called, then by place or keyword."""
+
+ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME, "subject": NAME}
+FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
+"""Fields of errors that are set after they were made."""
+
+MAKERS = frozenset({"text", "said", "translated", "counted", "joined", "some", "as_text", "count", "worded", "hint_of"})
+"""What gives a message or a translation, whatever it is given."""
+
+TRANSLATED = (
+    "core/advice.py",
+    "core/exit_codes.py",
+    "views/errors.py",
+    "views/explain_report.py",
+    "views/import_report.py",
+    "views/languages.py",
+    "views/progress.py",
+    "texts.py",
+    "views/words.py",
+)
+"""The modules whose messages are translated so far."""
+
+LIBRARIES = (
+    "Usage:",
+    "Options",
+    "Commands",
+    "Show this message and exit.",
+    "default: {default}",
+    "Repeat for confirmation",
+    "Error: The two entered values do not match.",
+    "Error: {message}",
+    "Error: invalid input",
+    "Aborted!",
+)
+"""Texts of click that our users see."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A message, and where it is: module and line."""
+
+    template: str
+    module: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that cannot be looked up where a message belongs."""
+
+    module: str
+    line: int
+    why: str
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.line}: {self.why}"
+
+
+@dataclass
+class Module:
+    """One file of the package."""
+
+    name: str
+    tree: ast.Module
+    functions: dict[str, list[ast.FunctionDef]] = field(default_factory=lambda: defaultdict(list))
+    constants: dict[str, ast.expr] = field(default_factory=dict)
+    owner: dict[ast.AST, ast.FunctionDef] = field(default_factory=dict)
+    """The innermost function around everything."""
+    calls: dict[str, list[ast.Call]] = field(default_factory=lambda: defaultdict(list))
+    """By the name of what is called."""
+    returns: dict[ast.FunctionDef, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
+    assigned: dict[tuple[ast.FunctionDef, str], list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
+    fields: list[ast.Assign | ast.AugAssign] = field(default_factory=list)
+    """What is assigned to fields of errors."""
+
+    @classmethod
+    def read(cls, path: Path) -> Module:
+        module = cls(str(path.relative_to(PACKAGE)), ast.parse(path.read_text()))
+        for node in module.tree.body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                module.constants[node.targets[0].id] = node.value
+            elif isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.value:
+                module.constants[node.target.id] = node.value
+        module._enter(module.tree, None)
+        return module
+
+    def _enter(self, node: ast.AST, function: ast.FunctionDef | None) -> None:
+        for child in ast.iter_child_nodes(node):
+            if function is not None:
+                self.owner[child] = function
+            inner = function
+            if isinstance(child, ast.FunctionDef):
+                self.functions[child.name].append(child)
+                inner = child
+            elif isinstance(child, ast.Call):
+                self.calls[_name_of(child.func)].append(child)
+            elif isinstance(child, ast.Return) and function is not None and child.value is not None:
+                self.returns[function].append(child.value)
+            elif isinstance(child, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
+                self._note_assignment(child, function)
+            self._enter(child, inner)
+
+    def _note_assignment(
+        self, node: ast.Assign | ast.AugAssign | ast.AnnAssign, function: ast.FunctionDef | None
+    ) -> None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        for target in targets:
+            if isinstance(target, ast.Attribute) and target.attr in FIELDS and not isinstance(node, ast.AnnAssign):
+                self.fields.append(node)
+            elif isinstance(target, ast.Name) and function is not None and node.value is not None:
+                self.assigned[function, target.id].append(node.value)
+            elif isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple) and function is not None:
+                for each, value in zip(target.elts, node.value.elts, strict=False):
+                    if isinstance(each, ast.Name):
+                        self.assigned[function, each.id].append(value)
+
+
+class Source:
+    """All messages of the package, and all that is none where one belongs."""
+
+    def __init__(self, package: Path = PACKAGE) -> None:
+        self.found: set[Found] = set()
+        self.problems: list[Problem] = []
+        self._modules = [Module.read(path) for path in sorted(package.rglob("*.py"))]
+        self._errors = self._error_classes()
+        self._given: set[tuple[str, str, int | str, str]] = set()
+        """Parameters that take messages: module, function, place or keyword, kind."""
+        self._returned: set[tuple[str, str, str]] = set()
+        self._seen: set[tuple[ast.AST, str]] = set()
+        self._is_complete = False
+        for module in self._modules:
+            self._read_once(module)
+        while not self._is_complete:
+            self._is_complete = True
+            for module in self._modules:
+                self._read(module)
+        self.problems.sort(key=lambda problem: (problem.module, problem.line))
+
+    @property
+    def templates(self) -> dict[str, str]:
+        """Every message once, in the order of the source, with the module that says it first."""
+        ordered = sorted(self.found, key=lambda found: (found.module, found.line, found.template))
+        texts: dict[str, str] = {}
+        for each in ordered:
+            if each.module.startswith(TRANSLATED):
+                texts.setdefault(each.template, each.module)
+        return {**texts, **dict.fromkeys(LIBRARIES, "click"), **dict.fromkeys(("; ", ", "), "texts.py")}
+
+    def _error_classes(self) -> set[str]:
+        known = {"BundlerError"}
+        classes = [node for module in self._modules for node in ast.walk(module.tree) if isinstance(node, ast.ClassDef)]
+        while True:
+            more = {each.name for each in classes if any(isinstance(b, ast.Name) and b.id in known for b in each.bases)}
+            if more <= known:
+                return known - {"Interrupted"}
+            known |= more
+
+    def _read(self, module: Module) -> None:
+        """What is given and returned, as far as it is known by now."""
+        for name, calls in module.calls.items():
+            expected = dict(ERROR) if name in self._errors else dict(ARGUMENTS.get(name, {}))
+            for where, function, place, kind in list(self._given):
+                if function == name and (where == module.name or not name.startswith("_")):
+                    expected.setdefault(place, kind)
+            for call in calls if expected else ():
+                self._read_call(module, call, expected)
+        for name, where, kind in list(self._returned):
+            if where == module.name:
+                for function in module.functions[name]:
+                    for value in module.returns[function]:
+                        self._take(module, value, kind)
+
+    def _read_once(self, module: Module) -> None:
+        """What does not depend on other parts: fields that are set, and help."""
+        for node in module.fields:
+            if isinstance(node, ast.AugAssign):
+                self._tell(module, node, "a message that is added to")
+                continue
+            for target in node.targets:
+                if isinstance(target, ast.Attribute):
+                    self._take(module, node.value, FIELDS[target.attr])
+        for functions in list(module.functions.values()):
+            for function in functions:
+                self._read_command(module, function)
+
+    def _read_call(self, module: Module, call: ast.Call, expected: dict[int | str, str]) -> None:
+        for number, argument in enumerate(call.args):
+            if number in expected:
+                self._take(module, argument, expected[number])
+        for keyword in call.keywords:
+            if keyword.arg in expected:
+                self._take(module, keyword.value, expected[keyword.arg])
+            elif _name_of(call.func) in ("text", "said", "counted") and keyword.arg:
+                self._take(module, keyword.value, NAME)
+
+    def _read_command(self, module: Module, function: ast.FunctionDef) -> None:
+        """The help of a command: each paragraph of its docstring, and what stands behind its examples."""
+        for decorator in function.decorator_list:
+            if isinstance(decorator, ast.Call) and _name_of(decorator.func) in ("command", "group"):
+                for paragraph in paragraphs(ast.get_docstring(function) or ""):
+                    self._note(module, function, paragraph)
+                for keyword in decorator.keywords:
+                    if keyword.arg == "examples":
+                        value = keyword.value
+                        if isinstance(value, ast.Name):
+                            value = module.constants[value.id]
+                        assert isinstance(value, ast.Constant)
+                        for comment in comments(str(value.value)):
+                            self._note(module, function, comment)
+
+    def _take(self, module: Module, expression: ast.expr, kind: str) -> None:
+        """Looks at what is given where a message or a name belongs."""
+        if (expression, kind) in self._seen:
+            return
+        self._seen.add((expression, kind))
+        self._is_complete = False
+        match expression:
+            case ast.Constant(value=str(value)):
+                if kind == MESSAGE and value:
+                    self._note(module, expression, value)
+                elif _is_prose(value):
+                    self._tell(module, expression, f"a message among names, not in text(): {value!r}")
+            case ast.JoinedStr(values=parts):
+                words = "{}".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
+                if kind == MESSAGE or _is_prose(words):
+                    self._tell(module, expression, f"an f-string: {ast.unparse(expression)[:100]}")
+            case ast.IfExp(body=body, orelse=other):
+                self._take(module, body, kind)
+                self._take(module, other, kind)
+            case ast.BoolOp(values=values):
+                for value in values:
+                    self._take(module, value, kind)
+            case ast.BinOp():
+                if kind == MESSAGE:
+                    self._tell(module, expression, f"a concatenation: {ast.unparse(expression)[:100]}")
+            case ast.Call():
+                self._take_call(module, expression, kind)
+            case ast.Name(id=name):
+                self._take_name(module, expression, name, kind)
+            case ast.NamedExpr(value=value):
+                self._take(module, value, kind)
+
+    def _take_call(self, module: Module, call: ast.Call, kind: str) -> None:
+        name = _name_of(call.func)
+        if name in MAKERS or (isinstance(call.func, ast.Attribute) and not name.startswith("_")):
+            if kind == MESSAGE and name in ("join", "format", "format_map", "removeprefix", "removesuffix"):
+                self._tell(module, call, f"a message that is put together: {ast.unparse(call)[:100]}")
+            return
+        if kind == MESSAGE and name in ("str", "repr", "escaped"):
+            self._tell(module, call, f"a message that was made plain: {ast.unparse(call)[:100]}")
+        for where in self._modules:
+            if name in where.functions and (where is module or not name.startswith("_")):
+                self._add(self._returned, (name, where.name, kind))
+
+    def _take_name(self, module: Module, node: ast.expr, name: str, kind: str) -> None:
+        function = module.owner.get(node)
+        while function is not None:
+            arguments = function.args
+            places = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
+            shift = 1 if places[:1] in (["self"], ["cls"]) else 0
+            keywords = [each.arg for each in arguments.kwonlyargs]
+            if name in places:
+                self._add(self._given, (module.name, _called(function, module), places.index(name) - shift, kind))
+            if name in places + keywords:
+                self._add(self._given, (module.name, _called(function, module), name, kind))
+            values = module.assigned[function, name]
+            for value in values:
+                self._take(module, value, kind)
+            if values or name in places + keywords:
+                return
+            function = module.owner.get(function)
+        for where in [module, *self._modules]:
+            if name in where.constants:
+                self._take(where, where.constants[name], kind)
+                return
+
+    def _add(self, known: set, entry: tuple) -> None:  # type: ignore[type-arg]  # either of the two
+        if entry not in known:
+            known.add(entry)
+            self._is_complete = False
+
+    def _note(self, module: Module, node: ast.AST, template: str) -> None:
+        self.found.add(Found(template, module.name, getattr(node, "lineno", 0)))
+
+    def _tell(self, module: Module, node: ast.AST, why: str) -> None:
+        problem = Problem(module.name, getattr(node, "lineno", 0), why)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+def paragraphs(text: str) -> list[str]:
+    """The paragraphs of a help text, each in one line."""
+    return [" ".join(each.split()) for each in re.split(r"\n\s*\n", inspect.cleandoc(text)) if each.strip()]
+
+
+def comments(examples: str) -> list[str]:
+    """What stands behind the examples, two blanks or more from them."""
+    found = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in examples.strip().splitlines())
+    return [parts[1] for parts in found if len(parts) > 1]
+
+
+def _name_of(function: ast.expr) -> str:
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else ""
+
+
+def _called(function: ast.FunctionDef, module: Module) -> str:
+    """What is called to reach a function: of ``__init__``, the class."""
+    if function.name != "__init__":
+        return function.name
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.ClassDef) and function in node.body:
+            return node.name
+    return function.name
+
+
+def _is_prose(text: str) -> bool:
+    """Whether a text has words that are to be translated, and is no name, flag, path or command."""
+    if text.startswith(("-", "/", "~", "$", "bundler ")):
+        return False
+    return bool(re.search(r"[a-z]{2,}[ ,]+[a-z({]|[}a-z] [a-z]{2,}", text))
