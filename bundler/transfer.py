@@ -44,6 +44,8 @@ class Taker:
     sinks: tuple[BlobSink, ...]
     peer: str = ""
     """The registry that is asked, see `Brake`; of a source, where the takers are this machine."""
+    holder: BlobSink | None = None
+    """A sink of the same store that probably has the blob, for the first one to mount it from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -357,8 +359,11 @@ class _BlobCopying:
 
     def _lacks(self, taker: Taker) -> bool:
         """Whether the first sink of a taker wants the bytes; if it cannot be asked, that will be told later."""
+        first, descriptor = taker.sinks[0], self._copy.descriptor
         try:
-            return not self._ask(taker, partial(taker.sinks[0].has_blob, self._copy.descriptor))
+            if self._ask(taker, partial(first.has_blob, descriptor)):
+                return False
+            return taker.holder is None or not self._ask(taker, partial(first.mount_blob, descriptor, taker.holder))
         except Interrupted:
             raise
         except BundlerError:
@@ -382,7 +387,7 @@ class _BlobCopying:
         if id(taker) in self._lost:
             self._note_failed(taker, self._lost[id(taker)])
             return False
-        holder: BlobSink | None = None
+        holder = taker.holder
         is_served = True
         for number, sink in enumerate(taker.sinks):
             try:

@@ -108,9 +108,11 @@ class Push:
             number, taker = question
             descriptor = blobs[number].descriptor
             first = taker.sinks[0]
-            has_blob = partial(first.has_blob, descriptor)
-            if self._destination.is_empty(names[first]) or not retrying(
-                has_blob, self._run, subject=str(descriptor.digest), peer=self._peer
+            to_ask = [*([] if self._destination.is_empty(names[first]) else [first]), *filter(None, [taker.holder])]
+            subject = str(descriptor.digest)
+            if not any(
+                retrying(partial(sink.has_blob, descriptor), self._run, subject=subject, peer=self._peer)
+                for sink in to_ask
             ):
                 with self._lock:
                     to_send[names[first].repository] += descriptor.size_bytes
@@ -144,7 +146,20 @@ class Push:
             sink = self._destination.sink_for(each.name)
             for number in each.image.blobs:
                 sinks.setdefault(number, {})[id(sink)] = sink
-        return {number: Taker(tuple(takers.values()), self._peer) for number, takers in sinks.items()}
+        holders = self._holders()
+        return {
+            number: Taker(tuple(takers.values()), self._peer, holders.get(number)) for number, takers in sinks.items()
+        }
+
+    def _holders(self) -> dict[int, ImageSink]:
+        """Repositories that probably have blobs, by the blobs' numbers: those of images that are there with their tags."""
+        holders: dict[int, ImageSink] = {}
+        for each in self.result.images:
+            if each.outcome is Outcome.PRESENT:
+                sink = self._destination.sink_for(each.name)
+                for number in each.image.blobs:
+                    holders.setdefault(number, sink)
+        return holders
 
     def settle(self, copied: Copied) -> None:
         """Fails the images that lack a blob in their own repository; in others it may be there."""

@@ -595,6 +595,22 @@ def test_the_other_sinks_of_each_store_mount_what_its_first_one_got() -> None:
     assert all(sink.blobs == {str(BLOB.digest): CONTENT} for taker in takers for sink in taker.sinks)
 
 
+@pytest.mark.parametrize("can_mount", [True, False])
+@pytest.mark.parametrize("stores", [1, 2])
+def test_a_sink_mounts_what_another_one_of_its_store_is_known_to_have(stores: int, can_mount: bool) -> None:
+    source, recorder = Source([HALVES]), Recorder()
+    takers = tuple(
+        Taker((Sink(can_mount=can_mount), Sink()), f"peer {n}", Sink(blobs={str(BLOB.digest): CONTENT}))
+        for n in range(stores)
+    )
+    copied = copy_blobs([BlobCopy(BLOB, source, takers, "blob")], run_with(recorder))
+    assert all(sink.blobs == {str(BLOB.digest): CONTENT} for taker in takers for sink in taker.sinks)
+    assert (copied.failed, copied.bytes_by_peer[takers[0].peer]) == (
+        [],
+        len(CONTENT) if can_mount else 2 * len(CONTENT),
+    )
+
+
 def test_a_run_that_is_stopped_while_several_stores_are_served_says_so() -> None:
     run, sinks = run_with(), [Sink(), Sink()]
 
