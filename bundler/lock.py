@@ -13,13 +13,13 @@ import json
 import os
 import re
 import socket
-import stat
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.errors import LocalStorage, Refused, Unavailable
+from bundler.errors import LocalStorage, Unavailable
+from bundler.ownership import refuse_foreign, refuse_foreign_name
 
 _CONTENT_BYTES = 1024
 """What is read of a lock file; more than any of ours has."""
@@ -95,12 +95,13 @@ class Lock:
 
         Raises:
             Unavailable: Somebody else holds it; the error says who.
-            Refused: What has the lock's name is no file.
+            Misuse: What has the lock's name is not ours; it is left as it is.
             LocalStorage: It cannot be written.
         """
         assert self._descriptor < 0, "taken already"
         descriptor, has_locks = self._locked(what)
         try:
+            refuse_foreign(os.fstat(descriptor), self._path)
             before = Holder.parse(os.pread(descriptor, _CONTENT_BYTES, 0))
             if before is not None and not has_locks and before.is_at_work_here:
                 raise _held(what, before)
@@ -134,15 +135,9 @@ class Lock:
 
     def _locked(self, what: str) -> tuple[int, bool]:
         """The lock file, opened and locked, and whether its file system has locks at all."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         while True:
+            descriptor = self._opened()
             try:
-                descriptor = os.open(self._path, flags, 0o644)
-            except OSError as error:
-                raise LocalStorage.unwritable(error, str(self._path)) from error
-            try:
-                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    raise Refused("not a file where a lock should be", subject=str(self._path))
                 has_locks = _lock(descriptor, what)
                 # Whoever held it until now may have removed it between our two steps.
                 if not has_locks or _is_same(descriptor, self._path):
@@ -151,6 +146,22 @@ class Lock:
                 _let_go(descriptor)
                 raise
             _let_go(descriptor)
+
+    def _opened(self) -> int:
+        """The lock file, which is made if it is not there. A link or a pipe is refused; nobody is waited for.
+
+        In two steps: systems refuse to open a stranger's file as one that may be made, and do not say whose it is.
+        """
+        flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+        while True:
+            try:
+                with suppress(FileNotFoundError):
+                    return os.open(self._path, flags)
+                with suppress(FileExistsError):  # it was made between the two
+                    return os.open(self._path, flags | os.O_CREAT | os.O_EXCL, 0o644)
+            except OSError as error:
+                refuse_foreign_name(self._path)
+                raise LocalStorage.unwritable(error, str(self._path)) from error
 
 
 def _let_go(descriptor: int) -> None:

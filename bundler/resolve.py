@@ -26,11 +26,15 @@ ReadBlob = Callable[[Descriptor], bytes]
 
 @dataclass(slots=True)
 class Resolved:
-    """A resolved image, with the bytes of its manifests and configs by digest: as they were read, and made anew."""
+    """A resolved image, with the bytes of its manifests and configs by digest: as they were read, and made anew.
+
+    ``moved_to`` is the digest that its name has now, if the bundle gets the one that it had when its export was begun.
+    """
 
     image: ResolvedImage
     documents: dict[Digest, bytes]
     made: dict[Digest, bytes]
+    moved_to: Digest | None = None
 
 
 def resolve_image(
@@ -58,7 +62,9 @@ def resolve_image(
         Unavailable: The source does not answer.
     """
     root = source.resolve(name)
+    moved_to = None
     if begun is not None and root.digest != begun:
+        moved_to = root.digest
         root = _kept(entry, begun, root.digest, source, listener)
     if entry.pin is not None and entry.pin != root.digest:
         raise Refused(
@@ -77,7 +83,7 @@ def resolve_image(
         variants=tuple(walk.variants),
         made_from=root.digest if chosen_root.digest != root.digest else None,
     )
-    return Resolved(image, walk.documents, walk.made)
+    return Resolved(image, walk.documents, walk.made, moved_to)
 
 
 def _pin_hint(entry: Entry) -> str:

@@ -19,10 +19,11 @@ ALLOWED = {
     "core": {"errors", "secrecy"},
     "workers": {"errors"},
     "scratch": {"errors"},
-    "lock": {"errors"},
+    "ownership": {"core", "errors"},
+    "lock": {"errors", "ownership"},
     "buffers": set(),
     "places": {"errors"},
-    "bundle": {"buffers", "core", "errors", "lock", "scratch", "workers"},
+    "bundle": {"buffers", "core", "errors", "lock", "ownership", "scratch", "workers"},
     "pace": {"core", "errors"},
     "stores": {"buffers", "core", "errors", "lock", "pace", "places", "scratch"},
     "resolve": {"core", "errors"},
@@ -34,6 +35,7 @@ ALLOWED = {
         "resolve",
         "run",
         "lock",
+        "ownership",
         "pace",
         "places",
         "scratch",
@@ -71,7 +73,7 @@ BACK_DOORS = {
 
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "io", "ipaddress", "itertools", "json",
-    "math",
+    "hmac", "math",
     "re", "struct", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """What the pure part may use: no files, network, clock, environment or threads."""

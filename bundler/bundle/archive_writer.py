@@ -8,13 +8,15 @@ lacks a member's end is of no use: after a failure, or in a later run, its group
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
-from bundler.bundle.files import let_go, open_for_reading, reading_back, sha256_of, size_of
+from bundler.bundle.files import let_go, reading_back, sha256_of, size_of
+from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.leftover import still_holds
 from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip import ArchiveWriter, WrongPassphrase, check_passphrase
@@ -26,7 +28,7 @@ from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.outer_manifest import OuterManifest
 from bundler.core.protocols import BlobSink, Passed, Pieces
-from bundler.errors import Misuse
+from bundler.errors import Incomplete, Misuse
 
 
 class SevenZipWriter:
@@ -43,10 +45,11 @@ class SevenZipWriter:
         self._partial = partial
         self._manifest = manifest
         self._passphrase = passphrase
-        members = members_by_chunk(manifest)
-        chunks = [(partial.path / c.file, m) for c, m in zip(manifest.chunks, members, strict=True)]
+        self._members = members_by_chunk(manifest)
+        chunks = [(c.file, m) for c, m in zip(manifest.chunks, self._members, strict=True)]
         self._groups = [
-            GroupSink([chunks[n - 1] for n in numbers], passphrase, self._note_done) for numbers in groups_of(manifest)
+            GroupSink(partial, [chunks[n - 1] for n in numbers], passphrase, self._note_done)
+            for numbers in groups_of(manifest)
         ]
 
     @property
@@ -70,7 +73,7 @@ class SevenZipWriter:
         Args:
             begun: What is begun, if nothing was.
             journal: What was begun.
-            passed: Of `BundleWriter.begin`; nothing is looked at here.
+            passed: Told of every number of bytes that was looked at; what it raises goes through.
 
         Returns:
             How many bytes of the chunks are there already.
@@ -78,17 +81,16 @@ class SevenZipWriter:
         Raises:
             Misuse, LocalStorage: As `PartialFolder.begin`, or what is there was encrypted with another passphrase.
         """
-        del passed
         done = self._partial.begin(self._manifest.chunks, begun, journal)
         files = [chunk.file for chunk in self._manifest.chunks]
-        if done and self._passphrase is not None and not self._partial.is_renamed:
-            self._check_passphrase(self._partial.path / files[min(done) - 1], self._passphrase)
         for numbers, group in zip(groups_of(self._manifest), self._groups, strict=True):
-            if all(number in done for number in numbers):
+            if all(number in done for number in numbers) and self._still_holds(numbers, done, passed):
                 group.finished = [(Chunk(files[n - 1], done[n].size_bytes), done[n].sha256) for n in numbers]
                 continue
             for number in numbers:
                 self._partial.journal.take_back(number)
+        if done and self._passphrase is not None:
+            self._check_passphrase(self._partial.path / files[min(done) - 1], self._passphrase)
         return sum(chunk.size_bytes for chunk in done.values())
 
     def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
@@ -119,8 +121,7 @@ class SevenZipWriter:
         else:
             outer = OuterManifest.of(manifest)
             files = {sums.README: [encrypted_readme(outer, key_id=key_id)], sums.MANIFEST: [outer.to_json()]}
-            if not self._partial.is_renamed:
-                digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
+            digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
         return manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
@@ -138,20 +139,23 @@ class SevenZipWriter:
                 hint="give that one, or begin anew with --restart",
             ) from error
 
+    def _still_holds(self, numbers: Sequence[int], done: Mapping[int, DoneChunk], passed: Passed) -> bool:
+        chunks = [(self._manifest.chunks[n - 1], done[n], self._members[n - 1]) for n in numbers]
+        return still_holds(self._partial.folder, chunks, passed, is_encrypted=self._passphrase is not None)
+
     def _note_done(self, chunk: Chunk, digest: str) -> None:
         number = next(n for n, planned in enumerate(self._manifest.chunks, start=1) if planned.file == chunk.file)
         self._partial.journal.note_done(number, DoneChunk(chunk.size_bytes, digest))
 
     def _write_content(self, manifest: BundleManifest, passphrase: str) -> str:
         content = bundle_manifest.to_json(manifest)
-        path = self._partial.path / sums.CONTENT
-        archive = ArchiveWriter(path, passphrase)
+        archive = _new_archive(self._partial.folder, sums.CONTENT, passphrase)
         try:
             archive.add(sums.MANIFEST, len(content), _slices(content))
             archive.finish()
         finally:
             archive.close()
-        return _digest_of(path)[1]
+        return _digest_of(self._partial.folder, sums.CONTENT)[1]
 
 
 class GroupSink:
@@ -161,14 +165,16 @@ class GroupSink:
 
     def __init__(
         self,
-        chunks: list[tuple[Path, list[Member]]],
+        partial: PartialFolder,
+        chunks: list[tuple[str, list[Member]]],
         passphrase: str | None,
         done: Callable[[Chunk, str], None],
     ) -> None:
         """Plans the group.
 
         Args:
-            chunks: Their paths and members.
+            partial: Where they are made.
+            chunks: Their names and members.
             passphrase: Encrypts them, if given.
             done: Told of each chunk with its SHA-256, when all are complete and on the device.
         """
@@ -176,6 +182,7 @@ class GroupSink:
         """What is to be put, in this order."""
         self.finished: list[tuple[Chunk, str]] = []
         """The chunks that are complete and on the device, each with its SHA-256 in hex."""
+        self._partial = partial
         self._chunks = chunks
         self._passphrase = passphrase
         self._done = done
@@ -231,17 +238,17 @@ class GroupSink:
             self._archive = None
 
     def _write(self, number: int, member: Member, cutter: _Cutter) -> None:
-        path, members = self._chunks[number]
+        name, members = self._chunks[number]
         if self._archive is None:
-            self._archive = ArchiveWriter(path, self._passphrase)
+            self._archive = _new_archive(self._partial.folder, name, self._passphrase)
         self._archive.add(member.name, member.piece.length_bytes, cutter.take(member.piece.length_bytes))
         if member is members[-1]:
             self._archive.finish()
             self._archive = None
-            size_bytes, digest = _digest_of(path)
+            size_bytes, digest = _digest_of(self._partial.folder, name)
             if not member.kind.is_end(size_bytes - member.end, (each.name for each in members)):
-                raise RuntimeError(f"the header of {path.name} is longer than was planned")
-            self.finished.append((Chunk(path.name, size_bytes), digest))
+                raise RuntimeError(f"the header of {name} is longer than was planned")
+            self.finished.append((Chunk(name, size_bytes), digest))
 
 
 class _Cutter:
@@ -271,17 +278,26 @@ def _slices(content: bytes) -> Iterator[memoryview]:
         yield view[begin : begin + PIECE_BYTES]
 
 
-def _digest_of(path: Path) -> tuple[int, str]:
+def _new_archive(folder: HeldFolder, name: str, passphrase: str | None) -> ArchiveWriter:
+    """An archive that is begun; what an earlier run left of it is removed."""
+    folder.remove(name)
+    return ArchiveWriter(folder.create(name), passphrase, what=folder.where(name))
+
+
+def _digest_of(folder: HeldFolder, name: str) -> tuple[int, str]:
     """The size of a file and its SHA-256 in hex, read from the page cache, where it is since it was written.
 
     py7zr goes back to the start of an archive when it closes it, so nothing can be hashed before that.
     """
-    with reading_back(str(path)):
-        descriptor = open_for_reading(path)
+    what = folder.where(name)
+    with reading_back(what):
+        descriptor = folder.open(name)
+        if descriptor is None:
+            raise Incomplete("the file is missing", subject=what)
         try:
-            digest = sha256_of(descriptor, what=str(path))
+            digest = sha256_of(descriptor, what=what)
             # A later check shall read the medium, not what memory remembers of it.
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            return size_of(descriptor, what=str(path)), digest
+            return size_of(descriptor, what=what), digest
         finally:
             let_go(descriptor)

@@ -13,10 +13,10 @@ from array import array
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from pathlib import Path
 
 from bundler.bundle.chunk import Member
 from bundler.bundle.files import read_into, write_from
+from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.turns import Turns
 from bundler.core import tar
 from bundler.core.digest import Hasher
@@ -30,14 +30,17 @@ _FLUSH_BYTES = 64 << 20
 class ChunkFile:
     """One chunk that is being made. `hash_ready` and `flush` are for a follower each, the rest is for many threads."""
 
-    def __init__(self, path: Path, members: Sequence[Member]) -> None:
+    def __init__(self, folder: HeldFolder, name: str, members: Sequence[Member]) -> None:
         """Plans the file; it is made with its first bytes.
 
         Args:
-            path: Where; nothing may be there.
+            folder: Where.
+            name: Of the file.
             members: All that belongs into it, in the order of their places.
         """
-        self.path = path
+        self._folder = folder
+        self.name = name
+        self.path = folder.path / name
         self.members = members
         # Arrays: there may be a million members.
         self._begins = array("q", (member.header_offset for member in members))
@@ -74,7 +77,10 @@ class ChunkFile:
             return self._ready_bytes() == self._end and self._first_open == len(self.members)
 
     def is_done_already(self, digest: str) -> None:
-        """Takes over a file that an earlier run finished; its SHA-256 is in hex. Before any thread comes."""
+        """Takes over a file that an earlier run finished and this one has read and hashed; its SHA-256 is in hex.
+
+        Before any thread comes.
+        """
         self._written_to = array("q", (member.end for member in self.members))
         self._digest = digest
         self._claimed_bytes = self._end + len(tar.END)
@@ -221,11 +227,7 @@ class ChunkFile:
     def _open(self) -> int:
         with self._lock:
             if self._descriptor < 0:
-                try:
-                    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-                    self._descriptor = os.open(self.path, flags, 0o644)
-                except OSError as error:
-                    raise LocalStorage.unwritable(error, str(self.path)) from error
+                self._descriptor = self._folder.open_or_create(self.name)
             return self._descriptor
 
     def _claimed(self, begin: int, end: int) -> Hasher | None:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from bundler.buffers import new_buffer
 from bundler.core.limits import PIECE_BYTES, WRITE_BYTES
-from bundler.errors import Damaged, Incomplete, LocalStorage
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.ownership import refuse_foreign_name
 
 
 class Unreadable(Damaged):
@@ -232,12 +233,24 @@ def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644) -> 
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
+    fill_durably(descriptor, pieces, what=str(path))
+
+
+def fill_durably(descriptor: int, pieces: Iterable[bytes], *, what: str) -> None:
+    """Writes an opened file, waits until it is on the device, and closes it.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    try:
         with open(descriptor, "wb", buffering=WRITE_BYTES) as file:
             file.writelines(pieces)
             file.flush()
             os.fsync(descriptor)
     except OSError as error:
-        raise LocalStorage.unwritable(error, str(path)) from error
+        raise LocalStorage.unwritable(error, what) from error
 
 
 def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
@@ -254,11 +267,13 @@ def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file, if it is there.
+    """Removes a file of ours, if it is there.
 
     Raises:
+        Misuse: It is not ours.
         LocalStorage: It cannot be removed.
     """
+    refuse_foreign_name(path)
     try:
         path.unlink(missing_ok=True)
     except OSError as error:
@@ -284,6 +299,7 @@ def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     file's name already is replaced, too.
 
     Raises:
+        Misuse: A file that is not ours has that name.
         LocalStorage: It cannot be written; nothing of it is left.
     """
     temporary = path.with_name(unplaced_name(path.name))
@@ -292,8 +308,8 @@ def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
         write_durably(temporary, [content], mode=mode)
         os.rename(temporary, path)
     except (OSError, LocalStorage) as error:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        with suppress(BundlerError):
+            remove(temporary)
         raise LocalStorage.unwritable(error, str(path)) if isinstance(error, OSError) else error from error
     sync_folder(path.parent)
 
@@ -310,12 +326,22 @@ def sync_folder(path: Path) -> None:
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error
     try:
+        sync_opened(descriptor, what=str(path))
+    finally:
+        let_go(descriptor)
+
+
+def sync_opened(descriptor: int, *, what: str) -> None:
+    """The same of an opened folder.
+
+    Raises:
+        LocalStorage: The device did not take them.
+    """
+    try:
         os.fsync(descriptor)
     except OSError as error:
         if error.errno not in (errno.EINVAL, errno.ENOTSUP):
-            raise LocalStorage.unwritable(error, str(path)) from error
-    finally:
-        let_go(descriptor)
+            raise LocalStorage.unwritable(error, what) from error
 
 
 def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:

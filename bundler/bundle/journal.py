@@ -6,22 +6,29 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from bundler.bundle.files import append_durably, is_there, read_bounded, remove, sync_folder, write_durably
-from bundler.core.journal import Begun, DoneChunk, Journal, again_line, begun_line, done_line, parse_journal
+from bundler.bundle.files import append_durably, is_there, let_go, read_with_facts, remove, sync_folder, write_durably
+from bundler.bundle.journal_key import JournalKey
+from bundler.core.journal import Begun, Chain, DoneChunk, Journal, again_line, begun_line, done_line, parse_journal
 from bundler.core.limits import JOURNAL_BYTES
-from bundler.errors import LocalStorage
+from bundler.errors import Damaged, LocalStorage
+from bundler.ownership import refuse_foreign, refuse_foreign_name
 
 
 class JournalFile:
     """The journal of one export. Reading is for anybody, the rest for who holds the lock. Thread-safe."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, key: JournalKey) -> None:
         self.path = path
         self.done: dict[int, DoneChunk] = {}
         """The chunks that are on the device, by number."""
+        self.unkept: str | None = None
+        """Why the next run cannot know this journal for ours; None if it can."""
+        self._key = key
+        self._chain = Chain(b"")
         self._descriptor = -1
         self._lock = threading.Lock()
 
@@ -34,12 +41,19 @@ class JournalFile:
         """What it says; None if there is none.
 
         Raises:
-            Damaged: It cannot be read, or was changed.
+            Misuse: The file is not ours.
+            Damaged: It cannot be read, was changed, or is not of an export that this user began on this machine.
             LocalStorage: It may not be read.
         """
         if not self.is_there:
             return None
-        return parse_journal(read_bounded(self.path, JOURNAL_BYTES))
+        refuse_foreign_name(self.path)
+        content, facts = read_with_facts(self.path, JOURNAL_BYTES)
+        refuse_foreign(facts, self.path)
+        key = self._key.read()
+        if key is None:
+            raise Damaged("the secret of this export is not here", subject=str(self.path))
+        return parse_journal(content, key)
 
     def begin(self, begun: Begun) -> None:
         """Makes it, with its first line.
@@ -47,14 +61,19 @@ class JournalFile:
         Raises:
             LocalStorage: It cannot be written.
         """
-        write_durably(self.path, [begun_line(begun)])
+        key, self.unkept = self._key.make()
+        chain = Chain(key)
+        line = begun_line(chain, begun)
+        write_durably(self.path, [line])
         sync_folder(self.path.parent)
         self._open()
+        self._chain = chain.after(line)
 
     def go_on(self, journal: Journal) -> None:
         """Adds to what was read of it.
 
         Raises:
+            Misuse: The file is not ours.
             LocalStorage: It cannot be written.
         """
         self._open()
@@ -62,6 +81,7 @@ class JournalFile:
             os.ftruncate(self._descriptor, journal.whole_bytes)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.path)) from error
+        self._chain = journal.chain
         self.done = dict(journal.done)
 
     def note_done(self, number: int, chunk: DoneChunk) -> None:
@@ -71,7 +91,7 @@ class JournalFile:
             LocalStorage: It cannot be written.
         """
         with self._lock:
-            self._add(done_line(number, chunk))
+            self._add(lambda chain: done_line(chain, number, chunk))
             self.done[number] = chunk
 
     def take_back(self, number: int) -> None:
@@ -82,16 +102,19 @@ class JournalFile:
         """
         with self._lock:
             if number in self.done:
-                self._add(again_line(number))
+                self._add(lambda chain: again_line(chain, number))
                 del self.done[number]
 
     def remove(self) -> None:
-        """Removes it: the export is finished, or to be begun anew.
+        """Removes it: the export is finished, or to be begun anew. Its secret goes first.
 
         Raises:
+            Misuse: It is not ours.
             LocalStorage: It cannot be removed.
         """
         self.close()
+        refuse_foreign_name(self.path)
+        self._key.remove()
         remove(self.path)
 
     def close(self) -> None:
@@ -101,11 +124,20 @@ class JournalFile:
                 os.close(self._descriptor)
             self._descriptor = -1
 
-    def _add(self, line: bytes) -> None:
+    def _add(self, line_in: Callable[[Chain], bytes]) -> None:
+        line = line_in(self._chain)
         append_durably(self._descriptor, line, what=str(self.path))
+        self._chain = self._chain.after(line)
 
     def _open(self) -> None:
         try:
-            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC)
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
+            refuse_foreign_name(self.path)
             raise LocalStorage.unwritable(error, str(self.path)) from error
+        try:
+            refuse_foreign(os.fstat(descriptor), self.path)
+        except BaseException:
+            let_go(descriptor)
+            raise
+        self._descriptor = descriptor

@@ -112,7 +112,7 @@ class Sealed:
             Damaged: bundle.json is not what SHA256SUMS says, or contradicts itself.
             Incomplete: bundle.json is missing.
         """
-        content = self._read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
+        content = self.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
         manifest = read_manifest(content, what=sums.MANIFEST)
         needed = [chunk.file for chunk in manifest.chunks]
         if isinstance(manifest, OuterManifest):
@@ -125,8 +125,12 @@ class Sealed:
             return LockedBundle(self, manifest, chunks)
         return Bundle(self, manifest, chunks)
 
-    def _read(self, name: str, limit_bytes: int) -> bytes:
-        """A small file: the first copy that is what SHA256SUMS says."""
+    def read(self, name: str, limit_bytes: int) -> bytes:
+        """A small file: the first copy that is what SHA256SUMS says.
+
+        Raises:
+            Damaged, Incomplete, LocalStorage: There is none.
+        """
         if name not in self.sums:
             raise Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE)
         problems: list[BundlerError] = []

@@ -9,26 +9,22 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from bundler.bundle import sums
-from bundler.bundle.files import (
-    check_space,
-    is_there,
-    read_bounded,
-    remove,
-    sync_folder,
-    write_durably,
-)
+from bundler.bundle.files import check_space, is_there, sync_folder
+from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.journal import JournalFile
+from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
 from bundler.core.journal import Begun, DoneChunk, Journal
-from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import Chunk
-from bundler.errors import Damaged, LocalStorage, Misuse
+from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.lock import Lock
+from bundler.ownership import refuse_foreign_name
 
 _CHUNK = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
 _MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
@@ -42,12 +38,22 @@ ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
 class PartialFolder:
     """The place that a bundle is made in. To be called in the order of its methods, by one thread."""
 
-    def __init__(self, parent: Path, name: str) -> None:
+    def __init__(self, parent: Path, name: str, *, secrets: Path | None = None) -> None:
+        """Nothing is done yet.
+
+        Args:
+            parent: The folder that the bundle is to lie in.
+            name: Of the bundle.
+            secrets: The folder of the builder's where secrets of journals are kept; None if there is none, and no
+                journal of an earlier run is believed.
+        """
         self.final_path = parent / name
         self.path = parent / (name + sums.PARTIAL)
-        self.journal = JournalFile(parent / f"{self.path.name}.journal")
+        journal = parent / f"{self.path.name}.journal"
+        self.journal = JournalFile(journal, JournalKey(secrets, self.path))
         self._parent = parent
-        self._is_sealed = False
+        self._folder: HeldFolder | None = None
+        self._is_finished = False
         self._lock = Lock(parent / f"{self.path.name}.lock")
 
     def hold(self) -> None:
@@ -64,22 +70,36 @@ class PartialFolder:
         self._lock.take(str(self.path))
 
     def begun(self) -> Journal | None:
-        """The export that was begun here and not finished, as far as it can be read.
+        """The export that was begun here and not finished, as far as it can be read and is known to be ours.
 
         Raises:
-            Misuse: There is a finished bundle of this name.
+            Misuse: What lies here is not ours.
         """
-        if is_there(self.final_path) and (is_there(self.path) or not self.journal.is_there):
-            raise self._finished()
+        refuse_foreign_name(self.path)
         try:
             return self.journal.read()
         except Damaged:
             return None
 
     @property
+    def is_finished(self) -> bool:
+        """Whether there is a finished bundle of this name."""
+        return is_there(self.final_path)
+
+    def take_finished(self) -> None:
+        """Says that the bundle is there as it should be: what is left of making it can go."""
+        self._is_finished = True
+
+    @property
     def has_leftovers(self) -> bool:
         """Whether an export was here before, whatever its journal says."""
         return is_there(self.path)
+
+    @property
+    def folder(self) -> HeldFolder:
+        """The folder, from `begin` on."""
+        assert self._folder is not None
+        return self._folder
 
     def discard(self) -> None:
         """Removes what was begun.
@@ -88,10 +108,15 @@ class PartialFolder:
             Misuse: There is something else, or a finished bundle.
             LocalStorage: It cannot be removed.
         """
-        if is_there(self.final_path):
-            raise self._finished()
-        for path in self._own_files():
-            remove(path)
+        if self.is_finished:
+            raise finished_already(self.final_path)
+        if self.has_leftovers:
+            folder = self._held()
+            try:
+                for name in _own_names(folder):
+                    folder.remove(name)
+            finally:
+                folder.close()
         self.journal.remove()
 
     def begin(self, chunks: Sequence[Chunk], begun: Begun, journal: Journal | None) -> Mapping[int, DoneChunk]:
@@ -103,30 +128,29 @@ class PartialFolder:
             journal: What was begun.
 
         Returns:
-            The chunks that are done, by number.
+            The chunks that the journal says are done, by number; they are there with their sizes.
 
         Raises:
-            Misuse: Something is in the folder that no export put there.
+            Misuse: Something is in the folder that no export put there, or that is not ours.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
-        there = self._own_files()
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(self.path, 0o755)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self.path)) from error
+        self._folder = folder = self._held()
+        there = _own_names(folder)
         if journal is not None:
             self.journal.go_on(journal)
             for number in [number for number, chunk in journal.done.items() if not self._has(number, chunk, chunks)]:
                 self.journal.take_back(number)
-        if self.is_renamed:
-            if len(self.journal.done) < len(chunks):
-                raise self._finished()
-            return self.journal.done
         planned = {chunk.file for chunk in chunks}
-        try:
-            for path in [path for path in there if path.name not in planned]:
-                remove(path)
-                there.remove(path)
-            taken = sum(path.stat().st_blocks * 512 for path in there)
-            self.path.mkdir(exist_ok=True)
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.path)) from error
+        for name in there:
+            if name not in planned:
+                folder.remove(name)
+        kept = [facts for name in there if name in planned and (facts := folder.facts(name))]
+        taken = sum(facts.st_blocks * 512 for facts in kept)
         check_space(self.path, sum(chunk.size_bytes for chunk in chunks) - taken)
         if journal is None:
             self.journal.remove()
@@ -158,34 +182,38 @@ class PartialFolder:
             LocalStorage: Something could not be written, or came back from the device otherwise than it was written.
                 The bundle stays partial.
         """
-        if self.is_renamed:
-            sums_content = self._sealed_before(digests)
-        else:
-            written = {name: self._write(name, pieces) for name, pieces in files.items()}
-            sums_content = sums.format_sums({**written, **digests})
-            written[sums.FILE] = self._write(sums.FILE, [sums_content])
-            if key:
-                signature = sums.signature_file(key.id)
-                written[signature] = self._write(signature, [key.sign(sums_content)])
-            sync_folder(self.path)
-            if read_back is not None:
-                self._refuse_medium(read_back(self.path, sums_content, written))
-            try:
-                os.rename(self.path, self.final_path)
-            except OSError as error:
-                raise LocalStorage.unwritable(error, str(self.final_path)) from error
+        folder = self.folder
+        written = {name: self._write(name, pieces) for name, pieces in files.items()}
+        sums_content = sums.format_sums({**written, **digests})
+        written[sums.FILE] = self._write(sums.FILE, [sums_content])
+        if key:
+            signature = sums.signature_file(key.id)
+            written[signature] = self._write(signature, [key.sign(sums_content)])
+        folder.sync()
+        if read_back is not None:
+            self._refuse_medium(read_back(self.path, sums_content, written))
+        self._refuse_swapped(self.path)
+        try:
+            os.rename(self.path, self.final_path)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self.final_path)) from error
+        self._refuse_swapped(self.final_path)
         sync_folder(self._parent)
-        self._is_sealed = True
+        self._is_finished = True
         return sums.bundle_id(sums_content)
 
     def close(self) -> None:
-        """Lets go of the journal and the lock. Idempotent."""
+        """Lets go of the journal, the folder and the lock. Idempotent."""
         self.journal.close()
-        self._lock.release()
-        if self._is_sealed:
-            # The very last step: as long as the journal is there, the same command finds its bundle finished.
-            with suppress(LocalStorage):
+        if self._folder is not None:
+            self._folder.close()
+        if self._is_finished and not self.has_leftovers:
+            with suppress(BundlerError):  # what is left is a journal that nobody believes
                 self.journal.remove()
+        self._lock.release()
+
+    def _held(self) -> HeldFolder:
+        return HeldFolder(self.path)
 
     def _write(self, name: str, pieces: Iterable[bytes]) -> str:
         """Writes a file of the bundle; its SHA-256 in hex."""
@@ -196,61 +224,24 @@ class PartialFolder:
                 hasher.update(piece)
                 yield piece
 
-        remove(self.path / name)
-        write_durably(self.path / name, hashed())
+        self.folder.write(name, hashed())
         return hasher.hexdigest()
 
     def _has(self, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
         """Whether a chunk that the journal says is done is one of the plan, and there with its size."""
         if not 0 < number <= len(chunks):
             return False
-        folder = self.final_path if self.is_renamed else self.path
-        try:
-            size_bytes = os.lstat(folder / chunks[number - 1].file).st_size
-        except OSError:
-            return False
-        return size_bytes == done.size_bytes <= chunks[number - 1].size_bytes
+        facts = self.folder.facts(chunks[number - 1].file)
+        return facts is not None and facts.st_size == done.size_bytes <= chunks[number - 1].size_bytes
 
-    @property
-    def is_renamed(self) -> bool:
-        """Whether an earlier run was ended between the rename and its own end."""
-        return is_there(self.final_path)
-
-    def _sealed_before(self, digests: Mapping[str, str]) -> bytes:
-        """SHA256SUMS of the bundle, which an earlier run sealed; its chunks are those that are done."""
-        content = read_bounded(self.final_path / sums.FILE, SUMS_BYTES)
-        listed = sums.parse_sums(content)
-        if any(listed.get(name) != digest for name, digest in digests.items()):
-            raise self._finished()
-        return content
-
-    def _finished(self) -> Misuse:
-        return Misuse(
-            "a bundle of this name is there already",
-            subject=str(self.final_path),
-            hint="remove it, or choose another -o DIR or --name",
-        )
-
-    def _own_files(self) -> list[Path]:
-        """What exports left in the folder.
-
-        Raises:
-            Misuse: There is something that is of no export, or no folder.
-            LocalStorage: It cannot be read.
-        """
-        if not is_there(self.path):
-            return []
-        if self.path.is_symlink() or not self.path.is_dir():
-            raise Misuse("a link or file where a folder should be", subject=str(self.path))
-        try:
-            there = sorted(self.path.iterdir())
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.path)) from error
-        for path in there:
-            is_own = _CHUNK.fullmatch(path.name) or _MADE_LAST.fullmatch(path.name)
-            if not is_own or path.is_symlink() or not path.is_file():
-                raise Misuse("this is not of an export", subject=str(path), hint=f"move it out of {self.path}")
-        return there
+    def _refuse_swapped(self, path: Path) -> None:
+        """Makes sure that it is our folder that has a name, and is not another one that was put in its place."""
+        if not self.folder.is_at(path):
+            raise LocalStorage(
+                "the folder was moved or replaced while the bundle was made; nothing that is there was signed",
+                subject=str(path),
+                hint="somebody else writes there: choose another -o DIR",
+            )
 
     def _refuse_medium(self, wrong: Sequence[str]) -> None:
         if not wrong:
@@ -263,3 +254,31 @@ class PartialFolder:
             subject=str(self.path),
             hint="the medium is bad: replace it, and export to another one",
         )
+
+
+def finished_already(path: Path) -> Misuse:
+    """The error where a finished bundle is in the way."""
+    return Misuse(
+        "a bundle of this name is there already",
+        subject=str(path),
+        hint="remove it, or choose another -o DIR or --name",
+    )
+
+
+def _own_names(folder: HeldFolder) -> list[str]:
+    """The files that exports left in a folder.
+
+    Raises:
+        Misuse: There is something that is of no export, or not ours.
+        LocalStorage: It cannot be read.
+    """
+    names = folder.names()
+    for name in names:
+        if not (_CHUNK.fullmatch(name) or _MADE_LAST.fullmatch(name)):
+            hint = f"move it out of {folder.path}"
+            raise Misuse("this is not of an export", subject=folder.where(name), hint=hint)
+        folder.refuse_foreign(name)
+        facts = folder.facts(name)
+        if facts is not None and stat.S_ISDIR(facts.st_mode):
+            raise Misuse("a folder where a file should be", subject=folder.where(name))
+    return names

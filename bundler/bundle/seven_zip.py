@@ -33,24 +33,28 @@ class WrongPassphrase(Misuse):
 class ArchiveWriter:
     """One archive that is being made, member after member. For one thread."""
 
-    def __init__(self, path: Path, passphrase: str | None) -> None:
-        """Makes the file, or empties it.
+    def __init__(self, descriptor: int, passphrase: str | None, *, what: str) -> None:
+        """Begins.
+
+        Args:
+            descriptor: Of a new file, to read and to write; it is closed in the end.
+            passphrase: Encrypts data and names, if given.
+            what: Names the file in errors.
 
         Raises:
-            LocalStorage: That does not work.
+            LocalStorage: It cannot be written.
         """
         from py7zr import FILTER_COPY, FILTER_CRYPTO_AES256_SHA256, SevenZipFile
 
-        self._path = path
+        self._what = what
         methods = [{"id": FILTER_COPY}] + ([{"id": FILTER_CRYPTO_AES256_SHA256}] if passphrase else [])
+        self._file = open(descriptor, "w+b")  # noqa: SIM115  # closed by `finish` or `close`
         try:
-            flags = os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-            self._file = open(os.open(path, flags, 0o644), "w+b")  # noqa: SIM115  # closed by `finish` or `close`
             self._archive = SevenZipFile(
                 self._file, "w", filters=methods, password=passphrase, header_encryption=passphrase is not None
             )
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(path)) from error
+            raise LocalStorage.unwritable(error, what) from error
         if not passphrase:
             self._archive.set_encoded_header_mode(False)  # else it is compressed with LZMA
 
@@ -65,7 +69,7 @@ class ArchiveWriter:
         try:
             self._archive.write(_NoFile.of(name, size_bytes, stream), name)
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._path)) from error
+            raise LocalStorage.unwritable(error, self._what) from error
         if stream.read_bytes != size_bytes:
             raise Damaged(
                 "not as many bytes as promised",
@@ -86,7 +90,7 @@ class ArchiveWriter:
             os.fsync(self._file.fileno())
             self._file.close()
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._path)) from error
+            raise LocalStorage.unwritable(error, self._what) from error
 
     def close(self) -> None:
         """Lets go of the file as it is."""

@@ -83,6 +83,11 @@ class PrivateKey:
     is_weakly_encrypted: bool = False
     """Whether its file is encrypted, but not through scrypt: behind openssl's 2048 rounds, passphrases are guessed."""
 
+    @property
+    def public(self) -> PublicKey:
+        """The key that its signatures are checked with."""
+        return PublicKey(self.id, "the key that signs", self._key.public_key())
+
     def sign(self, message: bytes) -> bytes:
         """The raw signature, 64 bytes; the same for the same message."""
         return self._key.sign(message)

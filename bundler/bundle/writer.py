@@ -16,7 +16,6 @@ from bundler.buffers import new_buffer
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
-from bundler.bundle.files import sync_folder
 from bundler.bundle.lanes import in_lanes
 from bundler.bundle.leftover import Leftover, look
 from bundler.bundle.partial import PartialFolder, ReadBack
@@ -83,12 +82,14 @@ class BundleWriter:
         """
         has_leftovers = self._partial.has_leftovers
         done = self._partial.begin(self._manifest.chunks, begun, journal)
-        if has_leftovers or done:
-            self._leftover = look(self._partial.path, self._manifest, done, passed)
+        if has_leftovers:
+            self._leftover = look(self._partial.folder, self._manifest, passed)
+        for number in set(done) - set(self._leftover.complete):
+            self._partial.journal.take_back(number)
         for number, members in enumerate(members_by_chunk(self._manifest), start=1):
-            chunk = ChunkFile(self._partial.path / self._manifest.chunks[number - 1].file, members)
-            if number in done:
-                chunk.is_done_already(done[number].sha256)
+            chunk = ChunkFile(self._partial.folder, self._manifest.chunks[number - 1].file, members)
+            if number in self._leftover.complete:
+                chunk.is_done_already(self._leftover.complete[number])
             else:
                 chunk.is_there_up_to(self._leftover.written_to.get(number, {}))
             self._chunks.append(chunk)
@@ -174,7 +175,7 @@ class BundleWriter:
             sums.README: [readme(self._manifest, key_id=key.id if key else None)],
             sums.MANIFEST: bundle_manifest.json_pieces(self._manifest),
         }
-        digests = {chunk.path.name: chunk.digest for chunk in self._chunks}
+        digests = {chunk.name: chunk.digest for chunk in self._chunks}
         return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
@@ -285,7 +286,7 @@ class BundleWriter:
         with self._noting:
             # It may have been restarted meanwhile; then nothing is written to it before that stands in the journal.
             if chunk.is_flushed and number not in self._partial.journal.done:
-                sync_folder(self._partial.path)
+                self._partial.folder.sync()
                 size_bytes = self._manifest.chunks[number - 1].size_bytes
                 self._partial.journal.note_done(number, DoneChunk(size_bytes, chunk.digest))
 

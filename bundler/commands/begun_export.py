@@ -63,7 +63,10 @@ class BegunExport:
             self._refuse_other(self._journal.begun)
         elif partial.has_leftovers:
             self._run.listener(
-                Noticed(f"{partial.path} has no journal that can be read; what fits the plan of today is kept")
+                Noticed(
+                    f"{partial.path}: its journal is missing, damaged, or not of this user on this machine; "
+                    "tags are resolved again, and of what is there everything is hashed and what fits is kept"
+                )
             )
 
     def digest_of(self, entry: Entry) -> Digest | None:
@@ -112,6 +115,11 @@ class BegunExport:
         self._run.listener(PhaseBegan(title, 0 if is_first else size_bytes, in_bytes=True))
         there_bytes = writer.begin(self._begun, self._journal, passed)
         self._run.listener(PhaseEnded(title))
+        reason = self._partial.journal.unkept
+        if reason is not None:
+            self._run.listener(
+                Noticed(f"if this export is interrupted, the next run resolves all tags again, because {reason}")
+            )
         if not is_first:
             there = f"{size_words(there_bytes)} of {size_words(size_bytes)} are there"
             self._run.listener(Noticed(f"going on with the export that was begun at {self.created}: {there}"))

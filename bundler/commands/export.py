@@ -10,19 +10,21 @@ from pathlib import Path
 from bundler import places
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.files import check_space
-from bundler.bundle.medium import has_holes, is_removable, largest_file_bytes
-from bundler.bundle.partial import PartialFolder
+from bundler.bundle.medium import has_holes, is_removable, largest_file_bytes, on_one_medium
+from bundler.bundle.partial import PartialFolder, finished_already
 from bundler.bundle.read_back import ReadingBack
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.begun_export import BegunExport
 from bundler.commands.chosen import selected
+from bundler.commands.finished_export import Wanted, finished_export
 from bundler.commands.lists import expanded, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.commands.origins import Documents, Origins, peer_of
 from bundler.commands.private_key import Passphrases, no_passphrases, public_half, read_private_key, refuse_on_medium
 from bundler.commands.readiness import index_files, make_ready, notice_originals
 from bundler.core.archive_kind import TAR, ArchiveKind
+from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
 from bundler.core.location import RegistryImage
@@ -30,6 +32,7 @@ from bundler.core.manifest import BundleManifest
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
+from bundler.core.reference import Reference
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.core.tally import Tally
 from bundler.errors import AskedToWait, BundlerError, LocalStorage, Misuse, Several
@@ -80,6 +83,15 @@ class ExportRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class MovedTag:
+    """A tag that stands for another digest than when the export was begun: the bundle has what it was then."""
+
+    reference: Reference
+    carried: Digest
+    now: Digest
+
+
+@dataclass(frozen=True, slots=True)
 class ExportResult:
     """What an export made, or would make.
 
@@ -89,6 +101,8 @@ class ExportResult:
         is_encrypted: Whether its content needs a passphrase.
         is_read_back: Whether it came back from its medium as it was written.
         public_key: The file of the signing key's public half, where it lies beside it.
+        is_old: Whether it was complete before this run, which has made nothing.
+        moved: The tags that have moved since the export was begun.
     """
 
     path: Path
@@ -101,6 +115,8 @@ class ExportResult:
     is_encrypted: bool = False
     is_read_back: bool = False
     public_key: Path | None = None
+    is_old: bool = False
+    moved: tuple[MovedTag, ...] = ()
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
@@ -116,7 +132,7 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
-    partial = PartialFolder(request.output, images.name)
+    partial = PartialFolder(request.output, images.name, secrets=_secrets(request.output))
     if request.key_path is not None:
         refuse_on_medium(request.key_path, (partial.path, partial.final_path))
     if request.is_dry_run:
@@ -127,12 +143,20 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     try:
         if request.is_restarted:
             partial.discard()
+        elif request.is_passphrase_new and partial.is_finished:
+            raise finished_already(partial.final_path)  # nobody can open it to compare
         elif request.is_passphrase_new and partial.has_leftovers:
             run.listener(Noticed("begun anew: nobody knows the passphrase that was made for what is there"))
             partial.discard()
         return _export(request, images, partial, key, passphrase, run)
     finally:
         partial.close()
+
+
+def _secrets(output: Path) -> Path | None:
+    """Where this user keeps the secrets of journals: never on a medium, which others get into their hands."""
+    state = places.state_folder()
+    return None if state is None or on_one_medium(state, output) else state / "exports"
 
 
 def _export(
@@ -154,7 +178,9 @@ def _export(
     notice_originals(entries, stores, run)
     documents = Documents()
     try:
-        resolved = _resolve_all(entries, stores, begun, documents, run, layer_compression=request.layer_compression)
+        resolved, moved = _resolve_all(
+            entries, stores, begun, documents, run, layer_compression=request.layer_compression
+        )
     finally:
         if kept is not None:
             kept.prune()
@@ -167,6 +193,24 @@ def _export(
         chunk_size_bytes=request.chunk_size_bytes,
         archive=request.archive,
     )
+    result = ExportResult(
+        path=partial.final_path,
+        manifest=plan.manifest,
+        key_id=key.id if key else None,
+        key_path=request.key_path,
+        bundle_id=None,
+        scratch=request.scratch,
+        scratch_bytes=scratch.peak_bytes,
+        is_encrypted=request.is_encrypted,
+        public_key=public_half(request.key_path, key) if request.key_path and key else None,
+        moved=moved,
+    )
+    if partial.is_finished:
+        if request.is_encrypted and passphrase is None:
+            raise finished_already(partial.final_path)  # a dry run asks for no passphrase
+        finished = finished_export(partial.final_path, Wanted(plan.manifest, key, passphrase), scratch, run)
+        partial.take_finished()
+        return replace(result, manifest=finished.manifest, bundle_id=finished.bundle_id, is_old=True)
     manifest, bundle_id, is_read_back = plan.manifest, None, False
     _check_file_size(request.output, manifest)
     begun.settle(manifest, [image.source_digest for image in resolved])
@@ -185,17 +229,12 @@ def _export(
             manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
         finally:
             writer.close()
-    return ExportResult(
-        path=partial.final_path,
+    return replace(
+        result,
         manifest=manifest,
-        key_id=key.id if key else None,
-        key_path=request.key_path,
         bundle_id=bundle_id,
-        scratch=request.scratch,
         scratch_bytes=scratch.peak_bytes,
-        is_encrypted=request.is_encrypted,
         is_read_back=is_read_back,
-        public_key=public_half(request.key_path, key) if request.key_path and key else None,
     )
 
 
@@ -311,9 +350,10 @@ def _resolve_all(
     run: Run,
     *,
     layer_compression: str,
-) -> list[ResolvedImage]:
-    """Resolves all images. What was read or made for that goes to the documents."""
+) -> tuple[list[ResolvedImage], tuple[MovedTag, ...]]:
+    """Resolves all images, and finds out which tags have moved. What was read or made goes to the documents."""
     resolved: dict[Entry, ResolvedImage] = {}
+    moved: dict[Entry, MovedTag] = {}
     run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
 
     def resolve(entry: Entry) -> None:
@@ -332,6 +372,8 @@ def _resolve_all(
         documents.keep_read(found.documents)
         documents.keep_made(found.made)
         resolved[entry] = found.image
+        if found.moved_to is not None:
+            moved[entry] = MovedTag(entry.reference, found.image.source_digest, found.moved_to)
         run.listener(Moved(1))
 
     failed = ask_all(entries, resolve, run)
@@ -349,7 +391,7 @@ def _resolve_all(
                     "its digest is not the source's, those of the platforms are"
                 )
             )
-    return [resolved[entry] for entry in entries]
+    return [resolved[entry] for entry in entries], tuple(moved[entry] for entry in entries if entry in moved)
 
 
 def _not_resolved(failed: Sequence[tuple[Entry, BundlerError]], resolved: int, *, is_kept: bool) -> BundlerError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import __version__, places
-from bundler.bundle.files import place_durably, read_with_facts, write_at_once
+from bundler.bundle.files import place_durably, read_with_facts, unplaced_name, write_at_once
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key
@@ -32,6 +32,7 @@ from bundler.core.receipt import (
 )
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
 from bundler.lock import Lock
+from bundler.ownership import refuse_foreign_name
 from bundler.run import Run
 
 
@@ -206,7 +207,7 @@ class _Record:
         """Makes sure that nobody else writes a receipt of the name that was asked for.
 
         Raises:
-            Misuse: There is something of this name.
+            Misuse: There is something of this name, or in the way what is not ours.
             Unavailable: Somebody else is writing it.
             LocalStorage: It cannot be written.
         """
@@ -217,6 +218,8 @@ class _Record:
         try:
             refuse_taken(path)
             unfinished = _unfinished_path(path)
+            for replaced in (unfinished, *(each.with_name(unplaced_name(each.name)) for each in (path, unfinished))):
+                refuse_foreign_name(replaced)
             if os.path.lexists(unfinished):  # of a run that was killed; undo may need it
                 kept = _free_beside(unfinished)
                 os.rename(unfinished, kept)

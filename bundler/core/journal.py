@@ -1,12 +1,15 @@
 """The journal of an export: what was begun, and which chunks are done, so that the same command goes on after a kill.
 
-A text of lines, each with a checksum of its own, that is only ever added to. When one line was cut or changed, no chunk
-counts as done: that line may have taken one back. FORMAT.md, section 10.1.
+A text of lines that is only ever added to. Each line has a code (HMAC-SHA-256) over itself and the code of the line
+before it, by a secret key that is made for this export and is never on the medium. So a journal that another user
+wrote, or that is of an earlier export, is none; a line that was changed, moved or removed makes all behind it void.
+When one line is void, no chunk counts as done: that line may have taken one back. FORMAT.md, section 10.1.
 """
 
 from __future__ import annotations
 
 import hashlib
+import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,9 +18,9 @@ from bundler.core import json_fields, strict_json
 from bundler.core.digest import Digest
 from bundler.errors import Damaged
 
-FORMAT = "bundler-journal/1"
+FORMAT = "bundler-journal/2"
+KEY_BYTES = 32
 
-_CHECKSUM_DIGITS = 16
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -61,24 +64,52 @@ class DoneChunk:
     sha256: str
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Codes the lines of a journal, one after the other.
+
+    Attributes:
+        key: The secret of the export.
+        last: The code of the line before; empty before the first line.
+    """
+
+    key: bytes = field(repr=False)
+    last: bytes = b""
+
+    def code_of(self, content: bytes) -> bytes:
+        """The code of the next line, in hex."""
+        return hmac.new(self.key, self.last + b" " + content, hashlib.sha256).hexdigest().encode()
+
+    def after(self, line: bytes) -> Chain:
+        """The chain behind a line."""
+        return Chain(self.key, line.partition(b" ")[0])
+
+    def line(self, document: Mapping[str, object]) -> bytes:
+        """The next line, which says this."""
+        content = strict_json.canonical(document)
+        return self.code_of(content[:-1]) + b" " + content
+
+
 @dataclass(slots=True)
 class Journal:
     """What a journal says.
 
     Attributes:
         begun: The export that was begun.
+        chain: Codes what is added.
         done: Its chunks that are done, by number.
         whole_bytes: How far the file is to be believed, and added to.
     """
 
     begun: Begun
+    chain: Chain
     done: dict[int, DoneChunk] = field(default_factory=dict)
     whole_bytes: int = 0
 
 
-def begun_line(begun: Begun) -> bytes:
+def begun_line(chain: Chain, begun: Begun) -> bytes:
     """The first line."""
-    return _line(
+    return chain.line(
         {
             "format": FORMAT,
             "created": begun.created,
@@ -90,39 +121,47 @@ def begun_line(begun: Begun) -> bytes:
     )
 
 
-def done_line(number: int, chunk: DoneChunk) -> bytes:
+def done_line(chain: Chain, number: int, chunk: DoneChunk) -> bytes:
     """Says that a chunk is complete and on the device."""
-    return _line({"chunk": number, "size": chunk.size_bytes, "sha256": chunk.sha256})
+    return chain.line({"chunk": number, "size": chunk.size_bytes, "sha256": chunk.sha256})
 
 
-def again_line(number: int) -> bytes:
+def again_line(chain: Chain, number: int) -> bytes:
     """Takes that back: the chunk is about to be written again."""
-    return _line({"chunk": number})
+    return chain.line({"chunk": number})
 
 
-def parse_journal(content: bytes) -> Journal:
+def parse_journal(content: bytes, key: bytes) -> Journal:
     """Reads a journal as far as it is whole.
 
+    Args:
+        content: Its bytes.
+        key: The secret of the export that it must be of.
+
     Raises:
-        Damaged: Not even its first line is.
+        Damaged: Not even its first line is whole, or of this export.
     """
     first, newline, rest = content.partition(b"\n")
+    chain = Chain(key)
     try:
-        journal = Journal(_begun(_document(first)), whole_bytes=len(first) + 1)
+        begun = _begun(_document(chain, first))
         if not newline:
             raise ValueError("the line was cut")
     except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Damaged("the journal of the export cannot be read", subject=FORMAT) from error
+        raise Damaged("the journal of the export cannot be read, or is of another one", subject=FORMAT) from error
+    journal = Journal(begun, chain.after(first), whole_bytes=len(first) + 1)
+    chain, done = journal.chain, journal.done
     *lines, cut = rest.split(b"\n")
     try:
         for line in lines:
-            _note(journal, _document(line))
+            _note(done, _document(chain, line))
+            chain = chain.after(line)
         if cut:
             raise ValueError("the line was cut")
     except (Damaged, KeyError, TypeError, ValueError):
-        journal.done.clear()  # what was lost may have taken back a chunk
+        done.clear()  # what was lost may have taken back a chunk
     else:
-        journal.whole_bytes = len(content)
+        journal.chain, journal.whole_bytes = chain, len(content)
     return journal
 
 
@@ -141,31 +180,22 @@ def _begun(document: dict[str, object]) -> Begun:
     )
 
 
-def _note(journal: Journal, document: dict[str, object]) -> None:
+def _note(done: dict[int, DoneChunk], document: dict[str, object]) -> None:
     number = json_fields.size(document["chunk"])
     if "sha256" not in document:
-        journal.done.pop(number, None)
+        done.pop(number, None)
         return
     sha256 = json_fields.text(document["sha256"])
     if not _SHA256.fullmatch(sha256):
         raise ValueError(sha256)
-    journal.done[number] = DoneChunk(json_fields.size(document["size"]), sha256)
+    done[number] = DoneChunk(json_fields.size(document["size"]), sha256)
 
 
-def _line(document: dict[str, object]) -> bytes:
-    content = strict_json.canonical(document)
-    return _checksum(content[:-1]) + b" " + content
-
-
-def _document(line: bytes) -> dict[str, object]:
-    checksum, _, content = line.partition(b" ")
-    if checksum != _checksum(content):
-        raise ValueError("the line was changed or cut")
+def _document(chain: Chain, line: bytes) -> dict[str, object]:
+    code, _, content = line.partition(b" ")
+    if not hmac.compare_digest(code, chain.code_of(content)):
+        raise ValueError("the line was changed, moved or cut, or is of another export")
     document = strict_json.loads(content, what=FORMAT)
     if not isinstance(document, dict):
         raise TypeError
     return document
-
-
-def _checksum(content: bytes) -> bytes:
-    return hashlib.sha256(content).hexdigest()[:_CHECKSUM_DIGITS].encode()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bundler.core import strict_json
@@ -27,6 +28,8 @@ from bundler.errors import BundlerError, Damaged, Refused
 FORMAT = "bundler/1"
 MANIFEST, CONFIG, LAYER = "manifest", "config", "layer"
 _KINDS = frozenset({MANIFEST, CONFIG, LAYER})
+_HEAD_BYTES = 4096
+"""Of bundle.json: more than its first fields take."""
 _ENCODER = json.JSONEncoder(separators=(", ", ": "))
 
 
@@ -106,6 +109,11 @@ class Image:
     repacked: str | None = None
 
     @property
+    def source_digest(self) -> Digest:
+        """What its name stood for at its source."""
+        return self.made_from or self.root.digest
+
+    @property
     def needs(self) -> tuple[int, ...]:
         """Numbers of everything that the image consists of."""
         return self.blobs + self.manifests
@@ -176,6 +184,22 @@ def plan_digest(manifest: BundleManifest) -> str:
     for piece in json_pieces(manifest):
         hasher.update(piece)
     return hasher.hexdigest()
+
+
+def is_plan_of(content: bytes, planned: BundleManifest) -> bool:
+    """Whether a bundle.json is what this plan would be sealed with, but for when it was made, and by which version.
+
+    Nothing of it is parsed: a document of another making is another plan.
+
+    Args:
+        content: Of bundle.json.
+        planned: The plan.
+    """
+    made = re.search(rb'^"created": ("[^"\\]*"),\n"tool": ("[^"\\]*"),$', content[:_HEAD_BYTES], re.MULTILINE)
+    if made is None:
+        return False
+    created, tool = (json.loads(text) for text in made.groups())
+    return plan_digest(replace(planned, created=created, tool=tool)) == hashlib.sha256(content).hexdigest()
 
 
 def json_pieces(manifest: BundleManifest) -> Iterator[bytes]:

@@ -22,6 +22,14 @@ _WITHOUT_HOLES = frozenset(
 )
 """File systems that write zeros over what lies between the end of a file and bytes behind it, or refuse these."""
 
+_WITHOUT_OWNERS = frozenset(
+    {
+        *(*_FILE_LIMITS, "exfat", "ntfs", "ntfs3", "fuse", "fuseblk", "udf", "iso9660"),
+        *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "vboxsf"),
+    }
+)
+"""File systems that make up owners and modes, or whose server does: a file that we make may belong to another user."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mount:
@@ -48,6 +56,11 @@ class Mount:
     def has_holes(self) -> bool:
         """Whether bytes may be written behind the end of a file, and cost no more than they are."""
         return self.type not in _WITHOUT_HOLES
+
+    @property
+    def keeps_owners(self) -> bool:
+        """Whether the owner and the mode of a file say who may write it."""
+        return self.type not in _WITHOUT_OWNERS and not self.type.startswith("fuse.")
 
 
 def mount_of(path: str, mountinfo: str) -> Mount | None:

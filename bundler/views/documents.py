@@ -72,6 +72,11 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         **({"passphrase": passphrase} if passphrase else {}),
         "encrypted": result.is_encrypted,
         "readBack": result.is_read_back,
+        "completeAlready": result.is_old,
+        "moved": [
+            {"reference": str(moved.reference), "carried": str(moved.carried), "now": str(moved.now)}
+            for moved in result.moved
+        ],
         **_content(result.manifest),
     }
 

@@ -46,7 +46,7 @@ def keygen_lines(pair: KeyPair) -> list[str]:
 def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bool) -> list[str]:
     """What ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
     manifest = result.manifest
-    lines = [f"bundle     {escaped(result.path)}" + ("" if result.bundle_id else "  (not made: --dry-run)")]
+    lines = [f"bundle     {escaped(result.path)}{_made_words(result)}"]
     if result.bundle_id:
         lines.append(f"id         {result.bundle_id}")
     lines.append(f"signed by  {result.key_id}" if result.key_id else f"signed by  nobody. {NOT_SIGNED}")
@@ -62,6 +62,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
         lines.append(f"import     needs scratch for at most one chunk per worker: {largest} each")
     if passphrase:
         lines += ["", f"passphrase {passphrase}", "           said only once: write it down, and carry it apart"]
+    lines += _moved_lines(result)
     if not result.bundle_id:
         lines += ["", *limited(_image_lines(manifest), is_verbose=is_verbose)]
         return lines
@@ -69,6 +70,20 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     trust = f"--trust {public}" if result.key_id else "--insecure-no-signature"
     secret = " --passphrase-file FILE" if result.is_encrypted else ""
     return [*lines, "", f"next: bundler verify {shell_word(result.path)} {trust}{secret}"]
+
+
+def _made_words(result: ExportResult) -> str:
+    if result.is_old:
+        return "  (complete already: signed by this key, with this content)"
+    return "" if result.bundle_id else "  (not made: --dry-run)"
+
+
+def _moved_lines(result: ExportResult) -> list[str]:
+    """The tags that have moved since the export was begun: the bundle has what they were then."""
+    if not result.moved:
+        return []
+    lines = [f"  {moved.reference}  has {moved.carried}, and stands for {moved.now} now" for moved in result.moved]
+    return ["", f"{count(len(result.moved), 'tag')} moved since this export was begun; --restart takes the new", *lines]
 
 
 def _scratch_words(result: ExportResult) -> str:

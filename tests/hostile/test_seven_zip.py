@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import random
 import shutil
 from pathlib import Path
@@ -177,7 +178,8 @@ def resealed(bundle: Path) -> Path:
 
 
 def packed(path: Path, members: list[tuple[str, bytes]], passphrase: str = PASSPHRASE) -> None:
-    archive = ArchiveWriter(path, passphrase)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+    archive = ArchiveWriter(descriptor, passphrase, what=str(path))
     for name, content in members:
         archive.add(name, len(content), iter([content]))
     archive.finish()

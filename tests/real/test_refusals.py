@@ -122,7 +122,7 @@ def test_a_finished_bundle_is_not_overwritten(bundler, bundle, origin, keys, ima
     before = (bundle / "SHA256SUMS").read_bytes()
     done = bundler("export", image_list(origin, "team/plain:1"), "-o", tmp_path, "--key", keys[0])
     assert done.code == 2
-    assert "there already" in done.err
+    assert "there already, with other content" in done.err
     assert (bundle / "SHA256SUMS").read_bytes() == before
 
 

@@ -300,7 +300,7 @@ def test_the_passphrase_is_in_no_output_file_or_traceback(bundler, origin, image
     said.append(bundler("verify", tmp_path / "test", *opened, "--scratch", scratch))
     said.append(bundler("import", tmp_path / "test", *opened, "--to", target.host, "--json"))
     said.append(bundler("import", tmp_path / "test", *opened, "--to", "127.0.0.1:1"))
-    assert [each.code for each in said] == [0, 0, 2, 0, 0, 0, 7]
+    assert [each.code for each in said] == [0, 0, 0, 0, 0, 0, 7]
     assert not any(CANARY in each.out + each.err for each in said)
     files = [path for path in tmp_path.rglob("*") if path.is_file() and path != secret]
     assert files

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.errors import LocalStorage, Refused, Unavailable
+from bundler.errors import LocalStorage, Misuse, Unavailable
 from bundler.lock import Holder, Lock
 
 HOLD = """
@@ -185,9 +185,24 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(fifo)
     link.symlink_to(tmp_path / "elsewhere")
     folder.mkdir()
-    with pytest.raises(Refused, match="not a file"):
-        Lock(fifo).take("it")
-    for path in (link, folder, tmp_path / "absent" / "lock"):
+    for path, reason in ((fifo, "not a regular file"), (link, "a link")):
+        with pytest.raises(Misuse, match=f"not ours, and is left alone: {reason}"):
+            Lock(path).take("it")
+    for path in (folder, tmp_path / "absent" / "lock"):
         with pytest.raises(LocalStorage):
             Lock(path).take("it")
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_A1_a_lock_that_is_not_ours_is_neither_cut_nor_removed(tmp_path: Path) -> None:
+    for name, spoil in {
+        "another user's": lambda path: os.chown(path, 4711, 4711),
+        "for all to write": lambda path: path.chmod(0o666),
+        "with a second name": lambda path: os.link(path, tmp_path / "second name"),
+    }.items():
+        path = tmp_path / name
+        path.write_bytes(b"what a stranger keeps here")
+        spoil(path)
+        with pytest.raises(Misuse, match="not ours"):
+            Lock(path).take("it")
+        assert path.read_bytes() == b"what a stranger keeps here"

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import pytest
 
 from bundler.core.digest import Digest
-from bundler.core.journal import Begun, DoneChunk, again_line, begun_line, done_line, parse_journal
+from bundler.core.journal import Begun, Chain, DoneChunk, again_line, begun_line, done_line, parse_journal
 from bundler.errors import Damaged
 
 BEGUN = Begun(
@@ -18,48 +19,89 @@ BEGUN = Begun(
     plan="f" * 64,
 )
 FIRST, SECOND = DoneChunk(1_048_576, "1" * 64), DoneChunk(77, "2" * 64)
-WHOLE = begun_line(BEGUN) + done_line(1, FIRST) + done_line(2, SECOND)
+KEY = b"k" * 32
+
+
+def written(*lines, key: bytes = KEY) -> bytes:
+    """A journal of these lines, each a function of the chain and what it says."""
+    chain, content = Chain(key), b""
+    for make, *said in lines:
+        line = make(chain, *said)
+        chain, content = chain.after(line), content + line
+    return content
+
+
+FIRST_LINE = (begun_line, BEGUN)
+BOTH = (FIRST_LINE, (done_line, 1, FIRST), (done_line, 2, SECOND))
+HEAD = written(FIRST_LINE)
+WHOLE = written(*BOTH)
 
 
 def test_what_was_written_is_read():
-    journal = parse_journal(WHOLE)
+    journal = parse_journal(WHOLE, KEY)
     assert journal.begun == BEGUN
     assert journal.done == {1: FIRST, 2: SECOND}
     assert journal.whole_bytes == len(WHOLE)
 
 
+def test_what_is_added_to_a_journal_that_was_read_is_read():
+    chain = parse_journal(WHOLE, KEY).chain
+    assert parse_journal(WHOLE + again_line(chain, 2), KEY).done == {1: FIRST}
+
+
+def test_A1_a_journal_that_was_written_without_the_secret_is_none():
+    for planted in (written(*BOTH, key=b"x" * 32), written(*BOTH, key=b""), WHOLE.replace(b"a/b:1", b"a/b:2")):
+        with pytest.raises(Damaged):
+            parse_journal(planted, KEY)
+
+
+def test_A1_lines_that_are_taken_out_moved_repeated_or_of_another_journal_make_no_chunk_done():
+    other = written((begun_line, replace(BEGUN, plan="e" * 64)), (done_line, 1, SECOND))
+    lines = [line + b"\n" for line in WHOLE.split(b"\n")[:-1]]
+    for changed in (
+        [lines[0], lines[2]],
+        [lines[0], lines[2], lines[1]],
+        [*lines, lines[1]],
+        [lines[0], other.split(b"\n")[1] + b"\n"],
+    ):
+        journal = parse_journal(b"".join(changed), KEY)
+        assert journal.done == {}
+        assert journal.whole_bytes == len(HEAD)
+
+
 def test_what_was_taken_back_is_not_done():
-    assert parse_journal(WHOLE + again_line(1)).done == {2: SECOND}
-    assert parse_journal(WHOLE + again_line(1) + done_line(1, SECOND)).done == {1: SECOND, 2: SECOND}
-    assert parse_journal(WHOLE + again_line(9)).done == {1: FIRST, 2: SECOND}
+    assert parse_journal(written(*BOTH, (again_line, 1)), KEY).done == {2: SECOND}
+    again = written(*BOTH, (again_line, 1), (done_line, 1, SECOND))
+    assert parse_journal(again, KEY).done == {1: SECOND, 2: SECOND}
+    assert parse_journal(written(*BOTH, (again_line, 9)), KEY).done == {1: FIRST, 2: SECOND}
 
 
-@pytest.mark.parametrize("cut", range(len(begun_line(BEGUN)) + 1, len(WHOLE)))
+@pytest.mark.parametrize("cut", range(len(HEAD) + 1, len(WHOLE)))
 def test_after_a_line_that_was_cut_no_chunk_counts_as_done(cut):
-    journal = parse_journal(WHOLE[:cut])
+    journal = parse_journal(WHOLE[:cut], KEY)
     if WHOLE[:cut].endswith(b"\n"):
         assert set(journal.done) == {1}
     else:
         assert journal.done == {}
-        assert journal.whole_bytes == len(begun_line(BEGUN))
+        assert journal.whole_bytes == len(HEAD)
 
 
-@pytest.mark.parametrize("cut", [0, 1, 17, len(begun_line(BEGUN)) - 2, len(begun_line(BEGUN)) - 1])
+@pytest.mark.parametrize("cut", [0, 1, 17, len(HEAD) - 2, len(HEAD) - 1])
 def test_without_its_first_line_there_is_no_journal(cut):
     with pytest.raises(Damaged):
-        parse_journal(WHOLE[:cut])
+        parse_journal(WHOLE[:cut], KEY)
 
 
 def test_no_flip_of_a_bit_makes_anything_look_done_that_is_not():
-    content = WHOLE + again_line(1)
+    content = written(*BOTH, (again_line, 1))
     choose = random.Random(3)
     for place in range(len(content)):
         flipped = bytearray(content)
         flipped[place] ^= 1 << choose.randrange(8)
         try:
-            journal = parse_journal(bytes(flipped))
+            journal = parse_journal(bytes(flipped), KEY)
         except Damaged:
-            assert place < len(begun_line(BEGUN))
+            assert place < len(HEAD)
             continue
         assert journal.begun == BEGUN
         assert journal.done == {}
@@ -67,12 +109,13 @@ def test_no_flip_of_a_bit_makes_anything_look_done_that_is_not():
 
 @pytest.mark.parametrize(
     "line",
-    [done_line(0, DoneChunk(-1, "1" * 64)), done_line(3, DoneChunk(5, "Z" * 64)), begun_line(BEGUN), b"\n", b"x\n"],
+    [(done_line, 0, DoneChunk(-1, "1" * 64)), (done_line, 3, DoneChunk(5, "Z" * 64)), FIRST_LINE, b"\n", b"x\n"],
 )
 def test_a_line_that_says_nothing_that_we_would_takes_all_chunks_back(line):
-    journal = parse_journal(WHOLE + line + done_line(4, FIRST))
+    more = WHOLE + line + HEAD if isinstance(line, bytes) else written(*BOTH, line, (done_line, 4, FIRST))
+    journal = parse_journal(more, KEY)
     assert journal.done == {}
-    assert journal.whole_bytes == len(begun_line(BEGUN))
+    assert journal.whole_bytes == len(HEAD)
 
 
 def test_what_differs_is_told():

@@ -1,0 +1,170 @@
+"""A folder of ours that is held open while a bundle is made in it: it stays the same, whatever its name leads to.
+
+Users who may write the folder around it can put another folder, a link or a pipe in its place at any moment. So
+everything in it is reached through the opened folder, and every file is checked after it was opened.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from bundler.bundle.files import fill_durably, let_go, sync_opened
+from bundler.errors import LocalStorage, Misuse
+from bundler.ownership import refuse_foreign
+
+_OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class HeldFolder:
+    """One such folder. Its methods are thread-safe, `close` is for when nobody uses them any more."""
+
+    def __init__(self, path: Path) -> None:
+        """Opens the folder.
+
+        Raises:
+            Misuse: It is none, or not ours.
+            LocalStorage: It cannot be opened.
+        """
+        self.path = path
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP):
+                raise Misuse("a link or file where a folder should be", subject=str(path)) from error
+            raise LocalStorage.unwritable(error, str(path)) from error
+        try:
+            refuse_foreign(os.fstat(self._descriptor), path)
+        except BaseException:
+            self.close()
+            raise
+
+    def names(self) -> list[str]:
+        """The names of all that is in it, sorted.
+
+        Raises:
+            LocalStorage: It cannot be read.
+        """
+        try:
+            return sorted(os.listdir(self._descriptor))
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(self.path)) from error
+
+    def facts(self, name: str) -> os.stat_result | None:
+        """What is known of a file in it; None if there is none.
+
+        Raises:
+            LocalStorage: That cannot be found out.
+        """
+        try:
+            return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise LocalStorage.unwritable(error, self.where(name)) from error
+
+    def open(self, name: str) -> int | None:
+        """A descriptor of a file of ours, to read and to write; None if there is none.
+
+        Raises:
+            Misuse: It is not ours.
+            LocalStorage: It cannot be opened.
+        """
+        try:
+            descriptor = os.open(name, _OPEN, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            self.refuse_foreign(name)
+            raise LocalStorage.unwritable(error, self.where(name)) from error
+        try:
+            refuse_foreign(os.fstat(descriptor), self.path / name)
+        except BaseException:
+            let_go(descriptor)
+            raise
+        return descriptor
+
+    def create(self, name: str) -> int:
+        """A descriptor of a new file, to read and to write.
+
+        Raises:
+            LocalStorage: There is something of this name, or it cannot be made.
+        """
+        try:
+            return os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=self._descriptor)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, self.where(name)) from error
+
+    def open_or_create(self, name: str) -> int:
+        """One or the other.
+
+        Raises:
+            Misuse, LocalStorage: As they have it.
+        """
+        descriptor = self.open(name)
+        return self.create(name) if descriptor is None else descriptor
+
+    def write(self, name: str, pieces: Iterable[bytes]) -> None:
+        """Writes a file anew, and waits until it is on the device.
+
+        Raises:
+            Misuse: There is one that is not ours.
+            LocalStorage: It cannot be written.
+        """
+        self.remove(name)
+        fill_durably(self.create(name), pieces, what=self.where(name))
+
+    def remove(self, name: str) -> None:
+        """Removes a file of ours, if it is there.
+
+        Raises:
+            Misuse: It is not ours.
+            LocalStorage: It cannot be removed.
+        """
+        if not self.refuse_foreign(name):
+            return
+        try:
+            os.unlink(name, dir_fd=self._descriptor)
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise LocalStorage.unwritable(error, self.where(name)) from error
+
+    def refuse_foreign(self, name: str) -> bool:
+        """Whether there is such a file, which is ours.
+
+        Raises:
+            Misuse: It is not.
+        """
+        facts = self.facts(name)
+        if facts is not None:
+            refuse_foreign(facts, self.path / name)
+        return facts is not None
+
+    def sync(self) -> None:
+        """Waits until the names in it are on the device.
+
+        Raises:
+            LocalStorage: They are not.
+        """
+        sync_opened(self._descriptor, what=str(self.path))
+
+    def is_at(self, path: Path) -> bool:
+        """Whether a path leads to this very folder."""
+        try:
+            there, here = os.lstat(path), os.fstat(self._descriptor)
+        except OSError:
+            return False
+        return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
+
+    def where(self, name: str) -> str:
+        """Where a file in it is, for messages."""
+        return str(self.path / name)
+
+    def close(self) -> None:
+        """Lets go of it. Idempotent."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            let_go(descriptor)

@@ -1,0 +1,87 @@
+"""Whether a file in a folder that others may write is ours: nothing else is written to, cut, removed or believed.
+
+A file is ours if it belongs to this user, nobody else may write it, and it has one name only: a second name (a hard
+link) would let a stranger choose which file is written. FAT, exFAT, NTFS and network file systems make owners and modes
+up, so these do not count there. The facts come from the opened file wherever there is one: a name may change.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import stat
+from pathlib import Path
+
+from bundler.core.mount import mount_of
+from bundler.errors import Misuse
+
+_MOUNTINFO = Path("/proc/self/mountinfo")
+
+
+def refuse_foreign(facts: os.stat_result, path: Path) -> None:
+    """Makes sure that a file or folder is ours.
+
+    Args:
+        facts: Of the file, opened or not followed.
+        path: Where it is.
+
+    Raises:
+        Misuse: It is not; the error says why.
+    """
+    reason = _foreign(facts, path)
+    if reason is None:
+        return
+    found, hint = reason
+    raise Misuse(
+        f"this is not ours, and is left alone: {found}",
+        subject=str(path),
+        hint=hint or f"look who made it; move {shlex.quote(str(path))} away, or choose another folder or name",
+    )
+
+
+def refuse_foreign_name(path: Path) -> None:
+    """Makes sure that what has a name, if anything has it, is ours: for names that are to be replaced or removed.
+
+    Raises:
+        Misuse: It is not.
+    """
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return  # whoever replaces it says why that does not work
+    refuse_foreign(facts, path)
+
+
+def _foreign(facts: os.stat_result, path: Path) -> tuple[str, str | None] | None:
+    """Why a file is not ours, and what can be done; None if it is ours."""
+    is_file = stat.S_ISREG(facts.st_mode)
+    if stat.S_ISLNK(facts.st_mode):
+        return "a link", None
+    if not is_file and not stat.S_ISDIR(facts.st_mode):
+        return "not a regular file", None
+    if is_file and facts.st_nlink > 1:
+        return "a file with more than one name (hard link)", None
+    is_strange = facts.st_uid != os.geteuid()
+    mode = stat.S_IMODE(facts.st_mode)
+    if not (is_strange or mode & 0o022) or not _keeps_owners(path):
+        return None
+    if is_strange:
+        return f"it belongs to {_name_of(facts.st_uid)}", None
+    return f"others may write it (mode {mode:04o})", f"if it is yours: chmod go-w {shlex.quote(str(path))}"
+
+
+def _keeps_owners(path: Path) -> bool:
+    try:
+        mountinfo = _MOUNTINFO.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return True
+    mount = mount_of(os.path.realpath(path), mountinfo)
+    return mount is None or mount.keeps_owners
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"user {uid}"
