@@ -57,7 +57,15 @@ class UncheckedBundle:
             raise
         ids = tuple(key.id for key in good)
         bad = tuple(each for each in signatures if each not in ids)
-        return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), ids, bad)
+        return Sealed(
+            self.folders,
+            self.sums_content,
+            sums.parse_sums(self.sums_content),
+            ids,
+            bad,
+            signer_fingerprints=tuple(key.fingerprint for key in good),
+            trusted_fingerprints=tuple(dict.fromkeys(key.fingerprint for key in keys)),
+        )
 
     def _signatures(self, keys: Sequence[signing.PublicKey]) -> tuple[dict[str, bytes], dict[str, Untrusted]]:
         """The signatures by the keys, and why some are empty because they cannot be read; strangers' are not opened.
@@ -97,6 +105,7 @@ class Sealed:
     """SHA256SUMS, parsed, and the trusted signers; none if the caller asked for no trust.
 
     ``bad_signers`` are trusted keys whose signature is there and does not fit, or is none: others signed enough.
+    The fingerprints are those of the signers and of all keys that were trusted, 64 hex each.
     """
 
     folders: tuple[Path, ...]
@@ -104,6 +113,8 @@ class Sealed:
     sums: dict[str, str]
     signers: tuple[str, ...]
     bad_signers: tuple[str, ...] = ()
+    signer_fingerprints: tuple[str, ...] = ()
+    trusted_fingerprints: tuple[str, ...] = ()
 
     def load(self) -> Bundle | LockedBundle:
         """Reads the bundle manifest, and looks which chunks are there.

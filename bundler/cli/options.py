@@ -47,6 +47,16 @@ trust_option = click.option(
 unsigned_ok_option = click.option(
     "--insecure-no-signature", is_flag=True, help="Take the bundle without any trusted signature. Everything says so."
 )
+receipt_trust_option = click.option(
+    "--trust",
+    multiple=True,
+    metavar="PUB",
+    help="Public key that must have signed the receipt, or a folder of them. May be repeated. "
+    "Default: the keys in ~/.config/bundler/trust, if there are any.",
+)
+unsigned_receipt_option = click.option(
+    "--insecure-no-signature", is_flag=True, help="Take the receipt without any trusted signature."
+)
 require_signatures_option = click.option(
     "--require-signatures",
     "required",

@@ -27,11 +27,11 @@ def receipt() -> None:
 @click.argument("path", metavar="RECEIPT")
 @options.json_option
 def show_receipt(path: str, is_json: bool) -> int:
-    """Show a receipt as people read it. Its signature is not looked at."""
-    from bundler.commands.receipts import read_receipt
+    """Show a receipt as people read it, and whether a trusted key has signed it."""
+    from bundler.commands.receipts import Demand, read_receipt
     from bundler.views import documents, receipt_report
 
-    file = read_receipt(Path(path))
+    file = read_receipt(Path(path), demand=Demand.NONE)
     show(receipt_report.show_lines(file), documents.receipt_document("receipt-show", file), is_json=is_json)
     return 0
 
@@ -42,10 +42,10 @@ def show_receipt(path: str, is_json: bool) -> int:
 @options.json_option
 def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
     """Verify that a trusted key has signed a receipt, then show it."""
-    from bundler.commands.receipts import read_receipt
+    from bundler.commands.receipts import Demand, read_receipt
     from bundler.views import documents, receipt_report
 
-    file = read_receipt(Path(path), options.paths(trust))
+    file = read_receipt(Path(path), options.paths(trust), demand=Demand.ALWAYS)
     show(receipt_report.verify_lines(file), documents.receipt_document("receipt-verify", file), is_json=is_json)
     return 0
 
@@ -55,19 +55,37 @@ def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
 )
 @click.argument("paths", nargs=-1, required=True, metavar="RECEIPT...")
 @click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the receipt that is made.")
+@options.receipt_trust_option
+@options.unsigned_receipt_option
 @options.receipt_key_option
 @options.key_passphrase_file_option
 @options.json_option
 def merge(
-    paths: tuple[str, ...], output: str, receipt_key: str | None, key_passphrase_file: str | None, is_json: bool
+    paths: tuple[str, ...],
+    output: str,
+    trust: tuple[str, ...],
+    insecure_no_signature: bool,
+    receipt_key: str | None,
+    key_passphrase_file: str | None,
+    is_json: bool,
 ) -> int:
-    """Make one receipt of several imports of one bundle: of each image the best that was reached."""
+    """Make one receipt of several imports of one bundle: of each image the best that was reached.
+
+    Where any key is trusted, one of them must have signed each receipt.
+    """
     from bundler.commands.receipts import merge_receipts
     from bundler.views import documents, receipt_report
 
     key = options.receipt_key(receipt_key, key_passphrase_file)
     file = with_run(
-        lambda run: merge_receipts(options.paths(paths), Path(output), key, listener=run.listener),
+        lambda run: merge_receipts(
+            options.paths(paths),
+            Path(output),
+            key,
+            trust=options.paths(trust),
+            is_without_signature=insecure_no_signature,
+            listener=run.listener,
+        ),
         jobs=None,
         is_quiet=False,
     )

@@ -17,9 +17,8 @@ bundler undo receipt.json --trust importer.pub
 """
 )
 @click.argument("receipt", metavar="RECEIPT")
-@click.option(
-    "--trust", multiple=True, metavar="PUB", help="Public key that must have signed the receipt. May be repeated."
-)
+@options.receipt_trust_option
+@options.unsigned_receipt_option
 @options.username_option
 @options.password_stdin_option
 @options.plain_http_option
@@ -30,6 +29,7 @@ bundler undo receipt.json --trust importer.pub
 def undo(
     receipt: str,
     trust: tuple[str, ...],
+    insecure_no_signature: bool,
     username: str | None,
     password_stdin: bool,
     plain_http: tuple[str, ...],
@@ -42,20 +42,23 @@ def undo(
 
     A tag that stood for another image gets it back, if the registry still has it. A tag that was new is removed, where
     the registry can do that. A tag that somebody else has moved since is left alone.
+
+    Where any key is trusted, one of them must have signed the receipt.
     """
-    from bundler.commands.receipts import read_receipt
+    from bundler.commands.receipts import demanded, read_receipt
     from bundler.commands.undo import UndoRequest
     from bundler.commands.undo import undo as put_back
     from bundler.core.location import parse_target
     from bundler.views import documents, receipt_report
 
+    demand = demanded(is_without_signature=insecure_no_signature)
+    file = read_receipt(Path(receipt), options.paths(trust), demand=demand)
     registries: tuple[str, ...] = ()
     if username or password_stdin:
-        told = read_receipt(Path(receipt)).receipt.targets
-        registries = options.registries_of(tuple(parse_target(t.target) for t in told if t.kind == "registry"))
+        targets = (target.target for target in file.receipt.targets if target.kind == "registry")
+        registries = options.registries_of(tuple(map(parse_target, targets)))
     request = UndoRequest(
-        receipt=Path(receipt),
-        trust=options.paths(trust) if trust else None,
+        file=file,
         network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
         is_dry_run=dry_run,
     )

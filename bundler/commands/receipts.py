@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import Enum, auto
 from pathlib import Path
 
 from bundler.bundle.files import read_bounded
 from bundler.bundle.signing import PublicKey
 from bundler.commands.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
-from bundler.commands.trust import trusted_keys
+from bundler.commands.trust import Judged, trusted_keys
 from bundler.core.events import Listener, nobody
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.core.receipt import Receipt, merged, parse_receipt
-from bundler.errors import Misuse, Untrusted
+from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
+
+_MERGED_UNSEEN = "receipt merge --insecure-no-signature"
+
+
+class Demand(Enum):
+    """What a reader wants of a receipt's signature."""
+
+    ALWAYS = auto()
+    """A trusted key must have signed it."""
+    IF_ANY_IS_TRUSTED = auto()
+    """The same, unless no key at all is trusted here."""
+    NONE = auto()
+    """It is looked at and told. One that does not fit is refused all the same."""
+    NOT_EVEN_LOOKED_AT = auto()
+    """The user said ``--insecure-no-signature``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,21 +43,23 @@ class ReceiptFile:
         receipt: What it says.
         id: SHA-256 of its bytes, 64 hex.
         signers: The trusted keys that signed it, where that was looked at.
+        is_unsigned: Keys are trusted here, and none of them has signed it.
     """
 
     path: Path
     receipt: Receipt
     id: str
-    signers: tuple[str, ...] = ()
+    signers: tuple[PublicKey, ...] = ()
+    is_unsigned: bool = False
 
 
-def read_receipt(path: Path, trust: Sequence[Path] | None = None) -> ReceiptFile:
+def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> ReceiptFile:
     """Reads a receipt.
 
     Args:
         path: Its file.
-        trust: Keys of which one must have signed it, empty for the trust folder. None to believe it as it is, unless
-            a signature by a key of the trust folder lies beside it: that one must fit.
+        trust: Public keys or folders of them; empty for the trust folder.
+        demand: What is wanted of its signature.
 
     Raises:
         Misuse: There is no such file.
@@ -50,49 +69,84 @@ def read_receipt(path: Path, trust: Sequence[Path] | None = None) -> ReceiptFile
     if not path.is_file():
         raise Misuse("there is no such receipt", subject=str(path))
     content = read_bounded(path, RECEIPT_BYTES)
-    signers = _signers(path, content, trusted_keys(trust or ()), is_demanded=trust is not None)
-    identity = hashlib.sha256(content).hexdigest()
-    return ReceiptFile(path, parse_receipt(content, what=str(path)), identity, signers)
-
-
-def merge_receipts(
-    paths: Sequence[Path], output: Path, key: ReceiptKey = NO_KEY, *, listener: Listener = nobody
-) -> ReceiptFile:
-    """Writes one receipt for several imports of one bundle.
-
-    Raises:
-        Misuse: They are about different bundles, or the output exists.
-        Damaged: One of them is no receipt.
-        LocalStorage: The output cannot be written.
-    """
-    refuse_taken(output)
-    private = key.load(listener)
-    files = [read_receipt(path) for path in paths]
-    write_receipt(merged([file.receipt for file in files], [file.id for file in files]), output, private)
-    return read_receipt(output)
-
-
-def _signers(path: Path, content: bytes, keys: Sequence[PublicKey], *, is_demanded: bool) -> tuple[str, ...]:
-    if not keys and is_demanded:
+    keys: Sequence[PublicKey] = ()
+    if demand is not Demand.NOT_EVEN_LOOKED_AT:
+        keys = trusted_keys(trust, judged=Judged(files=(path,)))
+    good = _signers(path, content, keys)
+    is_unsigned = bool(keys) and not good
+    if demand is Demand.ALWAYS and not keys:
         raise Untrusted("there is no trusted key", hint="give the importer's public key: --trust NAME.pub")
-    good = []
-    for key in keys:
-        beside = signature_path(path, key.id)
-        if beside.is_file():
-            if not key.verifies(read_bounded(beside, SIGNATURE_BYTES), content):
-                raise Untrusted(
-                    "the signature does not fit the receipt", subject=str(beside), hint="one of the two was changed"
-                )
-            good.append(key.id)
-    if not good and is_demanded:
+    if is_unsigned and demand is not Demand.NONE:
         raise Untrusted(
             "no trusted key has signed this receipt",
             subject=str(path),
             expected=", ".join(sorted(key.id for key in keys)),
             actual=_claimed(path) or "no signature beside it",
-            hint="its signature is the file RECEIPT.<key id>.sig beside it; sign with import --receipt-key KEY",
+            hint="its signature is the file RECEIPT.<key id>.sig beside it, which import --receipt-key KEY writes; "
+            "to take a receipt without one: --insecure-no-signature",
+            code="receipt-unsigned",
         )
-    return tuple(dict.fromkeys(good))
+    identity = hashlib.sha256(content).hexdigest()
+    return ReceiptFile(path, parse_receipt(content, what=str(path)), identity, good, is_unsigned)
+
+
+def merge_receipts(
+    paths: Sequence[Path],
+    output: Path,
+    key: ReceiptKey = NO_KEY,
+    *,
+    trust: Sequence[Path] = (),
+    is_without_signature: bool = False,
+    listener: Listener = nobody,
+) -> ReceiptFile:
+    """Writes one receipt for several imports of one bundle.
+
+    Args:
+        paths: The receipts.
+        output: The file to write.
+        key: What the new one is signed with, if it is.
+        trust: Keys of which one must have signed each, if there are any; empty for the trust folder.
+        is_without_signature: The user said that no signature is wanted; the new receipt says so.
+        listener: Who is told.
+
+    Raises:
+        Misuse: They are about different bundles, or the output exists.
+        Untrusted: One of them is not signed by a trusted key.
+        Damaged: One of them is no receipt.
+        LocalStorage: The output cannot be written.
+    """
+    refuse_taken(output)
+    private = key.load(listener)
+    demand = demanded(is_without_signature=is_without_signature)
+    files = [read_receipt(path, trust, demand=demand) for path in paths]
+    receipt = merged([file.receipt for file in files], [file.id for file in files])
+    if is_without_signature:
+        receipt = replace(receipt, weakened=tuple(dict.fromkeys((*receipt.weakened, _MERGED_UNSEEN))))
+    write_receipt(receipt, output, private)
+    return read_receipt(output, demand=Demand.NOT_EVEN_LOOKED_AT)
+
+
+def demanded(*, is_without_signature: bool) -> Demand:
+    """What those want of a receipt's signature who do something with the receipt."""
+    return Demand.NOT_EVEN_LOOKED_AT if is_without_signature else Demand.IF_ANY_IS_TRUSTED
+
+
+def _signers(path: Path, content: bytes, keys: Sequence[PublicKey]) -> tuple[PublicKey, ...]:
+    good: dict[str, PublicKey] = {}
+    for key in keys:
+        beside = signature_path(path, key.id)
+        if not os.path.lexists(beside):
+            continue
+        try:
+            signature = read_bounded(beside, SIGNATURE_BYTES)
+        except (Damaged, LocalStorage) as error:
+            raise Untrusted(f"not a signature: {error.message}", subject=str(beside), code="bad-signature") from error
+        if not key.verifies(signature, content):
+            raise Untrusted(
+                "the signature does not fit the receipt", subject=str(beside), hint="one of the two was changed"
+            )
+        good[key.id] = key
+    return tuple(good.values())
 
 
 def _claimed(path: Path) -> str:

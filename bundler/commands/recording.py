@@ -275,7 +275,7 @@ class _Record:
         receipt = _receipt(self._request, self._recording, self._result, self._started, self._recording.now())
         is_begun = self._path is not None
         path = self._path or self._recording.path or _claimed_path(receipt)
-        finished = _Finished(receipt, path)
+        finished = _Finished(receipt, path, is_signed=self._key is not None)
         try:
             write_receipt(finished.receipt, path, self._key)
         except LocalStorage:
@@ -302,10 +302,11 @@ class _Record:
 class _Finished:
     """A receipt, with the unfinished ones beside it that it finishes, each locked so that no living import has it."""
 
-    def __init__(self, receipt: Receipt, path: Path) -> None:
+    def __init__(self, receipt: Receipt, path: Path, *, is_signed: bool) -> None:
         self.receipt = receipt
         self._found: list[tuple[Path, Lock]] = []
-        if not path.parent.is_dir():
+        # Unfinished receipts have no signature. One that somebody planted would be signed with the rest.
+        if is_signed or not path.parent.is_dir():
             return
         for unfinished in sorted(path.parent.glob(f"*.{UNFINISHED}*"))[:_MOST_UNFINISHED]:
             if unfinished != _unfinished_path(path):
@@ -396,7 +397,9 @@ def _receipt(
         tool=f"bundler {__version__}",
         bundle_id=bundle.id if bundle else "",
         bundle_name=bundle.manifest.name if bundle else "",
-        signers=tuple(bundle.sealed.signers) if bundle else (),
+        signers=bundle.sealed.signers if bundle else (),
+        signer_fingerprints=bundle.sealed.signer_fingerprints if bundle else (),
+        trusted_fingerprints=bundle.sealed.trusted_fingerprints if bundle else (),
         required_signatures=0 if request.is_without_signature else request.required_signatures,
         trust=() if request.is_without_signature else tuple(map(str, request.trust or filter(None, [trust_folder()]))),
         weakened=_weakened(request),

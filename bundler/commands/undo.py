@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
-from pathlib import Path
 
 from bundler.commands.open_stores import Stores
-from bundler.commands.receipts import ReceiptFile, read_receipt
+from bundler.commands.receipts import ReceiptFile
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
@@ -25,9 +24,7 @@ from bundler.transfer import ask_all
 class UndoRequest:
     """What ``bundler undo`` was asked for."""
 
-    receipt: Path
-    trust: tuple[Path, ...] | None = None
-    """Keys of which one must have signed the receipt; None to believe it as it is."""
+    file: ReceiptFile
     network: NetworkOptions = DEFAULT_NETWORK
     is_dry_run: bool = False
 
@@ -88,10 +85,9 @@ def undo(request: UndoRequest, run: Run) -> UndoResult:
     """Puts tags back.
 
     Raises:
-        Misuse, Untrusted, Damaged: The receipt cannot be used.
         Interrupted: The user stopped it.
     """
-    file = read_receipt(request.receipt, request.trust)
+    file = request.file
     tags = [
         _tag(image)
         for target in file.receipt.targets

@@ -571,6 +571,17 @@ _ENTRIES = (
         "that lay on a medium that was given away is no secret any more: make another one, and tell all who trust it.",
     ),
     Advice(
+        "receipt-unsigned",
+        Untrusted,
+        "no trusted key has signed this receipt",
+        "sign receipts when they are written: import --receipt-key KEY",
+        "A receipt says which tags to put back, so who changes it decides what they stand for. Where any key is "
+        "trusted, a trusted key must have signed it; who changed a receipt could remove its signature, too. The file "
+        "RECEIPT.<key id>.sig belongs beside it: copy both. An unfinished receipt is never signed. If you know where "
+        "the receipt comes from, take it as it is with `--insecure-no-signature`, after a look at the plan: "
+        "`bundler undo RECEIPT --insecure-no-signature --dry-run`.",
+    ),
+    Advice(
         "secret-as-text",
         Misuse,
         "a secret was given where the name of a file is wanted",

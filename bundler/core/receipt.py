@@ -6,6 +6,7 @@ docs/json.md describes the fields. Unknown ones are ignored, an unknown ``docume
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,6 +21,7 @@ from bundler.errors import BundlerError, Damaged, Misuse, Refused
 DOCUMENT = "bundler.receipt/1"
 UNFINISHED = "unfinished"
 OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", UNFINISHED})
+_FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 DONE = frozenset({"pushed", "loaded", "present", "skipped"})
 """The outcomes of images that are where they should be, or were left out as asked for."""
 
@@ -95,6 +97,8 @@ class Receipt:
         bundle_id: SHA-256 of the bundle's SHA256SUMS; empty if the bundle was never opened.
         bundle_name: Its name.
         signers: Key ids of the trusted signatures; empty with --insecure-no-signature.
+        signer_fingerprints: The whole fingerprints of the same keys, 64 hex each; none in receipts that are older.
+        trusted_fingerprints: Of all keys that were trusted.
         required_signatures: How many of them the import demanded; 0 with --insecure-no-signature.
         trust: What was trusted: the files and folders of public keys.
         weakened: The options of the run that weaken anything.
@@ -123,6 +127,8 @@ class Receipt:
     targets: tuple[ReceiptTarget, ...]
     merged: tuple[str, ...] = ()
     required_signatures: int = 1
+    signer_fingerprints: tuple[str, ...] = ()
+    trusted_fingerprints: tuple[str, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -182,6 +188,8 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
     return replace(
         last,
         signers=_each_once(signer for receipt in ordered for signer in receipt.signers),
+        signer_fingerprints=_each_once(key for receipt in ordered for key in receipt.signer_fingerprints),
+        trusted_fingerprints=_each_once(key for receipt in ordered for key in receipt.trusted_fingerprints),
         trust=_each_once(path for receipt in ordered for path in receipt.trust),
         required_signatures=min(receipt.required_signatures for receipt in ordered),
         weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
@@ -263,6 +271,8 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "tool": receipt.tool,
         "bundle": {"id": receipt.bundle_id, "name": receipt.bundle_name},
         "signers": list(receipt.signers),
+        "signerFingerprints": list(receipt.signer_fingerprints),
+        "trustedFingerprints": list(receipt.trusted_fingerprints),
         "requiredSignatures": receipt.required_signatures,
         "trust": list(receipt.trust),
         "weakened": list(receipt.weakened),
@@ -313,6 +323,8 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         bundle_id=text(document["bundle"]["id"]),
         bundle_name=text(document["bundle"]["name"]),
         signers=_texts(document["signers"]),
+        signer_fingerprints=_fingerprints(document, "signerFingerprints"),
+        trusted_fingerprints=_fingerprints(document, "trustedFingerprints"),
         trust=_texts(document["trust"]),
         weakened=_texts(document["weakened"]),
         operator=text(document["operator"]),
@@ -325,6 +337,13 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         merged=_texts(document.get("merged", [])),
         required_signatures=size(document.get("requiredSignatures", 1)),  # the first ones did not say it
     )
+
+
+def _fingerprints(document: dict[str, Any], field: str) -> tuple[str, ...]:
+    found = _texts(document.get(field, []))  # the first receipts had key ids only
+    if not all(map(_FINGERPRINT.fullmatch, found)):
+        raise ValueError(f"{field} has something that is no fingerprint")
+    return found
 
 
 def _target(document: dict[str, Any]) -> ReceiptTarget:

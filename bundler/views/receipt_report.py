@@ -24,6 +24,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         ("bundle", f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else "none was opened"),
         ("", _signer_words(receipt)),
         ("trusted", ", ".join(receipt.trust) or "nobody: --insecure-no-signature"),
+        *(("", fingerprint) for fingerprint in receipt.trusted_fingerprints),
         ("weakened", ", ".join(receipt.weakened) or "nothing"),
         ("operator", f"{receipt.operator} on {receipt.host}"),
         ("time", f"{receipt.started} to {receipt.finished}"),
@@ -80,7 +81,10 @@ def _reading_words(target: ReceiptTarget) -> str:
 
 def _signature_words(file: ReceiptFile) -> str:
     if file.signers:
-        return f"signature good, by {', '.join(file.signers)}"
+        signers = ", ".join(key.fingerprint for key in file.signers)
+        return f"signature good, by {signers}"
+    if file.is_unsigned:
+        return "UNSIGNED: no key that is trusted here has signed it"
     return "believed as it is: its signature was NOT CHECKED (bundler receipt verify does, or --trust NAME.pub)"
 
 
@@ -89,7 +93,8 @@ def _signer_words(receipt: Receipt) -> str:
         return "its signature was NOT CHECKED"
     required = receipt.required_signatures
     demanded = f" ({count(required, 'signature')} demanded)" if required > 1 else ""
-    return f"signed by {', '.join(receipt.signers)}{demanded}"
+    signers = ", ".join(receipt.signer_fingerprints or receipt.signers)
+    return f"signed by {signers}{demanded}"
 
 
 def _image_words(image: ReceiptImage) -> str:

@@ -554,6 +554,118 @@ def test_K10_a_bundle_that_is_somebody_elses_to_write_is_signed_nowhere(run, the
     assert (done.code, "not yours to write" in done.err, theirs.signature("approver").exists()) == (8, True, False)
 
 
+# Receipts
+
+
+@pytest.fixture
+def receipt(run, place) -> Path:
+    """A receipt that the approver signed, whose key is trusted here."""
+    path = place.folder / "receipt.json"
+    done = run(
+        "import", place.bundle, *place.trusting("builder"), "--to", f"oci:{place.folder}/out",
+        "--receipt", path, "--receipt-key", place.key("approver"),
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    trust_folder().mkdir(parents=True)
+    shutil.copy(place.pub("approver"), trust_folder())
+    return path
+
+
+def beside(receipt: Path, place: Place) -> Path:
+    return receipt.with_name(f"{receipt.name}.{place.id('approver')}.sig")
+
+
+def removed(signature: Path) -> None:
+    signature.unlink()
+
+
+def by_another_name(signature: Path) -> None:
+    signature.rename(signature.with_name(f"receipt.json.{'0' * 16}.sig"))
+
+
+def emptied(signature: Path) -> None:
+    signature.write_bytes(b"")
+
+
+def a_folder(signature: Path) -> None:
+    signature.unlink()
+    signature.mkdir()
+
+
+def a_pipe(signature: Path) -> None:
+    signature.unlink()
+    os.mkfifo(signature)
+
+
+def a_link(signature: Path) -> None:
+    moved = signature.rename(signature.with_name("moved"))
+    signature.symlink_to(moved)
+
+
+def huge(signature: Path) -> None:
+    signature.write_bytes(bytes(10**6))
+
+
+@pytest.mark.parametrize("spoil", [removed, by_another_name, emptied, a_folder, a_pipe, a_link, huge])
+def test_a6_a_receipt_whose_signature_was_removed_is_obeyed_by_nobody(run, place, receipt, spoil):
+    undo, merge = ["undo", receipt], ["receipt", "merge", receipt, "-o", place.folder / "whole.json"]
+    assert run(*undo).code == 0
+    assert run("receipt", "merge", receipt, "-o", place.folder / "good.json").code == 0
+    spoil(beside(receipt, place))
+    for command in (undo, merge, [*undo, "--trust", place.pub("approver")], ["receipt", "verify", receipt]):
+        done = run(*command)
+        assert (done.code, "receipt.json" in done.err) == (5, True), done.err
+    assert not (place.folder / "whole.json").exists()
+    for command in (undo, merge):
+        done = run(*command, "--insecure-no-signature")
+        assert (done.code, "NOT CHECKED" in done.out) == (0, True), done.err
+    weakened = json.loads((place.folder / "whole.json").read_text())["weakened"]
+    assert weakened == ["receipt merge --insecure-no-signature"]
+
+
+def test_a6_a_receipt_without_a_signature_is_shown_as_unsigned(run, place, receipt):
+    assert "signature good" in run("receipt", "show", receipt).out
+    beside(receipt, place).unlink()
+    done = run("receipt", "show", receipt)
+    assert (done.code, "UNSIGNED: no key that is trusted here has signed it" in done.out) == (0, True)
+    assert run("receipt", "show", receipt, "--json").json["signature"] == "none"
+    (trust_folder() / "approver.pub").unlink()
+    assert run("receipt", "show", receipt, "--json").json["signature"] == "not checked"
+    assert run("undo", receipt).code == 0, "nobody is trusted here"
+
+
+@pytest.mark.parametrize("command", [["undo"], ["receipt", "verify"], ["receipt", "show"]])
+def test_a6_a_receipt_is_not_read_before_its_signature_is_good(run, place, receipt, command):
+    receipt.write_text("{")
+    login = [] if command[0] == "receipt" else ["--username", "x", "--password-stdin"]
+    done = run(*command, receipt, *login)
+    assert (done.code, "does not fit the receipt" in done.err) == (5, True), done.err
+    if command != ["receipt", "show"]:
+        beside(receipt, place).unlink()
+        done = run(*command, receipt, *login)
+        assert (done.code, "no trusted key has signed" in done.err) == (5, True), done.err
+
+
+def test_a6_receipts_bear_whole_fingerprints(run, place, receipt):
+    told = json.loads(receipt.read_text())
+    builder = place.public("builder").fingerprint
+    assert (told["signers"], told["signerFingerprints"]) == ([builder[:16]], [builder])
+    assert told["trustedFingerprints"] == [builder]
+    shown = run("receipt", "show", receipt).out
+    assert shown.count(builder) == 2, "who signed the bundle, and who was trusted"
+    assert place.public("approver").fingerprint in shown, "who signed the receipt"
+    everybody = [word for person in PEOPLE for word in ("--trust", place.pub(person))]
+    path = place.folder / "all.json"
+    assert run("import", place.bundle, *everybody, "--to", f"oci:{place.folder}/all", "--receipt", path).code == 0
+    told = json.loads(path.read_text())
+    assert told["trustedFingerprints"] == [place.public(person).fingerprint for person in PEOPLE]
+    path = place.folder / "none.json"
+    unsigned = ["--insecure-no-signature", "--to", f"oci:{place.folder}/none", "--receipt", path]
+    assert run("import", place.bundle, *unsigned).code == 0
+    told = json.loads(path.read_text())
+    assert (told["signerFingerprints"], told["trustedFingerprints"]) == ([], [])
+
+
 # Keys that came with the bundle
 
 

@@ -663,10 +663,44 @@ def test_undo_takes_no_receipt_that_was_changed_or_points_elsewhere(bring, bundl
     ):
         other = tmp_path / "other.json"
         other.write_text(changed)
-        done = bundler("undo", other)
+        assert bundler("undo", other).code == 5
+        done = bundler("undo", other, "--insecure-no-signature")
         assert done.code == 4, done.out
         assert "\x1b" not in done.out + done.err
     assert digest_at(target.host, "library/oci:1") == KINDS["library/oci:1"].digest
+
+
+def test_a6_undo_moves_no_tag_for_a_receipt_whose_signature_was_removed(bring, bundler, keys, target, tmp_path):
+    before = simple("before")
+    before.push(target, "library/oci", "1")
+    mine = tmp_path / "r.json"
+    assert bring(target.host, "--on-conflict", "replace", "--receipt", mine, "--receipt-key", keys[0]).code == 0
+    trusted = Path(os.environ["HOME"]) / ".config/bundler/trust"
+    trusted.mkdir(parents=True)
+    (trusted / "k.pub").write_bytes(keys[1].read_bytes())
+    (signature,) = tmp_path.glob("r.json.*.sig")
+    signature.unlink()
+    for more in ([], ["--dry-run"], ["--json"]):
+        done = bundler("undo", mine, *more)
+        assert (done.code, "no trusted key has signed this receipt" in done.err) == (5, True), done.err
+    assert digest_at(target.host, "library/oci:1") == KINDS["library/oci:1"].digest
+    done = bundler("undo", mine, "--insecure-no-signature")
+    assert "NOT CHECKED" in done.out
+    assert digest_at(target.host, "library/oci:1") == before.digest
+
+
+def test_a6_an_unfinished_receipt_of_a_stranger_gets_into_no_signed_one(bring, keys, target, tmp_path):
+    assert bring(target.host, "--receipt", tmp_path / "first.json").code == 0
+    planted = json.loads((tmp_path / "first.json").read_text())
+    for image in planted["targets"][0]["images"]:
+        image |= {"outcome": "unfinished", "replaced": f"sha256:{'ab' * 32}"}
+    unfinished = tmp_path / "planted.json.unfinished"
+    unfinished.write_text(json.dumps(planted))
+    signed = tmp_path / "signed.json"
+    assert bring(target.host, "--receipt", signed, "--receipt-key", keys[0]).code == 0
+    assert (json.loads(signed.read_text())["merged"], unfinished.exists()) == ([], True)
+    assert bring(target.host, "--receipt", tmp_path / "unsigned.json").code == 0
+    assert not unfinished.exists(), "one without a signature takes it up"
 
 
 def test_one_target_that_is_down_keeps_back_no_other(bring, bundler, bundle, keys, target):

@@ -221,6 +221,9 @@ def test_a_hostile_value_is_refused_and_never_a_crash(
         read(hostile)
 
 
+ABSENT_IN_OLDER = {"merged", "document", "requiredSignatures", "signerFingerprints", "trustedFingerprints"}
+
+
 def test_a_receipt_that_does_not_say_how_many_signatures_were_demanded_is_of_the_time_when_it_was_one() -> None:
     older = document()
     del older["requiredSignatures"]
@@ -228,7 +231,15 @@ def test_a_receipt_that_does_not_say_how_many_signatures_were_demanded_is_of_the
     assert read(document() | {"requiredSignatures": 2}).required_signatures == 2
 
 
-@pytest.mark.parametrize("key", sorted(set(document()) - {"merged", "document", "requiredSignatures"}))
+@pytest.mark.parametrize("field", ["signerFingerprints", "trustedFingerprints"])
+@pytest.mark.parametrize("wrong", [["2058aac91f24a08c"], ["x" * 64], ["A" * 64], [7], "ab" * 32, None])
+def test_a6_a_fingerprint_in_a_receipt_is_whole(field: str, wrong: object) -> None:
+    assert read(document() | {field: ["ab" * 32]}) != read(document())
+    with pytest.raises(Damaged):
+        read(document() | {field: wrong})
+
+
+@pytest.mark.parametrize("key", sorted(set(document()) - ABSENT_IN_OLDER))
 def test_a_field_that_is_missing_is_told(key: str) -> None:
     lacking = document()
     del lacking[key]
