@@ -70,7 +70,10 @@ ENVIRONMENT = (
     ("REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, DOCKER_CONFIG", "Where credentials are looked for, see FILES."),
     ("SSL_CERT_FILE, SSL_CERT_DIR", "Further certificate authorities for registries, PEM."),
     ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "Proxies, and what is asked without one. In small letters, too."),
-    ("HOME, XDG_CONFIG_HOME, XDG_STATE_HOME", "Where the folders in FILES are. Relative paths are ignored."),
+    (
+        "HOME, XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME",
+        "Where the folders in FILES are. Relative paths are ignored.",
+    ),
     ("TMPDIR", "Where bytes are put down for a while, unless --scratch says so. Default: /var/tmp."),
     ("SOURCE_DATE_EPOCH", "The time that bundles are made at, in seconds, for the same bytes from the same input."),
     ("LANGUAGE, LC_ALL, LC_MESSAGES, LANG", "The language of errors and explanations: English, or Chinese (zh)."),
