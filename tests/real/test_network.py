@@ -617,6 +617,40 @@ def test_N05_an_upload_that_is_sent_elsewhere_takes_no_credentials_along(here, b
         assert secret not in "".join(elsewhere.seen) + done.out + done.err
 
 
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("is_elsewhere", [True, False], ids=["elsewhere", "the same origin"])
+def test_A5_nobody_else_answers_for_a_token_server(export, front, elsewhere, method, is_elsewhere):
+    """What it answers is sent to the registry, and the login to it; an identity token goes by POST."""
+    header = log_in(front.host)
+    if method == "POST":
+        auth = {"auth": header.partition(" ")[2], "identitytoken": CANARY}
+        path = Path(os.environ["HOME"]) / ".docker/config.json"
+        path.write_text(json.dumps({"auths": {front.host: auth}}))
+    asked: list[str] = []
+
+    def token_server(front, request) -> bool:
+        if not request.path.startswith(("/token", "/there")):
+            return False
+        asked.append(request.command)
+        body_of(request)
+        place = elsewhere.url if is_elsewhere else ""
+        if request.path.startswith("/token"):
+            front.send(request, 307, {"Location": f"{place}/there"}, b"")
+        else:
+            front.send(request, 200, {}, b'{"token": "xyz"}')
+        return True
+
+    front.faults = [token_server, guarded(lambda: "Bearer xyz", f'Bearer realm="http://{front.host}/token"')]
+    done = export()
+    assert set(asked) == {method}
+    assert elsewhere.seen == []
+    if is_elsewhere:
+        assert done.code == 6, done.err
+        assert "sends on to another one" in done.err
+    else:
+        assert done.code == 0, done.err
+
+
 @pytest.mark.parametrize(
     "realm",
     ["http://10.1.2.3/token", "http://169.254.169.254/latest", "http://[fe80::1]/token", "http://127。0。0。2/token",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.client
 import json
 import threading
@@ -204,6 +205,116 @@ def test_an_upload_that_begins_wrongly_is_told_and_nothing_is_sent(bring, front,
     assert told in done.out
     assert not [each for each in front.requests if is_upload_of(LAYER, each)]
     assert target.tags == {"a/other": ["1"]}
+
+
+def is_question_for_layer(request) -> bool:
+    return request.command in ("HEAD", "GET") and f"/blobs/{LAYER}" in request.path
+
+
+def sent(front: Front) -> int:
+    return sum(is_upload_of(LAYER, each) for each in front.requests)
+
+
+def test_A7_an_upload_answered_201_and_then_404_is_sent_again_and_moves_no_tag(bring, front, target):
+    done = bring(times(99, answer(404, {}), is_question_for_layer))
+    assert done.code == 3, done.out + done.err
+    assert "says that it took this, and does not have it" in done.out
+    assert target.tags == {"a/other": ["1"]}
+    assert sent(front) == RetryPolicy().attempts
+
+
+def test_A7_an_upload_that_is_lost_once_arrives_with_the_next_one(bring, front, target):
+    done = bring(times(2, answer(404, {}), is_question_for_layer))
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+
+
+def test_A7_a_manifest_answered_201_and_then_404_moves_no_tag(bring, front, target):
+    done = bring(times(99, answer(404, {}), lambda r: r.command in ("HEAD", "GET") and BIG.digest in r.path))
+    assert done.code == 3, done.out + done.err
+    assert "says that it took this, and does not have it" in done.out
+    assert target.tags == {"a/other": ["1"]}
+
+
+def test_A7_a_mount_answered_201_and_then_404_is_sent(bring, front, target):
+    """A repository that likely has nothing is asked to mount from itself what it may have."""
+    fault = times(99, answer(201, {}), lambda r: r.command == "POST" and "mount=" in r.path)
+    done = bring(fault)
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+
+
+def signed_storage(front, request) -> bool:
+    """Storage in clouds signs an address for one method."""
+    if "signed=GET" in request.path and request.command != "GET":
+        return answer(403, {"Content-Type": "application/xml"}, b"<?xml ?><Error/>")(front, request)
+    if "signed=GET" in request.path or not is_question_for_layer(request):
+        return False
+    return answer(307, {"Location": f"{request.path}?signed=GET"})(front, request)
+
+
+def without_length(front, request) -> bool:
+    if request.command != "HEAD":
+        return False
+    status, headers, _ = front.ask(request)
+    kept = {name: value for name, value in headers.items() if name.lower() != "content-length"}
+    front.send(request, status, kept, b"")  # which says 0
+    return True
+
+
+@pytest.mark.parametrize(
+    "faults",
+    [
+        pytest.param([signed_storage], id="redirected to an address for GET"),
+        pytest.param([without_length], id="length 0"),
+        pytest.param([times(99, answer(405, {}), is_head := lambda r: r.command == "HEAD")], id="405"),
+        pytest.param([times(99, answer(501, {}), is_head)], id="501"),
+    ],
+)
+def test_C2_what_head_does_not_tell_is_asked_by_a_get_of_one_byte(bring, front, target, faults):
+    for _ in range(2):
+        done = bring(*faults)
+        assert done.code == 0, done.out + done.err
+        assert has_all(target)
+    assert sent(front) == 1
+
+
+def test_C2_a_blob_that_is_not_there_is_not_taken_for_one_where_head_does_not_tell(bring, front, target):
+    missing = times(99, answer(404, {}), lambda r: "signed=GET" in r.path and r.command == "GET")
+    done = bring(missing, signed_storage)
+    assert done.code == 3
+    assert target.tags == {"a/other": ["1"]}
+
+
+def test_C4_a_warning_of_the_registry_is_shown_once(bring, front):
+    def warning(front, request) -> bool:
+        status, headers, content = front.ask(request)
+        front.send(request, status, {**headers, "Warning": '299 - "this registry goes away in May"'}, content)
+        return True
+
+    done = bring(warning)
+    assert done.code == 0
+    assert done.err.count("this registry goes away in May") == 1
+
+
+def test_C4_roots_of_sha512_are_told_once_and_not_sent_again(here, front, target, tmp_path):
+    folder = tmp_path / "layout"
+    for name in ("one", "two", "three"):
+        simple(name).write_layout(folder, f"registry.example/a/{name}:1")
+    index = json.loads((folder / "index.json").read_text())
+    (folder / "blobs/sha512").mkdir()
+    for entry in index["manifests"][:2]:
+        content = (folder / "blobs" / entry["digest"].replace(":", "/")).read_bytes()
+        entry["digest"] = f"sha512:{hashlib.sha512(content).hexdigest()}"
+        (folder / "blobs" / entry["digest"].replace(":", "/")).write_bytes(content)
+    (folder / "index.json").write_text(json.dumps(index))
+    assert here("export", f"oci:{folder}", "--name", "test", "-o", tmp_path, "--unsigned").code == 0
+    done = here("import", tmp_path / "test", "--insecure-no-signature", "--to", front.host, "--jobs", "1")
+    assert done.code == 3
+    assert "takes no manifests with a digest of this kind" in done.out
+    assert target.tags == {"a/three": ["1"]}
+    puts = [path for method, path in front.requests if method == "PUT" and "/manifests/sha512:" in path]
+    assert len(puts) == len(set(puts)), "none is sent twice"
 
 
 def test_a_registry_that_says_it_took_a_blob_and_did_not_gets_no_tag(bring, front, target):
