@@ -49,7 +49,11 @@ class ForeignLayers:
         return answer
 
     def _is_allowed(self, url: str) -> bool:
-        return is_safe(url) and bool(Origin.of(url).names & self._options.foreign_layers)
+        try:
+            self._follow(url, url)
+        except Refused:
+            return False
+        return True
 
     def _follow(self, location: str, by: str) -> str:
         return checked(location, Kind.FOREIGN_LAYER, by=by, allowed=self._options.foreign_layers)

@@ -229,9 +229,11 @@ def address(data: bytes) -> None:
     with suppress(BundlerError):
         addresses.Origin.of(text)
         assert addresses.shown(text).isprintable()
-    url = addresses.joined("https://registry.example.com/v2/", text)
-    addresses.Origin.of(url)
-    assert addresses.shown(url).isprintable()
+    for kind in addresses.Kind:
+        with suppress(BundlerError):
+            url = addresses.checked(text, kind, by="https://registry.example.com/v2/", allowed={"a.b"})
+            assert addresses.shown(url).isprintable()
+            assert addresses.Origin.of(url).scheme == "https"
 
 
 def private_key(data: bytes) -> None:

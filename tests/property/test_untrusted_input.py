@@ -27,7 +27,7 @@ from bundler.core.policies import POLICIES
 from bundler.core.receipt import merged, parse_receipt
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, Misuse, Refused, Several
-from bundler.stores.addresses import Origin
+from bundler.stores.addresses import Kind, Origin, checked
 from bundler.stores.hosts import proxy_for
 from bundler.stores.registry_auth import Challenge
 from tests.property.strategies import json_values, law, references, spoilt, texts
@@ -361,6 +361,23 @@ def test_addresses(url: str) -> None:
         return
     assert origin.scheme in ("http", "https")
     assert 0 <= origin.port < 65536
+
+
+@law
+@given(st.one_of(address_like, address_like.map("https://r.example/".__add__)), st.sampled_from(Kind))
+def test_addresses_that_servers_name(location: str, kind: Kind) -> None:
+    try:
+        url = checked(location, kind, by="https://r.example/v2/", allowed={"a.b"})
+    except Refused:
+        return
+    origin = Origin.of(url)
+    assert origin.scheme == "https"
+    assert not set("#\\ ") & set(url)
+    assert "@" not in url.split("/")[2]
+    if kind in (Kind.RESENT, Kind.PAGE, Kind.TOKEN):
+        assert origin == Origin("https", "r.example", 443)
+    if kind is Kind.UPLOAD:
+        assert origin.host in ("r.example", "a.b")
 
 
 @law

@@ -236,6 +236,22 @@ def test_A7_a_manifest_answered_201_and_then_404_moves_no_tag(bring, front, targ
     assert target.tags == {"a/other": ["1"]}
 
 
+def test_A7_a_tag_that_is_there_in_another_length_is_not_there_already(bring, front, target):
+    assert bring().code == 0
+    front.requests.clear()
+    assert bring().code == 0
+    assert front.count("PUT", "/manifests/") == 0, "what is there is not sent again"
+
+    def short(front, request) -> bool:
+        status, headers, _ = front.ask(request)
+        front.send(request, status, {**headers, "Content-Length": "7"}, b"")
+        return True
+
+    done = bring(times(1, short, lambda r: r.command == "HEAD" and "a/big/manifests/1" in r.path))
+    assert done.code == 0, done.out + done.err
+    assert front.count("PUT", "a/big/manifests/") > 0
+
+
 def test_A7_a_mount_answered_201_and_then_404_is_sent(bring, front, target):
     """A repository that likely has nothing is asked to mount from itself what it may have."""
     fault = times(99, answer(201, {}), lambda r: r.command == "POST" and "mount=" in r.path)
@@ -286,6 +302,34 @@ def test_C2_a_blob_that_is_not_there_is_not_taken_for_one_where_head_does_not_te
     assert target.tags == {"a/other": ["1"]}
 
 
+def test_C4_a_connection_that_is_reset_in_every_large_body_is_met_with_pieces(bring, front, target):
+    """As nginx does where the client still sends when it has waited long enough (lingering_close)."""
+
+    def limited(front, request) -> bool:
+        if int(request.headers.get("Content-Length") or 0) <= 1 << 20:
+            return False
+        body_of(request, 300_000)
+        reset(request)
+        return True
+
+    done = bring(limited)
+    assert done.code == 0, done.out + done.err
+    assert has_all(target)
+    assert sent(front) == 3, "two whole ones, and the end of the pieces"
+    assert front.count("PATCH", "a/big") == 3
+
+
+def test_C4_a_connection_that_is_reset_once_is_no_limit(bring, front, target):
+    def once(front, request) -> bool:
+        body_of(request, 300_000)
+        reset(request)
+        return True
+
+    done = bring(times(1, once, is_upload))
+    assert done.code == 0, done.out + done.err
+    assert (sent(front), front.count("PATCH", "")) == (2, 0)
+
+
 def test_C4_a_warning_of_the_registry_is_shown_once(bring, front):
     def warning(front, request) -> bool:
         status, headers, content = front.ask(request)
@@ -299,8 +343,8 @@ def test_C4_a_warning_of_the_registry_is_shown_once(bring, front):
 
 def test_C4_roots_of_sha512_are_told_once_and_not_sent_again(here, front, target, tmp_path):
     folder = tmp_path / "layout"
-    for name in ("one", "two", "three"):
-        simple(name).write_layout(folder, f"registry.example/a/{name}:1")
+    for name, place in (("one", "a/long:1"), ("two", "a/long:2"), ("three", "a/three:1")):
+        simple(name).write_layout(folder, f"registry.example/{place}")
     index = json.loads((folder / "index.json").read_text())
     (folder / "blobs/sha512").mkdir()
     for entry in index["manifests"][:2]:
@@ -313,8 +357,7 @@ def test_C4_roots_of_sha512_are_told_once_and_not_sent_again(here, front, target
     assert done.code == 3
     assert "takes no manifests with a digest of this kind" in done.out
     assert target.tags == {"a/three": ["1"]}
-    puts = [path for method, path in front.requests if method == "PUT" and "/manifests/sha512:" in path]
-    assert len(puts) == len(set(puts)), "none is sent twice"
+    assert front.count("PUT", "/manifests/sha512:") == 1
 
 
 def test_a_registry_that_says_it_took_a_blob_and_did_not_gets_no_tag(bring, front, target):
