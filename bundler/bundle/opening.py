@@ -8,7 +8,6 @@ that is not named by what was checked before. FORMAT.md, section 11.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,11 +16,10 @@ from bundler.bundle import signing, sums
 from bundler.bundle.files import find_copies, is_there, names_in, read_bounded
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle, find_chunk
+from bundler.core.bundle_name import CHUNK_NAME
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES, SUMS_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
-
-_CHUNK_NAME = re.compile(r"chunk-\d{4,}\.(tar|7z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +203,7 @@ def _bundle_folders(path: Path) -> list[Path]:
     if not path.is_dir():
         raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
     names = names_in(path)
-    if sums.FILE in names or any(_CHUNK_NAME.fullmatch(name) for name in names):
+    if sums.FILE in names or any(CHUNK_NAME.fullmatch(name) for name in names):
         return [path]
     inner = [path / name for name in names if _is_folder(path / name) and is_there(path / name / sums.FILE)]
     finished = [folder for folder in inner if not folder.name.endswith(sums.PARTIAL)]
@@ -228,7 +226,7 @@ def _explain_absence(paths: Sequence[Path]) -> None:
         unfinished = [path] if path.name.endswith(sums.PARTIAL) else sorted(path.glob(f"*{sums.PARTIAL}"))
         if unfinished:
             raise _unfinished(unfinished[0])
-        if any(_CHUNK_NAME.fullmatch(name) for name in names_in(path)):
+        if any(CHUNK_NAME.fullmatch(name) for name in names_in(path)):
             hint = f"bring {sums.FILE} and its .sig files"
             raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=hint, code="incomplete")
     raise Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))

@@ -20,13 +20,13 @@ from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.journal import JournalFile
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
+from bundler.core.bundle_name import CHUNK_NAME
 from bundler.core.journal import Begun, DoneChunk, Journal
 from bundler.core.manifest import Chunk
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.lock import Lock
 from bundler.ownership import refuse_foreign_name
 
-_CHUNK = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
 _MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
 """What sealing writes; what an earlier run left of it is written again."""
 
@@ -246,7 +246,7 @@ class PartialFolder:
     def _refuse_medium(self, wrong: Sequence[str]) -> None:
         if not wrong:
             return
-        for chunk in filter(None, map(_CHUNK.fullmatch, wrong)):
+        for chunk in filter(None, map(CHUNK_NAME.fullmatch, wrong)):
             self.journal.take_back(int(chunk[1]))  # to be looked at, and written again, by the next run
         more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise LocalStorage(
@@ -274,7 +274,7 @@ def _own_names(folder: HeldFolder) -> list[str]:
     """
     names = folder.names()
     for name in names:
-        if not (_CHUNK.fullmatch(name) or _MADE_LAST.fullmatch(name)):
+        if not (CHUNK_NAME.fullmatch(name) or _MADE_LAST.fullmatch(name)):
             hint = f"move it out of {folder.path}"
             raise Misuse("this is not of an export", subject=folder.where(name), hint=hint)
         folder.refuse_foreign(name)

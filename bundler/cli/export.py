@@ -16,7 +16,7 @@ from bundler.errors import Misuse
     examples="""
 bundler export images.yaml -o /media/stick --key builder.key
 bundler export rancher-images.txt -o out --key builder.key --name rancher-2.9 --chunk-size dvd
-bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key --name prometheus
+bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key
 bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key builder.key --name apps
 bundler export images.yaml -o out --key builder.key --encrypt --generate-passphrase
 bundler export images.yaml -o out --key builder.key --dry-run
@@ -35,7 +35,10 @@ bundler export images.yaml -o out --key builder.key --dry-run
     "--key-passphrase-file", type=SecretFile(), metavar="FILE", help="The private key's passphrase, with --encrypt."
 )
 @click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
-@click.option("--name", help="Name of the bundle. Default: name: of the list, or the list's file name.")
+@click.option(
+    "--name",
+    help="Name of the bundle. Default: name: of the list, the list's file name, or the single image's.",
+)
 @click.option(
     "--platform",
     multiple=True,

@@ -18,7 +18,7 @@ from bundler.bundle.writer import BundleWriter
 from bundler.commands.begun_export import BegunExport
 from bundler.commands.chosen import selected
 from bundler.commands.finished_export import Wanted, finished_export
-from bundler.commands.lists import expanded, read_lists
+from bundler.commands.lists import expanded, name_after, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.commands.origins import Documents, Origins, peer_of
 from bundler.commands.private_key import Passphrases, no_passphrases, public_half, read_private_key, refuse_on_medium
@@ -131,7 +131,8 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
     key = _signing_key(request, run)
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     if images.name is None:
-        raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+        images = _named(images, request.lists, run)
+    assert images.name is not None
     partial = PartialFolder(request.output, images.name, secrets=_secrets(request.output))
     if request.key_path is not None:
         refuse_on_medium(request.key_path, (partial.path, partial.final_path))
@@ -151,6 +152,19 @@ def export(request: ExportRequest, run: Run) -> ExportResult:
         return _export(request, images, partial, key, passphrase, run)
     finally:
         partial.close()
+
+
+def _named(images: ImageList, lists: tuple[str, ...], run: Run) -> ImageList:
+    """The images, with a name for their bundle after the one place that they come from.
+
+    Raises:
+        Misuse: There is none.
+    """
+    name = name_after(lists)
+    if name is None:
+        raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+    run.listener(Noticed(f"the bundle is called {name}; --name gives it another name"))
+    return replace(images, name=name)
 
 
 def _secrets(output: Path) -> Path | None:

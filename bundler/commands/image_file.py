@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.bundle_name import CHUNK_NAME
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.errors import BundlerError, Damaged, Misuse, worst
 from bundler.run import Run
@@ -14,7 +15,6 @@ from bundler.stores.archive_check import FileFacts
 from bundler.stores.image_file import ImageFile, Tap
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
-_CHUNK = re.compile(r"chunk-\d{4,}\.(?:tar|7z)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ def verify_file(path: Path, run: Run, *, sha256: str | None) -> FileResult:
 
 
 def _opened(path: Path) -> ImageFile:
-    if _CHUNK.fullmatch(path.name) or path.name in ("SHA256SUMS", "bundle.json"):
+    if CHUNK_NAME.fullmatch(path.name) or path.name in ("SHA256SUMS", "bundle.json"):
         raise Misuse("this is a part of a bundle", subject=str(path), hint=f"give its folder: {path.parent}")
     return ImageFile(path, called=str(path))
 

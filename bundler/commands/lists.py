@@ -8,11 +8,11 @@ from pathlib import Path
 
 from bundler.commands.open_stores import Stores
 from bundler.core import image_list
-from bundler.core.bundle_name import BUNDLE_NAME
+from bundler.core.bundle_name import BUNDLE_NAME, name_of_words
 from bundler.core.image_list import Entry, HeldImages, ImageList, nameless
 from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
-from bundler.core.location import ArchiveImage, LayoutImage, has_transport
+from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage, has_transport, parse_image
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import located, together
@@ -38,6 +38,25 @@ def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple
     lists = [_read_list(argument, platforms) for argument in arguments]
     merged = merge(lists, name=name)
     return ImageList(merged.name or _stem(arguments), merged.entries)
+
+
+def name_after(arguments: tuple[str, ...]) -> str | None:
+    """A name for the bundle of a single location, of its repository and tag or its file; None if that gives none."""
+    if len(arguments) != 1 or not has_transport(arguments[0]):
+        return None
+    location = parse_image(arguments[0])
+    if isinstance(location, (ArchiveImage, LayoutImage)):
+        stem, _, _ = Path(location.path).resolve().name.partition(".tar")
+        return name_of_words([stem, *_name_words(location.name or "")])
+    name = str(location.reference) if isinstance(location, RegistryImage) else location.name
+    return name_of_words(_name_words(name))
+
+
+def _name_words(name: str) -> tuple[str, ...]:
+    """The last part of a repository, and the tag or the begin of a digest."""
+    rest, _, digest = name.partition("@")
+    repository, _, tag = rest.rpartition("/")[2].partition(":")
+    return repository, tag or digest.rpartition(":")[2][:12]
 
 
 def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[Entry, ...]:
@@ -140,6 +159,6 @@ def _hint_for_single(argument: str) -> str | None:
 
 
 def _stem(arguments: tuple[str, ...]) -> str | None:
-    """The name of a plain text list's file, if a bundle may be called that."""
+    """The name of a list's file, if a bundle may be called that."""
     stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not has_transport(argument)]
-    return stems[0] if len(stems) == 1 and BUNDLE_NAME.fullmatch(stems[0]) else None
+    return name_of_words(stems) if len(stems) == 1 and BUNDLE_NAME.fullmatch(stems[0]) else None

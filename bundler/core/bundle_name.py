@@ -1,20 +1,36 @@
-"""What a bundle may be called: something that every file system takes, and every person can say."""
+"""What a bundle may be called: something that every file system takes, every person can say, and no reader mistakes.
+
+The names of the files in a bundle are here too, because a bundle must not have one of them: a reader that looks for
+bundles on a medium would take the medium for a bundle.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from bundler.errors import Misuse
 
+CHUNK_NAME = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
+"""The names of chunk files: number and kind of archive."""
 BUNDLE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 """Names of bundles: lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
+_OF_FILES = re.compile(
+    r"chunk-\d+\.(tar|7z)|parity-.*|content\.7z|bundle\.json|readme\.txt|restore\.py|sha256sums(\..*)?"
+)
+"""The names of files in a bundle, as file systems see them that ignore case."""
+_UNFINISHED = re.compile(r".*\.partial(\..*)?")
+"""Folders that are not finished, their journals and locks."""
+_LITTER = frozenset({"recycler", "thumbs.db", "ehthumbs.db", "desktop.ini", "wpsettings.dat", "found.000"})
+"""What systems leave on media and readers pass over."""
 
 
 def check_bundle_name(name: str) -> str:
-    """The name itself, if a bundle may have it.
+    """The name itself, if a bundle may have it. Export and opening ask here, so that nothing is sealed under a name
+    under which it cannot be opened.
 
     Raises:
         Misuse: It may not.
@@ -25,4 +41,22 @@ def check_bundle_name(name: str) -> str:
         raise Misuse(
             f"{name[:80]!r} is not a bundle name", hint="use 1 to 64 of a-z 0-9 . _ - that begin and end with a-z 0-9"
         )
+    if _UNFINISHED.fullmatch(name):
+        raise Misuse(
+            f"{name!r} would be taken for a bundle that is not finished", hint="choose a name without .partial"
+        )
+    if _OF_FILES.fullmatch(name):
+        raise Misuse(f"{name!r} would be taken for a file of a bundle", hint="choose another name")
+    if name in _LITTER:
+        raise Misuse(f"{name!r} would be taken for what systems leave on media", hint="choose another name")
     return name
+
+
+def name_of_words(words: Iterable[str]) -> str | None:
+    """A bundle name that is made of some words; None if that gives none that a bundle may have."""
+    joined = "-".join(word.lower() for word in words if word)
+    name = re.sub(r"[^a-z0-9._-]+", "-", joined)[:64].strip("._-")
+    try:
+        return check_bundle_name(name)
+    except Misuse:
+        return None

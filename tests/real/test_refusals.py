@@ -30,7 +30,7 @@ def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
         (["export", "nothing.txt", "-o", "out", "--key", "k"], "there is no such key"),
         (["export", "nothing.txt", "-o", "out"], "--key is missing"),
         (["export", "nothing.txt", "-o", "out", "--unsigned"], "the image list cannot be read"),
-        (["export", "docker://a/b", "-o", "out", "--unsigned"], "the bundle has no name"),
+        (["export", "docker://a/b", "docker://a/c", "-o", "out", "--unsigned"], "the bundle has no name"),
         (["export", "x", "-o", "out", "--unsigned", "--chunk-size", "2 potatoes"], "not a chunk size"),
         (["export", "x", "-o", "out", "--unsigned", "--chunk-size", "1000"], "chunk size is too small"),
         (["export", "x", "-o", "out", "--unsigned", "--platform", "amd64"], "not a platform"),
@@ -296,3 +296,22 @@ def test_a_chunk_that_was_cut_is_told_once_with_the_images_that_it_keeps_back(bu
     assert (done.code, done.out.count("the chunk was cut short")) == (4, 1)
     assert "NOT complete: 3 failed" in done.out
     assert target.blobs == set()
+
+
+def test_B6_one_image_needs_no_name_for_its_bundle_and_is_told_it(bundler, origin, keys, tmp_path):
+    done = bundler("export", f"docker://{origin.host}/team/plain:1", "-o", tmp_path / "out", "--key", keys[0])
+    assert done.code == 0, done.err
+    assert "the bundle is called plain-1" in done.err
+    assert bundler("verify", tmp_path / "out/plain-1", "--trust", keys[1]).code == 0
+
+
+@pytest.mark.parametrize("name", ["x.partial", "chunk-0001.tar", "sha256sums", "nul"])
+def test_B6_a_name_that_could_not_be_opened_is_refused_at_export(bundler, origin, keys, image_list, tmp_path, name):
+    for arguments in (
+        ["export", f"docker://{origin.host}/team/plain:1", "--name", name],
+        ["export", image_list(origin, "team/plain:1", name=name)],
+    ):
+        done = bundler(*arguments, "-o", tmp_path / "out", "--key", keys[0])
+        assert done.code == 2, done.err
+        assert repr(name) in done.err
+    assert not (tmp_path / "out").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.commands.lists import expanded, read_lists
+from bundler.commands.lists import expanded, name_after, read_lists
 from bundler.commands.open_stores import Stores
 from bundler.core.image_list import Entry, HeldImages
 from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage
@@ -324,3 +324,29 @@ def test_a_bundle_is_called_like_its_only_list(
         (tmp_path / name).write_text("quay.io/a:1\n")
     given = tuple(argument.format(tmp_path) for argument in arguments)
     assert read_lists(given, name=None, platforms=()).name == expected
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("docker://quay.io/prometheus/prometheus:v3.0.1",), "prometheus-v3.0.1"),
+        (("docker://nginx",), "nginx-latest"),
+        (("docker://a/app@sha256:" + "ab" * 32,), "app-abababababab"),
+        (("docker://localhost:5000/app:1@sha256:" + "ab" * 32,), "app-1"),
+        (("docker-daemon:team/app:dev",), "app-dev"),
+        (("docker-archive:some/Vendor 2.tar.xz",), "vendor-2"),
+        (("oci-archive:vendor.tar:quay.io/x/app:1",), "vendor-app-1"),
+        (("oci:some/layout/",), "layout"),
+        (("docker://a/b:1", "docker://a/c:1"), None),
+        (("list.txt",), None),
+    ],
+)
+def test_B6_one_source_gives_its_bundle_a_name(arguments: tuple[str, ...], expected: str | None) -> None:
+    assert name_after(arguments) == expected
+
+
+@pytest.mark.parametrize("stem", ["x.partial", "con", "chunk-0001.tar", "recycler"])
+def test_B6_a_list_gives_no_name_that_no_bundle_may_have(stem: str, tmp_path: Path) -> None:
+    path = tmp_path / f"{stem}.txt"
+    path.write_text("quay.io/a:1\n")
+    assert read_lists((str(path),), name=None, platforms=()).name is None
