@@ -30,6 +30,7 @@ bundler doctor /media/stick --to docker-daemon:
 @options.password_stdin_option
 @options.plain_http_option
 @options.cacert_option
+@options.allow_upload_host_option
 @options.quiet_option
 @options.json_option
 def doctor(
@@ -41,13 +42,15 @@ def doctor(
     password_stdin: bool,
     plain_http: tuple[str, ...],
     cacert: str | None,
+    upload_hosts: tuple[str, ...],
     quiet: bool,
     is_json: bool,
 ) -> int:
     """Look for what would hinder an import or export, and say what to do about it.
 
-    Looked at are the way to a registry (name, port, certificate, clock), who we are there and what we may do, the
-    largest body that passes, the room on media, and the Docker daemon. Nothing is changed, and nothing left behind.
+    The doctor looks at the way to a registry (name, port, certificate, clock), at the credentials and rights there, at
+    where uploads lead, at the largest body that passes, at the room on media, and at the Docker daemon. It leaves
+    nothing behind: it opens one upload, without bytes, and cancels it.
     PATHs are media or bundle folders; default: the folder for scratch. --quiet shows only what is wrong.
     """
     from bundler.commands.doctor import DoctorRequest
@@ -70,7 +73,7 @@ def doctor(
             paths=options.paths(paths),
             target=parsed,
             repository=repository,
-            network=options.network(plain_http, cacert, base_path=base_path, login=login),
+            network=options.network(plain_http, cacert, base_path=base_path, login=login, upload_hosts=upload_hosts),
         )
     )
     show(doctor_report.lines(result, is_brief=quiet), documents.doctor_document(result), is_json=is_json)

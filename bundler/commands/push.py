@@ -152,7 +152,7 @@ class Push:
         }
 
     def _holders(self) -> dict[int, ImageSink]:
-        """Repositories that probably have blobs, by the blobs' numbers: those of images that are there with their tags."""
+        """Repositories that have blobs, by the blobs' numbers: those of images that are there with their tags."""
         holders: dict[int, ImageSink] = {}
         for each in self.result.images:
             if each.outcome is Outcome.PRESENT:

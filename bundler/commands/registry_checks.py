@@ -52,6 +52,7 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
         ("credentials", visit.credentials, "registry"),
         ("pull", visit.pull, "credentials"),
         ("push", visit.push, "credentials"),
+        ("upload", visit.upload, "push"),
         ("body", visit.body, "registry"),
     )
     causes: dict[str, str] = {}
@@ -95,6 +96,7 @@ class RegistryVisit:
         self._kind: RegistryKind | None = None
         self._is_asking_who = False
         self._is_known = False
+        self._may_not_exist = False
 
     @property
     def _scopes(self) -> tuple[str, ...]:
@@ -179,7 +181,9 @@ class RegistryVisit:
         answer, challenge = self._registry.ping()
         self._skew_seconds = clock_skew_seconds(answer)
         self._is_asking_who = answer.status == 401
-        if answer.status not in (200, 401) or "text/html" in answer.headers.get("Content-Type", ""):
+        is_page = "text/html" in answer.headers.get("Content-Type", "")
+        # A proxy that asks for the password itself does so with a page, and with a challenge like a registry.
+        if answer.status not in (200, 401) or (is_page and challenge is None):
             raise error_of(answer, subject=f"{self._target.registry}, asked for /v2/")
         self._kind = recognised(dict(answer.headers.items()), challenge.parameters if challenge else {})
         answer.drain()
@@ -241,6 +245,7 @@ class RegistryVisit:
     def push(self) -> Check:
         """Whether the repository may be written to."""
         if fault := self._fault():
+            self._may_not_exist = True
             return skipped("push", fault)
         try:
             self._repository.check_push()
@@ -248,8 +253,16 @@ class RegistryVisit:
             if self._is_repository_given or error.code not in ("project-missing", "name-unknown", "name-refused"):
                 raise
             hint = "ask about a repository that is to be pushed to, with --repository PATH"
+            self._may_not_exist = True
             return warned("push", str(error), Refused(error.message, subject=error.subject, said=error.said, hint=hint))
         return ok("push", f"{self._repository.path} may be pushed to")
+
+    def upload(self) -> Check:
+        """Whether an upload leads to where bytes may go; the one that is opened for that is cancelled."""
+        if self._may_not_exist:
+            return skipped("upload", "not asked: the repository does not exist; ask about one with --repository PATH")
+        self._repository.check_upload()
+        return ok("upload", "the registry names an address of its own for uploads")
 
     def body(self) -> Check:
         """The largest body that passes, which no more than its size was told of."""

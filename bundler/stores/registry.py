@@ -18,6 +18,7 @@ from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import is_loopback
+from bundler.core.registry_answers import RegistryAnswer
 from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import Broken, BundlerError, Damaged, Refused, Unavailable, Unreachable
 from bundler.pace import Paces
@@ -296,6 +297,11 @@ class Repository:
         return (f"repository:{self.path}:pull,push",)
 
     @property
+    def _delete(self) -> tuple[str, ...]:
+        """What distribution wants of a token for each DELETE, also for that of an upload."""
+        return (f"repository:{self.path}:pull,push,delete",)
+
+    @property
     def name(self) -> str:
         """Registry and repository, as people write it."""
         return f"{self.registry.name}/{self.path}"
@@ -383,6 +389,23 @@ class Repository:
         error = error_of(answer, subject=self.name)
         if answer.status in (401, 403, 404, 405, 429, 503) or error.code in _NOWHERE_TO_PUSH:
             raise error
+
+    def check_upload(self) -> None:
+        """Makes sure that uploads lead to an address that bytes may go to: begins one, asks how it is, cancels it.
+
+        Raises:
+            Refused: The registry, or a proxy in front of it, names another address.
+            Unavailable: It does not answer.
+        """
+        upload = self._begin_upload({}, self._push)
+        if upload is None:
+            return
+        try:
+            answer = self.registry.ask_upload("GET", upload.url, scopes=self._push, headers={})
+            if astray := self._astray(heard(answer), upload):
+                raise astray
+        finally:
+            self._cancel_upload(upload)
 
     def find(self, name: str) -> Descriptor | None:
         """What a tag or digest stands for here, by one HEAD; by a GET where that does not tell it."""
@@ -498,8 +521,7 @@ class Repository:
         Raises:
             Refused, Unavailable: It may not be removed, or the registry does not answer.
         """
-        scopes = (f"repository:{self.path}:pull,push,delete",)
-        answer = self.registry.request("DELETE", f"{self.path}/manifests/{name}", scopes=scopes)
+        answer = self.registry.request("DELETE", f"{self.path}/manifests/{name}", scopes=self._delete)
         if answer.status in (400, 404, 405):  # distribution before 3.0 removes by digest only
             answer.drain()
             return False
@@ -651,16 +673,15 @@ class Repository:
     def _cancel_upload(self, upload: Upload) -> None:
         """Frees what an upload holds at the registry. Failing that, the registry purges it in time."""
         try:
-            self.registry.ask_upload("DELETE", upload.url, scopes=self._push, headers={}).drain()
+            self.registry.ask_upload("DELETE", upload.url, scopes=self._delete, headers={}).drain()
         except BundlerError:
             return
 
     def _upload_error(self, answer: Answer, descriptor: Descriptor, upload: Upload) -> BundlerError:
         called = self._called(descriptor.digest)
         told = heard(answer)
-        if answer.status in (404, 405) and not told.code and is_astray(upload.url, self.registry.api_url):
-            server, named = self.registry.api_url, shown(upload.url)
-            return problem("upload-astray", subject=f"{server} names {named}", said=told.said)
+        if astray := self._astray(told, upload):
+            return astray
         if answer.status in _LOST_UPLOAD:
             return Unavailable("the registry lost the upload", subject=called, retryable=True)
         error = error_of(answer, subject=called, told=told)
@@ -668,6 +689,13 @@ class Repository:
             # The digest was right when the bytes left us; they changed on the way.
             error.retryable = True
         return error
+
+    def _astray(self, told: RegistryAnswer, upload: Upload) -> BundlerError | None:
+        """The error for an upload that goes on where no registry is; None if it does not."""
+        if told.status not in (404, 405) or told.code or not is_astray(upload.url, self.registry.api_url):
+            return None
+        server, named = self.registry.api_url, shown(upload.url)
+        return problem("upload-astray", subject=f"{server} names {named}", said=told.said)
 
     def _called(self, name: object) -> str:
         return f"{self.name}{'@' if ':' in str(name) else ':'}{name}"

@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import simple
-from tests.support.parts import free_port, require, shell
+from tests.support.parts import RealRegistry, free_port, require, shell
 from tests.support.proxies import RealNginx
 from tests.support.servers import Front, TokenServer, certificates
 
 SECRET = "s3cret"
 USER = "robot$ci"
-REGISTRY_CHECKS = ["proxy", "name", "tcp", "tls", "registry", "clock", "credentials", "pull", "push", "body"]
+REGISTRY_CHECKS = ["proxy", "name", "tcp", "tls", "registry", "clock", "credentials", "pull", "push", "upload", "body"]
 
 
 @pytest.fixture
@@ -48,6 +48,15 @@ def content_of(folder: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in [folder, *folder.rglob("*")]}
 
 
+def held(registry: RealRegistry) -> tuple[object, ...]:
+    """All that a registry holds: its catalogue, tags, blobs, and the uploads that are open.
+
+    distribution leaves an empty folder with a hash state of an upload that was cancelled, and purges it in time.
+    """
+    uploads = list(registry.storage.rglob("_uploads/*/startedat"))
+    return registry.get("_catalog"), registry.tags, registry.blobs, uploads
+
+
 def log_in(host: str, password: str) -> Path:
     folder = Path(os.environ["HOME"]) / ".docker"
     folder.mkdir(exist_ok=True)
@@ -58,14 +67,14 @@ def log_in(host: str, password: str) -> Path:
 
 def test_a_good_registry_is_ok_throughout_and_nothing_is_left_behind(doctor, target):
     simple("there").push(target, "team/there", "1")
-    before = content_of(target.storage)
+    before = held(target)
     new = doctor("--to", f"{target.host}/team")
     there = doctor("--to", target.host, "--repository", "team/there")
     assert set(states(new).values()) == set(states(there).values()) == {"ok"}
     assert "team/bundler-doctor may be read; it does not exist yet" in new["pull"]["found"]
     assert there["pull"]["found"] == "team/there may be read"
     assert new["body"]["found"] == "20 GiB pass, and likely more"
-    assert content_of(target.storage) == before
+    assert held(target) == before
 
 
 def test_each_finding_is_a_line_with_what_to_do_below_and_quiet_shows_only_those(bundler, target):
@@ -74,7 +83,7 @@ def test_each_finding_is_a_line_with_what_to_do_below_and_quiet_shows_only_those
     lines = done.out.splitlines()
     found = [line.split()[1] for line in lines if line[:4].strip()[:2] in ("ok", "wa", "fa", "sk")]
     assert found == [*REGISTRY_CHECKS, "space", "files"]
-    assert lines[-1] == "12 checks: 0 failed, 0 warnings"
+    assert lines[-1] == "13 checks: 0 failed, 0 warnings"
     assert bundler("doctor", "--to", target.host, "--quiet").out == ""
     done = bundler("doctor", "--to", f"127.0.0.1:{free_port()}", "--quiet")
     first, advice, *_ = done.out.splitlines()
@@ -94,10 +103,10 @@ def test_nobody_listens_and_an_unknown_name_skip_what_follows(doctor, bundler):
     port = free_port()
     refused = doctor("--to", f"127.0.0.1:{port}", code=7)
     assert failed(refused) == {"tcp": "connection-refused"}
-    assert list(states(refused).values()) == ["ok"] * 2 + ["fail"] + ["skipped"] * 7
+    assert list(states(refused).values()) == ["ok"] * 2 + ["fail"] + ["skipped"] * 8
     unknown = doctor("--to", "registry.invalid", code=7)
     assert failed(unknown) == {"name": "name-not-resolved"}
-    assert list(states(unknown).values()) == ["ok", "fail"] + ["skipped"] * 8
+    assert list(states(unknown).values()) == ["ok", "fail"] + ["skipped"] * 9
     words = bundler("doctor", "--to", "registry.invalid").out
     assert "getent hosts registry.invalid" in words
     assert "bundler explain name-not-resolved" in words
@@ -124,6 +133,7 @@ def test_credentials_are_told_by_name_and_file_and_wrong_ones_fail(doctor, guard
     assert f"{USER}, from {file}" in wrong["credentials"]["found"]
     assert f"docker login {guarded.host}" in wrong["credentials"]["error"]["hint"]
     assert wrong["body"]["state"] == "ok"
+    assert content_of(guarded.storage) == before
     given = doctor("--to", guarded.host, "--username", USER, "--password-stdin", stdin=f"{SECRET}\n")
     assert given["credentials"]["found"] == f"{USER}, from --username"
     log_in(guarded.host, SECRET)
@@ -134,7 +144,7 @@ def test_credentials_are_told_by_name_and_file_and_wrong_ones_fail(doctor, guard
     log_in("elsewhere.internal", SECRET)
     other = doctor("--to", guarded.host, code=6)
     assert f"no credentials for {guarded.host} in {file}" in other["credentials"]["found"]
-    assert content_of(guarded.storage) == before
+    assert not list(guarded.storage.rglob("startedat"))
 
 
 def test_a_wrong_password_is_not_tried_again_and_again(doctor, guarded):
@@ -158,7 +168,6 @@ def test_whoever_may_only_pull_is_told_so(doctor, new_registry, tmp_path):
     tokens = TokenServer(tmp_path)
     try:
         registry = new_registry(extra=tokens.registry_config)
-        before = content_of(registry.storage)
         anonymous = doctor("--to", registry.host, code=6)
         assert list(failed(anonymous)) == ["push"]
         assert anonymous["push"]["error"]["code"] in ("unauthorized", "denied")
@@ -171,7 +180,7 @@ def test_whoever_may_only_pull_is_told_so(doctor, new_registry, tmp_path):
         assert failed(wrong) == {"credentials": "unauthorized"}
         assert [wrong[name]["state"] for name in ("pull", "push")] == ["skipped"] * 2
         assert wrong["body"]["state"] == "ok", "how much passes is known without a token, too"
-        assert content_of(registry.storage) == before
+        assert not list(registry.storage.rglob("startedat"))
     finally:
         tokens.server.stop()
 
@@ -236,7 +245,7 @@ def test_what_is_wrong_with_a_certificate_is_told_with_what_it_says(doctor, secu
     unknown = doctor("--to", registry.host, code=6)
     assert failed(unknown) == {"tls": "unknown-authority"}
     assert unknown["tls"]["found"].startswith("it says: by CN=authority, for 127.0.0.1, valid until")
-    assert list(states(unknown).values()) == ["ok"] * 3 + ["fail"] + ["skipped"] * 6
+    assert list(states(unknown).values()) == ["ok"] * 3 + ["fail"] + ["skipped"] * 7
     name = doctor("--to", f"localhost:{registry.port}", "--cacert", authority, code=6)
     assert failed(name) == {"tls": "certificate-name"}
     old, authority = secure(-1)
@@ -312,15 +321,17 @@ def test_plain_http_beyond_this_machine_is_a_warning(doctor, target):
     assert "everybody on the way can read" in found["tls"]["found"]
 
 
+HOST = "proxy_set_header Host $http_host;"
+
+
 @pytest.fixture
 def nginx(tmp_path):
-    """Starts a real nginx before a registry, with a limit."""
+    """Starts a real nginx before a registry: what stands in its server, and in its location before the registry."""
     started = []
 
-    def start(registry, limit: str) -> str:
-        location = f"location / {{ proxy_pass http://{registry.host}; proxy_set_header Host $http_host; }}"
-        folder = tmp_path / f"nginx{len(started)}"
-        started.append(RealNginx(folder, f"client_max_body_size {limit}; {location}").start())
+    def start(registry, server: str, location: str = HOST, listen: str = "") -> str:
+        lines = f"{server} location / {{ {location} proxy_pass http://{registry.host}; }}"
+        started.append(RealNginx(tmp_path / f"nginx{len(started)}", lines, listen).start())
         return started[-1].host
 
     yield start
@@ -341,14 +352,59 @@ def nginx(tmp_path):
 def test_the_largest_body_that_nginx_lets_through_is_measured_without_sending_it(
     doctor, target, nginx, tmp_path, limit, state, found
 ):
-    before = content_of(target.storage)
-    checks = doctor("--to", nginx(target, limit), code=6 if state == "fail" else 0)
+    before = held(target)
+    checks = doctor("--to", nginx(target, f"client_max_body_size {limit};"), code=6 if state == "fail" else 0)
     assert (checks["body"]["state"], checks["body"]["found"]) == (state, found)
     assert {name for name, each in states(checks).items() if each != "ok"} <= {"body"}
     if state != "ok":
         assert checks["body"]["error"]["code"] == "body-too-large"
-    assert content_of(target.storage) == before
+    assert held(target) == before
     assert not [path for path in (tmp_path / "nginx0").rglob("*/*") if path.is_file()], "no body was buffered"
+
+
+@pytest.mark.parametrize("lines", ["{}", "limit_except GET HEAD {{ {} }}"], ids=["for all", "for pushes"])
+def test_C3_a_proxy_that_asks_for_the_password_itself_is_no_failure(doctor, target, nginx, tmp_path, lines):
+    """It answers 401 with a page, and with a challenge: import logs in there."""
+    require("htpasswd")
+    shell(f"htpasswd -Bbn '{USER}' {SECRET} > {tmp_path}/htpasswd", cwd=tmp_path)
+    basic = f"auth_basic registry; auth_basic_user_file {tmp_path}/htpasswd;"
+    host = nginx(target, "client_max_body_size 0;", lines.format(basic) + HOST)
+    log_in(host, SECRET)
+    assert set(states(doctor("--to", host)).values()) == {"ok"}
+    log_in(host, "wrong")
+    refused = doctor("--to", host, code=6)
+    assert list(failed(refused)) == (["credentials"] if lines == "{}" else ["push"])
+
+
+def test_C3_a_proxy_that_does_not_say_that_it_speaks_tls_is_a_failure(doctor, target, nginx, tmp_path):
+    files = certificates(tmp_path)
+    tls = f"client_max_body_size 0; ssl_certificate {files['server.crt']}; ssl_certificate_key {files['server.key']};"
+    before = held(target)
+    found = doctor("--to", nginx(target, tls, listen="ssl"), "--cacert", files["ca.crt"], code=6)
+    assert failed(found) == {"upload": "upload-without-tls"}
+    assert "X-Forwarded-Proto $scheme" in found["upload"]["error"]["hint"]
+    said = nginx(target, tls, f"{HOST} proxy_set_header X-Forwarded-Proto $scheme;", "ssl")
+    assert states(doctor("--to", said, "--cacert", files["ca.crt"]))["upload"] == "ok"
+    assert held(target)[:3] == before[:3]
+
+
+def test_C3_a_proxy_that_leaves_the_host_out_is_a_failure_unless_that_host_is_allowed(doctor, target, nginx):
+    host = nginx(target, "client_max_body_size 0; proxy_redirect off;", "")
+    found = doctor("--to", host, code=6)
+    assert failed(found) == {"upload": "upload-elsewhere"}
+    assert "let the proxy pass on Host" in found["upload"]["error"]["hint"]
+    assert states(doctor("--to", host, "--allow-upload-host", target.host))["upload"] == "ok"
+
+
+def test_C3_a_proxy_that_changes_paths_is_a_failure(doctor, new_registry, tmp_path):
+    target = new_registry(http_extra="  prefix: /inner/\n")
+    lines = f"location /v2/ {{ proxy_pass http://{target.host}/inner/v2/; {HOST} }} location / {{ return 404; }}"
+    nginx = RealNginx(tmp_path / "nginx", f"client_max_body_size 0; {lines}").start()
+    try:
+        found = doctor("--to", nginx.host, code=6)
+    finally:
+        nginx.stop()
+    assert failed(found) == {"upload": "upload-astray"}
 
 
 def test_a_proxy_of_the_environment_is_told_and_nothing_beside_it_is_asked(doctor, target):
