@@ -1,9 +1,12 @@
-"""The text of README.txt: how to check and restore a bundle with stock tools, in English and Chinese."""
+"""The text of README.txt: how to check and restore a bundle with stock tools, in English and Chinese.
+
+The commands are those that work for what is in this bundle. It depends on the bundle manifest and the key alone.
+"""
 
 from __future__ import annotations
 
 from bundler.bundle.sums import signature_file
-from bundler.core.manifest import BundleManifest
+from bundler.core.manifest import BundleManifest, Image
 from bundler.core.outer_manifest import OuterManifest
 
 _ENGLISH = """\
@@ -16,24 +19,23 @@ CHECK IT (no special software: OpenSSL 3 and sha256sum)
 
   1. In this folder there are only plain files; this prints nothing:
        find . ! -type f ! -type d
-  2. The list of checksums is signed by its builder. Use a public key that you
-     received over another way than this medium, never one found on it:
-       {verify}
-  3. Every file is as it was signed:
+{key}  3. Every file is as it was signed:
        sha256sum --strict -c SHA256SUMS
+     On one of several media: sha256sum --strict -c --ignore-missing SHA256SUMS
 
   {about}
+  macOS: shasum -a 256 -c SHA256SUMS; for step 2 the OpenSSL 3 of Homebrew.
+  Windows: certutil -hashfile FILE SHA256, for each FILE that SHA256SUMS lists;
+  compare. 7-Zip unpacks the chunks.
 
 RESTORE IT (with {restorer} alone; needs free space of the same size)
 
   mkdir ../restored
 {restore}
   cd ../restored
-{parts}  Now the folder is an OCI image layout:
-    skopeo copy --all oci:.:{example} docker://REGISTRY/NAME:TAG
-    tar -c . | docker load
-  docker load takes one platform of each image: linux/amd64, or its first one.
-
+{parts}  Now the folder is an OCI image layout. (Of several media, unpack the chunks
+  of each into the same folder.)
+{docker}{registry}
 RESTORE IT (with bundler: verifies, needs {scratch}, keeps every digest)
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -52,23 +54,22 @@ _CHINESE = """\
 
   1. 本目录中只有普通文件，下面的命令不应有任何输出：
        find . ! -type f ! -type d
-  2. 校验和清单由制作者签名。公钥必须通过其他途径获得，切勿使用本介质上的公钥：
-       {verify}
-  3. 所有文件与签名时一致：
+{key_zh}  3. 所有文件与签名时一致：
        sha256sum --strict -c SHA256SUMS
+     多个介质中的一个：sha256sum --strict -c --ignore-missing SHA256SUMS
 
   {about_zh}
+  macOS：shasum -a 256 -c SHA256SUMS；第 2 步需要 Homebrew 的 OpenSSL 3。
+  Windows：对 SHA256SUMS 列出的每个文件运行 certutil -hashfile FILE SHA256 并比较；
+  用 7-Zip 解压分块。
 
 还原（只用 {restorer}，需要同样大小的空闲空间）
 
   mkdir ../restored
 {restore}
   cd ../restored
-{parts}  此时该目录是标准的 OCI 镜像布局：
-    skopeo copy --all oci:.:{example} docker://REGISTRY/NAME:TAG
-    tar -c . | docker load
-  docker load 对每个镜像只装入一个平台：linux/amd64，没有时为第一个。
-
+{parts}  此时该目录是标准的 OCI 镜像布局。（有多个介质时，把每个介质的分块解压到同一目录。）
+{docker_zh}{registry_zh}
 还原（使用 bundler：自动校验，{scratch_zh}，摘要保持不变）
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -82,6 +83,62 @@ _JOIN_PARTS = """\
   done
 """
 
+_KEY = """\
+  2. The list of checksums is signed by its builder. Use a public key that you
+     received over another way than this medium, never one found on it. This
+     prints its id, which must be {key_id}:
+       openssl pkey -pubin -in KEY.pub -outform DER | sha256sum | cut -c1-16
+       openssl pkeyutl -verify -rawin -pubin -inkey KEY.pub \\
+         -in SHA256SUMS -sigfile {signature}
+"""
+
+_KEY_CHINESE = """\
+  2. 校验和清单由制作者签名。公钥必须通过其他途径获得，切勿使用本介质上的公钥。
+     第一条命令输出公钥的标识，必须是 {key_id}：
+       openssl pkey -pubin -in KEY.pub -outform DER | sha256sum | cut -c1-16
+       openssl pkeyutl -verify -rawin -pubin -inkey KEY.pub \\
+         -in SHA256SUMS -sigfile {signature}
+"""
+
+_NO_KEY = "  2. (not signed)\n"
+_NO_KEY_CHINESE = "  2. （未签名）\n"
+
+_DOCKER = """
+  Into a Docker daemon: {loaded}, of each the platform
+  linux/amd64 or its first one. Image ids stay, digests in registries do not:
+    tar -c . | docker load
+"""
+
+_DOCKER_CHINESE = """
+  装入 Docker：{loaded_zh}，每个镜像一个平台（linux/amd64，没有时为第一个）；
+  镜像 ID 不变，但之后推送到仓库的摘要会变：
+    tar -c . | docker load
+"""
+
+_REGISTRY = """
+  Into a registry, with skopeo 1.5 or later, all platforms, digests unchanged;
+  replace REGISTRY by HOST[:PORT][/PREFIX]{hard}:
+    ( cd blobs/sha256
+    tr '}' '\\n' < ../../index.json |
+    sed -n 's/.*"digest":"sha256:\\([0-9a-f]*\\)".*ref\\.name":"\\([^"]*\\)".*/\\1 \\2/p' |
+    while read -r hex name; do
+{skip}      name=${name#*/}
+      case $name in *:*@*) name=${name%@*};; esac
+      cp "$hex" manifest.json
+      for child in $(grep -q '"manifests"' "$hex" && grep -o '[0-9a-f]\\{64\\}' "$hex"); do
+        [ ! -e "$child" ] || cp "$child" "$child.manifest.json"
+      done
+      skopeo copy --all --preserve-digests dir:. "docker://REGISTRY/$name"
+    done
+    rm -f ./*manifest.json )
+"""
+"""What skopeo calls ``dir:`` is a folder with blobs by their digests, as a layout has them, and with manifests of every
+kind. From ``oci:`` skopeo copies no Docker manifests (1.9). Without --preserve-digests it compresses layers."""
+
+_REGISTRY_CHINESE = """
+  推送到镜像仓库：用上面英文部分的 skopeo 命令（1.5 或更高版本），所有平台，摘要不变；
+  把 REGISTRY 换成 HOST[:PORT][/PREFIX]{hard_zh}。
+"""
 
 _FORMS: dict[str, dict[str, str]] = {
     "tar": {
@@ -113,14 +170,18 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         key_id: Of the signer; None for an unsigned bundle.
     """
     images, chunks = len(manifest.images), len(manifest.chunks)
+    loaded = sum(any(variant.config.platform.os == "linux" for variant in image.variants) for image in manifest.images)
+    hard = [image for image in manifest.images if _is_beyond_skopeo(manifest, image)]
     values = {
         **_FORMS[manifest.archive.name],
         "what": f"{images} images in {chunks} chunk files",
         "what_zh": f"共 {images} 个镜像，{chunks} 个分块文件",
         "content": "bundle.json (text)",
         "content_zh": "bundle.json（文本文件）",
-        "example": str(manifest.images[0].reference),
         "parts": _JOIN_PARTS if any(len(stored.pieces) > 1 for stored in manifest.stored()) else "",
+        "docker": _DOCKER.format(loaded=f"{loaded} of {images} images") if loaded else "",
+        "docker_zh": _DOCKER_CHINESE.format(loaded_zh=f"{images} 个镜像中的 {loaded} 个") if loaded else "",
+        **_registry(hard, is_any_other=len(hard) < images),
         "passphrase": "",
         "scratch": "no extra space",
         "scratch_zh": "不需要额外空间",
@@ -142,8 +203,10 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
         "what_zh": f"已加密，{chunks} 个分块文件",
         "content": "content.7z (encrypted), with names and digests",
         "content_zh": "content.7z（已加密，含名称和摘要）",
-        "example": "REFERENCE",  # one of those in index.json
         "parts": _JOIN_PARTS,  # whether there are any is not said
+        "docker": _DOCKER.format(loaded="the runnable images"),
+        "docker_zh": _DOCKER_CHINESE.format(loaded_zh="可运行的镜像"),
+        **_registry([], is_any_other=True),
         "passphrase": " --passphrase-file FILE",
         "scratch": "scratch for a chunk per worker",
         "scratch_zh": "每个工作线程需要一个分块大小的临时空间",
@@ -151,7 +214,44 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
     return _text(manifest, values, key_id)
 
 
+def _is_beyond_skopeo(manifest: BundleManifest, image: Image) -> bool:
+    """Whether an image has an index within an index, or a digest of SHA-512: skopeo copies neither from a folder."""
+    blobs = [manifest.blobs[number].descriptor for number in image.needs]
+    return any(
+        blob.digest.algorithm != "sha256" or (blob.is_index and blob.digest != image.root.digest) for blob in blobs
+    )
+
+
+def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
+    """How images get into a registry without bundler, and which of them do not."""
+    if not is_any_other:
+        return {
+            "registry": "\n  Into a registry: with bundler, see below; skopeo copies no index in an index.\n",
+            "registry_zh": "\n  推送到镜像仓库：请使用 bundler（见下）；skopeo 无法复制嵌套的索引。\n",
+        }
+    if not hard:
+        return {
+            "registry": _REGISTRY.replace("{hard}", "").replace("{skip}", ""),
+            "registry_zh": _REGISTRY_CHINESE.format(hard_zh=""),
+        }
+    names = "".join(f"\n    {image.reference}" for image in hard[:_NAMED])
+    names += f"\n    and {len(hard) - _NAMED} more" if len(hard) > _NAMED else ""
+    digests = "|".join(f"{image.root.digest.short}*" for image in hard)
+    skip = f"      case $hex in {digests}) continue;; esac\n"
+    return {
+        "registry": _REGISTRY.replace("{hard}", f".\n  Only bundler copies these:{names}\n  The others").replace(
+            "{skip}", skip
+        ),
+        "registry_zh": _REGISTRY_CHINESE.format(hard_zh=f"（其中 {len(hard)} 个只能用 bundler 推送，名称见上）"),
+    }
+
+
+_NAMED = 6
+"""How many images are named that skopeo does not copy."""
+
+
 def _text(manifest: BundleManifest | OuterManifest, values: dict[str, str], key_id: str | None) -> bytes:
+    signature = signature_file(key_id) if key_id else ""
     common = {
         "name": manifest.name,
         "size": manifest.size_bytes,
@@ -159,15 +259,7 @@ def _text(manifest: BundleManifest | OuterManifest, values: dict[str, str], key_
         "created": manifest.created,
         "signed": f"Signed with key {key_id}." if key_id else "THIS BUNDLE IS NOT SIGNED: nobody vouches for it.",
         "signed_zh": f"签名密钥：{key_id}。" if key_id else "本镜像包未签名：无人为其内容担保。",
-        "verify": _verify_command(key_id),
+        "key": _KEY.format(key_id=key_id, signature=signature) if key_id else _NO_KEY,
+        "key_zh": _KEY_CHINESE.format(key_id=key_id, signature=signature) if key_id else _NO_KEY_CHINESE,
     }
     return (_ENGLISH + _CHINESE).format(**values, **common).encode("utf-8")
-
-
-def _verify_command(key_id: str | None) -> str:
-    if key_id is None:
-        return "(not signed)"
-    return (
-        "openssl pkeyutl -verify -rawin -pubin -inkey KEY.pub \\\n"
-        f"         -in SHA256SUMS -sigfile {signature_file(key_id)}"
-    )

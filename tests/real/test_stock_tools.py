@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.images import image, layer_tar, simple, zstd
+from bundler.bundle import signing
+from tests.support.images import Image, every_kind, image, layer_tar, simple, zstd
 from tests.support.parts import require, shell, skopeo_raw
 
 BIG = image([gzip.compress(layer_tar("big", 2_500_000), mtime=0), gzip.compress(layer_tar("small"), mtime=0)])
@@ -37,6 +38,10 @@ def commands(readme: str, begin: str, end: str, *, indent: int) -> str:
     """The lines of a section of README.txt that are indented as commands are there."""
     section = readme.partition(begin)[2].partition(end)[0]
     return "\n".join(line for line in section.splitlines() if line.startswith(" " * indent))
+
+
+def key_id(path: Path) -> str:
+    return signing.load_public(path.read_bytes(), origin="test").id
 
 
 def check_commands(bundle: Path, public_key: Path) -> str:
@@ -84,6 +89,113 @@ def test_tar_restores_a_layout_that_skopeo_copies(bundle, target):
             cwd=restored,
         )
         assert skopeo_raw(f"{target.host}/{name}") == expected.content
+
+
+def section(readme: str, begin: str, end: str, indent: int) -> str:
+    assert begin in readme
+    return commands(readme, begin, end, indent=indent)
+
+
+@pytest.fixture
+def insecure(target, tmp_path) -> dict[str, str]:
+    """Says to skopeo that the target speaks plain HTTP, so that its commands can stay as they are printed."""
+    path = tmp_path / ".config/containers/registries.conf"
+    path.parent.mkdir(parents=True)
+    path.write_text(f'[[registry]]\nlocation = "{target.host}"\ninsecure = true\n')
+    return {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path / ".config")}
+
+
+BUNDLES: dict[str, tuple[dict[str, Image], list[str]]] = {
+    "OCI": ({"library/text:2": TEXT, "team/multi:1": every_kind()["team/multi:1"]}, []),
+    "Docker": ({name: every_kind()[name] for name in ("library/docker:1", "team/list:1")}, []),
+    "mixed": (every_kind(), []),
+    "artifacts": ({"charts/artifact:1": every_kind()["charts/artifact:1"]}, []),
+    "cut blobs": ({"team/big:1": BIG, "library/docker:1": every_kind()["library/docker:1"]}, ["--chunk-size", "1MiB"]),
+    "7z": ({"team/big:1": BIG, "team/list:1": every_kind()["team/list:1"]}, ["--format", "7z"]),
+    "encrypted": ({"team/big:1": BIG, "team/list:1": every_kind()["team/list:1"]}, ["--encrypt"]),
+}
+
+
+@pytest.mark.parametrize("kind", BUNDLES)
+def test_what_readme_txt_says_works_as_it_is_printed(
+    bundler, new_registry, keys, image_list, tmp_path, target, insecure, kind
+):
+    require("skopeo", "shasum", "7z")
+    images, options = BUNDLES[kind]
+    registry = new_registry()
+    for name, each in images.items():
+        each.push(registry, *name.rsplit(":", 1))
+    (tmp_path / "passphrase").write_text("secret")
+    secret = ["--passphrase-file", tmp_path / "passphrase"] if kind == "encrypted" else []
+    done = bundler("export", image_list(registry, *images), "-o", tmp_path, "--key", keys[0], *options, *secret)
+    assert done.code == 0, done.err
+    folder = tmp_path / "test"
+    readme = (folder / "README.txt").read_text()
+    assert len(readme.splitlines()) < 120
+    checks = section(readme, "CHECK IT", "RESTORE IT", 7).replace("KEY.pub", str(keys[1]))
+    assert key_id(keys[1]) in shell(checks, cwd=folder).stdout.split()
+    assert key_id(keys[1]) in readme
+    shell("shasum -a 256 -c SHA256SUMS", cwd=folder)
+    assert "shasum -a 256 -c SHA256SUMS" in readme
+    unpack = section(readme, "RESTORE IT (with ", "Now the folder is an OCI image layout", 2)
+    shell(unpack.replace("7z x -y", "7z x -y -psecret"), cwd=folder)
+    push = section(readme, "Into a registry", "RESTORE IT (with bundler", 4).replace("REGISTRY", target.host)
+    nested = [name for name in images if "nested" in name]
+    for name in nested:
+        assert f"{registry.host}/{name}" in readme, "only bundler copies it"
+        push = push.replace(f"    {registry.host}/{name}\n", "")  # a name, indented as commands are
+    shell(push, cwd=tmp_path / "restored", environment=insecure)
+    for name in images.keys() - set(nested):
+        assert skopeo_raw(f"{target.host}/{name}") == images[name].content, name
+    assert ("docker load" in readme) == (kind != "artifacts")
+    assert not list((tmp_path / "restored").glob("blobs/sha256/*json"))
+
+
+def test_images_with_a_digest_in_their_names_are_copied_by_what_readme_txt_says(
+    bundler, new_registry, keys, image_list, tmp_path, target, insecure
+):
+    registry = new_registry()
+    one, two = simple("one"), simple("two")
+    for name, each in (("a/one", one), ("a/two", two)):
+        each.push(registry, name, "1")
+    listed = image_list(registry, f"a/one@{one.digest}", f"a/two:1@{two.digest}")
+    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
+    readme = (restore(tmp_path / "test").parent / "test/README.txt").read_text()
+    push = section(readme, "Into a registry", "RESTORE IT (with bundler", 4).replace("REGISTRY", target.host)
+    shell(push, cwd=tmp_path / "restored", environment=insecure)
+    assert skopeo_raw(f"{target.host}/a/one@{one.digest}") == one.content
+    assert skopeo_raw(f"{target.host}/a/two:1") == two.content
+
+
+def test_one_of_several_media_is_checked_as_readme_txt_says(bundle, keys, tmp_path):
+    folder, _ = bundle
+    for chunk in sorted(folder.glob("chunk-*.tar"))[1:]:
+        chunk.unlink()
+    line = next(line for line in (folder / "README.txt").read_text().splitlines() if "--ignore-missing" in line)
+    done = shell(line.partition(": ")[2], cwd=folder)
+    assert done.stdout.count(": OK") == 3
+
+
+def test_a_signature_by_another_key_is_seen_by_its_id(bundle, keys, tmp_path):
+    folder, _ = bundle
+    readme = (folder / "README.txt").read_text()
+    line = next(line.strip() for line in readme.splitlines() if "cut -c1-16" in line)
+    shell(
+        "openssl genpkey -algorithm ed25519 -out other.key && openssl pkey -in other.key -pubout -out other.pub",
+        cwd=tmp_path,
+    )
+    printed = [
+        shell(line.replace("KEY.pub", str(key)), cwd=folder).stdout.strip() for key in (keys[1], tmp_path / "other.pub")
+    ]
+    assert [each in readme for each in printed] == [True, False]
+
+
+def test_the_text_is_the_same_in_both_languages(bundle):
+    folder, _ = bundle
+    english, _, chinese = (folder / "README.txt").read_text().partition("-" * 78)
+    for word in ("--ignore-missing", "shasum -a 256 -c", "certutil -hashfile", "cut -c1-16", "docker load", "skopeo"):
+        assert word in english, word
+        assert word in chinese, word
 
 
 def test_docker_loads_the_restored_folder(bundle, daemon):
