@@ -19,7 +19,7 @@ from bundler.core.digest import Hasher
 from bundler.core.events import Began, Event, Finished, ImagesDone, Listener, Moved, nobody
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, OrderedSink, Pieces
+from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, OrderedSink, Pieces, SourceOfCopies
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
@@ -348,7 +348,8 @@ class _BlobCopying:
             if error is not None and not isinstance(error, BundlerError):
                 raise error
         source_error = errors[0] if len({id(error) for error in errors}) == 1 else None
-        if isinstance(source_error, BundlerError) and not source_error.retryable:
+        is_elsewhere = isinstance(source_error, Damaged) and self._has_another_copy()
+        if isinstance(source_error, BundlerError) and not source_error.retryable and not is_elsewhere:
             self._lost = {id(taker): source_error for taker in wanting}
         if all(errors):
             self._run.listener(Moved(-stream.handed_on_bytes))
@@ -417,6 +418,24 @@ class _BlobCopying:
             return PRESENT
         if holder is not None and sink.mount_blob(descriptor, holder):
             return PRESENT if holder is sink else MOUNTED
+        try:
+            self._put(sink, peer)
+        except Damaged:
+            if not self._has_another_copy():
+                raise
+            self._put(sink, peer)
+        return COPIED
+
+    def _has_another_copy(self) -> bool:
+        """Whether the source, which gave bytes that are wrong, has found the right ones elsewhere."""
+        source = self._copy.source
+        return isinstance(source, SourceOfCopies) and source.find_whole(
+            self._copy.descriptor, lambda _: self._run.cancellation.check()
+        )
+
+    def _put(self, sink: BlobSink, peer: str) -> None:
+        """Brings the bytes of the blob to one sink that lacks them."""
+        descriptor = self._copy.descriptor
         begun = sink.begun_blob(descriptor) if isinstance(sink, ContinuingSink) else None
         stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, begun=begun)
         try:
@@ -433,7 +452,6 @@ class _BlobCopying:
             if begun is not None and isinstance(error, Damaged):
                 error.retryable = True  # what the earlier run left may be what is wrong
             raise
-        return COPIED
 
     def _ask(self, taker: Taker, attempt_once: Callable[[], Result]) -> Result:
         return retrying(attempt_once, self._run, subject=self._copy.label, peer=taker.peer)

@@ -2,7 +2,8 @@
 
 Chunks are checked in parallel. A chunk's bytes go through its own SHA-256 and, where they belong to a blob, through
 the blob's; the framing between blobs is compared with what the bundle manifest says it is. So damage is located. What
-cannot be read is told and passed over. Of a chunk that is there more than once, every copy is checked.
+cannot be read is told and passed over. Of a chunk that is there more than once, every copy is checked. Chunks that have
+each other's names are recognised by their SHA-256, and checked again as what they are.
 """
 
 from __future__ import annotations
@@ -10,75 +11,48 @@ from __future__ import annotations
 import copy
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import groups_of, members_by_chunk
-from bundler.bundle.files import (
-    find_copies,
-    find_file,
-    is_there,
-    let_go,
-    names_in,
-    open_for_reading,
-    read_into,
-    sha256_of,
-)
+from bundler.bundle.copies import ChunkState, other_under_its_name
+from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of
+from bundler.bundle.findings import Finding, check_copies, check_files
 from bundler.bundle.holes import Hole, read_around
 from bundler.bundle.locked import LockedBundle, check_sum
-from bundler.bundle.reader import Bundle, ChunkState
+from bundler.bundle.reader import Bundle, GivenUp
 from bundler.bundle.walk import CutBlobs, Damage, Walk, header_damage
 from bundler.core import tar
 from bundler.core.archive_kind import TAR
-from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Listener, Moved
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, FINDINGS, SUMS_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES
+from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.workers import Beside, Cancellation, run_all
 
-_LITTER = frozenset(
-    {
-        *("system volume information", "$recycle.bin", "recycler", "thumbs.db", "ehthumbs.db", "desktop.ini"),
-        *("wpsettings.dat", "found.000", ".ds_store", ".fseventsd", ".apdisk", ".temporaryitems", ".directory"),
-        *(".documentrevisions-v100", ".volumeicon.icns", "lost+found"),
-    }
-)
-"""What Windows, macOS, Linux and file systems leave on media; on some of them in capitals."""
-_LITTER_PREFIXES = (".trash", "._", ".spotlight", ".fuse_hidden", ".nfs")
-
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that is wrong: the error, and where it is.
+class Checked:
+    """All that was found in a bundle.
 
     Attributes:
-        error: What is wrong.
-        file: The file's name within the bundle.
-        offset_bytes: Where in the file the damage begins, if that is known.
-        length_bytes: How far it may reach.
-        digest: The blob that is damaged or missing.
-        images: The references of the images that are hurt.
-        is_wanted: Whether the file must be brought again.
+        findings: What is wrong with it, in the order of the files.
+        chunks: Where each chunk lies: not always where its name says.
     """
 
-    error: BundlerError
-    file: str
-    offset_bytes: int | None = None
-    length_bytes: int | None = None
-    digest: Digest | None = None
-    images: tuple[str, ...] = ()
-    is_wanted: bool = True
+    findings: tuple[Finding, ...]
+    chunks: tuple[ChunkState, ...]
 
 
 def checked_bytes(bundle: Bundle | LockedBundle) -> int:
     """How much `check` reads of the chunks, copies included."""
-    copies = sum(len(state.copies) * state.chunk.size_bytes for state in bundle.chunks)
+    copies = sum(len(state.paths[1:]) * state.chunk.size_bytes for state in bundle.chunks)
     return bundle.manifest.size_bytes + copies
 
 
-def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation) -> list[Finding]:
+def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation) -> Checked:
     """Reads the whole bundle and returns everything that is wrong with it, in the order of the files.
 
     Of an encrypted bundle that was not opened, the SHA-256 of each file is all that can be checked.
@@ -86,34 +60,40 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
     Raises:
         Interrupted: The user stopped it.
     """
-    findings: list[Finding] = []
-
-    def locked_chunk(state: ChunkState) -> None:
-        found = [Finding(error, state.chunk.file) for error in _faults_of(bundle, state, listener, cancellation)]
-        findings.extend(_beside_copies(bundle, state, found, listener, cancellation))
-
     if isinstance(bundle, LockedBundle):
-        failed = run_all(list(bundle.chunks), locked_chunk, front_workers=jobs, cancellation=cancellation)
-        assert not failed, "a file's errors are findings"
+        checker: _LockedChecker | _Checker = _LockedChecker(bundle, listener, cancellation, jobs=jobs)
     else:
         checker = _Checker(bundle, listener, cancellation, jobs=jobs)
-        broken = run_all(checker.groups, checker.check_group, front_workers=jobs, cancellation=cancellation)
-        assert not broken, "a chunk's errors are findings"
-        findings += checker.findings
-    findings += check_files(bundle)
-    findings += _check_copies(bundle, sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
+    checker.check()
+    bundle = checker.bundle
+    findings = [finding for number in sorted(checker.found) for finding in checker.found[number]]
+    if isinstance(bundle, Bundle):
+        findings += [_given_up(each) for each in bundle.given_up]
+    findings += check_files(bundle, bad={finding.file for finding in findings})
+    findings += check_copies(bundle, sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
     if bundle.is_encrypted:
         findings += _check_content(bundle)
-    return sorted(findings, key=lambda finding: (finding.file, finding.offset_bytes or 0))
+    findings.sort(key=lambda finding: (finding.file, finding.offset_bytes or 0))
+    return Checked(tuple(findings), bundle.chunks)
 
 
-def check_beside_blobs(bundle: Bundle) -> list[Finding]:
-    """Checks what an import does not read by itself: README.txt, unlisted files, files of the layout, ends of chunks.
+def _given_up(copy_of: GivenUp) -> Finding:
+    hint = f"the copy {copy_of.used} is whole"
+    error = Damaged("the bytes are not those that were signed", subject=str(copy_of.bad), hint=hint)
+    return Finding(error, copy_of.file, is_wanted=False)
+
+
+def check_beside_blobs(bundle: Bundle, passed: Passed) -> list[Finding]:
+    """Checks what an import does not read by itself: the files of the layout, and the ends of chunks.
 
     Cheap, so that an import too tells of every byte that is wrong in the chunks that it uses. Encrypted chunks have
     their SHA-256 checked as a whole, when they are decrypted.
+
+    Args:
+        bundle: What is imported.
+        passed: Is told of every number of bytes that was read to find a whole copy of what is damaged.
     """
-    findings = list(check_files(bundle))
+    findings: list[Finding] = []
     if bundle.is_encrypted:
         return findings
     for file in bundle.manifest.files:
@@ -125,99 +105,54 @@ def check_beside_blobs(bundle: Bundle) -> list[Finding]:
         except (Damaged, Incomplete, LocalStorage) as error:
             findings.append(Finding(error, state.chunk.file, digest=file.digest))
     for number, members in enumerate(members_by_chunk(bundle.manifest), start=1):
-        state = bundle.chunks[number - 1]
-        if state.problem is None:
-            try:
-                damage = _damage_of_end(bundle, number, members[-1].end)
-            except (Damaged, Incomplete, LocalStorage) as error:
-                findings.append(Finding(error, state.chunk.file, members[-1].end))
-            else:
-                if damage is not None:
-                    where = f"{state.chunk.file} at offset {damage.offset_bytes}"
-                    wrong = Damaged(damage.message, subject=where, hint=f"bring {state.chunk.file} again")
-                    findings.append(Finding(wrong, state.chunk.file, damage.offset_bytes, damage.length_bytes))
+        if bundle.chunks[number - 1].problem is None:
+            finding = _finding_at_end(bundle, number, members[-1].end)
+            if finding is not None and bundle.find_whole_chunk(number, passed):
+                finding = _finding_at_end(bundle, number, members[-1].end)
+            findings += [finding] if finding else []
     return findings
 
 
-def check_files(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
-    """What lies beside the chunks: the small files, and files that nobody listed."""
-    yield from _check_copies(bundle, sums.README, SUMS_BYTES)
-    listed = set(bundle.sealed.sums) | {sums.FILE}
-    for folder in bundle.sealed.folders:
-        if not is_there(folder / sums.FILE):
-            continue  # a medium with some chunks may hold other things too
-        strange = [
-            name
-            for name in names_in(folder)
-            if name not in listed and not sums.signer_of(name) and not _is_litter(name)
-        ]
-        for name in strange[:FINDINGS]:
-            yield Finding(_unlisted(folder / name), name, is_wanted=False)
-        if len(strange) > FINDINGS:
-            more = f"{len(strange) - FINDINGS} more files that SHA256SUMS does not list"
-            yield Finding(Damaged(more, subject=str(folder), hint="remove them"), strange[FINDINGS], is_wanted=False)
-    known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
-    if isinstance(bundle, LockedBundle) or bundle.is_encrypted:
-        known.add(sums.CONTENT)
-    for name in sorted(set(bundle.sealed.sums) - known):
-        unknown = Damaged("listed, but unknown to this version of bundler", subject=name)
-        yield Finding(unknown, name, is_wanted=False)
-
-
-def _unlisted(path: Path) -> Damaged:
-    """The error for a file that nobody signed; it is not opened."""
-    if path.suffix.lower() == ".key":
-        return Damaged(
-            "a file that SHA256SUMS does not list; by its name it may be a private key",
-            subject=str(path),
-            hint="take it off the medium; if it is a key, whoever had the medium may have it: make another one",
-        )
-    return Damaged("a file that SHA256SUMS does not list", subject=str(path), hint="remove it from the bundle")
-
-
-def _check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> Iterator[Finding]:
-    """Compares every copy of a small file with SHA256SUMS."""
-    if name not in bundle.sealed.sums:
-        yield Finding(Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE), sums.FILE)
-        return
-    paths = find_copies(bundle.sealed.folders, name)
-    errors = []
-    for path in paths:
-        try:
-            bundle.sealed.checked(name, path, limit_bytes)
-        except (Damaged, Incomplete, LocalStorage) as error:
-            errors.append(error)
-    for each in errors:
-        yield Finding(each, name, is_wanted=len(errors) == len(paths))
+def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
+    file = bundle.manifest.chunks[number - 1].file
+    try:
+        damage = _damage_of_end(bundle, number, end)
+    except (Damaged, Incomplete, LocalStorage) as error:
+        return Finding(error, file, end)
+    if damage is None:
+        return None
+    wrong = Damaged(damage.message, subject=f"{file} at offset {damage.offset_bytes}", hint=f"bring {file} again")
+    return Finding(wrong, file, damage.offset_bytes, damage.length_bytes)
 
 
 def _check_content(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
-    path = find_file(bundle.sealed.folders, sums.CONTENT)
-    try:
-        check_sum(bundle.sealed, sums.CONTENT, _sha256(path, sums.CONTENT, limit_bytes=CONTENT_BYTES))
-    except (Damaged, Incomplete, LocalStorage) as error:
-        yield Finding(error, sums.CONTENT)
+    """Compares every copy of content.7z with SHA256SUMS."""
+    errors = []
+    paths = bundle.sealed.copies_of(sums.CONTENT)
+    for path in paths:
+        try:
+            check_sum(bundle.sealed, sums.CONTENT, _sha256(path, sums.CONTENT, limit_bytes=CONTENT_BYTES))
+        except (Damaged, Incomplete, LocalStorage) as error:
+            errors.append(error if len(paths) == 1 else _retold(error, subject=str(path)))
+    for each in errors:
+        yield Finding(each, sums.CONTENT, is_wanted=len(errors) == len(paths))
 
 
 def _faults_of(
-    bundle: Bundle | LockedBundle, state: ChunkState, listener: Listener, cancellation: Cancellation
+    bundle: Bundle | LockedBundle, state: ChunkState, path: Path, listener: Listener, cancellation: Cancellation
 ) -> Iterator[BundlerError]:
-    """What is wrong with the copy of a chunk that is used, as a whole."""
+    """What is wrong with one file that should hold a chunk, as a whole."""
 
     def passed(amount: int) -> None:
         cancellation.check()
         listener(Moved(amount))
 
-    if state.problem is not None:
-        yield state.problem
+    if bundle.sealed.contents.is_known(path):
+        listener(Moved(state.chunk.size_bytes))  # it was recognised by all of its bytes
         return
-    assert state.path is not None
+    file = state.chunk.file
     try:
-        check_sum(
-            bundle.sealed,
-            state.chunk.file,
-            _sha256(state.path, state.chunk.file, limit_bytes=state.chunk.size_bytes, passed=passed),
-        )
+        check_sum(bundle.sealed, file, _sha256(path, file, limit_bytes=state.chunk.size_bytes, passed=passed))
     except (Damaged, Incomplete, LocalStorage) as error:
         yield error
 
@@ -235,15 +170,14 @@ def _beside_copies(
     """
     whole = [] if found or state.path is None else [state.path]
     errors = list(state.bad_copies)
-    for path in state.copies:
-        other = ChunkState(state.chunk, path, None)
-        faults = list(_faults_of(bundle, other, listener, cancellation))
+    for path in state.paths[1:]:
+        faults = list(_faults_of(bundle, state, path, listener, cancellation))
         errors += [_retold(fault, subject=str(path)) for fault in faults]
         whole += [] if faults else [path]
     if not whole:
         yield from found
     else:
-        hint = f"the copy in {whole[0].parent} is whole" + ("" if not found else ": give that folder first")
+        hint = f"the copy {whole[0]} is whole, and is used"
         for finding in found:
             yield replace(finding, error=_retold(finding.error, hint=hint), is_wanted=False)
         errors = [_retold(error, hint=hint) for error in errors]
@@ -279,28 +213,94 @@ def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
     return header_damage(bytes(start), bytes(header), end)
 
 
-class _Checker:
-    def __init__(self, bundle: Bundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
-        self.groups = groups_of(bundle.manifest)
-        self._jobs = jobs
-        self._unfinished = len(self.groups)
-        self._lock = threading.Lock()
+def _relocated(
+    bundle: Bundle | LockedBundle, found: Mapping[int, Sequence[Finding]], seen: Mapping[str, Path]
+) -> dict[int, ChunkState]:
+    """Chunks that were not found whole, and were seen under the name of another one."""
+    relocated = {}
+    for number in (number for number, findings in found.items() if findings):
+        state = bundle.chunks[number - 1]
+        path = seen.get(bundle.sealed.sums[state.chunk.file])
+        if path is not None and path not in state.paths:
+            relocated[number] = replace(state, paths=(path,), bad=())
+    return relocated
+
+
+def _with_chunks(chunks: Sequence[ChunkState], changed: Mapping[int, ChunkState]) -> tuple[ChunkState, ...]:
+    return tuple(changed.get(number, state) for number, state in enumerate(chunks, start=1))
+
+
+class _LockedChecker:
+    """Checks the files of an encrypted bundle that was not opened."""
+
+    def __init__(self, bundle: LockedBundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
         self.bundle = bundle
-        self.findings: list[Finding] = []
+        self.found: dict[int, list[Finding]] = {}
+        self._jobs = jobs
+        self._listener = listener
+        self._cancellation = cancellation
+        self._seen: dict[str, Path] = {}
+
+    def check(self) -> None:
+        """Checks all chunks, those with each other's names as what they are."""
+        self._check(range(1, len(self.bundle.chunks) + 1))
+        relocated = _relocated(self.bundle, self.found, self._seen)
+        self.bundle = replace(self.bundle, chunks=_with_chunks(self.bundle.chunks, relocated))
+        self._check(list(relocated))
+
+    def _check(self, numbers: Iterable[int]) -> None:
+        failed = run_all(numbers, self._check_chunk, front_workers=self._jobs, cancellation=self._cancellation)
+        assert not failed, "a file's errors are findings"
+
+    def _check_chunk(self, number: int) -> None:
+        state = self.bundle.chunks[number - 1]
+        faults = [state.problem] if state.problem else []
+        if state.path is not None:
+            faults += _faults_of(self.bundle, state, state.path, self._listener, self._cancellation)
+            self._seen.update((fault.actual, state.path) for fault in faults if fault.actual)
+        findings = [Finding(fault, state.chunk.file) for fault in faults]
+        self.found[number] = list(_beside_copies(self.bundle, state, findings, self._listener, self._cancellation))
+
+
+class _Checker:
+    """Checks the chunks of a bundle to their last byte."""
+
+    def __init__(self, bundle: Bundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
+        self.bundle = bundle
+        self.found: dict[int, list[Finding]] = {}
+        """What was found, by the number of the chunk."""
+        self._jobs = jobs
+        self._unfinished = 0
+        self._lock = threading.Lock()
         self._listener = listener
         self._cancellation = cancellation
         self._members = members_by_chunk(bundle.manifest)
         self._users = bundle.manifest.users()
         self._names = {bundle.sealed.sums[chunk.file]: chunk.file for chunk in bundle.manifest.chunks}
-        self._sizes = {chunk.size_bytes for chunk in bundle.manifest.chunks}
+        self._seen: dict[str, Path] = {}
+        """Where chunks were seen under names of other ones, by their SHA-256."""
 
-    def check_group(self, numbers: list[int]) -> None:
+    def check(self) -> None:
+        """Checks all chunks, those with each other's names as what they are."""
+        groups = groups_of(self.bundle.manifest)
+        self._check(groups)
+        relocated = _relocated(self.bundle, self.found, self._seen)
+        if relocated:
+            self.bundle = replace(self.bundle, chunks=_with_chunks(self.bundle.chunks, relocated))
+            self._check([numbers for numbers in groups if not relocated.keys().isdisjoint(numbers)])
+
+    def _check(self, groups: Sequence[list[int]]) -> None:
+        self._unfinished = len(groups)
+        broken = run_all(groups, self._check_group, front_workers=self._jobs, cancellation=self._cancellation)
+        assert not broken, "a chunk's errors are findings"
+
+    def _check_group(self, numbers: list[int]) -> None:
         """Checks some chunks that belong together, in their order."""
         cut = CutBlobs()
         for number in numbers:
             found = self._check_chunk(number, cut)
             state = self.bundle.chunks[number - 1]
-            self.findings += _beside_copies(self.bundle, state, found, self._listener, self._cancellation)
+            self.found[number] = list(_beside_copies(self.bundle, state, found, self._listener, self._cancellation))
         with self._lock:
             self._unfinished -= 1
 
@@ -342,9 +342,7 @@ class _Checker:
             self._listener(Moved(chunk.size_bytes - position))
             self._listener(Finished(chunk.file, "failed", chunk.file))
             cut.cannot_tell([member for member in members if member.end > position])
-            is_absent = self.bundle.chunks[number - 1].problem is error
-            told = (self._recognised(number) if is_absent else None) or error
-            found.append(self._lost(number, told, position or None, chunk.size_bytes - position))
+            found.append(self._lost(number, error, position or None, chunk.size_bytes - position))
         else:
             self._listener(Moved(chunk.size_bytes - size_bytes))
             self._listener(Finished(chunk.file, "read", chunk.file))
@@ -356,8 +354,11 @@ class _Checker:
         """What is wrong with a chunk that was read to its end and has another SHA-256."""
         chunk, members = self.bundle.manifest.chunks[number - 1], self._members[number - 1]
         if sha256 in self._names:
+            path = self.bundle.chunks[number - 1].path
+            assert path is not None
+            self._seen[sha256] = path
             cut.cannot_tell(members)
-            return [self._lost(number, _misplaced(chunk.file, self._names[sha256]), None, None)]
+            return [self._lost(number, other_under_its_name(chunk.file, self._names[sha256]), None, None)]
         damages = walk.damages or list(cut.suspects(members))
         if damages:
             return [self._finding(chunk.file, damage) for damage in damages]
@@ -369,9 +370,6 @@ class _Checker:
             hint=f"bring {chunk.file} again",
         )
         return [Finding(unlocated, chunk.file)]
-
-    def _go_on(self, _amount: int) -> None:
-        self._cancellation.check()
 
     def _add_hole(self, holes: list[Finding], number: int, begin: int, hole: Hole) -> None:
         """Adds a place that cannot be read, which may be the rest of the one before it."""
@@ -398,19 +396,6 @@ class _Checker:
         is_wanted = not isinstance(error, LocalStorage)
         return Finding(error, chunk.file, begin, length if begin is not None else None, digest, tuple(hurt), is_wanted)
 
-    def _recognised(self, number: int) -> Damaged | None:
-        """What is wrong with a chunk that is another one: somebody copied a file over it."""
-        chunk = self.bundle.manifest.chunks[number - 1]
-        for path in find_copies(self.bundle.sealed.folders, chunk.file):
-            try:
-                if path.lstat().st_size in self._sizes:
-                    found = _sha256(path, chunk.file, limit_bytes=max(self._sizes), passed=self._go_on)
-                    if found in self._names:
-                        return _misplaced(chunk.file, self._names[found])
-            except (OSError, Damaged, Incomplete, LocalStorage):
-                continue  # why it cannot be used was told when the bundle was opened
-        return None
-
     def _finding(self, file: str, damage: Damage) -> Finding:
         stored = damage.member.stored if damage.member else None
         images = self._users.get(stored.digest, ()) if stored else ()
@@ -423,12 +408,3 @@ class _Checker:
         )
         digest = stored.digest if stored else None
         return Finding(error, file, damage.offset_bytes, damage.length_bytes, digest, tuple(images))
-
-
-def _misplaced(file: str, other: str) -> Damaged:
-    hint = f"{file} was lost when {other} was copied over it: bring {file} again"
-    return Damaged(f"this is {other} under another name", subject=file, hint=hint)
-
-
-def _is_litter(name: str) -> bool:
-    return name.lower() in _LITTER or name.lower().startswith(_LITTER_PREFIXES)

@@ -20,18 +20,6 @@ class Unreadable(Damaged):
     """The medium cannot be read in one place. What lies elsewhere on it may well be."""
 
 
-def names_in(folder: Path) -> list[str]:
-    """The names of all that is in a folder, sorted.
-
-    Raises:
-        Damaged: The folder cannot be read.
-    """
-    try:
-        return sorted(os.listdir(folder))
-    except OSError as error:
-        raise unreadable(error, str(folder)) from error
-
-
 def is_there(path: Path) -> bool:
     """Whether there is anything of this name, be it a broken link.
 
@@ -47,25 +35,18 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def find_file(folders: Iterable[Path], name: str) -> Path:
-    """The file of this name in the first folder that has one; where it should be if none has."""
-    return find_copies(folders, name)[0]
-
-
-def find_copies(folders: Iterable[Path], name: str) -> list[Path]:
-    """The files of this name in the folders that have one; where it should be if none has."""
-    candidates = [folder / name for folder in folders]
-    return [path for path in candidates if is_there(path)] or candidates[:1]
-
-
 def open_for_reading(path: Path) -> int:
-    """A file descriptor of a regular file. Links, devices and pipes are refused without being read.
+    """A file descriptor of a regular file. Links, devices and pipes are refused without being opened.
 
     Raises:
         Incomplete: There is no such file.
         Damaged: It is something else than a regular file, or unreadable.
     """
     try:
+        kind = os.lstat(path).st_mode
+        if not stat.S_ISREG(kind):
+            message = "a link where a file should be" if stat.S_ISLNK(kind) else "not a regular file"
+            raise Damaged(message, subject=str(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Incomplete("the file is missing", subject=str(path)) from error

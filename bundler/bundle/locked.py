@@ -7,7 +7,8 @@ one that SHA256SUMS says. FORMAT.md, sections 5.10 and 11.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +16,15 @@ from typing import TYPE_CHECKING
 from bundler.buffers import new_buffer
 from bundler.bundle import seven_zip, sums
 from bundler.bundle.chunk import Member, members_by_chunk
+from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
-from bundler.bundle.files import find_file, let_go, open_for_reading, read_into, sha256_of, size_of
-from bundler.bundle.reader import Bundle, ChunkState
+from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of, size_of
+from bundler.bundle.reader import Bundle, GivenUp
 from bundler.core import manifest as bundle_manifest
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
+from bundler.core.manifest import Chunk
 from bundler.core.outer_manifest import OuterManifest
-from bundler.errors import Damaged
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.scratch import Scratch, ScratchFile
 from bundler.workers import Cancellation
 
@@ -47,6 +50,16 @@ class LockedBundle:
         """The SHA-256 of SHA256SUMS."""
         return sums.bundle_id(self.sealed.sums_content)
 
+    @property
+    def other_names(self) -> list[tuple[str, Path]]:
+        """The files that hold a chunk under another name than its own, each with the chunk's."""
+        return other_names(self.chunks)
+
+    @property
+    def given_up(self) -> list[GivenUp]:
+        """None: its chunks are not read."""
+        return []
+
     def unlock(self, passphrase: str, *, scratch: Scratch, jobs: int, cancellation: Cancellation) -> Bundle:
         """The bundle itself.
 
@@ -61,8 +74,7 @@ class LockedBundle:
             Damaged, Incomplete: The content or its manifest is not what it should be.
         """
         content = bytearray()
-        path = find_file(self.sealed.folders, sums.CONTENT)
-        copy = self._copy_of_content(path, scratch)
+        copy = self._whole_content(scratch)
         try:
             with reading(copy) as descriptor:
                 seven_zip.unpack(
@@ -74,11 +86,26 @@ class LockedBundle:
         if OuterManifest.of(manifest) != self.manifest:
             raise Damaged(f"{sums.MANIFEST} and the one in {sums.CONTENT} contradict each other", subject=sums.CONTENT)
         members = members_by_chunk(manifest)
+        given_up: list[GivenUp] = []
 
         def decrypt(number: int, into: ScratchFile) -> None:
-            self._decrypt(self.chunks[number - 1], members[number - 1], into, passphrase, cancellation)
+            state = self.chunks[number - 1]
+            used = self._decrypt(state, members[number - 1], into, passphrase, cancellation)
+            if used != state.paths[0]:
+                given_up.append(GivenUp(state.chunk.file, state.paths[0], used))
 
-        return Bundle(self.sealed, manifest, self.chunks, DecryptedChunks(decrypt, scratch, at_a_time=jobs))
+        decrypted = DecryptedChunks(decrypt, scratch, at_a_time=jobs)
+        return Bundle(self.sealed, manifest, self.chunks, decrypted, given_up=given_up)
+
+    def _whole_content(self, scratch: Scratch) -> ScratchFile:
+        """The first content.7z that is what SHA256SUMS says."""
+        problems: list[BundlerError] = []
+        for path in self.sealed.copies_of(sums.CONTENT):
+            try:
+                return self._copy_of_content(path, scratch)
+            except (Damaged, Incomplete) as error:
+                problems.append(error)
+        raise problems[0]
 
     def _copy_of_content(self, path: Path, scratch: Scratch) -> ScratchFile:
         """The bytes of content.7z that were compared with SHA256SUMS. Read once: a medium may lie the second time, and
@@ -113,36 +140,61 @@ class LockedBundle:
 
     def _decrypt(
         self, state: ChunkState, members: list[Member], into: ScratchFile, passphrase: str, cancellation: Cancellation
-    ) -> None:
-        """Puts the data of a chunk where they would lie in it without encryption."""
-        assert state.path is not None
+    ) -> Path:
+        """Puts the data of a chunk where they would lie in it without encryption; returns the file that had them."""
         promised = [(member.name, member.piece.length_bytes) for member in members]
 
         def write(data: bytes | bytearray) -> None:
             cancellation.check()
             into.write(memoryview(data))
 
-        descriptor = open_for_reading(state.path)
+        with self._opened_whole(state, cancellation) as (path, descriptor):
+            into.write(bytes(members[0].header_offset))
+            try:
+                seven_zip.unpack(
+                    descriptor,
+                    passphrase=passphrase,
+                    accepts=lambda found: list(found) == promised,
+                    write=write,
+                    what=state.chunk.file,
+                )
+            except seven_zip.WrongPassphrase as error:
+                message = f"encrypted with another passphrase than {sums.CONTENT}"
+                raise Damaged(message, subject=state.chunk.file) from error
+        return path
+
+    @contextmanager
+    def _opened_whole(self, state: ChunkState, cancellation: Cancellation) -> Generator[tuple[Path, int], None, None]:
+        """The first file that holds a chunk with the right SHA-256, open for reading.
+
+        Raises:
+            Damaged, Incomplete, LocalStorage: There is none; what is wrong with the first copy.
+        """
+        problems: list[BundlerError] = []
+        for path in (*state.paths, *other_files(self.sealed.listings, state)):
+            try:
+                descriptor = self._open_if_whole(path, state.chunk, cancellation)
+            except (Damaged, Incomplete, LocalStorage) as error:
+                problems.append(error)
+                continue
+            try:
+                yield path, descriptor
+            finally:
+                let_go(descriptor)
+            return
+        raise problems[0]
+
+    def _open_if_whole(self, path: Path, chunk: Chunk, cancellation: Cancellation) -> int:
+        descriptor = open_for_reading(path)
         try:
             digest = sha256_of(
-                descriptor,
-                what=state.chunk.file,
-                limit_bytes=state.chunk.size_bytes,
-                passed=lambda _: cancellation.check(),
+                descriptor, what=chunk.file, limit_bytes=chunk.size_bytes, passed=lambda _: cancellation.check()
             )
-            check_sum(self.sealed, state.chunk.file, digest)
-            into.write(bytes(members[0].header_offset))
-            seven_zip.unpack(
-                descriptor,
-                passphrase=passphrase,
-                accepts=lambda found: list(found) == promised,
-                write=write,
-                what=state.chunk.file,
-            )
-        except seven_zip.WrongPassphrase as error:
-            raise Damaged(f"encrypted with another passphrase than {sums.CONTENT}", subject=state.chunk.file) from error
-        finally:
+            check_sum(self.sealed, chunk.file, digest)
+        except BaseException:
             let_go(descriptor)
+            raise
+        return descriptor
 
 
 def check_sum(sealed: Sealed, file: str, actual: str) -> None:

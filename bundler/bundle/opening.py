@@ -2,36 +2,72 @@
 
 Folders → `UncheckedBundle` (nothing parsed) → trusted `Sealed` (SHA256SUMS under a good signature) → `Bundle`
 (bundle.json as SHA256SUMS says), or `LockedBundle` where that is encrypted. Nothing is written, and no file is opened
-that is not named by what was checked before. FORMAT.md, section 11.
+that is not named by what was checked before. FORMAT.md, section 11. Finding bundles on media: `bundler.bundle.survey`.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from bundler.bundle import signing, sums
-from bundler.bundle.files import find_copies, is_there, names_in, read_bounded
+from bundler.bundle.copies import Contents, find_chunks, identified, misnamed
+from bundler.bundle.files import read_bounded
+from bundler.bundle.listing import Listing
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.reader import Bundle, find_chunk
-from bundler.core.bundle_name import CHUNK_NAME
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES, SUMS_BYTES
+from bundler.bundle.reader import Bundle
+from bundler.bundle.survey import survey
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
+from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
+
+Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
 
 
 @dataclass(frozen=True, slots=True)
 class UncheckedBundle:
     """The folders of one bundle and its SHA256SUMS as they were found. Nothing of it is believed.
 
-    ``signed_by`` are the key ids that the names of signature files claim, read no further.
+    Attributes:
+        listings: What lies in its folders.
+        sums_content: The bytes of SHA256SUMS.
+        skipped: Why some folders of the media were not looked into.
     """
 
-    folders: tuple[Path, ...]
+    listings: tuple[Listing, ...]
     sums_content: bytes
-    signed_by: tuple[str, ...]
+    skipped: tuple[BundlerError, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Its folders."""
+        return tuple(listing.folder for listing in self.listings)
+
+    @property
+    def signed_by(self) -> tuple[str, ...]:
+        """The key ids that the names of signature files claim, read no further."""
+        claimed = {key_id for listing in self.own_listings for key_id, _ in listing.signatures() if key_id}
+        return tuple(sorted(claimed))
+
+    @property
+    def own_folders(self) -> tuple[Path, ...]:
+        """Those of them that say of themselves what belongs to them."""
+        return tuple(listing.folder for listing in self.own_listings)
+
+    @property
+    def id(self) -> str:
+        """The SHA-256 of SHA256SUMS."""
+        return sums.bundle_id(self.sums_content)
+
+    @property
+    def own_listings(self) -> tuple[Listing, ...]:
+        """Those of folders that are the bundle's alone: a medium with some of its chunks may hold other things too."""
+        return tuple(listing for listing in self.listings if listing.has_sums)
 
     def trusted_by(self, keys: Sequence[signing.PublicKey], *, required: int = 1) -> Sealed:
         """The bundle, if enough of the keys signed it.
@@ -55,12 +91,11 @@ class UncheckedBundle:
             raise
         ids = tuple(key.id for key in good)
         bad = tuple(each for each in signatures if each not in ids)
-        return Sealed(
-            self.folders,
-            self.sums_content,
-            sums.parse_sums(self.sums_content),
-            ids,
-            bad,
+        return replace(
+            self.taken_as_it_is(),
+            signers=ids,
+            bad_signers=bad,
+            others=self._no_signatures(keys),
             signer_fingerprints=tuple(key.fingerprint for key in good),
             trusted_fingerprints=tuple(dict.fromkeys(key.fingerprint for key in keys)),
         )
@@ -68,13 +103,18 @@ class UncheckedBundle:
     def _signatures(self, keys: Sequence[signing.PublicKey]) -> tuple[dict[str, bytes], dict[str, Untrusted]]:
         """The signatures by the keys, and why some are empty because they cannot be read; strangers' are not opened.
 
-        Of several copies on several media a good one is taken: that another one was damaged makes it no worse.
+        Of several copies on several media a good one is taken: that another one was damaged makes it no worse. A file
+        whose name has lost its key id is tried for each key, and is nothing to tell of where it fits none.
         """
         found: dict[str, bytes] = {}
         unreadable: dict[str, Untrusted] = {}
+        by_id: dict[str | None, list[Path]] = {}
+        for listing in self.listings:
+            for key_id, entry in listing.signatures():
+                by_id.setdefault(key_id, []).append(entry.path)
+        nameless = [content for path in by_id.get(None, ())[:_NAMELESS] if (content := _signature_in(path))]
         for key in keys:
-            copies = [folder / sums.signature_file(key.id) for folder in self.folders]
-            for path in filter(is_there, copies):
+            for path in by_id.get(key.id, ()):
                 try:
                     signature = read_bounded(path, SIGNATURE_BYTES)
                 except (Damaged, LocalStorage) as error:
@@ -87,7 +127,25 @@ class UncheckedBundle:
                     signature = b""
                 if key.id not in found or key.verifies(signature, self.sums_content):
                     found[key.id] = signature
+            for signature in filter(partial(key.verifies, message=self.sums_content), nameless):
+                found[key.id] = signature
         return found, {each: error for each, error in unreadable.items() if not found[each]}
+
+    def _no_signatures(self, keys: Sequence[signing.PublicKey]) -> tuple[Damaged, ...]:
+        """What bears the name of a signature and is none. Nothing is opened; the keys' own files were judged before."""
+        judged = {key.id for key in keys}
+        return tuple(
+            Damaged(
+                "not a signature",
+                subject=str(entry.path),
+                expected=f"a file of {SIGNATURE_BYTES} bytes",
+                actual=f"{entry.size_bytes} bytes" if entry.is_file else entry.kind,
+                hint="remove it, or let its signer sign again",
+            )
+            for listing in self.own_listings
+            for key_id, entry in listing.signatures()
+            if not entry.is_file or (entry.size_bytes != SIGNATURE_BYTES and key_id not in judged)
+        )
 
     def taken_as_it_is(self) -> Sealed:
         """The bundle without any trust, for those who said that they want it so.
@@ -95,24 +153,57 @@ class UncheckedBundle:
         Raises:
             Damaged: SHA256SUMS is not a list of checksums.
         """
-        return Sealed(self.folders, self.sums_content, sums.parse_sums(self.sums_content), ())
+        return Sealed(
+            self.listings,
+            self.sums_content,
+            sums.parse_sums(self.sums_content),
+            others=self._no_signatures(()),
+            skipped=self.skipped,
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
     """SHA256SUMS, parsed, and the trusted signers; none if the caller asked for no trust.
 
-    ``bad_signers`` are trusted keys whose signature is there and does not fit, or is none: others signed enough.
-    The fingerprints are those of the signers and of all keys that were trusted, 64 hex each.
+    Attributes:
+        listings: What lies in the bundle's folders.
+        sums_content: The bytes of SHA256SUMS.
+        sums: SHA-256 in hex by file name.
+        signers: Trusted keys that signed it.
+        bad_signers: Trusted keys whose signature is there and does not fit, or is none: others signed enough.
+        others: Why what bears the name of a signature is none.
+        skipped: Why some folders of the media were not looked into.
+        contents: Remembers what was read of files whose names do not say what they hold.
+        signer_fingerprints: Of the signers, 64 hex each.
+        trusted_fingerprints: Of all keys that were trusted.
     """
 
-    folders: tuple[Path, ...]
+    listings: tuple[Listing, ...]
     sums_content: bytes
     sums: dict[str, str]
-    signers: tuple[str, ...]
+    signers: tuple[str, ...] = ()
     bad_signers: tuple[str, ...] = ()
+    others: tuple[Damaged, ...] = ()
+    skipped: tuple[BundlerError, ...] = ()
+    contents: Contents = field(default_factory=Contents, compare=False)
     signer_fingerprints: tuple[str, ...] = ()
     trusted_fingerprints: tuple[str, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """The bundle's folders."""
+        return tuple(listing.folder for listing in self.listings)
+
+    @property
+    def own_listings(self) -> tuple[Listing, ...]:
+        """Those of folders that are the bundle's alone: a medium with some of its chunks may hold other things too."""
+        return tuple(listing for listing in self.listings if listing.has_sums)
+
+    def copies_of(self, name: str) -> list[Path]:
+        """The files of a name, one in each folder that has it; where it should be if none has."""
+        found = [entry.path for listing in self.listings if (entry := listing.find(name))]
+        return found or [self.listings[0].folder / name]
 
     def load(self) -> Bundle | LockedBundle:
         """Reads the bundle manifest, and looks which chunks are there.
@@ -129,7 +220,7 @@ class Sealed:
         unlisted = [file for file in needed if file not in self.sums]
         if unlisted:
             raise Damaged(f"{sums.FILE} does not list {unlisted[0]}", subject=sums.MANIFEST)
-        chunks = tuple(find_chunk(self.folders, chunk) for chunk in manifest.chunks)
+        chunks = find_chunks(self.listings, manifest.chunks)
         if isinstance(manifest, OuterManifest):
             return LockedBundle(self, manifest, chunks)
         return Bundle(self, manifest, chunks)
@@ -143,7 +234,7 @@ class Sealed:
         if name not in self.sums:
             raise Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE)
         problems: list[BundlerError] = []
-        for path in find_copies(self.folders, name):
+        for path in self.copies_of(name):
             try:
                 return self.checked(name, path, limit_bytes)
             except (Damaged, Incomplete, LocalStorage) as error:
@@ -169,64 +260,66 @@ class Sealed:
         return content
 
 
-def find(paths: Iterable[Path]) -> UncheckedBundle:
-    """Finds the bundle in some folders or media, in any order; reads SHA256SUMS and the signatures, believes nothing.
+class SeveralBundles(Misuse):
+    """More than one bundle on the media, and none was chosen."""
 
-    A path may be the bundle's folder, a folder with some of its chunks, or a medium with the bundle's folder in it.
+    def __init__(self, bundles: Sequence[UncheckedBundle]) -> None:
+        folders = [str(bundle.folders[0]) for bundle in bundles]
+        number = len(bundles)
+        more = f" and {number - 6} more" if number > 6 else ""
+        super().__init__(
+            f"{number} bundles are here; which one is meant?",
+            subject=", ".join(folders[:6]) + more,
+            hint=f"give the folder of one of them: {folders[0]}",
+        )
+        self.bundles = tuple(bundles)
+
+
+def find(paths: Iterable[Path]) -> UncheckedBundle:
+    """Finds the bundle in some folders or media.
 
     Raises:
-        Misuse: There is no bundle, or there are parts of different bundles.
-        Incomplete: There is only an export that was not finished.
+        SeveralBundles: There are several, and none was named by its own folder.
+        Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.survey.survey`.
     """
-    paths = tuple(paths)
-    folders = tuple(dict.fromkeys(folder for path in paths for folder in _bundle_folders(path)))
-    for folder in folders:
-        if folder.resolve().name.endswith(sums.PARTIAL):
-            raise _unfinished(folder)  # also one that lacks nothing but its name
-    with_sums = [folder for folder in folders if is_there(folder / sums.FILE)]
-    if not with_sums:
-        _explain_absence(paths)
-    content = read_bounded(with_sums[0] / sums.FILE, SUMS_BYTES)
-    for other in with_sums[1:]:
-        if read_bounded(other / sums.FILE, SUMS_BYTES) != content:
-            raise Misuse(
-                f"{with_sums[0]} and {other} are parts of different bundles, or one {sums.FILE} was changed",
-                hint="give the folders of one bundle at a time",
-            )
-    claimed = {signer for folder in with_sums for name in names_in(folder) if (signer := sums.signer_of(name))}
-    return UncheckedBundle(folders, content, tuple(sorted(claimed)))
+    bundles = find_all(paths)
+    if len(bundles) > 1:
+        raise SeveralBundles(bundles)
+    return bundles[0]
 
 
-def _bundle_folders(path: Path) -> list[Path]:
-    if not is_there(path):
-        raise Misuse("there is no such folder", subject=str(path))
-    if not path.is_dir():
-        raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
-    names = names_in(path)
-    if sums.FILE in names or any(CHUNK_NAME.fullmatch(name) for name in names):
-        return [path]
-    inner = [path / name for name in names if _is_folder(path / name) and is_there(path / name / sums.FILE)]
-    finished = [folder for folder in inner if not folder.name.endswith(sums.PARTIAL)]
-    return finished or inner or [path]
+def find_all(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
+    """Finds all bundles in some folders or media; at least one.
+
+    Raises:
+        Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.survey.survey`.
+    """
+    return tuple(UncheckedBundle(found.listings, found.sums_content, found.skipped) for found in survey(paths))
 
 
-def _unfinished(folder: Path) -> Incomplete:
-    return Incomplete(
-        "this export was not finished", subject=str(folder), hint="run the same export again to finish it"
-    )
+def with_misnamed(bundle: Opened, passed: Passed, *, began: Callable[[int], object]) -> Opened:
+    """The bundle, with the chunks that lie in its folders under other names than their own.
+
+    Args:
+        bundle: With the chunks that have their names.
+        passed: As for `bundler.bundle.copies.identified`.
+        began: Is told how many bytes will be read, if any.
+    """
+    sealed = bundle.sealed
+    unknown = misnamed(sealed.listings, bundle.chunks)
+    if not unknown:
+        return bundle
+    began(sum(entry.size_bytes for entry in unknown))
+    return replace(bundle, chunks=identified(unknown, bundle.chunks, sealed.sums, sealed.contents, passed))
 
 
-def _is_folder(path: Path) -> bool:
-    """Whether it is a folder of the medium itself: links lead anywhere."""
-    return path.is_dir() and not path.is_symlink()
+_NAMELESS = 16
+"""Signature files whose names have lost their key ids; media that cut names so hold few files."""
 
 
-def _explain_absence(paths: Sequence[Path]) -> None:
-    for path in paths:
-        unfinished = [path] if path.name.endswith(sums.PARTIAL) else sorted(path.glob(f"*{sums.PARTIAL}"))
-        if unfinished:
-            raise _unfinished(unfinished[0])
-        if any(CHUNK_NAME.fullmatch(name) for name in names_in(path)):
-            hint = f"bring {sums.FILE} and its .sig files"
-            raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=hint, code="incomplete")
-    raise Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))
+def _signature_in(path: Path) -> bytes | None:
+    try:
+        content = read_bounded(path, SIGNATURE_BYTES)
+    except (Damaged, Incomplete, LocalStorage):
+        return None  # told as what is no signature
+    return content if len(content) == SIGNATURE_BYTES else None

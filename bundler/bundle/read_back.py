@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from bundler.bundle.check import Finding, check
-from bundler.bundle.files import forget_cached, let_go, names_in, open_for_reading, sha256_of
+from bundler.bundle.check import check
+from bundler.bundle.files import forget_cached, let_go, open_for_reading, sha256_of
+from bundler.bundle.findings import Finding
+from bundler.bundle.listing import list_folder
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import UncheckedBundle
 from bundler.bundle.reader import Bundle
@@ -38,13 +40,14 @@ class ReadingBack:
         Raises:
             Interrupted: The user stopped it.
         """
-        wrong = [name for name in names_in(folder) if not _forgotten(folder / name)]
+        listing = list_folder(folder)
+        wrong = [name for name in listing.entries if not _forgotten(folder / name)]
         wrong += [name for name, digest in small.items() if not _holds(folder / name, digest)]
         if wrong:
             return list(dict.fromkeys(wrong))
-        bundle = UncheckedBundle((folder,), sums_content, ()).taken_as_it_is().load()
-        findings = check(bundle, jobs=self._jobs, listener=self._listener, cancellation=self._cancellation)
-        return sorted({file for finding in findings for file in _suspects(bundle, finding)})
+        bundle = UncheckedBundle((listing,), sums_content).taken_as_it_is().load()
+        checked = check(bundle, jobs=self._jobs, listener=self._listener, cancellation=self._cancellation)
+        return sorted({file for finding in checked.findings for file in _suspects(bundle, finding)})
 
 
 def _suspects(bundle: Bundle | LockedBundle, finding: Finding) -> set[str]:

@@ -6,46 +6,38 @@ have the same bytes at the same offsets, and are read there.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Generator, Iterable
+import threading
+from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.buffers import new_buffer
 from bundler.bundle import sums
-from bundler.bundle.chunk import Member, members_of
+from bundler.bundle.chunk import Member, members_by_chunk, members_of
+from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
-from bundler.bundle.files import is_there, let_go, open_for_reading, read_into, unreadable
+from bundler.bundle.files import let_go, open_for_reading, read_into
+from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
-from bundler.core.limits import PIECE_BYTES, STUB_BYTES
-from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Stored
+from bundler.core.limits import PIECE_BYTES
+from bundler.core.manifest import Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import Pieces
-from bundler.errors import BundlerError, Damaged, Incomplete
+from bundler.core.protocols import Passed, Pieces
+from bundler.errors import BundlerError, Damaged
 
 if TYPE_CHECKING:
     from bundler.bundle.opening import Sealed
 
 
 @dataclass(frozen=True, slots=True)
-class ChunkState:
-    """A chunk as it was found: its path, or why it cannot be used.
+class GivenUp:
+    """A copy of a chunk that turned out bad, and the one that is read in its place."""
 
-    Attributes:
-        chunk: What it should be.
-        path: The copy that is used; None if there is a problem.
-        problem: Why there is none.
-        copies: Further ones of the right size, on other media.
-        bad_copies: Why further ones cannot be used.
-    """
-
-    chunk: Chunk
-    path: Path | None
-    problem: BundlerError | None
-    copies: tuple[Path, ...] = ()
-    bad_copies: tuple[BundlerError, ...] = ()
+    file: str
+    bad: Path
+    used: Path
 
 
 @dataclass(slots=True)
@@ -58,7 +50,13 @@ class Bundle:
     decrypted: DecryptedChunks | None = None
     """Where the chunks of an encrypted bundle are read."""
     is_remote: bool = False
+    given_up: list[GivenUp] = field(default_factory=list)
+    """Copies of chunks that turned out bad while they were read."""
     _blobs: dict[Digest, Blob] = field(init=False)
+    _turned: dict[int, ChunkState] = field(init=False, default_factory=dict)
+    """Chunks that are read from another copy than the first one."""
+    _read_again: set[Digest] = field(init=False, default_factory=set)
+    _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
         self._blobs = {blob.descriptor.digest: blob for blob in self.manifest.blobs}
@@ -67,6 +65,11 @@ class Bundle:
     def is_encrypted(self) -> bool:
         """Whether its chunks are encrypted."""
         return self.decrypted is not None
+
+    @property
+    def other_names(self) -> list[tuple[str, Path]]:
+        """The files that hold a chunk under another name than its own, each with the chunk's."""
+        return other_names(self.chunks)
 
     @property
     def scratch_bytes(self) -> int:
@@ -94,6 +97,48 @@ class Bundle:
         """Why an image cannot be read from the chunks that are here; empty if it can."""
         numbers = {piece.chunk for number in image.needs for piece in self.manifest.blobs[number].stored.pieces}
         return [problem for number in sorted(numbers) if (problem := self.chunks[number - 1].problem)]
+
+    def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
+        """Looks for whole copies of the chunks that a blob lies in, after its bytes were wrong.
+
+        Returns:
+            Whether the blob is now read from another copy. Once for each blob: a medium may lie every time.
+        """
+        return self._find_whole(self._blobs[descriptor.digest].stored, passed)
+
+    def find_whole_chunk(self, number: int, passed: Passed) -> bool:
+        """Looks for a whole copy of a chunk that may be damaged, if it has more than one; whether there is one."""
+        with self._lock:
+            if number not in self._turned:
+                self._turn_to_whole(number, passed)
+            return number in self._turned
+
+    def _turn_to_whole(self, number: int, passed: Passed) -> None:
+        state, others = self.chunks[number - 1], self._other_files(number)
+        chunk, contents = state.chunk, self.sealed.contents
+        for path in (state.paths[0], *others) if others else ():
+            if contents.sha256(path, chunk.size_bytes, passed) == self.sealed.sums[chunk.file]:
+                self._turned[number] = replace(state, paths=(path,))
+                if path != state.paths[0]:
+                    self.given_up.append(GivenUp(chunk.file, state.paths[0], path))
+                return
+
+    def _find_whole(self, stored: Stored, passed: Passed) -> bool:
+        with self._lock:
+            if stored.digest in self._read_again:
+                return False
+            self._read_again.add(stored.digest)
+        found = [self.find_whole_chunk(piece.chunk, passed) for piece in stored.pieces]
+        return any(found)
+
+    def _other_files(self, number: int) -> list[Path]:
+        """The files that may hold a chunk, but for the one that is used: its copies, then all others of its size."""
+        state = self.chunks[number - 1]
+        if self.is_encrypted or not state.paths:
+            return []
+        first = members_by_chunk(self.manifest)[number - 1][0].header if self.manifest.archive is TAR else b""
+        others = other_files(self.sealed.listings, state)
+        return [*state.paths[1:], *(path for path in others if begins_with(path, first))]
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """The bytes of a blob; the tar framing around them is checked on the way.
@@ -127,6 +172,14 @@ class Bundle:
         return self.decrypted.remember(stored.digest, lambda: self._read_stored(stored))
 
     def _read_stored(self, stored: Stored) -> bytes:
+        try:
+            return self._read_once(stored)
+        except Damaged:
+            if not self._find_whole(stored, lambda _: None):
+                raise
+        return self._read_once(stored)
+
+    def _read_once(self, stored: Stored) -> bytes:
         buffer = new_buffer(min(PIECE_BYTES, stored.size_bytes))
         members = members_of(stored, self.manifest.archive)
         content = b"".join(bytes(piece) for member in members for piece in self._read_member(member, buffer, 0))
@@ -162,7 +215,7 @@ class Bundle:
             Damaged, Incomplete: The chunk cannot be used.
             LocalStorage: It is encrypted, and there is no room to decrypt it.
         """
-        state = self.chunks[number - 1]
+        state = self._turned.get(number) or self.chunks[number - 1]
         if state.problem is not None:
             raise state.problem
         assert state.path is not None
@@ -197,48 +250,3 @@ class Bundle:
                     return
                 offset += len(view)
                 header = bytearray()
-
-
-def find_chunk(folders: Iterable[Path], chunk: Chunk) -> ChunkState:
-    """The copies of a chunk in the folders: the first usable one is used; the reason if there is none."""
-    usable: dict[tuple[int, int], Path] = {}
-    problems: list[BundlerError] = []
-    for folder in folders:
-        path = folder / chunk.file
-        try:
-            if not is_there(path):
-                continue
-            descriptor = open_for_reading(path)
-            try:
-                state = os.fstat(descriptor)
-            finally:
-                let_go(descriptor)
-        except OSError as error:
-            problems.append(unreadable(error, str(path)))
-            continue
-        except BundlerError as error:
-            problems.append(error)
-            continue
-        if state.st_size == chunk.size_bytes:
-            usable.setdefault((state.st_dev, state.st_ino), path)  # a folder that was given twice has one copy
-        else:
-            problems.append(_of_another_size(path, chunk, state.st_size))
-    if usable:
-        path, *copies = usable.values()
-        return ChunkState(chunk, path, None, tuple(copies), tuple(problems))
-    if problems:
-        return ChunkState(chunk, None, problems[0], (), tuple(problems[1:]))
-    hint = f"bring {chunk.file}; if it was here, a virus scanner may have removed it"
-    return ChunkState(chunk, None, Incomplete("the chunk is missing", subject=chunk.file, hint=hint, code="incomplete"))
-
-
-def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
-    is_cut = size_bytes < chunk.size_bytes
-    why = "; a virus scanner may have put this in its place" if is_cut and size_bytes <= STUB_BYTES else ""
-    return Damaged(
-        "the chunk was cut short" if is_cut else "the chunk has grown",
-        subject=str(path),
-        expected=f"{chunk.size_bytes} bytes",
-        actual=f"{size_bytes} bytes",
-        hint=f"copy {chunk.file} again{why}",
-    )

@@ -22,6 +22,8 @@ PARTIAL = ".partial"
 
 _LINE = re.compile(r"([0-9a-f]{64})  (README\.txt|[a-z0-9][a-z0-9._-]{0,63})")
 _SIGNATURE_FILE = re.compile(r"SHA256SUMS\.([0-9a-f]{16})\.sig")
+_OTHER_SIGNATURE_FILE = re.compile(r"sha256sums[._]([0-9a-f]{16})\.sig")
+_SHORT_SIGNATURE_FILE = re.compile(r"sha256(?:su|~\d{1,6})\.sig")
 
 
 def format_sums(sums: Mapping[str, str]) -> bytes:
@@ -72,6 +74,18 @@ def signer_of(file_name: str) -> str | None:
     """The key id that a signature file's name claims; None for other files."""
     match = _SIGNATURE_FILE.fullmatch(file_name)
     return match[1] if match else None
+
+
+def signature_name(file_name: str) -> tuple[bool, str | None]:
+    """Whether a name is that of a signature, or what a medium made of it; and the key id that it claims.
+
+    Media write it in capitals, without its first dot (ISO 9660), or cut to eight letters and three, without the id.
+    """
+    folded = file_name.lower()
+    match = _OTHER_SIGNATURE_FILE.fullmatch(folded)
+    if match:
+        return True, match[1]
+    return _SHORT_SIGNATURE_FILE.fullmatch(folded) is not None, None
 
 
 def conversion_hint(content: bytes) -> str | None:

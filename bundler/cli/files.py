@@ -11,6 +11,7 @@ from bundler.cli.program import show, with_run
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
+    from bundler.commands.bundle_list import BundleList
     from bundler.commands.image_file import FileResult
     from bundler.run import Run
 
@@ -35,4 +36,13 @@ def show_file(command: str, work: Callable[[Run], FileResult], *, quiet: bool, i
     result = with_run(work, jobs=None, is_quiet=quiet)
     lines = [] if quiet and not result.exit_code else report.file_lines(result)
     show(lines, documents.file_document(command, result), is_json=is_json)
+    return result.exit_code
+
+
+def show_list(command: str, result: BundleList, *, is_json: bool) -> int:
+    """Shows which bundles there are to choose from; returns the exit code."""
+    from bundler.views import documents, media_report
+
+    lines = media_report.list_lines(result, command)
+    show(lines, documents.list_document(command, result), is_json=is_json)
     return result.exit_code

@@ -164,7 +164,7 @@ def import_(
     options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
     parsed = tuple(map(parse_target, targets))
     request = ImportRequest(
-        paths=options.paths(paths),
+        paths=options.one_bundle(options.paths(paths)),
         targets=parsed,
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,

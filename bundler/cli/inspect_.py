@@ -29,6 +29,7 @@ def inspect(
         from bundler.commands.image_file import inspect_file
 
         return files.show_file("inspect", lambda run: inspect_file(file, run), quiet=quiet, is_json=is_json)
+    from bundler.commands.bundle_list import BundleList
     from bundler.commands.inspect_ import inspect as look
     from bundler.views import documents, report
 
@@ -38,6 +39,8 @@ def inspect(
         jobs=None,
         is_quiet=quiet,
     )
+    if isinstance(result, BundleList):
+        return files.show_list("inspect", result, is_json=is_json)
     lines = report.names_of(result) if quiet else report.inspect_lines(result)
     show(lines, documents.inspect_document(result), is_json=is_json)
     return result.exit_code

@@ -143,6 +143,31 @@ def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(map(Path, texts))
 
 
+def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
+    """The paths of the bundle that is meant: where there are several, whoever is at the terminal is asked which.
+
+    Without a terminal the paths stay as they are, and opening them says what there is.
+
+    Raises:
+        Misuse, Incomplete, Damaged, LocalStorage: There is no bundle.
+    """
+    from bundler.commands.bundle_list import bundles_on
+    from bundler.views.words import escaped
+    from bundler.workers import in_front
+
+    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return paths
+    bundles = bundles_on(paths)
+    if len(bundles) == 1:
+        return paths
+    click.echo(f"{len(bundles)} bundles are here:", err=True)
+    for number, bundle in enumerate(bundles, start=1):
+        click.echo(f"{number:4}  {escaped(bundle.own_folders[0])}  (id {bundle.id[:16]})", err=True)
+    choices = click.IntRange(1, len(bundles))
+    answer = int(in_front(lambda: click.prompt("which one", type=choices, err=True)))
+    return bundles[answer - 1].folders
+
+
 def network(
     plain_http: tuple[str, ...],
     cacert: str | None,

@@ -64,13 +64,14 @@ def verify(
         )
     if sha256 is not None:
         raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
-    from bundler.commands.verify import verify as check
+    from bundler.commands.bundle_list import BundleList
+    from bundler.commands.verify import verify_or_list
     from bundler.views import documents, report
 
     threshold = options.required_signatures(required, is_without_signature=insecure_no_signature)
     unlocking = options.unlocking(passphrase_file, scratch) if passphrase_file else None
     result = with_run(
-        lambda run: check(
+        lambda run: verify_or_list(
             options.paths(paths),
             options.paths(trust),
             run,
@@ -81,6 +82,8 @@ def verify(
         jobs=jobs,
         is_quiet=quiet,
     )
+    if isinstance(result, BundleList):
+        return files.show_list("verify", result, is_json=is_json)
     lines = [] if quiet and not result.findings else report.verify_lines(result, is_verbose=verbose)
     show(lines, documents.verify_document(result), is_json=is_json)
     return result.exit_code

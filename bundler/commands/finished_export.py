@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
+from bundler.bundle.copies import ChunkState, find_chunks
 from bundler.bundle.files import is_there
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import Sealed, find
 from bundler.bundle.partial import finished_already
-from bundler.bundle.reader import Bundle, ChunkState, find_chunk
+from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
@@ -68,7 +69,7 @@ def finished_export(path: Path, wanted: Wanted, scratch: Scratch, run: Run) -> F
     bundle_id = sums.bundle_id(sealed.sums_content)
     content = sealed.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
     if wanted.passphrase is None and is_plan_of(content, wanted.plan):  # nothing of it needs to be held in memory
-        _refuse_incomplete(tuple(find_chunk(sealed.folders, chunk) for chunk in wanted.plan.chunks))
+        _refuse_incomplete(find_chunks(sealed.listings, wanted.plan.chunks))
         return Finished(wanted.plan, bundle_id)
     del content
     bundle = sealed.load()

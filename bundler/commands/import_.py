@@ -10,9 +10,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bundler.bundle.check import Finding, check_beside_blobs
+from bundler.bundle.check import check_beside_blobs
 from bundler.bundle.chunk import groups_of
 from bundler.bundle.files import check_space
+from bundler.bundle.findings import Finding, check_files
+from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
 from bundler.commands.chosen import chosen_images, narrowed
 from bundler.commands.destinations import Destination, RegistryDestination, RegistryRules, open_layout
@@ -93,6 +95,7 @@ class ImportResult:
         targets: What became of the images at each.
         findings: What is wrong with the bundle beside the blobs of the images.
         is_dry_run: Nothing was done.
+        litter: What operating systems left in the bundle's folders.
         error: What ended it before its end, if something did.
         receipt: Where the receipt was written.
         failed_list: Where the list of what failed was written, if something did.
@@ -102,6 +105,7 @@ class ImportResult:
     targets: list[TargetResult] = field(default_factory=list)
     findings: tuple[Finding, ...] = ()
     is_dry_run: bool = False
+    litter: Litter | None = None
     error: BundlerError | None = None
     receipt: Path | None = None
     failed_list: Path | None = None
@@ -143,14 +147,18 @@ def import_(
     locked = open_trusted(
         request.paths,
         request.trust,
+        run,
         is_without_signature=request.is_without_signature,
         required_signatures=request.required_signatures,
     )
     result.bundle = bundle = request.unlocking.unlocked(locked, run)
+    result.litter = litter_in(bundle.sealed.own_listings)
     try:
-        result.findings = tuple(check_beside_blobs(bundle))
+        result.findings = tuple(check_beside_blobs(bundle, lambda _: run.cancellation.check()))
         _import(bundle, request, result, run, before_tags)
     finally:
+        # Last, because only now it is known which of several copies were needed.
+        result.findings += tuple(check_files(bundle))
         bundle.close()
 
 

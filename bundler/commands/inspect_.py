@@ -6,9 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.bundle.copies import misnamed
+from bundler.bundle.listing import Entry
+from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import Sealed, find
+from bundler.bundle.opening import Sealed, find_all
 from bundler.bundle.reader import Bundle
+from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.commands.open_bundle import Unlocking
 from bundler.commands.trust import Judged, trusted_keys
 from bundler.errors import BundlerError, Untrusted
@@ -25,6 +29,10 @@ class InspectResult:
     unknown_signers: tuple[str, ...]
     """Those of them whose keys are not trusted here: nobody can tell whether their signatures are good."""
     trust_problem: BundlerError | None
+    litter: Litter
+    """What operating systems left in its folders."""
+    misnamed: tuple[Entry, ...]
+    """Files that have the size of a chunk and not its name; they were not read."""
 
     @property
     def exit_code(self) -> int:
@@ -34,8 +42,8 @@ class InspectResult:
 
 def inspect(
     paths: Sequence[Path], trust: Sequence[Path], run: Run, *, unlocking: Unlocking | None = None
-) -> InspectResult:
-    """Reads what a bundle says of itself.
+) -> InspectResult | BundleList:
+    """Reads what a bundle says of itself; of several bundles on one medium, which they are.
 
     Without any trusted key at all the content of a signed bundle is shown as unverified; that is no failure, since
     nobody asked for trust.
@@ -44,21 +52,25 @@ def inspect(
         Misuse, Damaged, Incomplete: There is no bundle, its bundle.json is not what SHA256SUMS says, or the
             passphrase is wrong.
     """
-
-    def load(sealed: Sealed) -> Bundle | LockedBundle:
-        bundle = sealed.load()
-        return unlocking.unlocked(bundle, run) if unlocking else bundle
-
-    unchecked = find(paths)
+    bundles = find_all(paths)
+    if len(bundles) > 1:
+        return list_bundles(bundles, trust, exit_code=0)
+    unchecked = bundles[0]
     claimed = unknown = unchecked.signed_by
+
+    def shown(sealed: Sealed, problem: BundlerError | None = None) -> InspectResult:
+        found = sealed.load()
+        bundle = unlocking.unlocked(found, run) if unlocking else found
+        litter = litter_in(sealed.own_listings)
+        return InspectResult(bundle, claimed, unknown, problem, litter, tuple(misnamed(sealed.listings, bundle.chunks)))
+
     try:
         keys = trusted_keys(trust, judged=Judged(unchecked.folders))
         unknown = tuple(sorted(set(claimed) - {key.id for key in keys}))
         if not keys and claimed:
-            return InspectResult(load(unchecked.taken_as_it_is()), claimed, unknown, None)
+            return shown(unchecked.taken_as_it_is())
         sealed = unchecked.trusted_by(keys)
     except Untrusted as error:
         unsigned = Untrusted("the bundle is not signed", hint="ask its builder for a signed one", code="unsigned")
-        problem = error if claimed else unsigned
-        return InspectResult(load(unchecked.taken_as_it_is()), claimed, unknown, problem)
-    return InspectResult(load(sealed), claimed, unknown, None)
+        return shown(unchecked.taken_as_it_is(), error if claimed else unsigned)
+    return shown(sealed)

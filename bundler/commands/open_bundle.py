@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import find
+from bundler.bundle.opening import find, with_misnamed
 from bundler.bundle.reader import Bundle
 from bundler.commands.trust import Judged, trusted_keys
+from bundler.core.events import Moved, PhaseBegan
 from bundler.errors import Misuse
 from bundler.places import scratch_folder
 from bundler.run import Run
@@ -50,22 +51,37 @@ LOCKED = Unlocking()
 
 
 def open_trusted(
-    paths: Sequence[Path], trust: Sequence[Path], *, is_without_signature: bool = False, required_signatures: int = 1
+    paths: Sequence[Path],
+    trust: Sequence[Path],
+    run: Run,
+    *,
+    is_without_signature: bool = False,
+    required_signatures: int = 1,
 ) -> Bundle | LockedBundle:
     """The bundle in some folders, if somebody who is trusted signed it.
 
     Args:
         paths: Folders of the bundle, or media.
         trust: Public keys or folders of them; empty for the trust folder.
+        run: The run that this is part of: files whose names say nothing are read.
         is_without_signature: The user said that no signature is wanted.
         required_signatures: How many different trusted keys must have signed it.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: As the steps of `bundler.bundle.opening`.
+        Interrupted: The user stopped it.
     """
     unchecked = find(paths)
     if is_without_signature:
-        return unchecked.taken_as_it_is().load()
-    return unchecked.trusted_by(
-        trusted_keys(trust, judged=Judged(unchecked.folders)), required=required_signatures
-    ).load()
+        sealed = unchecked.taken_as_it_is()
+    else:
+        keys = trusted_keys(trust, judged=Judged(unchecked.folders))
+        sealed = unchecked.trusted_by(keys, required=required_signatures)
+    bundle = sealed.load()
+    title = "comparing files that have other names"
+
+    def passed(amount: int) -> None:
+        run.cancellation.check()
+        run.listener(Moved(amount))
+
+    return with_misnamed(bundle, passed, began=lambda total: run.listener(PhaseBegan(title, total, in_bytes=True)))

@@ -68,7 +68,7 @@ def sign(request: SignRequest, run: Run) -> SignResult:
     key = read_private_key(request.key_path, request.key_passphrases, run.listener)
     unchecked = find(request.paths)
     refuse_on_medium(request.key_path, unchecked.folders)
-    _check_writable(_signature_files(unchecked.folders, key.id))
+    _check_places(_signature_files(unchecked.folders, key.id), key.id)
     verified = verify(
         request.paths,
         request.trust,
@@ -93,13 +93,16 @@ def _signature_files(folders: Sequence[Path], key_id: str) -> list[Path]:
     return [folder / sums.signature_file(key_id) for folder in folders if is_there(folder / sums.FILE)]
 
 
-def _check_writable(files: Sequence[Path]) -> None:
+def _check_places(files: Sequence[Path], key_id: str) -> None:
     """Finds out before the long check whether there will be a place for its result.
 
     Raises:
-        LocalStorage: There will be none.
+        Untrusted: Something else has the name of the signature.
+        LocalStorage: Nothing can be written there.
     """
     for file in files:
+        if os.path.lexists(file) and (os.path.islink(file) or not os.path.isfile(file)):
+            raise _misfit(str(file), key_id)
         if not is_there(file) and not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=True):
             raise LocalStorage(
                 "the signature cannot be written: the medium is read-only, or it is not yours to write",

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.bundle.check import Finding, check, checked_bytes
+from bundler.bundle.check import check, checked_bytes
+from bundler.bundle.findings import Finding
+from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
+from bundler.bundle.opening import SeveralBundles
 from bundler.bundle.reader import Bundle
+from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.commands.open_bundle import Unlocking, open_trusted
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.tally import Tally
@@ -19,10 +23,17 @@ from bundler.transfer import counting
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """The bundle, opened or not if it is encrypted, and all that is wrong with it."""
+    """The bundle, opened or not if it is encrypted, and all that is wrong with it.
+
+    Attributes:
+        bundle: With its chunks as they were found.
+        findings: What is wrong.
+        litter: What operating systems left in its folders.
+    """
 
     bundle: Bundle | LockedBundle
     findings: tuple[Finding, ...]
+    litter: Litter
 
     @property
     def exit_code(self) -> int:
@@ -33,6 +44,33 @@ class VerifyResult:
     def wanted(self) -> tuple[str, ...]:
         """The files to bring again, each once, in their order."""
         return tuple(dict.fromkeys(finding.file for finding in self.findings if finding.is_wanted))
+
+
+def verify_or_list(
+    paths: Sequence[Path],
+    trust: Sequence[Path],
+    run: Run,
+    *,
+    is_without_signature: bool,
+    required_signatures: int = 1,
+    unlocking: Unlocking | None = None,
+) -> VerifyResult | BundleList:
+    """Checks a bundle to its last byte; of several bundles on one medium, says which they are, so that one is chosen.
+
+    Raises:
+        Misuse, Untrusted, Damaged, Incomplete, Interrupted: As `verify`.
+    """
+    try:
+        return verify(
+            paths,
+            trust,
+            run,
+            is_without_signature=is_without_signature,
+            required_signatures=required_signatures,
+            unlocking=unlocking,
+        )
+    except SeveralBundles as several:
+        return list_bundles(several.bundles, trust, exit_code=several.exit_code)
 
 
 def verify(
@@ -60,7 +98,7 @@ def verify(
         Interrupted: The user stopped it.
     """
     bundle = open_trusted(
-        paths, trust, is_without_signature=is_without_signature, required_signatures=required_signatures
+        paths, trust, run, is_without_signature=is_without_signature, required_signatures=required_signatures
     )
     if unlocking is not None:
         bundle = unlocking.unlocked(bundle, run)
@@ -68,12 +106,12 @@ def verify(
     run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
     listener = counting(run.listener, tally)
     try:
-        findings = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
+        checked = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
     finally:
         if isinstance(bundle, Bundle):
             bundle.close()
     run.listener(PhaseEnded("verifying"))
-    return VerifyResult(bundle, tuple(findings))
+    return VerifyResult(replace(bundle, chunks=checked.chunks), checked.findings, litter_in(bundle.sealed.own_listings))
 
 
 def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from bundler.core.litter import is_litter
 from bundler.errors import Misuse
 
 CHUNK_NAME = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
@@ -24,8 +25,6 @@ _OF_FILES = re.compile(
 """The names of files in a bundle, as file systems see them that ignore case."""
 _UNFINISHED = re.compile(r".*\.partial(\..*)?")
 """Folders that are not finished, their journals and locks."""
-_LITTER = frozenset({"recycler", "thumbs.db", "ehthumbs.db", "desktop.ini", "wpsettings.dat", "found.000"})
-"""What systems leave on media and readers pass over."""
 
 
 def check_bundle_name(name: str) -> str:
@@ -47,7 +46,7 @@ def check_bundle_name(name: str) -> str:
         )
     if _OF_FILES.fullmatch(name):
         raise Misuse(f"{name!r} would be taken for a file of a bundle", hint="choose another name")
-    if name in _LITTER:
+    if is_litter(name):
         raise Misuse(f"{name!r} would be taken for what systems leave on media", hint="choose another name")
     return name
 

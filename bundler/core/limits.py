@@ -141,6 +141,21 @@ ARCHIVE_PADDING_BYTES = 1 << 20
 EMPTY_FRAMES = 1000
 """Frames of a compressed stream, one after the other, that hold nothing."""
 
+FOLDER_ENTRIES = 200_000
+"""Files in one folder of a bundle: 9,999 chunks are usual at the most, and names of strangers are held in memory."""
+
+LITTER_ENTRIES = 10_000
+"""What operating systems left in one folder, as far as it is counted."""
+
+LITTER_SHOWN = 20
+"""How many names of it are shown."""
+
+MEDIUM_FOLDERS = 1000
+"""Folders on a medium that are looked into for a bundle."""
+
+BUNDLES_SHOWN = 100
+"""Bundles on one medium that are listed."""
+
 FINDINGS = 1000
 """How many things are told of one file that is wrong, or of one folder; the rest would tell nothing more."""
 

@@ -38,6 +38,18 @@ class BlobSource(Protocol):
         """
 
 
+@runtime_checkable
+class SourceOfCopies(BlobSource, Protocol):
+    """Gives blobs of which it may hold more than one copy."""
+
+    def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
+        """Looks for a whole copy of a blob, after the one that was read turned out bad.
+
+        Returns:
+            Whether the blob is worth reading again. True once for each blob.
+        """
+
+
 class ImageSource(BlobSource, Protocol):
     """Gives images: names, manifests and blobs."""
 

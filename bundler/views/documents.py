@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
 from bundler.views.words import with_placeholders
 
 if TYPE_CHECKING:
-    from bundler.bundle.check import Finding
+    from bundler.bundle.copies import ChunkState
+    from bundler.bundle.findings import Finding
+    from bundler.bundle.litter import Litter
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
+    from bundler.commands.bundle_list import BundleList
     from bundler.commands.doctor import DoctorResult
     from bundler.commands.explain import ExplainResult
     from bundler.commands.export import ExportResult
@@ -96,6 +101,7 @@ def inspect_document(result: InspectResult) -> Document:
         "tool": result.bundle.manifest.tool,
         **_encryption(result.bundle),
         **_content(result.bundle.manifest),
+        **_media(result.bundle, result.litter),
         "chunksHere": [{"file": state.chunk.file, "here": state.problem is None} for state in result.bundle.chunks],
     }
 
@@ -111,6 +117,54 @@ def verify_document(result: VerifyResult) -> Document:
         **_encryption(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
         "bringAgain": list(result.wanted),
+        "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
+        **_media(result.bundle, result.litter),
+    }
+
+
+def list_document(command: str, result: BundleList) -> Document:
+    """What ``inspect --json`` and ``verify --json`` print of a medium with several bundles."""
+    return {
+        **_head(f"{command}-list", result.exit_code),
+        "bundles": [
+            {
+                "paths": [str(path) for path in bundle.folders],
+                "bundleId": bundle.id,
+                "name": bundle.name,
+                "created": bundle.created,
+                "claimedSigners": list(bundle.claimed_signers),
+                "signers": list(bundle.signers),
+                "chunks": bundle.chunks,
+                "chunksHere": bundle.chunks_here,
+                "size": bundle.size_bytes,
+                "error": error_document(bundle.problem) if bundle.problem else None,
+            }
+            for bundle in result.bundles
+        ],
+        "more": result.more,
+        "skipped": [error_document(error) for error in result.skipped],
+    }
+
+
+def _chunk_state(state: ChunkState, wanted: Sequence[str]) -> Document:
+    is_here = not state.is_absent
+    return {"file": state.chunk.file, "here": is_here, "good": is_here and state.chunk.file not in wanted}
+
+
+def _media(bundle: Bundle | LockedBundle, litter: Litter | None) -> Document:
+    """What lies on the media under other names, beside the bundle, and what could not be looked into."""
+    shown = litter.shown if litter else ()
+    return {
+        "otherNames": [{"file": file, "path": str(path)} for file, path in bundle.other_names],
+        "badCopies": [{"file": each.file, "path": str(each.bad), "used": str(each.used)} for each in bundle.given_up],
+        "noSignatures": [error_document(error) for error in bundle.sealed.others[:FINDINGS]],
+        "litter": {
+            "files": litter.files if litter else 0,
+            "size": litter.size_bytes if litter else 0,
+            "complete": litter is None or litter.is_whole,
+            "names": [{"name": name, "size": size_bytes} for name, size_bytes in shown],
+        },
+        "skipped": [error_document(error) for error in bundle.sealed.skipped],
     }
 
 
@@ -161,6 +215,7 @@ def import_document(result: ImportResult) -> Document:
         "failedList": str(result.failed_list) if result.failed_list else None,
         "error": error_document(result.error) if result.error else None,
         "findings": [_finding(finding) for finding in result.findings],
+        **_media(bundle, result.litter),
         "targets": [_target(target) for target in result.targets],
     }
 

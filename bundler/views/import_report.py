@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bundler.texts import joined, some, text
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
+from bundler.views.media_report import media_lines
 from bundler.views.report import bad_signer_words, finding_lines, unchecked
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
@@ -52,6 +53,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
             folder=escaped(bundle.decrypted.scratch.folder),
         )
         lines.append(fact(said("scratch"), room))
+    lines += media_lines(bundle, result.litter)
     lines += finding_lines(result.findings, is_verbose=is_verbose)
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]

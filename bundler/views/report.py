@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import some
+from bundler.views import media_report
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import SHOWN, count, escaped, limited, shell_word, size, table
 
 if TYPE_CHECKING:
-    from bundler.bundle.check import Finding
+    from bundler.bundle.findings import Finding
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
     from bundler.commands.export import ExportResult
@@ -102,6 +103,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
         f"id         {bundle.id}",
         f"signature  {_signature_words(result)}",
         *_bad_lines(bundle),
+        *(f"           {escaped(error)}" for error in bundle.sealed.others[:_SHOWN_SIGNERS]),
         *(f"           unknown key {signer}" for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
     ]
     if len(result.unknown_signers) > _SHOWN_SIGNERS:
@@ -114,7 +116,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
     else:
         lines += ["content    encrypted, opened"] if bundle.is_encrypted else []
         lines += [*_content_lines(manifest), "", *_image_lines(manifest)]
-    lines += ["", "chunks", *_chunk_lines(bundle)]
+    lines += ["", "chunks", *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
     return lines if is_verified else [*lines, "", _UNVERIFIED]
 
 
@@ -130,6 +132,7 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
     lines = [f"signature  good, by {signer}" if signer else f"signature  {unchecked(bundle)}", *_bad_lines(bundle)]
+    lines += [*media_report.presence_lines(result), *media_report.media_lines(bundle, result.litter)]
     manifest = bundle.manifest
     if isinstance(manifest, OuterManifest):
         if not result.findings:
@@ -168,12 +171,10 @@ def _bad_lines(bundle: Bundle | LockedBundle) -> list[str]:
 
 
 def _findings_of(result: VerifyResult, what: str, *, is_verbose: bool) -> list[str]:
-    if not result.findings:
-        return []
-    lines = [
-        f"{what:10} {count(len(result.findings), 'finding')}",
-        *finding_lines(result.findings, is_verbose=is_verbose),
-    ]
+    elsewhere = {state.chunk.file for state in result.bundle.chunks if state.is_elsewhere}
+    findings = [finding for finding in result.findings if finding.file not in elsewhere]
+    lines = [f"{what:10} {count(len(findings), 'finding')}"] if findings else []
+    lines += finding_lines(findings, is_verbose=is_verbose)
     return [*lines, *_wanted_lines(result)]
 
 
@@ -305,10 +306,15 @@ def _platform_words(image: Image) -> str:
     return ", ".join(sorted(escaped(variant.config.platform) for variant in image.variants))
 
 
-def _chunk_lines(bundle: Bundle | LockedBundle) -> list[str]:
+def _chunk_lines(result: InspectResult) -> list[str]:
+    bundle = result.bundle
+    names = {entry.size_bytes: escaped(entry.name) for entry in result.misnamed}
     rows = []
     for state in bundle.chunks:
         here = escaped(state.problem.message) if state.problem else "here"
+        perhaps = names.get(state.chunk.size_bytes)
+        if state.is_absent and perhaps:
+            here = f"{here}; {perhaps} has its size, and verify will tell"
         rows.append((state.chunk.file, size(state.chunk.size_bytes), here))
     return table(rows, right=[1])
 

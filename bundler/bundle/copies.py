@@ -1,0 +1,255 @@
+"""Which file holds a chunk: the one of its name, or one that has its bytes under any other name.
+
+What is read under a name is checked, so a name needs no trust. Where it leads to nothing, or to other bytes, files of
+the chunk's size are compared with its SHA-256 in SHA256SUMS, each read once.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of, size_of
+from bundler.bundle.listing import Entry, Listing
+from bundler.core.limits import STUB_BYTES
+from bundler.core.manifest import Chunk
+from bundler.core.protocols import Passed
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+
+
+@dataclass(frozen=True, slots=True)
+class BadCopy:
+    """A file that should hold a chunk and cannot be used, and why."""
+
+    path: Path
+    error: BundlerError
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkState:
+    """A chunk as it was found.
+
+    Attributes:
+        chunk: What it should be.
+        paths: The files that hold it, as far as is known; the first one is used. Others lie in other folders, or have
+            other names.
+        bad: Files of its name that cannot be used.
+        is_gap: Whether the chunks before and after it are in one folder: it was there too, and was taken away.
+    """
+
+    chunk: Chunk
+    paths: tuple[Path, ...] = ()
+    bad: tuple[BadCopy, ...] = ()
+    is_gap: bool = False
+
+    @property
+    def path(self) -> Path | None:
+        """The copy that is used."""
+        return self.paths[0] if self.paths else None
+
+    @property
+    def is_absent(self) -> bool:
+        """Whether there is no file that should be it."""
+        return not self.paths and not self.bad
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether it is not here, and may simply be on another medium."""
+        return self.is_absent and not self.is_gap
+
+    @property
+    def problem(self) -> BundlerError | None:
+        """Why it cannot be used; None if it can."""
+        if self.paths:
+            return None
+        return self.bad[0].error if self.bad else self._absence
+
+    @property
+    def _absence(self) -> Incomplete:
+        file = self.chunk.file
+        hint = f"bring {file}; a virus scanner may have removed it" if self.is_gap else f"bring {file}, or its medium"
+        return Incomplete("the chunk is missing", subject=file, hint=hint, code="incomplete")
+
+    @property
+    def bad_copies(self) -> tuple[BundlerError, ...]:
+        """Why further copies cannot be used."""
+        return tuple(each.error for each in (self.bad if self.paths else self.bad[1:]))
+
+
+def find_chunks(listings: Sequence[Listing], chunks: Sequence[Chunk]) -> tuple[ChunkState, ...]:
+    """The chunks by their names, none of them read."""
+    states = [_find_chunk(listings, chunk) for chunk in chunks]
+    return tuple(replace(state, is_gap=_is_gap(states, number)) for number, state in enumerate(states))
+
+
+def _find_chunk(listings: Iterable[Listing], chunk: Chunk) -> ChunkState:
+    """The copies of a chunk in the folders, by its name."""
+    usable: dict[tuple[int, int], Path] = {}
+    bad = []
+    for listing in listings:
+        entry = listing.find(chunk.file)
+        if entry is None:
+            continue
+        try:
+            size_bytes = _size_of(entry.path)
+        except BundlerError as error:
+            bad.append(BadCopy(entry.path, error))
+            continue
+        if size_bytes == chunk.size_bytes:
+            usable.setdefault(entry.identity, entry.path)  # a folder that was given twice has one copy
+        else:
+            bad.append(BadCopy(entry.path, _of_another_size(entry.path, chunk, size_bytes)))
+    return ChunkState(chunk, tuple(usable.values()), tuple(bad))
+
+
+def _size_of(path: Path) -> int:
+    descriptor = open_for_reading(path)
+    try:
+        return size_of(descriptor, what=str(path))
+    finally:
+        let_go(descriptor)
+
+
+def _is_gap(states: Sequence[ChunkState], number: int) -> bool:
+    absent = sum(state.is_absent for state in states)
+    before, after = states[max(0, number - 1)].path, states[min(number + 1, len(states) - 1)].path
+    is_between = before is not None and after is not None and before.parent == after.parent
+    # Chunks that were dealt out to two media leave a gap at every second place.
+    return states[number].is_absent and is_between and _GAPS_AT_MOST * absent <= len(states)
+
+
+_GAPS_AT_MOST = 3
+"""Of so many chunks one may be taken for removed; where more are absent, they are elsewhere."""
+
+
+def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
+    is_cut = size_bytes < chunk.size_bytes
+    why = "; a virus scanner may have put this in its place" if is_cut and size_bytes <= STUB_BYTES else ""
+    return Damaged(
+        "the chunk was cut short" if is_cut else "the chunk has grown",
+        subject=str(path),
+        expected=f"{chunk.size_bytes} bytes",
+        actual=f"{size_bytes} bytes",
+        hint=f"copy {chunk.file} again{why}",
+    )
+
+
+class Contents:
+    """What files hold, by their SHA-256; each is read once, however often it is asked for. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._known: dict[Path, str | None] = {}
+        self._lock = threading.Lock()
+
+    def is_known(self, path: Path) -> bool:
+        """Whether a file was read already."""
+        return path in self._known
+
+    def sha256(self, path: Path, size_bytes: int, passed: Passed) -> str | None:
+        """The SHA-256 of a file, in hex; None if it cannot be read.
+
+        Args:
+            path: Of the file.
+            size_bytes: A larger file is not read.
+            passed: Is told of every number of bytes that was read; what it raises goes through.
+        """
+        with self._lock:
+            if path not in self._known:
+                self._known[path] = _sha256(path, size_bytes, passed)
+            return self._known[path]
+
+
+def _sha256(path: Path, size_bytes: int, passed: Passed) -> str | None:
+    try:
+        descriptor = open_for_reading(path)
+        try:
+            return sha256_of(descriptor, what=str(path), limit_bytes=size_bytes, passed=passed)
+        finally:
+            let_go(descriptor)
+    except (Damaged, Incomplete, LocalStorage):
+        return None  # it is told elsewhere why, if it is a file that matters
+
+
+def begins_with(path: Path, expected: bytes) -> bool:
+    """Whether a file begins with some bytes."""
+    found = bytearray(len(expected))
+    try:
+        descriptor = open_for_reading(path)
+        try:
+            read_into(descriptor, [found], 0, what=str(path))
+        finally:
+            let_go(descriptor)
+    except (Damaged, Incomplete, LocalStorage):
+        return False
+    return found == expected
+
+
+def other_files(listings: Iterable[Listing], state: ChunkState) -> Iterator[Path]:
+    """Files of a chunk's size that are not known to hold it."""
+    for listing in listings:
+        for entry in listing.entries.values():
+            if entry.is_file and entry.size_bytes == state.chunk.size_bytes and entry.path not in state.paths:
+                yield entry.path
+
+
+def other_names(states: Iterable[ChunkState]) -> list[tuple[str, Path]]:
+    """The files that hold a chunk under another name than its own, each with the chunk's."""
+    return [(state.chunk.file, path) for state in states for path in state.paths if path.name != state.chunk.file]
+
+
+def misnamed(listings: Iterable[Listing], states: Iterable[ChunkState]) -> list[Entry]:
+    """Files that have the size of a chunk, and not the name of one of that size: there is no telling what they hold."""
+    states = tuple(states)
+    sizes = {state.chunk.size_bytes for state in states}
+    named = {path for state in states for path in state.paths}
+    found: dict[tuple[int, int], Entry] = {}
+    known = {entry.identity for listing in listings for entry in listing.entries.values() if entry.path in named}
+    for listing in listings:
+        for entry in listing.entries.values():
+            if entry.is_file and entry.size_bytes in sizes and entry.identity not in known:
+                found.setdefault(entry.identity, entry)
+    return list(found.values())
+
+
+def identified(
+    unknown: Iterable[Entry],
+    states: Sequence[ChunkState],
+    sums: Mapping[str, str],
+    contents: Contents,
+    passed: Passed,
+) -> tuple[ChunkState, ...]:
+    """The chunks, with those files of `misnamed` that hold one.
+
+    Args:
+        unknown: The files, of which the SHA-256 is taken.
+        states: The chunks by their names.
+        sums: SHA-256 by file name, as it was signed.
+        contents: Remembers what was read.
+        passed: As for `Contents.sha256`.
+    """
+    by_digest = {sums[state.chunk.file]: number for number, state in enumerate(states)}
+    held: dict[Path, int] = {}
+    for entry in unknown:
+        number = by_digest.get(contents.sha256(entry.path, entry.size_bytes, passed) or "")
+        if number is not None:
+            held[entry.path] = number
+    return tuple(_with_held(states, number, held) for number in range(len(states)))
+
+
+def _with_held(states: Sequence[ChunkState], number: int, held: Mapping[Path, int]) -> ChunkState:
+    """A chunk with all that holds it. A file of its name that holds another chunk is no bad copy of it."""
+    state = states[number]
+    paths = (*state.paths, *(path for path, content in held.items() if content == number))
+    bad = tuple(each for each in state.bad if each.path not in held)
+    if not paths and not bad and state.bad:
+        path = state.bad[0].path
+        bad = (BadCopy(path, other_under_its_name(state.chunk.file, states[held[path]].chunk.file)),)
+    return replace(state, paths=paths, bad=bad)
+
+
+def other_under_its_name(file: str, other: str) -> Damaged:
+    """The error for a chunk whose name another one has."""
+    hint = f"{file} was lost when {other} was copied over it: bring {file} again"
+    return Damaged(f"this is {other} under another name", subject=file, hint=hint)

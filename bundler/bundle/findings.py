@@ -1,0 +1,114 @@
+"""What is wrong with a bundle beside its chunks: small files, signatures that are none, files that nobody listed."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle import sums
+from bundler.bundle.listing import Entry, Listing
+from bundler.bundle.locked import LockedBundle
+from bundler.bundle.reader import Bundle
+from bundler.core.digest import Digest
+from bundler.core.limits import FINDINGS, SUMS_BYTES
+from bundler.core.litter import is_litter
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is wrong: the error, and where it is.
+
+    Attributes:
+        error: What is wrong.
+        file: The file's name within the bundle.
+        offset_bytes: Where in the file the damage begins, if that is known.
+        length_bytes: How far it may reach.
+        digest: The blob that is damaged or missing.
+        images: The references of the images that are hurt.
+        is_wanted: Whether the file must be brought again.
+    """
+
+    error: BundlerError
+    file: str
+    offset_bytes: int | None = None
+    length_bytes: int | None = None
+    digest: Digest | None = None
+    images: tuple[str, ...] = ()
+    is_wanted: bool = True
+
+
+def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()) -> Iterator[Finding]:
+    """What lies beside the chunks: the small files, what poses as a signature, and files that nobody listed.
+
+    Args:
+        bundle: As it turned out.
+        bad: Chunks whose first copies are damaged: of these, others are needed, whatever their names.
+    """
+    yield from check_copies(bundle, sums.README, SUMS_BYTES)
+    others = bundle.sealed.others
+    for error in others[:FINDINGS]:
+        yield Finding(error, Path(error.subject or "").name, is_wanted=False)
+    if len(others) > FINDINGS:
+        number = len(others) - FINDINGS
+        more = Damaged(f"{number} more files that are no signatures", subject=sums.FILE, hint="remove them")
+        yield Finding(more, sums.FILE, is_wanted=False)
+    copies = {path: state.chunk.file for state in bundle.chunks for path in state.paths}
+    needed = {state.path for state in bundle.chunks} | {each.used for each in bundle.given_up}
+    needed |= {path for path, file in copies.items() if file in bad}
+    for listing in bundle.sealed.own_listings:
+        strange = _strangers(listing, bundle, needed)
+        for entry in strange[:FINDINGS]:
+            yield Finding(_unlisted(entry, copies.get(entry.path)), entry.name, is_wanted=False)
+        if len(strange) > FINDINGS:
+            message = f"{len(strange) - FINDINGS} more files that SHA256SUMS does not list"
+            rest = Damaged(message, subject=str(listing.folder), hint="remove them")
+            yield Finding(rest, strange[FINDINGS].name, is_wanted=False)
+    known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
+    if isinstance(bundle, LockedBundle) or bundle.is_encrypted:
+        known.add(sums.CONTENT)
+    for name in sorted(set(bundle.sealed.sums) - known):
+        unknown = Damaged("listed, but unknown to this version of bundler", subject=name)
+        yield Finding(unknown, name, is_wanted=False)
+
+
+def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Container[Path | None]) -> list[Entry]:
+    """What lies in a folder of the bundle and is not of it; what is needed is, whatever its name."""
+    listed = {entry.name for name in (*bundle.sealed.sums, sums.FILE) if (entry := listing.find(name))}
+    listed |= {entry.name for _, entry in listing.signatures()}
+    return [
+        entry
+        for name, entry in listing.entries.items()
+        if name not in listed and not is_litter(name) and entry.path not in needed
+    ]
+
+
+def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
+    """The error for a file that nobody signed. It is not opened, unless it may have been a chunk."""
+    if chunk is not None:
+        message = f"a copy of {chunk}, under a name that SHA256SUMS does not list"
+        return Damaged(message, subject=str(entry.path), hint="remove it from the bundle")
+    if entry.path.suffix.lower() == ".key":
+        return Damaged(
+            "a file that SHA256SUMS does not list; by its name it may be a private key",
+            subject=str(entry.path),
+            hint="take it off the medium; if it is a key, whoever had the medium may have it: make another one",
+        )
+    return Damaged("a file that SHA256SUMS does not list", subject=str(entry.path), hint="remove it from the bundle")
+
+
+def check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> Iterator[Finding]:
+    """Compares every copy of a small file with SHA256SUMS."""
+    if name not in bundle.sealed.sums:
+        yield Finding(Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE), sums.FILE)
+        return
+    paths = bundle.sealed.copies_of(name)
+    errors = []
+    for path in paths:
+        try:
+            bundle.sealed.checked(name, path, limit_bytes)
+        except (Damaged, Incomplete, LocalStorage) as error:
+            errors.append(error)
+    for each in errors:
+        yield Finding(each, name, is_wanted=len(errors) == len(paths))

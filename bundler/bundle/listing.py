@@ -1,0 +1,162 @@
+"""What lies in a folder that may be a bundle's: names, kinds and sizes. Looks, and opens nothing.
+
+Media change names: FAT and ISO 9660 know capitals only, or eight letters and three. So a file is found under its own
+name, else under the same name in other letters, else under the short form of it; what it holds decides.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle import sums
+from bundler.bundle.files import unreadable
+from bundler.core.limits import FOLDER_ENTRIES
+from bundler.errors import BundlerError, Damaged, LocalStorage
+
+_SHORT_NAMES = {
+    sums.FILE: re.compile(r"sha256(?:su|~\d{1,6})\.?"),
+    sums.MANIFEST: re.compile(r"bundle(?:~\d{1,6})?\.jso"),
+}
+"""What FAT and ISO 9660 without long names make of the names that do not fit; of chunks nothing is left to go by."""
+
+_KINDS = {
+    stat.S_IFREG: "a file",
+    stat.S_IFDIR: "a folder",
+    stat.S_IFLNK: "a link",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+def is_called(name: str, wanted: str) -> bool:
+    """Whether a name is a wanted one, or what a medium may have made of it."""
+    short = _SHORT_NAMES.get(wanted)
+    return name.lower() == wanted.lower() or (short is not None and short.fullmatch(name.lower()) is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Something in a folder, as lstat(2) tells it; of a link, the link itself."""
+
+    path: Path
+    mode: int
+    size_bytes: int
+    identity: tuple[int, int]
+    """Device and inode: a folder that was given twice has one copy of each file."""
+
+    @property
+    def name(self) -> str:
+        """Its name in the folder."""
+        return self.path.name
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is a regular file."""
+        return stat.S_ISREG(self.mode)
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, and no link to one."""
+        return stat.S_ISDIR(self.mode)
+
+    @property
+    def kind(self) -> str:
+        """What it is, in two words."""
+        return _KINDS.get(stat.S_IFMT(self.mode), "something else")
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All that lies in a folder, by name; and by the same names in small letters."""
+
+    folder: Path
+    entries: Mapping[str, Entry]
+    _folded: Mapping[str, str]
+
+    @classmethod
+    def of(cls, folder: Path, entries: Iterable[Entry]) -> Listing:
+        """The listing of some entries."""
+        by_name = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
+        return cls(folder, by_name, {name.lower(): name for name in reversed(by_name)})
+
+    def find(self, name: str) -> Entry | None:
+        """The file that has a name, or what a medium made of that name."""
+        known = name if name in self.entries else self._folded.get(name.lower())
+        if known is None and name in _SHORT_NAMES:
+            known = next((each for each in self.entries if is_called(each, name)), None)
+        return None if known is None else self.entries[known]
+
+    @property
+    def has_sums(self) -> bool:
+        """Whether it says of itself what belongs to it."""
+        return self.find(sums.FILE) is not None
+
+    def signatures(self) -> Iterator[tuple[str | None, Entry]]:
+        """What bears the name of a signature, with the key id in it; None where the medium has cut that off."""
+        for entry in self.entries.values():
+            is_signature, key_id = sums.signature_name(entry.name)
+            if is_signature:
+                yield key_id, entry
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of all that is in a folder, sorted.
+
+    Raises:
+        LocalStorage: The folder may not be read.
+        Damaged: It cannot be read, or holds more than any bundle.
+    """
+    names = []
+    try:
+        with os.scandir(folder) as found:
+            for each in found:
+                names.append(each.name)
+                if len(names) > FOLDER_ENTRIES:
+                    raise Damaged(f"more than {FOLDER_ENTRIES:,} files in one folder", subject=str(folder))
+    except OSError as error:
+        raise _closed(error, folder) from error
+    return sorted(names)
+
+
+def list_folder(folder: Path, names: Iterable[str] | None = None) -> Listing:
+    """Looks at all that is in a folder.
+
+    Args:
+        folder: Where.
+        names: Of what is there, if that is known.
+
+    Raises:
+        LocalStorage, Damaged: As `names_in`, or the medium does not tell what something is.
+    """
+    entries = (entry_at(folder / name) for name in (names_in(folder) if names is None else names))
+    return Listing.of(folder, filter(None, entries))
+
+
+def entry_at(path: Path) -> Entry | None:
+    """What a path is, links not followed; None if it is gone.
+
+    Raises:
+        LocalStorage, Damaged: The medium does not tell.
+    """
+    try:
+        state = os.lstat(path)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise _closed(error, path) from error
+    return Entry(path, state.st_mode, state.st_size, (state.st_dev, state.st_ino))
+
+
+def _closed(error: OSError, path: Path) -> BundlerError:
+    """The error for a folder into which nobody can look: because of who we are, or because the medium fails."""
+    if error.errno in (errno.EACCES, errno.EPERM):
+        return LocalStorage("the folder may not be read", subject=str(path), hint="check its owner and mode")
+    return unreadable(error, str(path))

@@ -1,0 +1,70 @@
+"""What operating systems leave on media. It does no harm to a bundle; it is counted, so that reports can name it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bundler.bundle.listing import Entry, Listing
+from bundler.core.limits import LITTER_ENTRIES, LITTER_SHOWN
+from bundler.core.litter import is_litter
+
+
+@dataclass(frozen=True, slots=True)
+class Litter:
+    """What was left in the folders of a bundle.
+
+    Attributes:
+        files: How many files; a folder without any counts as one.
+        size_bytes: Of all of them.
+        shown: The first names in the bundle's folders, with the size of all that is below each.
+        is_whole: Whether all was counted: not where a folder cannot be read, or holds too much.
+    """
+
+    files: int
+    size_bytes: int
+    shown: tuple[tuple[str, int], ...]
+    is_whole: bool
+
+
+def litter_in(listings: Iterable[Listing]) -> Litter:
+    """Counts the litter of some folders, all that is below it included. Follows no link, and opens no file."""
+    tops = [entry for listing in listings for entry in listing.entries.values() if is_litter(entry.name)]
+    counts = [_Count.of(entry) for entry in tops[:LITTER_ENTRIES]]
+    return Litter(
+        files=sum(count.files for count in counts) + len(tops) - len(counts),
+        size_bytes=sum(count.size_bytes for count in counts),
+        shown=tuple((entry.name, count.size_bytes) for entry, count in zip(tops, counts, strict=False))[:LITTER_SHOWN],
+        is_whole=len(tops) == len(counts) and all(count.is_whole for count in counts),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Count:
+    files: int
+    size_bytes: int
+    is_whole: bool = True
+
+    @classmethod
+    def of(cls, top: Entry) -> _Count:
+        if not top.is_folder:
+            return cls(1, top.size_bytes)
+        files = size_bytes = looked_at = 0
+        is_whole = True
+        left = [os.fspath(top.path)]
+        while left:
+            try:
+                with os.scandir(left.pop()) as found:
+                    for each in found:
+                        looked_at += 1
+                        if looked_at > LITTER_ENTRIES:
+                            return cls(max(files, 1), size_bytes, is_whole=False)
+                        if each.is_dir(follow_symlinks=False):
+                            left.append(each.path)
+                        else:
+                            files += 1
+                            size_bytes += each.stat(follow_symlinks=False).st_size
+            except OSError:
+                is_whole = False
+        return cls(max(files, 1), size_bytes, is_whole)

@@ -1,0 +1,179 @@
+"""Finds the bundles on media: in folders that were named, and in the folders of media that were named.
+
+Reads SHA256SUMS, and believes nothing. What cannot be looked into is skipped, and why is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from bundler.bundle import sums
+from bundler.bundle.files import is_there, read_bounded
+from bundler.bundle.listing import Listing, entry_at, is_called, list_folder, names_in
+from bundler.core.bundle_name import CHUNK_NAME
+from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
+
+
+@dataclass(frozen=True, slots=True)
+class FoundBundle:
+    """The folders of one bundle, the bytes of its SHA256SUMS, and why some folders of its media were skipped."""
+
+    listings: tuple[Listing, ...]
+    sums_content: bytes
+    skipped: tuple[BundlerError, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder that may be a bundle's, and whether it was named itself, not the medium that it is on."""
+
+    listing: Listing
+    is_named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is at one path."""
+
+    folders: tuple[_Folder, ...]
+    skipped: tuple[BundlerError, ...] = ()
+
+
+def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
+    """Finds all bundles in some folders or media, in any order; at least one.
+
+    A path may be a bundle's folder, a folder with some of its chunks, or a medium with bundles' folders in it.
+
+    Raises:
+        Misuse: There is no bundle, or the folders of different ones were named.
+        Incomplete: There is only an export that was not finished.
+        Damaged, LocalStorage: A folder that was named, or its SHA256SUMS, cannot be read.
+    """
+    paths = tuple(paths)
+    found = [_look(path) for path in paths]
+    folders = tuple({folder.listing.folder: folder for each in found for folder in each.folders}.values())
+    for folder in folders:
+        if folder.listing.folder.resolve().name.endswith(sums.PARTIAL):
+            raise _unfinished(folder.listing.folder)  # also one that lacks nothing but its name
+    skipped = [error for each in found for error in each.skipped]
+    groups = _by_bundle(folders, skipped.append)
+    if not groups:
+        _explain_absence(paths, skipped)
+    rest = [folder.listing for folder in folders if not folder.listing.has_sums]
+    return tuple(
+        FoundBundle((*(folder.listing for folder in group), *rest), content, tuple(skipped))
+        for content, group in _chosen(groups).items()
+    )
+
+
+def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object]) -> dict[bytes, list[_Folder]]:
+    """The folders that have a SHA256SUMS, by its bytes.
+
+    All of those that nobody named may together have no more bytes than one may have: they are held in memory.
+
+    Raises:
+        Misuse: They have more.
+        Damaged, Incomplete, LocalStorage: One cannot be read that was named, or that is alone.
+    """
+    groups: dict[bytes, list[_Folder]] = {}
+    for folder in folders:
+        entry = folder.listing.find(sums.FILE)
+        if entry is None:
+            continue
+        is_needed = folder.is_named or len(folders) == 1
+        try:
+            content = read_bounded(entry.path, SUMS_BYTES)
+        except (Damaged, Incomplete, LocalStorage) as error:
+            if is_needed:
+                raise
+            skip(error)
+        else:
+            groups.setdefault(content, []).append(folder)
+        if not is_needed and sum(map(len, groups)) > SUMS_BYTES:
+            raise Misuse("too many bundles on one medium", subject=str(entry.path), hint="give the bundle's own folder")
+    return groups
+
+
+def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
+    """The folders by their bundle; those of one alone if its own folder was named.
+
+    Raises:
+        Misuse: The folders of several were named.
+    """
+    named = [content for content, group in groups.items() if any(folder.is_named for folder in group)]
+    if len(named) > 1:
+        one, other = (groups[content][0].listing.folder for content in named[:2])
+        raise Misuse(
+            f"{one} and {other} are parts of different bundles, or one {sums.FILE} was changed",
+            hint="give the folders of one bundle at a time",
+        )
+    return {content: groups[content] for content in named} or groups
+
+
+def _look(path: Path) -> _Found:
+    """The folders at a path that may be a bundle's: itself, or those in it; itself if there are none."""
+    if not is_there(path):
+        raise Misuse("there is no such folder", subject=str(path))
+    if not path.is_dir():
+        raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
+    names = names_in(path)
+    if _may_be_of_a_bundle(names):
+        return _Found((_Folder(list_folder(path, names), is_named=True),))
+    skipped: list[BundlerError] = []
+    inner = [_Folder(listing, is_named=False) for listing in _inner(path, names, skipped.append)]
+    finished = [each for each in inner if not each.listing.folder.name.endswith(sums.PARTIAL)]
+    chosen = finished or inner or [_Folder(Listing.of(path, ()), is_named=True)]
+    return _Found(tuple(chosen), tuple(skipped))
+
+
+def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], object]) -> Iterator[Listing]:
+    """The folders in a folder that have a SHA256SUMS. Links lead anywhere, and are not followed."""
+    looked_into = 0
+    for name in names:
+        try:
+            entry = entry_at(path / name)
+            if entry is None or not entry.is_folder:
+                continue
+            looked_into += 1
+            if looked_into > MEDIUM_FOLDERS:
+                many = f"only the first {MEDIUM_FOLDERS:,} folders were looked into"
+                skip(Damaged(many, subject=str(path), hint="give the bundle's own folder"))
+                return
+            inner = names_in(entry.path)
+            if _has_sums(inner):
+                yield list_folder(entry.path, inner)
+        except (Damaged, LocalStorage) as error:
+            skip(error)
+
+
+def _may_be_of_a_bundle(names: Sequence[str]) -> bool:
+    return _has_sums(names) or any(CHUNK_NAME.fullmatch(name.lower()) for name in names)
+
+
+def _has_sums(names: Iterable[str]) -> bool:
+    return any(is_called(name, sums.FILE) for name in names)
+
+
+def _unfinished(folder: Path) -> Incomplete:
+    return Incomplete(
+        "this export was not finished", subject=str(folder), hint="run the same export again to finish it"
+    )
+
+
+def _explain_absence(paths: Sequence[Path], skipped: Sequence[BundlerError]) -> NoReturn:
+    for path in paths:
+        names = names_in(path)
+        unfinished = (
+            [path] if path.name.endswith(sums.PARTIAL) else [path / n for n in names if n.endswith(sums.PARTIAL)]
+        )
+        if unfinished:
+            raise _unfinished(unfinished[0])
+        if any(CHUNK_NAME.fullmatch(name.lower()) for name in names):
+            hint = f"bring {sums.FILE} and its .sig files"
+            raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=hint, code="incomplete")
+    absent = Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))
+    raise Several("no bundle here", [absent, *skipped]) if skipped else absent

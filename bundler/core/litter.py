@@ -1,0 +1,25 @@
+"""The names of what operating systems and file systems leave on media."""
+
+from __future__ import annotations
+
+import re
+
+_NAMES = frozenset(
+    {
+        *("system volume information", "$recycle.bin", "recycler", "recycled", "thumbs.db", "ehthumbs.db"),
+        *("ehthumbs_vista.db", "desktop.ini", "wpsettings.dat", "indexervolumeguid", "msdownld.tmp"),
+        *(".ds_store", ".fseventsd", ".apdisk", ".temporaryitems", ".documentrevisions-v100", ".volumeicon.icns"),
+        *(".appledouble", ".appledb", ".appledesktop", ".pkinstallsandboxmanager", ".directory", "lost+found"),
+        *("network trash folder", "temporary items", ".metadata_never_index", ".com.apple.timemachine.donotpresent"),
+    }
+)
+"""What Windows, macOS, Linux and file systems leave on media; on some of them in capitals."""
+_PREFIXES = (".trash", "._", ".spotlight", ".fuse_hidden", ".nfs")
+_RECOVERED = re.compile(r"found\.\d{3}|fsck\d{4}\.(?:rec|ren)|file\d{4}\.chk")
+"""What chkdsk and fsck.fat put lost bytes into."""
+
+
+def is_litter(name: str) -> bool:
+    """Whether a name is one that only operating systems and file systems give."""
+    folded = name.lower()
+    return folded in _NAMES or folded.startswith(_PREFIXES) or _RECOVERED.fullmatch(folded) is not None

@@ -1,0 +1,165 @@
+"""What people read of media: which bundles are on them, which chunks are where, and what lies there beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bundler.texts import some
+from bundler.views.languages import said, translated
+from bundler.views.words import count, escaped, fact, fact_below, shell_word, size, table
+
+if TYPE_CHECKING:
+    from bundler.bundle.litter import Litter
+    from bundler.bundle.locked import LockedBundle
+    from bundler.bundle.reader import Bundle
+    from bundler.commands.bundle_list import BundleList, ListedBundle
+    from bundler.commands.verify import VerifyResult
+    from bundler.errors import BundlerError
+
+_SHOWN = 6
+
+
+def list_lines(result: BundleList, command: str) -> list[str]:
+    """What a command prints of several bundles: what each says of itself, and the command for it."""
+    number = len(result.bundles) + result.more
+    lines = [said("{count:,} bundles are here. None of them was verified; choose one:", count=number)]
+    for bundle in result.bundles:
+        lines += ["", *_listed_lines(bundle, command)]
+    if result.more:
+        lines += ["", said("and {count:,} more", count=result.more)]
+    return [*lines, *(["", *_skipped_lines(result.skipped)] if result.skipped else [])]
+
+
+def _listed_lines(bundle: ListedBundle, command: str) -> list[str]:
+    if bundle.problem is not None:
+        what = said("cannot be read: {error}", error=escaped(bundle.problem))
+        lines = [fact(said("bundle"), what), fact(said("id"), bundle.id)]
+    else:
+        made = said("{name}, made {time}", name=bundle.name, time=escaped(bundle.created))
+        chunks = said(
+            "{here:,} of {total:,} chunks are here, {size} in all",
+            here=bundle.chunks_here,
+            total=bundle.chunks,
+            size=size(bundle.size_bytes),
+        )
+        lines = [
+            fact(said("bundle"), made),
+            fact(said("id"), bundle.id),
+            fact(said("signature"), _signature_of(bundle)),
+            fact(said("chunks"), chunks),
+        ]
+    folders = " ".join(map(shell_word, bundle.folders))
+    return [f"  {line}" for line in (*lines, f"-> bundler {command} {folders}")]
+
+
+def _signature_of(bundle: ListedBundle) -> str:
+    if bundle.signers:
+        return said("good, by {keys}", keys=", ".join(bundle.signers))
+    if bundle.claimed_signers:
+        return said("not checked; by its file name by {keys}", keys=some(bundle.claimed_signers))
+    return said("none")
+
+
+def presence_lines(result: VerifyResult) -> list[str]:
+    """Which chunks are here and good, before anything else is said; nothing if all are here."""
+    states = result.bundle.chunks
+    elsewhere = [state.chunk.file for state in states if state.is_elsewhere]
+    if not elsewhere:
+        return []
+    here = [state.chunk.file for state in states if not state.is_absent]
+    bad = {finding.file for finding in result.findings if finding.is_wanted}.intersection(here)
+    if bad:
+        words = said(
+            "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; {away:,} are elsewhere: {names}",
+            here=len(here),
+            total=len(states),
+            good=len(here) - len(bad),
+            bad=len(bad),
+            away=len(elsewhere),
+            names=in_runs(elsewhere),
+        )
+    else:
+        words = said(
+            "{here:,} of {total:,} chunks are here, all good; {away:,} are elsewhere: {names}",
+            here=len(here),
+            total=len(states),
+            away=len(elsewhere),
+            names=in_runs(elsewhere),
+        )
+    users = {image: None for finding in result.findings if finding.file in elsewhere for image in finding.images}
+    lines = [fact(said("chunks"), words)]
+    lines += [fact_below(said("images that need them: {names}", names=some(users)))] if users else []
+    return [*lines, fact_below(f"-> {said('give their media too, in any order: bundler verify PATH PATH...')}")]
+
+
+def in_runs(files: Sequence[str]) -> str:
+    """Names of chunks, those that follow each other as the first and the last of them.
+
+    >>> in_runs(["chunk-0001.tar", "chunk-0004.tar", "chunk-0005.tar", "chunk-0006.tar"])
+    'chunk-0001.tar, chunk-0004.tar … chunk-0006.tar'
+    """
+    runs: list[list[str]] = []
+    for file in files:
+        if runs and _number(runs[-1][-1]) + 1 == _number(file):
+            runs[-1].append(file)
+        else:
+            runs.append([file])
+    words = []
+    for run in runs:
+        words += [f"{run[0]} … {run[-1]}"] if len(run) > 2 else run
+    return some(words)
+
+
+def _number(file: str) -> int:
+    return int(file.removeprefix("chunk-").partition(".")[0])
+
+
+def media_lines(bundle: Bundle | LockedBundle, litter: Litter | None) -> list[str]:
+    """What lies on the media under other names, what is not of the bundle, and what could not be looked into."""
+    return [*_name_lines(bundle), *_copy_lines(bundle), *_litter_lines(litter), *_skipped_lines(bundle.sealed.skipped)]
+
+
+def _litter_lines(litter: Litter | None) -> list[str]:
+    if litter is None or not litter.files:
+        return []
+    shown = some(f"{escaped(name)} ({size(size_bytes)})" for name, size_bytes in litter.shown)
+    files, total = count(litter.files, "file"), size(litter.size_bytes)
+    template = (
+        "{files} of systems, not of the bundle, {size}: {names}"
+        if litter.is_whole
+        else "at least {files} of systems, not of the bundle, {size}: {names}"
+    )
+    return [fact(said("litter"), said(template, files=files, size=total, names=shown))]
+
+
+def _skipped_lines(skipped: Sequence[BundlerError]) -> list[str]:
+    lines = [
+        fact(said("skipped"), f"{escaped(error.subject)}: {escaped(translated(error.message))}")
+        for error in skipped[:_SHOWN]
+    ]
+    return [*lines, *_more(skipped)]
+
+
+def _name_lines(bundle: Bundle | LockedBundle) -> list[str]:
+    found = bundle.other_names
+    if not found:
+        return []
+    chunks = count(len({file for file, _ in found}), "chunk")
+    rows = [(escaped(path), said("is {file}", file=file)) for file, path in found[:_SHOWN]]
+    return [fact(said("names"), said("{chunks} under other names", chunks=chunks)), *table(rows), *_more(found)]
+
+
+def _copy_lines(bundle: Bundle | LockedBundle) -> list[str]:
+    if not bundle.given_up:
+        return []
+    lines = [
+        "  " + said("{bad}: read {good}", bad=escaped(each.bad), good=escaped(each.used))
+        for each in bundle.given_up[:_SHOWN]
+    ]
+    return [fact(said("copies"), said("damaged, good ones are used:")), *lines, *_more(bundle.given_up)]
+
+
+def _more(items: Sequence[object]) -> list[str]:
+    number = len(items) - _SHOWN
+    return [f"  {said('and {count:,} more', count=number)}"] if number > 0 else []
