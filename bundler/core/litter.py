@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_NAMES = frozenset(
+NAMES = frozenset(
     {
         *("system volume information", "$recycle.bin", "recycler", "recycled", "thumbs.db", "ehthumbs.db"),
         *("ehthumbs_vista.db", "desktop.ini", "wpsettings.dat", "indexervolumeguid", "msdownld.tmp"),
@@ -22,4 +22,4 @@ _RECOVERED = re.compile(r"found\.\d{3}|fsck\d{4}\.(?:rec|ren)|file\d{4}\.chk")
 def is_litter(name: str) -> bool:
     """Whether a name is one that only operating systems and file systems give."""
     folded = name.lower()
-    return folded in _NAMES or folded.startswith(_PREFIXES) or _RECOVERED.fullmatch(folded) is not None
+    return folded in NAMES or folded.startswith(_PREFIXES) or _RECOVERED.fullmatch(folded) is not None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.bundle.check import _LITTER
 from bundler.core.bundle_name import BUNDLE_NAME, check_bundle_name, name_of_words
+from bundler.core.litter import NAMES
 from bundler.errors import Misuse
 
 
@@ -54,7 +54,7 @@ def test_a_name_that_only_resembles_a_device_is_taken(name: str) -> None:
         *("x.partial", "x.partial.lock", "x.partial.journal", "2026.partial.v2"),
         *("chunk-0001.tar", "chunk-12345.7z", "chunk-1.tar", "content.7z", "bundle.json", "readme.txt", "restore.py"),
         *("sha256sums", "sha256sums.0123456789abcdef.sig", "parity-01.vol0.par2"),
-        *sorted(name for name in _LITTER if BUNDLE_NAME.fullmatch(name)),
+        *sorted(name for name in NAMES if BUNDLE_NAME.fullmatch(name)),
     ],
 )
 def test_B6_a_name_that_a_reader_takes_for_something_else_is_refused(name: str) -> None:
