@@ -2,6 +2,8 @@
 # Sourced by export.sh, verify.sh and import.sh. Secrets come in variables or files and leave in files or on standard
 # input: never in arguments, which every user of the machine can read, and never in the environment of what is started.
 
+{ set +x; } 2> /dev/null # a trace would have every secret
+
 say() { printf '%s: %s\n' "${0##*/}" "$*" >&2; }
 
 # need NAME MEANING  ends with 2, as bundler does for usage, when a variable is empty.
@@ -20,22 +22,54 @@ make_secrets() {
   SECRETS=$(umask 077; mktemp -d)
 }
 
-# write_key  lets SIGNING_KEY name a copy that nobody else may read: GitLab, Jenkins and Kubernetes mount files with modes
-# like 0644 or 0666, and bundler refuses such a key, as ssh does.
-write_key() {
-  [ -f "$SIGNING_KEY" ] || return 0
+# hide NAME FILE TEXT  writes a text to a file that nobody else may read, and lets NAME name it. `printf` is the shell's
+# own, so that the text is nobody's argument.
+hide() {
   make_secrets
-  (umask 077; cat "$SIGNING_KEY" > "$SECRETS/signing.key")
-  SIGNING_KEY=$SECRETS/signing.key
+  (umask 077; printf '%s\n' "$3" > "$SECRETS/$2")
+  unset "$1" # what was exported is exported no more
+  eval "$1=\$SECRETS/$2"
 }
 
-# write_logins  puts DOCKER_AUTH_CONFIG, the content of a Docker config.json, where bundler looks for it.
-write_logins() {
-  if [ -n "${DOCKER_AUTH_CONFIG:-}" ] && [ -z "${REGISTRY_AUTH_FILE:-}" ]; then
-    make_secrets
-    (umask 077; printf '%s\n' "$DOCKER_AUTH_CONFIG" > "$SECRETS/auth.json")
-    REGISTRY_AUTH_FILE=$SECRETS/auth.json
-    export REGISTRY_AUTH_FILE
-  fi
+# names_file TEXT  whether it is the name of a file, as CI systems write it: absolute. A password is none by accident.
+names_file() { case $1 in /*) [ -f "$1" ] ;; *) return 1 ;; esac; }
+
+# is_there NAME TEXT  ends with 2 when there is no such file; the text is not repeated, because it may be a secret.
+is_there() { [ -e "$2" ] || { say "$1 is neither the content that is wanted nor the name of a file with it"; exit 2; }; }
+
+# take_key  lets SIGNING_KEY name a copy that nobody else may read, whether it is a file or the key itself: GitLab, Jenkins
+# and Kubernetes mount files with modes like 0644 or 0666, and bundler refuses such a key, as ssh does.
+take_key() {
+  case $SIGNING_KEY in
+    *-----BEGIN*) hide SIGNING_KEY signing.key "$SIGNING_KEY" ;;
+    *) is_there SIGNING_KEY "$SIGNING_KEY"; hide SIGNING_KEY signing.key "$(cat "$SIGNING_KEY")" ;;
+  esac
+}
+
+# take_trust  lets TRUSTED_KEYS name a file or folder, also if it is the key itself.
+take_trust() {
+  case ${TRUSTED_KEYS:-} in
+    '') ;;
+    *-----BEGIN*) hide TRUSTED_KEYS trusted.pub "$TRUSTED_KEYS" ;;
+    *) is_there TRUSTED_KEYS "$TRUSTED_KEYS" ;;
+  esac
+}
+
+# take_logins  puts logins where bundler looks for them, whether they are the content of a Docker config.json or the name
+# of such a file: DOCKER_AUTH_CONFIG, unless REGISTRY_AUTH_FILE is set.
+take_logins() {
+  : "${REGISTRY_AUTH_FILE:=${DOCKER_AUTH_CONFIG:-}}"
   unset DOCKER_AUTH_CONFIG
+  case $REGISTRY_AUTH_FILE in
+    '') unset REGISTRY_AUTH_FILE ;;
+    *{*) hide REGISTRY_AUTH_FILE auth.json "$REGISTRY_AUTH_FILE"; export REGISTRY_AUTH_FILE ;;
+    *) is_there REGISTRY_AUTH_FILE "$REGISTRY_AUTH_FILE"; export REGISTRY_AUTH_FILE ;;
+  esac
+}
+
+# take_text NAME FILE  lets NAME name a file with a passphrase or a password, whether it is that file or the text itself.
+take_text() {
+  eval "text=\${$1:-}"
+  if names_file "$text"; then unset "$1"; eval "$1=\$text"; elif [ -n "$text" ]; then hide "$1" "$2" "$text"; fi
+  unset text
 }

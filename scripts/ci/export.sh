@@ -5,20 +5,16 @@
 #
 #   IMAGE_LIST               the list; images.yaml if not set
 #   OUTPUT_FOLDER            where the bundle's folder is made; bundles if not set
-#   SIGNING_KEY              the file with the private key
-#   SIGNING_KEY_PASSPHRASE   its passphrase, if it has one
-#   DOCKER_AUTH_CONFIG       logins for the registries that images come from, as in Docker's config.json; or
-#   REGISTRY_AUTH_FILE       the file that has them
+#   SIGNING_KEY              the private key, or its file
+#   SIGNING_KEY_PASSPHRASE   its passphrase, if it has one, or the file that has it
+#   DOCKER_AUTH_CONFIG       logins for the registries that images come from, as in Docker's config.json, or its file
+#   REGISTRY_AUTH_FILE       the same; it comes first
 set -eu
 . "$(dirname "$0")/common.sh"
-need SIGNING_KEY "the file with the private key"
-write_key
-write_logins
-passphrase=${SIGNING_KEY_PASSPHRASE:-}
-unset SIGNING_KEY_PASSPHRASE
+need SIGNING_KEY "the private key, or its file"
+take_key
+take_logins
+take_text SIGNING_KEY_PASSPHRASE passphrase
 set -- "${IMAGE_LIST:-images.yaml}" -o "${OUTPUT_FOLDER:-bundles}" --key "$SIGNING_KEY" "$@"
-if [ -n "$passphrase" ]; then
-  printf '%s\n' "$passphrase" | bundler export "$@" --key-passphrase-file -
-else
-  bundler export "$@" < /dev/null
-fi
+[ -z "${SIGNING_KEY_PASSPHRASE:-}" ] || set -- "$@" --key-passphrase-file "$SIGNING_KEY_PASSPHRASE"
+bundler export "$@" < /dev/null

@@ -5,19 +5,25 @@
 #   import.sh [--dry-run] [OPTION of bundler import]... BUNDLE...
 #
 #   TARGET_REGISTRY          where images go: HOST[:PORT][/PREFIX], or whatever else --to takes
-#   TRUSTED_KEYS             the public key, or a folder of them; bundler's trust folder if not set
+#   TRUSTED_KEYS             the public key, its file, or a folder of them; bundler's trust folder if not set
 #   RECEIPT                  the receipt's file; if not set, a new one in
 #   RECEIPT_FOLDER           receipts, if not set
 #   Logins, the first of these that is set:
-#   REGISTRY_USER            with REGISTRY_PASSWORD, or with REGISTRY_PASSWORD_FILE
-#   REGISTRY_AUTH_FILE       a file as Docker's config.json
-#   DOCKER_AUTH_CONFIG       the content of one
+#   REGISTRY_USER            with REGISTRY_PASSWORD, which is the password or the file that has it (REGISTRY_PASSWORD_FILE
+#                            is the same)
+#   REGISTRY_AUTH_FILE       a file as Docker's config.json, or the content of one
+#   DOCKER_AUTH_CONFIG       the same
 set -eu
 . "$(dirname "$0")/common.sh"
 need TARGET_REGISTRY "where the images go"
-write_logins
-password=${REGISTRY_PASSWORD:-}
-unset REGISTRY_PASSWORD
+take_trust
+take_logins
+if [ -z "${REGISTRY_PASSWORD:-}" ]; then
+  REGISTRY_PASSWORD=${REGISTRY_PASSWORD_FILE:-}
+  [ ! -f "$PWD/$REGISTRY_PASSWORD" ] || REGISTRY_PASSWORD=$PWD/$REGISTRY_PASSWORD
+fi
+unset REGISTRY_PASSWORD_FILE
+take_text REGISTRY_PASSWORD password
 
 is_dry_run() { case " $* " in *" --dry-run "*) ;; *) return 1 ;; esac; }
 if ! is_dry_run "$@"; then
@@ -31,9 +37,7 @@ set -- --to "$TARGET_REGISTRY" "$@"
 
 if [ -z "${REGISTRY_USER:-}" ]; then
   bundler import "$@" < /dev/null
-elif [ -n "$password" ]; then
-  printf '%s\n' "$password" | bundler import --username "$REGISTRY_USER" --password-stdin "$@"
 else
-  need REGISTRY_PASSWORD_FILE "the file with the password of REGISTRY_USER, or set REGISTRY_PASSWORD"
-  bundler import --username "$REGISTRY_USER" --password-stdin "$@" < "$REGISTRY_PASSWORD_FILE"
+  need REGISTRY_PASSWORD "the password of REGISTRY_USER, or the file that has it"
+  bundler import --username "$REGISTRY_USER" --password-stdin "$@" < "$REGISTRY_PASSWORD"
 fi

@@ -3,12 +3,13 @@
 #
 #   verify.sh BUNDLE...
 #
-#   TRUSTED_KEYS   the public key, or a folder of them (*.pub)
+#   TRUSTED_KEYS   the public key, its file, or a folder of them (*.pub)
 #
 # Ends with 5 if no trusted key has signed a bundle, with 4 if a file is damaged or missing.
 set -eu
 . "$(dirname "$0")/common.sh"
-need TRUSTED_KEYS "the public key, or a folder of them"
+need TRUSTED_KEYS "the public key, its file, or a folder of them"
+take_trust
 [ $# -gt 0 ] || { say "name a bundle"; exit 2; }
 
 # is_signed BUNDLE  whether one of its signatures is by one of the keys.

@@ -41,6 +41,8 @@ class Workspace:
     """A checkout of somebody's repository with scripts/ci in it, where jobs run."""
 
     folder: Path
+    secrets: tuple[str, ...] = ()
+    """Besides those that all jobs have."""
 
     def run(self, script: str, variables: dict[str, str]) -> subprocess.CompletedProcess[str]:
         """A script as a runner runs it: in bash, ending with the first failure, secrets in its environment."""
@@ -61,7 +63,7 @@ class Workspace:
         assert started, "strace sees every program, its arguments, and its environment"
         arguments = " ".join(command for command, _, _ in started)
         environments = " ".join(environment for command, _, environment in started if '/bundler", [' in command)
-        for secret in (SECRET, LOGIN):
+        for secret in (SECRET, LOGIN, *self.secrets):
             assert secret not in arguments + environments + done.stdout + done.stderr, "a secret was shown"
         assert not list(temporary.iterdir()), "the login is still there"
         return done
@@ -255,6 +257,51 @@ def test_keys_with_a_passphrase_and_password_files_work_without_a_terminal(works
     done = workspace.run("scripts/ci/import.sh bundles/test", {**there, **login})
     assert done.returncode == 0, done.stderr
     assert tags_of(guarded) == set(IMAGES)
+
+
+@pytest.mark.parametrize("shell_command", ["sh", "sh -x"], ids=["as it is", "traced"])
+@pytest.mark.parametrize("is_file", [False, True], ids=["variables", "files"])
+def test_a4_each_secret_may_be_a_variable_or_a_file_and_is_never_shown(
+    workspace, bundler, guarded, tmp_path, is_file, shell_command
+):
+    word = tmp_path / "word"
+    word.write_text(f"{SECRET}\n")
+    assert bundler("keygen", "locked", "-d", tmp_path, "--passphrase-file", word).code == 0
+    key = (tmp_path / "locked.key").read_text()
+    workspace.secrets = (key.splitlines()[1],)
+
+    def given(name: str, text: str) -> str:
+        if not is_file:
+            return text
+        file = tmp_path / f"{name}.tmp"  # GitLab's name for it, and its mode
+        file.write_text(text)
+        file.chmod(0o666)
+        return str(file)
+
+    trust = given("TRUSTED_KEYS", (tmp_path / "locked.pub").read_text())
+    signing = {"SIGNING_KEY": given("SIGNING_KEY", key), "SIGNING_KEY_PASSPHRASE": given("PASSPHRASE", f"{SECRET}\n")}
+    logins = {"DOCKER_AUTH_CONFIG": given("DOCKER_AUTH_CONFIG", docker_auth(guarded.host))}
+    done = workspace.run(f"{shell_command} scripts/ci/export.sh", signing | logins)
+    assert done.returncode == 0, done.stderr
+    done = workspace.run(f"{shell_command} scripts/ci/verify.sh bundles/test", {"TRUSTED_KEYS": trust})
+    assert done.returncode == 0, done.stderr
+    there = {"TRUSTED_KEYS": trust, "TARGET_REGISTRY": guarded.host}
+    for login in (
+        logins,
+        {"REGISTRY_AUTH_FILE": given("REGISTRY_AUTH_FILE", docker_auth(guarded.host))},
+        {"REGISTRY_USER": "robot", "REGISTRY_PASSWORD": given("REGISTRY_PASSWORD", SECRET)},
+        {"REGISTRY_USER": "robot", "REGISTRY_PASSWORD_FILE": given("REGISTRY_PASSWORD_FILE", SECRET)},
+    ):
+        done = workspace.run(f"{shell_command} scripts/ci/import.sh bundles/test", there | login)
+        assert done.returncode == 0, done.stderr
+    assert tags_of(guarded) == set(IMAGES)
+
+
+@pytest.mark.parametrize("name", ["SIGNING_KEY", "SIGNING_KEY_PASSPHRASE"])
+def test_a4_a_secret_that_is_none_is_not_shown_either(workspace, keys, name):
+    variables = {"SIGNING_KEY": str(keys[0]), "TRUSTED_KEYS": str(keys[1]), name: SECRET}
+    done = workspace.run("scripts/ci/export.sh", variables)
+    assert done.returncode == (2 if name == "SIGNING_KEY" else 0), done.stderr
 
 
 @pytest.mark.parametrize(
