@@ -142,6 +142,11 @@ def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result
     return content, facts
 
 
+def is_own(facts: os.stat_result) -> bool:
+    """Whether a file belongs to this user, and nobody else may write it."""
+    return facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
+
+
 def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
     """Fills buffers from a place in a file.
 

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from bundler.commands.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.commands.open_stores import Stores
 from bundler.commands.results import Quota, RegistryPlan
 from bundler.core.advice import problem
@@ -51,6 +52,9 @@ class Destination(Protocol):
     def sink_for(self, name: Reference) -> ImageSink:
         """The sink that takes an image of this name."""
 
+    def places(self) -> Mapping[str, Reference]:
+        """For the digest of a blob, the name of an image that was brought here before and likely has it."""
+
     def source_for(self, name: Reference) -> ImageSource:
         """What reads back what the sink of this name holds."""
 
@@ -63,10 +67,11 @@ class Destination(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RegistryRules:
-    """What is known of a registry beforehand: its kind, and who may make projects there."""
+    """What is known of a registry beforehand: its kind, who may make projects there, and what was brought there."""
 
     kind: RegistryKind
     admin: Credentials | None = None
+    earlier: EarlierImports = NO_EARLIER_IMPORTS
 
 
 class RegistryDestination:
@@ -78,6 +83,7 @@ class RegistryDestination:
         self._target = target
         self._stores = stores
         self._kind = rules.kind
+        self._earlier = rules.earlier
         self._run = run
         self._projects = Projects(stores.registry(target.registry), rules.admin) if rules.kind is HARBOR else None
         self._missing: set[str] = set()
@@ -118,6 +124,10 @@ class RegistryDestination:
     def sink_for(self, name: Reference) -> ImageSink:
         """The repository."""
         return self._stores.repository(name.registry, name.repository)
+
+    def places(self) -> Mapping[str, Reference]:
+        """What the receipts of earlier imports say."""
+        return self._earlier.places(self._target.registry)
 
     def source_for(self, name: Reference) -> ImageSource:
         """The repository."""
@@ -218,6 +228,10 @@ class LayoutDestination:
         """The layout."""
         del name
         return self._sink
+
+    def places(self) -> Mapping[str, Reference]:
+        """None: a layout holds each blob once."""
+        return {}
 
     def source_for(self, name: Reference) -> ImageSource:
         """The layout, as it is read from the device."""

@@ -18,6 +18,7 @@ from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
 from bundler.commands.chosen import chosen_images, narrowed
 from bundler.commands.destinations import Destination, RegistryDestination, RegistryRules, open_layout
+from bundler.commands.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.commands.load import Load
 from bundler.commands.open_bundle import LOCKED, Unlocking, open_trusted
 from bundler.commands.open_stores import Stores
@@ -84,6 +85,8 @@ class ImportRequest:
     """Registries are reached through the daemon: load, tag, push."""
     is_verifying_target: bool = False
     """What images need is read back from the target before a tag moves."""
+    earlier: EarlierImports = NO_EARLIER_IMPORTS
+    """What was brought to the targets before."""
 
 
 @dataclass(slots=True)
@@ -242,7 +245,7 @@ def _way_to(
             is_deferring=request.is_all_or_nothing,
         )
     if isinstance(target, RegistryTarget):
-        rules = RegistryRules(kind, request.admin)
+        rules = RegistryRules(kind, request.admin, request.earlier)
         destination: Destination = RegistryDestination(target, stores, rules, run)
     else:
         assert not isinstance(target, DaemonTarget)

@@ -146,19 +146,27 @@ class Push:
             sink = self._destination.sink_for(each.name)
             for number in each.image.blobs:
                 sinks.setdefault(number, {})[id(sink)] = sink
-        holders = self._holders()
+        holders = self._holders(sinks) if sinks else {}
         return {
             number: Taker(tuple(takers.values()), self._peer, holders.get(number)) for number, takers in sinks.items()
         }
 
-    def _holders(self) -> dict[int, ImageSink]:
-        """Repositories that have blobs, by the blobs' numbers: those of images that are there with their tags."""
+    def _holders(self, wanted: Iterable[int]) -> dict[int, ImageSink]:
+        """For the numbers of blobs, repositories that they can be mounted from.
+
+        An image that is there with its tag has all its blobs; what an earlier import brought is likely still there.
+        """
         holders: dict[int, ImageSink] = {}
         for each in self.result.images:
             if each.outcome is Outcome.PRESENT:
                 sink = self._destination.sink_for(each.name)
                 for number in each.image.blobs:
                     holders.setdefault(number, sink)
+        places, blobs = self._destination.places(), self._bundle.manifest.blobs
+        for number in wanted:
+            name = places.get(str(blobs[number].descriptor.digest))
+            if name is not None and number not in holders:
+                holders[number] = self._destination.sink_for(name)
         return holders
 
     def settle(self, copied: Copied) -> None:

@@ -8,12 +8,13 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler import __version__, places
-from bundler.bundle.files import place_durably, read_with_facts, unplaced_name, write_at_once
+from bundler.bundle.files import is_own, place_durably, read_with_facts, unplaced_name, write_at_once
 from bundler.bundle.signing import PrivateKey
+from bundler.commands.earlier import EarlierImports
 from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.commands.results import ImageResult, Outcome, TargetResult
@@ -102,6 +103,7 @@ def recorded_import(request: ImportRequest, recording: Recording, run: Run) -> I
         BundlerError: As `import_`; the receipt is written all the same.
     """
     result = ImportResult()
+    request = replace(request, earlier=EarlierImports(_folders(recording)))
     if request.is_dry_run:
         import_(request, run, result)
         return result
@@ -164,6 +166,12 @@ def refuse_taken(path: Path) -> None:
     """
     if os.path.lexists(path):
         raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
+
+
+def _folders(recording: Recording) -> tuple[Path, ...]:
+    """Where earlier imports may have left receipts."""
+    own = places.state_folder()
+    return (*([recording.path.parent] if recording.path else []), *([own / "receipts"] if own else []))
 
 
 def _check_place(recording: Recording) -> None:
@@ -316,8 +324,7 @@ class _Finished:
         lock = _lock_of(unfinished)
         try:
             content, facts = read_with_facts(unfinished, RECEIPT_BYTES)
-            is_ours = facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
-            told = parse_receipt(content, what=str(unfinished)) if is_ours and content else None
+            told = parse_receipt(content, what=str(unfinished)) if is_own(facts) and content else None
             identity = hashlib.sha256(content).hexdigest()
             together = finishing(self.receipt, told, identity) if told else None
             if together is None:
@@ -410,6 +417,7 @@ def _receipt(
         exit_code=result.exit_code,
         error=str(result.error) if result.error else None,
         targets=tuple(_target(target, result) for target in result.targets),
+        blobs=tuple(str(blob.descriptor.digest) for blob in bundle.manifest.blobs) if bundle else (),
     )
 
 
@@ -449,6 +457,7 @@ def _image(each: ImageResult, result: ImportResult) -> ReceiptImage:
         beside=str(each.beside) if each.beside else None,
         reason=str(each.error) if each.error else None,
         code=each.error.code if each.error else None,
+        blobs=each.image.blobs,
     )
 
 

@@ -83,6 +83,12 @@ JOURNAL_BYTES = 256 << 20
 RECEIPT_BYTES = 256 << 20
 """A receipt: some 200,000 images at several targets."""
 
+EARLIER_RECEIPTS = 20
+"""Receipts that an import looks into for layers that the target has: the newest ones."""
+
+EARLIER_RECEIPT_BYTES = 4 << 20
+"""One of them; larger ones would cost more memory than an import may take."""
+
 RECEIPT_CONTAINERS = 2_000_000
 """Objects and lists in one."""
 

@@ -41,6 +41,7 @@ class ReceiptImage:
         beside: The name that was taken, if it got another one for that.
         reason: Why it failed.
         code: See `bundler.core.advice`.
+        blobs: Numbers of its configs and layers in `Receipt.blobs`; none in older receipts.
     """
 
     reference: str
@@ -53,6 +54,7 @@ class ReceiptImage:
     beside: str | None = None
     reason: str | None = None
     code: str | None = None
+    blobs: tuple[int, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -99,6 +101,7 @@ class Receipt:
         signers: Key ids of the trusted signatures; empty with --insecure-no-signature.
         signer_fingerprints: The whole fingerprints of the same keys, 64 hex each; none in receipts that are older.
         trusted_fingerprints: Of all keys that were trusted.
+        blobs: Digests of all blobs of the bundle, in its order; none in older receipts.
         required_signatures: How many of them the import demanded; 0 with --insecure-no-signature.
         trust: What was trusted: the files and folders of public keys.
         weakened: The options of the run that weaken anything.
@@ -129,6 +132,7 @@ class Receipt:
     required_signatures: int = 1
     signer_fingerprints: tuple[str, ...] = ()
     trusted_fingerprints: tuple[str, ...] = ()
+    blobs: tuple[str, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -190,6 +194,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         signers=_each_once(signer for receipt in ordered for signer in receipt.signers),
         signer_fingerprints=_each_once(key for receipt in ordered for key in receipt.signer_fingerprints),
         trusted_fingerprints=_each_once(key for receipt in ordered for key in receipt.trusted_fingerprints),
+        blobs=max((receipt.blobs for receipt in ordered), key=len),
         trust=_each_once(path for receipt in ordered for path in receipt.trust),
         required_signatures=min(receipt.required_signatures for receipt in ordered),
         weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
@@ -202,6 +207,28 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         targets=targets,
         merged=tuple(identity for _, identity in pairs),
     )
+
+
+def places_of_blobs(receipts: Iterable[Receipt], registry: str) -> dict[str, Reference]:
+    """Where a registry has blobs that imports brought.
+
+    Args:
+        receipts: The newest first: what it says counts.
+        registry: Host and port.
+
+    Returns:
+        For each blob's digest the name of an image that needs it and was there when its import ended.
+    """
+    found: dict[str, Reference] = {}
+    for receipt in receipts:
+        for target in receipt.targets:
+            for image in target.images if target.kind == "registry" else ():
+                name = Reference.parse(image.name)
+                if image.outcome in ("pushed", "present") and name.registry == registry:
+                    for number in image.blobs:
+                        if number < len(receipt.blobs):
+                            found.setdefault(receipt.blobs[number], name)
+    return found
 
 
 def finishing(receipt: Receipt, unfinished: Receipt, identity: str) -> Receipt | None:
@@ -293,6 +320,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
             for target in receipt.targets
         ],
         "merged": list(receipt.merged),
+        "blobs": list(receipt.blobs),
     }
 
 
@@ -314,6 +342,7 @@ def _image_document(image: ReceiptImage) -> dict[str, Any]:
         "beside": image.beside,
         "reason": image.reason,
         "code": image.code,
+        "blobs": list(image.blobs),
     }
 
 
@@ -325,6 +354,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         signers=_texts(document["signers"]),
         signer_fingerprints=_fingerprints(document, "signerFingerprints"),
         trusted_fingerprints=_fingerprints(document, "trustedFingerprints"),
+        blobs=tuple(str(Digest.parse(each)) for each in _texts(document.get("blobs", []))),
         trust=_texts(document["trust"]),
         weakened=_texts(document["weakened"]),
         operator=text(document["operator"]),
@@ -377,6 +407,7 @@ def _image(document: dict[str, Any]) -> ReceiptImage:
         beside=_text_or_none(document["beside"]),
         reason=_text_or_none(document["reason"]),
         code=_text_or_none(document["code"]),
+        blobs=tuple(size(number) for number in list_of(document.get("blobs", []))),
     )
 
 

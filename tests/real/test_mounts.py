@@ -5,6 +5,7 @@ bundle, and of images that earlier imports brought. Against a real registry, whi
 from __future__ import annotations
 
 import gzip
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,3 +82,25 @@ def test_layers_that_other_images_at_the_target_have_are_mounted_not_sent(make, 
     assert sent(done) == new_bytes(NEW)
     assert len(target.tags) == 12
     assert front.count("PUT", "/blobs/uploads/") == 2 * len(NEW), "a config and a layer each"
+
+
+def test_layers_that_an_earlier_import_brought_are_mounted_not_sent(make, bring, front, target):
+    names = list(APPS)
+    first, second = make("first", *names[:1]), make("second", *names[1:2])
+    bring(first, front)
+    assert sent(bring(second, front, "--dry-run")) == new_bytes(names[1:2])
+    done = bring(second, front)
+    assert sent(done) == new_bytes(names[1:2])
+    assert [image["outcome"] for image in done.json["targets"][0]["images"]] == ["pushed"]
+
+
+def test_a_receipt_that_is_wrong_about_what_is_there_costs_nothing(make, bring, front, target, new_registry):
+    """What it names is gone, or at another registry, or the receipt is broken: the layer is sent."""
+    names = list(APPS)
+    first, second = make("first", *names[:1]), make("second", *names[1:2])
+    receipt = bring(first, front).json["receipt"]
+    Path(receipt).with_name("99991231T000000Z-broken.json").write_text("{")
+    shutil.rmtree(target.storage / "docker/registry/v2/repositories/team/app0")
+    done = bring(second, front)
+    assert sent(done) == new_bytes(names[1:2]) + len(BASE)
+    assert target.tags == {"team/app1": ["1"]}

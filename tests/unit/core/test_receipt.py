@@ -19,6 +19,7 @@ from bundler.core.receipt import (
     finishing,
     merged,
     parse_receipt,
+    places_of_blobs,
 )
 from bundler.errors import Damaged, Misuse, Refused
 from tests.unit.values import digest
@@ -54,7 +55,7 @@ def receipt(
 
 
 FULL = receipt(
-    image(),
+    image(blobs=(0, 1)),
     image("b:2", "failed", reason="grüße, 你好 \x1b[31m", code="denied"),
     image("c:3", "skipped", replaced=OLD, read_back=OLD),
     image("d:4", replaced=OLD, read_back=D, beside=f"{REGISTRY}/library/d:3"),
@@ -62,6 +63,7 @@ FULL = receipt(
     error="stopped",
     weakened=("--insecure-no-signature",),
     merged=("cd" * 32, "ef" * 32),
+    blobs=(str(digest("config")), str(digest("layer"))),
 )
 
 
@@ -184,7 +186,7 @@ def in_image(key: str) -> Callable[[dict[str, Any], object], None]:
         ),
         *(
             pytest.param(at_top(key), value, id=f"{key} is {value!r}")
-            for key in ("signers", "trust", "weakened", "merged")
+            for key in ("signers", "trust", "weakened", "merged", "blobs")
             for value in (None, "x", [1], {"x": "y"})
         ),
         *(pytest.param(at_top("exitCode"), value, id=f"exitCode is {value!r}") for value in (None, "0", -1, 1.5, True)),
@@ -204,6 +206,7 @@ def in_image(key: str) -> Callable[[dict[str, Any], object], None]:
             for key in ("digest", "readBack", "replaced")
             for value in ("", "x", "sha256:x", "md5:" + "0" * 32, 1, D.upper())
         ),
+        *(pytest.param(in_image("blobs"), value, id=f"blobs is {value!r}") for value in (None, 1, ["0"], [-1], [1.5])),
         pytest.param(in_image("digest"), None, id="no digest"),
         pytest.param(in_image("reference"), None, id="no reference"),
         pytest.param(in_image("outcome"), None, id="no outcome"),
@@ -221,7 +224,7 @@ def test_a_hostile_value_is_refused_and_never_a_crash(
         read(hostile)
 
 
-ABSENT_IN_OLDER = {"merged", "document", "requiredSignatures", "signerFingerprints", "trustedFingerprints"}
+ABSENT_IN_OLDER = {"blobs", "merged", "document", "requiredSignatures", "signerFingerprints", "trustedFingerprints"}
 
 
 def test_a_receipt_that_does_not_say_how_many_signatures_were_demanded_is_of_the_time_when_it_was_one() -> None:
@@ -456,3 +459,33 @@ def test_an_unfinished_receipt_of_something_else_stays(change):
     earlier = one_image(outcome="unfinished", replaced=BEFORE)
     assert finishing(one_image(outcome="present"), change(earlier), "f" * 64) is None
     assert finishing(one_image(outcome="failed"), earlier, "f" * 64) is None
+
+
+# Where blobs are
+
+
+def test_blobs_are_where_the_newest_receipt_says() -> None:
+    layer, config = str(digest("layer")), str(digest("config"))
+    older = receipt(image("old:1", blobs=(0, 1)), blobs=(config, layer))
+    newer = receipt(image("new:1", "present", blobs=(0,)), blobs=(layer,))
+    found = places_of_blobs([newer, older], REGISTRY)
+    assert {blob: str(name) for blob, name in found.items()} == {
+        layer: f"{REGISTRY}/library/new:1",
+        config: f"{REGISTRY}/library/old:1",
+    }
+
+
+@pytest.mark.parametrize(
+    "of",
+    [
+        receipt(image(outcome="failed", blobs=(0,)), blobs=(D,)),
+        receipt(image(outcome="skipped", blobs=(0,)), blobs=(D,)),
+        receipt(image(blobs=(0,)), blobs=(D,), targets=(ReceiptTarget("docker-daemon:", "daemon", 0, (image(),)),)),
+        receipt(image(name="elsewhere:1", blobs=(7,)), blobs=(D,)),
+        receipt(replace(image(blobs=(0,)), name="other.example.com/app:1"), blobs=(D,)),
+        receipt(image()),
+    ],
+    ids=["failed", "skipped", "a daemon", "a number of no blob", "another registry", "an older receipt"],
+)
+def test_a_blob_that_no_import_brought_is_nowhere(of: Receipt) -> None:
+    assert places_of_blobs([of], REGISTRY) == {}
