@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.images import every_kind, simple
-from tests.support.parts import free_port, require, shell, skopeo_raw, wait_until_listening
+from tests.support.parts import free_port, shell, skopeo_raw
 from tests.support.registries import Artifactory, GitLab, Harbor, Nexus, Quay
 from tests.support.servers import digest_of
 
@@ -295,42 +295,6 @@ def test_a_full_disk_of_the_target_is_told(bundler, new_registry, tmp_path_facto
     error = done.json["targets"][0]["images"][0]["error"]
     assert (done.code, error["code"]) == (7, "target-disk-full")
     assert "no space left" in error["said"]
-
-
-@pytest.fixture
-def small_proxy(new_registry, tmp_path):
-    """A real nginx that lets 1 MB through, before a real registry."""
-    require("nginx")
-    registry = new_registry()
-    port = free_port()
-    config = tmp_path / "nginx.conf"
-    config.write_text(
-        f"daemon off; pid {tmp_path}/nginx.pid; error_log {tmp_path}/nginx.log;\n"
-        "events {}\n"
-        f"http {{ access_log off; client_body_temp_path {tmp_path}/body; proxy_temp_path {tmp_path}/proxy;\n"
-        f"fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;\n"
-        f"server {{ listen 127.0.0.1:{port}; client_max_body_size 1m;\n"
-        f"location / {{ proxy_pass http://{registry.host}; proxy_set_header Host $http_host; }} }} }}\n"
-    )
-    process = subprocess.Popen(["nginx", "-c", str(config), "-p", str(tmp_path)])
-    wait_until_listening(port, process)
-    yield f"127.0.0.1:{port}"
-    process.terminate()
-    process.wait(10)
-
-
-def test_a_proxy_with_a_small_limit_is_told_and_how_to_raise_it(
-    bundler, new_registry, small_proxy, keys, image_list, tmp_path
-):
-    source = new_registry()
-    simple("large", 3_000_000).push(source, "a/large", "1")
-    simple("small").push(source, "a/small", "1")
-    assert bundler("export", image_list(source, "a/large:1", "a/small:1"), "-o", tmp_path, "--key", keys[0]).code == 0
-    done = bundler("import", tmp_path / "test", "--trust", keys[1], "--to", small_proxy)
-    assert done.code == 3
-    assert "too large for the registry, or for a proxy in front of it" in done.out
-    assert "client_max_body_size" in done.out
-    assert "bundler explain body-too-large" in done.out
 
 
 # Kinds of registries, by fakes that answer as their sources say
