@@ -32,6 +32,9 @@ EXIT_BUG = 70
 EXIT_CLOSED_PIPE = 141
 """Whoever read our output stopped reading: 128 + SIGPIPE, as a shell has it."""
 
+_NO_ROOM_FOR_LIBRARY = ("Cannot allocate memory", "failed to map segment from shared object")
+"""What the dynamic linker of glibc says; Python makes an `ImportError` of it."""
+
 _WORST_FIRST = (2, 130, 5, 4, 8, 6, 7, 9, 3)
 
 
@@ -166,6 +169,20 @@ class LocalStorage(BundlerError):
         if error.errno == errno.EFBIG:
             return cls("the file system takes no file of this size", subject=what, hint="use a smaller --chunk-size")
         return cls(text("cannot be written: {reason}", reason=error.strerror), subject=what)
+
+    @classmethod
+    def exhausted(cls, error: BaseException) -> LocalStorage | None:
+        """The error for a limit of this machine or of its user that was reached; None for any other error."""
+        number = error.errno if isinstance(error, OSError) else None
+        if number in (errno.EMFILE, errno.ENFILE):
+            return cls("too many open files", hint="raise the limit (ulimit -n), or use fewer --jobs")
+        is_memory = isinstance(error, MemoryError) or number == errno.ENOMEM
+        is_no_room = isinstance(error, ImportError) and any(words in str(error) for words in _NO_ROOM_FOR_LIBRARY)
+        if is_memory or is_no_room:
+            return cls(
+                "this machine has no memory left for it", hint="raise the limit (ulimit -v), or use fewer --jobs"
+            )
+        return None
 
 
 class Incomplete(BundlerError):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import partial
 from typing import Generic, TypeVar
 
-from bundler.errors import BundlerError, Interrupted
+from bundler.errors import BundlerError, Interrupted, LocalStorage
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -68,7 +68,13 @@ class Follower:
         self._run = run
         self._error: BaseException | None = None
         self._ended = threading.Event()
-        threading.Thread(target=self._guarded, name=name, daemon=True).start()
+        try:
+            threading.Thread(target=self._guarded, name=name, daemon=True).start()
+        except RuntimeError as error:
+            raise LocalStorage(
+                "this machine starts no further thread",
+                hint="raise the limits (ulimit -u, ulimit -v, the pids of the container), or use fewer --jobs",
+            ) from error
 
     def join(self) -> None:
         """Waits for its end.
@@ -326,7 +332,12 @@ def run_all(
     workers: list[Follower] = []
     try:
         for number, at_back in enumerate([False] * front_workers + [True] * back_workers):
-            workers.append(Follower(partial(pool.serve, at_back, cancellation), name=f"worker-{number}"))
+            try:
+                workers.append(Follower(partial(pool.serve, at_back, cancellation), name=f"worker-{number}"))
+            except LocalStorage:
+                if not workers:
+                    raise
+                break  # fewer do the same
         for worker in workers:
             while not worker.ends_within(_POLL_SECONDS) and not cancellation.is_set:
                 pass

@@ -9,12 +9,12 @@ from __future__ import annotations
 import codecs
 import io
 import os
-import signal
 import sys
 from typing import NoReturn, TextIO
 
 import click
 
+from bundler import signals
 from bundler.cli import (  # noqa: F401  # each adds its command to the program
     completion,
     doctor,
@@ -42,22 +42,26 @@ def main() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="escaped")
-    code = run(sys.argv[1:])
+    try:
+        code = run(sys.argv[1:])
+        signals.ignore()
+    except KeyboardInterrupt:
+        signals.ignore()
+        code = Interrupted.exit_code
     for stream in (sys.stdout, sys.stderr):
         try:
             if stream is not None:
                 stream.flush()
         except OSError:  # a full log; the interpreter would make an exit code of its own of it
             _silence(stream)
+    if code == Interrupted.exit_code:
+        os._exit(code)  # threads that hang are left behind; the interpreter's end would meet them
     sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
     try:
-        signal.signal(signal.SIGTERM, _interrupt)
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # that is nohup
-            signal.signal(signal.SIGHUP, _interrupt)
         return _run(arguments)
     except KeyboardInterrupt:  # once more, while the first one was being told
         return Interrupted.exit_code
@@ -80,9 +84,13 @@ def _run(arguments: list[str]) -> int:
         _silence(sys.stderr)
         return EXIT_CLOSED_PIPE
     except OSError as error:
-        # Files are handled where they are used; what comes up here is a name that no file can have.
-        return _fail(LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename)), arguments)
-    except Exception:
+        # Files are handled where they are used; what comes up here is a name that no file can have, or a limit.
+        refused = LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename))
+        return _fail(LocalStorage.exhausted(error) or refused, arguments)
+    except Exception as error:
+        exhausted = LocalStorage.exhausted(error)
+        if exhausted is not None:
+            return _fail(exhausted, arguments)
         import traceback
 
         click.echo(masked(traceback.format_exc()), err=True, nl=False)
@@ -100,11 +108,12 @@ def _spelled_out(arguments: list[str]) -> list[str]:
 
 
 def _fail(error: BundlerError, arguments: list[str]) -> int:
+    from bundler.stores import credential_helper
     from bundler.views import errors
 
     if isinstance(error, Interrupted):
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.SIG_IGN)  # it ends as fast as it can
+        signals.ignore()  # it ends as fast as it can
+        credential_helper.end_all()
     if "--json" in arguments:
         from bundler.views import documents
 
@@ -135,8 +144,3 @@ def _silence(stream: TextIO | None) -> None:
 
 def _shown(name: object) -> str | None:
     return str(name)[:200] if name else None
-
-
-def _interrupt(number: int, frame: object) -> NoReturn:
-    del number, frame
-    raise KeyboardInterrupt

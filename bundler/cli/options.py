@@ -302,15 +302,9 @@ def rules(file: str | None) -> NamingRules:
 def _read_text(file: str, option: str) -> str:
     from bundler.core.limits import IMAGE_LIST_BYTES
     from bundler.core.text_file import decoded
+    from bundler.given_files import read_given
 
-    try:
-        with open(file, "rb") as opened:
-            content = opened.read(IMAGE_LIST_BYTES + 1)
-        if len(content) > IMAGE_LIST_BYTES:
-            raise Misuse("the file is too long", subject=f"{option} {file}")
-    except OSError as error:
-        raise Misuse(f"cannot be read: {error.strerror}", subject=f"{option} {file}") from error
-    return decoded(content, source=file)
+    return decoded(read_given(file, IMAGE_LIST_BYTES, subject=f"{option} {file}"), source=file)
 
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:

@@ -18,6 +18,7 @@ from bundler.core.reference import Reference
 from bundler.core.strict_yaml import located, together
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError, Misuse, Several
+from bundler.given_files import read_beginning
 from bundler.stores import compression
 from bundler.stores.held_images import Choice, HeldImage, completed
 
@@ -128,15 +129,7 @@ def _images_in(location: ArchiveImage | LayoutImage, stores: Stores) -> Sequence
 def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
     if has_transport(argument):
         return ImageList(None, (image_list.entry_of(argument, where=argument, platforms=platforms),))
-    try:
-        if argument == "-":
-            content = sys.stdin.buffer.read(IMAGE_LIST_BYTES + 1)
-        else:
-            with open(argument, "rb") as file:
-                content = file.read(IMAGE_LIST_BYTES + 1)
-    except OSError as error:
-        hint = _hint_for_single(argument) if not Path(argument).exists() else None
-        raise Misuse(f"the image list cannot be read: {error.strerror}", subject=argument, hint=hint) from error
+    content = _content_of(argument)
     if compression.kind_of(content) != compression.NONE or content[_TAR_MAGIC] == b"ustar":
         raise Misuse(
             "an archive, not an image list",
@@ -156,6 +149,19 @@ def _hint_for_single(argument: str) -> str | None:
         return f"for a single image write docker://{Reference.parse(argument)}"
     except Misuse:
         return None
+
+
+def _content_of(argument: str) -> bytes:
+    """A list, or more than a list may have."""
+    if argument != "-":
+        if not Path(argument).exists():
+            hint = _hint_for_single(argument)
+            raise Misuse("the image list cannot be read: there is no such file", subject=argument, hint=hint)
+        return read_beginning(argument, IMAGE_LIST_BYTES + 1)
+    try:
+        return sys.stdin.buffer.read(IMAGE_LIST_BYTES + 1)
+    except OSError as error:
+        raise Misuse(f"the image list cannot be read: {error.strerror}", subject=argument) from error
 
 
 def _stem(arguments: tuple[str, ...]) -> str | None:

@@ -6,6 +6,7 @@ import secrets
 import sys
 
 from bundler.errors import Misuse
+from bundler.given_files import read_first_line
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: nothing in it looks like something else in it."""
@@ -27,8 +28,7 @@ def read_passphrase(file: str) -> str:
         if file == "-":
             text = sys.stdin.readline(_FILE_CHARACTERS)
         else:
-            with open(file, encoding="utf-8") as lines:
-                text = lines.readline(_FILE_CHARACTERS)
+            text = read_first_line(file, _FILE_CHARACTERS).decode("utf-8")
         text.encode("utf-8")
     except UnicodeError as error:
         raise Misuse("the passphrase is not UTF-8 text", subject=file) from error

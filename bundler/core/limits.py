@@ -17,6 +17,12 @@ DOCUMENTS_BYTES = 8 << 20
 """Manifests and configs that an export keeps, packed, from resolving to writing: of some 4,000 images. Others are read
 twice."""
 
+CREDENTIAL_HELPER_SECONDS = 60.0
+"""How long a credential helper may take: people may have to unlock a keyring for it."""
+
+CERTIFICATES_BYTES = 16 << 20
+"""A file of certificates or of a certificate's key: a system's whole trust store has some 200 KiB."""
+
 KEPT_BYTES = 256 << 20
 """Manifests and configs that are kept from run to run: of some 100,000 images."""
 

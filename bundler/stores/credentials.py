@@ -42,7 +42,7 @@ def files(environment: Mapping[str, str] = os.environ) -> list[Path]:
         Misuse: ``REGISTRY_AUTH_FILE`` names one that does not, or it or ``DOCKER_CONFIG`` is no absolute path.
     """
     named = places.named_by("REGISTRY_AUTH_FILE", environment)
-    if named and not named.is_file():
+    if named and not named.exists():
         raise Misuse("there is no such file", subject=f"REGISTRY_AUTH_FILE={named}")
     runtime = places.runtime_folder(environment)
     docker = places.docker_folder(environment)

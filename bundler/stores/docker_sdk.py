@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import subprocess
 import threading
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
@@ -26,6 +27,8 @@ from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
+from bundler.given_files import check_regular, read_regular
+from bundler.stores import credential_helper
 from bundler.stores.credentials import Credentials
 from bundler.texts import text
 
@@ -44,7 +47,7 @@ def _auth_config(path: str, _modified_ns: int) -> Any:
     from docker import auth
 
     # The SDK takes what is no JSON for a file of an older form, and finds nobody in it.
-    content = _whole(path)
+    content = read_regular(path, JSON_ANSWER_BYTES)
     document = strict_json.loads(content, what=path) if content.strip() else {}
     if not isinstance(document, dict):
         raise TypeError("not an object")
@@ -56,7 +59,8 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
     """The entry for a whole registry. Asking a helper takes a process, so it is asked once."""
     config = _auth_config(path, modified_ns)
     helper = config.get_credential_store(registry)
-    if helper and shutil.which(f"docker-credential-{helper}") is None:
+    program = shutil.which(f"docker-credential-{helper}") if helper else None
+    if helper and program is None:
         raise Refused(
             f"the Docker credentials cannot be read: docker-credential-{helper} is not installed",
             subject=path,
@@ -64,12 +68,26 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
         )
     # An entry for a part of another registry, or of this one, is not for all of this one.
     whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
-    return type(config)({**config, "auths": whole}).resolve_authconfig(registry)
+    chosen = type(config)({**config, "auths": whole})
+    if program is not None:
+        chosen._stores[helper] = _bounded_store(helper, program)
+    return chosen.resolve_authconfig(registry)
 
 
-def _whole(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read(JSON_ANSWER_BYTES)
+def _bounded_store(helper: str, program: str) -> Any:
+    """A credential store of the SDK whose program is bounded: the SDK's own waits without an end."""
+    from docker.credentials import Store, errors
+
+    class BoundedStore(Store):  # type: ignore[misc, unused-ignore]  # typed as Any without stubs
+        def _execute(self, subcmd: str, data_input: bytes) -> bytes:
+            assert subcmd == "get"
+            code, output = credential_helper.ask(program, data_input)
+            if code:
+                failed = subprocess.CalledProcessError(code, [program, subcmd], output)
+                raise errors.process_store_error(failed, self.program)
+            return output
+
+    return BoundedStore(helper)
 
 
 def _is_partial(key: str) -> bool:
@@ -326,9 +344,16 @@ def _sdk() -> Any:
 
 
 def _docker_config(config_path: str | None = None) -> str:
-    """Docker's configuration file; an empty one, with no contexts beside it, for a user without a home folder."""
+    """Docker's configuration file; an empty one, with no contexts beside it, for a user without a home folder.
+
+    Raises:
+        Misuse: It is no file that could be read.
+    """
     folder = places.docker_folder()
-    return config_path or (str(folder / "config.json") if folder else os.devnull)
+    path = config_path or (str(folder / "config.json") if folder else os.devnull)
+    if os.path.exists(path):
+        check_regular(path, JSON_ANSWER_BYTES)
+    return path
 
 
 def _environment() -> dict[str, str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
@@ -16,8 +17,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bundler import places
+from bundler.core.limits import CERTIFICATES_BYTES
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB, host_of, is_loopback
 from bundler.errors import Misuse
+from bundler.given_files import check_regular, read_given, read_regular
 from bundler.pace import Paces
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
@@ -81,19 +84,23 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
         Misuse: A certificate file cannot be read, or SSL_CERT_FILE or SSL_CERT_DIR is no absolute path.
     """
     for variable in READ_BY_OPENSSL:
-        places.named_by(variable)
+        found = places.named_by(variable)
+        if found and found.exists() and not found.is_dir():
+            check_regular(found, CERTIFICATES_BYTES)
     context = ssl.create_default_context()
     # Python 3.13 also demands extensions that many a private authority lacks and that Docker does not ask for.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if options.ca_certificate:
-        _load_authorities(context, options.ca_certificate)
+        _load_authorities(context, options.ca_certificate, read_given(options.ca_certificate, CERTIFICATES_BYTES))
     for folder in certificates_of(registry):
         for authority in sorted(folder.glob("*.crt")):
-            _load_authorities(context, authority)
+            _load_authorities(context, authority, read_regular(authority, CERTIFICATES_BYTES))
         for certificate in sorted(folder.glob("*.cert")):
             key = certificate.with_suffix(".key")
+            for file in filter(Path.exists, (certificate, key)):
+                check_regular(file, CERTIFICATES_BYTES)
             try:
-                context.load_cert_chain(certificate, key)
+                context.load_cert_chain(certificate, key, password=lambda: "")  # OpenSSL would ask for it on a terminal
             except (OSError, ssl.SSLError) as error:
                 raise Misuse(
                     f"cannot read the client certificate: {error}",
@@ -115,17 +122,44 @@ def client_for(url: str, options: NetworkOptions, paces: Paces) -> HttpClient:
 
 
 def proxy_for(scheme: str, registry: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """The proxy for a registry, from ``HTTP(S)_PROXY`` and ``NO_PROXY``; CIDR blocks in NO_PROXY count."""
+    """The proxy for a registry, from ``HTTP(S)_PROXY`` and ``NO_PROXY``; CIDR blocks in NO_PROXY count.
+
+    Raises:
+        Misuse: The variable that names it has no address of a proxy.
+    """
     environment = os.environ if environment is None else environment
     proxies = {
-        name.lower().removesuffix("_proxy"): value
+        name.lower().removesuffix("_proxy"): (name, value)
         for name, value in sorted(environment.items())
         if name.lower().endswith("_proxy") and value
     }
-    if is_loopback(registry) or _is_excepted(registry, proxies.get("no", "")):
+    if is_loopback(registry) or _is_excepted(registry, proxies.get("no", ("", ""))[1]):
         return None
-    proxy = proxies.get(scheme) or proxies.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+    named = proxies.get(scheme) or proxies.get("all")
+    return _address_in(*named) if named else None
+
+
+def _address_in(variable: str, value: str) -> str:
+    """The address of a proxy in a variable. The value is not repeated in an error: it may have a password.
+
+    Raises:
+        Misuse: It has none.
+    """
+    address = value if "://" in value else f"http://{value}"
+    try:
+        parts = urlsplit(address)
+        is_address = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        is_alone = parts.path in ("", "/") and not parts.query and not parts.fragment
+    except ValueError:
+        is_address = is_alone = False
+    if not is_address or not is_alone or not re.fullmatch(r"[!-~]+", value):
+        raise Misuse(
+            f"{variable} has no address of a proxy",
+            expected="http://HOST:PORT",
+            actual="something else",
+            hint=f"correct {variable}, or unset it; what cannot stand in an address (@, /, #) is written with %",
+        )
+    return address
 
 
 def _is_excepted(registry: str, no_proxy: str) -> bool:
@@ -144,8 +178,8 @@ def _is_excepted(registry: str, no_proxy: str) -> bool:
     return False
 
 
-def _load_authorities(context: ssl.SSLContext, path: Path) -> None:
+def _load_authorities(context: ssl.SSLContext, path: Path, content: bytes) -> None:
     try:
-        context.load_verify_locations(path)
-    except (OSError, ssl.SSLError) as error:
+        context.load_verify_locations(cadata=content.decode("ascii", "ignore"))  # comments may be in any language
+    except (OSError, ValueError) as error:
         raise Misuse(f"cannot read the certificate authorities: {error}", subject=str(path)) from error

@@ -40,7 +40,7 @@ from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
 from bundler.core.registry_answers import RegistryAnswer
-from bundler.errors import Broken, BundlerError, Refused, Unavailable
+from bundler.errors import Broken, BundlerError, LocalStorage, Misuse, Refused, Unavailable
 from bundler.pace import Paces, Turn
 from bundler.stores import stalls
 from bundler.stores.addresses import Kind, Origin, checked, printable, shown, without_secrets
@@ -59,6 +59,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_METHOD = frozenset({307, 308})
 _MESSAGE_CHARACTERS = 300
 _PAGE = "an HTML page, likely of a proxy"
+_PROXY = "set HTTPS_PROXY and HTTP_PROXY to http://HOST:PORT, or unset them"
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong, HeadTooLong)
 """What is raised for an answer that is none; a connection that closed before one is among them, as an `OSError` too."""
 
@@ -201,7 +202,7 @@ class HttpClient:
                 urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
             )
         except (HTTPError, ValueError) as error:
-            raise Refused("the proxy's address is none", subject=shown(str(proxy))) from error
+            raise Misuse("the proxy has no address that is understood", hint=_PROXY) from error
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def request(
@@ -302,6 +303,9 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
         host = Origin.of(url).host
         raise problem("name-not-resolved", subject=host, said=_innermost(error), retryable=True, host=host) from error
     except NewConnectionError as error:
+        exhausted = next(filter(None, map(LocalStorage.exhausted, _causes(error))), None)
+        if exhausted is not None:
+            raise exhausted from error
         host = _host(url)
         raise problem("connection-refused", subject=host, said=_innermost(error), retryable=True, host=host) from error
     except ConnectTimeoutError as error:

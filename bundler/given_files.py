@@ -1,0 +1,174 @@
+"""Small files that configure a run, read whole: never waited for without an end, never longer than a bound.
+
+What is found by its place (Docker's configuration, certificates) has to be a regular file. What the command line names
+may also be a pipe, as ``<(…)`` makes one, or a terminal. `/dev/null` is an empty file in both cases, because people
+give it for "nothing". A pipe that nobody writes to, a device without end, a folder: an error that names the file.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from bundler.errors import LocalStorage, Misuse
+
+SILENCE_SECONDS = 60.0
+"""How long nothing may come from a pipe: people may have to type a passphrase at its other end."""
+
+_PIECE_BYTES = 64 << 10
+
+
+def read_regular(path: str | os.PathLike[str], limit_bytes: int, *, subject: str | None = None) -> bytes:
+    """A regular file, whole; links are followed.
+
+    Args:
+        path: Its name.
+        limit_bytes: The most that it may hold.
+        subject: What people call it; by default its name.
+
+    Raises:
+        Misuse: It is something else, too large, or cannot be read.
+    """
+    subject = subject or os.fspath(path)
+    with _opened(path, subject) as descriptor:
+        if not _is_null(descriptor) and not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise _not_regular(descriptor, subject)
+        return _whole(descriptor, limit_bytes, subject)
+
+
+def check_regular(path: str | os.PathLike[str], limit_bytes: int) -> None:
+    """Makes sure that a library may read a file by itself.
+
+    Raises:
+        Misuse: As `read_regular`.
+    """
+    with _opened(path, os.fspath(path)) as descriptor:
+        status = os.fstat(descriptor)
+        if not _is_null(descriptor) and not stat.S_ISREG(status.st_mode):
+            raise _not_regular(descriptor, os.fspath(path))
+        if status.st_size > limit_bytes:
+            raise _too_large(os.fspath(path), limit_bytes)
+
+
+def read_given(path: str | os.PathLike[str], limit_bytes: int, *, subject: str | None = None) -> bytes:
+    """A file or pipe that the command line names, whole.
+
+    Args:
+        path: Its name.
+        limit_bytes: The most that may come.
+        subject: What people call it; by default its name.
+
+    Raises:
+        Misuse: It is a folder or disk, too large, cannot be read, or nothing comes.
+    """
+    subject = subject or os.fspath(path)
+    with _opened(path, subject) as descriptor:
+        return _whole(descriptor, limit_bytes, subject)
+
+
+def read_beginning(path: str | os.PathLike[str], length_bytes: int) -> bytes:
+    """So many bytes of a file or pipe that the command line names, or all that it has.
+
+    Raises:
+        Misuse: It is a folder or disk, cannot be read, or nothing comes.
+    """
+    subject = os.fspath(path)
+    content = bytearray()
+    with _opened(path, subject) as descriptor:
+        while len(content) < length_bytes and (piece := _next(descriptor, subject)):
+            content += piece
+    return bytes(content[:length_bytes])
+
+
+def read_first_line(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
+    """The first line of a file or pipe that the command line names, with its end; whoever writes it may go on.
+
+    Raises:
+        Misuse: As `read_given`.
+    """
+    subject = os.fspath(path)
+    line = bytearray()
+    with _opened(path, subject) as descriptor:
+        while b"\n" not in line and len(line) <= limit_bytes and (piece := _next(descriptor, subject)):
+            line += piece
+    first = bytes(line).partition(b"\n")[0]
+    if len(first) > limit_bytes:
+        raise _too_large(subject, limit_bytes)
+    return first
+
+
+def _whole(descriptor: int, limit_bytes: int, subject: str) -> bytes:
+    content = bytearray()
+    while piece := _next(descriptor, subject):
+        content += piece
+        if len(content) > limit_bytes:
+            raise _too_large(subject, limit_bytes)
+    return bytes(content)
+
+
+def _next(descriptor: int, subject: str) -> bytes:
+    """What comes next; empty at the end."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    until = time.monotonic() + SILENCE_SECONDS
+    while True:
+        left_seconds = until - time.monotonic()
+        if left_seconds <= 0 or not poll.poll(left_seconds * 1000):
+            raise Misuse(
+                f"nothing came from this pipe in {SILENCE_SECONDS:.0f} s",
+                subject=subject,
+                hint="is there a program that writes to it? a file works too",
+            )
+        try:
+            return os.read(descriptor, _PIECE_BYTES)
+        except BlockingIOError:
+            continue
+
+
+@contextmanager
+def _opened(path: str | os.PathLike[str], subject: str) -> Generator[int, None, None]:
+    try:
+        # Without O_NONBLOCK, a pipe that nobody writes to would be waited for here.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:
+        if (exhausted := LocalStorage.exhausted(error)) is not None:
+            raise exhausted from error
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise Misuse(f"cannot be read: {reason}", subject=subject) from error
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
+            raise _not_regular(descriptor, subject)
+        yield descriptor
+    except OSError as error:
+        raise Misuse(f"cannot be read: {error.strerror}", subject=subject) from error
+    finally:
+        os.close(descriptor)
+
+
+def _is_null(descriptor: int) -> bool:
+    status = os.fstat(descriptor)
+    return stat.S_ISCHR(status.st_mode) and status.st_rdev == os.makedev(1, 3)
+
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def _not_regular(descriptor: int, subject: str) -> Misuse:
+    mode = os.fstat(descriptor).st_mode
+    found = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+    return Misuse("cannot be read: it is not a file", subject=subject, expected="a regular file", actual=found)
+
+
+def _too_large(subject: str, limit_bytes: int) -> Misuse:
+    return Misuse("the file is too large", subject=subject, expected=f"at most {limit_bytes:,} bytes", actual="more")

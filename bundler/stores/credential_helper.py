@@ -1,0 +1,112 @@
+"""Docker's credential helpers, bounded: a program that hangs or floods is ended, with all that it started.
+
+The protocol is that of github.com/docker/docker-credential-helpers: ``docker-credential-NAME get``, the registry on
+standard input, JSON or an error's words on standard output. What it writes to standard error is not shown: it may hold
+secrets, and a log has no bound either.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import time
+from contextlib import suppress
+
+from bundler.core.limits import CREDENTIAL_HELPER_SECONDS, JSON_ANSWER_BYTES
+from bundler.errors import LocalStorage, Misuse
+
+_LOOK_SECONDS = 0.2
+_running: set[subprocess.Popen[bytes]] = set()
+
+
+def ask(program: str, given: bytes) -> tuple[int, bytes]:
+    """What a helper answers to ``get``: its exit code and its output.
+
+    Args:
+        program: Its path.
+        given: The registry.
+
+    Raises:
+        Misuse: It does not end, or says more than any credentials have.
+        LocalStorage: It cannot be started.
+    """
+    try:
+        process = subprocess.Popen(  # noqa: S603  # the program that Docker's configuration names
+            [program, "get"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,  # so that all it starts can be ended with it
+        )
+    except OSError as error:
+        raise LocalStorage(f"the credential helper cannot be started: {error.strerror}", subject=program) from error
+    _running.add(process)
+    try:
+        output = _output_of(process, given)
+        return process.wait(CREDENTIAL_HELPER_SECONDS), output
+    except subprocess.TimeoutExpired as error:
+        raise _too_slow(process) from error
+    finally:
+        _end(process)
+        _running.discard(process)
+
+
+def end_all() -> None:
+    """Ends the helpers that still run, for a command that ends before they do."""
+    for process in tuple(_running):
+        _end(process)
+
+
+def _output_of(process: subprocess.Popen[bytes], given: bytes) -> bytes:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with suppress(BrokenPipeError), process.stdin:
+        process.stdin.write(given)
+    output = bytearray()
+    until = time.monotonic() + CREDENTIAL_HELPER_SECONDS
+    with process.stdout:
+        poll = select.poll()
+        poll.register(process.stdout, select.POLLIN)
+        while time.monotonic() < until:
+            if poll.poll(_LOOK_SECONDS * 1000):
+                piece = os.read(process.stdout.fileno(), JSON_ANSWER_BYTES)
+                if not piece:
+                    return bytes(output)
+                output += piece
+                if len(output) > JSON_ANSWER_BYTES:
+                    raise _too_much(process)
+            elif process.poll() is not None:  # something that it started holds its output open
+                return bytes(output)
+    raise _too_slow(process)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with suppress(OSError):  # they have all ended
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1)
+
+
+def _too_slow(process: subprocess.Popen[bytes]) -> Misuse:
+    program = _program(process)
+    return Misuse(
+        f"the credential helper did not answer in {CREDENTIAL_HELPER_SECONDS:.0f} s and was ended",
+        subject=program,
+        hint=f"try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+    )
+
+
+def _too_much(process: subprocess.Popen[bytes]) -> Misuse:
+    program = _program(process)
+    return Misuse(
+        "the credential helper does not stop writing and was ended",
+        subject=program,
+        hint=f"try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+    )
+
+
+def _program(process: subprocess.Popen[bytes]) -> str:
+    assert isinstance(process.args, list)
+    return os.path.basename(str(process.args[0]))
