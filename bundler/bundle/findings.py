@@ -51,8 +51,8 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
     for error in others[:FINDINGS]:
         yield Finding(error, Path(error.subject or "").name, is_wanted=False)
     if len(others) > FINDINGS:
-        number = len(others) - FINDINGS
-        more = Damaged(f"{number} more files that are no signatures", subject=sums.FILE, hint="remove them")
+        count = len(others) - FINDINGS
+        more = Damaged(f"{count} more files that are no signatures", subject=sums.FILE, hint="remove them")
         yield Finding(more, sums.FILE, is_wanted=False)
     copies = {path: state.chunk.file for state in bundle.chunks for path in state.paths}
     needed = {state.path for state in bundle.chunks} | {each.used for each in bundle.given_up}
@@ -62,8 +62,10 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
         for entry in strange[:FINDINGS]:
             yield Finding(_unlisted(entry, copies.get(entry.path)), entry.name, is_wanted=False)
         if len(strange) > FINDINGS:
-            message = f"{len(strange) - FINDINGS} more files that SHA256SUMS does not list"
-            rest = Damaged(message, subject=str(listing.folder), hint="remove them")
+            count = len(strange) - FINDINGS
+            rest = Damaged(
+                f"{count} more files that SHA256SUMS does not list", subject=str(listing.folder), hint="remove them"
+            )
             yield Finding(rest, strange[FINDINGS].name, is_wanted=False)
     known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
     if isinstance(bundle, LockedBundle) or bundle.is_encrypted:

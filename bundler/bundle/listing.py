@@ -120,7 +120,8 @@ def names_in(folder: Path) -> list[str]:
             for each in found:
                 names.append(each.name)
                 if len(names) > FOLDER_ENTRIES:
-                    raise Damaged(f"more than {FOLDER_ENTRIES:,} files in one folder", subject=str(folder))
+                    count = FOLDER_ENTRIES
+                    raise Damaged(f"more than {count:,} files in one folder", subject=str(folder))
     except OSError as error:
         raise _closed(error, folder) from error
     return sorted(names)

@@ -25,6 +25,7 @@ from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
+from bundler.texts import some
 
 Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
 
@@ -264,13 +265,12 @@ class SeveralBundles(Misuse):
     """More than one bundle on the media, and none was chosen."""
 
     def __init__(self, bundles: Sequence[UncheckedBundle]) -> None:
-        folders = [str(bundle.folders[0]) for bundle in bundles]
-        number = len(bundles)
-        more = f" and {number - 6} more" if number > 6 else ""
+        folders = [str(bundle.own_folders[0]) for bundle in bundles]
+        count, first = len(bundles), folders[0]
         super().__init__(
-            f"{number} bundles are here; which one is meant?",
-            subject=", ".join(folders[:6]) + more,
-            hint=f"give the folder of one of them: {folders[0]}",
+            f"{count} bundles are here; which one is meant?",
+            subject=some(folders),
+            hint=f"give the folder of one of them: {first}",
         )
         self.bundles = tuple(bundles)
 

@@ -140,8 +140,14 @@ def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], obje
                 continue
             looked_into += 1
             if looked_into > MEDIUM_FOLDERS:
-                many = f"only the first {MEDIUM_FOLDERS:,} folders were looked into"
-                skip(Damaged(many, subject=str(path), hint="give the bundle's own folder"))
+                count = MEDIUM_FOLDERS
+                skip(
+                    Damaged(
+                        f"only the first {count:,} folders were looked into",
+                        subject=str(path),
+                        hint="give the bundle's own folder",
+                    )
+                )
                 return
             inner = names_in(entry.path)
             if _has_sums(inner):

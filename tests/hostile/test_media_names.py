@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import listing
-from bundler.core.limits import LITTER_SHOWN
+from bundler.core.limits import FINDINGS, LITTER_SHOWN
 from tests.support.forge import BIG, Forged, spread
 from tests.support.terminal import on_terminal
 from tests.support.watching import strace
@@ -83,6 +83,24 @@ def test_no_signature_of_a_stranger_is_opened_and_no_pipe_of_anybody(forged, tmp
 def test_a_good_signature_of_a_stranger_is_no_finding(forged, verified):
     (forged / STRANGER).write_bytes(bytes(64))
     assert (verified(forged.folder).code, verified(forged.folder).json["noSignatures"]) == (0, [])
+
+
+def test_many_files_that_are_no_signatures_are_counted_and_not_all_told(forged, verified):
+    for number in range(FINDINGS + 5):
+        (forged / f"SHA256SUMS.{number:016x}.sig").touch()
+    done = verified(forged.folder)
+    assert (done.code, len(done.json["findings"])) == (4, FINDINGS + 1)
+    assert "5 more files that are no signatures" in done.out
+
+
+def test_a_folder_without_end_is_refused(forged, verified, monkeypatch):
+    monkeypatch.setattr("bundler.bundle.listing.FOLDER_ENTRIES", 20)
+    for number in range(20):
+        (forged / f"._{number}").touch()
+    assert (verified(forged.folder).code, "more than 20 files in one folder" in verified(forged.folder).out) == (
+        4,
+        True,
+    )
 
 
 # Litter
