@@ -72,6 +72,11 @@ class Bundle:
         return other_names(self.chunks)
 
     @property
+    def recovered_chunks(self) -> int:
+        """For how many chunks a whole copy was looked for and found, after their bytes were wrong."""
+        return len(self._turned)
+
+    @property
     def scratch_bytes(self) -> int:
         """The room in scratch that reading it takes at the most: one chunk for each worker, if they are encrypted."""
         if self.decrypted is None:

@@ -227,7 +227,7 @@ class Load:
         if image is not None:
             self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers)))
         else:
-            image = self._loaded_once(each, variant, others, served)
+            image = self._loaded_whole(each, variant, others, served)
         if not self._is_pushing:
             self._held_layers.add(variant)
         if self._is_deferring:
@@ -248,6 +248,16 @@ class Load:
             self._ask(each, partial(self._daemon.tag, image, _tagged(each)))
         each.read_back = image
         each.outcome = Outcome.LOADED
+
+    def _loaded_whole(self, each: ImageResult, variant: Variant, others: _Others, served: set[int]) -> Digest:
+        """Loads an image; again, if one copy of a chunk was bad and another one is not: a stream cannot go back."""
+        recovered = self._bundle.recovered_chunks
+        try:
+            return self._loaded_once(each, variant, others, served)
+        except (Damaged, Refused):
+            if self._bundle.recovered_chunks == recovered:
+                raise
+        return self._loaded_once(each, variant, others, served)
 
     def _loaded_once(self, each: ImageResult, variant: Variant, others: _Others, served: set[int]) -> Digest:
         """Loads an image without the layers that the daemon has; if that fails, with all of them."""

@@ -320,6 +320,23 @@ def test_a_damaged_bundle_leaves_nothing_in_the_daemon(bundler, bundle, empty_da
     assert empty_daemon.docker("images", "-aq").stdout == ""
 
 
+def test_a_daemon_and_a_registry_are_served_from_the_good_copy_of_a_chunk(
+    bundler, bundle, built, empty_daemon, target, keys, tmp_path
+):
+    shutil.copytree(bundle, tmp_path / "bad")
+    document = json.loads((bundle / "bundle.json").read_text())
+    layer = max((blob for blob in document["blobs"] if blob["kind"] == "layer"), key=lambda blob: blob["size"])
+    with open(tmp_path / "bad" / "chunk-0001.tar", "r+b") as chunk:
+        chunk.seek(layer["pieces"][0][1] + layer["size"] // 2)
+        chunk.write(b"\xff" * 16)
+    to = ["--to", "docker-daemon:", "--to", f"{target.host}/copies"]
+    options = ["--trust", keys[1], *to, "--json"]
+    done = bundler("import", tmp_path / "bad", bundle, *options, environment=of(empty_daemon))
+    assert (done.code, [each["file"] for each in done.json["badCopies"]]) == (0, ["chunk-0001.tar"]), done.err
+    for tag in BUILDS:
+        assert image_id(empty_daemon, tag) == image_id(built, tag)
+
+
 def test_the_daemon_gets_its_own_platform_or_the_one_that_is_asked_for(
     bundler, origin, image_list, empty_daemon, keys, tmp_path
 ):
