@@ -233,6 +233,16 @@ def test_a_folder_that_the_system_does_not_open_is_skipped_by_the_real_command(s
     assert f"skipped    {stick}/lost+found: the folder may not be read" in done.stdout
 
 
+def test_litter_in_the_bundles_own_folder_that_cannot_be_read_is_said_and_harms_nothing(
+    forged, verified, command, closed
+):
+    (forged / "lost+found").mkdir()
+    closed["lost+found"] = 13
+    done = verified(forged.folder)
+    assert (done.code, done.json["findings"], done.json["litter"]["complete"]) == (0, [], False)
+    assert "at least 1 file of systems" in command("verify", forged.folder, "--trust", forged.public).out
+
+
 @pytest.fixture
 def two(stick, good) -> Path:
     """A stick with two bundles, one of which lacks a chunk."""
