@@ -409,14 +409,9 @@ class Repository:
 
     def find(self, name: str) -> Descriptor | None:
         """What a tag or digest stands for here, by one HEAD; by a GET where that does not tell it."""
-        headers = {"Accept": oci.ACCEPT}
-        answer = self.registry.request("HEAD", f"{self.path}/manifests/{name}", scopes=self._push, headers=headers)
-        if answer.status == 404:
-            answer.drain()
+        answer = self._head(f"{self.path}/manifests/{name}", called=self._called(name), headers={"Accept": oci.ACCEPT})
+        if answer is None:
             return None
-        if answer.status not in _NO_HEAD and answer.status != 200:
-            raise error_of(answer, subject=self._called(name))
-        answer.drain()
         digest, size = answer.headers.get("Docker-Content-Digest"), _length(answer)
         if answer.status == 200 and digest and size:
             return Descriptor(_media_type(answer), Digest.parse(digest), size)
@@ -429,15 +424,9 @@ class Repository:
             Refused: It has it with another size, and being sent it again has not changed that.
             Unavailable: It does not say.
         """
-        path = f"{self.path}/blobs/{descriptor.digest}"
-        answer = self.registry.request("HEAD", path, scopes=self._push)
-        is_elsewhere = not answer.url.endswith(path)
-        if answer.status == 404 and not is_elsewhere:
-            answer.drain()
+        answer = self._head(f"{self.path}/blobs/{descriptor.digest}", called=self._called(descriptor.digest))
+        if answer is None:
             return False
-        if answer.status != 200 and answer.status not in _NO_HEAD and not is_elsewhere:
-            raise error_of(answer, subject=self._called(descriptor.digest))
-        answer.drain()
         return (answer.status == 200 and _length(answer) == descriptor.size_bytes) or self._gives_blob(descriptor)
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
@@ -562,6 +551,15 @@ class Repository:
             self._get_manifest(str(promised.digest))
         except Damaged as error:
             raise self._damaged(promised, f"{found.size_bytes} bytes") from error
+
+    def _head(self, path: str, *, called: str, headers: Mapping[str, str] | None = None) -> Answer | None:
+        """The answer to a HEAD; None if nothing is there. It says nothing where its status is not 200."""
+        answer = self.registry.request("HEAD", path, scopes=self._push, headers=headers)
+        is_elsewhere = not answer.url.endswith(path)  # where an address may be signed for GET only
+        if answer.status != 200 and answer.status not in (404, *_NO_HEAD) and not is_elsewhere:
+            raise error_of(answer, subject=called)
+        answer.drain()
+        return None if answer.status == 404 and not is_elsewhere else answer
 
     def _find_by_get(self, name: str) -> Descriptor | None:
         try:
