@@ -129,6 +129,10 @@ class Refused(BundlerError):
     kind = "refused"
 
 
+class Absent(Refused):
+    """There is no image of this name at its source."""
+
+
 class Unavailable(BundlerError):
     """The other side could not be reached or failed; it may work later."""
 

@@ -14,7 +14,7 @@ Container images: {name}
 
 {what}, {size:,} bytes. Made by {tool} ({created}).
 What is in it: {content}. {signed}
-
+{lacks}
 CHECK IT (no special software: OpenSSL 3 and sha256sum)
 
   1. In this folder there are only plain files; this prints nothing:
@@ -49,7 +49,7 @@ _CHINESE = """\
 
 {what_zh}，{size:,} 字节。由 {tool} 生成（{created}）。
 内容清单：{content_zh}。{signed_zh}
-
+{lacks_zh}
 校验（只需 OpenSSL 3 和 sha256sum）
 
   1. 本目录中只有普通文件，下面的命令不应有任何输出：
@@ -169,7 +169,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         manifest: Of the bundle.
         key_id: Of the signer; None for an unsigned bundle.
     """
-    images, chunks = len(manifest.images), len(manifest.chunks)
+    images, chunks, missing = len(manifest.images), len(manifest.chunks), len(manifest.missing)
     loaded = sum(any(variant.config.platform.os == "linux" for variant in image.variants) for image in manifest.images)
     hard = [image for image in manifest.images if _is_beyond_skopeo(manifest, image)]
     values = {
@@ -182,11 +182,23 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         "docker": _DOCKER.format(loaded=f"{loaded} of {images} images") if loaded else "",
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh=f"{images} 个镜像中的 {loaded} 个") if loaded else "",
         **_registry(hard, is_any_other=len(hard) < images),
+        "lacks": _lacks(missing),
+        "lacks_zh": _lacks_zh(missing),
         "passphrase": "",
         "scratch": "no extra space",
         "scratch_zh": "不需要额外空间",
     }
     return _text(manifest, values, key_id)
+
+
+def _lacks(missing: int) -> str:
+    if not missing:
+        return ""
+    return f"NOT IN IT: {missing} images that could not be had from their sources; see missing in bundle.json.\n"
+
+
+def _lacks_zh(missing: int) -> str:
+    return f"缺少 {missing} 个镜像：制作时无法从来源获得，见 bundle.json 的 missing。\n" if missing else ""
 
 
 def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
@@ -207,6 +219,8 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
         "docker": _DOCKER.format(loaded="the runnable images"),
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh="可运行的镜像"),
         **_registry([], is_any_other=True),
+        "lacks": "",  # that is inside, too
+        "lacks_zh": "",
         "passphrase": " --passphrase-file FILE",
         "scratch": "scratch for a chunk per worker",
         "scratch_zh": "每个工作线程需要一个分块大小的临时空间",

@@ -71,6 +71,11 @@ bundler export images.yaml -o out --key builder.key --dry-run
 @click.option("--encrypt", is_flag=True, help="Encrypt content and names with a passphrase: 7z with AES-256.")
 @click.option("--generate-passphrase", is_flag=True, help="Make a strong passphrase, and say it once. With --encrypt.")
 @click.option(
+    "--skip-missing",
+    is_flag=True,
+    help="Go without images that their source does not have or refuses; exit 3, and a list of them beside the bundle.",
+)
+@click.option(
     "--restart", is_flag=True, help="Throw away what an earlier run began. Default: go on with it, whatever ended it."
 )
 @click.option(
@@ -106,6 +111,7 @@ def export(
     archive: str | None,
     encrypt: bool,
     generate_passphrase: bool,
+    skip_missing: bool,
     restart: bool,
     read_back: bool | None,
     jobs: int | None,
@@ -159,6 +165,7 @@ def export(
         platforms=tuple(map(Platform.parse, platform)),
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
+        skips_missing=skip_missing,
         is_restarted=restart,
         is_passphrase_new=made is not None,
         is_read_back=read_back,
@@ -174,7 +181,7 @@ def export(
         else report.export_lines(result, made, is_verbose=verbose)
     )
     show(lines, documents.export_document(result, made), is_json=is_json)
-    return 0
+    return result.exit_code
 
 
 def _check_encryption(

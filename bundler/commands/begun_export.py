@@ -13,7 +13,7 @@ from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry
 from bundler.core.journal import Begun, Journal
-from bundler.core.manifest import BundleManifest
+from bundler.core.manifest import BundleManifest, MissingImage
 from bundler.core.protocols import Passed
 from bundler.errors import Misuse
 from bundler.run import Run
@@ -38,6 +38,8 @@ class BegunExport:
         options: Mapping[str, str],
         created: str,
         run: Run,
+        *,
+        skips_missing: bool = False,
     ) -> None:
         """Reads the journal, if there is one.
 
@@ -47,6 +49,7 @@ class BegunExport:
             options: What else is wanted now, in words.
             created: When this run began.
             run: The run that this is part of.
+            skips_missing: Whether images that are not there may be gone without.
 
         Raises:
             Misuse: The export was begun with another list or other options; the error says what differs.
@@ -54,6 +57,7 @@ class BegunExport:
         self._partial = partial
         self._run = run
         self._options = options
+        self._skips_missing = skips_missing
         self._images = {_words(entry): entry for entry in entries}
         self._journal = partial.begun()
         self.created = self._journal.begun.created if self._journal else created
@@ -73,12 +77,20 @@ class BegunExport:
         """What an image was when the export was begun; None if that is now."""
         return self._journal.begun.images[_words(entry)] if self._journal else None
 
-    def settle(self, manifest: BundleManifest, digests: Sequence[Digest]) -> None:
+    def missing(self, entry: Entry) -> MissingImage | None:
+        """An image that is gone without since the export was begun; None for the others."""
+        why = self._journal.begun.missing.get(_words(entry)) if self._journal else None
+        return MissingImage(entry.reference, str(entry.source), *why) if why else None
+
+    def settle(
+        self, manifest: BundleManifest, digests: Mapping[Entry, Digest], missing: Mapping[Entry, MissingImage]
+    ) -> None:
         """Takes the plan of this run.
 
         Args:
             manifest: The plan.
-            digests: What the images are at their sources, in the order of the entries.
+            digests: What the images are at their sources.
+            missing: Those that are gone without.
 
         Raises:
             Misuse: It is not the plan that was begun.
@@ -86,10 +98,11 @@ class BegunExport:
         plan = bundle_manifest.plan_digest(manifest)
         self._begun = Begun(
             options=self._options,
-            images=dict(zip(self._images, digests, strict=True)),
+            images={words: digests[entry] for words, entry in self._images.items() if entry in digests},
             created=self.created,
             tool=self.tool,
             plan=plan,
+            missing={_words(entry): (image.code, image.reason) for entry, image in missing.items()},
         )
         if self._journal is not None and self._journal.begun.plan != plan:
             raise self._differs("the plan has come out otherwise than when this export was begun")
@@ -126,6 +139,8 @@ class BegunExport:
 
     def _refuse_other(self, begun: Begun) -> None:
         differences = begun.differences(self._options, self._images)
+        if begun.missing and not self._skips_missing:
+            differences.append(f"--skip-missing: {len(begun.missing)} images were gone without then, not now")
         if differences:
             more = [f"and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
             raise self._differs(

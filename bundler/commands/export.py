@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from bundler.commands.begun_export import BegunExport
 from bundler.commands.chosen import selected
 from bundler.commands.finished_export import Wanted, finished_export
 from bundler.commands.lists import expanded, name_after, read_lists
+from bundler.commands.missing_images import is_missing, missing_image, write_list
 from bundler.commands.open_stores import Stores
 from bundler.commands.origins import Documents, Origins, peer_of
 from bundler.commands.private_key import Passphrases, no_passphrases, public_half, read_private_key, refuse_on_medium
@@ -27,15 +28,15 @@ from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, ImageList
-from bundler.core.location import RegistryImage
-from bundler.core.manifest import BundleManifest
+from bundler.core.location import ArchiveImage, DaemonImage, RegistryImage
+from bundler.core.manifest import BundleManifest, MissingImage
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.core.tally import Tally
-from bundler.errors import AskedToWait, BundlerError, LocalStorage, Misuse, Several
+from bundler.errors import EXIT_PARTIAL, Absent, AskedToWait, BundlerError, LocalStorage, Misuse, Several
 from bundler.places import scratch_folder
 from bundler.resolve import Resolved, resolve_image
 from bundler.run import Run, paces_of, retrying
@@ -80,6 +81,8 @@ class ExportRequest:
     """For the one registry that images come from, instead of what would be found."""
     layer_compression: str = "gzip"
     scratch: Path = field(default_factory=scratch_folder)
+    skips_missing: bool = False
+    """Whether images that are not at their sources are gone without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class ExportResult:
         public_key: The file of the signing key's public half, where it lies beside it.
         is_old: Whether it was complete before this run, which has made nothing.
         moved: The tags that have moved since the export was begun.
+        failed_list: The image list of what the bundle lacks, if it lacks anything.
     """
 
     path: Path
@@ -117,6 +121,12 @@ class ExportResult:
     public_key: Path | None = None
     is_old: bool = False
     moved: tuple[MovedTag, ...] = ()
+    failed_list: Path | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """3 if the bundle lacks images that were asked for."""
+        return EXIT_PARTIAL if self.manifest.missing else 0
 
 
 def export(request: ExportRequest, run: Run) -> ExportResult:
@@ -187,25 +197,26 @@ def _export(
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     index_files(images.entries, stores, run)
     entries = _selected(expanded(images.entries, stores), request.selection, run)
-    begun = BegunExport(partial, entries, _options(request, key), request.created, run)
-    make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
+    options = _options(request, key)
+    begun = BegunExport(partial, entries, options, request.created, run, skips_missing=request.skips_missing)
+    absent = make_ready(entries, stores, scratch, run, layer_compression=request.layer_compression)
     notice_originals(entries, stores, run)
     documents = Documents()
+    resolving = _Resolving(entries, stores, begun, absent, documents, run, request)
     try:
-        resolved, moved = _resolve_all(
-            entries, stores, begun, documents, run, layer_compression=request.layer_compression
-        )
+        found = resolving.all()
     finally:
         if kept is not None:
             kept.prune()
     plan = plan_bundle(
-        resolved,
+        tuple(found.images.values()),
         name=images.name,
         created=begun.created,
         tool=begun.tool,
         signed=key is not None,
         chunk_size_bytes=request.chunk_size_bytes,
         archive=request.archive,
+        missing=tuple(found.missing.values()),
     )
     result = ExportResult(
         path=partial.final_path,
@@ -217,20 +228,22 @@ def _export(
         scratch_bytes=scratch.peak_bytes,
         is_encrypted=request.is_encrypted,
         public_key=public_half(request.key_path, key) if request.key_path and key else None,
-        moved=moved,
+        moved=found.moved,
     )
     if partial.is_finished:
         if request.is_encrypted and passphrase is None:
             raise finished_already(partial.final_path)  # a dry run asks for no passphrase
         finished = finished_export(partial.final_path, Wanted(plan.manifest, key, passphrase), scratch, run)
         partial.take_finished()
-        return replace(result, manifest=finished.manifest, bundle_id=finished.bundle_id, is_old=True)
+        result = replace(result, manifest=finished.manifest, bundle_id=finished.bundle_id, is_old=True)
+        return _with_list(result, request, found.missing)
     manifest, bundle_id, is_read_back = plan.manifest, None, False
     _check_file_size(request.output, manifest)
-    begun.settle(manifest, [image.source_digest for image in resolved])
+    begun.settle(manifest, {entry: image.source_digest for entry, image in found.images.items()}, found.missing)
     documents.keep_made(plan.contents)
-    origins = Origins(documents, resolved, entries, stores)
-    del plan, resolved  # what is still needed of them is in the manifest, the documents and the origins
+    origins = Origins(documents, tuple(found.images.values()), tuple(found.images), stores)
+    missing = found.missing
+    del plan, found, resolving  # what is still needed of them is in the manifest, the documents and the origins
     writer = _writer(request, partial, manifest, passphrase)
     if request.is_dry_run:
         check_space(_existing(request.output), manifest.size_bytes)
@@ -243,13 +256,21 @@ def _export(
             manifest, bundle_id = _sealed(writer, key, run, is_read_back=is_read_back)
         finally:
             writer.close()
-    return replace(
+    result = replace(
         result,
         manifest=manifest,
         bundle_id=bundle_id,
         scratch_bytes=scratch.peak_bytes,
         is_read_back=is_read_back,
     )
+    return _with_list(result, request, missing)
+
+
+def _with_list(result: ExportResult, request: ExportRequest, missing: Mapping[Entry, MissingImage]) -> ExportResult:
+    """The result, with the list of what the bundle lacks."""
+    if not missing or request.is_dry_run:
+        return result
+    return replace(result, failed_list=write_list(request.output, result.manifest.name, missing.items()))
 
 
 def _network(request: ExportRequest, images: ImageList) -> NetworkOptions:
@@ -356,56 +377,98 @@ def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
     return read_private_key(request.key_path, request.key_passphrases, run.listener)
 
 
-def _resolve_all(
-    entries: tuple[Entry, ...],
-    stores: Stores,
-    begun: BegunExport,
-    documents: Documents,
-    run: Run,
-    *,
-    layer_compression: str,
-) -> tuple[list[ResolvedImage], tuple[MovedTag, ...]]:
-    """Resolves all images, and finds out which tags have moved. What was read or made goes to the documents."""
-    resolved: dict[Entry, ResolvedImage] = {}
-    moved: dict[Entry, MovedTag] = {}
-    run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What the images of an export are, and which of them are not there; in the order of the list."""
 
-    def resolve(entry: Entry) -> None:
+    images: dict[Entry, ResolvedImage]
+    moved: tuple[MovedTag, ...]
+    missing: dict[Entry, MissingImage]
+
+
+class _Resolving:
+    """Resolves all images of an export. What is read or made for that goes to the documents."""
+
+    def __init__(
+        self,
+        entries: Sequence[Entry],
+        stores: Stores,
+        begun: BegunExport,
+        absent: Mapping[ArchiveImage | DaemonImage, Absent],
+        documents: Documents,
+        run: Run,
+        request: ExportRequest,
+    ) -> None:
+        self._entries = entries
+        self._stores = stores
+        self._begun = begun
+        self._absent = absent
+        self._documents = documents
+        self._run = run
+        self._request = request
+        self._images: dict[Entry, ResolvedImage] = {}
+        self._moved: dict[Entry, MovedTag] = {}
+
+    def all(self) -> _Found:
+        """What was found.
+
+        Raises:
+            BundlerError: Images cannot be resolved; all of them are named. Those that are not there are no error where
+                they may be gone without, unless no other is left.
+        """
+        missing = {entry: image for entry in self._entries if (image := self._begun.missing(entry))}
+        asked = [entry for entry in self._entries if entry not in missing]
+        self._run.listener(PhaseBegan("resolving", len(asked), in_bytes=False))
+        failed = dict(ask_all(asked, self._resolve, self._run))
+        self._run.listener(PhaseEnded("resolving"))
+        skipped = [entry for entry, error in failed.items() if self._request.skips_missing and is_missing(error)]
+        if self._images and len(skipped) == len(failed):
+            missing |= {entry: missing_image(entry, failed[entry]) for entry in skipped}
+        else:
+            ordered = [(entry, failed[entry]) for entry in asked if entry in failed]
+            raise _not_resolved(ordered, len(self._images), is_kept=self._stores.keeps_documents)
+        self._notice_made()
+        return _Found(
+            {entry: self._images[entry] for entry in asked if entry in self._images},
+            tuple(self._moved[entry] for entry in asked if entry in self._moved),
+            {entry: missing[entry] for entry in self._entries if entry in missing},
+        )
+
+    def _resolve(self, entry: Entry) -> None:
+        source_place = entry.source
+        if isinstance(source_place, (ArchiveImage, DaemonImage)) and source_place in self._absent:
+            raise self._absent[source_place]
+
         def once() -> Resolved:
-            source, name = stores.source(entry.source)
+            source, name = self._stores.source(entry.source)
 
             def read_blob(descriptor: Descriptor) -> bytes:
-                read = partial(read_small_blob, descriptor, source, run, peer=peer_of(entry))
-                return stores.read_config(entry.source, descriptor, read)
+                read = partial(read_small_blob, descriptor, source, self._run, peer=peer_of(entry))
+                return self._stores.read_config(entry.source, descriptor, read)
 
-            return resolve_image(entry, name, source, read_blob, run.listener, begun=begun.digest_of(entry))
+            begun = self._begun.digest_of(entry)
+            return resolve_image(entry, name, source, read_blob, self._run.listener, begun=begun)
 
-        found = retrying(once, run, subject=str(entry.reference), peer=peer_of(entry))
-        if stores.is_repacked(entry.source):
-            found.image = replace(found.image, repacked=layer_compression)
-        documents.keep_read(found.documents)
-        documents.keep_made(found.made)
-        resolved[entry] = found.image
+        found = retrying(once, self._run, subject=str(entry.reference), peer=peer_of(entry))
+        if self._stores.is_repacked(entry.source):
+            found.image = replace(found.image, repacked=self._request.layer_compression)
+        self._documents.keep_read(found.documents)
+        self._documents.keep_made(found.made)
+        self._images[entry] = found.image
         if found.moved_to is not None:
-            moved[entry] = MovedTag(entry.reference, found.image.source_digest, found.moved_to)
-        run.listener(Moved(1))
+            self._moved[entry] = MovedTag(entry.reference, found.image.source_digest, found.moved_to)
+        self._run.listener(Moved(1))
 
-    failed = ask_all(entries, resolve, run)
-    run.listener(PhaseEnded("resolving"))
-    if failed:
-        order = {entry: number for number, entry in enumerate(entries)}
-        failed.sort(key=lambda pair: order[pair[0]])
-        raise _not_resolved(failed, len(resolved), is_kept=stores.keeps_documents)
-    for entry in entries:
-        image = resolved[entry]
-        if image.made_from and image.root.is_index:
-            run.listener(
-                Noticed(
-                    f"{entry.reference}: its index was made anew for the chosen platforms; "
-                    "its digest is not the source's, those of the platforms are"
+    def _notice_made(self) -> None:
+        for entry in self._entries:
+            image = self._images.get(entry)
+            if image is not None and image.made_from and image.root.is_index:
+                self._run.listener(
+                    Noticed(
+                        f"{entry.reference}: its index was made anew for the chosen platforms; "
+                        "its digest is not the source's, those of the platforms are"
+                    )
                 )
-            )
-    return [resolved[entry] for entry in entries], tuple(moved[entry] for entry in entries if entry in moved)
 
 
 def _not_resolved(failed: Sequence[tuple[Entry, BundlerError]], resolved: int, *, is_kept: bool) -> BundlerError:
@@ -419,7 +482,10 @@ def _not_resolved(failed: Sequence[tuple[Entry, BundlerError]], resolved: int, *
         message = f"{resolved} of {total} images are resolved and kept for the next run; nothing was exported"
     else:
         message = f"{resolved} of {total} images are resolved, but no cache folder keeps them; nothing was exported"
-    return Several(message, [*errors, *pauses], hint=pauses[0].hint if pauses else None)
+    hint = pauses[0].hint if pauses else None
+    if not pauses and resolved and all(is_missing(error) for error in errors):
+        hint = "mend the list; or go without them: --skip-missing"
+    return Several(message, [*errors, *pauses], hint=hint)
 
 
 def _pauses(errors: Iterable[BundlerError]) -> list[BundlerError]:

@@ -12,7 +12,7 @@ from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, Pha
 from bundler.core.image_list import Entry, HeldImages
 from bundler.core.location import ArchiveImage, DaemonImage
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Several
+from bundler.errors import Absent, BundlerError, Several
 from bundler.run import Run, retrying
 from bundler.scratch import Scratch
 from bundler.stores.archives import Staging
@@ -54,7 +54,9 @@ def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run)
     _raise_all([error for _, error in failed], "image files cannot be read")
 
 
-def make_ready(entries: Sequence[Entry], stores: Stores, scratch: Scratch, run: Run, *, layer_compression: str) -> None:
+def make_ready(
+    entries: Sequence[Entry], stores: Stores, scratch: Scratch, run: Run, *, layer_compression: str
+) -> dict[Location, Absent]:
     """Makes all images ready that need it.
 
     Args:
@@ -64,12 +66,15 @@ def make_ready(entries: Sequence[Entry], stores: Stores, scratch: Scratch, run: 
         run: The run that this is part of.
         layer_compression: What uncompressed layers are compressed with: gzip, zstd or none.
 
+    Returns:
+        The images that are not there, and why.
+
     Raises:
-        BundlerError: An image is absent, damaged, or cannot be put down; with more than one error, `Several`.
+        BundlerError: An image is damaged, or cannot be put down; with more than one error, `Several`.
     """
     tasks = _tasks(entries)
     if not tasks:
-        return
+        return {}
     sizes = {task: _bytes_to_read(task, stores, run) for task in tasks}
     shelf = Shelf()
 
@@ -97,7 +102,15 @@ def make_ready(entries: Sequence[Entry], stores: Stores, scratch: Scratch, run: 
     run.listener(PhaseBegan("reading daemons and files", sum(sizes.values()), in_bytes=True))
     failed = ask_all(sorted(tasks, key=lambda task: -sizes[task]), work, run, workers=run.jobs)
     run.listener(PhaseEnded("reading daemons and files"))
-    _raise_all([error for _, error in failed], "sources cannot be read")
+    absent: dict[Location, Absent] = {}
+    errors: list[BundlerError] = []
+    for task, error in failed:
+        if isinstance(error, Absent) and len(task.locations) == 1:
+            absent[task.locations[0]] = error
+        else:
+            errors.append(error)
+    _raise_all(errors, "sources cannot be read")
+    return absent
 
 
 def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None:

@@ -20,6 +20,8 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
     old, new = ({image.reference: image for image in manifest.images} for manifest in (there, wanted))
     found += [f"not wanted any more: {reference}" for reference in old if reference not in new]
     found += [f"not in it: {reference}" for reference in new if reference not in old]
+    found += [f"missing then: {image.reference}" for image in there.missing if image.reference in new]
+    found += [f"missing now: {image.reference}" for image in wanted.missing if image.reference in old]
     for reference, image in new.items():
         if reference in old:
             found += _of_image(old[reference], image)

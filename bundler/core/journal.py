@@ -34,6 +34,7 @@ class Begun:
         created: When, ISO 8601, UTC; it stands in bundle.json.
         tool: Who began it; so does this.
         plan: The SHA-256 of the plan, in hex.
+        missing: What was asked for and is gone without: code and words of the reason.
     """
 
     options: Mapping[str, str]
@@ -41,6 +42,7 @@ class Begun:
     created: str
     tool: str
     plan: str
+    missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def differences(self, options: Mapping[str, str], images: Mapping[str, object]) -> list[str]:
         """How another request differs from the one that this was begun with, in words; empty if it does not."""
@@ -49,9 +51,10 @@ class Begun:
             for option in {**self.options, **options}
             if self.options.get(option) != options.get(option)
         ]
-        found += [f"not in the list any more: {image}" for image in self.images if image not in images]
-        found += [f"new in the list: {image}" for image in images if image not in self.images]
-        if not found and list(self.images) != list(images):
+        asked = {**self.images, **self.missing}
+        found += [f"not in the list any more: {image}" for image in asked if image not in images]
+        found += [f"new in the list: {image}" for image in images if image not in asked]
+        if not found and list(self.images) != [image for image in images if image in self.images]:
             found.append("the images stand in another order")
         return found
 
@@ -117,6 +120,7 @@ def begun_line(chain: Chain, begun: Begun) -> bytes:
             "plan": begun.plan,
             "options": dict(begun.options),
             "images": {image: str(digest) for image, digest in begun.images.items()},
+            "missing": {image: list(why) for image, why in begun.missing.items()},
         }
     )
 
@@ -168,8 +172,8 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
 def _begun(document: dict[str, object]) -> Begun:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
-    options, images = document["options"], document["images"]
-    if not isinstance(options, dict) or not isinstance(images, dict):
+    options, images, missing = document["options"], document["images"], document["missing"]
+    if not isinstance(options, dict) or not isinstance(images, dict) or not isinstance(missing, dict):
         raise TypeError
     return Begun(
         options={option: json_fields.text(value) for option, value in options.items()},
@@ -177,6 +181,7 @@ def _begun(document: dict[str, object]) -> Begun:
         created=json_fields.text(document["created"]),
         tool=json_fields.text(document["tool"]),
         plan=json_fields.text(document["plan"]),
+        missing={image: (json_fields.text(code), json_fields.text(why)) for image, (code, why) in missing.items()},
     )
 
 

@@ -120,6 +120,23 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class MissingImage:
+    """An image that a bundle lacks although it was asked for, because its source does not have it or refuses it.
+
+    Attributes:
+        reference: The name that it would have.
+        source: Where it was looked for.
+        code: Why, as `bundler.core.advice` has it.
+        reason: Why, in words.
+    """
+
+    reference: Reference
+    source: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Chunk:
     """One file of the bundle."""
 
@@ -141,6 +158,8 @@ class BundleManifest:
     files: tuple[Stored, ...]
     chunks: tuple[Chunk, ...]
     archive: ArchiveKind = TAR
+    missing: tuple[MissingImage, ...] = ()
+    """What was asked for and is not in the bundle."""
 
     def stored(self) -> Iterable[Stored]:
         """Everything that lies in the chunks."""
@@ -218,6 +237,7 @@ def json_pieces(manifest: BundleManifest) -> Iterator[bytes]:
     }
     lists = {
         "images": map(_image_json, manifest.images),
+        **({"missing": map(_missing_json, manifest.missing)} if manifest.missing else {}),
         "blobs": map(_blob_json, manifest.blobs),
         "files": map(_stored_json, manifest.files),
         "chunks": map(chunk_json, manifest.chunks),
@@ -336,6 +356,15 @@ def _image_json(image: Image) -> dict[str, Any]:
     return result
 
 
+def _missing_json(image: MissingImage) -> dict[str, Any]:
+    return {
+        "reference": str(image.reference),
+        "source": image.source,
+        "code": image.code,
+        "reason": image.reason,
+    }
+
+
 def _variant_json(variant: Variant) -> dict[str, Any]:
     config = variant.config
     optional = {
@@ -387,6 +416,13 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
         files=tuple(map(_file, list_of(document["files"]))),
         chunks=chunks_of(document, archive),
         archive=archive,
+        missing=tuple(map(_missing, list_of(document.get("missing", [])))),
+    )
+
+
+def _missing(entry: Mapping[str, Any]) -> MissingImage:
+    return MissingImage(
+        Reference.parse(text(entry["reference"])), text(entry["source"]), text(entry["code"]), text(entry["reason"])
     )
 
 
@@ -466,6 +502,8 @@ def _check(manifest: BundleManifest) -> None:
         raise ValueError("a manifest that is too large")
     if len({image.reference for image in manifest.images}) != len(manifest.images):
         raise ValueError("two images of one name")
+    if {image.reference for image in manifest.images} & {image.reference for image in manifest.missing}:
+        raise ValueError("an image that is in the bundle and missing")
     if len({blob.descriptor.digest for blob in manifest.blobs}) != len(manifest.blobs):
         raise ValueError("a blob that is listed twice")
     for image in manifest.images:

@@ -15,7 +15,7 @@ from bundler.core import oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
-from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, Piece, Stored, Variant, chunk_file
+from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, MissingImage, Piece, Stored, Variant, chunk_file
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -86,6 +86,7 @@ def plan_bundle(
     signed: bool,
     chunk_size_bytes: int,
     archive: ArchiveKind = TAR,
+    missing: tuple[MissingImage, ...] = (),
 ) -> Plan:
     """Gives each byte of a bundle its place.
 
@@ -97,6 +98,7 @@ def plan_bundle(
         signed: Whether it will be signed.
         chunk_size_bytes: The largest size of a chunk file.
         archive: What the chunks are to be.
+        missing: The images that were asked for and are not there.
 
     Raises:
         Misuse: The chunks are too small for the files that must come first.
@@ -126,6 +128,7 @@ def plan_bundle(
         files=files,
         chunks=filler.chunks(),
         archive=archive,
+        missing=missing,
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})
 

@@ -14,7 +14,7 @@ from bundler.core import strict_json, tar
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
-from bundler.errors import Damaged, Refused
+from bundler.errors import Absent, Damaged, Refused
 from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, survey
 from bundler.stores.archives import Ready, Staging, documents_of
@@ -49,7 +49,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
     image = daemon.find(name)
     what = f"docker-daemon:{name}"
     if image is None:
-        raise Refused("the Docker daemon has no such image", subject=what, hint="see: docker images")
+        raise Absent("the Docker daemon has no such image", subject=what, hint="see: docker images")
     is_original = daemon.facts.has_containerd_store
     layers: dict[str, StagedLayer] = {}
     blobs: dict[str, InScratch] = {}

@@ -26,7 +26,7 @@ from bundler.core.digest import Digest
 from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
-from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
+from bundler.errors import Absent, BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.given_files import check_regular, read_regular
 from bundler.stores import credential_helper
 from bundler.stores.credentials import Credentials
@@ -427,7 +427,7 @@ def _of_message(message: str, subject: str | None) -> BundlerError:
 
 def _of_api(status: int | None, message: str, subject: str | None) -> BundlerError:
     if status == 404:
-        return Refused("the Docker daemon has no such image", subject=subject, hint="see: docker images")
+        return Absent("the Docker daemon has no such image", subject=subject, hint="see: docker images")
     if status is None or status >= 500:
         return _of_message(message, subject)
     hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" if "HTTPS server" in message else None

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from bundler.core.reference import Reference
-from bundler.errors import Misuse, Refused
+from bundler.errors import Absent, Misuse, Refused
 
 _SHOWN = 10
 _SHOWN_CHARACTERS = 200
@@ -82,7 +82,7 @@ class Choice(Generic[Image]):
             raise Refused(f"{count} images, and none was chosen", subject=self._called, hint=self._choose(found))
         if found:
             raise Refused(f"{count} images have this name", subject=f"{self._called}:{name}", hint=self._choose(found))
-        raise Refused("no such image", subject=f"{self._called}:{name}", hint=self._choose(self._images))
+        raise Absent("no such image", subject=f"{self._called}:{name}", hint=self._choose(self._images))
 
     def _found(self, name: str) -> Sequence[HeldImage[Image]]:
         """The images that a text may mean. A full name means the images of that name alone."""

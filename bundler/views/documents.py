@@ -68,7 +68,7 @@ def keygen_document(pair: KeyPair) -> Document:
 def export_document(result: ExportResult, passphrase: str | None) -> Document:
     """What ``export --json`` prints."""
     return {
-        **_head("export", 0),
+        **_head("export", result.exit_code),
         "dryRun": result.bundle_id is None,
         "path": str(result.path),
         "bundleId": result.bundle_id,
@@ -78,6 +78,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         "encrypted": result.is_encrypted,
         "readBack": result.is_read_back,
         "completeAlready": result.is_old,
+        "failedList": str(result.failed_list) if result.failed_list else None,
         "moved": [
             {"reference": str(moved.reference), "carried": str(moved.carried), "now": str(moved.now)}
             for moved in result.moved
@@ -115,6 +116,7 @@ def verify_document(result: VerifyResult) -> Document:
         "signers": list(result.bundle.sealed.signers),
         "badSigners": list(result.bundle.sealed.bad_signers),
         **_encryption(result.bundle),
+        "missing": _missing(result.bundle.manifest),
         "findings": [_finding(finding) for finding in result.findings],
         "bringAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
@@ -210,6 +212,7 @@ def import_document(result: ImportResult) -> Document:
         "name": bundle.manifest.name,
         "signers": list(bundle.sealed.signers),
         "badSigners": list(bundle.sealed.bad_signers),
+        "missing": _missing(bundle.manifest),
         "scratch": _scratch(bundle),
         "receipt": str(result.receipt) if result.receipt else None,
         "failedList": str(result.failed_list) if result.failed_list else None,
@@ -394,8 +397,19 @@ def _content(manifest: BundleManifest | OuterManifest) -> Document:
         "size": manifest.size_bytes,
         "blobs": blobs,
         "images": images,
+        "missing": _missing(manifest),
         "chunks": [{"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks],
     }
+
+
+def _missing(manifest: BundleManifest | OuterManifest) -> list[Document] | None:
+    """What the bundle lacks; None if that is encrypted."""
+    if isinstance(manifest, OuterManifest):
+        return None
+    return [
+        {"reference": str(image.reference), "source": image.source, "code": image.code, "reason": image.reason}
+        for image in manifest.missing
+    ]
 
 
 def _encryption(bundle: Bundle | LockedBundle) -> Document:

@@ -10,7 +10,7 @@ from bundler.texts import joined, some, text
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
 from bundler.views.media_report import media_lines
-from bundler.views.report import bad_signer_words, finding_lines, unchecked
+from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
         )
         lines.append(fact(said("scratch"), room))
     lines += media_lines(bundle, result.litter)
+    lines += missing_lines(bundle.manifest)
     lines += finding_lines(result.findings, is_verbose=is_verbose)
     for target in result.targets:
         lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]

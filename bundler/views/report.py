@@ -63,6 +63,9 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
         lines.append(f"import     needs scratch for at most one chunk per worker: {largest} each")
     if passphrase:
         lines += ["", f"passphrase {passphrase}", "           said only once: write it down, and carry it apart"]
+    lines += missing_lines(manifest)
+    if result.failed_list:
+        lines.append(f"list       {escaped(result.failed_list)}: what it lacks, for a later export")
     lines += _moved_lines(result)
     if not result.bundle_id:
         lines += ["", *limited(_image_lines(manifest), is_verbose=is_verbose)]
@@ -115,7 +118,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
         ]
     else:
         lines += ["content    encrypted, opened"] if bundle.is_encrypted else []
-        lines += [*_content_lines(manifest), "", *_image_lines(manifest)]
+        lines += [*_content_lines(manifest), *missing_lines(manifest), "", *_image_lines(manifest)]
     lines += ["", "chunks", *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
     return lines if is_verified else [*lines, "", _UNVERIFIED]
 
@@ -141,8 +144,9 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
         return [*lines, *_findings_of(result, "files", is_verbose=is_verbose)]
     if not result.findings:
         images, chunks = len(manifest.images), len(manifest.chunks)
-        return [*lines, f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}"]
-    return [*lines, *_findings_of(result, "content", is_verbose=is_verbose)]
+        lines.append(f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}")
+        return [*lines, *missing_lines(manifest)]
+    return [*lines, *_findings_of(result, "content", is_verbose=is_verbose), *missing_lines(manifest)]
 
 
 def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:
@@ -267,6 +271,15 @@ def _content_lines(manifest: BundleManifest) -> list[str]:
         f"images     {images}, {size(blobs)}{saved}",
         _chunks_line(manifest.chunks, manifest.chunk_size_bytes),
     ]
+
+
+def missing_lines(manifest: BundleManifest) -> list[str]:
+    """What a bundle lacks although it was asked for."""
+    if not manifest.missing:
+        return []
+    number = count(len(manifest.missing), "image")
+    rows = [(f"  {escaped(image.reference)}", escaped(image.reason)) for image in manifest.missing]
+    return [f"LACKS      {number} that could not be had from their sources when it was made", *table(rows)]
 
 
 def _chunks_line(chunks: tuple[Chunk, ...], limit_bytes: int) -> str:

@@ -1,0 +1,73 @@
+"""Images that an export goes without: which failures allow that, and the list of them for a later run."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from bundler.bundle.files import read_bounded, write_at_once
+from bundler.core.image_list import Entry
+from bundler.core.limits import IMAGE_LIST_BYTES
+from bundler.core.manifest import MissingImage
+from bundler.errors import Absent, BundlerError, Refused
+
+_NOT_THERE = frozenset({"not-found", "name-unknown", "project-missing", "denied", "unauthorized"})
+"""What registries say of images that they do not have, or do not give away: Docker Hub says 401 of what it has not."""
+
+
+def is_missing(error: BundlerError) -> bool:
+    """Whether a source does not have an image, or refuses it for good. Networks and damage are other matters."""
+    return isinstance(error, Absent) or (isinstance(error, Refused) and error.code in _NOT_THERE)
+
+
+def missing_image(entry: Entry, error: BundlerError) -> MissingImage:
+    """What a bundle says of an image that it lacks."""
+    return MissingImage(entry.reference, str(entry.source), error.code or "not-found", str(error.message))
+
+
+def write_list(folder: Path, name: str, entries: Iterable[tuple[Entry, MissingImage]]) -> Path:
+    """Writes an image list of what is missing, for a later export; the same list is not written twice.
+
+    Args:
+        folder: That the bundle is in.
+        name: Of the bundle.
+        entries: What is missing.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    content = _list_of(name, entries).encode()
+    for number in ("", *(f"-{n}" for n in range(2, 10_000))):
+        path = folder / f"{name}.failed{number}.yaml"
+        if not os.path.lexists(path):
+            break
+        if _is_same(path, content):
+            return path
+    write_at_once(path, content)
+    return path
+
+
+def _is_same(path: Path, content: bytes) -> bool:
+    try:
+        return read_bounded(path, IMAGE_LIST_BYTES) == content
+    except BundlerError:
+        return False
+
+
+def _list_of(name: str, entries: Iterable[tuple[Entry, MissingImage]]) -> str:
+    lines = [
+        f"# images that {name} lacks: they were not at their sources. When they are: bundler export FILE --name NAME",
+        "images:",
+    ]
+    for entry, missing in entries:
+        fields = {"image": str(entry.reference), "from": str(entry.source)}
+        if entry.pin:
+            fields["digest"] = str(entry.pin)
+        lines.append(f"# {''.join(c if c.isprintable() else ' ' for c in missing.reason)}")
+        written = [f"  {key}: {json.dumps(value)}" for key, value in fields.items()]
+        if entry.platforms:
+            written.append(f"  platforms: {json.dumps([str(platform) for platform in entry.platforms])}")
+        lines += [f"-{written[0][1:]}", *written[1:]]
+    return "\n".join(lines) + "\n"
