@@ -51,6 +51,7 @@ class Paces:
         listener: Listener = nobody,
         wait: Callable[[float], object] = time.sleep,
         *,
+        patience: int = COMPLAINTS_IN_A_ROW,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = datetime.now,
     ) -> None:
@@ -59,11 +60,13 @@ class Paces:
         Args:
             listener: Is told of pauses.
             wait: Sleeps for some seconds; what it raises, such as `Interrupted`, goes through.
+            patience: How many complaints in a row are waited for.
             clock: Seconds that never go back.
             now: The time of day, for people.
         """
         self._listener = listener
         self._wait = wait
+        self._patience = patience
         self._clock = clock
         self._now = now
         self._lock = threading.Lock()
@@ -72,7 +75,7 @@ class Paces:
     def turn(self, host: str) -> Turn:
         """One request to a host."""
         with self._lock:
-            known = self._hosts.setdefault(host, _Host(host, self._clock, self._now))
+            known = self._hosts.setdefault(host, _Host(host, self._patience, self._clock, self._now))
         return Turn(known, self._listener, self._wait)
 
 
@@ -136,8 +139,9 @@ class _Pause:
 class _Host:
     """What is known of one host. Thread-safe."""
 
-    def __init__(self, name: str, clock: Callable[[], float], now: Callable[[], datetime]) -> None:
+    def __init__(self, name: str, patience: int, clock: Callable[[], float], now: Callable[[], datetime]) -> None:
         self.name = name
+        self._patience = patience
         self.pauses = 0
         """How many there were. Who reserved before the last one reserves again."""
         self._clock = clock
@@ -178,7 +182,7 @@ class _Host:
                 self._lengthen(asked_seconds)
                 return None
             self._in_a_row += 1
-            if self._in_a_row > COMPLAINTS_IN_A_ROW:
+            if self._in_a_row > self._patience:
                 raise self._refuse(self._too_many(error.said))
             if self._in_a_row == 1:  # what came after the last pause was too fast, and not just too early
                 self._interval_seconds = min(

@@ -19,6 +19,7 @@ from bundler.core.location import RegistryTarget
 from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, Refused
+from bundler.pace import Paces
 from bundler.stores import credentials, hosts, probe
 from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
@@ -85,7 +86,7 @@ class RegistryVisit:
         self._target = target
         self._now_seconds = now_seconds
         self._is_repository_given = repository is not None
-        self._registry = Registry(target.registry, network)
+        self._registry = Registry(target.registry, network, Paces(patience=0))
         prefix = f"{target.prefix}/" if target.prefix else ""
         self._repository = self._registry.repository(repository or prefix + _REPOSITORY)
         self._schemes = hosts.schemes_of(target.registry, network)

@@ -20,7 +20,7 @@ from bundler.core.protocols import BlobSink, Pieces
 from bundler.core.reference import is_loopback
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.core.registry_kind import RegistryKind, recognised
-from bundler.errors import Broken, BundlerError, Damaged, Refused, Unavailable, Unreachable
+from bundler.errors import Broken, BundlerError, Busy, Damaged, Refused, Unavailable, Unreachable
 from bundler.pace import Paces
 from bundler.stores import hosts
 from bundler.stores.addresses import Kind, Origin, checked, shown
@@ -732,8 +732,8 @@ def _speaks_http(http: HttpClient, base: str) -> bool:
     try:
         answer = http.request("GET", f"{base}/v2/", headers={})
         answer.drain()
-    except Unreachable:
-        return True  # nor would it be reached with TLS
+    except (Unreachable, Busy):
+        return True  # nor would it be reached with TLS; and who is busy has answered
     except Unavailable:
         return False
     return answer.status != 400

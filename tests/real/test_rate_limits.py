@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bundler.core.events import nobody
+from bundler.pace import Paces
 from bundler.transfer import SMALL_WORKERS
 from tests.support.images import simple
 from tests.support.parts import RealRegistry, free_port, require, wait_until_listening
@@ -149,6 +151,16 @@ def test_C1_a_token_server_that_is_busy_is_asked_again(here, new_registry, tmp_p
         tokens.server.stop()
     assert left == [0], done.err
     assert done.code == 6, "there is no such image, says the registry after the login"
+
+
+def test_C1_doctor_tells_that_a_registry_is_busy_and_waits_for_nothing(here, fronts, holder, monkeypatch):
+    def waited(seconds: float) -> None:
+        raise AssertionError(f"it waits {seconds} s")
+
+    monkeypatch.setattr(Paces.__init__, "__defaults__", (nobody, waited))
+    done = here("doctor", "--to", fronts(holder, refusing(99, {}, lambda request: True)).host)
+    assert done.code == 7, done.out
+    assert "asks to come back later" in done.out
 
 
 # A list that is larger than the limit of a window of hours
