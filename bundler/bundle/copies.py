@@ -81,6 +81,9 @@ class ChunkState:
 def find_chunks(listings: Sequence[Listing], chunks: Sequence[Chunk]) -> tuple[ChunkState, ...]:
     """The chunks by their names, none of them read."""
     states = [_find_chunk(listings, chunk) for chunk in chunks]
+    # Chunks that were dealt out to two media leave a gap at every second place.
+    if _GAPS_AT_MOST * sum(state.is_absent for state in states) > len(states):
+        return tuple(states)
     return tuple(replace(state, is_gap=_is_gap(states, number)) for number, state in enumerate(states))
 
 
@@ -113,11 +116,9 @@ def _size_of(path: Path) -> int:
 
 
 def _is_gap(states: Sequence[ChunkState], number: int) -> bool:
-    absent = sum(state.is_absent for state in states)
     before, after = states[max(0, number - 1)].path, states[min(number + 1, len(states) - 1)].path
     is_between = before is not None and after is not None and before.parent == after.parent
-    # Chunks that were dealt out to two media leave a gap at every second place.
-    return states[number].is_absent and is_between and _GAPS_AT_MOST * absent <= len(states)
+    return states[number].is_absent and is_between
 
 
 _GAPS_AT_MOST = 3
@@ -231,17 +232,21 @@ def identified(
     """
     by_digest = {sums[state.chunk.file]: number for number, state in enumerate(states)}
     held: dict[Path, int] = {}
+    paths: dict[int, list[Path]] = {}
     for entry in unknown:
         number = by_digest.get(contents.sha256(entry.path, entry.size_bytes, passed) or "")
         if number is not None:
             held[entry.path] = number
-    return tuple(_with_held(states, number, held) for number in range(len(states)))
+            paths.setdefault(number, []).append(entry.path)
+    return tuple(_with_held(states, number, paths.get(number, ()), held) for number in range(len(states)))
 
 
-def _with_held(states: Sequence[ChunkState], number: int, held: Mapping[Path, int]) -> ChunkState:
-    """A chunk with all that holds it. A file of its name that holds another chunk is no bad copy of it."""
+def _with_held(
+    states: Sequence[ChunkState], number: int, found: Iterable[Path], held: Mapping[Path, int]
+) -> ChunkState:
+    """A chunk with the files that were found to hold it. A file of its name that holds another one is no bad copy."""
     state = states[number]
-    paths = (*state.paths, *(path for path, content in held.items() if content == number))
+    paths = (*state.paths, *found)
     bad = tuple(each for each in state.bad if each.path not in held)
     if not paths and not bad and state.bad:
         path = state.bad[0].path

@@ -87,7 +87,8 @@ def presence_lines(result: VerifyResult) -> list[str]:
             away=len(elsewhere),
             names=in_runs(elsewhere),
         )
-    users = {image: None for finding in result.findings if finding.file in elsewhere for image in finding.images}
+    away = frozenset(elsewhere)
+    users = {image: None for finding in result.findings if finding.file in away for image in finding.images}
     lines = [fact(said("chunks"), words)]
     lines += [fact_below(said("images that need them: {names}", names=some(users)))] if users else []
     return [*lines, fact_below(f"-> {said('give their media too, in any order: bundler verify PATH PATH...')}")]
