@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import select
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.faults import answer
 from tests.support.parts import shell
 from tests.support.servers import Front
 
@@ -206,3 +208,26 @@ def test_A9_a_storm_of_signals_ends_as_one_does(origin, tmp_path, moment):
     finally:
         over.set()
         front.stop()
+
+
+def test_A9_ctrl_c_ends_a_credential_helper_that_hangs(fronts, origin, tmp_path):
+    (tmp_path / "config.json").write_text('{"credsStore": "it"}')
+    os.mkfifo(tmp_path / "started")
+    helper = tmp_path / "docker-credential-it"
+    helper.write_text(f"#!/bin/sh\necho $$ > {tmp_path}/started\nexec sleep 1000\n")
+    helper.chmod(0o755)
+    front = fronts(origin, answer(401, {"WWW-Authenticate": 'Basic realm="it"'}))
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "DOCKER_CONFIG": str(tmp_path), "PATH": path}
+    export = ["export", f"docker://{front.host}/a:1", "--name", "test", "-o", str(tmp_path), "--unsigned"]
+    process = hearing(*COMMAND, *export, env=environment, stdout=subprocess.DEVNULL)
+    helper_ended = os.pidfd_open(int((tmp_path / "started").read_text()))
+    try:
+        process.send_signal(signal.SIGINT)
+        ended(process)
+        assert process.returncode == 130
+        poll = select.poll()
+        poll.register(helper_ended, select.POLLIN)
+        assert poll.poll(5000), "it would run on without anybody who waits for it"
+    finally:
+        os.close(helper_ended)
