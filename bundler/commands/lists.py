@@ -106,10 +106,10 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
     return list(entries.values())
 
 
-def _asked(names: frozenset[str], asked: str | None) -> list[str]:
+def _asked(names: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
     """The name that was asked for if the image has it; all names of an image that was found in another way."""
-    own = names & {asked, completed(asked) if asked else None}
-    return sorted(own or names)
+    own = {asked, completed(asked) if asked else None}
+    return tuple(name for name in names if name in own) or names
 
 
 def _ambiguous(held: HeldImages, name: str, images: Sequence[HeldImage[object]]) -> Misuse:

@@ -42,7 +42,7 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     Raises:
         Misuse: One name is to have two sources, digests or choices of platforms; with more than one error, `Several`.
     """
-    found: dict[str, Listed] = {}
+    found: dict[Reference | str, Listed] = {}
     errors: list[BundlerError] = []
     for entry in entries:
         key = _key(entry)
@@ -56,12 +56,9 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     return tuple(found.values())
 
 
-def _key(entry: Entry | HeldImages) -> str:
-    """A text that is the same for two entries whose images would get one name. Hosts have no case."""
-    if isinstance(entry, HeldImages):
-        return str(entry.source)
-    reference = entry.reference
-    return str(_tagged(replace(reference, registry=reference.registry.lower())))
+def _key(entry: Entry | HeldImages) -> Reference | str:
+    """The same for two entries whose images would get one name."""
+    return str(entry.source) if isinstance(entry, HeldImages) else _comparable(entry.reference)
 
 
 def _joined(first: Listed, second: Listed) -> Listed:
@@ -114,14 +111,17 @@ def _source_digest(entry: Entry) -> Digest | None:
     return entry.source.reference.digest if isinstance(entry.source, RegistryImage) else None
 
 
+def _comparable(reference: Reference) -> Reference:
+    """A reference without its digest, if a tag is left then, and with its host in lower case: hosts have no case."""
+    registry = reference.registry.lower()
+    return _tagged(reference if registry == reference.registry else replace(reference, registry=registry))
+
+
 def _tagged(reference: Reference) -> Reference:
     """A reference without its digest, if a tag is left then."""
-    return replace(reference, digest=None) if reference.tag else reference
+    return replace(reference, digest=None) if reference.tag and reference.digest else reference
 
 
 def _place(source: ImageLocation) -> ImageLocation:
-    """A source without the digest that is asked for there, and with its host in lower case."""
-    if not isinstance(source, RegistryImage):
-        return source
-    reference = source.reference
-    return RegistryImage(_tagged(replace(reference, registry=reference.registry.lower())))
+    """A source without the digest that is asked for there."""
+    return RegistryImage(_comparable(source.reference)) if isinstance(source, RegistryImage) else source

@@ -123,7 +123,7 @@ class Archive:
         """The images of manifest.json, each also by its place as skopeo has it: ``@0``."""
         images = docker_archive.read_images(self.contents)
         return [
-            HeldImage(image.names, frozenset(image.tags) - image.names | {f"@{number}"}, image)
+            HeldImage(image.names, tuple(sorted({f"@{number}", *image.tags}.difference(image.names))), image)
             for number, image in enumerate(images)
         ]
 
@@ -135,8 +135,9 @@ class Archive:
             return images
         tagged = {Digest.of(self.contents.document(held.image.config)): held.image.names for held in self.docker_images}
 
-        def tags_of(root: Descriptor) -> frozenset[str]:
-            return frozenset(name for config in _configs_below(self.contents, root) for name in tagged.get(config, ()))
+        def tags_of(root: Descriptor) -> tuple[str, ...]:
+            configs = _configs_below(self.contents, root)
+            return tuple(sorted({name for config in configs for name in tagged.get(config, ())}))
 
         return [held if held.names else replace(held, names=tags_of(held.image)) for held in images]
 

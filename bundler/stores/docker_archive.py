@@ -33,9 +33,9 @@ class ArchivedImage:
     layers: tuple[str, ...]
 
     @property
-    def names(self) -> frozenset[str]:
+    def names(self) -> tuple[str, ...]:
         """Its tags in full: Docker writes them short, and ``app:1`` is ``docker.io/library/app:1`` to it."""
-        return frozenset(filter(None, map(completed, self.tags)))
+        return tuple(sorted(set(filter(None, map(completed, self.tags)))))
 
 
 def read_images(contents: Contents) -> tuple[ArchivedImage, ...]:

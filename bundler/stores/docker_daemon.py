@@ -68,7 +68,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
         for home in blobs.values():
             home.close()
         raise
-    images = [HeldImage(frozenset({name}), frozenset(), entry) for entry in docker_archive.read_images(contents)]
+    images = [HeldImage((name,), (), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
         raise Damaged(f"the daemon gives {len(images)} images instead of one", subject=what)
     files, entries = docker_archive.assemble(images, contents, layers, staging.shelf, staging.warn)
@@ -118,7 +118,7 @@ def _layout(
     root = roots.get(image_id) or (next(iter(roots.values())) if len(roots) == 1 else None)
     if root is None:
         raise Damaged(f"the daemon gives {len(roots)} images instead of one", subject=contents.what)
-    return source_of_present(files, [HeldImage(frozenset({name}), frozenset(), root)], staging.warn)
+    return source_of_present(files, [HeldImage((name,), (), root)], staging.warn)
 
 
 class LoadSink:

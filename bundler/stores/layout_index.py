@@ -19,15 +19,9 @@ _UNSAVED_SHARE = 8
 
 def names_of(entry: Mapping[str, Any]) -> frozenset[str]:
     """The names that an entry of index.json gives its image."""
-    texts = texts_of(entry)
-    return frozenset(texts[key] for key in (REF_NAME, CONTAINERD_NAME) if key in texts)
-
-
-def texts_of(entry: Mapping[str, Any]) -> dict[str, str]:
-    """The annotations of an entry of index.json, so far as they are text."""
     annotations = entry.get("annotations")
-    pairs = annotations.items() if isinstance(annotations, dict) else ()
-    return {key: value for key, value in pairs if isinstance(value, str)}
+    texts = (annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)) if isinstance(annotations, dict) else ()
+    return frozenset(text for text in texts if isinstance(text, str))
 
 
 def named_entry(name: str, descriptor: Descriptor) -> dict[str, Any]:

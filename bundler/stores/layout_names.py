@@ -21,7 +21,7 @@ from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.reference import Reference, full_reference
 from bundler.stores.held_images import HeldImage
-from bundler.stores.layout_index import CONTAINERD_NAME, REF_NAME, texts_of
+from bundler.stores.layout_index import CONTAINERD_NAME, REF_NAME
 
 _KIND = re.compile(r"dev\.(?:hauler|cosignproject\.cosign)/(sigs|atts|sboms|referrers)(?:/.*)?")
 """Hauler's mark of what is attached to an image. Such an entry has the names of the image that it is attached to."""
@@ -38,42 +38,55 @@ def held_images(entries: Sequence[Mapping[str, Any]], *, what: str) -> list[Held
         Damaged: An entry is no descriptor.
     """
     read = [
-        _Entry(oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]"), texts_of(entry))
+        _Entry(oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]"), entry)
         for number, entry in enumerate(entries)
     ]
-    subjects = {entry.full: entry.descriptor.digest for entry in reversed(read) if entry.full and not entry.kind}
+    subjects = _subjects(read) if any(entry.kind for entry in read) else {}
     found: dict[Descriptor, HeldImage[Descriptor]] = {}
     for entry in read:
         name = _name_of(entry, subjects)
-        names = frozenset({str(name)} if name else ())
-        known = found.get(entry.descriptor.bare, HeldImage(frozenset(), frozenset(), entry.descriptor))
-        found[entry.descriptor.bare] = HeldImage(
-            known.names | names, known.aliases | (_aliases_of(entry) - names), known.image
-        )
+        names = {str(name)} if name else set()
+        aliases = _aliases_of(entry) - names
+        known = found.get(entry.descriptor.bare)
+        if known is not None:
+            names.update(known.names)
+            aliases.update(known.aliases)
+        image = known.image if known else entry.descriptor
+        found[entry.descriptor.bare] = HeldImage(tuple(sorted(names)), tuple(sorted(aliases)), image)
     return list(found.values())
+
+
+def _subjects(entries: Sequence[_Entry]) -> dict[Reference, Digest]:
+    """The images that something may be attached to, by their names."""
+    return {entry.full: entry.descriptor.digest for entry in reversed(entries) if entry.full and not entry.kind}
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
     descriptor: Descriptor
-    annotations: Mapping[str, str]
+    document: Mapping[str, Any]
+
+    def text(self, key: str) -> str:
+        """An annotation; empty if there is none, or it is no text."""
+        annotations = self.document.get("annotations")
+        text = annotations.get(key) if isinstance(annotations, dict) else None
+        return text if isinstance(text, str) else ""
 
     @property
     def full(self) -> Reference | None:
         """The name that the annotations spell in full."""
-        containerd, given = self.annotations.get(CONTAINERD_NAME, ""), self.annotations.get(REF_NAME, "")
-        return full_reference(containerd) or full_reference(given)
+        return full_reference(self.text(CONTAINERD_NAME)) or full_reference(self.text(REF_NAME))
 
     @property
     def kind(self) -> str:
         """The kind of attachment, in Hauler's word; empty for an image."""
-        match = _KIND.fullmatch(self.annotations.get("kind", ""))
+        match = _KIND.fullmatch(self.text("kind"))
         return match[1] if match else ""
 
 
-def _aliases_of(entry: _Entry) -> frozenset[str]:
-    given = [entry.annotations.get(key) for key in (REF_NAME, CONTAINERD_NAME)] if not entry.kind else []
-    return frozenset({*filter(None, given), f"@{entry.descriptor.digest}"})
+def _aliases_of(entry: _Entry) -> set[str]:
+    given = [entry.text(key) for key in (REF_NAME, CONTAINERD_NAME)] if not entry.kind else []
+    return {*filter(None, given), f"@{entry.descriptor.digest}"}
 
 
 def _name_of(entry: _Entry, subjects: Mapping[Reference, Digest]) -> Reference | None:
@@ -83,7 +96,7 @@ def _name_of(entry: _Entry, subjects: Mapping[Reference, Digest]) -> Reference |
     if entry.kind == "referrers":
         return Reference(full.registry, full.repository, None, entry.descriptor.digest)
     if entry.kind:
-        subject = entry.annotations.get(_SUBJECT) or str(subjects.get(full, ""))
+        subject = entry.text(_SUBJECT) or str(subjects.get(full, ""))
         tag = f"{subject.replace(':', '-')}.{_ENDINGS[entry.kind]}"
         return Reference(full.registry, full.repository, tag) if _COSIGN_TAG.fullmatch(tag) else None
     return _attachment_name(entry, full) or full
@@ -91,7 +104,7 @@ def _name_of(entry: _Entry, subjects: Mapping[Reference, Digest]) -> Reference |
 
 def _attachment_name(entry: _Entry, full: Reference) -> Reference | None:
     """The name of an attachment without a mark: Hauler from 2.1 on gives it its own path next to the image's name."""
-    own = full_reference(f"{full.registry}/{entry.annotations.get(REF_NAME, '')}")
+    own = full_reference(f"{full.registry}/{entry.text(REF_NAME)}")
     if own is None or own.name != full.name:
         return None
     is_attachment = own.digest == entry.descriptor.digest if own.digest else _COSIGN_TAG.fullmatch(own.tag or "")

@@ -81,19 +81,26 @@ class LayoutSource:
 
     @property
     def images(self) -> Sequence[HeldImage[Descriptor]]:
-        """All images.
+        """All images, read once: those that were named are those that are copied.
 
         Raises:
             Refused, Damaged: As `read_index`.
         """
-        return read_index(self._files) if self._images is None else self._images
+        with self._lock:
+            return self._read_images()
 
     def resolve(self, name: str | None) -> Descriptor:
         """The descriptor that a name stands for; None for the only one."""
         with self._lock:
             if self._choice is None:
-                self._choice = Choice(self.images, called=self._files.called)
+                self._choice = Choice(self._read_images(), called=self._files.called)
         return self._choice(name)
+
+    def _read_images(self) -> Sequence[HeldImage[Descriptor]]:
+        """To be called under the lock."""
+        if self._images is None:
+            self._images = read_index(self._files)
+        return self._images
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """A manifest, verified."""

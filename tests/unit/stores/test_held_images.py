@@ -7,9 +7,25 @@ import pytest
 from bundler.errors import Refused
 from bundler.stores.held_images import Choice, HeldImage
 
-QUAY = HeldImage(frozenset({"quay.io/library/nginx:1.27"}), frozenset({"library/nginx:1.27", "1.27", "@sha256:a"}), "q")
-DOCKER = HeldImage(frozenset({"docker.io/library/nginx:1.27"}), frozenset({"1.27", "old", "@sha256:b"}), "d")
-APP = HeldImage(frozenset({"docker.io/library/app:latest"}), frozenset({"@0"}), "a")
+QUAY = HeldImage(
+    ("quay.io/library/nginx:1.27",),
+    (
+        "library/nginx:1.27",
+        "1.27",
+        "@sha256:a",
+    ),
+    "q",
+)
+DOCKER = HeldImage(
+    ("docker.io/library/nginx:1.27",),
+    (
+        "1.27",
+        "old",
+        "@sha256:b",
+    ),
+    "d",
+)
+APP = HeldImage(("docker.io/library/app:latest",), ("@0",), "a")
 
 
 def choice(*images: HeldImage[str]) -> Choice[str]:
@@ -61,4 +77,11 @@ def test_another_name_is_refused_with_those_that_are_there(asked: str) -> None:
 
 def test_people_read_the_full_names_or_what_there_is() -> None:
     assert QUAY.shown == ("quay.io/library/nginx:1.27",)
-    assert HeldImage(frozenset(), frozenset({"v1", "@sha256:a"}), "x").shown == ("v1",)
+    assert HeldImage(
+        (),
+        (
+            "v1",
+            "@sha256:a",
+        ),
+        "x",
+    ).shown == ("v1",)
