@@ -123,7 +123,8 @@ def failing(
     Yields:
         The runs that ended with 8: their folder, the end, and the command again.
     """
-    for number, cause in zip(sweeps.steps(every=every), itertools.cycle(CAUSES), strict=False):
+    numbers = itertools.count(1) if operation in SYNCS else sweeps.steps(every=every)  # a sync is worth every run
+    for number, cause in zip(numbers, itertools.cycle(CAUSES), strict=False):
         assert number <= MANY, "a fault is met in every run"
         folder = fs.path / f"{operation}-{number}"
         folder.mkdir()
