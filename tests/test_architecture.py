@@ -27,7 +27,7 @@ ALLOWED = {
     "given_files": {"errors"},
     "pace": {"core", "errors"},
     "signals": set(),
-    "stores": {"buffers", "core", "errors", "given_files", "lock", "pace", "places", "scratch"},
+    "stores": {"buffers", "core", "errors", "given_files", "lock", "ownership", "pace", "places", "scratch"},
     "resolve": {"core", "errors"},
     "run": {"core", "errors", "pace", "workers"},
     "transfer": {"core", "errors", "run", "workers"},

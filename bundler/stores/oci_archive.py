@@ -13,6 +13,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.lock import Holder, Lock
+from bundler.ownership import refuse_foreign_name
 from bundler.stores.local_files import FileStream, closing_file, forget, opened, pieces_of, read_whole, sync, write_all
 from bundler.stores.oci_layout import LayoutSource, index_json, marker_json, read_index
 from bundler.stores.tar_reader import TarReader, resolve_links
@@ -113,14 +114,16 @@ class ArchiveSink:
             Who began it before and ended without `release`, if somebody did.
 
         Raises:
-            Misuse: As `check`.
+            Misuse: As `check`, or there is a file half written that is not ours.
             Unavailable: Somebody else is writing it.
             LocalStorage: It cannot be written.
         """
         left = self._writer.take(f"oci-archive:{self._path}")
         self.check()  # whoever had the lock until now may have finished it
+        refuse_foreign_name(self._partial)
         try:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+            self._partial.unlink(missing_ok=True)  # of a run that was ended
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._partial, flags, 0o644)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._partial)) from error

@@ -17,6 +17,7 @@ from bundler.core.journal import Begun, Chain, begun_line, done_line
 from bundler.core.manifest import Chunk
 from bundler.errors import Damaged, LocalStorage, Misuse
 from bundler.places import state_folder
+from bundler.stores.oci_archive import ArchiveSink
 from tests.support.images import simple
 from tests.support.steps import Steps
 
@@ -345,3 +346,18 @@ def test_A1_a_strangers_receipt_lock_and_unfinished_receipt_are_left_alone(bundl
         assert planted.read_bytes() == MINE
         planted.unlink()
     assert bundler(*load).code == 0
+
+
+@pytest.mark.parametrize("spoil", [as_other_user, hard_link, link])
+def test_A1_what_lies_in_the_way_of_an_archive_at_the_target_is_left_alone(tmp_path, spoil):
+    if os.geteuid():
+        pytest.skip("only root may give a file to another user")
+    (tmp_path / "out").mkdir()
+    planted = tmp_path / "out/there.tar.partial"
+    planted.write_bytes(MINE)
+    spoil(planted)
+    sink = ArchiveSink(tmp_path / "out/there.tar")
+    with pytest.raises(Misuse, match="not ours"):
+        sink.prepare()
+    sink.release()
+    assert planted.read_bytes() == MINE

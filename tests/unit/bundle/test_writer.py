@@ -272,3 +272,25 @@ def test_a_blob_that_is_a_file_of_the_layout_too_is_written_to_both_places(tmp_p
             bundle.writer.close()
     assert chunks[0] == chunks[1]
     assert chunks[0]["chunk-0001.tar"].count(marker) == 2
+
+
+def test_A1_a_chunk_of_full_size_with_a_damaged_blob_is_not_taken_for_complete(making, smooth):
+    bundle = making()
+    for stored in bundle.manifest.stored():
+        bundle.put(stored)
+    bundle.seal()
+    bundle.writer.close()
+    (bundle.folder / "test").rename(bundle.folder / "test.partial")
+    lost = next(s for s in bundle.manifest.stored() if s.size_bytes > 2 * MIB and len(s.pieces) == 1)
+    piece = lost.pieces[0]
+    with open(bundle.folder / "test.partial" / f"chunk-{piece.chunk:04d}.tar", "r+b") as file:
+        file.seek(piece.offset_bytes + lost.size_bytes - 4096)
+        file.write(bytes(4096))
+    again = making()
+    for stored in again.manifest.stored():
+        descriptor = Descriptor("x/y", stored.digest, stored.size_bytes)
+        assert stored != lost or not again.writer.has_blob(descriptor)
+        if not again.writer.has_blob(descriptor):
+            again.put(stored)
+    assert again.seal() == smooth
+    assert again.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
