@@ -401,6 +401,35 @@ def test_C04_C05_receipts_and_keys_after_a_power_cut_are_whole_or_not_there(orig
             assert path.name.startswith(".") or path.read_text().endswith("KEY-----\n"), where
 
 
+def made_keys(folder: Path) -> bool:
+    return all((folder / f"me.{kind}").read_text().endswith("KEY-----\n") for kind in ("key", "pub"))
+
+
+@pytest.mark.parametrize("what", ["bundle", "7z bundle", "layout", "archive", "receipt", "keys"])
+def test_C04_C05_what_is_done_stays_done_when_the_power_is_cut_right_afterwards(origin, tmp_path, what):
+    """The run has ended with 0: only what was synced is left, names and bytes, and that is all of it."""
+    command, is_good = {
+        "bundle": (origin.export, origin.has_bundle),
+        "7z bundle": (lambda folder: origin.export(folder, "--format", "7z"), origin.has_bundle),
+        "layout": (lambda folder: origin.import_(f"oci:{folder}", state=tmp_path / "state"), is_complete),
+        "archive": (
+            lambda folder: origin.import_(f"oci-archive:{folder}/images.tar", state=tmp_path / "state"),
+            lambda folder: Steps(["verify", folder / "images.tar"]).run().code == 0,
+        ),
+        "receipt": (
+            lambda folder: origin.import_(f"oci:{tmp_path}/layout", "--receipt", folder / "r.json"),
+            lambda folder: json.loads((folder / "r.json").read_text())["exitCode"] == 0,
+        ),
+        "keys": (lambda folder: Steps(["keygen", "me", "-d", folder]), made_keys),
+    }[what]
+    fs = FaultFs(tmp_path / "recorded", records=True)
+    with fs.mount():
+        well(command(fs.path).run())
+    journal = fs.journal()
+    left = journal.materialise(len(journal), tmp_path / "left", names="synced", data="synced")
+    assert is_good(left)
+
+
 # Media that fail or lie while they are read.
 
 
