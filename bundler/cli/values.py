@@ -84,29 +84,25 @@ class KeyFile(FileName):
         super().check(text, place)
         is_path = text.startswith(_PATH_BEGINS) or "." in os.path.basename(text)
         if not is_path and not os.path.lexists(text):
-            raise _no_file(place)
+            raise Misuse(
+                "there is no such key; its name is not repeated, because it may be the secret itself",
+                subject=place,
+                hint=_IN_A_FILE,
+                code="secret-as-text",
+            )
 
 
 class SecretFile(FileName):
-    """The name of a file with a passphrase or a password; ``-`` is stdin. One that is not there may be the secret."""
+    """The name of a file with a passphrase or a password; ``-`` is stdin.
+
+    `bundler.commands.passphrase` reads it, and repeats no name that is not there.
+    """
 
     def check(self, text: str, place: str) -> None:
-        """As `FileName.check`; nothing of a name is repeated that is not there."""
+        """As `FileName.check`, and no ``USER:PASSWORD``."""
         super().check(text, place)
-        if text == "-" or os.path.lexists(text):
-            return
-        if resemblance(text) is Resemblance.LOGIN or ":" in text:
+        if ":" in text and not os.path.lexists(text):
             raise _secret(Resemblance.LOGIN, place)
-        raise _no_file(place)
-
-
-def _no_file(place: str) -> Misuse:
-    return Misuse(
-        "there is no such file; its name is not repeated, because it may be the secret itself",
-        subject=place,
-        hint=_IN_A_FILE,
-        code="secret-as-text",
-    )
 
 
 def _secret(found: Resemblance, place: str, *, hint: str = _IN_A_FILE) -> Misuse:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sys
 
@@ -24,6 +25,13 @@ def read_passphrase(file: str) -> str:
     Raises:
         Misuse: It cannot be read, or the line is empty.
     """
+    if file != "-" and not os.path.lexists(file):
+        raise Misuse(
+            "the passphrase cannot be read: there is no such file; its name is not repeated, because it may be the "
+            "passphrase itself",
+            hint="write it to a file that only you can read, and give the name of that file",
+            code="secret-as-text",
+        )
     try:
         if file == "-":
             text = sys.stdin.readline(_FILE_CHARACTERS)
