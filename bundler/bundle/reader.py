@@ -7,7 +7,7 @@ have the same bytes at the same offsets, and are read there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from bundler.bundle.files import let_go, open_for_reading, read_into
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES
-from bundler.core.manifest import Blob, BundleManifest, Image, Stored
+from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import BundlerError, Damaged
@@ -52,6 +52,8 @@ class Bundle:
     is_remote: bool = False
     given_up: list[GivenUp] = field(default_factory=list)
     """Copies of chunks that turned out bad while they were read."""
+    made: dict[Digest, bytes] = field(default_factory=dict)
+    """Indexes that were made of signed ones when platforms were chosen: they lie in no chunk."""
     _blobs: dict[Digest, Blob] = field(init=False)
     _turned: dict[int, ChunkState] = field(init=False, default_factory=dict)
     """Chunks that are read from another copy than the first one."""
@@ -60,6 +62,14 @@ class Bundle:
 
     def __post_init__(self) -> None:
         self._blobs = {blob.descriptor.digest: blob for blob in self.manifest.blobs}
+
+    def add_made(self, made: Mapping[Descriptor, bytes]) -> None:
+        """Takes in indexes that were made of signed ones; in the manifest they follow all other blobs."""
+        added = (
+            Blob(descriptor, MANIFEST, Stored(descriptor.digest, descriptor.size_bytes, ())) for descriptor in made
+        )
+        self.manifest = replace(self.manifest, blobs=(*self.manifest.blobs, *added))
+        self.made |= {descriptor.digest: content for descriptor, content in made.items()}
 
     @property
     def is_encrypted(self) -> bool:
@@ -163,6 +173,8 @@ class Bundle:
         Raises:
             Damaged, Incomplete: As `open_blob`, or its bytes are not those of the digest.
         """
+        if descriptor.digest in self.made:
+            return self.made[descriptor.digest]
         return self.read_stored(self._blobs[descriptor.digest].stored)
 
     def read_stored(self, stored: Stored) -> bytes:

@@ -53,8 +53,10 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.retry_failed_option
 @click.option(
     "--platform",
-    metavar="OS/ARCH",
-    help="Bring only this platform of images for several. Default: all; in Docker daemons the daemon's own.",
+    multiple=True,
+    metavar="OS/ARCH[:OSVERSION]",
+    help="Bring only this platform of images for several. May be repeated. Default: all; in Docker daemons the "
+    "daemon's own.",
 )
 @click.option(
     "--on-conflict",
@@ -125,7 +127,7 @@ def import_(
     only: tuple[str, ...],
     except_: tuple[str, ...],
     retry_failed: str | None,
-    platform: str | None,
+    platform: tuple[str, ...],
     on_conflict: str,
     no_digest_tags: bool,
     kind: str | None,
@@ -171,7 +173,7 @@ def import_(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         selection=options.selection(only, except_),
         retry=options.failed_list(retry_failed),
-        platform=Platform.parse(platform) if platform else None,
+        platforms=tuple(map(Platform.parse, platform)),
         mapping=mapping,
         rules=options.rules(rules),
         on_conflict=on_conflict,

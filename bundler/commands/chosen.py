@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bundler.bundle.reader import Bundle
-from bundler.core import oci
+from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry, parse_image_list
-from bundler.core.manifest import Image, Variant
+from bundler.core.manifest import Image
+from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import Selection
-from bundler.errors import Misuse, Refused
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Refused
+from bundler.graph import Graph, follow
 from bundler.run import Run
 
 
@@ -64,44 +66,110 @@ def read_failed_list(text: str, *, source: str) -> frozenset[Reference]:
     return frozenset(entry.reference for entry in parsed.entries if isinstance(entry, Entry))
 
 
-def variant_for(image: Image, platform: Platform) -> Variant | None:
-    """The runnable image for a platform; None for what is no container image.
+@dataclass(frozen=True, slots=True)
+class Narrowed:
+    """Images reduced to platforms.
+
+    Attributes:
+        images: All images; those that could not be reduced as they were.
+        faults: Why these could not.
+    """
+
+    images: list[Image]
+    faults: dict[Reference, BundlerError]
+
+
+def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform, ...], run: Run) -> Narrowed:
+    """Some platforms of images: all that fit; what is for no platform stays as it is.
+
+    One manifest that fits becomes the root, byte for byte. Of several an index is made, of entries of the signed one:
+    registries refuse an index with missing children. The bundle takes in what is made.
+    """
+    made: dict[Descriptor, bytes] = {}
+    number_of = {blob.descriptor.digest: number for number, blob in enumerate(bundle.manifest.blobs)}
+    reduced: list[Image] = []
+    faults: dict[Reference, BundlerError] = {}
+    for image in images:
+        try:
+            graph = graph_of(bundle, image, platforms)
+        except (Refused, Damaged, Incomplete, LocalStorage) as error:
+            faults[image.reference] = error
+            reduced.append(image)
+            continue
+        for remark in graph.remarks:
+            run.listener(Noticed(remark))
+        for manifest in graph.manifests:
+            digest = manifest.descriptor.digest
+            if digest in graph.made and digest not in number_of:
+                number_of[digest] = len(number_of)
+                made[manifest.descriptor] = graph.made[digest]
+        if graph.root.digest in graph.made:
+            run.listener(
+                Noticed(
+                    f"{image.reference}: its index is made anew for the chosen platforms; "
+                    "its digest is not the source's, those of the platforms are"
+                )
+            )
+        reduced.append(_with_graph(image, graph, number_of))
+    if made:
+        bundle.add_made(made)
+    return Narrowed(reduced, faults)
+
+
+def graph_of(bundle: Bundle, image: Image, platforms: tuple[Platform, ...]) -> Graph:
+    """The part of an image's graph that platforms choose.
 
     Raises:
-        Refused: There is none for the platform.
+        Refused: There is nothing for these platforms.
+        Damaged, Incomplete, LocalStorage: Its manifests cannot be read, or the bundle does not list them.
     """
-    fitting = next((variant for variant in image.variants if platform.accepts(variant.config.platform)), None)
-    if fitting is None and image.variants:
-        raise Refused(
-            "the image is not there for this platform",
-            subject=str(image.reference),
-            expected=str(platform),
-            actual=", ".join(str(variant.config.platform) for variant in image.variants),
-            hint="choose another one with --platform OS/ARCH, or leave the image out with --except",
-        )
-    return fitting
+    documents = _Documents(bundle, image)
+    return follow(image.root, platforms, documents, documents.read_blob, what=str(image.reference))
 
 
-def narrowed(bundle: Bundle, image: Image, *, platform: Platform) -> Image:
-    """One platform of an image, byte for byte; what is no image for platforms stays as it is.
+class _Documents:
+    """The manifests and configs of one image of a bundle."""
 
-    Raises:
-        Refused: There is none for the platform.
-        Damaged, Incomplete, LocalStorage: Its manifest cannot be read.
-    """
-    variant = variant_for(image, platform)
-    if variant is None or not image.root.is_index:
+    def __init__(self, bundle: Bundle, image: Image) -> None:
+        blobs = bundle.manifest.blobs
+        self._bundle = bundle
+        self._listed = {blobs[n].descriptor.digest: blobs[n].descriptor for n in image.needs}
+
+    def resolve(self, name: str | None) -> Descriptor:
+        """What the bundle lists under a digest."""
+        return self._found(Digest.parse(name))
+
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
+        """A manifest, verified."""
+        return self._bundle.read_document(self._found(descriptor.digest))
+
+    def read_blob(self, descriptor: Descriptor) -> bytes:
+        """A config, verified. Its size was looked at before, so it has to be that of the bytes."""
+        found = self._found(descriptor.digest)
+        if found.size_bytes != descriptor.size_bytes:
+            raise _unlisted(descriptor.digest)
+        return self._bundle.read_document(found)
+
+    def _found(self, digest: Digest) -> Descriptor:
+        if digest not in self._listed:
+            raise _unlisted(digest)
+        return self._listed[digest]
+
+
+def _unlisted(digest: Digest) -> Damaged:
+    return Damaged("the bundle does not list what a manifest needs", subject=str(digest))
+
+
+def _with_graph(image: Image, graph: Graph, number_of: Mapping[Digest, int]) -> Image:
+    """An image that consists of no more than a graph."""
+    if graph.root.digest == image.root.digest:
         return image
-    blobs = bundle.manifest.blobs
-    number = next(n for n in image.manifests if blobs[n].descriptor.digest == variant.digest)
-    descriptor = blobs[number].descriptor
-    content = bundle.read_document(descriptor)
-    needed = {blob.digest for blob in oci.parse_manifest(content, descriptor.media_type, what=str(platform)).blobs}
+    blobs = dict.fromkeys(number_of[blob.digest] for manifest in graph.manifests for blob in manifest.blobs)
     return replace(
         image,
-        root=descriptor,
-        manifests=(number,),
-        blobs=tuple(n for n in image.blobs if blobs[n].descriptor.digest in needed),
-        variants=(variant,),
+        root=graph.root,
+        manifests=tuple(number_of[manifest.descriptor.digest] for manifest in graph.manifests),
+        blobs=tuple(blobs),
+        variants=graph.variants,
         made_from=image.root.digest,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bundler.bundle.reader import Bundle
-from bundler.commands.chosen import variant_for
+from bundler.commands.chosen import graph_of
 from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.manifest import Image
@@ -59,23 +59,23 @@ class HeldLayers:
         return next((n for n in range(len(variant.diff_ids), 0, -1) if variant.diff_ids[:n] in self._chains), 0)
 
 
-def choose(bundle: Bundle, image: Image, wanted: Platform, *, is_demanded: bool) -> Variant | None:
+def choose(bundle: Bundle, image: Image, wanted: tuple[Platform, ...], *, is_demanded: bool) -> Variant | None:
     """The variant of an image for a platform; None for what is no container image.
 
     Args:
         bundle: Holds the image.
         image: The image.
-        wanted: The platform.
+        wanted: The platforms; of several images that fit the first is taken, a daemon holds one under a name.
         is_demanded: Somebody asked for the platform. Else an image that has but one is taken as it is.
 
     Raises:
         Refused: There is none for the platform.
         Damaged, Incomplete, LocalStorage: Its manifest or config cannot be read.
     """
-    is_only_one = len(image.variants) == 1 and not is_demanded
-    fitting = image.variants[0] if is_only_one else variant_for(image, wanted)
-    if fitting is None:
+    if not image.variants:
         return None
+    is_only_one = len(image.variants) == 1 and not is_demanded
+    fitting = (image if is_only_one else graph_of(bundle, image, wanted)).variants[0]
     what = str(image.reference)
     descriptors = [bundle.manifest.blobs[number].descriptor for number in image.manifests]
     descriptor = next(descriptor for descriptor in descriptors if descriptor.digest == fitting.digest)

@@ -16,7 +16,7 @@ from bundler.bundle.files import check_space
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
-from bundler.commands.chosen import chosen_images, narrowed
+from bundler.commands.chosen import Narrowed, chosen_images, narrowed
 from bundler.commands.destinations import Destination, RegistryDestination, RegistryRules, open_layout
 from bundler.commands.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.commands.load import Load
@@ -66,8 +66,8 @@ class ImportRequest:
     selection: Selection = EVERYTHING
     retry: frozenset[Reference] | None = None
     """The images of a list of failed ones; None for all."""
-    platform: Platform | None = None
-    """The one platform that is wanted of images for several; None for all, and in daemons for the daemon's own."""
+    platforms: tuple[Platform, ...] = ()
+    """Which platforms are wanted of images for several; empty for all, and in daemons for the daemon's own."""
     mapping: str = KEEP
     rules: NamingRules = NO_RULES
     has_digest_tags: bool = True
@@ -172,7 +172,21 @@ def _import(
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
         run.listener(Noticed(f"the rule for {pattern} fits no image of the bundle"))
-    ways = [_way_to(target, images, bundle, stores, request, run, before_tags) for target in request.targets]
+    reduced = Narrowed(images, {})
+    if request.platforms and not all(_is_loaded(target, request) for target in request.targets):
+        reduced = narrowed(bundle, images, request.platforms, run)
+    ways = [
+        _way_to(
+            target,
+            Narrowed(images, {}) if _is_loaded(target, request) else reduced,
+            bundle,
+            stores,
+            request,
+            run,
+            before_tags,
+        )
+        for target in request.targets
+    ]
     result.targets += [way.result for way in ways]
     _notice_latest(result.targets, run)
     _notice_digest_tags(result.targets, run)
@@ -207,18 +221,23 @@ def _check_targets(request: ImportRequest) -> None:
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
 
 
+def _is_loaded(target: Target, request: ImportRequest) -> bool:
+    """Whether images go into a daemon, or through one: it gets one platform of each."""
+    return isinstance(target, DaemonTarget) or request.is_via_daemon
+
+
 def _way_to(
     target: Target,
-    images: Sequence[Image],
+    wanted: Narrowed,
     bundle: Bundle,
     stores: Stores,
     request: ImportRequest,
     run: Run,
     note_tags: Callable[[], None],
 ) -> Push | Load:
-    is_loaded = isinstance(target, DaemonTarget) or request.is_via_daemon
+    is_loaded = _is_loaded(target, request)
     kind = request.kind or DISTRIBUTION
-    faults: dict[Reference, BundlerError] = {}
+    images, faults = wanted.images, dict(wanted.faults)
     if isinstance(target, RegistryTarget) and not is_loaded and request.kind is None:
         try:
             kind = retrying(stores.registry(target.registry).kind, run, subject=str(target), peer=str(target))
@@ -226,8 +245,6 @@ def _way_to(
             if len(request.targets) == 1:
                 raise
             faults = dict.fromkeys((image.reference for image in images), error)
-    if request.platform is not None and not is_loaded:
-        images = [_narrowed(bundle, image, request.platform, faults) for image in images]
     result = TargetResult(target, _named(images, target, kind, bundle, request, run))
     for each in result.images:
         if each.image.reference in faults:
@@ -240,7 +257,7 @@ def _way_to(
             stores.daemon,
             result,
             run,
-            platform=request.platform,
+            platforms=request.platforms,
             is_dry_run=request.is_dry_run,
             is_deferring=request.is_all_or_nothing,
         )
@@ -259,15 +276,6 @@ def _way_to(
         is_verifying=request.is_verifying_target,
         note_tags=note_tags,
     )
-
-
-def _narrowed(bundle: Bundle, image: Image, platform: Platform, faults: dict[Reference, BundlerError]) -> Image:
-    """One platform of an image; the image as it is, with the reason, if that cannot be had."""
-    try:
-        return narrowed(bundle, image, platform=platform)
-    except (Refused, Damaged, Incomplete, LocalStorage) as error:
-        faults[image.reference] = error
-        return image
 
 
 def _named(
@@ -402,7 +410,9 @@ def _fault_of(bundle: Bundle, image: Image) -> BundlerError | None:
             descriptor = blobs[number].descriptor
             content = bundle.read_document(descriptor)
             manifest = oci.parse_manifest(content, descriptor.media_type, what=str(image.reference))
-            for needed in (*manifest.children, *manifest.blobs):
+            # Registries take an index that gives a child a wrong size; the bundle lists the true one.
+            lacks_child = any(child.digest not in listed for child in manifest.children)
+            for needed in manifest.children if lacks_child else manifest.blobs:
                 if listed.get(needed.digest) != needed.size_bytes:
                     return Damaged("the bundle does not list what a manifest needs", subject=str(needed.digest))
     except (Damaged, Refused, Incomplete, LocalStorage) as error:

@@ -28,7 +28,7 @@ from bundler.commands.results import (
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.location import RegistryTarget
-from bundler.core.platform import Platform
+from bundler.core.platform import Platform, any_accepts
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
 from bundler.run import Run, retrying
 from bundler.stores.docker_daemon import LoadSink
@@ -66,7 +66,7 @@ class Load:
         result: TargetResult,
         run: Run,
         *,
-        platform: Platform | None,
+        platforms: tuple[Platform, ...],
         is_dry_run: bool,
         is_deferring: bool = False,
     ) -> None:
@@ -77,7 +77,7 @@ class Load:
             daemon: Where they go.
             result: What becomes of them.
             run: The run that this is part of.
-            platform: Which platform the daemon is to have; None for its own.
+            platforms: Which platforms the daemon may have; empty for its own.
             is_dry_run: Only the plan is wanted.
             is_deferring: No tag moves before `publish`; else each one when its image is loaded.
         """
@@ -85,7 +85,7 @@ class Load:
         self._daemon = daemon
         self.result = result
         self._run = run
-        self._platform = platform
+        self._platforms = platforms
         self._is_dry_run = is_dry_run
         self._is_deferring = is_deferring
         self._waiting: list[tuple[ImageResult, Variant, Digest, bool]] = []
@@ -104,14 +104,14 @@ class Load:
             Unavailable: The daemon does not answer.
         """
         facts = self._daemon.facts
-        platform = self._platform or facts.platform
+        platforms = self._platforms or (facts.platform,)
         self._has_containerd_store = facts.has_containerd_store
         if self._is_pushing:
             self._run.listener(
                 Noticed(f"{self.result.target}: the daemon makes manifests of its own, so digests may change there")
             )
-        self._look_at_all(self.result.open_images, platform)
-        self._look_at_all(step_aside(self.result.open_images), platform)
+        self._look_at_all(self.result.open_images, platforms)
+        self._look_at_all(step_aside(self.result.open_images), platforms)
         settle_conflicts(self.result.open_images, is_dry_run=self._is_dry_run, conflict=self._conflict())
 
     def plan_only(self) -> None:
@@ -172,10 +172,10 @@ class Load:
         found = self._ask(each, partial(self._daemon.find, _tagged(each)))
         return found.id if found else None
 
-    def _look_at_all(self, images: Sequence[ImageResult], platform: Platform) -> None:
+    def _look_at_all(self, images: Sequence[ImageResult], platforms: tuple[Platform, ...]) -> None:
         for each in images:
             try:
-                self._look_at(each, platform)
+                self._look_at(each, platforms)
             except (Unreachable, Interrupted):
                 raise
             except BundlerError as error:
@@ -191,14 +191,14 @@ class Load:
         except BundlerError as error:
             each.fail(error)
 
-    def _look_at(self, each: ImageResult, platform: Platform) -> None:
-        variant = choose(self._bundle, each.image, platform, is_demanded=self._platform is not None)
+    def _look_at(self, each: ImageResult, platforms: tuple[Platform, ...]) -> None:
+        variant = choose(self._bundle, each.image, platforms, is_demanded=bool(self._platforms))
         if variant is None:
             self._run.listener(Noticed(f"{each.name}: not a container image, so a daemon cannot hold it; left out"))
             each.outcome = Outcome.SKIPPED
             return
-        if not platform.accepts(variant.platform):
-            self._run.listener(Noticed(f"{each.name}: is for {variant.platform}, the daemon for {platform}"))
+        if not self._platforms and not any_accepts(platforms, variant.platform):
+            self._run.listener(Noticed(f"{each.name}: is for {variant.platform}, the daemon for {platforms[0]}"))
         self._variants[id(each)] = variant
         if self._is_pushing:
             if each.name.tag is None:

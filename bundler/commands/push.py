@@ -351,11 +351,12 @@ class Push:
     def _bring_parts(self, sink: ImageSink, parent: Descriptor, content: bytes, *, subject: str) -> None:
         """Sends what a manifest needs and a sink has not."""
         manifest = oci.parse_manifest(content, parent.media_type, what=subject)
+        numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
         for child in manifest.children:
             find = partial(sink.find, str(child.digest))
             if retrying(find, self._run, subject=subject, peer=self._peer) is None:
-                self._put_with_parts(sink, child.bare, sink.put_manifest, subject=subject)
-        numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
+                listed = self._bundle.manifest.blobs[numbers[child.digest]].descriptor
+                self._put_with_parts(sink, listed, sink.put_manifest, subject=subject)
         taker = Taker((sink,), self._peer)
         digests = dict.fromkeys(blob.digest for blob in manifest.blobs)
         copies = [copy_of(self._bundle, numbers[digest], (taker,)) for digest in digests]

@@ -455,6 +455,7 @@ def _image(each: ImageResult, result: ImportResult) -> ReceiptImage:
         read_back=str(each.read_back) if each.read_back else None,
         replaced=str(each.replaced) if each.replaced else None,
         beside=str(each.beside) if each.beside else None,
+        made_from=str(each.image.made_from) if each.image.made_from else None,
         reason=str(each.error) if each.error else None,
         code=each.error.code if each.error else None,
         blobs=each.image.blobs,

@@ -381,6 +381,8 @@ def _variant_json(variant: Variant) -> dict[str, Any]:
         "os": config.platform.os,
         "architecture": config.platform.architecture,
         **({"variant": config.platform.variant} if config.platform.variant else {}),
+        **({"osVersion": config.platform.os_version} if config.platform.os_version else {}),
+        **({"osFeatures": config.platform.os_features} if config.platform.os_features else {}),
         "size": variant.size_bytes,
         **{name: value for name, value in optional.items() if value},
     }
@@ -450,7 +452,13 @@ def _variant(entry: Mapping[str, Any]) -> Variant:
     return Variant(
         digest=Digest.parse(entry["digest"]),
         config=ImageConfig(
-            platform=Platform(text(entry["os"]), text(entry["architecture"]), text(entry.get("variant", ""))),
+            platform=Platform(
+                text(entry["os"]),
+                text(entry["architecture"]),
+                text(entry.get("variant", "")),
+                text(entry.get("osVersion", "")),
+                tuple(map(text, entry.get("osFeatures", ()))),
+            ),
             created=text(entry.get("created", "")),
             env=tuple(map(text, entry.get("env", ()))),
             entrypoint=tuple(map(text, entry.get("entrypoint", ()))),

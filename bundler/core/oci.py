@@ -8,7 +8,7 @@ descriptors, and Docker's schema 1, which is signed in a way that no registry ke
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -16,7 +16,7 @@ from typing import Any
 from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.limits import INDEX_CHILDREN, LAYER_URLS, MANIFEST_BYTES, SIZE_BYTES
-from bundler.core.platform import Platform, any_accepts
+from bundler.core.platform import Platform
 from bundler.errors import Damaged, Refused
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
@@ -41,13 +41,17 @@ _SCHEMA_1_TYPES = frozenset(
 )
 _MANIFEST_FIELDS = frozenset({"schemaVersion", "mediaType", "config", "layers", "manifests", "blobs", "subject"})
 _DESCRIPTOR_FIELDS = frozenset({"mediaType", "digest", "size", "platform", "annotations", "urls", "data"})
+_CACHE_TYPES = "application/vnd.buildkit.cacheconfig."
 _LAYER_ENDINGS = (".tar", ".tar.gzip", "+gzip", "+zstd", ".tar.zstd")
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What some bytes are: media type, digest and size (bytes); for a child of an index also its platform."""
+    """What some bytes are: media type, digest and size (bytes); for a child of an index also its platform.
+
+    The media type of an index's child may be empty: the index does not say, and whoever has the bytes is asked.
+    """
 
     media_type: str
     digest: Digest
@@ -79,8 +83,8 @@ class Descriptor:
 class Manifest:
     """What a manifest or an index needs to be complete.
 
-    Exactly one of the two is filled: ``children`` for an index, ``config`` and ``layers`` for the others. A document
-    of an unknown type needs nothing that we know of.
+    An image has ``config`` and ``layers``. An index has ``children``, the manifests that it lists; the blobs that it
+    lists, as cache indexes of BuildKit do, are its ``layers``. A document of an unknown type needs nothing known.
     """
 
     descriptor: Descriptor
@@ -122,12 +126,18 @@ def is_layer_type(media_type: str) -> bool:
     return ("image.layer" in media_type or "image.rootfs" in media_type) and media_type.endswith(_LAYER_ENDINGS)
 
 
+def is_manifest_type(media_type: str) -> bool:
+    """Whether a child of an index with this media type is a manifest; if not, it is a blob. Empty: nobody said."""
+    return not is_layer_type(media_type) and not media_type.startswith(_CACHE_TYPES)
+
+
 def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
     """Reads a manifest or index.
 
     Args:
         content: Its bytes, whose digest was checked.
-        media_type: What the registry's ``Content-Type`` or the parent's descriptor says it is.
+        media_type: What the registry's ``Content-Type`` or the parent's descriptor says it is; if that is empty, what
+            it says itself counts.
         what: Its name, for messages.
 
     Raises:
@@ -141,6 +151,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
             expected=f"at most {MANIFEST_BYTES} bytes",
             actual=f"{len(content)} bytes",
         )
+    media_type = media_type or media_type_of(content, what=what)
     descriptor = Descriptor(media_type, Digest.of(content), len(content))
     if media_type in _SCHEMA_1_TYPES:
         raise Refused(
@@ -149,7 +160,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
             hint="push the image again with a current Docker, then export it",
         )
     if media_type not in MANIFEST_TYPES:
-        _refuse_disguise(content, media_type, what)
+        refuse_disguise(content, media_type, what=what)
         return Manifest(descriptor)
     document = strict_json.loads(content, what=what)
     if not isinstance(document, dict):
@@ -157,7 +168,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
     strict_json.check_fields(document, _MANIFEST_FIELDS, what=what)
     _check_identity(document, media_type, what)
     if media_type in INDEX_TYPES:
-        children = _descriptors(document.get("manifests"), f"{what}: manifests")
+        children = _descriptors(document.get("manifests"), f"{what}: manifests", is_typed=False)
         if len(children) > INDEX_CHILDREN:
             raise Damaged(
                 "too many manifests in one index",
@@ -165,9 +176,13 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
                 expected=f"at most {INDEX_CHILDREN}",
                 actual=str(len(children)),
             )
-        return Manifest(descriptor, children=children)
+        return Manifest(
+            descriptor,
+            children=tuple(child for child in children if is_manifest_type(child.media_type)),
+            layers=tuple(child for child in children if not is_manifest_type(child.media_type)),
+        )
     if media_type == OCI_ARTIFACT:
-        return Manifest(descriptor, layers=_descriptors(document.get("blobs", []), f"{what}: blobs"))
+        return Manifest(descriptor, layers=_descriptors(document.get("blobs"), f"{what}: blobs"))
     return Manifest(
         descriptor,
         config=_descriptor(document.get("config"), f"{what}: config"),
@@ -184,11 +199,11 @@ def media_type_of(content: bytes, *, what: str) -> str:
     document = strict_json.loads(content, what=what)
     if isinstance(document, dict):
         declared = document.get("mediaType")
-        if isinstance(declared, str):
+        if isinstance(declared, str) and declared:
             return declared
         if document.get("schemaVersion") == 1:
             return "application/vnd.docker.distribution.manifest.v1+json"
-        is_index, is_image = "manifests" in document, "layers" in document or "config" in document
+        is_index, is_image = _has(document, "manifests"), _has(document, "layers", "config")
         if is_index != is_image:
             return OCI_INDEX if is_index else OCI_MANIFEST
     raise Damaged("neither an image manifest nor an index", subject=what)
@@ -211,6 +226,8 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
             _text(document.get("os")) or "unknown",
             _text(document.get("architecture")) or "unknown",
             _text(document.get("variant")),
+            _text(document.get("os.version")),
+            _texts(document.get("os.features")),
         ),
         created=_text(document.get("created")),
         env=_texts(runtime.get("Env")),
@@ -220,21 +237,6 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
         user=_text(runtime.get("User")),
         labels={k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {},
     )
-
-
-def chosen_children(children: Iterable[Descriptor], wanted: tuple[Platform, ...]) -> tuple[Descriptor, ...]:
-    """The children of an index that platforms choose, each once, in the index's order.
-
-    A nested index has no platform of its own and stays a candidate; an attestation stays with what it attests.
-    """
-    children = tuple(children)
-    direct = {c.digest for c in children if c.platform is not None and any_accepts(wanted, c.platform)}
-    chosen = [
-        child
-        for child in children
-        if child.digest in direct or child.attests in direct or (child.is_index and child.platform is None)
-    ]
-    return tuple({child.digest: child for child in reversed(chosen)}.values())[::-1]
 
 
 def without_children(content: bytes, kept: Mapping[Digest, Descriptor], *, what: str) -> bytes:
@@ -248,17 +250,17 @@ def without_children(content: bytes, kept: Mapping[Digest, Descriptor], *, what:
     for child in document["manifests"]:
         replacement = kept.get(Digest.parse(child["digest"]))
         if replacement is not None:
-            children.append({**child, "digest": str(replacement.digest), "size": replacement.size_bytes})
+            children.append({**child, **replacement.to_json()})
     return strict_json.canonical({**document, "manifests": children})
 
 
 def parse_descriptor(value: object, *, what: str) -> Descriptor:
-    """Reads one descriptor out of a JSON document.
+    """Reads the descriptor of a manifest out of the index.json of a layout.
 
     Raises:
-        Damaged: Media type, digest or size are missing or impossible.
+        Damaged: Digest or size are missing, or one of them or the media type is impossible.
     """
-    return _descriptor(value, what)
+    return _descriptor(value, what, is_typed=False)
 
 
 def is_media_type(text: object) -> bool:
@@ -272,16 +274,21 @@ def one_text(media_type: str) -> str:
     return media_type
 
 
-def _refuse_disguise(content: bytes, media_type: str, what: str) -> None:
-    """A document of an unknown type is carried as it is. A manifest that goes by such a type would lose its layers."""
+def refuse_disguise(content: bytes, media_type: str, *, what: str) -> None:
+    """A document of an unknown type is carried as it is. A manifest that goes by such a type would lose its layers.
+
+    Raises:
+        Damaged: It is one.
+    """
+    if media_type.startswith(_CACHE_TYPES):
+        return  # BuildKit's cache config has layers, which the index lists
     try:
         document = strict_json.loads(content, what=what)
     except Damaged:
         return
     declared = document.get("mediaType") if isinstance(document, dict) else None
     if isinstance(document, dict) and (
-        (isinstance(declared, str) and declared in MANIFEST_TYPES)
-        or {"layers", "manifests", "config"} & document.keys()
+        (isinstance(declared, str) and declared in MANIFEST_TYPES) or _has(document, "layers", "manifests", "config")
     ):
         raise Damaged(
             "an image manifest of an unknown media type",
@@ -295,27 +302,36 @@ def _check_identity(document: Mapping[str, Any], media_type: str, what: str) -> 
     version = document.get("schemaVersion")
     if media_type != OCI_ARTIFACT and (version != 2 or isinstance(version, bool)):
         raise Damaged("unknown schemaVersion", subject=what, expected="2", actual=repr(version)[:50])
-    declared = document.get("mediaType", media_type)
-    if declared != media_type:
+    declared = document.get("mediaType")
+    if declared not in (None, "", media_type):
         raise Damaged(
             "the manifest denies its media type", subject=what, expected=media_type, actual=str(declared)[:100]
         )
-    if "manifests" in document and ("layers" in document or "config" in document):
+    if _has(document, "manifests") and _has(document, "layers", "config"):
         raise Damaged("a document that is an image manifest and an index at once", subject=what)
 
 
-def _descriptors(value: object, what: str) -> tuple[Descriptor, ...]:
+def _has(document: Mapping[str, Any], *names: str) -> bool:
+    """Whether a document has one of some fields. Programs in Go write null for an empty list, and read it as one."""
+    return any(document.get(name) is not None for name in names)
+
+
+def _descriptors(value: object, what: str, *, is_typed: bool = True) -> tuple[Descriptor, ...]:
+    if value is None:
+        return ()
     if not isinstance(value, list):
-        raise Damaged("the list of descriptors is missing", subject=what)
-    return tuple(_descriptor(entry, f"{what}[{number}]") for number, entry in enumerate(value))
+        raise Damaged("not a list of descriptors", subject=what)
+    return tuple(_descriptor(entry, f"{what}[{number}]", is_typed=is_typed) for number, entry in enumerate(value))
 
 
-def _descriptor(value: object, what: str) -> Descriptor:
+def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descriptor:
     if not isinstance(value, dict):
         raise Damaged("the descriptor is missing", subject=what)
     strict_json.check_fields(value, _DESCRIPTOR_FIELDS, what=what)
     media_type, size = value.get("mediaType"), value.get("size")
-    if not isinstance(media_type, str) or not is_media_type(media_type):
+    if not is_typed and media_type in (None, ""):
+        media_type = ""
+    elif not isinstance(media_type, str) or not is_media_type(media_type):
         raise Damaged("the descriptor has no media type", subject=what)
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_BYTES:
         raise Damaged(
@@ -325,7 +341,7 @@ def _descriptor(value: object, what: str) -> Descriptor:
         digest = Digest.parse(value.get("digest"))
     except Damaged as error:
         raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
-    if "data" in value:
+    if value.get("data") is not None:
         _check_data(value["data"], digest, size, what)
     return Descriptor(
         one_text(media_type),
@@ -351,7 +367,10 @@ def _platform(value: object) -> Platform | None:
     if not isinstance(value, dict):
         return None
     os, architecture = _text(value.get("os")), _text(value.get("architecture"))
-    return Platform(os, architecture, _text(value.get("variant"))) if os and architecture else None
+    if not os or not architecture:
+        return None
+    version, features = _text(value.get("os.version")), _texts(value.get("os.features"))
+    return Platform(os, architecture, _text(value.get("variant")), version, features)
 
 
 def _attests(descriptor: Mapping[str, Any]) -> Digest | None:

@@ -1,4 +1,8 @@
-"""Platforms (``os/architecture[/variant]``) as OCI image-spec ``image-index.md`` describes them, and their choice."""
+"""Platforms as OCI image-spec ``image-index.md`` describes them, and their choice.
+
+Written ``os/architecture[/variant][:version][+feature]``: ``linux/arm/v7``, ``windows/amd64:10.0.20348``. Version and
+features are the ``os.version`` and ``os.features`` of the specification, which only Windows has.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +13,23 @@ from dataclasses import dataclass
 from bundler.core.platform_names import meant
 from bundler.errors import Misuse
 
-_PART = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+_PART = "[a-z0-9][a-z0-9._-]{0,31}"
+_VERSION = r"(?:[A-Za-z0-9][A-Za-z0-9._-]{0,63})?(?:\+[A-Za-z0-9][A-Za-z0-9._-]{0,63})*"
+_PLATFORM = re.compile(
+    rf"(?P<os>{_PART})(?:\((?=[^)])(?P<inner>{_VERSION})\))?/(?P<architecture>{_PART})(?:/(?P<variant>{_PART}))?"
+    rf"(?::(?=.)(?P<outer>{_VERSION}))?"
+)
 _TEXT_CHARACTERS = 200
-_IMPLIED_VARIANTS = {("arm64", "v8"), ("amd64", "v1"), ("arm", "v7")}
-_ALIASES = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "i386": "386"}
+_ALIASES = {
+    "x86_64": ("amd64", ""),
+    "x86-64": ("amd64", ""),
+    "aarch64": ("arm64", ""),
+    "armhf": ("arm", "v7"),
+    "armel": ("arm", "v6"),
+    "i386": ("386", ""),
+}
+_USUAL_VARIANTS = {"arm64": "v8", "amd64": "v1", "arm": "v7"}
+"""Those of images that name none, as containerd has it: ``linux/arm`` is never ``linux/arm/v6``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -22,46 +39,70 @@ class Platform:
     os: str
     architecture: str
     variant: str = ""
+    os_version: str = ""
+    os_features: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, text: str) -> Platform:
-        """Reads ``linux/amd64`` or ``linux/arm/v7``; ``linux/aarch64`` is taken for ``linux/arm64``.
+        """Reads ``linux/amd64``, ``linux/arm/v7`` or ``windows/amd64:10.0.20348``.
+
+        ``linux/aarch64`` is taken for ``linux/arm64``, and containerd's ``windows(10.0.20348)/amd64`` is read, too.
 
         Raises:
             Misuse: It has another form.
         """
-        parts = text.split("/")
-        is_one = len(parts) in (2, 3) and all(_PART.fullmatch(part) for part in parts)
-        architecture = _ALIASES.get(parts[1], parts[1]) if is_one else ""
-        likely = meant("/".join([parts[0], architecture, *parts[2:]]) if is_one else text[:_TEXT_CHARACTERS])
+        match = _PLATFORM.fullmatch(text)
+        is_one = match is not None and not (match["inner"] and match["outer"])
+        os, name, given = (match["os"], match["architecture"], match["variant"] or "") if match else ("", "", "")
+        architecture, variant = _ALIASES.get(name, (name, ""))
+        machine = "/".join(part for part in (os, architecture, given) if part)
+        likely = meant(machine if is_one else text[:_TEXT_CHARACTERS])
         if likely is not None:
             raise Misuse("not a platform", subject=repr(text[:_TEXT_CHARACTERS]), hint=f"did you mean {likely}?")
-        if not is_one:
+        if match is None or not is_one:
             raise Misuse(
                 "not a platform",
                 subject=repr(text[:_TEXT_CHARACTERS]),
                 hint="write os/architecture, for example linux/amd64",
             )
-        return cls(parts[0], architecture, parts[2] if len(parts) == 3 else "")
+        version, *features = (match["inner"] or match["outer"] or "").split("+")
+        return cls(os, architecture, given or variant, version, tuple(features))
 
     def accepts(self, offered: Platform) -> bool:
-        """Whether an image for ``offered`` is what was asked for. No variant means the usual one of the architecture.
+        """Whether an image for ``offered`` is one of those that were asked for.
+
+        No variant means the usual one of the architecture. No version means any; one that was asked for may lack its
+        last parts. All features that were asked for must be there.
 
         >>> Platform.parse("linux/arm64").accepts(Platform("linux", "arm64", "v8"))
         True
+        >>> Platform.parse("windows/amd64:10.0.20348").accepts(Platform("windows", "amd64", "", "10.0.20348.2762"))
+        True
         """
-        return (self.os, self.architecture) == (offered.os, offered.architecture) and (
-            self._usual_variant == offered._usual_variant
+        return (
+            self.accepts_but_for_version(offered)
+            and f"{offered.os_version}.".startswith(f"{self.os_version}." if self.os_version else "")
+            and set(self.os_features) <= set(offered.os_features)
         )
 
+    def accepts_but_for_version(self, offered: Platform) -> bool:
+        """Whether it would accept an image for ``offered`` if that had the right version and features."""
+        return self._machine == offered._machine
+
     @property
-    def _usual_variant(self) -> str:
-        if not self.variant:
-            return next((v for architecture, v in _IMPLIED_VARIANTS if architecture == self.architecture), "")
-        return self.variant
+    def _machine(self) -> tuple[str, str, str]:
+        architecture, variant = _ALIASES.get(self.architecture, (self.architecture, ""))
+        return self.os, architecture, self.variant or variant or _USUAL_VARIANTS.get(architecture, "")
+
+    @property
+    def is_known(self) -> bool:
+        """Whether it names a platform; ``unknown/unknown`` marks what is for none, such as attestations."""
+        return (self.os, self.architecture) != ("unknown", "unknown")
 
     def __str__(self) -> str:
-        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+        machine = "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+        version = "+".join((self.os_version, *self.os_features))
+        return f"{machine}:{version}" if version else machine
 
 
 def any_accepts(wanted: Iterable[Platform], offered: Platform) -> bool:

@@ -39,6 +39,7 @@ class ReceiptImage:
         size_bytes: Of all that it consists of.
         replaced: What its tag stood for before.
         beside: The name that was taken, if it got another one for that.
+        made_from: The digest of the source's index, if platforms were chosen and ``digest`` is therefore another one.
         reason: Why it failed.
         code: See `bundler.core.advice`.
         blobs: Numbers of its configs and layers in `Receipt.blobs`; none in older receipts.
@@ -52,6 +53,7 @@ class ReceiptImage:
     read_back: str | None = None
     replaced: str | None = None
     beside: str | None = None
+    made_from: str | None = None
     reason: str | None = None
     code: str | None = None
     blobs: tuple[int, ...] = ()
@@ -340,6 +342,7 @@ def _image_document(image: ReceiptImage) -> dict[str, Any]:
         "bytes": image.size_bytes,
         "replaced": image.replaced,
         "beside": image.beside,
+        "madeFrom": image.made_from,
         "reason": image.reason,
         "code": image.code,
         "blobs": list(image.blobs),
@@ -405,6 +408,7 @@ def _image(document: dict[str, Any]) -> ReceiptImage:
         read_back=_digest_or_none(document["readBack"]),
         replaced=_digest_or_none(document["replaced"]),
         beside=_text_or_none(document["beside"]),
+        made_from=_text_or_none(document.get("madeFrom")),
         reason=_text_or_none(document["reason"]),
         code=_text_or_none(document["code"]),
         blobs=tuple(size(number) for number in list_of(document.get("blobs", []))),

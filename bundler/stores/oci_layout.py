@@ -41,6 +41,7 @@ MARKER = "oci-layout"
 _VERSION = "1.0.0"
 """The only version of layouts that image-spec has."""
 _LOCK = ".bundler-lock"
+_COPY_AGAIN = "copy the image into the layout again, with all its parts"
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
 """The names of files that are being written."""
 
@@ -90,11 +91,28 @@ class LayoutSource:
             return self._read_images()
 
     def resolve(self, name: str | None) -> Descriptor:
-        """The descriptor that a name stands for; None for the only one."""
+        """The descriptor that a name stands for; None for the only one. A digest may be that of any manifest."""
         with self._lock:
             if self._choice is None:
                 self._choice = Choice(self._read_images(), called=self._files.called)
-        return self._choice(name)
+        try:
+            return self._choice(name)
+        except Refused:
+            found = self._by_digest(name)
+            if found is None:
+                raise
+            return found
+
+    def _by_digest(self, name: str | None) -> Descriptor | None:
+        """A manifest that an index of the layout lists, or nothing does."""
+        try:
+            digest = Digest.parse((name or "").removeprefix("@"))
+        except Damaged:
+            return None
+        if self._files.size(digest.path) is None:
+            return None
+        content = self._files.read(digest.path, MANIFEST_BYTES)
+        return Descriptor(oci.media_type_of(content, what=f"{self._files.called}: {digest}"), digest, len(content))
 
     def _read_images(self) -> Sequence[HeldImage[Descriptor]]:
         """To be called under the lock."""
@@ -103,18 +121,11 @@ class LayoutSource:
         return self._images
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified."""
+        """A manifest, verified by its digest; the size that an index gives its child may be wrong."""
         subject = f"{self._files.called}: {descriptor.digest}"
         if self._files.size(descriptor.digest.path) is None:
-            raise Refused("the manifest is not in the layout", subject=subject)
+            raise Refused("the manifest is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
         content = self._files.read(descriptor.digest.path, MANIFEST_BYTES)
-        if len(content) != descriptor.size_bytes:
-            raise Damaged(
-                "the manifest has another size than its descriptor says",
-                subject=subject,
-                expected=f"{descriptor.size_bytes} bytes",
-                actual=f"{len(content)} bytes",
-            )
         found = Digest.of(content, algorithm=descriptor.digest.algorithm)
         if found != descriptor.digest:
             raise Damaged(
@@ -130,7 +141,7 @@ class LayoutSource:
         size = self._files.size(descriptor.digest.path)
         subject = f"{self._files.called}: {descriptor.digest}"
         if size is None:
-            raise Refused("the blob is not in the layout", subject=subject)
+            raise Refused("the blob is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
         if size != descriptor.size_bytes:
             raise Damaged(
                 "the blob has another size than its descriptor says",
@@ -173,6 +184,8 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
     document = strict_json.loads(files.read(INDEX, LAYOUT_JSON_BYTES), what=what)
     strict_json.check_fields(document, ("schemaVersion", "manifests"), what=what)
     entries = document.get("manifests") if isinstance(document, dict) else None
+    if isinstance(document, dict) and entries is None:
+        return []  # umoci, as other programs in Go, writes null for an empty list
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Damaged("not an OCI index", subject=what)
     return entries

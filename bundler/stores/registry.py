@@ -314,17 +314,10 @@ class Repository:
         return descriptor
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified."""
+        """A manifest, verified by its digest. Registries take indexes that give their children wrong sizes."""
         content = self._fresh.pop(descriptor.digest, None)
         if content is None:
             _, content = self._get_manifest(str(descriptor.digest), accept=descriptor.media_type)
-        if len(content) != descriptor.size_bytes:
-            raise Damaged(
-                "the manifest has another size than its descriptor says",
-                subject=self._called(descriptor.digest),
-                expected=f"{descriptor.size_bytes} bytes",
-                actual=f"{len(content)} bytes",
-            )
         return content
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:

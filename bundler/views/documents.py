@@ -494,6 +494,7 @@ def _image_result(each: ImageResult) -> Document:
         "outcome": each.outcome.value if each.outcome else None,
         "replaced": str(each.replaced) if each.replaced else None,
         "beside": str(each.beside) if each.beside else None,
+        "madeFrom": str(each.image.made_from) if each.image.made_from else None,
         "readBack": str(each.read_back) if each.read_back else None,
         "digestThere": str(each.there) if each.there else None,
         "error": error_document(each.error) if each.error else None,

@@ -181,6 +181,7 @@ def _row(outcome: str, each: ImageResult) -> tuple[str, str, str]:
     notes = [
         said("(was {digest})", digest=each.replaced.short) if each.replaced else "",
         said("({tag} is taken)", tag=each.beside.tag) if each.beside else "",
+        said("(chosen of {digest})", digest=each.image.made_from.short) if each.image.made_from else "",
         said("(had no tag)") if each.has_digest_tag else "",
         said("(there it is {digest})", digest=each.there.short) if each.there else "",
     ]

@@ -17,6 +17,10 @@ from bundler.errors import Misuse
         ("linux/x86_64", Platform("linux", "amd64")),
         ("linux/i386", Platform("linux", "386")),
         ("windows/amd64", Platform("windows", "amd64")),
+        ("windows/amd64:10.0.20348", Platform("windows", "amd64", "", "10.0.20348")),
+        ("windows(10.0.20348)/amd64", Platform("windows", "amd64", "", "10.0.20348")),
+        ("windows/amd64:10.0.1+win32k", Platform("windows", "amd64", "", "10.0.1", ("win32k",))),
+        ("windows/amd64:+win32k", Platform("windows", "amd64", "", "", ("win32k",))),
     ],
 )
 def test_a_platform_is_read_and_aliases_are_resolved(text: str, platform: Platform) -> None:
@@ -58,10 +62,30 @@ def test_what_is_no_platform_is_refused(text: str) -> None:
         ("linux/amd64", "windows/amd64", False),
         ("linux/amd64", "linux/arm64", False),
         ("linux/s390x", "linux/s390x", True),
+        ("windows/amd64", "windows/amd64:10.0.20348.2762", True),
+        ("windows/amd64:10.0.20348", "windows/amd64:10.0.20348.2762", True),
+        ("windows/amd64:10.0.20348.2762", "windows/amd64:10.0.20348.2762", True),
+        ("windows/amd64:10.0.203", "windows/amd64:10.0.20348.2762", False),
+        ("windows/amd64:10.0.17763", "windows/amd64:10.0.20348.2762", False),
+        ("windows/amd64:10.0.20348", "windows/amd64", False),
+        ("windows/amd64:+win32k", "windows/amd64:10.0.1+win32k+x", True),
+        ("windows/amd64:+win32k", "windows/amd64:10.0.1", False),
+        ("windows/amd64", "windows/amd64:+win32k", True),
     ],
 )
 def test_the_usual_variant_is_meant_where_none_is_given(wanted: str, offered: str, expected: bool) -> None:
     assert Platform.parse(wanted).accepts(Platform.parse(offered)) is expected
+
+
+@pytest.mark.parametrize(
+    "text", ["linux/arm/v7", "windows/amd64:10.0.1", "windows/amd64:10.0.1+a+b", "windows/amd64:+a"]
+)
+def test_a_platform_is_printed_as_it_can_be_asked_for(text: str) -> None:
+    assert str(Platform.parse(text)) == text
+
+
+def test_an_image_may_have_the_architecture_of_uname() -> None:
+    assert Platform.parse("linux/arm64").accepts(Platform("linux", "aarch64"))
 
 
 def test_one_of_several_platforms_is_enough() -> None:

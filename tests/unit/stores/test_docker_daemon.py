@@ -184,7 +184,7 @@ def test_what_the_containerd_store_saves_is_found_by_what_it_was_asked_for(name:
     ("index", "message"),
     [
         pytest.param(b'{"schemaVersion":2,"manifests":[]}', "0 images instead of one", id="nothing"),
-        pytest.param(b'{"schemaVersion":2}', "not an OCI index", id="no list"),
+        pytest.param(b'{"schemaVersion":2,"manifests":{}}', "not an OCI index", id="no list"),
         pytest.param(None, "no OCI image layout", id="no index"),
     ],
 )
