@@ -15,6 +15,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from bundler.errors import LocalStorage, Misuse
+from bundler.texts import text
 
 SILENCE_SECONDS = 60.0
 """How long nothing may come from a pipe: people may have to type a passphrase at its other end."""
@@ -119,7 +120,7 @@ def _next(descriptor: int, subject: str) -> bytes:
         left_seconds = until - time.monotonic()
         if left_seconds <= 0 or not poll.poll(left_seconds * 1000):
             raise Misuse(
-                f"nothing came from this pipe in {SILENCE_SECONDS:.0f} s",
+                text("nothing came from this pipe in {silence_seconds:.0f} s", silence_seconds=SILENCE_SECONDS),
                 subject=subject,
                 hint="is there a program that writes to it? a file works too",
             )
@@ -138,14 +139,14 @@ def _opened(path: str | os.PathLike[str], subject: str) -> Generator[int, None, 
         if (exhausted := LocalStorage.exhausted(error)) is not None:
             raise exhausted from error
         reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise Misuse(f"cannot be read: {reason}", subject=subject) from error
+        raise Misuse(text("cannot be read: {reason}", reason=reason), subject=subject) from error
     try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode) or stat.S_ISBLK(mode):
             raise _not_regular(descriptor, subject)
         yield descriptor
     except OSError as error:
-        raise Misuse(f"cannot be read: {error.strerror}", subject=subject) from error
+        raise Misuse(text("cannot be read: {reason}", reason=error.strerror), subject=subject) from error
     finally:
         os.close(descriptor)
 
@@ -167,8 +168,13 @@ _KINDS = (
 def _not_regular(descriptor: int, subject: str) -> Misuse:
     mode = os.fstat(descriptor).st_mode
     found = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
-    return Misuse("cannot be read: it is not a file", subject=subject, expected="a regular file", actual=found)
+    return Misuse("cannot be read: it is not a file", subject=subject, expected=text("a regular file"), actual=found)
 
 
 def _too_large(subject: str, limit_bytes: int) -> Misuse:
-    return Misuse("the file is too large", subject=subject, expected=f"at most {limit_bytes:,} bytes", actual="more")
+    return Misuse(
+        "the file is too large",
+        subject=subject,
+        expected=text("at most {limit_bytes:,} bytes", limit_bytes=limit_bytes),
+        actual="more",
+    )

@@ -16,6 +16,7 @@ from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.core.platform import Platform, any_accepts
 from bundler.errors import Damaged, Refused
+from bundler.texts import text
 
 ReadBlob = Callable[[Descriptor], bytes]
 _ABSENT = "not-found"
@@ -348,8 +349,11 @@ class _Walk:
             "the source has only a part of this image",
             subject=self._what,
             expected=f"also {', '.join(_missing(child for child in index.children if child.digest in gone))}",
-            actual=f"only {', '.join(platforms)}" if platforms else "nothing of it",
-            hint=f"carry what is there with {choice}, or copy the image to the source again with all its platforms"
+            actual=f"only {', '.join(platforms)}" if platforms else text("nothing of it"),
+            hint=text(
+                "carry what is there with {choice}, or copy the image to the source again with all its platforms",
+                choice=choice,
+            )
             if platforms
             else "copy the image to the source again with all its platforms (skopeo copy --all, crane copy)",
         )

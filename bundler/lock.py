@@ -20,6 +20,7 @@ from pathlib import Path
 
 from bundler.errors import LocalStorage, Unavailable
 from bundler.ownership import refuse_foreign, refuse_foreign_name
+from bundler.texts import text
 
 _CONTENT_BYTES = 1024
 """What is read of a lock file; more than any of ours has."""
@@ -183,9 +184,11 @@ def _lock(descriptor: int, what: str) -> bool:
 
 
 def _held(what: str, holder: Holder | None) -> Unavailable:
-    who = str(holder) if holder else "another process"
+    who = str(holder) if holder else text("another process")
     return Unavailable(
-        f"being written by {who}", subject=what, hint="wait until that has ended, then run the same command again"
+        text("being written by {who}", who=who),
+        subject=what,
+        hint="wait until that has ended, then run the same command again",
     )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bundler.core.mount import mount_of
 from bundler.errors import Misuse
+from bundler.texts import text
 
 _MOUNTINFO = Path("/proc/self/mountinfo")
 
@@ -34,9 +35,10 @@ def refuse_foreign(facts: os.stat_result, path: Path) -> None:
         return
     found, hint = reason
     raise Misuse(
-        f"this is not ours, and is left alone: {found}",
+        text("this is not ours, and is left alone: {found}", found=found),
         subject=str(path),
-        hint=hint or f"look who made it; move {shlex.quote(str(path))} away, or choose another folder or name",
+        hint=hint
+        or text("look who made it; move {path} away, or choose another folder or name", path=shlex.quote(str(path))),
     )
 
 

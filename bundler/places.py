@@ -17,6 +17,7 @@ import pwd
 from collections.abc import Mapping
 from pathlib import Path
 
+from bundler import texts
 from bundler.errors import Misuse
 
 
@@ -80,8 +81,8 @@ def named_by(variable: str, environment: Mapping[str, str] = os.environ) -> Path
     path = _absolute(value)
     if path is None:
         raise Misuse(
-            f"{variable} is not an absolute path",
-            hint=f"write all of it, beginning with /; or unset {variable}",
+            texts.text("{variable} is not an absolute path", variable=variable),
+            hint=texts.text("write all of it, beginning with /; or unset {variable}", variable=variable),
         )
     return path
 

@@ -16,6 +16,7 @@ from bundler.core.protocols import ImageSource
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, Refused
 from bundler.graph import ReadBlob, follow
+from bundler.texts import text
 
 
 @dataclass(slots=True)
@@ -83,10 +84,12 @@ def resolve_image(
 
 def _pin_hint(entry: Entry) -> str:
     if not entry.pinned_at:
-        return f"if the change is meant, set the pin in {entry.where}"
-    return (
-        f"the tag is listed at {entry.where}, the digest at {entry.pinned_at}: remove one of them, "
-        "or give one another name: {image: NAME:TAG, from: REFERENCE}"
+        return text("if the change is meant, set the pin in {where}", where=entry.where)
+    return text(
+        "the tag is listed at {where}, the digest at {pinned_at}: remove one of them, or give"
+        " one another name: {{image: NAME:TAG, from: REFERENCE}}",
+        where=entry.where,
+        pinned_at=entry.pinned_at,
     )
 
 
@@ -108,8 +111,13 @@ def _kept(entry: Entry, begun: Digest, now: Digest, source: ImageSource, listene
         ) from error
     listener(
         Noticed(
-            f"{entry.reference}: has moved since the export was begun, to {now}; "
-            f"the bundle gets what it was then, {begun} (--restart takes the new one)"
+            text(
+                "{reference}: has moved since the export was begun, to {now}; the bundle gets what it"
+                " was then, {begun} (--restart takes the new one)",
+                reference=entry.reference,
+                now=now,
+                begun=begun,
+            )
         )
     )
     return root
@@ -131,5 +139,13 @@ def _renamed(reference: Reference, root: Descriptor, chosen: Descriptor, listene
             actual=str(root.digest),
         )
     if chosen.digest != root.digest:
-        listener(Noticed(f"{reference}: with the chosen platforms its digest is {chosen.digest}"))
+        listener(
+            Noticed(
+                text(
+                    "{reference}: with the chosen platforms its digest is {digest}",
+                    reference=reference,
+                    digest=chosen.digest,
+                )
+            )
+        )
     return reference.pinned(chosen.digest)

@@ -16,6 +16,7 @@ from typing import TypeVar
 from bundler.core.events import Listener, Retrying
 from bundler.errors import AskedToWait, BundlerError, Busy, Unavailable
 from bundler.pace import Paces
+from bundler.texts import text
 from bundler.workers import Cancellation
 
 Result = TypeVar("Result")
@@ -96,7 +97,9 @@ class Brake:
         errors = self._given_up.get(peer, [])
         if len(errors) >= self.GIVEN_UP_IN_A_ROW:
             last = errors[-1]
-            raise Unavailable(f"not tried any more: {last.message}", subject=last.subject, hint=last.hint)
+            raise Unavailable(
+                text("not tried any more: {reason}", reason=last.message), subject=last.subject, hint=last.hint
+            )
         if self._budgets[peer].is_used_up:
             raise _spent(self._lasts[peer], Unavailable)
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bundler.errors import LocalStorage
+from bundler.texts import text
 
 
 class Scratch:
@@ -102,7 +103,7 @@ class ScratchFile:
     def unreadable(self, error: OSError) -> LocalStorage:
         """The error for bytes that were put down here and cannot be had back."""
         hint = "choose a folder on another device with --scratch DIR"
-        return LocalStorage(f"cannot be read: {error.strerror}", subject=self.where, hint=hint)
+        return LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=self.where, hint=hint)
 
     def release(self, end_bytes: int) -> None:
         """Gives back the room of all bytes before an offset, which nobody will read again.

@@ -7,7 +7,7 @@ of this, because it is its own template; inside another message it is wrapped, t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
 
@@ -95,6 +95,13 @@ def some(names: Iterable[str], *, most: int = 6) -> Text:
     if len(names) <= most:
         return text("{names}", names=shown)
     return text("{names} and {count:,} more", names=shown, count=len(names) - most)
+
+
+def first_of(messages: Sequence[str], most: int) -> Text:
+    """The first of many messages as one, and how many more there are."""
+    more = len(messages) - most
+    shown = [*messages[:most], *([text("and {count:,} more", count=more)] if more > 0 else [])]
+    return joined(shown)
 
 
 def as_text(message: str) -> Text:

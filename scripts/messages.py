@@ -24,6 +24,8 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "said": {0: MESSAGE},
     "translated": {0: MESSAGE},
     "counted": {1: MESSAGE, 2: MESSAGE},
+    "joined": {0: MESSAGE},
+    "first_of": {0: MESSAGE},
     "Noticed": {0: MESSAGE},
     "PhaseBegan": {0: MESSAGE},
     "PhaseEnded": {0: MESSAGE},
@@ -34,7 +36,7 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "asked": {0: MESSAGE},
     "Advice": {2: MESSAGE, 3: MESSAGE, 4: MESSAGE},
     "ExitCode": {1: MESSAGE, 2: MESSAGE, "explanation": MESSAGE},
-    "Answer": {0: MESSAGE},
+    "Instead": {0: MESSAGE},
     "Conflict": {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE},
     "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
     "option": {"help": MESSAGE},
@@ -45,21 +47,16 @@ ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "act
 FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
 """Fields of errors that are set after they were made."""
 
-MAKERS = frozenset({"text", "said", "translated", "counted", "joined", "some", "as_text", "count", "worded", "hint_of"})
+MAKERS = frozenset(
+    {"text", "said", "translated", "counted", "joined", "first_of", "some", "as_text", "count", "worded", "hint_of"}
+)
 """What gives a message or a translation, whatever it is given."""
 
-TRANSLATED = (
-    "core/advice.py",
-    "core/exit_codes.py",
-    "views/errors.py",
-    "views/explain_report.py",
-    "views/import_report.py",
-    "views/languages.py",
-    "views/progress.py",
-    "texts.py",
-    "views/words.py",
-)
-"""The modules whose messages are translated so far."""
+OURS = frozenset({"text", "said", "translated", "counted", "joined", "first_of"})
+"""Functions whose names others use too: they count where they come from `texts` or `views.languages`."""
+
+ENGLISH = ("views/documents.py", "views/man_page.py")
+"""Views that speak English to everybody: documents are read by programs, and the manual page is one for all."""
 
 LIBRARIES = (
     "Usage:",
@@ -113,6 +110,8 @@ class Module:
     assigned: dict[tuple[ast.FunctionDef, str], list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     fields: list[ast.Assign | ast.AugAssign] = field(default_factory=list)
     """What is assigned to fields of errors."""
+    ours: set[str] = field(default_factory=set)
+    """The functions of `OURS` that it imports or has itself."""
 
     @classmethod
     def read(cls, path: Path) -> Module:
@@ -125,6 +124,12 @@ class Module:
         module._enter(module.tree, None)
         return module
 
+    def is_ours(self, call: ast.Call) -> bool:
+        """Whether a call of such a name is of ours."""
+        if isinstance(call.func, ast.Attribute):
+            return isinstance(call.func.value, ast.Name) and call.func.value.id == "texts"
+        return _name_of(call.func) in self.ours or self.name in ("texts.py", "views/languages.py")
+
     def _enter(self, node: ast.AST, function: ast.FunctionDef | None) -> None:
         for child in ast.iter_child_nodes(node):
             if function is not None:
@@ -133,8 +138,12 @@ class Module:
             if isinstance(child, ast.FunctionDef):
                 self.functions[child.name].append(child)
                 inner = child
+            elif isinstance(child, ast.ImportFrom) and child.module in ("bundler.texts", "bundler.views.languages"):
+                self.ours |= {each.name for each in child.names}
             elif isinstance(child, ast.Call):
                 self.calls[_name_of(child.func)].append(child)
+                if function is not None and (name := _appended_to(child)):
+                    self.assigned[function, name] += child.args
             elif isinstance(child, ast.Return) and function is not None and child.value is not None:
                 self.returns[function].append(child.value)
             elif isinstance(child, (ast.Assign, ast.AugAssign, ast.AnnAssign)):
@@ -183,8 +192,7 @@ class Source:
         ordered = sorted(self.found, key=lambda found: (found.module, found.line, found.template))
         texts: dict[str, str] = {}
         for each in ordered:
-            if each.module.startswith(TRANSLATED):
-                texts.setdefault(each.template, each.module)
+            texts.setdefault(each.template, each.module)
         return {**texts, **dict.fromkeys(LIBRARIES, "click"), **dict.fromkeys(("; ", ", "), "texts.py")}
 
     def _error_classes(self) -> set[str]:
@@ -193,7 +201,7 @@ class Source:
         while True:
             more = {each.name for each in classes if any(isinstance(b, ast.Name) and b.id in known for b in each.bases)}
             if more <= known:
-                return known - {"Interrupted"}
+                return known - {each.name for each in classes if not _takes_message(each)}
             known |= more
 
     def _read(self, module: Module) -> None:
@@ -204,7 +212,8 @@ class Source:
                 if function == name and (where == module.name or not name.startswith("_")):
                     expected.setdefault(place, kind)
             for call in calls if expected else ():
-                self._read_call(module, call, expected)
+                if name not in OURS or module.is_ours(call):
+                    self._read_call(module, call, expected)
         for name, where, kind in list(self._returned):
             if where == module.name:
                 for function in module.functions[name]:
@@ -223,6 +232,29 @@ class Source:
         for functions in list(module.functions.values()):
             for function in functions:
                 self._read_command(module, function)
+        if module.name.startswith("views/") and module.name not in ENGLISH:
+            self._read_view(module, module.tree)
+
+    def _read_view(self, module: Module, node: ast.AST) -> None:
+        """What a view says that is no message: prose in a plain string, outside of docstrings."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
+                continue
+            if isinstance(child, ast.Call) and _name_of(child.func) in OURS and module.is_ours(child):
+                for keyword in child.keywords:
+                    self._read_view(module, keyword)
+                continue
+            if isinstance(child, ast.JoinedStr):
+                words = "{}".join(str(part.value) for part in child.values if isinstance(part, ast.Constant))
+                if is_prose(words.strip()) and "bundler " not in words:
+                    self._tell(module, child, f"an f-string in a view: {ast.unparse(child)[:100]}")
+            elif isinstance(child, ast.Constant) and isinstance(node, (ast.List, ast.Return, ast.BinOp)):
+                self._tell_plain(module, child)
+            self._read_view(module, child)
+
+    def _tell_plain(self, module: Module, constant: ast.Constant) -> None:
+        if is_prose(str(constant.value)):
+            self._tell(module, constant, f"a plain string in a view: {constant.value!r}")
 
     def _read_call(self, module: Module, call: ast.Call, expected: dict[int | str, str]) -> None:
         for number, argument in enumerate(call.args):
@@ -231,7 +263,7 @@ class Source:
         for keyword in call.keywords:
             if keyword.arg in expected:
                 self._take(module, keyword.value, expected[keyword.arg])
-            elif _name_of(call.func) in ("text", "said", "counted") and keyword.arg:
+            elif _name_of(call.func) in OURS and keyword.arg:
                 self._take(module, keyword.value, NAME)
 
     def _read_command(self, module: Module, function: ast.FunctionDef) -> None:
@@ -259,11 +291,11 @@ class Source:
             case ast.Constant(value=str(value)):
                 if kind == MESSAGE and value:
                     self._note(module, expression, value)
-                elif _is_prose(value):
+                elif is_prose(value):
                     self._tell(module, expression, f"a message among names, not in text(): {value!r}")
             case ast.JoinedStr(values=parts):
                 words = "{}".join(str(part.value) for part in parts if isinstance(part, ast.Constant))
-                if kind == MESSAGE or _is_prose(words):
+                if kind == MESSAGE or is_prose(words):
                     self._tell(module, expression, f"an f-string: {ast.unparse(expression)[:100]}")
             case ast.IfExp(body=body, orelse=other):
                 self._take(module, body, kind)
@@ -271,6 +303,13 @@ class Source:
             case ast.BoolOp(values=values):
                 for value in values:
                     self._take(module, value, kind)
+            case ast.List(elts=elements) | ast.Tuple(elts=elements):
+                for element in elements:
+                    self._take(module, element, kind)
+            case ast.ListComp(elt=element) | ast.GeneratorExp(elt=element):
+                self._take(module, element, kind)
+            case ast.Starred(value=value):
+                self._take(module, value, kind)
             case ast.BinOp():
                 if kind == MESSAGE:
                     self._tell(module, expression, f"a concatenation: {ast.unparse(expression)[:100]}")
@@ -346,6 +385,18 @@ def _name_of(function: ast.expr) -> str:
     return function.id if isinstance(function, ast.Name) else ""
 
 
+def _appended_to(call: ast.Call) -> str:
+    """The list that a call appends to; empty if it does something else."""
+    is_append = isinstance(call.func, ast.Attribute) and call.func.attr == "append"
+    return call.func.value.id if is_append and isinstance(call.func.value, ast.Name) else ""
+
+
+def _takes_message(error: ast.ClassDef) -> bool:
+    """Whether an error is made with a message; some know theirs by themselves."""
+    makers = [node for node in error.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
+    return not makers or [each.arg for each in makers[0].args.args[1:2]] == ["message"]
+
+
 def _called(function: ast.FunctionDef, module: Module) -> str:
     """What is called to reach a function: of ``__init__``, the class."""
     if function.name != "__init__":
@@ -356,8 +407,8 @@ def _called(function: ast.FunctionDef, module: Module) -> str:
     return function.name
 
 
-def _is_prose(text: str) -> bool:
+def is_prose(text: str) -> bool:
     """Whether a text has words that are to be translated, and is no name, flag, path or command."""
-    if text.startswith(("-", "/", "~", "$", "bundler ")):
+    if text.startswith(("-", "/", "~", "$", "bundler ", "openssl ", "chmod ", "sudo ")):
         return False
     return bool(re.search(r"[a-z]{2,}[ ,]+[a-z({]|[}a-z] [a-z]{2,}", text))

@@ -30,6 +30,7 @@ from bundler.core.events import Began, Finished, Listener, Moved
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.texts import text
 from bundler.workers import Beside, Cancellation, run_all
 
 
@@ -78,7 +79,7 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
 
 
 def _given_up(copy_of: GivenUp) -> Finding:
-    hint = f"the copy {copy_of.used} is whole"
+    hint = text("the copy {used} is whole", used=copy_of.used)
     error = Damaged("the bytes are not those that were signed", subject=str(copy_of.bad), hint=hint)
     return Finding(error, copy_of.file, is_wanted=False)
 
@@ -121,7 +122,11 @@ def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
         return Finding(error, file, end)
     if damage is None:
         return None
-    wrong = Damaged(damage.message, subject=f"{file} at offset {damage.offset_bytes}", hint=f"bring {file} again")
+    wrong = Damaged(
+        damage.message,
+        subject=text("{file} at offset {offset_bytes}", file=file, offset_bytes=damage.offset_bytes),
+        hint=text("bring {file} again", file=file),
+    )
     return Finding(wrong, file, damage.offset_bytes, damage.length_bytes)
 
 
@@ -367,7 +372,7 @@ class _Checker:
             subject=chunk.file,
             expected=self.bundle.sealed.sums[chunk.file],
             actual=sha256,
-            hint=f"bring {chunk.file} again",
+            hint=text("bring {file} again", file=chunk.file),
         )
         return [Finding(unlocated, chunk.file)]
 
@@ -401,10 +406,10 @@ class _Checker:
         images = self._users.get(stored.digest, ()) if stored else ()
         error = Damaged(
             damage.message,
-            subject=f"{file} at offset {damage.offset_bytes}",
+            subject=text("{file} at offset {offset_bytes}", file=file, offset_bytes=damage.offset_bytes),
             expected=damage.expected,
             actual=damage.actual,
-            hint=f"bring {file} again",
+            hint=text("bring {file} again", file=file),
         )
         digest = stored.digest if stored else None
         return Finding(error, file, damage.offset_bytes, damage.length_bytes, digest, tuple(images))

@@ -17,6 +17,7 @@ from bundler.core.limits import STUB_BYTES
 from bundler.core.manifest import Chunk
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,11 @@ class ChunkState:
     @property
     def _absence(self) -> Incomplete:
         file = self.chunk.file
-        hint = f"bring {file}; a virus scanner may have removed it" if self.is_gap else f"bring {file}, or its medium"
+        hint = (
+            text("bring {file}; a virus scanner may have removed it", file=file)
+            if self.is_gap
+            else text("bring {file}, or its medium", file=file)
+        )
         return Incomplete("the chunk is missing", subject=file, hint=hint, code="incomplete")
 
     @property
@@ -127,13 +132,15 @@ _GAPS_AT_MOST = 3
 
 def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
     is_cut = size_bytes < chunk.size_bytes
-    why = "; a virus scanner may have put this in its place" if is_cut and size_bytes <= STUB_BYTES else ""
+    hint = text("copy {file} again", file=chunk.file)
+    if is_cut and size_bytes <= STUB_BYTES:
+        hint = text("copy {file} again; a virus scanner may have put this in its place", file=chunk.file)
     return Damaged(
         "the chunk was cut short" if is_cut else "the chunk has grown",
         subject=str(path),
         expected=f"{chunk.size_bytes} bytes",
         actual=f"{size_bytes} bytes",
-        hint=f"copy {chunk.file} again{why}",
+        hint=hint,
     )
 
 
@@ -256,5 +263,5 @@ def _with_held(
 
 def other_under_its_name(file: str, other: str) -> Damaged:
     """The error for a chunk whose name another one has."""
-    hint = f"{file} was lost when {other} was copied over it: bring {file} again"
-    return Damaged(f"this is {other} under another name", subject=file, hint=hint)
+    hint = text("{file} was lost when {other} was copied over it: bring {file} again", file=file, other=other)
+    return Damaged(text("this is {other} under another name", other=other), subject=file, hint=hint)

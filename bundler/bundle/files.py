@@ -14,6 +14,7 @@ from bundler.buffers import new_buffer
 from bundler.core.limits import PIECE_BYTES, WRITE_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.ownership import refuse_foreign_name
+from bundler.texts import text
 
 
 class Unreadable(Damaged):
@@ -57,7 +58,7 @@ def open_for_reading(path: Path) -> int:
             raise LocalStorage(
                 "the file may not be read", subject=str(path), hint="check its owner and mode"
             ) from error
-        raise Damaged(f"the file cannot be opened: {error.strerror}", subject=str(path)) from error
+        raise Damaged(text("the file cannot be opened: {reason}", reason=error.strerror), subject=str(path)) from error
     try:
         is_regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
     except OSError as error:
@@ -82,7 +83,7 @@ def reading_back(what: str) -> Generator[None, None, None]:
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
         raise LocalStorage(
-            f"what was written cannot be read: {reason}",
+            text("what was written cannot be read: {reason}", reason=reason),
             subject=what,
             hint="the device is failing: choose another -o DIR",
         ) from error
@@ -136,7 +137,7 @@ def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result
         raise Damaged(
             "the file is too large",
             subject=str(path),
-            expected=f"at most {limit_bytes} bytes",
+            expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
             actual=f"{size_bytes} bytes",
         )
     return content, facts
@@ -162,7 +163,9 @@ def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset
                 break
             got += more
     except OSError as error:
-        raise unreadable(error, f"{what} at offset {offset_bytes}") from error
+        raise unreadable(
+            error, text("{what} at offset {offset_bytes}", what=what, offset_bytes=offset_bytes)
+        ) from error
     if got < wanted:
         raise Damaged("the file was cut short", subject=what, hint="copy this file again")
 
@@ -185,7 +188,10 @@ def sha256_of(
     size_bytes = size_of(descriptor, what=what)
     if limit_bytes is not None and size_bytes > limit_bytes:
         raise Damaged(
-            "the file is too large", subject=what, expected=f"at most {limit_bytes} bytes", actual=f"{size_bytes} bytes"
+            "the file is too large",
+            subject=what,
+            expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
+            actual=f"{size_bytes} bytes",
         )
     buffer = new_buffer(min(PIECE_BYTES, size_bytes))
     for offset in range(0, size_bytes, PIECE_BYTES):
@@ -390,14 +396,16 @@ def check_space(folder: Path, needed_bytes: int, *, hint: str = "choose another 
             subject=str(folder),
             expected=f"{needed_bytes:,} bytes",
             actual=f"{available:,} bytes",
-            hint=f"free some space, or {hint}",
+            hint=text("free some space, or {hint}", hint=hint),
         )
 
 
 def unreadable(error: OSError, what: str) -> Unreadable:
     """The error for bytes of a medium that cannot be read: they are lost, whatever the reason."""
     return Unreadable(
-        f"cannot be read: {error.strerror}", subject=what, hint="the medium is failing: bring another copy"
+        text("cannot be read: {reason}", reason=error.strerror),
+        subject=what,
+        hint="the medium is failing: bring another copy",
     )
 
 

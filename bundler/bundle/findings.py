@@ -14,6 +14,7 @@ from bundler.core.digest import Digest
 from bundler.core.limits import FINDINGS, SUMS_BYTES
 from bundler.core.litter import is_litter
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,9 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
         yield Finding(error, Path(error.subject or "").name, is_wanted=False)
     if len(others) > FINDINGS:
         count = len(others) - FINDINGS
-        more = Damaged(f"{count} more files that are no signatures", subject=sums.FILE, hint="remove them")
+        more = Damaged(
+            text("{count} more files that are no signatures", count=count), subject=sums.FILE, hint="remove them"
+        )
         yield Finding(more, sums.FILE, is_wanted=False)
     copies = {path: state.chunk.file for state in bundle.chunks for path in state.paths}
     needed = {state.path for state in bundle.chunks} | {each.used for each in bundle.given_up}
@@ -64,7 +67,9 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
         if len(strange) > FINDINGS:
             count = len(strange) - FINDINGS
             rest = Damaged(
-                f"{count} more files that SHA256SUMS does not list", subject=str(listing.folder), hint="remove them"
+                text("{count} more files that SHA256SUMS does not list", count=count),
+                subject=str(listing.folder),
+                hint="remove them",
             )
             yield Finding(rest, strange[FINDINGS].name, is_wanted=False)
     known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
@@ -89,7 +94,7 @@ def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Containe
 def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
     """The error for a file that nobody signed. It is not opened, unless it may have been a chunk."""
     if chunk is not None:
-        message = f"a copy of {chunk}, under a name that SHA256SUMS does not list"
+        message = text("a copy of {chunk}, under a name that SHA256SUMS does not list", chunk=chunk)
         return Damaged(message, subject=str(entry.path), hint="remove it from the bundle")
     if entry.path.suffix.lower() == ".key":
         return Damaged(
@@ -103,7 +108,9 @@ def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
 def check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> Iterator[Finding]:
     """Compares every copy of a small file with SHA256SUMS."""
     if name not in bundle.sealed.sums:
-        yield Finding(Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE), sums.FILE)
+        yield Finding(
+            Damaged(text("{file} does not list {name}", file=sums.FILE, name=name), subject=sums.FILE), sums.FILE
+        )
         return
     paths = bundle.sealed.copies_of(name)
     errors = []

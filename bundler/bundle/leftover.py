@@ -25,6 +25,7 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.protocols import BegunBlob, Passed
 from bundler.errors import Damaged, LocalStorage
+from bundler.texts import text
 
 
 @dataclass(slots=True)
@@ -257,7 +258,7 @@ def _archive_hash(
         for start, stop, blob in ((at, begin, None), (begin, end, hasher)):
             for offset in range(start, stop, PIECE_BYTES):
                 view = buffer[: stop - offset]
-                read_into(descriptor, [view], offset, what="an archive")
+                read_into(descriptor, [view], offset, what=text("an archive"))
                 whole.update(view)
                 if blob is not None:
                     blob.update(view)

@@ -18,6 +18,7 @@ from bundler.bundle import sums
 from bundler.bundle.files import unreadable
 from bundler.core.limits import FOLDER_ENTRIES
 from bundler.errors import BundlerError, Damaged, LocalStorage
+from bundler.texts import text
 
 _SHORT_NAMES = {
     sums.FILE: re.compile(r"sha256(?:su|~\d{1,6})\.?"),
@@ -121,7 +122,7 @@ def names_in(folder: Path) -> list[str]:
                 names.append(each.name)
                 if len(names) > FOLDER_ENTRIES:
                     count = FOLDER_ENTRIES
-                    raise Damaged(f"more than {count:,} files in one folder", subject=str(folder))
+                    raise Damaged(text("more than {count:,} files in one folder", count=count), subject=str(folder))
     except OSError as error:
         raise _closed(error, folder) from error
     return sorted(names)

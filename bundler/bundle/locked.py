@@ -26,6 +26,7 @@ from bundler.core.manifest import Chunk
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.scratch import Scratch, ScratchFile
+from bundler.texts import text
 from bundler.workers import Cancellation
 
 if TYPE_CHECKING:
@@ -84,7 +85,14 @@ class LockedBundle:
             copy.close()
         manifest = bundle_manifest.from_json(bytes(content), what=f"{sums.MANIFEST} in {sums.CONTENT}")
         if OuterManifest.of(manifest) != self.manifest:
-            raise Damaged(f"{sums.MANIFEST} and the one in {sums.CONTENT} contradict each other", subject=sums.CONTENT)
+            raise Damaged(
+                text(
+                    "{manifest} and the one in {content} contradict each other",
+                    manifest=sums.MANIFEST,
+                    content=sums.CONTENT,
+                ),
+                subject=sums.CONTENT,
+            )
         members = members_by_chunk(manifest)
         given_up: list[GivenUp] = []
 
@@ -122,7 +130,7 @@ class LockedBundle:
                     raise Damaged(
                         "the file is too large",
                         subject=str(path),
-                        expected=f"at most {CONTENT_BYTES} bytes",
+                        expected=text("at most {content_bytes} bytes", content_bytes=CONTENT_BYTES),
                         actual=f"{size_bytes} bytes",
                     )
                 for offset in range(0, size_bytes, PIECE_BYTES):
@@ -159,7 +167,7 @@ class LockedBundle:
                     what=state.chunk.file,
                 )
             except seven_zip.WrongPassphrase as error:
-                message = f"encrypted with another passphrase than {sums.CONTENT}"
+                message = text("encrypted with another passphrase than {content}", content=sums.CONTENT)
                 raise Damaged(message, subject=state.chunk.file) from error
         return path
 
@@ -209,7 +217,7 @@ def check_sum(sealed: Sealed, file: str, actual: str) -> None:
             subject=file,
             expected=sealed.sums[file],
             actual=actual,
-            hint=f"bring {file} again",
+            hint=text("bring {file} again", file=file),
         )
 
 

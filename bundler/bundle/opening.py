@@ -25,7 +25,7 @@ from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
-from bundler.texts import some
+from bundler.texts import some, text
 
 Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
 
@@ -120,9 +120,12 @@ class UncheckedBundle:
                     signature = read_bounded(path, SIGNATURE_BYTES)
                 except (Damaged, LocalStorage) as error:
                     unreadable[key.id] = Untrusted(
-                        f"not a signature: {error.message}",
+                        text("not a signature: {reason}", reason=error.message),
                         subject=str(path),
-                        hint=f"it has {SIGNATURE_BYTES} bytes: copy it again, in binary mode",
+                        hint=text(
+                            "it has {signature_bytes} bytes: copy it again, in binary mode",
+                            signature_bytes=SIGNATURE_BYTES,
+                        ),
                         code="bad-signature",
                     )
                     signature = b""
@@ -139,7 +142,7 @@ class UncheckedBundle:
             Damaged(
                 "not a signature",
                 subject=str(entry.path),
-                expected=f"a file of {SIGNATURE_BYTES} bytes",
+                expected=text("a file of {signature_bytes} bytes", signature_bytes=SIGNATURE_BYTES),
                 actual=f"{entry.size_bytes} bytes" if entry.is_file else entry.kind,
                 hint="remove it, or let its signer sign again",
             )
@@ -220,7 +223,9 @@ class Sealed:
             needed.append(sums.CONTENT)
         unlisted = [file for file in needed if file not in self.sums]
         if unlisted:
-            raise Damaged(f"{sums.FILE} does not list {unlisted[0]}", subject=sums.MANIFEST)
+            raise Damaged(
+                text("{file} does not list {unlisted}", file=sums.FILE, unlisted=unlisted[0]), subject=sums.MANIFEST
+            )
         chunks = find_chunks(self.listings, manifest.chunks)
         if isinstance(manifest, OuterManifest):
             return LockedBundle(self, manifest, chunks)
@@ -233,7 +238,7 @@ class Sealed:
             Damaged, Incomplete, LocalStorage: There is none.
         """
         if name not in self.sums:
-            raise Damaged(f"{sums.FILE} does not list {name}", subject=sums.FILE)
+            raise Damaged(text("{file} does not list {name}", file=sums.FILE, name=name), subject=sums.FILE)
         problems: list[BundlerError] = []
         for path in self.copies_of(name):
             try:
@@ -256,7 +261,7 @@ class Sealed:
                 subject=str(path),
                 expected=self.sums[name],
                 actual=actual,
-                hint=sums.conversion_hint(content) or f"copy {name} again",
+                hint=sums.conversion_hint(content) or text("copy {name} again", name=name),
             )
         return content
 

@@ -26,6 +26,7 @@ from bundler.core.manifest import Chunk
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.lock import Lock
 from bundler.ownership import refuse_foreign_name
+from bundler.texts import some, text
 
 _MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
 """What sealing writes; what an earlier run left of it is written again."""
@@ -248,9 +249,8 @@ class PartialFolder:
             return
         for chunk in filter(None, map(CHUNK_NAME.fullmatch, wrong)):
             self.journal.take_back(int(chunk[1]))  # to be looked at, and written again, by the next run
-        more = f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""
         raise LocalStorage(
-            f"the medium does not give back what was written: {', '.join(wrong[:5])}{more}",
+            text("the medium does not give back what was written: {files}", files=some(wrong, most=5)),
             subject=str(self.path),
             hint="the medium is bad: replace it, and export to another one",
         )
@@ -275,7 +275,7 @@ def _own_names(folder: HeldFolder) -> list[str]:
     names = folder.names()
     for name in names:
         if not (CHUNK_NAME.fullmatch(name) or _MADE_LAST.fullmatch(name)):
-            hint = f"move it out of {folder.path}"
+            hint = text("move it out of {path}", path=folder.path)
             raise Misuse("this is not of an export", subject=folder.where(name), hint=hint)
         folder.refuse_foreign(name)
         facts = folder.facts(name)

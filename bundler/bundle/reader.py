@@ -26,6 +26,7 @@ from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import BundlerError, Damaged
+from bundler.texts import text
 
 if TYPE_CHECKING:
     from bundler.bundle.opening import Sealed
@@ -259,8 +260,8 @@ class Bundle:
                 if (header and header != member.header) or any(padding):
                     raise Damaged(
                         "the tar framing was changed",
-                        subject=f"{file} at offset {member.header_offset}",
-                        hint=f"bring {file} again",
+                        subject=text("{file} at offset {header_offset}", file=file, header_offset=member.header_offset),
+                        hint=text("bring {file} again", file=file),
                     )
                 yield view
                 if is_last:

@@ -16,6 +16,7 @@ from typing import Any
 from bundler.bundle.files import let_go, open_for_reading, read_into, size_of, unreadable
 from bundler.core import seven_zip
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
+from bundler.texts import text
 
 Write = Callable[["bytes | bytearray"], object]
 
@@ -141,7 +142,9 @@ def unpack(
         except OSError as error:
             raise unreadable(error, what) from error
         except Exception as error:  # CrcError, Bad7zFile, struct.error …: the archive contradicts itself
-            raise Damaged(f"the archive cannot be decrypted: {type(error).__name__}", subject=what) from error
+            raise Damaged(
+                text("the archive cannot be decrypted: {name}", name=type(error).__name__), subject=what
+            ) from error
 
 
 def check_passphrase(path: Path, passphrase: str) -> None:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 from bundler.core.key_kind import KeyForm, KeyKind, key_kind
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import Misuse, Untrusted
+from bundler.texts import counted, joined, some, text
 
 _FIELD_PRIME = 2**255 - 19
 _SMALL_ORDER_Y = frozenset(
@@ -197,9 +198,11 @@ def refuse_no_private_key(content: bytes, origin: str) -> None:
     name = origin.removesuffix(".pub").removesuffix(".pem")
     if kind.form is KeyForm.PUBLIC:
         raise Misuse(
-            "this is a public key; bundles are signed with the private one", subject=origin, hint=f"give {name}.key"
+            "this is a public key; bundles are signed with the private one",
+            subject=origin,
+            hint=text("give {name}.key", name=name),
         )
-    raise _other_kind(kind, origin, "a private key", _MAKE, openssl="openssl pkey -inform DER")
+    raise _other_kind(kind, origin, text("a private key"), _MAKE, openssl="openssl pkey -inform DER")
 
 
 def refuse_no_public_key(content: bytes, origin: str) -> None:
@@ -214,12 +217,12 @@ def refuse_no_public_key(content: bytes, origin: str) -> None:
         raise Misuse(
             "this is a private key; only its owner may have it",
             subject=origin,
-            hint=f"give {name}.pub, and keep this file where bundles are signed",
+            hint=text("give {name}.pub, and keep this file where bundles are signed", name=name),
         )
     _refuse_several(kind, origin)
     if kind.form in (KeyForm.PUBLIC, KeyForm.UNKNOWN):
         return
-    raise _other_kind(kind, origin, "a public key", _GIVE, openssl="openssl pkey -pubin -inform DER")
+    raise _other_kind(kind, origin, text("a public key"), _GIVE, openssl="openssl pkey -pubin -inform DER")
 
 
 _MAKE = "make one with: bundler keygen NAME"
@@ -229,9 +232,15 @@ _GIVE = "give the .pub file that bundler keygen made"
 def _other_kind(kind: KeyKind, origin: str, wanted: str, hint: str, *, openssl: str) -> Misuse:
     if kind.form in (KeyForm.DER_PRIVATE, KeyForm.DER_PUBLIC):
         file = shlex.quote(origin)
-        hint = f"if it is the right one, turn it into PEM: {openssl} -in {file} -out {file}.pem"
+        hint = text(
+            "if it is the right one, turn it into PEM: {openssl} -in {file} -out {file}.pem", openssl=openssl, file=file
+        )
     found = _said(kind.labels[0]) if kind.form is KeyForm.OTHER_PEM else kind.form.value
-    return Misuse(f"this is {found}, not {wanted} as bundler keygen makes it", subject=origin, hint=hint)
+    return Misuse(
+        text("this is {found}, not {wanted} as bundler keygen makes it", found=found, wanted=wanted),
+        subject=origin,
+        hint=hint,
+    )
 
 
 def _refuse_several(kind: KeyKind, origin: str) -> None:
@@ -297,16 +306,22 @@ def signers(
         raise _too_few(good, bad, by_id, required, strangers=[each for each in others if each not in by_id])
     if bad:
         raise Untrusted(
-            f"the signature by key {bad[0]} does not fit SHA256SUMS",
+            text("the signature by key {bad} does not fit SHA256SUMS", bad=bad[0]),
             subject=f"SHA256SUMS.{bad[0]}.sig",
             hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",
             code="bad-signature",
         )
     if not others:
-        wanted = f"; {required} signatures are required" if required > 1 else ""
-        raise Untrusted(f"the bundle is not signed{wanted}", hint="ask its builder for a signed one", code="unsigned")
+        unsigned = text("the bundle is not signed")
+        if required > 1:
+            unsigned = text("the bundle is not signed; {count} signatures are required", count=required)
+        raise Untrusted(unsigned, hint="ask its builder for a signed one", code="unsigned")
     raise Untrusted(
-        f"signed by {_some(others)}, but trusted here is {', '.join(sorted(by_id))}",
+        text(
+            "signed by {others}, but trusted here is {trusted}",
+            others=some(others, most=3),
+            trusted=", ".join(sorted(by_id)),
+        ),
         hint="is this the right .pub file? Compare the key id with the builder over another channel",
         code="unknown-signer",
     )
@@ -321,22 +336,25 @@ def _too_few(
     strangers: Sequence[str],
 ) -> Untrusted:
     """The error for a bundle that not enough keys have signed."""
-    by = f": {_some([key.id for key in good])}" if good else ""
     missing = sorted(set(trusted) - {key.id for key in good} - set(bad))
-    told = [f"{len(good)} of the {required} signatures by trusted keys that are required{by}"]
-    told += [f"the signature by {', '.join(bad)} does not fit"] if bad else []
-    told += [f"not signed by {_some(missing)}"] if missing else []
-    told += [f"signed by {_some(strangers)}, not trusted here"] if strangers else []
+    numbers = {"count": len(good), "required": required}
+    told = [text("{count} of the {required} signatures by trusted keys that are required", **numbers)]
+    if good:
+        told = [
+            text(
+                "{count} of the {required} signatures by trusted keys that are required: {keys}",
+                **numbers,
+                keys=some([key.id for key in good], most=3),
+            )
+        ]
+    told += [text("the signature by {keys} does not fit", keys=", ".join(bad))] if bad else []
+    told += [text("not signed by {keys}", keys=some(missing, most=3))] if missing else []
+    told += [text("signed by {keys}, not trusted here", keys=some(strangers, most=3))] if strangers else []
     hint = "have it signed by one of them: bundler sign BUNDLE --key KEY"
     if len(trusted) < required:
-        are = "1 key is" if len(trusted) == 1 else f"{len(trusted)} keys are"
-        told.append(f"only {are} trusted here")
+        told.append(counted(len(trusted), "only {count} key is trusted here", "only {count} keys are trusted here"))
         hint = "give the public keys of the other signers, too: --trust NAME.pub"
-    return Untrusted("; ".join(told), hint=hint, code="too-few-signatures")
-
-
-def _some(ids: Sequence[str]) -> str:
-    return ", ".join(ids[:3]) + (f" and {len(ids) - 3} more" if len(ids) > 3 else "")
+    return Untrusted(joined(told), hint=hint, code="too-few-signatures")
 
 
 def _is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:

@@ -10,6 +10,7 @@ import hashlib
 import re
 from collections.abc import Mapping
 
+from bundler import texts
 from bundler.errors import Damaged
 
 FILE = "SHA256SUMS"
@@ -52,10 +53,12 @@ def parse_sums(content: bytes) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if not match:
             raise Damaged(
-                f"line {number} is not a checksum and a file name", subject=FILE, hint=conversion_hint(content)
+                texts.text("line {number} is not a checksum and a file name", number=number),
+                subject=FILE,
+                hint=conversion_hint(content),
             )
         if match[2] in sums:
-            raise Damaged(f"{match[2]} stands there twice", subject=FILE)
+            raise Damaged(texts.text("{match} stands there twice", match=match[2]), subject=FILE)
         sums[match[2]] = match[1]
     return sums
 

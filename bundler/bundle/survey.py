@@ -16,6 +16,7 @@ from bundler.bundle.listing import Listing, entry_at, is_called, list_folder, na
 from bundler.core.bundle_name import CHUNK_NAME
 from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +109,12 @@ def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
     if len(named) > 1:
         one, other = (groups[content][0].listing.folder for content in named[:2])
         raise Misuse(
-            f"{one} and {other} are parts of different bundles, or one {sums.FILE} was changed",
+            text(
+                "{one} and {other} are parts of different bundles, or one {file} was changed",
+                one=one,
+                other=other,
+                file=sums.FILE,
+            ),
             hint="give the folders of one bundle at a time",
         )
     return {content: groups[content] for content in named} or groups
@@ -143,7 +149,7 @@ def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], obje
                 count = MEDIUM_FOLDERS
                 skip(
                     Damaged(
-                        f"only the first {count:,} folders were looked into",
+                        text("only the first {count:,} folders were looked into", count=count),
                         subject=str(path),
                         hint="give the bundle's own folder",
                     )
@@ -179,7 +185,7 @@ def _explain_absence(paths: Sequence[Path], skipped: Sequence[BundlerError]) -> 
         if unfinished:
             raise _unfinished(unfinished[0])
         if any(CHUNK_NAME.fullmatch(name.lower()) for name in names):
-            hint = f"bring {sums.FILE} and its .sig files"
-            raise Incomplete(f"{sums.FILE} is missing", subject=str(path), hint=hint, code="incomplete")
-    absent = Misuse(f"no bundle here: there is no {sums.FILE}", subject=", ".join(map(str, paths)))
+            hint = text("bring {file} and its .sig files", file=sums.FILE)
+            raise Incomplete(text("{file} is missing", file=sums.FILE), subject=str(path), hint=hint, code="incomplete")
+    absent = Misuse(text("no bundle here: there is no {file}", file=sums.FILE), subject=", ".join(map(str, paths)))
     raise Several("no bundle here", [absent, *skipped]) if skipped else absent

@@ -34,6 +34,8 @@ from bundler.cli.program import OutputClosed, program
 from bundler.cli.usage import misuse_of
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage
 from bundler.secrecy import masked
+from bundler.texts import text
+from bundler.views.languages import translate_libraries
 
 
 def main() -> NoReturn:
@@ -62,6 +64,7 @@ def main() -> NoReturn:
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
     try:
+        translate_libraries()
         return _run(arguments)
     except KeyboardInterrupt:  # once more, while the first one was being told
         return Interrupted.exit_code
@@ -85,7 +88,9 @@ def _run(arguments: list[str]) -> int:
         return EXIT_CLOSED_PIPE
     except OSError as error:
         # Files are handled where they are used; what comes up here is a name that no file can have, or a limit.
-        refused = LocalStorage(f"the system refuses: {error.strerror}", subject=_shown(error.filename))
+        refused = LocalStorage(
+            text("the system refuses: {reason}", reason=error.strerror), subject=_shown(error.filename)
+        )
         return _fail(LocalStorage.exhausted(error) or refused, arguments)
     except Exception as error:
         exhausted = LocalStorage.exhausted(error)
@@ -94,7 +99,9 @@ def _run(arguments: list[str]) -> int:
         import traceback
 
         click.echo(masked(traceback.format_exc()), err=True, nl=False)
-        click.echo("error: this is a bug in bundler; please report it with the lines above", err=True)
+        from bundler.views.languages import said
+
+        click.echo(said("error: this is a bug in bundler; please report it with the lines above"), err=True)
         return EXIT_BUG
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from bundler.cli.program import show, with_run
 from bundler.errors import Misuse
+from bundler.texts import text
 
 if TYPE_CHECKING:
     from bundler.commands.bundle_list import BundleList
@@ -25,7 +26,7 @@ def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | 
         raise Misuse("give one image file at a time, or the folders of a bundle", subject=files[0])
     given = [flag for flag, is_given in bundle_flags.items() if is_given]
     if given:
-        raise Misuse(f"{given[0]} is for bundles, which are signed; this is a file", subject=files[0])
+        raise Misuse(text("{given} is for bundles, which are signed; this is a file", given=given[0]), subject=files[0])
     return Path(files[0])
 
 

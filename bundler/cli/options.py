@@ -15,6 +15,8 @@ import click
 
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
+from bundler.texts import text
+from bundler.views.languages import said
 
 if TYPE_CHECKING:
     from bundler.commands.open_bundle import Unlocking
@@ -374,8 +376,9 @@ def unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
 
 def passphrase_of_key(file: str | None, *, is_new: bool = False, option: str | None = None) -> str:
     """The passphrase of a private key, from a file or a prompt."""
-    option = option or "--passphrase-file"
-    return _passphrase(file, "passphrase of the key", "the key is encrypted", option, is_new=is_new)
+    prompt = said("new passphrase of the key") if is_new else said("passphrase of the key")
+    state = text("the key is encrypted, and there is no terminal to ask for its passphrase")
+    return _passphrase(file, prompt, state, _give_file(option or "--passphrase-file"), is_new=is_new)
 
 
 def passphrases_of_key(file: str | None, *, option: str | None = None) -> Iterator[bytes]:
@@ -383,17 +386,26 @@ def passphrases_of_key(file: str | None, *, option: str | None = None) -> Iterat
     tries = PASSPHRASE_TRIES if file is None else 1
     for attempt in range(tries):
         if attempt:
-            click.echo("this passphrase does not open the key; once more", err=True)
+            click.echo(said("this passphrase does not open the key; once more"), err=True)
         yield passphrase_of_key(file, option=option).encode()
 
 
 def passphrase_of_bundle(file: str | None, *, is_new: bool = False) -> str:
     """The passphrase of a bundle, from a file or a prompt."""
-    state = "a bundle is encrypted with a passphrase" if is_new else "the bundle is encrypted"
-    return _passphrase(file, "passphrase of the bundle", state, "--passphrase-file", is_new=is_new)
+    hint = _give_file("--passphrase-file")
+    if is_new:
+        state = text("a bundle is encrypted with a passphrase, and there is no terminal to ask for it")
+        hint = text("give --passphrase-file FILE, or - for stdin, or --generate-passphrase")
+        return _passphrase(file, said("new passphrase of the bundle"), state, hint, is_new=True)
+    state = text("the bundle is encrypted, and there is no terminal to ask for its passphrase")
+    return _passphrase(file, said("passphrase of the bundle"), state, hint, is_new=False)
 
 
-def _passphrase(file: str | None, what: str, state: str, option: str, *, is_new: bool) -> str:
+def _give_file(option: str) -> str:
+    return text("give {option} FILE, or - for stdin", option=option)
+
+
+def _passphrase(file: str | None, prompt: str, state: str, hint: str, *, is_new: bool) -> str:
     """A passphrase from a file or, on a terminal, from whoever sits there.
 
     Raises:
@@ -405,11 +417,6 @@ def _passphrase(file: str | None, what: str, state: str, option: str, *, is_new:
     if file is not None:
         return read_passphrase(file)
     if not sys.stdin.isatty():
-        more = ", or --generate-passphrase" if is_new and "bundle" in what else ""
-        raise Misuse(
-            f"{state}, and there is no terminal to ask for its passphrase",
-            hint=f"give {option} FILE, or - for stdin{more}",
-        )
-    again = "once more" if is_new else False
-    text = ("new " if is_new else "") + what
-    return str(in_front(lambda: click.prompt(text, hide_input=True, confirmation_prompt=again, err=True)))
+        raise Misuse(state, hint=hint)
+    again = said("once more") if is_new else False
+    return str(in_front(lambda: click.prompt(prompt, hide_input=True, confirmation_prompt=again, err=True)))

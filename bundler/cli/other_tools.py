@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from bundler.texts import Text, text
+
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Instead:
     """One thing to do instead.
 
     Attributes:
@@ -22,34 +24,38 @@ class Answer:
     flags: tuple[str, ...] = ()
 
 
-_PLAIN = Answer(
+_PLAIN = Instead(
     "--plain-http HOST speaks to a registry without TLS, --cacert FILE knows its authority; the check of certificates "
     "cannot be turned off",
     ("--plain-http", "--cacert"),
 )
-_LOGIN = Answer("--username NAME --password-stdin; a password is never an argument", ("--username", "--password-stdin"))
-_AUTHORITY = Answer("--cacert FILE, or the folders certs.d of docker and podman", ("--cacert",))
-_AUTH_FILE = Answer(
+_LOGIN = Instead(
+    "--username NAME --password-stdin; a password is never an argument", ("--username", "--password-stdin")
+)
+_AUTHORITY = Instead("--cacert FILE, or the folders certs.d of docker and podman", ("--cacert",))
+_AUTH_FILE = Instead(
     "set REGISTRY_AUTH_FILE=FILE; auth.json of podman and config.json of docker are found by themselves"
 )
-_TO = Answer("--to HOST[:PORT][/PREFIX]", ("--to",))
-_INTO = Answer("-o DIR, where the bundle's folder is made", ("--output",))
-_SOURCES = Answer("no flag: name lists or images, as in bundler export images.yaml -o DIR --key KEY", ("--chunk-size",))
-_ALL = Answer("no flag: all platforms are carried unless --platform OS/ARCH chooses", ("--platform",))
-_TRUST = Answer("--trust NAME.pub", ("--trust",))
-_KEY = Answer("--key NAME.key", ("--key",))
-_FORCE = Answer("--on-conflict replace lets tags move that stand for another image", ("--on-conflict",))
-_ANEW = Answer("--restart begins anew", ("--restart",))
-_JOBS = Answer("--jobs N", ("--jobs",))
-_RETRIES = Answer("no flag: what may succeed later is tried again, and the same command goes on where it ended")
-_JSON = Answer("--json", ("--json",))
-_QUIET = Answer("--quiet; progress is shown without a flag", ("--quiet",))
-_TEXT = Answer("no flag: messages and progress go to stderr, results to stdout")
-_NAME = Answer("--name NAME", ("--name",))
-_ONLY = Answer("--only PATTERN", ("--only",))
-_EXCEPT = Answer("--except PATTERN", ("--except",))
+_TO = Instead("--to HOST[:PORT][/PREFIX]", ("--to",))
+_INTO = Instead("-o DIR, where the bundle's folder is made", ("--output",))
+_SOURCES = Instead(
+    "no flag: name lists or images, as in bundler export images.yaml -o DIR --key KEY", ("--chunk-size",)
+)
+_ALL = Instead("no flag: all platforms are carried unless --platform OS/ARCH chooses", ("--platform",))
+_TRUST = Instead("--trust NAME.pub", ("--trust",))
+_KEY = Instead("--key NAME.key", ("--key",))
+_FORCE = Instead("--on-conflict replace lets tags move that stand for another image", ("--on-conflict",))
+_ANEW = Instead("--restart begins anew", ("--restart",))
+_JOBS = Instead("--jobs N", ("--jobs",))
+_RETRIES = Instead("no flag: what may succeed later is tried again, and the same command goes on where it ended")
+_JSON = Instead("--json", ("--json",))
+_QUIET = Instead("--quiet; progress is shown without a flag", ("--quiet",))
+_TEXT = Instead("no flag: messages and progress go to stderr, results to stdout")
+_NAME = Instead("--name NAME", ("--name",))
+_ONLY = Instead("--only PATTERN", ("--only",))
+_EXCEPT = Instead("--except PATTERN", ("--except",))
 
-FLAGS: dict[str, tuple[Answer, ...]] = {
+FLAGS: dict[str, tuple[Instead, ...]] = {
     # skopeo, podman, buildah
     "--tls-verify": (_PLAIN,),
     "--src-tls-verify": (_PLAIN,),
@@ -74,39 +80,39 @@ FLAGS: dict[str, tuple[Answer, ...]] = {
     "--dst": (_TO, _INTO),
     "--all": (_ALL,),
     "--multi-arch": (_ALL,),
-    "--override-arch": (Answer("--platform OS/ARCH", ("--platform",)),),
-    "--override-os": (Answer("--platform OS/ARCH", ("--platform",)),),
-    "--arch": (Answer("--platform OS/ARCH", ("--platform",)),),
-    "--os": (Answer("--platform OS/ARCH", ("--platform",)),),
+    "--override-arch": (Instead("--platform OS/ARCH", ("--platform",)),),
+    "--override-os": (Instead("--platform OS/ARCH", ("--platform",)),),
+    "--arch": (Instead("--platform OS/ARCH", ("--platform",)),),
+    "--os": (Instead("--platform OS/ARCH", ("--platform",)),),
     "--retry-times": (_RETRIES,),
-    "--scoped": (Answer("--map scoped", ("--map",)),),
-    "--keep-going": (Answer("no flag: an image that fails stops no other", ("--fail-fast",)),),
-    "--remove-signatures": (Answer("no flag: signatures of images are left as they are"),),
+    "--scoped": (Instead("--map scoped", ("--map",)),),
+    "--keep-going": (Instead("no flag: an image that fails stops no other", ("--fail-fast",)),),
+    "--remove-signatures": (Instead("no flag: signatures of images are left as they are"),),
     "--sign-by": (_KEY,),
     "--sign-by-sigstore-private-key": (_KEY,),
     "--policy": (_TRUST,),
-    "--insecure-policy": (Answer("--insecure-no-signature", ("--insecure-no-signature",)),),
-    "--preserve-digests": (Answer("no flag: digests never change"),),
+    "--insecure-policy": (Instead("--insecure-no-signature", ("--insecure-no-signature",)),),
+    "--preserve-digests": (Instead("no flag: digests never change"),),
     # docker, nerdctl
     "-u": (_LOGIN, _AUTH_FILE),
     "-p": (_LOGIN, _AUTH_FILE),
     "--password": (_LOGIN, _AUTH_FILE),
     "--user": (_LOGIN, _AUTH_FILE),
-    "--all-tags": (Answer("name each image with its tag in the list"),),
+    "--all-tags": (Instead("name each image with its tag in the list"),),
     "-a": (_ALL,),
     "-i": (
-        Answer("no flag: name files as docker-archive:FILE", ("--chunk-size",)),
-        Answer("no flag: name the folder or file"),
+        Instead("no flag: name files as docker-archive:FILE", ("--chunk-size",)),
+        Instead("no flag: name the folder or file"),
     ),
     "--input": (
-        Answer("no flag: name files as docker-archive:FILE", ("--chunk-size",)),
-        Answer("no flag: name the folder or file"),
+        Instead("no flag: name files as docker-archive:FILE", ("--chunk-size",)),
+        Instead("no flag: name the folder or file"),
     ),
     "--insecure-registry": (_PLAIN,),
-    "--disable-content-trust": (Answer("--insecure-no-signature", ("--insecure-no-signature",)),),
+    "--disable-content-trust": (Instead("--insecure-no-signature", ("--insecure-no-signature",)),),
     # crane, oras, regctl
     "--insecure": (_PLAIN,),
-    "--allow-nondistributable-artifacts": (Answer("--foreign-layers HOST[:PORT]", ("--foreign-layers",)),),
+    "--allow-nondistributable-artifacts": (Instead("--foreign-layers HOST[:PORT]", ("--foreign-layers",)),),
     "--ca-file": (_AUTHORITY,),
     "--to-ca-file": (_AUTHORITY,),
     "--from-ca-file": (_AUTHORITY,),
@@ -121,25 +127,25 @@ FLAGS: dict[str, tuple[Answer, ...]] = {
     "--password-from-stdin": (_LOGIN,),
     "--registry-config": (_AUTH_FILE,),
     "--concurrency": (_JOBS,),
-    "--recursive": (Answer("no flag: what an image needs goes with it"),),
+    "--recursive": (Instead("no flag: what an image needs goes with it"),),
     "--format": (_JSON,),
     "--skip-tls-verify": (_PLAIN,),
     "--insecure-skip-tls-verify": (_PLAIN,),
-    "--skip-verify": (Answer("--insecure-no-signature", ("--insecure-no-signature",)),),
+    "--skip-verify": (Instead("--insecure-no-signature", ("--insecure-no-signature",)),),
     # hauler, zarf, oc-mirror, imgpkg
     "--filename": (_SOURCES,),
     "--store": (_INTO,),
-    "--platforms": (Answer("--platform OS/ARCH, once for each", ("--platform",)),),
+    "--platforms": (Instead("--platform OS/ARCH, once for each", ("--platform",)),),
     "--registry": (_TO,),
     "--registry-url": (_TO,),
     "--registry-push-username": (_LOGIN,),
     "--registry-push-password": (_LOGIN,),
     "--signing-key": (_KEY,),
-    "--signing-key-pass": (Answer("--key-passphrase-file FILE", ("--key-passphrase-file",)),),
-    "--max-package-size": (Answer("--chunk-size SIZE", ("--chunk-size",)),),
-    "--archive-size": (Answer("--chunk-size SIZE", ("--chunk-size",)),),
+    "--signing-key-pass": (Instead("--key-passphrase-file FILE", ("--key-passphrase-file",)),),
+    "--max-package-size": (Instead("--chunk-size SIZE", ("--chunk-size",)),),
+    "--archive-size": (Instead("--chunk-size SIZE", ("--chunk-size",)),),
     "--max-per-registry": (_JOBS,),
-    "--confirm": (Answer("no flag: nothing is asked"),),
+    "--confirm": (Instead("no flag: nothing is asked"),),
     "--dest-skip-tls": (_PLAIN,),
     "--source-skip-tls": (_PLAIN,),
     "--source-use-http": (_PLAIN,),
@@ -148,10 +154,10 @@ FLAGS: dict[str, tuple[Answer, ...]] = {
     "--registry-verify-certs": (_PLAIN,),
     "--registry-insecure": (_PLAIN,),
     "--to-repo": (_TO,),
-    "--tar": (Answer("name the bundle's folder"),),
+    "--tar": (Instead("name the bundle's folder"),),
     # everybody's
-    "-o": (Answer("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
-    "--output": (Answer("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
+    "-o": (Instead("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
+    "--output": (Instead("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
     "--out": (_INTO,),
     "--output-dir": (_INTO,),
     "--output-directory": (_INTO,),
@@ -164,7 +170,7 @@ FLAGS: dict[str, tuple[Answer, ...]] = {
     "--file": (_SOURCES,),
     "--force": (_FORCE, _ANEW),
     "--overwrite": (_FORCE, _ANEW),
-    "--no-clobber": (Answer("no flag: nothing is overwritten"),),
+    "--no-clobber": (Instead("no flag: nothing is overwritten"),),
     "--public-key": (_TRUST,),
     "--pub": (_TRUST,),
     "--private-key": (_KEY,),
@@ -174,72 +180,72 @@ FLAGS: dict[str, tuple[Answer, ...]] = {
     "--parallel": (_JOBS,),
     "--workers": (_JOBS,),
     "-j": (_JOBS,),
-    "--split": (Answer("--chunk-size SIZE", ("--chunk-size",)),),
+    "--split": (Instead("--chunk-size SIZE", ("--chunk-size",)),),
     "--tag": (_NAME,),
     "-t": (_TO, _NAME),
     "--debug": (_TEXT,),
     "--log-level": (_QUIET, _TEXT),
     "--silent": (_QUIET,),
     "--no-progress": (_QUIET,),
-    "--dryrun": (Answer("--dry-run", ("--dry-run",)),),
-    "--resume": (Answer("no flag: the same command goes on where it ended"),),
-    "--continue": (Answer("no flag: the same command goes on where it ended"),),
+    "--dryrun": (Instead("--dry-run", ("--dry-run",)),),
+    "--resume": (Instead("no flag: the same command goes on where it ended"),),
+    "--continue": (Instead("no flag: the same command goes on where it ended"),),
 }
 """Flags that no command of ours has under that name, or not every one; the first answer that fits is given."""
 
-VERBS: dict[str, str] = {
-    "pull": "bundler export LIST -o DIR --key KEY",
-    "save": "bundler export LIST -o DIR --key KEY",
-    "fetch": "bundler export LIST -o DIR --key KEY",
-    "download": "bundler export LIST -o DIR --key KEY",
-    "create": "bundler export LIST -o DIR --key KEY",
-    "build": "bundler export LIST -o DIR --key KEY",
-    "pack": "bundler export LIST -o DIR --key KEY",
-    "package": "bundler export LIST -o DIR --key KEY",
-    "bundle": "bundler export LIST -o DIR --key KEY",
-    "archive": "bundler export LIST -o DIR --key KEY",
-    "backup": "bundler export LIST -o DIR --key KEY",
-    "add": "bundler export LIST -o DIR --key KEY",
-    "store": "bundler export LIST -o DIR --key KEY",
-    "push": "bundler import BUNDLE --to HOST --trust PUB",
-    "load": "bundler import BUNDLE --to HOST --trust PUB, or --to docker-daemon:",
-    "upload": "bundler import BUNDLE --to HOST --trust PUB",
-    "deploy": "bundler import BUNDLE --to HOST --trust PUB",
-    "restore": "bundler import BUNDLE --to HOST --trust PUB",
-    "unpack": "bundler import BUNDLE --to oci:DIR --trust PUB",
-    "extract": "bundler import BUNDLE --to oci:DIR --trust PUB",
-    "unbundle": "bundler import BUNDLE --to HOST --trust PUB",
-    "copy": "bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB",
-    "cp": "bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB",
-    "sync": "bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB",
-    "mirror": "bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB",
-    "relocate": "bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB",
-    "ls": "bundler inspect BUNDLE",
-    "list": "bundler inspect BUNDLE",
-    "images": "bundler inspect BUNDLE",
-    "info": "bundler inspect BUNDLE",
-    "show": "bundler inspect BUNDLE",
-    "describe": "bundler inspect BUNDLE",
-    "manifest": "bundler inspect BUNDLE",
-    "check": "bundler verify BUNDLE --trust PUB, or bundler doctor",
-    "validate": "bundler verify BUNDLE --trust PUB",
-    "test": "bundler verify BUNDLE --trust PUB",
-    "status": "bundler doctor --to HOST",
-    "ping": "bundler doctor --to HOST",
-    "login": "docker login HOST, podman login HOST, or --username NAME --password-stdin of bundler import",
-    "logout": "docker logout HOST, or podman logout HOST",
-    "init": "bundler keygen NAME",
-    "generate-key-pair": "bundler keygen NAME",
-    "gen-key": "bundler keygen NAME",
-    "genkey": "bundler keygen NAME",
-    "keys": "bundler trust list",
-    "key": "bundler keygen NAME, or bundler trust list",
-    "receipts": "bundler receipt show RECEIPT",
-    "rollback": "bundler undo RECEIPT",
-    "revert": "bundler undo RECEIPT",
-    "error": "bundler explain CODE",
-    "errors": "bundler explain",
-    "docs": "bundler man | man -l -",
-    "manual": "bundler man | man -l -",
+VERBS: dict[str, Text] = {
+    "pull": text("bundler export LIST -o DIR --key KEY"),
+    "save": text("bundler export LIST -o DIR --key KEY"),
+    "fetch": text("bundler export LIST -o DIR --key KEY"),
+    "download": text("bundler export LIST -o DIR --key KEY"),
+    "create": text("bundler export LIST -o DIR --key KEY"),
+    "build": text("bundler export LIST -o DIR --key KEY"),
+    "pack": text("bundler export LIST -o DIR --key KEY"),
+    "package": text("bundler export LIST -o DIR --key KEY"),
+    "bundle": text("bundler export LIST -o DIR --key KEY"),
+    "archive": text("bundler export LIST -o DIR --key KEY"),
+    "backup": text("bundler export LIST -o DIR --key KEY"),
+    "add": text("bundler export LIST -o DIR --key KEY"),
+    "store": text("bundler export LIST -o DIR --key KEY"),
+    "push": text("bundler import BUNDLE --to HOST --trust PUB"),
+    "load": text("bundler import BUNDLE --to HOST --trust PUB, or --to docker-daemon:"),
+    "upload": text("bundler import BUNDLE --to HOST --trust PUB"),
+    "deploy": text("bundler import BUNDLE --to HOST --trust PUB"),
+    "restore": text("bundler import BUNDLE --to HOST --trust PUB"),
+    "unpack": text("bundler import BUNDLE --to oci:DIR --trust PUB"),
+    "extract": text("bundler import BUNDLE --to oci:DIR --trust PUB"),
+    "unbundle": text("bundler import BUNDLE --to HOST --trust PUB"),
+    "copy": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
+    "cp": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
+    "sync": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
+    "mirror": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
+    "relocate": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
+    "ls": text("bundler inspect BUNDLE"),
+    "list": text("bundler inspect BUNDLE"),
+    "images": text("bundler inspect BUNDLE"),
+    "info": text("bundler inspect BUNDLE"),
+    "show": text("bundler inspect BUNDLE"),
+    "describe": text("bundler inspect BUNDLE"),
+    "manifest": text("bundler inspect BUNDLE"),
+    "check": text("bundler verify BUNDLE --trust PUB, or bundler doctor"),
+    "validate": text("bundler verify BUNDLE --trust PUB"),
+    "test": text("bundler verify BUNDLE --trust PUB"),
+    "status": text("bundler doctor --to HOST"),
+    "ping": text("bundler doctor --to HOST"),
+    "login": text("docker login HOST, podman login HOST, or --username NAME --password-stdin of bundler import"),
+    "logout": text("docker logout HOST, or podman logout HOST"),
+    "init": text("bundler keygen NAME"),
+    "generate-key-pair": text("bundler keygen NAME"),
+    "gen-key": text("bundler keygen NAME"),
+    "genkey": text("bundler keygen NAME"),
+    "keys": text("bundler trust list"),
+    "key": text("bundler keygen NAME, or bundler trust list"),
+    "receipts": text("bundler receipt show RECEIPT"),
+    "rollback": text("bundler undo RECEIPT"),
+    "revert": text("bundler undo RECEIPT"),
+    "error": text("bundler explain CODE"),
+    "errors": text("bundler explain"),
+    "docs": text("bundler man | man -l -"),
+    "manual": text("bundler man | man -l -"),
 }
 """Verbs that are no commands of ours, with what to type instead."""

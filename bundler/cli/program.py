@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from bundler import __version__
+from bundler.cli.help import Helping, summary_of
 from bundler.cli.usage import no_command, refuse_password, too_many
 from bundler.cli.values import FileName, Text
 from bundler.errors import Misuse
@@ -28,12 +29,11 @@ class OutputClosed(Exception):
     """Whoever read our output stopped reading."""
 
 
-class _Command(click.Command):
-    """A command whose help opens with examples."""
+class _Command(Helping):
+    """A command of ours."""
 
-    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.examples = examples
         for parameter in self.params:
             if parameter.type is click.STRING:
                 parameter.type = FileName() if _FILES.search(parameter.metavar or "") else Text()
@@ -55,26 +55,23 @@ class _Command(click.Command):
             raise too_many(len(rest), ctx)
         return rest
 
-    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        _write_examples(self.examples, formatter)
-        super().format_help(context, formatter)
 
-
-class Group(click.Group):
-    """Commands that belong together; their help opens with examples too."""
+class Group(Helping, click.Group):
+    """Commands that belong together."""
 
     command_class = _Command
 
-    def __init__(self, *args: Any, examples: str = "", order: tuple[str, ...] = (), **kwargs: Any) -> None:
+    def __init__(self, *args: Any, order: tuple[str, ...] = (), **kwargs: Any) -> None:
         kwargs.setdefault("no_args_is_help", False)  # its help would be taken for an error
         super().__init__(*args, **kwargs)
-        self.examples = examples
         self.order = order
 
-    def format_help(self, context: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, then what click writes."""
-        _write_examples(self.examples, formatter)
-        super().format_help(context, formatter)
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, each with the first sentence of its help."""
+        from bundler.views.languages import said
+
+        with formatter.section(said("Commands")):
+            formatter.write_dl([(name, summary_of(self.commands[name])) for name in self.list_commands(ctx)])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -103,10 +100,6 @@ class Group(click.Group):
         """The commands as they follow each other in a journey."""
         del context
         return sorted(self.commands, key=self.order.index)
-
-
-def _write_examples(examples: str, formatter: click.HelpFormatter) -> None:
-    formatter.write("Examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()) + "\n")
 
 
 _ORDER = (

@@ -92,7 +92,8 @@ def remove(key: str, is_json: bool) -> int:
 
 def _ask(fingerprint: str) -> bool:
     from bundler.views import trust_report
+    from bundler.views.languages import said
 
     for line in trust_report.question_lines(fingerprint):
         click.echo(line, err=True)
-    return click.confirm("Does the builder read out the same, all of it?", default=False, err=True)
+    return click.confirm(said("Does the builder read out the same, all of it?"), default=False, err=True)

@@ -9,24 +9,27 @@ import click
 
 from bundler.cli.other_tools import FLAGS, VERBS
 from bundler.errors import Misuse
+from bundler.texts import text
 
 
 def misuse_of(error: click.UsageError) -> Misuse:
     """The same error, with the next step."""
     context = error.ctx
     command = context.command_path if context else "bundler"
-    see = f"see: {command} --help"
+    see = text("see: {command} --help", command=command)
     if isinstance(error, click.NoSuchOption):
         flag = error.option_name[:80]
-        return Misuse(f"{command} has no flag {flag}", hint=_flag_meant(flag, context) or see)
+        return Misuse(
+            text("{command} has no flag {flag}", command=command, flag=flag), hint=_flag_meant(flag, context) or see
+        )
     if isinstance(error, click.BadOptionUsage):
         return _bad_use(error.option_name, context, see)
     if isinstance(error, click.MissingParameter) and error.param is not None:
-        return Misuse(f"{command} needs {called(error.param, context)}", hint=see)
+        return Misuse(text("{command} needs {called}", command=command, called=called(error.param, context)), hint=see)
     if isinstance(error, click.BadParameter) and error.param is not None:
         return _bad_value(error.param, error, context)
     if context is not None and isinstance(context.command, click.Group):
-        return Misuse(f"{command} needs a command", hint=see)
+        return Misuse(text("{command} needs a command", command=command), hint=see)
     return Misuse(error.format_message(), hint=see)
 
 
@@ -34,22 +37,28 @@ def no_command(given: str, context: click.Context) -> Misuse:
     """The error for a command that does not exist, with what was likely meant."""
     group, path = context.command, context.command_path
     assert isinstance(group, click.Group)
-    hint = f"see: {path} --help"
+    hint = text("see: {path} --help", path=path)
     near = _near(given, group.commands, cutoff=0.6)
     if context.parent is None and given in VERBS:
-        hint = f"here it is: {VERBS[given]}"
+        hint = text("here it is: {verbs}", verbs=VERBS[given])
     elif near:
         meant = " / ".join(f"{path} {name}" for name in near)
-        hint = f"did you mean {meant}?"
-    return Misuse(f"{path} has no command {given[:80]}", hint=hint)
+        hint = text("did you mean {meant}?", meant=meant)
+    return Misuse(text("{path} has no command {given}", path=path, given=given[:80]), hint=hint)
 
 
 def too_many(number: int, context: click.Context) -> Misuse:
     """The error for arguments that a command has no use for; not shown, because one may be a password."""
     command = context.command_path
     if number == 1:
-        return Misuse(f"{command} takes one argument less", hint=f"see: {command} --help")
-    return Misuse(f"{command} takes {number} arguments less", hint=f"see: {command} --help")
+        return Misuse(
+            text("{command} takes one argument less", command=command),
+            hint=text("see: {command} --help", command=command),
+        )
+    return Misuse(
+        text("{command} takes {number} arguments less", command=command, number=number),
+        hint=text("see: {command} --help", command=command),
+    )
 
 
 def refuse_password(arguments: list[str], context: click.Context) -> None:
@@ -64,8 +73,8 @@ def refuse_password(arguments: list[str], context: click.Context) -> None:
     follows = arguments[arguments.index(switch) + 1 :][:1]
     if follows and not follows[0].startswith("-") and not os.path.lexists(follows[0]):
         raise Misuse(
-            f"{switch} takes no value, and there is no file of the name that follows it",
-            hint=f"for example: {switch} < FILE",
+            text("{switch} takes no value, and there is no file of the name that follows it", switch=switch),
+            hint=text("for example: {switch} < FILE", switch=switch),
             code="secret-as-text",
         )
 
@@ -73,7 +82,9 @@ def refuse_password(arguments: list[str], context: click.Context) -> None:
 def _bad_use(flag: str, context: click.Context | None, see: str) -> Misuse:
     parameters = context.command.get_params(context) if context else []
     is_switch = any(isinstance(each, click.Option) and each.is_flag for each in parameters if flag in each.opts)
-    return Misuse(f"{flag} takes no value" if is_switch else f"{flag} needs a value", hint=see)
+    return Misuse(
+        text("{flag} takes no value", flag=flag) if is_switch else text("{flag} needs a value", flag=flag), hint=see
+    )
 
 
 def _bad_value(parameter: click.Parameter, error: click.BadParameter, context: click.Context | None) -> Misuse:
@@ -81,9 +92,13 @@ def _bad_value(parameter: click.Parameter, error: click.BadParameter, context: c
     kind = parameter.type
     if isinstance(kind, click.Choice):
         choices = ", ".join(map(str, kind.choices))
-        return Misuse("not one of the choices", subject=place, hint=f"choose one of: {choices}")
+        return Misuse("not one of the choices", subject=place, hint=text("choose one of: {choices}", choices=choices))
     if isinstance(kind, click.IntRange):
-        return Misuse("not a number in the range", subject=place, hint=f"give a number from {kind.min} to {kind.max}")
+        return Misuse(
+            "not a number in the range",
+            subject=place,
+            hint=text("give a number from {min} to {max}", min=kind.min, max=kind.max),
+        )
     return Misuse(error.message, subject=place)
 
 
@@ -104,10 +119,10 @@ def _flag_meant(given: str, context: click.Context | None) -> str | None:
             return answer.text
     near = _near(given, (flag for flag in own if flag.startswith("--")), cutoff=0.75)
     if near:
-        return f"did you mean {' / '.join(near)}?"
+        return text("did you mean {near}?", near=" / ".join(near))
     others = [path for path, command in _commands(context) if given in _flags_of(command, context)]
     if others and others != ["bundler"]:
-        return f"{given} is a flag of {', '.join(others)}"
+        return text("{given} is a flag of {others}", given=given, others=", ".join(others))
     return None
 
 

@@ -17,6 +17,7 @@ from bundler.core.manifest import BundleManifest, MissingImage
 from bundler.core.protocols import Passed
 from bundler.errors import Misuse
 from bundler.run import Run
+from bundler.texts import first_of, text
 
 _SHOWN = 5
 
@@ -68,8 +69,11 @@ class BegunExport:
         elif partial.has_leftovers:
             self._run.listener(
                 Noticed(
-                    f"{partial.path}: its journal is missing, damaged, or not of this user on this machine; "
-                    "tags are resolved again, and of what is there everything is hashed and what fits is kept"
+                    text(
+                        "{path}: its journal is missing, damaged, or not of this user on this machine; tags "
+                        "are resolved again, and of what is there everything is hashed and what fits is kept",
+                        path=partial.path,
+                    )
                 )
             )
 
@@ -131,21 +135,38 @@ class BegunExport:
         reason = self._partial.journal.unkept
         if reason is not None:
             self._run.listener(
-                Noticed(f"if this export is interrupted, the next run resolves all tags again, because {reason}")
+                Noticed(
+                    text(
+                        "if this export is interrupted, the next run resolves all tags again, because {reason}",
+                        reason=reason,
+                    )
+                )
             )
         if not is_first:
-            there = f"{size_words(there_bytes)} of {size_words(size_bytes)} are there"
-            self._run.listener(Noticed(f"going on with the export that was begun at {self.created}: {there}"))
+            there = text(
+                "{there_bytes} of {size_bytes} are there",
+                there_bytes=size_words(there_bytes),
+                size_bytes=size_words(size_bytes),
+            )
+            self._run.listener(
+                Noticed(
+                    text(
+                        "going on with the export that was begun at {created}: {there}",
+                        created=self.created,
+                        there=there,
+                    )
+                )
+            )
 
     def _refuse_other(self, begun: Begun) -> None:
         differences = begun.differences(self._options, self._images)
         if begun.missing and not self._skips_missing:
-            differences.append(f"--skip-missing: {len(begun.missing)} images were gone without then, not now")
-        if differences:
-            more = [f"and {len(differences) - _SHOWN} more"] if len(differences) > _SHOWN else []
-            raise self._differs(
-                f"an export was begun here with something else; {'; '.join([*differences[:_SHOWN], *more])}"
+            differences.append(
+                text("--skip-missing: {count} images were gone without then, not now", count=len(begun.missing))
             )
+        if differences:
+            told = first_of(differences, _SHOWN)
+            raise self._differs(text("an export was begun here with something else; {differences}", differences=told))
 
     def _differs(self, message: str) -> Misuse:
         return Misuse(

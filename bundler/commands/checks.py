@@ -61,11 +61,6 @@ def asked(name: str, ask: Callable[[], Check]) -> Check:
         return Check(name, State.FAIL, "", error)
 
 
-def counted(number: int, noun: str) -> str:
-    """A number with its noun."""
-    return f"{number} {noun}" + ("" if number == 1 else "s")
-
-
 def size_words(size_bytes: int) -> str:
     """A size as people read it, exact where that matters."""
     for unit, name in ((GIB, "GiB"), (MIB, "MiB")):

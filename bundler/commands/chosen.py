@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bundler import texts
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
@@ -26,7 +27,7 @@ def selected(references: Sequence[Reference], selection: Selection, run: Run) ->
         Misuse: None is left.
     """
     for pattern in selection.idle(references):
-        run.listener(Noticed(f"--except {pattern} fits no image"))
+        run.listener(Noticed(texts.text("--except {pattern} fits no image", pattern=pattern)))
     return selection.chosen(references)
 
 
@@ -49,7 +50,7 @@ def chosen_images(
     if retry is not None:
         strange = sorted(map(str, retry - set(references)))
         if strange:
-            run.listener(Noticed(f"not in this bundle: {', '.join(strange[:5])}"))
+            run.listener(Noticed(texts.text("not in this bundle: {strange}", strange=", ".join(strange[:5]))))
         chosen &= retry
         if not chosen:
             raise Misuse("no image of this bundle is to be tried again", subject="--retry-failed")
@@ -106,8 +107,11 @@ def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform,
         if graph.root.digest in graph.made:
             run.listener(
                 Noticed(
-                    f"{image.reference}: its index is made anew for the chosen platforms; "
-                    "its digest is not the source's, those of the platforms are"
+                    texts.text(
+                        "{reference}: its index is made anew for the chosen platforms; its digest is not the "
+                        "source's, those of the platforms are",
+                        reference=image.reference,
+                    )
                 )
             )
         reduced.append(_with_graph(image, graph, number_of))

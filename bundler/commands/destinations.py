@@ -24,6 +24,7 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.harbor import Projects
 from bundler.stores.oci_archive import ArchiveSink
 from bundler.stores.oci_layout import LayoutFolderSink
+from bundler.texts import text
 from bundler.transfer import ask_all
 
 
@@ -104,7 +105,10 @@ class RegistryDestination:
         """A project that is missing, and nobody is there to make it."""
         if self._projects is None or _project(name) not in self._missing or self._projects.may_create:
             return None
-        return problem("project-missing", subject=f"project {_project(name)} at {self._target.registry}")
+        return problem(
+            "project-missing",
+            subject=text("project {project} at {registry}", project=_project(name), registry=self._target.registry),
+        )
 
     def is_empty(self, name: Reference) -> bool:
         """Whether project or repository are known not to exist."""
@@ -222,7 +226,9 @@ class LayoutDestination:
         del names
         left = self._sink.prepare()
         if left is not None:
-            self._run.listener(Noticed(f"{left} began to write here and never ended; what it left is used"))
+            self._run.listener(
+                Noticed(text("{left} began to write here and never ended; what it left is used", left=left))
+            )
 
     def sink_for(self, name: Reference) -> ImageSink:
         """The layout."""

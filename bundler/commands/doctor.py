@@ -21,6 +21,7 @@ from bundler.places import scratch_folder
 from bundler.stores import probe
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,41 +100,67 @@ def judged_space(called: str, room: probe.Room, *, is_bundle: bool, is_scratch: 
         is_bundle: Whether it holds one, so that nothing has to be written to it.
         is_scratch: Whether something has to be written to it.
     """
-    found = f"{called}: {size_words(room.free_bytes)} free of {size_words(room.total_bytes)}"
+    found = text(
+        "{called}: {free_bytes} free of {total_bytes}",
+        called=called,
+        free_bytes=size_words(room.free_bytes),
+        total_bytes=size_words(room.total_bytes),
+    )
     is_read_only = room.mount is not None and room.mount.is_read_only
     if is_read_only or not room.is_writable:
-        why = "the file system is read-only" if is_read_only else "this user may not write here"
+        why = text("the file system is read-only") if is_read_only else text("this user may not write here")
         if not is_scratch:
-            return ok("space", f"{found}; {why}: good for import, not for export")
+            return ok("space", text("{found}; {why}: good for import, not for export", found=found, why=why))
         error = LocalStorage(why, subject=called, hint="choose another folder with --scratch DIR, or with TMPDIR")
         return Check("space", State.FAIL, "", error)
     if is_bundle:
-        return ok("space", f"{found}; there is a bundle")
+        return ok("space", text("{found}; there is a bundle", found=found))
     if room.free_bytes == 0:
         return Check("space", State.FAIL, "", problem("no-space", subject=called))
     if room.free_bytes < DEFAULT_CHUNK_BYTES:
         hint = "free some, or choose another folder; bundler export --dry-run says how much is needed"
         error = LocalStorage("little room", subject=called, hint=hint)
-        return warned("space", f"{found}: less than one chunk of the default size", error)
+        return warned("space", text("{found}: less than one chunk of the default size", found=found), error)
     return ok("space", found)
 
 
 def judged_files(called: str, room: probe.Room) -> Check:
     """How large a file may be in a folder."""
     mount = room.mount
-    where = f"{called}: {mount.type} on {mount.point}" if mount else f"{called}: an unknown file system"
+    where = (
+        text("{called}: {type} on {point}", called=called, type=mount.type, point=mount.point)
+        if mount
+        else text("{called}: an unknown file system", called=called)
+    )
     if room.file_limit_bytes is not None:
         error = LocalStorage("files are limited", subject=called, hint="raise the limit: ulimit -f unlimited")
         state = State.FAIL if room.file_limit_bytes < DEFAULT_CHUNK_BYTES else State.WARN
-        return Check("files", state, f"{called}: no file above {size_words(room.file_limit_bytes)} (ulimit -f)", error)
+        return Check(
+            "files",
+            state,
+            text(
+                "{called}: no file above {file_limit_bytes} (ulimit -f)",
+                called=called,
+                file_limit_bytes=size_words(room.file_limit_bytes),
+            ),
+            error,
+        )
     if mount and mount.largest_file_bytes is not None:
         error = LocalStorage(
             "the file system takes no larger files",
             subject=called,
             hint="the default --chunk-size fits, and so does --chunk-size fat32; image files of others may not",
         )
-        return warned("files", f"{where}, no file of {size_words(mount.largest_file_bytes + 1)} or more", error)
-    return ok("files", f"{where}, files of any size" if mount else where)
+        return warned(
+            "files",
+            text(
+                "{where}, no file of {largest_file_bytes} or more",
+                where=where,
+                largest_file_bytes=size_words(mount.largest_file_bytes + 1),
+            ),
+            error,
+        )
+    return ok("files", text("{where}, files of any size", where=where) if mount else where)
 
 
 def _daemon(*, is_wanted: bool) -> Check:
@@ -142,6 +169,6 @@ def _daemon(*, is_wanted: bool) -> Check:
     except BundlerError as error:
         if is_wanted:
             return Check("docker", State.FAIL, "", error)
-        return skipped("docker", f"{error.message}; needed only for docker-daemon:")
-    store = "containerd image store" if facts.has_containerd_store else "classic image store"
-    return ok("docker", f"the daemon answers: {facts.platform}, {store}")
+        return skipped("docker", text("{reason}; needed only for docker-daemon:", reason=error.message))
+    store = text("containerd image store") if facts.has_containerd_store else text("classic image store")
+    return ok("docker", text("the daemon answers: {platform}, {store}", platform=facts.platform, store=store))

@@ -9,6 +9,7 @@ from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice
 from bundler.core.exit_codes import EXIT_CODES, ExitCode
 from bundler.core.registry_answers import entry_of
 from bundler.errors import Misuse
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,4 +60,8 @@ def _of_exit_code(asked: str, exit_code: ExitCode) -> ExplainResult:
 
 def _near(word: str) -> str:
     near = difflib.get_close_matches(word, ADVICE, n=4) or [code for code in ADVICE if word and word in code.split("-")]
-    return f"perhaps {', '.join(near[:4])}; bundler explain lists all" if near else "bundler explain lists all of them"
+    return (
+        text("perhaps {near}; bundler explain lists all", near=", ".join(near[:4]))
+        if near
+        else "bundler explain lists all of them"
+    )

@@ -44,6 +44,7 @@ from bundler.scratch import Scratch
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.kept import KeptDocuments
+from bundler.texts import some, text
 from bundler.transfer import SMALL_WORKERS, BlobCopy, ask_all, copy_blobs, copy_wholes, counting, read_small_blob
 
 Writer = BundleWriter | SevenZipWriter
@@ -173,7 +174,7 @@ def _named(images: ImageList, lists: tuple[str, ...], run: Run) -> ImageList:
     name = name_after(lists)
     if name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
-    run.listener(Noticed(f"the bundle is called {name}; --name gives it another name"))
+    run.listener(Noticed(text("the bundle is called {name}; --name gives it another name", name=name)))
     return replace(images, name=name)
 
 
@@ -305,7 +306,7 @@ def _check_file_size(output: Path, manifest: BundleManifest) -> None:
         raise Misuse(
             "the file system takes no file of this size",
             subject=f"{output}/{manifest.name}/{largest.file}",
-            expected=f"at most {limit_bytes:,} bytes",
+            expected=text("at most {limit_bytes:,} bytes", limit_bytes=limit_bytes),
             actual=f"{largest.size_bytes:,} bytes",
             hint="use --chunk-size fat32",
         )
@@ -345,8 +346,11 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
     if len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
         run.listener(
             Noticed(
-                f"the passphrase has fewer than {SHORT_PASSPHRASE_CHARACTERS} characters and can be guessed; "
-                "--generate-passphrase makes a strong one"
+                text(
+                    "the passphrase has fewer than {short_passphrase_characters} characters and can be "
+                    "guessed; --generate-passphrase makes a strong one",
+                    short_passphrase_characters=SHORT_PASSPHRASE_CHARACTERS,
+                )
             )
         )
     return passphrase
@@ -465,8 +469,11 @@ class _Resolving:
             if image is not None and image.made_from and image.root.is_index:
                 self._run.listener(
                     Noticed(
-                        f"{entry.reference}: its index was made anew for the chosen platforms; "
-                        "its digest is not the source's, those of the platforms are"
+                        text(
+                            "{reference}: its index was made anew for the chosen platforms; its digest is not the"
+                            " source's, those of the platforms are",
+                            reference=entry.reference,
+                        )
                     )
                 )
 
@@ -477,11 +484,19 @@ def _not_resolved(failed: Sequence[tuple[Entry, BundlerError]], resolved: int, *
     errors = [_of_image(error, entry) for entry, error in failed if not isinstance(error, AskedToWait)]
     count, total = len(failed), len(failed) + resolved
     if not pauses:
-        message = f"{count} of {total} images cannot be resolved; nothing was exported"
+        message = text("{count} of {total} images cannot be resolved; nothing was exported", count=count, total=total)
     elif is_kept:
-        message = f"{resolved} of {total} images are resolved and kept for the next run; nothing was exported"
+        message = text(
+            "{resolved} of {total} images are resolved and kept for the next run; nothing was exported",
+            resolved=resolved,
+            total=total,
+        )
     else:
-        message = f"{resolved} of {total} images are resolved, but no cache folder keeps them; nothing was exported"
+        message = text(
+            "{resolved} of {total} images are resolved, but no cache folder keeps them; nothing was exported",
+            resolved=resolved,
+            total=total,
+        )
     hint = pauses[0].hint if pauses else None
     if not pauses and resolved and all(is_missing(error) for error in errors):
         hint = "mend the list; or go without them: --skip-missing"
@@ -540,11 +555,11 @@ def _not_copied(failed: list[tuple[BlobCopy, BundlerError]], manifest: BundleMan
         if isinstance(error, AskedToWait):
             continue
         images = users.get(copy.descriptor.digest, [])
-        more = f" and {len(images) - 5} more" if len(images) > 5 else ""
-        error.message += f"; needed by {', '.join(images[:5])}{more}"
+        needed = some(images, most=5)
+        error.message = text("{reason}; needed by {images}", reason=error.message, images=needed)
         errors.append(error)
     count = len(failed)
-    return Several(f"{count} blobs could not be fetched; nothing was sealed", errors)
+    return Several(text("{count} blobs could not be fetched; nothing was sealed", count=count), errors)
 
 
 def _existing(path: Path) -> Path:

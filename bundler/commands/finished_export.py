@@ -19,6 +19,7 @@ from bundler.core.manifest import BundleManifest, is_plan_of
 from bundler.errors import Misuse, Several, Untrusted
 from bundler.run import Run
 from bundler.scratch import Scratch
+from bundler.texts import first_of, text
 
 _SHOWN = 5
 
@@ -103,26 +104,29 @@ def _sealed(path: Path, key: PrivateKey | None) -> Sealed:
     signers = ", ".join(unchecked.signed_by) or "nobody"
     if key is None:
         if unchecked.signed_by:
-            raise _other(path, [f"--key: signed by {signers} there, by nobody now"])
+            raise _other(path, [text("--key: signed by {signers} there, by nobody now", signers=signers)])
         return unchecked.taken_as_it_is()
     try:
         return unchecked.trusted_by([key.public])
     except Untrusted as error:
-        raise _other(path, [f"--key: signed by {signers} there, by {key.id} now"]) from error
+        raise _other(
+            path, [text("--key: signed by {signers} there, by {key} now", signers=signers, key=key.id)]
+        ) from error
 
 
 def _refuse_incomplete(chunks: tuple[ChunkState, ...]) -> None:
     problems = [state.problem for state in chunks if state.problem is not None]
     if problems:
         count = len(problems)
-        raise Several(f"the bundle is there, and {count} of its chunks are not as they should be", problems)
+        raise Several(
+            text("the bundle is there, and {count} of its chunks are not as they should be", count=count), problems
+        )
 
 
 def _other(path: Path, found: list[str]) -> Misuse:
-    more = len(found) - _SHOWN
-    differs = "; ".join([*found[:_SHOWN], *([f"and {more} more"] if more > 0 else [])])
+    told = first_of(found, _SHOWN)
     return Misuse(
-        f"a bundle of this name is there already, with other content; {differs}",
+        text("a bundle of this name is there already, with other content; {differences}", differences=told),
         subject=str(path),
         hint="choose another --name or -o DIR; or remove it",
     )

@@ -13,6 +13,7 @@ from bundler.run import Run
 from bundler.stores import archive_check
 from bundler.stores.archive_check import FileFacts
 from bundler.stores.image_file import ImageFile, Tap
+from bundler.texts import text
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
@@ -81,7 +82,9 @@ def verify_file(path: Path, run: Run, *, sha256: str | None) -> FileResult:
 
 def _opened(path: Path) -> ImageFile:
     if CHUNK_NAME.fullmatch(path.name) or path.name in ("SHA256SUMS", "bundle.json"):
-        raise Misuse("this is a part of a bundle", subject=str(path), hint=f"give its folder: {path.parent}")
+        raise Misuse(
+            "this is a part of a bundle", subject=str(path), hint=text("give its folder: {parent}", parent=path.parent)
+        )
     return ImageFile(path, called=str(path))
 
 

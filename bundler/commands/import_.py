@@ -50,6 +50,7 @@ from bundler.errors import (
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.texts import some, text
 from bundler.transfer import BlobCopy, Taker, copy_blobs, copy_groups, counting
 
 
@@ -171,7 +172,7 @@ def _import(
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
-        run.listener(Noticed(f"the rule for {pattern} fits no image of the bundle"))
+        run.listener(Noticed(text("the rule for {pattern} fits no image of the bundle", pattern=pattern)))
     reduced = Narrowed(images, {})
     if request.platforms and not all(_is_loaded(target, request) for target in request.targets):
         reduced = narrowed(bundle, images, request.platforms, run)
@@ -251,7 +252,9 @@ def _way_to(
             each.fail(faults[each.image.reference])
     if is_loaded:
         if request.is_verifying_target:
-            run.listener(Noticed(f"{target}: a daemon is not read back; the ids of its images are compared"))
+            run.listener(
+                Noticed(text("{target}: a daemon is not read back; the ids of its images are compared", target=target))
+            )
         return Load(
             bundle,
             stores.daemon,
@@ -294,7 +297,13 @@ def _named(
     for name in names.values():
         if isinstance(place, RegistryTarget) and kind.is_unusual(name.repository):
             run.listener(
-                Noticed(f"{name.name}: some {kind.title} registries take two parts only; --map flatten makes them")
+                Noticed(
+                    text(
+                        "{name}: some {title} registries take two parts only; --map flatten makes them",
+                        name=name.name,
+                        title=kind.title,
+                    )
+                )
             )
             break
     results = []
@@ -310,9 +319,9 @@ def _named(
 def _notice_latest(targets: Sequence[TargetResult], run: Run) -> None:
     names = sorted({str(each.name.name) for target in targets for each in target.images if each.name.tag == "latest"})
     if names:
-        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        moving = some(names, most=3)
         run.listener(
-            Noticed(f"latest says nothing about the version, and moves: {', '.join(names[:3])}{more}; see --rules")
+            Noticed(text("latest says nothing about the version, and moves: {names}; see --rules", names=moving))
         )
 
 
@@ -321,8 +330,11 @@ def _notice_digest_tags(targets: Sequence[TargetResult], run: Run) -> None:
     if count:
         run.listener(
             Noticed(
-                f"images that have only a digest: {count}; each gets a tag digest-<12 hex>, so that no garbage "
-                "collection removes it (--no-digest-tags leaves it without)"
+                text(
+                    "images that have only a digest: {count}; each gets a tag digest-<12 hex>, so that no"
+                    " garbage collection removes it (--no-digest-tags leaves it without)",
+                    count=count,
+                )
             )
         )
 
@@ -340,7 +352,7 @@ def _perform(bundle: Bundle, ways: Sequence[Push | Load], run: Run, *, is_all_or
     _check_graphs(bundle, [each for way in ways for each in way.result.open_images])
     if bundle.decrypted is not None:
         folder = bundle.decrypted.scratch.folder
-        check_space(folder, bundle.scratch_bytes, hint="choose another folder with --scratch DIR")
+        check_space(folder, bundle.scratch_bytes, hint=text("choose another folder with --scratch DIR"))
     pushes = [way for way in ways if isinstance(way, Push)]
     loads = [way for way in ways if isinstance(way, Load)]
     served: set[int] = set()
@@ -440,7 +452,7 @@ def _send(bundle: Bundle, pushes: Sequence[Push], served: set[int], run: Run) ->
     counted = replace(run, listener=counting(run.listener, tally))
     total = sum(sizes.values())
     where = ", ".join(str(push.result.target) for push in pushes)
-    run.listener(PhaseBegan(f"sending to {where}", total, in_bytes=True, images=tally.images))
+    run.listener(PhaseBegan(text("sending to {where}", where=where), total, in_bytes=True, images=tally.images))
     copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.is_encrypted else copy_blobs(copies, counted)
     run.listener(PhaseEnded("sending"))
     for push in pushes:

@@ -21,6 +21,7 @@ from bundler.errors import BundlerError, Misuse, Several
 from bundler.given_files import read_beginning
 from bundler.stores import compression
 from bundler.stores.held_images import Choice, HeldImage, completed
+from bundler.texts import text
 
 _TAR_MAGIC = slice(257, 262)
 
@@ -77,7 +78,7 @@ def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[E
         except BundlerError as error:
             errors.append(error)
     if errors:
-        raise together(f"{len(errors)} errors in the images of files", errors)
+        raise together(text("{count} errors in the images of files", count=len(errors)), errors)
     return each_once(single)
 
 
@@ -102,7 +103,7 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
                 errors.append(_ambiguous(held, name, images))
             entries[name] = Entry(Reference.parse(name), held.source.of(name), held.pin, held.platforms, held.where)
     if errors:
-        raise together(f"{held.source}: {len(errors)} images cannot be named", errors)
+        raise together(text("{source}: {count} images cannot be named", source=held.source, count=len(errors)), errors)
     return list(entries.values())
 
 
@@ -118,7 +119,7 @@ def _ambiguous(held: HeldImages, name: str, images: Sequence[HeldImage[object]])
         "two images there have one name",
         subject=f"{held.where}: {name}",
         actual=places,
-        hint=f"choose one in a list: {{image: {name}, from: {held.source.of('PLACE')}}}",
+        hint=text("choose one in a list: {{image: {name}, from: {of}}}", name=name, of=held.source.of("PLACE")),
     )
 
 
@@ -134,19 +135,24 @@ def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
         raise Misuse(
             "an archive, not an image list",
             subject=argument,
-            hint=f"for the images in it write docker-archive:{argument} or oci-archive:{argument}",
+            hint=text(
+                "for the images in it write docker-archive:{argument} or oci-archive:{argument}", argument=argument
+            ),
         )
     if len(content) > IMAGE_LIST_BYTES:
         raise Misuse(
-            "the image list is too large", subject=argument, expected=f"at most {IMAGE_LIST_BYTES} bytes", actual="more"
+            "the image list is too large",
+            subject=argument,
+            expected=text("at most {image_list_bytes} bytes", image_list_bytes=IMAGE_LIST_BYTES),
+            actual="more",
         )
-    source = "standard input" if argument == "-" else argument
+    source = text("standard input") if argument == "-" else argument
     return image_list.parse_image_list(decoded(content, source=source), source=source, platforms=platforms)
 
 
 def _hint_for_single(argument: str) -> str | None:
     try:
-        return f"for a single image write docker://{Reference.parse(argument)}"
+        return text("for a single image write docker://{parse}", parse=Reference.parse(argument))
     except Misuse:
         return None
 
@@ -161,7 +167,9 @@ def _content_of(argument: str) -> bytes:
     try:
         return sys.stdin.buffer.read(IMAGE_LIST_BYTES + 1)
     except OSError as error:
-        raise Misuse(f"the image list cannot be read: {error.strerror}", subject=argument) from error
+        raise Misuse(
+            text("the image list cannot be read: {reason}", reason=error.strerror), subject=argument
+        ) from error
 
 
 def _stem(arguments: tuple[str, ...]) -> str | None:

@@ -33,6 +33,7 @@ from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreacha
 from bundler.run import Run, retrying
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon
+from bundler.texts import text
 from bundler.transfer import COPIED, FAILED, Copied, Taker, copy_blobs
 from bundler.workers import Consumer
 
@@ -108,7 +109,12 @@ class Load:
         self._has_containerd_store = facts.has_containerd_store
         if self._is_pushing:
             self._run.listener(
-                Noticed(f"{self.result.target}: the daemon makes manifests of its own, so digests may change there")
+                Noticed(
+                    text(
+                        "{target}: the daemon makes manifests of its own, so digests may change there",
+                        target=self.result.target,
+                    )
+                )
             )
         self._look_at_all(self.result.open_images, platforms)
         self._look_at_all(step_aside(self.result.open_images), platforms)
@@ -136,8 +142,10 @@ class Load:
         images = self.result.open_images
         variants = [self._variants[id(each)] for each in images]
         total = sum(layer.size_bytes for variant in variants for layer in variant.layers)
-        purpose = f", to push to {self.result.target}" if self._is_pushing else ""
-        self._run.listener(PhaseBegan(f"loading into the Docker daemon{purpose}", total, in_bytes=True))
+        title = text("loading into the Docker daemon")
+        if self._is_pushing:
+            title = text("loading into the Docker daemon, to push to {target}", target=self.result.target)
+        self._run.listener(PhaseBegan(title, total, in_bytes=True))
         for each, variant in zip(images, variants, strict=True):
             if self._run.is_fail_fast and self.result.has_failures:
                 break
@@ -194,11 +202,22 @@ class Load:
     def _look_at(self, each: ImageResult, platforms: tuple[Platform, ...]) -> None:
         variant = choose(self._bundle, each.image, platforms, is_demanded=bool(self._platforms))
         if variant is None:
-            self._run.listener(Noticed(f"{each.name}: not a container image, so a daemon cannot hold it; left out"))
+            self._run.listener(
+                Noticed(text("{each}: not a container image, so a daemon cannot hold it; left out", each=each.name))
+            )
             each.outcome = Outcome.SKIPPED
             return
         if not self._platforms and not any_accepts(platforms, variant.platform):
-            self._run.listener(Noticed(f"{each.name}: is for {variant.platform}, the daemon for {platforms[0]}"))
+            self._run.listener(
+                Noticed(
+                    text(
+                        "{image}: is for {platform}, the daemon for {own}",
+                        image=each.name,
+                        platform=variant.platform,
+                        own=platforms[0],
+                    )
+                )
+            )
         self._variants[id(each)] = variant
         if self._is_pushing:
             if each.name.tag is None:
@@ -307,7 +326,7 @@ class Load:
             raise Damaged(
                 "the daemon made another image of it",
                 subject=subject,
-                expected=f"image id {variant.config.digest}",
+                expected=text("image id {digest}", digest=variant.config.digest),
                 actual=", ".join(map(str, loaded)) or "none",
             )
         return image

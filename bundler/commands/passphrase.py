@@ -6,6 +6,7 @@ import os
 import secrets
 import sys
 
+from bundler import texts
 from bundler.errors import Misuse
 from bundler.given_files import read_first_line
 
@@ -41,7 +42,9 @@ def read_passphrase(file: str) -> str:
     except UnicodeError as error:
         raise Misuse("the passphrase is not UTF-8 text", subject=file) from error
     except OSError as error:
-        raise Misuse(f"the passphrase cannot be read: {error.strerror}", subject=file) from error
+        raise Misuse(
+            texts.text("the passphrase cannot be read: {reason}", reason=error.strerror), subject=file
+        ) from error
     passphrase = text.rstrip("\r\n")
     if not passphrase:
         raise Misuse("the passphrase is empty", subject=file)

@@ -15,6 +15,7 @@ from bundler.commands.strict_modes import is_inside
 from bundler.core.events import Listener, Noticed
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse
+from bundler.texts import text
 
 Passphrases = Callable[[], Iterable[bytes]]
 """What a key is tried with, one after the other: one from a file, or what somebody types, who may mistype."""
@@ -41,7 +42,7 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
     try:
         pem, facts = read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
     except BundlerError as error:
-        raise Misuse(f"this cannot be a key: {error.message}", subject=str(path)) from error
+        raise Misuse(text("this cannot be a key: {reason}", reason=error.message), subject=str(path)) from error
     signing.refuse_no_private_key(pem, str(path))
     _check_mode(path, facts)
     key = _opened(pem, path, passphrases)
@@ -49,8 +50,13 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
         old, new = shlex.quote(str(path)), shlex.quote(str(path.with_name(f"{path.stem}-scrypt{path.suffix}")))
         listener(
             Noticed(
-                f"{path} is encrypted, but not through scrypt, so that its passphrase can be guessed; better: "
-                f"openssl pkcs8 -topk8 -scrypt -v2 aes-256-cbc -in {old} -out {new}"
+                text(
+                    "{path} is encrypted, but not through scrypt, so that its passphrase can be guessed; "
+                    "better: openssl pkcs8 -topk8 -scrypt -v2 aes-256-cbc -in {old} -out {new}",
+                    path=path,
+                    old=old,
+                    new=new,
+                )
             )
         )
     return key
@@ -70,7 +76,7 @@ def _nearest(path: Path) -> str:
     """What is to be given instead of a key that is not there."""
     private = path.with_name(f"{path.name}.key")
     if private.is_file():
-        return f"give {private}"
+        return text("give {private}", private=private)
     return "make one with: bundler keygen NAME"
 
 
@@ -108,7 +114,10 @@ def _check_mode(path: Path, facts: os.stat_result) -> None:
             subject=str(path),
             expected="mode 0600",
             actual=f"mode {mode:04o}",
-            hint=f"chmod 600 {shlex.quote(str(path))}; on FAT and NTFS that does nothing: keep it on another disk",
+            hint=text(
+                "chmod 600 {path}; on FAT and NTFS that does nothing: keep it on another disk",
+                path=shlex.quote(str(path)),
+            ),
             code="key-not-private",
         )
 

@@ -27,6 +27,7 @@ from bundler.core.protocols import BlobSink, ImageSink
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.run import Run, retrying
+from bundler.texts import counted, text
 from bundler.transfer import BlobCopy, Copied, Taker, ask_all, copy_blobs
 
 
@@ -88,7 +89,7 @@ class Push:
             if fault is not None:
                 each.fail(fault)
         usable = [each for each in self.result.open_images if not self._destination.is_empty(each.name)]
-        self._run.listener(PhaseBegan(f"asking {self.result.target}", len(usable), in_bytes=False))
+        self._run.listener(PhaseBegan(text("asking {target}", target=self.result.target), len(usable), in_bytes=False))
         if usable:
             self._look_first(usable[0])
         self._note(ask_all(usable[1:], self._look_at, self._run))
@@ -247,8 +248,13 @@ class Push:
                 each.fail(final[0])
                 continue
             each.outcome = each.read_back = None
-            what = "a blob is" if len(faults) == 1 else f"{len(faults)} blobs are"
-            self._run.listener(Noticed(f"{each.name}: {what} missing or damaged at the target; sent again"))
+            told = counted(
+                len(faults),
+                "{name}: a blob is missing or damaged at the target; sent again",
+                "{name}: {count} blobs are missing or damaged at the target; sent again",
+                name=each.name,
+            )
+            self._run.listener(Noticed(told))
 
     def _look_first(self, each: ImageResult) -> None:
         """The first question goes alone: if the target does not answer, one error is enough."""
@@ -315,7 +321,9 @@ class Push:
     def _send_again(self, each: ImageResult) -> None:
         """Sends what an image lacks after it was pushed as a whole."""
         sink, subject = self._destination.sink_for(each.name), str(each.name)
-        self._run.listener(Noticed(f"{subject}: the registry has lost parts of it meanwhile; sent again"))
+        self._run.listener(
+            Noticed(text("{subject}: the registry has lost parts of it meanwhile; sent again", subject=subject))
+        )
         try:
             for number in each.image.manifests:
                 descriptor = self._bundle.manifest.blobs[number].descriptor
@@ -341,7 +349,11 @@ class Push:
                 put(descriptor, content)
             except BundlerError as error:
                 if error.code == "parts-missing":
-                    self._run.listener(Noticed(f"{subject}: the registry has lost parts of it meanwhile; sent again"))
+                    self._run.listener(
+                        Noticed(
+                            text("{subject}: the registry has lost parts of it meanwhile; sent again", subject=subject)
+                        )
+                    )
                     self._bring_parts(sink, descriptor, content, subject=subject)
                     error.retryable = True
                 raise

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bundler import texts
 from bundler.commands.open_stores import Stores
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, HeldImages
@@ -51,7 +52,7 @@ def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run)
     run.listener(PhaseBegan("indexing files", total, in_bytes=True))
     failed = ask_all(tuple(archives.values()), index, run, workers=run.jobs)
     run.listener(PhaseEnded("indexing files"))
-    _raise_all([error for _, error in failed], "image files cannot be read")
+    _raise_all([error for _, error in failed], texts.text("image files cannot be read"))
 
 
 def make_ready(
@@ -109,7 +110,7 @@ def make_ready(
             absent[task.locations[0]] = error
         else:
             errors.append(error)
-    _raise_all(errors, "sources cannot be read")
+    _raise_all(errors, texts.text("sources cannot be read"))
     return absent
 
 
@@ -126,7 +127,13 @@ def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None
             except BundlerError:
                 continue  # nobody asked for it, so nobody needs to know why
             run.listener(
-                Noticed(f"{entry.source}: the registry has the original; docker://{original} keeps its digest")
+                Noticed(
+                    texts.text(
+                        "{source}: the registry has the original; docker://{original} keeps its digest",
+                        source=entry.source,
+                        original=original,
+                    )
+                )
             )
         run.listener(Moved(1))
 
@@ -168,4 +175,4 @@ def _raise_all(errors: list[BundlerError], what: str) -> None:
     if len(errors) == 1:
         raise errors[0]
     if errors:
-        raise Several(f"{len(errors)} {what}; nothing was exported", errors)
+        raise Several(texts.text("{count} {what}; nothing was exported", count=len(errors), what=what), errors)

@@ -17,6 +17,7 @@ from bundler.core.events import Listener, nobody
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.core.receipt import Receipt, merged, parse_receipt
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
+from bundler.texts import text
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
 
@@ -81,7 +82,7 @@ def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> R
             "no trusted key has signed this receipt",
             subject=str(path),
             expected=", ".join(sorted(key.id for key in keys)),
-            actual=_claimed(path) or "no signature beside it",
+            actual=_claimed(path) or text("no signature beside it"),
             hint="its signature is the file RECEIPT.<key id>.sig beside it, which import --receipt-key KEY writes; "
             "to take a receipt without one: --insecure-no-signature",
             code="receipt-unsigned",
@@ -140,7 +141,9 @@ def _signers(path: Path, content: bytes, keys: Sequence[PublicKey]) -> tuple[Pub
         try:
             signature = read_bounded(beside, SIGNATURE_BYTES)
         except (Damaged, LocalStorage) as error:
-            raise Untrusted(f"not a signature: {error.message}", subject=str(beside), code="bad-signature") from error
+            raise Untrusted(
+                text("not a signature: {reason}", reason=error.message), subject=str(beside), code="bad-signature"
+            ) from error
         if not key.verifies(signature, content):
             raise Untrusted(
                 "the signature does not fit the receipt", subject=str(beside), hint="one of the two was changed"

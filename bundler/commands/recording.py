@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler import __version__, places
+from bundler import __version__, places, texts
 from bundler.bundle.files import is_own, place_durably, read_with_facts, unplaced_name, write_at_once
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.earlier import EarlierImports
@@ -128,9 +128,9 @@ def _recorded(request: ImportRequest, record: _Record, run: Run, result: ImportR
         result.error = error if isinstance(error, BundlerError) else Interrupted()
         try:
             record.end(run.listener)
-            run.listener(Noticed(f"receipt: {result.receipt}"))
+            run.listener(Noticed(texts.text("receipt: {receipt}", receipt=result.receipt)))
         except LocalStorage as unwritten:
-            run.listener(Noticed(f"the receipt could not be written: {unwritten}"))
+            run.listener(Noticed(texts.text("the receipt could not be written: {unwritten}", unwritten=unwritten)))
         raise
     try:
         record.end(run.listener)
@@ -185,7 +185,7 @@ def _check_place(recording: Recording) -> None:
             pass
     except OSError as error:
         raise LocalStorage(
-            f"the receipt could not be written: {error.strerror}",
+            texts.text("the receipt could not be written: {reason}", reason=error.strerror),
             subject=str(folder),
             hint="say where it is to be with --receipt FILE",
         ) from error
@@ -231,7 +231,13 @@ class _Record:
             if os.path.lexists(unfinished):  # of a run that was killed; undo may need it
                 kept = _free_beside(unfinished)
                 os.rename(unfinished, kept)
-                run.listener(Noticed(f"an import that never ended has left its unfinished receipt; kept as {kept}"))
+                run.listener(
+                    Noticed(
+                        texts.text(
+                            "an import that never ended has left its unfinished receipt; kept as {kept}", kept=kept
+                        )
+                    )
+                )
         except OSError as error:
             self.close()
             raise LocalStorage.unwritable(error, str(path)) from error
@@ -298,7 +304,12 @@ class _Record:
             _unfinished_path(path).unlink(missing_ok=True)
         for each in finished.remove():
             listener(
-                Noticed(f"an import that was cut off is finished by this one; its unfinished receipt is gone: {each}")
+                Noticed(
+                    texts.text(
+                        "an import that was cut off is finished by this one; its unfinished receipt is gone: {each}",
+                        each=each,
+                    )
+                )
             )
         failed = _failed_list(self._result)
         if failed:

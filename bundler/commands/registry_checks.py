@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from bundler.commands.checks import GIB, MIB, Check, State, asked, counted, ok, size_words, skipped, warned
+from bundler.commands.checks import GIB, MIB, Check, State, asked, ok, size_words, skipped, warned
 from bundler.core.advice import problem
 from bundler.core.limits import UPLOAD_PIECE_LEAST_BYTES
 from bundler.core.location import RegistryTarget
@@ -25,6 +25,7 @@ from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of
 from bundler.stores.registry import Registry
+from bundler.texts import counted, some, text
 
 SKEW_TO_WARN_OF_SECONDS = 30
 """Half of what registries forgive."""
@@ -60,7 +61,7 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
     for name, ask, needed in steps:
         if needed in causes:
             causes[name] = causes[needed]
-            yield skipped(name, f"not asked: {causes[name]} failed")
+            yield skipped(name, text("not asked: {causes} failed", causes=causes[name]))
             continue
         check = asked(name, ask)
         if check.state is State.FAIL:
@@ -118,9 +119,11 @@ class RegistryVisit:
         advice = Refused(
             "a proxy is asked for the registry",
             subject=self._netloc,
-            hint=f"a registry inside the network belongs into NO_PROXY: NO_PROXY={self._host}",
+            hint=text("a registry inside the network belongs into NO_PROXY: NO_PROXY={host}", host=self._host),
         )
-        return warned("proxy", f"{shown(self._proxy)} is asked for {self._netloc}", advice)
+        return warned(
+            "proxy", text("{proxy} is asked for {netloc}", proxy=shown(self._proxy), netloc=self._netloc), advice
+        )
 
     def _direct(self, name: str) -> Check | None:
         return skipped(name, "the proxy is connected to, not the registry") if self._proxy else None
@@ -131,16 +134,15 @@ class RegistryVisit:
             return skipped
         found = probe.addresses_of(self._host)
         if found == (self._host,):
-            return ok("name", f"{self._host} is an address")
-        more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        return ok("name", f"{self._host} is {', '.join(found[:3])}{more}")
+            return ok("name", text("{host} is an address", host=self._host))
+        return ok("name", text("{host} is {addresses}", host=self._host, addresses=some(found, most=3)))
 
     def tcp(self) -> Check:
         """Whether the port can be connected to."""
         if skipped := self._direct("tcp"):
             return skipped
         seconds = probe.connect_seconds(self._host, self._port)
-        return ok("tcp", f"port {self._port} answers in {max(1, round(seconds * 1000))} ms")
+        return ok("tcp", text("port {port} answers in {max} ms", port=self._port, max=max(1, round(seconds * 1000))))
 
     def tls(self) -> Check:
         """Whether the certificate is trusted, and for how long."""
@@ -158,13 +160,16 @@ class RegistryVisit:
             protocol, certificate = probe.verified_certificate(self._host, self._port, context)
         except BundlerError as error:
             seen = probe.unverified_certificate(self._host, self._port)
-            names = f", for {', '.join(seen.names[:3]) or 'no name'}" if seen else ""
-            found = f"it says: by {seen.issuer}{names}, {self._validity(seen.until_seconds)}" if seen else ""
-            return Check("tls", State.FAIL, found, error)
+            return Check("tls", State.FAIL, self._claims(seen) if seen else "", error)
         until = min(certificate.until_seconds, certificate.authority_until_seconds or certificate.until_seconds)
-        found = f"by {certificate.issuer}, {protocol}, {self._validity(certificate.until_seconds)}"
+        found = text(
+            "by {issuer}, {protocol}, {validity}",
+            issuer=certificate.issuer,
+            protocol=protocol,
+            validity=self._validity(certificate.until_seconds),
+        )
         if until < certificate.until_seconds:
-            found += f"; its authority is {self._validity(until)}"
+            found = text("{found}; its authority is {validity}", found=found, validity=self._validity(until))
         if until - self._now_seconds < DAYS_TO_WARN_OF * _DAY_SECONDS:
             hint = "ask whoever runs the registry for a new certificate, before this one ends"
             return warned("tls", found, Refused("the certificate ends soon", subject=self._netloc, hint=hint))
@@ -174,8 +179,17 @@ class RegistryVisit:
         day = datetime.datetime.fromtimestamp(until_seconds, datetime.timezone.utc).strftime("%Y-%m-%d")
         days = int((until_seconds - self._now_seconds) // _DAY_SECONDS)
         if days < 0:
-            return f"valid until {day} ({counted(-days, 'day')} ago)"
-        return f"valid until {day} ({counted(days, 'day')})"
+            return counted(
+                -days, "valid until {day} ({count} day ago)", "valid until {day} ({count} days ago)", day=day
+            )
+        return counted(days, "valid until {day} ({count} day)", "valid until {day} ({count} days)", day=day)
+
+    def _claims(self, seen: probe.Certificate) -> str:
+        """What a certificate says of itself that is not trusted."""
+        names, validity = ", ".join(seen.names[:3]), self._validity(seen.until_seconds)
+        if not names:
+            return text("it says: by {issuer}, for no name, {validity}", issuer=seen.issuer, validity=validity)
+        return text("it says: by {issuer}, for {names}, {validity}", issuer=seen.issuer, names=names, validity=validity)
 
     def answers(self) -> Check:
         """Whether what answers is a registry."""
@@ -185,18 +199,26 @@ class RegistryVisit:
         is_page = "text/html" in answer.headers.get("Content-Type", "")
         # A proxy that asks for the password itself does so with a page, and with a challenge like a registry.
         if answer.status not in (200, 401) or (is_page and challenge is None):
-            raise error_of(answer, subject=f"{self._target.registry}, asked for /v2/")
+            raise error_of(answer, subject=text("{registry}, asked for /v2/", registry=self._target.registry))
         self._kind = recognised(dict(answer.headers.items()), challenge.parameters if challenge else {})
         answer.drain()
         # What says nothing else is taken for distribution, whatever it is.
-        title = "" if self._kind.name == "distribution" else f" by {self._kind.title}"
+        is_plain = self._kind.name == "distribution"
+        answers = text("/v2/ answers") if is_plain else text("/v2/ answers by {kind}", kind=self._kind.title)
         if not self._is_asking_who:
-            return ok("registry", f"/v2/ answers{title}; nobody has to log in for that")
+            return ok("registry", text("{answers}; nobody has to log in for that", answers=answers))
         if challenge is None:
-            return ok("registry", f"/v2/ answers{title}, and asks for a login of an unknown kind")
+            return ok("registry", text("{answers}, and asks for a login of an unknown kind", answers=answers))
         if challenge.scheme == "basic":
-            return ok("registry", f"/v2/ answers{title}, and asks for user and password")
-        return ok("registry", f"/v2/ answers{title}, and asks for a token of {shown(challenge.parameters['realm'])}")
+            return ok("registry", text("{answers}, and asks for user and password", answers=answers))
+        return ok(
+            "registry",
+            text(
+                "{answers}, and asks for a token of {realm}",
+                answers=answers,
+                realm=shown(challenge.parameters["realm"]),
+            ),
+        )
 
     def clock(self) -> Check:
         """How far the clocks are apart."""
@@ -204,7 +226,11 @@ class RegistryVisit:
         if skew is None:
             return skipped("clock", "the registry tells no time")
         seconds = round(abs(skew))
-        found = f"this machine's is {counted(seconds, 'second')} {'behind' if skew > 0 else 'ahead'}"
+        found = (
+            counted(seconds, "this machine's is {count} second behind", "this machine's is {count} seconds behind")
+            if skew > 0
+            else counted(seconds, "this machine's is {count} second ahead", "this machine's is {count} seconds ahead")
+        )
         if abs(skew) <= SKEW_TO_WARN_OF_SECONDS:
             return ok("clock", found if seconds > 1 else "agrees with the registry's")
         error = problem("clock-skew", subject=self._netloc)
@@ -213,21 +239,32 @@ class RegistryVisit:
     def credentials(self) -> Check:
         """Which credentials are used, and whether the registry knows them."""
         login = self._registry.login.find(self._repository.path)
-        who = f"{login.username or 'an identity token'}, from {login.origin}" if login else ""
+        who = (
+            text("{username}, from {origin}", username=login.username or text("an identity token"), origin=login.origin)
+            if login
+            else ""
+        )
         if not self._is_asking_who:
             self._is_known = True
-            return ok("credentials", f"{who}; not asked for yet" if who else "none were found, and none are asked for")
+            return ok(
+                "credentials",
+                text("{who}; not asked for yet", who=who) if who else "none were found, and none are asked for",
+            )
         answer = self._registry.request("GET", "", scopes=(f"repository:{self._repository.path}:pull",))
         if answer.status != 200:
-            error = error_of(answer, subject=f"{self._target.registry}, asked for /v2/")
+            error = error_of(answer, subject=text("{registry}, asked for /v2/", registry=self._target.registry))
             return Check("credentials", State.FAIL, who or self._nowhere(), error)
         answer.drain()
         self._is_known = True
-        return ok("credentials", who or f"anonymous; {self._nowhere()}")
+        return ok("credentials", who or text("anonymous; {nowhere}", nowhere=self._nowhere()))
 
     def _nowhere(self) -> str:
         files = ", ".join(map(str, credentials.files()))
-        return f"no credentials for {self._target.registry} in {files}" if files else "no file with credentials"
+        return (
+            text("no credentials for {registry} in {files}", registry=self._target.registry, files=files)
+            if files
+            else text("no file with credentials")
+        )
 
     def _fault(self) -> str:
         """Why the repository that is asked about by default cannot exist here."""
@@ -241,7 +278,9 @@ class RegistryVisit:
         if fault := self._fault():
             return skipped("pull", fault)
         is_there = self._repository.exists()
-        return ok("pull", f"{self._repository.path} may be read" + ("" if is_there else "; it does not exist yet"))
+        path = self._repository.path
+        may = text("{path} may be read", path=path)
+        return ok("pull", may if is_there else text("{path} may be read; it does not exist yet", path=path))
 
     def push(self) -> Check:
         """Whether the repository may be written to."""
@@ -255,8 +294,12 @@ class RegistryVisit:
                 raise
             hint = "ask about a repository that is to be pushed to, with --repository PATH"
             self._may_not_exist = True
-            return warned("push", str(error), Refused(error.message, subject=error.subject, said=error.said, hint=hint))
-        return ok("push", f"{self._repository.path} may be pushed to")
+            return warned(
+                "push",
+                text("{error}", error=error),
+                Refused(error.message, subject=error.subject, said=error.said, hint=hint),
+            )
+        return ok("push", text("{path} may be pushed to", path=self._repository.path))
 
     def upload(self) -> Check:
         """Whether an upload leads to where bytes may go; the one that is opened for that is cancelled."""
@@ -283,13 +326,19 @@ class RegistryVisit:
 
     def _judged(self, largest: LargestBody) -> Check:
         if largest.refused_bytes is None:
-            return ok("body", f"{size_words(largest.passes_bytes)} pass, and likely more")
+            return ok(
+                "body", text("{passes_bytes} pass, and likely more", passes_bytes=size_words(largest.passes_bytes))
+            )
         if not largest.is_certain and not largest.passes_bytes:
             return skipped("body", "not known: nothing answers a body that is announced (Expect: 100-continue)")
         error = problem("body-too-large", subject=self._netloc, host=self._netloc)
-        found = f"the largest that passes is {size_words(largest.passes_bytes)}"
+        found = text("the largest that passes is {passes_bytes}", passes_bytes=size_words(largest.passes_bytes))
         if not largest.is_certain:
-            found = f"{size_words(largest.passes_bytes)} pass, to {size_words(largest.refused_bytes)} nothing answers"
+            found = text(
+                "{passes_bytes} pass, to {refused_bytes} nothing answers",
+                passes_bytes=size_words(largest.passes_bytes),
+                refused_bytes=size_words(largest.refused_bytes),
+            )
         # Larger layers are sent in pieces.
         is_fatal = largest.is_certain and largest.passes_bytes < UPLOAD_PIECE_LEAST_BYTES
         return Check("body", State.FAIL if is_fatal else State.WARN, found, error)

@@ -15,6 +15,7 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.tag_template import digest_tag, suffixed
 from bundler.errors import BundlerError, Several
+from bundler.texts import counted
 
 
 class Outcome(str, Enum):
@@ -216,8 +217,11 @@ def settle_conflicts(images: Sequence[ImageResult], *, is_dry_run: bool, conflic
         return
     errors = [conflict.of(each) for each in refused]
     if not is_dry_run:
-        counted = "1 tag is taken" if len(refused) == 1 else f"{len(refused)} tags are taken"
-        raise Several(f"{counted}; nothing was sent", [_without_hint(error) for error in errors], hint=conflict.hint)
+        raise Several(
+            counted(len(refused), "{count} tag is taken; nothing was sent", "{count} tags are taken; nothing was sent"),
+            [_without_hint(error) for error in errors],
+            hint=conflict.hint,
+        )
     for each, error in zip(refused, errors, strict=True):
         each.fail(error)
 

@@ -17,6 +17,7 @@ from bundler.commands.verify import VerifyResult, verify
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.run import Run
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +108,10 @@ def _check_places(files: Sequence[Path], key_id: str) -> None:
             raise LocalStorage(
                 "the signature cannot be written: the medium is read-only, or it is not yours to write",
                 subject=str(file.parent),
-                hint=f"sign a copy on a disk, and carry its {file.name} beside the bundle: it is a file of 64 bytes",
+                hint=text(
+                    "sign a copy on a disk, and carry its {file} beside the bundle: it is a file of 64 bytes",
+                    file=file.name,
+                ),
             )
 
 
@@ -133,7 +137,7 @@ def _has(file: Path, signature: bytes, key_id: str) -> bool:
 
 def _misfit(file: str, key_id: str) -> Untrusted:
     return Untrusted(
-        f"the signature by key {key_id} does not fit SHA256SUMS; nothing was signed",
+        text("the signature by key {key_id} does not fit SHA256SUMS; nothing was signed", key_id=key_id),
         subject=file,
         hint="ask its signer; if it was damaged on its way, remove this file, and let them sign again",
         code="bad-signature",

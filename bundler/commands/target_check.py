@@ -20,6 +20,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused, Unavailable
 from bundler.run import Run, retrying
+from bundler.texts import text
 from bundler.transfer import read_blob, work_through
 
 _ABSENT = ("not-found", "name-unknown")
@@ -89,7 +90,9 @@ class TargetCheck:
 
         if wanted:
             total = sum(map(size_of, wanted))
-            self._run.listener(PhaseBegan(f"reading back from {self._target}", total, in_bytes=True))
+            self._run.listener(
+                PhaseBegan(text("reading back from {target}", target=self._target), total, in_bytes=True)
+            )
             work_through(sorted(wanted, key=size_of, reverse=True), check, self._run, size_of=size_of)
             self._run.listener(PhaseEnded("reading back"))
         self.counted.damaged = len(self._damaged)

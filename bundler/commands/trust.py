@@ -26,6 +26,7 @@ from bundler.bundle.medium import on_one_medium
 from bundler.commands.strict_modes import OTHERS_MAY_WRITE, is_inside, owners, weak_step
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse, Untrusted
+from bundler.texts import joined, text
 
 SUFFIX = ".pub"
 """What the names of keys in a folder end with; everything else in it is left alone."""
@@ -113,17 +114,25 @@ def members_of(folder: Path) -> list[Member]:
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise _unusable(folder, f"it cannot be looked at: {error.strerror}", "ask its owner, or root") from error
+        raise _unusable(
+            folder, text("it cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+        ) from error
     if not stat.S_ISDIR(facts.st_mode):
-        raise _unusable(folder, "it is no folder", "move it away, then: bundler trust add FILE")
-    _check_rights(folder, facts, "folder of keys")
+        raise _unusable(folder, text("it is no folder"), "move it away, then: bundler trust add FILE")
+    _check_rights(folder, facts, text("folder of keys"))
     _check_way(folder)
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
     except OSError as error:
-        mend = f"chmod u+rwx {_quoted(folder)}" if facts.st_uid == os.geteuid() else "ask its owner, or root"
+        mend = (
+            text("chmod u+rwx {folder}", folder=_quoted(folder))
+            if facts.st_uid == os.geteuid()
+            else "ask its owner, or root"
+        )
         mode = f"mode {stat.S_IMODE(facts.st_mode):04o}"
-        raise _unusable(folder, f"it cannot be read: {error.strerror} ({mode})", mend) from error
+        raise _unusable(
+            folder, text("it cannot be read: {reason} ({mode})", reason=error.strerror, mode=mode), mend
+        ) from error
     return [_member(folder / name) for name in names]
 
 
@@ -141,18 +150,26 @@ def _keys_at(path: Path, judged: Judged) -> list[signing.PublicKey]:
         mode = os.stat(path).st_mode
     except (FileNotFoundError, NotADirectoryError) as error:
         public = path.with_name(f"{path.name}{SUFFIX}")
-        hint = f"give {public}" if public.is_file() else "--trust names a .pub file or a folder of them"
+        hint = (
+            text("give {public}", public=public)
+            if public.is_file()
+            else "--trust names a .pub file or a folder of them"
+        )
         raise Misuse("there is no such key", subject=str(path), hint=hint) from error
     except PermissionError as error:
-        raise _unusable(path, f"it cannot be looked at: {error.strerror}", "ask its owner, or root") from error
+        raise _unusable(
+            path, text("it cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+        ) from error
     except OSError as error:
-        raise Misuse(f"this cannot be a key: {error.strerror}", subject=str(path)) from error
+        raise Misuse(text("this cannot be a key: {reason}", reason=error.strerror), subject=str(path)) from error
     if not stat.S_ISDIR(mode):
         judged.refuse(path)
         return [read_public_key(path)]
     keys = _keys_in(path, judged)
     if not keys:
-        raise _unusable(path, f"there is no {SUFFIX} file in it", "put the builder's public key there")
+        raise _unusable(
+            path, text("there is no {suffix} file in it", suffix=SUFFIX), "put the builder's public key there"
+        )
     return keys
 
 
@@ -170,21 +187,21 @@ def _keys_in(folder: Path, judged: Judged) -> list[signing.PublicKey]:
 def _member(path: Path) -> Member:
     try:
         pem, facts = _read(path)
-        _check_rights(path, facts, "trusted key")
+        _check_rights(path, facts, text("trusted key"))
         _check_way(path)
         return Member(path, signing.load_public(pem, origin=str(path)))
     except Untrusted as error:
         return Member(path, None, error)
     except BundlerError as error:
-        mend = f"rm {_quoted(path)}; or put the key there that is meant"
-        return Member(path, None, _unusable(path, str(error).removeprefix(f"{path}: "), mend))
+        mend = text("rm {path}; or put the key there that is meant", path=_quoted(path))
+        return Member(path, None, _unusable(path, error.message, mend))
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:
     try:
         return read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
     except BundlerError as error:
-        raise Misuse(f"this cannot be a key: {error.message}", subject=str(path)) from error
+        raise Misuse(text("this cannot be a key: {reason}", reason=error.message), subject=str(path)) from error
 
 
 def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
@@ -194,17 +211,28 @@ def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
         Untrusted: Somebody else does.
     """
     mode = stat.S_IMODE(facts.st_mode)
-    elsewhere = ""
+    elsewhere: list[str] = []
     if trust_folder() not in (path, path.parent):
         file = "FILE" if stat.S_ISDIR(facts.st_mode) else _quoted(path)
-        elsewhere = f"; where modes and owners cannot be set (FAT, NTFS): bundler trust add {file}"
+        elsewhere = [text("where modes and owners cannot be set (FAT, NTFS): bundler trust add {file}", file=file)]
     if facts.st_uid not in owners():
-        whose = f"this {what} belongs to {_user(facts.st_uid)}, who is neither you nor root (mode {mode:04o})"
-        raise _unusable(path, whose, f"if it is as it should be: sudo chown root {_quoted(path)}{elsewhere}")
+        whose = text(
+            "this {what} belongs to {user}, who is neither you nor root (mode {mode:04o})",
+            what=what,
+            user=_user(facts.st_uid),
+            mode=mode,
+        )
+        raise _unusable(
+            path,
+            whose,
+            joined([text("if it is as it should be: sudo chown root {path}", path=_quoted(path)), *elsewhere]),
+        )
     if mode & OTHERS_MAY_WRITE:
         who = _writers(mode)
         raise _unusable(
-            path, f"{who} may change this {what} (mode {mode:04o})", f"chmod go-w {_quoted(path)}{elsewhere}"
+            path,
+            text("{who} may change this {what} (mode {mode:04o})", who=who, what=what, mode=mode),
+            joined([text("chmod go-w {path}", path=_quoted(path)), *elsewhere]),
         )
 
 
@@ -217,38 +245,48 @@ def _check_way(path: Path) -> None:
     try:
         weak = weak_step(path)
     except OSError as error:
-        raise _unusable(path, f"its way cannot be looked at: {error.strerror}", "ask its owner, or root") from error
+        raise _unusable(
+            path, text("its way cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+        ) from error
     if weak is None:
         return
     mode = stat.S_IMODE(weak.facts.st_mode)
-    step, copy = _quoted(weak.path), "or keep the keys elsewhere: bundler trust add FILE"
+    step, copy = _quoted(weak.path), text("or keep the keys elsewhere: bundler trust add FILE")
     if weak.is_owned_by_another:
         owner = _user(weak.facts.st_uid)
         raise _unusable(
             path,
-            f"{weak.path}, which leads to it, belongs to {owner}, who is neither you nor root",
-            f"if it is as it should be: sudo chown -h root {step}; {copy}",
+            text(
+                "{path}, which leads to it, belongs to {owner}, who is neither you nor root",
+                path=weak.path,
+                owner=owner,
+            ),
+            text("if it is as it should be: sudo chown -h root {step}; {copy}", step=step, copy=copy),
         )
     who = _writers(mode)
-    sudo = "" if weak.facts.st_uid == os.geteuid() else "sudo "
+    chmod = "chmod go-w" if weak.facts.st_uid == os.geteuid() else "sudo chmod go-w"
     raise _unusable(
-        path, f"{who} may change {weak.path}, which leads to it (mode {mode:04o})", f"{sudo}chmod go-w {step}; {copy}"
+        path,
+        text("{who} may change {path}, which leads to it (mode {mode:04o})", who=who, path=weak.path, mode=mode),
+        text("{chmod} {step}; {copy}", chmod=chmod, step=step, copy=copy),
     )
 
 
 def _writers(mode: int) -> str:
-    return "group and others" if mode & 0o022 == 0o022 else "its group" if mode & 0o020 else "others"
+    if mode & 0o022 == 0o022:
+        return text("group and others")
+    return text("its group") if mode & 0o020 else text("others")
 
 
 def _user(uid: int) -> str:
     try:
-        return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
+        return text("{pw_name} (uid {uid})", pw_name=pwd.getpwuid(uid).pw_name, uid=uid)
     except KeyError:
         return f"uid {uid}"
 
 
 def _unusable(path: Path, why: str, mend: str) -> Untrusted:
-    return Untrusted(f"no key is trusted here: {why}", subject=str(path), hint=mend, code="trust-folder")
+    return Untrusted(text("no key is trusted here: {why}", why=why), subject=str(path), hint=mend, code="trust-folder")
 
 
 def _quoted(path: Path) -> str:

@@ -14,6 +14,7 @@ from bundler.commands.trust import SUFFIX, Member, members_of, read_public_key, 
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.fingerprint import grouped, parse_fingerprint
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
+from bundler.texts import text
 
 Confirm = Callable[[str], bool]
 """Asks whether the builder reads out the same fingerprint, of 64 hex digits."""
@@ -38,7 +39,7 @@ class TrustResult:
         """Why the folder cannot be used, if a key in it cannot."""
         problems = [member.problem for member in self.members if member.problem]
         if len(problems) > 1:
-            return Several(f"{len(problems)} keys cannot be used, so nothing is trusted", problems)
+            return Several(text("{count} keys cannot be used, so nothing is trusted", count=len(problems)), problems)
         return problems[0] if problems else None
 
 
@@ -70,7 +71,7 @@ def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: C
         raise Misuse(
             "another key has this name; keys are never overwritten",
             subject=str(path),
-            hint=f"choose another name with --name, or: bundler trust remove {name}",
+            hint=text("choose another name with --name, or: bundler trust remove {name}", name=name),
         )
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -115,7 +116,9 @@ def remove_key(wanted: str) -> TrustResult:
         try:
             member.path.unlink()
         except OSError as error:
-            raise LocalStorage(f"cannot be removed: {error.strerror}", subject=str(member.path)) from error
+            raise LocalStorage(
+                text("cannot be removed: {reason}", reason=error.strerror), subject=str(member.path)
+            ) from error
     sync_folder(folder)
     return TrustResult(folder, tuple(found), is_changed=True)
 
@@ -154,10 +157,12 @@ def _compare(key: PublicKey, file: Path, said: str | None, confirm: Confirm | No
             )
     elif confirm is None:
         raise Misuse(
-            f"nobody has compared its fingerprint: {grouped(key.fingerprint)}",
+            text("nobody has compared its fingerprint: {grouped}", grouped=grouped(key.fingerprint)),
             subject=str(file),
-            hint="let the builder read out theirs, and give what you hear: "
-            f"bundler trust add {shlex.quote(str(file))} --fingerprint '...'",
+            hint=text(
+                "let the builder read out theirs, and give what you hear: bundler trust add {file} --fingerprint '...'",
+                file=shlex.quote(str(file)),
+            ),
         )
     elif not confirm(key.fingerprint):
         raise Untrusted(

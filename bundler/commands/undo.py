@@ -17,6 +17,7 @@ from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.texts import text
 from bundler.transfer import ask_all
 
 
@@ -154,7 +155,11 @@ def _put_back(tag: TagResult, stores: Stores, run: Run, *, is_dry_run: bool) -> 
     before = str(tag.before)
     earlier = retrying(lambda: repository.find(before), run, subject=str(tag.name), peer=peer)
     if earlier is None:
-        raise problem("not-found", subject=f"{tag.name.name}@{before}, what the tag stood for before", host=peer)
+        raise problem(
+            "not-found",
+            subject=text("{tag}@{before}, what the tag stood for before", tag=tag.name.name, before=before),
+            host=peer,
+        )
     if is_dry_run:
         tag.outcome = Undone.WOULD_PUT_BACK
         return

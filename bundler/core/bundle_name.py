@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from bundler.core.litter import is_litter
 from bundler.errors import Misuse
+from bundler.texts import text
 
 CHUNK_NAME = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
 """The names of chunk files: number and kind of archive."""
@@ -35,19 +36,23 @@ def check_bundle_name(name: str) -> str:
         Misuse: It may not.
     """
     if name.partition(".")[0] in _WINDOWS_DEVICES:
-        raise Misuse(f"{name!r} is the name of a device on Windows", hint="choose another name")
+        raise Misuse(text("{name} is the name of a device on Windows", name=repr(name)), hint="choose another name")
     if not BUNDLE_NAME.fullmatch(name):
         raise Misuse(
-            f"{name[:80]!r} is not a bundle name", hint="use 1 to 64 of a-z 0-9 . _ - that begin and end with a-z 0-9"
+            text("{name} is not a bundle name", name=repr(name[:80])),
+            hint="use 1 to 64 of a-z 0-9 . _ - that begin and end with a-z 0-9",
         )
     if _UNFINISHED.fullmatch(name):
         raise Misuse(
-            f"{name!r} would be taken for a bundle that is not finished", hint="choose a name without .partial"
+            text("{name} would be taken for a bundle that is not finished", name=repr(name)),
+            hint="choose a name without .partial",
         )
     if _OF_FILES.fullmatch(name):
-        raise Misuse(f"{name!r} would be taken for a file of a bundle", hint="choose another name")
+        raise Misuse(text("{name} would be taken for a file of a bundle", name=repr(name)), hint="choose another name")
     if is_litter(name):
-        raise Misuse(f"{name!r} would be taken for what systems leave on media", hint="choose another name")
+        raise Misuse(
+            text("{name} would be taken for what systems leave on media", name=repr(name)), hint="choose another name"
+        )
     return name
 
 

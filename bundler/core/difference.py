@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bundler.core.manifest import BundleManifest, Image
+from bundler.texts import text
 
 
 def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
@@ -12,16 +13,32 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
 
     When and by which version it was made makes no difference, nor do the sizes that 7z archives come to have.
     """
-    found = []
+    found: list[str] = []
     if there.chunk_size_bytes != wanted.chunk_size_bytes:
-        found.append(f"--chunk-size: {there.chunk_size_bytes} there, {wanted.chunk_size_bytes} now")
+        found.append(
+            text(
+                "--chunk-size: {there} there, {now} now",
+                there=there.chunk_size_bytes,
+                now=wanted.chunk_size_bytes,
+            )
+        )
     if there.archive is not wanted.archive:
-        found.append(f"--format: {there.archive.name} there, {wanted.archive.name} now")
+        found.append(text("--format: {there} there, {now} now", there=there.archive.name, now=wanted.archive.name))
     old, new = ({image.reference: image for image in manifest.images} for manifest in (there, wanted))
-    found += [f"not wanted any more: {reference}" for reference in old if reference not in new]
-    found += [f"not in it: {reference}" for reference in new if reference not in old]
-    found += [f"missing then: {image.reference}" for image in there.missing if image.reference in new]
-    found += [f"missing now: {image.reference}" for image in wanted.missing if image.reference in old]
+    found += [
+        text("not wanted any more: {reference}", reference=reference) for reference in old if reference not in new
+    ]
+    found += [text("not in it: {reference}", reference=reference) for reference in new if reference not in old]
+    found += [
+        text("missing then: {reference}", reference=image.reference)
+        for image in there.missing
+        if image.reference in new
+    ]
+    found += [
+        text("missing now: {reference}", reference=image.reference)
+        for image in wanted.missing
+        if image.reference in old
+    ]
     for reference, image in new.items():
         if reference in old:
             found += _of_image(old[reference], image)
@@ -33,13 +50,41 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
 def _of_image(there: Image, wanted: Image) -> list[str]:
     name = wanted.reference
     if there.source_digest != wanted.source_digest:
-        return [f"moved: {name}: {there.source_digest} there, {wanted.source_digest} now"]
+        return [
+            text(
+                "moved: {name}: {there} there, {now} now",
+                name=name,
+                there=there.source_digest,
+                now=wanted.source_digest,
+            )
+        ]
     if there.root != wanted.root:
-        return [f"other platforms: {name}: {there.root.digest} there, {wanted.root.digest} now"]
+        return [
+            text(
+                "other platforms: {name}: {there} there, {now} now",
+                name=name,
+                there=there.root.digest,
+                now=wanted.root.digest,
+            )
+        ]
     if there.source != wanted.source:
-        return [f"from another source: {name}: {there.source} there, {wanted.source} now"]
+        return [
+            text(
+                "from another source: {name}: {there} there, {now} now",
+                name=name,
+                there=there.source,
+                now=wanted.source,
+            )
+        ]
     if there.repacked != wanted.repacked:
-        return [f"--layer-compression: {name}: {there.repacked} there, {wanted.repacked} now"]
+        return [
+            text(
+                "--layer-compression: {name}: {there} there, {now} now",
+                name=name,
+                there=there.repacked,
+                now=wanted.repacked,
+            )
+        ]
     return []
 
 

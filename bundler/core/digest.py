@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
+from bundler import texts
 from bundler.errors import Damaged
 
 _FORMS = {
@@ -54,7 +55,9 @@ class Digest:
             algorithm, form = _FORMS.get(name, ("", None))
             if form and form.fullmatch(encoded):
                 return cls(algorithm, encoded)
-        raise Damaged("not a digest", expected="sha256:<64 hex> or sha512:<128 hex>", actual=repr(text)[:100])
+        raise Damaged(
+            "not a digest", expected=texts.text("sha256:<64 hex> or sha512:<128 hex>"), actual=repr(text)[:100]
+        )
 
     @classmethod
     def of(cls, content: bytes, *, algorithm: str = "sha256") -> Digest:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from bundler import texts
 from bundler.errors import Misuse
 
 _DIGITS = 64
@@ -49,7 +50,7 @@ def parse_fingerprint(text: str) -> str:
         raise Misuse(
             "not the whole fingerprint",
             subject=f"--fingerprint {text[:80]}",
-            expected=f"{_DIGITS} hex digits",
+            expected=texts.text("{digits} hex digits", digits=_DIGITS),
             actual=str(len(digits)),
             hint=whole,
         )

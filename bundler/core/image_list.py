@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
+from bundler import texts
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.characters import trimmed
 from bundler.core.digest import Digest
@@ -101,7 +102,10 @@ def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] 
     reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, platforms)
     result = reader.read(text)
     if reader.errors:
-        raise together(f"{source}: {len(reader.errors)} errors in the image list", reader.errors)
+        raise together(
+            texts.text("{source}: {count} errors in the image list", source=source, count=len(reader.errors)),
+            reader.errors,
+        )
     if not result.entries:
         raise Misuse(
             "the image list names no image", subject=source, hint="write one reference a line, or images: in YAML"
@@ -144,7 +148,7 @@ def nameless(location: ImageLocation) -> Misuse:
     return Misuse(
         "this image has no full name of its own",
         subject=str(location),
-        hint=f"name it in a list: {{image: NAME, from: {location}}}",
+        hint=texts.text("name it in a list: {{image: NAME, from: {location}}}", location=location),
     )
 
 
@@ -263,7 +267,11 @@ class _YamlList:
         try:
             return Digest.parse(self._yaml.text(node))
         except Damaged as error:
-            self._yaml.error(node, f"{error.message}: {error.actual}", f"write {error.expected}")
+            self._yaml.error(
+                node,
+                texts.text("{reason}: {actual}", reason=error.message, actual=error.actual),
+                texts.text("write {expected}", expected=error.expected),
+            )
             return None
 
     def _platforms(self, node: Node) -> tuple[Platform, ...]:

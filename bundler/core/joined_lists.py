@@ -16,6 +16,7 @@ from bundler.core.location import ImageLocation, RegistryImage
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import together
 from bundler.errors import BundlerError, Misuse
+from bundler.texts import text
 
 Listed = TypeVar("Listed", Entry, "Entry | HeldImages")
 
@@ -29,7 +30,9 @@ def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
     lists = tuple(lists)
     names = sorted({each.name for each in lists if each.name})
     if name is None and len(names) > 1:
-        raise Misuse(f"the lists want different names: {', '.join(names)}", hint="choose one with --name")
+        raise Misuse(
+            text("the lists want different names: {names}", names=", ".join(names)), hint="choose one with --name"
+        )
     chosen = name or (names[0] if names else None)
     return ImageList(
         check_bundle_name(chosen) if chosen else None, each_once(entry for each in lists for entry in each.entries)
@@ -52,7 +55,7 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
         except Misuse as error:
             errors.append(error)
     if errors:
-        raise together(f"{len(errors)} images are listed twice with different options", errors)
+        raise together(text("{count} images are listed twice with different options", count=len(errors)), errors)
     return tuple(found.values())
 
 
@@ -71,7 +74,7 @@ def _joined(first: Listed, second: Listed) -> Listed:
     wanted = {digest for entry in (first, second) if (digest := _wanted(entry)) is not None}
     if len(wanted) > 1:
         raise Misuse(
-            f"two digests for one name, the first at {first.where}",
+            text("two digests for one name, the first at {where}", where=first.where),
             subject=f"{second.where}: {_tagged(second.reference)}",
             expected=str(_wanted(first)),
             actual=str(_wanted(second)),
@@ -87,7 +90,7 @@ def _joined(first: Listed, second: Listed) -> Listed:
 def _contradiction(first: Entry | HeldImages, second: Entry | HeldImages) -> Misuse:
     name = second.reference if isinstance(second, Entry) else second.source
     return Misuse(
-        f"listed twice with different options, first at {first.where}",
+        text("listed twice with different options, first at {where}", where=first.where),
         subject=f"{second.where}: {name}",
         hint="write it once, or give one of them another name: {image: NAME:TAG, from: LOCATION}",
     )

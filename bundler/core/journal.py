@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from bundler.core import json_fields, strict_json
 from bundler.core.digest import Digest
 from bundler.errors import Damaged
+from bundler.texts import text
 
 FORMAT = "bundler-journal/2"
 KEY_BYTES = 32
@@ -46,14 +47,19 @@ class Begun:
 
     def differences(self, options: Mapping[str, str], images: Mapping[str, object]) -> list[str]:
         """How another request differs from the one that this was begun with, in words; empty if it does not."""
-        found = [
-            f"{option}: {self.options.get(option, 'nothing')} then, {options.get(option, 'nothing')} now"
+        found: list[str] = [
+            text(
+                "{option}: {then} then, {now} now",
+                option=option,
+                then=self.options.get(option, text("nothing")),
+                now=options.get(option, text("nothing")),
+            )
             for option in {**self.options, **options}
             if self.options.get(option) != options.get(option)
         ]
         asked = {**self.images, **self.missing}
-        found += [f"not in the list any more: {image}" for image in asked if image not in images]
-        found += [f"new in the list: {image}" for image in images if image not in asked]
+        found += [text("not in the list any more: {image}", image=image) for image in asked if image not in images]
+        found += [text("new in the list: {image}", image=image) for image in images if image not in asked]
         if not found and list(self.images) != [image for image in images if image in self.images]:
             found.append("the images stand in another order")
         return found

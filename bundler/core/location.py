@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from bundler import texts
 from bundler.core.characters import named
 from bundler.core.digest import Digest
 from bundler.core.reference import (
@@ -148,7 +149,7 @@ def parse_image(text: str) -> ImageLocation:
                 raise Misuse(
                     "the path is missing",
                     subject=repr(without_password(text)),
-                    hint=f"write {transport}PATH or {transport}PATH:REF",
+                    hint=texts.text("write {transport}PATH or {transport}PATH:REF", transport=transport),
                 )
             if transport == "oci:":
                 return LayoutImage(path, name or None)
@@ -183,7 +184,7 @@ def parse_target(text: str) -> Target:
                 raise Misuse(
                     "not a destination",
                     subject=repr(without_password(text)),
-                    hint=f"write {transport}PATH; names come from the bundle",
+                    hint=texts.text("write {transport}PATH; names come from the bundle", transport=transport),
                 )
             return kind(path)
     if text.startswith("docker-archive:"):
@@ -247,8 +248,12 @@ def _refuse_control_characters(text: str) -> None:
     character, subject = named(strange), repr(without_password(text))
     hint = "delete it, or type the name again"
     if strange < " " or "\x7f" <= strange <= "\x9f":
-        raise Misuse(f"a control character in a name: {character}", subject=subject, hint=hint)
-    raise Misuse(f"an invisible character in a name: {character}", subject=subject, hint=hint)
+        raise Misuse(
+            texts.text("a control character in a name: {character}", character=character), subject=subject, hint=hint
+        )
+    raise Misuse(
+        texts.text("an invisible character in a name: {character}", character=character), subject=subject, hint=hint
+    )
 
 
 def _refuse_unknown_transport(text: str) -> None:
@@ -258,10 +263,14 @@ def _refuse_unknown_transport(text: str) -> None:
     known = ", ".join(TRANSPORTS)
     if colon and transport in {"dir", "containers-storage", "oci-layout", "ocidir"}:
         raise Misuse(
-            f"the transport {transport}: is not supported",
+            texts.text("the transport {transport}: is not supported", transport=transport),
             subject=repr(without_password(text)),
             expected=known,
             actual=transport,
         )
     if rest.startswith("//") and transport not in ("docker", "oci"):
-        raise Misuse("not an image location", subject=repr(without_password(text)), hint=f"known transports: {known}")
+        raise Misuse(
+            "not an image location",
+            subject=repr(without_password(text)),
+            hint=texts.text("known transports: {known}", known=known),
+        )

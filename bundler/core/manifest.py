@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bundler import texts
 from bundler.core import strict_json
 from bundler.core.archive_kind import KINDS, TAR, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
@@ -311,7 +312,9 @@ def from_document(document: Mapping[str, Any], *, what: str) -> BundleManifest:
         manifest = _manifest(document)
         _check(manifest)
     except (KeyError, TypeError, ValueError, AttributeError, BundlerError) as error:
-        raise Damaged(f"the bundle manifest contradicts its format: {error}", subject=what) from error
+        raise Damaged(
+            texts.text("the bundle manifest contradicts its format: {error}", error=error), subject=what
+        ) from error
     return manifest
 
 

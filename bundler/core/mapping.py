@@ -14,6 +14,7 @@ from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.core.strict_yaml import together
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, Misuse
+from bundler.texts import text
 
 _COLLISION_HINTS = {
     KEEP: "keep their origin in the path with --map scoped, or name one of them with --rules",
@@ -105,21 +106,27 @@ def target_names(
         other = takers.setdefault(key, reference)
         if other != reference:
             hint = _COLLISION_HINTS[naming.mapping]
-            errors.append(Misuse(f"{other} would get the same name, {key}", subject=str(reference), hint=hint))
+            errors.append(
+                Misuse(
+                    text("{other} would get the same name, {key}", other=other, key=key),
+                    subject=str(reference),
+                    hint=hint,
+                )
+            )
         names[reference] = name
     if errors:
-        raise together(f"{len(errors)} names at the target cannot be; nothing was sent", errors)
+        raise together(text("{count} names at the target cannot be; nothing was sent", count=len(errors)), errors)
     return names
 
 
 def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: RegistryKind) -> Misuse | None:
     what = "its name at the target would not be valid"
     if not is_repository(name.repository) or len(name.name) > NAME_CHARACTERS:
-        expected = f"lower case, at most {NAME_CHARACTERS} characters"
+        expected = text("lower case, at most {name_characters} characters", name_characters=NAME_CHARACTERS)
         return Misuse(what, subject=str(reference), expected=expected, actual=name.name, hint=_length_hint(name))
     if name.tag is not None and not is_tag(name.tag):
         return Misuse(
-            what, subject=str(reference), expected="a tag of 1 to 128 of A-Z a-z 0-9 . _ -", actual=name.tag[:200]
+            what, subject=str(reference), expected=text("a tag of 1 to 128 of A-Z a-z 0-9 . _ -"), actual=name.tag[:200]
         )
     if Reference.parse(f"{name.name}:{name.tag or 'x'}").name != name.name:
         what = "its name would be read as another one"  # docker.io/name is docker.io/library/name
@@ -128,7 +135,11 @@ def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: 
     if fault is None:
         return None
     hint = (
-        f"give one with --to {name.registry}/{kind.first_part.upper().replace(' ', '-')}"
+        text(
+            "give one with --to {registry}/{replace}",
+            registry=name.registry,
+            replace=kind.first_part.upper().replace(" ", "-"),
+        )
         if len(name.repository.split("/")) < kind.least_parts
         else "make one part of them with --map flatten, or name them with --rules"
     )

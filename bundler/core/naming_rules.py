@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
+from bundler import texts
 from bundler.core.policies import POLICIES
 from bundler.core.reference import Reference, is_repository, is_tag
 from bundler.core.strict_yaml import MappingNode, Node, SequenceNode, YamlDocument, together
@@ -137,7 +138,9 @@ def parse_rules(text: str, *, source: str) -> NamingRules:
     reader = _Reader(source)
     rules = tuple(reader.read(text.removeprefix("\ufeff")))
     if reader.errors:
-        raise together(f"{source}: {len(reader.errors)} errors in the rules", reader.errors)
+        raise together(
+            texts.text("{source}: {count} errors in the rules", source=source, count=len(reader.errors)), reader.errors
+        )
     return NamingRules(rules)
 
 
@@ -162,7 +165,9 @@ class _Reader:
                 continue
             earlier = seen.setdefault(rule.pattern, self._yaml.where(node))
             if earlier != self._yaml.where(node):
-                self._yaml.error(node, f"a second rule for the same images; the first is at {earlier}")
+                self._yaml.error(
+                    node, texts.text("a second rule for the same images; the first is at {earlier}", earlier=earlier)
+                )
             yield rule
 
     def _rule(self, node: Node) -> Rule | None:
@@ -198,7 +203,10 @@ def _path(text: str) -> str:
 
 def _policy(text: str) -> str:
     if text not in POLICIES:
-        raise Misuse(f"unknown policy {text[:40]!r}", hint=f"one of: {', '.join(POLICIES)}")
+        raise Misuse(
+            texts.text("unknown policy {text}", text=repr(text[:40])),
+            hint=texts.text("one of: {policies}", policies=", ".join(POLICIES)),
+        )
     return text
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from bundler import texts
 from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.limits import INDEX_CHILDREN, LAYER_URLS, MANIFEST_BYTES, SIZE_BYTES
@@ -148,7 +149,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
         raise Refused(
             "the manifest is larger than registries accept",
             subject=what,
-            expected=f"at most {MANIFEST_BYTES} bytes",
+            expected=texts.text("at most {manifest_bytes} bytes", manifest_bytes=MANIFEST_BYTES),
             actual=f"{len(content)} bytes",
         )
     media_type = media_type or media_type_of(content, what=what)
@@ -173,7 +174,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
             raise Damaged(
                 "too many manifests in one index",
                 subject=what,
-                expected=f"at most {INDEX_CHILDREN}",
+                expected=texts.text("at most {index_children}", index_children=INDEX_CHILDREN),
                 actual=str(len(children)),
             )
         return Manifest(
@@ -293,7 +294,7 @@ def refuse_disguise(content: bytes, media_type: str, *, what: str) -> None:
         raise Damaged(
             "an image manifest of an unknown media type",
             subject=what,
-            expected="one of OCI or Docker",
+            expected=texts.text("one of OCI or Docker"),
             actual=media_type,
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bundler import texts
 from bundler.core.archive_kind import SEVEN_ZIP, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.json_fields import boolean, size, text
@@ -79,7 +80,9 @@ def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifes
     try:
         return _outer(document)
     except (KeyError, TypeError, ValueError, AttributeError, BundlerError) as error:
-        raise Damaged(f"the bundle manifest contradicts its format: {error}", subject=what) from error
+        raise Damaged(
+            texts.text("the bundle manifest contradicts its format: {error}", error=error), subject=what
+        ) from error
 
 
 def _outer(document: Mapping[str, Any]) -> OuterManifest:

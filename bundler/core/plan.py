@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from bundler import texts
 from bundler.core import manifest as bundle_manifest
 from bundler.core import oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
@@ -159,7 +160,9 @@ def parse_chunk_size(text: str) -> int:
             break
     if not number.isascii() or not number.isdigit() or len(number) > 15:
         raise Misuse(
-            "not a chunk size", subject=repr(text), hint=f"write 1900MiB, 4GB or one of {', '.join(CHUNK_PRESETS)}"
+            "not a chunk size",
+            subject=repr(text),
+            hint=texts.text("write 1900MiB, 4GB or one of {chunk_presets}", chunk_presets=", ".join(CHUNK_PRESETS)),
         )
     size = int(number) * factor
     _check_chunk_size(size, 0)
@@ -169,13 +172,15 @@ def parse_chunk_size(text: str) -> int:
 def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
     if chunk_size_bytes > SIZE_BYTES:
         raise Misuse(
-            "the chunk size is too large", expected=f"at most {SIZE_BYTES} bytes", actual=f"{chunk_size_bytes} bytes"
+            "the chunk size is too large",
+            expected=texts.text("at most {size_bytes} bytes", size_bytes=SIZE_BYTES),
+            actual=f"{chunk_size_bytes} bytes",
         )
     least = max(MINIMUM_CHUNK_BYTES, int(first_files_bytes / FIRST_FILES_SHARE))
     if chunk_size_bytes < least:
         raise Misuse(
             "the chunk size is too small",
-            expected=f"at least {least} bytes",
+            expected=texts.text("at least {least} bytes", least=least),
             actual=f"{chunk_size_bytes} bytes",
             hint="give a larger --chunk-size",
         )

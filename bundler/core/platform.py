@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from bundler import texts
 from bundler.core.platform_names import meant
 from bundler.errors import Misuse
 
@@ -58,7 +59,11 @@ class Platform:
         machine = "/".join(part for part in (os, architecture, given) if part)
         likely = meant(machine if is_one else text[:_TEXT_CHARACTERS])
         if likely is not None:
-            raise Misuse("not a platform", subject=repr(text[:_TEXT_CHARACTERS]), hint=f"did you mean {likely}?")
+            raise Misuse(
+                "not a platform",
+                subject=repr(text[:_TEXT_CHARACTERS]),
+                hint=texts.text("did you mean {likely}?", likely=likely),
+            )
         if match is None or not is_one:
             raise Misuse(
                 "not a platform",

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bundler import texts
 from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.json_fields import list_of, size, text
@@ -165,7 +166,7 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
     try:
         return _receipt(document)
     except (KeyError, TypeError, ValueError, BundlerError) as error:
-        raise Damaged(f"not a receipt as bundler writes it: {error}", subject=what) from error
+        raise Damaged(texts.text("not a receipt as bundler writes it: {error}", error=error), subject=what) from error
 
 
 def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:

@@ -10,6 +10,7 @@ import ipaddress
 import re
 from dataclasses import dataclass, replace
 
+from bundler import texts
 from bundler.core.characters import named, plain
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Misuse
@@ -69,7 +70,9 @@ class Reference:
             name, tag = rest, ""
             colon = ""
         if colon and not _TAG.fullmatch(tag):
-            raise Misuse(f"{tag[:140]!r} is not a tag", subject=_shown(text), hint=_tag_hint(name, tag))
+            raise Misuse(
+                texts.text("{tag} is not a tag", tag=repr(tag[:140])), subject=_shown(text), hint=_tag_hint(name, tag)
+            )
         registry, repository = _split_name(name)
         _check_name(registry, repository, text)
         return cls(registry, repository, tag if colon else (None if digest else DEFAULT_TAG), digest)
@@ -140,7 +143,11 @@ def _tag_hint(name: str, tag: str) -> str:
     """The form of a tag. A version may have a + where no tag can: k3s and RKE2 write - for it in their images' tags."""
     mended = tag.replace("+", "-")
     if mended != tag and is_tag(mended):
-        return f"tags have no +; the releases of k3s and RKE2 have - instead: write {name}:{mended}"
+        return texts.text(
+            "tags have no +; the releases of k3s and RKE2 have - instead: write {name}:{mended}",
+            name=name,
+            mended=mended,
+        )
     return "a tag has 1 to 128 of A-Z a-z 0-9 . _ -"
 
 
@@ -149,7 +156,7 @@ def _url_hint(rest: str) -> str:
     reference = None if rest.startswith("hub.docker.com/") else full_reference(rest)
     if reference is None or ":" not in rest.rpartition("/")[2]:
         return "write registry/repository:tag, without a scheme"
-    return f"write {reference}"
+    return texts.text("write {reference}", reference=reference)
 
 
 def _refuse_lookalikes(text: str) -> None:
@@ -159,16 +166,22 @@ def _refuse_lookalikes(text: str) -> None:
     likeness = plain(strange)
     character = named(strange)
     hint = (
-        f"write {likeness}" if likeness else "references have ASCII characters alone; delete it, or type the name again"
+        texts.text("write {likeness}", likeness=likeness)
+        if likeness
+        else "references have ASCII characters alone; delete it, or type the name again"
     )
-    raise Misuse(f"a character that references do not have: {character}", subject=_shown(text), hint=hint)
+    raise Misuse(
+        texts.text("a character that references do not have: {character}", character=character),
+        subject=_shown(text),
+        hint=hint,
+    )
 
 
 def _refuse_urls_and_credentials(text: str) -> None:
     if "://" in text:
         scheme = text.partition("://")[0]
         raise Misuse(
-            f"an image reference has no {scheme[:20]}:// in front",
+            texts.text("an image reference has no {scheme}:// in front", scheme=scheme[:20]),
             hint=_url_hint(text.partition("://")[2]),
         )
     before_slash = text.partition("/")[0]
@@ -201,10 +214,16 @@ def names_registry(first: str) -> bool:
 
 def _check_name(registry: str, repository: str, text: str) -> None:
     if not is_registry(registry):
-        raise Misuse(f"{registry[:100]!r} is not a registry", subject=_shown(text), hint="write host or host:port")
+        raise Misuse(
+            texts.text("{registry} is not a registry", registry=repr(registry[:100])),
+            subject=_shown(text),
+            hint="write host or host:port",
+        )
     if not _REPOSITORY.fullmatch(repository):
         raise Misuse(
-            f"{repository[:100]!r} is not a repository" if repository else "the repository is missing",
+            texts.text("{repository} is not a repository", repository=repr(repository[:100]))
+            if repository
+            else "the repository is missing",
             subject=_shown(text),
             hint="lower-case a-z 0-9 in parts joined by / . _ -" if repository else "write registry/repository:tag",
         )
@@ -212,7 +231,7 @@ def _check_name(registry: str, repository: str, text: str) -> None:
         raise Misuse(
             "the name is too long",
             subject=_shown(text),
-            expected=f"at most {NAME_CHARACTERS} characters",
+            expected=texts.text("at most {name_characters} characters", name_characters=NAME_CHARACTERS),
             actual=str(len(registry) + 1 + len(repository)),
         )
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +32,9 @@ class Selection:
         for pattern in self.only:
             if not any(_fits(pattern, reference) for reference in known):
                 raise Misuse(
-                    "no image fits this pattern", subject=f"--only {pattern[:200]}", hint=f"there is: {_some(known)}"
+                    "no image fits this pattern",
+                    subject=f"--only {pattern[:200]}",
+                    hint=text("there is: {known}", known=_some(known)),
                 )
         left = frozenset(
             reference

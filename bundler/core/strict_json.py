@@ -14,6 +14,7 @@ from collections.abc import Collection
 from functools import cache
 from typing import Any
 
+from bundler import texts
 from bundler.core.limits import JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
 from bundler.errors import Damaged
 
@@ -46,7 +47,7 @@ def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> An
             json.dumps(document, ensure_ascii=False).encode("utf-8")  # fails on lone surrogates
         return document
     except (ValueError, RecursionError) as error:
-        raise Damaged(f"not a valid JSON document: {error}", subject=what) from error
+        raise Damaged(texts.text("not a valid JSON document: {error}", error=error), subject=what) from error
 
 
 def canonical(document: object) -> bytes:
@@ -65,7 +66,12 @@ def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
         for name in value:
             if name not in known and name.casefold() in folded:
                 raise Damaged(
-                    f"the field {name[:60]!r}, which some readers take for {folded[name.casefold()]!r}", subject=what
+                    texts.text(
+                        "the field {name}, which some readers take for {folded}",
+                        name=repr(name[:60]),
+                        folded=repr(folded[name.casefold()]),
+                    ),
+                    subject=what,
                 )
 
 

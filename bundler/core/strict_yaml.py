@@ -14,6 +14,7 @@ import yaml
 import yaml.reader
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from bundler import texts
 from bundler.core.characters import named, trimmed
 from bundler.core.limits import YAML_DEPTH, YAML_NODES
 from bundler.errors import BundlerError, Misuse, Several
@@ -82,11 +83,15 @@ class YamlDocument:
         for key_node, value in node.value:
             key = self.text(key_node) if isinstance(key_node, ScalarNode) else ""
             if key in fields:
-                self.error(key_node, f"the key {key!r} stands there twice")
+                self.error(key_node, texts.text("the key {key} stands there twice", key=repr(key)))
             elif key not in known:
                 near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
-                hint = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(known)}"
-                self.error(key_node, f"unknown key {key[:60]!r}", hint)
+                hint = (
+                    texts.text("did you mean {near}?", near=repr(near[0]))
+                    if near
+                    else texts.text("known keys: {known}", known=", ".join(known))
+                )
+                self.error(key_node, texts.text("unknown key {key}", key=repr(key[:60])), hint)
             else:
                 fields[key] = value
         return fields
@@ -125,9 +130,11 @@ class YamlDocument:
         for event in yaml.parse(text, Loader=_LOADER):
             where = f"{self._source}:{event.start_mark.line + 1}" if event.start_mark else self._source
             if isinstance(event, yaml.AliasEvent):
-                raise Misuse(f"aliases (*name) are not used in {self._what}", subject=where)
-            if isinstance(event, yaml.NodeEvent) and getattr(event, "tag", None) not in (None, "!"):
-                raise Misuse(f"the tag {event.tag[:60]!r} is not used in {self._what}", subject=where)  # type: ignore[attr-defined]
+                raise Misuse(texts.text("aliases (*name) are not used in {what}", what=self._what), subject=where)
+            tag = getattr(event, "tag", None)
+            if isinstance(event, yaml.NodeEvent) and tag not in (None, "!"):
+                told = texts.text("the tag {tag} is not used in {what}", tag=repr(str(tag)[:60]), what=self._what)
+                raise Misuse(told, subject=where)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             documents += isinstance(event, yaml.DocumentStartEvent)
             nodes += isinstance(event, yaml.NodeEvent)
@@ -143,14 +150,21 @@ class YamlDocument:
         if match:
             line = text.count("\n", 0, match.start()) + 1
             character = named(match[0])
-            raise Misuse(f"a character that YAML does not have: {character}", subject=f"{self._source}:{line}")
+            raise Misuse(
+                texts.text("a character that YAML does not have: {character}", character=character),
+                subject=f"{self._source}:{line}",
+            )
 
     def _syntax_error(self, error: yaml.YAMLError, text: str) -> Misuse:
         mark = getattr(error, "problem_mark", None)
         where = f"{self._source}:{mark.line + 1}" if mark else self._source
         line = text.split("\n")[mark.line : mark.line + 1] if mark else []
         hint = "indent with spaces, not with tabs" if any("\t" in each for each in line) else None
-        return Misuse(f"not valid YAML: {getattr(error, 'problem', None) or error}", subject=where, hint=hint)
+        return Misuse(
+            texts.text("not valid YAML: {getattr}", getattr=getattr(error, "problem", None) or error),
+            subject=where,
+            hint=hint,
+        )
 
 
 def located(error: Misuse, where: str) -> Misuse:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bundler import texts
 from bundler.core.digest import Digest
 from bundler.errors import Misuse
 
@@ -33,7 +34,9 @@ class TagTemplate:
             if field not in FIELDS:
                 known = ", ".join(f"{{{name}}}" for name in FIELDS)
                 raise Misuse(
-                    f"unknown field {{{field[:40]}}} in a tag", subject=repr(text[:140]), hint=f"known: {known}"
+                    texts.text("unknown field {{{field}}} in a tag", field=field[:40]),
+                    subject=repr(text[:140]),
+                    hint=texts.text("known: {known}", known=known),
                 )
         rest = _FIELD.sub("x", text)
         if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9._-]*", rest):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bundler.errors import Misuse
+from bundler.texts import text
 
 _MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
@@ -29,7 +30,9 @@ def decoded(content: bytes, *, source: str) -> str:
     except UnicodeDecodeError as error:
         name = encoding.upper().removesuffix("-LE").removesuffix("-BE")
         line = content.count(b"\n", 0, len(mark) + error.start) + 1
-        raise Misuse(f"not {name} text", subject=f"{source}:{line}", hint="save the file as UTF-8 text") from error
+        raise Misuse(
+            text("not {name} text", name=name), subject=f"{source}:{line}", hint="save the file as UTF-8 text"
+        ) from error
 
 
 def _guess(content: bytes) -> str:

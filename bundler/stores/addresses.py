@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import unquote, urljoin, urlsplit
 
+from bundler import texts
 from bundler.core.advice import problem
 from bundler.core.reference import is_loopback
 from bundler.errors import BundlerError, Refused
@@ -177,7 +178,9 @@ def _check_foreign_layer(origin: Origin, url: str, allowed: Set[str]) -> None:
         raise Refused(
             "the layer's address leads on to another, which is not fetched from",
             subject=shown(url),
-            hint=f"if its licence allows that: --foreign-layers {origin.name}" if _is_safe(origin) else None,
+            hint=texts.text("if its licence allows that: --foreign-layers {origin}", origin=origin.name)
+            if _is_safe(origin)
+            else None,
         )
 
 

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from bundler import texts
 from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.limits import FINDINGS, INDEX_DEPTH
@@ -237,7 +238,9 @@ class _Inspection:
                 raise self._damaged(member.name, "the layer is not the one that the config lists", actual, expected)
             kind = self._digests.kind(member.name)
             if not layer.media_type.endswith(_ENDINGS.get(kind, ())):
-                message = f"the layer is {kind}, its media type {layer.media_type}"
+                message = texts.text(
+                    "the layer is {kind}, its media type {media_type}", kind=kind, media_type=layer.media_type
+                )
                 self._find(Damaged(message, subject=f"{self._contents.what}: {layer.digest}"))
 
     def _damaged(self, name: str, message: str, actual: Digest, expected: Digest | None = None) -> Damaged:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 
+from bundler import texts
 from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, ARCHIVE_PADDING_BYTES, LAYOUT_JSON_BYTES, PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
@@ -44,7 +45,7 @@ class Contents:
         """
         content = self.documents.get(self.real(name))
         if content is None:
-            found = "a file that is not JSON" if self.find(name) else "nothing"
+            found = texts.text("a file that is not JSON") if self.find(name) else "nothing"
             raise Damaged(
                 "the archive lacks a document", subject=f"{self.what}: {name[:200]}", expected="JSON", actual=found
             )

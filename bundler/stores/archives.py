@@ -28,6 +28,7 @@ from bundler.stores.oci_layout import INDEX, MARKER, LayoutFiles, LayoutSource, 
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, stage_layer, staged
 from bundler.stores.tar_reader import Member
+from bundler.texts import text
 
 DOCKER, OCI = "docker-archive", "oci-archive"
 
@@ -95,10 +96,10 @@ class Archive:
         """
         has_layout, has_docker = contents.find(INDEX) is not None, contents.find(docker_archive.MANIFEST) is not None
         if transport == OCI and not has_layout:
-            hint = f"write {DOCKER}:{file.path}" if has_docker else None
+            hint = text("write {docker}:{path}", docker=DOCKER, path=file.path) if has_docker else None
             raise Refused("not an OCI image layout: there is no index.json", subject=file.called, hint=hint)
         if transport == DOCKER and not has_docker:
-            hint = f"write {OCI}:{file.path}" if has_layout else None
+            hint = text("write {oci}:{path}", oci=OCI, path=file.path) if has_layout else None
             raise Refused("not an archive of docker save: there is no manifest.json", subject=file.called, hint=hint)
         if not has_layout and not has_docker:
             raise Damaged(

@@ -16,6 +16,7 @@ from typing import Any, Protocol, cast
 from bundler.core.limits import DECOMPRESSOR_BYTES, EMPTY_FRAMES, PIECE_BYTES, ZSTD_WINDOW_LOG
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
+from bundler.texts import text
 
 GZIP, ZSTD, XZ, BZIP2, SEVEN_ZIP, NONE = "gzip", "zstd", "xz", "bzip2", "7z", "none"
 
@@ -121,18 +122,24 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
                     frame, has_begun = make(), False
                     empty_frames += 1
                     if empty_frames > EMPTY_FRAMES:
-                        raise Damaged(f"the {kind} stream holds nothing, again and again", subject=what)
+                        raise Damaged(text("the {kind} stream holds nothing, again and again", kind=kind), subject=what)
                 has_begun = True
                 for piece in _drained(frame, data):
                     empty_frames = 0
                     yield piece
                 data = frame.unused_data if frame.eof else b""
     except errors as error:
-        raise Damaged(f"the {kind} stream is damaged: {error}", subject=what, hint="copy this file again") from error
+        raise Damaged(
+            text("the {kind} stream is damaged: {error}", kind=kind, error=error),
+            subject=what,
+            hint="copy this file again",
+        ) from error
     except MemoryError as error:
-        raise Damaged(f"the {kind} stream needs more memory than any image does", subject=what) from error
+        raise Damaged(
+            text("the {kind} stream needs more memory than any image does", kind=kind), subject=what
+        ) from error
     if has_begun and not frame.eof:
-        raise Damaged(f"the {kind} stream was cut short", subject=what, hint="copy this file again")
+        raise Damaged(text("the {kind} stream was cut short", kind=kind), subject=what, hint="copy this file again")
 
 
 def _sliced(pieces: Pieces) -> Generator[bytes, None, None]:

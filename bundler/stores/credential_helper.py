@@ -16,6 +16,7 @@ from contextlib import suppress
 
 from bundler.core.limits import CREDENTIAL_HELPER_SECONDS, JSON_ANSWER_BYTES
 from bundler.errors import LocalStorage, Misuse
+from bundler.texts import text
 
 _LOOK_SECONDS = 0.2
 _running: set[subprocess.Popen[bytes]] = set()
@@ -41,7 +42,9 @@ def ask(program: str, given: bytes) -> tuple[int, bytes]:
             start_new_session=True,  # so that all it starts can be ended with it
         )
     except OSError as error:
-        raise LocalStorage(f"the credential helper cannot be started: {error.strerror}", subject=program) from error
+        raise LocalStorage(
+            text("the credential helper cannot be started: {reason}", reason=error.strerror), subject=program
+        ) from error
     _running.add(process)
     try:
         output = _output_of(process, given)
@@ -92,9 +95,15 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 def _too_slow(process: subprocess.Popen[bytes]) -> Misuse:
     program = _program(process)
     return Misuse(
-        f"the credential helper did not answer in {CREDENTIAL_HELPER_SECONDS:.0f} s and was ended",
+        text(
+            "the credential helper did not answer in {credential_helper_seconds:.0f} s and was ended",
+            credential_helper_seconds=CREDENTIAL_HELPER_SECONDS,
+        ),
         subject=program,
-        hint=f"try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+        hint=text(
+            "try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+            program=program,
+        ),
     )
 
 
@@ -103,7 +112,10 @@ def _too_much(process: subprocess.Popen[bytes]) -> Misuse:
     return Misuse(
         "the credential helper does not stop writing and was ended",
         subject=program,
-        hint=f"try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+        hint=text(
+            "try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+            program=program,
+        ),
     )
 
 

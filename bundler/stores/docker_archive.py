@@ -20,6 +20,7 @@ from bundler.errors import Damaged
 from bundler.stores.archive_contents import Contents
 from bundler.stores.held_images import HeldImage, completed
 from bundler.stores.staging import Shelf, StagedFiles, StagedLayer, manifest_of
+from bundler.texts import text
 
 MANIFEST = "manifest.json"
 
@@ -63,9 +64,9 @@ def _image(entry: Any, what: str) -> ArchivedImage:
         raise Damaged("an image without Config", subject=what)
     tags = entry.get("RepoTags") or []
     layers = entry.get("Layers") or []
-    for texts, field in ((tags, "RepoTags"), (layers, "Layers")):
-        if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-            raise Damaged(f"{field} is not a list of names", subject=what)
+    for names, field in ((tags, "RepoTags"), (layers, "Layers")):
+        if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+            raise Damaged(text("{field} is not a list of names", field=field), subject=what)
     return ArchivedImage(tuple(tags), _member(entry["Config"], what), tuple(_member(name, what) for name in layers))
 
 
@@ -132,12 +133,24 @@ def check_image(
     for number, (name, expected) in enumerate(zip(image.layers, diff_ids, strict=True), start=1):
         member = contents.find(name)
         if member is None:
-            raise Damaged(f"layer {number} of {len(diff_ids)} is absent", subject=f"{contents.what}: {name}")
+            raise Damaged(
+                text("layer {number} of {count} is absent", number=number, count=len(diff_ids)),
+                subject=f"{contents.what}: {name}",
+            )
         actual = diff_id_of(member.name)
         if actual != expected:
             raise Damaged(
-                f"layer {number} of {len(diff_ids)} is not the one that the image config lists",
-                subject=f"{contents.what}: {name} at offset {member.offset_bytes}",
+                text(
+                    "layer {number} of {count} is not the one that the image config lists",
+                    number=number,
+                    count=len(diff_ids),
+                ),
+                subject=text(
+                    "{what}: {name} at offset {offset_bytes}",
+                    what=contents.what,
+                    name=name,
+                    offset_bytes=member.offset_bytes,
+                ),
                 expected=str(expected),
                 actual=str(actual),
                 hint="copy this file again, or ask for a new one",

@@ -25,6 +25,7 @@ from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_js
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InScratch, StagedLayer, put_down, stage_layer
 from bundler.stores.tar_reader import Member
+from bundler.texts import text
 
 _ERROR_BYTES = 64 << 10
 """How much of a stream's end is searched for what the daemon says went wrong."""
@@ -70,7 +71,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
         raise
     images = [HeldImage((name,), (), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
-        raise Damaged(f"the daemon gives {len(images)} images instead of one", subject=what)
+        raise Damaged(text("the daemon gives {count} images instead of one", count=len(images)), subject=what)
     files, entries = docker_archive.assemble(images, contents, layers, staging.shelf, staging.warn)
     return Ready(LayoutSource(files, entries), is_repacked=True)
 
@@ -117,7 +118,7 @@ def _layout(
     roots = {held.image.digest: held.image for held in read_index(files)}
     root = roots.get(image_id) or (next(iter(roots.values())) if len(roots) == 1 else None)
     if root is None:
-        raise Damaged(f"the daemon gives {len(roots)} images instead of one", subject=contents.what)
+        raise Damaged(text("the daemon gives {count} images instead of one", count=len(roots)), subject=contents.what)
     return source_of_present(files, [HeldImage((name,), (), root)], staging.warn)
 
 

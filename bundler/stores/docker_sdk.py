@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bundler import places
+from bundler import places, texts
 from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.digest import Digest
@@ -62,7 +62,9 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
     program = shutil.which(f"docker-credential-{helper}") if helper else None
     if helper and program is None:
         raise Refused(
-            f"the Docker credentials cannot be read: docker-credential-{helper} is not installed",
+            texts.text(
+                "the Docker credentials cannot be read: docker-credential-{helper} is not installed", helper=helper
+            ),
             subject=path,
             hint=text("install it, or {log_in}", log_in=text(LOG_IN, host=registry)),
         )
@@ -119,7 +121,7 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
         entry = entry or _of_host(str(path), modified_ns, registry)
     except (DockerException, Damaged, OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise Refused(
-            f"the Docker credentials cannot be read: {type(error).__name__}",
+            texts.text("the Docker credentials cannot be read: {name}", name=type(error).__name__),
             subject=str(path),
             hint=text("check the file and its credential helper, or {log_in}", log_in=text(LOG_IN, host=registry)),
         ) from error
@@ -315,7 +317,9 @@ class Daemon:
             raise _unreachable(error, subject) from error
         except (requests_exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             raise Unavailable(
-                f"the Docker daemon failed: {type(error).__name__}: {error}", subject=subject, retryable=True
+                texts.text("the Docker daemon failed: {name}: {error}", name=type(error).__name__, error=error),
+                subject=subject,
+                retryable=True,
             ) from error
 
 
@@ -399,8 +403,10 @@ def error_in_stream(tail: bytes) -> BundlerError | None:
     if begin < 0:
         return None
     try:
-        told = strict_json.loads(tail[begin:].rstrip(b"\0").strip(), what="the Docker daemon")
-        return Unavailable(f"the Docker daemon says: {told['errorDetail']['message']}", retryable=False)
+        told = strict_json.loads(tail[begin:].rstrip(b"\0").strip(), what=texts.text("the Docker daemon"))
+        return Unavailable(
+            texts.text("the Docker daemon says: {told}", told=told["errorDetail"]["message"]), retryable=False
+        )
     except (Damaged, KeyError, TypeError):
         return None
 
@@ -418,11 +424,15 @@ def _of_message(message: str, subject: str | None) -> BundlerError:
     lower = message.lower()
     if "no space left" in lower:
         return LocalStorage(
-            f"the Docker daemon says: {message}", subject=subject, hint="free some space for the daemon"
+            texts.text("the Docker daemon says: {message}", message=message),
+            subject=subject,
+            hint="free some space for the daemon",
         )
     if any(word in lower for word in ("timeout", "connection re", "i/o", "temporary", "eof", "too many requests")):
-        return Unavailable(f"the Docker daemon says: {message}", subject=subject, retryable=True)
-    return Refused(f"the Docker daemon says: {message}", subject=subject)
+        return Unavailable(
+            texts.text("the Docker daemon says: {message}", message=message), subject=subject, retryable=True
+        )
+    return Refused(texts.text("the Docker daemon says: {message}", message=message), subject=subject)
 
 
 def _of_api(status: int | None, message: str, subject: str | None) -> BundlerError:
@@ -431,11 +441,15 @@ def _of_api(status: int | None, message: str, subject: str | None) -> BundlerErr
     if status is None or status >= 500:
         return _of_message(message, subject)
     hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" if "HTTPS server" in message else None
-    return Refused(f"the Docker daemon refuses ({status}): {message}", subject=subject, hint=hint)
+    return Refused(
+        texts.text("the Docker daemon refuses ({status}): {message}", status=status, message=message),
+        subject=subject,
+        hint=hint,
+    )
 
 
 def _unreachable(error: Exception, subject: str | None) -> Unreachable:
-    where = os.environ.get("DOCKER_HOST") or "the current Docker context"
+    where = os.environ.get("DOCKER_HOST") or texts.text("the current Docker context")
     text = str(error)
     if "Permission denied" in text:
         return Unreachable(
@@ -445,9 +459,9 @@ def _unreachable(error: Exception, subject: str | None) -> Unreachable:
         )
     reason = next((words for sign, words in _REASONS.items() if sign in text), text[:300])
     return Unreachable(
-        f"the Docker daemon does not answer: {reason}",
+        texts.text("the Docker daemon does not answer: {reason}", reason=reason),
         subject=subject,
-        hint=f"is it running? {where} is asked; see: docker version",
+        hint=texts.text("is it running? {where} is asked; see: docker version", where=where),
     )
 
 

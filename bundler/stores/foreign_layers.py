@@ -17,6 +17,7 @@ from bundler.stores import hosts
 from bundler.stores.addresses import Kind, Origin, checked, is_safe, printable, shown
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import Answer, HttpClient, error_of
+from bundler.texts import text
 
 
 class ForeignLayers:
@@ -68,7 +69,7 @@ class ForeignLayers:
         return Refused(
             "the registry does not hold this layer, and nothing is fetched from elsewhere unless that is allowed",
             subject=called,
-            expected="an allowed host",
+            expected=text("an allowed host"),
             actual=printable(", ".join(_shown(url) for url in descriptor.urls)),
             hint=_flags(descriptor.urls),
         )
@@ -78,7 +79,7 @@ def _flags(urls: Iterable[str]) -> str:
     names = dict.fromkeys(Origin.of(url).name for url in urls if is_safe(url))
     if not names:
         return "its addresses are not https; leave the image out with --except, or push it with its layers"
-    return f"if its licence allows that: --foreign-layers {printable(next(iter(names)))}"
+    return text("if its licence allows that: --foreign-layers {printable}", printable=printable(next(iter(names))))
 
 
 def _shown(url: str) -> str:

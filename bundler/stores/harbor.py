@@ -16,6 +16,7 @@ from bundler.errors import Damaged
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer, error_of
 from bundler.stores.registry import Registry
+from bundler.texts import text
 
 
 class Projects:
@@ -50,7 +51,15 @@ class Projects:
         body = json.dumps({"project_name": project, "metadata": {"public": "false"}}).encode()
         answer = self._call("POST", "projects", body)
         if answer.status not in (201, 409):
-            raise error_of(answer, subject=f"project {project} at {self._registry.name}, by {answer.username}")
+            raise error_of(
+                answer,
+                subject=text(
+                    "project {project} at {registry}, by {username}",
+                    project=project,
+                    registry=self._registry.name,
+                    username=answer.username,
+                ),
+            )
         answer.drain()
 
     def free_bytes(self, project: str) -> int | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
+from bundler import texts
 from bundler.core.reference import Reference
 from bundler.errors import Absent, Misuse, Refused
 
@@ -74,9 +75,17 @@ class Choice(Generic[Image]):
             return found[0]
         count = len(found)
         if name is None:
-            raise Refused(f"{count} images, and none was chosen", subject=self._called, hint=self._choose(found))
+            raise Refused(
+                texts.text("{count} images, and none was chosen", count=count),
+                subject=self._called,
+                hint=self._choose(found),
+            )
         if found:
-            raise Refused(f"{count} images have this name", subject=f"{self._called}:{name}", hint=self._choose(found))
+            raise Refused(
+                texts.text("{count} images have this name", count=count),
+                subject=f"{self._called}:{name}",
+                hint=self._choose(found),
+            )
         raise Absent("no such image", subject=f"{self._called}:{name}", hint=self._choose(self._images))
 
     @cached_property
@@ -96,7 +105,11 @@ class Choice(Generic[Image]):
         known = {name for image in images for name in (*image.names, *image.aliases)}
         clear = [name for name in known if len(name) <= _SHOWN_CHARACTERS and len(self._found(name)) == 1]
         listed = sorted(clear, key=lambda name: (name.startswith("@"), name))[:_SHOWN]
-        return f"choose one of: {', '.join(listed)}" if listed else "there is no image with a name"
+        return (
+            texts.text("choose one of: {listed}", listed=", ".join(listed))
+            if listed
+            else "there is no image with a name"
+        )
 
 
 def _indexed(pairs: Iterable[tuple[str, HeldImage[Image]]]) -> dict[str, tuple[HeldImage[Image], ...]]:

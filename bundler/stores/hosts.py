@@ -24,6 +24,7 @@ from bundler.given_files import check_regular, read_given, read_regular
 from bundler.pace import Paces
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
+from bundler.texts import text
 
 _CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
 _CERTIFICATES_BELOW_HOME = ".config/containers/certs.d"
@@ -103,9 +104,9 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
                 context.load_cert_chain(certificate, key, password=lambda: "")  # OpenSSL would ask for it on a terminal
             except (OSError, ssl.SSLError) as error:
                 raise Misuse(
-                    f"cannot read the client certificate: {error}",
+                    text("cannot read the client certificate: {error}", error=error),
                     subject=str(certificate),
-                    hint=f"it needs its key beside it: {key.name}",
+                    hint=text("it needs its key beside it: {key}", key=key.name),
                 ) from error
     return context
 
@@ -154,10 +155,13 @@ def _address_in(variable: str, value: str) -> str:
         is_address = is_alone = False
     if not is_address or not is_alone or not re.fullmatch(r"[!-~]+", value):
         raise Misuse(
-            f"{variable} has no address of a proxy",
+            text("{variable} has no address of a proxy", variable=variable),
             expected="http://HOST:PORT",
-            actual="something else",
-            hint=f"correct {variable}, or unset it; what cannot stand in an address (@, /, #) is written with %",
+            actual=text("something else"),
+            hint=text(
+                "correct {variable}, or unset it; what cannot stand in an address (@, /, #) is written with %",
+                variable=variable,
+            ),
         )
     return address
 
@@ -182,4 +186,6 @@ def _load_authorities(context: ssl.SSLContext, path: Path, content: bytes) -> No
     try:
         context.load_verify_locations(cadata=content.decode("ascii", "ignore"))  # comments may be in any language
     except (OSError, ValueError) as error:
-        raise Misuse(f"cannot read the certificate authorities: {error}", subject=str(path)) from error
+        raise Misuse(
+            text("cannot read the certificate authorities: {error}", error=error), subject=str(path)
+        ) from error

@@ -33,7 +33,7 @@ from urllib3.exceptions import (
     TimeoutError as NoAnswerInTime,
 )
 
-from bundler import __version__
+from bundler import __version__, texts
 from bundler.buffers import new_buffer
 from bundler.core.advice import LOG_IN, problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
@@ -105,7 +105,7 @@ class Answer:
             raise Refused(
                 "the answer is too long",
                 subject=shown(self.url),
-                expected=f"at most {limit_bytes} bytes",
+                expected=texts.text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
                 actual="more",
             )
         self._response.release_conn()
@@ -246,7 +246,7 @@ class HttpClient:
             if Origin.of(target) != Origin.of(url):
                 headers = {name: value for name, value in headers.items() if name.lower() != "authorization"}
             url = target
-        raise Refused(f"more than {REDIRECTS} redirects", subject=shown(url))
+        raise Refused(texts.text("more than {redirects} redirects", redirects=REDIRECTS), subject=shown(url))
 
     def _paced(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Iterable[bytes | memoryview] | None
@@ -324,7 +324,9 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
             said = _innermost(error)
             raise problem("no-registry", subject=f"{method} {shown(url)}", said=said, host=_host(url)) from error
         raise Broken(
-            f"the connection broke: {_innermost(error)}", subject=f"{method} {shown(url)}", retryable=True
+            texts.text("the connection broke: {innermost}", innermost=_innermost(error)),
+            subject=f"{method} {shown(url)}",
+            retryable=True,
         ) from error
 
 
@@ -449,7 +451,7 @@ def _tls_error(error: SSLError, url: str) -> BundlerError:
         return problem("no-tls", subject=host, host=host)
     if "EOF" in text or "reset" in text.lower():
         return Unavailable("the connection broke during the TLS handshake", subject=host, retryable=True)
-    return Refused(f"TLS failed: {printable(text)}", subject=host)
+    return Refused(texts.text("TLS failed: {printable}", printable=printable(text)), subject=host)
 
 
 def _repository(url: str) -> str:

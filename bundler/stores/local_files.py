@@ -13,6 +13,7 @@ from bundler.buffers import new_buffer
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage, Refused
+from bundler.texts import text
 
 
 @contextmanager
@@ -29,7 +30,7 @@ def opened(path: Path) -> Generator[int, None, None]:
     except FileNotFoundError as error:
         raise Refused("there is no such file", subject=str(path)) from error
     except OSError as error:
-        raise LocalStorage(f"cannot be opened: {error.strerror}", subject=str(path)) from error
+        raise LocalStorage(text("cannot be opened: {reason}", reason=error.strerror), subject=str(path)) from error
     try:
         _check_regular(_state(descriptor, str(path)), str(path))
         yield descriptor
@@ -99,7 +100,7 @@ def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and what != root:
             raise Damaged("a link, or no folder, where a folder should be", subject=str(what)) from error
-        raise LocalStorage(f"cannot be opened: {error.strerror}", subject=str(what)) from error
+        raise LocalStorage(text("cannot be opened: {reason}", reason=error.strerror), subject=str(what)) from error
     finally:
         if folder >= 0:
             with suppress(OSError):  # it was only read
@@ -126,7 +127,7 @@ def _state(descriptor: int, what: str) -> os.stat_result:
     try:
         return os.fstat(descriptor)
     except OSError as error:
-        raise LocalStorage(f"cannot be read: {error.strerror}", subject=what) from error
+        raise LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=what) from error
 
 
 def forget(descriptor: int) -> None:
@@ -147,7 +148,7 @@ def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
         try:
             got = os.preadv(descriptor, [buffer[: min(len(buffer), end - begin)]], begin)
         except OSError as error:
-            raise LocalStorage(f"cannot be read: {error.strerror}", subject=what) from error
+            raise LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=what) from error
         if not got:
             raise Damaged("the file was cut short", subject=what, expected=f"{end} bytes", actual=f"{begin} bytes")
         begin += got
@@ -168,7 +169,12 @@ def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what:
         LocalStorage: It cannot be read.
     """
     if end - begin > limit_bytes:
-        raise Damaged("too large", subject=what, expected=f"at most {limit_bytes} bytes", actual=f"{end - begin} bytes")
+        raise Damaged(
+            "too large",
+            subject=what,
+            expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
+            actual=f"{end - begin} bytes",
+        )
     return b"".join(bytes(piece) for piece in pieces_of(descriptor, begin, end, what=what))
 
 
@@ -190,7 +196,7 @@ class FileStream:
         try:
             content = os.pread(self._descriptor, size_bytes, self._position)
         except OSError as error:
-            raise LocalStorage(f"cannot be read: {error.strerror}", subject=self._what) from error
+            raise LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=self._what) from error
         self._position += len(content)
         return content
 

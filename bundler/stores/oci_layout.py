@@ -35,6 +35,7 @@ from bundler.stores.local_files import (
     sync,
     write_all,
 )
+from bundler.texts import text
 
 INDEX = "index.json"
 MARKER = "oci-layout"
@@ -159,7 +160,7 @@ def check_marker(files: LayoutFiles) -> None:
         Damaged: It is absent, or of a version that this reader does not know.
     """
     if files.size(MARKER) is None:
-        raise Damaged(f"not an OCI image layout: there is no file {MARKER}", subject=files.called)
+        raise Damaged(text("not an OCI image layout: there is no file {marker}", marker=MARKER), subject=files.called)
     what = f"{files.called}: {MARKER}"
     document = strict_json.loads(files.read(MARKER, MARKER_BYTES), what=what)
     strict_json.check_fields(document, ("imageLayoutVersion",), what=what)

@@ -24,6 +24,7 @@ from bundler.core.digest import Digest
 from bundler.core.mount import Mount, mount_of
 from bundler.errors import LocalStorage, Refused, Unavailable
 from bundler.stores.http import HttpClient
+from bundler.texts import text
 
 WAIT_SECONDS = 5.0
 """How long one connection, or one answer, is waited for."""
@@ -98,10 +99,10 @@ def verified_certificate(host: str, port: int, context: ssl.SSLContext) -> tuple
     except ssl.SSLError as error:
         # The client for everything else knows what the reasons mean; it meets the same.
         HttpClient(context, None).request("GET", f"https://{_netloc(host, port)}/v2/", headers={}).drop()
-        raise Refused(f"TLS failed: {error.reason}", subject=f"{host}:{port}") from error
+        raise Refused(text("TLS failed: {reason}", reason=error.reason), subject=f"{host}:{port}") from error
     except OSError as error:
         raise Unavailable(
-            f"the connection broke during the TLS handshake: {error.strerror or error}",
+            text("the connection broke during the TLS handshake: {reason}", reason=error.strerror or error),
             subject=f"{host}:{port}",
             retryable=True,
         ) from error
@@ -225,7 +226,7 @@ def room_in(folder: Path) -> Room:
         facts = os.statvfs(folder)
         real = os.path.realpath(folder)
     except OSError as error:
-        raise LocalStorage(f"cannot be looked at: {error.strerror}", subject=str(folder)) from error
+        raise LocalStorage(text("cannot be looked at: {reason}", reason=error.strerror), subject=str(folder)) from error
     mount = None
     with suppress(OSError):
         mount = mount_of(real, Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace"))

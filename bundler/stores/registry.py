@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import urlencode, urlsplit
 
+from bundler import texts
 from bundler.core import oci
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
@@ -97,10 +98,10 @@ class Registry:
             answer, challenge = self.ping()
             headers = dict(answer.headers.items())
             if answer.status not in (200, 401, 403):
-                raise error_of(answer, subject=f"{self.name}, asked for /v2/")
+                raise error_of(answer, subject=texts.text("{name}, asked for /v2/", name=self.name))
             if answer.status == 200 and _media_type(answer) == "text/html":
                 answer.drop()
-                raise no_registry(answer, subject=f"{self.name}, asked for /v2/")
+                raise no_registry(answer, subject=texts.text("{name}, asked for /v2/", name=self.name))
             answer.drain()
             self._kind = recognised(headers, challenge.parameters if challenge else {})
         return self._kind

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
+from bundler import texts
 from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.limits import JSON_ANSWER_BYTES
@@ -154,15 +155,15 @@ class Authenticator:
 
     def _read_token(self, answer: Answer, realm: str) -> _Token:
         if answer.status != 200:
-            error = error_of(answer, subject=f"token server {shown(realm)}")
+            error = error_of(answer, subject=texts.text("token server {realm}", realm=shown(realm)))
             if error.code in ("unauthorized", "denied"):
                 error.hint = text(LOG_IN, host=self._registry)
             raise error
         content = answer.read(JSON_ANSWER_BYTES)
         if is_page(content):
-            raise no_registry(answer, subject=f"token server {shown(realm)}")
+            raise no_registry(answer, subject=texts.text("token server {realm}", realm=shown(realm)))
         try:
-            document = strict_json.loads(content, what=f"token server {shown(realm)}")
+            document = strict_json.loads(content, what=texts.text("token server {realm}", realm=shown(realm)))
         except Damaged as error:
             raise Refused("not an answer of a token server", subject=shown(realm)) from error
         fields = document if isinstance(document, dict) else {}

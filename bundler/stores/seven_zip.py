@@ -18,6 +18,7 @@ from bundler.core import tar
 from bundler.core.limits import PIECE_BYTES, SEVEN_ZIP_MEMORY_AT_MOST_BYTES, SEVEN_ZIP_MEMORY_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage
+from bundler.texts import text
 
 _CHILD = "import sys; sys.path = sys.argv[2].split(':'); from bundler.stores import seven_zip; seven_zip.main()"
 _FAULT_BYTES = 64 << 10
@@ -41,7 +42,9 @@ def unpacked(path: Path, *, what: str) -> Pieces:
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=faults
         )
     except OSError as error:
-        raise LocalStorage(f"the 7z decoder cannot be started: {error.strerror}", subject=what) from error
+        raise LocalStorage(
+            text("the 7z decoder cannot be started: {reason}", reason=error.strerror), subject=what
+        ) from error
     assert child.stdout is not None
     try:
         while piece := child.stdout.read(PIECE_BYTES):
@@ -129,7 +132,9 @@ def _decode(path: Path, output: _Output) -> None:
             raise Damaged("a member that is there twice")
         for member in members:
             if not (member.is_symlink or member.is_file):
-                raise Damaged(f"a member that is neither a file nor a link: {member.filename[:100]!r}")
+                raise Damaged(
+                    text("a member that is neither a file nor a link: {filename}", filename=repr(member.filename[:100]))
+                )
         is_one_tar = len(names) == 1 and members[0].is_file
         places = {member.filename: (member.uncompressed, member.is_symlink) for member in members}
         archive.extractall(factory=_factory(places, output, is_framed=not is_one_tar))
@@ -150,7 +155,7 @@ def _factory(places: dict[str, tuple[int, bool]], output: _Output, *, is_framed:
     class Member(py7zr.Py7zIO):
         def __init__(self, name: str) -> None:
             if is_framed and (name not in places or len(name) > _NAME_CHARACTERS or not name.isascii()):
-                raise Damaged(f"a member with an impossible name: {name[:100]!r}")
+                raise Damaged(text("a member with an impossible name: {name}", name=repr(name[:100])))
             self._name = name
             self._size, self._is_link = places.get(name, (0, False))
             self._written = 0
@@ -197,5 +202,5 @@ def _factory(places: dict[str, tuple[int, bool]], output: _Output, *, is_framed:
 
 def _link(name: str, target: bytes) -> bytes:
     if len(name) > _LINK_CHARACTERS or len(target) > _LINK_CHARACTERS or not target.isascii():
-        raise Damaged(f"a link with an impossible name: {name[:100]!r}")
+        raise Damaged(text("a link with an impossible name: {name}", name=repr(name[:100])))
     return tar.link_header(name, target.decode("ascii"))

@@ -21,6 +21,7 @@ from bundler.errors import Damaged
 from bundler.scratch import Scratch, ScratchFile
 from bundler.stores import compression
 from bundler.stores.local_files import opened, pieces_in, pieces_of
+from bundler.texts import text
 
 _RELEASE_BYTES = 16 << 20
 """How much is read before its room is given back."""
@@ -182,7 +183,7 @@ class StagedFiles:
             raise Damaged(
                 "too large",
                 subject=f"{self.called}: {path}",
-                expected=f"at most {limit_bytes} bytes",
+                expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
                 actual=f"{size} bytes",
             )
         return b"".join(bytes(piece) for piece in self.open_at(path, 0))

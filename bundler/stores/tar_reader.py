@@ -22,6 +22,7 @@ from bundler.core.limits import (
 )
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
+from bundler.texts import text
 
 _FOLDER = b"5"
 
@@ -87,7 +88,12 @@ class TarReader:
             extended, kinds = {}, []
             if header.type != _FOLDER:
                 yield self._member(header.type, name, size, link_name)
-        raise Damaged("too many members", subject=self._what, expected=f"at most {ARCHIVE_MEMBERS}", actual="more")
+        raise Damaged(
+            "too many members",
+            subject=self._what,
+            expected=text("at most {archive_members}", archive_members=ARCHIVE_MEMBERS),
+            actual="more",
+        )
 
     def pieces(self) -> Pieces:
         """The data of the member that came last.
@@ -193,7 +199,7 @@ class TarReader:
         return Damaged("the archive was cut short", subject=self._here(), hint="copy this file again")
 
     def _here(self) -> str:
-        return f"{self._what} at offset {self._position}"
+        return text("{what} at offset {position}", what=self._what, position=self._position)
 
 
 def resolve_links(links: Mapping[str, str], files: Container[str], *, what: str) -> None:

@@ -19,6 +19,7 @@ from bundler.core.protocols import Pieces
 from bundler.errors import Refused, Unavailable
 from bundler.stores.addresses import Origin
 from bundler.stores.http import Answer, error_of
+from bundler.texts import text
 
 _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,16})", re.ASCII)
 _LOST = frozenset({401, 404})
@@ -145,7 +146,9 @@ class PieceUpload:
             raise Refused(
                 "the registry takes a blob in larger pieces only than are sent",
                 subject=self._called,
-                expected=f"pieces of at most {UPLOAD_PIECE_MOST_BYTES} bytes",
+                expected=text(
+                    "pieces of at most {upload_piece_most_bytes} bytes", upload_piece_most_bytes=UPLOAD_PIECE_MOST_BYTES
+                ),
                 actual=f"{self._upload.least_bytes} bytes",
             )
         return wanted

@@ -6,7 +6,8 @@ import os
 import sys
 
 from bundler.errors import BundlerError, LocalStorage, Several
-from bundler.views.languages import hint_of, translated, worded
+from bundler.texts import text
+from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.words import escaped
 
 _SHOWN = 50
@@ -16,13 +17,14 @@ def error_lines(error: BundlerError) -> list[str]:
     """The lines that tell of an error, the object first."""
     if not isinstance(error, Several):
         return [f"{_label()} {escaped(worded(error))}", *advice_lines(error, "  ")]
-    lines = [f"{_label()} {escaped(error.message)}"]
+    lines = [f"{_label()} {escaped(translated(error.message))}"]
     for each in error.errors[:_SHOWN]:
         lines.append(f"  {escaped(worded(each))}")
         if each.hint and each.hint != error.hint:
             lines += advice_lines(each, "    ")
     if len(error.errors) > _SHOWN:
-        lines.append(f"  and {len(error.errors) - _SHOWN} more (all of them with --json)")
+        more = len(error.errors) - _SHOWN
+        lines.append(f"  {said('and {count:,} more (all of them with --json)', count=more)}")
     return [*lines, *advice_lines(error, "  ")]
 
 
@@ -30,7 +32,7 @@ def advice_lines(error: BundlerError, indent: str) -> list[str]:
     """What to do next, and where to read more."""
     hint = hint_of(error)
     lines = [f"{indent}-> {escaped(hint)}"] if hint else []
-    return [*lines, f"{indent}   {translated('more')}: bundler explain {error.code}"] if error.code else lines
+    return [*lines, f"{indent}   {said('more: bundler explain {code}', code=error.code)}"] if error.code else lines
 
 
 def show(lines: list[str], *, on_stderr: bool = False) -> None:
@@ -48,10 +50,12 @@ def show(lines: list[str], *, on_stderr: bool = False) -> None:
     except BrokenPipeError:
         raise
     except OSError as error:
-        raise LocalStorage.unwritable(error, "standard error" if on_stderr else "standard output") from error
+        raise LocalStorage.unwritable(
+            error, text("standard error") if on_stderr else text("standard output")
+        ) from error
 
 
 def _label() -> str:
     is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    label = f"{translated('error')}:"
+    label = f"{said('error')}:"
     return f"\x1b[1;31m{label}\x1b[0m" if is_coloured else label

@@ -4,41 +4,59 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bundler.texts import Text, joined, text
 from bundler.views.errors import advice_lines
-from bundler.views.languages import worded
-from bundler.views.words import count, escaped, size, table
+from bundler.views.import_report import OUTCOMES, reading_words
+from bundler.views.languages import said, translated, worded
+from bundler.views.words import count, escaped, fact, fact_below, size, table
 
 if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.undo import TagResult, UndoResult
     from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 
+KINDS = {"registry": text("registry"), "daemon": text("Docker daemon"), "layout": text("layout")}
+UNDONE = {
+    "put back": text("put back"),
+    "removed": text("removed"),
+    "moved on": text("moved on"),
+    "as before": text("as before"),
+    "left": text("left"),
+    "failed": text("failed"),
+    "would put back": text("would put back"),
+    "would remove": text("would remove"),
+}
+"""What became of tags, as people read it."""
+
 
 def show_lines(file: ReceiptFile) -> list[str]:
     """What ``receipt show`` prints."""
     receipt = file.receipt
+    bundle = f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else said("none was opened")
     facts = [
-        ("receipt", f"{file.path}"),
+        (said("receipt"), str(file.path)),
         ("", _signature_words(file)),
-        ("id", file.id),
-        ("bundle", f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else "none was opened"),
+        (said("id"), file.id),
+        (said("bundle"), bundle),
         ("", _signer_words(receipt)),
-        ("trusted", ", ".join(receipt.trust) or "nobody: --insecure-no-signature"),
+        (said("trusted"), ", ".join(receipt.trust) or said("nobody: --insecure-no-signature")),
         *(("", fingerprint) for fingerprint in receipt.trusted_fingerprints),
-        ("weakened", ", ".join(receipt.weakened) or "nothing"),
-        ("operator", f"{receipt.operator} on {receipt.host}"),
-        ("time", f"{receipt.started} to {receipt.finished}"),
-        ("result", _result_words(receipt)),
+        (said("weakened"), ", ".join(receipt.weakened) or said("nothing")),
+        (said("operator"), said("{operator} on {host}", operator=receipt.operator, host=receipt.host)),
+        (said("time"), said("{started} to {finished}", started=receipt.started, finished=receipt.finished)),
+        (said("result"), _result_words(receipt)),
     ]
     if receipt.merged:
-        facts.append(("merged of", count(len(receipt.merged), "receipt")))
-    lines = [f"{name:<10} {escaped(value)}" for name, value in facts]
+        facts.append((said("merged of"), translated(count(len(receipt.merged), "receipt"))))
+    lines = [fact(name, escaped(value)) for name, value in facts]
     for target in receipt.targets:
         done = sum(image.is_done for image in target.images)
-        rows = [(escaped(image.outcome), escaped(image.name), _image_words(image)) for image in target.images]
-        lines += ["", f"to {escaped(target.target)} ({escaped(target.kind)})", *table(rows)]
-        there = f"{done} of {count(len(target.images), 'image')} there"
-        lines += ["", f"  {there}, {size(target.bytes_sent)} sent{_reading_words(target)}"]
+        rows = [(_outcome(image), escaped(image.name), _image_words(image)) for image in target.images]
+        kind = KINDS.get(target.kind, target.kind)
+        head = said("to {target} ({kind})", target=escaped(target.target), kind=kind)
+        there = text("{count:,} of {images} there", count=done, images=count(len(target.images), "image"))
+        told: list[str] = [there, text("{size} sent", size=size(target.bytes_sent)), *_reading_words(target)]
+        lines += ["", head, *table(rows), "", f"  {translated(joined(told, ', '))}"]
     return lines
 
 
@@ -49,12 +67,15 @@ def verify_lines(file: ReceiptFile) -> list[str]:
 
 def undo_lines(result: UndoResult) -> list[str]:
     """What ``undo`` prints."""
-    rows = [(tag.outcome.value if tag.outcome else "", str(tag.name), _tag_words(tag)) for tag in result.tags]
+    rows = [
+        (translated(UNDONE[tag.outcome.value]) if tag.outcome else "", str(tag.name), _tag_words(tag))
+        for tag in result.tags
+    ]
     lines = [
-        f"receipt    {escaped(result.file.path)}",
-        f"           {_signature_words(result.file)}",
-        f"bundle     {escaped(result.file.receipt.bundle_name)}",
-        *(table(rows) or ["nothing to put back: no tag of a registry was moved"]),
+        fact(said("receipt"), escaped(result.file.path)),
+        fact_below(_signature_words(result.file)),
+        fact(said("bundle"), escaped(result.file.receipt.bundle_name)),
+        *(table(rows) or [said("nothing to put back: no tag of a registry was moved")]),
     ]
     for tag in result.tags:
         if tag.error:
@@ -62,58 +83,68 @@ def undo_lines(result: UndoResult) -> list[str]:
     return lines
 
 
+def _outcome(image: ReceiptImage) -> str:
+    known = OUTCOMES.get(image.outcome)
+    return translated(known) if known else escaped(image.outcome)
+
+
 def _result_words(receipt: Receipt) -> str:
     if receipt.is_unfinished:
-        return (
+        return said(
             "UNFINISHED: the import is running, or was cut off. The same import again finishes it and takes this up; "
             "bundler undo takes it too"
         )
-    return f"exit code {receipt.exit_code}" + (f": {receipt.error}" if receipt.error else "")
+    if receipt.error:
+        return said("exit code {code}: {error}", code=receipt.exit_code, error=receipt.error)
+    return said("exit code {code}", code=receipt.exit_code)
 
 
-def _reading_words(target: ReceiptTarget) -> str:
+def _reading_words(target: ReceiptTarget) -> list[str]:
     back = target.re_read
     if back is None:
-        return ", not read back" if target.kind != "daemon" else ""
-    damage = f", {back.damaged} DAMAGED" if back.damaged else ", all of them whole"
-    return f", {count(back.blobs, 'blob')} ({size(back.size_bytes)}) read back{damage}"
+        return [text("not read back")] if target.kind != "daemon" else []
+    return [reading_words(count(back.blobs, "blob"), back.size_bytes, back.damaged)]
 
 
 def _signature_words(file: ReceiptFile) -> str:
     if file.signers:
         signers = ", ".join(key.fingerprint for key in file.signers)
-        return f"signature good, by {signers}"
+        return said("signature good, by {signers}", signers=signers)
     if file.is_unsigned:
-        return "UNSIGNED: no key that is trusted here has signed it"
-    return "believed as it is: its signature was NOT CHECKED (bundler receipt verify does, or --trust NAME.pub)"
+        return said("UNSIGNED: no key that is trusted here has signed it")
+    return said("believed as it is: its signature was NOT CHECKED (bundler receipt verify does, or --trust NAME.pub)")
 
 
 def _signer_words(receipt: Receipt) -> str:
     if not receipt.signers:
-        return "its signature was NOT CHECKED"
-    required = receipt.required_signatures
-    demanded = f" ({count(required, 'signature')} demanded)" if required > 1 else ""
-    signers = ", ".join(receipt.signer_fingerprints or receipt.signers)
-    return f"signed by {signers}{demanded}"
+        return said("its signature was NOT CHECKED")
+    signers, required = ", ".join(receipt.signer_fingerprints or receipt.signers), receipt.required_signatures
+    if required > 1:
+        demanded = count(required, "signature")
+        return said("signed by {signers} ({signatures} demanded)", signers=signers, signatures=demanded)
+    return said("signed by {signers}", signers=signers)
 
 
 def _image_words(image: ReceiptImage) -> str:
-    digest = image.digest[:19]
+    notes = [image.digest[:19]]
     if image.read_back and image.read_back != image.digest:
-        digest += f"  (there it is {image.read_back[:19]})"
+        notes.append(said("(there it is {digest})", digest=image.read_back[:19]))
     if image.replaced:
-        digest += f"  (was {image.replaced[:19]})"
+        notes.append(said("(was {digest})", digest=image.replaced[:19]))
     if image.beside:
-        digest += f"  (beside {escaped(image.beside)})"
-    return digest + (f"  {escaped(image.reason)}" if image.reason else "")
+        notes.append(said("(beside {name})", name=escaped(image.beside)))
+    if image.reason:
+        notes.append(escaped(image.reason))
+    return "  ".join(notes)
 
 
 def _tag_words(tag: TagResult) -> str:
-    words = {
-        "put back": f"{tag.pushed.short} -> {tag.before.short if tag.before else ''}",
-        "would put back": f"{tag.pushed.short} -> {tag.before.short if tag.before else ''}",
-        "would remove": "it did not exist before; distribution before 3.0 removes no tags, and leaves it",
-        "moved on": f"stands for {tag.now.short if tag.now else 'nothing'} by now; left alone",
-        "left": "it did not exist before, and this registry removes no tags",
+    before, now = tag.before.short if tag.before else "", tag.now.short if tag.now else text("nothing")
+    words: dict[str, Text] = {
+        "put back": text("{pushed} -> {before}", pushed=tag.pushed.short, before=before),
+        "would put back": text("{pushed} -> {before}", pushed=tag.pushed.short, before=before),
+        "would remove": text("it did not exist before; distribution before 3.0 removes no tags, and leaves it"),
+        "moved on": text("stands for {digest} by now; left alone", digest=now),
+        "left": text("it did not exist before, and this registry removes no tags"),
     }
-    return words.get(tag.outcome.value if tag.outcome else "", "")
+    return translated(words.get(tag.outcome.value if tag.outcome else "", text("")))

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
-from bundler.texts import some
+from bundler.texts import joined, some, text
 from bundler.views import media_report
+from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
-from bundler.views.words import SHOWN, count, escaped, limited, shell_word, size, table
+from bundler.views.words import SHOWN, count, escaped, fact, fact_below, limited, padded, shell_word, size, table
 
 if TYPE_CHECKING:
     from bundler.bundle.findings import Finding
@@ -25,47 +26,64 @@ if TYPE_CHECKING:
     from bundler.stores.archive_check import ImageFacts
 
 
-_UNVERIFIED = "UNVERIFIED: nothing here is vouched for by a key that is trusted here"
+_UNVERIFIED = text("UNVERIFIED: nothing here is vouched for by a key that is trusted here")
 _SHOWN_SIGNERS = 6
-NOT_SIGNED = "UNSIGNED: nobody vouches for this bundle"
+NOT_SIGNED = text("UNSIGNED: nobody vouches for this bundle")
 
 
 def keygen_lines(pair: KeyPair) -> list[str]:
     """What ``keygen`` prints."""
-    protection = "encrypted" if pair.is_encrypted else "not encrypted"
+    private, public = escaped(pair.private_path), escaped(pair.public_path)
+    kept = (
+        said("{file}  (keep it secret; encrypted)", file=private)
+        if pair.is_encrypted
+        else said("{file}  (keep it secret; not encrypted)", file=private)
+    )
+    key = shell_word(pair.private_path)
     return [
-        f"key id       {pair.key_id}",
-        *fingerprint_lines(pair.fingerprint, label="fingerprint  "),
-        f"private key  {escaped(pair.private_path)}  (keep it secret; {protection})",
-        f"public key   {escaped(pair.public_path)}  (give it to the importer, never on the same medium,",
-        f"{'':{len('public key   ')}}and read out the fingerprint when they add it: bundler trust add)",
+        fact(said("key id"), pair.key_id, width=_KEY_WIDTH),
+        *fingerprint_lines(pair.fingerprint, label=padded(said("fingerprint"), _KEY_WIDTH)),
+        fact(said("private key"), kept, width=_KEY_WIDTH),
+        fact(
+            said("public key"),
+            said("{file}  (give it to the importer, never on the same medium,", file=public),
+            width=_KEY_WIDTH,
+        ),
+        fact("", said("and read out the fingerprint when they add it: bundler trust add)"), width=_KEY_WIDTH),
         "",
-        f"next: bundler export LIST -o DIR --key {shell_word(pair.private_path)}",
+        said("next: bundler export LIST -o DIR --key {key}", key=key),
     ]
+
+
+_KEY_WIDTH = 13
 
 
 def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bool) -> list[str]:
     """What ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
     manifest = result.manifest
-    lines = [f"bundle     {escaped(result.path)}{_made_words(result)}"]
+    lines = [fact(said("bundle"), f"{escaped(result.path)}{_made_words(result)}")]
     if result.bundle_id:
-        lines.append(f"id         {result.bundle_id}")
-    lines.append(f"signed by  {result.key_id}" if result.key_id else f"signed by  nobody. {NOT_SIGNED}")
+        lines.append(fact(said("id"), result.bundle_id))
+    lines.append(fact(said("signed by"), result.key_id or said("nobody. {unsigned}", unsigned=NOT_SIGNED)))
     if result.is_encrypted:
-        lines.append("encrypted  AES-256; the passphrase opens it, and nothing else does")
+        lines.append(fact(said("encrypted"), said("AES-256; the passphrase opens it, and nothing else does")))
     lines += _content_lines(manifest)
     if result.is_read_back:
-        lines.append("medium     read back from the device, every byte is right; safe to remove once unmounted")
+        words = said("read back from the device, every byte is right; safe to remove once unmounted")
+        lines.append(fact(said("medium"), words))
     if result.scratch_bytes:
-        lines.append(f"scratch    {size(result.scratch_bytes)} in {escaped(result.scratch)}" + _scratch_words(result))
+        lines.append(fact(said("scratch"), _scratch_words(result)))
     if result.is_encrypted:
         largest = size(max(chunk.size_bytes for chunk in manifest.chunks))
-        lines.append(f"import     needs scratch for at most one chunk per worker: {largest} each")
+        words = said("needs scratch for at most one chunk per worker: {size} each", size=largest)
+        lines.append(fact(said("import"), words))
     if passphrase:
-        lines += ["", f"passphrase {passphrase}", "           said only once: write it down, and carry it apart"]
+        lines += ["", fact(said("passphrase"), passphrase)]
+        lines.append(fact_below(said("said only once: write it down, and carry it apart")))
     lines += missing_lines(manifest)
     if result.failed_list:
-        lines.append(f"list       {escaped(result.failed_list)}: what it lacks, for a later export")
+        told = said("{file}: what it lacks, for a later export", file=escaped(result.failed_list))
+        lines.append(fact(said("list"), told))
     lines += _moved_lines(result)
     if not result.bundle_id:
         lines += ["", *limited(_image_lines(manifest), is_verbose=is_verbose)]
@@ -73,26 +91,38 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     public = shell_word(result.public_key) if result.public_key else "NAME.pub"
     trust = f"--trust {public}" if result.key_id else "--insecure-no-signature"
     secret = " --passphrase-file FILE" if result.is_encrypted else ""
-    return [*lines, "", f"next: bundler verify {shell_word(result.path)} {trust}{secret}"]
+    command = f"bundler verify {shell_word(result.path)} {trust}{secret}"
+    return [*lines, "", said("next: {command}", command=command)]
 
 
 def _made_words(result: ExportResult) -> str:
     if result.is_old:
-        return "  (complete already: signed by this key, with this content)"
-    return "" if result.bundle_id else "  (not made: --dry-run)"
+        return "  " + said("(complete already: signed by this key, with this content)")
+    return "" if result.bundle_id else "  " + said("(not made: --dry-run)")
 
 
 def _moved_lines(result: ExportResult) -> list[str]:
     """The tags that have moved since the export was begun: the bundle has what they were then."""
     if not result.moved:
         return []
-    lines = [f"  {moved.reference}  has {moved.carried}, and stands for {moved.now} now" for moved in result.moved]
-    return ["", f"{count(len(result.moved), 'tag')} moved since this export was begun; --restart takes the new", *lines]
+    lines = [
+        said(
+            "  {image}  has {carried}, and stands for {now} now",
+            image=each.reference,
+            carried=each.carried,
+            now=each.now,
+        )
+        for each in result.moved
+    ]
+    tags = count(len(result.moved), "tag")
+    return ["", said("{tags} moved since this export was begun; --restart takes the new", tags=tags), *lines]
 
 
 def _scratch_words(result: ExportResult) -> str:
-    why = "for layers that were compressed or unpacked"
-    return f" {why}, freed again" if result.bundle_id else f" will be needed {why}"
+    room = {"size": size(result.scratch_bytes), "folder": escaped(result.scratch)}
+    if result.bundle_id:
+        return said("{size} in {folder} for layers that were compressed or unpacked, freed again", **room)
+    return said("{size} in {folder} will be needed for layers that were compressed or unpacked", **room)
 
 
 def inspect_lines(result: InspectResult) -> list[str]:
@@ -100,27 +130,29 @@ def inspect_lines(result: InspectResult) -> list[str]:
     bundle = result.bundle
     manifest = bundle.manifest
     is_verified = not result.trust_problem and bundle.sealed.signers
-    lines = [] if is_verified else [_UNVERIFIED, ""]
+    unverified = translated(_UNVERIFIED)
+    lines = [] if is_verified else [unverified, ""]
+    made = {"name": manifest.name, "time": escaped(manifest.created), "tool": escaped(manifest.tool)}
     lines += [
-        f"bundle     {manifest.name}, made {escaped(manifest.created)} by {escaped(manifest.tool)}",
-        f"id         {bundle.id}",
-        f"signature  {_signature_words(result)}",
+        fact(said("bundle"), said("{name}, made {time} by {tool}", **made)),
+        fact(said("id"), bundle.id),
+        fact(said("signature"), _signature_words(result)),
         *_bad_lines(bundle),
-        *(f"           {escaped(error)}" for error in bundle.sealed.others[:_SHOWN_SIGNERS]),
-        *(f"           unknown key {signer}" for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
+        *(fact_below(escaped(worded(error))) for error in bundle.sealed.others[:_SHOWN_SIGNERS]),
+        *(fact_below(said("unknown key {key}", key=signer)) for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
     ]
     if len(result.unknown_signers) > _SHOWN_SIGNERS:
-        lines.append(f"           and {len(result.unknown_signers) - _SHOWN_SIGNERS:,} more")
+        lines.append(fact_below(said("and {count:,} more", count=len(result.unknown_signers) - _SHOWN_SIGNERS)))
     if isinstance(manifest, OuterManifest):
         lines += [
-            "content    ENCRYPTED: give --passphrase-file FILE to see what is in it",
+            fact(said("content"), said("ENCRYPTED: give --passphrase-file FILE to see what is in it")),
             _chunks_line(manifest.chunks, manifest.chunk_size_bytes),
         ]
     else:
-        lines += ["content    encrypted, opened"] if bundle.is_encrypted else []
+        lines += [fact(said("content"), said("encrypted, opened"))] if bundle.is_encrypted else []
         lines += [*_content_lines(manifest), *missing_lines(manifest), "", *_image_lines(manifest)]
-    lines += ["", "chunks", *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
-    return lines if is_verified else [*lines, "", _UNVERIFIED]
+    lines += ["", said("chunks"), *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
+    return lines if is_verified else [*lines, "", unverified]
 
 
 def names_of(result: InspectResult) -> list[str]:
@@ -134,50 +166,58 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     bundle = result.bundle
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
-    lines = [f"signature  good, by {signer}" if signer else f"signature  {unchecked(bundle)}", *_bad_lines(bundle)]
+    verdict = said("good, by {signers}", signers=signer) if signer else unchecked(bundle)
+    lines = [fact(said("signature"), verdict), *_bad_lines(bundle)]
     lines += [*media_report.presence_lines(result), *media_report.media_lines(bundle, result.litter)]
     manifest = bundle.manifest
     if isinstance(manifest, OuterManifest):
         if not result.findings:
-            lines.append(f"files      good: {count(len(manifest.chunks), 'chunk')}, {total}")
-        lines.append("content    NOT OPENED: it is encrypted; with --passphrase-file FILE each blob is checked too")
-        return [*lines, *_findings_of(result, "files", is_verbose=is_verbose)]
+            good = said("good: {chunks}, {size}", chunks=count(len(manifest.chunks), "chunk"), size=total)
+            lines.append(fact(said("files"), good))
+        closed = said("NOT OPENED: it is encrypted; with --passphrase-file FILE each blob is checked too")
+        lines.append(fact(said("content"), closed))
+        return [*lines, *_findings_of(result, said("files"), is_verbose=is_verbose)]
     if not result.findings:
-        images, chunks = len(manifest.images), len(manifest.chunks)
-        lines.append(f"content    good: {count(images, 'image')}, {count(chunks, 'chunk')}, {total}")
+        images, chunks = count(len(manifest.images), "image"), count(len(manifest.chunks), "chunk")
+        good = said("good: {images}, {chunks}, {size}", images=images, chunks=chunks, size=total)
+        lines.append(fact(said("content"), good))
         return [*lines, *missing_lines(manifest)]
-    return [*lines, *_findings_of(result, "content", is_verbose=is_verbose), *missing_lines(manifest)]
+    return [*lines, *_findings_of(result, said("content"), is_verbose=is_verbose), *missing_lines(manifest)]
 
 
 def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:
     """What ``sign`` prints: what was signed, or what keeps it from being signed."""
     bundle = result.verified.bundle
     lines = [
-        f"bundle     {bundle.manifest.name}",
-        f"id         {bundle.id}",
+        fact(said("bundle"), bundle.manifest.name),
+        fact(said("id"), bundle.id),
         *verify_lines(result.verified, is_verbose=is_verbose),
     ]
     if result.verified.findings:
-        return [*lines, "", f"NOT SIGNED by {result.key_id}: something is wrong with the bundle"]
+        return [*lines, "", said("NOT SIGNED by {key}: something is wrong with the bundle", key=result.key_id)]
     if not isinstance(bundle.manifest, OuterManifest):
         lines += ["", *limited(_image_lines(bundle.manifest), is_verbose=is_verbose)]
-    verdict = "signed by" if result.written else "signed already by"
-    return [*lines, "", f"{verdict} {result.key_id}", *(f"  {escaped(file)}" for file in result.files)]
+    verdict = (
+        said("signed by {signers}", signers=result.key_id)
+        if result.written
+        else said("signed already by {signers}", signers=result.key_id)
+    )
+    return [*lines, "", verdict, *(f"  {escaped(file)}" for file in result.files)]
 
 
 def bad_signer_words(bundle: Bundle | LockedBundle) -> list[str]:
     """What is said of trusted keys whose signature is no good, though others signed enough."""
-    return [f"WARNING: the signature by {signer} does not fit" for signer in bundle.sealed.bad_signers]
+    return [said("WARNING: the signature by {key} does not fit", key=signer) for signer in bundle.sealed.bad_signers]
 
 
 def _bad_lines(bundle: Bundle | LockedBundle) -> list[str]:
-    return [f"           {words}" for words in bad_signer_words(bundle)]
+    return [fact_below(words) for words in bad_signer_words(bundle)]
 
 
 def _findings_of(result: VerifyResult, what: str, *, is_verbose: bool) -> list[str]:
     elsewhere = {state.chunk.file for state in result.bundle.chunks if state.is_elsewhere}
     findings = [finding for finding in result.findings if finding.file not in elsewhere]
-    lines = [f"{what:10} {count(len(findings), 'finding')}"] if findings else []
+    lines = [fact(what, translated(count(len(findings), "finding")))] if findings else []
     lines += finding_lines(findings, is_verbose=is_verbose)
     return [*lines, *_wanted_lines(result)]
 
@@ -191,52 +231,62 @@ def _wanted_lines(result: VerifyResult) -> list[str]:
         (name, size(sizes[name]) if name in sizes else "", f"sha256 {listed[name]}" if name in listed else "")
         for name in result.wanted
     ]
-    return ["", f"bring again: {count(len(rows), 'file')}", *table(rows, right=[1])]
+    return ["", said("bring again: {files}", files=count(len(rows), "file")), *table(rows, right=[1])]
 
 
 def file_lines(result: FileResult) -> list[str]:
     """What ``inspect FILE`` and ``verify FILE`` print."""
     facts = result.facts
     packed = "" if facts.file.is_plain else f", {facts.file.compression}"
-    kind = "OCI image layout" if facts.is_layout else "docker save"
-    lines = [f"file       {escaped(facts.file.path)}  ({size(facts.file.size_bytes)}{packed})"]
+    lines = [fact(said("file"), f"{escaped(facts.file.path)}  ({size(facts.file.size_bytes)}{packed})")]
     if facts.sha256:
-        told = "" if not result.expected_sha256 else ", as you said" if facts.sha256 == result.expected_sha256 else ""
-        lines.append(f"sha256     {facts.sha256}{told}")
+        is_same = result.expected_sha256 and facts.sha256 == result.expected_sha256
+        lines.append(fact("sha256", said("{sha256}, as you said", sha256=facts.sha256) if is_same else facts.sha256))
     if facts.images:
-        lines.append(f"content    {kind}: {count(len(facts.images), 'image')}, {count(facts.members, 'file')}")
+        content = {"images": count(len(facts.images), "image"), "files": count(facts.members, "file")}
+        words = (
+            said("OCI image layout: {images}, {files}", **content)
+            if facts.is_layout
+            else said("docker save: {images}, {files}", **content)
+        )
+        lines.append(fact(said("content"), words))
     for image in facts.images:
         lines += ["", *_archived_lines(image)]
-    lines += ["", *(f"note: {escaped(warning)}" for warning in facts.warnings)] if facts.warnings else []
+    notes = [said("note: {notice}", notice=escaped(translated(warning))) for warning in facts.warnings]
+    lines += ["", *notes] if notes else []
     if result.findings:
-        lines += ["", f"NOT GOOD: {count(len(result.findings), 'finding')}"]
+        lines += ["", said("NOT GOOD: {findings}", findings=count(len(result.findings), "finding"))]
         for error in result.findings:
-            lines += ["", f"  {escaped(error)}", *([f"    -> {escaped(error.hint)}"] if error.hint else [])]
+            hint = hint_of(error)
+            lines += ["", f"  {escaped(worded(error))}", *([f"    -> {escaped(hint)}"] if hint else [])]
         return lines
     if not result.is_checked:
-        return [*lines, "", f"nothing was checked; next: bundler verify {shell_word(facts.file.path)}"]
+        file = shell_word(facts.file.path)
+        return [*lines, "", said("nothing was checked; next: bundler verify {file}", file=file)]
     if not result.expected_sha256:
-        return [*lines, "", "whole: every digest in it is right. Who made it, it cannot tell: compare its sha256"]
-    return [*lines, "", "good: every digest in it is right, and it is the file that you named"]
+        whole = said("whole: every digest in it is right. Who made it, it cannot tell: compare its sha256")
+        return [*lines, "", whole]
+    return [*lines, "", said("good: every digest in it is right, and it is the file that you named")]
 
 
 def _archived_lines(image: ImageFacts) -> list[str]:
     config = image.config
-    names = ", ".join(map(escaped, image.names)) or "(no name)"
+    names = ", ".join(map(escaped, image.names)) or said("(no name)")
     total = sum(layer.size_bytes or 0 for layer in image.layers)
     described = [
-        ("image id", str(image.id)),
-        ("digest", str(image.digest) if image.digest else "none: docker save keeps no manifest"),
-        ("created", config.created),
-        ("command", " ".join((*config.entrypoint, *config.cmd))),
-        ("user", config.user),
-        ("env", " ".join(config.env)),
-        ("labels", " ".join(f"{name}={value}" for name, value in config.labels.items())),
+        (said("image id"), str(image.id)),
+        (said("digest"), str(image.digest) if image.digest else said("none: docker save keeps no manifest")),
+        (said("created"), config.created),
+        (said("command"), " ".join((*config.entrypoint, *config.cmd))),
+        (said("user"), config.user),
+        (said("env"), " ".join(config.env)),
+        (said("labels"), " ".join(f"{name}={value}" for name, value in config.labels.items())),
     ]
-    rows = [f"    {name:<9}{escaped(value[:400])}" for name, value in described if value]
+    rows = [f"    {fact(name, escaped(value[:400]), width=9)}" for name, value in described if value]
     layers = [(layer.name[:19], size(layer.size_bytes or 0), escaped(layer.media_type)) for layer in image.layers]
+    number = said("{layers}, {size}", layers=count(len(layers), "layer"), size=size(total))
     return [
-        f"  {names}  {escaped(config.platform)}  {count(len(layers), 'layer')}, {size(total)}",
+        f"  {names}  {escaped(config.platform)}  {number}",
         *rows,
         *("  " + line for line in table(layers, right=[1])),
     ]
@@ -244,7 +294,9 @@ def _archived_lines(image: ImageFacts) -> list[str]:
 
 def unchecked(bundle: Bundle | LockedBundle) -> str:
     """How a bundle is called that was taken with --insecure-no-signature."""
-    return "NOT CHECKED, as was asked for" if bundle.manifest.signed else f"NOT CHECKED. {NOT_SIGNED}"
+    if bundle.manifest.signed:
+        return said("NOT CHECKED, as was asked for")
+    return said("NOT CHECKED. {unsigned}", unsigned=NOT_SIGNED)
 
 
 def finding_lines(findings: Sequence[Finding], *, is_verbose: bool) -> list[str]:
@@ -252,23 +304,27 @@ def finding_lines(findings: Sequence[Finding], *, is_verbose: bool) -> list[str]
     lines = []
     shown = findings if is_verbose else findings[:SHOWN]
     for finding in shown:
-        lines += ["", f"  {escaped(finding.error)}"]
+        lines += ["", f"  {escaped(worded(finding.error))}"]
         if finding.images:
-            lines.append(f"    hurts {some(finding.images)}")
+            lines.append(f"    {said('hurts {images}', images=some(finding.images))}")
         if finding.error.hint:
-            lines.append(f"    -> {escaped(finding.error.hint)}")
+            lines.append(f"    -> {escaped(hint_of(finding.error))}")
     if len(findings) > len(shown):
-        lines += ["", f"  and {len(findings) - len(shown):,} more (--verbose lists all)"]
+        lines += ["", f"  {said('and {count:,} more (--verbose lists all)', count=len(findings) - len(shown))}"]
     return lines
 
 
 def _content_lines(manifest: BundleManifest) -> list[str]:
     blobs = sum(blob.descriptor.size_bytes for blob in manifest.blobs)
     shared = _shared_bytes(manifest)
-    saved = f", {size(shared)} saved by sharing" if shared else ""
-    images = f"{count(len(manifest.images), 'image')}, {count(len(manifest.blobs), 'blob')}"
+    parts: list[str] = [
+        count(len(manifest.images), "image"),
+        count(len(manifest.blobs), "blob"),
+        text("{size}", size=size(blobs)),
+    ]
+    parts += [text("{size} saved by sharing", size=size(shared))] if shared else []
     return [
-        f"images     {images}, {size(blobs)}{saved}",
+        fact(said("images"), translated(joined(parts, ", "))),
         _chunks_line(manifest.chunks, manifest.chunk_size_bytes),
     ]
 
@@ -277,14 +333,16 @@ def missing_lines(manifest: BundleManifest) -> list[str]:
     """What a bundle lacks although it was asked for."""
     if not manifest.missing:
         return []
-    number = count(len(manifest.missing), "image")
+    images = count(len(manifest.missing), "image")
     rows = [(f"  {escaped(image.reference)}", escaped(image.reason)) for image in manifest.missing]
-    return [f"LACKS      {number} that could not be had from their sources when it was made", *table(rows)]
+    lacks = said("{images} that could not be had from their sources when it was made", images=images)
+    return [fact(said("LACKS"), lacks), *table(rows)]
 
 
 def _chunks_line(chunks: tuple[Chunk, ...], limit_bytes: int) -> str:
-    total = sum(chunk.size_bytes for chunk in chunks)
-    return f"chunks     {count(len(chunks), 'file')}, {size(total)}, each at most {size(limit_bytes)}"
+    total, files = sum(chunk.size_bytes for chunk in chunks), count(len(chunks), "file")
+    words = said("{files}, {size}, each at most {limit}", files=files, size=size(total), limit=size(limit_bytes))
+    return fact(said("chunks"), words)
 
 
 def _shared_bytes(manifest: BundleManifest) -> int:
@@ -300,22 +358,41 @@ def _image_lines(manifest: BundleManifest) -> list[str]:
         rows.append((str(image.reference), f"{image.root.digest.short}", size(total), _platform_words(image)))
     lines = table(rows, right=[2])
     for image in manifest.images:
+        about = {"image": image.reference}
         if image.made_from:
-            how = "an index of its own" if image.root.is_index else "one platform"
-            lines.append(f"  note: {image.reference} has {how}; the source's index is {image.made_from}")
-        if image.repacked:
-            how = "left as they are" if image.repacked == "none" else f"compressed with {escaped(image.repacked)}"
-            lines.append(
-                f"  note: {image.reference}: digest is ours, the daemon does not keep the registry's (layers {how})"
+            made = (
+                text("{image} has an index of its own; the source's index is {source}", **about, source=image.made_from)
+                if image.root.is_index
+                else text("{image} has one platform; the source's index is {source}", **about, source=image.made_from)
             )
+            lines.append(_note(made))
+        if image.repacked == "none":
+            lines.append(
+                _note(
+                    text(
+                        "{image}: digest is ours, the daemon does not keep the registry's (layers as they are)", **about
+                    )
+                )
+            )
+        elif image.repacked:
+            packed = text(
+                "{image}: digest is ours, the daemon does not keep the registry's (layers compressed with {kind})",
+                **about,
+                kind=escaped(image.repacked),
+            )
+            lines.append(_note(packed))
         if image.reference.tag == "latest":
-            lines.append(f"  note: {image.reference}: latest says nothing about the version")
+            lines.append(_note(text("{image}: latest says nothing about the version", **about)))
     return lines
+
+
+def _note(words: str) -> str:
+    return f"  {said('note: {notice}', notice=words)}"
 
 
 def _platform_words(image: Image) -> str:
     if not image.variants:
-        return f"artifact ({escaped(image.root.media_type)})"
+        return said("artifact ({kind})", kind=escaped(image.root.media_type))
     return ", ".join(sorted(escaped(variant.config.platform) for variant in image.variants))
 
 
@@ -324,19 +401,19 @@ def _chunk_lines(result: InspectResult) -> list[str]:
     names = {entry.size_bytes: escaped(entry.name) for entry in result.misnamed}
     rows = []
     for state in bundle.chunks:
-        here = escaped(state.problem.message) if state.problem else "here"
+        here = escaped(translated(state.problem.message)) if state.problem else said("here")
         perhaps = names.get(state.chunk.size_bytes)
         if state.is_absent and perhaps:
-            here = f"{here}; {perhaps} has its size, and verify will tell"
+            here = said("{state}; {file} has its size, and verify will tell", state=here, file=perhaps)
         rows.append((state.chunk.file, size(state.chunk.size_bytes), here))
     return table(rows, right=[1])
 
 
 def _signature_words(result: InspectResult) -> str:
     if result.bundle.sealed.signers:
-        return f"good, by {', '.join(result.bundle.sealed.signers)}"
+        return said("good, by {signers}", signers=", ".join(result.bundle.sealed.signers))
     if not result.claimed_signers:
-        return f"none. {NOT_SIGNED}"
+        return said("none. {unsigned}", unsigned=NOT_SIGNED)
     if result.trust_problem:
-        return f"NOT TRUSTED: {escaped(result.trust_problem.message)}"
-    return "not checked (check it with --trust NAME.pub)"
+        return said("NOT TRUSTED: {reason}", reason=escaped(translated(result.trust_problem.message)))
+    return said("not checked (check it with --trust NAME.pub)")

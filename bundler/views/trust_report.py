@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from bundler.core.fingerprint import groups_of
 from bundler.views.errors import error_lines
-from bundler.views.words import count, escaped
+from bundler.views.languages import said
+from bundler.views.words import columns, count, escaped, padded
 
 if TYPE_CHECKING:
     from bundler.commands.trust import Member
@@ -19,21 +20,21 @@ def fingerprint_lines(fingerprint: str, *, label: str) -> list[str]:
     """A fingerprint in two lines, behind a label of any width."""
     groups = groups_of(fingerprint)
     first, second = " ".join(groups[:_GROUPS_IN_LINE]), " ".join(groups[_GROUPS_IN_LINE:])
-    return [f"{label}{first}", f"{' ' * len(label)}{second}"]
+    return [f"{label}{first}", f"{' ' * columns(label)}{second}"]
 
 
 def question_lines(fingerprint: str) -> list[str]:
     """What is shown before somebody is asked whether it is the right key."""
     return [
-        *fingerprint_lines(fingerprint, label="fingerprint  "),
+        *fingerprint_lines(fingerprint, label=_label(said("fingerprint"))),
         "",
-        "Call the builder, by a number that you know, and let them read out theirs (bundler keygen printed it).",
+        said("Call the builder, by a number that you know, and let them read out theirs (bundler keygen printed it)."),
     ]
 
 
 def add_lines(result: TrustResult) -> list[str]:
     """What ``trust add`` prints."""
-    verdict = "trusted from now on" if result.is_changed else "trusted already"
+    verdict = said("trusted from now on") if result.is_changed else said("trusted already")
     return [verdict, "", *_member_lines(result.members[0])]
 
 
@@ -41,8 +42,9 @@ def list_lines(result: TrustResult) -> list[str]:
     """What ``trust list`` prints."""
     folder = escaped(result.folder)
     if not result.members:
-        return [f"no key is trusted: there is none in {folder}", "", "next: bundler trust add NAME.pub"]
-    lines = [f"{count(len(result.members), 'key')} in {folder}"]
+        none = said("no key is trusted: there is none in {folder}", folder=folder)
+        return [none, "", said("next: bundler trust add NAME.pub")]
+    lines = [said("{keys} in {folder}", keys=count(len(result.members), "key"), folder=folder)]
     for member in result.members:
         lines += ["", *_member_lines(member)]
     return [*lines, "", *error_lines(result.error)] if result.error else lines
@@ -50,16 +52,20 @@ def list_lines(result: TrustResult) -> list[str]:
 
 def remove_lines(result: TrustResult) -> list[str]:
     """What ``trust remove`` prints."""
-    return ["not trusted any more", *(line for member in result.members for line in ("", *_member_lines(member)))]
+    return [said("not trusted any more"), *(line for member in result.members for line in ("", *_member_lines(member)))]
 
 
 def _member_lines(member: Member) -> list[str]:
     name = f"  {escaped(member.path.stem)}"
     if member.key is None:
-        return [f"{name}  CANNOT BE USED", f"    file         {escaped(member.path)}"]
+        return [f"{name}  {said('CANNOT BE USED')}", f"    {_label(said('file'))}{escaped(member.path)}"]
     return [
         name,
-        f"    key id       {member.key.id}",
-        *fingerprint_lines(member.key.fingerprint, label="    fingerprint  "),
-        f"    file         {escaped(member.path)}",
+        f"    {_label(said('key id'))}{member.key.id}",
+        *fingerprint_lines(member.key.fingerprint, label=f"    {_label(said('fingerprint'))}"),
+        f"    {_label(said('file'))}{escaped(member.path)}",
     ]
+
+
+def _label(word: str) -> str:
+    return padded(word, 13)

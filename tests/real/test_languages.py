@@ -12,7 +12,7 @@ from tests.support.parts import free_port
     [
         (
             "zh_CN.UTF-8",
-            ["错误", "无法连接", "镜像仓库是否在运行", "防火墙是否放行", "详情: bundler explain connection-refused"],
+            ["错误", "无法连接", "镜像仓库是否在运行", "防火墙是否放行", "详情：bundler explain connection-refused"],
         ),
         ("C", ["error", "no connection", "does a firewall let", "more: bundler explain connection-refused"]),
         ("xx_YY.UTF-8", ["error", "no connection", "does a firewall let"]),

@@ -9,14 +9,14 @@ import click
 import pytest
 
 import bundler.cli
-from bundler.cli.other_tools import FLAGS, VERBS, Answer
+from bundler.cli.other_tools import FLAGS, VERBS, Instead
 from bundler.cli.program import program
 
 CONTEXT = click.Context(program, info_name="bundler")
 COMMANDS = {name: command for name, command in program.commands.items() if not isinstance(command, click.Group)}
 GROUPS = {name: command for name, command in program.commands.items() if isinstance(command, click.Group)}
 ALL = {**COMMANDS, **{f"{group} {name}": each for group, of in GROUPS.items() for name, each in of.commands.items()}}
-ANSWERS: dict[str, Answer] = {answer.text: answer for answers in FLAGS.values() for answer in answers}
+ANSWERS: dict[str, Instead] = {answer.text: answer for answers in FLAGS.values() for answer in answers}
 
 
 def flags_of(command: click.Command) -> set[str]:

@@ -1,0 +1,105 @@
+"""Help in the reader's language, wrapped to the columns of the terminal. Click knows neither Chinese nor its width."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import click
+
+_SPELLING_COLUMNS = 30
+"""Flags that are wider than this stand in a line of their own."""
+
+
+class Formatter(click.HelpFormatter):
+    """Writes help by columns instead of characters."""
+
+    def write_text(self, text: str) -> None:
+        """A text, its lines indented."""
+        from bundler.views.words import wrapped
+
+        self.write("\n".join(wrapped(" ".join(text.split()), self.width, " " * self.current_indent)) + "\n")
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = _SPELLING_COLUMNS, col_spacing: int = 2) -> None:
+        """Names, each with what it is, in two columns."""
+        from bundler.views.words import columns, padded, wrapped
+
+        rows, indent = list(rows), " " * self.current_indent
+        first = min(max((columns(name) for name, _ in rows), default=0), col_max) + col_spacing
+        for name, content in rows:
+            lines = wrapped(content, max(20, self.width - len(indent) - first)) if content else [""]
+            if columns(name) > first - col_spacing:
+                lines = ["", *lines]
+            self.write(f"{indent}{padded(name, first)}{lines[0]}".rstrip() + "\n")
+            for line in lines[1:]:
+                self.write(f"{indent}{' ' * first}{line}\n")
+
+
+class Context(click.Context):
+    """A context whose help is written so."""
+
+    formatter_class = Formatter
+
+
+class Helping(click.Command):
+    """A command whose help opens with examples, and is translated."""
+
+    context_class = Context
+    examples: str = ""
+
+    def __init__(self, *args: Any, examples: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.examples = examples
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The examples, then what click writes."""
+        from bundler.views.languages import said, translated
+
+        formatter.write(said("Examples:") + "\n")
+        for line in self.examples.strip().splitlines():
+            command, *comment = re.split(r"(\s{2,})", line.strip(), maxsplit=1)
+            words = f"{comment[0]}{translated(comment[1])}" if comment else ""
+            formatter.write(f"  {command}{words}\n")
+        formatter.write("\n")
+        super().format_help(ctx, formatter)
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What the command does, in paragraphs."""
+        del ctx
+        for paragraph in paragraphs_of(self):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(paragraph)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it takes; of a group, its commands too."""
+        from bundler.views.languages import said, translated
+
+        records = []
+        for parameter in self.get_params(ctx):
+            if isinstance(parameter, click.Option):
+                told = copy.copy(parameter)
+                told.help = translated(parameter.help or "")
+                records.append(told.get_help_record(ctx))
+        with formatter.section(said("Options")):
+            formatter.write_dl([record for record in records if record])
+        if isinstance(self, click.Group):
+            self.format_commands(ctx, formatter)
+
+
+def paragraphs_of(command: click.Command) -> list[str]:
+    """The help of a command in the reader's language: its paragraphs, each in one line."""
+    from bundler.views.languages import translated
+
+    paragraphs = re.split(r"\n\s*\n", inspect.cleandoc(command.help or ""))
+    lines = (" ".join(each.split()) for each in paragraphs)
+    return [translated(line) for line in lines if line]
+
+
+def summary_of(command: click.Command) -> str:
+    """The first sentence of its help."""
+    first = next(iter(paragraphs_of(command)), "")
+    return re.split(r"(?<=。)|(?<=\.)\s", first, maxsplit=1)[0]
