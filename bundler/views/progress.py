@@ -340,6 +340,7 @@ class _Bars:
     def _close(self) -> None:
         for bar in (*reversed(self._below), self._bar):
             if bar is not None:
+                bar.clear()  # close() leaves a bar that was drawn before its delay was over, with a line above it
                 bar.close()
         if self._below:
             self._stream.write("\r")  # a bar that was never shown leaves the cursor where the line below it ended
