@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from itertools import groupby
 
 from bundler.errors import BundlerError, LocalStorage, Several
 from bundler.texts import text
@@ -18,10 +19,11 @@ def error_lines(error: BundlerError) -> list[str]:
     if not isinstance(error, Several):
         return [f"{_label()} {escaped(worded(error))}", *advice_lines(error, "  ")]
     lines = [f"{_label()} {escaped(translated(error.message))}"]
-    for each in error.errors[:_SHOWN]:
-        lines.append(f"  {escaped(worded(each))}")
-        if each.hint and each.hint != error.hint:
-            lines += advice_lines(each, "    ")
+    for advice, errors in groupby(error.errors[:_SHOWN], lambda each: tuple(advice_lines(each, "    "))):
+        shown = list(errors)
+        lines += [f"  {escaped(worded(each))}" for each in shown]
+        if shown[0].hint and shown[0].hint != error.hint:
+            lines += advice
     if len(error.errors) > _SHOWN:
         more = len(error.errors) - _SHOWN
         lines.append(f"  {said('and {count:,} more (all of them with --json)', count=more)}")

@@ -1,0 +1,26 @@
+"""Errors as people read them: each named, and no advice repeated under each of many."""
+
+from __future__ import annotations
+
+from bundler.errors import Refused, Several
+from bundler.views.errors import error_lines
+
+
+def missing(name: str) -> Refused:
+    return Refused("not found", subject=name, hint="check name and tag", code="not-found")
+
+
+def test_advice_that_follows_for_many_errors_is_given_once_below_them():
+    denied = Refused("denied", subject="d", hint="log in", code="denied")
+    lines = error_lines(Several("4 images cannot be resolved", [missing("a"), missing("b"), denied, missing("c")]))
+    advice = ["    -> check name and tag", "       more: bundler explain not-found"]
+    assert lines[1:] == [
+        "  a: not found",
+        "  b: not found",
+        *advice,
+        "  d: denied",
+        "    -> log in",
+        "       more: bundler explain denied",
+        "  c: not found",
+        *advice,
+    ]
