@@ -22,7 +22,7 @@ from bundler.core import manifest as bundle_manifest
 from bundler.core import seven_zip as seven_zip_format
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.journal import parse_journal
+from bundler.core.journal import Chain, parse_journal
 from bundler.core.location import parse_image, parse_target
 from bundler.core.naming_rules import parse_rules
 from bundler.core.outer_manifest import read_manifest
@@ -75,6 +75,16 @@ def bundle_json(data: bytes) -> None:
     for stored in manifest.stored():
         for piece in stored.pieces:
             assert piece.offset_bytes + piece.length_bytes <= manifest.chunks[piece.chunk - 1].size_bytes
+
+
+def journal(data: bytes) -> None:
+    """A journal whose lines have the right codes, so that what stands behind the codes is reached."""
+    chain, lines = Chain(b"secret"), []
+    for line in data.split(b"\n"):
+        _, space, content = line.partition(b" ")
+        lines.append(chain.code_of(content) + space + content if space else line)
+        chain = chain.after(lines[-1])
+    parse_journal(b"\n".join(lines), b"secret")
 
 
 def json_document(data: bytes) -> None:
@@ -274,7 +284,7 @@ TARGETS: dict[str, Target] = {
     "platform": lambda data: Platform.parse(text_of(data)),
     "private-key": private_key,
     "public-key": public_key,
-    "journal": parse_journal,
+    "journal": journal,
     "receipt": lambda data: parse_receipt(data, what="test"),
     "reference": reference,
     "registry-answer": registry_answer,

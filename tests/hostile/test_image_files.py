@@ -828,8 +828,6 @@ LAYOUTS: dict[str, object] = {
     "a root under another digest": described(digest=WRONG),
     "a root under a digest in capitals": described(digest=IMAGE.digest.upper()),
     "a root under an unknown digest": described(digest="md5:" + "0" * 32),
-    "a root without a type": described(mediaType=None),
-    "a root of an empty type": described(mediaType=""),
     "a root of a type with escapes": described(mediaType="\x1b]0;x\x07"),
     "a root of a long type": described(mediaType="x" * 300),
     "a manifest as an index": described(mediaType=images.OCI_INDEX),
@@ -915,6 +913,11 @@ def test_a_layout_that_lies_is_sealed_into_nothing(exported, name):
 
 def test_indexes_within_indexes_are_followed_as_deep_as_anybody_nests_them(judged):
     assert judged(tarred(laid_out(nested(8)))).code == 0
+
+
+@pytest.mark.parametrize("media_type", [None, ""])
+def test_a_root_without_a_type_has_that_of_its_manifest(judged, media_type):
+    assert judged(described(mediaType=media_type)).code == 0
 
 
 @pytest.mark.parametrize("media_type", [images.DOCKER_LAYER, f"{images.OCI_LAYER}+gzip"])

@@ -17,6 +17,7 @@ from bundler.core.naming_rules import NamingRules, Pattern, Rule
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
+from bundler.core.platform_names import meant
 from bundler.core.policies import MAPPINGS, POLICIES
 from bundler.core.reference import Reference
 from bundler.core.tag_template import TagTemplate
@@ -105,7 +106,7 @@ def namings(draw: st.DrawFn) -> Naming:
 _platform_part = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
 platforms = st.one_of(
     st.sampled_from(["linux/amd64", "linux/arm64/v8", "linux/arm/v6", "linux/arm/v7", "windows/amd64"]),
-    st.lists(_platform_part, min_size=2, max_size=3).map("/".join),
+    st.lists(_platform_part, min_size=2, max_size=3).map("/".join).filter(lambda text: meant(text) is None),
 ).map(Platform.parse)
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

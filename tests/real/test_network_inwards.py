@@ -77,7 +77,7 @@ def test_N09_an_upload_that_is_reset_at_any_byte_is_sent_once_more(bring, front,
     assert done.code == 0, done.out + done.err
     assert has_all(target)
     assert sum(is_upload_of(LAYER, each) for each in front.requests) == 2
-    assert "retry:" in done.err
+    assert "1 retry" in done.err
 
 
 def is_upload_of(digest: str, request: tuple[str, str]) -> bool:

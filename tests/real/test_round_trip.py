@@ -98,11 +98,13 @@ def test_several_targets_are_served_by_one_run(bundler, bundle, target, keys, tm
     assert (tmp_path / "folder/index.json").exists()
 
 
-def test_an_image_without_a_tag_travels_by_its_digest(bundler, origin, target, keys, image_list, tmp_path):
+def test_an_image_without_a_tag_travels_by_its_digest_and_gets_a_tag_of_it(
+    bundler, origin, target, keys, image_list, tmp_path
+):
     image = every_kind()["team/multi:1"]
     listed = image_list(origin, f"team/multi@{image.digest}")
     assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
     done = bundler("import", tmp_path / "test", "--trust", keys[1], "--to", target.host)
     assert done.code == 0, done.err
     assert target.get(f"team/multi/manifests/{image.digest}") == image.content
-    assert target.tags == {}
+    assert target.tags == {"team/multi": [f"digest-{image.digest.removeprefix('sha256:')[:12]}"]}

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bundler.errors import BundlerError, LocalStorage, Refused, Unavailable, Unreachable
+from bundler.errors import Absent, BundlerError, LocalStorage, Refused, Unavailable, Unreachable
 from bundler.stores import docker_sdk
 from bundler.stores.docker_sdk import error_in_stream
 
@@ -42,7 +42,7 @@ def test_what_a_daemon_refuses_is_told_with_its_status(status: int) -> None:
 
 def test_an_image_that_a_daemon_does_not_have_is_told_in_our_words() -> None:
     error = docker_sdk._of_api(404, "No such image: app:1", "docker-daemon:app:1")
-    assert (type(error), str(error)) == (Refused, "docker-daemon:app:1: the Docker daemon has no such image")
+    assert (type(error), str(error)) == (Absent, "docker-daemon:app:1: the Docker daemon has no such image")
 
 
 def test_an_answer_without_a_status_is_told_by_its_words() -> None:
