@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from bundler.texts import joined, some, text
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
-from bundler.views.media_report import media_lines
+from bundler.views.media_report import in_runs, media_lines
 from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
@@ -56,8 +56,9 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     lines += media_lines(bundle, result.litter)
     lines += missing_lines(bundle.manifest)
     lines += finding_lines(result.findings, is_verbose=is_verbose)
+    elsewhere = frozenset(state.chunk.file for state in bundle.chunks if state.is_elsewhere)
     for target in result.targets:
-        lines += ["", *_target_lines(target, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]
+        lines += ["", *_target_lines(target, elsewhere, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]
     if result.error:
         lines += ["", *error_lines(result.error)]
     if result.receipt:
@@ -71,7 +72,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     return lines
 
 
-def _target_lines(target: TargetResult, *, is_dry_run: bool, is_verbose: bool) -> list[str]:
+def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run: bool, is_verbose: bool) -> list[str]:
     outcomes = [_outcome(each) for each in target.images]
     shown = [
         (outcome, each)
@@ -80,7 +81,7 @@ def _target_lines(target: TargetResult, *, is_dry_run: bool, is_verbose: bool) -
     ]
     order = list(OUTCOMES)
     rows = [_row(outcome, each) for outcome, each in sorted(shown, key=lambda pair: order.index(pair[0]))]
-    lines = [said("to {target}", target=target.target), *_failure_lines(target.images)]
+    lines = [said("to {target}", target=target.target), *_failure_lines(target.images, elsewhere)]
     lines += ["", *limited(table(rows), is_verbose=is_verbose)] if rows else []
     if target.plan is not None:
         lines += _plan_lines(target.plan)
@@ -155,19 +156,38 @@ def _plan_fact(label: str, value: str) -> str:
     return "  " + fact(label, value, width=13)
 
 
-def _failure_lines(images: Iterable[ImageResult]) -> list[str]:
-    """Each reason once, with the images that it keeps back."""
+def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> list[str]:
+    """Each reason once, with the images that it keeps back. All that is elsewhere is one reason."""
     kept_back: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    waiting: dict[str, list[str]] = {}
     for each in images:
-        if each.error:
+        file = each.error.subject if each.error else None
+        if each.error and file and file in elsewhere:
+            waiting.setdefault(file, []).append(str(each.image.reference))
+        elif each.error:
             reason = escaped(worded(each.error)).removeprefix(f"{each.name}: ")
             kept_back.setdefault((reason, tuple(advice_lines(each.error, "    "))), []).append(
                 str(each.image.reference)
             )
-    lines = []
+    lines = _waiting_lines(waiting)
     for (reason, advice), references in kept_back.items():
         lines += ["", f"  {reason}", f"    {said('keeps back {images}', images=some(references))}", *advice]
     return lines
+
+
+def _waiting_lines(waiting: Mapping[str, Iterable[str]]) -> list[str]:
+    """The chunks on other media that images wait for."""
+    if not waiting:
+        return []
+    files = in_runs(sorted(waiting))
+    references = [reference for each in waiting.values() for reference in each]
+    return [
+        "",
+        f"  {said('not here: {files}', files=files)}",
+        f"    {said('keeps back {images}', images=some(references))}",
+        f"    -> {said('run the same command with the other media, in any order; it does the rest')}",
+        f"       {said('more: bundler explain {code}', code='incomplete')}",
+    ]
 
 
 def _outcome(each: ImageResult) -> str:

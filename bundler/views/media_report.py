@@ -79,6 +79,8 @@ def presence_lines(result: VerifyResult) -> list[str]:
             away=len(elsewhere),
             names=in_runs(elsewhere),
         )
+    elif not here:
+        words = said("none of the {total:,} chunks is here: {names}", total=len(states), names=in_runs(elsewhere))
     else:
         words = said(
             "{here:,} of {total:,} chunks are here, all good; {away:,} are elsewhere: {names}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
@@ -219,19 +219,23 @@ def _findings_of(result: VerifyResult, what: str, *, is_verbose: bool) -> list[s
     findings = [finding for finding in result.findings if finding.file not in elsewhere]
     lines = [fact(what, translated(count(len(findings), "finding")))] if findings else []
     lines += finding_lines(findings, is_verbose=is_verbose)
-    return [*lines, *_wanted_lines(result)]
+    again = [name for name in result.wanted if name not in elsewhere]
+    if again:
+        lines += ["", said("bring again: {files}", files=count(len(again), "file")), *_file_rows(result, again)]
+    away = [name for name in result.wanted if name in elsewhere]
+    if away:
+        lines += ["", said("elsewhere: {files}", files=count(len(away), "file")), *_file_rows(result, away)]
+    return lines
 
 
-def _wanted_lines(result: VerifyResult) -> list[str]:
-    """What to bring again, as a courier takes it along: names, sizes, and what sha256sum must say."""
-    if not result.wanted:
-        return []
+def _file_rows(result: VerifyResult, names: Iterable[str]) -> list[str]:
+    """Files as a courier looks for them: names, sizes, and what sha256sum must say."""
     listed, sizes = result.bundle.sealed.sums, {chunk.file: chunk.size_bytes for chunk in result.bundle.manifest.chunks}
     rows = [
         (name, size(sizes[name]) if name in sizes else "", f"sha256 {listed[name]}" if name in listed else "")
-        for name in result.wanted
+        for name in names
     ]
-    return ["", said("bring again: {files}", files=count(len(rows), "file")), *table(rows, right=[1])]
+    return table(rows, right=[1])
 
 
 def file_lines(result: FileResult) -> list[str]:

@@ -468,6 +468,7 @@ def test_verify_of_some_media_says_first_what_is_here_and_good(good, command, tm
         f"chunk-0004.tar … chunk-{total:04}.tar"
     )
     assert "virus" not in done.out
+    assert (f"elsewhere: {total - 3} files" in lines, "bring again" in done.out) == (True, False)
     document = command("verify", media[0], "--trust", good.public, "--json").json
     assert [(each["here"], each["good"]) for each in document["chunks"]] == [(True, True)] * 3 + [(False, False)] * (
         total - 3
@@ -483,6 +484,29 @@ def test_verify_of_some_media_with_a_damaged_chunk_counts_it(good, command, tmp_
     assert (done.code, "4 of 8 chunks are here, 3 good and 1 damaged; 4 are elsewhere" in done.out) == (4, True), (
         done.out
     )
+
+
+def test_verify_of_a_medium_without_chunks_calls_nothing_good(good, command, tmp_path):
+    medium = tmp_path / "papers"
+    medium.mkdir()
+    for path in (path for path in good.folder.iterdir() if path not in good.chunks):
+        shutil.copy(path, medium)
+    done = command("verify", medium, "--trust", good.public)
+    total = len(good.chunks)
+    assert done.code == 9
+    assert f"chunks     none of the {total} chunks is here: chunk-0001.tar … chunk-{total:04}.tar" in done.out
+    assert "good" not in done.out.split("chunks", 1)[1]
+
+
+def test_import_of_some_media_names_all_that_is_on_the_others_in_one_place(good, command, tmp_path):
+    medium = tmp_path / "disc1"
+    medium.mkdir()
+    for path in (path for path in good.folder.iterdir() if path not in good.chunks[1:]):
+        shutil.copy(path, medium)
+    done = command("import", medium, "--trust", good.public, "--to", f"oci:{tmp_path}/out")
+    assert done.code == 9
+    assert done.out.count("keeps back") == done.out.count("not here: chunk-") == 1
+    assert "with the other media, in any order" in done.out
 
 
 def test_import_of_some_media_blames_no_virus_scanner(good, imported, tmp_path):
