@@ -17,6 +17,8 @@ _LOGINS = (
     re.compile(rf"(?<=://)[^\s/@'\"]+{_NO_DIGEST}"),
     # A password with a slash in it. What follows the first colon is no port.
     re.compile(rf"(?<=://)[^\s/@:'\"]*:(?!\d{{1,5}}(?:[/\s'\"]|$))[^\s'\"]*{_NO_DIGEST}"),
+    # Where `pathlib` made one slash of two, because an address was given as the name of a file.
+    re.compile(rf"(?:(?<=https:/)|(?<=http:/)|(?<=docker:/)|(?<=tcp:/)|(?<=ssh:/))(?!/)[^\s/@'\"]+{_NO_DIGEST}"),
     # Without a scheme, from the beginning of a word. `docker-archive:FILE:@0` is no login.
     re.compile(
         rf"(?<![^\s'\"(=,])(?!(?:docker-archive|docker-daemon|oci|oci-archive):)[^\s/@:'\"(=,]+:[^\s/@'\"]+{_NO_DIGEST}"

@@ -12,7 +12,7 @@ import re
 import shutil
 import subprocess
 import threading
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -324,7 +324,24 @@ class Daemon:
 
 
 def _client(version: str, timeout_seconds: int) -> Any:
-    client = _sdk().from_env(version=version, timeout=timeout_seconds, environment=_environment())
+    from docker.errors import DockerException
+    from docker.utils.config import load_general_config
+
+    sdk = _sdk()
+    try:
+        environment = _environment()
+        if not environment.get("DOCKER_HOST"):
+            _check_context(environment)
+        client = sdk.from_env(version=version, timeout=timeout_seconds, environment=environment)
+        "".join((load_general_config().get("HttpHeaders") or {}).values())  # each question would fail at others
+    except (BundlerError, DockerException, OSError):
+        raise
+    except Exception as error:  # the SDK takes every value in Docker's files to be of the right type
+        raise Misuse(
+            "Docker's configuration has another form than Docker writes",
+            subject=str(places.docker_folder() or "no Docker folder"),
+            hint="correct config.json and contexts there; see: docker context ls",
+        ) from error
     # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.
     client.api.trust_env = False
     client.api.mount("https://", _tls_adapter())
@@ -376,9 +393,53 @@ def _environment() -> dict[str, str]:
                 hint="say where they are with DOCKER_CERT_PATH",
             )
         environment["DOCKER_CERT_PATH"] = str(certificates)
+    _check_host(environment.get("DOCKER_HOST", ""))
     if environment.get("DOCKER_HOST", "").startswith("ssh:") and places.home_folder() is None:
         raise Misuse("DOCKER_HOST with ssh needs a home folder", hint="set HOME to an absolute path")
     return environment
+
+
+def _check_host(host: str) -> None:
+    """Makes sure that the SDK can ask the daemon that ``DOCKER_HOST`` names, if it names one.
+
+    Raises:
+        Misuse: It cannot; the value is not repeated, because a password may be in it.
+    """
+    from docker.errors import DockerException
+    from docker.utils import parse_host
+
+    try:
+        address = str(parse_host(host))
+    except (DockerException, ValueError):
+        address = ""
+    if not address.startswith(("http://", "https://", "http+unix://", "ssh://")):
+        raise Misuse(
+            "DOCKER_HOST has no address of a daemon",
+            expected="unix:///PATH or tcp://HOST:PORT, without a password",
+            actual="something else",
+            hint="correct DOCKER_HOST, or unset it; daemons know people by certificates: DOCKER_CERT_PATH",
+        )
+
+
+def _check_context(environment: Mapping[str, str]) -> None:
+    """Makes sure that the Docker context that is chosen exists: the SDK would ask the default daemon instead.
+
+    Raises:
+        Misuse: There is none of this name, or its file cannot be read.
+    """
+    from docker.context import config as contexts
+
+    name = environment.get("DOCKER_CONTEXT") or contexts.get_current_context_name()
+    if name in ("", "default"):
+        return
+    file = contexts.get_meta_file(name)
+    if not os.path.lexists(file):
+        raise Misuse(
+            "there is no Docker context of this name",
+            subject=name,
+            hint="see: docker context ls; it is chosen by DOCKER_CONTEXT, or by docker context use NAME",
+        )
+    check_regular(file, JSON_ANSWER_BYTES)
 
 
 def _tls_adapter() -> Any:

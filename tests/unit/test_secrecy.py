@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 
 import pytest
 
@@ -48,6 +49,8 @@ ADDRESSES = [
     f"http://user:pa/{CANARY}@proxy:3128",
     f"http://:{CANARY}@proxy:3128/",
     f"docker://user:{CANARY}@host/app:1@sha256:{HEX}",
+    str(Path(f"https://user:{CANARY}@host/bundle")),
+    f"tcp:/user:{CANARY}@host:2376",
     f"user:{CANARY}@host:5000/x",
     f"User:{CANARY}!#%@host",
 ]

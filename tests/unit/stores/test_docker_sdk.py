@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from pathlib import Path
 
 import pytest
 
-from bundler.errors import Absent, BundlerError, LocalStorage, Refused, Unavailable, Unreachable
+from bundler.errors import Absent, BundlerError, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.stores import docker_sdk
-from bundler.stores.docker_sdk import error_in_stream
+from bundler.stores.docker_sdk import Daemon, error_in_stream
 
 NO_ROOM = "write /var/lib/docker/tmp/x: no space left on device"
 
@@ -76,6 +79,118 @@ def test_a_daemon_that_may_not_be_asked_is_told_with_the_group() -> None:
     error = docker_sdk._unreachable(Exception("PermissionError(13, 'Permission denied')"), None)
     assert "permission denied" in str(error)
     assert "group docker" in (error.hint or "")
+
+
+# Which daemon is asked
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "npipe:////./pipe/docker_engine",
+        "npipe://x",
+        "tcp:/me:c4nary@h:1",
+        "tcp://me:c4nary@h:1",
+        "fd://c4nary",
+        "tcp://[::1",
+        "tcp://c4nary:x",
+        "ssh://c4nary:b:c",
+        "c4nary",
+        "ftp://c4nary:1",
+        "http://c4nary:99999",
+    ],
+)
+def test_a9_an_address_that_no_daemon_can_have_is_the_users_mistake_and_not_repeated(host, monkeypatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", host)
+    with pytest.raises(Misuse, match="DOCKER_HOST has no address of a daemon") as caught:
+        _ = Daemon().facts
+    assert "c4nary" not in repr([str(caught.value), caught.value.hint])
+
+
+def docker_folder(config: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A folder of Docker's configuration, which is the user's."""
+    (tmp_path / "config.json").write_text(config)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "[]",
+        "3",
+        "null",
+        '"x"',
+        '{"proxies": "x"}',
+        '{"proxies": []}',
+        '{"proxies": {"default": 3}}',
+        '{"auths": "x"}',
+        '{"HttpHeaders": 3}',
+        '{"HttpHeaders": {"a": 3}}',
+        '{"currentContext": 3}',
+        '{"currentContext": ["x"]}',
+        '{"auths": {"h": {"auth": 3}}}',
+    ],
+)
+def test_a9_values_of_a_wrong_type_in_docker_configuration_are_told(config, monkeypatch, tmp_path) -> None:
+    docker_folder(config, monkeypatch, tmp_path)
+    with pytest.raises(Misuse, match="another form than Docker writes") as caught:
+        _ = Daemon().facts
+    assert caught.value.subject == str(tmp_path)
+
+
+def context(meta: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, name: str = "inside") -> Path:
+    """The file of a Docker context, which is the current one."""
+    folder = docker_folder(json.dumps({"currentContext": name}), monkeypatch, tmp_path)
+    file = folder / "contexts/meta" / hashlib.sha256(name.encode()).hexdigest() / "meta.json"
+    file.parent.mkdir(parents=True)
+    if meta is not None:
+        file.write_text(meta)
+    return file
+
+
+@pytest.mark.parametrize(
+    "meta",
+    [
+        "",
+        "[]",
+        "{}",
+        "3",
+        '{"Name": "inside"}',
+        '{"Name": "inside", "Metadata": {}, "Endpoints": 3}',
+        '{"Name": "inside", "Metadata": 3, "Endpoints": {"docker": {"Host": "tcp://127.0.0.1:1"}}}',
+        '{"Name": "inside", "Metadata": {}, "Endpoints": {"docker": 3}}',
+    ],
+)
+def test_a9_a_docker_context_of_another_form_is_told(meta, monkeypatch, tmp_path) -> None:
+    context(meta, monkeypatch, tmp_path)
+    with pytest.raises(Misuse, match="another form than Docker writes"):
+        _ = Daemon().facts
+
+
+@pytest.mark.parametrize("by_variable", [False, True], ids=["current", "DOCKER_CONTEXT"])
+def test_a5_a_docker_context_that_is_not_there_never_means_the_default_daemon(
+    by_variable, monkeypatch, tmp_path
+) -> None:
+    context(None, monkeypatch, tmp_path)
+    if by_variable:
+        docker_folder("{}", monkeypatch, tmp_path)
+        monkeypatch.setenv("DOCKER_CONTEXT", "inside")
+    with pytest.raises(Misuse, match="there is no Docker context of this name") as caught:
+        _ = Daemon().facts
+    assert caught.value.subject == "inside"
+
+
+def test_a9_a_pipe_where_a_docker_context_should_be_is_told(monkeypatch, tmp_path) -> None:
+    os.mkfifo(context(None, monkeypatch, tmp_path))
+    with pytest.raises(Misuse, match="it is not a file"):
+        _ = Daemon().facts
+
+
+@pytest.mark.parametrize("name", ["", "default"])
+def test_a_context_that_is_the_default_one_needs_no_file(name, monkeypatch, tmp_path) -> None:
+    docker_folder(json.dumps({"currentContext": name}), monkeypatch, tmp_path)
+    assert docker_sdk._client("1.24", 1) is not None
 
 
 # The error behind the bytes of an image
