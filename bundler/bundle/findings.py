@@ -84,11 +84,13 @@ def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Containe
     """What lies in a folder of the bundle and is not of it; what is needed is, whatever its name."""
     listed = {entry.name for name in (*bundle.sealed.sums, sums.FILE) if (entry := listing.find(name))}
     listed |= {entry.name for _, entry in listing.signatures()}
-    return [
+    strange = [
         entry
         for name, entry in listing.entries.items()
         if name not in listed and not is_litter(name) and entry.path not in needed
     ]
+    given = {folder.resolve() for folder in bundle.sealed.folders}
+    return [entry for entry in strange if not (entry.is_folder and entry.path.resolve() in given)]
 
 
 def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
@@ -101,6 +103,12 @@ def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
             "a file that SHA256SUMS does not list; by its name it may be a private key",
             subject=str(entry.path),
             hint="take it off the medium; if it is a key, whoever had the medium may have it: make another one",
+        )
+    if entry.is_folder:
+        return Damaged(
+            "a folder that SHA256SUMS does not list",
+            subject=str(entry.path),
+            hint="if chunks are in it, give this folder too; else remove it from the bundle",
         )
     return Damaged("a file that SHA256SUMS does not list", subject=str(entry.path), hint="remove it from the bundle")
 

@@ -312,10 +312,9 @@ def signers(
             code="bad-signature",
         )
     if not others:
-        unsigned = text("the bundle is not signed")
         if required > 1:
-            unsigned = text("the bundle is not signed; {count} signatures are required", count=required)
-        raise Untrusted(unsigned, hint="ask its builder for a signed one", code="unsigned")
+            raise unsigned(text("the bundle is not signed; {count} signatures are required", count=required))
+        raise unsigned()
     raise Untrusted(
         text(
             "signed by {others}, but trusted here is {trusted}",
@@ -325,6 +324,12 @@ def signers(
         hint="is this the right .pub file? Compare the key id with the builder over another channel",
         code="unknown-signer",
     )
+
+
+def unsigned(message: str = "the bundle is not signed") -> Untrusted:
+    """The error for a bundle without a signature: it may have none, or was copied without it."""
+    hint = "bring its SHA256SUMS.*.sig files too; if it never had one, ask its builder for a signed one"
+    return Untrusted(message, hint=hint, code="unsigned")
 
 
 def _too_few(

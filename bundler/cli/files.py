@@ -26,7 +26,11 @@ def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | 
         raise Misuse("give one image file at a time, or the folders of a bundle", subject=files[0])
     given = [flag for flag, is_given in bundle_flags.items() if is_given]
     if given:
-        raise Misuse(text("{given} is for bundles, which are signed; this is a file", given=given[0]), subject=files[0])
+        raise Misuse(
+            text("{given} is for bundles, which are signed; this is a file", given=given[0]),
+            subject=files[0],
+            hint=text("give the bundle's folder; an image file is checked without {given}", given=given[0]),
+        )
     return Path(files[0])
 
 

@@ -16,7 +16,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
-from bundler.errors import Misuse, Several, Untrusted
+from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
 from bundler.run import Run
 from bundler.scratch import Scratch
 from bundler.texts import first_of, text
@@ -65,17 +65,24 @@ def finished_export(path: Path, wanted: Wanted, scratch: Scratch, run: Run) -> F
     """
     if not is_there(path / sums.FILE):
         raise finished_already(path)
+    try:
+        return _compared(path, wanted, scratch, run)
+    except (Damaged, Incomplete) as error:
+        raise _not_whole(path, [error]) from error
+
+
+def _compared(path: Path, wanted: Wanted, scratch: Scratch, run: Run) -> Finished:
     sealed = _sealed(path, wanted.key)
     sealed.read(sums.README, SUMS_BYTES)
     bundle_id = sums.bundle_id(sealed.sums_content)
     content = sealed.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
     if wanted.passphrase is None and is_plan_of(content, wanted.plan):  # nothing of it needs to be held in memory
-        _refuse_incomplete(find_chunks(sealed.listings, wanted.plan.chunks))
+        _refuse_incomplete(path, find_chunks(sealed.listings, wanted.plan.chunks))
         return Finished(wanted.plan, bundle_id)
     del content
     bundle = sealed.load()
     manifest = _same_manifest(bundle, path, wanted, scratch, run)
-    _refuse_incomplete(bundle.chunks)
+    _refuse_incomplete(path, bundle.chunks)
     return Finished(manifest, bundle_id)
 
 
@@ -114,13 +121,19 @@ def _sealed(path: Path, key: PrivateKey | None) -> Sealed:
         ) from error
 
 
-def _refuse_incomplete(chunks: tuple[ChunkState, ...]) -> None:
+def _refuse_incomplete(path: Path, chunks: tuple[ChunkState, ...]) -> None:
     problems = [state.problem for state in chunks if state.problem is not None]
     if problems:
-        count = len(problems)
-        raise Several(
-            text("the bundle is there, and {count} of its chunks are not as they should be", count=count), problems
-        )
+        raise _not_whole(path, problems)
+
+
+def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
+    """The error for the bundle of an earlier run that was damaged since: here it can be made once more."""
+    return Several(
+        text("{path}: the bundle is there, and not whole", path=path),
+        problems,
+        hint="remove it, and run the same command again",
+    )
 
 
 def _other(path: Path, found: list[str]) -> Misuse:

@@ -12,6 +12,7 @@ from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import Sealed, find_all
 from bundler.bundle.reader import Bundle
+from bundler.bundle.signing import unsigned
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.commands.open_bundle import Unlocking
 from bundler.commands.trust import Judged, trusted_keys
@@ -71,6 +72,5 @@ def inspect(
             return shown(unchecked.taken_as_it_is())
         sealed = unchecked.trusted_by(keys)
     except Untrusted as error:
-        unsigned = Untrusted("the bundle is not signed", hint="ask its builder for a signed one", code="unsigned")
-        return shown(unchecked.taken_as_it_is(), error if claimed else unsigned)
+        return shown(unchecked.taken_as_it_is(), error if claimed else unsigned())
     return shown(sealed)

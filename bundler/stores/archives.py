@@ -6,6 +6,7 @@ wanted is staged in scratch, in one more pass.
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -31,6 +32,8 @@ from bundler.stores.tar_reader import Member
 from bundler.texts import text
 
 DOCKER, OCI = "docker-archive", "oci-archive"
+_SUMS = "SHA256SUMS"
+"""What every bundle has, and no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +108,7 @@ class Archive:
             raise Damaged(
                 "not an image archive: there is neither index.json nor manifest.json",
                 subject=file.called,
-                hint="the files of the image must stand at the top of the archive" if contents.members else None,
+                hint=_hint_for_other_archive(contents),
             )
         if has_layout:
             _check_no_links(contents, is_docker=has_docker and transport != OCI)
@@ -238,6 +241,12 @@ class Archive:
 
         with self.file.stream(nothing if self.file.is_plain else staging.tap) as stream:
             survey(stream, what=self.file.called, take=take_tapped if self.file.is_plain else take)
+
+
+def _hint_for_other_archive(contents: Contents) -> str | None:
+    if any(posixpath.basename(name) == _SUMS for name in contents.members):
+        return "a bundle is in this archive: unpack it, and give the bundle's folder"
+    return "the files of the image must stand at the top of the archive" if contents.members else None
 
 
 def _pass_over(_member: Member, _pieces: Pieces) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -496,6 +497,35 @@ def test_verify_of_a_medium_without_chunks_calls_nothing_good(good, command, tmp
     assert done.code == 9
     assert f"chunks     none of the {total} chunks is here: chunk-0001.tar … chunk-{total:04}.tar" in done.out
     assert "good" not in done.out.split("chunks", 1)[1]
+
+
+def test_chunks_in_a_folder_of_the_bundle_are_named_and_used_if_the_folder_is_given(forged, command):
+    inner = forged.folder / "chunks"
+    inner.mkdir()
+    for path in forged.chunks[:4]:
+        path.rename(inner / path.name)
+    done = command("verify", forged.folder, "--trust", forged.public)
+    assert (done.code, f"{inner}: a folder that SHA256SUMS does not list" in done.out) == (4, True)
+    assert "if chunks are in it, give this folder too" in done.out
+    assert command("verify", forged.folder, inner, "--trust", forged.public).code == 0
+    (inner.parent / "others").mkdir()
+    assert command("verify", forged.folder, inner, "--trust", forged.public).code == 4
+
+
+def test_a_bundle_that_was_copied_without_its_signature_is_told_of_it(forged, command):
+    for path in forged.folder.glob("*.sig"):
+        path.unlink()
+    done = command("verify", forged.folder, "--trust", forged.public)
+    assert (done.code, "bring its SHA256SUMS.*.sig files too" in done.err) == (5, True)
+
+
+def test_a_chunk_or_an_archive_of_a_bundle_given_as_a_file_leads_to_its_folder(forged, command, tmp_path):
+    done = command("verify", forged.chunks[0], "--trust", forged.public)
+    assert (done.code, "give the bundle's folder" in done.err) == (2, True)
+    with tarfile.open(tmp_path / "sent.tar", "w") as archive:
+        archive.add(forged.folder, "bundle")
+    done = command("inspect", tmp_path / "sent.tar")
+    assert (done.code, "a bundle is in this archive: unpack it" in done.err) == (4, True)
 
 
 def test_import_of_some_media_names_all_that_is_on_the_others_in_one_place(good, command, tmp_path):

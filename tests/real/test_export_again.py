@@ -96,6 +96,14 @@ def test_D1_a_tag_that_moved_and_another_key_are_told(export, bundler, new_regis
     assert f"moved: {registry.host}/b/two:1: {TWO.digest} there, {NEW.digest} now" in moved.err
 
 
+@pytest.mark.parametrize("file", ["chunk-0001.tar", "README.txt", "bundle.json"])
+def test_D1_of_a_finished_bundle_that_lost_a_file_the_builder_is_told_to_make_it_again(export, origin, tmp_path, file):
+    assert export(origin, BOTH).code == 0
+    (tmp_path / "out/test" / file).unlink()
+    done = export(origin, BOTH)
+    assert (done.code, "remove it, and run the same command again" in done.err) == (9, True), done.err
+
+
 @pytest.mark.parametrize(
     ("file", "code"),
     [("chunk-0001.tar", 9), ("README.txt", 4), ("bundle.json", 4)],
