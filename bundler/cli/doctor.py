@@ -59,7 +59,7 @@ def doctor(
     from bundler.core.reference import is_repository
     from bundler.views import doctor_report, documents
 
-    parsed = parse_target(target) if target else None
+    parsed = None if target is None else parse_target(target)
     if parsed is not None and not isinstance(parsed, (RegistryTarget, DaemonTarget)):
         raise Misuse("there is nobody to ask", subject=f"--to {target}", hint="give its folder as a PATH")
     if repository is not None and not isinstance(parsed, RegistryTarget):

@@ -87,9 +87,11 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
 
     Raises:
         BundlerError: The file cannot be read, or lacks the chosen image.
-        Misuse: An image has no full name, or two have one.
+        Misuse: There is no image, one has no full name, or two have one.
     """
     images = _images_in(held.source, stores)
+    if not images:
+        raise located(Misuse("there is no image in it", subject=str(held.source.of(None))), held.where)
     chosen = images
     if held.source.name is not None:
         chosen = [Choice(images, called=str(held.source.of(None))).held(held.source.name)]

@@ -33,9 +33,10 @@ def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
         raise Misuse(
             text("the lists want different names: {names}", names=", ".join(names)), hint="choose one with --name"
         )
-    chosen = name or (names[0] if names else None)
+    chosen = name if name is not None else names[0] if names else None
     return ImageList(
-        check_bundle_name(chosen) if chosen else None, each_once(entry for each in lists for entry in each.entries)
+        None if chosen is None else check_bundle_name(chosen),
+        each_once(entry for each in lists for entry in each.entries),
     )
 
 

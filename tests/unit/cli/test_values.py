@@ -74,6 +74,21 @@ def test_a3_an_empty_path_is_an_error_in_every_flag_and_argument(capsys, folder,
     assert not list(folder.iterdir())
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["doctor", "--to", ""], id="doctor --to"),
+        pytest.param(["import", "x", "--to", ""], id="import --to"),
+        pytest.param(["export", "list.txt", "-o", "out", "--unsigned", "--name", ""], id="export --name"),
+        pytest.param(["trust", "add", "x", "--name", ""], id="trust add --name"),
+    ],
+)
+def test_a3_an_empty_name_is_an_error_and_never_the_default(capsys, folder, words) -> None:
+    (folder / "list.txt").write_text("127.0.0.1:9/app:1\n")
+    code, text = told(capsys, *words)
+    assert (code, "''" in text) == (2, True), text
+
+
 @pytest.mark.parametrize("flag", ["--to", "LIST"])
 @pytest.mark.parametrize("transport", ["oci:", "oci-archive:"])
 def test_a3_an_empty_path_behind_a_transport_is_an_error(capsys, folder, flag, transport) -> None:

@@ -18,7 +18,7 @@ from bundler.core.reference import Reference
 from bundler.errors import Misuse, Refused, Several
 from bundler.stores.hosts import NetworkOptions
 from tests.support import images
-from tests.support.archives import docker_files, layout_files, write_as
+from tests.support.archives import docker_files, layout_files, tar_of, write_as
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 LAYER = images.layer_tar("layer")
@@ -350,3 +350,22 @@ def test_B6_a_list_gives_no_name_that_no_bundle_may_have(stem: str, tmp_path: Pa
     path = tmp_path / f"{stem}.txt"
     path.write_text("quay.io/a:1\n")
     assert read_lists((str(path),), name=None, platforms=()).name is None
+
+
+@pytest.mark.parametrize("index", [{"manifests": []}, {"manifests": None}, {}], ids=["empty", "null", "no list"])
+@pytest.mark.parametrize("transport", ["oci", "oci-archive"])
+def test_a10_a_layout_without_images_is_an_error_and_never_a_success(tmp_path, transport, index) -> None:
+    files = {
+        "oci-layout": b'{"imageLayoutVersion": "1.0.0"}',
+        "index.json": json.dumps({"schemaVersion": 2, **index}).encode(),
+    }
+    path = tmp_path / "layout"
+    if transport == "oci":
+        path.mkdir()
+        for name, content in files.items():
+            (path / name).write_bytes(content)
+    else:
+        path.write_bytes(tar_of(files))
+    for name in ("", ":app"):
+        with pytest.raises(Misuse, match="there is no image in it"):
+            each_of(f"{transport}:{path}{name}")
