@@ -157,17 +157,17 @@ def _is_null(descriptor: int) -> bool:
 
 
 _KINDS = (
-    (stat.S_ISDIR, "a folder"),
-    (stat.S_ISFIFO, "a pipe"),
-    (stat.S_ISSOCK, "a socket"),
-    (stat.S_ISCHR, "a device"),
-    (stat.S_ISBLK, "a device"),
+    (stat.S_ISDIR, text("a folder")),
+    (stat.S_ISFIFO, text("a pipe")),
+    (stat.S_ISSOCK, text("a socket")),
+    (stat.S_ISCHR, text("a device")),
+    (stat.S_ISBLK, text("a device")),
 )
 
 
 def _not_regular(descriptor: int, subject: str) -> Misuse:
     mode = os.fstat(descriptor).st_mode
-    found = next((name for is_kind, name in _KINDS if is_kind(mode)), "something else")
+    found = next((name for is_kind, name in _KINDS if is_kind(mode)), text("something else"))
     return Misuse("cannot be read: it is not a file", subject=subject, expected=text("a regular file"), actual=found)
 
 

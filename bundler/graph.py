@@ -217,7 +217,11 @@ class _Walk:
         attestations, absent = self._those_there(attesting, depth=depth)
         kept |= {node.digest: node for node in attestations}
         self._remarks += [
-            f"{self._what}: {child.digest} is listed, but the source does not have it; left out"
+            text(
+                "{what}: {digest} is listed, but the source does not have it; left out",
+                what=self._what,
+                digest=child.digest,
+            )
             for child in (*missing, *absent)
         ]
         return self._reduced(index, content, kept)
@@ -303,8 +307,14 @@ class _Walk:
                 if child.size_bytes != actual:
                     image, digest, said = self._what, child.digest, child.size_bytes
                     yield (
-                        f"{image}: its index says that {digest} has {said} bytes, and it has {actual}; "
-                        "carried as it is, but some clients will not pull it"
+                        text(
+                            "{image}: its index says that {digest} has {said} bytes, and it has {actual}; carried"
+                            " as it is, but some clients will not pull it",
+                            image=image,
+                            digest=digest,
+                            said=said,
+                            actual=actual,
+                        )
                     )
 
     def _check_depth(self, depth: int) -> None:
@@ -323,7 +333,7 @@ class _Walk:
 
     def _absent_platforms(self) -> list[str]:
         return [
-            f"{self._what}: there is no {wanted}; the other platforms are carried"
+            text("{what}: there is no {wanted}; the other platforms are carried", what=self._what, wanted=wanted)
             for wanted in self._platforms
             if not any(map(wanted.accepts, self._offered))
         ]

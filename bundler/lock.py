@@ -20,7 +20,7 @@ from pathlib import Path
 
 from bundler.errors import LocalStorage, Unavailable
 from bundler.ownership import refuse_foreign, refuse_foreign_name
-from bundler.texts import text
+from bundler.texts import Text, text
 
 _CONTENT_BYTES = 1024
 """What is read of a lock file; more than any of ours has."""
@@ -38,7 +38,12 @@ class Holder:
     since: str
 
     def __str__(self) -> str:
-        return f"process {self.pid} on {self.host} since {self.since}"
+        return self.told
+
+    @property
+    def told(self) -> Text:
+        """Who it is, for people."""
+        return text("process {pid} on {host} since {since}", pid=self.pid, host=self.host, since=self.since)
 
     @classmethod
     def parse(cls, content: bytes) -> Holder | None:
@@ -184,7 +189,7 @@ def _lock(descriptor: int, what: str) -> bool:
 
 
 def _held(what: str, holder: Holder | None) -> Unavailable:
-    who = str(holder) if holder else text("another process")
+    who = holder.told if holder else text("another process")
     return Unavailable(
         text("being written by {who}", who=who),
         subject=what,

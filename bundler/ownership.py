@@ -59,18 +59,20 @@ def _foreign(facts: os.stat_result, path: Path) -> tuple[str, str | None] | None
     """Why a file is not ours, and what can be done; None if it is ours."""
     is_file = stat.S_ISREG(facts.st_mode)
     if stat.S_ISLNK(facts.st_mode):
-        return "a link", None
+        return text("a link"), None
     if not is_file and not stat.S_ISDIR(facts.st_mode):
-        return "not a regular file", None
+        return text("not a regular file"), None
     if is_file and facts.st_nlink > 1:
-        return "a file with more than one name (hard link)", None
+        return text("a file with more than one name (hard link)"), None
     is_strange = facts.st_uid != os.geteuid()
     mode = stat.S_IMODE(facts.st_mode)
     if not (is_strange or mode & 0o022) or not _keeps_owners(path):
         return None
     if is_strange:
-        return f"it belongs to {_name_of(facts.st_uid)}", None
-    return f"others may write it (mode {mode:04o})", f"if it is yours: chmod go-w {shlex.quote(str(path))}"
+        return text("it belongs to {name_of}", name_of=_name_of(facts.st_uid)), None
+    return text("others may write it (mode {mode:04o})", mode=mode), text(
+        "if it is yours: chmod go-w {path}", path=shlex.quote(str(path))
+    )
 
 
 def _keeps_owners(path: Path) -> bool:

@@ -125,7 +125,7 @@ class Brake:
 
 def _spent(last: BundlerError, family: type[BundlerError]) -> BundlerError:
     return family(
-        f"it fails too often, and is not tried again in this run; the last time: {last.message}",
+        text("it fails too often, and is not tried again in this run; the last time: {reason}", reason=last.message),
         subject=last.subject,
         said=last.said,
         hint="run the same command again; what is done is not done twice",

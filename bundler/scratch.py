@@ -64,7 +64,7 @@ class Scratch:
         """The error for bytes that the folder does not take."""
         if error.errno == errno.EMFILE:
             return LocalStorage("too many open files", subject="scratch", hint="raise the limit: ulimit -n")
-        refusal = LocalStorage.unwritable(error, f"scratch in {self.folder}")
+        refusal = LocalStorage.unwritable(error, text("scratch in {folder}", folder=self.folder))
         refusal.hint = "choose a folder with more room with --scratch DIR"
         return refusal
 
@@ -98,7 +98,7 @@ class ScratchFile:
     @property
     def where(self) -> str:
         """What people call it: the folder that it is in."""
-        return f"scratch in {self._scratch.folder}"
+        return text("scratch in {folder}", folder=self._scratch.folder)
 
     def unreadable(self, error: OSError) -> LocalStorage:
         """The error for bytes that were put down here and cannot be had back."""

@@ -38,12 +38,21 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "ExitCode": {1: MESSAGE, 2: MESSAGE, "explanation": MESSAGE},
     "Instead": {0: MESSAGE},
     "Conflict": {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE},
+    "error": {1: MESSAGE, 2: MESSAGE},
+    "Damage": {0: MESSAGE, "message": MESSAGE},
+    "ValueError": {0: MESSAGE},
+    "TypeError": {0: MESSAGE},
     "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
     "option": {"help": MESSAGE},
 }
 """Where messages are given, beside errors: by the name of what is called, then by place or keyword."""
 
 ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME, "subject": NAME}
+MAKERS_OF_ERRORS = frozenset({"cls", "family", "__init__"})
+"""What errors are made by where their class is not named, in these modules."""
+
+HOMES_OF_ERRORS = ("bundle/seven_zip.py", "core/advice.py", "errors.py", "run.py")
+
 FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
 """Fields of errors that are set after they were made."""
 
@@ -63,6 +72,7 @@ LIBRARIES = (
     "Options",
     "Commands",
     "Show this message and exit.",
+    "required",
     "default: {default}",
     "Repeat for confirmation",
     "Error: The two entered values do not match.",
@@ -110,6 +120,7 @@ class Module:
     assigned: dict[tuple[ast.FunctionDef, str], list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     fields: list[ast.Assign | ast.AugAssign] = field(default_factory=list)
     """What is assigned to fields of errors."""
+    methods: set[ast.FunctionDef] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
     """The functions of `OURS` that it imports or has itself."""
 
@@ -137,6 +148,8 @@ class Module:
             inner = function
             if isinstance(child, ast.FunctionDef):
                 self.functions[child.name].append(child)
+                if isinstance(node, ast.ClassDef):
+                    self.methods.add(child)
                 inner = child
             elif isinstance(child, ast.ImportFrom) and child.module in ("bundler.texts", "bundler.views.languages"):
                 self.ours |= {each.name for each in child.names}
@@ -207,7 +220,8 @@ class Source:
     def _read(self, module: Module) -> None:
         """What is given and returned, as far as it is known by now."""
         for name, calls in module.calls.items():
-            expected = dict(ERROR) if name in self._errors else dict(ARGUMENTS.get(name, {}))
+            is_error = name in self._errors or (name in MAKERS_OF_ERRORS and module.name in HOMES_OF_ERRORS)
+            expected = dict(ERROR) if is_error else dict(ARGUMENTS.get(name, {}))
             for where, function, place, kind in list(self._given):
                 if function == name and (where == module.name or not name.startswith("_")):
                     expected.setdefault(place, kind)
@@ -315,6 +329,8 @@ class Source:
                     self._tell(module, expression, f"a concatenation: {ast.unparse(expression)[:100]}")
             case ast.Call():
                 self._take_call(module, expression, kind)
+            case ast.Subscript(value=ast.Name(id=name)):
+                self._take_table(module, name, kind)
             case ast.Name(id=name):
                 self._take_name(module, expression, name, kind)
             case ast.NamedExpr(value=value):
@@ -322,6 +338,15 @@ class Source:
 
     def _take_call(self, module: Module, call: ast.Call, kind: str) -> None:
         name = _name_of(call.func)
+        if name == "get" and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+            self._take_table(module, call.func.value.id, kind)
+            for argument in call.args[1:]:
+                self._take(module, argument, kind)
+            return
+        if name == "next":
+            for argument in call.args:
+                self._take(module, argument, kind)
+            return
         if name in MAKERS or (isinstance(call.func, ast.Attribute) and not name.startswith("_")):
             if kind == MESSAGE and name in ("join", "format", "format_map", "removeprefix", "removesuffix"):
                 self._tell(module, call, f"a message that is put together: {ast.unparse(call)[:100]}")
@@ -332,6 +357,17 @@ class Source:
             if name in where.functions and (where is module or not name.startswith("_")):
                 self._add(self._returned, (name, where.name, kind))
 
+    def _take_table(self, module: Module, name: str, kind: str) -> None:
+        """What a table of the module has, of which one entry is a message."""
+        for value in [module.constants.get(name), *self._locals(module, name)]:
+            if isinstance(value, ast.Dict):
+                for each in value.values:
+                    self._take(module, each, kind)
+
+    @staticmethod
+    def _locals(module: Module, name: str) -> list[ast.expr]:
+        return [value for (_, known), values in module.assigned.items() if known == name for value in values]
+
     def _take_name(self, module: Module, node: ast.expr, name: str, kind: str) -> None:
         function = module.owner.get(node)
         while function is not None:
@@ -339,10 +375,12 @@ class Source:
             places = [each.arg for each in (*arguments.posonlyargs, *arguments.args)]
             shift = 1 if places[:1] in (["self"], ["cls"]) else 0
             keywords = [each.arg for each in arguments.kwonlyargs]
-            if name in places:
-                self._add(self._given, (module.name, _called(function, module), places.index(name) - shift, kind))
-            if name in places + keywords:
-                self._add(self._given, (module.name, _called(function, module), name, kind))
+            called = _called(function, module)
+            is_followed = function not in module.methods or called != function.name or called.startswith("_")
+            if name in places and is_followed:  # many classes have public methods of the same name
+                self._add(self._given, (module.name, called, places.index(name) - shift, kind))
+            if name in places + keywords and is_followed:
+                self._add(self._given, (module.name, called, name, kind))
             values = module.assigned[function, name]
             for value in values:
                 self._take(module, value, kind)

@@ -182,7 +182,7 @@ def _beside_copies(
     if not whole:
         yield from found
     else:
-        hint = f"the copy {whole[0]} is whole, and is used"
+        hint = text("the copy {whole} is whole, and is used", whole=whole[0])
         for finding in found:
             yield replace(finding, error=_retold(finding.error, hint=hint), is_wanted=False)
         errors = [_retold(error, hint=hint) for error in errors]
@@ -384,8 +384,11 @@ class _Checker:
             holes.pop()
         else:
             file = self.bundle.manifest.chunks[number - 1].file
-            hint = f"the medium is failing: bring {file} again, on another"
-            length, error = hole.length_bytes, _retold(hole.error, subject=f"{file} at offset {begin}", hint=hint)
+            hint = text("the medium is failing: bring {file} again, on another", file=file)
+            length, error = (
+                hole.length_bytes,
+                _retold(hole.error, subject=text("{file} at offset {begin}", file=file, begin=begin), hint=hint),
+            )
         holes.append(self._lost(number, error, begin, length))
 
     def _lost(self, number: int, error: BundlerError, begin: int | None, length: int | None) -> Finding:

@@ -379,7 +379,7 @@ def _give_name(temporary: Path, path: Path) -> None:
         os.rename(temporary, path)
 
 
-def check_space(folder: Path, needed_bytes: int, *, hint: str = "choose another folder with -o") -> None:
+def check_space(folder: Path, needed_bytes: int, *, hint: str = text("choose another folder with -o")) -> None:
     """Makes sure that a folder's file system has room for a number of bytes.
 
     Raises:

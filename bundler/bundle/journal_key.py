@@ -16,6 +16,7 @@ from bundler.bundle.files import read_with_facts, remove, sync_folder, write_dur
 from bundler.core.journal import KEY_BYTES
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.ownership import refuse_foreign
+from bundler.texts import text
 
 
 class JournalKey:
@@ -47,7 +48,7 @@ class JournalKey:
         """A new secret, and why it cannot be kept for the next run; None if it is kept."""
         key = secrets.token_bytes(KEY_BYTES)
         if self._path is None:
-            return key, "there is no folder for it that is not on the medium"
+            return key, text("there is no folder for it that is not on the medium")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             remove(self._path)

@@ -27,13 +27,13 @@ _SHORT_NAMES = {
 """What FAT and ISO 9660 without long names make of the names that do not fit; of chunks nothing is left to go by."""
 
 _KINDS = {
-    stat.S_IFREG: "a file",
-    stat.S_IFDIR: "a folder",
-    stat.S_IFLNK: "a link",
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
+    stat.S_IFREG: text("a file"),
+    stat.S_IFDIR: text("a folder"),
+    stat.S_IFLNK: text("a link"),
+    stat.S_IFIFO: text("a pipe"),
+    stat.S_IFSOCK: text("a socket"),
+    stat.S_IFCHR: text("a device"),
+    stat.S_IFBLK: text("a device"),
 }
 
 

@@ -273,9 +273,9 @@ class SeveralBundles(Misuse):
         folders = [str(bundle.own_folders[0]) for bundle in bundles]
         count, first = len(bundles), folders[0]
         super().__init__(
-            f"{count} bundles are here; which one is meant?",
+            text("{count} bundles are here; which one is meant?", count=count),
             subject=some(folders),
-            hint=f"give the folder of one of them: {first}",
+            hint=text("give the folder of one of them: {first}", first=first),
         )
         self.bundles = tuple(bundles)
 

@@ -222,7 +222,10 @@ class Bundle:
         """Where a blob lies, for messages: the chunks and the offset in the first of them."""
         pieces = self._blobs[descriptor.digest].stored.pieces
         first, last = self.manifest.chunks[pieces[0].chunk - 1].file, self.manifest.chunks[pieces[-1].chunk - 1].file
-        return f"{first} at offset {pieces[0].offset_bytes}" + (f", to {last}" if last != first else "")
+        place = {"file": first, "offset_bytes": pieces[0].offset_bytes}
+        if last != first:
+            return text("{file} at offset {offset_bytes}, to {last}", **place, last=last)
+        return text("{file} at offset {offset_bytes}", **place)
 
     @contextmanager
     def opened_chunk(self, number: int) -> Generator[int, None, None]:

@@ -87,7 +87,7 @@ class PrivateKey:
     @property
     def public(self) -> PublicKey:
         """The key that its signatures are checked with."""
-        return PublicKey(self.id, "the key that signs", self._key.public_key())
+        return PublicKey(self.id, text("the key that signs"), self._key.public_key())
 
     def sign(self, message: bytes) -> bytes:
         """The raw signature, 64 bytes; the same for the same message."""
@@ -147,7 +147,9 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
         key = load_pem_private_key(pem, passphrase() if is_encrypted(pem) else None)
     except (ValueError, TypeError, UnsupportedAlgorithm, InternalError) as error:
         if is_encrypted(pem):
-            raise WrongPassphrase("the passphrase is wrong, or the key file is damaged", subject=origin) from error
+            raise WrongPassphrase(
+                text("the passphrase is wrong, or the key file is damaged"), subject=origin
+            ) from error
         raise Misuse("not a private key in PEM form", subject=origin, hint=_MAKE) from error
     if not isinstance(key, Ed25519PrivateKey):
         raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=_MAKE)

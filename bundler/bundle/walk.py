@@ -13,6 +13,7 @@ from bundler.bundle.chunk import Member
 from bundler.core import seven_zip, tar
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest, Hasher
+from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,11 @@ class _Framing:
     def finish(self) -> Damage | None:
         if not self._is_damaged:
             return None
-        what = f"the tar framing of {self._member.name} was changed" if self._member else "the end was changed"
+        what = (
+            text("the tar framing of {member} was changed", member=self._member.name)
+            if self._member
+            else "the end was changed"
+        )
         return Damage(what, self._begin, len(self._expected), self._member)
 
 
@@ -233,7 +238,7 @@ def header_damage(start: bytes, header: bytes, offset_bytes: int) -> Damage | No
 
 def _damage(member: Member, actual: str | None) -> Damage:
     return Damage(
-        f"the bytes of {member.name} are damaged",
+        text("the bytes of {member} are damaged", member=member.name),
         member.piece.offset_bytes,
         member.piece.length_bytes,
         member,

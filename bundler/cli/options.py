@@ -162,11 +162,12 @@ def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     bundles = bundles_on(paths)
     if len(bundles) == 1:
         return paths
-    click.echo(f"{len(bundles)} bundles are here:", err=True)
+    click.echo(said("{count} bundles are here:", count=len(bundles)), err=True)
     for number, bundle in enumerate(bundles, start=1):
-        click.echo(f"{number:4}  {escaped(bundle.own_folders[0])}  (id {bundle.id[:16]})", err=True)
+        told = said("{folder}  (id {id})", folder=escaped(bundle.own_folders[0]), id=bundle.id[:16])
+        click.echo(f"{number:4}  {told}", err=True)
     choices = click.IntRange(1, len(bundles))
-    answer = int(in_front(lambda: click.prompt("which one", type=choices, err=True)))
+    answer = int(in_front(lambda: click.prompt(said("which one"), type=choices, err=True)))
     return bundles[answer - 1].folders
 
 

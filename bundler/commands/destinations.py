@@ -227,7 +227,7 @@ class LayoutDestination:
         left = self._sink.prepare()
         if left is not None:
             self._run.listener(
-                Noticed(text("{left} began to write here and never ended; what it left is used", left=left))
+                Noticed(text("{left} began to write here and never ended; what it left is used", left=left.told))
             )
 
     def sink_for(self, name: Reference) -> ImageSink:

@@ -75,7 +75,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
 
 
 def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:
-    called = f"{path} (scratch)" if is_scratch else str(path)
+    called = text("{folder} (scratch)", folder=path) if is_scratch else str(path)
     if not path.exists():
         hint = "is the medium mounted? set TMPDIR" if is_scratch else "is the medium mounted? see: findmnt"
         yield Check("space", State.FAIL, "", Misuse("there is no such folder", subject=called, hint=hint))

@@ -168,7 +168,7 @@ class Load:
             )
         return Conflict(
             "the tag stands for another image in the Docker daemon",
-            expected=lambda each: f"image id {self._variants[id(each)].config.digest}",
+            expected=lambda each: text("image id {digest}", digest=self._variants[id(each)].config.digest),
         )
 
     def _moved(self) -> Conflict:
@@ -319,7 +319,7 @@ class Load:
         except BaseException as error:
             loading.abort(error)
             raise
-        with self._telling(f"{each.name}: the daemon unpacks it"):
+        with self._telling(text("{each}: the daemon unpacks it", each=each.name)):
             loaded = loading.finish()
         image = self._held(variant)
         if image is None:
@@ -358,7 +358,7 @@ class Load:
         before = self._ask(each, partial(self._daemon.find, name))
         self._ask(each, partial(self._daemon.tag, image, name))
         try:
-            with self._telling(f"{each.name}: the daemon pushes it"):
+            with self._telling(text("{each}: the daemon pushes it", each=each.name)):
                 there = self._ask(each, partial(self._daemon.push, name))
         finally:
             with suppress(BundlerError):  # what is left behind is no failure of the push

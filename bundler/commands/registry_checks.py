@@ -271,7 +271,7 @@ class RegistryVisit:
         if self._is_repository_given or self._kind is None:
             return ""
         fault = self._kind.fault(self._repository.path, self._target.prefix)
-        return f"{fault}: ask about one with --repository PATH" if fault else ""
+        return text("{fault}: ask about one with --repository PATH", fault=fault) if fault else ""
 
     def pull(self) -> Check:
         """Whether the repository may be read."""

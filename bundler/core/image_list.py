@@ -196,16 +196,22 @@ class _TextList:
         return ImageList(None, tuple(entries.values()))
 
 
+_FORM = texts.text("an image list is a mapping with name: and images:, or a list of references")
+
+
+_FORM = texts.text("an image list is a mapping with name: and images:, or a list of references")
+
+
 class _YamlList:
     """The YAML form."""
 
     def __init__(self, source: str, platforms: tuple[Platform, ...]) -> None:
         self._defaults = platforms
-        self._yaml = YamlDocument(source, what="image lists")
+        self._yaml = YamlDocument(source, what=texts.text("image lists"))
         self.errors = self._yaml.errors
 
     def read(self, text: str) -> ImageList:
-        root = self._yaml.root(text, "an image list is a mapping with name: and images:, or a list of references")
+        root = self._yaml.root(text, _FORM)
         if isinstance(root, SequenceNode):
             return ImageList(None, tuple(self._entries(root, self._defaults)))
         if root is None:

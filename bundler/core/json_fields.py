@@ -7,32 +7,33 @@ from __future__ import annotations
 
 from typing import Any
 
+from bundler import texts
 from bundler.core.limits import SIZE_BYTES
 
 
 def text(value: object) -> str:
     """A text."""
     if not isinstance(value, str):
-        raise TypeError(f"a text is expected, not {value!r:.60}")
+        raise TypeError(texts.text("a text is expected, not {value:.60}", value=repr(value)))
     return value
 
 
 def list_of(value: object) -> list[Any]:
     """A list of whatever."""
     if not isinstance(value, list):
-        raise TypeError(f"a list is expected, not {value!r:.60}")
+        raise TypeError(texts.text("a list is expected, not {value:.60}", value=repr(value)))
     return value
 
 
 def boolean(value: object) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise TypeError(f"true or false is expected, not {value!r:.60}")
+        raise TypeError(texts.text("true or false is expected, not {value:.60}", value=repr(value)))
     return value
 
 
 def size(value: object) -> int:
     """A number of bytes, or another number that counts something."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_BYTES:
-        raise ValueError(f"an impossible number: {value!r:.60}")
+        raise ValueError(texts.text("an impossible number: {value:.60}", value=repr(value)))
     return value

@@ -11,29 +11,30 @@ from dataclasses import dataclass
 from enum import Enum
 
 from bundler.core.limits import SIGNATURE_BYTES
+from bundler.texts import text
 
 
 class KeyForm(Enum):
     """The kinds that are told apart, with their names for people."""
 
-    PRIVATE = "a private key"
-    PUBLIC = "a public key"
-    SSH_PRIVATE = "a private key of OpenSSH"
-    SSH_PUBLIC = "a public key of OpenSSH"
-    PGP = "an OpenPGP (GnuPG) file"
-    COSIGN = "a private key of cosign"
-    CERTIFICATE = "a certificate"
-    REQUEST = "a certificate request"
-    PKCS12 = "a PKCS#12 file"
-    DER_PRIVATE = "a private key in DER form"
-    DER_PUBLIC = "a public key in DER form"
-    DER = "a file in DER form"
-    MINISIGN = "a key of minisign or signify"
-    AGE = "a key of age, which encrypts and does not sign"
-    SIGNATURE = "a signature, by its length"
-    JSON = "a JSON document"
-    OTHER_PEM = "another PEM file"
-    UNKNOWN = "no key in PEM form"
+    PRIVATE = text("a private key")
+    PUBLIC = text("a public key")
+    SSH_PRIVATE = text("a private key of OpenSSH")
+    SSH_PUBLIC = text("a public key of OpenSSH")
+    PGP = text("an OpenPGP (GnuPG) file")
+    COSIGN = text("a private key of cosign")
+    CERTIFICATE = text("a certificate")
+    REQUEST = text("a certificate request")
+    PKCS12 = text("a PKCS#12 file")
+    DER_PRIVATE = text("a private key in DER form")
+    DER_PUBLIC = text("a public key in DER form")
+    DER = text("a file in DER form")
+    MINISIGN = text("a key of minisign or signify")
+    AGE = text("a key of age, which encrypts and does not sign")
+    SIGNATURE = text("a signature, by its length")
+    JSON = text("a JSON document")
+    OTHER_PEM = text("another PEM file")
+    UNKNOWN = text("no key in PEM form")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +81,14 @@ def key_kind(content: bytes) -> KeyKind:
 def _form_without_label(content: bytes) -> KeyForm:
     if len(content) == SIGNATURE_BYTES and not content.isascii():
         return KeyForm.SIGNATURE
-    text = content.lstrip()
-    if _SSH_PUBLIC.match(text):
+    begin = content.lstrip()
+    if _SSH_PUBLIC.match(begin):
         return KeyForm.SSH_PUBLIC
-    if text.startswith(b"untrusted comment:"):
+    if begin.startswith(b"untrusted comment:"):
         return KeyForm.MINISIGN
-    if text.startswith((b"AGE-SECRET-KEY-", b"age1", b"# created:")):
+    if begin.startswith((b"AGE-SECRET-KEY-", b"age1", b"# created:")):
         return KeyForm.AGE
-    if text.startswith((b"{", b"[")):
+    if begin.startswith((b"{", b"[")):
         return KeyForm.JSON
     der = _der_form(content)
     if der is not None:

@@ -326,7 +326,7 @@ def archive_of(document: Mapping[str, Any]) -> ArchiveKind:
     """
     name = text(document.get("archive", TAR.name))
     if name not in KINDS:
-        raise ValueError(f"unknown kind of archive {name[:40]!r}")
+        raise ValueError(texts.text("unknown kind of archive {name}", name=repr(name[:40])))
     return KINDS[name]
 
 
@@ -339,7 +339,7 @@ def chunks_of(document: Mapping[str, Any], archive: ArchiveKind) -> tuple[Chunk,
     chunks = tuple(Chunk(text(chunk["file"]), size(chunk["size"])) for chunk in list_of(document["chunks"]))
     for number, chunk in enumerate(chunks, start=1):
         if chunk.file != chunk_file(number, archive):
-            raise ValueError(f"chunk {number} is called {chunk.file[:60]!r}")
+            raise ValueError(texts.text("chunk {number} is called {file}", number=number, file=repr(chunk.file[:60])))
     return chunks
 
 
@@ -478,7 +478,7 @@ def _blob(entry: Mapping[str, Any]) -> Blob:
     descriptor = _descriptor(entry)
     kind = text(entry["kind"])
     if kind not in _KINDS:
-        raise ValueError(f"unknown kind of blob {kind[:40]!r}")
+        raise ValueError(texts.text("unknown kind of blob {kind}", kind=repr(kind[:40])))
     pieces = _pieces(entry["pieces"])
     return Blob(descriptor, kind, Stored(descriptor.digest, descriptor.size_bytes, pieces))
 
@@ -491,7 +491,7 @@ def _file(entry: Mapping[str, Any]) -> Stored:
 def _descriptor(entry: Mapping[str, Any]) -> Descriptor:
     media_type = text(entry["mediaType"])
     if not is_media_type(media_type):
-        raise ValueError(f"not a media type: {media_type!r:.60}")
+        raise ValueError(texts.text("not a media type: {media_type:.60}", media_type=repr(media_type)))
     return Descriptor(one_text(media_type), Digest.parse(entry["digest"]), size(entry["size"]))
 
 
@@ -525,17 +525,19 @@ def _check(manifest: BundleManifest) -> None:
 def _check_image(manifest: BundleManifest, image: Image) -> None:
     count = len(manifest.blobs)
     if any(number >= count for number in image.needs) or not image.manifests:
-        raise ValueError(f"{image.reference} needs a blob that is not listed")
+        raise ValueError(texts.text("{reference} needs a blob that is not listed", reference=image.reference))
     if any(manifest.blobs[number].kind != MANIFEST for number in image.manifests):
-        raise ValueError(f"{image.reference} has a manifest that is none")
+        raise ValueError(texts.text("{reference} has a manifest that is none", reference=image.reference))
     if any(manifest.blobs[number].kind == MANIFEST for number in image.blobs):
-        raise ValueError(f"{image.reference} has a manifest among its layers")
+        raise ValueError(texts.text("{reference} has a manifest among its layers", reference=image.reference))
     if len(set(image.needs)) != len(image.needs):
-        raise ValueError(f"{image.reference} needs a blob twice")
+        raise ValueError(texts.text("{reference} needs a blob twice", reference=image.reference))
     if image.reference.digest not in (None, image.root.digest):
-        raise ValueError(f"{image.reference} is named after another digest than its root's")
+        raise ValueError(
+            texts.text("{reference} is named after another digest than its root's", reference=image.reference)
+        )
     if manifest.blobs[image.manifests[-1]].descriptor != image.root:
-        raise ValueError(f"the last manifest of {image.reference} is not its root")
+        raise ValueError(texts.text("the last manifest of {reference} is not its root", reference=image.reference))
 
 
 def _check_pieces(manifest: BundleManifest) -> None:
@@ -552,21 +554,27 @@ def _check_pieces(manifest: BundleManifest) -> None:
         for offset, length, name in sorted(inside):
             begin = offset - kind.header_bytes(name, length)
             if begin != end:
-                raise ValueError(f"{name} does not begin where the member before it in {chunk.file} ends")
+                raise ValueError(
+                    texts.text(
+                        "{name} does not begin where the member before it in {file} ends", name=name, file=chunk.file
+                    )
+                )
             end = begin + kind.member_bytes(name, length)
         if not inside or not kind.is_end(chunk.size_bytes - end, (name for _, _, name in inside)):
-            raise ValueError(f"the members of {chunk.file} do not make up its size")
+            raise ValueError(texts.text("the members of {file} do not make up its size", file=chunk.file))
 
 
 def _check_parts(stored: Stored, chunk_count: int, kind: ArchiveKind) -> None:
     if sum(piece.length_bytes for piece in stored.pieces) != stored.size_bytes or not stored.pieces:
-        raise ValueError(f"the pieces of {stored.path} do not add up to its size")
+        raise ValueError(texts.text("the pieces of {path} do not add up to its size", path=stored.path))
     first = stored.pieces[0].chunk
     for number, piece in enumerate(stored.pieces):
         if piece.chunk != first + number or not 1 <= piece.chunk <= chunk_count:
-            raise ValueError(f"the pieces of {stored.path} do not lie in chunks that follow each other")
+            raise ValueError(
+                texts.text("the pieces of {path} do not lie in chunks that follow each other", path=stored.path)
+            )
         if not number:
             continue
         header = kind.header_bytes(stored.member_name(number), piece.length_bytes)
         if piece.offset_bytes != kind.start_bytes + header:
-            raise ValueError(f"a part of {stored.path} does not begin its chunk")
+            raise ValueError(texts.text("a part of {path} does not begin its chunk", path=stored.path))

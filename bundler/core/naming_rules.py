@@ -146,11 +146,11 @@ def parse_rules(text: str, *, source: str) -> NamingRules:
 
 class _Reader:
     def __init__(self, source: str) -> None:
-        self._yaml = YamlDocument(source, what="rules")
+        self._yaml = YamlDocument(source, what=texts.text("rules"))
         self.errors = self._yaml.errors
 
     def read(self, text: str) -> Iterable[Rule]:
-        root = self._yaml.compose(text, "rules are a mapping with rules:")
+        root = self._yaml.compose(text, texts.text("rules are a mapping with rules:"))
         if root is None:
             return
         top = self._yaml.mapping(root, ("rules",))

@@ -376,7 +376,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
 def _fingerprints(document: dict[str, Any], field: str) -> tuple[str, ...]:
     found = _texts(document.get(field, []))  # the first receipts had key ids only
     if not all(map(_FINGERPRINT.fullmatch, found)):
-        raise ValueError(f"{field} has something that is no fingerprint")
+        raise ValueError(texts.text("{field} has something that is no fingerprint", field=field))
     return found
 
 
@@ -391,7 +391,11 @@ def _target(document: dict[str, Any]) -> ReceiptTarget:
     if target.kind == "registry":
         for image in target.images:
             if not image.name.startswith(f"{target.target}/"):
-                raise ValueError(f"{image.name[:80]!r} is not at {target.target[:80]!r}")
+                raise ValueError(
+                    texts.text(
+                        "{image} is not at {target}", image=repr(image.name[:80]), target=repr(target.target[:80])
+                    )
+                )
     return target
 
 

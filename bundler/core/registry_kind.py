@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bundler.texts import text
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryKind:
@@ -38,11 +40,19 @@ class RegistryKind:
         """
         parts = path.split("/")
         if len(parts) < self.least_parts:
-            article = "an" if self.first_part[0] in "aeiou" else "a"
-            return f"{self.title} wants {article} {self.first_part} in front of the name"
+            names = {"title": self.title, "part": self.first_part}
+            if self.first_part[0] in "aeiou":
+                return text("{title} wants an {part} in front of the name", **names)
+            return text("{title} wants a {part} in front of the name", **names)
         below = len(parts) - len(prefix.split("/"))
         if self.parts_below_prefix is not None and "/" in prefix and below > self.parts_below_prefix:
-            return f"{self.title} takes at most {self.parts_below_prefix} parts below {prefix}, these are {below}"
+            return text(
+                "{title} takes at most {count} parts below {prefix}, these are {below}",
+                title=self.title,
+                count=self.parts_below_prefix,
+                prefix=prefix,
+                below=below,
+            )
         return None
 
     def is_unusual(self, path: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
-from bundler.texts import text
+from bundler.texts import some, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Selection:
                 raise Misuse(
                     "no image fits this pattern",
                     subject=f"--only {pattern[:200]}",
-                    hint=text("there is: {known}", known=_some(known)),
+                    hint=text("there is: {known}", known=some(map(str, known), most=3)),
                 )
         left = frozenset(
             reference
@@ -71,8 +71,3 @@ def _forms(reference: Reference) -> Iterable[str]:
         if reference.digest:
             yield f"{name}@{reference.digest}"
     yield str(reference)
-
-
-def _some(references: tuple[Reference, ...]) -> str:
-    shown = ", ".join(map(str, references[:3]))
-    return shown + (f" and {len(references) - 3} more" if len(references) > 3 else "")

@@ -90,7 +90,7 @@ def _check_shape(text: str, containers: int) -> None:
             depth += 1
             containers -= 1
             if depth > JSON_DEPTH:
-                raise ValueError(f"nested deeper than {JSON_DEPTH}")
+                raise ValueError(texts.text("nested deeper than {json_depth}", json_depth=JSON_DEPTH))
             if containers < 0:
                 raise ValueError("too many objects and lists")
         elif mark in "]}":
@@ -102,22 +102,22 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(f"the name {twice[:60]!r} stands twice in one object")
+        raise ValueError(texts.text("the name {twice} stands twice in one object", twice=repr(twice[:60])))
     return result
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(f"{name} is not a JSON number")
+    raise ValueError(texts.text("{name} is not a JSON number", name=name))
 
 
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(f"{digits[:40]} is larger than any number")
+        raise ValueError(texts.text("{digits} is larger than any number", digits=digits[:40]))
     return number
 
 
 def _bounded_integer(digits: str) -> int:
     if len(digits) > JSON_INTEGER_DIGITS:
-        raise ValueError(f"an integer of {len(digits)} digits")
+        raise ValueError(texts.text("an integer of {count} digits", count=len(digits)))
     return int(digits)

@@ -23,6 +23,7 @@ from bundler.stores.docker_archive import ArchivedImage
 from bundler.stores.held_images import completed
 from bundler.stores.image_file import ImageFile, Tap, nothing
 from bundler.stores.member_digests import MemberDigests
+from bundler.texts import text
 
 _ENDINGS = {
     compression.NONE: (".tar",),
@@ -164,7 +165,7 @@ class _Inspection:
             known = {name for facts in self.facts.images for name in facts.names}
             for tag in image.tags:
                 if not known.intersection({tag, completed(tag)}):
-                    self._warn(f"{what}: docker load names it {tag}")
+                    self._warn(texts.text("{what}: docker load names it {tag}", what=what, tag=tag))
             return
         found = [self._contents.find(name) for name in image.layers]
         layers = [
@@ -199,8 +200,10 @@ class _Inspection:
         manifest = oci.parse_manifest(content, descriptor.media_type, what=what)
         for child in manifest.children:
             if self._contents.find(child.digest.path) is None:
-                platform = f" ({child.platform})" if child.platform else ""
-                self._warn(f"{what}: the image for another platform is not there{platform}")
+                absent = text("{what}: the image for another platform is not there", what=what)
+                if child.platform:
+                    absent = text("{what}: the image for {platform} is not there", what=what, platform=child.platform)
+                self._warn(absent)
                 continue
             try:
                 self._walk(child, names, depth=depth + 1)
@@ -245,10 +248,14 @@ class _Inspection:
 
     def _damaged(self, name: str, message: str, actual: Digest, expected: Digest | None = None) -> Damaged:
         member = self._contents.find(name)
-        offset = f" at offset {member.offset_bytes}" if member else ""
+        place = f"{self._contents.what}: {name}"
+        if member:
+            place = text(
+                "{what}: {name} at offset {count}", what=self._contents.what, name=name, count=member.offset_bytes
+            )
         return Damaged(
             message,
-            subject=f"{self._contents.what}: {name}{offset}",
+            subject=place,
             expected=str(expected) if expected else None,
             actual=str(actual),
             hint="copy this file again, or ask for a new one",

@@ -121,7 +121,7 @@ def check_image(
     found = Digest.of(config)
     stem = posixpath.basename(image.config).removesuffix(".json").removeprefix("sha256:")
     if len(stem) == len(found.encoded) and stem != found.encoded:
-        warn(f"{what}: its name is not its digest; the image id is {found}")
+        warn(text("{what}: its name is not its digest; the image id is {found}", what=what, found=found))
     diff_ids = diff_ids_of(config, what=what)
     if len(diff_ids) != len(image.layers):
         raise Damaged(

@@ -161,12 +161,12 @@ class ImageFacts:
 
 
 _REASONS = {
-    "FileNotFoundError": "there is no socket",
-    "Connection refused": "connection refused",
-    "Name or service not known": "the host is unknown",
-    "timed out": "it took too long",
-    "CERTIFICATE_VERIFY_FAILED": "its certificate is not trusted",
-    "doesn't match": "its certificate is for another name",
+    "FileNotFoundError": texts.text("there is no socket"),
+    "Connection refused": texts.text("connection refused"),
+    "Name or service not known": texts.text("the host is unknown"),
+    "timed out": texts.text("it took too long"),
+    "CERTIFICATE_VERIFY_FAILED": texts.text("its certificate is not trusted"),
+    "doesn't match": texts.text("its certificate is for another name"),
 }
 
 
@@ -415,8 +415,8 @@ def _check_host(host: str) -> None:
     if not address.startswith(("http://", "https://", "http+unix://", "ssh://")):
         raise Misuse(
             "DOCKER_HOST has no address of a daemon",
-            expected="unix:///PATH or tcp://HOST:PORT, without a password",
-            actual="something else",
+            expected=texts.text("unix:///PATH or tcp://HOST:PORT, without a password"),
+            actual=texts.text("something else"),
             hint="correct DOCKER_HOST, or unset it; daemons know people by certificates: DOCKER_CERT_PATH",
         )
 

@@ -86,4 +86,4 @@ def _shown(url: str) -> str:
     try:
         return f"{Origin.of(url).scheme}://{Origin.of(url).name}"
     except Refused:
-        return "an address that is none"
+        return text("an address that is none")

@@ -58,7 +58,7 @@ TOLERATED_SKEW_SECONDS = 60
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_METHOD = frozenset({307, 308})
 _MESSAGE_CHARACTERS = 300
-_PAGE = "an HTML page, likely of a proxy"
+_PAGE = texts.text("an HTML page, likely of a proxy")
 _PROXY = "set HTTPS_PROXY and HTTP_PROXY to http://HOST:PORT, or unset them"
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong, HeadTooLong)
 """What is raised for an answer that is none; a connection that closed before one is among them, as an `OSError` too."""
@@ -339,7 +339,7 @@ def heard(answer: Answer) -> RegistryAnswer:
     code, message = _registry_words(body)
     if answer.status in _REDIRECTS and answer.headers.get("Location"):
         location = without_secrets(answer.headers["Location"])
-        message = f"it sends on to {location}, which is not followed here"
+        message = texts.text("it sends on to {location}, which is not followed here", location=location)
     return RegistryAnswer(
         method=answer.method,
         status=answer.status,
@@ -461,7 +461,8 @@ def _repository(url: str) -> str:
 
 
 def _now_words() -> str:
-    return email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc), usegmt=True) + " on this machine"
+    now = email.utils.format_datetime(datetime.datetime.now(datetime.timezone.utc), usegmt=True)
+    return text("{time} on this machine", time=now)
 
 
 def _watched(body: Iterable[bytes | memoryview], turn: Turn) -> Iterator[bytes | memoryview]:

@@ -18,6 +18,7 @@ from bundler.errors import Damaged
 from bundler.stores.held_images import HeldImage
 from bundler.stores.local_files import pieces_in
 from bundler.stores.oci_layout import LayoutFiles, LayoutSource
+from bundler.texts import text
 
 
 def source_of_present(
@@ -51,7 +52,7 @@ def _reduced(files: LayoutFiles, root: Descriptor, made: dict[str, bytes], warn:
     if not platforms:
         raise Damaged("none of the image's platforms is there", subject=what)
     names = ", ".join(str(child.platform or child.digest.short) for child in platforms)
-    warn(f"{what}: only {names} of it is there; the index for all platforms is left out")
+    warn(text("{what}: only {names} of it is there; the index for all platforms is left out", what=what, names=names))
     if len(platforms) == 1:
         return platforms[0].bare
     remaining = oci.without_children(content, {child.digest: child.bare for child in here}, what=what)

@@ -60,7 +60,11 @@ def connect_seconds(host: str, port: int) -> float:
     try:
         socket.create_connection((host, port), timeout=WAIT_SECONDS).close()
     except OSError as error:
-        said = f"nothing came in {WAIT_SECONDS:.0f} s" if isinstance(error, TimeoutError) else error.strerror
+        said = (
+            text("nothing came in {wait_seconds:.0f} s", wait_seconds=WAIT_SECONDS)
+            if isinstance(error, TimeoutError)
+            else error.strerror
+        )
         where = f"{host}:{port}"
         raise problem("connection-refused", subject=where, said=said, retryable=True, host=where) from error
     return time.monotonic() - begin
@@ -137,7 +141,7 @@ def _certificate(told: Mapping[str, Any], authority_until_seconds: int | None = 
     short = {"commonName": "CN", "organizationalUnitName": "OU", "organizationName": "O"}
     best = next((name for name in short if name in issuer), None)
     return Certificate(
-        f"{short[best]}={issuer[best]}" if best else "nobody that is named",
+        f"{short[best]}={issuer[best]}" if best else text("nobody that is named"),
         tuple(str(value) for _, value in told.get("subjectAltName", ())),
         ssl.cert_time_to_seconds(told["notAfter"]),
         authority_until_seconds,

@@ -121,7 +121,7 @@ class Authenticator:
     def username(self, scopes: tuple[str, ...]) -> str:
         """Who asks, where the registry wants to know that; empty for nobody."""
         credentials = self._login(scopes) if self._challenge else None
-        return (credentials.username or "with a token") if credentials else ""
+        return (credentials.username or texts.text("with a token")) if credentials else ""
 
     def _login(self, scopes: tuple[str, ...]) -> Credentials | None:
         repository = scopes[0].split(":")[1] if scopes else ""  # the first is what is asked for, see `mount`

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -18,11 +19,13 @@ from bundler.core import tar
 from bundler.core.limits import PIECE_BYTES, SEVEN_ZIP_MEMORY_AT_MOST_BYTES, SEVEN_ZIP_MEMORY_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage
-from bundler.texts import text
+from bundler.texts import Text, as_text, text
 
 _CHILD = "import sys; sys.path = sys.argv[2].split(':'); from bundler.stores import seven_zip; seven_zip.main()"
 _FAULT_BYTES = 64 << 10
 _MESSAGE_CHARACTERS = 500
+_PLAIN_TEMPLATE = re.compile(r"(?:[^{}]|\{[a-z_]{1,40}\})*")
+"""Names in braces and nothing else: a template of the other process reaches no attributes and no widths."""
 _NAME_CHARACTERS = 255
 _LINK_CHARACTERS = 100
 
@@ -62,7 +65,11 @@ def unpacked(path: Path, *, what: str) -> Pieces:
 def _refusal(fault: bytes, what: str) -> Damaged:
     try:
         told = json.loads(fault.splitlines()[-1])
-        return Damaged(str(told["message"])[:500], subject=what, hint=str(told["hint"])[:500])
+        template = str(told["message"])[:_MESSAGE_CHARACTERS]
+        values = {str(name): str(value)[:_MESSAGE_CHARACTERS] for name, value in told["values"].items()}
+        if not _PLAIN_TEMPLATE.fullmatch(template):
+            raise ValueError("a template that is none of ours")
+        return Damaged(Text(template, values), subject=what, hint=str(told["hint"])[:_MESSAGE_CHARACTERS])
     except (ValueError, IndexError, KeyError, TypeError):
         return Damaged("the 7z archive cannot be decoded", subject=what, hint="check it with: 7z t FILE")
 
@@ -85,9 +92,12 @@ def main() -> None:
         _tell(error.message, error.hint or "")
     except MemoryError:
         limit = f"{SEVEN_ZIP_MEMORY_AT_MOST_BYTES >> 20} MiB"
-        _tell(f"decoding it takes more memory than {limit}", "unpack it yourself: 7z x FILE, and give the tar")
+        told = text("decoding it takes more memory than {limit}", limit=limit)
+        _tell(told, text("unpack it yourself: 7z x FILE, and give the tar"))
     except Exception as error:  # whatever py7zr raises on bytes that are no 7z archive
-        _tell(f"not a whole 7z archive: {type(error).__name__}: {error}", "check it with: 7z t FILE; copy it again")
+        kind = type(error).__name__
+        told = text("not a whole 7z archive: {kind}: {error}", kind=kind, error=str(error))
+        _tell(told, text("check it with: 7z t FILE; copy it again"))
 
 
 def _limit_memory(limit_bytes: int) -> None:
@@ -97,7 +107,9 @@ def _limit_memory(limit_bytes: int) -> None:
 
 
 def _tell(message: str, hint: str) -> None:
-    sys.stderr.write(json.dumps({"message": message[:_MESSAGE_CHARACTERS], "hint": hint}) + "\n")
+    told = as_text(message)
+    values = {name: str(value)[:_MESSAGE_CHARACTERS] for name, value in told.values.items()}
+    sys.stderr.write(json.dumps({"message": told.template, "values": values, "hint": hint}) + "\n")
     sys.stderr.flush()
     os._exit(1)
 

@@ -14,6 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from bundler.core.limits import ANSWER_HEAD_BYTES, STALL_BYTES
+from bundler.texts import text
 
 if TYPE_CHECKING:
     _Connection = http.client.HTTPConnection
@@ -50,7 +51,13 @@ class Pace:
         if self._moved_bytes >= STALL_BYTES:
             self._moved_bytes, self._waited_seconds = 0, 0.0
         elif self._waited_seconds >= STALL_SECONDS:
-            raise Stalled(f"{self._moved_bytes} bytes in {self._waited_seconds:.0f} s")
+            raise Stalled(
+                text(
+                    "{moved_bytes} bytes in {waited_seconds:.0f} s",
+                    moved_bytes=self._moved_bytes,
+                    waited_seconds=self._waited_seconds,
+                )
+            )
 
 
 class _WatchedStream(io.RawIOBase):
@@ -78,7 +85,9 @@ class _WatchedStream(io.RawIOBase):
             if self.left_bytes is not None:
                 self.left_bytes -= count
                 if self.left_bytes < 0:
-                    raise HeadTooLong(f"more than {ANSWER_HEAD_BYTES} bytes before the body")
+                    raise HeadTooLong(
+                        text("more than {answer_head_bytes} bytes before the body", answer_head_bytes=ANSWER_HEAD_BYTES)
+                    )
         return count
 
     def close(self) -> None:
@@ -132,6 +141,6 @@ class WatchedConnection(_Connection):
                 try:
                     count = self.sock.send(view[sent:])
                 except TimeoutError as error:
-                    raise Stalled(f"0 bytes in {monotonic() - began:.0f} s") from error
+                    raise Stalled(text("0 bytes in {monotonic:.0f} s", monotonic=monotonic() - began)) from error
                 self._pace.note(monotonic() - began, count)
                 sent += count

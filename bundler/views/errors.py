@@ -59,5 +59,5 @@ def show(lines: list[str], *, on_stderr: bool = False) -> None:
 
 def _label() -> str:
     is_coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
-    label = f"{said('error')}:"
+    label = said("error:")
     return f"\x1b[1;31m{label}\x1b[0m" if is_coloured else label

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bundler.views.languages import translated
+from bundler.views.languages import said, translated
 from bundler.views.words import columns, padded, with_placeholders, wrapped
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ def explain_lines(result: ExplainResult, *, width: int) -> list[str]:
         return _list_lines(result)
     lines: list[str] = []
     if result.exit_code is not None:
-        head = f"{translated('exit code')} {result.exit_code.number}: {translated(result.exit_code.meaning)}"
+        meaning = translated(result.exit_code.meaning)
+        head = said("exit code {code}: {error}", code=result.exit_code.number, error=meaning)
         lines += wrapped(head, width, indent="")
         lines += ["", *_paragraph(result.exit_code.explanation, width)] if result.exit_code.explanation else []
     for entry in result.entries:

@@ -32,7 +32,7 @@ def _catalogue() -> Callable[[str], str]:
     if locale.partition(".")[0] in ("C", "POSIX"):
         return str
     catalogue = gettext.translation(DOMAIN, localedir=LOCALES, fallback=True)
-    shown = catalogue.gettext("error")
+    shown = catalogue.gettext("error:")
     return catalogue.gettext if all(_can_show(shown, stream) for stream in (sys.stdout, sys.stderr)) else str
 
 
@@ -70,6 +70,8 @@ def _value(value: object) -> object:
     """What a message is filled in with. A plain string is a name, and stays as it is."""
     if isinstance(value, BundlerError):
         return worded(value)
+    if isinstance(value, (ValueError, TypeError)) and value.args and isinstance(value.args[0], str):
+        return translated(value.args[0])
     return translated(value) if isinstance(value, Text) else value
 
 

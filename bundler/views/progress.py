@@ -29,7 +29,7 @@ from bundler.core.events import (
     Retrying,
     nobody,
 )
-from bundler.texts import Text
+from bundler.texts import Text, joined
 from bundler.views.languages import said, translated, worded_alone
 from bundler.views.rate import Rate, duration
 from bundler.views.words import columns, count, cut, escaped, shortened, with_placeholders
@@ -124,7 +124,7 @@ class Phase:
         """All of it in one line."""
         share = f" ({100 * self._done // self._total}%)" if self._total else ""
         parts = [f"{self.amounts()}{share}", self.images(), self.speed(now), self.time_left(now)]
-        return f"{self.title}: {', '.join(filter(None, parts))}"
+        return said("{phase}: {told}", phase=self.title, told=joined(filter(None, parts), ", "))
 
 
 class Retries:
@@ -149,13 +149,13 @@ class Retries:
     def told(self, host: str, now: float) -> str:
         """A host's retries so far, in words."""
         self._told[host] = now
-        return f"{self._words(host)}; {_pause_words(self._lasts[host])}"
+        return translated(joined([self._so_far(host), _pause_words(self._lasts[host])]))
 
     def summary(self) -> list[str]:
         """What there was at each host, where it was more than once."""
-        return [self._words(host) for host, number in self._counts.items() if number > 1]
+        return [self._so_far(host) for host, number in self._counts.items() if number > 1]
 
-    def _words(self, host: str) -> str:
+    def _so_far(self, host: str) -> str:
         retries = count(self._counts[host], "retry")
         reason = _reason(self._lasts[host])
         return said("{host}: {retries}, last: {reason}", host=host, retries=retries, reason=reason)
@@ -374,7 +374,7 @@ class _Lines:
             elif isinstance(event, PhaseBegan):
                 self._phase, self._last = Phase(event, now), now
                 if self._phase.is_worth_a_line:
-                    self._say(f"{self._phase.title}: {self._phase.amounts()}")
+                    self._say(said("{phase}: {told}", phase=self._phase.title, told=self._phase.amounts()))
             elif isinstance(event, PhaseEnded):
                 if self._phase and now - self._phase.began >= _WORTH_TELLING_SECONDS:
                     took = duration(now - self._phase.began)

@@ -139,7 +139,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
         fact(said("signature"), _signature_words(result)),
         *_bad_lines(bundle),
         *(fact_below(escaped(worded(error))) for error in bundle.sealed.others[:_SHOWN_SIGNERS]),
-        *(fact_below(said("unknown key {key}", key=signer)) for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
+        *(fact_below(said("unknown signer {key}", key=signer)) for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
     ]
     if len(result.unknown_signers) > _SHOWN_SIGNERS:
         lines.append(fact_below(said("and {count:,} more", count=len(result.unknown_signers) - _SHOWN_SIGNERS)))

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
+
 import pytest
 
+from bundler.views.words import columns
+from tests.support.images import simple
 from tests.support.parts import free_port
 
 
@@ -26,3 +32,87 @@ def test_an_import_into_a_registry_that_does_not_run(bundler, origin, keys, imag
     assert done.code == 7
     assert [word for word in words if word not in done.err] == []
     assert host in done.err
+
+
+# A whole journey in Chinese: what fails in it, too
+
+CHINESE = {"LANG": "zh_CN.UTF-8"}
+COMMAND = re.compile(r"\b(?:bundler|openssl|docker|chmod|source|echo) [^\u4e00-\u9fff，。；：]*")
+
+
+def english_in(told: str) -> list[str]:
+    """Three English words and more in a row, outside of commands that are to be typed."""
+    return re.findall(r"[A-Za-z]{2,}(?: [a-z]{2,}){2,}", COMMAND.sub("", told))
+
+
+@pytest.fixture
+def told(bundler):
+    """Runs a command for an operator who reads Chinese; what it says must be Chinese."""
+
+    def run(*arguments: object, code: int, **options: object) -> str:
+        done = bundler(*arguments, environment=CHINESE, **options)
+        assert done.code == code, done.out + done.err
+        said = done.out + done.err
+        assert english_in(said) == [], said
+        return said
+
+    return run
+
+
+def test_a_journey_is_all_chinese(told, origin, target, image_list, tmp_path):
+    trust = ["--trust", tmp_path / "b.pub"]
+    assert "指纹" in told("keygen", "b", "-d", tmp_path, code=0)
+    listed = image_list(origin, "library/oci:1", "library/docker:1", "team/other/shares:1")
+    export = ["export", listed, "-o", tmp_path, "--key", tmp_path / "b.key"]
+    bundle, into = tmp_path / "test", ["--to", target.host]
+    assert "未制作" in told(*export, "--dry-run", code=0)
+    assert "镜像" in told(*export, "--platform", "linux/amd64", code=0)
+    assert "此前已完成" in told(*export, "--platform", "linux/amd64", code=0)
+    assert "未经验证" in told("inspect", bundle, code=0)
+    assert "完好" in told("verify", bundle, *trust, code=0)
+    assert "将推送" in told("import", bundle, *trust, *into, "--dry-run", code=0)
+    assert "已推送" in told("import", bundle, *trust, *into, "--receipt", tmp_path / "r.json", "--verbose", code=0)
+    simple("other").push(target, "library/oci", "1")
+    assert "已被占用" in told("import", bundle, *trust, *into, code=6)
+    assert "全部完好" in told("import", bundle, *trust, *into, "--on-conflict", "suffix", "--verify-target", code=0)
+    assert "操作者" in told("receipt", "show", tmp_path / "r.json", code=0)
+    assert "已移走" in told("undo", tmp_path / "r.json", code=3)
+    assert "项检查" in told("doctor", tmp_path, *into, code=0)
+    chunk = bundle / "chunk-0001.tar"
+    content = bytearray(chunk.read_bytes())
+    content[5000] ^= 1
+    chunk.write_bytes(content)
+    assert "已损坏" in told("verify", bundle, *trust, code=4)
+    chunk.unlink()
+    assert "在别处" in told("verify", bundle, *trust, code=9)
+
+
+def test_what_is_wrong_with_a_request_is_told_in_chinese(told, keys, tmp_path):
+    told("import", tmp_path / "nothing", "--to", "registry.internal", code=2)
+    told("trust", "add", keys[0], code=2)
+    told("trust", "add", keys[1], code=2)
+    told("trust", "list", code=0)
+    told("doctor", code=0)
+    told("export", "docker://a:1", "-o", tmp_path, "--key", keys[1], code=2)
+    told("pull", code=2)
+    told("export", "x", "--tls-verify", code=2)
+    told("export", "x", "-o", code=2)
+    wrong = tmp_path / "wrong.yaml"
+    wrong.write_text("name: x\nimages:\n- Foo:Bar@x\n- image: a\n  platform: y\n- {from: b}\nnme: 3\nplatforms: arm\n")
+    told("export", wrong, "-o", tmp_path, "--unsigned", code=2)
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["", "keygen", "trust", "trust add", "trust list", "trust remove", "export", "inspect", "verify", "sign", "import",
+     "undo", "receipt", "receipt show", "receipt verify", "receipt merge", "doctor", "explain", "completion", "man"],
+)  # fmt: skip
+def test_the_help_of_every_command_is_chinese(command, monkeypatch):
+    monkeypatch.setenv("LANG", "zh_CN.UTF-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "bundler", *command.split(), "--help"], capture_output=True, text=True, check=True
+    )
+    assert english_in(done.stdout) == []
+    assert "用法" in done.stdout
+    assert "选项" in done.stdout
+    assert max(columns(line) for line in done.stdout.splitlines() if "bundler" not in line) <= 100

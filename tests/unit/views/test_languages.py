@@ -109,11 +109,11 @@ def test_bringing_it_up_to_date_again_changes_nothing(language):
 
 def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goes():
     changed = ADVICE["denied"].explanation.replace("says no", "refuses")
-    new = catalogues.updated(catalogue("zh"), {changed: "advice", "error": "views", "new": "x"})
-    assert [message.id for message in new if message.id] == [changed, "error", "new"]
+    new = catalogues.updated(catalogue("zh"), {changed: "advice", "failed": "views", "new": "x"})
+    assert [message.id for message in new if message.id] == [changed, "failed", "new"]
     assert new[changed].fuzzy
     assert new[changed].string == catalogue("zh")[ADVICE["denied"].explanation].string
-    assert (new["error"].string, new["new"].string or "") == ("错误", "")
+    assert (new["failed"].string, new["new"].string or "") == ("失败", "")
     compiled = catalogues.mo_of(catalogues.po_of(new), "zh")
     assert changed.encode() not in compiled  # until somebody has looked at it
 
