@@ -116,14 +116,19 @@ _DOCKER_CHINESE = """
 """
 
 _REGISTRY = """
-  Into a registry, with skopeo 1.5 or later, all platforms, digests unchanged;
-  replace REGISTRY by HOST[:PORT][/PREFIX]{hard}:
+  Into a registry, with skopeo 1.5 or later, all platforms, digests unchanged.
+  An old skopeo refuses an index with fields that it does not know ("must be
+  converted"); bundler copies it. A digest without a tag gets one.
+  Replace REGISTRY by HOST[:PORT][/PREFIX]{hard}:
     ( cd blobs/sha256
     tr '}' '\\n' < ../../index.json |
     sed -n 's/.*"digest":"sha256:\\([0-9a-f]*\\)".*ref\\.name":"\\([^"]*\\)".*/\\1 \\2/p' |
     while read -r hex name; do
 {skip}      name=${name#*/}
-      case $name in *:*@*) name=${name%@*};; esac
+      case $name in
+        *:*@*) name=${name%@*};;
+        *@*) name=${name%@*}:digest-$(echo "$hex" | cut -c1-12);;
+      esac
       cp "$hex" manifest.json
       for child in $(grep -q '"manifests"' "$hex" && grep -o '[0-9a-f]\\{64\\}' "$hex"); do
         [ ! -e "$child" ] || cp "$child" "$child.manifest.json"
@@ -137,7 +142,8 @@ kind. From ``oci:`` skopeo copies no Docker manifests (1.9). Without --preserve-
 
 _REGISTRY_CHINESE = """
   推送到镜像仓库：用上面英文部分的 skopeo 命令（1.5 或更高版本），所有平台，摘要不变；
-  把 REGISTRY 换成 HOST[:PORT][/PREFIX]{hard_zh}。
+  旧版 skopeo 会拒绝含有未知字段的索引（"must be converted"），请改用 bundler；
+  只有摘要的镜像会得到标签。把 REGISTRY 换成 HOST[:PORT][/PREFIX]{hard_zh}。
 """
 
 _FORMS: dict[str, dict[str, str]] = {

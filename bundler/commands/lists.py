@@ -12,7 +12,14 @@ from bundler.core.bundle_name import BUNDLE_NAME, name_of_words
 from bundler.core.image_list import Entry, HeldImages, ImageList, nameless
 from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
-from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage, has_transport, parse_image
+from bundler.core.location import (
+    ArchiveImage,
+    LayoutImage,
+    RegistryImage,
+    has_transport,
+    parse_image,
+    refuse_unknown_transport,
+)
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import located, together
@@ -163,6 +170,7 @@ def _content_of(argument: str) -> bytes:
     """A list, or more than a list may have."""
     if argument != "-":
         if not Path(argument).exists():
+            refuse_unknown_transport(argument)
             hint = _hint_for_single(argument)
             raise Misuse("the image list cannot be read: there is no such file", subject=argument, hint=hint)
         return read_beginning(argument, IMAGE_LIST_BYTES + 1)

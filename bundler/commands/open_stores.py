@@ -20,6 +20,7 @@ from bundler.stores.image_file import ImageFile, Tap, nothing
 from bundler.stores.kept import KeptDocuments, KeptRepository
 from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry, Repository
+from bundler.texts import text
 
 
 class Stores:
@@ -97,7 +98,8 @@ class Stores:
         """
         path = Path(location.path)
         if not path.is_dir():
-            raise Refused("there is no such folder", subject=str(location))
+            hint = text("it is a file: write docker-archive:{path} or oci-archive:{path}", path=path)
+            raise Refused("there is no such folder", subject=str(location), hint=hint if path.is_file() else None)
         with self._lock:
             return self._layouts.setdefault(location.path, LayoutSource(FolderFiles(path)))
 
@@ -122,7 +124,10 @@ class Stores:
         Raises:
             Refused, Damaged, LocalStorage: There is none, or it cannot be read.
         """
-        return ImageFile(Path(location.path), called=f"{location.transport}:{location.path}")
+        path = Path(location.path)
+        if path.is_dir():
+            raise Refused("a folder, not a file", subject=str(location), hint=text("write oci:{path}", path=path))
+        return ImageFile(path, called=f"{location.transport}:{location.path}")
 
     def make_ready(self, locations: Sequence[ArchiveImage] | Sequence[DaemonImage], staging: Staging) -> None:
         """Makes images of one archive, or one of a daemon, ready to be copied; `source` gives them then.

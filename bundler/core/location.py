@@ -154,7 +154,7 @@ def parse_image(text: str) -> ImageLocation:
             if transport == "oci:":
                 return LayoutImage(path, name or None)
             return ArchiveImage(path, name or None, transport.removesuffix(":"))
-    _refuse_unknown_transport(text)
+    refuse_unknown_transport(text)
     return RegistryImage(Reference.parse(text))
 
 
@@ -193,7 +193,7 @@ def parse_target(text: str) -> Target:
             subject=repr(without_password(text)),
             hint="write oci-archive:FILE, or load a daemon: docker-daemon:",
         )
-    _refuse_unknown_transport(text)
+    refuse_unknown_transport(text)
     return _registry_target(text.removeprefix("docker://").removeprefix(_HELM), text)
 
 
@@ -256,7 +256,12 @@ def _refuse_control_characters(text: str) -> None:
     )
 
 
-def _refuse_unknown_transport(text: str) -> None:
+def refuse_unknown_transport(text: str) -> None:
+    """Makes sure that a text does not begin with a transport of other tools.
+
+    Raises:
+        Misuse: It does.
+    """
     transport, colon, rest = text.partition(":")
     if transport.lower() in ("http", "https"):
         return  # Reference.parse refuses it, and says what to write

@@ -264,13 +264,16 @@ def documents_of(contents: Contents, shelf: Shelf) -> StagedFiles:
 
 
 def _is_original(contents: Contents) -> bool:
-    """Whether the layers of the layout in an archive are those of a registry: one of them at least is compressed.
+    """Whether the layers of the layout in an archive are those of a registry.
 
-    Docker from 25 on writes a layout too, of its own making with uncompressed layers where it has no others.
+    Docker from 25 on writes a layout too, of its own making with uncompressed layers where it has no others. So one
+    layer at least is compressed, or there is something that is no image for a container, which such a Docker has not.
     """
     roots = [held.image for held in read_index(documents_of(contents, Shelf()))]
-    layers = [blob for blob in _blobs_below(contents, roots) if oci.is_layer_type(blob.media_type)]
-    return any(not layer.media_type.endswith(".tar") for layer in layers)
+    manifests = [each for each in _manifests_below(contents, roots) if not each.descriptor.is_index]
+    layers = [blob for manifest in manifests for blob in manifest.layers if oci.is_layer_type(blob.media_type)]
+    is_compressed = any(not layer.media_type.endswith(".tar") for layer in layers)
+    return is_compressed or any(not manifest.is_runnable for manifest in manifests)
 
 
 def _blobs_below(contents: Contents, roots: Iterable[Descriptor]) -> list[Descriptor]:

@@ -369,3 +369,21 @@ def test_a10_a_layout_without_images_is_an_error_and_never_a_success(tmp_path, t
     for name in ("", ":app"):
         with pytest.raises(Misuse, match="there is no image in it"):
             each_of(f"{transport}:{path}{name}")
+
+
+@pytest.mark.parametrize("given", ["dir:/srv/image", "containers-storage:app:1", "docker-image://app:1"])
+def test_a_transport_that_is_not_ours_is_told_as_one_and_not_as_a_list_that_is_absent(given: str) -> None:
+    with pytest.raises(Misuse, match="transport|location") as caught:
+        read_lists((given,), name="x", platforms=())
+    assert "oci-archive:" in f"{caught.value.expected}{caught.value.hint}"
+
+
+def test_a_file_called_a_folder_and_a_folder_called_a_file_are_told_with_the_right_word(tmp_path: Path) -> None:
+    path = write_as("none", tmp_path / "image.tar", docker_files([LAYER], tags=["app:1"]))
+    with pytest.raises(Refused) as caught:
+        each_of(f"oci:{path}")
+    assert f"docker-archive:{path}" in (caught.value.hint or "")
+    images.simple("one").write_layout(tmp_path / "layout", "quay.io/a/b:1")
+    with pytest.raises(Refused) as caught:
+        each_of(f"oci-archive:{tmp_path}/layout")
+    assert (caught.value.message, caught.value.hint) == ("a folder, not a file", f"write oci:{tmp_path}/layout")

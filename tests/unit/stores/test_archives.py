@@ -194,6 +194,16 @@ def test_of_both_forms_in_one_file_the_one_with_the_layers_of_a_registry_is_take
     assert [plain(layer) for layer in blobs_of(unpacked.ready([NAME], staging), NAME)[1:]] == [LOWER]
 
 
+def test_an_artifact_that_ctr_saves_with_a_manifest_json_is_carried_as_it_is(staging: Staging, tmp_path: Path) -> None:
+    chart = images.artifact("chart")
+    document = json.loads(chart.content)
+    paths = [f"blobs/{each['digest'].replace(':', '/')}" for each in (document["config"], *document["layers"])]
+    entry = {"Config": paths[0], "RepoTags": [NAME], "Layers": paths[1:]}
+    files = {**layout_files(chart, NAME), "manifest.json": json.dumps([entry]).encode()}
+    ready = indexed(tmp_path / "image", files, transport=DOCKER).ready([NAME], staging)
+    assert (str(ready.source.resolve(NAME).digest), ready.is_repacked) == (chart.digest, False)
+
+
 def test_what_somebody_calls_it_counts_where_a_file_has_both_forms(tmp_path: Path) -> None:
     files = docker_25(layers=[LOWER], is_gzip=False)
     assert indexed(tmp_path / "1", files, transport=OCI).is_layout
