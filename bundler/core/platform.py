@@ -52,6 +52,12 @@ class Platform:
         Raises:
             Misuse: It has another form.
         """
+        if "," in text:
+            raise Misuse(
+                "more than one platform",
+                subject=repr(text[:_TEXT_CHARACTERS]),
+                hint="write one OS/ARCH, without commas; where several are taken, give each by itself",
+            )
         match = _PLATFORM.fullmatch(text)
         is_one = match is not None and not (match["inner"] and match["outer"])
         os, name, given = (match["os"], match["architecture"], match["variant"] or "") if match else ("", "", "")

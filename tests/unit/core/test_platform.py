@@ -93,3 +93,10 @@ def test_one_of_several_platforms_is_enough() -> None:
     assert any_accepts(wanted, Platform("linux", "arm64", "v8"))
     assert not any_accepts(wanted, Platform("linux", "s390x"))
     assert not any_accepts([], Platform("linux", "amd64"))
+
+
+@pytest.mark.parametrize("given", ["linux/amd64,linux/arm64", "linux/amd64, linux/arm64"])
+def test_platforms_with_commas_as_docker_takes_them_are_told_as_several(given: str) -> None:
+    with pytest.raises(Misuse, match="more than one platform") as caught:
+        Platform.parse(given)
+    assert "arm64" not in (caught.value.hint or "")
