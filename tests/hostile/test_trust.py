@@ -183,7 +183,7 @@ def test_S03_ten_thousand_signature_files_of_strangers_hide_nothing_and_are_not_
         (place.bundle / f"SHA256SUMS.{number:016x}.sig").write_bytes(bytes(64))
     assert run("verify", place.bundle, *place.trusting("builder")).code == 0
     looked = run("inspect", place.bundle, *place.trusting("builder"))
-    assert looked.out.count("unknown key") == 6
+    assert looked.out.count("unknown signer") == 6
     assert "and 9,994 more" in looked.out
     refused = run("verify", place.bundle, *place.trusting("third"))
     assert (refused.code, len(refused.err) < 1000) == (5, True)
@@ -206,8 +206,8 @@ def test_S04_a_bundle_that_was_changed_and_signed_by_somebody_unknown_is_refused
     stranger = sums.signer_of(signature.name)
     done = run("verify", place.bundle, *place.trusting("builder"))
     assert (done.code, stranger in done.err, place.id("builder") in done.err) == (5, True, True)
-    assert f"unknown key {stranger}" in run("inspect", place.bundle, *place.trusting("builder")).out
-    assert f"unknown key {stranger}" in run("inspect", place.bundle).out
+    assert f"unknown signer {stranger}" in run("inspect", place.bundle, *place.trusting("builder")).out
+    assert f"unknown signer {stranger}" in run("inspect", place.bundle).out
 
 
 def test_S07_one_key_twice_counts_once(run, place):

@@ -608,6 +608,20 @@ def test_an_import_that_never_had_a_bundle_leaves_no_receipt_and_tells_of_none(b
     assert not list(states.glob("*"))
 
 
+def test_the_summary_has_failures_conflicts_and_counts_and_the_rest_with_verbose(bring, target):
+    done = bring(target.host)
+    assert done.code == 0
+    assert "complete: 3 pushed" in done.out
+    assert "library/oci" not in done.out
+    assert "library/oci:1" in bring(target.host, "-v").out
+    simple("other").push(target, "library/oci", "1")
+    conflict = bring(target.host, "--on-conflict", "replace")
+    rows = [line.split()[:2] for line in conflict.out.splitlines() if target.host in line and "to " not in line]
+    assert rows == [["pushed", f"{target.host}/library/oci:1"]], "what was replaced is told, and nothing else"
+    assert "(was " in conflict.out
+    assert "complete: 1 pushed, 2 present" in conflict.out
+
+
 def test_undo_takes_no_receipt_that_was_changed_or_points_elsewhere(bring, bundler, keys, target, tmp_path):
     simple("before").push(target, "library/oci", "1")
     mine = tmp_path / "r.json"

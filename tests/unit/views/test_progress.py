@@ -32,7 +32,7 @@ from bundler.texts import text
 from bundler.transfer import counting
 from bundler.views import progress
 from bundler.views.rate import Rate, duration
-from bundler.views.words import shortened
+from bundler.views.words import SHOWN, limited, shortened
 from tests.support.terminal import Screen
 
 MIB = 1 << 20
@@ -211,6 +211,16 @@ def test_images_are_counted_when_all_their_parts_are_done_in_any_order():
     tally = Tally([["a", "shared"], ["b", "shared"], []])
     assert tally.images == 2
     tell: Callable[[Event], None] = counting(heard.append, tally)
-    for item, outcome in [("shared", "copied"), ("b", "failed"), ("a", "present"), ("a", "copied"), ("b", "copied")]:
+    for _ in range(2):  # the same part again is none more
+        tell(Finished("x", "copied", "shared"))
+    assert not any(isinstance(event, ImagesDone) for event in heard)
+    for item, outcome in [("b", "failed"), ("a", "present"), ("a", "copied"), ("b", "copied")]:
         tell(Finished("x", outcome, item))
     assert [event.amount for event in heard if isinstance(event, ImagesDone)] == [1, 1]
+
+
+def test_a_list_shows_its_first_lines_and_counts_the_rest_unless_all_are_asked_for():
+    lines = [f"  line {n}" for n in range(SHOWN + 5)]
+    assert limited(lines, is_verbose=True) == lines
+    assert limited(lines, is_verbose=False) == [*lines[:SHOWN], "  and 5 more (--verbose lists all)"]
+    assert limited(lines[: SHOWN + 1], is_verbose=False) == lines[: SHOWN + 1], "one more takes no more room"
