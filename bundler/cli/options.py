@@ -198,6 +198,8 @@ def network(
     if cacert and not Path(cacert).is_file():
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
     base = base_path.rstrip("/")
+    if base.endswith("/v2"):
+        raise Misuse("a path without /v2 is wanted", subject=f"--base-path {base_path[:80]}", hint="leave /v2 out")
     if base and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", base):
         raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it as in /repository/docker")
     return NetworkOptions(

@@ -244,6 +244,16 @@ _ENTRIES = (
         "sent without TLS.",
     ),
     Advice(
+        "upload-with-tls",
+        Refused,
+        "the registry asks for an upload with TLS, at a port that speaks plain HTTP",
+        "let the proxy in front of the registry tell it the scheme; nginx: proxy_set_header X-Forwarded-Proto $scheme;",
+        "The registry is asked with http, and names the same host and port with https for the upload. A proxy in front "
+        "of it says that it was asked with TLS, and was not: X-Forwarded-Proto has to be the scheme that clients use. "
+        "Or set http.relativeurls: true in distribution. Where the registry does speak TLS at that port, leave "
+        "--plain-http out.",
+    ),
+    Advice(
         "upload-astray",
         Refused,
         "the registry names an address for the upload that leads nowhere",

@@ -189,6 +189,8 @@ def _check_elsewhere(kind: Kind, origin: Origin, own: Origin, url: str, allowed:
     subject = f"{server} names {named}"
     if kind is Kind.UPLOAD:
         if not origin.names & allowed:
+            if (origin.host, origin.port) == (own.host, own.port):
+                raise problem("upload-with-tls", subject=subject)
             raise problem("upload-elsewhere", subject=subject, host=origin.name)
     elif kind is Kind.TOKEN_SERVER:
         if origin.host != own.host and _is_private(origin.host):

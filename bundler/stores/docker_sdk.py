@@ -339,7 +339,7 @@ def _client(version: str, timeout_seconds: int) -> Any:
     except Exception as error:  # the SDK takes every value in Docker's files to be of the right type
         raise Misuse(
             "Docker's configuration has another form than Docker writes",
-            subject=str(places.docker_folder() or "no Docker folder"),
+            subject=str(places.docker_folder() or os.devnull),
             hint="correct config.json and contexts there; see: docker context ls",
         ) from error
     # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.

@@ -396,6 +396,15 @@ def test_C3_a_proxy_that_leaves_the_host_out_is_a_failure_unless_that_host_is_al
     assert states(doctor("--to", host, "--allow-upload-host", target.host))["upload"] == "ok"
 
 
+def test_C3_a_proxy_that_says_https_where_it_speaks_http_is_a_failure(doctor, target, nginx):
+    """The host of the upload is the right one: to allow it would not help."""
+    found = doctor("--to", nginx(target, "", f"{HOST} proxy_set_header X-Forwarded-Proto https;"), code=6)
+    assert failed(found) == {"upload": "upload-with-tls"}
+    hint = found["upload"]["error"]["hint"]
+    assert "X-Forwarded-Proto $scheme" in hint
+    assert "--allow-upload-host" not in hint
+
+
 def test_C3_a_proxy_that_changes_paths_is_a_failure(doctor, new_registry, tmp_path):
     target = new_registry(http_extra="  prefix: /inner/\n")
     lines = f"location /v2/ {{ proxy_pass http://{target.host}/inner/v2/; {HOST} }} location / {{ return 404; }}"

@@ -89,6 +89,12 @@ def test_a3_an_empty_name_is_an_error_and_never_the_default(capsys, folder, word
     assert (code, "''" in text) == (2, True), text
 
 
+@pytest.mark.parametrize("value", ["/v2", "/v2/", "/repository/docker/v2/"])
+def test_c2_a_base_path_with_v2_is_told_before_anything_is_asked(capsys, value) -> None:
+    code, text = told(capsys, "doctor", "--to", "127.0.0.1:9", "--base-path", value)
+    assert (code, "leave /v2 out" in text) == (2, True), text
+
+
 @pytest.mark.parametrize("flag", ["--to", "LIST"])
 @pytest.mark.parametrize("transport", ["oci:", "oci-archive:"])
 def test_a3_an_empty_path_behind_a_transport_is_an_error(capsys, folder, flag, transport) -> None:
