@@ -358,8 +358,8 @@ class _Walk:
         return _Sparse(
             "the source has only a part of this image",
             subject=self._what,
-            expected=f"also {', '.join(_missing(child for child in index.children if child.digest in gone))}",
-            actual=f"only {', '.join(platforms)}" if platforms else text("nothing of it"),
+            expected=text("also {names}", names=", ".join(_missing(c for c in index.children if c.digest in gone))),
+            actual=text("only {names}", names=", ".join(platforms)) if platforms else text("nothing of it"),
             hint=text(
                 "carry what is there with {choice}, or copy the image to the source again with all its platforms",
                 choice=choice,

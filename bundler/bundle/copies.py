@@ -138,8 +138,8 @@ def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
     return Damaged(
         "the chunk was cut short" if is_cut else "the chunk has grown",
         subject=str(path),
-        expected=f"{chunk.size_bytes} bytes",
-        actual=f"{size_bytes} bytes",
+        expected=text("{size} bytes", size=chunk.size_bytes),
+        actual=text("{size} bytes", size=size_bytes),
         hint=hint,
     )
 

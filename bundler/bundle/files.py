@@ -138,7 +138,7 @@ def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result
             "the file is too large",
             subject=str(path),
             expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
-            actual=f"{size_bytes} bytes",
+            actual=text("{size} bytes", size=size_bytes),
         )
     return content, facts
 
@@ -191,7 +191,7 @@ def sha256_of(
             "the file is too large",
             subject=what,
             expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
-            actual=f"{size_bytes} bytes",
+            actual=text("{size} bytes", size=size_bytes),
         )
     buffer = new_buffer(min(PIECE_BYTES, size_bytes))
     for offset in range(0, size_bytes, PIECE_BYTES):
@@ -394,8 +394,8 @@ def check_space(folder: Path, needed_bytes: int, *, hint: str = text("choose ano
         raise LocalStorage(
             "not enough free space",
             subject=str(folder),
-            expected=f"{needed_bytes:,} bytes",
-            actual=f"{available:,} bytes",
+            expected=text("{size:,} bytes", size=needed_bytes),
+            actual=text("{size:,} bytes", size=available),
             hint=text("free some space, or {hint}", hint=hint),
         )
 

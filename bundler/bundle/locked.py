@@ -131,7 +131,7 @@ class LockedBundle:
                         "the file is too large",
                         subject=str(path),
                         expected=text("at most {content_bytes} bytes", content_bytes=CONTENT_BYTES),
-                        actual=f"{size_bytes} bytes",
+                        actual=text("{size} bytes", size=size_bytes),
                     )
                 for offset in range(0, size_bytes, PIECE_BYTES):
                     view = memoryview(buffer)[: size_bytes - offset]

@@ -143,7 +143,7 @@ class UncheckedBundle:
                 "not a signature",
                 subject=str(entry.path),
                 expected=text("a file of {signature_bytes} bytes", signature_bytes=SIGNATURE_BYTES),
-                actual=f"{entry.size_bytes} bytes" if entry.is_file else entry.kind,
+                actual=text("{size} bytes", size=entry.size_bytes) if entry.is_file else entry.kind,
                 hint="remove it, or let its signer sign again",
             )
             for listing in self.own_listings

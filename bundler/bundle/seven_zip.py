@@ -75,8 +75,8 @@ class ArchiveWriter:
             raise Damaged(
                 "not as many bytes as promised",
                 subject=name,
-                expected=f"{size_bytes} bytes",
-                actual=f"{stream.read_bytes} bytes",
+                expected=text("{size} bytes", size=size_bytes),
+                actual=text("{size} bytes", size=stream.read_bytes),
             )
 
     def finish(self) -> None:

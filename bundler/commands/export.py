@@ -307,7 +307,7 @@ def _check_file_size(output: Path, manifest: BundleManifest) -> None:
             "the file system takes no file of this size",
             subject=f"{output}/{manifest.name}/{largest.file}",
             expected=text("at most {limit_bytes:,} bytes", limit_bytes=limit_bytes),
-            actual=f"{largest.size_bytes:,} bytes",
+            actual=text("{size:,} bytes", size=largest.size_bytes),
             hint="use --chunk-size fat32",
         )
 

@@ -113,7 +113,7 @@ def _check_mode(path: Path, facts: os.stat_result) -> None:
             "others may read this private key",
             subject=str(path),
             expected="mode 0600",
-            actual=f"mode {mode:04o}",
+            actual=text("mode {mode:04o}", mode=mode),
             hint=text(
                 "chmod 600 {path}; on FAT and NTFS that does nothing: keep it on another disk",
                 path=shlex.quote(str(path)),

@@ -150,7 +150,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
             "the manifest is larger than registries accept",
             subject=what,
             expected=texts.text("at most {manifest_bytes} bytes", manifest_bytes=MANIFEST_BYTES),
-            actual=f"{len(content)} bytes",
+            actual=texts.text("{size} bytes", size=len(content)),
         )
     media_type = media_type or media_type_of(content, what=what)
     descriptor = Descriptor(media_type, Digest.of(content), len(content))

@@ -174,14 +174,14 @@ def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
         raise Misuse(
             "the chunk size is too large",
             expected=texts.text("at most {size_bytes} bytes", size_bytes=SIZE_BYTES),
-            actual=f"{chunk_size_bytes} bytes",
+            actual=texts.text("{size} bytes", size=chunk_size_bytes),
         )
     least = max(MINIMUM_CHUNK_BYTES, int(first_files_bytes / FIRST_FILES_SHARE))
     if chunk_size_bytes < least:
         raise Misuse(
             "the chunk size is too small",
             expected=texts.text("at least {least} bytes", least=least),
-            actual=f"{chunk_size_bytes} bytes",
+            actual=texts.text("{size} bytes", size=chunk_size_bytes),
             hint="give a larger --chunk-size",
         )
 

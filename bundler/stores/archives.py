@@ -318,7 +318,7 @@ def layers_of(manifest: Manifest, config: bytes, *, what: str) -> list[tuple[Des
         raise Damaged(
             "manifest and config disagree about the layers",
             subject=what,
-            expected=f"{len(diff_ids)} layers",
+            expected=text("{count} layers", count=len(diff_ids)),
             actual=str(len(manifest.layers)),
         )
     return list(zip(manifest.layers, diff_ids, strict=True))

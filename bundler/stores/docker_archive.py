@@ -127,7 +127,7 @@ def check_image(
         raise Damaged(
             "the image config and manifest.json disagree about the layers",
             subject=what,
-            expected=f"{len(diff_ids)} layers",
+            expected=text("{count} layers", count=len(diff_ids)),
             actual=f"{len(image.layers)}",
         )
     for number, (name, expected) in enumerate(zip(image.layers, diff_ids, strict=True), start=1):

@@ -150,7 +150,12 @@ def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
         except OSError as error:
             raise LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=what) from error
         if not got:
-            raise Damaged("the file was cut short", subject=what, expected=f"{end} bytes", actual=f"{begin} bytes")
+            raise Damaged(
+                "the file was cut short",
+                subject=what,
+                expected=text("{size} bytes", size=end),
+                actual=text("{size} bytes", size=begin),
+            )
         begin += got
         yield buffer[:got]
 
@@ -173,7 +178,7 @@ def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what:
             "too large",
             subject=what,
             expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
-            actual=f"{end - begin} bytes",
+            actual=text("{size} bytes", size=end - begin),
         )
     return b"".join(bytes(piece) for piece in pieces_of(descriptor, begin, end, what=what))
 

@@ -147,8 +147,8 @@ class LayoutSource:
             raise Damaged(
                 "the blob has another size than its descriptor says",
                 subject=subject,
-                expected=f"{descriptor.size_bytes} bytes",
-                actual=f"{size} bytes",
+                expected=text("{size} bytes", size=descriptor.size_bytes),
+                actual=text("{size} bytes", size=size),
             )
         return self._files.open_at(descriptor.digest.path, offset_bytes)
 

@@ -14,6 +14,7 @@ from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, Unavailable
 from bundler.stores.addresses import printable
 from bundler.stores.http import Answer
+from bundler.texts import text
 
 _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,16})-[0-9]{1,16}/(?P<size>[0-9]{1,16}|\*)", re.IGNORECASE | re.ASCII)
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(?P<size>[0-9]{1,16})", re.IGNORECASE | re.ASCII)
@@ -59,8 +60,8 @@ def pieces_from(ask: Ask, descriptor: Descriptor, offset_bytes: int, *, called: 
             "the registry's blob has another size than its descriptor says",
             retryable=True,
             subject=called,
-            expected=f"{descriptor.size_bytes} bytes",
-            actual=f"{size[:20]} bytes",
+            expected=text("{size} bytes", size=descriptor.size_bytes),
+            actual=text("{size} bytes", size=size[:20]),
         )
     skip = offset_bytes - (begin if answer.status == 206 else 0)
     for piece in answer.pieces():

@@ -184,7 +184,7 @@ class StagedFiles:
                 "too large",
                 subject=f"{self.called}: {path}",
                 expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
-                actual=f"{size} bytes",
+                actual=text("{size} bytes", size=size),
             )
         return b"".join(bytes(piece) for piece in self.open_at(path, 0))
 

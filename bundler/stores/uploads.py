@@ -149,7 +149,7 @@ class PieceUpload:
                 expected=text(
                     "pieces of at most {upload_piece_most_bytes} bytes", upload_piece_most_bytes=UPLOAD_PIECE_MOST_BYTES
                 ),
-                actual=f"{self._upload.least_bytes} bytes",
+                actual=text("{size} bytes", size=self._upload.least_bytes),
             )
         return wanted
 

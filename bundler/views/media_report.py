@@ -64,23 +64,28 @@ def _signature_of(bundle: ListedBundle) -> str:
 def presence_lines(result: VerifyResult) -> list[str]:
     """Which chunks are here and good, before anything else is said; nothing if all are here."""
     states = result.bundle.chunks
-    elsewhere = [state.chunk.file for state in states if state.is_elsewhere]
-    if not elsewhere:
+    absent = [state.chunk.file for state in states if state.is_absent]
+    if not absent:
         return []
     here = [state.chunk.file for state in states if not state.is_absent]
     bad = {finding.file for finding in result.findings if finding.is_wanted}.intersection(here)
-    if bad:
+    elsewhere = [state.chunk.file for state in states if state.is_elsewhere]
+    numbers = {"here": len(here), "total": len(states), "good": len(here) - len(bad), "bad": len(bad)}
+    if not here:
+        words = said("none of the {total:,} chunks is here: {names}", total=len(states), names=in_runs(absent))
+    elif not elsewhere:
+        words = said(
+            "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; missing: {names}",
+            **numbers,
+            names=in_runs(absent),
+        )
+    elif bad:
         words = said(
             "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; {away:,} are elsewhere: {names}",
-            here=len(here),
-            total=len(states),
-            good=len(here) - len(bad),
-            bad=len(bad),
+            **numbers,
             away=len(elsewhere),
             names=in_runs(elsewhere),
         )
-    elif not here:
-        words = said("none of the {total:,} chunks is here: {names}", total=len(states), names=in_runs(elsewhere))
     else:
         words = said(
             "{here:,} of {total:,} chunks are here, all good; {away:,} are elsewhere: {names}",
@@ -93,6 +98,8 @@ def presence_lines(result: VerifyResult) -> list[str]:
     users = {image: None for finding in result.findings if finding.file in away for image in finding.images}
     lines = [fact(said("chunks"), words)]
     lines += [fact_below(said("images that need them: {names}", names=some(users)))] if users else []
+    if not elsewhere:
+        return lines
     return [*lines, fact_below(f"-> {said('give their media too, in any order: bundler verify PATH PATH...')}")]
 
 

@@ -62,7 +62,7 @@ def test_a_download_that_breaks_off_goes_on_where_it_was(export, front, tmp_path
     done = export()
     assert done.code == 0, done.err
     assert asked == ["", "bytes=2500000-"] or (asked[0] == "" and 2_000_000 < int(asked[1][6:-1]) <= 2_500_000)
-    assert "retry:" in done.err
+    assert "1 retry, last: " in done.err
 
 
 def test_a_registry_without_ranges_is_read_from_the_start_again(export, front, tmp_path):

@@ -337,7 +337,7 @@ def test_N07_a_pause_that_is_asked_for_is_kept_and_told(export, front, waits, st
     done = export()
     assert done.code == 0, done.err
     assert least <= waits[0] <= most
-    assert done.err.count("retry:") == 1
+    assert done.err.count("1 retry, last: ") == 1
 
 
 @pytest.mark.parametrize(("status", "least", "most"), [(429, 0.5, 0.625), (503, 0.25, 0.5)])
@@ -347,7 +347,7 @@ def test_N07_a_pause_that_nobody_understands_is_as_long_as_we_like(export, front
     done = export()
     assert done.code == 0, done.err
     assert least <= waits[0] <= most
-    assert done.err.count("retry:") == 1
+    assert done.err.count("1 retry, last: ") == 1
 
 
 LONG_WAITS = {"an hour": "3600", "a day": "86400", "a date": date_in(100 * 86_400)}
@@ -438,7 +438,7 @@ def test_N15_whatever_an_error_says_is_one_line_without_surprises(export, front,
     assert done.code == (7 if status == 500 else 6)
     for character in ("\x1b", "\x9b", "\u202e", "\r"):
         assert character not in done.err
-    [line] = [line for line in done.err.splitlines() if "a/big:1: " in line and "retry:" not in line]
+    [line] = [line for line in done.err.splitlines() if "a/big:1: " in line and " last: " not in line]
     assert len(line) < 600
 
 
