@@ -35,7 +35,7 @@ def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
         (["export", "x", "-o", "out", "--unsigned", "--chunk-size", "1000"], "chunk size is too small"),
         (["export", "x", "-o", "out", "--unsigned", "--platform", "amd64"], "not a platform"),
         (["export", "x", "-o", "out", "--unsigned", "--nonsense"], "bundler export has no flag --nonsense"),
-        (["export", "dir:/x", "-o", "out", "--unsigned", "--name", "x"], "the image list cannot be read"),
+        (["export", "dir:/x", "-o", "out", "--unsigned", "--name", "x"], "the transport dir: is not supported"),
         (["inspect", "nowhere"], "there is no such folder"),
         (["verify", ".", "--trust", "no.pub"], "no bundle here"),
         (["import", ".", "--to", "UPPER/x y"], "not a destination"),
