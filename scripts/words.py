@@ -1,0 +1,254 @@
+"""Looks for words and openings of sentences that make our English hard to read in a second language.
+
+    scripts/words.py            every finding, as FILE:LINE: the word, and what to write instead
+    scripts/words.py --check    only those of files that have more than the baseline allows, which is a failure
+    scripts/words.py --lower    writes the new baseline; it may only go down
+
+It reads names, comments, docstrings and other texts of Python files, the prose of Markdown pages (no code, in blocks or
+in backticks), and all of scripts and image lists. The baseline has the number of findings that each file still has. It
+goes when that is zero everywhere.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import io
+import json
+import re
+import sys
+import tokenize
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+BASELINE = ROOT / "scripts" / "words_baseline.json"
+
+INSTEAD = {
+    "anew": "again",
+    "begun": "started, unfinished",
+    "behind": "after, below, at the end of",
+    "beside": "next to, in addition to",
+    "brake": "circuit breaker",
+    "follower": "background hash",
+    "leftover": "partial state",
+    "meanwhile": "since then, at the same time, or nothing",
+    "shelf": "staging cache",
+    "somebody": "a user, a person, another process",
+    "stand": "is, appears, refers to",
+    "stands": "is, appears, refers to",
+    "stood": "was, appeared, referred to",
+    "taker": "destination",
+    "told": "reported, shown, named",
+    "whoever": "the user who, a program that",
+}
+"""The words that nobody needs, and what says the same."""
+
+OPENERS = ("how", "that which", "what", "whatever", "where", "whether", "which", "who", "whoever")
+"""The openings of a docstring, comment, paragraph or item that make a clause of what should be a sentence."""
+
+CLAUSES = ("What", "Whatever", "Whoever", "Whether", "That which")
+"""The openings that are refused at the beginning of any sentence."""
+
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+_OPENER = re.compile(rf"\s*(?:{'|'.join(OPENERS)})\b", re.IGNORECASE)
+_CLAUSE = re.compile(rf"(?<=[.:!?]\s)\s*(?:{'|'.join(CLAUSES)})\b")
+_LIST_ITEM = re.compile(r"(?:[-*]|\d+\.) +")
+_CODE = re.compile(r"`[^`]*`|\]\([^)]*\)|<!--.*?-->")
+
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "SECURITY.md",
+    "docs/**/*.md",
+    "manifests/*.md",
+    "scripts/**/*.md",
+    "bundler/**/*.md",
+)
+PROGRAMS = ("bundler/**/*.py", "scripts/**/*.py")
+PLAIN = (
+    "manifests/*.yaml",
+    "manifests/*.txt",
+    "docs/*.yaml",
+    ".ci/*",
+    ".github/**/*.yml",
+    "scripts/*",
+    "scripts/ci/**/*",
+)
+"""The files, by how they are read. CHANGELOG.md is a record of the past and stays as it is."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One place that a person should rewrite."""
+
+    file: str
+    line: int
+    found: str
+    instead: str
+
+    def __str__(self) -> str:
+        """One line, as compilers print it."""
+        return f"{self.file}:{self.line}: {self.found!r}: {self.instead}"
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """Some text that belongs together: a docstring, a comment, a paragraph."""
+
+    line: int
+    text: str
+    is_prose: bool
+    """True if it should consist of sentences; names and short labels are not."""
+
+
+def _words(file: str, passage: Passage) -> Iterator[Finding]:
+    for number, line in enumerate(passage.text.split("\n")):
+        for word in _WORD.findall(line):
+            instead = INSTEAD.get(word.lower())
+            if instead is not None:
+                yield Finding(file, passage.line + number, word, f"write {instead}")
+
+
+def _openings(file: str, passage: Passage) -> Iterator[Finding]:
+    """Sentences that open with a clause; questions are none of them."""
+    if not passage.is_prose:
+        return
+    text = passage.text
+    for match in [_OPENER.match(text), *_CLAUSE.finditer(text)]:
+        if match is None or _is_question(text, match.end()):
+            continue
+        line = passage.line + text.count("\n", 0, match.end())
+        yield Finding(file, line, match[0].strip(), "open the sentence with its subject or its verb")
+
+
+def _is_question(text: str, at: int) -> bool:
+    end = re.compile(r"[.!?](?=\s|$)").search(text, at)
+    return end is not None and end[0] == "?"
+
+
+def _program(source: str) -> Iterator[Passage]:
+    """The names, comments, docstrings and other texts of a Python file."""
+    docstrings = {
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+    }
+    comment: list[tokenize.TokenInfo] = []
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if comment and token.type not in (tokenize.COMMENT, tokenize.NL):
+            yield Passage(comment[0].start[0], "\n".join(part.string.lstrip("# ") for part in comment), True)
+            comment = []
+        if token.type == tokenize.COMMENT:
+            comment.append(token)
+        elif token.type == tokenize.STRING:
+            text = token.string.lstrip("rbfuRBFU").strip("\"'")
+            yield Passage(token.start[0], text, token.start[0] in docstrings)
+        elif token.type in (tokenize.NAME, getattr(tokenize, "FSTRING_MIDDLE", -1)):
+            yield Passage(token.start[0], token.string, False)
+
+
+def _page(source: str) -> Iterator[Passage]:
+    """The paragraphs, items, headings and table rows of a Markdown page, without code."""
+    paragraph: list[str] = []
+    first = 0
+    in_block = False
+    for number, line in enumerate([*source.split("\n"), ""], 1):
+        is_fence = line.lstrip().startswith("```")
+        line = line.strip()
+        is_own = line.startswith(("#", "|")) or bool(_LIST_ITEM.match(line))
+        if paragraph and (is_fence or is_own or not line):
+            yield Passage(first, _without_code("\n".join(paragraph)), True)
+            paragraph = []
+        in_block ^= is_fence
+        if is_fence or in_block or not line:
+            continue
+        if line.startswith(("#", "|")):
+            yield Passage(number, _without_code(line), False)
+            continue
+        first = first if paragraph else number
+        paragraph.append(_LIST_ITEM.sub("", line, count=1))
+
+
+def _without_code(text: str) -> str:
+    """The text with "x" for code and link targets: a sentence that opens with code does not open with the next word."""
+    return _CODE.sub(lambda match: "x" + "\n" * match[0].count("\n"), text)
+
+
+def _plain(source: str) -> Iterator[Passage]:
+    for number, line in enumerate(source.split("\n"), 1):
+        yield Passage(number, line, False)
+
+
+def findings_in(file: str, source: str) -> list[Finding]:
+    """All findings of one file.
+
+    Args:
+        file: Its path below the root; the ending says how it is read.
+        source: Its text.
+    """
+    read = {".py": _program, ".md": _page}.get(Path(file).suffix, _plain)
+    return sorted({f for passage in read(source) for look in (_words, _openings) for f in look(file, passage)})
+
+
+def findings() -> list[Finding]:
+    """All findings of the repository, by file and line."""
+    paths = {path for pattern in (*PAGES, *PROGRAMS, *PLAIN) for path in ROOT.glob(pattern)}
+    skipped = {Path(__file__).resolve(), BASELINE}
+    found = []
+    for path in sorted(paths - skipped):
+        if path.is_file() and "__pycache__" not in path.parts:
+            found += findings_in(path.relative_to(ROOT).as_posix(), path.read_text())
+    return found
+
+
+def counted(found: list[Finding]) -> dict[str, int]:
+    """The number of findings of each file that has any."""
+    counts: dict[str, int] = {}
+    for finding in found:
+        counts[finding.file] = counts.get(finding.file, 0) + 1
+    return counts
+
+
+def above(counts: dict[str, int], baseline: dict[str, int]) -> dict[str, int]:
+    """The files that have more findings than they may, with that number.
+
+    A file that is moved or split takes its findings along: new files together may have as many as the others have lost.
+    """
+    more = {file: baseline[file] for file, count in counts.items() if count > baseline.get(file, count)}
+    new = {file: count for file, count in counts.items() if file not in baseline}
+    lost = sum(max(0, allowed - counts.get(file, 0)) for file, allowed in baseline.items())
+    return more if sum(new.values()) <= lost else more | dict.fromkeys(new, lost)
+
+
+def main() -> int:
+    """Prints findings; the exit code is 1 if the baseline is exceeded."""
+    parser = argparse.ArgumentParser(description="finds words and sentences that are hard to read")
+    parser.add_argument(
+        "--check", action="store_true", help="only the findings of files with more than the baseline allows"
+    )
+    parser.add_argument("--lower", action="store_true", help="write the baseline; it may only go down")
+    asked = parser.parse_args()
+    found = findings()
+    counts = counted(found)
+    baseline: dict[str, int] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
+    if asked.lower:
+        if BASELINE.exists() and sum(counts.values()) > sum(baseline.values()):
+            print("there are more findings than before; mend them first", file=sys.stderr)
+            return 1
+        BASELINE.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
+        return 0
+    too_many = above(counts, baseline)
+    for finding in found:
+        if not asked.check or finding.file in too_many:
+            print(finding)
+    for file, allowed in too_many.items():
+        print(
+            f"{file} has {counts[file]} findings, and may have {allowed} (scripts/words_baseline.json)", file=sys.stderr
+        )
+    return 1 if too_many else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

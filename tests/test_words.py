@@ -1,0 +1,87 @@
+"""scripts/words.py finds the words and openings that STYLE's English rule forbids, and scripts/check asks it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "scripts"))
+
+import subjects  # noqa: E402
+import words  # noqa: E402
+
+
+def found_in(file: str, source: str) -> list[tuple[int, str]]:
+    return [(finding.line, finding.found) for finding in words.findings_in(file, source)]
+
+
+@pytest.mark.parametrize("word", sorted(words.INSTEAD))
+def test_each_word_is_found_in_names_comments_docstrings_messages_and_pages(word):
+    program = (
+        f'"""A {word} tag."""\nx_{word} = 1\nclass Is{word.title()}: ...\n# a {word} tag\nerror("the tag {word}")\n'
+    )
+    assert found_in("x.py", program) == [
+        (1, word), (2, word), (3, word.title()), (4, word), (5, word),
+    ]  # fmt: skip
+    assert found_in("x.md", f"# The {word}\n\nOne line,\nthe {word}\n\n| {word} |\n") == [
+        (1, word),
+        (4, word),
+        (6, word),
+    ]
+    assert found_in("x.yaml", f"key: 1  # {word}\n") == [(1, word)]
+
+
+def test_a_word_within_another_one_is_none():
+    assert not found_in("x.py", '"""The standard understands besides."""\nstandard = understood\n')
+
+
+def test_code_on_pages_is_not_prose():
+    assert not found_in("x.md", "Call `told` or [it](told.md).\n\n```sh\nwhat is begun   # told\n```\n")
+
+
+@pytest.mark.parametrize("opener", ["What", "Whether", "How", "Who", "Where", "Whoever", "That which", "Which"])
+def test_docstrings_comments_and_paragraphs_do_not_open_with_a_clause(opener):
+    clause = f"{opener} it needs."
+    first = opener if opener == "That which" else opener.split()[0]
+    for file, source, line in [
+        ("x.py", f'"""{clause}"""\n', 1),
+        ("x.py", f"x = 1\n# {clause}\n", 2),
+        ("x.py", f'class X:\n    y: int\n    """{clause}"""\n', 3),
+        ("x.md", f"# A head\n\n{clause}\n", 3),
+        ("x.md", f"A list:\n- {clause}\n", 2),
+        ("x.md", f"A list:\n1. {clause}\n", 2),
+    ]:
+        assert (line, first) in found_in(file, source), source
+
+
+def test_no_sentence_opens_with_a_clause():
+    assert found_in("x.md", "One sentence.\nWhat follows is another one.\n") == [(2, "What")]
+    assert found_in("x.md", "One sentence. Whether it holds is another.\n") == [(1, "Whether")]
+
+
+def test_questions_headings_and_labels_may_open_as_they_like():
+    assert not found_in("x.md", "# What it promises\n\nWhat is signed, and how? A list is.\n\n| Who | What |\n")
+    assert not found_in("x.py", 'title = "What it costs"\n')
+
+
+def test_a_file_may_not_get_more_findings_and_a_file_that_moves_takes_them_along():
+    assert words.above({"a": 3}, {"a": 3}) == {}
+    assert words.above({"a": 4}, {"a": 3}) == {"a": 3}
+    assert words.above({"b": 3}, {"a": 3}) == {}
+    assert words.above({"a": 1, "b": 1, "c": 1}, {"a": 3}) == {}
+    assert words.above({"a": 1, "b": 3}, {"a": 3}) == {"b": 2}
+
+
+def test_subjects_of_commits():
+    assert subjects.faults("Refuse bundles that a stranger signed") == []
+    assert subjects.faults("X" * 72) == []
+    assert len(subjects.faults("x" * 72 + ".")) == 3
+
+
+def test_the_gate_asks_for_both():
+    gate = (ROOT / "scripts/check").read_text()
+    assert "scripts/words.py --check" in gate
+    assert "scripts/subjects.py" in gate
