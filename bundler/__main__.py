@@ -17,7 +17,8 @@ _NO_MEMORY = (
 def main() -> NoReturn:
     """Runs the command and exits."""
     try:
-        from bundler import errors, signals
+        from bundler import errors
+        from bundler.system import signals
 
         signals.listen()
         from bundler import cli

@@ -74,7 +74,7 @@ class RetryBudget:
             self._left = min(float(self.RETRIES), self._left + successes * self.GIVEN_BACK)
 
 
-class Brake:
+class CircuitBreaker:
     """Notices that a registry is gone, so that 50,000 blobs do not wait for it one after the other. Thread-safe.
 
     After some questions in a row that were given up, each after all its attempts, the others fail at once; so they do
@@ -140,7 +140,7 @@ class Run:
     cancellation: Cancellation
     retry: RetryPolicy = RetryPolicy()
     jobs: int = 2
-    brake: Brake = field(default_factory=Brake)
+    circuit_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     is_fail_fast: bool = False
     """Whether nothing is begun after the first failure."""
 
@@ -164,7 +164,7 @@ def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer
     """
     attempt = refusals = 1
     while True:
-        run.brake.check(peer)
+        run.circuit_breaker.check(peer)
         try:
             result = attempt_once()
         except AskedToWait:
@@ -175,12 +175,12 @@ def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer
                 continue
             if not error.retryable or attempt >= run.retry.attempts:
                 if peer and isinstance(error, Unavailable):
-                    run.brake.gave_up(peer, error)
+                    run.circuit_breaker.gave_up(peer, error)
                 raise
             pause(attempt, error, run, subject, peer=peer)
             attempt += 1
         else:
-            run.brake.succeeded(peer)
+            run.circuit_breaker.succeeded(peer)
             return result
 
 
@@ -191,7 +191,7 @@ def pause(attempt: int, error: BundlerError, run: Run, subject: str, *, peer: st
         BundlerError: So much failed that there is none.
         Interrupted: The user stopped the run meanwhile.
     """
-    run.brake.try_again(peer, error)
+    run.circuit_breaker.try_again(peer, error)
     seconds = run.retry.pause_seconds(attempt)
     run.listener(Retrying(subject, error, attempt, seconds, peer=peer))
     run.cancellation.wait(seconds)

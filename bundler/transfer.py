@@ -19,7 +19,7 @@ from bundler.core.digest import Hasher
 from bundler.core.events import Began, Event, Finished, ImagesDone, Listener, Moved, nobody
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BegunBlob, BlobSink, BlobSource, ContinuingSink, OrderedSink, Pieces, SourceOfCopies
+from bundler.core.protocols import BlobSink, BlobSource, OrderedSink, PartialBlob, Pieces, ResumingSink, SourceOfCopies
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
@@ -38,12 +38,12 @@ SMALL_WORKERS = 8
 
 
 @dataclass(frozen=True, slots=True)
-class Taker:
+class Destination:
     """Sinks of one store that are to have a blob: the first one gets the bytes, those after it may mount it."""
 
     sinks: tuple[BlobSink, ...]
     peer: str = ""
-    """The registry that is asked, see `Brake`; of a source, where the takers are this machine."""
+    """The registry that is asked, see `CircuitBreaker`; of a source, where the destinations are this machine."""
     holder: BlobSink | None = None
     """A sink of the same store that probably has the blob, for the first one to mount it from."""
 
@@ -55,14 +55,14 @@ class BlobCopy:
     Attributes:
         descriptor: The blob.
         source: Where it comes from.
-        takers: Who is to have it.
+        destinations: Who is to have it.
         label: What errors call it.
         image: The image that it is for, of several the first; for progress.
     """
 
     descriptor: Descriptor
     source: BlobSource
-    takers: tuple[Taker, ...]
+    destinations: tuple[Destination, ...]
     label: str
     image: str = ""
 
@@ -150,7 +150,7 @@ def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
 
     def work(group: Sequence[BlobCopy]) -> None:
         whole = _Whole(group, run)
-        peer = group[0].takers[0].peer
+        peer = group[0].destinations[0].peer
         try:
             copied.note_sent(peer, retrying(whole.copy, run, subject=group[0].label, peer=peer))
         except Interrupted:
@@ -307,15 +307,15 @@ class _BlobCopying:
             if not (self._run.is_fail_fast and self._copied.failed):
                 self._perform()
         finally:
-            for sink in (sink for taker in self._copy.takers for sink in taker.sinks):
+            for sink in (sink for destination in self._copy.destinations for sink in destination.sinks):
                 if isinstance(sink, OrderedSink):
                     sink.end_blob(self._copy.descriptor)
 
     def _perform(self) -> None:
         self._run.listener(Began(self._copy.called, self._size_bytes))
-        if len(self._copy.takers) > 1:
+        if len(self._copy.destinations) > 1:
             self._pour()
-        results = [self._serve(taker) for taker in self._copy.takers]
+        results = [self._serve(destination) for destination in self._copy.destinations]
         if self._steps and COPIED not in self._steps:
             self._run.listener(Moved(self._size_bytes))
         known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
@@ -329,20 +329,20 @@ class _BlobCopying:
             BundlerError: It did not work.
         """
         self._run.listener(Began(self._copy.called, self._size_bytes))
-        taker = self._copy.takers[0]
-        self._bring(taker.sinks[0], None, taker.peer)
+        destination = self._copy.destinations[0]
+        self._bring(destination.sinks[0], None, destination.peer)
         self._run.listener(Finished(self._copy.called, COPIED, self._copy.descriptor.digest))
 
     def _pour(self) -> None:
-        """Reads the blob once for the first sinks of several takers.
+        """Reads the blob once for the first sinks of several destinations.
 
         A sink that fails is no failure yet: it is served again by itself, with retries. A source that gave up is.
         """
-        wanting = [taker for taker in self._copy.takers if self._lacks(taker)]
+        wanting = [destination for destination in self._copy.destinations if self._lacks(destination)]
         if len(wanting) < 2:
             return
         stream = VerifiedBlob(self._copy.descriptor, self._copy.source, self._run, label=self._copy.label)
-        errors = pour(stream.pieces(), [partial(self._put_whole, taker.sinks[0]) for taker in wanting])
+        errors = pour(stream.pieces(), [partial(self._put_whole, destination.sinks[0]) for destination in wanting])
         self._run.cancellation.check()
         for error in errors:
             if error is not None and not isinstance(error, BundlerError):
@@ -350,21 +350,23 @@ class _BlobCopying:
         source_error = errors[0] if len({id(error) for error in errors}) == 1 else None
         is_elsewhere = isinstance(source_error, Damaged) and self._has_another_copy()
         if isinstance(source_error, BundlerError) and not source_error.retryable and not is_elsewhere:
-            self._lost = {id(taker): source_error for taker in wanting}
+            self._lost = {id(destination): source_error for destination in wanting}
         if all(errors):
             self._run.listener(Moved(-stream.handed_on_bytes))
-        for taker, error in zip(wanting, errors, strict=True):
+        for destination, error in zip(wanting, errors, strict=True):
             if error is None:
-                self._poured.add(id(taker.sinks[0]))
-                self._note_copied(taker)
+                self._poured.add(id(destination.sinks[0]))
+                self._note_copied(destination)
 
-    def _lacks(self, taker: Taker) -> bool:
-        """Whether the first sink of a taker wants the bytes; if it cannot be asked, that will be told later."""
-        first, descriptor = taker.sinks[0], self._copy.descriptor
+    def _lacks(self, destination: Destination) -> bool:
+        """Whether the first sink of a destination wants the bytes; if it cannot be asked, that will be told later."""
+        first, descriptor = destination.sinks[0], self._copy.descriptor
         try:
-            if self._ask(taker, partial(first.has_blob, descriptor)):
+            if self._ask(destination, partial(first.has_blob, descriptor)):
                 return False
-            return taker.holder is None or not self._ask(taker, partial(first.mount_blob, descriptor, taker.holder))
+            return destination.holder is None or not self._ask(
+                destination, partial(first.mount_blob, descriptor, destination.holder)
+            )
         except Interrupted:
             raise
         except BundlerError:
@@ -383,29 +385,29 @@ class _BlobCopying:
         if taken != self._size_bytes:
             raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
 
-    def _serve(self, taker: Taker) -> bool:
-        """Brings the blob to all sinks of one taker; whether all of them have it."""
-        if id(taker) in self._lost:
-            self._note_failed(taker, self._lost[id(taker)])
+    def _serve(self, destination: Destination) -> bool:
+        """Brings the blob to all sinks of one destination; whether all of them have it."""
+        if id(destination) in self._lost:
+            self._note_failed(destination, self._lost[id(destination)])
             return False
-        holder = taker.holder
+        holder = destination.holder
         is_served = True
-        for number, sink in enumerate(taker.sinks):
+        for number, sink in enumerate(destination.sinks):
             try:
                 if id(sink) not in self._poured:
-                    step = self._ask(taker, partial(self._bring, sink, holder, taker.peer))
+                    step = self._ask(destination, partial(self._bring, sink, holder, destination.peer))
                     if step == COPIED:
-                        self._note_copied(taker)
+                        self._note_copied(destination)
                     else:
                         self._steps.append(step)
                 holder = sink
             except Interrupted:
                 raise
             except (Refused, Unavailable) as error:  # this sink has no use for the blob; the others may
-                self._note_failed(replace(taker, sinks=(sink,)), error)
+                self._note_failed(replace(destination, sinks=(sink,)), error)
                 is_served = False
             except BundlerError as error:  # the bytes are not to be had, or not to be kept
-                self._note_failed(replace(taker, sinks=taker.sinks[number:]), error)
+                self._note_failed(replace(destination, sinks=destination.sinks[number:]), error)
                 return False
         return is_served
 
@@ -436,13 +438,13 @@ class _BlobCopying:
     def _put(self, sink: BlobSink, peer: str) -> None:
         """Brings the bytes of the blob to one sink that lacks them."""
         descriptor = self._copy.descriptor
-        begun = sink.begun_blob(descriptor) if isinstance(sink, ContinuingSink) else None
+        begun = sink.partial_blob(descriptor) if isinstance(sink, ResumingSink) else None
         stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, begun=begun)
         try:
             with closing(stream.pieces()) as pieces:
-                if begun is not None and isinstance(sink, ContinuingSink):
+                if begun is not None and isinstance(sink, ResumingSink):
                     self._run.listener(Moved(begun.offset_bytes))
-                    sink.continue_blob(descriptor, pieces, offset_bytes=begun.offset_bytes)
+                    sink.resume_blob(descriptor, pieces, offset_bytes=begun.offset_bytes)
                 else:
                     sink.put_blob(descriptor, pieces)
             if not stream.is_complete:
@@ -453,15 +455,15 @@ class _BlobCopying:
                 error.retryable = True  # what the earlier run left may be what is wrong
             raise
 
-    def _ask(self, taker: Taker, attempt_once: Callable[[], Result]) -> Result:
-        return retrying(attempt_once, self._run, subject=self._copy.label, peer=taker.peer)
+    def _ask(self, destination: Destination, attempt_once: Callable[[], Result]) -> Result:
+        return retrying(attempt_once, self._run, subject=self._copy.label, peer=destination.peer)
 
-    def _note_copied(self, taker: Taker) -> None:
+    def _note_copied(self, destination: Destination) -> None:
         self._steps.append(COPIED)
-        self._copied.note_sent(taker.peer, self._size_bytes)
+        self._copied.note_sent(destination.peer, self._size_bytes)
 
-    def _note_failed(self, taker: Taker, error: BundlerError) -> None:
-        self._copied.failed.append((replace(self._copy, takers=(taker,)), error))  # appending is atomic
+    def _note_failed(self, destination: Destination, error: BundlerError) -> None:
+        self._copied.failed.append((replace(self._copy, destinations=(destination,)), error))  # appending is atomic
 
 
 class VerifiedBlob:
@@ -475,7 +477,7 @@ class VerifiedBlob:
         *,
         label: str,
         peer: str = "",
-        begun: BegunBlob | None = None,
+        begun: PartialBlob | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -484,7 +486,7 @@ class VerifiedBlob:
             source: Where it is.
             run: The run that this is part of.
             label: What people call it.
-            peer: Who is asked, see `Brake`.
+            peer: Who is asked, see `CircuitBreaker`.
             begun: What whoever takes the pieces has of it already; they begin behind that.
         """
         self._descriptor = descriptor
@@ -519,7 +521,7 @@ class VerifiedBlob:
                 progress = (self.handed_on_bytes - before) // PIECE_BYTES
                 failures = 1 if progress else failures + 1
                 if progress:
-                    self._run.brake.succeeded(self._peer, progress)
+                    self._run.circuit_breaker.succeeded(self._peer, progress)
                 if not error.retryable or failures >= self._run.retry.attempts:
                     # A source that gave up on us is not asked again from the beginning.
                     error.retryable = False

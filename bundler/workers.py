@@ -61,7 +61,7 @@ class Cancellation:
         self.check()
 
 
-class Follower:
+class BackgroundThread:
     """One thread beside the workers, for work that follows theirs. What it raises is raised again by `join`."""
 
     def __init__(self, run: Callable[[], None], *, name: str) -> None:
@@ -109,7 +109,7 @@ class Follower:
             self._ended.set()
 
 
-class Beside:
+class BackgroundHash:
     """A thread that does its part with something while its owner does another part with the same. A context manager.
 
     The owner hands it over, does its own part, and waits for this one before it touches the thing again.
@@ -123,7 +123,7 @@ class Beside:
         self._is_given, self._is_done = threading.Lock(), threading.Lock()
         self._is_given.acquire()
         self._is_done.acquire()
-        self._follower = Follower(self._serve, name=name)
+        self._follower = BackgroundThread(self._serve, name=name)
 
     def give(self, view: memoryview) -> None:
         """Hands over some bytes, which must stay as they are until `wait`."""
@@ -135,7 +135,7 @@ class Beside:
         self._is_done.acquire()
         self._is_pending = False
 
-    def __enter__(self) -> Beside:
+    def __enter__(self) -> BackgroundHash:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -225,7 +225,7 @@ class Consumer(Generic[Result]):
             finally:
                 self._channel.abandon()
 
-        self._follower = Follower(run, name=name)
+        self._follower = BackgroundThread(run, name=name)
 
     def write(self, piece: bytes | memoryview) -> None:
         """Hands on a piece, which may be reused afterwards.
@@ -270,7 +270,7 @@ def pour(
     """
     channels = [Channel() for _ in takes]
     followers = [
-        Follower(_taking(take, channel), name=f"pour-{number}")
+        BackgroundThread(_taking(take, channel), name=f"pour-{number}")
         for number, (take, channel) in enumerate(zip(takes, channels, strict=True))
     ]
     error: BaseException | None = None
@@ -329,11 +329,11 @@ def run_all(
         Exception: Any error that is not a `BundlerError`, after all threads stopped: a bug.
     """
     pool = _Pool(tasks, work, is_for_back)
-    workers: list[Follower] = []
+    workers: list[BackgroundThread] = []
     try:
         for number, at_back in enumerate([False] * front_workers + [True] * back_workers):
             try:
-                workers.append(Follower(partial(pool.serve, at_back, cancellation), name=f"worker-{number}"))
+                workers.append(BackgroundThread(partial(pool.serve, at_back, cancellation), name=f"worker-{number}"))
             except LocalStorage:
                 if not workers:
                     raise
@@ -350,7 +350,7 @@ def run_all(
     return pool.failures
 
 
-def _wait_a_moment(workers: Iterable[Follower]) -> None:
+def _wait_a_moment(workers: Iterable[BackgroundThread]) -> None:
     """Lets threads end by themselves; those that hang in a system call are left behind."""
     until = time.monotonic() + _GRACE_SECONDS
     for worker in workers:
@@ -375,7 +375,7 @@ def interruptible(work: Callable[[], Result], cancellation: Cancellation) -> Res
         Interrupted: It did not end in time, or Ctrl-C came a second time.
     """
     results: list[Result] = []
-    follower = Follower(lambda: results.append(work()), name="command")
+    follower = BackgroundThread(lambda: results.append(work()), name="command")
     try:
         while not follower.ends_within(_POLL_SECONDS):
             _questions.answer()

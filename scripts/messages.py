@@ -51,7 +51,7 @@ ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "act
 MAKERS_OF_ERRORS = frozenset({"cls", "family", "__init__"})
 """What errors are made by where their class is not named, in these modules."""
 
-HOMES_OF_ERRORS = ("bundle/seven_zip.py", "core/advice.py", "errors.py", "run.py")
+HOMES_OF_ERRORS = ("bundle/seven_zip_container.py", "core/advice.py", "errors.py", "run.py")
 
 FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
 """Fields of errors that are set after they were made."""

@@ -16,13 +16,13 @@ from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
 from bundler.bundle.files import let_go, reading_back, sha256_of, size_of
 from bundler.bundle.held_folder import HeldFolder
-from bundler.bundle.leftover import still_holds
 from bundler.bundle.partial import PartialFolder, ReadBack
+from bundler.bundle.partial_state import still_holds
 from bundler.bundle.readme import encrypted_readme, readme
-from bundler.bundle.seven_zip import ArchiveWriter, WrongPassphrase, check_passphrase
+from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
-from bundler.core.journal import Begun, DoneChunk, Journal
+from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.oci import Descriptor
@@ -67,7 +67,7 @@ class SevenZipWriter:
         """Of all chunks together, at the most."""
         return self._manifest.size_bytes
 
-    def begin(self, begun: Begun, journal: Journal | None, passed: Passed) -> int:
+    def begin(self, begun: ExportStart, journal: Journal | None, passed: Passed) -> int:
         """Makes the folder, or goes on with what an earlier run left there: the groups that were finished.
 
         Args:

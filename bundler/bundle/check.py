@@ -17,13 +17,13 @@ from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import groups_of, members_by_chunk
+from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage, header_damage
 from bundler.bundle.copies import ChunkState, other_under_its_name
 from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of
 from bundler.bundle.findings import Finding, check_copies, check_files
-from bundler.bundle.holes import Hole, read_around
 from bundler.bundle.locked import LockedBundle, check_sum
 from bundler.bundle.reader import Bundle, GivenUp
-from bundler.bundle.walk import CutBlobs, Damage, Walk, header_damage
+from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
 from bundler.core import tar
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Began, Finished, Listener, Moved
@@ -31,7 +31,7 @@ from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.texts import text
-from bundler.workers import Beside, Cancellation, run_all
+from bundler.workers import BackgroundHash, Cancellation, run_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,25 +319,28 @@ class _Checker:
         members = self._members[number - 1]
         # Of an encrypted chunk the SHA-256 is checked before it is decrypted, and nothing but the data comes out.
         size_bytes = members[-1].end if self.bundle.is_encrypted else chunk.size_bytes
-        walk = Walk(members, cut, size_bytes=size_bytes)
+        walk = ChunkVerifier(members, cut, size_bytes=size_bytes)
         whole = hashlib.sha256()
         found: list[Finding] = []
         position = 0
         self._listener(Began(chunk.file, chunk.size_bytes))
         try:
-            with self.bundle.opened_chunk(number) as descriptor, Beside(whole.update, name="chunk-hasher") as beside:
+            with (
+                self.bundle.opened_chunk(number) as descriptor,
+                BackgroundHash(whole.update, name="chunk-hasher") as hashing,
+            ):
                 for piece in read_around(descriptor, size_bytes, what=chunk.file):
                     self._cancellation.check()
-                    if isinstance(piece, Hole):
+                    if isinstance(piece, UnreadableRange):
                         length = piece.length_bytes
                         walk.skip(length)
                         self._add_hole(found, number, position, piece)
                     else:
                         length = len(piece)
                         if self._has_free_processor:
-                            beside.give(piece)
+                            hashing.give(piece)
                             walk.take(piece)
-                            beside.wait()
+                            hashing.wait()
                         else:
                             whole.update(piece)
                             walk.take(piece)
@@ -355,7 +358,7 @@ class _Checker:
                 return self._unlike(number, whole.hexdigest(), walk, cut)
         return found + [self._finding(chunk.file, damage) for damage in walk.damages]
 
-    def _unlike(self, number: int, sha256: str, walk: Walk, cut: CutBlobs) -> list[Finding]:
+    def _unlike(self, number: int, sha256: str, walk: ChunkVerifier, cut: CutBlobs) -> list[Finding]:
         """What is wrong with a chunk that was read to its end and has another SHA-256."""
         chunk, members = self.bundle.manifest.chunks[number - 1], self._members[number - 1]
         if sha256 in self._names:
@@ -376,7 +379,7 @@ class _Checker:
         )
         return [Finding(unlocated, chunk.file)]
 
-    def _add_hole(self, holes: list[Finding], number: int, begin: int, hole: Hole) -> None:
+    def _add_hole(self, holes: list[Finding], number: int, begin: int, hole: UnreadableRange) -> None:
         """Adds a place that cannot be read, which may be the rest of the one before it."""
         last = holes[-1] if holes else None
         if last is not None and (last.offset_bytes or 0) + (last.length_bytes or 0) == begin:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from bundler.bundle.chunk import Member
 from bundler.bundle.files import read_into, write_from
 from bundler.bundle.held_folder import HeldFolder
-from bundler.bundle.turns import Turns
+from bundler.bundle.write_order import WriteOrder
 from bundler.core import tar
 from bundler.core.digest import Hasher
 from bundler.core.limits import PIECE_BYTES
@@ -46,12 +46,12 @@ class ChunkFile:
         self._begins = array("q", (member.header_offset for member in members))
         self._written_to = self._begins[:]
         self._first_open = 0
-        self._turns = Turns(self._begins)
+        self._turns = WriteOrder(self._begins)
         self._lock = threading.RLock()
         """Held while the state of the file is read or changed."""
         self.is_hashed_at_once = False
         """Whether writers hash what they can, so that it need not be read again."""
-        self.has_holes = True
+        self.has_sparse_files = True
         """Whether the file system takes bytes behind the end of a file."""
         self._growing = threading.Lock()
         self._hasher = hashlib.sha256()
@@ -131,7 +131,7 @@ class ChunkFile:
         """
         end = offset_bytes + sum(map(len, buffers))
         hasher = self._claimed(offset_bytes, end)
-        if self.has_holes:
+        if self.has_sparse_files:
             write_from(self._open(), buffers, offset_bytes, what=str(self.path))
         else:
             with self._growing:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bundler.bundle.files import read_into
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Incomplete
-from bundler.scratch import Scratch, ScratchFile
+from bundler.system.scratch import Scratch, ScratchFile
 
 
 @dataclass(slots=True)

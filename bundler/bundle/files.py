@@ -10,10 +10,10 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bundler.buffers import new_buffer
 from bundler.core.limits import PIECE_BYTES, WRITE_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
-from bundler.ownership import refuse_foreign_name
+from bundler.system.buffers import new_buffer
+from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import text
 
 

@@ -12,7 +12,7 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.limits import FINDINGS, SUMS_BYTES
-from bundler.core.litter import is_litter
+from bundler.core.litter_names import is_litter
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.texts import text
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bundler.bundle.files import fill_durably, let_go, sync_opened
 from bundler.errors import LocalStorage, Misuse
-from bundler.ownership import refuse_foreign
+from bundler.system.ownership import refuse_foreign
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from bundler.bundle.files import read_with_facts, remove, sync_folder, write_durably
 from bundler.core.journal import KEY_BYTES
 from bundler.errors import BundlerError, LocalStorage, Misuse
-from bundler.ownership import refuse_foreign
+from bundler.system.ownership import refuse_foreign
 from bundler.texts import text
 
 

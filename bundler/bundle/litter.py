@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bundler.bundle.listing import Entry, Listing
 from bundler.core.limits import LITTER_ENTRIES, LITTER_SHOWN
-from bundler.core.litter import is_litter
+from bundler.core.litter_names import is_litter
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.buffers import new_buffer
-from bundler.bundle import seven_zip, sums
+from bundler.bundle import seven_zip_container, sums
 from bundler.bundle.chunk import Member, members_by_chunk
 from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
@@ -25,7 +24,8 @@ from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTE
 from bundler.core.manifest import Chunk
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
-from bundler.scratch import Scratch, ScratchFile
+from bundler.system.buffers import new_buffer
+from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 from bundler.workers import Cancellation
 
@@ -78,7 +78,7 @@ class LockedBundle:
         copy = self._whole_content(scratch)
         try:
             with reading(copy) as descriptor:
-                seven_zip.unpack(
+                seven_zip_container.unpack(
                     descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
                 )
         finally:
@@ -159,14 +159,14 @@ class LockedBundle:
         with self._opened_whole(state, cancellation) as (path, descriptor):
             into.write(bytes(members[0].header_offset))
             try:
-                seven_zip.unpack(
+                seven_zip_container.unpack(
                     descriptor,
                     passphrase=passphrase,
                     accepts=lambda found: list(found) == promised,
                     write=write,
                     what=state.chunk.file,
                 )
-            except seven_zip.WrongPassphrase as error:
+            except seven_zip_container.WrongPassphrase as error:
                 message = text("encrypted with another passphrase than {content}", content=sums.CONTENT)
                 raise Damaged(message, subject=state.chunk.file) from error
         return path

@@ -76,15 +76,15 @@ def largest_file_bytes(path: Path, *, mountinfo: Path = MOUNTINFO) -> int | None
     return mount.largest_file_bytes if mount else None
 
 
-def has_holes(path: Path, *, mountinfo: Path = MOUNTINFO) -> bool:
-    """Whether the file system of a path takes bytes behind the end of a file; see `Mount.has_holes`.
+def has_sparse_files(path: Path, *, mountinfo: Path = MOUNTINFO) -> bool:
+    """Whether the file system of a path takes bytes behind the end of a file; see `Mount.has_sparse_files`.
 
     Args:
         path: As for `is_removable`.
         mountinfo: The list of mounts.
     """
     mount = _mount(path, mountinfo)
-    return mount is None or mount.has_holes
+    return mount is None or mount.has_sparse_files
 
 
 def _mount(path: Path, mountinfo: Path) -> Mount | None:

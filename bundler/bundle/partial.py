@@ -17,15 +17,15 @@ from pathlib import Path
 from bundler.bundle import sums
 from bundler.bundle.files import check_space, is_there, sync_folder
 from bundler.bundle.held_folder import HeldFolder
-from bundler.bundle.journal import JournalFile
+from bundler.bundle.journal_file import JournalFile
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
 from bundler.core.bundle_name import CHUNK_NAME
-from bundler.core.journal import Begun, DoneChunk, Journal
+from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.manifest import Chunk
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
-from bundler.lock import Lock
-from bundler.ownership import refuse_foreign_name
+from bundler.system.lock import Lock
+from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import some, text
 
 _MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
@@ -120,7 +120,7 @@ class PartialFolder:
                 folder.close()
         self.journal.remove()
 
-    def begin(self, chunks: Sequence[Chunk], begun: Begun, journal: Journal | None) -> Mapping[int, DoneChunk]:
+    def begin(self, chunks: Sequence[Chunk], begun: ExportStart, journal: Journal | None) -> Mapping[int, DoneChunk]:
         """Makes the folder and the journal, or goes on with those that are there.
 
         Args:

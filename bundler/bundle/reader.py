@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundler.buffers import new_buffer
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
@@ -26,6 +25,7 @@ from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import BundlerError, Damaged
+from bundler.system.buffers import new_buffer
 from bundler.texts import text
 
 if TYPE_CHECKING:

@@ -12,24 +12,24 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from bundler.buffers import new_buffer
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.lanes import in_lanes
-from bundler.bundle.leftover import Leftover, look
 from bundler.bundle.partial import PartialFolder, ReadBack
+from bundler.bundle.partial_state import PartialState, look
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest
 from bundler.core.digest import Digest
-from bundler.core.journal import Begun, DoneChunk, Journal
+from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BegunBlob, BlobSink, Passed, Pieces
+from bundler.core.protocols import BlobSink, PartialBlob, Passed, Pieces
 from bundler.errors import BundlerError
-from bundler.workers import Follower
+from bundler.system.buffers import new_buffer
+from bundler.workers import BackgroundThread
 
 _WAIT_SECONDS = 0.1
 """How often the followers look what has got into place: told of every piece, they would wake up for it a thousand times
@@ -45,7 +45,7 @@ class BundleWriter:
         self._partial = partial
         self._manifest = manifest
         self._blobs = {blob.stored.digest: blob.stored for blob in manifest.blobs}
-        self._leftover = Leftover()
+        self._leftover = PartialState()
         self._chunks: list[ChunkFile] = []
         self._ending = threading.Condition()
         """Notified when the last blob was put, and when nothing more is wanted."""
@@ -53,7 +53,7 @@ class BundleWriter:
         """Held while the journal and the state of a chunk are brought together."""
         self._is_sealing = self._is_closed = self._is_in_lanes = False
         self._failure: BundlerError | None = None
-        self._followers: list[Follower] = []
+        self._followers: list[BackgroundThread] = []
 
     @property
     def final_path(self) -> Path:
@@ -65,7 +65,7 @@ class BundleWriter:
         """Of all chunks together."""
         return self._manifest.size_bytes
 
-    def begin(self, begun: Begun, journal: Journal | None, passed: Passed) -> int:
+    def begin(self, begun: ExportStart, journal: Journal | None, passed: Passed) -> int:
         """Makes the folder, or goes on with what an earlier run left there.
 
         Args:
@@ -94,13 +94,13 @@ class BundleWriter:
                 chunk.is_there_up_to(self._leftover.written_to.get(number, {}))
             self._chunks.append(chunk)
         self._followers = [
-            Follower(self._hash_chunks, name="chunk-hasher"),
-            Follower(self._flush_chunks, name="flusher"),
+            BackgroundThread(self._hash_chunks, name="chunk-hasher"),
+            BackgroundThread(self._flush_chunks, name="flusher"),
         ]
         halves = sum(half.offset_bytes for half in self._leftover.halves.values())
         return halves + sum(self._places(digest)[0].size_bytes for digest in self._leftover.whole)
 
-    def in_lanes(self, lanes: int, *, has_holes: bool) -> list[Stored]:
+    def in_lanes(self, lanes: int, *, has_sparse_files: bool) -> list[Stored]:
         """All that is to be put, in the order in which it is to be put from now on: each waits for its turn.
 
         Whoever puts it takes one after the other in this order, with as many threads as there are lanes or more, and
@@ -108,13 +108,13 @@ class BundleWriter:
 
         Args:
             lanes: How many chunks are written side by side.
-            has_holes: Whether the file system takes bytes behind the end of a file.
+            has_sparse_files: Whether the file system takes bytes behind the end of a file.
         """
         self._is_in_lanes = True
         groups = groups_of(self._manifest)
         is_one_lane = min(lanes, len(groups)) == 1
         for chunk in self._chunks:
-            chunk.has_holes = has_holes
+            chunk.has_sparse_files = has_sparse_files
             chunk.is_hashed_at_once = not is_one_lane  # else there is a processor left that can do it behind
         return in_lanes(self._manifest, groups, lanes)
 
@@ -129,7 +129,7 @@ class BundleWriter:
         """Whether an earlier run put it."""
         return descriptor.digest in self._leftover.whole
 
-    def begun_blob(self, descriptor: Descriptor) -> BegunBlob | None:
+    def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
         """How far an earlier run came with it. Told once."""
         return self._leftover.halves.pop(descriptor.digest, None)
 
@@ -152,7 +152,7 @@ class BundleWriter:
             for cursor in cursors:
                 self._write_some(cursor, memoryview(b""))
 
-    def continue_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
+    def resume_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
         """Writes the rest of a blob behind what an earlier run left."""
         (members,) = self._members_of(descriptor)
         self._write([_Cursor(members, offset_bytes)], pieces, descriptor.size_bytes)

@@ -14,7 +14,6 @@ from typing import NoReturn, TextIO
 
 import click
 
-from bundler import signals
 from bundler.cli import (  # noqa: F401  # each adds its command to the program
     completion,
     doctor,
@@ -34,6 +33,7 @@ from bundler.cli.program import OutputClosed, program
 from bundler.cli.usage import misuse_of
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage
 from bundler.secrecy import masked
+from bundler.system import signals
 from bundler.texts import text
 from bundler.views.languages import translate_libraries
 

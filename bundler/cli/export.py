@@ -133,12 +133,12 @@ def export(
 
     Whatever ends it, the same command goes on: what is there already is checked and not fetched again.
     """
-    from bundler.commands.export import ExportRequest
-    from bundler.commands.export import export as make
-    from bundler.commands.passphrase import generate_passphrase as generated
     from bundler.core.archive_kind import KINDS
     from bundler.core.plan import parse_chunk_size
     from bundler.core.platform import Platform
+    from bundler.exporting.export import ExportRequest
+    from bundler.exporting.export import export as make
+    from bundler.keys.passphrase import generate_passphrase as generated
     from bundler.views import documents, report
 
     if restart and dry_run:

@@ -13,7 +13,7 @@ from bundler.texts import text
 
 if TYPE_CHECKING:
     from bundler.commands.bundle_list import BundleList
-    from bundler.commands.image_file import FileResult
+    from bundler.commands.inspect_file import FileResult
     from bundler.run import Run
 
 

@@ -26,7 +26,7 @@ def inspect(
     """Show what is in a bundle, or in an image file: images, digests, platforms, sizes, layers."""
     file = files.image_file(paths, {"--trust": bool(trust)})
     if file is not None:
-        from bundler.commands.image_file import inspect_file
+        from bundler.commands.inspect_file import inspect_file
 
         return files.show_file("inspect", lambda run: inspect_file(file, run), quiet=quiet, is_json=is_json)
     from bundler.commands.bundle_list import BundleList

@@ -19,12 +19,12 @@ from bundler.texts import text
 from bundler.views.languages import said
 
 if TYPE_CHECKING:
-    from bundler.commands.open_bundle import Unlocking
-    from bundler.commands.recording import ReceiptKey
     from bundler.core.location import Target
     from bundler.core.naming_rules import NamingRules
     from bundler.core.reference import Reference
     from bundler.core.selection import Selection
+    from bundler.importing.recording import ReceiptKey
+    from bundler.keys.open_bundle import Unlocking
     from bundler.stores.credentials import Credentials
     from bundler.stores.hosts import NetworkOptions
 
@@ -260,7 +260,7 @@ def credentials_in(file: str) -> Credentials:
     Raises:
         Misuse: There is none.
     """
-    from bundler.commands.passphrase import read_passphrase
+    from bundler.keys.passphrase import read_passphrase
     from bundler.stores.credentials import Credentials
 
     username, colon, password = read_passphrase(file).partition(":")
@@ -288,7 +288,7 @@ def failed_list(file: str | None) -> frozenset[Reference] | None:
     Raises:
         Misuse: The file cannot be read, or is no image list.
     """
-    from bundler.commands.chosen import read_failed_list
+    from bundler.importing.chosen import read_failed_list
 
     return None if file is None else read_failed_list(_read_text(file, "--retry-failed"), source=file)
 
@@ -307,14 +307,14 @@ def rules(file: str | None) -> NamingRules:
 def _read_text(file: str, option: str) -> str:
     from bundler.core.limits import IMAGE_LIST_BYTES
     from bundler.core.text_file import decoded
-    from bundler.given_files import read_given
+    from bundler.system.given_files import read_given
 
     return decoded(read_given(file, IMAGE_LIST_BYTES, subject=f"{option} {file}"), source=file)
 
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
     """What ``--receipt-key`` says."""
-    from bundler.commands.recording import ReceiptKey
+    from bundler.importing.recording import ReceiptKey
 
     passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
     return ReceiptKey(Path(file) if file else None, passphrases)
@@ -350,7 +350,7 @@ def scratch_folder(given: str | None) -> Path:
     Raises:
         Misuse: There is no such folder.
     """
-    from bundler import places
+    from bundler.system import places
 
     folder = Path(given) if given else places.scratch_folder()
     if given and not folder.is_dir():
@@ -372,7 +372,7 @@ def now() -> str:
 
 def unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
     """What opens an encrypted bundle: its passphrase, asked for when it is needed, and scratch."""
-    from bundler.commands.open_bundle import Unlocking
+    from bundler.keys.open_bundle import Unlocking
 
     return Unlocking(lambda: passphrase_of_bundle(passphrase_file), scratch_folder(scratch))
 
@@ -414,7 +414,7 @@ def _passphrase(file: str | None, prompt: str, state: str, hint: str, *, is_new:
     Raises:
         Misuse: There is neither, or it is empty.
     """
-    from bundler.commands.passphrase import read_passphrase
+    from bundler.keys.passphrase import read_passphrase
     from bundler.workers import in_front
 
     if file is not None:

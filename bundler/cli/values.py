@@ -95,7 +95,7 @@ class KeyFile(FileName):
 class SecretFile(FileName):
     """The name of a file with a passphrase or a password; ``-`` is stdin.
 
-    `bundler.commands.passphrase` reads it, and repeats no name that is not there.
+    `bundler.keys.passphrase` reads it, and repeats no name that is not there.
     """
 
     def check(self, text: str, place: str) -> None:

@@ -57,7 +57,7 @@ def verify(
         },
     )
     if file is not None:
-        from bundler.commands.image_file import verify_file
+        from bundler.commands.inspect_file import verify_file
 
         return files.show_file(
             "verify", lambda run: verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json

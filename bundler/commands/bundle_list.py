@@ -8,9 +8,9 @@ from pathlib import Path
 
 from bundler.bundle.opening import UncheckedBundle, find_all
 from bundler.bundle.signing import PublicKey
-from bundler.commands.trust import Judged, trusted_keys
 from bundler.core.limits import BUNDLES_SHOWN
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Untrusted
+from bundler.keys.trust import Judged, trusted_keys
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from bundler.core.advice import problem
 from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.errors import BundlerError, LocalStorage, Misuse, worst
-from bundler.places import scratch_folder
 from bundler.stores import probe
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.places import scratch_folder
 from bundler.texts import text
 
 

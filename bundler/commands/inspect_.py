@@ -14,9 +14,9 @@ from bundler.bundle.opening import Sealed, find_all
 from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import unsigned
 from bundler.commands.bundle_list import BundleList, list_bundles
-from bundler.commands.open_bundle import Unlocking
-from bundler.commands.trust import Judged, trusted_keys
 from bundler.errors import BundlerError, Untrusted
+from bundler.keys.open_bundle import Unlocking
+from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 
 

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from bundler.bundle.files import read_bounded
 from bundler.bundle.signing import PublicKey
-from bundler.commands.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
-from bundler.commands.trust import Judged, trusted_keys
 from bundler.core.events import Listener, nobody
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.core.receipt import Receipt, merged, parse_receipt
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
+from bundler.importing.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
+from bundler.keys.trust import Judged, trusted_keys
 from bundler.texts import text
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"

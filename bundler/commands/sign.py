@@ -11,11 +11,11 @@ from bundler.bundle import sums
 from bundler.bundle.files import is_there, place_durably, read_bounded
 from bundler.bundle.opening import find
 from bundler.bundle.signing import PrivateKey
-from bundler.commands.open_bundle import LOCKED, Unlocking
-from bundler.commands.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.commands.verify import VerifyResult, verify
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import BundlerError, LocalStorage, Untrusted
+from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.run import Run
 from bundler.texts import text
 

@@ -13,10 +13,10 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import SeveralBundles
 from bundler.bundle.reader import Bundle
 from bundler.commands.bundle_list import BundleList, list_bundles
-from bundler.commands.open_bundle import Unlocking, open_trusted
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.tally import Tally
 from bundler.errors import worst
+from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run
 from bundler.transfer import counting
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
 
-from bundler.core import seven_zip, tar
+from bundler.core import seven_zip_format, tar
 
 
 class ArchiveKind(ABC):
@@ -88,11 +88,11 @@ class _SevenZip(ArchiveKind):
     """Store mode: data back to back, without any framing between them, then a header that names them all."""
 
     name = "7z"
-    start_bytes = seven_zip.START_BYTES
-    _end_bytes = seven_zip.HEADER_BYTES
+    start_bytes = seven_zip_format.START_BYTES
+    _end_bytes = seven_zip_format.HEADER_BYTES
 
     def end_bytes_for(self, name: str) -> int:
-        return seven_zip.header_bytes(name)
+        return seven_zip_format.header_bytes(name)
 
     def is_end(self, length_bytes: int, names: Iterable[str]) -> bool:
         return 0 < length_bytes <= self.end_bytes(names)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from bundler.core.litter import is_litter
+from bundler.core.litter_names import is_litter
 from bundler.errors import Misuse
 from bundler.texts import text
 

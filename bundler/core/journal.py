@@ -26,7 +26,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Begun:
+class ExportStart:
     """An export that was begun: what it was asked for, and what it found then.
 
     Attributes:
@@ -110,13 +110,13 @@ class Journal:
         whole_bytes: How far the file is to be believed, and added to.
     """
 
-    begun: Begun
+    begun: ExportStart
     chain: Chain
     done: dict[int, DoneChunk] = field(default_factory=dict)
     whole_bytes: int = 0
 
 
-def begun_line(chain: Chain, begun: Begun) -> bytes:
+def start_line(chain: Chain, begun: ExportStart) -> bytes:
     """The first line."""
     return chain.line(
         {
@@ -175,13 +175,13 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
     return journal
 
 
-def _begun(document: dict[str, object]) -> Begun:
+def _begun(document: dict[str, object]) -> ExportStart:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
     options, images, missing = document["options"], document["images"], document["missing"]
     if not isinstance(options, dict) or not isinstance(images, dict) or not isinstance(missing, dict):
         raise TypeError
-    return Begun(
+    return ExportStart(
         options={option: json_fields.text(value) for option, value in options.items()},
         images={image: Digest.parse(digest) for image, digest in images.items()},
         created=json_fields.text(document["created"]),

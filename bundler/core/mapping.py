@@ -90,7 +90,7 @@ def target_names(
     """
     errors: list[BundlerError] = []
     names: dict[Reference, Reference] = {}
-    takers: dict[str, Reference] = {}
+    destinations: dict[str, Reference] = {}
     for reference, digest in images.items():
         match target:
             case RegistryTarget():
@@ -103,7 +103,7 @@ def target_names(
             case _:
                 name = reference
         key = str(name) if name.tag is None else f"{name.name}:{name.tag}"
-        other = takers.setdefault(key, reference)
+        other = destinations.setdefault(key, reference)
         if other != reference:
             hint = _COLLISION_HINTS[naming.mapping]
             errors.append(

@@ -53,7 +53,7 @@ class Mount:
         return _FILE_LIMITS.get(self.type)
 
     @property
-    def has_holes(self) -> bool:
+    def has_sparse_files(self) -> bool:
         """Whether bytes may be written behind the end of a file, and cost no more than they are."""
         return self.type not in _WITHOUT_HOLES
 

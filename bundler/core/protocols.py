@@ -101,7 +101,7 @@ class BlobSink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class BegunBlob:
+class PartialBlob:
     """A blob up to some offset, as an earlier run left it, with the hash of what is there."""
 
     offset_bytes: int
@@ -109,19 +109,19 @@ class BegunBlob:
 
 
 @runtime_checkable
-class ContinuingSink(BlobSink, Protocol):
+class ResumingSink(BlobSink, Protocol):
     """Takes blobs, and knows how far some have come in an earlier run."""
 
-    def begun_blob(self, descriptor: Descriptor) -> BegunBlob | None:
+    def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
         """How far a blob has come. It is told once: whoever cannot go on from there puts the whole blob."""
 
-    def continue_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
+    def resume_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
         """Takes in the rest of a blob, as `put_blob`.
 
         Args:
             descriptor: The blob.
             pieces: Its bytes from the offset on.
-            offset_bytes: That of `begun_blob`.
+            offset_bytes: That of `partial_blob`.
         """
 
 

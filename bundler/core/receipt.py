@@ -36,7 +36,7 @@ class ReceiptImage:
         name: Its name at the target.
         digest: What was to be there.
         read_back: What was found there afterwards; None if it was not asked.
-        outcome: What became of it, see `bundler.commands.results.Outcome`; ``unfinished`` if the run was stopped.
+        outcome: What became of it, see `bundler.importing.results.Outcome`; ``unfinished`` if the run was stopped.
         size_bytes: Of all that it consists of.
         replaced: What its tag stood for before.
         beside: The name that was taken, if it got another one for that.

@@ -30,7 +30,7 @@ _LOCATION_CHARACTERS = 16 << 10
 
 
 class Kind(Enum):
-    """Why a server names an address; each kind has a rule about other origins than the server's own."""
+    """Why a server names an address; each kind has a rule about other blob_index than the server's own."""
 
     DOWNLOAD = auto()
     """A redirect of GET or HEAD. Any origin; nothing is sent there but the request, without credentials."""

@@ -17,7 +17,6 @@ from bundler.core.limits import INDEX_DEPTH
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, Refused
-from bundler.scratch import Scratch
 from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, Take, survey
 from bundler.stores.docker_archive import ArchivedImage
@@ -27,8 +26,9 @@ from bundler.stores.member_digests import MemberDigests
 from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import INDEX, MARKER, LayoutFiles, LayoutSource, read_index
 from bundler.stores.partial_layout import source_of_present
-from bundler.stores.staging import InFile, Shelf, StagedFiles, StagedLayer, stage_layer, staged
+from bundler.stores.staging import InFile, StagedFiles, StagedLayer, StagingCache, stage_layer, staged
 from bundler.stores.tar_reader import Member
+from bundler.system.scratch import Scratch
 from bundler.texts import text
 
 DOCKER, OCI = "docker-archive", "oci-archive"
@@ -42,14 +42,14 @@ class Staging:
 
     Attributes:
         scratch: Where blobs are put down.
-        shelf: What the run has staged so far.
+        staging_cache: What the run has staged so far.
         layer_compression: What uncompressed layers are compressed with: gzip, zstd or none.
         warn: Is told what is odd and does no harm.
         tap: Is shown what is read, for progress.
     """
 
     scratch: Scratch
-    shelf: Shelf
+    staging_cache: StagingCache
     layer_compression: str
     warn: Callable[[str], None]
     tap: Tap = nothing
@@ -134,7 +134,7 @@ class Archive:
     @cached_property
     def layout_images(self) -> list[HeldImage[Descriptor]]:
         """The images of index.json. One that has no name there has the names of manifest.json, if it is in that."""
-        images = read_index(documents_of(self.contents, Shelf()))
+        images = read_index(documents_of(self.contents, StagingCache()))
         if self.contents.find(docker_archive.MANIFEST) is None or all(held.names for held in images):
             return images
         tagged = {Digest.of(self.contents.document(held.image.config)): held.image.names for held in self.docker_images}
@@ -148,7 +148,7 @@ class Archive:
     @property
     def layout(self) -> LayoutSource:
         """The documents of the layout in it, without the blobs."""
-        return LayoutSource(documents_of(self.contents, Shelf()), self.layout_images)
+        return LayoutSource(documents_of(self.contents, StagingCache()), self.layout_images)
 
     def ready(self, names: Iterable[str | None], staging: Staging) -> Ready:
         """Makes images ready to be copied.
@@ -186,7 +186,7 @@ class Archive:
             for layer, diff_id in _layers_below(self.contents, roots)
             if (member := self.contents.find(layer.digest.path))
         }
-        files = documents_of(self.contents, staging.shelf)
+        files = documents_of(self.contents, staging.staging_cache)
         digests = MemberDigests()
 
         def take(member: Member, pieces: Pieces) -> None:
@@ -221,7 +221,9 @@ class Archive:
                 layers[member.name] = self._staged_layer(member, pieces, staging)
 
         self._read_again(take, staging)
-        return LayoutSource(*docker_archive.assemble(images, self.contents, layers, staging.shelf, staging.warn))
+        return LayoutSource(
+            *docker_archive.assemble(images, self.contents, layers, staging.staging_cache, staging.warn)
+        )
 
     def _staged_layer(self, member: Member, pieces: Pieces, staging: Staging) -> StagedLayer:
         home = InFile(self.file.path, member.offset_bytes, member.size_bytes) if self.file.is_plain else None
@@ -253,9 +255,9 @@ def _pass_over(_member: Member, _pieces: Pieces) -> None:
     return
 
 
-def documents_of(contents: Contents, shelf: Shelf) -> StagedFiles:
+def documents_of(contents: Contents, staging_cache: StagingCache) -> StagedFiles:
     """The documents of an archive as the beginning of a layout."""
-    files = StagedFiles(contents.what, shelf)
+    files = StagedFiles(contents.what, staging_cache)
     for name in (*contents.documents, *contents.links):
         content = contents.documents.get(contents.links.get(name, name))
         if content is not None:
@@ -269,7 +271,7 @@ def _is_original(contents: Contents) -> bool:
     Docker from 25 on writes a layout too, of its own making with uncompressed layers where it has no others. So one
     layer at least is compressed, or there is something that is no image for a container, which such a Docker has not.
     """
-    roots = [held.image for held in read_index(documents_of(contents, Shelf()))]
+    roots = [held.image for held in read_index(documents_of(contents, StagingCache()))]
     manifests = [each for each in _manifests_below(contents, roots) if not each.descriptor.is_index]
     layers = [blob for manifest in manifests for blob in manifest.layers if oci.is_layer_type(blob.media_type)]
     is_compressed = any(not layer.media_type.endswith(".tar") for layer in layers)
@@ -350,7 +352,7 @@ def _check_agreement(contents: Contents) -> None:
     """
     by_config: dict[Digest, Manifest] = {}
     configs: dict[str, set[Digest]] = {}
-    for held in read_index(documents_of(contents, Shelf())):
+    for held in read_index(documents_of(contents, StagingCache())):
         below = _configs_below(contents, held.image)
         by_config |= below
         for name in held.names:

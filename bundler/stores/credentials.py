@@ -17,8 +17,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler import places
 from bundler.errors import Misuse
+from bundler.system import places
 
 
 @dataclass(frozen=True, slots=True)

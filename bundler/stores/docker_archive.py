@@ -19,7 +19,7 @@ from bundler.core.oci import Descriptor
 from bundler.errors import Damaged
 from bundler.stores.archive_contents import Contents
 from bundler.stores.held_images import HeldImage, completed
-from bundler.stores.staging import Shelf, StagedFiles, StagedLayer, manifest_of
+from bundler.stores.staging import StagedFiles, StagedLayer, StagingCache, manifest_of
 from bundler.texts import text
 
 MANIFEST = "manifest.json"
@@ -162,7 +162,7 @@ def assemble(
     images: Sequence[HeldImage[ArchivedImage]],
     contents: Contents,
     layers: Mapping[str, StagedLayer],
-    shelf: Shelf,
+    staging_cache: StagingCache,
     warn: Callable[[str], None],
 ) -> tuple[StagedFiles, list[HeldImage[Descriptor]]]:
     """Makes a layout of images whose layers are staged.
@@ -171,7 +171,7 @@ def assemble(
         images: Some images of the archive.
         contents: Of the archive.
         layers: By the names of their members.
-        shelf: What is staged already.
+        staging_cache: What is staged already.
         warn: Is told what is odd and does no harm.
 
     Returns:
@@ -180,7 +180,7 @@ def assemble(
     Raises:
         Damaged: As `check_image`.
     """
-    files = StagedFiles(contents.what, shelf)
+    files = StagedFiles(contents.what, staging_cache)
     entries = []
     for held in images:
         image = held.image

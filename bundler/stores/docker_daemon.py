@@ -72,16 +72,16 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
     images = [HeldImage((name,), (), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
         raise Damaged(text("the daemon gives {count} images instead of one", count=len(images)), subject=what)
-    files, entries = docker_archive.assemble(images, contents, layers, staging.shelf, staging.warn)
+    files, entries = docker_archive.assemble(images, contents, layers, staging.staging_cache, staging.warn)
     return Ready(LayoutSource(files, entries), is_repacked=True)
 
 
 def _staged_layer(member: Member, pieces: Pieces, staging: Staging, what: str) -> StagedLayer:
-    known = staging.shelf.recall(member.name, member.size_bytes, pieces)
+    known = staging.staging_cache.recall(member.name, member.size_bytes, pieces)
     if known is not None:
         return known
     layer = stage_layer(pieces, staging.scratch, layer_compression=staging.layer_compression, what=what)
-    staging.shelf.remember(member.name, member.size_bytes, layer)
+    staging.staging_cache.remember(member.name, member.size_bytes, layer)
     return layer
 
 
@@ -110,7 +110,7 @@ def _layout(
     name: str, contents: Contents, blobs: dict[str, InScratch], image_id: Digest, staging: Staging
 ) -> LayoutSource:
     """The layout that a daemon with the containerd store saves; its index names the image, or a part of it."""
-    files = documents_of(contents, staging.shelf)
+    files = documents_of(contents, staging.staging_cache)
     for path, home in blobs.items():
         files.add_blob(path, home)
     if contents.find(INDEX) is None:

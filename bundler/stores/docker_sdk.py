@@ -19,7 +19,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from bundler import places, texts
+from bundler import texts
 from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.digest import Digest
@@ -27,9 +27,10 @@ from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import Absent, BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
-from bundler.given_files import check_regular, read_regular
 from bundler.stores import credential_helper
 from bundler.stores.credentials import Credentials
+from bundler.system import places
+from bundler.system.given_files import check_regular, read_regular
 from bundler.texts import text
 
 _TIMEOUT_SECONDS = 3600
@@ -304,7 +305,7 @@ class Daemon:
 
     @contextmanager
     def _asking(self, subject: str | None) -> Generator[None, None, None]:
-        """Turns what the SDK raises into our errors; ours pass through."""
+        """WriteOrder what the SDK raises into our errors; ours pass through."""
         from docker.errors import APIError, DockerException
         from requests import exceptions as requests_exceptions
         from urllib3.exceptions import HTTPError

@@ -16,14 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bundler import places
 from bundler.core.limits import CERTIFICATES_BYTES
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB, host_of, is_loopback
 from bundler.errors import Misuse
-from bundler.given_files import check_regular, read_given, read_regular
 from bundler.pace import Paces
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
+from bundler.system import places
+from bundler.system.given_files import check_regular, read_given, read_regular
 from bundler.texts import text
 
 _CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))

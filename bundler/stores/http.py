@@ -34,7 +34,6 @@ from urllib3.exceptions import (
 )
 
 from bundler import __version__, texts
-from bundler.buffers import new_buffer
 from bundler.core.advice import LOG_IN, problem
 from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
@@ -45,6 +44,7 @@ from bundler.pace import Paces, Turn
 from bundler.stores import stalls
 from bundler.stores.addresses import Kind, Origin, checked, printable, shown, without_secrets
 from bundler.stores.stalls import HeadTooLong, Stalled, WatchedConnection, WatchedResponse
+from bundler.system.buffers import new_buffer
 from bundler.texts import text
 
 CONNECT_SECONDS = 10.0
@@ -292,7 +292,7 @@ class HttpClient:
 
 @contextmanager
 def translated(url: str, method: str) -> Generator[None, None, None]:
-    """Turns what urllib3 raises into our errors."""
+    """WriteOrder what urllib3 raises into our errors."""
     try:
         yield
     except SSLError as error:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
-from bundler.stores import compression, seven_zip
+from bundler.stores import compression, seven_zip_files
 from bundler.stores.local_files import FileStream, opened, pieces_of, size_of
 from bundler.stores.tar_reader import ByteStream
 
@@ -72,7 +72,7 @@ class ImageFile:
             if self.compression == compression.SEVEN_ZIP:
                 for _ in raw:
                     pass
-                raw = seven_zip.unpacked(self.path, what=self.called)
+                raw = seven_zip_files.unpacked(self.path, what=self.called)
                 unpacked = raw
             else:
                 unpacked = compression.decompressed(raw, self.compression, what=self.called)

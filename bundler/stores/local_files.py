@@ -9,10 +9,10 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from bundler.buffers import new_buffer
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage, Refused
+from bundler.system.buffers import new_buffer
 from bundler.texts import text
 
 

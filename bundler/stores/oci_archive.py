@@ -12,11 +12,11 @@ from bundler.core import tar
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse
-from bundler.lock import Holder, Lock
-from bundler.ownership import refuse_foreign_name
 from bundler.stores.local_files import FileStream, closing_file, forget, opened, pieces_of, read_whole, sync, write_all
 from bundler.stores.oci_layout import LayoutSource, index_json, marker_json, read_index
 from bundler.stores.tar_reader import TarReader, resolve_links
+from bundler.system.lock import Holder, Lock
+from bundler.system.ownership import refuse_foreign_name
 
 
 class ArchiveFiles:

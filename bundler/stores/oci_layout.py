@@ -20,7 +20,6 @@ from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Pieces
 from bundler.errors import Damaged, LocalStorage, Refused
-from bundler.lock import Holder, Lock
 from bundler.stores.held_images import Choice, HeldImage
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
@@ -35,6 +34,7 @@ from bundler.stores.local_files import (
     sync,
     write_all,
 )
+from bundler.system.lock import Holder, Lock
 from bundler.texts import text
 
 INDEX = "index.json"

@@ -18,9 +18,9 @@ from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
-from bundler.scratch import Scratch, ScratchFile
 from bundler.stores import compression
 from bundler.stores.local_files import opened, pieces_in, pieces_of
+from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 
 _RELEASE_BYTES = 16 << 20
@@ -34,7 +34,7 @@ _MEDIA_TYPES = {
 }
 
 
-class Home(Protocol):
+class StagingLocation(Protocol):
     """Where the bytes of a blob are."""
 
     @property
@@ -107,17 +107,17 @@ class StagedLayer:
 
     descriptor: Descriptor
     diff_id: Digest
-    home: Home
+    home: StagingLocation
 
 
-class Shelf:
+class StagingCache:
     """What was staged in a run so far, so that sources which share blobs stage them once. Thread-safe."""
 
     def __init__(self) -> None:
-        self._homes: dict[str, Home] = {}
+        self._homes: dict[str, StagingLocation] = {}
         self._layers: dict[tuple[str, int], StagedLayer] = {}
 
-    def shared(self, path: str, home: Home) -> Home:
+    def shared(self, path: str, home: StagingLocation) -> StagingLocation:
         """Where a blob is: here, or where it was put before; then what is here is dropped."""
         first = self._homes.setdefault(path, home)
         if first is not home:
@@ -149,17 +149,17 @@ class Shelf:
 class StagedFiles:
     """The files of a layout that exists in memory and elsewhere, as `LayoutFiles`. Thread-safe once it is complete."""
 
-    def __init__(self, called: str, shelf: Shelf) -> None:
+    def __init__(self, called: str, staging_cache: StagingCache) -> None:
         self.called = called
-        self._shelf = shelf
+        self._shelf = staging_cache
         self._documents: dict[str, bytes] = {}
-        self._blobs: dict[str, Home] = {}
+        self._blobs: dict[str, StagingLocation] = {}
 
     def add_document(self, path: str, content: bytes) -> None:
         """Adds a small file."""
         self._documents[path] = content
 
-    def add_blob(self, path: str, home: Home) -> None:
+    def add_blob(self, path: str, home: StagingLocation) -> None:
         """Adds a blob. The path names its bytes, so that of two the second one is dropped."""
         self._blobs[path] = self._shelf.shared(path, home)
 
@@ -239,7 +239,7 @@ def stage_layer(
         if file is not None:
             file.close()
         raise
-    kept: Home | None = InScratch(file) if file is not None else home
+    kept: StagingLocation | None = InScratch(file) if file is not None else home
     assert kept is not None
     descriptor = Descriptor(_MEDIA_TYPES[kind], Digest("sha256", carried.hexdigest()), kept.size_bytes)
     return StagedLayer(descriptor, Digest("sha256", diff.hexdigest()), kept)

@@ -22,13 +22,10 @@ if TYPE_CHECKING:
     from bundler.commands.bundle_list import BundleList
     from bundler.commands.doctor import DoctorResult
     from bundler.commands.explain import ExplainResult
-    from bundler.commands.export import ExportResult
-    from bundler.commands.image_file import FileResult
-    from bundler.commands.import_ import ImportResult
     from bundler.commands.inspect_ import InspectResult
+    from bundler.commands.inspect_file import FileResult
     from bundler.commands.keygen import KeyPair
     from bundler.commands.receipts import ReceiptFile
-    from bundler.commands.results import ImageResult, ReadBack, RegistryPlan, TargetResult
     from bundler.commands.sign import SignResult
     from bundler.commands.trust_store import TrustResult
     from bundler.commands.undo import UndoResult
@@ -36,6 +33,9 @@ if TYPE_CHECKING:
     from bundler.commands.version import Versions
     from bundler.core.manifest import BundleManifest, Image
     from bundler.core.oci import ImageConfig
+    from bundler.exporting.export import ExportResult
+    from bundler.importing.import_ import ImportResult
+    from bundler.importing.results import ImageResult, ReadBack, RegistryPlan, TargetResult
     from bundler.stores.archive_check import ImageFacts
 
 

@@ -14,8 +14,8 @@ from bundler.views.report import bad_signer_words, finding_lines, missing_lines,
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
-    from bundler.commands.import_ import ImportResult
-    from bundler.commands.results import ImageResult, RegistryPlan, TargetResult
+    from bundler.importing.import_ import ImportResult
+    from bundler.importing.results import ImageResult, RegistryPlan, TargetResult
 
 OUTCOMES = {
     "failed": text("failed"),

@@ -146,7 +146,7 @@ class Retries:
         """Whether a host's retries are to be told again."""
         return now - self._told.get(host, -_RETRY_LINE_SECONDS) >= _RETRY_LINE_SECONDS
 
-    def told(self, host: str, now: float) -> str:
+    def description(self, host: str, now: float) -> str:
         """A host's retries so far, in words."""
         self._told[host] = now
         return translated(joined([self._so_far(host), _pause_words(self._lasts[host])]))
@@ -181,7 +181,7 @@ class Notices:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
-    def told(self, event: Noticed) -> str | None:
+    def description(self, event: Noticed) -> str | None:
         """The line for one; None when there were many of its kind."""
         kind = event.text.template if isinstance(event.text, Text) else event.text
         self._counts[kind] += 1
@@ -248,7 +248,7 @@ class _Bars:
             elif isinstance(event, Retrying):
                 self._show_retry(event, now)
             else:
-                self._write(self._notices.told(event))
+                self._write(self._notices.description(event))
 
     def end(self) -> None:
         with self._lock:
@@ -326,11 +326,11 @@ class _Bars:
         host = self._retries.add(event)
         if self._bar is None or not self._below:
             if self._retries.is_due(host, now):
-                self._write(self._retries.told(host, now))
+                self._write(self._retries.description(host, now))
             return
         if len(self._below) < 2:
             self._add_line()
-        line = cut(f"  {self._retries.told(host, now)}", self._width - 1)
+        line = cut(f"  {self._retries.description(host, now)}", self._width - 1)
         self._below[1].set_description_str(line)
 
     def _write(self, line: str | None) -> None:
@@ -383,9 +383,9 @@ class _Lines:
             elif isinstance(event, Retrying):
                 host = self._retries.add(event)
                 if self._retries.is_due(host, now):
-                    self._say(self._retries.told(host, now))
+                    self._say(self._retries.description(host, now))
             elif isinstance(event, Noticed):
-                self._say(self._notices.told(event))
+                self._say(self._notices.description(event))
 
     def end(self) -> None:
         with self._lock:

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from bundler.bundle.findings import Finding
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
-    from bundler.commands.export import ExportResult
-    from bundler.commands.image_file import FileResult
     from bundler.commands.inspect_ import InspectResult
+    from bundler.commands.inspect_file import FileResult
     from bundler.commands.keygen import KeyPair
     from bundler.commands.sign import SignResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Chunk, Image
+    from bundler.exporting.export import ExportResult
     from bundler.stores.archive_check import ImageFacts
 
 

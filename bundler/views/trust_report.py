@@ -10,8 +10,8 @@ from bundler.views.languages import said
 from bundler.views.words import columns, count, escaped, padded
 
 if TYPE_CHECKING:
-    from bundler.commands.trust import Member
     from bundler.commands.trust_store import TrustResult
+    from bundler.keys.trust import Member
 
 _GROUPS_IN_LINE = 8
 

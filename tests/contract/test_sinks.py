@@ -13,7 +13,7 @@ from bundler.bundle.partial import PartialFolder
 from bundler.bundle.writer import BundleWriter
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.digest import Digest
-from bundler.core.journal import Begun
+from bundler.core.journal import ExportStart
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.location import parse_image
 from bundler.core.manifest import Variant
@@ -251,7 +251,7 @@ def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):
     partial = PartialFolder(folder, planned.manifest.name)
     folder.mkdir(parents=True, exist_ok=True)
     writer = kind(partial, planned.manifest)
-    writer.begin(Begun({}, {}, "", "", ""), partial.begun(), passed)
+    writer.begin(ExportStart({}, {}, "", "", ""), partial.begun(), passed)
     return writer
 
 
@@ -369,12 +369,12 @@ def test_a_bundle_that_was_left_in_the_middle_is_gone_on_with(tmp_path, kept_byt
         writer.put_blob(descriptor(LAYER), torn(BLOBS[LAYER][:kept_bytes]))
     writer.close()
     again = begun(BundleWriter, tmp_path, planned)
-    half = again.begun_blob(descriptor(LAYER))
+    half = again.partial_blob(descriptor(LAYER))
     assert (half.offset_bytes if half else 0) == (kept_bytes if kept_bytes >= PIECE_BYTES else 0)
-    assert again.begun_blob(descriptor(LAYER)) is None, "told once: if it cannot be gone on with, it is begun anew"
+    assert again.partial_blob(descriptor(LAYER)) is None, "told once: if it cannot be gone on with, it is begun anew"
     rest = pieces(BLOBS[LAYER][kept_bytes:])
     if half:
-        again.continue_blob(descriptor(LAYER), rest, offset_bytes=half.offset_bytes)
+        again.resume_blob(descriptor(LAYER), rest, offset_bytes=half.offset_bytes)
         assert half.hasher.hexdigest() == Digest.of(BLOBS[LAYER][:kept_bytes]).encoded
     for digest, content in contents.items():
         if not half or digest != LAYER:

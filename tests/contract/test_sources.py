@@ -13,14 +13,14 @@ from bundler.bundle.opening import find
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
-from bundler.scratch import Scratch
 from bundler.stores.archives import Archive, Staging
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.image_file import ImageFile
 from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry
-from bundler.stores.staging import Shelf
+from bundler.stores.staging import StagingCache
+from bundler.system.scratch import Scratch
 from bundler.workers import Cancellation
 from tests.support import images
 from tests.support.archives import write_as
@@ -65,7 +65,7 @@ def staged_source(form: str, layout: Path, tmp_path: Path) -> LayoutSource:
         }
         write_as(form, path, files)
     file = ImageFile(path, called="oci-archive:image")
-    staging = Staging(Scratch(tmp_path), Shelf(), "gzip", lambda _warning: None)
+    staging = Staging(Scratch(tmp_path), StagingCache(), "gzip", lambda _warning: None)
     return Archive.indexed(file).ready([NAME, "example.org/a/empty:1"], staging).source
 
 

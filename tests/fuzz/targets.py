@@ -15,11 +15,9 @@ from pathlib import Path
 
 import urllib3
 
-from bundler.bundle import seven_zip, signing, sums
-from bundler.commands.chosen import read_failed_list
-from bundler.core import image_list, oci, strict_json, tar
+from bundler.bundle import seven_zip_container, signing, sums
+from bundler.core import image_list, oci, seven_zip_format, strict_json, tar
 from bundler.core import manifest as bundle_manifest
-from bundler.core import seven_zip as seven_zip_format
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.journal import Chain, parse_journal
@@ -35,6 +33,7 @@ from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError
+from bundler.importing.chosen import read_failed_list
 from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
@@ -205,7 +204,7 @@ def seven_zip_decrypted(data: bytes) -> None:
     scratch().write_bytes(data)
     descriptor = os.open(scratch(), os.O_RDONLY)
     try:
-        seven_zip.unpack(descriptor, passphrase="x", accepts=lambda found: True, write=len, what="test")
+        seven_zip_container.unpack(descriptor, passphrase="x", accepts=lambda found: True, write=len, what="test")
     finally:
         os.close(descriptor)
 

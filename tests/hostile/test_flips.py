@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from bundler.commands.import_ import ImportRequest, ImportResult, import_
 from bundler.commands.verify import verify
 from bundler.core.events import nobody
 from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError
+from bundler.importing.import_ import ImportRequest, ImportResult, import_
 from bundler.run import Run
 from bundler.workers import Cancellation
 from tests.support import images

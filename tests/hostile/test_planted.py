@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle.journal import JournalFile
+from bundler.bundle.journal_file import JournalFile
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.partial import PartialFolder
 from bundler.core.digest import Digest
-from bundler.core.journal import Begun, Chain, begun_line, done_line
+from bundler.core.journal import Chain, ExportStart, done_line, start_line
 from bundler.core.manifest import Chunk
 from bundler.errors import Damaged, LocalStorage, Misuse
-from bundler.places import state_folder
 from bundler.stores.oci_archive import ArchiveSink
+from bundler.system.places import state_folder
 from tests.support.images import simple
 from tests.support.steps import Steps
 
@@ -76,7 +76,9 @@ def replayed(journal: Path, **changes: object) -> bytes:
     true = journal_of(journal.parent).read()
     assert true is not None
     chain = Chain(b"x" * 32)
-    content = begun_line(chain, Begun(**{name: getattr(true.begun, name) for name in Begun.__slots__} | changes))
+    content = start_line(
+        chain, ExportStart(**{name: getattr(true.begun, name) for name in ExportStart.__slots__} | changes)
+    )
     for number, chunk in true.done.items():
         chain = chain.after(content.splitlines(keepends=True)[-1])
         content += done_line(chain, number, chunk)
@@ -164,7 +166,7 @@ PLACES = {
     "the lock": "test.partial.lock",
     "the journal": "test.partial.journal",
 }
-BEGUN = Begun({}, {}, "", "", "")
+BEGUN = ExportStart({}, {}, "", "", "")
 CHUNKS = [Chunk("chunk-0001.tar", 512)]
 
 
@@ -277,7 +279,7 @@ def test_A1_where_owners_are_made_up_they_do_not_count(tmp_path, monkeypatch):
         writable(tmp_path / "out" / place)
     mountinfo = tmp_path / "mountinfo"
     mountinfo.write_text(f"1 0 8:1 / {os.path.realpath(tmp_path)} rw - vfat /dev/sdb1 rw\n")
-    monkeypatch.setattr("bundler.ownership._MOUNTINFO", mountinfo)
+    monkeypatch.setattr("bundler.system.ownership._MOUNTINFO", mountinfo)
     partial = PartialFolder(tmp_path / "out", "test", secrets=state_folder() / "exports")
     journal = partial.begun()
     assert journal is not None
@@ -316,7 +318,7 @@ def test_A1_the_secret_is_the_builders_alone_and_goes_with_the_export(bundler, m
 def test_A1_a_folder_that_takes_the_place_of_ours_is_not_written_to_and_not_signed(tmp_path):
     partial = PartialFolder(tmp_path, "test")
     partial.hold()
-    partial.begin([Chunk("chunk-0001.tar", 5)], Begun({}, {}, "", "", ""), None)
+    partial.begin([Chunk("chunk-0001.tar", 5)], ExportStart({}, {}, "", "", ""), None)
     descriptor = partial.folder.create("chunk-0001.tar")
     os.write(descriptor, b"right")
     os.close(descriptor)

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.bundle.seven_zip import ArchiveWriter
-from bundler.commands.import_ import ImportRequest, ImportResult, import_
-from bundler.commands.open_bundle import Unlocking
+from bundler.bundle.seven_zip_container import ArchiveWriter
 from bundler.commands.verify import verify
 from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError, Damaged, Misuse
+from bundler.importing.import_ import ImportRequest, ImportResult, import_
+from bundler.keys.open_bundle import Unlocking
 from tests.hostile.test_flips import Flipped, code_of, run
 from tests.support import images
 
@@ -289,16 +289,16 @@ def test_a_missing_chunk_of_an_encrypted_bundle_is_missing_and_the_other_images_
 
 
 def test_an_import_decrypts_no_chunk_twice(sealed, tmp_path, monkeypatch):
-    from bundler.bundle import seven_zip
+    from bundler.bundle import seven_zip_container
 
     opened: list[str] = []
-    real = seven_zip.unpack
+    real = seven_zip_container.unpack
 
     def counting(descriptor, **options):
         opened.append(options["what"])
         real(descriptor, **options)
 
-    monkeypatch.setattr(seven_zip, "unpack", counting)
+    monkeypatch.setattr(seven_zip_container, "unpack", counting)
     target = (LayoutTarget(str(tmp_path / "target")),)
     request = ImportRequest((sealed["secret"],), target, (sealed["key"],), unlocking=unlocking(tmp_path))
     result = ImportResult()

@@ -19,13 +19,13 @@ from bundler.core.location import parse_image, parse_target
 from bundler.core.oci import parse_manifest
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
-from bundler.scratch import Scratch
 from bundler.stores import compression
 from bundler.stores.archive_contents import survey
 from bundler.stores.archives import Archive, Staging
 from bundler.stores.image_file import ImageFile, PieceStream
-from bundler.stores.staging import Shelf
+from bundler.stores.staging import StagingCache
 from bundler.stores.tar_reader import Member
+from bundler.system.scratch import Scratch
 from tests.property.strategies import law, references
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, FORMS, docker_files, in_pieces, layout_files, tar_of, write_as
@@ -136,7 +136,7 @@ def manifests_of(
 ) -> tuple[Digest, list[Digest]]:
     """The digests of the image in a file, and of what it is made of, each compared with the bytes."""
     archive = Archive.indexed(ImageFile(write_as(form, folder / "image", files), called="x"))
-    source = archive.ready([name], Staging(Scratch(folder), Shelf(), "gzip", lambda _warning: None)).source
+    source = archive.ready([name], Staging(Scratch(folder), StagingCache(), "gzip", lambda _warning: None)).source
     root = source.resolve(name)
     manifest = parse_manifest(source.read_manifest(root), root.media_type, what="x")
     for blob in manifest.blobs:

@@ -271,7 +271,7 @@ def test_a_daemon_and_a_registry_are_served_by_reading_the_bundle_once(bundle, e
     code = (
         "import re, sys\n"
         "from bundler.cli import run\n"
-        "import bundler.commands.import_, docker\n"
+        "import bundler.importing.import_, docker\n"
         "read = lambda: int(re.search(r'rchar: (\\d+)', open('/proc/self/io').read())[1])\n"
         "before = read()\n"
         "code = run(sys.argv[1:])\n"

@@ -15,10 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle.journal import JournalFile
+from bundler.bundle.journal_file import JournalFile
 from bundler.bundle.journal_key import JournalKey
 from bundler.errors import Damaged
-from bundler.places import state_folder
+from bundler.system.places import state_folder
 from tests.support import sweeps
 from tests.support.images import simple
 from tests.support.servers import Front

@@ -233,7 +233,7 @@ def test_C1_a_list_larger_than_the_rate_limit_is_finished_by_the_next_run(here, 
 
 
 def test_C1_without_a_home_folder_nothing_is_kept_and_that_is_said(here, fronts, many, monkeypatch, tmp_path):
-    monkeypatch.setattr("bundler.places.cache_folder", lambda: None)
+    monkeypatch.setattr("bundler.system.places.cache_folder", lambda: None)
     front = fronts(many, Window(20, LIMIT))
     done = here("export", listed(tmp_path, front.host, MANY), "-o", tmp_path, "--unsigned")
     assert done.code == 7

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.commands.passphrase import generate_passphrase
+from bundler.keys.passphrase import generate_passphrase
 from tests.real.test_stock_tools import commands
 from tests.support.images import every_kind, image, layer_tar, simple
 from tests.support.parts import require, shell, skopeo_raw

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
-from bundler.run import Brake, RetryBudget, RetryPolicy, retrying
+from bundler.run import CircuitBreaker, RetryBudget, RetryPolicy, retrying
 from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
 
 
@@ -91,13 +91,13 @@ def test_a_registry_that_is_gone_is_not_waited_for_by_every_blob() -> None:
     for _ in range(1000):
         with pytest.raises(Unavailable):
             retrying(partial(ask, "gone"), run, subject="x", peer="gone")
-    assert len(calls) == 2 * Brake.GIVEN_UP_IN_A_ROW
+    assert len(calls) == 2 * CircuitBreaker.GIVEN_UP_IN_A_ROW
     assert retrying(lambda: "here", run, subject="x", peer="another") == "here"
 
 
 def test_a_registry_that_answers_in_between_is_not_given_up() -> None:
     run = run_with(retry=RetryPolicy(attempts=1))
-    for _ in range(5 * Brake.GIVEN_UP_IN_A_ROW):
+    for _ in range(5 * CircuitBreaker.GIVEN_UP_IN_A_ROW):
         attempt, _ = failing(1, broken())
         with pytest.raises(Unavailable):
             retrying(attempt, run, subject="x", peer="flaky")

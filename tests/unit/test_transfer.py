@@ -17,7 +17,7 @@ from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Ref
 from bundler.run import RetryPolicy, Run
 from bundler.transfer import (
     BlobCopy,
-    Taker,
+    Destination,
     VerifiedBlob,
     ask_all,
     copy_blobs,
@@ -118,7 +118,7 @@ def read_until_it_fails(stream: VerifiedBlob, family: type[BundlerError]) -> tup
 
 
 def copy(blob: Descriptor, source: Source, *sinks: Sink, label: str = "the blob") -> BlobCopy:
-    return BlobCopy(blob, source, (Taker(sinks),), label)
+    return BlobCopy(blob, source, (Destination(sinks),), label)
 
 
 # The bytes of one blob
@@ -498,7 +498,9 @@ def test_a_bug_in_a_store_is_not_taken_for_a_failed_blob() -> None:
 
 
 def copy_to_each(source: Source, *sinks: Sink, blob: Descriptor = BLOB) -> BlobCopy:
-    return BlobCopy(blob, source, tuple(Taker((sink,), f"peer {number}") for number, sink in enumerate(sinks)), "blob")
+    return BlobCopy(
+        blob, source, tuple(Destination((sink,), f"peer {number}") for number, sink in enumerate(sinks)), "blob"
+    )
 
 
 HALVES: Script = [CONTENT[:50], CONTENT[50:]]
@@ -544,7 +546,7 @@ def test_one_store_that_refuses_fails_alone() -> None:
     sinks = [Sink(), Sink(fails_with=[Refused("quota"), Refused("quota")]), Sink()]
     copied = copy_blobs([copy_to_each(source, *sinks)], run_with(recorder))
     ((failed, error),) = copied.failed
-    assert (str(error), failed.takers) == ("quota", (Taker((sinks[1],), "peer 1"),))
+    assert (str(error), failed.destinations) == ("quota", (Destination((sinks[1],), "peer 1"),))
     assert [bool(sink.blobs) for sink in sinks] == [True, False, True]
     assert copied.bytes_by_peer == {"peer 0": len(CONTENT), "peer 2": len(CONTENT)}
     assert recorder.outcomes == ["failed"]
@@ -554,7 +556,7 @@ def test_damage_on_this_machine_reaches_every_store_and_none_completes_the_blob(
     recorder, sinks = Recorder(), [Sink(), Sink()]
     source = Source([[CONTENT[:50], b"x" * 50]], is_remote=False)
     copied = copy_blobs([copy_to_each(source, *sinks)], run_with(recorder))
-    assert [(type(error), each.takers[0].peer) for each, error in copied.failed] == [
+    assert [(type(error), each.destinations[0].peer) for each, error in copied.failed] == [
         (Damaged, "peer 0"),
         (Damaged, "peer 1"),
     ]
@@ -583,29 +585,29 @@ def test_a_store_that_does_not_take_the_end_has_not_taken_the_blob_although_anot
 
     source, sinks = Source([HALVES]), [Sink(), Sink(takes=only_the_first)]
     copied = copy_blobs([copy_to_each(source, *sinks)], run_with())
-    assert [each.takers[0].peer for each, _ in copied.failed] == ["peer 1"]
+    assert [each.destinations[0].peer for each, _ in copied.failed] == ["peer 1"]
     assert copied.bytes_by_peer == {"peer 0": len(CONTENT)}
 
 
 def test_the_other_sinks_of_each_store_mount_what_its_first_one_got() -> None:
     source = Source([HALVES])
-    takers = tuple(Taker((Sink(), Sink(can_mount=True)), f"peer {number}") for number in range(2))
-    copied = copy_blobs([BlobCopy(BLOB, source, takers, "blob")], run_with())
+    destinations = tuple(Destination((Sink(), Sink(can_mount=True)), f"peer {number}") for number in range(2))
+    copied = copy_blobs([BlobCopy(BLOB, source, destinations, "blob")], run_with())
     assert (copied.failed, source.offsets) == ([], [0])
-    assert all(sink.blobs == {str(BLOB.digest): CONTENT} for taker in takers for sink in taker.sinks)
+    assert all(sink.blobs == {str(BLOB.digest): CONTENT} for destination in destinations for sink in destination.sinks)
 
 
 @pytest.mark.parametrize("can_mount", [True, False])
 @pytest.mark.parametrize("stores", [1, 2])
 def test_a_sink_mounts_what_another_one_of_its_store_is_known_to_have(stores: int, can_mount: bool) -> None:
     source, recorder = Source([HALVES]), Recorder()
-    takers = tuple(
-        Taker((Sink(can_mount=can_mount), Sink()), f"peer {n}", Sink(blobs={str(BLOB.digest): CONTENT}))
+    destinations = tuple(
+        Destination((Sink(can_mount=can_mount), Sink()), f"peer {n}", Sink(blobs={str(BLOB.digest): CONTENT}))
         for n in range(stores)
     )
-    copied = copy_blobs([BlobCopy(BLOB, source, takers, "blob")], run_with(recorder))
-    assert all(sink.blobs == {str(BLOB.digest): CONTENT} for taker in takers for sink in taker.sinks)
-    assert (copied.failed, copied.bytes_by_peer[takers[0].peer]) == (
+    copied = copy_blobs([BlobCopy(BLOB, source, destinations, "blob")], run_with(recorder))
+    assert all(sink.blobs == {str(BLOB.digest): CONTENT} for destination in destinations for sink in destination.sinks)
+    assert (copied.failed, copied.bytes_by_peer[destinations[0].peer]) == (
         [],
         len(CONTENT) if can_mount else 2 * len(CONTENT),
     )
@@ -678,7 +680,7 @@ class OrderedSink(Sink):
 def group_of(sources: list[Source], sink: Sink) -> list[BlobCopy]:
     blobs = [described(b"%d" % number * 50) for number in range(len(sources))]
     return [
-        BlobCopy(blob, source, (Taker((sink,)),), f"blob {n}")
+        BlobCopy(blob, source, (Destination((sink,)),), f"blob {n}")
         for n, (blob, source) in enumerate(zip(blobs, sources, strict=True))
     ]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused
-from bundler.workers import Beside, Cancellation, Channel, Consumer, Follower, pour, run_all
+from bundler.workers import BackgroundHash, BackgroundThread, Cancellation, Channel, Consumer, pour, run_all
 
 PATIENCE_SECONDS = 60
 """How long a thread waits for another before the test is given up; a sound run never waits."""
@@ -97,7 +97,7 @@ def test_an_error_while_tasks_are_made_is_a_bug_that_is_told() -> None:
 def test_somebody_beside_does_its_part_with_each_thing() -> None:
     taken: list[bytes] = []
     buffer = bytearray(3)
-    with Beside(lambda view: taken.append(bytes(view)), name="beside") as beside:
+    with BackgroundHash(lambda view: taken.append(bytes(view)), name="beside") as beside:
         for number in range(100):
             buffer[:] = b"%03d" % number
             beside.give(memoryview(buffer))
@@ -109,7 +109,7 @@ def test_what_goes_wrong_with_its_owner_goes_through_whatever_is_still_being_don
     ended: list[bytes] = []
 
     def own() -> None:
-        with Beside(lambda view: ended.append(bytes(view)), name="beside") as beside:
+        with BackgroundHash(lambda view: ended.append(bytes(view)), name="beside") as beside:
             beside.give(memoryview(b"its part"))
             raise ValueError("a bug")
 
@@ -123,7 +123,7 @@ def test_what_goes_wrong_beside_is_told_and_holds_nobody_up() -> None:
     def work(view: memoryview) -> None:
         raise ValueError("a bug")
 
-    beside = Beside(work, name="beside")
+    beside = BackgroundHash(work, name="beside")
     for _ in range(3):
         beside.give(memoryview(b"x"))
         beside.wait()
@@ -136,7 +136,7 @@ def test_a_thread_that_hangs_does_not_keep_the_process_alive() -> None:
     run_all(
         [1], lambda task: kinds.append(threading.current_thread().daemon), front_workers=1, cancellation=Cancellation()
     )
-    Follower(lambda: kinds.append(threading.current_thread().daemon), name="follower").join()
+    BackgroundThread(lambda: kinds.append(threading.current_thread().daemon), name="follower").join()
     assert kinds == [True, True]
 
 
@@ -273,7 +273,7 @@ def test_a_follower_runs_beside_us_until_it_is_done() -> None:
         assert go.wait(PATIENCE_SECONDS)
         done.set()
 
-    follower = Follower(run, name="follower")
+    follower = BackgroundThread(run, name="follower")
     assert not done.is_set()
     go.set()
     follower.join()
@@ -285,7 +285,7 @@ def test_what_ends_a_follower_is_raised_where_it_is_joined(error: Exception) -> 
     def run() -> None:
         raise error
 
-    follower = Follower(run, name="follower")
+    follower = BackgroundThread(run, name="follower")
     with pytest.raises((BundlerError, ValueError)) as caught:
         follower.join()
     assert caught.value is error
@@ -297,7 +297,7 @@ def test_the_outcome_of_a_follower_is_told_and_not_raised(error: Exception | Non
         if error is not None:
             raise error
 
-    follower = Follower(run, name="follower")
+    follower = BackgroundThread(run, name="follower")
     assert follower.outcome() is error
     assert follower.outcome() is error
 
@@ -317,7 +317,7 @@ def test_what_is_put_into_a_channel_comes_out_in_its_order() -> None:
             assert channel.put(piece)
         channel.end()
 
-    follower = Follower(put, name="puts")
+    follower = BackgroundThread(put, name="puts")
     assert list(channel.pieces()) == PIECES
     follower.join()
 
@@ -354,7 +354,7 @@ def test_whoever_waits_for_a_slow_reader_is_told_when_it_gives_up() -> None:
             if not answers[-1]:
                 return
 
-    follower = Follower(put, name="puts")
+    follower = BackgroundThread(put, name="puts")
     assert next(channel.pieces()) == PIECES[0]
     channel.abandon()
     follower.join()
@@ -431,14 +431,14 @@ def counted(pieces: list[bytes], log: list[str], error: BaseException | None = N
         log.append("closed")
 
 
-def taker(into: list[bytes]) -> Take:
+def destination(into: list[bytes]) -> Take:
     return into.extend
 
 
 def test_the_same_pieces_reach_all_who_take_them_and_are_read_once() -> None:
     log: list[str] = []
     taken: list[list[bytes]] = [[], [], []]
-    assert pour(counted(PIECES, log), [taker(each) for each in taken]) == [None, None, None]
+    assert pour(counted(PIECES, log), [destination(each) for each in taken]) == [None, None, None]
     assert taken == [PIECES] * 3
     assert log == ["read"] * len(PIECES) + ["closed"]
 
@@ -451,7 +451,7 @@ def test_one_who_fails_stops_no_other() -> None:
         next(pieces)
         raise error
 
-    assert pour(counted(PIECES, []), [fail, taker(taken)]) == [error, None]
+    assert pour(counted(PIECES, []), [fail, destination(taken)]) == [error, None]
     assert taken == PIECES
 
 
@@ -473,7 +473,7 @@ def test_the_error_of_the_pieces_reaches_all_who_take_them(error: Exception) -> 
     log: list[str] = []
     taken: list[list[bytes]] = [[], []]
 
-    assert pour(counted(PIECES[:3], log, error), [taker(each) for each in taken]) == [error, error]
+    assert pour(counted(PIECES[:3], log, error), [destination(each) for each in taken]) == [error, error]
     assert taken == [PIECES[:3]] * 2
     assert log[-1] == "closed"
 
@@ -487,7 +487,7 @@ def test_a_buffer_that_is_reused_reaches_all_as_it_was() -> None:
             yield memoryview(buffer)
 
     taken: list[list[bytes]] = [[], []]
-    pour(reused(), [taker(each) for each in taken])
+    pour(reused(), [destination(each) for each in taken])
     assert taken == [[bytes([number]) for number in range(50)]] * 2
 
 

@@ -10,7 +10,7 @@ import pytest
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, LocalStorage
-from bundler.scratch import Scratch
+from bundler.system.scratch import Scratch
 
 SIZE = 1000
 

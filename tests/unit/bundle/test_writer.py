@@ -14,7 +14,7 @@ from bundler.bundle import writer as writer_module
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.writer import BundleWriter
 from bundler.core.digest import Digest
-from bundler.core.journal import Begun
+from bundler.core.journal import ExportStart
 from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, plan_bundle
@@ -46,7 +46,7 @@ class Making:
         folder.mkdir(parents=True, exist_ok=True)
         partial = PartialFolder(folder, "test")
         self.writer = BundleWriter(partial, plan.manifest)
-        self.writer.begin(Begun({}, {}, "", "", ""), partial.begun(), lambda _: None)
+        self.writer.begin(ExportStart({}, {}, "", "", ""), partial.begun(), lambda _: None)
         self.asked: list[Digest] = []
 
     def pieces(self, stored: Stored, *, fails: bool = False):
@@ -141,12 +141,12 @@ def test_bundle_json_is_never_in_memory_as_a_whole(tmp_path):
     assert peak_bytes < (tmp_path / "test/bundle.json").stat().st_size / 2
 
 
-@pytest.mark.parametrize("has_holes", [True, False])
+@pytest.mark.parametrize("has_sparse_files", [True, False])
 @pytest.mark.parametrize("lanes", [1, 2, 3])
-def test_lanes_give_the_same_bytes_and_true_checksums(making, smooth, lanes, has_holes):
+def test_lanes_give_the_same_bytes_and_true_checksums(making, smooth, lanes, has_sparse_files):
     bundle = making()
     assert len(smooth) > 2
-    in_parallel(bundle, bundle.writer.in_lanes(lanes, has_holes=has_holes))
+    in_parallel(bundle, bundle.writer.in_lanes(lanes, has_sparse_files=has_sparse_files))
     assert bundle.seal() == smooth
     assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
 
@@ -163,7 +163,7 @@ def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
         write(chunk, member, buffers, offset)
 
     monkeypatch.setattr(writer_module.ChunkFile, "write", watched)
-    in_parallel(bundle, bundle.writer.in_lanes(2, has_holes=True))
+    in_parallel(bundle, bundle.writer.in_lanes(2, has_sparse_files=True))
     assert jumps == []
 
 
@@ -171,16 +171,16 @@ def test_chunks_are_hashed_on_the_way_and_not_read_again(making, monkeypatch):
     bundle = making()
     read = []
     monkeypatch.setattr("bundler.bundle.chunk_file.read_into", lambda *a, **k: read.append(a))
-    in_parallel(bundle, bundle.writer.in_lanes(2, has_holes=True))
+    in_parallel(bundle, bundle.writer.in_lanes(2, has_sparse_files=True))
     chunks = bundle.seal()
     assert read == []
     assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in chunks.items()}
 
 
 def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(making, monkeypatch):
-    monkeypatch.setattr("bundler.bundle.turns._NEAR_BYTES", 0)
+    monkeypatch.setattr("bundler.bundle.write_order._NEAR_BYTES", 0)
     bundle = making()
-    order = bundle.writer.in_lanes(1, has_holes=True)
+    order = bundle.writer.in_lanes(1, has_sparse_files=True)
     large = next(number for number, stored in enumerate(order) if stored.size_bytes > MIB)
     early = [bundle.putting(order[large]), bundle.putting(order[1])]
     for stored in (order[0], *order[2:large]):
@@ -196,7 +196,7 @@ def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(makin
 
 def test_a_blob_of_no_bytes_waits_for_its_turn_too(making):
     bundle = making()
-    order = bundle.writer.in_lanes(1, has_holes=False)
+    order = bundle.writer.in_lanes(1, has_sparse_files=False)
     empty = next(number for number, stored in enumerate(order) if not stored.size_bytes)
     assert any(stored.size_bytes > MIB for stored in order[:empty])
     early = bundle.putting(order[empty])
@@ -211,7 +211,7 @@ def test_a_blob_of_no_bytes_waits_for_its_turn_too(making):
 
 def test_a_large_blob_is_asked_for_when_little_is_left_before_it(making):
     bundle = making()
-    order = bundle.writer.in_lanes(1, has_holes=True)
+    order = bundle.writer.in_lanes(1, has_sparse_files=True)
     large = next(stored for stored in order if stored.size_bytes > MIB)
     thread = bundle.putting(large)
     for _ in range(1000):
@@ -222,10 +222,10 @@ def test_a_large_blob_is_asked_for_when_little_is_left_before_it(making):
     assert thread.is_alive(), "it is asked for, and waits"
 
 
-@pytest.mark.parametrize("has_holes", [True, False])
-def test_what_is_given_up_holds_nobody_up_and_may_come_later(making, smooth, has_holes):
+@pytest.mark.parametrize("has_sparse_files", [True, False])
+def test_what_is_given_up_holds_nobody_up_and_may_come_later(making, smooth, has_sparse_files):
     bundle = making()
-    order = bundle.writer.in_lanes(1, has_holes=has_holes)
+    order = bundle.writer.in_lanes(1, has_sparse_files=has_sparse_files)
     lost = next(stored for stored in order if stored.size_bytes > MIB)
     for stored in order[: order.index(lost)]:
         bundle.put(stored)
@@ -241,7 +241,7 @@ def test_what_is_given_up_holds_nobody_up_and_may_come_later(making, smooth, has
 
 def test_a_blob_that_comes_a_second_time_is_hashed_as_it_came_then(making, smooth):
     bundle = making()
-    order = bundle.writer.in_lanes(2, has_holes=True)
+    order = bundle.writer.in_lanes(2, has_sparse_files=True)
     in_parallel(bundle, order)
     for stored in order[3:8]:
         bundle.put(stored)
@@ -263,7 +263,7 @@ def test_a_blob_that_is_a_file_of_the_layout_too_is_written_to_both_places(tmp_p
         bundle = Making(tmp_path / name, plan, contents)
         try:
             if lanes:
-                in_parallel(bundle, bundle.writer.in_lanes(lanes, has_holes=False), threads=1)
+                in_parallel(bundle, bundle.writer.in_lanes(lanes, has_sparse_files=False), threads=1)
             else:
                 for digest in dict.fromkeys(stored.digest for stored in plan.manifest.stored()):
                     bundle.put(next(stored for stored in plan.manifest.stored() if stored.digest == digest))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundler.core.bundle_name import BUNDLE_NAME, check_bundle_name, name_of_words
-from bundler.core.litter import NAMES
+from bundler.core.litter_names import NAMES
 from bundler.errors import Misuse
 
 

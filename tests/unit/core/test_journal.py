@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.digest import Digest
-from bundler.core.journal import Begun, Chain, DoneChunk, again_line, begun_line, done_line, parse_journal
+from bundler.core.journal import Chain, DoneChunk, ExportStart, again_line, done_line, parse_journal, start_line
 from bundler.errors import Damaged
 
-BEGUN = Begun(
+BEGUN = ExportStart(
     options={"--chunk-size": "1048576", "--key": "none"},
     images={"a/b:1 from docker://a/b:1": Digest.of(b"one"), "c/d:2 from oci:Größe": Digest.of(b"two")},
     created="2026-11-24T03:00:00Z",
@@ -31,7 +31,7 @@ def written(*lines, key: bytes = KEY) -> bytes:
     return content
 
 
-FIRST_LINE = (begun_line, BEGUN)
+FIRST_LINE = (start_line, BEGUN)
 BOTH = (FIRST_LINE, (done_line, 1, FIRST), (done_line, 2, SECOND))
 HEAD = written(FIRST_LINE)
 WHOLE = written(*BOTH)
@@ -56,7 +56,7 @@ def test_A1_a_journal_that_was_written_without_the_secret_is_none():
 
 
 def test_A1_lines_that_are_taken_out_moved_repeated_or_of_another_journal_make_no_chunk_done():
-    other = written((begun_line, replace(BEGUN, plan="e" * 64)), (done_line, 1, SECOND))
+    other = written((start_line, replace(BEGUN, plan="e" * 64)), (done_line, 1, SECOND))
     lines = [line + b"\n" for line in WHOLE.split(b"\n")[:-1]]
     for changed in (
         [lines[0], lines[2]],

@@ -41,12 +41,12 @@ def test_without_a_mount_nothing_is_guessed():
 
 @pytest.mark.parametrize("name", ["ext4", "xfs", "btrfs", "tmpfs"])
 def test_file_systems_of_disks_take_bytes_behind_the_end_of_a_file(name):
-    assert Mount("/media", name, "/dev/sdb1", False).has_holes
+    assert Mount("/media", name, "/dev/sdb1", False).has_sparse_files
 
 
 @pytest.mark.parametrize("name", ["vfat", "msdos", "exfat", "ntfs3", "fuseblk", "fuse.fusefat", "hfsplus", "udf"])
 def test_file_systems_of_media_do_not(name):
-    assert not Mount("/media", name, "/dev/sdb1", False).has_holes
+    assert not Mount("/media", name, "/dev/sdb1", False).has_sparse_files
 
 
 @pytest.mark.parametrize("kind", ["vfat", "exfat", "ntfs3", "fuse", "fuseblk", "fuse.sshfs", "nfs4", "cifs"])

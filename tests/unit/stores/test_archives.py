@@ -11,11 +11,11 @@ import pytest
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor, parse_manifest
 from bundler.errors import BundlerError, Damaged, Refused
-from bundler.scratch import Scratch
 from bundler.stores import compression
 from bundler.stores.archives import DOCKER, OCI, Archive, Ready, Staging
 from bundler.stores.image_file import ImageFile
-from bundler.stores.staging import Shelf
+from bundler.stores.staging import StagingCache
+from bundler.system.scratch import Scratch
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, FORMS, docker_config, docker_files, layout_files, tar_of, write_as
 
@@ -30,7 +30,7 @@ LAYOUT = layout_files(IMAGE, NAME)
 def staging(tmp_path: Path) -> Staging:
     (tmp_path / "scratch").mkdir()
     warnings: list[str] = []
-    return Staging(Scratch(tmp_path / "scratch"), Shelf(), compression.GZIP, warnings.append)
+    return Staging(Scratch(tmp_path / "scratch"), StagingCache(), compression.GZIP, warnings.append)
 
 
 def indexed(path: Path, files: Mapping[str, bytes], form: str = "none", transport: str | None = None) -> Archive:
@@ -314,7 +314,7 @@ def test_an_empty_layer_is_one(staging: Staging, tmp_path: Path) -> None:
 
 def test_a_config_under_the_digest_of_another_is_told_and_does_no_harm(tmp_path: Path) -> None:
     warnings: list[str] = []
-    staging = Staging(Scratch(tmp_path), Shelf(), compression.GZIP, warnings.append)
+    staging = Staging(Scratch(tmp_path), StagingCache(), compression.GZIP, warnings.append)
     config = docker_config([LOWER, UPPER])
     files = {name: content for name, content in DOCKER_FILES.items() if name != CONFIG}
     files["0" * 64 + ".json"] = config

@@ -18,12 +18,12 @@ from bundler.core.oci import OCI_CONFIG, OCI_MANIFEST, Descriptor, parse_manifes
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, Refused, Unavailable
-from bundler.scratch import Scratch
 from bundler.stores import compression
 from bundler.stores.archives import Ready, Staging
 from bundler.stores.docker_daemon import LoadSink, ready
 from bundler.stores.docker_sdk import Daemon, DaemonFacts, ImageFacts
-from bundler.stores.staging import Shelf
+from bundler.stores.staging import StagingCache
+from bundler.system.scratch import Scratch
 from tests.support import images
 from tests.support.archives import docker_config, docker_files, in_pieces, layout_files, tar_of
 from tests.support.parts import require
@@ -60,7 +60,7 @@ class Saved:
 @pytest.fixture
 def staging(tmp_path: Path) -> Staging:
     warnings: list[str] = []
-    return Staging(Scratch(tmp_path), Shelf(), compression.GZIP, warnings.append)
+    return Staging(Scratch(tmp_path), StagingCache(), compression.GZIP, warnings.append)
 
 
 def made_ready(daemon: Saved, staging: Staging, name: str = NAME) -> Ready:
@@ -104,7 +104,7 @@ def test_the_digest_of_a_saved_image_is_the_same_every_time(piece_bytes: int, st
     content = tar_of(classic([LOWER, UPPER]))
     digests = set()
     for size in (piece_bytes, 32_768):
-        fresh = Staging(staging.scratch, Shelf(), compression.GZIP, staging.warn)
+        fresh = Staging(staging.scratch, StagingCache(), compression.GZIP, staging.warn)
         digests.add(made_ready(Saved([content], piece_bytes=size), fresh).source.resolve(NAME).digest)
     assert len(digests) == 1
 
@@ -293,11 +293,11 @@ def test_a_save_that_failed_leaves_no_room_taken_that_the_next_one_does_not_use(
     files = registry_layout() if has_containerd_store else classic([LOWER, UPPER])
     whole = tar_of(files)
     daemon = Saved([whole[:-11_000], whole], has_containerd_store=has_containerd_store)
-    staging = Staging(Scratch(tmp_path), Shelf(), compression.GZIP, print)
+    staging = Staging(Scratch(tmp_path), StagingCache(), compression.GZIP, print)
     with pytest.raises(Damaged):
         made_ready(daemon, staging)
     made_ready(daemon, staging)
-    alone = Staging(Scratch(tmp_path), Shelf(), compression.GZIP, print)
+    alone = Staging(Scratch(tmp_path), StagingCache(), compression.GZIP, print)
     made_ready(Saved([whole], has_containerd_store=has_containerd_store), alone)
     assert staging.scratch.peak_bytes == alone.scratch.peak_bytes
 

@@ -13,18 +13,18 @@ import pytest
 from bundler.core.digest import Digest
 from bundler.core.oci import OCI_MANIFEST, Descriptor, parse_manifest
 from bundler.errors import Damaged, Refused
-from bundler.scratch import Scratch
 from bundler.stores import compression
 from bundler.stores.staging import (
     InFile,
     InScratch,
-    Shelf,
     StagedFiles,
     StagedLayer,
+    StagingCache,
     manifest_of,
     put_down,
     stage_layer,
 )
+from bundler.system.scratch import Scratch
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, in_pieces
 from tests.unit.values import described
@@ -215,18 +215,18 @@ def test_a_layer_that_is_a_7z_archive_is_damage(scratch: Scratch) -> None:
 
 
 def test_of_two_blobs_with_one_path_the_second_one_is_dropped(scratch: Scratch) -> None:
-    shelf = Shelf()
+    staging_cache = StagingCache()
     first, second = (put_down(in_pieces(b"x" * 100), scratch) for _ in range(2))
-    assert shelf.shared("blobs/a", first) is first
-    assert shelf.shared("blobs/a", second) is first
-    assert shelf.shared("blobs/a", first) is first
+    assert staging_cache.shared("blobs/a", first) is first
+    assert staging_cache.shared("blobs/a", second) is first
+    assert staging_cache.shared("blobs/a", first) is first
     assert used_bytes(scratch) == 100
     assert read(first) == b"x" * 100
 
 
 def test_sources_of_one_shelf_share_what_they_have(scratch: Scratch) -> None:
-    shelf = Shelf()
-    sources = [StagedFiles(name, shelf) for name in ("one", "two")]
+    staging_cache = StagingCache()
+    sources = [StagedFiles(name, staging_cache) for name in ("one", "two")]
     for source in sources:
         source.add_blob("blobs/a", put_down(in_pieces(b"x" * 100), scratch))
     assert used_bytes(scratch) == 100
@@ -235,33 +235,33 @@ def test_sources_of_one_shelf_share_what_they_have(scratch: Scratch) -> None:
 
 
 def test_a_layer_is_recalled_by_name_size_and_bytes(scratch: Scratch) -> None:
-    shelf, layer = Shelf(), staged(LAYER, scratch)
-    shelf.remember("a/layer.tar", len(LAYER), layer)
-    assert shelf.recall("a/layer.tar", len(LAYER), in_pieces(LAYER)) is layer
-    assert shelf.recall("b/layer.tar", len(LAYER), in_pieces(LAYER)) is None
-    assert shelf.recall("a/layer.tar", 1, in_pieces(b"x")) is None
+    staging_cache, layer = StagingCache(), staged(LAYER, scratch)
+    staging_cache.remember("a/layer.tar", len(LAYER), layer)
+    assert staging_cache.recall("a/layer.tar", len(LAYER), in_pieces(LAYER)) is layer
+    assert staging_cache.recall("b/layer.tar", len(LAYER), in_pieces(LAYER)) is None
+    assert staging_cache.recall("a/layer.tar", 1, in_pieces(b"x")) is None
 
 
 def test_what_is_not_recalled_is_not_read(scratch: Scratch) -> None:
     pieces = in_pieces(LAYER)
-    assert Shelf().recall("a/layer.tar", len(LAYER), pieces) is None
+    assert StagingCache().recall("a/layer.tar", len(LAYER), pieces) is None
     assert b"".join(map(bytes, pieces)) == LAYER
 
 
 def test_another_layer_of_the_same_name_and_size_is_told_once_and_taken_the_next_time(scratch: Scratch) -> None:
-    shelf, other = Shelf(), b"x" * len(LAYER)
-    shelf.remember("a/layer.tar", len(LAYER), staged(LAYER, scratch))
+    staging_cache, other = StagingCache(), b"x" * len(LAYER)
+    staging_cache.remember("a/layer.tar", len(LAYER), staged(LAYER, scratch))
     with pytest.raises(Damaged) as caught:
-        shelf.recall("a/layer.tar", len(LAYER), in_pieces(other))
+        staging_cache.recall("a/layer.tar", len(LAYER), in_pieces(other))
     assert caught.value.retryable
-    assert shelf.recall("a/layer.tar", len(LAYER), in_pieces(other)) is None
+    assert staging_cache.recall("a/layer.tar", len(LAYER), in_pieces(other)) is None
 
 
 # Files of a layout
 
 
 def test_documents_and_blobs_are_read_by_their_paths(scratch: Scratch) -> None:
-    files = StagedFiles("archive", Shelf())
+    files = StagedFiles("archive", StagingCache())
     files.add_document("index.json", b"{}")
     files.add_blob("blobs/a", put_down(in_pieces(LAYER), scratch))
     assert (files.size("index.json"), files.size("blobs/a"), files.size("blobs/b")) == (2, len(LAYER), None)
@@ -272,7 +272,7 @@ def test_documents_and_blobs_are_read_by_their_paths(scratch: Scratch) -> None:
 
 
 def test_a_document_that_is_larger_than_asked_for_is_damage() -> None:
-    files = StagedFiles("archive", Shelf())
+    files = StagedFiles("archive", StagingCache())
     files.add_document("index.json", b"{  }")
     with pytest.raises(Damaged, match="too large") as caught:
         files.read("index.json", 3)
@@ -281,7 +281,7 @@ def test_a_document_that_is_larger_than_asked_for_is_damage() -> None:
 
 def test_the_pieces_of_a_large_document_are_bounded_as_those_of_a_blob() -> None:
     """An attestation is a layer, and JSON."""
-    files = StagedFiles("archive", Shelf())
+    files = StagedFiles("archive", StagingCache())
     content = b"[" + random.Random(1).randbytes(3_000_000).hex().encode() + b"]"
     files.add_document("blobs/sha256/a", content)
     pieces = [bytes(piece) for piece in files.open_at("blobs/sha256/a", 0)]

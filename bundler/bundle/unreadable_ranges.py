@@ -1,0 +1,65 @@
+"""Reads a file from a medium that may be failing: all that can be read, around what cannot."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bundler.bundle.files import Unreadable, read_into
+from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
+from bundler.system.buffers import new_buffer
+
+_STEP_BYTES = 4096
+"""Sectors of discs and sticks are not larger, and pages of memory not smaller."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadableRange:
+    """Bytes that cannot be read."""
+
+    length_bytes: int
+    error: Unreadable
+
+
+def read_around(descriptor: int, size_bytes: int, *, what: str) -> Iterator[memoryview | UnreadableRange]:
+    """A file from its first byte to its last, in pieces and holes that follow each other.
+
+    Where a read fails, the steps become small, so that no more is given up than need be. They grow again while reads
+    fail, so that few are tried in vain; after `UNREADABLE_READS` of them, the rest of the file is one hole.
+
+    Args:
+        descriptor: Of the file.
+        size_bytes: Of the file.
+        what: Names it in errors.
+
+    Yields:
+        Pieces, each valid until the next one; holes.
+
+    Raises:
+        Damaged: The file ends before its size.
+    """
+    buffer = new_buffer(min(PIECE_BYTES, size_bytes))
+    position = failures = 0
+    step = PIECE_BYTES
+    is_in_hole = False
+    while position < size_bytes:
+        view = buffer[: min(step, size_bytes - position)]
+        try:
+            read_into(descriptor, [view], position, what=what)
+        except Unreadable as error:
+            failures += 1
+            if step == PIECE_BYTES and not is_in_hole:
+                step = _STEP_BYTES
+                continue
+            length = len(view) if failures < UNREADABLE_READS else size_bytes - position
+            yield UnreadableRange(length, error)
+            is_in_hole = True
+            step = min(2 * step, PIECE_BYTES)
+        else:
+            length = len(view)
+            yield view
+            if is_in_hole:
+                is_in_hole, step = False, _STEP_BYTES
+            if (position + length) % PIECE_BYTES == 0:
+                step = PIECE_BYTES
+        position += length

@@ -1,0 +1,138 @@
+"""Where the bytes of a bundle come from: memory for what was read or made already, the sources for the rest."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bundler.commands.open_stores import Stores
+from bundler.core.digest import Digest
+from bundler.core.image_list import Entry
+from bundler.core.limits import DOCUMENTS_BYTES
+from bundler.core.location import RegistryImage
+from bundler.core.manifest import Stored
+from bundler.core.oci import Descriptor
+from bundler.core.plan import ResolvedImage
+from bundler.core.protocols import BlobSink, BlobSource, ImageSource, Pieces
+from bundler.stores.local_files import pieces_in
+from bundler.transfer import BlobCopy, Destination
+
+_BYTES = "application/octet-stream"
+"""Of what type something is makes no difference to a bundle."""
+
+
+def peer_of(entry: Entry) -> str:
+    """The registry that is asked for an image, see `bundler.run.CircuitBreaker`; empty for nobody."""
+    return entry.source.reference.registry if isinstance(entry.source, RegistryImage) else ""
+
+
+class Documents:
+    """Manifests, configs and files of the layout, in memory since they were read or made. A source of blobs.
+
+    What was made here is kept. Of what a source can give again only so much is, however many images there are; packed,
+    because JSON takes a third of its size then. Thread-safe.
+    """
+
+    is_remote = False
+
+    def __init__(self, limit_bytes: int = DOCUMENTS_BYTES) -> None:
+        self._contents: dict[Digest, bytes] = {}
+        self._room_bytes = limit_bytes
+        self._lock = threading.Lock()
+
+    def __contains__(self, digest: Digest) -> bool:
+        return digest in self._contents
+
+    def keep_made(self, contents: Mapping[Digest, bytes]) -> None:
+        """Keeps what nobody else has."""
+        packed = _packed(contents)
+        with self._lock:
+            self._contents.update(packed)
+
+    def keep_read(self, contents: Mapping[Digest, bytes]) -> None:
+        """Keeps what a source has, as far as there is room."""
+        packed = _packed(contents)
+        with self._lock:
+            for digest, content in packed.items():
+                if digest not in self._contents and len(content) <= self._room_bytes:
+                    self._contents[digest] = content
+                    self._room_bytes -= len(content)
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a document."""
+        yield from pieces_in(zlib.decompress(self._contents[descriptor.digest]), offset_bytes)
+
+
+def _packed(contents: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
+    return {digest: zlib.compress(content, 1) for digest, content in contents.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class _Origin:
+    """What all blobs of one image have in common."""
+
+    source: ImageSource
+    called: str
+    peer: str
+
+
+class BlobIndex:
+    """Knows for everything that a bundle stores where its bytes are."""
+
+    def __init__(
+        self, documents: Documents, images: Sequence[ResolvedImage], entries: Sequence[Entry], stores: Stores
+    ) -> None:
+        self._documents = documents
+        self._origins: dict[Digest, _Origin] = {}
+        self._manifest_types: dict[Digest, str] = {}
+        self._urls: dict[Digest, tuple[str, ...]] = {}
+        for image, entry in zip(images, entries, strict=True):
+            source, _ = stores.source(entry.source)
+            origin = _Origin(source, str(image.reference), peer_of(entry))
+            for manifest in image.manifests:
+                self._note_manifest(manifest.descriptor, origin)
+                for descriptor in manifest.blobs:
+                    self._note_blob(descriptor, origin)
+
+    def copy(self, stored: Stored, sink: BlobSink) -> BlobCopy:
+        """The copy of something that is stored in the bundle, to a sink."""
+        descriptor = Descriptor(_BYTES, stored.digest, stored.size_bytes)
+        if stored.digest in self._documents:
+            return BlobCopy(descriptor, self._documents, (Destination((sink,)),), stored.path)
+        origin = self._origins[stored.digest]
+        label = f"{origin.called} {stored.digest.short}"
+        source: BlobSource = origin.source
+        if stored.digest in self._manifest_types:
+            source = _Manifests(origin.source)
+            descriptor = replace(descriptor, media_type=self._manifest_types[stored.digest])
+        elif stored.digest in self._urls:
+            descriptor = replace(descriptor, urls=self._urls[stored.digest])
+        return BlobCopy(descriptor, source, (Destination((sink,), origin.peer),), label, origin.called)
+
+    def _note_manifest(self, descriptor: Descriptor, origin: _Origin) -> None:
+        """What is a manifest of one image may be a blob of another; as a manifest only the first has it."""
+        digest = descriptor.digest
+        if digest not in self._documents and digest not in self._manifest_types:
+            self._origins[digest] = origin
+            self._manifest_types[digest] = descriptor.media_type
+
+    def _note_blob(self, descriptor: Descriptor, origin: _Origin) -> None:
+        digest = descriptor.digest
+        if digest not in self._documents and digest not in self._origins:
+            self._origins[digest] = origin
+            if descriptor.urls:
+                self._urls[digest] = descriptor.urls
+
+
+class _Manifests:
+    """The manifests of a source as blobs: a registry gives the two at different places."""
+
+    def __init__(self, source: ImageSource) -> None:
+        self._source = source
+        self.is_remote = source.is_remote
+
+    def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a manifest."""
+        yield from pieces_in(self._source.read_manifest(descriptor), offset_bytes)

@@ -1,0 +1,1 @@
+"""The journey of an import: opened → selected → named → surveyed → sent → published → receipt. One stage a module."""

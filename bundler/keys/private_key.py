@@ -1,0 +1,137 @@
+"""Private keys: read from files that nobody else may read, and kept off the media that they sign."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from bundler.bundle import signing
+from bundler.bundle.files import read_with_facts
+from bundler.bundle.medium import on_one_medium
+from bundler.core.events import Listener, Noticed
+from bundler.core.limits import KEY_BYTES
+from bundler.errors import BundlerError, Misuse
+from bundler.keys.strict_modes import is_inside
+from bundler.texts import text
+
+Passphrases = Callable[[], Iterable[bytes]]
+"""What a key is tried with, one after the other: one from a file, or what somebody types, who may mistype."""
+
+
+def no_passphrases() -> Iterable[bytes]:
+    """For keys that need none."""
+    return ()
+
+
+def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -> signing.PrivateKey:
+    """A key to sign with.
+
+    Args:
+        path: Its file; a link to one is followed.
+        passphrases: Called only if the key is encrypted.
+        listener: Told if it is encrypted so that it does not help much.
+
+    Raises:
+        Misuse: There is none, it cannot be used, others may read it, or no passphrase opens it.
+    """
+    if not path.exists():
+        raise Misuse("there is no such key", subject=str(path), hint=_nearest(path))
+    try:
+        pem, facts = read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
+    except BundlerError as error:
+        raise Misuse(text("this cannot be a key: {reason}", reason=error.message), subject=str(path)) from error
+    signing.refuse_no_private_key(pem, str(path))
+    _check_mode(path, facts)
+    key = _opened(pem, path, passphrases)
+    if key.is_weakly_encrypted:
+        old, new = shlex.quote(str(path)), shlex.quote(str(path.with_name(f"{path.stem}-scrypt{path.suffix}")))
+        listener(
+            Noticed(
+                text(
+                    "{path} is encrypted, but not through scrypt, so that its passphrase can be guessed; "
+                    "better: openssl pkcs8 -topk8 -scrypt -v2 aes-256-cbc -in {old} -out {new}",
+                    path=path,
+                    old=old,
+                    new=new,
+                )
+            )
+        )
+    return key
+
+
+def public_half(path: Path, key: signing.PrivateKey) -> Path | None:
+    """The file of a private key's public half, if it lies beside it: jobs often sign with a copy that lies alone."""
+    public = path.with_suffix(".pub")
+    try:
+        pem, _ = read_with_facts(public, KEY_BYTES)
+        return public if signing.load_public(pem, origin=str(public)).id == key.id else None
+    except BundlerError:
+        return None
+
+
+def _nearest(path: Path) -> str:
+    """What is to be given instead of a key that is not there."""
+    private = path.with_name(f"{path.name}.key")
+    if private.is_file():
+        return text("give {private}", private=private)
+    return "make one with: bundler keygen NAME"
+
+
+def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:
+    """Makes sure that a private key does not travel with what it signs.
+
+    Args:
+        key: Its file.
+        folders: Of the bundle; they need not exist yet.
+
+    Raises:
+        Misuse: It is inside one of them, or on the same medium.
+    """
+    for folder in folders:
+        is_within = is_inside(key, folder)
+        if is_within or on_one_medium(key, folder):
+            raise Misuse(
+                "the private key lies in the bundle" if is_within else "the private key is on the bundle's medium",
+                subject=str(key),
+                hint="keep it where the medium never goes: whoever gets both can sign as you",
+                code="key-on-medium",
+            )
+
+
+def _check_mode(path: Path, facts: os.stat_result) -> None:
+    """As ssh does it (``sshkey_perm_ok``): of one's own key, others must not have any right. Root's way in is not ours.
+
+    Raises:
+        Misuse: They have.
+    """
+    mode = stat.S_IMODE(facts.st_mode)
+    if facts.st_uid == os.geteuid() and mode & 0o077:
+        raise Misuse(
+            "others may read this private key",
+            subject=str(path),
+            expected="mode 0600",
+            actual=text("mode {mode:04o}", mode=mode),
+            hint=text(
+                "chmod 600 {path}; on FAT and NTFS that does nothing: keep it on another disk",
+                path=shlex.quote(str(path)),
+            ),
+            code="key-not-private",
+        )
+
+
+def _opened(pem: bytes, path: Path, passphrases: Passphrases) -> signing.PrivateKey:
+    def load(passphrase: bytes) -> signing.PrivateKey:
+        return signing.load_private(pem, origin=str(path), passphrase=lambda: passphrase)
+
+    if not signing.is_encrypted(pem):
+        return load(b"")
+    wrong = Misuse("the key is encrypted, and there is no passphrase", subject=str(path))
+    for passphrase in passphrases():
+        try:
+            return load(passphrase)
+        except signing.WrongPassphrase as error:
+            wrong = error
+    raise wrong

@@ -1,0 +1,293 @@
+"""Whom an importer trusts: public keys from ``--trust``, or from the trust folder. Fails closed.
+
+A folder of keys is believed only if nobody else can put one there: it, its keys and every folder and link that leads
+to them belong to the user or to root, and nobody else may write them (`bundler.keys.strict_modes`). One key that
+cannot be used makes the folder unusable, because it may be the one that was meant; no keys is never no check. A single
+file that is given by name is the user's own decision, whoever may write it: pipelines mount keys with mode 0666.
+
+No key is trusted that came with what it is to vouch for: inside the bundle's folder, or on the removable medium that
+the bundle is on. Who writes the medium would choose the key.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shlex
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle import signing
+from bundler.bundle.files import read_with_facts
+from bundler.bundle.medium import on_one_medium
+from bundler.core.limits import KEY_BYTES
+from bundler.errors import BundlerError, Misuse, Untrusted
+from bundler.keys.strict_modes import OTHERS_MAY_WRITE, is_inside, owners, weak_step
+from bundler.system import places
+from bundler.texts import joined, text
+
+SUFFIX = ".pub"
+"""What the names of keys in a folder end with; everything else in it is left alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What keys are to vouch for.
+
+    Attributes:
+        folders: Of the bundle; no key in them is trusted.
+        files: Other files; no key on their removable medium is trusted.
+    """
+
+    folders: tuple[Path, ...] = ()
+    files: tuple[Path, ...] = ()
+
+    def refuse(self, key: Path) -> None:
+        """Makes sure that a key did not come with what it is to vouch for.
+
+        Args:
+            key: A public key, or a folder of them.
+
+        Raises:
+            Untrusted: It did.
+        """
+        hint = "get the key from its owner by another way, and keep it on this machine: bundler trust add FILE"
+        if any(is_inside(key, folder) for folder in self.folders):
+            raise Untrusted(
+                "a key that lies in the bundle vouches for nothing", subject=str(key), hint=hint, code="key-came-along"
+            )
+        if any(on_one_medium(key, path) for path in (*self.folders, *self.files)):
+            raise Untrusted(
+                "a key on the same medium as what it signed vouches for nothing",
+                subject=str(key),
+                hint=hint,
+                code="key-came-along",
+            )
+
+
+NOTHING = Judged()
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of a folder of keys: the key, or why it cannot be used."""
+
+    path: Path
+    key: signing.PublicKey | None
+    problem: Untrusted | None = None
+
+
+def trust_folder() -> Path | None:
+    """Where keys are trusted from when ``--trust`` is not given; None for a user without a home folder."""
+    own = places.config_folder()
+    return own / "trust" if own else None
+
+
+def trusted_keys(paths: Sequence[Path], *, judged: Judged = NOTHING) -> list[signing.PublicKey]:
+    """The keys that are trusted.
+
+    Args:
+        paths: Public keys, or folders of them; empty for the trust folder.
+        judged: What the keys are to vouch for.
+
+    Raises:
+        Misuse: There is nothing at a path that was given, or it is a file and no public key.
+        Untrusted: A folder of keys cannot be used, or a key came with what it is to vouch for. Without a trust folder,
+            and without any key in it, the result is empty, and no signature will be trusted.
+    """
+    if not paths:
+        folder = trust_folder()
+        return _keys_in(folder, judged) if folder else []
+    return [key for path in paths for key in _keys_at(path, judged)]
+
+
+def members_of(folder: Path) -> list[Member]:
+    """The keys of a folder, each with what is wrong with it; empty if there is no such folder.
+
+    Raises:
+        Untrusted: The folder itself cannot be used, or is none.
+    """
+    try:
+        facts = os.stat(folder)
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unusable(
+            folder, text("it cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+        ) from error
+    if not stat.S_ISDIR(facts.st_mode):
+        raise _unusable(folder, text("it is no folder"), "move it away, then: bundler trust add FILE")
+    _check_rights(folder, facts, text("folder of keys"))
+    _check_way(folder)
+    try:
+        names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
+    except OSError as error:
+        mend = (
+            text("chmod u+rwx {folder}", folder=_quoted(folder))
+            if facts.st_uid == os.geteuid()
+            else "ask its owner, or root"
+        )
+        mode = f"mode {stat.S_IMODE(facts.st_mode):04o}"
+        raise _unusable(
+            folder, text("it cannot be read: {reason} ({mode})", reason=error.strerror, mode=mode), mend
+        ) from error
+    return [_member(folder / name) for name in names]
+
+
+def read_public_key(path: Path) -> signing.PublicKey:
+    """The key in a file that somebody named; whoever may write it.
+
+    Raises:
+        Misuse: There is none, or it cannot be used.
+    """
+    return signing.load_public(_read(path)[0], origin=str(path))
+
+
+def _keys_at(path: Path, judged: Judged) -> list[signing.PublicKey]:
+    try:
+        mode = os.stat(path).st_mode
+    except (FileNotFoundError, NotADirectoryError) as error:
+        public = path.with_name(f"{path.name}{SUFFIX}")
+        hint = (
+            text("give {public}", public=public)
+            if public.is_file()
+            else "--trust names a .pub file or a folder of them"
+        )
+        raise Misuse("there is no such key", subject=str(path), hint=hint) from error
+    except PermissionError as error:
+        raise _unusable(
+            path, text("it cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+        ) from error
+    except OSError as error:
+        raise Misuse(text("this cannot be a key: {reason}", reason=error.strerror), subject=str(path)) from error
+    if not stat.S_ISDIR(mode):
+        judged.refuse(path)
+        return [read_public_key(path)]
+    keys = _keys_in(path, judged)
+    if not keys:
+        raise _unusable(
+            path, text("there is no {suffix} file in it", suffix=SUFFIX), "put the builder's public key there"
+        )
+    return keys
+
+
+def _keys_in(folder: Path, judged: Judged) -> list[signing.PublicKey]:
+    members = members_of(folder)
+    if members:
+        judged.refuse(folder)
+    for member in members:
+        judged.refuse(member.path)
+        if member.problem is not None:
+            raise member.problem
+    return [member.key for member in members if member.key is not None]
+
+
+def _member(path: Path) -> Member:
+    try:
+        pem, facts = _read(path)
+        _check_rights(path, facts, text("trusted key"))
+        _check_way(path)
+        return Member(path, signing.load_public(pem, origin=str(path)))
+    except Untrusted as error:
+        return Member(path, None, error)
+    except BundlerError as error:
+        mend = text("rm {path}; or put the key there that is meant", path=_quoted(path))
+        return Member(path, None, _unusable(path, error.message, mend))
+
+
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    try:
+        return read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
+    except BundlerError as error:
+        raise Misuse(text("this cannot be a key: {reason}", reason=error.message), subject=str(path)) from error
+
+
+def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
+    """Makes sure that nobody but the user and root decides what is trusted.
+
+    Raises:
+        Untrusted: Somebody else does.
+    """
+    mode = stat.S_IMODE(facts.st_mode)
+    elsewhere: list[str] = []
+    if trust_folder() not in (path, path.parent):
+        file = "FILE" if stat.S_ISDIR(facts.st_mode) else _quoted(path)
+        elsewhere = [text("where modes and owners cannot be set (FAT, NTFS): bundler trust add {file}", file=file)]
+    if facts.st_uid not in owners():
+        whose = text(
+            "this {what} belongs to {user}, who is neither you nor root (mode {mode:04o})",
+            what=what,
+            user=_user(facts.st_uid),
+            mode=mode,
+        )
+        raise _unusable(
+            path,
+            whose,
+            joined([text("if it is as it should be: sudo chown root {path}", path=_quoted(path)), *elsewhere]),
+        )
+    if mode & OTHERS_MAY_WRITE:
+        who = _writers(mode)
+        raise _unusable(
+            path,
+            text("{who} may change this {what} (mode {mode:04o})", who=who, what=what, mode=mode),
+            joined([text("chmod go-w {path}", path=_quoted(path)), *elsewhere]),
+        )
+
+
+def _check_way(path: Path) -> None:
+    """Makes sure that nobody but the user and root decides what a path leads to.
+
+    Raises:
+        Untrusted: Somebody else does.
+    """
+    try:
+        weak = weak_step(path)
+    except OSError as error:
+        raise _unusable(
+            path, text("its way cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+        ) from error
+    if weak is None:
+        return
+    mode = stat.S_IMODE(weak.facts.st_mode)
+    step, copy = _quoted(weak.path), text("or keep the keys elsewhere: bundler trust add FILE")
+    if weak.is_owned_by_another:
+        owner = _user(weak.facts.st_uid)
+        raise _unusable(
+            path,
+            text(
+                "{path}, which leads to it, belongs to {owner}, who is neither you nor root",
+                path=weak.path,
+                owner=owner,
+            ),
+            text("if it is as it should be: sudo chown -h root {step}; {copy}", step=step, copy=copy),
+        )
+    who = _writers(mode)
+    chmod = "chmod go-w" if weak.facts.st_uid == os.geteuid() else "sudo chmod go-w"
+    raise _unusable(
+        path,
+        text("{who} may change {path}, which leads to it (mode {mode:04o})", who=who, path=weak.path, mode=mode),
+        text("{chmod} {step}; {copy}", chmod=chmod, step=step, copy=copy),
+    )
+
+
+def _writers(mode: int) -> str:
+    if mode & 0o022 == 0o022:
+        return text("group and others")
+    return text("its group") if mode & 0o020 else text("others")
+
+
+def _user(uid: int) -> str:
+    try:
+        return text("{pw_name} (uid {uid})", pw_name=pwd.getpwuid(uid).pw_name, uid=uid)
+    except KeyError:
+        return f"uid {uid}"
+
+
+def _unusable(path: Path, why: str, mend: str) -> Untrusted:
+    return Untrusted(text("no key is trusted here: {why}", why=why), subject=str(path), hint=mend, code="trust-folder")
+
+
+def _quoted(path: Path) -> str:
+    return shlex.quote(str(path))
