@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 import bundler.bundle
 from bundler import cli, errors
@@ -125,3 +126,17 @@ def test_json_md_describes_every_document():
     text = (ROOT / "docs/json.md").read_text()
     for command in cli.program.commands:
         assert f"bundler.{command}/1" in text
+
+
+def test_ci_runs_exactly_the_test_command_of_the_readme():
+    block = README.partition("## Two commands")[2].partition("```sh\n")[2].partition("```")[0]
+    (command,) = re.findall(r"^(\S+) +# all tests\b", block, re.MULTILINE)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
+    runs = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
+    assert runs == {"test": [command], "lint": ["scripts/lint"]}
+
+
+def test_the_gate_is_what_ci_runs():
+    gate = (ROOT / "scripts/check").read_text().splitlines()
+    assert gate[-2:] == ["scripts/lint", 'exec scripts/test "$@"']
+    assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "exec scripts/check"

@@ -81,7 +81,7 @@ def test_subjects_of_commits():
     assert len(subjects.faults("x" * 72 + ".")) == 3
 
 
-def test_the_gate_asks_for_both():
-    gate = (ROOT / "scripts/check").read_text()
+def test_the_gate_runs_both():
+    gate = (ROOT / "scripts/lint").read_text()
     assert "scripts/words.py --check" in gate
     assert "scripts/subjects.py" in gate
