@@ -54,7 +54,7 @@ CLAUSES = ("What", "Whatever", "Whoever", "Whether", "That which")
 _WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 _OPENER = re.compile(rf"\s*(?:{'|'.join(OPENERS)})\b", re.IGNORECASE)
 _CLAUSE = re.compile(rf"(?<=[.:!?]\s)\s*(?:{'|'.join(CLAUSES)})\b")
-_LIST_ITEM = re.compile(r"(?:[-*]|\d+\.) +")
+_LIST_ITEM = re.compile(r"^(?:[-*]|\d+\.) +")
 _CODE = re.compile(r"`[^`]*`|\]\([^)]*\)|<!--.*?-->")
 
 PAGES = (
@@ -168,7 +168,7 @@ def _page(source: str) -> Iterator[Passage]:
             yield Passage(number, _without_code(line), False)
             continue
         first = first if paragraph else number
-        paragraph.append(_LIST_ITEM.sub("", line, count=1))
+        paragraph.append(_LIST_ITEM.sub("", line))
 
 
 def _without_code(text: str) -> str:

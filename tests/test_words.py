@@ -59,6 +59,7 @@ def test_docstrings_comments_and_paragraphs_do_not_open_with_a_clause(opener):
 
 def test_no_sentence_opens_with_a_clause():
     assert found_in("x.md", "One sentence.\nWhat follows is another one.\n") == [(2, "What")]
+    assert found_in("x.md", "It takes 0.7. What follows is another one.\n") == [(1, "What")]
     assert found_in("x.md", "One sentence. Whether it holds is another.\n") == [(1, "Whether")]
 
 
