@@ -140,3 +140,23 @@ def test_the_gate_is_what_ci_runs():
     gate = (ROOT / "scripts/check").read_text().splitlines()
     assert gate[-2:] == ["scripts/lint", 'exec scripts/test "$@"']
     assert (ROOT / ".ci/run").read_text().splitlines()[-1] == "exec scripts/check"
+
+
+def test_the_index_of_decisions_is_complete_and_says_their_status():
+    folder = ROOT / "docs/decisions"
+    index = (folder / "README.md").read_text()
+    rows = re.findall(r"^\| \[(\d{4})\]\(([^)]+)\) \| [^|]+\. \| (\w+)", index, re.MULTILINE)
+    pages = sorted(path for path in folder.iterdir() if path.name != "README.md")
+    assert [name for _, name, _ in rows] == [page.name for page in pages]
+    for (number, _, status), page in zip(rows, pages, strict=True):
+        assert page.read_text().startswith(f"# {number} ")
+        assert f"\nStatus: {status}, " in page.read_text()
+
+
+def test_the_decision_on_dependencies_lists_those_of_the_package():
+    page = (ROOT / "docs/decisions/0003-run-time-dependencies.md").read_text()
+    listed = re.findall(r"^\| ([\w.-]+) (≥|=) ([\d.]+) \|", page, re.MULTILINE)
+    dependencies = (ROOT / "pyproject.toml").read_text().partition("\ndependencies = [\n")[2].partition("\n]\n")[0]
+    required = re.findall(r'^  "([\w.-]+)(>=|==)([\d.]+)', dependencies, re.MULTILINE)
+    assert len(required) == len(dependencies.splitlines())
+    assert listed == [(name, {">=": "≥", "==": "="}[sign], version) for name, sign, version in required]
