@@ -5,9 +5,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-import pytest
-
 import bundler
+from tests.support.tables import each_case
 
 ROOT = Path(bundler.__file__).parent
 MODULES = sorted(path.relative_to(ROOT) for path in ROOT.rglob("*.py"))
@@ -137,7 +136,7 @@ def test_every_part_is_in_the_picture():
     assert {part_of(path) for path in MODULES} == set(ALLOWED)
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
+@each_case("path", MODULES, ids=str)
 def test_imports_go_one_way(path):
     own = part_of(path)
     for name in imports_of(path):
@@ -146,7 +145,7 @@ def test_imports_go_one_way(path):
             assert other in (own, "texts") or other in ALLOWED[own], f"{path} may not import {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
+@each_case("path", MODULES, ids=str)
 def test_each_library_has_one_door(path):
     for name in imports_of(path):
         library = name.split(".")[0]
@@ -154,14 +153,14 @@ def test_each_library_has_one_door(path):
             assert str(path).startswith(DOORS[library]), f"{path} imports {library}; its door is {DOORS[library]}"
 
 
-@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) == "core"], ids=str)
+@each_case("path", [path for path in MODULES if part_of(path) == "core"], ids=str)
 def test_core_is_pure(path):
     for name in imports_of(path):
         library = name.split(".")[0]
         assert library in STANDARD_LIBRARY_OF_CORE | {"bundler", "yaml"}, f"{path} imports {name}"
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
+@each_case("path", MODULES, ids=str)
 def test_only_views_print(path):
     calls = [
         node.func.id

@@ -13,6 +13,7 @@ import bundler.bundle
 from bundler import cli, errors
 from bundler.bundle import sums
 from bundler.core import image_list, manifest, plan, tar
+from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -25,7 +26,7 @@ def help_of(command: str) -> str:
     return cli.program.commands[command].get_help(context)
 
 
-@pytest.mark.parametrize("command", list(cli.program.commands))
+@each_case("command", list(cli.program.commands))
 def test_every_command_is_in_the_readme_and_its_help_opens_with_examples(command):
     assert f"| `bundler {command} " in README
     first, *rest = help_of(command).splitlines()
@@ -33,7 +34,7 @@ def test_every_command_is_in_the_readme_and_its_help_opens_with_examples(command
     assert f"bundler {command} " in rest[0]
 
 
-@pytest.mark.parametrize("command", list(cli.program.commands))
+@each_case("command", list(cli.program.commands))
 def test_every_example_of_the_help_is_a_command_that_is_understood(command):
     examples = [line.strip() for line in help_of(command).partition("Usage:")[0].splitlines()[1:] if line.strip()]
     assert examples

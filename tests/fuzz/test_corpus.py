@@ -9,9 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from tests.fuzz.targets import TARGETS, attempt
+from tests.support.tables import each_case
 from tests.support.watching import within
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -29,7 +28,7 @@ def test_every_target_has_a_corpus_and_no_corpus_is_without_target():
     assert all(inputs(target) for target in TARGETS)
 
 
-@pytest.mark.parametrize("target", TARGETS)
+@each_case("target", TARGETS)
 def test_nothing_in_the_corpus_is_a_bug(target):
     for path in inputs(target):
         with within(SECONDS_AT_MOST):

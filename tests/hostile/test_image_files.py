@@ -32,6 +32,7 @@ from bundler.errors import worst
 from bundler.stores import archive_check
 from bundler.stores.image_file import ImageFile
 from tests.support import images
+from tests.support.tables import each_case
 
 NAME = "example.org/a/b:1"
 LAYER = images.layer_tar("victim")
@@ -260,8 +261,8 @@ def table(cases: dict[str, object]) -> list[object]:
 # --- the good ones are good --------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("files", [SAVED, LAID_OUT, saved(LAYER, SECOND, LAYER)], ids=["docker", "oci", "three layers"])
-@pytest.mark.parametrize(
+@each_case("files", [SAVED, LAID_OUT, saved(LAYER, SECOND, LAYER)], ids=["docker", "oci", "three layers"])
+@each_case(
     "packed",
     [bytes, gzip.compress, lzma.compress, bz2.compress, images.zstd, lambda content: gzip.compress(content) * 1 + bytes(512)],
     ids=["plain", "gzip", "xz", "bzip2", "zstd", "gzip with padding"],
@@ -356,8 +357,8 @@ MEMBERS: dict[str, object] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("place_of_it", ["first", "last", "alone"])
-@pytest.mark.parametrize("harmful", table(MEMBERS))
+@each_case("place_of_it", ["first", "last", "alone"])
+@each_case("harmful", table(MEMBERS))
 def test_a_harmful_member_is_found_wherever_it_stands(judged, harmful, place_of_it):
     good = members(SAVED)
     content = {"first": harmful + good, "last": good + harmful, "alone": harmful}[place_of_it]
@@ -365,7 +366,7 @@ def test_a_harmful_member_is_found_wherever_it_stands(judged, harmful, place_of_
     assert (verdict.code, verdict.facts.images) == (4, []), verdict.text
 
 
-@pytest.mark.parametrize("harmful", table(MEMBERS))
+@each_case("harmful", table(MEMBERS))
 def test_a_harmful_member_hides_behind_no_compression(judged, harmful):
     assert judged(gzip.compress(tarred(SAVED, harmful), 1)).code == 4
 
@@ -400,7 +401,7 @@ HARMLESS: dict[str, object] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("harmless", table(HARMLESS))
+@each_case("harmless", table(HARMLESS))
 def test_what_harms_nobody_is_let_be(judged, harmless):
     verdict = judged(tarred(SAVED, harmless))
     assert (verdict.code, len(verdict.facts.images)) == (0, 1), verdict.text
@@ -495,7 +496,7 @@ SMUGGLED: dict[str, object] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", table(SMUGGLED))
+@each_case("content", table(SMUGGLED))
 def test_what_readers_would_understand_differently_is_not_called_whole(judged, content):
     verdict = judged(content)
     assert verdict.code == 4, verdict.text
@@ -537,8 +538,8 @@ ENDS: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("content", table(ENDS))
-@pytest.mark.parametrize("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
+@each_case("content", table(ENDS))
+@each_case("packed", [bytes, gzip.compress], ids=["plain", "gzip"])
 def test_an_end_that_is_none_is_found(judged, packed, content):
     assert judged(packed(content)).code == 4
 
@@ -560,7 +561,7 @@ def cuts() -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("content", cuts())
+@each_case("content", cuts())
 def test_every_cut_is_found(judged, content):
     verdict = judged(content)
     assert verdict.code == 4, verdict.text
@@ -578,8 +579,8 @@ def substance(facts: archive_check.FileFacts) -> list[object]:
     return [(image.id, image.digest, image.config, image.layers) for image in facts.images]
 
 
-@pytest.mark.parametrize("kind", BOTH_KINDS)
-@pytest.mark.parametrize("seed", range(100))
+@each_case("kind", BOTH_KINDS)
+@each_case("seed", range(100))
 def test_a_flipped_bit_is_found_or_changes_nothing(judged, kind, seed):
     content = bytearray(BOTH_KINDS[kind])
     position = random.Random(f"{kind}{seed}").randrange(len(content))
@@ -699,7 +700,7 @@ DOCKER: dict[str, object] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", table(DOCKER))
+@each_case("content", table(DOCKER))
 def test_an_archive_of_docker_save_that_lies_is_found_out(judged, content):
     verdict = judged(content)
     assert (verdict.code, verdict.facts.images) == (4, []), verdict.text
@@ -894,7 +895,7 @@ LAYOUTS: dict[str, object] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("content", table(LAYOUTS))
+@each_case("content", table(LAYOUTS))
 def test_a_layout_that_lies_is_found_out(judged, content):
     verdict = judged(content)
     assert verdict.code in (4, 6), verdict.text
@@ -950,8 +951,8 @@ FAULTS: dict[str, object] = {
 }
 
 
-@pytest.mark.parametrize("fault", table(FAULTS))
-@pytest.mark.parametrize("packer", PACKERS)
+@each_case("fault", table(FAULTS))
+@each_case("packer", PACKERS)
 def test_a_compressed_file_that_is_not_whole_is_found(judged, packer, fault):
     verdict = judged(fault(PACKERS[packer](tarred(SAVED))))
     assert verdict.code == 4, verdict.text
@@ -999,7 +1000,7 @@ def test_a_zstd_file_that_wants_much_memory_is_told_to(judged):
     assert "zstd" in verdict.text
 
 
-@pytest.mark.parametrize("content", table({
+@each_case("content", table({
     "a zip file": zipped(), "an empty file": b"", "noise": random.Random(4).randbytes(100_000), "one byte": b"x",
     "a text": b"hello\n" * 1000, "a document": SAVED["manifest.json"], "zeros": bytes(100_000), "a layer": LAYER,
     "a tar within a gzip within a gzip": gzip.compress(gzip.compress(tarred(SAVED))),
@@ -1362,10 +1363,8 @@ EVIL_TEXTS = {
 FORBIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 
-@pytest.mark.parametrize("text", table(EVIL_TEXTS))
-@pytest.mark.parametrize(
-    "command", [["verify"], ["inspect"], ["verify", "--json"], ["inspect", "--json"]], ids=" ".join
-)
+@each_case("text", table(EVIL_TEXTS))
+@each_case("command", [["verify"], ["inspect"], ["verify", "--json"], ["inspect", "--json"]], ids=" ".join)
 def test_texts_of_a_file_stand_escaped_on_the_screen(tmp_path, capsys, command, text):
     path = tmp_path / "image.tar"
     config = config_of(

@@ -21,6 +21,7 @@ from bundler.errors import (
     worst,
     worst_of_images,
 )
+from tests.support.tables import each_case
 
 FAMILIES = [Misuse, Damaged, Untrusted, Refused, Unavailable, LocalStorage, Incomplete]
 WORST_FIRST = [Untrusted, Damaged, LocalStorage, Refused, Unavailable, Incomplete]
@@ -84,7 +85,7 @@ def test_several_findings_are_as_bad_as_the_worst_also_within_others() -> None:
     assert str(several) == "outer"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("found", "done", "code"),
     [
         pytest.param([], 0, 0, id="nothing to do"),

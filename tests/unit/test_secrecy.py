@@ -11,13 +11,14 @@ from bundler.core.location import parse_image, parse_target
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Misuse, Refused
 from bundler.secrecy import Resemblance, masked, resemblance
+from tests.support.tables import each_case
 
 CANARY = "c4nary"
 HEX = "0123456789abcdef" * 4
 PEM = f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----\n"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "expected"),
     [
         pytest.param(PEM, Resemblance.PEM, id="a key"),
@@ -56,8 +57,8 @@ ADDRESSES = [
 ]
 
 
-@pytest.mark.parametrize("around", ["{}", "{} is asked", "'{}'", "HTTPS_PROXY={}", "(see {})", "a, {}"])
-@pytest.mark.parametrize("address", ADDRESSES)
+@each_case("around", ["{}", "{} is asked", "'{}'", "HTTPS_PROXY={}", "(see {})", "a, {}"])
+@each_case("address", ADDRESSES)
 def test_a4_the_password_of_an_address_is_in_no_field_of_an_error(address: str, around: str) -> None:
     text = around.format(address)
     error = Refused(text, subject=text, expected=text, actual=text, hint=text, said=text)
@@ -85,9 +86,9 @@ def test_a4_the_content_of_a_key_is_in_no_error() -> None:
     assert masked(f"cannot be read: {PEM}") == "cannot be read: -----BEGIN ***"
 
 
-@pytest.mark.parametrize("parse", [Reference.parse, parse_image, parse_target])
-@pytest.mark.parametrize("scheme", ["", "docker://", "https://", "ftp://", "docker-daemon:", "//"])
-@pytest.mark.parametrize(
+@each_case("parse", [Reference.parse, parse_image, parse_target])
+@each_case("scheme", ["", "docker://", "https://", "ftp://", "docker-daemon:", "//"])
+@each_case(
     "text",
     [
         f"user:{CANARY}@host/x:1",

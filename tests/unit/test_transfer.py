@@ -28,6 +28,7 @@ from bundler.transfer import (
     work_through,
 )
 from bundler.workers import Cancellation
+from tests.support.tables import each_case
 from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
 from tests.unit.values import described
 
@@ -124,8 +125,8 @@ def copy(blob: Descriptor, source: Source, *sinks: Sink, label: str = "the blob"
 # The bytes of one blob
 
 
-@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-@pytest.mark.parametrize("step", [1, 7, 50, 100], ids=lambda step: f"pieces of {step}")
+@each_case("algorithm", ["sha256", "sha512"])
+@each_case("step", [1, 7, 50, 100], ids=lambda step: f"pieces of {step}")
 def test_the_bytes_arrive_as_they_are(algorithm: str, step: int) -> None:
     source = Source([[CONTENT[begin : begin + step] for begin in range(0, len(CONTENT), step)]])
     stream = verified(source, described(CONTENT, algorithm=algorithm))

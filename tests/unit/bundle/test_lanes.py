@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
-
 from bundler.bundle import lanes as lanes_module
 from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.core.manifest import BundleManifest, Stored
+from tests.support.tables import each_case
 from tests.unit.values import MIB, layer, planned, resolved
 
 
@@ -31,8 +30,8 @@ SIZES = {
 }
 
 
-@pytest.mark.parametrize("lanes", [1, 2, 3, 8])
-@pytest.mark.parametrize("sizes", SIZES.values(), ids=SIZES)
+@each_case("lanes", [1, 2, 3, 8])
+@each_case("sizes", SIZES.values(), ids=SIZES)
 def test_everything_comes_once_and_each_chunk_from_begin_to_end(sizes, lanes):
     manifest = plan(*sizes)
     order = in_lanes(manifest, lanes)

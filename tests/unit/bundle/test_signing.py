@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from bundler.bundle import signing
 from bundler.bundle.signing import PublicKey
 from bundler.errors import Misuse, Untrusted
+from tests.support.tables import each_case
 
 MESSAGE = b"the exact bytes of SHA256SUMS\n"
 PASSPHRASE = "correct horse ü".encode()
@@ -315,7 +316,7 @@ def test_the_weak_keys_are_all_encodings_of_the_eight_points_of_small_order() ->
     assert len(ENCODINGS) == 14
 
 
-@pytest.mark.parametrize("raw", ENCODINGS.values(), ids=ENCODINGS.keys())
+@each_case("raw", ENCODINGS.values(), ids=ENCODINGS.keys())
 def test_a_key_under_which_anybody_can_forge_is_refused(raw: bytes) -> None:
     with pytest.raises(Misuse, match="a weak key") as caught:
         signing.load_public(spki_pem(raw), origin="weak.pub")
@@ -387,7 +388,7 @@ def test_signature_files_that_nobody_read_are_counted_in_few_words(pair: Pair) -
     assert f"{strangers[2]} and 61 more" in caught.value.message
 
 
-@pytest.mark.parametrize(
+@each_case(
     "spoil",
     [
         pytest.param(lambda good: bytes(64), id="zeros"),

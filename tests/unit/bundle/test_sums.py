@@ -10,6 +10,7 @@ import pytest
 
 from bundler.bundle import sums
 from bundler.errors import Damaged
+from tests.support.tables import each_case
 
 A, B = hashlib.sha256(b"a").hexdigest(), hashlib.sha256(b"b").hexdigest()
 LINE = f"{A}  chunk-0001.tar\n".encode()
@@ -42,7 +43,7 @@ def test_what_gnu_sha256sum_writes_is_read(tmp_path: Path) -> None:
     assert sums.parse_sums(made.stdout) == {"bundle.json": A}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("content", "message"),
     [
         pytest.param(b"", "the last line is cut", id="empty"),

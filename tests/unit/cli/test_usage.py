@@ -11,6 +11,7 @@ import pytest
 import bundler.cli
 from bundler.cli.other_tools import FLAGS, VERBS, Instead
 from bundler.cli.program import program
+from tests.support.tables import each_case
 
 CONTEXT = click.Context(program, info_name="bundler")
 COMMANDS = {name: command for name, command in program.commands.items() if not isinstance(command, click.Group)}
@@ -27,7 +28,7 @@ def flags_in(text: str) -> set[str]:
     return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*", text))
 
 
-@pytest.mark.parametrize("text", ANSWERS)
+@each_case("text", ANSWERS)
 def test_each_answer_to_a_flag_names_flags_that_a_command_has_together(text):
     answer = ANSWERS[text]
     having = [name for name, command in ALL.items() if flags_of(command).issuperset(answer.flags)]
@@ -38,14 +39,14 @@ def test_each_answer_to_a_flag_names_flags_that_a_command_has_together(text):
             assert flags_in(without_example) <= flags_of(ALL[name]), name
 
 
-@pytest.mark.parametrize("flag", FLAGS)
+@each_case("flag", FLAGS)
 def test_no_flag_is_answered_that_its_commands_have(flag):
     for answer in FLAGS[flag]:
         having = [command for command in ALL.values() if flags_of(command).issuperset(answer.flags)]
         assert any(flag not in flags_of(command) for command in having), answer.text
 
 
-@pytest.mark.parametrize("verb", VERBS)
+@each_case("verb", VERBS)
 def test_each_answer_to_a_verb_names_commands_and_flags_that_exist(verb):
     assert verb not in program.commands
     for part in re.findall(r"bundler [^,|]*", VERBS[verb]):
@@ -60,7 +61,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     return capsys.readouterr().err
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "answer"),
     [
         ("import x --to y --tls-verify=false", "--plain-http HOST"),

@@ -13,6 +13,7 @@ import pytest
 from bundler import cli
 from bundler.cli.program import program
 from bundler.cli.values import FileName, KeyFile, SecretFile, Text
+from tests.support.tables import each_case
 
 CANARY = "c4nary-s3cret"
 PEM = f"-----BEGIN PRIVATE KEY-----\n{CANARY}\n-----END PRIVATE KEY-----"
@@ -65,8 +66,8 @@ def test_every_file_that_has_a_secret_is_of_the_type_that_repeats_nothing() -> N
     assert len(parameters(FileName)) > 30
 
 
-@pytest.mark.parametrize("value", ["", " "], ids=["empty", "a blank"])
-@pytest.mark.parametrize("words", parameters(FileName))
+@each_case("value", ["", " "], ids=["empty", "a blank"])
+@each_case("words", parameters(FileName))
 def test_a3_an_empty_path_is_an_error_in_every_flag_and_argument(capsys, folder, words, value) -> None:
     code, text = told(capsys, *words, value)
     assert (code, "the name of a file or folder is empty" in text) == (2, True), text
@@ -103,8 +104,8 @@ def test_a3_an_empty_path_behind_a_transport_is_an_error(capsys, folder, flag, t
     assert (code, list(folder.iterdir())) == (2, []), text
 
 
-@pytest.mark.parametrize("value", [PEM, PEM.replace("\n", " "), f"{CANARY}\nx", f'{{"auths": "{CANARY}"}}', ENCODED])
-@pytest.mark.parametrize("words", parameters(FileName))
+@each_case("value", [PEM, PEM.replace("\n", " "), f"{CANARY}\nx", f'{{"auths": "{CANARY}"}}', ENCODED])
+@each_case("words", parameters(FileName))
 def test_a4_what_looks_like_a_secret_is_not_repeated_by_any_flag_that_names_a_file(capsys, folder, words, value):
     for more in ([], ["--json"]):
         is_flag = words[-1].startswith("-")
@@ -114,15 +115,15 @@ def test_a4_what_looks_like_a_secret_is_not_repeated_by_any_flag_that_names_a_fi
     assert not list(folder.iterdir())
 
 
-@pytest.mark.parametrize("value", [PEM, f"{CANARY}\nx"], ids=["a key", "lines"])
-@pytest.mark.parametrize("words", parameters(Text))
+@each_case("value", [PEM, f"{CANARY}\nx"], ids=["a key", "lines"])
+@each_case("words", parameters(Text))
 def test_a4_no_flag_at_all_repeats_a_key_or_several_lines(capsys, words, value) -> None:
     code, text = told(capsys, *words, value)
     assert (code, CANARY in text) == (2, False), text
 
 
-@pytest.mark.parametrize("value", [CANARY, f"admin:{CANARY}", f"a/{CANARY}.txt", f"./{CANARY}", CANARY * 500])
-@pytest.mark.parametrize("words", parameters(SecretFile))
+@each_case("value", [CANARY, f"admin:{CANARY}", f"a/{CANARY}.txt", f"./{CANARY}", CANARY * 500])
+@each_case("words", parameters(SecretFile))
 def test_a4_a_file_with_a_secret_that_is_not_there_is_not_repeated(capsys, words, value) -> None:
     for more in ([], ["--json"]):
         code, text = told(capsys, *words, value, *more)
@@ -207,7 +208,7 @@ def test_a4_a_password_behind_a_switch_or_in_a_user_name_is_not_repeated(capsys,
             )
 
 
-@pytest.mark.parametrize(
+@each_case(
     "words",
     [
         ["keygen", "builder", "--passphrase", CANARY],

@@ -10,6 +10,7 @@ from bundler.commands.registry_checks import LargestBody, largest_body
 from bundler.core.advice import problem
 from bundler.core.mount import Mount
 from bundler.stores.probe import Room
+from tests.support.tables import each_case
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -24,7 +25,7 @@ def limit(size_bytes):
     return passes, asked
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("at", "expected"),
     [
         (0, 0),
@@ -93,7 +94,7 @@ def room(
     return Room(free, 16 * GIB, writable, Mount("/media/stick", kind, "/dev/sdb1", read_only), ulimit)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("given", "is_bundle", "is_scratch", "state", "words"),
     [
         (room(), False, False, State.OK, "10 GiB free of 16 GiB"),

@@ -9,19 +9,20 @@ from bundler.core.advice import ADVICE
 from bundler.core.exit_codes import EXIT_CODES
 from bundler.core.registry_answers import RegistryAnswer, entry_of
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 
 
 def codes(asked: str | None) -> list[str]:
     return [entry.code for entry in explain(asked).entries]
 
 
-@pytest.mark.parametrize("code", list(ADVICE))
+@each_case("code", list(ADVICE))
 def test_each_code_is_found_in_any_spelling(code):
     for spelling in (code, code.upper(), code.replace("-", "_"), code.title().replace("-", "_"), f" {code} "):
         assert codes(spelling) == [code]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("answer", "code"),
     [
         ("UNAUTHORIZED", "unauthorized"),
@@ -75,7 +76,7 @@ def test_without_a_code_there_are_all():
     assert codes(None) == list(ADVICE)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("asked", "near"),
     [
         ("unautorized", "perhaps unauthorized"),

@@ -12,6 +12,7 @@ import bundler
 from bundler.core import advice
 from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice, problem
 from bundler.errors import BundlerError, Refused, Unavailable
+from tests.support.tables import each_case
 
 PARAMETERS = {
     "host": "h.example:5000",
@@ -33,7 +34,7 @@ def test_no_code_stands_for_two_failures() -> None:
     assert all(ADVICE[code].code == code for code in codes)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@each_case("entry", ENTRIES)
 def test_an_entry_can_be_filled_in_with_what_is_known_of_every_failure(entry: Advice) -> None:
     for text in (entry.happened, entry.next_step, entry.explanation):
         assert text.strip() == text != ""
@@ -41,7 +42,7 @@ def test_an_entry_can_be_filled_in_with_what_is_known_of_every_failure(entry: Ad
         assert fields(text) <= set(PARAMETERS)
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@each_case("entry", ENTRIES)
 def test_an_entry_says_what_happened_in_few_words_and_what_to_do_next(entry: Advice) -> None:
     assert entry.happened[0].islower()
     assert not entry.happened.endswith(".")
@@ -51,13 +52,13 @@ def test_an_entry_says_what_happened_in_few_words_and_what_to_do_next(entry: Adv
     assert entry.explanation != entry.next_step
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@each_case("entry", ENTRIES)
 def test_a_code_is_a_word_that_can_be_typed(entry: Advice) -> None:
     assert entry.code == entry.code.lower()
     assert entry.code.replace("-", "").isalpha()
 
 
-@pytest.mark.parametrize("entry", ENTRIES)
+@each_case("entry", ENTRIES)
 def test_an_error_is_made_from_its_entry(entry: Advice) -> None:
     error = problem(entry.code, subject="it", said="no", expected="a", actual="b", **PARAMETERS)
     assert type(error) is entry.family

@@ -7,6 +7,7 @@ import pytest
 from bundler.core.bundle_name import BUNDLE_NAME, check_bundle_name, name_of_words
 from bundler.core.litter_names import NAMES
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 
 
 @pytest.mark.parametrize("name", ["a", "platform-2026.11", "a_b", "0", "a" * 64])
@@ -14,7 +15,7 @@ def test_a_bundle_name_is_lower_case_ascii(name: str) -> None:
     assert check_bundle_name(name) == name
 
 
-@pytest.mark.parametrize(
+@each_case(
     "name",
     ["", "A", "a/b", "..", ".a", "a.", "-a", "a b", "a\n", "ä", "a:b", "a" * 65],
     ids=[
@@ -48,7 +49,7 @@ def test_a_name_that_only_resembles_a_device_is_taken(name: str) -> None:
     assert check_bundle_name(name) == name
 
 
-@pytest.mark.parametrize(
+@each_case(
     "name",
     [
         *("x.partial", "x.partial.lock", "x.partial.journal", "2026.partial.v2"),
@@ -69,7 +70,7 @@ def test_B6_a_name_that_only_resembles_one_is_taken(name: str) -> None:
     assert check_bundle_name(name) == name
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("words", "name"),
     [
         (["prometheus", "v3.0.1"], "prometheus-v3.0.1"),

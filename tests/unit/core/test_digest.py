@@ -8,6 +8,7 @@ import pytest
 
 from bundler.core.digest import Digest
 from bundler.errors import Damaged
+from tests.support.tables import each_case
 
 HEX = hashlib.sha256(b"hello").hexdigest()
 LONG_HEX = hashlib.sha512(b"hello").hexdigest()
@@ -35,7 +36,7 @@ def test_a_hasher_fed_in_pieces_comes_to_the_same_digest(algorithm: str) -> None
     assert hasher.hexdigest() == digest.encoded
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         pytest.param("", id="nothing"),

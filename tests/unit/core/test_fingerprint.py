@@ -8,6 +8,7 @@ import pytest
 
 from bundler.core.fingerprint import grouped, groups_of, parse_fingerprint
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 
 WHOLE = hashlib.sha256(b"a key").hexdigest()
 
@@ -32,7 +33,7 @@ def test_blanks_colons_and_case_mean_nothing(text: str) -> None:
     assert parse_fingerprint(text) == WHOLE
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "said"),
     [
         pytest.param(WHOLE[:16], "this is a key id", id="a key id"),

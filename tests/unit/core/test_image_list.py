@@ -9,6 +9,7 @@ from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, Layo
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
@@ -102,7 +103,7 @@ def test_a_bundle_may_be_called_like_a_number() -> None:
     assert yaml_list("name: 1.10\nimages: [a]\n").name == "1.10"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "where", "message"),
     [
         pytest.param("images:\n- a\nimages:\n- b\n", "list.yaml:3", "'images' stands there twice", id="key twice"),

@@ -10,6 +10,7 @@ from bundler.core.location import ArchiveImage, RegistryImage
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 AMD64 = Platform("linux", "amd64")
@@ -78,7 +79,7 @@ def test_one_name_cannot_come_from_a_registry_and_from_a_daemon() -> None:
 X = Reference.parse("quay.io/x:1")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("first", "second"),
     [
         pytest.param("quay.io/x:1", f"quay.io/x:1@{D}", id="in the name"),
@@ -87,7 +88,7 @@ X = Reference.parse("quay.io/x:1")
         pytest.param("Quay.IO/x:1", f"quay.io/x:1@{D}", id="and a host in capitals"),
     ],
 )
-@pytest.mark.parametrize("is_turned", [False, True])
+@each_case("is_turned", [False, True])
 def test_a_tag_and_the_same_tag_with_a_digest_are_one_image(first: str, second: str, is_turned: bool) -> None:
     lines = (second, first) if is_turned else (first, second)
     entry = only("".join(f"- {line}\n" for line in lines))

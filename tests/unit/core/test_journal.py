@@ -10,6 +10,7 @@ import pytest
 from bundler.core.digest import Digest
 from bundler.core.journal import Chain, DoneChunk, ExportStart, again_line, done_line, parse_journal, start_line
 from bundler.errors import Damaged
+from tests.support.tables import each_case
 
 BEGUN = ExportStart(
     options={"--chunk-size": "1048576", "--key": "none"},
@@ -76,7 +77,7 @@ def test_what_was_taken_back_is_not_done():
     assert parse_journal(written(*BOTH, (again_line, 9)), KEY).done == {1: FIRST, 2: SECOND}
 
 
-@pytest.mark.parametrize("cut", range(len(HEAD) + 1, len(WHOLE)))
+@each_case("cut", range(len(HEAD) + 1, len(WHOLE)))
 def test_after_a_line_that_was_cut_no_chunk_counts_as_done(cut):
     journal = parse_journal(WHOLE[:cut], KEY)
     if WHOLE[:cut].endswith(b"\n"):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bundler.core.key_kind import KeyForm, key_kind
+from tests.support.tables import each_case
 
 OPENSSL = {
     "ed25519.key": ("openssl genpkey -algorithm ed25519", KeyForm.PRIVATE),
@@ -43,7 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("name", OPENSSL)
+@each_case("name", OPENSSL)
 def test_files_of_openssl_are_named(made, name):
     assert key_kind((made / name).read_bytes()).form is OPENSSL[name][1]
 
@@ -53,7 +54,7 @@ def test_files_of_ssh_are_named(made):
     assert key_kind((made / "ssh.pub").read_bytes()).form is KeyForm.SSH_PUBLIC
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("content", "form"),
     [
         (b"-----BEGIN PGP PUBLIC KEY BLOCK-----\n", KeyForm.PGP),

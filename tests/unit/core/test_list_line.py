@@ -7,6 +7,7 @@ import pytest
 from bundler.core.image_list import Entry, HeldImages, parse_image_list
 from bundler.core.list_line import ListLine, parse_line
 from bundler.errors import BundlerError, Misuse
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 D = digest("pin")
@@ -28,7 +29,7 @@ A = "docker.io/library/a:1 from docker://docker.io/library/a:1"
 B = "quay.io/b:2 from docker://quay.io/b:2"
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         pytest.param("- a:1\n- quay.io/b:2\n", id="dashes"),
@@ -52,7 +53,7 @@ B = "quay.io/b:2 from docker://quay.io/b:2"
         pytest.param("\ufeffa:1\n\ufeffquay.io/b:2\n", id="two files with marks, joined"),
     ],
 )
-@pytest.mark.parametrize("source", ["images.txt", "-"])
+@each_case("source", ["images.txt", "-"])
 def test_a_list_is_read_as_other_tools_write_it(text: str, source: str) -> None:
     assert read(text, source) == [A, B]
 
@@ -99,7 +100,7 @@ def test_a_path_may_have_an_equals_sign(path: str) -> None:
     assert read(f"{path}\n") == [path]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("line", "message"),
     [
         ("a=", "not a mapping"),

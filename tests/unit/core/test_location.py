@@ -21,13 +21,14 @@ from bundler.core.location import (
 )
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 ID = digest("config")
 NGINX = RegistryImage(Reference("docker.io", "library/nginx", "1.27"))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "location"),
     [
         pytest.param("nginx:1.27", NGINX, id="a bare reference is one in a registry"),
@@ -58,7 +59,7 @@ def test_an_image_is_found_where_its_transport_says(text: str, location: ImageLo
     assert parse_image(text) == location
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "target"),
     [
         pytest.param("registry.example.com", RegistryTarget("registry.example.com"), id="a host"),
@@ -118,7 +119,7 @@ def test_a_registry_may_be_spelt_as_helm_spells_it() -> None:
             parse_target(text)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         pytest.param("", id="nothing"),
@@ -186,7 +187,7 @@ def test_a_docker_archive_is_no_target_and_the_advice_does_not_name_it() -> None
     assert "docker-archive" not in f"{caught.value.expected} {caught.value.hint}"
 
 
-@pytest.mark.parametrize(
+@each_case(
     "location",
     [
         NGINX,

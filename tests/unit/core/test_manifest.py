@@ -18,6 +18,7 @@ from bundler.core.oci import ImageConfig
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
 from bundler.errors import Damaged, Refused
+from tests.support.tables import each_case
 from tests.unit.values import MIB, digest, layer, planned, resolved
 
 Document = dict[str, Any]
@@ -239,7 +240,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "message"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
+@each_case(("change", "message"), CONTRADICTIONS.values(), ids=CONTRADICTIONS.keys())
 def test_a_bundle_manifest_that_contradicts_itself_is_damage(
     change: Callable[[Document], object], message: str
 ) -> None:

@@ -13,6 +13,7 @@ from bundler.core.policies import FLATTEN, KEEP, MAPPINGS, SCOPED
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import ARTIFACTORY, DISTRIBUTION, GITLAB, HARBOR, KINDS, NEXUS, QUAY, RegistryKind
 from bundler.errors import Misuse, Several
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 HOST = RegistryTarget("registry.example.com:5000")
@@ -40,7 +41,7 @@ def ruled(rules: str | None, mapping: str = KEEP) -> Naming:
     return Naming(mapping, written, "platform-2026.11", "20261123")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "target", "mapping", "name"),
     [
         pytest.param("nginx:1.27", HOST, KEEP, "registry.example.com:5000/library/nginx:1.27", id="keep"),
@@ -173,7 +174,7 @@ def test_where_the_origin_does_not_help_a_collision_is_told_to_be_named(mapping:
 # Rules
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("rules", "text", "name"),
     [
         pytest.param("{from: library/*, to: base/*}", "nginx:1", "base/nginx:1", id="a prefix"),
@@ -200,7 +201,7 @@ def test_where_the_origin_does_not_help_a_collision_is_told_to_be_named(mapping:
         ),
     ],
 )
-@pytest.mark.parametrize("target", [HOST, PREFIXED], ids=["no prefix", "below a prefix"])
+@each_case("target", [HOST, PREFIXED], ids=["no prefix", "below a prefix"])
 def test_a_rule_goes_before_the_mapping_and_behind_the_prefix(
     target: RegistryTarget, rules: str, text: str, name: str
 ) -> None:
@@ -269,7 +270,7 @@ def test_the_same_bundle_gets_the_same_names_on_any_day() -> None:
 # What kinds of registries take
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("kind", "prefix", "text", "mapping", "fault"),
     [
         pytest.param(HARBOR, "", "quay.io/app:1", KEEP, "Harbor wants a project in front of the name", id="Harbor"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bundler.core.mount import Mount, mount_of
+from tests.support.tables import each_case
 
 MOUNTS = r"""
 22 27 0:21 / /proc rw,relatime - proc proc rw
@@ -44,12 +45,12 @@ def test_file_systems_of_disks_take_bytes_behind_the_end_of_a_file(name):
     assert Mount("/media", name, "/dev/sdb1", False).has_sparse_files
 
 
-@pytest.mark.parametrize("name", ["vfat", "msdos", "exfat", "ntfs3", "fuseblk", "fuse.fusefat", "hfsplus", "udf"])
+@each_case("name", ["vfat", "msdos", "exfat", "ntfs3", "fuseblk", "fuse.fusefat", "hfsplus", "udf"])
 def test_file_systems_of_media_do_not(name):
     assert not Mount("/media", name, "/dev/sdb1", False).has_sparse_files
 
 
-@pytest.mark.parametrize("kind", ["vfat", "exfat", "ntfs3", "fuse", "fuseblk", "fuse.sshfs", "nfs4", "cifs"])
+@each_case("kind", ["vfat", "exfat", "ntfs3", "fuse", "fuseblk", "fuse.sshfs", "nfs4", "cifs"])
 def test_A1_owners_that_a_file_system_makes_up_do_not_count(kind):
     for type_, is_kept in ((kind, False), ("ext4", True), ("btrfs", True), ("tmpfs", True)):
         mount = mount_of("/a", f"1 0 8:1 / / rw - {type_} /dev/sda1 rw\n")

@@ -8,6 +8,7 @@ from bundler.core.naming_rules import NO_RULES, NamingRules, Pattern, parse_rule
 from bundler.core.reference import Reference
 from bundler.core.tag_template import TagTemplate
 from bundler.errors import Misuse, Several
+from tests.support.tables import each_case
 
 NGINX = Reference.parse("nginx:1.27")
 
@@ -46,7 +47,7 @@ rules:
 # Which images a rule is for
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("pattern", "fitting", "others"),
     [
         pytest.param("nginx", ["nginx:1", "nginx", "docker.io/library/nginx:2"], ["nginx-x:1"], id="a short name"),
@@ -71,7 +72,7 @@ def test_a_pattern_means_what_it_looks_like(pattern: str, fitting: list[str], ot
     assert [text for text in others if read.matches(Reference.parse(text))] == []
 
 
-@pytest.mark.parametrize(
+@each_case(
     "pattern",
     [
         pytest.param("", id="nothing"),
@@ -109,8 +110,8 @@ IN_ORDER = [
 ]
 
 
-@pytest.mark.parametrize(("less", "more"), IN_ORDER)
-@pytest.mark.parametrize("is_reversed", [False, True], ids=["as written", "the other way round"])
+@each_case(("less", "more"), IN_ORDER)
+@each_case("is_reversed", [False, True], ids=["as written", "the other way round"])
 def test_the_longest_prefix_decides_in_any_order_of_the_file(less: str, more: str, is_reversed: bool) -> None:
     lines = [
         f"{{from: {less}, to: less, tag: less, on-conflict: skip}}",
@@ -152,7 +153,7 @@ def test_a_star_stands_for_what_followed_the_prefix(rule: str, text: str, path: 
 # What is wrong
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "subject", "message"),
     [
         pytest.param("", "rules.yaml", "rules are a mapping with rules:", id="nothing"),

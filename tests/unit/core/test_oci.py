@@ -13,6 +13,7 @@ from bundler.core.limits import INDEX_CHILDREN, MANIFEST_BYTES, SIZE_BYTES
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.platform import Platform
 from bundler.errors import Damaged, Refused
+from tests.support.tables import each_case
 from tests.unit.values import GZIP_LAYER, digest
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
@@ -136,7 +137,7 @@ def test_a_manifest_without_a_media_type_of_its_own_is_what_the_registry_says() 
     assert parsed(image(mediaType=None), oci.DOCKER_MANIFEST).descriptor.media_type == oci.DOCKER_MANIFEST
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("document", "media_type", "message"),
     [
         pytest.param(index(layers=[]), oci.OCI_INDEX, "an image manifest and an index at once", id="index with layers"),
@@ -160,7 +161,7 @@ def test_a_manifest_that_contradicts_itself_is_damage(document: object, media_ty
         parsed(document, media_type)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("change", "message"),
     [
         pytest.param({"mediaType": None}, "no media type", id="no media type"),
@@ -234,7 +235,7 @@ def test_a_document_of_no_one_shape_is_damage(document: object) -> None:
         oci.media_type_of(json.dumps(document).encode(), what="test")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("media_type", "expected"),
     [
         ("application/vnd.oci.image.layer.v1.tar", True),

@@ -11,6 +11,7 @@ from bundler.core.manifest import BundleManifest, to_json
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.plan import plan_bundle
 from bundler.errors import Damaged, Refused
+from tests.support.tables import each_case
 from tests.unit.values import layer, resolved
 
 ARCHIVES = plan_bundle(
@@ -45,7 +46,7 @@ def test_unknown_fields_are_ignored():
     assert read_manifest(document(future=1), what="test") == OUTER
 
 
-@pytest.mark.parametrize(
+@each_case(
     "changes",
     [
         {"encrypted": False},

@@ -19,6 +19,7 @@ from bundler.core.oci import Descriptor, Manifest
 from bundler.core.plan import CHUNK_PRESETS, DEFAULT_CHUNK_BYTES, Plan, ResolvedImage, parse_chunk_size
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 from tests.unit.values import (
     GZIP_LAYER,
     MIB,
@@ -235,7 +236,7 @@ def test_all_chunks_unpacked_into_one_folder_are_the_layout() -> None:
     assert unpacked == expected
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "size"),
     [
         ("2000000000", 2_000_000_000),
@@ -256,7 +257,7 @@ def test_a_chunk_size_is_a_number_a_unit_or_a_medium(text: str, size: int) -> No
     assert parse_chunk_size(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "big", "-1", "1.5GB", "GB", "1PB", "4G", "1e9", "١GB", "1" * 16])
+@each_case("text", ["", "big", "-1", "1.5GB", "GB", "1PB", "4G", "1e9", "١GB", "1" * 16])
 def test_what_is_no_chunk_size_is_refused(text: str) -> None:
     with pytest.raises(Misuse, match="not a chunk size"):
         parse_chunk_size(text)

@@ -6,9 +6,10 @@ import pytest
 
 from bundler.core.platform import Platform, any_accepts
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "platform"),
     [
         ("linux/amd64", Platform("linux", "amd64")),
@@ -27,7 +28,7 @@ def test_a_platform_is_read_and_aliases_are_resolved(text: str, platform: Platfo
     assert Platform.parse(text) == platform
 
 
-@pytest.mark.parametrize(
+@each_case(
     "text",
     [
         pytest.param("", id="nothing"),
@@ -47,7 +48,7 @@ def test_what_is_no_platform_is_refused(text: str) -> None:
     assert caught.value.hint in ("write os/architecture, for example linux/amd64", "did you mean linux/amd64?")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("wanted", "offered", "expected"),
     [
         ("linux/amd64", "linux/amd64", True),

@@ -7,9 +7,10 @@ import pytest
 from bundler.core.image_list import parse_image_list
 from bundler.core.platform import Platform
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("written", "likely"),
     [
         ("linux/amd46", "linux/amd64"),
@@ -34,7 +35,7 @@ def test_a_misspelt_platform_is_told_with_the_one_that_was_meant(written: str, l
     assert str(Platform.parse(likely)) == likely
 
 
-@pytest.mark.parametrize(
+@each_case(
     "written",
     [
         "linux/amd64",

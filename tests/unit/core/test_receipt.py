@@ -22,6 +22,7 @@ from bundler.core.receipt import (
     places_of_blobs,
 )
 from bundler.errors import Damaged, Misuse, Refused
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 D, OLD = str(digest("image")), str(digest("old"))
@@ -143,7 +144,7 @@ def test_a_receipt_of_an_unknown_version_is_refused_not_guessed_at(version: str)
     assert (caught.value.expected, caught.value.actual) == (DOCUMENT, version)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "content",
     [
         pytest.param(b"", id="nothing"),
@@ -176,7 +177,7 @@ def in_image(key: str) -> Callable[[dict[str, Any], object], None]:
     return lambda document, value: document["targets"][0]["images"][0].__setitem__(key, value)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("change", "value"),
     [
         *(
@@ -234,15 +235,15 @@ def test_a_receipt_that_does_not_say_how_many_signatures_were_demanded_is_of_the
     assert read(document() | {"requiredSignatures": 2}).required_signatures == 2
 
 
-@pytest.mark.parametrize("field", ["signerFingerprints", "trustedFingerprints"])
-@pytest.mark.parametrize("wrong", [["2058aac91f24a08c"], ["x" * 64], ["A" * 64], [7], "ab" * 32, None])
+@each_case("field", ["signerFingerprints", "trustedFingerprints"])
+@each_case("wrong", [["2058aac91f24a08c"], ["x" * 64], ["A" * 64], [7], "ab" * 32, None])
 def test_a6_a_fingerprint_in_a_receipt_is_whole(field: str, wrong: object) -> None:
     assert read(document() | {field: ["ab" * 32]}) != read(document())
     with pytest.raises(Damaged):
         read(document() | {field: wrong})
 
 
-@pytest.mark.parametrize("key", sorted(set(document()) - ABSENT_IN_OLDER))
+@each_case("key", sorted(set(document()) - ABSENT_IN_OLDER))
 def test_a_field_that_is_missing_is_told(key: str) -> None:
     lacking = document()
     del lacking[key]
@@ -250,7 +251,7 @@ def test_a_field_that_is_missing_is_told(key: str) -> None:
         read(lacking)
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("outcome", "is_done"),
     [
         ("pushed", True),
@@ -278,7 +279,7 @@ def merge(*receipts: Receipt) -> Receipt:
     return merged(receipts, [f"id-{number}" for number in range(len(receipts))])
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("earlier", "later", "kept"),
     [
         pytest.param(image(outcome="failed"), image(outcome="pushed"), "later", id="failed, then pushed"),

@@ -7,12 +7,13 @@ import pytest
 from bundler.core import reference
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 D = digest("image")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "whole"),
     [
         pytest.param("nginx", "docker.io/library/nginx:latest", id="a bare name"),
@@ -61,7 +62,7 @@ def test_pinning_keeps_name_and_tag() -> None:
     assert str(Reference.parse("quay.io/a:1").pinned(D)) == f"quay.io/a:1@{D}"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "message"),
     [
         pytest.param("", "the repository is missing", id="nothing"),
@@ -116,7 +117,7 @@ def test_a_password_in_a_reference_is_refused_and_never_repeated(text: str) -> N
     assert "hunter2" not in f"{error} {error.subject} {error.expected} {error.actual} {error.hint}"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("registry", "expected"),
     [
         ("localhost", True),

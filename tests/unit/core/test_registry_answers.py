@@ -11,6 +11,7 @@ from bundler.core import registry_answers
 from bundler.core.advice import ADVICE
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import BundlerError, Busy, Refused, Unavailable
+from tests.support.tables import each_case
 
 HARBOR_QUOTA = (
     "adding 3.1 MiB of storage resource, which when updated to current usage of 99.0 MiB "
@@ -32,7 +33,7 @@ def told(method: str, status: int, code: str = "", message: str = "") -> Bundler
     return error(RegistryAnswer(method, status, code, message))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("method", "status", "code", "message", "meaning"),
     [
         # Who asks
@@ -146,8 +147,8 @@ def test_an_answer_is_understood(method: str, status: int, code: str, message: s
     assert told(method, status, code, message).code == meaning
 
 
-@pytest.mark.parametrize("method", ["GET", "HEAD"])
-@pytest.mark.parametrize(
+@each_case("method", ["GET", "HEAD"])
+@each_case(
     "message",
     [HARBOR_QUOTA, "the tag is immutable", "the mirror is read-only", "no space left on device"],
     ids=["a quota", "an immutable tag", "read-only", "a full disk"],
@@ -167,8 +168,8 @@ def test_a_page_for_people_is_told_as_such(status: int, code: str, family: type[
     assert page.retryable is (family is Unavailable), "a proxy whose registry is down may find it again"
 
 
-@pytest.mark.parametrize(("status", "asked"), [(429, None), (429, 1.0), (503, 0.0), (502, 7.0)])
-@pytest.mark.parametrize("is_page", [False, True])
+@each_case(("status", "asked"), [(429, None), (429, 1.0), (503, 0.0), (502, 7.0)])
+@each_case("is_page", [False, True])
 def test_C1_a_registry_that_asks_to_come_back_later_does_not_fail(
     status: int, asked: float | None, is_page: bool
 ) -> None:
@@ -208,7 +209,7 @@ def test_who_is_known_and_lacks_the_right_is_not_told_to_log_in() -> None:
     assert error(RegistryAnswer("PUT", 401, "UNAUTHORIZED", is_scope_missing=True)).code == "denied"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("status", "is_retryable"),
     [(408, True), (429, True), (500, True), (502, True), (503, True), (504, True), (501, False), (404, False)],
 )
@@ -252,7 +253,7 @@ def test_every_meaning_has_its_advice() -> None:
     assert meanings - set(ADVICE) == set()
 
 
-@pytest.mark.parametrize(
+@each_case(
     "sign", [sign for _, signs in registry_answers._WORDS for sign in signs], ids=lambda sign: sign.replace(" ", "-")
 )
 def test_words_are_compared_in_lower_case_so_signs_are(sign: str) -> None:

@@ -17,11 +17,12 @@ from bundler.core.registry_kind import (
     RegistryKind,
     recognised,
 )
+from tests.support.tables import each_case
 
 TOKEN = {"realm": "https://auth.example.com/token", "service": "registry.example.com"}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("headers", "challenge", "kind"),
     [
         pytest.param({}, {}, DISTRIBUTION, id="nothing said"),
@@ -48,7 +49,7 @@ TOKEN = {"realm": "https://auth.example.com/token", "service": "registry.example
         pytest.param({}, {"realm": "https://quay.example/v2/auth", "service": "quay.example"}, QUAY, id="Quay"),
     ],
 )
-@pytest.mark.parametrize("spelling", [str, str.lower, str.upper], ids=["as sent", "lower case", "upper case"])
+@each_case("spelling", [str, str.lower, str.upper], ids=["as sent", "lower case", "upper case"])
 def test_a_registry_is_what_it_says_that_it_is(
     headers: Mapping[str, str], challenge: Mapping[str, str], kind: RegistryKind, spelling: type[str]
 ) -> None:
@@ -76,7 +77,7 @@ def test_every_kind_goes_by_the_name_that_target_has_and_says_what_it_wants(kind
     assert bool(kind.first_part) is (kind.least_parts > 1), "who wants a part in front calls it by its name"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("kind", "path", "prefix", "fault"),
     [
         pytest.param(HARBOR, "nginx", "", "Harbor wants a project in front of the name", id="no project"),

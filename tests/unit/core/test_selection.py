@@ -7,6 +7,7 @@ import pytest
 from bundler.core.reference import Reference
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 D = digest("image")
@@ -20,7 +21,7 @@ def chosen(*, only: tuple[str, ...] = (), except_: tuple[str, ...] = ()) -> set[
     return {text for text, image in zip(TEXTS, IMAGES, strict=True) if image in left}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("pattern", "fitting"),
     [
         pytest.param("nginx", {"nginx:1.27"}, id="a short name"),

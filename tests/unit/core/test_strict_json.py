@@ -9,6 +9,7 @@ import pytest
 from bundler.core import strict_json
 from bundler.core.limits import JSON_DEPTH
 from bundler.errors import Damaged
+from tests.support.tables import each_case
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_a_sound_document_is_read(content: bytes, value: object) -> None:
     assert strict_json.loads(content, what="test") == value
 
 
-@pytest.mark.parametrize(
+@each_case(
     "content",
     [
         pytest.param(b"", id="nothing"),

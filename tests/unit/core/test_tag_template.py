@@ -8,6 +8,7 @@ from bundler.core.digest import Digest
 from bundler.core.reference import is_tag
 from bundler.core.tag_template import FIELDS, TAG_CHARACTERS, TagTemplate, suffixed
 from bundler.errors import Misuse
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 D = digest("image")
@@ -18,7 +19,7 @@ def expanded(text: str, tag: str | None = "1.27") -> str | None:
     return TagTemplate.parse(text).expand(tag=tag, digest=D, bundle="platform", date="20261123")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "tag", "made"),
     [
         pytest.param("{tag}", "1.27", "1.27", id="its own"),
@@ -42,7 +43,7 @@ def test_every_field_has_a_value(field: str) -> None:
     assert expanded(f"x{{{field}}}") != "x"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("text", "message"),
     [
         pytest.param("{day}", "unknown field {day}", id="an unknown field"),
@@ -84,8 +85,8 @@ def test_a_suffix_is_the_beginning_of_the_digest() -> None:
     assert suffixed("1.27", D) == f"1.27-{TWELVE}"
 
 
-@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
-@pytest.mark.parametrize("length", [1, 114, 115, 116, 128])
+@each_case("algorithm", ["sha256", "sha512"])
+@each_case("length", [1, 114, 115, 116, 128])
 def test_a_suffixed_tag_is_a_tag_whatever_its_length(length: int, algorithm: str) -> None:
     own = digest("image", algorithm=algorithm)
     made = suffixed("a" * length, own)

@@ -10,6 +10,7 @@ import pytest
 from bundler.core import tar
 from bundler.core.tar import Header
 from bundler.errors import Damaged
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 GIB = 1 << 30
@@ -34,7 +35,7 @@ def changed(block: bytes, at: int, field: bytes) -> bytes:
     return block[:148] + b"%06o\0 " % sum(block[:148] + b" " * 8 + block[156:]) + block[156:]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("name", "size"),
     [
         pytest.param("oci-layout", 31, id="a file of the layout"),
@@ -109,10 +110,8 @@ def test_data_is_padded_to_whole_blocks(size: int, padding: int) -> None:
     assert tar.padding_bytes(size) == padding
 
 
-@pytest.mark.parametrize(
-    "form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=["ustar", "gnu", "pax"]
-)
-@pytest.mark.parametrize(
+@each_case("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT], ids=["ustar", "gnu", "pax"])
+@each_case(
     ("kind", "link"),
     [(tarfile.REGTYPE, ""), (tarfile.DIRTYPE, ""), (tarfile.SYMTYPE, "../x"), (tarfile.LNKTYPE, "y")],
     ids=["file", "folder", "symbolic link", "hard link"],
@@ -156,7 +155,7 @@ def test_a_block_of_zeros_is_the_end() -> None:
     assert tar.parse_header(bytes(512), what="test") is None
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("block", "message"),
     [
         pytest.param(tar.header("a", 5)[:-1], "ends inside a header", id="cut"),
@@ -220,7 +219,7 @@ def test_extended_records_are_read(records: bytes, read: dict[str, str]) -> None
     assert tar.parse_pax(records, what="test") == read
 
 
-@pytest.mark.parametrize(
+@each_case(
     "records",
     [
         pytest.param(b"path=a\n", id="no length"),

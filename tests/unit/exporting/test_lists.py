@@ -19,6 +19,7 @@ from bundler.exporting.lists import expanded, name_after, read_lists
 from bundler.stores.hosts import NetworkOptions
 from tests.support import images
 from tests.support.archives import docker_files, layout_files, tar_of, write_as
+from tests.support.tables import each_case
 
 AMD64, ARM64 = Platform("linux", "amd64"), Platform("linux", "arm64")
 LAYER = images.layer_tar("layer")
@@ -326,7 +327,7 @@ def test_a_bundle_is_called_like_its_only_list(
     assert read_lists(given, name=None, platforms=()).name == expected
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("arguments", "expected"),
     [
         (("docker://quay.io/prometheus/prometheus:v3.0.1",), "prometheus-v3.0.1"),

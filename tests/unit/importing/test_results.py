@@ -21,6 +21,7 @@ from bundler.importing.results import (
     settle_conflicts,
     step_aside,
 )
+from tests.support.tables import each_case
 from tests.unit.values import digest, layer, planned, resolved
 
 NAMES = ["a:1", "b:1", "c:1"]
@@ -37,8 +38,8 @@ def results(*taken: str, on_conflict: str = FAIL) -> list[ImageResult]:
     ]
 
 
-@pytest.mark.parametrize("on_conflict", POLICIES)
-@pytest.mark.parametrize("is_dry_run", [False, True], ids=["for real", "dry run"])
+@each_case("on_conflict", POLICIES)
+@each_case("is_dry_run", [False, True], ids=["for real", "dry run"])
 def test_without_conflicts_everything_stays_to_be_done(on_conflict: str, is_dry_run: bool) -> None:
     images = results(on_conflict=on_conflict)
     settle_conflicts(images, is_dry_run=is_dry_run)
@@ -116,8 +117,8 @@ def look_again(each: ImageResult, *now: Digest | None) -> bool:
 THEIRS = digest("theirs")
 
 
-@pytest.mark.parametrize("on_conflict", POLICIES)
-@pytest.mark.parametrize("taken", [[], ["a:1"]], ids=["new", "replaced"])
+@each_case("on_conflict", POLICIES)
+@each_case("taken", [[], ["a:1"]], ids=["new", "replaced"])
 def test_a_tag_that_did_not_move_is_to_move_now(on_conflict: str, taken: list[str]) -> None:
     each = results(*taken, on_conflict=on_conflict)[0]
     before = each.replaced
@@ -125,8 +126,8 @@ def test_a_tag_that_did_not_move_is_to_move_now(on_conflict: str, taken: list[st
     assert (each.is_open, each.replaced) == (True, before)
 
 
-@pytest.mark.parametrize("on_conflict", POLICIES)
-@pytest.mark.parametrize("taken", [[], ["a:1"]], ids=["new", "replaced"])
+@each_case("on_conflict", POLICIES)
+@each_case("taken", [[], ["a:1"]], ids=["new", "replaced"])
 def test_a_tag_that_stands_for_the_image_by_now_is_not_ours_to_undo(on_conflict: str, taken: list[str]) -> None:
     each = results(*taken, on_conflict=on_conflict)[0]
     assert not look_again(each, each.image.root.digest)
@@ -260,7 +261,7 @@ def test_what_is_done_is_not_open() -> None:
     assert TargetResult(parse_target("host:5000"), images).open_images == [images[2]]
 
 
-@pytest.mark.parametrize("outcome", Outcome)
+@each_case("outcome", Outcome)
 def test_only_what_is_in_place_or_was_left_out_as_asked_for_is_done(outcome: Outcome) -> None:
     in_place = {Outcome.PUSHED, Outcome.LOADED, Outcome.PRESENT, Outcome.SKIPPED}
     assert outcome.is_done is (outcome in in_place)

@@ -8,6 +8,7 @@ from bundler.core.digest import Digest
 from bundler.errors import Refused
 from bundler.stores.addresses import Kind, Origin, checked, printable, shown
 from bundler.stores.uploads import Upload, mended
+from tests.support.tables import each_case
 
 BY = "https://reg.example:5000/v2/a/b/blobs/uploads/?mount=x"
 PLAIN = BY.replace("https", "http")
@@ -67,8 +68,8 @@ TABLE = {
 """``up.example`` is what the user allowed, for uploads and for foreign layers."""
 
 
-@pytest.mark.parametrize(("location", "by", "leads_to", "kinds"), TABLE.values(), ids=TABLE)
-@pytest.mark.parametrize("kind", Kind, ids=lambda kind: kind.name.lower())
+@each_case(("location", "by", "leads_to", "kinds"), TABLE.values(), ids=TABLE)
+@each_case("kind", Kind, ids=lambda kind: kind.name.lower())
 def test_an_address_is_gone_to_by_the_rule_of_its_kind_and_no_further(location, by, leads_to, kinds, kind) -> None:
     if kind in kinds:
         assert checked(location, kind, by=by, allowed={"up.example"}) == leads_to
@@ -102,7 +103,7 @@ def test_the_digest_of_an_upload_is_added_to_what_its_query_has(url: str, closed
 UPLOAD = "v2/team/app/blobs/uploads/uuid-1?_state=x"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("url", "api", "there"),
     [
         pytest.param(f"{HOME}/reg/{UPLOAD}", f"{HOME}/reg/v2/", None, id="below the path already"),
@@ -133,7 +134,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: Origin) -> None:
     assert Origin.of(url) == origin
 
 
-@pytest.mark.parametrize(
+@each_case(
     "url",
     [
         "",

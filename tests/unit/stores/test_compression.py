@@ -16,6 +16,7 @@ from bundler.errors import Damaged, Refused
 from bundler.stores import compression
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, in_pieces
+from tests.support.tables import each_case
 
 NOISE = random.Random("compression").randbytes(300_000)
 TEXT = b"".join(b"%d bottles of beer on the wall\n" % number for number in range(20_000))
@@ -44,9 +45,9 @@ def test_anything_else_is_taken_as_it_is(beginning: bytes) -> None:
     assert inflate(beginning, compression.NONE) == beginning
 
 
-@pytest.mark.parametrize("kind", COMPRESSIONS)
-@pytest.mark.parametrize("size_bytes", [1000, 65_536, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
-@pytest.mark.parametrize("content", [b"", b"x", NOISE, TEXT], ids=["nothing", "a byte", "noise", "text"])
+@each_case("kind", COMPRESSIONS)
+@each_case("size_bytes", [1000, 65_536, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
+@each_case("content", [b"", b"x", NOISE, TEXT], ids=["nothing", "a byte", "noise", "text"])
 def test_what_other_tools_compress_comes_out_as_it_was(kind: str, size_bytes: int, content: bytes) -> None:
     assert inflate(COMPRESSIONS[kind](content), kind, size_bytes) == content
 
@@ -56,8 +57,8 @@ def test_a_byte_at_a_time_is_enough(kind: str) -> None:
     assert inflate(COMPRESSIONS[kind](TEXT[:5000]), kind, 1) == TEXT[:5000]
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("size_bytes", [1, 7, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
+@each_case("kind", KINDS)
+@each_case("size_bytes", [1, 7, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
 def test_frames_may_follow_each_other(kind: str, size_bytes: int) -> None:
     parts = [TEXT[:1000], b"", NOISE[:300], TEXT[1000:2000]]
     assert inflate(b"".join(map(COMPRESSIONS[kind], parts)), kind, size_bytes) == b"".join(parts)
@@ -89,8 +90,8 @@ def test_a_second_frame_that_was_cut_is_damage(kind: str) -> None:
             inflate((frame * 2)[:length], kind)
 
 
-@pytest.mark.parametrize("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
-@pytest.mark.parametrize("size_bytes", [1, 100, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
+@each_case("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
+@each_case("size_bytes", [1, 100, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
 def test_a_changed_byte_is_damage(kind: str, size_bytes: int) -> None:
     whole = COMPRESSIONS[kind](NOISE[:3000])
     for place in (len(whole) // 2, len(whole) - 6):
@@ -106,8 +107,8 @@ def test_something_else_behind_the_end_is_damage(kind: str) -> None:
         inflate(COMPRESSIONS[kind](TEXT) + b"#!/bin/sh\n" * 100, kind)
 
 
-@pytest.mark.parametrize("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
-@pytest.mark.parametrize("size_bytes", [1, 512, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
+@each_case("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
+@each_case("size_bytes", [1, 512, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
 def test_zeros_behind_the_end_are_padding(kind: str, size_bytes: int) -> None:
     assert inflate(COMPRESSIONS[kind](TEXT) + bytes(10_240), kind, size_bytes) == TEXT
 
@@ -177,8 +178,8 @@ _OTHERS: dict[str, Callable[[bytes], bytes]] = {
 }
 
 
-@pytest.mark.parametrize("kind", OURS)
-@pytest.mark.parametrize("content", [b"", b"x", NOISE, TEXT], ids=["nothing", "a byte", "noise", "text"])
+@each_case("kind", OURS)
+@each_case("content", [b"", b"x", NOISE, TEXT], ids=["nothing", "a byte", "noise", "text"])
 def test_what_we_compress_others_read(kind: str, content: bytes) -> None:
     made = deflate(content, kind)
     assert _OTHERS[kind](made) == content

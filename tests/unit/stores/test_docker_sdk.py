@@ -12,11 +12,12 @@ import pytest
 from bundler.errors import Absent, BundlerError, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.stores import docker_sdk
 from bundler.stores.docker_sdk import Daemon, error_in_stream
+from tests.support.tables import each_case
 
 NO_ROOM = "write /var/lib/docker/tmp/x: no space left on device"
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("message", "family", "is_retryable"),
     [
         pytest.param(NO_ROOM, LocalStorage, False, id="a full disk"),
@@ -200,17 +201,15 @@ def line(message: str) -> bytes:
     return json.dumps({"errorDetail": {"message": message}, "error": message}, separators=(",", ":")).encode()
 
 
-@pytest.mark.parametrize("end", [b"", b"\r\n", b"\n", bytes(100)], ids=["nothing", "CRLF", "LF", "zeros"])
-@pytest.mark.parametrize(
-    "before", [b"", b"x" * 500, b'{"errorDetail": not this one}'], ids=["alone", "bytes", "a trap"]
-)
+@each_case("end", [b"", b"\r\n", b"\n", bytes(100)], ids=["nothing", "CRLF", "LF", "zeros"])
+@each_case("before", [b"", b"x" * 500, b'{"errorDetail": not this one}'], ids=["alone", "bytes", "a trap"])
 def test_an_error_within_a_stream_is_told_as_the_words_of_the_daemon(before: bytes, end: bytes) -> None:
     error = error_in_stream(before + line(NO_ROOM) + end)
     assert isinstance(error, BundlerError)
     assert f"the Docker daemon says: {NO_ROOM}" in str(error)
 
 
-@pytest.mark.parametrize(
+@each_case(
     "tail",
     [
         pytest.param(b"", id="nothing"),

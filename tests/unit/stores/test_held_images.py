@@ -6,6 +6,7 @@ import pytest
 
 from bundler.errors import Refused
 from bundler.stores.held_images import Choice, HeldImage
+from tests.support.tables import each_case
 
 QUAY = HeldImage(
     ("quay.io/library/nginx:1.27",),
@@ -32,7 +33,7 @@ def choice(*images: HeldImage[str]) -> Choice[str]:
     return Choice(images, called="oci-archive:a.tar")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("asked", "found"),
     [
         ("quay.io/library/nginx:1.27", "q"),

@@ -11,6 +11,7 @@ import pytest
 from bundler.errors import Misuse
 from bundler.stores import hosts
 from bundler.stores.hosts import NetworkOptions, proxy_for, schemes_of, tls_context
+from tests.support.tables import each_case
 
 REGISTRY = "registry.example.com:5000"
 
@@ -49,7 +50,7 @@ def test_a_registry_is_at_the_address_of_its_name(registry: str, address: str) -
     assert hosts.address_of(registry) == address
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("registry", "options", "schemes"),
     [
         pytest.param("quay.io", NetworkOptions(), ("https",), id="TLS"),
@@ -123,7 +124,7 @@ def test_an_authority_that_cannot_be_read_is_told(content: bytes | None, tmp_pat
     assert (caught.value.exit_code, caught.value.subject) == (2, str(path))
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("environment", "scheme", "proxy"),
     [
         pytest.param({}, "https", None, id="none"),
@@ -143,7 +144,7 @@ def test_the_proxy_is_the_one_of_the_environment(environment: dict[str, str], sc
     assert proxy_for(scheme, "registry.example.com", environment) == proxy
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("registry", "no_proxy", "is_direct"),
     [
         pytest.param("registry.example.com", "", False, id="nothing excepted"),
@@ -172,7 +173,7 @@ def test_the_proxy_is_the_one_of_the_environment(environment: dict[str, str], sc
         pytest.param("[2001:db8::1]:5000", "2001:DB8:0::1", True, id="an IPv6 address in another spelling"),
     ],
 )
-@pytest.mark.parametrize("variable", ["NO_PROXY", "no_proxy"])
+@each_case("variable", ["NO_PROXY", "no_proxy"])
 def test_exceptions_from_the_proxy_are_honoured(registry: str, no_proxy: str, is_direct: bool, variable: str) -> None:
     environment = {"HTTPS_PROXY": "http://p:3128", variable: no_proxy}
     assert proxy_for("https", registry, environment) == (None if is_direct else "http://p:3128")

@@ -10,6 +10,7 @@ import urllib3
 from bundler.errors import Refused
 from bundler.pace import Turn
 from bundler.stores.http import Answer, HttpClient
+from tests.support.tables import each_case
 
 
 class Scripted(HttpClient):
@@ -72,8 +73,8 @@ def test_a_body_that_can_be_sent_only_once_follows_no_redirect() -> None:
 REPEATABLE = [("POST", None), ("PUT", b"{}"), ("PATCH", b"x"), ("DELETE", None)]
 
 
-@pytest.mark.parametrize(("method", "body"), REPEATABLE)
-@pytest.mark.parametrize("status", [307, 308])
+@each_case(("method", "body"), REPEATABLE)
+@each_case("status", [307, 308])
 def test_a_request_that_can_be_sent_again_is_sent_on_within_its_origin(method: str, body: bytes, status: int) -> None:
     client = Scripted("/v3/", status)
     answer = client.request(method, "https://a.example/x", headers={"Authorization": "Bearer secret"}, body=body)

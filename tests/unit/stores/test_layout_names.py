@@ -9,6 +9,7 @@ import pytest
 from bundler.core.oci import OCI_MANIFEST, Descriptor
 from bundler.stores.held_images import HeldImage
 from bundler.stores.layout_names import held_images
+from tests.support.tables import each_case
 from tests.unit.values import digest
 
 REF, CONTAINERD = "org.opencontainers.image.ref.name", "io.containerd.image.name"
@@ -24,7 +25,7 @@ def held(*entries: dict[str, Any]) -> list[HeldImage[Descriptor]]:
     return held_images(entries, what="index.json")
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("annotations", "name"),
     [
         pytest.param({CONTAINERD: "docker.io/library/nginx:1.27", REF: "1.27"}, "docker.io/library/nginx:1.27", id="ctr images export, nerdctl save, docker save of 25 and later, buildx"),
@@ -60,9 +61,9 @@ def test_an_image_that_is_listed_under_two_names_has_both() -> None:
     assert image.aliases == ("1", f"@{IMAGE}")
 
 
-@pytest.mark.parametrize("vendor", ["dev.hauler", "dev.cosignproject.cosign"])
-@pytest.mark.parametrize("has_subject", [True, False])
-@pytest.mark.parametrize(
+@each_case("vendor", ["dev.hauler", "dev.cosignproject.cosign"])
+@each_case("has_subject", [True, False])
+@each_case(
     ("kind", "name"),
     [
         ("sigs", f"quay.io/a/b:sha256-{IMAGE.encoded}.sig"),

@@ -18,6 +18,7 @@ from bundler.errors import BundlerError, Refused, Unavailable
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer, Redirects
 from bundler.stores.registry_auth import Authenticator, Challenge
+from tests.support.tables import each_case
 
 REGISTRY = "https://registry.example.com"
 REALM = "https://auth.example.com/token"
@@ -91,7 +92,7 @@ def authenticator(
 # What a challenge says
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("header", "challenge"),
     [
         pytest.param(
@@ -166,7 +167,7 @@ def test_a_token_server_that_may_be_named_is_asked(registry: str, realm: str) ->
     assert server.connections == [realm]
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("registry", "realm", "message"),
     [
         pytest.param(REGISTRY, "http://auth.example.com/t", "without TLS", id="no TLS"),
@@ -385,7 +386,7 @@ def test_a_token_has_either_name(name: str) -> None:
     assert authenticator(server).header(PULL) == {"Authorization": "Bearer abc"}
 
 
-@pytest.mark.parametrize(
+@each_case(
     ("body", "message"),
     [
         pytest.param(b"<html>", "this is not a registry's answer", id="a page"),

@@ -15,6 +15,7 @@ from bundler.importing.recording import receipts_folder
 from bundler.keys.trust import trust_folder
 from bundler.stores import credentials, docker_sdk, hosts
 from bundler.system import places
+from tests.support.tables import each_case
 
 HERE = Path("/srv")
 
@@ -122,8 +123,8 @@ def test_a2_absolute_paths_are_obeyed() -> None:
 # Variables of Docker, skopeo and OpenSSL
 
 
-@pytest.mark.parametrize("value", ["relative", "~/.docker", "./x", '{"auths": {"r": {"auth": "c2VjcmV0"}}}'])
-@pytest.mark.parametrize("variable", ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE"])
+@each_case("value", ["relative", "~/.docker", "./x", '{"auths": {"r": {"auth": "c2VjcmV0"}}}'])
+@each_case("variable", ["DOCKER_CONFIG", "REGISTRY_AUTH_FILE"])
 def test_a2_a_login_file_that_is_named_by_a_relative_path_is_refused_and_not_repeated(
     variable: str, value: str
 ) -> None:

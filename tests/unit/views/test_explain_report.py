@@ -9,6 +9,7 @@ import pytest
 from bundler.commands.explain import explain
 from bundler.core.advice import ADVICE
 from bundler.views import documents, explain_report, languages
+from tests.support.tables import each_case
 
 ZH = languages.gettext.translation("bundler", localedir=languages.LOCALES, languages=["zh"]).gettext
 
@@ -24,8 +25,8 @@ def columns(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
 
-@pytest.mark.parametrize("asked", [*ADVICE, "0", "3", "6", "70", "130"])
-@pytest.mark.parametrize("width", [40, 72, 80, 100])
+@each_case("asked", [*ADVICE, "0", "3", "6", "70", "130"])
+@each_case("width", [40, 72, 80, 100])
 def test_no_line_is_wider_than_the_terminal(language, asked, width):
     lines = explain_report.explain_lines(explain(asked), width=width)
     # a path, a list of hosts or an annotation is not torn apart, so that it can be copied
@@ -45,7 +46,7 @@ def test_a_terminal_without_a_size_is_no_obstacle(language):
         assert explain_report.explain_lines(explain("unauthorized"), width=width)
 
 
-@pytest.mark.parametrize("code", list(ADVICE))
+@each_case("code", list(ADVICE))
 def test_wrapping_loses_nothing(language, code):
     translate = ZH if language == "zh" else str
     shown = "".join("".join(explain_report.explain_lines(explain(code), width=61)).split())
