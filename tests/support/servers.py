@@ -59,6 +59,7 @@ class Server:
     _server: ThreadingHTTPServer | None = None
 
     def start(self) -> Server:
+        self.handler.disable_nagle_algorithm = True  # else each answer waits 40 ms for the client's delayed ACK
         self._server = _Quiet(("127.0.0.1", 0), self.handler)
         if self.context:
             self._server.socket = self.context.wrap_socket(self._server.socket, server_side=True)
