@@ -14,18 +14,22 @@
     └── Interrupted   130   the user stopped it
 
 Errors carry fields, not only text: what failed, on which object, what was expected and what was found. Passwords in
-addresses are masked in all of them. They neither log nor exit; `bundler.views` words them and `bundler.cli` turns them
-into exit codes. Any other exception that reaches the top is a bug of ours (exit 70).
+addresses are masked in all of them. An error is a value: code that knows more about it makes another one with
+`BundlerError.but` and leaves the first as it was. Errors neither log nor exit; `bundler.views` words them and
+`bundler.cli` turns them into exit codes. Any other exception that reaches the top is a bug of ours (exit 70).
 """
 
 from __future__ import annotations
 
 import errno
 from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypedDict, TypeVar
 
 from bundler.secrecy import masked
 from bundler.texts import Text, as_text, text
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 EXIT_PARTIAL = 3
 EXIT_BUG = 70
@@ -36,6 +40,22 @@ _NO_ROOM_FOR_LIBRARY = ("Cannot allocate memory", "failed to map segment from sh
 """What the dynamic linker of glibc says; Python makes an `ImportError` of it."""
 
 _WORST_FIRST = (2, 130, 5, 4, 8, 6, 7, 9, 3)
+
+_Error = TypeVar("_Error", bound="BundlerError")
+
+
+class ErrorFields(TypedDict, total=False):
+    """The fields of an error, as `BundlerError` takes them."""
+
+    message: str
+    subject: str | None
+    expected: str | None
+    actual: str | None
+    hint: str | None
+    code: str | None
+    said: str | None
+    retryable: bool
+    retry_after_seconds: float | None
 
 
 class BundlerError(Exception):
@@ -86,6 +106,23 @@ class BundlerError(Exception):
         found = f" (expected {self.expected}, found {self.actual})" if self.expected and self.actual else ""
         said = f" ({self.said})" if self.said else ""
         return f"{subject}{self.message}{said}{found}"
+
+    def but(self: _Error, **changes: Unpack[ErrorFields]) -> _Error:
+        """Returns another error of the same class with these fields changed; this one stays as it is.
+
+        The new error takes over the cause and the traceback. `raise error.but(...) from error.__cause__` in an
+        `except` block therefore shows one error, with the place where the first one was raised; `from error` would
+        show both, and hide the cause from code that looks at it.
+
+        >>> Refused("not found", subject="a:1").but(hint="check the name").subject
+        'a:1'
+        """
+        made = type(self).__new__(type(self))
+        made.__dict__.update(self.__dict__)  # what a subclass adds, such as the members of `Several`
+        fields = {name: getattr(self, name) for name in ErrorFields.__annotations__}
+        BundlerError.__init__(made, **{**fields, **changes})
+        made.__cause__ = self.__cause__
+        return made.with_traceback(self.__traceback__)
 
 
 def _shown(message: str) -> Text:

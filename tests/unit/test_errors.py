@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from itertools import permutations
 
 import pytest
@@ -132,3 +133,59 @@ def test_a_message_says_what_happened_to_what(error: BundlerError, text: str) ->
 def test_an_error_is_not_tried_again_unless_it_says_so() -> None:
     assert not Unavailable("x").retryable
     assert Unavailable("x", retryable=True, retry_after_seconds=2.0).retry_after_seconds == 2.0
+
+
+def test_another_error_of_the_same_family_has_the_other_fields_as_they_were() -> None:
+    first = Unavailable("no answer", subject="r.example", code="registry-failed", said="503", retryable=True)
+    other = first.but(hint="ask its owner", retryable=False)
+    assert type(other) is Unavailable
+    assert (other.message, other.subject, other.code, other.said) == (
+        "no answer",
+        "r.example",
+        "registry-failed",
+        "503",
+    )
+    assert (other.hint, other.retryable) == ("ask its owner", False)
+    assert (first.hint, first.retryable) == (None, True)
+
+
+def test_another_error_shows_its_new_message_and_no_password() -> None:
+    other = Refused("x").but(message="denied", subject="https://me:s3cret@r.example/v2/")
+    assert other.args == (str(other.message),)
+    assert "denied" in str(other)
+    assert "s3cret" not in str(other)
+
+
+def test_another_error_of_several_has_the_same_members() -> None:
+    several = Several("2 findings", [Damaged("x"), Refused("y")]).but(hint="look at both")
+    assert (len(several.errors), several.exit_code, several.hint) == (2, 4, "look at both")
+
+
+def test_an_interruption_can_be_made_another() -> None:
+    assert Interrupted().but(hint="wait").exit_code == 130
+
+
+def _raise_first() -> None:
+    raise Damaged("cut short") from OSError("of the disk")
+
+
+def _raise_another() -> None:
+    try:
+        _raise_first()
+    except Damaged as error:
+        raise error.but(subject="a.tar") from error.__cause__
+
+
+def test_another_error_shows_where_and_why_the_first_was_raised_and_once() -> None:
+    with pytest.raises(Damaged) as raised:
+        _raise_another()
+    shown = "".join(traceback.format_exception(raised.value))
+    assert "_raise_first" in shown
+    assert "OSError: of the disk" in shown
+    assert "During handling" not in shown
+
+
+def test_another_error_that_is_kept_has_the_cause_of_the_first() -> None:
+    with pytest.raises(Damaged) as raised:
+        _raise_first()
+    assert isinstance(raised.value.but(subject="a.tar").__cause__, OSError)
