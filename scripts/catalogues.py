@@ -51,10 +51,10 @@ class PlainCatalog(Catalog):
 
 
 def updated(old: Catalog, texts: Mapping[str, str]) -> Catalog:
-    """All texts of the code in their order, with the translations that are known; what became another text is fuzzy.
+    """All texts of the code in their order, with the translations that are known; a translation of a changed text is fuzzy.
 
     Args:
-        old: What is known.
+        old: The catalogue with the known translations.
         texts: Each with the module that says it.
     """
     template = Catalog(locale=None)
@@ -81,7 +81,7 @@ def po_of(catalog: Catalog) -> bytes:
 
 
 def mo_of(po: bytes, language: str) -> bytes:
-    """What a .po compiles to."""
+    """The compiled form of a .po."""
     plain = PlainCatalog(locale=language, fuzzy=False)
     for message in parsed(po, language):
         if message.id:

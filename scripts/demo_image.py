@@ -1,4 +1,4 @@
-"""Makes a small real image without internet: a few of the Python packages that are installed beside bundler.
+"""Makes a small real image without internet: a few of the Python packages that are installed with bundler.
 
 Usage: demo_image.py FOLDER NAME   writes an OCI image layout into FOLDER with one image, called NAME
 """

@@ -1,8 +1,8 @@
 """Finds every message in the source of bundler: the texts that people read, and that a catalogue translates.
 
-A message is whatever is given where one belongs: to an error, an event, a finding of doctor, a view, or to click as
-help. So that it can be looked up, it has to be a constant or come from `bundler.texts`; `Source.problems` has what is
-neither. What a function is given, or returns, is followed through the calls of its own package.
+A message is every text that is given where one belongs: to an error, an event, a finding of doctor, a view, or to click as
+help. So that it can be looked up, it has to be a constant or come from `bundler.texts`; `Source.problems` has those that are
+neither. Arguments and results of functions are followed through the calls of their own package.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "bundler"
 
 MESSAGE, NAME = "message", "name"
-"""What an argument is: a message, or a name, which stays as it is unless it is a message itself."""
+"""The two kinds of an argument: a message, or a name, which stays as it is unless it is a message itself."""
 
 ARGUMENTS: dict[str, dict[int | str, str]] = {
     "text": {0: MESSAGE},
@@ -45,11 +45,11 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
     "option": {"help": MESSAGE},
 }
-"""Where messages are given, beside errors: by the name of what is called, then by place or keyword."""
+"""The calls that take messages, besides errors: by the name of what is called, then by place or keyword."""
 
 ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME, "subject": NAME}
 MAKERS_OF_ERRORS = frozenset({"cls", "family", "__init__"})
-"""What errors are made by where their class is not named, in these modules."""
+"""The names by which these modules make errors without naming the class."""
 
 HOMES_OF_ERRORS = ("bundle/seven_zip_container.py", "core/advice.py", "errors.py", "run.py")
 
@@ -59,7 +59,7 @@ FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
 MAKERS = frozenset(
     {"text", "said", "translated", "counted", "joined", "first_of", "some", "as_text", "count", "worded", "hint_of"}
 )
-"""What gives a message or a translation, whatever it is given."""
+"""The functions that give a message or a translation for every argument."""
 
 OURS = frozenset({"text", "said", "translated", "counted", "joined", "first_of"})
 """Functions whose names others use too: they count where they come from `texts` or `views.languages`."""
@@ -119,7 +119,7 @@ class Module:
     returns: dict[ast.FunctionDef, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     assigned: dict[tuple[ast.FunctionDef, str], list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     fields: list[ast.Assign | ast.AugAssign] = field(default_factory=list)
-    """What is assigned to fields of errors."""
+    """The assignments to fields of errors."""
     methods: set[ast.FunctionDef] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
     """The functions of `OURS` that it imports or has itself."""
@@ -136,7 +136,7 @@ class Module:
         return module
 
     def is_ours(self, call: ast.Call) -> bool:
-        """Whether a call of such a name is of ours."""
+        """True if a call of such a name is of ours."""
         if isinstance(call.func, ast.Attribute):
             return isinstance(call.func.value, ast.Name) and call.func.value.id == "texts"
         return _name_of(call.func) in self.ours or self.name in ("texts.py", "views/languages.py")
@@ -218,7 +218,7 @@ class Source:
             known |= more
 
     def _read(self, module: Module) -> None:
-        """What is given and returned, as far as it is known by now."""
+        """Reads arguments and results, as far as they are known by now."""
         for name, calls in module.calls.items():
             is_error = name in self._errors or (name in MAKERS_OF_ERRORS and module.name in HOMES_OF_ERRORS)
             expected = dict(ERROR) if is_error else dict(ARGUMENTS.get(name, {}))
@@ -235,7 +235,7 @@ class Source:
                         self._take(module, value, kind)
 
     def _read_once(self, module: Module) -> None:
-        """What does not depend on other parts: fields that are set, and help."""
+        """Reads the parts that do not depend on others: fields that are set, and help."""
         for node in module.fields:
             if isinstance(node, ast.AugAssign):
                 self._tell(module, node, "a message that is added to")
@@ -250,7 +250,7 @@ class Source:
             self._read_view(module, module.tree)
 
     def _read_view(self, module: Module, node: ast.AST) -> None:
-        """What a view says that is no message: prose in a plain string, outside of docstrings."""
+        """Reports the texts of a view that are no messages: prose in a plain string, outside of docstrings."""
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant):
                 continue
@@ -281,7 +281,7 @@ class Source:
                 self._take(module, keyword.value, NAME)
 
     def _read_command(self, module: Module, function: ast.FunctionDef) -> None:
-        """The help of a command: each paragraph of its docstring, and what stands behind its examples."""
+        """The help of a command: each paragraph of its docstring, and the comments after its examples."""
         for decorator in function.decorator_list:
             if isinstance(decorator, ast.Call) and _name_of(decorator.func) in ("command", "group"):
                 for paragraph in paragraphs(ast.get_docstring(function) or ""):
@@ -358,7 +358,7 @@ class Source:
                 self._add(self._returned, (name, where.name, kind))
 
     def _take_table(self, module: Module, name: str, kind: str) -> None:
-        """What a table of the module has, of which one entry is a message."""
+        """Takes all entries of a table of the module of which one is a message."""
         for value in [module.constants.get(name), *self._locals(module, name)]:
             if isinstance(value, ast.Dict):
                 for each in value.values:
@@ -412,7 +412,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def comments(examples: str) -> list[str]:
-    """What stands behind the examples, two blanks or more from them."""
+    """The texts after the examples, two blanks or more from them."""
     found = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in examples.strip().splitlines())
     return [parts[1] for parts in found if len(parts) > 1]
 
@@ -430,13 +430,13 @@ def _appended_to(call: ast.Call) -> str:
 
 
 def _takes_message(error: ast.ClassDef) -> bool:
-    """Whether an error is made with a message; some know theirs by themselves."""
+    """True if an error is made with a message; some know theirs by themselves."""
     makers = [node for node in error.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     return not makers or [each.arg for each in makers[0].args.args[1:2]] == ["message"]
 
 
 def _called(function: ast.FunctionDef, module: Module) -> str:
-    """What is called to reach a function: of ``__init__``, the class."""
+    """The name that a call of a function has: of ``__init__``, the class."""
     if function.name != "__init__":
         return function.name
     for node in ast.walk(module.tree):
@@ -446,7 +446,7 @@ def _called(function: ast.FunctionDef, module: Module) -> str:
 
 
 def is_prose(text: str) -> bool:
-    """Whether a text has words that are to be translated, and is no name, flag, path or command."""
+    """True if a text has words that are to be translated, and is no name, flag, path or command."""
     if text.startswith(("-", "/", "~", "$", "bundler ", "openssl ", "chmod ", "sudo ")):
         return False
     return bool(re.search(r"[a-z]{2,}[ ,]+[a-z({]|[}a-z] [a-z]{2,}", text))

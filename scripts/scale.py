@@ -1,6 +1,6 @@
 """Measures how time and peak memory grow: with the size of a layer, with the number of images, with that of blobs.
 
-What is measured is a whole command: wall time, and the largest resident set of the process (wait4). A layer of zeros
+It measures a whole command: wall time, and the largest resident set of the process (wait4). A layer of zeros
 takes no room at its source, in the bundle and in the registry it does.
 """
 
@@ -75,8 +75,8 @@ def measure(title: str, *arguments: object) -> None:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seconds, cpu_seconds = time.monotonic() - began, usage.ru_utime + usage.ru_stime
-    told = f"{usage.ru_maxrss / 1024:>6.0f} MiB{seconds:>9.1f} s wall{cpu_seconds:>9.1f} s CPU"
-    print(f"{title:<44}{told}  exit {process.returncode}", flush=True)
+    figures = f"{usage.ru_maxrss / 1024:>6.0f} MiB{seconds:>9.1f} s wall{cpu_seconds:>9.1f} s CPU"
+    print(f"{title:<44}{figures}  exit {process.returncode}", flush=True)
     if process.returncode:
         sys.exit(1)
 
@@ -149,7 +149,7 @@ def roomy(folder: Path, *, gib: int) -> Iterator[Path]:
     """A folder with so much room, as a plan asks for it: a tmpfs, which takes nothing as long as nothing is written."""
     folder.mkdir()
     if os.geteuid():
-        yield folder  # where there is room enough it does as well
+        yield folder  # the disk does as well if it has enough room
         return
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={gib}g", "none", folder], check=True)
     try:
@@ -202,7 +202,7 @@ def main() -> None:
             with registry_in(folder / "registry") as host:
                 journey(f"one layer of {gib} GiB", layout, folder, host)
         for blobs in options.blobs:
-            alone = multiprocessing.Process(target=plan_of, args=(blobs,))  # what it takes is no memory of ours
+            alone = multiprocessing.Process(target=plan_of, args=(blobs,))  # its memory is not ours
             alone.start()
             alone.join()
         if options.planned:

@@ -1,4 +1,4 @@
-"""scripts/words.py finds the words and openings that STYLE's English rule forbids, and scripts/check asks it."""
+"""scripts/words.py finds the words and openings that we avoid, and the gate runs it."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ class Bundler:
 
 
 class Skopeo:
-    """What people do without such a tool: a layout, a tar, chunks, checksums and a signature, with stock tools."""
+    """The way without such a tool: a layout, a tar, chunks, checksums and a signature, with stock tools."""
 
     name = "skopeo"
 
@@ -179,14 +179,14 @@ class Curl:
         """Nothing: the blobs are all there is."""
 
     def import_(self, folder: Path, host: str) -> Measured:
-        """Uploads are begun, all of them, then used: one in a repository is as good as another."""
+        """Opens all uploads, then uses them: one in a repository is as good as another."""
         locations = folder / "locations"
-        begun = self._curl(folder / "post.config", [self._post(blob, host) for blob in self._corpus.blobs], locations)
+        opened = self._curl(folder / "post.config", [self._post(blob, host) for blob in self._corpus.blobs], locations)
         free: dict[str, list[str]] = {}
         for location in locations.read_text().split():
             free.setdefault(location.partition("/v2/")[2].partition("/blobs/uploads/")[0], []).append(location)
         puts = [self._put(folder, blob, free[blob.repository].pop()) for blob in self._corpus.blobs]
-        return begun + self._curl(folder / "put.config", puts)
+        return opened + self._curl(folder / "put.config", puts)
 
     def check(self, host: str) -> None:
         check_blobs(self._corpus, host)

@@ -20,13 +20,13 @@ class Root:
 
     @property
     def is_oci(self) -> bool:
-        """Whether its form is OCI's, not Docker's."""
+        """True if its form is OCI's, not Docker's."""
         return self.media_type.startswith("application/vnd.oci.")
 
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """An image of the corpus: its name, and what the tag stands for."""
+    """An image of the corpus: its name, and the root of its tag."""
 
     repository: str
     tag: str
@@ -54,7 +54,7 @@ class Blob:
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """What is carried: a registry, its images, and their unique blobs, largest first."""
+    """The images to carry: a registry, its images, and their unique blobs, largest first."""
 
     host: str
     images: tuple[Image, ...]
@@ -102,7 +102,7 @@ def collect_blobs(host: str, repository: str, reference: str, blobs: dict[str, B
 
 
 def check_tag(image: Image, host: str, *, is_same: bool = True) -> None:
-    """Raises unless a tag is at a registry, and stands for what it stands for at the source if it should."""
+    """Raises unless a tag is at a registry, with the same digest as at the source if it should."""
     status, headers, _ = ask(host, "HEAD", f"/v2/{image.repository}/manifests/{image.tag}")
     if status != http.client.OK or (is_same and headers["Docker-Content-Digest"] != image.root.digest):
         raise BenchError(f"{image.name} is not at the target as it should be")

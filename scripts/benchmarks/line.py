@@ -15,11 +15,11 @@ _PIECE_BYTES = 64 << 10
 _CATCHING_UP_SECONDS = 0.02
 """A process sleeps longer than it wants to; a line does not."""
 _WINDOW_BYTES = 8 << 20
-"""What may be on its way in one direction of a connection; more than the line holds in its delay."""
+"""The most that is on its way in one direction of a connection; more than the line holds in its delay."""
 
 
 class Rate:
-    """What one direction of the line carries, shared by all connections."""
+    """The rate of one direction of the line, shared by all connections."""
 
     def __init__(self, bytes_per_second: float) -> None:
         self._bytes_per_second = bytes_per_second

@@ -24,7 +24,7 @@ class BenchError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What one timed process tree took; several in a row add up."""
+    """The cost of one timed process tree; several in a row add up."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -56,7 +56,7 @@ class Runner:
     def __init__(self, log: Path) -> None:
         self._log = log
         self._environment = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
-        self._environment["XDG_STATE_HOME"] = str(log.parent / "state")  # where imports leave their receipts
+        self._environment["XDG_STATE_HOME"] = str(log.parent / "state")  # for the receipts of imports
 
     def timed(self, argv: Sequence[str], *, output: Path | None = None) -> Measured:
         """Runs one command to its end.

@@ -1,4 +1,4 @@
-"""What came out, beside the targets: as text, as JSON, and as the part of docs/performance.md that is measured."""
+"""The results and the targets: as text, as JSON, and as the part of docs/performance.md that is measured."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ BY_THE_BYTE = ("export", "import", "verify")
 TARGET_CORPUS_BYTES = 2 * GIB
 """Targets were set on 2.8 GiB; on much less, start-up weighs more than the bytes, and the report says so."""
 IMGPKG_EXPORT_TO_CURL, PEERS_IMPORT_TO_CURL = 6.1 / 3.2, 9.85 / 8.2
-"""What the fastest peers took beside the same floor, when they were measured with it; they need not be here."""
+"""The ratios of the fastest peers to the same floor, when both were measured; the peers need not be here."""
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A figure with the limit that DESIGN.md section 8 gives it."""
+    """A figure and its limit."""
 
     name: str
     measured: float
@@ -37,7 +37,7 @@ class Target:
 
     @property
     def is_met(self) -> bool:
-        """Whether it is within the limit."""
+        """True if it is within the limit."""
         return self.measured <= self.limit
 
 
@@ -94,7 +94,7 @@ class Report:
 
     @property
     def targets(self) -> list[Target]:
-        """What was aimed at, and what came out."""
+        """All targets, each with its result."""
         return targets_of(self.samples, self.corpus, self.slow)
 
     def document(self) -> dict[str, Any]:
@@ -194,5 +194,5 @@ def cpu_model() -> str:
 
 
 def first_line(*argv: str) -> str:
-    """What a program says of itself."""
+    """The first line that a program prints."""
     return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.partition("\n")[0]

@@ -13,7 +13,7 @@ from benchmarks.measuring import Measured, Runner, cool, files_in, warm
 from benchmarks.registry import OwnRegistry
 
 START_UPS_EACH_ROUND = 5
-"""How often --help and inspect are started: they are short, so one figure says little."""
+"""The number of times that --help and inspect are started: they are short, so one figure says little."""
 START_UPS = ("--help", "inspect")
 
 

@@ -1,7 +1,7 @@
-"""Media and lines that are slower than any program: what counts is how much of what they can carry is used.
+"""Media and lines that are slower than any program: the figure is the used part of their rate.
 
-A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away is one behind a
-proxy that gives on every byte 25 ms later, and no more of them than the line carries.
+A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away has a proxy before
+it that gives on every byte 25 ms later, and no more of them than the line carries.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ STICK_BYTES_PER_SECOND = 20_000_000
 LINE_BYTES_PER_SECOND = 50_000_000
 LINE_DELAY_SECONDS = 0.025
 STICK_PART_BYTES = 400 * MIB
-"""How much is carried to the stick and back: enough that the beginning and the end hardly count."""
+"""The amount that goes to the stick and back: enough that the beginning and the end hardly count."""
 _CGROUP = Path("/sys/fs/cgroup/blkio")
 
 
@@ -32,9 +32,9 @@ class SlowRun:
     """One command at something slow.
 
     Attributes:
-        title: What was done, and where.
-        moved_bytes: What had to go through.
-        limit_bytes_per_second: What can go through.
+        title: The command and the place.
+        moved_bytes: The bytes that had to go through.
+        limit_bytes_per_second: The rate of the line or medium.
         wall_seconds: Of the whole command.
     """
 
@@ -45,7 +45,7 @@ class SlowRun:
 
     @property
     def used(self) -> float:
-        """Which part of what could have gone through in this time went through."""
+        """The part of the possible bytes of this time that went through."""
         return self.moved_bytes / (self.limit_bytes_per_second * self.wall_seconds)
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class SlowRun:
 
 
 def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> Iterator[SlowRun]:
-    """Export and import of the corpus behind a slow line, and of a part of it at a slow medium."""
+    """Export and import of the corpus over a slow line, and of a part of it at a slow medium."""
     with line_to(corpus.host) as host:
         wall_seconds = bundler.export(work / "slow", bundler.list_of(corpus, host)).wall_seconds
         yield SlowRun("export over the line", corpus.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)

@@ -73,7 +73,7 @@ class Hashed:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What a layer is to hold: files below some folders, up to a size, each under its own path."""
+    """The content of a layer: files below some folders, up to a size, each under its own path."""
 
     name: str
     roots: tuple[Path, ...]

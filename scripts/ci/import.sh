@@ -1,6 +1,6 @@
 #!/bin/sh
-# Verifies a bundle and pushes its images, without a terminal. Ends with bundler's own exit code; whatever that is, the
-# receipt is kept, and beside it the list of images that failed (*.failed.txt).
+# Verifies a bundle and pushes its images, without a terminal. Ends with bundler's own exit code. In every case the
+# receipt is kept, and next to it the list of images that failed (*.failed.txt).
 #
 #   import.sh [--dry-run] [OPTION of bundler import]... BUNDLE...
 #
