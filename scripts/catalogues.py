@@ -51,7 +51,7 @@ class PlainCatalog(Catalog):
 
 
 def updated(old: Catalog, texts: Mapping[str, str]) -> Catalog:
-    """All texts of the code in their order, with the translations that are known; a translation of a changed text is fuzzy.
+    """All texts of the code in their order, with their translations; that of a changed text is fuzzy.
 
     Args:
         old: The catalogue with the known translations.

@@ -1,8 +1,8 @@
 """Finds every message in the source of bundler: the texts that people read, and that a catalogue translates.
 
-A message is every text that is given where one belongs: to an error, an event, a finding of doctor, a view, or to click as
-help. So that it can be looked up, it has to be a constant or come from `bundler.texts`; `Source.problems` has those that are
-neither. Arguments and results of functions are followed through the calls of their own package.
+A message is every text that is given where one belongs: to an error, an event, a finding of doctor, a view, or to click
+as help. So that it can be looked up, it has to be a constant or come from `bundler.texts`; `Source.problems` has those
+that are neither. Arguments and results of functions are followed through the calls of their own package.
 """
 
 from __future__ import annotations
