@@ -161,3 +161,19 @@ def test_the_decision_on_dependencies_lists_those_of_the_package():
     required = re.findall(r'^  "([\w.-]+)(>=|==)([\d.]+)', dependencies, re.MULTILINE)
     assert len(required) == len(dependencies.splitlines())
     assert listed == [(name, {">=": "≥", "==": "="}[sign], version) for name, sign, version in required]
+
+
+def test_the_house_of_the_readme_has_every_part_and_no_other():
+    tree = README.partition("## The house")[2].partition("\nbundler/\n")[2].partition("```")[0]
+    own, _, rest = tree.partition("\nmanifests/")
+    shown = set(re.findall(r"(?:^|\s)(\w+/|\w+\.py)(?=\s)", own))
+    package = ROOT / "bundler"
+    parts = {f"{path.name}/" for path in package.iterdir() if path.is_dir() and any(path.rglob("*.*"))}
+    parts |= {path.name for path in package.glob("*.py") if not path.name.startswith("__")}
+    assert shown == parts - {"__pycache__/"}
+    kinds = {
+        path.name
+        for path in (ROOT / "tests").iterdir()
+        if path.is_dir() and path.name not in ("__pycache__", "support")
+    }
+    assert kinds <= set(re.findall(r"\w+", rest.partition("\ntests/")[2]))
