@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
@@ -135,6 +137,20 @@ def test_ci_runs_exactly_the_test_command_of_the_readme():
     jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"]
     runs = {name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()}
     assert runs == {"test": [command], "lint": ["scripts/lint"]}
+
+
+def test_the_workflow_is_one_that_github_takes():
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.github-workflows",
+        "--color",
+        "never",
+    ]
+    done = subprocess.run([*command, ROOT / ".github/workflows/ci.yml"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
 
 
 def test_the_gate_is_what_ci_runs():
