@@ -68,6 +68,8 @@ PAGES = (
 )
 PROGRAMS = ("bundler/**/*.py", "scripts/**/*.py")
 PLAIN = (
+    "pyproject.toml",
+    "bundler/locale/README",
     "manifests/*.yaml",
     "manifests/*.txt",
     "docs/*.yaml",

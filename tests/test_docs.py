@@ -20,6 +20,8 @@ from tests.support.tables import each_case
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 FORMAT = (Path(bundler.bundle.__file__).parent / "FORMAT.md").read_text()
+PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md", ROOT / "scripts/ci/README.md",
+         Path(bundler.bundle.__file__).parent / "FORMAT.md"]  # fmt: skip
 LISTS = sorted(path for path in (ROOT / "manifests").iterdir() if path.suffix in (".yaml", ".txt"))
 
 
@@ -119,10 +121,18 @@ def test_format_md_names_the_files_of_a_bundle():
         assert f"`{name}`" in FORMAT, name
 
 
-def test_documents_link_to_files_that_exist():
-    for document in [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md"]:
-        for link in re.findall(r"\]\(([^)#:]+)\)", document.read_text()):
-            assert (document.parent / link).exists(), f"{document.name} links to {link}"
+def anchors(page: Path) -> set[str]:
+    """The anchors of its headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_and_headings_that_exist(page):
+    for link, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]+))?\)", page.read_text()):
+        target = page.parent / link if link else page
+        assert target.exists(), f"{page.name} links to {link}"
+        assert not anchor or anchor in anchors(target), f"{page.name} links to {link}#{anchor}"
 
 
 def test_json_md_describes_every_document():
