@@ -1,3 +1,196 @@
-"""Carries container images across air gaps in signed, checksummed, chunked bundles."""
+"""Carries container images across air gaps in signed, checksummed, chunked bundles.
+
+This is the public Python API. The command line is built on it and on nothing else. docs/api.md shows it at work.
+
+A verb takes one request, and optionally a `Run` with a listener for progress. It returns one frozen result, and raises
+a `BundlerError` of the family that says who must act. Requests and results hold values only, no open files.
+
+Each name is imported from its module when it is first used, so ``import bundler`` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bundler.bundle.findings import Finding as Finding
+    from bundler.bundle.locked import LockedBundle as LockedBundle
+    from bundler.bundle.reader import Bundle as Bundle
+    from bundler.commands.bundle_list import BundleList as BundleList, ListedBundle as ListedBundle
+    from bundler.commands.doctor import DoctorRequest as DoctorRequest, DoctorResult as DoctorResult, doctor as doctor
+    from bundler.commands.explain import ExplainResult as ExplainResult, explain as explain
+    from bundler.commands.inspect_ import (
+        InspectRequest as InspectRequest,
+        InspectResult as InspectResult,
+        inspect as inspect,
+    )
+    from bundler.commands.inspect_file import (
+        FileResult as FileResult,
+        inspect_file as inspect_file,
+        verify_file as verify_file,
+    )
+    from bundler.commands.keygen import KeygenRequest as KeygenRequest, KeyPair as KeyPair, keygen as keygen
+    from bundler.commands.receipts import (
+        Demand as Demand,
+        ReceiptFile as ReceiptFile,
+        merge_receipts as merge_receipts,
+        read_receipt as read_receipt,
+    )
+    from bundler.commands.sign import SignRequest as SignRequest, SignResult as SignResult, sign as sign
+    from bundler.commands.trust_store import (
+        TrustResult as TrustResult,
+        add_key as add_key,
+        list_keys as list_keys,
+        remove_key as remove_key,
+    )
+    from bundler.commands.undo import (
+        TagResult as TagResult,
+        UndoRequest as UndoRequest,
+        UndoResult as UndoResult,
+        undo as undo,
+    )
+    from bundler.commands.verify import (
+        VerifyRequest as VerifyRequest,
+        VerifyResult as VerifyResult,
+        verify as verify,
+        verify_or_list as verify_or_list,
+    )
+    from bundler.core.archive_kind import ArchiveKind as ArchiveKind
+    from bundler.core.digest import Digest as Digest
+    from bundler.core.events import (
+        Began as Began,
+        Event as Event,
+        Finished as Finished,
+        ImagesDone as ImagesDone,
+        Listener as Listener,
+        Moved as Moved,
+        Noticed as Noticed,
+        PhaseBegan as PhaseBegan,
+        PhaseEnded as PhaseEnded,
+        Retrying as Retrying,
+    )
+    from bundler.core.location import parse_target as parse_target
+    from bundler.core.manifest import Blob as Blob, BundleManifest as BundleManifest, Chunk as Chunk, Image as Image
+    from bundler.core.naming_rules import NamingRules as NamingRules, parse_rules as parse_rules
+    from bundler.core.oci import Descriptor as Descriptor
+    from bundler.core.plan import parse_chunk_size as parse_chunk_size
+    from bundler.core.platform import Platform as Platform
+    from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
+    from bundler.core.reference import Reference as Reference
+    from bundler.core.registry_kind import RegistryKind as RegistryKind
+    from bundler.core.selection import Selection as Selection
+    from bundler.errors import (
+        Absent as Absent,
+        BundlerError as BundlerError,
+        Busy as Busy,
+        Damaged as Damaged,
+        Incomplete as Incomplete,
+        Interrupted as Interrupted,
+        LocalStorage as LocalStorage,
+        Misuse as Misuse,
+        Refused as Refused,
+        Several as Several,
+        Unavailable as Unavailable,
+        Unreachable as Unreachable,
+        Untrusted as Untrusted,
+    )
+    from bundler.exporting.export import ExportRequest as ExportRequest, ExportResult as ExportResult, export as export
+    from bundler.importing.import_ import ImportRequest as ImportRequest, ImportResult as ImportResult
+    from bundler.importing.results import ImageResult as ImageResult, Outcome as Outcome, TargetResult as TargetResult
+    from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
+    from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
+    from bundler.run import RetryPolicy as RetryPolicy, Run as Run
+    from bundler.stores.credentials import Credentials as Credentials
+    from bundler.stores.hosts import NetworkOptions as NetworkOptions
+    from bundler.workers import Cancellation as Cancellation
 
 __version__ = "0.1.0"
+
+_EXPORTS: dict[str, tuple[str, ...]] = {
+    "bundler.errors": (
+        "BundlerError",
+        "Misuse",
+        "Damaged",
+        "Untrusted",
+        "Refused",
+        "Absent",
+        "Unavailable",
+        "Unreachable",
+        "Busy",
+        "LocalStorage",
+        "Incomplete",
+        "Interrupted",
+        "Several",
+    ),
+    "bundler.run": ("Run", "RetryPolicy"),
+    "bundler.workers": ("Cancellation",),
+    "bundler.core.events": (
+        "Event",
+        "Listener",
+        "PhaseBegan",
+        "PhaseEnded",
+        "Moved",
+        "ImagesDone",
+        "Began",
+        "Finished",
+        "Retrying",
+        "Noticed",
+    ),
+    "bundler.core.digest": ("Digest",),
+    "bundler.core.reference": ("Reference",),
+    "bundler.core.oci": ("Descriptor",),
+    "bundler.core.platform": ("Platform",),
+    "bundler.core.selection": ("Selection",),
+    "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk"),
+    "bundler.core.naming_rules": ("NamingRules", "parse_rules"),
+    "bundler.core.plan": ("parse_chunk_size",),
+    "bundler.core.archive_kind": ("ArchiveKind",),
+    "bundler.core.registry_kind": ("RegistryKind",),
+    "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
+    "bundler.core.location": ("parse_target",),
+    "bundler.stores.hosts": ("NetworkOptions",),
+    "bundler.stores.credentials": ("Credentials",),
+    "bundler.bundle.reader": ("Bundle",),
+    "bundler.bundle.locked": ("LockedBundle",),
+    "bundler.bundle.findings": ("Finding",),
+    "bundler.keys.open_bundle": ("Unlocking", "open_bundle"),
+    "bundler.keys.passphrase": ("read_passphrase", "generate_passphrase"),
+    "bundler.commands.keygen": ("KeygenRequest", "KeyPair", "keygen"),
+    "bundler.commands.inspect_": ("InspectRequest", "InspectResult", "inspect"),
+    "bundler.commands.verify": ("VerifyRequest", "VerifyResult", "verify", "verify_or_list"),
+    "bundler.commands.bundle_list": ("BundleList", "ListedBundle"),
+    "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
+    "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
+    "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "undo"),
+    "bundler.commands.receipts": ("Demand", "ReceiptFile", "read_receipt", "merge_receipts"),
+    "bundler.commands.doctor": ("DoctorRequest", "DoctorResult", "doctor"),
+    "bundler.commands.explain": ("ExplainResult", "explain"),
+    "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
+    "bundler.exporting.export": ("ExportRequest", "ExportResult", "export"),
+    "bundler.importing.import_": ("ImportRequest", "ImportResult"),
+    "bundler.importing.results": ("ImageResult", "TargetResult", "Outcome"),
+}
+"""The public names of each module."""
+
+_MODULES = {name: module for module, names in _EXPORTS.items() for name in names}
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name.
+
+    Raises:
+        AttributeError: There is no such name.
+    """
+    module = _MODULES.get(name)
+    if module is None:
+        raise AttributeError(f"module 'bundler' has no attribute {name!r}")
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -6,6 +6,7 @@ All that a run tries again at one peer comes out of one budget: one that fails a
 
 from __future__ import annotations
 
+import os
 import random
 import threading
 from collections import defaultdict
@@ -13,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from bundler.core.events import Listener, Retrying
+from bundler.core.events import Listener, Retrying, nobody
 from bundler.errors import AskedToWait, BundlerError, Busy, Unavailable
 from bundler.pace import Paces
 from bundler.texts import text
@@ -132,17 +133,29 @@ def _spent(last: BundlerError, family: type[BundlerError]) -> BundlerError:
     )
 
 
+def default_jobs() -> int:
+    """As many as there are processors, but at least 2 and at most 4: more only makes disks seek."""
+    return max(2, min(4, os.cpu_count() or 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What all parts of one run share: how to retry, whom to tell, and how to stop."""
+    """Shared by all parts of one run: the listener, how to stop, how to retry, and how much at a time.
 
-    listener: Listener
-    cancellation: Cancellation
+    Attributes:
+        listener: Receives every event, from any thread.
+        cancellation: Stops the run when it is set.
+        retry: How often a failed attempt is repeated, and after which pause.
+        jobs: How many large blobs move at a time.
+        is_fail_fast: Nothing new starts after the first failure.
+    """
+
+    listener: Listener = nobody
+    cancellation: Cancellation = field(default_factory=Cancellation)
     retry: RetryPolicy = RetryPolicy()
-    jobs: int = 2
+    jobs: int = field(default_factory=default_jobs)
     circuit_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     is_fail_fast: bool = False
-    """Whether nothing is begun after the first failure."""
 
 
 def paces_of(run: Run) -> Paces:

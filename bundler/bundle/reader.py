@@ -104,6 +104,22 @@ class Bundle:
         """The SHA-256 of SHA256SUMS."""
         return sums.bundle_id(self.sealed.sums_content)
 
+    @property
+    def name(self) -> str:
+        """The name of the bundle."""
+        return self.manifest.name
+
+    @property
+    def images(self) -> tuple[Image, ...]:
+        """The images that the bundle carries, in the order of the image list."""
+        return self.manifest.images
+
+    def __enter__(self) -> Bundle:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
     def close(self) -> None:
         """Gives scratch space back."""
         if self.decrypted is not None:

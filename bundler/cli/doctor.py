@@ -6,6 +6,7 @@ import time
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show
 from bundler.errors import Misuse
@@ -53,8 +54,6 @@ def doctor(
     nothing behind: it opens one upload, without bytes, and cancels it.
     PATHs are media or bundle folders; default: the folder for scratch. --quiet shows only what is wrong.
     """
-    from bundler.commands.doctor import DoctorRequest
-    from bundler.commands.doctor import doctor as look
     from bundler.core.location import DaemonTarget, RegistryTarget, parse_target
     from bundler.core.reference import is_repository
     from bundler.views import doctor_report, documents
@@ -67,8 +66,8 @@ def doctor(
     if repository is not None and not is_repository(repository):
         raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it as in team/app")
     login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
-    result = look(
-        DoctorRequest(
+    result = bundler.doctor(
+        bundler.DoctorRequest(
             now_seconds=time.time(),
             paths=options.paths(paths),
             target=parsed,

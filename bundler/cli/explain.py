@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show
 
 
 def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
-    from bundler.core.advice import ADVICE
-
     del context, parameter
-    return [code for code in ADVICE if code.startswith(incomplete.lower().replace("_", "-"))]
+    codes = (entry.code for entry in bundler.explain().entries)
+    return [code for code in codes if code.startswith(incomplete.lower().replace("_", "-"))]
 
 
 @program.command(
@@ -32,10 +32,9 @@ def explain(code: str | None, is_json: bool) -> int:
     """
     import shutil
 
-    from bundler.commands.explain import explain as find
     from bundler.views import documents, explain_report
 
-    result = find(code)
+    result = bundler.explain(code)
     lines = explain_report.explain_lines(result, width=shutil.get_terminal_size().columns)
     show(lines, documents.explain_document(result), is_json=is_json)
     return 0

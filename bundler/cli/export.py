@@ -136,8 +136,7 @@ def export(
     from bundler.core.archive_kind import KINDS
     from bundler.core.plan import parse_chunk_size
     from bundler.core.platform import Platform
-    from bundler.exporting.export import ExportRequest
-    from bundler.exporting.export import export as make
+    from bundler.exporting.export import ExportRequest, export as make
     from bundler.keys.passphrase import generate_passphrase as generated
     from bundler.views import documents, report
 

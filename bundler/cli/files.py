@@ -12,9 +12,7 @@ from bundler.errors import Misuse
 from bundler.texts import text
 
 if TYPE_CHECKING:
-    from bundler.commands.bundle_list import BundleList
-    from bundler.commands.inspect_file import FileResult
-    from bundler.run import Run
+    from bundler import BundleList, FileResult, Run
 
 
 def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import bundler
 from bundler.cli import files, options
 from bundler.cli.program import program, show, with_run
 
@@ -26,20 +27,16 @@ def inspect(
     """Show what is in a bundle, or in an image file: images, digests, platforms, sizes, layers."""
     file = files.image_file(paths, {"--trust": bool(trust)})
     if file is not None:
-        from bundler.commands.inspect_file import inspect_file
-
-        return files.show_file("inspect", lambda run: inspect_file(file, run), quiet=quiet, is_json=is_json)
-    from bundler.commands.bundle_list import BundleList
-    from bundler.commands.inspect_ import inspect as look
+        return files.show_file("inspect", lambda run: bundler.inspect_file(file, run), quiet=quiet, is_json=is_json)
     from bundler.views import documents, report
 
-    unlocking = options.unlocking(passphrase_file, None) if passphrase_file else None
-    result = with_run(
-        lambda run: look(options.paths(paths), options.paths(trust), run, unlocking=unlocking),
-        jobs=None,
-        is_quiet=quiet,
+    request = bundler.InspectRequest(
+        paths=options.paths(paths),
+        trust=options.paths(trust),
+        unlocking=options.unlocking(passphrase_file, None) if passphrase_file else None,
     )
-    if isinstance(result, BundleList):
+    result = with_run(lambda run: bundler.inspect(request, run), jobs=None, is_quiet=quiet)
+    if isinstance(result, bundler.BundleList):
         return files.show_list("inspect", result, is_json=is_json)
     lines = report.names_of(result) if quiet else report.inspect_lines(result)
     show(lines, documents.inspect_document(result), is_json=is_json)

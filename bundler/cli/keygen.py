@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show
 
@@ -24,11 +25,12 @@ bundler keygen builder -d ~/keys --passphrase
 @options.json_option
 def keygen(name: str, folder: str, passphrase: bool, passphrase_file: str | None, quiet: bool, is_json: bool) -> int:
     """Make a key pair to sign bundles with: NAME.key and NAME.pub."""
-    from bundler.commands.keygen import keygen as make
     from bundler.views import documents, report
 
     secret = options.passphrase_of_key(passphrase_file, is_new=True) if passphrase_file or passphrase else None
-    pair = make(name, folder=Path(folder), passphrase=secret.encode() if secret else None)
+    pair = bundler.keygen(
+        bundler.KeygenRequest(name, folder=Path(folder), passphrase=secret.encode() if secret else None)
+    )
     lines = [pair.key_id] if quiet else report.keygen_lines(pair)
     show(lines, documents.keygen_document(pair), is_json=is_json)
     return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -173,12 +172,11 @@ def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
 
 def with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool, is_fail_fast: bool = False) -> Result:
     """Does the work of a command, with progress on stderr; Ctrl-C stops all its threads."""
-    from bundler.run import Run
+    from bundler.run import Run, default_jobs
     from bundler.views.progress import Progress
     from bundler.workers import Cancellation, interruptible
 
     cancellation = Cancellation()
     with Progress(is_quiet=is_quiet) as listener:
-        jobs = jobs or max(2, min(4, os.cpu_count() or 2))
-        run = Run(listener, cancellation, jobs=jobs, is_fail_fast=is_fail_fast)
+        run = Run(listener, cancellation, jobs=jobs or default_jobs(), is_fail_fast=is_fail_fast)
         return interruptible(lambda: work(run), cancellation)

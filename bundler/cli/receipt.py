@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import Group, program, show, with_run
 
@@ -28,10 +29,9 @@ def receipt() -> None:
 @options.json_option
 def show_receipt(path: str, is_json: bool) -> int:
     """Show a receipt as people read it, and whether a trusted key has signed it."""
-    from bundler.commands.receipts import Demand, read_receipt
     from bundler.views import documents, receipt_report
 
-    file = read_receipt(Path(path), demand=Demand.NONE)
+    file = bundler.read_receipt(Path(path), demand=bundler.Demand.NONE)
     show(receipt_report.show_lines(file), documents.receipt_document("receipt-show", file), is_json=is_json)
     return 0
 
@@ -42,10 +42,9 @@ def show_receipt(path: str, is_json: bool) -> int:
 @options.json_option
 def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
     """Verify that a trusted key has signed a receipt, then show it."""
-    from bundler.commands.receipts import Demand, read_receipt
     from bundler.views import documents, receipt_report
 
-    file = read_receipt(Path(path), options.paths(trust), demand=Demand.ALWAYS)
+    file = bundler.read_receipt(Path(path), options.paths(trust), demand=bundler.Demand.ALWAYS)
     show(receipt_report.verify_lines(file), documents.receipt_document("receipt-verify", file), is_json=is_json)
     return 0
 
@@ -73,12 +72,11 @@ def merge(
 
     Where any key is trusted, one of them must have signed each receipt.
     """
-    from bundler.commands.receipts import merge_receipts
     from bundler.views import documents, receipt_report
 
     key = options.receipt_key(receipt_key, key_passphrase_file)
     file = with_run(
-        lambda run: merge_receipts(
+        lambda run: bundler.merge_receipts(
             options.paths(paths),
             Path(output),
             key,

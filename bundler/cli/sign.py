@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
@@ -50,12 +51,10 @@ def sign(
     with its passphrase. Only if nothing at all is wrong, a file SHA256SUMS.<key id>.sig is added, on each medium that
     has SHA256SUMS. Nothing else changes.
     """
-    from bundler.commands.sign import SignRequest
-    from bundler.commands.sign import sign as verify_and_sign
     from bundler.views import documents, report
 
     options.check_stdin(False, passphrase_file, key_passphrase_file)
-    request = SignRequest(
+    request = bundler.SignRequest(
         paths=options.paths(paths),
         key_path=Path(key),
         key_passphrases=lambda: options.passphrases_of_key(key_passphrase_file, option="--key-passphrase-file"),
@@ -63,7 +62,7 @@ def sign(
         required_signatures=required or 1,
         unlocking=options.unlocking(passphrase_file, scratch),
     )
-    result = with_run(lambda run: verify_and_sign(request, run), jobs=jobs, is_quiet=quiet)
+    result = with_run(lambda run: bundler.sign(request, run), jobs=jobs, is_quiet=quiet)
     lines = (
         [str(file) for file in result.files]
         if quiet and not result.exit_code

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import Group, program, show
 
@@ -47,11 +48,10 @@ def add(file: str, fingerprint: str | None, name: str | None, is_json: bool) -> 
     them read out the fingerprint that bundler keygen printed, or what this prints:
     openssl pkey -pubin -in builder.pub -outform DER | sha256sum
     """
-    from bundler.commands.trust_store import add_key
     from bundler.views import documents, trust_report
 
     confirm = _ask if fingerprint is None and sys.stdin is not None and sys.stdin.isatty() else None
-    result = add_key(Path(file), fingerprint=fingerprint, name=name, confirm=confirm)
+    result = bundler.add_key(Path(file), fingerprint=fingerprint, name=name, confirm=confirm)
     show(trust_report.add_lines(result), documents.trust_document("add", result), is_json=is_json)
     return 0
 
@@ -63,10 +63,9 @@ def list_(is_json: bool) -> int:
 
     A key that cannot be used is told with the reason: until it is gone or mended, nothing in the folder is trusted.
     """
-    from bundler.commands.trust_store import list_keys
     from bundler.views import documents, trust_report
 
-    result = list_keys()
+    result = bundler.list_keys()
     show(trust_report.list_lines(result), documents.trust_document("list", result), is_json=is_json)
     return result.error.exit_code if result.error else 0
 
@@ -82,10 +81,9 @@ bundler trust remove 06e3fd8fda29bb60
 @options.json_option
 def remove(key: str, is_json: bool) -> int:
     """Trust a key no more."""
-    from bundler.commands.trust_store import remove_key
     from bundler.views import documents, trust_report
 
-    result = remove_key(key)
+    result = bundler.remove_key(key)
     show(trust_report.remove_lines(result), documents.trust_document("remove", result), is_json=is_json)
     return 0
 

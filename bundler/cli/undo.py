@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
 
@@ -45,24 +46,20 @@ def undo(
 
     Where any key is trusted, one of them must have signed the receipt.
     """
-    from bundler.commands.receipts import demanded, read_receipt
-    from bundler.commands.undo import UndoRequest
-    from bundler.commands.undo import undo as put_back
-    from bundler.core.location import parse_target
     from bundler.views import documents, receipt_report
 
-    demand = demanded(is_without_signature=insecure_no_signature)
-    file = read_receipt(Path(receipt), options.paths(trust), demand=demand)
+    demand = bundler.Demand.of(is_without_signature=insecure_no_signature)
+    file = bundler.read_receipt(Path(receipt), options.paths(trust), demand=demand)
     registries: tuple[str, ...] = ()
     if username or password_stdin:
         targets = (target.target for target in file.receipt.targets if target.kind == "registry")
-        registries = options.registries_of(tuple(map(parse_target, targets)))
-    request = UndoRequest(
+        registries = options.registries_of(tuple(map(bundler.parse_target, targets)))
+    request = bundler.UndoRequest(
         file=file,
         network=options.network(plain_http, cacert, login=options.login(username, password_stdin, registries)),
         is_dry_run=dry_run,
     )
-    result = with_run(lambda run: put_back(request, run), jobs=None, is_quiet=quiet)
+    result = with_run(lambda run: bundler.undo(request, run), jobs=None, is_quiet=quiet)
     lines = [] if quiet and not result.exit_code else receipt_report.undo_lines(result)
     show(lines, documents.undo_document(result), is_json=is_json)
     return result.exit_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+import bundler
 from bundler.cli import files, options
 from bundler.cli.program import program, show, with_run
 from bundler.errors import Misuse
@@ -57,32 +58,22 @@ def verify(
         },
     )
     if file is not None:
-        from bundler.commands.inspect_file import verify_file
-
         return files.show_file(
-            "verify", lambda run: verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json
+            "verify", lambda run: bundler.verify_file(file, run, sha256=sha256), quiet=quiet, is_json=is_json
         )
     if sha256 is not None:
         raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
-    from bundler.commands.bundle_list import BundleList
-    from bundler.commands.verify import verify_or_list
     from bundler.views import documents, report
 
-    threshold = options.required_signatures(required, is_without_signature=insecure_no_signature)
-    unlocking = options.unlocking(passphrase_file, scratch) if passphrase_file else None
-    result = with_run(
-        lambda run: verify_or_list(
-            options.paths(paths),
-            options.paths(trust),
-            run,
-            is_without_signature=insecure_no_signature,
-            required_signatures=threshold,
-            unlocking=unlocking,
-        ),
-        jobs=jobs,
-        is_quiet=quiet,
+    request = bundler.VerifyRequest(
+        paths=options.paths(paths),
+        trust=options.paths(trust),
+        is_without_signature=insecure_no_signature,
+        required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
+        unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
     )
-    if isinstance(result, BundleList):
+    result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet)
+    if isinstance(result, bundler.BundleList):
         return files.show_list("verify", result, is_json=is_json)
     lines = [] if quiet and not result.findings else report.verify_lines(result, is_verbose=verbose)
     show(lines, documents.verify_document(result), is_json=is_json)

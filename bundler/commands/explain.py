@@ -29,7 +29,7 @@ class ExplainResult:
     related: tuple[str, ...] = ()
 
 
-def explain(asked: str | None) -> ExplainResult:
+def explain(asked: str | None = None) -> ExplainResult:
     """What a code stands for: one of ours in any spelling, an exit code, or one that registries answer with.
 
     Args:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,21 @@ from bundler.errors import BundlerError, Untrusted
 from bundler.keys.open_bundle import Unlocking
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class InspectRequest:
+    """A bundle to look into.
+
+    Attributes:
+        paths: Folders of the bundle, or media with parts of it.
+        trust: Public keys, or folders of them; empty for the user's trust folder.
+        unlocking: Opens an encrypted bundle. With None its content stays unknown.
+    """
+
+    paths: tuple[Path, ...]
+    trust: tuple[Path, ...] = ()
+    unlocking: Unlocking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +55,23 @@ class InspectResult:
         return self.trust_problem.exit_code if self.trust_problem else 0
 
 
-def inspect(
-    paths: Sequence[Path], trust: Sequence[Path], run: Run, *, unlocking: Unlocking | None = None
-) -> InspectResult | BundleList:
-    """Reads what a bundle says of itself; of several bundles on one medium, which they are.
+def inspect(request: InspectRequest, run: Run | None = None) -> InspectResult | BundleList:
+    """Reads the description that a bundle carries. Lists the bundles instead where the paths hold more than one.
 
-    Without any trusted key at all the content of a signed bundle is shown as unverified; that is no failure, since
+    Without any trusted key at all, the content of a signed bundle is shown as unverified; that is no failure, since
     nobody asked for trust.
 
+    Args:
+        request: The bundle, and which keys are trusted.
+        run: Receives progress and can be stopped; None for a silent run.
+
     Raises:
-        Misuse, Damaged, Incomplete: There is no bundle, its bundle.json is not what SHA256SUMS says, or the
-            passphrase is wrong.
+        Misuse, Damaged, Incomplete: There is no bundle, SHA256SUMS and bundle.json do not agree, or the passphrase is
+            wrong.
     """
-    bundles = find_all(paths)
+    run = run or Run()
+    trust, unlocking = request.trust, request.unlocking
+    bundles = find_all(request.paths)
     if len(bundles) > 1:
         return list_bundles(bundles, trust, exit_code=0)
     unchecked = bundles[0]

@@ -33,13 +33,14 @@ class FileResult:
         return worst(self.findings)
 
 
-def inspect_file(path: Path, run: Run) -> FileResult:
+def inspect_file(path: Path, run: Run | None = None) -> FileResult:
     """Tells what is in an image file, by what it says of itself.
 
     Raises:
         Misuse: It is a part of a bundle.
         Damaged, Refused, LocalStorage: It is no image archive, or cannot be read.
     """
+    run = run or Run()
     file = _opened(path)
     run.listener(PhaseBegan("reading", 0 if file.is_plain else file.size_bytes, in_bytes=True))
     facts = archive_check.describe(file, _tap(run))
@@ -47,7 +48,7 @@ def inspect_file(path: Path, run: Run) -> FileResult:
     return FileResult(facts, tuple(facts.findings), is_checked=False)
 
 
-def verify_file(path: Path, run: Run, *, sha256: str | None) -> FileResult:
+def verify_file(path: Path, run: Run | None = None, *, sha256: str | None = None) -> FileResult:
     """Checks an image file to its last byte.
 
     Args:
@@ -62,6 +63,7 @@ def verify_file(path: Path, run: Run, *, sha256: str | None) -> FileResult:
     match = _SHA256.fullmatch(sha256.strip().lower()) if sha256 is not None else None
     if sha256 is not None and not match:
         raise Misuse("not a SHA-256", subject=f"--sha256 {sha256[:80]}", hint="give 64 hex digits")
+    run = run or Run()
     file = _opened(path)
     run.listener(PhaseBegan("verifying", file.size_bytes, in_bytes=True))
     facts = archive_check.check(file, _tap(run))

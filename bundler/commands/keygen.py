@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.bundle import signing
@@ -24,13 +24,29 @@ class KeyPair:
     is_encrypted: bool
 
 
-def keygen(name: str, *, folder: Path, passphrase: bytes | None) -> KeyPair:
-    """Makes NAME.key and NAME.pub.
+@dataclass(frozen=True, slots=True)
+class KeygenRequest:
+    """A key pair to make.
+
+    Attributes:
+        name: The files become NAME.key and NAME.pub.
+        folder: Their folder; made if it is missing.
+        passphrase: Encrypts the private key; None for no passphrase.
+    """
+
+    name: str
+    folder: Path = Path()
+    passphrase: bytes | None = field(default=None, repr=False)
+
+
+def keygen(request: KeygenRequest) -> KeyPair:
+    """Makes a key pair to sign bundles with.
 
     Raises:
         Misuse: The name is no file name, or a file of it exists: a key is never overwritten.
         LocalStorage: The files cannot be written.
     """
+    name, folder, passphrase = request.name, request.folder, request.passphrase
     check_bundle_name(name)
     private_path, public_path = folder / f"{name}.key", folder / f"{name}.pub"
     for path in (private_path, public_path):

@@ -34,6 +34,11 @@ class Demand(Enum):
     NOT_EVEN_LOOKED_AT = auto()
     """The user said ``--insecure-no-signature``."""
 
+    @classmethod
+    def of(cls, *, is_without_signature: bool) -> Demand:
+        """The demand of a command that acts on a receipt."""
+        return cls.NOT_EVEN_LOOKED_AT if is_without_signature else cls.IF_ANY_IS_TRUSTED
+
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFile:
@@ -118,18 +123,13 @@ def merge_receipts(
     """
     refuse_taken(output)
     private = key.load(listener)
-    demand = demanded(is_without_signature=is_without_signature)
+    demand = Demand.of(is_without_signature=is_without_signature)
     files = [read_receipt(path, trust, demand=demand) for path in paths]
     receipt = merged([file.receipt for file in files], [file.id for file in files])
     if is_without_signature:
         receipt = replace(receipt, weakened=tuple(dict.fromkeys((*receipt.weakened, _MERGED_UNSEEN))))
     write_receipt(receipt, output, private)
     return read_receipt(output, demand=Demand.NOT_EVEN_LOOKED_AT)
-
-
-def demanded(*, is_without_signature: bool) -> Demand:
-    """What those want of a receipt's signature who do something with the receipt."""
-    return Demand.NOT_EVEN_LOOKED_AT if is_without_signature else Demand.IF_ANY_IS_TRUSTED
 
 
 def _signers(path: Path, content: bytes, keys: Sequence[PublicKey]) -> tuple[PublicKey, ...]:

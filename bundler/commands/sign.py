@@ -11,7 +11,7 @@ from bundler.bundle import sums
 from bundler.bundle.files import is_there, place_durably, read_bounded
 from bundler.bundle.opening import find
 from bundler.bundle.signing import PrivateKey
-from bundler.commands.verify import VerifyResult, verify
+from bundler.commands.verify import VerifyRequest, VerifyResult, verify
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
@@ -54,7 +54,7 @@ class SignResult:
         return self.verified.exit_code
 
 
-def sign(request: SignRequest, run: Run) -> SignResult:
+def sign(request: SignRequest, run: Run | None = None) -> SignResult:
     """Verifies a bundle to its last byte, and signs it if nothing at all is wrong.
 
     Idempotent: Ed25519 signatures have no randomness, so that a bundle which has the signature stays as it is.
@@ -66,17 +66,19 @@ def sign(request: SignRequest, run: Run) -> SignResult:
         LocalStorage: The signature cannot be written.
         Interrupted: The user stopped it.
     """
+    run = run or Run()
     key = read_private_key(request.key_path, request.key_passphrases, run.listener)
     unchecked = find(request.paths)
     refuse_on_medium(request.key_path, unchecked.folders)
     _check_places(_signature_files(unchecked.folders, key.id), key.id)
     verified = verify(
-        request.paths,
-        request.trust,
+        VerifyRequest(
+            request.paths,
+            request.trust,
+            required_signatures=request.required_signatures,
+            unlocking=request.unlocking,
+        ),
         run,
-        is_without_signature=False,
-        required_signatures=request.required_signatures,
-        unlocking=request.unlocking,
     )
     if verified.findings:
         return SignResult(verified, key.id)

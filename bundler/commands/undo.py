@@ -82,12 +82,13 @@ class UndoResult:
         return worst_of_images(errors, done=len(self.tags) - len(errors)) or (EXIT_PARTIAL if is_partial else 0)
 
 
-def undo(request: UndoRequest, run: Run) -> UndoResult:
+def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     """Puts tags back.
 
     Raises:
         Interrupted: The user stopped it.
     """
+    run = run or Run()
     file = request.file
     tags = [
         _tag(image)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +19,25 @@ from bundler.errors import worst
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run
 from bundler.transfer import counting
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRequest:
+    """A bundle to check.
+
+    Attributes:
+        paths: Folders of the bundle, or media with parts of it.
+        trust: Public keys, or folders of them; empty for the user's trust folder.
+        is_without_signature: Accept the bundle without any trusted signature.
+        required_signatures: How many different trusted keys must have signed it.
+        unlocking: Opens an encrypted bundle. With None only the files of an encrypted bundle are checked, no blob.
+    """
+
+    paths: tuple[Path, ...]
+    trust: tuple[Path, ...] = ()
+    is_without_signature: bool = False
+    required_signatures: int = 1
+    unlocking: Unlocking | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,62 +65,43 @@ class VerifyResult:
         return tuple(dict.fromkeys(finding.file for finding in self.findings if finding.is_wanted))
 
 
-def verify_or_list(
-    paths: Sequence[Path],
-    trust: Sequence[Path],
-    run: Run,
-    *,
-    is_without_signature: bool,
-    required_signatures: int = 1,
-    unlocking: Unlocking | None = None,
-) -> VerifyResult | BundleList:
-    """Checks a bundle to its last byte; of several bundles on one medium, says which they are, so that one is chosen.
+def verify_or_list(request: VerifyRequest, run: Run | None = None) -> VerifyResult | BundleList:
+    """Checks a bundle to its last byte. Lists the bundles instead where the paths hold more than one.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete, Interrupted: As `verify`.
     """
     try:
-        return verify(
-            paths,
-            trust,
-            run,
-            is_without_signature=is_without_signature,
-            required_signatures=required_signatures,
-            unlocking=unlocking,
-        )
+        return verify(request, run)
     except SeveralBundles as several:
-        return list_bundles(several.bundles, trust, exit_code=several.exit_code)
+        return list_bundles(several.bundles, request.trust, exit_code=several.exit_code)
 
 
-def verify(
-    paths: Sequence[Path],
-    trust: Sequence[Path],
-    run: Run,
-    *,
-    is_without_signature: bool,
-    required_signatures: int = 1,
-    unlocking: Unlocking | None = None,
-) -> VerifyResult:
-    """Checks a bundle to its last byte.
+def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
+    """Checks a bundle to its last byte: the signature, then every file, then every blob. Writes nothing.
 
     Args:
-        paths: Folders of the bundle, or media.
-        trust: Public keys or folders of them; empty for the trust folder.
-        run: Whom to tell, and how to stop.
-        is_without_signature: The user said that no signature is wanted.
-        required_signatures: How many different trusted keys must have signed it.
-        unlocking: Opens it if it is encrypted. Without, the files of an encrypted bundle are checked, and no blob.
+        request: The bundle, and which keys are trusted.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Returns:
+        Every finding, with the file, the place in it and the images that it hurts. An empty list is a good bundle.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: Nothing could be checked, because the signature, SHA256SUMS or
             bundle.json is not as it must be.
         Interrupted: The user stopped it.
     """
+    run = run or Run()
     bundle = open_trusted(
-        paths, trust, run, is_without_signature=is_without_signature, required_signatures=required_signatures
+        request.paths,
+        request.trust,
+        run,
+        is_without_signature=request.is_without_signature,
+        required_signatures=request.required_signatures,
     )
-    if unlocking is not None:
-        bundle = unlocking.unlocked(bundle, run)
+    if request.unlocking is not None:
+        bundle = request.unlocking.unlocked(bundle, run)
     tally = Tally(_chunks_of_images(bundle))
     run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
     listener = counting(run.listener, tally)

@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from bundler import texts
-from bundler.core import manifest as bundle_manifest
-from bundler.core import oci, strict_json
+from bundler.core import manifest as bundle_manifest, oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES

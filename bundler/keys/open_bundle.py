@@ -50,6 +50,40 @@ LOCKED = Unlocking()
 """Opens no encrypted bundle."""
 
 
+def open_bundle(
+    paths: Sequence[Path],
+    trust: Sequence[Path] = (),
+    *,
+    is_without_signature: bool = False,
+    required_signatures: int = 1,
+    unlocking: Unlocking = LOCKED,
+    run: Run | None = None,
+) -> Bundle:
+    """Opens a bundle whose signature is good. A context manager: leaving it gives scratch space back.
+
+    The manifest is read and verified. Chunks are read, and each blob verified, only when they are asked for.
+
+    Args:
+        paths: Folders of the bundle, or media with parts of it.
+        trust: Public keys, or folders of them; empty for the user's trust folder.
+        is_without_signature: Accept the bundle without any trusted signature.
+        required_signatures: How many different trusted keys must have signed it.
+        unlocking: Opens an encrypted bundle.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: There is no bundle, there are several, or the passphrase is missing or wrong.
+        Untrusted: No trusted key has signed it.
+        Damaged, Incomplete: Its small files are not as they were signed.
+        Interrupted: The user stopped it.
+    """
+    run = run or Run()
+    opened = open_trusted(
+        paths, trust, run, is_without_signature=is_without_signature, required_signatures=required_signatures
+    )
+    return unlocking.unlocked(opened, run)
+
+
 def open_trusted(
     paths: Sequence[Path],
     trust: Sequence[Path],

@@ -28,8 +28,6 @@ from urllib3.exceptions import (
     NewConnectionError,
     ProxyError,
     SSLError,
-)
-from urllib3.exceptions import (
     TimeoutError as NoAnswerInTime,
 )
 

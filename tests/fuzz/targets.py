@@ -16,8 +16,7 @@ from pathlib import Path
 import urllib3
 
 from bundler.bundle import seven_zip_container, signing, sums
-from bundler.core import image_list, oci, seven_zip_format, strict_json, tar
-from bundler.core import manifest as bundle_manifest
+from bundler.core import image_list, manifest as bundle_manifest, oci, seven_zip_format, strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.journal import Chain, parse_journal

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.commands.verify import verify
+from bundler.commands.verify import VerifyRequest, verify
 from bundler.core.events import nobody
 from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError
@@ -91,13 +91,13 @@ def test_every_flip_is_found_by_verify_with_the_right_exit_code_and_file(sealed,
     bundle, key = sealed
     flip = Flipped(bundle, tmp_path)
     chance = random.Random(1)
-    assert code_of(lambda: verify([flip.path], [key], run(), is_without_signature=False)) == 0
+    assert code_of(lambda: verify(VerifyRequest((flip.path,), (key,)), run())) == 0
     for name, position in positions(bundle):
         mask = 1 << chance.randrange(8)
         flip(name, position, mask)
         expected = 5 if name.startswith("SHA256SUMS") else 4
         try:
-            result = verify([flip.path], [key], run(), is_without_signature=False)
+            result = verify(VerifyRequest((flip.path,), (key,)), run())
             code = result.exit_code
             assert {finding.file for finding in result.findings} == {name}, f"{name} at {position}"
         except BundlerError as error:

@@ -13,7 +13,7 @@ import pytest
 
 from bundler import cli
 from bundler.bundle.seven_zip_container import ArchiveWriter
-from bundler.commands.verify import verify
+from bundler.commands.verify import VerifyRequest, verify
 from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError, Damaged, Misuse
 from bundler.importing.import_ import ImportRequest, ImportResult, import_
@@ -68,7 +68,7 @@ def test_every_flip_is_found_by_verify_without_the_passphrase(sealed, tmp_path, 
     chance = random.Random(1)
 
     def look():
-        return verify([flip.path], [sealed["key"]], run(), is_without_signature=False)
+        return verify(VerifyRequest((flip.path,), (sealed["key"],)), run())
 
     assert code_of(look) == 0
     for file, position in places(flip.path, 150):
@@ -116,7 +116,7 @@ def test_damage_of_the_7z_framing_is_named(sealed, tmp_path, position, expected)
     flip = Flipped(sealed["plain"], tmp_path)
     size = (flip.path / "chunk-0002.7z").stat().st_size
     flip("chunk-0002.7z", position % size, 1)
-    (finding,) = verify([flip.path], [sealed["key"]], run(), is_without_signature=False).findings
+    (finding,) = verify(VerifyRequest((flip.path,), (sealed["key"],)), run()).findings
     assert expected in finding.error.message
     assert finding.file == "chunk-0002.7z"
 
@@ -124,9 +124,7 @@ def test_damage_of_the_7z_framing_is_named(sealed, tmp_path, position, expected)
 def test_damage_of_an_encrypted_chunk_names_the_images_that_it_hurts(sealed, tmp_path):
     flip = Flipped(sealed["secret"], tmp_path)
     flip("chunk-0002.7z", 5000, 1)
-    (finding,) = verify(
-        [flip.path], [sealed["key"]], run(), is_without_signature=False, unlocking=unlocking(tmp_path)
-    ).findings
+    (finding,) = verify(VerifyRequest((flip.path,), (sealed["key"],), unlocking=unlocking(tmp_path)), run()).findings
     assert finding.file == "chunk-0002.7z"
     assert finding.images == (NAMES[0],)
 
@@ -139,19 +137,14 @@ def test_a_cut_or_grown_archive_is_damage_and_no_wrong_passphrase(sealed, tmp_pa
     content = (copy / file).read_bytes()
     (copy / file).write_bytes(content[:change] if change < 0 else content + b"x")
     for how in (None, unlocking(tmp_path)):
-        code = code_of(
-            lambda how=how: verify([copy], [sealed["key"]], run(), is_without_signature=False, unlocking=how)
-        )
+        code = code_of(lambda how=how: verify(VerifyRequest((copy,), (sealed["key"],), unlocking=how), run()))
         assert code == 4
 
 
 @pytest.mark.parametrize("passphrase", ["wrong", PASSPHRASE + " ", PASSPHRASE.upper(), "π"])
 def test_a_wrong_passphrase_is_said_to_be_one(sealed, tmp_path, passphrase):
     with pytest.raises(Misuse, match="does not open this bundle"):
-        verify(
-            [sealed["secret"]], [sealed["key"]], run(), is_without_signature=False,
-            unlocking=unlocking(tmp_path, passphrase),
-        )  # fmt: skip
+        verify(VerifyRequest((sealed["secret"],), (sealed["key"],), unlocking=unlocking(tmp_path, passphrase)), run())
 
 
 def test_the_signature_is_checked_before_the_passphrase_is_asked_for(sealed, tmp_path):
@@ -164,7 +157,7 @@ def test_the_signature_is_checked_before_the_passphrase_is_asked_for(sealed, tmp
         raise AssertionError("asked for the passphrase of a bundle that nobody vouches for")
 
     with pytest.raises(BundlerError) as caught:
-        verify([copy], [sealed["key"]], run(), is_without_signature=False, unlocking=Unlocking(ask, tmp_path))
+        verify(VerifyRequest((copy,), (sealed["key"],), unlocking=Unlocking(ask, tmp_path)), run())
     assert caught.value.exit_code == 5
 
 
@@ -194,7 +187,7 @@ def content_of(path: Path, folder: Path) -> dict[str, bytes]:
 
 
 def finding_of(bundle: Path, scratch: Path) -> Damaged:
-    result = verify([bundle], [], run(), is_without_signature=True, unlocking=unlocking(scratch))
+    result = verify(VerifyRequest((bundle,), is_without_signature=True, unlocking=unlocking(scratch)), run())
     assert result.exit_code == 4
     errors = [finding.error for finding in result.findings]
     assert all(isinstance(error, Damaged) for error in errors)
@@ -250,7 +243,7 @@ def test_an_archive_that_is_packed_by_another_method_is_refused_before_anything_
     assert (bundle / "content.7z").stat().st_size < len(inner) + 1000
     monkeypatch.setattr(py7zr.SevenZipFile, "extract", lambda *_, **__: pytest.fail("was unpacked"))
     with pytest.raises(Damaged, match="another method"):
-        verify([resealed(bundle)], [], run(), is_without_signature=True, unlocking=unlocking(tmp_path))
+        verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
 
 
 def test_a_header_that_is_compressed_is_not_even_decoded(sealed, tmp_path, monkeypatch):
@@ -264,7 +257,7 @@ def test_a_header_that_is_compressed_is_not_even_decoded(sealed, tmp_path, monke
         archive.writestr(inner, "bundle.json")  # names in the clear, behind LZMA2
     monkeypatch.setattr(py7zr, "SevenZipFile", lambda *_, **__: pytest.fail("was opened"))
     with pytest.raises(Damaged, match="as bundler writes them"):
-        verify([resealed(bundle)], [], run(), is_without_signature=True, unlocking=unlocking(tmp_path))
+        verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
 
 
 def test_two_manifests_that_contradict_each_other_are_refused(sealed, tmp_path):
@@ -273,7 +266,7 @@ def test_two_manifests_that_contradict_each_other_are_refused(sealed, tmp_path):
     document = json.loads((bundle / "bundle.json").read_text())
     (bundle / "bundle.json").write_text(json.dumps({**document, "name": "another"}))
     with pytest.raises(Damaged, match="contradict each other"):
-        verify([resealed(bundle)], [], run(), is_without_signature=True, unlocking=unlocking(tmp_path))
+        verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
 
 
 def test_a_missing_chunk_of_an_encrypted_bundle_is_missing_and_the_other_images_come_through(sealed, tmp_path):

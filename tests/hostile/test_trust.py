@@ -24,8 +24,7 @@ import pytest
 
 from bundler import cli
 from bundler.bundle import files, medium, signing, sums
-from bundler.keys import private_key
-from bundler.keys import trust as trusting
+from bundler.keys import private_key, trust as trusting
 from tests.conftest import Ran
 from tests.support import images
 from tests.support.parts import shell

@@ -6,8 +6,7 @@ import copy
 import json
 from typing import Any
 
-from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, Phase, settings, strategies as st
 
 from bundler.core import oci, tar
 from bundler.core.digest import Digest

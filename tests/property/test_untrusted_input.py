@@ -11,12 +11,10 @@ from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from bundler.bundle import signing, sums
-from bundler.core import image_list, oci, strict_json, tar
-from bundler.core import manifest as bundle_manifest
+from bundler.core import image_list, manifest as bundle_manifest, oci, strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.location import parse_image, parse_target

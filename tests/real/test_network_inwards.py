@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from bundler.run import RetryPolicy
-from bundler.stores import http as http_client
-from bundler.stores import stalls
+from bundler.stores import http as http_client, stalls
 from tests.conftest import Ran
 from tests.support.faults import answer, body_of, hang, reset, times
 from tests.support.images import simple

@@ -8,8 +8,7 @@ from collections.abc import Callable
 from functools import partial
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import CircuitBreaker, RetryBudget, RetryPolicy, retrying

@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 
 from bundler.bundle.chunk import members_by_chunk
-from bundler.core import manifest as bundle_manifest
-from bundler.core import oci, tar
+from bundler.core import manifest as bundle_manifest, oci, tar
 from bundler.core.digest import Digest
 from bundler.core.limits import MINIMUM_CHUNK_BYTES
 from bundler.core.manifest import Piece, Stored

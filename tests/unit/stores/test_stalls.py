@@ -8,8 +8,7 @@ import socket
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from bundler.core.limits import STALL_BYTES
 from bundler.stores import stalls
