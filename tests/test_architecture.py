@@ -84,7 +84,7 @@ ALLOWED = {
         "workers",
     },
     "__main__": {"cli", "errors", "system"},
-    "__init__": set(),
+    "__init__": {"bundle", "commands", "core", "errors", "exporting", "importing", "keys", "run", "stores", "workers"},
 }
 """Which part of bundler may import which others, besides itself."""
 
