@@ -170,6 +170,18 @@ class Absent(Refused):
     """There is no image of this name at its source."""
 
 
+class NotFound(Refused):
+    """A registry does not have it."""
+
+
+class Denied(Refused):
+    """A registry does not let this user do it."""
+
+
+class PartsMissing(Refused):
+    """A registry takes no manifest before it has all that the manifest needs."""
+
+
 class Unavailable(BundlerError):
     """The other side could not be reached or failed; it may work later."""
 

@@ -19,7 +19,17 @@ from bundler.core.digest import Hasher
 from bundler.core.events import Began, Event, Finished, ImagesDone, Listener, Moved, nobody
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, BlobSource, OrderedSink, PartialBlob, Pieces, ResumingSink, SourceOfCopies
+from bundler.core.protocols import (
+    BlobSink,
+    BlobSource,
+    MountingSink,
+    Obtained,
+    OrderedSink,
+    PartialBlob,
+    Pieces,
+    ResumingSink,
+    SourceOfCopies,
+)
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
 from bundler.run import Run, pause, retrying
@@ -28,7 +38,8 @@ from bundler.workers import pour, run_all
 Question = TypeVar("Question")
 Result = TypeVar("Result")
 
-COPIED, MOUNTED, PRESENT, READ, FAILED = "copied", "mounted", "present", "read", "failed"
+COPIED, READ, FAILED = "copied", "read", "failed"
+MOUNTED, PRESENT = Obtained.MOUNTED.value, Obtained.PRESENT.value
 
 SMALL_BLOB_BYTES = 1 << 20
 """Below this the round trips weigh more than the bytes."""
@@ -72,7 +83,7 @@ class BlobCopy:
         return self.image or self.label
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Copied:
     """What became of some copies.
 
@@ -81,14 +92,29 @@ class Copied:
         bytes_by_peer: Handed to the sinks of each peer, and there to stay.
     """
 
-    failed: list[tuple[BlobCopy, BundlerError]]
-    bytes_by_peer: Counter[str]
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    failed: tuple[tuple[BlobCopy, BundlerError], ...] = ()
+    bytes_by_peer: Counter[str] = field(default_factory=Counter)
 
-    def note_sent(self, peer: str, amount_bytes: int) -> None:
-        """Adds to what a peer was given. Thread-safe."""
+
+class _Gathered:
+    """What becomes of copies while threads work on them."""
+
+    def __init__(self) -> None:
+        self._failed: list[tuple[BlobCopy, BundlerError]] = []
+        self._bytes_by_peer: Counter[str] = Counter()
+        self._lock = threading.Lock()
+
+    @property
+    def has_failures(self) -> bool:
+        return bool(self._failed)
+
+    def add(self, copied: Copied) -> None:
         with self._lock:
-            self.bytes_by_peer[peer] += amount_bytes
+            self._failed.extend(copied.failed)
+            self._bytes_by_peer.update(copied.bytes_by_peer)
+
+    def copied(self) -> Copied:
+        return Copied(tuple(self._failed), self._bytes_by_peer)
 
 
 def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, ordered_workers: int | None = None) -> Copied:
@@ -103,17 +129,17 @@ def copy_blobs(copies: Iterable[BlobCopy], run: Run, *, ordered_workers: int | N
     Raises:
         Interrupted: The user stopped the run.
     """
-    copied = Copied([], Counter())
+    gathered = _Gathered()
     bugs = run_all(
         copies,
-        lambda copy: _BlobCopying(copy, run, copied).perform(),
+        lambda copy: _copy_into(gathered, copy, run),
         front_workers=ordered_workers or run.jobs,
         back_workers=0 if ordered_workers else max(0, SMALL_WORKERS - run.jobs),
         is_for_back=lambda copy: not ordered_workers and copy.descriptor.size_bytes < SMALL_BLOB_BYTES,
         cancellation=run.cancellation,
     )
     assert not bugs, "what fails is noted with its sinks"
-    return copied
+    return gathered.copied()
 
 
 def copy_groups(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
@@ -126,15 +152,26 @@ def copy_groups(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
     Raises:
         Interrupted: The user stopped the run.
     """
-    copied = Copied([], Counter())
+    gathered = _Gathered()
 
     def work(group: Sequence[BlobCopy]) -> None:
         for copy in group:
-            _BlobCopying(copy, run, copied).perform()
+            _copy_into(gathered, copy, run)
 
     bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
     assert not bugs, "what fails is noted with its sinks"
-    return copied
+    return gathered.copied()
+
+
+def _copy_into(gathered: _Gathered, copy: BlobCopy, run: Run) -> None:
+    """Copies one blob, unless one has failed and the run is to end then."""
+    try:
+        if not (run.is_fail_fast and gathered.has_failures):
+            gathered.add(_BlobCopying(copy, run).copied())
+    finally:
+        for sink in (sink for destination in copy.destinations for sink in destination.sinks):
+            if isinstance(sink, OrderedSink):
+                sink.end_blob(copy.descriptor)
 
 
 def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
@@ -146,22 +183,22 @@ def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
     Raises:
         Interrupted: The user stopped the run.
     """
-    copied = Copied([], Counter())
+    gathered = _Gathered()
 
     def work(group: Sequence[BlobCopy]) -> None:
         whole = _Whole(group, run)
         peer = group[0].destinations[0].peer
         try:
-            copied.note_sent(peer, retrying(whole.copy, run, subject=group[0].label, peer=peer))
+            sent_bytes = retrying(whole.copy, run, subject=group[0].label, peer=peer)
+            gathered.add(Copied(bytes_by_peer=Counter({peer: sent_bytes})))
         except Interrupted:
             raise
         except BundlerError as error:
-            copied.failed.append((whole.current, error))
-            copied.failed.extend(whole.also_absent())
+            gathered.add(Copied(((whole.current, error), *whole.also_absent())))
 
     bugs = run_all(groups, work, front_workers=run.jobs, cancellation=run.cancellation)
     assert not bugs, "what fails is noted with its sinks"
-    return copied
+    return gathered.copied()
 
 
 class _Whole:
@@ -178,7 +215,7 @@ class _Whole:
         try:
             for copy in self._group:
                 self.current = copy
-                _BlobCopying(copy, self._run, Copied([], Counter())).bring_once()
+                _BlobCopying(copy, self._run).bring_once()
                 done += copy.descriptor.size_bytes
         except BaseException:
             self._run.listener(Moved(-done))
@@ -288,30 +325,22 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, pee
 
 
 class _BlobCopying:
-    """Brings one blob to all that are to have it."""
+    """Brings one blob to all that are to have it. Used once, in one thread."""
 
-    def __init__(self, copy: BlobCopy, run: Run, copied: Copied) -> None:
+    def __init__(self, copy: BlobCopy, run: Run) -> None:
         self._copy = copy
         self._size_bytes = copy.descriptor.size_bytes
         self._run = run
-        self._copied = copied
         self._steps: list[str] = []
-        self._poured: set[int] = set()
-        """Sinks that have the blob already, by their ids."""
-        self._lost: dict[int, BundlerError] = {}
-        """Takers that will never have it, because the source gave up."""
+        self._failed: list[tuple[BlobCopy, BundlerError]] = []
+        self._bytes_by_peer: Counter[str] = Counter()
+        self._poured: set[BlobSink] = set()
+        """Sinks that have the blob already."""
+        self._lost: dict[Destination, BundlerError] = {}
+        """Destinations that will never have it, because the source gave up."""
 
-    def perform(self) -> None:
-        """Does it, and notes what became of it. Raises only `Interrupted` and bugs."""
-        try:
-            if not (self._run.is_fail_fast and self._copied.failed):
-                self._perform()
-        finally:
-            for sink in (sink for destination in self._copy.destinations for sink in destination.sinks):
-                if isinstance(sink, OrderedSink):
-                    sink.end_blob(self._copy.descriptor)
-
-    def _perform(self) -> None:
+    def copied(self) -> Copied:
+        """Does it. Raises only `Interrupted` and bugs."""
         self._run.listener(Began(self._copy.called, self._size_bytes))
         if len(self._copy.destinations) > 1:
             self._pour()
@@ -321,6 +350,7 @@ class _BlobCopying:
         known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
         outcome = next((outcome for outcome in known if outcome in self._steps), FAILED)
         self._run.listener(Finished(self._copy.called, outcome, self._copy.descriptor.digest))
+        return Copied(tuple(self._failed), self._bytes_by_peer)
 
     def bring_once(self) -> None:
         """Brings the blob to its one sink, without trying again.
@@ -342,31 +372,27 @@ class _BlobCopying:
         if len(wanting) < 2:
             return
         stream = VerifiedBlob(self._copy.descriptor, self._copy.source, self._run, label=self._copy.label)
-        errors = pour(stream.pieces(), [partial(self._put_whole, destination.sinks[0]) for destination in wanting])
+        poured = pour(stream.pieces(), [partial(self._put_whole, destination.sinks[0]) for destination in wanting])
         self._run.cancellation.check()
-        for error in errors:
+        for error in poured.failures:
             if error is not None and not isinstance(error, BundlerError):
                 raise error
-        source_error = errors[0] if len({id(error) for error in errors}) == 1 else None
+        source_error = poured.source_error if poured.is_lost else None
         is_elsewhere = isinstance(source_error, Damaged) and self._has_another_copy()
         if isinstance(source_error, BundlerError) and not source_error.retryable and not is_elsewhere:
-            self._lost = {id(destination): source_error for destination in wanting}
-        if all(errors):
+            self._lost = dict.fromkeys(wanting, source_error)
+        if all(poured.failures):
             self._run.listener(Moved(-stream.handed_on_bytes))
-        for destination, error in zip(wanting, errors, strict=True):
+        for destination, error in zip(wanting, poured.failures, strict=True):
             if error is None:
-                self._poured.add(id(destination.sinks[0]))
+                self._poured.add(destination.sinks[0])
                 self._note_copied(destination)
 
     def _lacks(self, destination: Destination) -> bool:
         """Whether the first sink of a destination wants the bytes; if it cannot be asked, that will be told later."""
-        first, descriptor = destination.sinks[0], self._copy.descriptor
+        obtain = partial(_obtained, destination.sinks[0], self._copy.descriptor, destination.holder)
         try:
-            if self._ask(destination, partial(first.has_blob, descriptor)):
-                return False
-            return destination.holder is None or not self._ask(
-                destination, partial(first.mount_blob, descriptor, destination.holder)
-            )
+            return self._ask(destination, obtain) is None
         except Interrupted:
             raise
         except BundlerError:
@@ -387,14 +413,14 @@ class _BlobCopying:
 
     def _serve(self, destination: Destination) -> bool:
         """Brings the blob to all sinks of one destination; whether all of them have it."""
-        if id(destination) in self._lost:
-            self._note_failed(destination, self._lost[id(destination)])
+        if destination in self._lost:
+            self._note_failed(destination, self._lost[destination])
             return False
         holder = destination.holder
         is_served = True
         for number, sink in enumerate(destination.sinks):
             try:
-                if id(sink) not in self._poured:
+                if sink not in self._poured:
                     step = self._ask(destination, partial(self._bring, sink, holder, destination.peer))
                     if step == COPIED:
                         self._note_copied(destination)
@@ -413,13 +439,9 @@ class _BlobCopying:
 
     def _bring(self, sink: BlobSink, holder: BlobSink | None, peer: str) -> str:
         """Makes sure that one sink has the blob; says how."""
-        descriptor = self._copy.descriptor
-        if sink.is_new:
-            holder = holder or sink
-        elif sink.has_blob(descriptor):
-            return PRESENT
-        if holder is not None and sink.mount_blob(descriptor, holder):
-            return PRESENT if holder is sink else MOUNTED
+        obtained = _obtained(sink, self._copy.descriptor, holder)
+        if obtained is not None:
+            return obtained.value
         try:
             self._put(sink, peer)
         except Damaged:
@@ -449,10 +471,14 @@ class _BlobCopying:
                     sink.put_blob(descriptor, pieces)
             if not stream.is_complete:
                 raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
-        except BaseException as error:
+        except Damaged as error:
             self._run.listener(Moved(-stream.handed_on_bytes))
-            if begun is not None and isinstance(error, Damaged):
-                error.retryable = True  # what the earlier run left may be what is wrong
+            if begun is None:
+                raise
+            # What the earlier run left may be what is wrong.
+            raise error.but(retryable=True) from error.__cause__
+        except BaseException:
+            self._run.listener(Moved(-stream.handed_on_bytes))
             raise
 
     def _ask(self, destination: Destination, attempt_once: Callable[[], Result]) -> Result:
@@ -460,10 +486,17 @@ class _BlobCopying:
 
     def _note_copied(self, destination: Destination) -> None:
         self._steps.append(COPIED)
-        self._copied.note_sent(destination.peer, self._size_bytes)
+        self._bytes_by_peer[destination.peer] += self._size_bytes
 
     def _note_failed(self, destination: Destination, error: BundlerError) -> None:
-        self._copied.failed.append((replace(self._copy, destinations=(destination,)), error))  # appending is atomic
+        self._failed.append((replace(self._copy, destinations=(destination,)), error))
+
+
+def _obtained(sink: BlobSink, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
+    """How a sink has a blob without being sent it; None if it lacks the blob."""
+    if isinstance(sink, MountingSink):
+        return sink.obtain_blob(descriptor, holder)
+    return Obtained.PRESENT if sink.has_blob(descriptor) else None
 
 
 class VerifiedBlob:
@@ -522,10 +555,11 @@ class VerifiedBlob:
                 failures = 1 if progress else failures + 1
                 if progress:
                     self._run.circuit_breaker.succeeded(self._peer, progress)
-                if not error.retryable or failures >= self._run.retry.attempts:
-                    # A source that gave up on us is not asked again from the beginning.
-                    error.retryable = False
+                if not error.retryable:
                     raise
+                if failures >= self._run.retry.attempts:
+                    # A source that gave up on us is not asked again from the beginning.
+                    raise error.but(retryable=False) from error.__cause__
                 pause(failures, error, self._run, self._label, peer=self._peer)
 
     def _verified(self, arriving: Pieces, hasher: Hasher) -> Pieces:

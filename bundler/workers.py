@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -253,10 +254,28 @@ class Consumer(Generic[Result]):
         self._follower.outcome()
 
 
+@dataclass(frozen=True, slots=True)
+class Poured:
+    """The end of a `pour`.
+
+    Attributes:
+        failures: What each function raised, in their order.
+        source_error: What ``pieces`` raised; a function that took it to its end has it in ``failures``, too.
+    """
+
+    failures: tuple[BaseException | None, ...]
+    source_error: BaseException | None
+
+    @property
+    def is_lost(self) -> bool:
+        """True if no function got the pieces, for no other reason than that there were no more."""
+        return self.source_error is not None and all(failure is self.source_error for failure in self.failures)
+
+
 def pour(
     pieces: Generator[bytes | memoryview, None, None],
     takes: Sequence[Callable[[Generator[bytes | memoryview, None, None]], None]],
-) -> list[BaseException | None]:
+) -> Poured:
     """Gives the same pieces to several functions at once, each in a thread of its own, at the pace of the slowest.
 
     One that fails stops no other.
@@ -264,9 +283,6 @@ def pour(
     Args:
         pieces: Read in the calling thread, once.
         takes: Functions that take pieces to their end.
-
-    Returns:
-        What each function raised; the error of ``pieces`` itself, where they all were given that.
     """
     channels = [Channel() for _ in takes]
     followers = [
@@ -286,7 +302,7 @@ def pour(
         pieces.close()
         for channel in channels:
             channel.end(error)
-    return [follower.outcome() for follower in followers]
+    return Poured(tuple(follower.outcome() for follower in followers), error)
 
 
 def _taking(take: Callable[[Generator[bytes | memoryview, None, None]], None], channel: Channel) -> Callable[[], None]:

@@ -27,7 +27,7 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.outer_manifest import OuterManifest
-from bundler.core.protocols import BlobSink, Passed, Pieces
+from bundler.core.protocols import Passed, Pieces
 from bundler.errors import Incomplete, Misuse
 
 
@@ -161,8 +161,6 @@ class SevenZipWriter:
 class GroupSink:
     """Some chunks that a cut blob joins, or one alone. Takes what lies in them, in order; for one thread."""
 
-    is_new = False
-
     def __init__(
         self,
         partial: PartialFolder,
@@ -199,11 +197,6 @@ class GroupSink:
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Never: each blob is put once."""
         del descriptor
-        return False
-
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Never: a bundle has one place for each blob."""
-        del descriptor, holder
         return False
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:

@@ -26,7 +26,7 @@ from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, PartialBlob, Passed, Pieces
+from bundler.core.protocols import PartialBlob, Passed, Pieces
 from bundler.errors import BundlerError
 from bundler.system.buffers import new_buffer
 from bundler.workers import BackgroundThread
@@ -38,8 +38,6 @@ a second, and stand in the way of those who write."""
 
 class BundleWriter:
     """A bundle that is being made. Thread-safe as a sink; `begin`, `seal` and `close` are for one thread."""
-
-    is_new = False
 
     def __init__(self, partial: PartialFolder, manifest: BundleManifest) -> None:
         self._partial = partial
@@ -132,11 +130,6 @@ class BundleWriter:
     def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
         """How far an earlier run came with it. Told once."""
         return self._leftover.halves.pop(descriptor.digest, None)
-
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Never: a bundle has one place for each blob."""
-        del descriptor, holder
-        return False
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""

@@ -13,9 +13,12 @@ from bundler.errors import (
     BundlerError,
     Busy,
     Damaged,
+    Denied,
     Incomplete,
     LocalStorage,
     Misuse,
+    NotFound,
+    PartsMissing,
     Refused,
     Unavailable,
     Unreachable,
@@ -89,7 +92,7 @@ LOG_IN = (
 _ENTRIES = (
     Advice(
         "unauthorized",
-        Refused,
+        Denied,
         "the registry asks for credentials that it accepts",
         LOG_IN,
         "No credentials were found for this registry, or it does not accept them. They are looked for in this order: "
@@ -109,7 +112,7 @@ _ENTRIES = (
     ),
     Advice(
         "denied",
-        Refused,
+        Denied,
         "the registry denies it",
         "ask its administrator for the right to pull and push in {repository}",
         "The registry knows who asks, and says no. To import, an account needs the rights to pull and to push: "
@@ -119,7 +122,7 @@ _ENTRIES = (
     ),
     Advice(
         "name-unknown",
-        Refused,
+        NotFound,
         "the registry knows no such repository",
         "create {repository} in the registry first, then run the same command again",
         "Some registries make a repository with the first push. Others, among them Amazon ECR, Huawei SWR and "
@@ -128,7 +131,7 @@ _ENTRIES = (
     ),
     Advice(
         "not-found",
-        Refused,
+        NotFound,
         "not found",
         "check name and tag; is it this registry?",
         "The registry has no such tag or digest. Tags can be removed and moved; digests go when the registry collects "
@@ -472,7 +475,7 @@ _ENTRIES = (
     ),
     Advice(
         "parts-missing",
-        Refused,
+        PartsMissing,
         "the registry says that it lacks parts of the image, although they were pushed",
         "run the same command again when the registry collects no garbage and nobody else pushes there",
         "A manifest is taken only when all that it needs is there. The registry's garbage collection removes what has "

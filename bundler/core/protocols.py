@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from bundler.core.digest import Hasher
@@ -70,14 +71,7 @@ class ImageSource(BlobSource, Protocol):
 
 
 class BlobSink(Protocol):
-    """Takes blobs."""
-
-    @property
-    def is_new(self) -> bool:
-        """Whether there is likely nothing yet, and a blob that is there after all is mounted from the sink itself.
-
-        Then `mount_blob` is asked instead of `has_blob`, with the sink for a holder where nobody else has the blob.
-        """
+    """Takes blobs. Sinks are compared by identity, and may be the keys of mappings."""
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is there already, with its size."""
@@ -91,12 +85,27 @@ class BlobSink(Protocol):
             Refused, Unavailable, LocalStorage: As the store has it.
         """
 
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Takes in a blob that another sink of the same store holds, without moving it; whether that worked.
+
+class Obtained(str, Enum):
+    """How a sink has a blob that it was not sent."""
+
+    PRESENT = "present"
+    MOUNTED = "mounted"
+
+
+@runtime_checkable
+class MountingSink(BlobSink, Protocol):
+    """Takes blobs, also from another sink of the same store, which are not moved then."""
+
+    def obtain_blob(self, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
+        """Makes sure that the blob is there, as far as that is possible without its bytes.
 
         Args:
             descriptor: The blob.
-            holder: Who has it; the sink itself where nobody else is known to have it.
+            holder: A sink of the same store that probably has the blob.
+
+        Returns:
+            How the blob came there; None if its bytes are to be put.
         """
 
 

@@ -544,7 +544,7 @@ def _of_image(error: BundlerError, entry: Entry) -> BundlerError:
     return error
 
 
-def _not_copied(failed: list[tuple[BlobCopy, BundlerError]], manifest: BundleManifest) -> BundlerError:
+def _not_copied(failed: Sequence[tuple[BlobCopy, BundlerError]], manifest: BundleManifest) -> BundlerError:
     """One error for all copies that failed. What this machine could not store is one failure, not one for each blob."""
     for _, error in failed:
         if isinstance(error, LocalStorage):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from bundler.core import strict_json, tar
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.protocols import Pieces
 from bundler.errors import Absent, Damaged, Refused
 from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, survey
@@ -128,8 +128,6 @@ class LoadSink:
     It is not repeatable: when a blob has failed, so has the image.
     """
 
-    is_new = False
-
     def __init__(self, write: Callable[[bytes | memoryview], None], *, subject: str) -> None:
         self._write = write
         self._subject = subject
@@ -144,11 +142,6 @@ class LoadSink:
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob was written."""
         return descriptor.digest in self._held
-
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Never: the archive is all that the daemon gets."""
-        del descriptor, holder
-        return False
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bundler.core import tar
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.stores.local_files import FileStream, closing_file, forget, opened, pieces_of, read_whole, sync, write_all
 from bundler.stores.oci_layout import LayoutSource, index_json, marker_json, read_index
@@ -73,8 +73,6 @@ class ArchiveSink:
     The file grows under a temporary name and gets its own in `finish`; a blob that fails is cut off again. From
     `prepare` to `release` nobody else writes it.
     """
-
-    is_new = False
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -182,11 +180,6 @@ class ArchiveSink:
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether the blob is in the file."""
         return descriptor.digest.path in self._held
-
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Never: an archive has one place for each blob."""
-        del descriptor, holder
-        return False
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Appends a blob."""

@@ -18,7 +18,7 @@ from bundler.core import oci, strict_json
 from bundler.core.digest import ALGORITHMS, Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage, Refused
 from bundler.stores.held_images import Choice, HeldImage
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
@@ -248,8 +248,6 @@ class LayoutFolderSink:
     `release` nobody else writes there: two who write index.json would lose each other's names.
     """
 
-    is_new = False
-
     def __init__(self, root: Path) -> None:
         self._root = root
         self._files = FolderFiles(root)
@@ -331,11 +329,6 @@ class LayoutFolderSink:
         for piece in self._files.open_at(descriptor.digest.path, 0):
             hasher.update(piece)
         return hasher.hexdigest() == descriptor.digest.encoded
-
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Never: a layout has one place for each blob."""
-        del descriptor, holder
-        return False
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob."""

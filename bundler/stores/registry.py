@@ -17,11 +17,11 @@ from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, Pieces
+from bundler.core.protocols import BlobSink, Obtained, Pieces
 from bundler.core.reference import is_loopback
 from bundler.core.registry_answers import RegistryAnswer
 from bundler.core.registry_kind import RegistryKind, recognised
-from bundler.errors import Broken, BundlerError, Busy, Damaged, Refused, Unavailable, Unreachable
+from bundler.errors import Broken, BundlerError, Busy, Damaged, Denied, NotFound, Refused, Unavailable, Unreachable
 from bundler.pace import Paces
 from bundler.stores import hosts
 from bundler.stores.addresses import Kind, Origin, checked, shown
@@ -31,6 +31,7 @@ from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import Answer, HttpClient, error_of, heard, is_page, no_registry
 from bundler.stores.ranges import pieces_from, size_told
 from bundler.stores.registry_auth import Authenticator, Challenge, basic
+from bundler.stores.self_mounts import SelfMounts
 from bundler.stores.uploads import BodyLimit, PieceUpload, Upload, is_astray, mended
 from bundler.stores.warnings import Warnings
 
@@ -79,10 +80,7 @@ class Registry:
         """Of digests that it takes no manifests by."""
         self._warnings = Warnings(name, notice)
         self._upload_clients: dict[Origin, HttpClient] = {}
-        self.tells_by_mounts: bool | None = None
-        """Whether a repository may mount from itself what it has, and so is told what it has; None until one asked."""
-        self.finding_that_out = threading.Lock()
-        """Taken for good by the one that does."""
+        self.self_mounts = SelfMounts()
 
     def repository(self, path: str) -> Repository:
         """A repository of this registry; whether it exists is not asked."""
@@ -280,13 +278,8 @@ class Repository:
         """How often each blob was found here with another length than it has."""
         self._is_likely_empty = False
 
-    @property
-    def is_new(self) -> bool:
-        """As expected. A registry that does not tell by mounts is asked in the usual way what it has."""
-        return self._is_likely_empty and self.registry.tells_by_mounts is True
-
     def expect_nothing(self) -> None:
-        """There is likely nothing here yet."""
+        """Notes that there is probably nothing here yet: `obtain_blob` then takes one request less."""
         self._is_likely_empty = True
 
     @property
@@ -445,28 +438,38 @@ class Repository:
         if answer.status not in (201, 204):
             raise self._upload_error(answer, descriptor, upload)
         answer.drain()
-        if self._is_likely_empty and self.registry.finding_that_out.acquire(blocking=False):
+        if self._is_likely_empty and self.registry.self_mounts.is_to_be_asked():
             self._find_out_about_mounts(descriptor)
         if not self.has_blob(descriptor):
             raise problem("not-kept", subject=self._called(descriptor.digest), retryable=True)
 
-    def mount_blob(self, descriptor: Descriptor, holder: BlobSink) -> bool:
-        """Mounts a blob from a repository of the same registry; one that refuses may still take the bytes.
+    def obtain_blob(self, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
+        """Asks for the blob, and mounts it from another repository of the same registry.
 
-        Distribution-spec "Mounting a blob from another repository": a registry that cannot, begins an upload, which is
-        used then. One that `tells_by_mounts` says that it did when it is asked to mount what it has here. So one
-        request asks for a blob that is likely absent, and begins to send it.
+        A repository that is probably empty is not asked first: one POST mounts the blob, from the holder or from the
+        repository itself, or begins the upload that `put_blob` uses.
+
+        Raises:
+            Refused: The registry has the blob with another size, or nobody may push here.
+            Unavailable: It does not say.
         """
-        if not isinstance(holder, Repository) or holder.registry is not self.registry:
-            return False
+        is_asked_by_mount = self._is_likely_empty and self.registry.self_mounts.tell
+        if not is_asked_by_mount and self.has_blob(descriptor):
+            return Obtained.PRESENT
+        if isinstance(holder, Repository) and holder is not self and holder.registry is self.registry:
+            return Obtained.MOUNTED if self._mount(descriptor, holder) else None
+        return Obtained.PRESENT if is_asked_by_mount and self._mount(descriptor, self) else None
+
+    def _mount(self, descriptor: Descriptor, holder: Repository) -> bool:
+        """Mounts a blob; a registry that refuses may still take the bytes. Keeps an upload that it begins instead."""
         query = {"mount": str(descriptor.digest), "from": holder.path}
         try:
             upload = self._begin_upload(query, self._push if holder is self else self._push + holder._pull)
         except Refused as error:
-            if holder is self and error.code in ("unauthorized", "denied"):
+            if holder is self and isinstance(error, Denied):
                 raise  # who may not begin an upload so, may not begin it otherwise
             if holder is self:
-                self.registry.tells_by_mounts = False  # one that takes offence is not asked so again
+                self.registry.self_mounts.note(is_answered_by_201=False)
             return False
         if upload is not None:
             self._begun[descriptor.digest] = upload
@@ -531,8 +534,7 @@ class Repository:
             return self._unknown_algorithm(name, told.said)
         error = error_of(answer, subject=self._called(name), told=told)
         # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
-        error.retryable = error.retryable or told.code == "DIGEST_INVALID"
-        return error
+        return error.but(retryable=error.retryable or told.code == "DIGEST_INVALID")
 
     def _unknown_algorithm(self, name: str, said: str | None = None) -> BundlerError:
         return problem("digest-unsupported", subject=self._called(name), said=said)
@@ -558,10 +560,8 @@ class Repository:
     def _find_by_get(self, name: str) -> Descriptor | None:
         try:
             return self._get_manifest(name)[0]
-        except Refused as error:
-            if error.code == "not-found":
-                return None
-            raise
+        except NotFound:
+            return None
 
     def _gives_blob(self, descriptor: Descriptor) -> bool:
         """Whether the registry gives the blob, with its size: a GET of one byte, where HEAD does not tell.
@@ -615,17 +615,16 @@ class Repository:
         return Descriptor(media_type, digest, len(content)), content
 
     def _find_out_about_mounts(self, descriptor: Descriptor) -> None:
-        """Finds out, with a blob that is here, whether the registry `tells_by_mounts`.
+        """Finds out, with a blob that is here, how the registry answers to `SelfMounts`.
 
-        It need not: ECR does so only for what a manifest refers to, and others have no mounts at all. Taken at their
-        word, they would be sent again what an earlier run had sent.
+        It need not say 201: ECR does so only for what a manifest refers to, and others have no mounts at all. Taken at
+        their word, they would be sent again what an earlier run had sent.
         """
         try:
             upload = self._begin_upload({"mount": str(descriptor.digest), "from": self.path}, self._push)
         except (Refused, Unavailable):
-            self.registry.tells_by_mounts = False
             return
-        self.registry.tells_by_mounts = upload is None
+        self.registry.self_mounts.note(is_answered_by_201=upload is None)
         if upload is not None:
             self._cancel_upload(upload)
 
@@ -677,10 +676,8 @@ class Repository:
         if answer.status in _LOST_UPLOAD:
             return Unavailable("the registry lost the upload", subject=called, retryable=True)
         error = error_of(answer, subject=called, told=told)
-        if told.code == "DIGEST_INVALID":
-            # The digest was right when the bytes left us; they changed on the way.
-            error.retryable = True
-        return error
+        # The digest was right when the bytes left us; they changed on the way.
+        return error.but(retryable=error.retryable or told.code == "DIGEST_INVALID")
 
     def _astray(self, told: RegistryAnswer, upload: Upload) -> BundlerError | None:
         """The error for an upload that goes on where no registry is; None if it does not."""

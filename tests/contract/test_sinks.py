@@ -19,12 +19,13 @@ from bundler.core.location import parse_image
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, parse_image_config, parse_manifest
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.protocols import Obtained
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, LocalStorage, Unavailable
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
-from bundler.stores.registry import Registry
+from bundler.stores.registry import Registry, Repository
 from tests.support import images
 from tests.support.servers import Front
 
@@ -150,9 +151,10 @@ def test_a_blob_is_mounted_within_a_registry_only(new_registry):
     first, second = registry.repository("a/first"), registry.repository("b/second")
     first.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     elsewhere = Registry(new_registry().host, NetworkOptions()).repository("a/first")
-    assert not second.mount_blob(descriptor(LAYER), elsewhere)
+    assert second.obtain_blob(descriptor(LAYER), elsewhere) is None
     assert not second.has_blob(descriptor(LAYER))
-    assert second.mount_blob(descriptor(LAYER), first)
+    assert second.obtain_blob(descriptor(LAYER), first) is Obtained.MOUNTED
+    assert second.obtain_blob(descriptor(LAYER), None) is Obtained.PRESENT
     assert second.has_blob(descriptor(LAYER))
 
 
@@ -169,30 +171,54 @@ def asked(front) -> list[str]:
     return [method for method, path in front.requests if "/blobs/" in path]
 
 
-def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(watched):
+@pytest.fixture
+def answering(watched):
+    """The same, and it is known that the registry mounts a blob from the repository that has it already."""
     registry, front = watched
-    repository = registry.repository("a/new")
-    assert not repository.mount_blob(descriptor(LAYER), repository)
+    registry.self_mounts.note(is_answered_by_201=True)
+    return registry, front
+
+
+def empty(registry: Registry, path: str) -> Repository:
+    """A repository that is probably empty."""
+    repository = registry.repository(path)
+    repository.expect_nothing()
+    return repository
+
+
+def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(answering):
+    registry, front = answering
+    registry.self_mounts.is_to_be_asked()
+    repository = empty(registry, "a/new")
+    assert repository.obtain_blob(descriptor(LAYER), None) is None
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     assert asked(front) == ["POST", "PUT", "HEAD"]
-    assert repository.mount_blob(descriptor(LAYER), repository), "it is there now"
+    assert repository.obtain_blob(descriptor(LAYER), None) is Obtained.PRESENT, "it is there now"
     assert asked(front)[3:] == ["POST", "HEAD"]
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     assert asked(front)[5:] == ["POST", "PUT", "HEAD"], "an upload that was begun is used once"
 
 
+def test_a_blob_for_a_new_repository_is_mounted_from_a_holder_by_the_one_request(answering):
+    registry, front = answering
+    holder = registry.repository("a/holder")
+    holder.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    front.requests.clear()
+    assert empty(registry, "a/new").obtain_blob(descriptor(LAYER), holder) is Obtained.MOUNTED
+    assert asked(front) == ["POST", "HEAD"]
+
+
 def test_a_registry_that_mounts_a_blob_from_where_it_is_is_asked_by_mounts_from_then_on(watched):
     registry, front = watched
-    first, second = registry.repository("a/new"), registry.repository("a/other")
-    first.expect_nothing()
-    second.expect_nothing()
-    assert not first.is_new, "nobody knows yet what the registry says of a blob that is there"
+    first, second, old = empty(registry, "a/new"), empty(registry, "a/other"), registry.repository("a/old")
+    assert first.obtain_blob(descriptor(LAYER), None) is None, "nobody knows yet what the registry says"
     first.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
-    assert first.is_new
-    assert second.is_new
-    assert not registry.repository("a/old").is_new
-    first.put_blob(descriptor(CONFIG), pieces(BLOBS[CONFIG]))
-    assert asked(front) == ["POST", "PUT", "POST", "HEAD", "POST", "PUT", "HEAD"], "it is found out once"
+    assert asked(front) == ["HEAD", "POST", "PUT", "POST", "HEAD"]
+    assert second.obtain_blob(descriptor(LAYER), None) is None
+    second.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
+    assert asked(front)[5:] == ["POST", "PUT", "HEAD"], "it is found out once"
+    assert old.obtain_blob(descriptor(LAYER), None) is None
+    assert asked(front)[8:] == ["HEAD"]
 
 
 def begins_anew(front, request) -> bool:
@@ -209,32 +235,29 @@ def refuses(status: int):
 def test_a_registry_that_does_not_mount_what_is_there_is_asked_in_the_usual_way(watched, fault):
     registry, front = watched
     front.faults = [fault]
-    repository = registry.repository("a/new")
-    repository.expect_nothing()
+    repository = empty(registry, "a/new")
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
-    assert not repository.is_new
-    assert repository.has_blob(descriptor(LAYER))
+    assert repository.obtain_blob(descriptor(LAYER), None) is Obtained.PRESENT
     if fault is begins_anew:
         assert asked(front) == ["POST", "PUT", "POST", "DELETE", "HEAD", "HEAD"], "the upload is not left behind"
 
 
 def test_a_registry_that_takes_offence_at_mounting_later_is_asked_in_the_usual_way(watched):
     registry, front = watched
-    repository = registry.repository("a/new")
-    repository.expect_nothing()
+    repository = empty(registry, "a/new")
     repository.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     front.faults = [refuses(405)]
-    assert not repository.mount_blob(descriptor(CONFIG), repository)
-    assert not repository.is_new
+    assert repository.obtain_blob(descriptor(CONFIG), None) is None
     repository.put_blob(descriptor(CONFIG), pieces(BLOBS[CONFIG]))
-    assert repository.has_blob(descriptor(CONFIG))
+    front.requests.clear()
+    assert repository.obtain_blob(descriptor(CONFIG), None) is Obtained.PRESENT
+    assert asked(front) == ["HEAD"]
 
 
-def test_a_registry_that_says_it_mounted_what_it_has_not_is_not_believed(watched):
-    registry, front = watched
+def test_a_registry_that_says_it_mounted_what_it_has_not_is_not_believed(answering):
+    registry, front = answering
     front.faults = [lambda front, r: "mount=" in r.path and (front.send(r, 201, {}, b"") or True)]
-    repository = registry.repository("a/new")
-    assert not repository.mount_blob(descriptor(LAYER), repository)
+    assert empty(registry, "a/new").obtain_blob(descriptor(LAYER), None) is None
 
 
 def plan(kind: ArchiveKind = TAR) -> Plan:

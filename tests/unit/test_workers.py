@@ -11,7 +11,7 @@ from collections.abc import Callable, Generator, Iterator
 import pytest
 
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused
-from bundler.workers import BackgroundHash, BackgroundThread, Cancellation, Channel, Consumer, pour, run_all
+from bundler.workers import BackgroundHash, BackgroundThread, Cancellation, Channel, Consumer, Poured, pour, run_all
 
 PATIENCE_SECONDS = 60
 """How long a thread waits for another before the test is given up; a sound run never waits."""
@@ -438,7 +438,7 @@ def destination(into: list[bytes]) -> Take:
 def test_the_same_pieces_reach_all_who_take_them_and_are_read_once() -> None:
     log: list[str] = []
     taken: list[list[bytes]] = [[], [], []]
-    assert pour(counted(PIECES, log), [destination(each) for each in taken]) == [None, None, None]
+    assert pour(counted(PIECES, log), [destination(each) for each in taken]) == Poured((None, None, None), None)
     assert taken == [PIECES] * 3
     assert log == ["read"] * len(PIECES) + ["closed"]
 
@@ -451,7 +451,7 @@ def test_one_who_fails_stops_no_other() -> None:
         next(pieces)
         raise error
 
-    assert pour(counted(PIECES, []), [fail, destination(taken)]) == [error, None]
+    assert pour(counted(PIECES, []), [fail, destination(taken)]) == Poured((error, None), None)
     assert taken == PIECES
 
 
@@ -462,7 +462,7 @@ def test_when_all_have_failed_nothing_more_is_read() -> None:
         next(pieces)
         raise Refused("quota")
 
-    errors = pour(counted(PIECES, log), [fail, fail])
+    errors = pour(counted(PIECES, log), [fail, fail]).failures
     assert [type(error) for error in errors] == [Refused, Refused]
     assert log[-1] == "closed"
     assert len(log) < len(PIECES)
@@ -473,7 +473,7 @@ def test_the_error_of_the_pieces_reaches_all_who_take_them(error: Exception) -> 
     log: list[str] = []
     taken: list[list[bytes]] = [[], []]
 
-    assert pour(counted(PIECES[:3], log, error), [destination(each) for each in taken]) == [error, error]
+    assert pour(counted(PIECES[:3], log, error), [destination(each) for each in taken]) == Poured((error, error), error)
     assert taken == [PIECES[:3]] * 2
     assert log[-1] == "closed"
 
@@ -493,5 +493,5 @@ def test_a_buffer_that_is_reused_reaches_all_as_it_was() -> None:
 
 def test_pouring_for_nobody_reads_no_more_than_it_must_and_closes() -> None:
     log: list[str] = []
-    assert pour(counted(PIECES, log), []) == []
+    assert pour(counted(PIECES, log), []) == Poured((), None)
     assert log[-1] == "closed"

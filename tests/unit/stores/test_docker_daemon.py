@@ -391,8 +391,3 @@ def test_after_a_blob_that_broke_off_nothing_more_is_written() -> None:
         sink.put_blob(PARTS[2], in_pieces(BLOBS[2]))
     assert len(written) == length
     assert not sink.has_blob(PARTS[1])
-
-
-def test_a_daemon_mounts_nothing() -> None:
-    sink = LoadSink(lambda piece: None, subject="app:1")
-    assert not sink.mount_blob(PARTS[1], sink)
