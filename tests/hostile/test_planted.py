@@ -18,6 +18,7 @@ from bundler.core.manifest import Chunk
 from bundler.errors import Damaged, LocalStorage, Misuse
 from bundler.stores.oci_archive import ArchiveSink
 from bundler.system.places import state_folder
+from tests.support.errors import raises
 from tests.support.images import simple
 from tests.support.steps import Steps
 
@@ -325,7 +326,7 @@ def test_A1_a_folder_that_takes_the_place_of_ours_is_not_written_to_and_not_sign
     partial.path.rename(tmp_path / "ours")
     partial.path.mkdir()
     (partial.path / "chunk-0001.tar").write_bytes(b"wrong")
-    with pytest.raises(LocalStorage, match="moved or replaced"):
+    with raises(LocalStorage, subject=str(partial.path)):
         partial.seal({"README.txt": [b"text"]}, {"chunk-0001.tar": Digest.of(b"right").encoded}, None)
     partial.close()
     assert not partial.final_path.exists()

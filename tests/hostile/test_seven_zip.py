@@ -20,6 +20,7 @@ from bundler.importing.import_ import ImportRequest, ImportResult, import_
 from bundler.keys.open_bundle import Unlocking
 from tests.hostile.test_flips import Flipped, code_of, run
 from tests.support import images
+from tests.support.errors import raises
 
 PASSPHRASE = "correct horse battery staple"
 NAMES = ["example.org/a/big:1", "example.org/a/one:1", "example.org/a/multi:1"]
@@ -143,7 +144,7 @@ def test_a_cut_or_grown_archive_is_damage_and_no_wrong_passphrase(sealed, tmp_pa
 
 @pytest.mark.parametrize("passphrase", ["wrong", PASSPHRASE + " ", PASSPHRASE.upper(), "π"])
 def test_a_wrong_passphrase_is_said_to_be_one(sealed, tmp_path, passphrase):
-    with pytest.raises(Misuse, match="does not open this bundle"):
+    with raises(Misuse, subject="content.7z"):
         verify(VerifyRequest((sealed["secret"],), (sealed["key"],), unlocking=unlocking(tmp_path, passphrase)), run())
 
 
@@ -220,7 +221,7 @@ def test_an_archive_with_other_members_than_promised_is_refused(sealed, tmp_path
         is_same_size = len(file.read()) == original
     if is_same_size:
         error = finding_of(resealed(bundle), tmp_path)
-        assert "other members" in error.message or "another passphrase" in error.message
+        assert error.subject == "chunk-0001.7z"
     else:
         assert finding_of(resealed(bundle), tmp_path).message in ("the chunk was cut short", "the chunk has grown")
 
@@ -242,7 +243,7 @@ def test_an_archive_that_is_packed_by_another_method_is_refused_before_anything_
         a.write(bomb, "bundle.json")
     assert (bundle / "content.7z").stat().st_size < len(inner) + 1000
     monkeypatch.setattr(py7zr.SevenZipFile, "extract", lambda *_, **__: pytest.fail("was unpacked"))
-    with pytest.raises(Damaged, match="another method"):
+    with raises(Damaged, subject="content.7z"):
         verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
 
 
@@ -256,7 +257,7 @@ def test_a_header_that_is_compressed_is_not_even_decoded(sealed, tmp_path, monke
     with py7zr.SevenZipFile(bundle / "content.7z", "w", filters=methods, password=PASSPHRASE) as archive:
         archive.writestr(inner, "bundle.json")  # names in the clear, behind LZMA2
     monkeypatch.setattr(py7zr, "SevenZipFile", lambda *_, **__: pytest.fail("was opened"))
-    with pytest.raises(Damaged, match="as bundler writes them"):
+    with raises(Damaged, subject="content.7z"):
         verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
 
 
@@ -265,7 +266,7 @@ def test_two_manifests_that_contradict_each_other_are_refused(sealed, tmp_path):
     shutil.copytree(sealed["secret"], bundle)
     document = json.loads((bundle / "bundle.json").read_text())
     (bundle / "bundle.json").write_text(json.dumps({**document, "name": "another"}))
-    with pytest.raises(Damaged, match="contradict each other"):
+    with raises(Damaged, values={"content": "content.7z"}):
         verify(VerifyRequest((resealed(bundle),), is_without_signature=True, unlocking=unlocking(tmp_path)), run())
 
 

@@ -14,6 +14,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
 from bundler.errors import Damaged, Refused
 from bundler.graph import Graph, follow
+from tests.support.errors import raises
 from tests.unit.values import GZIP_LAYER
 
 NOTHING = {"os": "unknown", "architecture": "unknown"}
@@ -119,7 +120,7 @@ def test_children_without_a_platform_are_looked_at_through_their_configs(source:
     root = source.index(amd, nested)
     assert source.follow(root, "linux/amd64").root.digest == Digest.parse(amd["digest"])
     assert source.follow(root, "linux/arm64").root.digest == Digest.parse(arm["digest"])
-    with pytest.raises(Refused, match="not there for this platform") as caught:
+    with raises(Refused, expected="linux/ppc64le") as caught:
         source.follow(root, "linux/ppc64le")
     assert caught.value.actual == "linux/amd64, linux/arm64, linux/s390x"
 
@@ -161,7 +162,7 @@ def test_a_sparse_image_works_for_the_platforms_that_are_there(source: Source) -
     source.lose(arm)
     assert source.follow(root, "linux/amd64").root.digest == Digest.parse(amd["digest"])
     for platforms in ((), ("linux/arm64",), ("linux/arm64", "linux/amd64")):
-        with pytest.raises(Refused, match="only a part of this image") as caught:
+        with raises(Refused, subject="a:1", actual="only linux/amd64") as caught:
             source.follow(root, *platforms)
         assert (caught.value.expected, caught.value.actual) == (
             f"also linux/arm64 ({arm['digest']})",
@@ -170,7 +171,7 @@ def test_a_sparse_image_works_for_the_platforms_that_are_there(source: Source) -
         assert "--platform linux/amd64" in str(caught.value.hint)
         assert not caught.value.retryable
     source.lose(amd)
-    with pytest.raises(Refused, match="only a part") as caught:
+    with raises(Refused, subject="a:1") as caught:
         source.follow(root)
     assert caught.value.actual == "nothing of it"
 
@@ -199,7 +200,7 @@ def test_an_index_of_blobs_needs_them_as_blobs(source: Source) -> None:
         (manifest,) = source.follow(source.index(layer, config), *platforms).manifests
         assert [str(blob.digest) for blob in manifest.blobs] == [layer["digest"], config["digest"]]
     disguised = source.put(json.dumps({"schemaVersion": 2, "layers": []}).encode(), "application/x")
-    with pytest.raises(Damaged, match="of an unknown media type"):
+    with raises(Damaged, actual="application/x"):
         source.follow(source.index(disguised))
 
 

@@ -15,6 +15,7 @@ from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import AskedToWait, BundlerError, Busy, Interrupted
 from bundler.pace import Paces, duration
 from bundler.run import RetryPolicy, paces_of, retrying
+from tests.support.errors import raises
 from tests.unit.runs import AT_ONCE, Recorder, run_with
 
 HOST = "registry.example.com"
@@ -299,7 +300,7 @@ def test_C1_a_host_that_asks_for_hours_is_told_so_for_every_image() -> None:
         return problem("asked-to-wait", subject=None, host=HOST, time="03:40", duration="2 h 10 min")
 
     for _ in range(20):
-        with pytest.raises(AskedToWait, match="asks to wait until 03:40"):
+        with raises(AskedToWait, code="asked-to-wait", values={"time": "03:40"}):
             retrying(refusing(99, closed), run, subject="x", peer=HOST)
 
 

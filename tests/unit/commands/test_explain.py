@@ -94,6 +94,5 @@ def test_without_a_code_there_are_all():
 def test_an_unknown_code_is_misuse_and_names_those_that_are_near(asked, near):
     with pytest.raises(Misuse) as caught:
         explain(asked)
-    assert caught.value.message == "there is no such code"
     assert near in (caught.value.hint or "")
     assert len(caught.value.subject or "") <= 80

@@ -58,7 +58,7 @@ def test_a_hasher_fed_in_pieces_comes_to_the_same_digest(algorithm: str) -> None
     ],
 )
 def test_what_is_not_a_digest_is_refused_as_damage(text: object) -> None:
-    with pytest.raises(Damaged, match="not a digest") as caught:
+    with pytest.raises(Damaged) as caught:
         Digest.parse(text)
     assert caught.value.exit_code == 4
     assert caught.value.expected == "sha256:<64 hex> or sha512:<128 hex>"

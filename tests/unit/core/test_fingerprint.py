@@ -36,18 +36,18 @@ def test_blanks_colons_and_case_mean_nothing(text: str) -> None:
 @each_case(
     ("text", "said"),
     [
-        pytest.param(WHOLE[:16], "this is a key id", id="a key id"),
-        pytest.param(grouped(WHOLE[:16]), "this is a key id", id="a key id in groups"),
-        pytest.param(WHOLE[:63], "not the whole fingerprint", id="one digit less"),
-        pytest.param(WHOLE + "0", "not the whole fingerprint", id="one digit more"),
-        pytest.param("", "not a fingerprint", id="nothing"),
-        pytest.param("g" * 64, "not a fingerprint", id="no hex"),
-        pytest.param("SHA256:" + "A" * 43, "not a fingerprint", id="as ssh writes them"),
-        pytest.param("\u0661" * 64, "not a fingerprint", id="digits of another alphabet"),
+        pytest.param(WHOLE[:16], "key id", id="a key id"),
+        pytest.param(grouped(WHOLE[:16]), "key id", id="a key id in groups"),
+        pytest.param(WHOLE[:63], "fingerprint", id="one digit less"),
+        pytest.param(WHOLE + "0", "fingerprint", id="one digit more"),
+        pytest.param("", "fingerprint", id="nothing"),
+        pytest.param("g" * 64, "fingerprint", id="no hex"),
+        pytest.param("SHA256:" + "A" * 43, "fingerprint", id="as ssh writes them"),
+        pytest.param("\u0661" * 64, "fingerprint", id="digits of another alphabet"),
     ],
 )
 def test_what_is_not_the_whole_of_one_is_refused(text: str, said: str) -> None:
     with pytest.raises(Misuse, match=said) as caught:
         parse_fingerprint(text)
     assert caught.value.hint is not None
-    assert "all 64 hex digits" in caught.value.hint
+    assert "64 hex digits" in caught.value.hint

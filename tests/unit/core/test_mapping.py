@@ -13,6 +13,7 @@ from bundler.core.policies import FLATTEN, KEEP, MAPPINGS, SCOPED
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import ARTIFACTORY, DISTRIBUTION, GITLAB, HARBOR, KINDS, NEXUS, QUAY, RegistryKind
 from bundler.errors import Misuse, Several
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -89,24 +90,24 @@ def test_an_image_gets_the_name_that_was_promised(text: str, target: Target, map
 
 def test_two_images_that_would_land_on_one_name_are_refused_with_a_way_out() -> None:
     references = [Reference.parse("docker.io/team/app:1"), Reference.parse("quay.io/team/app:1")]
-    with pytest.raises(Misuse, match="would get the same name") as caught:
+    with raises(Misuse, values={"other": "docker.io/team/app:1"}) as caught:
         names_of(references, HOST, Naming(KEEP))
     assert caught.value.subject == "quay.io/team/app:1"
-    assert caught.value.message == "docker.io/team/app:1 would get the same name, registry.example.com:5000/team/app:1"
-    assert caught.value.hint == "keep their origin in the path with --map scoped, or name one of them with --rules"
+    assert "registry.example.com:5000/team/app:1" in caught.value.message
+    assert "--map scoped" in (caught.value.hint or "")
     assert len(set(names_of(references, HOST, Naming(SCOPED)).values())) == 2
     assert len(set(names_of(references, LayoutTarget("out"), Naming(KEEP)).values())) == 2
 
 
 def test_one_tag_cannot_stand_for_two_digests() -> None:
     references = [Reference.parse(f"a/b:1@{D}"), Reference.parse(f"a/b:1@{digest('other')}")]
-    with pytest.raises(Misuse, match="would get the same name"):
+    with raises(Misuse, values={"key": "registry.example.com:5000/a/b:1"}):
         names_of(references, HOST, Naming(KEEP))
 
 
 def test_registries_whose_names_differ_in_a_colon_only_do_not_meet_unnoticed() -> None:
     references = [Reference.parse("host:8080/a:1"), Reference.parse("Host-8080/a:1")]
-    with pytest.raises(Misuse, match="would get the same name"):
+    with raises(Misuse, values={"other": "host:8080/a:1"}):
         names_of(references, HOST, Naming(SCOPED))
 
 
@@ -118,7 +119,7 @@ def test_two_tags_and_two_digests_of_one_repository_are_no_conflict() -> None:
 
 def test_all_conflicts_are_told_at_once() -> None:
     texts = ["docker.io/t/a:1", "quay.io/t/a:1", "docker.io/t/b:1", "quay.io/t/b:1"]
-    with pytest.raises(Several, match="names at the target") as caught:
+    with raises(Several, values={"count": 2}) as caught:
         names_of([Reference.parse(text) for text in texts], HOST, Naming(KEEP))
     assert [error.subject for error in caught.value.errors] == ["quay.io/t/a:1", "quay.io/t/b:1"]
     assert caught.value.exit_code == 2
@@ -129,15 +130,15 @@ def test_the_longest_name_that_a_registry_takes_is_taken() -> None:
     assert len(name_at(f"quay.io/{'a' * 240}/{'b' * 5}:1", host, KEEP)) == len("h.io/") + 246 + len(":1")
     origin = Reference("quay.io", "a" * 250, "1")
     assert len(names_of([origin], host, Naming(KEEP))[origin].name) == 255
-    with pytest.raises(Misuse, match="would not be valid"):
+    with pytest.raises(Misuse):
         names_of([Reference("quay.io", "a" * 251, "1")], host, Naming(KEEP))
 
 
 def test_a_name_that_gets_too_long_is_refused() -> None:
-    with pytest.raises(Misuse, match="its name at the target would not be valid") as caught:
+    with pytest.raises(Misuse) as caught:
         name_at(f"quay.io/{'a' * 240}:1", PREFIXED, KEEP)
     assert caught.value.expected == "lower case, at most 255 characters"
-    assert caught.value.hint == "shorten it with --rules"
+    assert "--rules" in (caught.value.hint or "")
 
 
 @pytest.mark.parametrize("target", [HOST, DaemonTarget()], ids=["registry", "daemon"])
@@ -166,9 +167,10 @@ def test_the_mappings_that_can_be_chosen_are_these() -> None:
 @pytest.mark.parametrize("mapping", [SCOPED, FLATTEN])
 def test_where_the_origin_does_not_help_a_collision_is_told_to_be_named(mapping: str) -> None:
     texts = {SCOPED: ("host:8080/a:1", "Host-8080/a:1"), FLATTEN: ("a/b-c:1", "a-b/c:1")}[mapping]
-    with pytest.raises(Misuse, match="would get the same name") as caught:
+    with pytest.raises(Misuse) as caught:
         names_of(map(Reference.parse, texts), HOST, Naming(mapping))
-    assert caught.value.hint == "name one of them with --rules"
+    assert "--rules" in (caught.value.hint or "")
+    assert "--map" not in (caught.value.hint or "")
 
 
 # Rules
@@ -224,7 +226,7 @@ def test_layouts_and_archives_keep_full_names_whatever_rules_say() -> None:
     ],
 )
 def test_rules_that_give_two_images_one_name_are_refused(rules: str, texts: tuple[str, ...]) -> None:
-    with pytest.raises(Misuse, match="would get the same name") as caught:
+    with pytest.raises(Misuse) as caught:
         names_of(map(Reference.parse, texts), HOST, ruled(rules))
     assert caught.value.subject == str(Reference.parse(texts[1]))
 
@@ -246,7 +248,7 @@ def test_rules_that_give_two_images_one_name_are_refused(rules: str, texts: tupl
     ],
 )
 def test_a_name_that_rules_make_invalid_is_refused_before_a_byte_moves(rules: str, text: str, expected: str) -> None:
-    with pytest.raises(Misuse, match="its name at the target would not be valid") as caught:
+    with pytest.raises(Misuse) as caught:
         name_at(text, HOST, rules=rules)
     assert expected in (caught.value.expected or "")
     assert caught.value.actual
@@ -254,7 +256,7 @@ def test_a_name_that_rules_make_invalid_is_refused_before_a_byte_moves(rules: st
 
 def test_a_tag_from_a_bundle_name_that_no_tag_can_have_is_refused() -> None:
     naming = Naming(KEEP, parse_rules("rules: [{from: '*', tag: '{bundle}'}]", source="r"), "-odd", "20261123")
-    with pytest.raises(Misuse, match="would not be valid") as caught:
+    with raises(Misuse, actual="-odd") as caught:
         names_of([Reference.parse("a:1")], HOST, naming)
     assert caught.value.actual == "-odd"
 
@@ -337,7 +339,7 @@ def test_a_name_that_is_refused_comes_with_a_way_out(kind: RegistryKind, prefix:
 def test_the_prefix_of_a_gitlab_project_counts_all_its_groups() -> None:
     target = RegistryTarget("registry.example.com", "group/sub/project")
     assert name_at("nginx:1", target, kind=GITLAB) == f"{target}/library/nginx:1"
-    with pytest.raises(Misuse, match="below group/sub/project, these are 3"):
+    with raises(Misuse, values={"prefix": "group/sub/project", "below": 3}):
         name_at("quay.io/a/b/c:1", target, kind=GITLAB)
 
 
@@ -348,6 +350,6 @@ def test_layouts_have_the_rules_of_no_registry(kind: RegistryKind) -> None:
 
 def test_faults_and_collisions_are_told_together() -> None:
     texts = ["docker.io/t/a:1", "quay.io/t/a:1", "quay.io/b:1"]
-    with pytest.raises(Several, match="2 names at the target cannot be; nothing was sent") as caught:
+    with raises(Several, values={"count": 2}) as caught:
         names_of(map(Reference.parse, texts), HOST, Naming(KEEP), HARBOR)
     assert [error.subject for error in caught.value.errors] == ["quay.io/t/a:1", "quay.io/b:1"]

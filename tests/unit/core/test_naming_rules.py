@@ -8,6 +8,7 @@ from bundler.core.naming_rules import NO_RULES, NamingRules, Pattern, parse_rule
 from bundler.core.reference import Reference
 from bundler.core.tag_template import TagTemplate
 from bundler.errors import Misuse, Several
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 NGINX = Reference.parse("nginx:1.27")
@@ -205,11 +206,12 @@ def test_what_is_wrong_is_told_with_its_line(text: str, subject: str, message: s
 
 def test_two_rules_for_the_same_images_are_refused_however_they_are_spelt() -> None:
     error = complaint("rules:\n- {from: nginx, to: a}\n- {from: docker.io/library/nginx, to: b}\n")
-    assert str(error) == "rules.yaml:3: a second rule for the same images; the first is at rules.yaml:2"
+    assert error.subject == "rules.yaml:3"
+    assert "rules.yaml:2" in error.message
 
 
 def test_all_errors_of_a_file_are_told_at_once() -> None:
-    with pytest.raises(Several, match="rules.yaml: 4 errors in the rules") as caught:
+    with raises(Several, values={"source": "rules.yaml", "count": 4}) as caught:
         parse_rules(
             "rules:\n- {from: a, to: B}\n- {to: a}\n- {from: 'a**', to: C, on-conflict: skip}\n", source="rules.yaml"
         )

@@ -18,6 +18,7 @@ from bundler.core.oci import Descriptor, Manifest
 from bundler.core.plan import CHUNK_PRESETS, DEFAULT_CHUNK_BYTES, Plan, ResolvedImage, parse_chunk_size
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import (
     GZIP_LAYER,
@@ -258,13 +259,13 @@ def test_a_chunk_size_is_a_number_a_unit_or_a_medium(text: str, size: int) -> No
 
 @each_case("text", ["", "big", "-1", "1.5GB", "GB", "1PB", "4G", "1e9", "١GB", "1" * 16])
 def test_what_is_no_chunk_size_is_refused(text: str) -> None:
-    with pytest.raises(Misuse, match="not a chunk size"):
+    with pytest.raises(Misuse):
         parse_chunk_size(text)
 
 
 @pytest.mark.parametrize("text", ["0", "1", "1048575", "1MB"])
 def test_a_chunk_size_that_makes_no_sense_is_refused(text: str) -> None:
-    with pytest.raises(Misuse, match="the chunk size is too small") as caught:
+    with raises(Misuse, expected="at least 1048576 bytes") as caught:
         parse_chunk_size(text)
     assert caught.value.expected == f"at least {MINIMUM_CHUNK_BYTES} bytes"
 
@@ -314,7 +315,7 @@ def test_a_chunk_for_a_disc_fits_on_it(name: str, medium_bytes: int) -> None:
 
 def test_chunks_too_small_for_the_index_are_refused_with_the_size_that_will_do() -> None:
     images = [resolved(f"registry.example.com/team/image:{number}") for number in range(2000)]
-    with pytest.raises(Misuse, match="the chunk size is too small") as caught:
+    with raises(Misuse, actual="1048576 bytes") as caught:
         planned(*images, chunk_size_bytes=MIB)
     least = int((caught.value.expected or "").removeprefix("at least ").removesuffix(" bytes"))
     plan = planned(*images, chunk_size_bytes=least)

@@ -6,6 +6,7 @@ import pytest
 
 from bundler.core.platform import Platform, any_accepts
 from bundler.errors import Misuse
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 
@@ -43,9 +44,9 @@ def test_a_platform_is_read_and_aliases_are_resolved(text: str, platform: Platfo
     ],
 )
 def test_what_is_no_platform_is_refused(text: str) -> None:
-    with pytest.raises(Misuse, match="not a platform") as caught:
+    with pytest.raises(Misuse) as caught:
         Platform.parse(text)
-    assert caught.value.hint in ("write os/architecture, for example linux/amd64", "did you mean linux/amd64?")
+    assert "linux/amd64" in (caught.value.hint or "")
 
 
 @each_case(
@@ -98,6 +99,6 @@ def test_one_of_several_platforms_is_enough() -> None:
 
 @pytest.mark.parametrize("given", ["linux/amd64,linux/arm64", "linux/amd64, linux/arm64"])
 def test_platforms_with_commas_as_docker_takes_them_are_told_as_several(given: str) -> None:
-    with pytest.raises(Misuse, match="more than one platform") as caught:
+    with raises(Misuse, subject=f"'{given}'") as caught:
         Platform.parse(given)
     assert "arm64" not in (caught.value.hint or "")

@@ -9,6 +9,7 @@ import pytest
 from bundler.core import strict_json
 from bundler.core.limits import JSON_DEPTH
 from bundler.errors import Damaged
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 
@@ -60,7 +61,7 @@ def test_a_sound_document_is_read(content: bytes, value: object) -> None:
     ],
 )
 def test_what_two_readers_could_differ_in_is_damage(content: bytes) -> None:
-    with pytest.raises(Damaged, match="not a valid JSON document") as caught:
+    with raises(Damaged, subject="the manifest") as caught:
         strict_json.loads(content, what="the manifest")
     assert caught.value.subject == "the manifest"
 
@@ -87,7 +88,7 @@ def test_depth_is_counted_whatever_stands_beside_it(beside: bytes) -> None:
     deepest = b"[%b, %b1%b, %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
     too_deep = b"[%b, [%b1%b], %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
     assert len(strict_json.loads(deepest, what="test")) >= 3
-    with pytest.raises(Damaged, match=f"nested deeper than {JSON_DEPTH}"):
+    with pytest.raises(Damaged, match=f"deeper than {JSON_DEPTH}"):
         strict_json.loads(too_deep, what="test")
 
 
@@ -97,7 +98,7 @@ def test_brackets_within_texts_and_side_by_side_are_not_depth() -> None:
 
 
 def test_a_name_that_stands_twice_is_named() -> None:
-    with pytest.raises(Damaged, match="the name 'digest' stands twice"):
+    with pytest.raises(Damaged, match="'digest'"):
         strict_json.loads(b'{"size": 1, "digest": 2, "digest": 3}', what="test")
 
 

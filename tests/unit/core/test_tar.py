@@ -10,6 +10,7 @@ import pytest
 from bundler.core import tar
 from bundler.core.tar import Header
 from bundler.errors import Damaged
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -141,7 +142,7 @@ def test_sizes_in_base_256_are_read() -> None:
 def test_the_largest_size_is_2_to_the_62_less_1() -> None:
     header = tar.parse_header(changed(tar.header("a", 5), 124, b"\x80" + (2**62 - 1).to_bytes(11, "big")), what="test")
     assert header == Header("a", tar.REGULAR, 2**62 - 1, "")
-    with pytest.raises(Damaged, match="impossible number"):
+    with raises(Damaged, subject="test"):
         tar.parse_header(changed(tar.header("a", 5), 124, b"\x80" + (2**62).to_bytes(11, "big")), what="test")
 
 
@@ -158,15 +159,15 @@ def test_a_block_of_zeros_is_the_end() -> None:
 @each_case(
     ("block", "message"),
     [
-        pytest.param(tar.header("a", 5)[:-1], "ends inside a header", id="cut"),
-        pytest.param(b"", "ends inside a header", id="nothing"),
+        pytest.param(tar.header("a", 5)[:-1], "header", id="cut"),
+        pytest.param(b"", "header", id="nothing"),
         pytest.param(b"\x01" + tar.header("a", 5)[1:], "checksum", id="a changed name"),
-        pytest.param(b"x" * 512, "impossible number", id="noise"),
-        pytest.param(changed(tar.header("a", 5), 124, b"\xff" * 12), "impossible number", id="a negative size"),
-        pytest.param(changed(tar.header("a", 5), 124, b"-0000000010\0"), "impossible number", id="a minus sign"),
-        pytest.param(changed(tar.header("a", 5), 124, b"\x80" + b"\xff" * 11), "impossible number", id="beyond 2^62"),
-        pytest.param(changed(tar.header("a", 5), 124, b"00000000008\0"), "impossible number", id="no octal digit"),
-        pytest.param(changed(tar.header("a", 5), 124, b"0000 000001\0"), "impossible number", id="a blank inside"),
+        pytest.param(b"x" * 512, "number", id="noise"),
+        pytest.param(changed(tar.header("a", 5), 124, b"\xff" * 12), "number", id="a negative size"),
+        pytest.param(changed(tar.header("a", 5), 124, b"-0000000010\0"), "number", id="a minus sign"),
+        pytest.param(changed(tar.header("a", 5), 124, b"\x80" + b"\xff" * 11), "number", id="beyond 2^62"),
+        pytest.param(changed(tar.header("a", 5), 124, b"00000000008\0"), "number", id="no octal digit"),
+        pytest.param(changed(tar.header("a", 5), 124, b"0000 000001\0"), "number", id="a blank inside"),
         pytest.param(changed(tar.header("a", 5), 0, b"\xff"), "not UTF-8", id="a name that is not UTF-8"),
     ],
 )
@@ -237,7 +238,7 @@ def test_extended_records_are_read(records: bytes, read: dict[str, str]) -> None
     ],
 )
 def test_a_malformed_extended_header_is_damage(records: bytes) -> None:
-    with pytest.raises(Damaged, match="malformed"):
+    with raises(Damaged, subject="test"):
         tar.parse_pax(records, what="test")
 
 
@@ -247,7 +248,7 @@ def test_a_malformed_extended_header_is_damage(records: bytes) -> None:
     ids=["empty", "negative", "hex", "fraction", "Arabic", "20 digits", "blank"],
 )
 def test_an_impossible_size_in_an_extended_header_is_damage(size: str) -> None:
-    with pytest.raises(Damaged, match="impossible size"):
+    with raises(Damaged, subject="test"):
         tar.pax_size({"size": size}, 7, what="test")
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from bundler.core.text_file import decoded
 from bundler.errors import Misuse
+from tests.support.errors import raises
 
 TEXT = "nginx:1.27\r\n# 中文\r\n"
 
@@ -36,6 +37,6 @@ def test_too_little_to_guess_from_is_taken_as_it_is(content: bytes) -> None:
     ],
 )
 def test_what_is_no_text_is_refused_with_its_line(content: bytes, where: str, name: str) -> None:
-    with pytest.raises(Misuse, match=f"not {name} text") as caught:
+    with raises(Misuse, values={"name": name}) as caught:
         decoded(content, source="x")
     assert caught.value.subject == where

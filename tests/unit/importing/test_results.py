@@ -21,6 +21,7 @@ from bundler.importing.results import (
     settle_conflicts,
     step_aside,
 )
+from tests.support.errors import raises, values_in
 from tests.support.tables import each_case
 from tests.unit.values import digest, layer, planned, resolved
 
@@ -62,16 +63,16 @@ def test_tags_move_when_they_are_to_be_replaced(is_dry_run: bool) -> None:
 
 
 @pytest.mark.parametrize(
-    ("taken", "counted"),
-    [(["b:1"], "1 tag is taken"), (["a:1", "b:1", "c:1"], "3 tags are taken")],
+    "taken",
+    [["b:1"], ["a:1", "b:1", "c:1"]],
     ids=["one", "three"],
 )
-def test_conflicts_stop_the_run_before_anything_is_sent_and_are_told_together(taken: list[str], counted: str) -> None:
+def test_conflicts_stop_the_run_before_anything_is_sent_and_are_told_together(taken: list[str]) -> None:
     images = results(*taken)
     with pytest.raises(Several) as caught:
         settle_conflicts(images, is_dry_run=False)
     error = caught.value
-    assert (error.message, error.exit_code) == (f"{counted}; nothing was sent", Refused.exit_code)
+    assert (values_in(error.message)["count"], error.exit_code) == (len(taken), Refused.exit_code)
     assert [each.subject for each in error.errors] == [str(Reference.parse(name)) for name in taken]
     assert "--on-conflict" in (error.hint or "")
     assert {each.hint for each in error.errors} == {None}, "one hint for all is enough"
@@ -99,7 +100,7 @@ def test_a_target_may_tell_its_conflicts_in_its_own_words() -> None:
     with pytest.raises(Several) as caught:
         settle_conflicts(results("b:1"), is_dry_run=False, conflict=conflict)
     (error,) = caught.value.errors
-    assert (error.message, error.expected) == ("the name stands for another image", "id of library/b")
+    assert error.expected == "id of library/b"
     assert caught.value.hint == "do it"
 
 
@@ -139,7 +140,7 @@ def test_a_tag_that_moved_meanwhile_is_decided_by_the_same_rule(taken: list[str]
     failed, skipped, replaced = (results(*taken, on_conflict=policy)[0] for policy in (FAIL, SKIP, REPLACE))
     assert not look_again(failed, THEIRS)
     assert isinstance(failed.error, Refused)
-    assert (failed.error.message.partition(",")[0], failed.error.actual) == ("the tag moved meanwhile", str(THEIRS))
+    assert failed.error.actual == str(THEIRS)
     assert not look_again(skipped, THEIRS)
     assert (skipped.outcome, skipped.replaced) == (Outcome.SKIPPED, THEIRS)
     assert look_again(replaced, THEIRS)
@@ -218,7 +219,7 @@ def test_a_tag_beside_that_is_taken_too_is_a_conflict(is_dry_run: bool) -> None:
         settle_conflicts(images, is_dry_run=True)
         error = images[0].error
     else:
-        with pytest.raises(Several, match="1 tag is taken; nothing was sent") as caught:
+        with raises(Several, values={"count": 1}) as caught:
             settle_conflicts(images, is_dry_run=False)
         (error,) = caught.value.errors
     assert isinstance(error, Refused)
@@ -240,7 +241,7 @@ def test_each_image_goes_by_its_own_policy(is_dry_run: bool) -> None:
 def test_one_image_that_may_not_move_its_tag_stops_all() -> None:
     images = results("a:1", "b:1", on_conflict=REPLACE)
     images[1].on_conflict = FAIL
-    with pytest.raises(Several, match="1 tag is taken") as caught:
+    with raises(Several, values={"count": 1}) as caught:
         settle_conflicts(images, is_dry_run=False)
     assert [error.subject for error in caught.value.errors] == [str(images[1].name)]
 

@@ -150,7 +150,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: Origin) -> None:
     ],
 )
 def test_what_is_no_web_address_is_refused(url: str) -> None:
-    with pytest.raises(Refused, match="an address that is none"):
+    with pytest.raises(Refused):
         Origin.of(url)
 
 

@@ -18,6 +18,7 @@ from bundler.stores.staging import StagingCache
 from bundler.system.scratch import Scratch
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, FORMS, docker_config, docker_files, layout_files, tar_of, write_as
+from tests.support.errors import raises
 
 LOWER, UPPER = images.layer_tar("lower"), images.layer_tar("upper", 1_100_000)
 NAME = "quay.io/team/app:1"
@@ -97,14 +98,14 @@ def test_a_name_that_is_not_there_is_refused_with_those_that_are(
     files: Mapping[str, bytes], form: str, staging: Staging, tmp_path: Path
 ) -> None:
     archive = indexed(tmp_path / "image", files, form)
-    with pytest.raises(Refused, match="no such image") as caught:
+    with raises(Refused, subject="test:quay.io/other:1") as caught:
         archive.ready(["quay.io/other:1"], staging).source.resolve("quay.io/other:1")
     assert NAME in (caught.value.hint or "")
 
 
 def test_the_only_image_is_not_clear_where_there_are_two(staging: Staging, tmp_path: Path) -> None:
     files = two_images()
-    with pytest.raises(Refused, match="2 images, and none was chosen"):
+    with raises(Refused, subject="test", values={"count": 2}):
         indexed(tmp_path / "image", files).ready([None], staging)
 
 
@@ -211,20 +212,20 @@ def test_what_somebody_calls_it_counts_where_a_file_has_both_forms(tmp_path: Pat
 
 
 def test_a_file_of_the_other_kind_is_refused_with_the_right_word(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match=r"no index\.json") as caught:
+    with pytest.raises(Refused, match="index[.]json") as caught:
         indexed(tmp_path / "x", DOCKER_FILES, transport=OCI)
-    assert caught.value.hint == f"write docker-archive:{tmp_path / 'x'}"
-    with pytest.raises(Refused, match=r"no manifest\.json") as caught:
+    assert f"docker-archive:{tmp_path / 'x'}" in (caught.value.hint or "")
+    with pytest.raises(Refused, match="manifest[.]json") as caught:
         indexed(tmp_path / "x", LAYOUT, transport=DOCKER)
-    assert caught.value.hint == f"write oci-archive:{tmp_path / 'x'}"
+    assert f"oci-archive:{tmp_path / 'x'}" in (caught.value.hint or "")
 
 
 def test_a_file_without_images_is_damage(tmp_path: Path) -> None:
-    with pytest.raises(Damaged, match="not an image archive"):
+    with raises(Damaged, subject="test"):
         indexed(tmp_path / "x", {"readme": b"hello"})
-    with pytest.raises(Damaged, match="not an image archive") as caught:
+    with raises(Damaged, subject="test") as caught:
         indexed(tmp_path / "x", {f"image/{name}": content for name, content in DOCKER_FILES.items()})
-    assert "at the top" in (caught.value.hint or "")
+    assert caught.value.hint
 
 
 # What is not whole
@@ -243,27 +244,27 @@ CONFIG = json.loads(DOCKER_FILES["manifest.json"])[0]["Config"]
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        pytest.param({**DOCKER_FILES, "manifest.json": b"{}"}, "not a list of images", id="no list"),
-        pytest.param({**DOCKER_FILES, "manifest.json": b"[]"}, "not a list of images", id="an empty list"),
-        pytest.param({**DOCKER_FILES, "manifest.json": b"[1]"}, "an image without Config", id="no entry"),
-        pytest.param(changed(Config=None), "an image without Config", id="no config"),
-        pytest.param(changed(Config="../../etc/passwd"), "leads out of the archive", id="a config elsewhere"),
-        pytest.param(changed(Config="/etc/passwd"), "leads out of the archive", id="an absolute config"),
-        pytest.param(changed(Config=""), "leads out of the archive", id="a config without a name"),
-        pytest.param(changed(Config="absent.json"), "lacks a document", id="an absent config"),
-        pytest.param(changed(Config=LAYERS[0]), "lacks a document", id="a layer for a config"),
-        pytest.param(changed(Config="manifest.json"), "lists no layers", id="a list for a config"),
-        pytest.param(changed(RepoTags="app:1"), "RepoTags is not a list", id="tags that are no list"),
-        pytest.param(changed(Layers=[1]), "Layers is not a list", id="layers that are no names"),
-        pytest.param(changed(Layers=["../x"]), "leads out of the archive", id="a layer elsewhere"),
-        pytest.param(changed(Layers=LAYERS[:1]), "disagree about the layers", id="a layer less"),
-        pytest.param(changed(Layers=[*LAYERS, LAYERS[0]]), "disagree about the layers", id="a layer more"),
-        pytest.param(changed(Layers=[LAYERS[0], "x"]), "layer 2 of 2 is absent", id="an absent layer"),
-        pytest.param(changed(Layers=LAYERS[::-1]), "layer 1 of 2 is not the one", id="another order"),
-        pytest.param({**DOCKER_FILES, LAYERS[1]: LOWER}, "layer 2 of 2 is not the one", id="another layer"),
+        pytest.param({**DOCKER_FILES, "manifest.json": b"{}"}, "list", id="no list"),
+        pytest.param({**DOCKER_FILES, "manifest.json": b"[]"}, "list", id="an empty list"),
+        pytest.param({**DOCKER_FILES, "manifest.json": b"[1]"}, "Config", id="no entry"),
+        pytest.param(changed(Config=None), "Config", id="no config"),
+        pytest.param(changed(Config="../../etc/passwd"), "out of the archive", id="a config elsewhere"),
+        pytest.param(changed(Config="/etc/passwd"), "out of the archive", id="an absolute config"),
+        pytest.param(changed(Config=""), "out of the archive", id="a config without a name"),
+        pytest.param(changed(Config="absent.json"), "document", id="an absent config"),
+        pytest.param(changed(Config=LAYERS[0]), "document", id="a layer for a config"),
+        pytest.param(changed(Config="manifest.json"), "layers", id="a list for a config"),
+        pytest.param(changed(RepoTags="app:1"), "RepoTags", id="tags that are no list"),
+        pytest.param(changed(Layers=[1]), "Layers", id="layers that are no names"),
+        pytest.param(changed(Layers=["../x"]), "out of the archive", id="a layer elsewhere"),
+        pytest.param(changed(Layers=LAYERS[:1]), "layers", id="a layer less"),
+        pytest.param(changed(Layers=[*LAYERS, LAYERS[0]]), "layers", id="a layer more"),
+        pytest.param(changed(Layers=[LAYERS[0], "x"]), "layer 2 of 2", id="an absent layer"),
+        pytest.param(changed(Layers=LAYERS[::-1]), "layer 1 of 2", id="another order"),
+        pytest.param({**DOCKER_FILES, LAYERS[1]: LOWER}, "layer 2 of 2", id="another layer"),
         pytest.param(
             changed(Layers=[LAYERS[0], CONFIG]),
-            "a layer that is a JSON document",
+            "JSON",
             id="a document for a layer",
         ),
     ],
@@ -344,7 +345,7 @@ def test_a_blob_that_a_compressed_layout_lacks_is_refused_when_it_is_asked_for(
     files = {name: content for name, content in LAYOUT.items() if name != layer}
     for form in ("none", "gzip"):
         ready = indexed(tmp_path / form, files, form).ready([NAME], staging)
-        with pytest.raises(BundlerError, match="not in the layout"):
+        with raises(BundlerError, code="not-found"):
             blobs_of(ready, NAME)
 
 

@@ -16,6 +16,7 @@ from bundler.errors import Damaged, Refused
 from bundler.stores import compression
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, in_pieces
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 NOISE = random.Random("compression").randbytes(300_000)
@@ -97,7 +98,7 @@ def test_a_changed_byte_is_damage(kind: str, size_bytes: int) -> None:
     for place in (len(whole) // 2, len(whole) - 6):
         spoilt = bytearray(whole)
         spoilt[place] ^= 0xFF
-        with pytest.raises(Damaged, match="damaged|cut short"):
+        with raises(Damaged, subject="x"):
             inflate(bytes(spoilt), kind, size_bytes)
 
 
@@ -146,14 +147,14 @@ def test_an_xz_stream_with_the_strongest_preset_is_taken() -> None:
 
 def test_an_xz_stream_that_wants_more_memory_than_any_image_is_refused() -> None:
     greedy = lzma.compress(b"x", filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 30}])
-    with pytest.raises(Damaged, match="xz"):
+    with raises(Damaged, values={"kind": "xz"}):
         inflate(greedy, compression.XZ)
 
 
 def test_a_zstd_stream_that_wants_more_memory_than_any_image_is_refused() -> None:
     magic, descriptor, window = b"\x28\xb5\x2f\xfd", b"\x00", bytes([(31 - 10) << 3])  # a window of 2 GiB
     block = (1 | 1 << 3).to_bytes(3, "little") + b"x"
-    with pytest.raises(Damaged, match="zstd"):
+    with raises(Damaged, values={"kind": "zstd"}):
         inflate(magic + descriptor + window + block, compression.ZSTD)
     usual = bytes([(27 - 10) << 3])
     assert inflate(magic + descriptor + usual + block, compression.ZSTD) == b"x"

@@ -11,6 +11,7 @@ import pytest
 
 from bundler.errors import LocalStorage, Misuse, Refused
 from bundler.stores import credential_helper, docker_sdk
+from tests.support.errors import raises
 
 
 @pytest.fixture(autouse=True)
@@ -58,24 +59,24 @@ def test_a_helper_that_knows_nobody_is_no_failure(helper) -> None:  # type: igno
 
 
 def test_a_helper_that_fails_is_told(helper) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(Refused, match="credentials cannot be read"):
+    with raises(Refused, values={"name": "DockerException"}):
         helper("echo the keyring is locked; exit 1")
 
 
 @pytest.mark.parametrize(
-    ("script", "told"),
+    ("script", "values"),
     [
-        ("sleep 1000 & echo $! > child; wait", "did not answer in 1 s"),
-        ("sleep 1000 & echo $! > child; exec >&-; wait", "did not answer in 1 s"),
-        ("sleep 1000 & echo $! > child; yes", "does not stop writing"),
-        ("sleep 1000 & echo $! > child; yes >&2", "did not answer in 1 s"),
+        ("sleep 1000 & echo $! > child; wait", {"credential_helper_seconds": 1.0}),
+        ("sleep 1000 & echo $! > child; exec >&-; wait", {"credential_helper_seconds": 1.0}),
+        ("sleep 1000 & echo $! > child; yes", {}),
+        ("sleep 1000 & echo $! > child; yes >&2", {"credential_helper_seconds": 1.0}),
     ],
     ids=["hangs", "hangs with its output closed", "floods", "floods standard error"],
 )
 def test_A9_a_helper_that_hangs_or_floods_is_ended_with_what_it_started(  # type: ignore[no-untyped-def]
-    helper, tmp_path, capfd, script, told
+    helper, tmp_path, capfd, script, values
 ) -> None:
-    with pytest.raises(Misuse, match=told) as caught:
+    with raises(Misuse, values=values) as caught:
         helper(script)
     assert caught.value.subject == "docker-credential-it"
     assert "echo HOST | docker-credential-it get" in str(caught.value.hint)
@@ -90,7 +91,7 @@ def test_A9_what_a_helper_leaves_running_is_not_waited_for(helper, tmp_path) -> 
 
 
 def test_A9_a_helper_that_cannot_be_started_is_told(helper) -> None:  # type: ignore[no-untyped-def]
-    with pytest.raises(LocalStorage, match="cannot be started"):
+    with raises(LocalStorage, subject="/dev/null"):
         credential_helper.ask("/dev/null", b"")
 
 

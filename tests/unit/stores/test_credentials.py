@@ -11,6 +11,7 @@ import pytest
 
 from bundler.errors import Misuse, Refused
 from bundler.stores.credentials import Credentials, Login, files
+from tests.support.errors import raises
 
 HOST = "registry.example.com:5000"
 
@@ -89,7 +90,7 @@ def test_without_any_file_everybody_is_anonymous() -> None:
 
 def test_a_file_that_was_named_and_is_not_there_is_told_and_not_passed_over(home: Path, tmp_path: Path) -> None:
     written(home / ".docker" / "config.json", auths=auths(HOST="somebody"))
-    with pytest.raises(Misuse, match="there is no such file") as caught:
+    with pytest.raises(Misuse) as caught:
         files({"REGISTRY_AUTH_FILE": str(tmp_path / "missing.json")})
     assert caught.value.subject == f"REGISTRY_AUTH_FILE={tmp_path / 'missing.json'}"
 
@@ -211,11 +212,11 @@ def test_the_name_for_tokens_makes_a_helpers_secret_a_token(
 
 def test_a_helper_that_is_not_there_is_told_with_its_file(home: Path) -> None:
     config = written(home / ".docker" / "config.json", credHelpers={HOST: "does-not-exist"}, auths=auths(HOST="x"))
-    with pytest.raises(Refused, match="the Docker credentials cannot be read") as caught:
+    with raises(Refused, values={"helper": "does-not-exist"}) as caught:
         Login(HOST).find()
     assert caught.value.subject == str(config)
     assert HOST in (caught.value.hint or "")
-    assert "docker-credential-does-not-exist is not installed" in caught.value.message
+    assert "docker-credential-does-not-exist" in caught.value.message
     assert "s3cret" not in f"{caught.value} {caught.value.hint}"
 
 
@@ -232,7 +233,7 @@ def test_a_helper_that_is_not_there_is_told_with_its_file(home: Path) -> None:
 )
 def test_a_file_that_is_wrong_is_told_and_not_shown(home: Path, content: dict[str, object]) -> None:
     config = written(home / ".docker" / "config.json", **content)
-    with pytest.raises(Refused, match="the Docker credentials cannot be read") as caught:
+    with pytest.raises(Refused) as caught:
         Login(HOST).find("team/app")
     assert caught.value.subject == str(config)
     assert "s3cret" not in f"{caught.value} {caught.value.hint}"

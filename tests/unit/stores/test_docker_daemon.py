@@ -26,6 +26,7 @@ from bundler.stores.staging import StagingCache
 from bundler.system.scratch import Scratch
 from tests.support import images
 from tests.support.archives import docker_config, docker_files, in_pieces, layout_files, tar_of
+from tests.support.errors import raises
 from tests.support.parts import require
 
 LOWER, UPPER = images.layer_tar("lower"), images.layer_tar("upper", 1_100_000)
@@ -124,7 +125,7 @@ def test_a_layer_of_nothing_is_a_layer(staging: Staging) -> None:
 
 def test_a_layer_that_is_not_the_one_of_the_config_is_damage(staging: Staging) -> None:
     files = classic([LOWER, UPPER], diff_ids=[images.sha256(LOWER), images.sha256(b"another")])
-    with pytest.raises(Damaged, match="layer 2 of 2 is not the one") as caught:
+    with raises(Damaged, values={"number": 2, "count": 2}) as caught:
         made_ready(Saved([tar_of(files)]), staging)
     assert f"docker-daemon:{NAME}" in str(caught.value)
 
@@ -132,13 +133,13 @@ def test_a_layer_that_is_not_the_one_of_the_config_is_damage(staging: Staging) -
 def test_several_images_where_one_was_asked_for_are_damage(staging: Staging) -> None:
     files = classic([LOWER])
     files["manifest.json"] = json.dumps(json.loads(files["manifest.json"]) * 2).encode()
-    with pytest.raises(Damaged, match="2 images instead of one|a name that two images have"):
+    with pytest.raises(Damaged):
         made_ready(Saved([tar_of(files)]), staging)
 
 
 def test_an_image_that_the_daemon_does_not_have_is_refused_before_anything_is_saved(staging: Staging) -> None:
     daemon = Saved([b""], has_image=False)
-    with pytest.raises(Refused, match="no such image"):
+    with raises(Refused, subject="docker-daemon:docker.io/library/app:1"):
         made_ready(daemon, staging)
     assert daemon.asked == []
 
@@ -181,17 +182,17 @@ def test_what_the_containerd_store_saves_is_found_by_what_it_was_asked_for(name:
 
 
 @pytest.mark.parametrize(
-    ("index", "message"),
+    "index",
     [
-        pytest.param(b'{"schemaVersion":2,"manifests":[]}', "0 images instead of one", id="nothing"),
-        pytest.param(b'{"schemaVersion":2,"manifests":{}}', "not an OCI index", id="no list"),
-        pytest.param(None, "no OCI image layout", id="no index"),
+        pytest.param(b'{"schemaVersion":2,"manifests":[]}', id="nothing"),
+        pytest.param(b'{"schemaVersion":2,"manifests":{}}', id="no list"),
+        pytest.param(None, id="no index"),
     ],
 )
-def test_a_layout_without_the_image_is_damage(index: bytes | None, message: str, staging: Staging) -> None:
+def test_a_layout_without_the_image_is_damage(index: bytes | None, staging: Staging) -> None:
     files = {name: content for name, content in registry_layout().items() if name != "index.json"}
     files |= {} if index is None else {"index.json": index}
-    with pytest.raises(Damaged, match=message):
+    with pytest.raises(Damaged):
         made_ready(Saved([tar_of(files)], has_containerd_store=True), staging)
 
 
@@ -202,7 +203,7 @@ def test_of_several_images_in_a_layout_the_one_with_the_id_is_taken(staging: Sta
     files |= {f"blobs/{digest.replace(':', '/')}": content for digest, content in other.all_blobs().items()}
     daemon = Saved([tar_of(files)], has_containerd_store=True, id=str(wanted["digest"]))
     assert str(made_ready(daemon, staging).source.resolve(NAME).digest) == wanted["digest"]
-    with pytest.raises(Damaged, match="2 images instead of one|a name that two images have"):
+    with raises(Damaged, values={"count": 2}):
         made_ready(Saved([tar_of(files)], has_containerd_store=True), staging)
 
 
@@ -244,7 +245,7 @@ def test_of_an_index_the_platforms_that_are_there_are_carried_in_an_index_of_the
 
 def test_an_index_of_nothing_that_is_there_is_damage(staging: Staging) -> None:
     index, files = multi_layout()
-    with pytest.raises(Damaged, match="none of the image's platforms is there"):
+    with pytest.raises(Damaged):
         made_ready(Saved([tar_of(files)], has_containerd_store=True, id=index.digest), staging)
 
 
@@ -270,13 +271,13 @@ def test_an_error_instead_of_the_rest_is_told_as_the_words_of_the_daemon(
     files = registry_layout() if has_containerd_store else classic([LOWER, UPPER])
     stream = tar_of(dict(reversed(files.items())))[:length] + error_line(message)
     daemon = Saved([stream], has_containerd_store=has_containerd_store)
-    with pytest.raises(BundlerError, match="the Docker daemon says: write") as caught:
+    with pytest.raises(BundlerError, match="write /var/lib") as caught:
         made_ready(daemon, staging)
     assert caught.value.subject == f"docker-daemon:{NAME}"
 
 
 def test_a_stream_that_ends_early_without_a_word_is_damage(staging: Staging) -> None:
-    with pytest.raises(Damaged, match="cut short"):
+    with pytest.raises(Damaged):
         made_ready(Saved([tar_of(classic([LOWER, UPPER]))[:500_000]]), staging)
 
 
@@ -308,7 +309,7 @@ def test_an_error_of_the_connection_comes_through(staging: Staging) -> None:
             yield from in_pieces(self.streams[0][:5000])
             raise Unavailable("the connection broke", retryable=True)
 
-    with pytest.raises(Unavailable, match="the connection broke"):
+    with raises(Unavailable, retryable=True):
         made_ready(Broken([tar_of(classic([LOWER, UPPER]))]), staging)
 
 
@@ -387,7 +388,7 @@ def test_after_a_blob_that_broke_off_nothing_more_is_written() -> None:
     with pytest.raises(Unavailable, match="the source is gone"):
         sink.put_blob(PARTS[1], breaking())
     length = len(written)
-    with pytest.raises(Refused, match="another blob of the image has failed"):
+    with raises(Refused, subject="app:1"):
         sink.put_blob(PARTS[2], in_pieces(BLOBS[2]))
     assert len(written) == length
     assert not sink.has_blob(PARTS[1])

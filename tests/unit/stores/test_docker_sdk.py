@@ -12,6 +12,7 @@ import pytest
 from bundler.errors import Absent, BundlerError, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.stores import docker_sdk
 from bundler.stores.docker_sdk import Daemon, error_in_stream
+from tests.support.errors import raises, values_in
 from tests.support.tables import each_case
 
 NO_ROOM = "write /var/lib/docker/tmp/x: no space left on device"
@@ -34,19 +35,20 @@ NO_ROOM = "write /var/lib/docker/tmp/x: no space left on device"
 def test_what_a_daemon_says_belongs_to_who_must_act(message: str, family: type, is_retryable: bool) -> None:
     for error in (docker_sdk._of_message(message, "app:1"), docker_sdk._of_api(500, message, "app:1")):
         assert (type(error), error.retryable, error.subject) == (family, is_retryable, "app:1")
-        assert f"the Docker daemon says: {message}" in str(error)
+        assert message in str(error)
 
 
 @pytest.mark.parametrize("status", [400, 403, 409])
 def test_what_a_daemon_refuses_is_told_with_its_status(status: int) -> None:
     error = docker_sdk._of_api(status, "you must not", "app:1")
     assert (type(error), error.retryable) == (Refused, False)
-    assert str(error) == f"app:1: the Docker daemon refuses ({status}): you must not"
+    assert (error.subject, values_in(error.message)["status"]) == ("app:1", status)
+    assert "you must not" in error.message
 
 
 def test_an_image_that_a_daemon_does_not_have_is_told_in_our_words() -> None:
     error = docker_sdk._of_api(404, "No such image: app:1", "docker-daemon:app:1")
-    assert (type(error), str(error)) == (Absent, "docker-daemon:app:1: the Docker daemon has no such image")
+    assert (type(error), error.subject) == (Absent, "docker-daemon:app:1")
 
 
 def test_an_answer_without_a_status_is_told_by_its_words() -> None:
@@ -70,8 +72,8 @@ def test_a_daemon_that_does_not_answer_is_told_in_short(
 ) -> None:
     error = docker_sdk._unreachable(Exception(text), "app:1")
     assert type(error) is Unreachable
-    assert str(error) == f"app:1: the Docker daemon does not answer: {reason}"
-    assert "the current Docker context" in (error.hint or "")
+    assert (error.subject, values_in(error.message)["reason"]) == ("app:1", reason)
+    assert "Docker context" in (error.hint or "")
     monkeypatch.setenv("DOCKER_HOST", "tcp://dock.example:2376")
     assert "tcp://dock.example:2376" in (docker_sdk._unreachable(Exception(text), None).hint or "")
 
@@ -103,7 +105,7 @@ def test_a_daemon_that_may_not_be_asked_is_told_with_the_group() -> None:
 )
 def test_a9_an_address_that_no_daemon_can_have_is_the_users_mistake_and_not_repeated(host, monkeypatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", host)
-    with pytest.raises(Misuse, match="DOCKER_HOST has no address of a daemon") as caught:
+    with pytest.raises(Misuse, match="DOCKER_HOST") as caught:
         _ = Daemon().facts
     assert "c4nary" not in repr([str(caught.value), caught.value.hint])
 
@@ -135,7 +137,7 @@ def docker_folder(config: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
 )
 def test_a9_values_of_a_wrong_type_in_docker_configuration_are_told(config, monkeypatch, tmp_path) -> None:
     docker_folder(config, monkeypatch, tmp_path)
-    with pytest.raises(Misuse, match="another form than Docker writes") as caught:
+    with pytest.raises(Misuse) as caught:
         _ = Daemon().facts
     assert caught.value.subject == str(tmp_path)
 
@@ -165,7 +167,7 @@ def context(meta: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *
 )
 def test_a9_a_docker_context_of_another_form_is_told(meta, monkeypatch, tmp_path) -> None:
     context(meta, monkeypatch, tmp_path)
-    with pytest.raises(Misuse, match="another form than Docker writes"):
+    with pytest.raises(Misuse):
         _ = Daemon().facts
 
 
@@ -177,14 +179,14 @@ def test_a5_a_docker_context_that_is_not_there_never_means_the_default_daemon(
     if by_variable:
         docker_folder("{}", monkeypatch, tmp_path)
         monkeypatch.setenv("DOCKER_CONTEXT", "inside")
-    with pytest.raises(Misuse, match="there is no Docker context of this name") as caught:
+    with raises(Misuse, subject="inside") as caught:
         _ = Daemon().facts
     assert caught.value.subject == "inside"
 
 
 def test_a9_a_pipe_where_a_docker_context_should_be_is_told(monkeypatch, tmp_path) -> None:
     os.mkfifo(context(None, monkeypatch, tmp_path))
-    with pytest.raises(Misuse, match="it is not a file"):
+    with raises(Misuse, actual="a pipe"):
         _ = Daemon().facts
 
 
@@ -206,7 +208,7 @@ def line(message: str) -> bytes:
 def test_an_error_within_a_stream_is_told_as_the_words_of_the_daemon(before: bytes, end: bytes) -> None:
     error = error_in_stream(before + line(NO_ROOM) + end)
     assert isinstance(error, BundlerError)
-    assert f"the Docker daemon says: {NO_ROOM}" in str(error)
+    assert NO_ROOM in str(error)
 
 
 @each_case(

@@ -6,6 +6,7 @@ import pytest
 
 from bundler.errors import Refused
 from bundler.stores.held_images import Choice, HeldImage
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 QUAY = HeldImage(
@@ -54,7 +55,7 @@ def test_an_image_is_found_by_its_name_and_by_what_is_clear(asked: str, found: s
 @pytest.mark.parametrize("asked", ["1.27", "library/nginx:1.27"], ids=["one tag", "a path and a short name"])
 def test_what_two_images_are_called_is_refused_with_names_that_work(asked: str) -> None:
     pick = choice(QUAY, DOCKER)
-    with pytest.raises(Refused, match="2 images have this name") as caught:
+    with raises(Refused, values={"count": 2}) as caught:
         pick(asked)
     advice = (caught.value.hint or "").removeprefix("choose one of: ").split(", ")
     assert {"quay.io/library/nginx:1.27", "docker.io/library/nginx:1.27"} <= set(advice)
@@ -63,15 +64,15 @@ def test_what_two_images_are_called_is_refused_with_names_that_work(asked: str) 
 
 def test_no_name_means_the_only_image() -> None:
     assert choice(QUAY)(None) == "q"
-    with pytest.raises(Refused, match="0 images, and none was chosen"):
+    with raises(Refused, subject="oci-archive:a.tar", values={"count": 0}):
         choice()(None)
-    with pytest.raises(Refused, match="2 images, and none was chosen"):
+    with raises(Refused, subject="oci-archive:a.tar", values={"count": 2}):
         choice(QUAY, APP)(None)
 
 
 @pytest.mark.parametrize("asked", ["docker.io/library/1.27:latest", "quay.io/other:1", "2.0", ""])
 def test_another_name_is_refused_with_those_that_are_there(asked: str) -> None:
-    with pytest.raises(Refused, match="no such image") as caught:
+    with pytest.raises(Refused) as caught:
         choice(QUAY, DOCKER)(asked)
     assert "quay.io/library/nginx:1.27" in (caught.value.hint or "")
 

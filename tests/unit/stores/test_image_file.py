@@ -71,9 +71,9 @@ def test_an_empty_file_is_a_plain_one(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="no such file"):
+    with pytest.raises(Refused):
         ImageFile(tmp_path / "nothing", called="test")
-    with pytest.raises(Damaged, match="not a regular file"):
+    with pytest.raises(Damaged):
         ImageFile(tmp_path, called="test")
 
 

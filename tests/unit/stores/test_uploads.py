@@ -15,6 +15,7 @@ from bundler.core.limits import UPLOAD_PIECE_BYTES, UPLOAD_PIECE_LEAST_BYTES, UP
 from bundler.errors import Damaged, Refused, Unavailable
 from bundler.stores.http import Answer
 from bundler.stores.uploads import BodyLimit, PieceUpload, Upload
+from tests.support.errors import raises
 
 KIB = 1 << 10
 CONTENT = bytes(range(256)) * 4 * 1200  # 1200 KiB
@@ -122,7 +123,7 @@ def test_C4_a_piece_is_not_made_smaller_than_the_registry_wants():
 
 
 def test_C4_a_registry_that_wants_enormous_pieces_is_refused():
-    with pytest.raises(Refused, match="larger pieces"):
+    with raises(Refused, actual="33554433 bytes"):
         send(Registry(least_bytes=UPLOAD_PIECE_MOST_BYTES + 1))
 
 
@@ -169,7 +170,7 @@ def test_C4_after_416_the_registry_is_asked_how_far_it_has_come():
 )
 def test_C4_an_upload_that_the_registry_lost_is_sent_again_from_its_begin(odd):
     registry = Registry(odd=odd)
-    with pytest.raises(Unavailable, match="lost the upload") as caught:
+    with raises(Unavailable, retryable=True) as caught:
         send(registry)
     assert caught.value.retryable
     assert registry.sizes("PUT") == []
@@ -206,7 +207,7 @@ def test_C4_no_digest_is_sent_of_a_blob_that_is_damaged(whole_pieces):
 
 def test_C4_a_blob_that_ends_early_is_not_completed():
     registry = Registry()
-    with pytest.raises(Unavailable, match="not taken to its end"):
+    with raises(Unavailable, subject="x"):
         send(registry, given=pieces(CONTENT[:-1]))
     assert registry.sizes("PUT") == []
 
@@ -244,7 +245,7 @@ def test_a_registry_that_takes_no_pieces_gets_whole_blobs_again_where_no_limit_i
     known = BodyLimit()
     known.broke(DIGEST, 1 << 30)
     known.broke(DIGEST, 1 << 30)
-    with pytest.raises(Unavailable, match="takes no pieces") as caught:
+    with raises(Unavailable, said="404") as caught:
         send(Registry(odd=[answer(404)]), known)
     assert caught.value.retryable
     assert known.piece_bytes(1 << 30) is None

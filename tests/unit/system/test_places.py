@@ -15,6 +15,7 @@ from bundler.importing.recording import receipts_folder
 from bundler.keys.trust import trust_folder
 from bundler.stores import credentials, docker_sdk, hosts
 from bundler.system import places
+from tests.support.errors import raises
 from tests.support.tables import each_case
 
 HERE = Path("/srv")
@@ -128,7 +129,7 @@ def test_a2_absolute_paths_are_obeyed() -> None:
 def test_a2_a_login_file_that_is_named_by_a_relative_path_is_refused_and_not_repeated(
     variable: str, value: str
 ) -> None:
-    with pytest.raises(Misuse, match=f"{variable} is not an absolute path") as caught:
+    with raises(Misuse, values={"variable": variable}) as caught:
         credentials.files({"HOME": "/srv/me", variable: value})
     assert value not in f"{caught.value} {caught.value.hint}"
 
@@ -138,7 +139,7 @@ def test_a2_authorities_that_are_named_by_a_relative_path_are_refused(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, "ca.pem")
-    with pytest.raises(Misuse, match=f"{variable} is not an absolute path"):
+    with raises(Misuse, values={"variable": variable}):
         hosts.tls_context("r.example", hosts.DEFAULT_NETWORK)
 
 
@@ -146,15 +147,15 @@ def test_a2_certificates_for_the_daemon_are_never_taken_from_the_working_folder(
     monkeypatch: pytest.MonkeyPatch, homeless: None
 ) -> None:
     monkeypatch.setenv("DOCKER_CERT_PATH", "certs")
-    with pytest.raises(Misuse, match="DOCKER_CERT_PATH is not an absolute path"):
+    with raises(Misuse, values={"variable": "DOCKER_CERT_PATH"}):
         docker_sdk._client("1.41", 5)
     monkeypatch.delenv("DOCKER_CERT_PATH")
     monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
-    with pytest.raises(Misuse, match="this user has no home folder"):
+    with pytest.raises(Misuse, match="DOCKER_TLS_VERIFY"):
         docker_sdk._client("1.41", 5)
     monkeypatch.delenv("DOCKER_TLS_VERIFY")
     monkeypatch.setenv("DOCKER_HOST", "ssh://somebody@host")
-    with pytest.raises(Misuse, match="ssh needs a home folder"):
+    with pytest.raises(Misuse, match="ssh"):
         docker_sdk._client("1.41", 5)
 
 
@@ -168,9 +169,9 @@ def test_a2_nothing_in_the_working_folder_is_taken_for_a_home_folder(monkeypatch
     assert hosts.certificates_of("r.example") == []
     assert address_of_daemon() == LOCAL_DAEMON
     monkeypatch.setenv("DOCKER_CONTEXT", "planted")
-    with pytest.raises(Misuse, match="there is no Docker context of this name"):
+    with raises(Misuse, subject="planted"):
         address_of_daemon()
-    with pytest.raises(Misuse, match="this user has no home folder") as caught:
+    with pytest.raises(Misuse, match="receipt") as caught:
         receipts_folder()
     assert "--receipt FILE" in (caught.value.hint or "")
 
@@ -192,7 +193,7 @@ def test_a2_a_docker_context_comes_from_dockers_folder_though_it_has_no_config_j
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("DOCKER_CONTEXT", "planted")
-    with pytest.raises(Misuse, match="there is no Docker context of this name"):
+    with raises(Misuse, subject="planted"):
         address_of_daemon()
     _plant_context(Path(os.environ["HOME"]) / ".docker")
     assert address_of_daemon() == "http://planted.example:2375"

@@ -9,6 +9,7 @@ import pytest
 
 from bundler.errors import LocalStorage
 from bundler.system.scratch import Scratch
+from tests.support.errors import raises
 
 
 def content_of(descriptor: int) -> bytes:
@@ -96,7 +97,7 @@ def test_a_device_without_room_is_told_with_the_flag_that_chooses_another(tmp_pa
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, file.descriptor)
     os.close(full)
-    with pytest.raises(LocalStorage, match="no space left") as caught:
+    with raises(LocalStorage, code="no-space") as caught:
         file.write(b"x")
     assert "--scratch" in (caught.value.hint or "")
     file.close()
