@@ -13,6 +13,8 @@
     ├── Several         of its worst member
     └── Interrupted   130   the user stopped it
 
+A subclass within a family exists where code acts on it; the code of an error is for people and documents only.
+
 Errors carry fields, not only text: what failed, on which object, what was expected and what was found. Passwords in
 addresses are masked in all of them. An error is a value: code that knows more about it makes another one with
 `BundlerError.but` and leaves the first as it was. Errors neither log nor exit; `bundler.views` words them and
@@ -22,7 +24,7 @@ addresses are masked in all of them. An error is a value: code that knows more a
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypedDict, TypeVar
 
 from bundler.secrecy import masked
@@ -166,20 +168,40 @@ class Refused(BundlerError):
     kind = "refused"
 
 
-class Absent(Refused):
+class NotFound(Refused):
+    """The other side does not have what was asked for."""
+
+
+class Absent(NotFound):
     """There is no image of this name at its source."""
 
 
-class NotFound(Refused):
-    """A registry does not have it."""
+class UnknownRepository(NotFound):
+    """The registry knows no such repository."""
+
+
+class UnknownProject(Refused):
+    """The registry knows no project for the repository."""
+
+
+class NameRefused(Refused):
+    """The registry does not take a repository of this name."""
 
 
 class Denied(Refused):
-    """A registry does not let this user do it."""
+    """The registry does not permit it to this account."""
+
+
+class LoginNeeded(Denied):
+    """The registry asks for credentials that it accepts."""
+
+
+class TagTaken(Refused):
+    """The tag names something else already."""
 
 
 class PartsMissing(Refused):
-    """A registry takes no manifest before it has all that the manifest needs."""
+    """The registry takes no manifest before it has all that the manifest needs."""
 
 
 class Unavailable(BundlerError):
@@ -271,6 +293,13 @@ class Several(BundlerError):
     def kind(self) -> str:  # type: ignore[override]  # as above
         """The kind of the worst member."""
         return next((error.kind for error in self.errors if error.exit_code == self.exit_code), "error")
+
+
+def causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error, and its cause, and the cause of that."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def worst(errors: Iterable[BundlerError]) -> int:

@@ -15,12 +15,10 @@ from bundler.core.limits import IMAGE_CONFIG_BYTES, INDEX_DEPTH, MANIFEST_BYTES
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.core.platform import Platform, any_accepts
-from bundler.errors import Damaged, Refused
+from bundler.errors import Damaged, NotFound, Refused
 from bundler.texts import text
 
 ReadBlob = Callable[[Descriptor], bytes]
-_ABSENT = "not-found"
-"""The code of the error of a source that does not have something."""
 
 
 class ManifestSource(Protocol):
@@ -176,8 +174,7 @@ class _Walk:
         for child in _each_once(children):
             try:
                 found.append(self._whole(child, depth=depth + 1))
-            except Refused as error:
-                _check_is_absence(error)
+            except NotFound:
                 missing.append(child)
         return found, missing
 
@@ -201,8 +198,7 @@ class _Walk:
                 continue
             try:
                 node = self._choose(child, depth=depth)
-            except Refused as error:
-                _check_is_absence(error)
+            except NotFound:
                 missing.append(child)
                 continue
             if node is not None:
@@ -367,12 +363,6 @@ class _Walk:
             if platforms
             else "copy the image to the source again with all its platforms (skopeo copy --all, crane copy)",
         )
-
-
-def _check_is_absence(error: Refused) -> None:
-    """Lets an error through unless it says that the source does not have something."""
-    if error.code != _ABSENT:
-        raise error
 
 
 def _in_order(root: _Node) -> Iterator[_Node]:

@@ -87,8 +87,9 @@ class UncheckedBundle:
         except Untrusted as error:
             if unreadable and required == 1:
                 raise next(iter(unreadable.values())) from None  # it says more than that nobody signed
-            if error.code == "bad-signature":
-                error.hint = sums.conversion_hint(self.sums_content) or error.hint
+            hint = sums.conversion_hint(self.sums_content)
+            if hint and isinstance(error, signing.BadSignature):
+                raise error.but(hint=hint) from error.__cause__
             raise
         ids = tuple(key.id for key in good)
         bad = tuple(each for each in signatures if each not in ids)

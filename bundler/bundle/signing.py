@@ -71,6 +71,10 @@ class PublicKey:
         return True
 
 
+class BadSignature(Untrusted):
+    """A signature by a trusted key does not fit what it is for."""
+
+
 class WrongPassphrase(Misuse):
     """A private key that this passphrase does not open."""
 
@@ -307,7 +311,7 @@ def signers(
     if required > 1 and others:
         raise _too_few(good, bad, by_id, required, strangers=[each for each in others if each not in by_id])
     if bad:
-        raise Untrusted(
+        raise BadSignature(
             text("the signature by key {bad} does not fit SHA256SUMS", bad=bad[0]),
             subject=f"SHA256SUMS.{bad[0]}.sig",
             hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",

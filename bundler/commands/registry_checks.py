@@ -18,7 +18,7 @@ from bundler.core.limits import UPLOAD_PIECE_LEAST_BYTES
 from bundler.core.location import RegistryTarget
 from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
-from bundler.errors import BundlerError, Refused
+from bundler.errors import BundlerError, NameRefused, Refused, UnknownProject, UnknownRepository
 from bundler.pace import Paces
 from bundler.stores import credentials, hosts, probe
 from bundler.stores.addresses import shown
@@ -290,7 +290,7 @@ class RegistryVisit:
         try:
             self._repository.check_push()
         except BundlerError as error:
-            if self._is_repository_given or error.code not in ("project-missing", "name-unknown", "name-refused"):
+            if self._is_repository_given or not isinstance(error, (UnknownProject, UnknownRepository, NameRefused)):
                 raise
             hint = "ask about a repository that is to be pushed to, with --repository PATH"
             self._may_not_exist = True

@@ -16,11 +16,16 @@ from bundler.errors import (
     Denied,
     Incomplete,
     LocalStorage,
+    LoginNeeded,
     Misuse,
+    NameRefused,
     NotFound,
     PartsMissing,
     Refused,
+    TagTaken,
     Unavailable,
+    UnknownProject,
+    UnknownRepository,
     Unreachable,
     Untrusted,
 )
@@ -92,7 +97,7 @@ LOG_IN = (
 _ENTRIES = (
     Advice(
         "unauthorized",
-        Denied,
+        LoginNeeded,
         "the registry asks for credentials that it accepts",
         LOG_IN,
         "No credentials were found for this registry, or it does not accept them. They are looked for in this order: "
@@ -122,7 +127,7 @@ _ENTRIES = (
     ),
     Advice(
         "name-unknown",
-        NotFound,
+        UnknownRepository,
         "the registry knows no such repository",
         "create {repository} in the registry first, then run the same command again",
         "Some registries make a repository with the first push. Others, among them Amazon ECR, Huawei SWR and "
@@ -140,7 +145,7 @@ _ENTRIES = (
     ),
     Advice(
         "project-missing",
-        Refused,
+        UnknownProject,
         "the project that the image is to go into does not exist",
         "create it, or let bundler do it with --admin-credentials FILE; --dry-run prints the commands",
         "Harbor, GitLab, Quay and Artifactory keep images in projects, groups, organisations or repositories that "
@@ -169,7 +174,7 @@ _ENTRIES = (
     ),
     Advice(
         "tag-taken",
-        Refused,
+        TagTaken,
         "the tag stands for another image at the target",
         "keep what is there with --on-conflict skip, move the tag with replace, or push beside it with suffix",
         "Somebody has pushed another image under this tag, or an earlier bundle did. Nothing is decided for you: fail "
@@ -452,7 +457,7 @@ _ENTRIES = (
     ),
     Advice(
         "name-refused",
-        Refused,
+        NameRefused,
         "the registry does not take this name",
         "make one part of it with --map flatten, or name it with --rules",
         "Registries differ in how deep names may be: Quay takes ORGANISATION/NAME unless its administrator allows "

@@ -59,6 +59,11 @@ _STATUS = {
     507: "target-disk-full",
 }
 
+_NO_PUSH_STATUS = frozenset({401, 403, 404, 405, 429, 503})
+_NO_PUSH = frozenset({
+    "project-missing", "name-unknown", "name-refused", "proxy-page", "no-registry", "registry-read-only",
+})  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class RegistryAnswer:
@@ -91,6 +96,15 @@ class RegistryAnswer:
     def is_busy(self) -> bool:
         """Whether it asks to come back later, and so is no failure of what was asked."""
         return self.status == 429 or (self.status in _RETRYABLE_STATUS and self.retry_after_seconds is not None)
+
+    @property
+    def doubts_digest(self) -> bool:
+        """True if it says that the bytes are not those of the digest."""
+        return self.code == "DIGEST_INVALID"
+
+    def refuses_every_push(self, repository: str) -> bool:
+        """True if it says that nothing can be pushed to the repository, whatever it is."""
+        return self.status in _NO_PUSH_STATUS or self._meaning(repository) in _NO_PUSH
 
     def error(self, *, subject: str, host: str, repository: str) -> BundlerError:
         """The error that it means.

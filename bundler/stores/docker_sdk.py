@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
+import ssl
 import subprocess
 import threading
 from collections.abc import Generator, Iterable, Mapping
@@ -26,7 +28,17 @@ from bundler.core.digest import Digest
 from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
-from bundler.errors import Absent, BundlerError, Damaged, LocalStorage, Misuse, Refused, Unavailable, Unreachable
+from bundler.errors import (
+    Absent,
+    BundlerError,
+    Damaged,
+    LocalStorage,
+    Misuse,
+    Refused,
+    Unavailable,
+    Unreachable,
+    causes,
+)
 from bundler.stores import credential_helper
 from bundler.stores.credentials import Credentials
 from bundler.system import places
@@ -161,14 +173,28 @@ class ImageFacts:
     size_bytes: int
 
 
-_REASONS = {
-    "FileNotFoundError": texts.text("there is no socket"),
-    "Connection refused": texts.text("connection refused"),
-    "Name or service not known": texts.text("the host is unknown"),
-    "timed out": texts.text("it took too long"),
-    "CERTIFICATE_VERIFY_FAILED": texts.text("its certificate is not trusted"),
-    "doesn't match": texts.text("its certificate is for another name"),
-}
+_REASONS: tuple[tuple[type[BaseException], texts.Text], ...] = (
+    (FileNotFoundError, texts.text("there is no socket")),
+    (ConnectionRefusedError, texts.text("connection refused")),
+    (socket.gaierror, texts.text("the host is unknown")),
+    (TimeoutError, texts.text("it took too long")),
+    (ssl.SSLCertVerificationError, texts.text("its certificate is not trusted")),
+)
+"""Why a daemon does not answer, by the first of these errors in the chain of causes."""
+
+_OF_ABSENCE = ("not found", "unknown")
+"""The daemon answers 404 where the registry says MANIFEST_UNKNOWN or NAME_UNKNOWN. An answer of the registry without
+such a code it hands on as 500, with nothing but the registry's words (moby: api/server/httpstatus, up to Docker 20
+api/server/httputils; distribution: registry/client/errors.go, `UnexpectedHTTPResponseError`)."""
+
+_OF_NO_ROOM = ("no space left",)
+"""ENOSPC, in the words of Go's syscall package; the daemon's streams of events carry words alone."""
+
+_OF_FAILURE = ("timeout", "connection re", "i/o", "temporary", "eof", "too many requests")
+"""Failures of the network between daemon and registry, in the words of Go's net and io packages."""
+
+_OF_TLS = "HTTPS server"
+"""In the answer of Go's net/http to a request without TLS: "Client sent an HTTP request to an HTTPS server."."""
 
 
 class Daemon:
@@ -271,8 +297,7 @@ class Daemon:
             try:
                 found = self._api().inspect_distribution(name)
             except APIError as error:
-                text = str(error.explanation or "").lower()
-                if error.status_code == 404 or "not found" in text or "unknown" in text:
+                if error.status_code == 404 or _says(error.explanation, _OF_ABSENCE):
                     return None
                 raise
         return Digest.parse((found.get("Descriptor") or {}).get("digest"))
@@ -305,7 +330,7 @@ class Daemon:
 
     @contextmanager
     def _asking(self, subject: str | None) -> Generator[None, None, None]:
-        """WriteOrder what the SDK raises into our errors; ours pass through."""
+        """Translates what the SDK raises into our errors; ours pass through."""
         from docker.errors import APIError, DockerException
         from requests import exceptions as requests_exceptions
         from urllib3.exceptions import HTTPError
@@ -482,15 +507,18 @@ def _raise_if_error(event: Any, subject: str) -> None:
         raise _of_message(str(message or event["error"]), subject)
 
 
+def _says(message: str | None, words: Iterable[str]) -> bool:
+    return any(word in (message or "").lower() for word in words)
+
+
 def _of_message(message: str, subject: str | None) -> BundlerError:
-    lower = message.lower()
-    if "no space left" in lower:
+    if _says(message, _OF_NO_ROOM):
         return LocalStorage(
             texts.text("the Docker daemon says: {message}", message=message),
             subject=subject,
             hint="free some space for the daemon",
         )
-    if any(word in lower for word in ("timeout", "connection re", "i/o", "temporary", "eof", "too many requests")):
+    if _says(message, _OF_FAILURE):
         return Unavailable(
             texts.text("the Docker daemon says: {message}", message=message), subject=subject, retryable=True
         )
@@ -502,7 +530,7 @@ def _of_api(status: int | None, message: str, subject: str | None) -> BundlerErr
         return Absent("the Docker daemon has no such image", subject=subject, hint="see: docker images")
     if status is None or status >= 500:
         return _of_message(message, subject)
-    hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" if "HTTPS server" in message else None
+    hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH" if _OF_TLS in message else None
     return Refused(
         texts.text("the Docker daemon refuses ({status}): {message}", status=status, message=message),
         subject=subject,
@@ -511,15 +539,22 @@ def _of_api(status: int | None, message: str, subject: str | None) -> BundlerErr
 
 
 def _unreachable(error: Exception, subject: str | None) -> Unreachable:
+    from urllib3.util.ssl_match_hostname import CertificateError
+
     where = os.environ.get("DOCKER_HOST") or texts.text("the current Docker context")
-    text = str(error)
-    if "Permission denied" in text:
+    chain = tuple(causes(error))
+    if any(isinstance(each, PermissionError) for each in chain):
         return Unreachable(
             "the Docker daemon may not be asked: permission denied",
             subject=subject,
             hint="run as root, or as a member of the group docker",
         )
-    reason = next((words for sign, words in _REASONS.items() if sign in text), text[:300])
+    reasons: tuple[tuple[type[BaseException], str], ...] = (
+        *_REASONS,
+        (CertificateError, texts.text("its certificate is for another name")),
+    )
+    known = (words for each in chain for kind, words in reasons if isinstance(each, kind))
+    reason = next(known, str(error)[:300])
     return Unreachable(
         texts.text("the Docker daemon does not answer: {reason}", reason=reason),
         subject=subject,

@@ -37,7 +37,7 @@ from bundler.core.limits import ERROR_BODY_BYTES, PIECE_BYTES, REDIRECTS
 from bundler.core.protocols import Pieces
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB
 from bundler.core.registry_answers import RegistryAnswer
-from bundler.errors import Broken, BundlerError, LocalStorage, Misuse, Refused, Unavailable
+from bundler.errors import Broken, BundlerError, LocalStorage, LoginNeeded, Misuse, Refused, Unavailable, causes
 from bundler.pace import Paces, Turn
 from bundler.stores import stalls
 from bundler.stores.addresses import Kind, Origin, checked, printable, shown, without_secrets
@@ -290,7 +290,7 @@ class HttpClient:
 
 @contextmanager
 def translated(url: str, method: str) -> Generator[None, None, None]:
-    """WriteOrder what urllib3 raises into our errors."""
+    """Translates what urllib3 raises into our errors."""
     try:
         yield
     except SSLError as error:
@@ -301,7 +301,7 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
         host = Origin.of(url).host
         raise problem("name-not-resolved", subject=host, said=_innermost(error), retryable=True, host=host) from error
     except NewConnectionError as error:
-        exhausted = next(filter(None, map(LocalStorage.exhausted, _causes(error))), None)
+        exhausted = next(filter(None, map(LocalStorage.exhausted, causes(error))), None)
         if exhausted is not None:
             raise exhausted from error
         host = _host(url)
@@ -312,13 +312,13 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
     except LocationParseError as error:
         raise Refused("the server names an address that is none", subject=shown(url)) from error
     except (HTTPError, OSError) as error:
-        causes = list(_causes(error))
-        stall = next((cause for cause in causes if isinstance(cause, Stalled)), None)
+        chain = list(causes(error))
+        stall = next((cause for cause in chain if isinstance(cause, Stalled)), None)
         if stall is not None:
             raise problem("too-slow", subject=f"{method} {shown(url)}", said=str(stall), retryable=True) from error
         if isinstance(error, (NoAnswerInTime, TimeoutError)):
             raise problem("no-answer", subject=f"{method} {shown(url)}", retryable=True) from error
-        if any(map(_is_no_http, causes)):
+        if any(map(_is_no_http, chain)):
             said = _innermost(error)
             raise problem("no-registry", subject=f"{method} {shown(url)}", said=said, host=_host(url)) from error
         raise Broken(
@@ -365,11 +365,13 @@ def error_of(answer: Answer, *, subject: str, told: RegistryAnswer | None = None
     if answer.status in (401, 403) and re.fullmatch(r"robot\+?", answer.username):
         return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
     error = told.error(subject=subject, host=host, repository=_repository(answer.url))
-    if error.code == "unauthorized" and answer.username:
-        error.hint = text(
-            "it was asked as {user}: check the password, or {log_in}",
-            user=repr(answer.username),
-            log_in=text(LOG_IN, host=host),
+    if isinstance(error, LoginNeeded) and answer.username:
+        return error.but(
+            hint=text(
+                "it was asked as {user}: check the password, or {log_in}",
+                user=repr(answer.username),
+                log_in=text(LOG_IN, host=host),
+            )
         )
     return error
 
@@ -430,26 +432,29 @@ def _retry_after(answer: Answer) -> float | None:
         return None
 
 
-_TLS_REASONS = (
-    ("not yet valid", "clock-skew"),
-    ("has expired", "certificate-expired"),
-    ("mismatch", "certificate-name"),
-    ("doesn't match", "certificate-name"),
-)
+_CERTIFICATES = {9: "clock-skew", 10: "certificate-expired", 62: "certificate-name", 64: "certificate-name"}
+"""By OpenSSL's numbers (x509_vfy.h): not yet valid, expired, another host name, another IP address."""
+
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "RECORD LAYER FAILURE"})
+"""OpenSSL's reasons for bytes that are no TLS; its version 3.2 has the second, which older Pythons give in words."""
 
 
 def _tls_error(error: SSLError, url: str) -> BundlerError:
-    text = str(error)
     host = _host(url)
-    if "CERTIFICATE_VERIFY_FAILED" in text:
-        reason = text.partition("certificate verify failed: ")[2].partition(" (_ssl")[0] or "unknown authority"
-        code = next((code for sign, code in _TLS_REASONS if sign in reason), "unknown-authority")
-        return problem(code, subject=host, said=printable(reason), host=host)
-    if "WRONG_VERSION_NUMBER" in text or "record layer" in text.lower():
-        return problem("no-tls", subject=host, host=host)
-    if "EOF" in text or "reset" in text.lower():
+    cause = next((each for each in causes(error) if isinstance(each, ssl.SSLError)), None)
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        code = _CERTIFICATES.get(cause.verify_code, "unknown-authority")
+        return problem(code, subject=host, said=printable(cause.verify_message), host=host)
+    if isinstance(cause, (ssl.SSLEOFError, ssl.SSLZeroReturnError)):
         return Unavailable("the connection broke during the TLS handshake", subject=host, retryable=True)
-    return Refused(texts.text("TLS failed: {printable}", printable=printable(text)), subject=host)
+    if cause is not None and _reason(cause) in _NO_TLS:
+        return problem("no-tls", subject=host, host=host)
+    return Refused(texts.text("TLS failed: {printable}", printable=printable(str(error))), subject=host)
+
+
+def _reason(error: ssl.SSLError) -> str:
+    """OpenSSL's name of what went wrong; its words, where Python does not know the name."""
+    return error.reason or re.sub(r"^\[SSL\] | \(_ssl.*", "", str(error)).upper()
 
 
 def _repository(url: str) -> str:
@@ -485,13 +490,6 @@ def _is_no_http(error: BaseException) -> bool:
     return is_too_many_headers or (isinstance(error, _NOT_HTTP) and not isinstance(error, OSError))
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """An error, and what it came of, and what that came of."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
 def _innermost(error: BaseException) -> str:
-    *_, error = _causes(error)
+    *_, error = causes(error)
     return printable(getattr(error, "strerror", None) or str(error) or type(error).__name__)

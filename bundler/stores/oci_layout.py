@@ -19,7 +19,7 @@ from bundler.core.digest import ALGORITHMS, Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
-from bundler.errors import Damaged, LocalStorage, Refused
+from bundler.errors import Damaged, LocalStorage, NotFound, Refused
 from bundler.stores.held_images import Choice, HeldImage
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
@@ -125,7 +125,7 @@ class LayoutSource:
         """A manifest, verified by its digest; the size that an index gives its child may be wrong."""
         subject = f"{self._files.called}: {descriptor.digest}"
         if self._files.size(descriptor.digest.path) is None:
-            raise Refused("the manifest is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
+            raise NotFound("the manifest is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
         content = self._files.read(descriptor.digest.path, MANIFEST_BYTES)
         found = Digest.of(content, algorithm=descriptor.digest.algorithm)
         if found != descriptor.digest:
@@ -142,7 +142,7 @@ class LayoutSource:
         size = self._files.size(descriptor.digest.path)
         subject = f"{self._files.called}: {descriptor.digest}"
         if size is None:
-            raise Refused("the blob is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
+            raise NotFound("the blob is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
         if size != descriptor.size_bytes:
             raise Damaged(
                 "the blob has another size than its descriptor says",

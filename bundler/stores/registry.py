@@ -40,14 +40,6 @@ _GENERIC_TYPES = frozenset(
 )
 """What servers say that know nothing of manifests; the bytes tell their type themselves."""
 _NO_MANIFEST = b"{"
-_NOWHERE_TO_PUSH = (
-    "project-missing",
-    "name-unknown",
-    "name-refused",
-    "proxy-page",
-    "no-registry",
-    "registry-read-only",
-)
 _LOST_UPLOAD = frozenset({401, 404, 416})
 _NO_HEAD = frozenset({405, 501})
 _WRONG_LENGTHS = 2
@@ -373,9 +365,9 @@ class Repository:
         headers = {"Content-Type": oci.OCI_MANIFEST, "Content-Length": str(len(_NO_MANIFEST))}
         path = f"{self.path}/manifests/{Digest.of(b'')}"
         answer = self.registry.request("PUT", path, scopes=self._push, headers=headers, body=_NO_MANIFEST)
-        error = error_of(answer, subject=self.name)
-        if answer.status in (401, 403, 404, 405, 429, 503) or error.code in _NOWHERE_TO_PUSH:
-            raise error
+        told = heard(answer)
+        if told.refuses_every_push(self.path):
+            raise error_of(answer, subject=self.name, told=told)
 
     def check_upload(self) -> None:
         """Makes sure that uploads lead to an address that bytes may go to: begins one, asks how it is, cancels it.
@@ -465,9 +457,11 @@ class Repository:
         query = {"mount": str(descriptor.digest), "from": holder.path}
         try:
             upload = self._begin_upload(query, self._push if holder is self else self._push + holder._pull)
-        except Refused as error:
-            if holder is self and isinstance(error, Denied):
+        except Denied:
+            if holder is self:
                 raise  # who may not begin an upload so, may not begin it otherwise
+            return False
+        except Refused:
             if holder is self:
                 self.registry.self_mounts.note(is_answered_by_201=False)
             return False
@@ -534,7 +528,7 @@ class Repository:
             return self._unknown_algorithm(name, told.said)
         error = error_of(answer, subject=self._called(name), told=told)
         # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
-        return error.but(retryable=error.retryable or told.code == "DIGEST_INVALID")
+        return error.but(retryable=True) if told.doubts_digest else error
 
     def _unknown_algorithm(self, name: str, said: str | None = None) -> BundlerError:
         return problem("digest-unsupported", subject=self._called(name), said=said)
@@ -677,7 +671,7 @@ class Repository:
             return Unavailable("the registry lost the upload", subject=called, retryable=True)
         error = error_of(answer, subject=called, told=told)
         # The digest was right when the bytes left us; they changed on the way.
-        return error.but(retryable=error.retryable or told.code == "DIGEST_INVALID")
+        return error.but(retryable=True) if told.doubts_digest else error
 
     def _astray(self, told: RegistryAnswer, upload: Upload) -> BundlerError | None:
         """The error for an upload that goes on where no registry is; None if it does not."""

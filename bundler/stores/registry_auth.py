@@ -18,7 +18,7 @@ from bundler import texts
 from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.limits import JSON_ANSWER_BYTES
-from bundler.errors import Damaged, Refused
+from bundler.errors import Damaged, Denied, Refused
 from bundler.stores.addresses import Kind, Origin, checked, shown
 from bundler.stores.credentials import Credentials
 from bundler.stores.http import Answer, HttpClient, error_of, is_page, no_registry, redirects_of
@@ -156,9 +156,7 @@ class Authenticator:
     def _read_token(self, answer: Answer, realm: str) -> _Token:
         if answer.status != 200:
             error = error_of(answer, subject=texts.text("token server {realm}", realm=shown(realm)))
-            if error.code in ("unauthorized", "denied"):
-                error.hint = text(LOG_IN, host=self._registry)
-            raise error
+            raise error.but(hint=text(LOG_IN, host=self._registry)) if isinstance(error, Denied) else error
         content = answer.read(JSON_ANSWER_BYTES)
         if is_page(content):
             raise no_registry(answer, subject=texts.text("token server {realm}", realm=shown(realm)))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
+from bundler.errors import TagTaken
 from bundler.texts import joined, some, text
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
@@ -192,7 +193,7 @@ def _waiting_lines(waiting: Mapping[str, Iterable[str]]) -> list[str]:
 
 def _outcome(each: ImageResult) -> str:
     outcome = each.outcome.value if each.outcome else "unfinished"
-    if each.error is not None and each.error.code == "tag-taken":
+    if isinstance(each.error, TagTaken):
         return "conflict"
     return "would replace" if each.replaced and outcome == "would push" else outcome
 

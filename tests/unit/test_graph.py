@@ -12,7 +12,7 @@ from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
-from bundler.errors import Damaged, Refused
+from bundler.errors import Damaged, NotFound, Refused
 from bundler.graph import Graph, follow
 from tests.support.errors import raises
 from tests.unit.values import GZIP_LAYER
@@ -56,7 +56,7 @@ class Source:
 
     def read(self, digest: str) -> bytes:
         if digest not in self.documents:
-            raise Refused("not found", subject=digest, code="not-found")
+            raise NotFound("not found", subject=digest, code="not-found")
         return self.documents[digest]
 
     def follow(self, root: dict[str, Any], *platforms: str) -> Graph:

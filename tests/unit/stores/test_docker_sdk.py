@@ -5,9 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import socket
+import ssl
 from pathlib import Path
 
 import pytest
+from urllib3.util.ssl_match_hostname import CertificateError
 
 from bundler.errors import Absent, BundlerError, LocalStorage, Misuse, Refused, Unavailable, Unreachable
 from bundler.stores import docker_sdk
@@ -55,31 +58,39 @@ def test_an_answer_without_a_status_is_told_by_its_words() -> None:
     assert isinstance(docker_sdk._of_api(None, NO_ROOM, None), LocalStorage)
 
 
+def _of_sdk(cause: Exception) -> Exception:
+    """What the SDK raises: an error of its own, made of one of requests, made of one of the system."""
+    middle, outer = Exception("('Connection aborted.')"), Exception("Error while fetching server API version")
+    middle.__cause__, outer.__context__ = cause, middle
+    return outer
+
+
 @pytest.mark.parametrize(
-    ("text", "reason"),
+    ("cause", "reason"),
     [
-        ("('Connection aborted.', FileNotFoundError(2, 'No such file or directory'))", "there is no socket"),
-        ("('Connection aborted.', ConnectionRefusedError(111, 'Connection refused'))", "connection refused"),
-        ("[Errno -2] Name or service not known", "the host is unknown"),
-        ("Read timed out.", "it took too long"),
-        ("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed", "its certificate is not trusted"),
-        ("something else", "something else"),
+        (FileNotFoundError(2, "No such file or directory"), "there is no socket"),
+        (ConnectionRefusedError(111, "Connection refused"), "connection refused"),
+        (socket.gaierror(-2, "Name or service not known"), "the host is unknown"),
+        (TimeoutError("timed out"), "it took too long"),
+        (ssl.SSLCertVerificationError(1, "certificate verify failed"), "its certificate is not trusted"),
+        (CertificateError("hostname 'a' doesn't match 'b'"), "its certificate is for another name"),
+        (Exception("something else"), "Error while fetching server API version"),
     ],
-    ids=["no socket", "refused", "unknown host", "timeout", "certificate", "anything else"],
+    ids=["no socket", "refused", "unknown host", "timeout", "certificate", "another name", "anything else"],
 )
 def test_a_daemon_that_does_not_answer_is_told_in_short(
-    text: str, reason: str, monkeypatch: pytest.MonkeyPatch
+    cause: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    error = docker_sdk._unreachable(Exception(text), "app:1")
+    error = docker_sdk._unreachable(_of_sdk(cause), "app:1")
     assert type(error) is Unreachable
     assert (error.subject, values_in(error.message)["reason"]) == ("app:1", reason)
     assert "Docker context" in (error.hint or "")
     monkeypatch.setenv("DOCKER_HOST", "tcp://dock.example:2376")
-    assert "tcp://dock.example:2376" in (docker_sdk._unreachable(Exception(text), None).hint or "")
+    assert "tcp://dock.example:2376" in (docker_sdk._unreachable(_of_sdk(cause), None).hint or "")
 
 
 def test_a_daemon_that_may_not_be_asked_is_told_with_the_group() -> None:
-    error = docker_sdk._unreachable(Exception("PermissionError(13, 'Permission denied')"), None)
+    error = docker_sdk._unreachable(_of_sdk(PermissionError(13, "Permission denied")), None)
     assert "permission denied" in str(error)
     assert "group docker" in (error.hint or "")
 
