@@ -95,7 +95,9 @@ if TYPE_CHECKING:
         Unreachable as Unreachable,
         Untrusted as Untrusted,
     )
-    from bundler.exporting.export import ExportRequest as ExportRequest, ExportResult as ExportResult, export as export
+    from bundler.exporting.export import export as export
+    from bundler.exporting.request import ExportRequest as ExportRequest
+    from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.importing.import_ import ImportRequest as ImportRequest, ImportResult as ImportResult
     from bundler.importing.results import ImageResult as ImageResult, Outcome as Outcome, TargetResult as TargetResult
     from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
@@ -167,7 +169,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.doctor": ("DoctorRequest", "DoctorResult", "doctor"),
     "bundler.commands.explain": ("ExplainResult", "explain"),
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
-    "bundler.exporting.export": ("ExportRequest", "ExportResult", "export"),
+    "bundler.exporting.export": ("export",),
+    "bundler.exporting.request": ("ExportRequest",),
+    "bundler.exporting.result": ("ExportResult", "MovedTag"),
     "bundler.importing.import_": ("ImportRequest", "ImportResult"),
     "bundler.importing.results": ("ImageResult", "TargetResult", "Outcome"),
 }

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from bundler.core.digest import Hasher
 from bundler.core.events import Began, Event, Finished, ImagesDone, Listener, Moved, nobody
@@ -311,6 +311,45 @@ def ask_all(
 ) -> list[tuple[Question, BundlerError]]:
     """Does something for each of many objects, in parallel, each with retries of its own. Small things by default."""
     return run_all(questions, ask, front_workers=workers, cancellation=run.cancellation)
+
+
+@dataclass(frozen=True, slots=True)
+class Answers(Generic[Question, Result]):
+    """The answers to many questions, in the order of the questions.
+
+    Attributes:
+        given: The answers, by question.
+        failed: The errors of the questions that have none.
+    """
+
+    given: dict[Question, Result]
+    failed: dict[Question, BundlerError]
+
+
+def ask_each(
+    questions: Sequence[Question], ask: Callable[[Question], Result], run: Run, *, workers: int = SMALL_WORKERS
+) -> Answers[Question, Result]:
+    """Asks many questions in parallel, each with retries of its own.
+
+    Args:
+        questions: Each once; hashable.
+        ask: Answers one question; called from many threads.
+        run: The run that this is part of.
+        workers: The number of threads.
+
+    Raises:
+        Interrupted: The user stopped the run.
+    """
+    given: dict[Question, Result] = {}
+
+    def keep(question: Question) -> None:
+        given[question] = ask(question)
+
+    failed = dict(ask_all(questions, keep, run, workers=workers))
+    return Answers(
+        {question: given[question] for question in questions if question in given},
+        {question: failed[question] for question in questions if question in failed},
+    )
 
 
 def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, peer: str = "") -> bytes:

@@ -54,7 +54,6 @@ class PartialFolder:
         self.journal = JournalFile(journal, JournalKey(secrets, self.path))
         self._parent = parent
         self._folder: HeldFolder | None = None
-        self._is_finished = False
         self._lock = Lock(parent / f"{self.path.name}.lock")
 
     def hold(self) -> None:
@@ -70,8 +69,8 @@ class PartialFolder:
             raise LocalStorage.unwritable(error, str(self._parent)) from error
         self._lock.take(str(self.path))
 
-    def begun(self) -> Journal | None:
-        """The export that was begun here and not finished, as far as it can be read and is known to be ours.
+    def read_journal(self) -> Journal | None:
+        """The journal of an export that was started here and not finished; None if it is damaged, or not known as ours.
 
         Raises:
             Misuse: What lies here is not ours.
@@ -87,9 +86,11 @@ class PartialFolder:
         """Whether there is a finished bundle of this name."""
         return is_there(self.final_path)
 
-    def take_finished(self) -> None:
-        """Says that the bundle is there as it should be: what is left of making it can go."""
-        self._is_finished = True
+    def forget_start(self) -> None:
+        """Removes what is left of making a bundle that is finished: its journal, which nobody needs any more."""
+        if not self.has_leftovers:
+            with suppress(BundlerError):  # a journal that is left makes no harm
+                self.journal.remove()
 
     @property
     def has_leftovers(self) -> bool:
@@ -200,7 +201,7 @@ class PartialFolder:
             raise LocalStorage.unwritable(error, str(self.final_path)) from error
         self._refuse_swapped(self.final_path)
         sync_folder(self._parent)
-        self._is_finished = True
+        self.forget_start()
         return sums.bundle_id(sums_content)
 
     def close(self) -> None:
@@ -208,9 +209,6 @@ class PartialFolder:
         self.journal.close()
         if self._folder is not None:
             self._folder.close()
-        if self._is_finished and not self.has_leftovers:
-            with suppress(BundlerError):  # what is left is a journal that nobody believes
-                self.journal.remove()
         self._lock.release()
 
     def _held(self) -> HeldFolder:

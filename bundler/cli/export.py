@@ -136,15 +136,14 @@ def export(
     from bundler.core.archive_kind import KINDS
     from bundler.core.plan import parse_chunk_size
     from bundler.core.platform import Platform
-    from bundler.exporting.export import ExportRequest, export as make
+    from bundler.exporting.export import export as make
+    from bundler.exporting.request import ExportRequest
     from bundler.keys.passphrase import generate_passphrase as generated
     from bundler.views import documents, report
 
-    if restart and dry_run:
-        raise Misuse("--restart throws away what was begun, and --dry-run changes nothing")
     if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file):
         raise Misuse("--password-stdin takes all of standard input", hint="name the other one as a file")
-    _check_encryption(archive, encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
+    _check_passphrases(encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
     made = generated() if generate_passphrase and not dry_run else None
     request = ExportRequest(
@@ -156,7 +155,7 @@ def export(
         key_passphrases=lambda: options.passphrases_of_key(
             key_file, option="--key-passphrase-file" if encrypt else None
         ),
-        archive=KINDS["7z" if encrypt else archive or "tar"],
+        archive=KINDS[archive] if archive else None,
         is_encrypted=encrypt,
         bundle_passphrase=lambda: made or options.passphrase_of_bundle(passphrase_file, is_new=True),
         is_unsigned=unsigned,
@@ -183,12 +182,10 @@ def export(
     return result.exit_code
 
 
-def _check_encryption(
-    archive: str | None, encrypt: bool, generate: bool, passphrase_file: str | None, key_passphrase_file: str | None
+def _check_passphrases(
+    encrypt: bool, generate: bool, passphrase_file: str | None, key_passphrase_file: str | None
 ) -> None:
-    """Refuses flags of ``export`` that contradict each other."""
-    if encrypt and archive == "tar":
-        raise Misuse("--encrypt makes 7z archives, and --format tar asks for others")
+    """Refuses flags of ``export`` that contradict each other: where passphrases come from is no part of the request."""
     if generate and not encrypt:
         raise Misuse("--generate-passphrase goes with --encrypt")
     if generate and passphrase_file:

@@ -27,15 +27,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ExportStart:
-    """An export that was begun: what it was asked for, and what it found then.
+    """The start of an export: its request, and what its sources had then.
 
     Attributes:
-        options: What was asked for beside the images, in words: option and value.
-        images: What was asked for of each image, in the list's order, and the digest that it had at its source.
-        created: When, ISO 8601, UTC; it stands in bundle.json.
-        tool: Who began it; so does this.
+        options: The options that decide which bundle is made: option and value.
+        images: The request for each image in words, in the list's order, and the digest that it had at its source.
+        created: When it started: ISO 8601, UTC. bundle.json has the same.
+        tool: The tool that started it. bundle.json has the same.
         plan: The SHA-256 of the plan, in hex.
-        missing: What was asked for and is gone without: code and words of the reason.
+        missing: The images that it goes without: code and words of the reason.
     """
 
     options: Mapping[str, str]
@@ -104,29 +104,29 @@ class Journal:
     """What a journal says.
 
     Attributes:
-        begun: The export that was begun.
+        start: The export that the journal is of.
         chain: Codes what is added.
         done: Its chunks that are done, by number.
         whole_bytes: How far the file is to be believed, and added to.
     """
 
-    begun: ExportStart
+    start: ExportStart
     chain: Chain
     done: dict[int, DoneChunk] = field(default_factory=dict)
     whole_bytes: int = 0
 
 
-def start_line(chain: Chain, begun: ExportStart) -> bytes:
+def start_line(chain: Chain, start: ExportStart) -> bytes:
     """The first line."""
     return chain.line(
         {
             "format": FORMAT,
-            "created": begun.created,
-            "tool": begun.tool,
-            "plan": begun.plan,
-            "options": dict(begun.options),
-            "images": {image: str(digest) for image, digest in begun.images.items()},
-            "missing": {image: list(why) for image, why in begun.missing.items()},
+            "created": start.created,
+            "tool": start.tool,
+            "plan": start.plan,
+            "options": dict(start.options),
+            "images": {image: str(digest) for image, digest in start.images.items()},
+            "missing": {image: list(why) for image, why in start.missing.items()},
         }
     )
 
@@ -154,12 +154,12 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
     first, newline, rest = content.partition(b"\n")
     chain = Chain(key)
     try:
-        begun = _begun(_document(chain, first))
+        start = _start(_document(chain, first))
         if not newline:
             raise ValueError("the line was cut")
     except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
         raise Damaged("the journal of the export cannot be read, or is of another one", subject=FORMAT) from error
-    journal = Journal(begun, chain.after(first), whole_bytes=len(first) + 1)
+    journal = Journal(start, chain.after(first), whole_bytes=len(first) + 1)
     chain, done = journal.chain, journal.done
     *lines, cut = rest.split(b"\n")
     try:
@@ -175,7 +175,7 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
     return journal
 
 
-def _begun(document: dict[str, object]) -> ExportStart:
+def _start(document: dict[str, object]) -> ExportStart:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
     options, images, missing = document["options"], document["images"], document["missing"]

@@ -1,10 +1,10 @@
-"""Where the bytes of a bundle come from: memory for what was read or made already, the sources for the rest."""
+"""The source of each blob of a bundle: memory if it was read or made already, else the store that has it."""
 
 from __future__ import annotations
 
 import threading
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler.commands.open_stores import Stores
@@ -20,7 +20,7 @@ from bundler.stores.local_files import pieces_in
 from bundler.transfer import BlobCopy, Destination
 
 _BYTES = "application/octet-stream"
-"""Of what type something is makes no difference to a bundle."""
+"""A bundle does not look at media types."""
 
 
 def peer_of(entry: Entry) -> str:
@@ -31,7 +31,7 @@ def peer_of(entry: Entry) -> str:
 class Documents:
     """Manifests, configs and files of the layout, in memory since they were read or made. A source of blobs.
 
-    What was made here is kept. Of what a source can give again only so much is, however many images there are; packed,
+    Blobs that were made here are kept. Of those that a source can give again a limited number of bytes is kept; packed,
     because JSON takes a third of its size then. Thread-safe.
     """
 
@@ -45,8 +45,15 @@ class Documents:
     def __contains__(self, digest: Digest) -> bool:
         return digest in self._contents
 
+    @classmethod
+    def made(cls, contents: Mapping[Digest, bytes]) -> Documents:
+        """Of contents that were made here."""
+        documents = cls()
+        documents.keep_made(contents)
+        return documents
+
     def keep_made(self, contents: Mapping[Digest, bytes]) -> None:
-        """Keeps what nobody else has."""
+        """Keeps contents that no source has."""
         packed = _packed(contents)
         with self._lock:
             self._contents.update(packed)
@@ -70,8 +77,23 @@ def _packed(contents: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundImage:
+    """An image that was found.
+
+    Attributes:
+        entry: Its entry in the list.
+        image: The image.
+        moved_to: The digest that its name has now, if the bundle gets the one that it had when the export started.
+    """
+
+    entry: Entry
+    image: ResolvedImage
+    moved_to: Digest | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class _Origin:
-    """What all blobs of one image have in common."""
+    """The facts that all blobs of one image share."""
 
     source: ImageSource
     called: str
@@ -81,17 +103,22 @@ class _Origin:
 class BlobIndex:
     """Knows for everything that a bundle stores where its bytes are."""
 
-    def __init__(
-        self, documents: Documents, images: Sequence[ResolvedImage], entries: Sequence[Entry], stores: Stores
-    ) -> None:
+    def __init__(self, documents: Sequence[Documents], images: Iterable[FoundImage], stores: Stores) -> None:
+        """Indexes all that images consist of.
+
+        Args:
+            documents: The blobs in memory.
+            images: The images.
+            stores: The stores that they are in.
+        """
         self._documents = documents
         self._origins: dict[Digest, _Origin] = {}
         self._manifest_types: dict[Digest, str] = {}
         self._urls: dict[Digest, tuple[str, ...]] = {}
-        for image, entry in zip(images, entries, strict=True):
-            source, _ = stores.source(entry.source)
-            origin = _Origin(source, str(image.reference), peer_of(entry))
-            for manifest in image.manifests:
+        for found in images:
+            source, _ = stores.source(found.entry.source)
+            origin = _Origin(source, str(found.image.reference), peer_of(found.entry))
+            for manifest in found.image.manifests:
                 self._note_manifest(manifest.descriptor, origin)
                 for descriptor in manifest.blobs:
                     self._note_blob(descriptor, origin)
@@ -99,8 +126,9 @@ class BlobIndex:
     def copy(self, stored: Stored, sink: BlobSink) -> BlobCopy:
         """The copy of something that is stored in the bundle, to a sink."""
         descriptor = Descriptor(_BYTES, stored.digest, stored.size_bytes)
-        if stored.digest in self._documents:
-            return BlobCopy(descriptor, self._documents, (Destination((sink,)),), stored.path)
+        documents = self._in_memory(stored.digest)
+        if documents is not None:
+            return BlobCopy(descriptor, documents, (Destination((sink,)),), stored.path)
         origin = self._origins[stored.digest]
         label = f"{origin.called} {stored.digest.short}"
         source: BlobSource = origin.source
@@ -111,16 +139,19 @@ class BlobIndex:
             descriptor = replace(descriptor, urls=self._urls[stored.digest])
         return BlobCopy(descriptor, source, (Destination((sink,), origin.peer),), label, origin.called)
 
+    def _in_memory(self, digest: Digest) -> Documents | None:
+        return next((documents for documents in self._documents if digest in documents), None)
+
     def _note_manifest(self, descriptor: Descriptor, origin: _Origin) -> None:
-        """What is a manifest of one image may be a blob of another; as a manifest only the first has it."""
+        """Notes a manifest. It may be a blob of another image; only the first of the two can give it as a manifest."""
         digest = descriptor.digest
-        if digest not in self._documents and digest not in self._manifest_types:
+        if self._in_memory(digest) is None and digest not in self._manifest_types:
             self._origins[digest] = origin
             self._manifest_types[digest] = descriptor.media_type
 
     def _note_blob(self, descriptor: Descriptor, origin: _Origin) -> None:
         digest = descriptor.digest
-        if digest not in self._documents and digest not in self._origins:
+        if self._in_memory(digest) is None and digest not in self._origins:
             self._origins[digest] = origin
             if descriptor.urls:
                 self._urls[digest] = descriptor.urls

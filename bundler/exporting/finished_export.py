@@ -1,4 +1,4 @@
-"""The export whose bundle is there already: whether that is what is asked for now."""
+"""An export whose bundle is finished already: compares that bundle with what this run would make."""
 
 from __future__ import annotations
 
@@ -17,87 +17,73 @@ from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
-from bundler.run import Run
-from bundler.system.scratch import Scratch
+from bundler.exporting.planned import Planned
+from bundler.exporting.result import ExportResult, result_of
 from bundler.texts import first_of, text
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
-    """What this run would make.
-
-    Attributes:
-        plan: The bundle.
-        key: What it is signed with; None for an unsigned one.
-        passphrase: What it is encrypted with, if it is.
-    """
-
-    plan: BundleManifest
-    key: PrivateKey | None
-    passphrase: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
+class _Finished:
     """A bundle that is complete and has the content that is wanted: its manifest, and its id."""
 
     manifest: BundleManifest
     bundle_id: str
 
 
-def finished_export(path: Path, wanted: Wanted, scratch: Scratch, run: Run) -> Finished:
-    """Compares a finished bundle with what this run would make.
+def take_finished(planned: Planned) -> ExportResult:
+    """Takes the bundle that an earlier run has finished, if it is what this run would make.
 
     Its signature, SHA256SUMS, README.txt and bundle.json are checked, and that each chunk is there with its size. The
     bytes of the chunks are not read: ``bundler verify`` does that.
 
-    Args:
-        path: The bundle's folder.
-        wanted: What is asked for now.
-        scratch: Where an encrypted one is opened.
-        run: The run that this is part of.
-
     Raises:
-        Misuse: It is another bundle; the error says what differs.
+        Misuse: It is another bundle; the error says what differs. Or it cannot be compared: a dry run of an encrypted
+            export asks for no passphrase.
         Damaged, Incomplete: It is this bundle, and not whole.
     """
-    if not is_there(path / sums.FILE):
+    session = planned.session
+    path = session.folder.final_path
+    if (session.request.is_encrypted and session.passphrase is None) or not is_there(path / sums.FILE):
         raise finished_already(path)
     try:
-        return _compared(path, wanted, scratch, run)
+        finished = _compared(path, planned)
     except (Damaged, Incomplete) as error:
         raise _not_whole(path, [error]) from error
+    if not session.request.is_dry_run:
+        session.folder.forget_start()
+    return result_of(session, finished.manifest, planned.deviations, bundle_id=finished.bundle_id, is_old=True)
 
 
-def _compared(path: Path, wanted: Wanted, scratch: Scratch, run: Run) -> Finished:
-    sealed = _sealed(path, wanted.key)
+def _compared(path: Path, planned: Planned) -> _Finished:
+    wanted, session = planned.manifest, planned.session
+    sealed = _sealed(path, session.key)
     sealed.read(sums.README, SUMS_BYTES)
     bundle_id = sums.bundle_id(sealed.sums_content)
-    content = sealed.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
-    if wanted.passphrase is None and is_plan_of(content, wanted.plan):  # nothing of it needs to be held in memory
-        _refuse_incomplete(path, find_chunks(sealed.listings, wanted.plan.chunks))
-        return Finished(wanted.plan, bundle_id)
-    del content
+    if session.passphrase is None and is_plan_of(sealed.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES), wanted):
+        _refuse_incomplete(path, find_chunks(sealed.listings, wanted.chunks))  # nothing else needs to be in memory
+        return _Finished(wanted, bundle_id)
     bundle = sealed.load()
-    manifest = _same_manifest(bundle, path, wanted, scratch, run)
+    manifest = _same_manifest(bundle, path, planned)
     _refuse_incomplete(path, bundle.chunks)
-    return Finished(manifest, bundle_id)
+    return _Finished(manifest, bundle_id)
 
 
-def _same_manifest(
-    bundle: Bundle | LockedBundle, path: Path, wanted: Wanted, scratch: Scratch, run: Run
-) -> BundleManifest:
+def _same_manifest(bundle: Bundle | LockedBundle, path: Path, planned: Planned) -> BundleManifest:
     """The bundle manifest, if it says what the plan does."""
+    session = planned.session
     if isinstance(bundle, LockedBundle):
-        if wanted.passphrase is None:
+        if session.passphrase is None:
             raise _other(path, ["--encrypt: yes there, no now"])
-        bundle = bundle.unlock(wanted.passphrase, scratch=scratch, jobs=run.jobs, cancellation=run.cancellation)
-    elif wanted.passphrase is not None:
+        run = session.run
+        bundle = bundle.unlock(
+            session.passphrase, scratch=session.scratch, jobs=run.jobs, cancellation=run.cancellation
+        )
+    elif session.passphrase is not None:
         raise _other(path, ["--encrypt: no there, yes now"])
     try:
-        found = differences(bundle.manifest, wanted.plan)
+        found = differences(bundle.manifest, planned.manifest)
     finally:
         bundle.close()
     if found:
@@ -137,9 +123,9 @@ def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
 
 
 def _other(path: Path, found: list[str]) -> Misuse:
-    told = first_of(found, _SHOWN)
+    shown = first_of(found, _SHOWN)
     return Misuse(
-        text("a bundle of this name is there already, with other content; {differences}", differences=told),
+        text("a bundle of this name is there already, with other content; {differences}", differences=shown),
         subject=str(path),
         hint="choose another --name or -o DIR; or remove it",
     )

@@ -1,4 +1,4 @@
-"""Reads the image lists that an export was given, and what stands in them for more than one image."""
+"""Reads the image lists of an export, and gives each image of the files and layouts in them its entry."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple
 
     Args:
         arguments: Files, ``-`` for standard input, or single locations with their transport.
-        name: What the bundle is to be called; None for what the lists say.
+        name: The bundle's name; None for the name that the lists give.
         platforms: For the images whose list says none.
 
     Raises:
@@ -69,7 +69,7 @@ def _name_words(name: str) -> tuple[str, ...]:
 
 
 def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[Entry, ...]:
-    """The entries, with one for each image of files and layouts whose names stand in there.
+    """The entries, with one for each image of files and layouts whose names are in there.
 
     Raises:
         Misuse: An image there has no full name.

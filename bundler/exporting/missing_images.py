@@ -14,16 +14,16 @@ from bundler.core.manifest import MissingImage
 from bundler.errors import Absent, BundlerError, Refused
 
 _NOT_THERE = frozenset({"not-found", "name-unknown", "project-missing", "denied", "unauthorized"})
-"""What registries say of images that they do not have, or do not give away: Docker Hub says 401 of what it has not."""
+"""Codes of registries for images that they do not have or do not give away. Docker Hub says 401 if it has none."""
 
 
 def is_missing(error: BundlerError) -> bool:
-    """Whether a source does not have an image, or refuses it for good. Networks and damage are other matters."""
+    """True if a source does not have an image, or refuses it for good. Networks and damage are other matters."""
     return isinstance(error, Absent) or (isinstance(error, Refused) and error.code in _NOT_THERE)
 
 
 def missing_image(entry: Entry, error: BundlerError) -> MissingImage:
-    """What a bundle says of an image that it lacks."""
+    """The record in a bundle of an image that it lacks."""
     return MissingImage(entry.reference, str(entry.source), error.code or "not-found", str(error.message))
 
 
@@ -33,7 +33,7 @@ def write_list(folder: Path, name: str, entries: Iterable[tuple[Entry, MissingIm
     Args:
         folder: That the bundle is in.
         name: Of the bundle.
-        entries: What is missing.
+        entries: The missing images.
 
     Raises:
         LocalStorage: It cannot be written.

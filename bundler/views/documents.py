@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bundler.commands.version import Versions
     from bundler.core.manifest import BundleManifest, Image
     from bundler.core.oci import ImageConfig
-    from bundler.exporting.export import ExportResult
+    from bundler.exporting.result import ExportResult
     from bundler.importing.import_ import ImportResult
     from bundler.importing.results import ImageResult, ReadBack, RegistryPlan, TargetResult
     from bundler.stores.archive_check import ImageFacts

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from bundler.commands.sign import SignResult
     from bundler.commands.verify import VerifyResult
     from bundler.core.manifest import BundleManifest, Chunk, Image
-    from bundler.exporting.export import ExportResult
+    from bundler.exporting.result import ExportResult
     from bundler.stores.archive_check import ImageFacts
 
 

@@ -275,7 +275,7 @@ def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):
     partial = PartialFolder(folder, planned.manifest.name)
     folder.mkdir(parents=True, exist_ok=True)
     writer = kind(partial, planned.manifest)
-    writer.begin(ExportStart({}, {}, "", "", ""), partial.begun(), passed)
+    writer.begin(ExportStart({}, {}, "", "", ""), partial.read_journal(), passed)
     return writer
 
 

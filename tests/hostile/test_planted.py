@@ -78,7 +78,7 @@ def replayed(journal: Path, **changes: object) -> bytes:
     assert true is not None
     chain = Chain(b"x" * 32)
     content = start_line(
-        chain, ExportStart(**{name: getattr(true.begun, name) for name in ExportStart.__slots__} | changes)
+        chain, ExportStart(**{name: getattr(true.start, name) for name in ExportStart.__slots__} | changes)
     )
     for number, chunk in true.done.items():
         chain = chain.after(content.splitlines(keepends=True)[-1])
@@ -242,7 +242,7 @@ def test_A1_what_is_not_ours_in_the_output_folder_is_refused_and_left_alone(tmp_
     partial = PartialFolder(out, "test", secrets=state_folder() / "exports")
 
     def as_the_command_does() -> None:
-        journal = partial.begun()
+        journal = partial.read_journal()
         partial.hold()
         if is_restarted:
             partial.discard()
@@ -282,7 +282,7 @@ def test_A1_where_owners_are_made_up_they_do_not_count(tmp_path, monkeypatch):
     mountinfo.write_text(f"1 0 8:1 / {os.path.realpath(tmp_path)} rw - vfat /dev/sdb1 rw\n")
     monkeypatch.setattr("bundler.system.ownership._MOUNTINFO", mountinfo)
     partial = PartialFolder(tmp_path / "out", "test", secrets=state_folder() / "exports")
-    journal = partial.begun()
+    journal = partial.read_journal()
     assert journal is not None
     partial.hold()
     partial.begin(CHUNKS, BEGUN, journal)

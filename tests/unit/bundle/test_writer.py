@@ -46,7 +46,7 @@ class Making:
         folder.mkdir(parents=True, exist_ok=True)
         partial = PartialFolder(folder, "test")
         self.writer = BundleWriter(partial, plan.manifest)
-        self.writer.begin(ExportStart({}, {}, "", "", ""), partial.begun(), lambda _: None)
+        self.writer.begin(ExportStart({}, {}, "", "", ""), partial.read_journal(), lambda _: None)
         self.asked: list[Digest] = []
 
     def pieces(self, stored: Stored, *, fails: bool = False):

@@ -40,7 +40,7 @@ WHOLE = written(*BOTH)
 
 def test_what_was_written_is_read():
     journal = parse_journal(WHOLE, KEY)
-    assert journal.begun == BEGUN
+    assert journal.start == BEGUN
     assert journal.done == {1: FIRST, 2: SECOND}
     assert journal.whole_bytes == len(WHOLE)
 
@@ -104,7 +104,7 @@ def test_no_flip_of_a_bit_makes_anything_look_done_that_is_not():
         except Damaged:
             assert place < len(HEAD)
             continue
-        assert journal.begun == BEGUN
+        assert journal.start == BEGUN
         assert journal.done == {}
 
 

@@ -14,7 +14,7 @@ from bundler.core.manifest import Stored
 from bundler.core.oci import OCI_MANIFEST, Descriptor, Manifest
 from bundler.core.plan import ResolvedImage
 from bundler.core.reference import Reference
-from bundler.exporting.blob_index import BlobIndex, Documents
+from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
 from tests.unit.values import described
 
 MANIFEST, CONFIG, LAYER, MADE = b"a manifest", b"a config", b"a layer", b"an index of ours"
@@ -56,15 +56,15 @@ def blob_index(documents: Documents, source: Source) -> BlobIndex:
 
 def origins_of(documents: Documents, images: dict[str, tuple[Source, bytes]]) -> BlobIndex:
     """Of images by name, each with its source and its layer."""
-    resolved, entries, stores = [], [], {}
+    found, stores = [], {}
     for name, (source, layer) in images.items():
         location: Any = parse_image(name)
         manifest = Manifest(described(manifest_of(layer), OCI_MANIFEST), (), described(CONFIG), (described(layer),))
-        resolved.append(ResolvedImage(Reference.parse(name), "", (manifest,), ()))
-        entries.append(Entry(reference=Reference.parse(name), source=location, pin=None, platforms=(), where="list:1"))
+        image = ResolvedImage(Reference.parse(name), "", (manifest,), ())
+        found.append(FoundImage(Entry(Reference.parse(name), location, where="list:1"), image))
         stores[str(location)] = source
     opened: Any = Stores(stores)
-    return BlobIndex(documents, resolved, entries, opened)
+    return BlobIndex((documents,), found, opened)
 
 
 def manifest_of(layer: bytes) -> bytes:

@@ -9,8 +9,9 @@ import pytest
 from bundler.bundle import medium
 from bundler.bundle.writer import BundleWriter
 from bundler.core.events import nobody
-from bundler.exporting import export as export_module
-from bundler.exporting.export import ExportRequest, export
+from bundler.exporting import copied
+from bundler.exporting.export import export
+from bundler.exporting.request import ExportRequest
 from bundler.run import Run
 from bundler.workers import Cancellation
 from tests.support.images import simple
@@ -30,8 +31,8 @@ def test_media_and_file_systems_without_holes_get_one_lane(tmp_path, monkeypatch
         return in_lanes(writer, lanes, has_sparse_files=has_sparse_files)
 
     monkeypatch.setattr(BundleWriter, "in_lanes", watched)
-    monkeypatch.setattr(export_module, "is_removable", lambda path: removable)
-    monkeypatch.setattr(export_module, "has_sparse_files", lambda path: holes)
+    monkeypatch.setattr(copied, "is_removable", lambda path: removable)
+    monkeypatch.setattr(copied, "has_sparse_files", lambda path: holes)
     request = ExportRequest(
         lists=(f"oci:{tmp_path}/layout",),
         output=tmp_path,

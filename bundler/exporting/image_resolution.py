@@ -19,11 +19,32 @@ from bundler.graph import ReadBlob, follow
 from bundler.texts import text
 
 
-@dataclass(slots=True)
-class Resolved:
-    """A resolved image, with the bytes of its manifests and configs by digest: as they were read, and made anew.
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The source of one image.
 
-    ``moved_to`` is the digest that its name has now, if the bundle gets the one that it had when its export was begun.
+    Attributes:
+        store: Gives its manifests.
+        name: The image there: a tag or digest, None for its only image.
+        read_blob: Reads a small blob of the store, verified.
+        repacked: The compression of the layers, where the source has neither a manifest nor compressed layers.
+    """
+
+    store: ImageSource
+    name: str | None
+    read_blob: ReadBlob
+    repacked: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """A resolved image, with the bytes of its manifests and configs by digest.
+
+    Attributes:
+        image: The image.
+        documents: Those that were read at the source.
+        made: Those that were made here; no source has them.
+        moved_to: The digest that its name has now, if the bundle gets the one that it had when the export started.
     """
 
     image: ResolvedImage
@@ -32,35 +53,25 @@ class Resolved:
     moved_to: Digest | None = None
 
 
-def resolve_image(
-    entry: Entry,
-    name: str | None,
-    source: ImageSource,
-    read_blob: ReadBlob,
-    listener: Listener,
-    *,
-    begun: Digest | None = None,
-) -> Resolved:
+def resolve_image(entry: Entry, source: Source, listener: Listener, *, earlier: Digest | None = None) -> Resolution:
     """Resolves one entry of an image list.
 
     Args:
-        entry: What to resolve.
-        name: What the source is asked for: a tag or digest, None for its only image.
+        entry: The entry.
         source: Where the image is.
-        read_blob: Reads a small blob of the source, verified.
-        listener: Is told of what people should know.
-        begun: The digest that the name had when an export was begun that is gone on with; it is kept.
+        listener: Receives remarks for people.
+        earlier: The digest that the name had when the export started that is resumed; it is kept.
 
     Raises:
         Refused: There is no such image, its digest is not the pinned one, or it lacks the platforms.
         Damaged: Something on the way is not what its descriptor says.
         Unavailable: The source does not answer.
     """
-    root = source.resolve(name)
+    root = source.store.resolve(source.name)
     moved_to = None
-    if begun is not None and root.digest != begun:
+    if earlier is not None and root.digest != earlier:
         moved_to = root.digest
-        root = _kept(entry, begun, root.digest, source, listener)
+        root = _kept(entry, earlier, root.digest, source.store, listener)
     if entry.pin is not None and entry.pin != root.digest:
         raise Refused(
             "the tag does not stand for the pinned digest",
@@ -69,7 +80,7 @@ def resolve_image(
             actual=str(root.digest),
             hint=_pin_hint(entry),
         )
-    graph = follow(root.bare, entry.platforms, source, read_blob, what=str(entry.reference))
+    graph = follow(root.bare, entry.platforms, source.store, source.read_blob, what=str(entry.reference))
     for remark in graph.remarks:
         listener(Noticed(remark))
     image = ResolvedImage(
@@ -78,8 +89,9 @@ def resolve_image(
         manifests=graph.manifests,
         variants=graph.variants,
         made_from=root.digest if graph.root.digest != root.digest else None,
+        repacked=source.repacked,
     )
-    return Resolved(image, graph.documents, graph.made, moved_to)
+    return Resolution(image, graph.documents, graph.made, moved_to)
 
 
 def _pin_hint(entry: Entry) -> str:
@@ -93,19 +105,19 @@ def _pin_hint(entry: Entry) -> str:
     )
 
 
-def _kept(entry: Entry, begun: Digest, now: Digest, source: ImageSource, listener: Listener) -> Descriptor:
-    """What an image was when the export was begun, although its name stands for something else by now.
+def _kept(entry: Entry, earlier: Digest, now: Digest, store: ImageSource, listener: Listener) -> Descriptor:
+    """The descriptor of an image as it was when the export started, although its name has another digest by now.
 
     Raises:
         Refused: The source does not have that any more.
     """
     try:
-        root = source.resolve(str(begun))
+        root = store.resolve(str(earlier))
     except (Refused, Damaged) as error:
         raise Refused(
             "the image has changed since the export was begun, and what it was is gone",
             subject=str(entry.reference),
-            expected=str(begun),
+            expected=str(earlier),
             actual=str(now),
             hint="begin anew with --restart",
         ) from error
@@ -116,7 +128,7 @@ def _kept(entry: Entry, begun: Digest, now: Digest, source: ImageSource, listene
                 " was then, {begun} (--restart takes the new one)",
                 reference=entry.reference,
                 now=now,
-                begun=begun,
+                begun=earlier,
             )
         )
     )

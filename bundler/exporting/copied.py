@@ -1,0 +1,146 @@
+"""Copied: the fourth stage of an export. Every blob is at its place in the partial bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+
+from bundler.bundle.archive_writer import SevenZipWriter
+from bundler.bundle.medium import has_sparse_files, is_removable
+from bundler.bundle.writer import BundleWriter
+from bundler.commands.checks import size_words
+from bundler.core.archive_kind import TAR
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.journal import ExportStart
+from bundler.core.tally import Tally
+from bundler.errors import BundlerError
+from bundler.exporting.failures import not_copied
+from bundler.exporting.planned import Planned, ready_start
+from bundler.exporting.result import Deviations
+from bundler.exporting.session import Session
+from bundler.run import Run
+from bundler.texts import text
+from bundler.transfer import SMALL_WORKERS, BlobCopy, copy_blobs, copy_wholes, counting
+
+Writer = BundleWriter | SevenZipWriter
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """A bundle whose blobs are all written. Its writer is open, for `bundler.exporting.sealed.seal` to close.
+
+    Attributes:
+        session: The session of the export.
+        writer: The writer of the bundle.
+        deviations: How the bundle differs from its list.
+    """
+
+    session: Session
+    writer: Writer
+    deviations: Deviations
+
+
+def copy(planned: Planned) -> Copied:
+    """Copies all blobs into the partial bundle, those of an earlier run excepted.
+
+    Copied blobs stay if this fails; the next run resumes the export.
+
+    Raises:
+        Misuse: The plan cannot be written to this file system, or is not that of the earlier run.
+        BundlerError: Blobs cannot be fetched; the error names all of them, and the images that need them.
+        LocalStorage: The bundle cannot be written.
+    """
+    session = planned.session
+    start = ready_start(planned)
+    writer = _writer(planned)
+    with ExitStack() as on_failure:
+        on_failure.callback(writer.close)
+        _start_writing(writer, start, planned)
+        failed = _copy_into(writer, planned)
+        if failed:
+            raise not_copied(failed, planned.manifest)
+        on_failure.pop_all()
+    return Copied(session, writer, planned.deviations)
+
+
+def _writer(planned: Planned) -> Writer:
+    session = planned.session
+    if session.request.archive_kind is TAR:
+        return BundleWriter(session.folder, planned.manifest)
+    return SevenZipWriter(session.folder, planned.manifest, session.passphrase)
+
+
+def _start_writing(writer: Writer, start: ExportStart, planned: Planned) -> None:
+    """Makes the partial bundle, or checks the one that an earlier run left, and reports how much of it is there."""
+    run, resume = planned.session.run, planned.resume
+    title = "beginning" if resume.is_first else "looking at what was begun"
+    size_bytes = planned.manifest.size_bytes
+
+    def passed(amount_bytes: int) -> None:
+        run.cancellation.check()
+        run.listener(Moved(amount_bytes))
+
+    run.listener(PhaseBegan(title, 0 if resume.is_first else size_bytes, in_bytes=True))
+    there_bytes = writer.begin(start, resume.journal, passed)
+    run.listener(PhaseEnded(title))
+    reason = planned.session.folder.journal.unkept
+    if reason is not None:
+        run.listener(
+            Noticed(
+                text(
+                    "if this export is interrupted, the next run resolves all tags again, because {reason}",
+                    reason=reason,
+                )
+            )
+        )
+    if not resume.is_first:
+        there = text(
+            "{there_bytes} of {size_bytes} are there",
+            there_bytes=size_words(there_bytes),
+            size_bytes=size_words(size_bytes),
+        )
+        run.listener(
+            Noticed(
+                text(
+                    "going on with the export that was begun at {created}: {there}", created=resume.created, there=there
+                )
+            )
+        )
+
+
+def _copy_into(writer: Writer, planned: Planned) -> Sequence[tuple[BlobCopy, BundlerError]]:
+    """Copies all blobs; returns those that failed."""
+    run, blobs = planned.session.run, planned.manifest.blobs
+    tally = Tally((blobs[number].descriptor.digest for number in image.needs) for image in planned.manifest.images)
+    counted = replace(run, listener=counting(run.listener, tally))
+    match writer:
+        case BundleWriter():
+            failed = _copy_in_lanes(writer, planned, counted, images=tally.images)
+        case SevenZipWriter():
+            failed = _copy_in_groups(writer, planned, counted, images=tally.images)
+    run.listener(PhaseEnded("copying"))
+    return failed
+
+
+def _copy_in_lanes(
+    writer: BundleWriter, planned: Planned, run: Run, *, images: int
+) -> Sequence[tuple[BlobCopy, BundlerError]]:
+    # Media that are carried are written one file after the other: many of them are slow when they have to jump.
+    output = planned.session.request.output
+    has_holes = has_sparse_files(output)
+    lanes = run.jobs if has_holes and not is_removable(output) else 1
+    everything = writer.in_lanes(lanes, has_sparse_files=has_holes)
+    total_bytes = sum(stored.size_bytes for stored in everything)
+    run.listener(PhaseBegan("copying", total_bytes, in_bytes=True, images=images))
+    copies = (planned.blob_index.copy(stored, writer) for stored in everything)
+    return copy_blobs(copies, run, ordered_workers=max(run.jobs, SMALL_WORKERS)).failed
+
+
+def _copy_in_groups(
+    writer: SevenZipWriter, planned: Planned, run: Run, *, images: int
+) -> Sequence[tuple[BlobCopy, BundlerError]]:
+    groups = [[planned.blob_index.copy(stored, group) for stored in group.stored] for group in writer.groups]
+    total_bytes = sum(each.descriptor.size_bytes for group in groups for each in group)
+    run.listener(PhaseBegan("copying", total_bytes, in_bytes=True, images=images))
+    return copy_wholes(groups, run).failed

@@ -1,0 +1,77 @@
+"""Failures of many images or blobs as one error, which says what each image lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bundler.core.image_list import Entry
+from bundler.core.manifest import BundleManifest
+from bundler.errors import AskedToWait, BundlerError, LocalStorage, Several
+from bundler.exporting.missing_images import is_missing
+from bundler.texts import some, text
+from bundler.transfer import BlobCopy
+
+
+def not_resolved(failed: Mapping[Entry, BundlerError], found: int, *, is_kept: bool) -> BundlerError:
+    """One error for all images that were not resolved.
+
+    Args:
+        failed: These images, in the order of the list, and why.
+        found: How many images were resolved.
+        is_kept: True if what was read of those is kept for the next run.
+    """
+    pauses = _pauses(failed.values())
+    errors = [_of_image(error, entry) for entry, error in failed.items() if not isinstance(error, AskedToWait)]
+    count, total = len(failed), len(failed) + found
+    if not pauses:
+        message = text("{count} of {total} images cannot be resolved; nothing was exported", count=count, total=total)
+    elif is_kept:
+        message = text(
+            "{resolved} of {total} images are resolved and kept for the next run; nothing was exported",
+            resolved=found,
+            total=total,
+        )
+    else:
+        message = text(
+            "{resolved} of {total} images are resolved, but no cache folder keeps them; nothing was exported",
+            resolved=found,
+            total=total,
+        )
+    hint = pauses[0].hint if pauses else None
+    if not pauses and found and all(map(is_missing, errors)):
+        hint = "mend the list; or go without them: --skip-missing"
+    return Several(message, [*errors, *pauses], hint=hint)
+
+
+def not_copied(failed: Sequence[tuple[BlobCopy, BundlerError]], manifest: BundleManifest) -> BundlerError:
+    """One error for all blobs that were not copied. A failure of this machine is reported once.
+
+    Args:
+        failed: The copies, and why.
+        manifest: Of the bundle.
+    """
+    for _, error in failed:
+        if isinstance(error, LocalStorage):
+            return error
+    users = manifest.users()
+    errors = _pauses(error for _, error in failed)
+    for copy, error in failed:
+        if not isinstance(error, AskedToWait):
+            needed = some(users.get(copy.descriptor.digest, []), most=5)
+            message = text("{reason}; needed by {images}", reason=error.message, images=needed)
+            errors.append(error.but(message=message))
+    count = len(failed)
+    return Several(text("{count} blobs could not be fetched; nothing was sealed", count=count), errors)
+
+
+def _of_image(error: BundlerError, entry: Entry) -> BundlerError:
+    """The error with the name of its image in its subject."""
+    name = str(entry.reference)
+    if error.subject is None:
+        return error.but(subject=name)
+    return error if name in error.subject else error.but(subject=f"{name} ({error.subject})")
+
+
+def _pauses(errors: Iterable[BundlerError]) -> list[BundlerError]:
+    """The long pauses that registries ask for: each is reported once, however many images wait for it."""
+    return list({error.subject: error for error in errors if isinstance(error, AskedToWait)}.values())

@@ -1,0 +1,82 @@
+"""Listed: the first stage of an export. Every image has its name and its source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from bundler.bundle.medium import is_removable
+from bundler.commands.open_stores import Stores
+from bundler.core.image_list import Entry
+from bundler.core.location import RegistryImage
+from bundler.errors import Misuse
+from bundler.exporting.lists import expanded
+from bundler.exporting.request import ExportRequest
+from bundler.exporting.session import Session
+from bundler.exporting.staging import index_files
+from bundler.importing.chosen import selected
+from bundler.run import paces_of
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.kept import KeptDocuments
+from bundler.system import places
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The images of an export.
+
+    Attributes:
+        session: The session of the export.
+        entries: The images, each under one name, in the order of the lists.
+        stores: The stores that the images are in.
+        kept: The documents that earlier exports have read; None if they are not kept.
+    """
+
+    session: Session
+    entries: tuple[Entry, ...]
+    stores: Stores
+    kept: KeptDocuments | None
+
+
+def list_images(session: Session) -> Listed:
+    """Lists the images: indexes files, gives each of their images an entry, and leaves out what was not chosen.
+
+    Raises:
+        Misuse: An image has no full name; the selection leaves no image; or credentials are for more than one registry.
+        BundlerError: A file or layout cannot be read.
+    """
+    request, run = session.request, session.run
+    kept = _kept_documents(request)
+    stores = Stores(_network(session), paces_of(run), kept, run.listener)
+    index_files(session.listed, stores, run)
+    entries = expanded(session.listed, stores)
+    chosen = selected([entry.reference for entry in entries], request.selection, run)
+    return Listed(session, tuple(entry for entry in entries if entry.reference in chosen), stores, kept)
+
+
+def _kept_documents(request: ExportRequest) -> KeptDocuments | None:
+    """The documents that earlier exports have read. Never on a medium: they would travel, and show other exports."""
+    folder = places.cache_folder()
+    if folder is None or folder.is_relative_to(request.output.absolute()) or is_removable(folder):
+        return None
+    return KeptDocuments(folder)
+
+
+def _network(session: Session) -> NetworkOptions:
+    """The options to reach registries, with the login that was given.
+
+    Raises:
+        Misuse: There is more than one registry that it may be for, or none.
+    """
+    request = session.request
+    if request.login is None:
+        return request.network
+    sources = [entry.source for entry in session.listed]
+    registries = sorted({each.reference.registry for each in sources if isinstance(each, RegistryImage)})
+    if len(registries) != 1:
+        raise Misuse(
+            "--username is for one registry, and the images come from others too",
+            expected="one",
+            actual=", ".join(registries) or "none",
+            hint="log in to each: docker, podman or skopeo login HOST; or set REGISTRY_AUTH_FILE",
+        )
+    return replace(request.network, credentials={registries[0]: request.login})

@@ -1,0 +1,116 @@
+"""Planned: the third stage of an export. Every byte of the bundle has its place, and a source that gives it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle.files import check_space
+from bundler.bundle.medium import largest_file_bytes
+from bundler.core.digest import Digest
+from bundler.core.image_list import Entry
+from bundler.core.journal import ExportStart
+from bundler.core.manifest import BundleManifest
+from bundler.core.plan import plan_bundle
+from bundler.errors import Misuse
+from bundler.exporting.blob_index import BlobIndex, Documents
+from bundler.exporting.resolved import Resolved
+from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
+from bundler.exporting.resume import Resume
+from bundler.exporting.session import Session
+from bundler.texts import text
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The plan of a bundle. It keeps nothing of the images beyond what copying needs: there may be 20,000.
+
+    Attributes:
+        session: The session of the export.
+        manifest: The bundle manifest.
+        blob_index: The sources of all bytes.
+        resume: The facts that this run takes over from an earlier one.
+        digests: The digests of the images at their sources.
+        deviations: How the bundle differs from its list.
+    """
+
+    session: Session
+    manifest: BundleManifest
+    blob_index: BlobIndex
+    resume: Resume
+    digests: Mapping[Entry, Digest]
+    deviations: Deviations
+
+
+def plan(resolved: Resolved) -> Planned:
+    """Gives each byte of the bundle its place. Same images and options, same plan.
+
+    Raises:
+        Misuse: The chunks are too small.
+    """
+    session, images = resolved.session, resolved.images
+    made = plan_bundle(
+        tuple(found.image for found in images),
+        name=session.name,
+        created=resolved.resume.created,
+        tool=resolved.resume.tool,
+        signed=session.key is not None,
+        chunk_size_bytes=session.request.chunk_size_bytes,
+        archive=session.request.archive_kind,
+        missing=tuple(resolved.missing.values()),
+    )
+    return Planned(
+        session,
+        made.manifest,
+        BlobIndex((resolved.documents, Documents.made(made.contents)), images, resolved.stores),
+        resolved.resume,
+        {found.entry: found.image.source_digest for found in images},
+        Deviations(
+            tuple(
+                MovedTag(found.entry.reference, found.image.source_digest, found.moved_to)
+                for found in images
+                if found.moved_to is not None
+            ),
+            resolved.missing,
+        ),
+    )
+
+
+def ready_start(planned: Planned) -> ExportStart:
+    """The start of the export, as its journal records it, after the checks that come before anything is written.
+
+    Raises:
+        Misuse: The file system takes no file as large as the chunks, or the run that is resumed had another plan.
+    """
+    _check_file_size(planned.session.request.output, planned.manifest)
+    return planned.resume.start(planned.manifest, planned.digests, planned.deviations.missing)
+
+
+def preview(planned: Planned) -> ExportResult:
+    """Returns what an export would make, after the same checks; for a dry run.
+
+    Raises:
+        Misuse: As `ready_start`.
+        LocalStorage: There is not enough space.
+    """
+    ready_start(planned)
+    check_space(_existing(planned.session.request.output), planned.manifest.size_bytes)
+    return result_of(planned.session, planned.manifest, planned.deviations)
+
+
+def _check_file_size(output: Path, manifest: BundleManifest) -> None:
+    limit_bytes = largest_file_bytes(output)
+    largest = max(manifest.chunks, key=lambda chunk: chunk.size_bytes)
+    if limit_bytes is not None and largest.size_bytes > limit_bytes:
+        raise Misuse(
+            "the file system takes no file of this size",
+            subject=f"{output}/{manifest.name}/{largest.file}",
+            expected=text("at most {limit_bytes:,} bytes", limit_bytes=limit_bytes),
+            actual=text("{size:,} bytes", size=largest.size_bytes),
+            hint="use --chunk-size fat32",
+        )
+
+
+def _existing(path: Path) -> Path:
+    return path if path.exists() or path == path.parent else _existing(path.absolute().parent)

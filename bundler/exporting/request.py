@@ -1,0 +1,73 @@
+"""The request for an export: all that decides which bundle is made, and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
+from bundler.core.platform import Platform
+from bundler.core.selection import EVERYTHING, Selection
+from bundler.keys.private_key import Passphrases, no_passphrases
+from bundler.stores.credentials import Credentials
+from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.places import scratch_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ExportRequest:
+    """A request to `bundler.exporting.export.export`.
+
+    Attributes:
+        lists: Image lists, ``-`` for standard input, or single locations with their transport.
+        output: The folder that the bundle's folder is made in.
+        created: When this run started: ISO 8601, UTC.
+        chunk_size_bytes: The largest size of a chunk file.
+        key_path: The private key that signs; required unless `is_unsigned`.
+        key_passphrases: Gives passphrases to try on the key; called only if the key is encrypted.
+        archive: The kind of the chunk files; None for 7z in an encrypted bundle and tar in any other.
+        is_encrypted: True to encrypt content and names with a passphrase.
+        bundle_passphrase: Gives that passphrase; called only if a bundle is to be made.
+        is_unsigned: True for a bundle without a signature.
+        name: The bundle's name; None for the name that the lists, their file or their only image give.
+        platforms: The platforms to carry of images whose list says none; empty for all.
+        selection: The images of the lists to carry.
+        is_dry_run: True to plan only, and write nothing.
+        is_restarted: True to discard what an earlier run of this export left.
+        is_passphrase_new: True if the passphrase was made for this run, so that nobody knows that of an earlier one.
+        is_read_back: True to read the bundle from its medium again before it is sealed; None for removable media only.
+        network: How to reach registries.
+        login: Credentials for the one registry that images come from; None to look them up.
+        layer_compression: The compression of layers that their source has uncompressed: gzip, zstd or none.
+        scratch: The folder for temporary data.
+        skips_missing: True to go without images that their sources do not have or refuse.
+    """
+
+    lists: tuple[str, ...]
+    output: Path
+    created: str
+    chunk_size_bytes: int
+    key_path: Path | None = None
+    key_passphrases: Passphrases = no_passphrases
+    archive: ArchiveKind | None = None
+    is_encrypted: bool = False
+    bundle_passphrase: Callable[[], str] = lambda: ""
+    is_unsigned: bool = False
+    name: str | None = None
+    platforms: tuple[Platform, ...] = ()
+    selection: Selection = EVERYTHING
+    is_dry_run: bool = False
+    is_restarted: bool = False
+    is_passphrase_new: bool = False
+    is_read_back: bool | None = None
+    network: NetworkOptions = DEFAULT_NETWORK
+    login: Credentials | None = None
+    layer_compression: str = "gzip"
+    scratch: Path = field(default_factory=scratch_folder)
+    skips_missing: bool = False
+
+    @property
+    def archive_kind(self) -> ArchiveKind:
+        """The kind of the chunk files. Only 7z can be encrypted."""
+        return self.archive or (SEVEN_ZIP if self.is_encrypted else TAR)

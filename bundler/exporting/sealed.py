@@ -1,0 +1,32 @@
+"""Sealed: the last stage of an export. The bundle is signed, on its medium, and has its name."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from bundler.bundle.medium import is_removable
+from bundler.bundle.read_back import ReadingBack
+from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.exporting.copied import Copied
+from bundler.exporting.result import ExportResult, result_of
+
+
+def seal(copied: Copied) -> ExportResult:
+    """Seals the bundle: checksums, signature, everything on the medium, one rename. Closes the writer.
+
+    Raises:
+        LocalStorage: Something could not be written, or did not come back from the medium as it was written. The bundle
+            stays partial.
+    """
+    session, run = copied.session, copied.session.run
+    request = session.request
+    is_read_back = is_removable(request.output) if request.is_read_back is None else request.is_read_back
+    read_back = (
+        ReadingBack(jobs=run.jobs, listener=run.listener, cancellation=run.cancellation) if is_read_back else None
+    )
+    title = "sealing, reading back" if is_read_back else "sealing"
+    with closing(copied.writer) as writer:
+        run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
+        manifest, bundle_id = writer.seal(session.key, read_back=read_back)
+        run.listener(PhaseEnded(title))
+    return result_of(session, manifest, copied.deviations, bundle_id=bundle_id, is_read_back=is_read_back)

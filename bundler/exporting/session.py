@@ -1,0 +1,157 @@
+"""The session of an export: what all of its stages share, and the lock on the folder that the bundle is made in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from bundler.bundle.medium import on_one_medium
+from bundler.bundle.partial import PartialFolder, finished_already
+from bundler.bundle.signing import PrivateKey
+from bundler.core.archive_kind import TAR
+from bundler.core.events import Noticed
+from bundler.core.image_list import Entry, HeldImages
+from bundler.errors import Misuse
+from bundler.exporting.lists import name_after, read_lists
+from bundler.exporting.request import ExportRequest
+from bundler.keys.private_key import read_private_key, refuse_on_medium
+from bundler.run import Run
+from bundler.system import places
+from bundler.system.scratch import Scratch
+from bundler.texts import text
+
+SHORT_PASSPHRASE_CHARACTERS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A request that can be worked on.
+
+    Attributes:
+        request: The request.
+        run: The run that this is part of.
+        name: The bundle's name.
+        listed: The content of the lists.
+        key: The key that signs; None for an unsigned bundle.
+        passphrase: The passphrase that encrypts; None for a bundle that is not encrypted, and in a dry run.
+        folder: The place that the bundle is made in; held, except in a dry run.
+        scratch: The place for temporary data.
+    """
+
+    request: ExportRequest
+    run: Run
+    name: str
+    listed: tuple[Entry | HeldImages, ...]
+    key: PrivateKey | None
+    passphrase: str | None
+    folder: PartialFolder
+    scratch: Scratch
+
+
+@contextmanager
+def started(request: ExportRequest, run: Run) -> Iterator[Session]:
+    """Starts a session: checks the request, reads key and lists, asks for the passphrase, takes the lock.
+
+    The lock is held until the context ends. A dry run takes no lock, asks for no passphrase and changes nothing.
+
+    Raises:
+        Misuse: The request, a list or the key is wrong; or what is in the output folder is not ours.
+        Unavailable: Another process makes this bundle.
+        LocalStorage: The output folder cannot be written.
+    """
+    session = _checked(request, run)
+    if request.is_dry_run:
+        yield session
+        return
+    folder = session.folder
+    folder.read_journal()  # refuses strangers' files before anybody types a passphrase
+    session = replace(session, passphrase=_bundle_passphrase(request, run))
+    folder.hold()
+    try:
+        _discard_unusable(session)
+        yield session
+    finally:
+        folder.close()
+
+
+def _checked(request: ExportRequest, run: Run) -> Session:
+    if request.is_restarted and request.is_dry_run:
+        raise Misuse("--restart throws away what was begun, and --dry-run changes nothing")
+    if request.is_encrypted and request.archive_kind is TAR:
+        raise Misuse("--encrypt makes 7z archives, and --format tar asks for others")
+    key = _signing_key(request, run)
+    images = read_lists(request.lists, name=request.name, platforms=request.platforms)
+    name = images.name or _name_of_source(request, run)
+    folder = PartialFolder(request.output, name, secrets=_secrets(request.output))
+    if request.key_path is not None:
+        refuse_on_medium(request.key_path, (folder.path, folder.final_path))
+    scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
+    return Session(request, run, name, images.entries, key, None, folder, scratch)
+
+
+def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
+    if request.is_unsigned:
+        if request.key_path:
+            raise Misuse("--key and --unsigned contradict each other")
+        return None
+    if request.key_path is None:
+        raise Misuse(
+            "a bundle is signed: --key is missing",
+            hint="make a key with: bundler keygen NAME, then give --key NAME.key",
+        )
+    return read_private_key(request.key_path, request.key_passphrases, run.listener)
+
+
+def _name_of_source(request: ExportRequest, run: Run) -> str:
+    """A name for the bundle, after the one place that its images come from.
+
+    Raises:
+        Misuse: They come from several places, or the place gives no name.
+    """
+    name = name_after(request.lists)
+    if name is None:
+        raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
+    run.listener(Noticed(text("the bundle is called {name}; --name gives it another name", name=name)))
+    return name
+
+
+def _secrets(output: Path) -> Path | None:
+    """The folder for the secrets of journals; None if it would be on the medium, which others get into their hands."""
+    state = places.state_folder()
+    return None if state is None or on_one_medium(state, output) else state / "exports"
+
+
+def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
+    """The passphrase, if one is needed. 7z derives keys without salt, so a weak one is guessed for all bundles at once.
+
+    Raises:
+        Misuse: There is none, and nobody to ask for it.
+    """
+    if not request.is_encrypted:
+        return None
+    passphrase = request.bundle_passphrase()
+    if len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
+        run.listener(
+            Noticed(
+                text(
+                    "the passphrase has fewer than {short_passphrase_characters} characters and can be "
+                    "guessed; --generate-passphrase makes a strong one",
+                    short_passphrase_characters=SHORT_PASSPHRASE_CHARACTERS,
+                )
+            )
+        )
+    return passphrase
+
+
+def _discard_unusable(session: Session) -> None:
+    """Discards what an earlier run left, if it is not wanted or cannot be used."""
+    request, folder = session.request, session.folder
+    if request.is_restarted:
+        folder.discard()
+    elif request.is_passphrase_new and folder.is_finished:
+        raise finished_already(folder.final_path)  # nobody can open it to compare
+    elif request.is_passphrase_new and folder.has_leftovers:
+        session.run.listener(Noticed("begun anew: nobody knows the passphrase that was made for what is there"))
+        folder.discard()
