@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bundler.core.manifest import BundleManifest, Image
@@ -47,45 +48,50 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
     return found
 
 
-def _of_image(there: Image, wanted: Image) -> list[str]:
+def _of_image(there: Image, wanted: Image) -> Sequence[str]:
+    """The first difference between two images of one name; the others follow from it."""
+    if there == wanted:
+        return []
     name = wanted.reference
-    if there.source_digest != wanted.source_digest:
-        return [
+    compared = (
+        (
+            there.source_digest != wanted.source_digest,
             text(
                 "moved: {name}: {there} there, {now} now",
                 name=name,
                 there=there.source_digest,
                 now=wanted.source_digest,
-            )
-        ]
-    if there.root != wanted.root:
-        return [
+            ),
+        ),
+        (
+            there.root != wanted.root,
             text(
                 "other platforms: {name}: {there} there, {now} now",
                 name=name,
                 there=there.root.digest,
                 now=wanted.root.digest,
-            )
-        ]
-    if there.source != wanted.source:
-        return [
+            ),
+        ),
+        (
+            there.source != wanted.source,
             text(
                 "from another source: {name}: {there} there, {now} now",
                 name=name,
                 there=there.source,
                 now=wanted.source,
-            )
-        ]
-    if there.repacked != wanted.repacked:
-        return [
+            ),
+        ),
+        (
+            there.repacked != wanted.repacked,
             text(
                 "--layer-compression: {name}: {there} there, {now} now",
                 name=name,
                 there=there.repacked,
                 now=wanted.repacked,
-            )
-        ]
-    return []
+            ),
+        ),
+    )
+    return [message for differs, message in compared if differs][:1]
 
 
 def _without_making(manifest: BundleManifest, like: BundleManifest) -> BundleManifest:

@@ -11,15 +11,13 @@ from bundler.bundle.files import read_bounded, write_at_once
 from bundler.core.image_list import Entry
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.manifest import MissingImage
-from bundler.errors import Absent, BundlerError, Refused
-
-_NOT_THERE = frozenset({"not-found", "name-unknown", "project-missing", "denied", "unauthorized"})
-"""Codes of registries for images that they do not have or do not give away. Docker Hub says 401 if it has none."""
+from bundler.errors import BundlerError, Denied, NotFound, UnknownProject
 
 
 def is_missing(error: BundlerError) -> bool:
     """True if a source does not have an image, or refuses it for good. Networks and damage are other matters."""
-    return isinstance(error, Absent) or (isinstance(error, Refused) and error.code in _NOT_THERE)
+    # Registries refuse images that they do not have: Docker Hub says 401, others deny what a user may not see.
+    return isinstance(error, (NotFound, UnknownProject, Denied))
 
 
 def missing_image(entry: Entry, error: BundlerError) -> MissingImage:

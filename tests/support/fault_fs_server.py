@@ -52,7 +52,7 @@ class _Lie:
     after_opens: int | None
     reads: int = 0
     opens: int = 0
-    told: set[int] = field(default_factory=set)
+    descriptors: set[int] = field(default_factory=set)
     """Open files that hear the lie."""
 
 
@@ -132,11 +132,11 @@ class Faults:
     def opened(self, path: str, descriptor: int) -> None:
         with self._lock:
             for lie in self._lies:
-                lie.description.discard(descriptor)
+                lie.descriptors.discard(descriptor)
                 if lie.after_opens is not None and fnmatch.fnmatch(path, lie.pattern):
                     lie.opens += 1
                     if lie.opens > lie.after_opens:
-                        lie.description.add(descriptor)
+                        lie.descriptors.add(descriptor)
 
     def seen(self, path: str, offset: int, content: bytes, descriptor: int) -> bytes:
         """What is read where ``content`` stands."""
@@ -149,7 +149,7 @@ class Faults:
                 if not (fnmatch.fnmatch(path, lie.pattern) and offset <= lie.offset < end):
                     continue
                 lie.reads += 1
-                if descriptor in lie.description or (lie.after_reads is not None and lie.reads > lie.after_reads):
+                if descriptor in lie.descriptors or (lie.after_reads is not None and lie.reads > lie.after_reads):
                     at = lie.offset - offset
                     content = content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
             return content
