@@ -56,7 +56,7 @@ if TYPE_CHECKING:
         verify as verify,
         verify_or_list as verify_or_list,
     )
-    from bundler.core.archive_kind import ArchiveKind as ArchiveKind
+    from bundler.core.archive_kind import ARCHIVE_KINDS as ARCHIVE_KINDS, ArchiveKind as ArchiveKind
     from bundler.core.digest import Digest as Digest
     from bundler.core.events import (
         Began as Began,
@@ -71,14 +71,20 @@ if TYPE_CHECKING:
         Retrying as Retrying,
     )
     from bundler.core.location import parse_target as parse_target
-    from bundler.core.manifest import Blob as Blob, BundleManifest as BundleManifest, Chunk as Chunk, Image as Image
+    from bundler.core.manifest import (
+        Blob as Blob,
+        BundleManifest as BundleManifest,
+        Chunk as Chunk,
+        Image as Image,
+        MissingImage as MissingImage,
+    )
     from bundler.core.naming_rules import NamingRules as NamingRules, parse_rules as parse_rules
     from bundler.core.oci import Descriptor as Descriptor
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.reference import Reference as Reference
-    from bundler.core.registry_kind import RegistryKind as RegistryKind
+    from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
     from bundler.core.selection import Selection as Selection
     from bundler.errors import (
         Absent as Absent,
@@ -144,11 +150,11 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
-    "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk"),
+    "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
     "bundler.core.naming_rules": ("NamingRules", "parse_rules"),
     "bundler.core.plan": ("parse_chunk_size",),
-    "bundler.core.archive_kind": ("ArchiveKind",),
-    "bundler.core.registry_kind": ("RegistryKind",),
+    "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
+    "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
     "bundler.core.location": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile, SecretFile
@@ -133,34 +134,27 @@ def export(
 
     Whatever ends it, the same command goes on: what is there already is checked and not fetched again.
     """
-    from bundler.core.archive_kind import KINDS
-    from bundler.core.plan import parse_chunk_size
-    from bundler.core.platform import Platform
-    from bundler.exporting.export import export as make
-    from bundler.exporting.request import ExportRequest
-    from bundler.keys.passphrase import generate_passphrase as generated
     from bundler.views import documents, report
 
     if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file):
         raise Misuse("--password-stdin takes all of standard input", hint="name the other one as a file")
     _check_passphrases(encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
-    made = generated() if generate_passphrase and not dry_run else None
-    request = ExportRequest(
+    made = bundler.generate_passphrase() if generate_passphrase and not dry_run else None
+    request = bundler.ExportRequest(
         lists=lists,
         output=Path(output),
-        created=options.now(),
-        chunk_size_bytes=parse_chunk_size(chunk_size),
+        chunk_size_bytes=bundler.parse_chunk_size(chunk_size),
         key_path=Path(key) if key else None,
         key_passphrases=lambda: options.passphrases_of_key(
             key_file, option="--key-passphrase-file" if encrypt else None
         ),
-        archive=KINDS[archive] if archive else None,
+        archive=bundler.ARCHIVE_KINDS[archive] if archive else None,
         is_encrypted=encrypt,
         bundle_passphrase=lambda: made or options.passphrase_of_bundle(passphrase_file, is_new=True),
         is_unsigned=unsigned,
         name=name,
-        platforms=tuple(map(Platform.parse, platform)),
+        platforms=tuple(map(bundler.Platform.parse, platform)),
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
         skips_missing=skip_missing,
@@ -172,7 +166,7 @@ def export(
         layer_compression=layer_compression,
         scratch=options.scratch_folder(scratch),
     )
-    result = with_run(lambda run: make(request, run), jobs=jobs, is_quiet=quiet)
+    result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet)
     lines = (
         [str(result.path), *([made] if made else [])]
         if quiet

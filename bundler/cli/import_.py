@@ -10,7 +10,7 @@ from bundler.cli import options
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
 from bundler.core.policies import MAPPINGS, POLICIES
-from bundler.core.registry_kind import KINDS
+from bundler.core.registry_kind import REGISTRY_KINDS
 from bundler.errors import Misuse
 
 
@@ -74,7 +74,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @click.option(
     "--target",
     "kind",
-    type=click.Choice(tuple(KINDS)),
+    type=click.Choice(tuple(REGISTRY_KINDS)),
     help="What kind of registry it is. Default: what it says itself.",
 )
 @click.option("--base-path", metavar="PATH", default="", help="Where the registry's API lies, without /v2/ (Nexus).")
@@ -178,7 +178,7 @@ def import_(
         rules=options.rules(rules),
         on_conflict=on_conflict,
         has_digest_tags=not no_digest_tags,
-        kind=KINDS[kind] if kind else None,
+        kind=REGISTRY_KINDS[kind] if kind else None,
         admin=options.credentials_in(admin_credentials) if admin_credentials else None,
         is_dry_run=dry_run,
         is_all_or_nothing=all_or_nothing,

@@ -358,18 +358,6 @@ def scratch_folder(given: str | None) -> Path:
     return folder
 
 
-def now() -> str:
-    """The time of this run, or the one that SOURCE_DATE_EPOCH sets for reproducible bundles."""
-    epoch = os.environ.get("SOURCE_DATE_EPOCH")
-    if epoch is None:
-        now = datetime.datetime.now(datetime.timezone.utc)
-    elif epoch.isascii() and epoch.isdigit() and len(epoch) < 12:
-        now = datetime.datetime.fromtimestamp(int(epoch), datetime.timezone.utc)
-    else:
-        raise Misuse("not a number of seconds", subject=f"SOURCE_DATE_EPOCH={epoch[:40]}")
-    return now.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
 def unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
     """What opens an encrypted bundle: its passphrase, asked for when it is needed, and scratch."""
     from bundler.keys.open_bundle import Unlocking

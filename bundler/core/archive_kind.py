@@ -104,4 +104,4 @@ class _SevenZip(ArchiveKind):
 SEVEN_ZIP = _SevenZip()
 """7z archives that store their members as they are, encrypted or not."""
 
-KINDS: dict[str, ArchiveKind] = {kind.name: kind for kind in (TAR, SEVEN_ZIP)}
+ARCHIVE_KINDS: dict[str, ArchiveKind] = {kind.name: kind for kind in (TAR, SEVEN_ZIP)}

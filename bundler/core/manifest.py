@@ -16,7 +16,7 @@ from typing import Any
 
 from bundler import texts
 from bundler.core import strict_json
-from bundler.core.archive_kind import KINDS, TAR, ArchiveKind
+from bundler.core.archive_kind import ARCHIVE_KINDS, TAR, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.json_fields import boolean, list_of, size, text
@@ -325,9 +325,9 @@ def archive_of(document: Mapping[str, Any]) -> ArchiveKind:
         ValueError: They are of a kind that this version does not know.
     """
     name = text(document.get("archive", TAR.name))
-    if name not in KINDS:
+    if name not in ARCHIVE_KINDS:
         raise ValueError(texts.text("unknown kind of archive {name}", name=repr(name[:40])))
-    return KINDS[name]
+    return ARCHIVE_KINDS[name]
 
 
 def chunks_of(document: Mapping[str, Any], archive: ArchiveKind) -> tuple[Chunk, ...]:

@@ -67,7 +67,7 @@ ARTIFACTORY = RegistryKind("artifactory", "Artifactory")
 GITLAB = RegistryKind("gitlab", "GitLab", first_part="group", least_parts=2, parts_below_prefix=2)
 QUAY = RegistryKind("quay", "Quay", first_part="organisation", least_parts=2, usual_parts=2)
 
-KINDS = {kind.name: kind for kind in (DISTRIBUTION, HARBOR, NEXUS, ARTIFACTORY, GITLAB, QUAY)}
+REGISTRY_KINDS = {kind.name: kind for kind in (DISTRIBUTION, HARBOR, NEXUS, ARTIFACTORY, GITLAB, QUAY)}
 
 
 def recognised(headers: Mapping[str, str], challenge: Mapping[str, str]) -> RegistryKind:

@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
+from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.clock import creation_time
 from bundler.system.places import scratch_folder
 
 
@@ -22,7 +24,7 @@ class ExportRequest:
     Attributes:
         lists: Image lists, ``-`` for standard input, or single locations with their transport.
         output: The folder that the bundle's folder is made in.
-        created: When this run started: ISO 8601, UTC.
+        created: The time that the bundle bears: ISO 8601, UTC. Default: now, or SOURCE_DATE_EPOCH.
         chunk_size_bytes: The largest size of a chunk file.
         key_path: The private key that signs; required unless `is_unsigned`.
         key_passphrases: Gives passphrases to try on the key; called only if the key is encrypted.
@@ -46,8 +48,8 @@ class ExportRequest:
 
     lists: tuple[str, ...]
     output: Path
-    created: str
-    chunk_size_bytes: int
+    created: str = field(default_factory=creation_time)
+    chunk_size_bytes: int = DEFAULT_CHUNK_BYTES
     key_path: Path | None = None
     key_passphrases: Passphrases = no_passphrases
     archive: ArchiveKind | None = None

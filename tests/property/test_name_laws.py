@@ -27,7 +27,7 @@ from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
 from bundler.core.policies import FLATTEN, MAPPINGS
 from bundler.core.reference import NAME_CHARACTERS, Reference, is_tag
-from bundler.core.registry_kind import KINDS, RegistryKind
+from bundler.core.registry_kind import REGISTRY_KINDS, RegistryKind
 from bundler.core.tag_template import TagTemplate, digest_tag, suffixed
 from bundler.errors import Misuse, Several
 from tests.property.strategies import (
@@ -128,7 +128,7 @@ targets = st.builds(
 
 
 @law
-@given(images_at_a_target, targets, namings(), st.sampled_from(list(KINDS.values())))
+@given(images_at_a_target, targets, namings(), st.sampled_from(list(REGISTRY_KINDS.values())))
 def test_no_two_images_get_one_name_and_every_name_is_read_back(
     images: list[tuple[Reference, Digest]], target: RegistryTarget, naming: Naming, kind: RegistryKind
 ) -> None:

@@ -11,7 +11,16 @@ from bundler.core.mapping import Naming, target_names
 from bundler.core.naming_rules import parse_rules
 from bundler.core.policies import FLATTEN, KEEP, MAPPINGS, SCOPED
 from bundler.core.reference import Reference
-from bundler.core.registry_kind import ARTIFACTORY, DISTRIBUTION, GITLAB, HARBOR, KINDS, NEXUS, QUAY, RegistryKind
+from bundler.core.registry_kind import (
+    ARTIFACTORY,
+    DISTRIBUTION,
+    GITLAB,
+    HARBOR,
+    NEXUS,
+    QUAY,
+    REGISTRY_KINDS,
+    RegistryKind,
+)
 from bundler.errors import Misuse, Several
 from tests.support.errors import raises
 from tests.support.tables import each_case
@@ -343,7 +352,7 @@ def test_the_prefix_of_a_gitlab_project_counts_all_its_groups() -> None:
         name_at("quay.io/a/b/c:1", target, kind=GITLAB)
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", REGISTRY_KINDS.values(), ids=REGISTRY_KINDS)
 def test_layouts_have_the_rules_of_no_registry(kind: RegistryKind) -> None:
     assert name_at("quay.io/a:1", LayoutTarget("out"), kind=kind) == "quay.io/a:1"
 

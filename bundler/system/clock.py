@@ -1,0 +1,32 @@
+"""The time, as documents carry it: ISO 8601, UTC, whole seconds."""
+
+from __future__ import annotations
+
+import datetime
+import os
+
+from bundler.errors import Misuse
+from bundler.texts import text
+
+
+def now() -> str:
+    """The time now."""
+    return _written(datetime.datetime.now(datetime.timezone.utc))
+
+
+def creation_time() -> str:
+    """The time now, or the time that ``SOURCE_DATE_EPOCH`` sets, so that a bundle can be made again byte for byte.
+
+    Raises:
+        Misuse: SOURCE_DATE_EPOCH is not a number of seconds. https://reproducible-builds.org/specs/source-date-epoch/
+    """
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    if epoch is None:
+        return now()
+    if not (epoch.isascii() and epoch.isdigit() and len(epoch) < 12):
+        raise Misuse("not a number of seconds", subject=text("SOURCE_DATE_EPOCH={epoch}", epoch=epoch[:40]))
+    return _written(datetime.datetime.fromtimestamp(int(epoch), datetime.timezone.utc))
+
+
+def _written(time: datetime.datetime) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ")
