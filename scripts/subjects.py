@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SINCE = "a8cb1441a8688106a760e231260092136d175c9b"
-"""The last commit that was made before this rule."""
+SINCE = "988a09075305775953668413fb4614308bfc71d7"
+"""The last commit with a subject of before this rule."""
 LONGEST = 72
 
 
