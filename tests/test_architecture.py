@@ -112,7 +112,7 @@ BACK_DOORS = {
 STANDARD_LIBRARY_OF_CORE = {
     "__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "io", "ipaddress", "itertools", "json",
     "hmac", "math",
-    "re", "struct", "typing", "unicodedata", "zlib",
+    "re", "struct", "types", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """What the pure part may use: no files, network, clock, environment or threads."""
 

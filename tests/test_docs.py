@@ -13,8 +13,7 @@ import yaml
 
 import bundler.bundle
 from bundler import cli, errors
-from bundler.bundle import sums
-from bundler.core import image_list, manifest, plan, tar
+from bundler.core import image_list, manifest, plan, roles, tar
 from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
@@ -108,10 +107,10 @@ def test_format_md_describes_the_header_that_is_written():
 
 def test_format_md_names_the_files_of_a_bundle():
     for name in (
-        sums.README,
-        sums.FILE,
-        sums.MANIFEST,
-        sums.CONTENT,
+        roles.README.file,
+        roles.SUMS.file,
+        roles.MANIFEST.file,
+        roles.CONTENT.file,
         "chunk-0001.tar",
         "chunk-0001.7z",
         "oci-layout",

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
 from bundler.bundle.files import let_go, reading_back, sha256_of, size_of
 from bundler.bundle.held_folder import HeldFolder
@@ -21,7 +20,7 @@ from bundler.bundle.partial_state import still_holds
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
-from bundler.core import manifest as bundle_manifest
+from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
@@ -115,13 +114,16 @@ class SevenZipWriter:
         files: dict[str, Iterable[bytes]]
         if self._passphrase is None:
             files = {
-                sums.README: [readme(manifest, key_id=key_id)],
-                sums.MANIFEST: bundle_manifest.json_pieces(manifest),
+                roles.README.file: [readme(manifest, key_id=key_id)],
+                roles.MANIFEST.file: bundle_manifest.json_pieces(manifest),
             }
         else:
             outer = OuterManifest.of(manifest)
-            files = {sums.README: [encrypted_readme(outer, key_id=key_id)], sums.MANIFEST: [outer.to_json()]}
-            digests = {sums.CONTENT: self._write_content(manifest, self._passphrase), **digests}
+            files = {
+                roles.README.file: [encrypted_readme(outer, key_id=key_id)],
+                roles.MANIFEST.file: [outer.to_json()],
+            }
+            digests = {roles.CONTENT.file: self._write_content(manifest, self._passphrase), **digests}
         return manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
@@ -149,13 +151,13 @@ class SevenZipWriter:
 
     def _write_content(self, manifest: BundleManifest, passphrase: str) -> str:
         content = bundle_manifest.to_json(manifest)
-        archive = _new_archive(self._partial.folder, sums.CONTENT, passphrase)
+        archive = _new_archive(self._partial.folder, roles.CONTENT.file, passphrase)
         try:
-            archive.add(sums.MANIFEST, len(content), _slices(content))
+            archive.add(roles.MANIFEST.file, len(content), _slices(content))
             archive.finish()
         finally:
             archive.close()
-        return _digest_of(self._partial.folder, sums.CONTENT)[1]
+        return _digest_of(self._partial.folder, roles.CONTENT.file)[1]
 
 
 class GroupSink:

@@ -15,19 +15,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage, header_damage
 from bundler.bundle.copies import ChunkState, other_under_its_name
 from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of
-from bundler.bundle.findings import Finding, check_copies, check_files
+from bundler.bundle.findings import Finding, check_copies, check_files, other_files
 from bundler.bundle.locked import LockedBundle, check_sum
 from bundler.bundle.reader import Bundle, GivenUp
 from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
-from bundler.core import tar
+from bundler.core import roles, tar
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Began, Finished, Listener, Moved
-from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES
+from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, OTHER_FILES_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.texts import text
@@ -48,9 +47,17 @@ class Checked:
 
 
 def checked_bytes(bundle: Bundle | LockedBundle) -> int:
-    """How much `check` reads of the chunks, copies included."""
+    """How much `check` reads of the chunks and of other large files, copies included."""
     copies = sum(len(state.paths[1:]) * state.chunk.size_bytes for state in bundle.chunks)
-    return bundle.manifest.size_bytes + copies
+    entries = (
+        entry
+        for name in other_files(bundle.sealed.sums)
+        for listing in bundle.sealed.listings
+        if (entry := listing.find(name)) and entry.is_file
+    )
+    limit_bytes = _other_files_limit(bundle)
+    others = sum(entry.size_bytes for entry in entries if entry.size_bytes <= limit_bytes)
+    return bundle.manifest.size_bytes + copies + others
 
 
 def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation) -> Checked:
@@ -71,9 +78,16 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
     if isinstance(bundle, Bundle):
         findings += [_given_up(each) for each in bundle.given_up]
     findings += check_files(bundle, bad={finding.file for finding in findings})
-    findings += check_copies(bundle, sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
+    findings += check_copies(bundle, roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES)
     if bundle.is_encrypted:
-        findings += _check_content(bundle)
+        findings += _check_large_file(bundle, roles.CONTENT.file, CONTENT_BYTES)
+
+    def passed(amount: int) -> None:
+        cancellation.check()
+        listener(Moved(amount))
+
+    for name in other_files(bundle.sealed.sums):
+        findings += _check_large_file(bundle, name, _other_files_limit(bundle), passed)
     findings.sort(key=lambda finding: (finding.file, finding.offset_bytes or 0))
     return Checked(tuple(findings), bundle.chunks)
 
@@ -130,17 +144,31 @@ def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
     return Finding(wrong, file, damage.offset_bytes, damage.length_bytes)
 
 
-def _check_content(bundle: Bundle | LockedBundle) -> Iterator[Finding]:
-    """Compares every copy of content.7z with SHA256SUMS."""
+def _check_large_file(
+    bundle: Bundle | LockedBundle, name: str, limit_bytes: int, passed: Passed = lambda _: None
+) -> Iterator[Finding]:
+    """Compares every copy of a file that may be large with SHA256SUMS.
+
+    Args:
+        bundle: That lists it.
+        name: Of the file.
+        limit_bytes: A larger one is not read.
+        passed: Is told of every number of bytes that was read; what it raises goes through.
+    """
     errors = []
-    paths = bundle.sealed.copies_of(sums.CONTENT)
+    paths = bundle.sealed.copies_of(name)
     for path in paths:
         try:
-            check_sum(bundle.sealed, sums.CONTENT, _sha256(path, sums.CONTENT, limit_bytes=CONTENT_BYTES))
+            check_sum(bundle.sealed, name, _sha256(path, name, limit_bytes=limit_bytes, passed=passed))
         except (Damaged, Incomplete, LocalStorage) as error:
             errors.append(error if len(paths) == 1 else _retold(error, subject=str(path)))
     for each in errors:
-        yield Finding(each, sums.CONTENT, is_wanted=len(errors) == len(paths))
+        yield Finding(each, name, is_wanted=len(errors) == len(paths))
+
+
+def _other_files_limit(bundle: Bundle | LockedBundle) -> int:
+    """The largest size that a file of parity, of the tool or of an unknown role may have."""
+    return bundle.manifest.size_bytes + OTHER_FILES_BYTES
 
 
 def _faults_of(

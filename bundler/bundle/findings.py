@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.bundle.listing import Entry, Listing
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
+from bundler.core import roles
 from bundler.core.digest import Digest
 from bundler.core.limits import FINDINGS, SUMS_BYTES
 from bundler.core.litter_names import is_litter
@@ -47,16 +47,17 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
         bundle: As it turned out.
         bad: Chunks whose first copies are damaged: of these, others are needed, whatever their names.
     """
-    yield from check_copies(bundle, sums.README, SUMS_BYTES)
+    for name in _small_files(bundle.sealed.sums):
+        yield from check_copies(bundle, name, roles.role_of(name).limit_bytes or SUMS_BYTES)
     others = bundle.sealed.others
     for error in others[:FINDINGS]:
         yield Finding(error, Path(error.subject or "").name, is_wanted=False)
     if len(others) > FINDINGS:
         count = len(others) - FINDINGS
         more = Damaged(
-            text("{count} more files that are no signatures", count=count), subject=sums.FILE, hint="remove them"
+            text("{count} more files that are no signatures", count=count), subject=roles.SUMS.file, hint="remove them"
         )
-        yield Finding(more, sums.FILE, is_wanted=False)
+        yield Finding(more, roles.SUMS.file, is_wanted=False)
     copies = {path: state.chunk.file for state in bundle.chunks for path in state.paths}
     needed = {state.path for state in bundle.chunks} | {each.used for each in bundle.given_up}
     needed |= {path for path, file in copies.items() if file in bad}
@@ -72,22 +73,41 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
                 hint="remove them",
             )
             yield Finding(rest, strange[FINDINGS].name, is_wanted=False)
-    known = {sums.README, sums.MANIFEST} | {chunk.file for chunk in bundle.manifest.chunks}
-    if isinstance(bundle, LockedBundle) or bundle.is_encrypted:
-        known.add(sums.CONTENT)
-    for name in sorted(set(bundle.sealed.sums) - known):
-        unknown = Damaged("listed, but unknown to this version of bundler", subject=name)
-        yield Finding(unknown, name, is_wanted=False)
+    for name in _foreign_parts(bundle):
+        yield Finding(Damaged("listed, and not a part of this bundle", subject=name), name, is_wanted=False)
+
+
+def _small_files(listed: Iterable[str]) -> list[str]:
+    """README.txt, and what else is so small that every command that reads a bundle checks it; not bundle.json, which
+    was checked when the bundle was opened.
+    """
+    others = (name for name in listed if roles.role_of(name) in (roles.RESTORE, roles.RECORD))
+    return [roles.README.file, *sorted(others)]
+
+
+def other_files(listed: Iterable[str]) -> list[str]:
+    """The listed files that are no chunks and may be large, and that nothing but their digests is asked of: parity, the
+    tool, and files of unknown roles.
+    """
+    return sorted(name for name in listed if roles.role_of(name) in (roles.PARITY, roles.TOOL, roles.UNKNOWN))
+
+
+def _foreign_parts(bundle: Bundle | LockedBundle) -> list[str]:
+    """Listed files that have names of parts of a bundle, and that this bundle has not."""
+    own = {chunk.file for chunk in bundle.manifest.chunks} | ({roles.CONTENT.file} if bundle.is_encrypted else set())
+    parts = (name for name in bundle.sealed.sums if roles.role_of(name) in (roles.CHUNK, roles.CONTENT))
+    unlisted = (name for name in bundle.sealed.sums if not roles.role_of(name).is_listed)
+    return sorted({*parts, *unlisted} - own)
 
 
 def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Container[Path | None]) -> list[Entry]:
     """What lies in a folder of the bundle and is not of it; what is needed is, whatever its name."""
-    listed = {entry.name for name in (*bundle.sealed.sums, sums.FILE) if (entry := listing.find(name))}
-    listed |= {entry.name for _, entry in listing.signatures()}
+    listed = {entry.path for name in (*bundle.sealed.sums, roles.SUMS.file) if (entry := listing.find(name))}
+    listed |= {entry.path for _, entry in listing.signatures()}
     strange = [
         entry
-        for name, entry in listing.entries.items()
-        if name not in listed and not is_litter(name) and entry.path not in needed
+        for _, entry in listing.everything()
+        if entry.path not in listed and not is_litter(entry.name) and entry.path not in needed
     ]
     given = {folder.resolve() for folder in bundle.sealed.folders}
     return [entry for entry in strange if not (entry.is_folder and entry.path.resolve() in given)]
@@ -117,7 +137,8 @@ def check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> 
     """Compares every copy of a small file with SHA256SUMS."""
     if name not in bundle.sealed.sums:
         yield Finding(
-            Damaged(text("{file} does not list {name}", file=sums.FILE, name=name), subject=sums.FILE), sums.FILE
+            Damaged(text("{file} does not list {name}", file=roles.SUMS.file, name=name), subject=roles.SUMS.file),
+            roles.SUMS.file,
         )
         return
     paths = bundle.sealed.copies_of(name)

@@ -1,30 +1,23 @@
 """What lies in a folder that may be a bundle's: names, kinds and sizes. Looks, and opens nothing.
 
-Media change names: FAT and ISO 9660 know capitals only, or eight letters and three. So a file is found under its own
-name, else under the same name in other letters, else under the short form of it; what it holds decides.
+A file is found under its own name, else under the same name in other letters, else under the short form that media make
+of it (`bundler.core.roles`); what it holds decides.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-import re
 import stat
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.bundle.files import unreadable
+from bundler.core import roles
 from bundler.core.limits import FOLDER_ENTRIES
 from bundler.errors import BundlerError, Damaged, LocalStorage
 from bundler.texts import text
-
-_SHORT_NAMES = {
-    sums.FILE: re.compile(r"sha256(?:su|~\d{1,6})\.?"),
-    sums.MANIFEST: re.compile(r"bundle(?:~\d{1,6})?\.jso"),
-}
-"""What FAT and ISO 9660 without long names make of the names that do not fit; of chunks nothing is left to go by."""
 
 _KINDS = {
     stat.S_IFREG: text("a file"),
@@ -35,12 +28,6 @@ _KINDS = {
     stat.S_IFCHR: text("a device"),
     stat.S_IFBLK: text("a device"),
 }
-
-
-def is_called(name: str, wanted: str) -> bool:
-    """Whether a name is a wanted one, or what a medium may have made of it."""
-    short = _SHORT_NAMES.get(wanted)
-    return name.lower() == wanted.lower() or (short is not None and short.fullmatch(name.lower()) is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +68,8 @@ class Listing:
     folder: Path
     entries: Mapping[str, Entry]
     _folded: Mapping[str, str]
+    folders: Mapping[str, Listing] = field(default_factory=dict)
+    """What lies in the folders in it that a bundle has, by the bundle's names for them."""
 
     @classmethod
     def of(cls, folder: Path, entries: Iterable[Entry]) -> Listing:
@@ -88,22 +77,40 @@ class Listing:
         by_name = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
         return cls(folder, by_name, {name.lower(): name for name in reversed(by_name)})
 
+    def with_folders(self, folders: Mapping[str, Listing]) -> Listing:
+        """The listing, with what lies in some folders in it."""
+        return replace(self, folders=folders)
+
     def find(self, name: str) -> Entry | None:
-        """The file that has a name, or what a medium made of that name."""
+        """The file that has a name, or what a medium made of that name; one slash leads into a folder."""
+        folder, slash, rest = name.rpartition("/")
+        if slash:
+            return self.folders[folder].find(rest) if folder in self.folders else None
         known = name if name in self.entries else self._folded.get(name.lower())
-        if known is None and name in _SHORT_NAMES:
-            known = next((each for each in self.entries if is_called(each, name)), None)
+        short_form = roles.role_of(name).short_form if known is None else None
+        if short_form is not None:
+            known = next((each for each in self.entries if short_form.fullmatch(each.lower())), None)
         return None if known is None else self.entries[known]
+
+    def everything(self) -> Iterator[tuple[str, Entry]]:
+        """All that lies in it and in its folders, by name; not the folders themselves."""
+        own = {entry.name for name in self.folders if (entry := self.find(name))}
+        for name, entry in self.entries.items():
+            if name not in own:
+                yield name, entry
+        for folder, listing in self.folders.items():
+            for name, entry in listing.entries.items():
+                yield f"{folder}/{name}", entry
 
     @property
     def has_sums(self) -> bool:
         """Whether it says of itself what belongs to it."""
-        return self.find(sums.FILE) is not None
+        return self.find(roles.SUMS.file) is not None
 
     def signatures(self) -> Iterator[tuple[str | None, Entry]]:
         """What bears the name of a signature, with the key id in it; None where the medium has cut that off."""
         for entry in self.entries.values():
-            is_signature, key_id = sums.signature_name(entry.name)
+            is_signature, key_id = roles.signature_name(entry.name)
             if is_signature:
                 yield key_id, entry
 
@@ -140,6 +147,26 @@ def list_folder(folder: Path, names: Iterable[str] | None = None) -> Listing:
     """
     entries = (entry_at(folder / name) for name in (names_in(folder) if names is None else names))
     return Listing.of(folder, filter(None, entries))
+
+
+def look_into(listing: Listing, folders: Iterable[str], skip: Callable[[BundlerError], object]) -> Listing:
+    """A listing with what lies in those of its folders that a bundle has. Links lead anywhere, and are not followed.
+
+    Args:
+        listing: Of the bundle's folder.
+        folders: The names of the folders in it.
+        skip: Takes the error for each one that cannot be looked into.
+    """
+    inside: dict[str, Listing] = {}
+    for name in folders:
+        entry = listing.find(name)
+        if entry is None or not entry.is_folder:
+            continue
+        try:
+            inside[name] = list_folder(entry.path)
+        except (Damaged, LocalStorage) as error:
+            skip(error)
+    return listing.with_folders(inside)
 
 
 def entry_at(path: Path) -> Entry | None:

@@ -30,7 +30,7 @@ class Litter:
 
 def litter_in(listings: Iterable[Listing]) -> Litter:
     """Counts the litter of some folders, all that is below it included. Follows no link, and opens no file."""
-    tops = [entry for listing in listings for entry in listing.entries.values() if is_litter(entry.name)]
+    tops = [entry for listing in listings for _, entry in listing.everything() if is_litter(entry.name)]
     counts = [_Count.of(entry) for entry in tops[:LITTER_ENTRIES]]
     return Litter(
         files=sum(count.files for count in counts) + len(tops) - len(counts),

@@ -19,7 +19,7 @@ from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
 from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.bundle.reader import Bundle, GivenUp
-from bundler.core import manifest as bundle_manifest
+from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
 from bundler.core.manifest import Chunk
 from bundler.core.outer_manifest import OuterManifest
@@ -79,19 +79,23 @@ class LockedBundle:
         try:
             with reading(copy) as descriptor:
                 seven_zip_container.unpack(
-                    descriptor, passphrase=passphrase, accepts=_is_content, write=content.extend, what=sums.CONTENT
+                    descriptor,
+                    passphrase=passphrase,
+                    accepts=_is_content,
+                    write=content.extend,
+                    what=roles.CONTENT.file,
                 )
         finally:
             copy.close()
-        manifest = bundle_manifest.from_json(bytes(content), what=f"{sums.MANIFEST} in {sums.CONTENT}")
+        manifest = bundle_manifest.from_json(bytes(content), what=f"{roles.MANIFEST.file} in {roles.CONTENT.file}")
         if OuterManifest.of(manifest) != self.manifest:
             raise Damaged(
                 text(
                     "{manifest} and the one in {content} contradict each other",
-                    manifest=sums.MANIFEST,
-                    content=sums.CONTENT,
+                    manifest=roles.MANIFEST.file,
+                    content=roles.CONTENT.file,
                 ),
-                subject=sums.CONTENT,
+                subject=roles.CONTENT.file,
             )
         members = members_by_chunk(manifest)
         given_up: list[GivenUp] = []
@@ -108,7 +112,7 @@ class LockedBundle:
     def _whole_content(self, scratch: Scratch) -> ScratchFile:
         """The first content.7z that is what SHA256SUMS says."""
         problems: list[BundlerError] = []
-        for path in self.sealed.copies_of(sums.CONTENT):
+        for path in self.sealed.copies_of(roles.CONTENT.file):
             try:
                 return self._copy_of_content(path, scratch)
             except (Damaged, Incomplete) as error:
@@ -138,7 +142,7 @@ class LockedBundle:
                     read_into(descriptor, [view], offset, what=str(path))
                     sha256.update(view)
                     copy.write(view)
-                check_sum(self.sealed, sums.CONTENT, sha256.hexdigest())
+                check_sum(self.sealed, roles.CONTENT.file, sha256.hexdigest())
             finally:
                 let_go(descriptor)
         except BaseException:
@@ -167,7 +171,7 @@ class LockedBundle:
                     what=state.chunk.file,
                 )
             except seven_zip_container.WrongPassphrase as error:
-                message = text("encrypted with another passphrase than {content}", content=sums.CONTENT)
+                message = text("encrypted with another passphrase than {content}", content=roles.CONTENT.file)
                 raise Damaged(message, subject=state.chunk.file) from error
         return path
 
@@ -222,4 +226,4 @@ def check_sum(sealed: Sealed, file: str, actual: str) -> None:
 
 
 def _is_content(members: Sequence[tuple[str, int]]) -> bool:
-    return [name for name, _ in members] == [sums.MANIFEST] and members[0][1] <= BUNDLE_MANIFEST_BYTES
+    return [name for name, _ in members] == [roles.MANIFEST.file] and members[0][1] <= BUNDLE_MANIFEST_BYTES

@@ -17,10 +17,11 @@ from typing import TypeVar
 from bundler.bundle import signing, sums
 from bundler.bundle.copies import Contents, find_chunks, identified, misnamed
 from bundler.bundle.files import read_bounded
-from bundler.bundle.listing import Listing
+from bundler.bundle.listing import Listing, look_into
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.bundle.survey import survey
+from bundler.core import roles
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.protocols import Passed
@@ -158,12 +159,15 @@ class UncheckedBundle:
         Raises:
             Damaged: SHA256SUMS is not a list of checksums.
         """
+        listed = sums.parse_sums(self.sums_content)
+        skipped = list(self.skipped)
+        folders = sums.folders_of(listed)
         return Sealed(
-            self.listings,
+            tuple(look_into(listing, folders, skipped.append) for listing in self.listings),
             self.sums_content,
-            sums.parse_sums(self.sums_content),
+            listed,
             others=self._no_signatures(()),
-            skipped=self.skipped,
+            skipped=tuple(skipped),
         )
 
 
@@ -217,15 +221,16 @@ class Sealed:
             Damaged: bundle.json is not what SHA256SUMS says, or contradicts itself.
             Incomplete: bundle.json is missing.
         """
-        content = self.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES)
-        manifest = read_manifest(content, what=sums.MANIFEST)
+        content = self.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES)
+        manifest = read_manifest(content, what=roles.MANIFEST.file)
         needed = [chunk.file for chunk in manifest.chunks]
         if isinstance(manifest, OuterManifest):
-            needed.append(sums.CONTENT)
+            needed.append(roles.CONTENT.file)
         unlisted = [file for file in needed if file not in self.sums]
         if unlisted:
             raise Damaged(
-                text("{file} does not list {unlisted}", file=sums.FILE, unlisted=unlisted[0]), subject=sums.MANIFEST
+                text("{file} does not list {unlisted}", file=roles.SUMS.file, unlisted=unlisted[0]),
+                subject=roles.MANIFEST.file,
             )
         chunks = find_chunks(self.listings, manifest.chunks)
         if isinstance(manifest, OuterManifest):
@@ -239,7 +244,7 @@ class Sealed:
             Damaged, Incomplete, LocalStorage: There is none.
         """
         if name not in self.sums:
-            raise Damaged(text("{file} does not list {name}", file=sums.FILE, name=name), subject=sums.FILE)
+            raise Damaged(text("{file} does not list {name}", file=roles.SUMS.file, name=name), subject=roles.SUMS.file)
         problems: list[BundlerError] = []
         for path in self.copies_of(name):
             try:

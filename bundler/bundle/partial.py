@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -20,7 +19,7 @@ from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.journal_file import JournalFile
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
-from bundler.core.bundle_name import CHUNK_NAME
+from bundler.core import bundle_name, roles
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.manifest import Chunk
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
@@ -28,8 +27,8 @@ from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import some, text
 
-_MADE_LAST = re.compile(r"content\.7z|bundle\.json|README\.txt|SHA256SUMS(\.[0-9a-f]{16}\.sig)?")
-"""What sealing writes; what an earlier run left of it is written again."""
+_WRITTEN = frozenset({roles.CHUNK, roles.CONTENT, roles.MANIFEST, roles.README, roles.SUMS, roles.SIGNATURE})
+"""The roles of what an export writes; what an earlier run left is gone on with, or written again."""
 
 
 ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
@@ -49,7 +48,7 @@ class PartialFolder:
                 journal of an earlier run is believed.
         """
         self.final_path = parent / name
-        self.path = parent / (name + sums.PARTIAL)
+        self.path = parent / (name + bundle_name.PARTIAL)
         journal = parent / f"{self.path.name}.journal"
         self.journal = JournalFile(journal, JournalKey(secrets, self.path))
         self._parent = parent
@@ -187,9 +186,9 @@ class PartialFolder:
         folder = self.folder
         written = {name: self._write(name, pieces) for name, pieces in files.items()}
         sums_content = sums.format_sums({**written, **digests})
-        written[sums.FILE] = self._write(sums.FILE, [sums_content])
+        written[roles.SUMS.file] = self._write(roles.SUMS.file, [sums_content])
         if key:
-            signature = sums.signature_file(key.id)
+            signature = roles.signature_file(key.id)
             written[signature] = self._write(signature, [key.sign(sums_content)])
         folder.sync()
         if read_back is not None:
@@ -245,8 +244,8 @@ class PartialFolder:
     def _refuse_medium(self, wrong: Sequence[str]) -> None:
         if not wrong:
             return
-        for chunk in filter(None, map(CHUNK_NAME.fullmatch, wrong)):
-            self.journal.take_back(int(chunk[1]))  # to be looked at, and written again, by the next run
+        for number in filter(None, map(roles.chunk_number, wrong)):
+            self.journal.take_back(number)  # to be looked at, and written again, by the next run
         raise LocalStorage(
             text("the medium does not give back what was written: {files}", files=some(wrong, most=5)),
             subject=str(self.path),
@@ -272,7 +271,7 @@ def _own_names(folder: HeldFolder) -> list[str]:
     """
     names = folder.names()
     for name in names:
-        if not (CHUNK_NAME.fullmatch(name) or _MADE_LAST.fullmatch(name)):
+        if roles.role_of(name) not in _WRITTEN:
             hint = text("move it out of {path}", path=folder.path)
             raise Misuse("this is not of an export", subject=folder.where(name), hint=hint)
         folder.refuse_foreign(name)

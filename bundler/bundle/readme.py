@@ -5,7 +5,7 @@ The commands are those that work for what is in this bundle. It depends on the b
 
 from __future__ import annotations
 
-from bundler.bundle.sums import signature_file
+from bundler.core import roles
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.outer_manifest import OuterManifest
 
@@ -271,7 +271,7 @@ _NAMED = 6
 
 
 def _text(manifest: BundleManifest | OuterManifest, values: dict[str, str], key_id: str | None) -> bytes:
-    signature = signature_file(key_id) if key_id else ""
+    signature = roles.signature_file(key_id) if key_id else ""
     common = {
         "name": manifest.name,
         "size": manifest.size_bytes,

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from bundler.bundle import sums
 from bundler.bundle.files import is_there, read_bounded
-from bundler.bundle.listing import Listing, entry_at, is_called, list_folder, names_in
-from bundler.core.bundle_name import CHUNK_NAME
+from bundler.bundle.listing import Listing, entry_at, list_folder, names_in
+from bundler.core import roles
+from bundler.core.bundle_name import PARTIAL
 from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
 from bundler.texts import text
@@ -58,7 +58,7 @@ def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
     found = [_look(path) for path in paths]
     folders = tuple({folder.listing.folder: folder for each in found for folder in each.folders}.values())
     for folder in folders:
-        if folder.listing.folder.resolve().name.endswith(sums.PARTIAL):
+        if folder.listing.folder.resolve().name.endswith(PARTIAL):
             raise _unfinished(folder.listing.folder)  # also one that lacks nothing but its name
     skipped = [error for each in found for error in each.skipped]
     groups = _by_bundle(folders, skipped.append)
@@ -82,7 +82,7 @@ def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object
     """
     groups: dict[bytes, list[_Folder]] = {}
     for folder in folders:
-        entry = folder.listing.find(sums.FILE)
+        entry = folder.listing.find(roles.SUMS.file)
         if entry is None:
             continue
         is_needed = folder.is_named or len(folders) == 1
@@ -113,7 +113,7 @@ def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
                 "{one} and {other} are parts of different bundles, or one {file} was changed",
                 one=one,
                 other=other,
-                file=sums.FILE,
+                file=roles.SUMS.file,
             ),
             hint="give the folders of one bundle at a time",
         )
@@ -131,7 +131,7 @@ def _look(path: Path) -> _Found:
         return _Found((_Folder(list_folder(path, names), is_named=True),))
     skipped: list[BundlerError] = []
     inner = [_Folder(listing, is_named=False) for listing in _inner(path, names, skipped.append)]
-    finished = [each for each in inner if not each.listing.folder.name.endswith(sums.PARTIAL)]
+    finished = [each for each in inner if not each.listing.folder.name.endswith(PARTIAL)]
     chosen = finished or inner or [_Folder(Listing.of(path, ()), is_named=True)]
     return _Found(tuple(chosen), tuple(skipped))
 
@@ -163,11 +163,11 @@ def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], obje
 
 
 def _may_be_of_a_bundle(names: Sequence[str]) -> bool:
-    return _has_sums(names) or any(CHUNK_NAME.fullmatch(name.lower()) for name in names)
+    return _has_sums(names) or any(map(roles.is_chunk, names))
 
 
 def _has_sums(names: Iterable[str]) -> bool:
-    return any(is_called(name, sums.FILE) for name in names)
+    return any(roles.is_called(name, roles.SUMS.file) for name in names)
 
 
 def _unfinished(folder: Path) -> Incomplete:
@@ -179,13 +179,15 @@ def _unfinished(folder: Path) -> Incomplete:
 def _explain_absence(paths: Sequence[Path], skipped: Sequence[BundlerError]) -> NoReturn:
     for path in paths:
         names = names_in(path)
-        unfinished = (
-            [path] if path.name.endswith(sums.PARTIAL) else [path / n for n in names if n.endswith(sums.PARTIAL)]
-        )
+        unfinished = [path] if path.name.endswith(PARTIAL) else [path / n for n in names if n.endswith(PARTIAL)]
         if unfinished:
             raise _unfinished(unfinished[0])
-        if any(CHUNK_NAME.fullmatch(name.lower()) for name in names):
-            hint = text("bring {file} and its .sig files", file=sums.FILE)
-            raise Incomplete(text("{file} is missing", file=sums.FILE), subject=str(path), hint=hint, code="incomplete")
-    absent = Misuse(text("no bundle here: there is no {file}", file=sums.FILE), subject=", ".join(map(str, paths)))
+        if any(map(roles.is_chunk, names)):
+            hint = text("bring {file} and its .sig files", file=roles.SUMS.file)
+            raise Incomplete(
+                text("{file} is missing", file=roles.SUMS.file), subject=str(path), hint=hint, code="incomplete"
+            )
+    absent = Misuse(
+        text("no bundle here: there is no {file}", file=roles.SUMS.file), subject=", ".join(map(str, paths))
+    )
     raise Several("no bundle here", [absent, *skipped]) if skipped else absent

@@ -12,7 +12,6 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.lanes import in_lanes
@@ -20,7 +19,7 @@ from bundler.bundle.partial import PartialFolder, ReadBack
 from bundler.bundle.partial_state import PartialState, look
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
-from bundler.core import manifest as bundle_manifest
+from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.digest import Digest
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import PIECE_BYTES
@@ -165,8 +164,8 @@ class BundleWriter:
         """
         self._wait_for_followers()
         files = {
-            sums.README: [readme(self._manifest, key_id=key.id if key else None)],
-            sums.MANIFEST: bundle_manifest.json_pieces(self._manifest),
+            roles.README.file: [readme(self._manifest, key_id=key.id if key else None)],
+            roles.MANIFEST.file: bundle_manifest.json_pieces(self._manifest),
         }
         digests = {chunk.name: chunk.digest for chunk in self._chunks}
         return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.commands.checks import Check, State, asked, ok, size_words, skipped, warned
 from bundler.commands.registry_checks import RegistryVisit, registry_checks
+from bundler.core import roles
 from bundler.core.advice import problem
 from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
@@ -84,7 +84,7 @@ def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:
 
     def look() -> Check:
         room.append(probe.room_in(path))
-        return judged_space(called, room[0], is_bundle=(path / sums.FILE).exists(), is_scratch=is_scratch)
+        return judged_space(called, room[0], is_bundle=(path / roles.SUMS.file).exists(), is_scratch=is_scratch)
 
     yield asked("space", look)
     if room:

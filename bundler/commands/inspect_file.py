@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.core.bundle_name import CHUNK_NAME
+from bundler.core import roles
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.errors import BundlerError, Damaged, Misuse, worst
 from bundler.run import Run
@@ -83,7 +83,7 @@ def verify_file(path: Path, run: Run | None = None, *, sha256: str | None = None
 
 
 def _opened(path: Path) -> ImageFile:
-    if CHUNK_NAME.fullmatch(path.name) or path.name in ("SHA256SUMS", "bundle.json"):
+    if roles.role_of(path.name) in (roles.CHUNK, roles.SUMS, roles.MANIFEST):
         raise Misuse(
             "this is a part of a bundle", subject=str(path), hint=text("give its folder: {parent}", parent=path.parent)
         )

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle import sums
 from bundler.bundle.files import is_there, place_durably, read_bounded
 from bundler.bundle.opening import find
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.verify import VerifyRequest, VerifyResult, verify
+from bundler.core import roles
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
@@ -86,14 +86,14 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
     if not manifest.signed:
         raise Untrusted("the bundle says of itself that nobody signs it", subject=manifest.name, code="unsigned")
     if sealed.bad_signers:
-        raise _misfit(sums.signature_file(sealed.bad_signers[0]), sealed.bad_signers[0])
+        raise _misfit(roles.signature_file(sealed.bad_signers[0]), sealed.bad_signers[0])
     files = _signature_files(sealed.folders, key.id)
     return SignResult(verified, key.id, tuple(files), tuple(_add(key, sealed.sums_content, files)))
 
 
 def _signature_files(folders: Sequence[Path], key_id: str) -> list[Path]:
     """Where the signature belongs: on every medium that says what is signed."""
-    return [folder / sums.signature_file(key_id) for folder in folders if is_there(folder / sums.FILE)]
+    return [folder / roles.signature_file(key_id) for folder in folders if is_there(folder / roles.SUMS.file)]
 
 
 def _check_places(files: Sequence[Path], key_id: str) -> None:

@@ -1,7 +1,7 @@
 """What a bundle may be called: something that every file system takes, every person can say, and no reader mistakes.
 
-The names of the files in a bundle are here too, because a bundle must not have one of them: a reader that looks for
-bundles on a medium would take the medium for a bundle.
+A bundle must not have the name of a file of a bundle: a reader that looks for bundles on a medium would take the medium
+for a bundle.
 """
 
 from __future__ import annotations
@@ -10,21 +10,18 @@ import re
 from collections.abc import Iterable
 
 from bundler.core.litter_names import is_litter
+from bundler.core.roles import is_reserved
 from bundler.errors import Misuse
 from bundler.texts import text
 
-CHUNK_NAME = re.compile(r"chunk-(\d{4,})\.(tar|7z)")
-"""The names of chunk files: number and kind of archive."""
 BUNDLE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
 """Names of bundles: lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
-_OF_FILES = re.compile(
-    r"chunk-\d+\.(tar|7z)|parity-.*|content\.7z|bundle\.json|readme\.txt|restore\.py|sha256sums(\..*)?"
-)
-"""The names of files in a bundle, as file systems see them that ignore case."""
-_UNFINISHED = re.compile(r".*\.partial(\..*)?")
+PARTIAL = ".partial"
+"""What the folder's name ends with until the bundle is sealed."""
+_UNFINISHED = re.compile(rf".*{re.escape(PARTIAL)}(\..*)?")
 """Folders that are not finished, their journals and locks."""
 
 
@@ -47,7 +44,7 @@ def check_bundle_name(name: str) -> str:
             text("{name} would be taken for a bundle that is not finished", name=repr(name)),
             hint="choose a name without .partial",
         )
-    if _OF_FILES.fullmatch(name):
+    if is_reserved(name):
         raise Misuse(text("{name} would be taken for a file of a bundle", name=repr(name)), hint="choose another name")
     if is_litter(name):
         raise Misuse(

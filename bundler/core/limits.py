@@ -65,6 +65,33 @@ JSON_CONTAINERS = 1_000_000
 BUNDLE_MANIFEST_CONTAINERS = 8_000_000
 """The same in bundle.json, which is signed."""
 
+ATTACHMENTS = 10_000
+"""What is attached to one image, attachments of attachments included; some dozens are usual."""
+
+VERDICTS = 100
+"""Verdicts on one image: one for each policy and signature that was looked at."""
+
+BASES = 100
+"""Bundles, receipts and inventories that one bundle relies on: of a channel, some years of months."""
+
+BASE_NAME_CHARACTERS = 512
+"""What a receipt or inventory that is a base is called: a host and a path of 255 characters."""
+
+RESTORE_SCRIPT_BYTES = 1 << 20
+"""restore.py: at most 700 lines."""
+
+RECORD_BYTES = 64 << 20
+"""A record: the result of a scan of some thousand images."""
+
+OTHER_FILES_BYTES = 1 << 30
+"""How much more than all chunks together one file of parity, of the tool or of an unknown role may have."""
+
+BASE_REPOSITORIES = 16
+"""Repositories that one blob can be mounted from; one is enough, others are for those that were removed since."""
+
+MEDIA = 100_000
+"""Media of one bundle: 70 TB on CDs."""
+
 JSON_INTEGER_DIGITS = 20
 """Digits of one integer: 2^63 has nineteen."""
 

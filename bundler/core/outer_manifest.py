@@ -14,18 +14,10 @@ from bundler import texts
 from bundler.core.archive_kind import SEVEN_ZIP, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.json_fields import boolean, size, text
-from bundler.core.manifest import (
-    FORMAT,
-    BundleManifest,
-    Chunk,
-    archive_json,
-    archive_of,
-    chunk_json,
-    chunks_of,
-    document_of,
-    from_document,
-    lines_of,
-)
+from bundler.core.manifest import BundleManifest, Chunk, Medium, document_of, from_document, lines_of
+from bundler.core.manifest.chunks import archive_json, archive_of, chunk_json, chunks_of
+from bundler.core.manifest.document import FORMAT, FORMAT_WITH_BASES, media_lists
+from bundler.core.manifest.media import media_of
 from bundler.errors import BundlerError, Damaged
 
 
@@ -40,12 +32,22 @@ class OuterManifest:
     chunk_size_bytes: int
     chunks: tuple[Chunk, ...]
     archive: ArchiveKind = SEVEN_ZIP
+    media: tuple[Medium, ...] = ()
+    is_whole: bool = True
+    """Whether the bundle holds all that its images need: it has no bases."""
 
     @classmethod
     def of(cls, manifest: BundleManifest) -> OuterManifest:
         """What may be said of a bundle."""
         return cls(
-            manifest.name, manifest.created, manifest.tool, manifest.signed, manifest.chunk_size_bytes, manifest.chunks
+            manifest.name,
+            manifest.created,
+            manifest.tool,
+            manifest.signed,
+            manifest.chunk_size_bytes,
+            manifest.chunks,
+            media=manifest.media,
+            is_whole=not manifest.bases,
         )
 
     @property
@@ -56,7 +58,7 @@ class OuterManifest:
     def to_json(self) -> bytes:
         """The bytes of bundle.json."""
         head = {
-            "format": FORMAT,
+            "format": FORMAT if self.is_whole else FORMAT_WITH_BASES,
             "name": self.name,
             "created": self.created,
             "tool": self.tool,
@@ -65,7 +67,7 @@ class OuterManifest:
             **archive_json(SEVEN_ZIP),
             "encrypted": True,
         }
-        return b"".join(lines_of(head, {"chunks": map(chunk_json, self.chunks)}))
+        return b"".join(lines_of(head, {"chunks": map(chunk_json, self.chunks), **media_lists(self.media)}))
 
 
 def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifest:
@@ -88,13 +90,16 @@ def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifes
 def _outer(document: Mapping[str, Any]) -> OuterManifest:
     if document["encrypted"] is not True or archive_of(document) is not SEVEN_ZIP:
         raise ValueError("encrypted in a way that is not known")
+    chunks = chunks_of(document, SEVEN_ZIP)
     outer = OuterManifest(
         name=check_bundle_name(text(document["name"])),
         created=text(document["created"]),
         tool=text(document["tool"]),
         signed=boolean(document["signed"]),
         chunk_size_bytes=size(document["chunkSize"]),
-        chunks=chunks_of(document, SEVEN_ZIP),
+        chunks=chunks,
+        media=media_of(document, len(chunks)),
+        is_whole=document["format"] == FORMAT,
     )
     if not outer.chunks:
         raise ValueError("no chunk")

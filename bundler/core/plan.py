@@ -7,15 +7,31 @@ being filled, or begins the next; only a blob that no chunk can hold is cut, beg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from bundler import texts
 from bundler.core import manifest as bundle_manifest, oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
-from bundler.core.manifest import Blob, BundleManifest, Chunk, Image, MissingImage, Piece, Stored, Variant, chunk_file
+from bundler.core.manifest import (
+    Attachment,
+    Base,
+    Blob,
+    BundleManifest,
+    Chunk,
+    Image,
+    InBase,
+    MissingImage,
+    Piece,
+    Series,
+    Stored,
+    Variant,
+    Verdict,
+    chunk_file,
+)
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -39,6 +55,23 @@ _DOCKER_DEFAULT = Platform("linux", "amd64")
 
 
 @dataclass(frozen=True, slots=True)
+class ResolvedAttachment:
+    """An attachment whose manifests are all known. The fields are those of `bundler.core.manifest.Attachment`."""
+
+    subject: Digest
+    kind: str
+    found: str
+    manifests: tuple[Manifest, ...]
+    artifact_type: str = ""
+    tag: str = ""
+
+    @property
+    def root(self) -> Descriptor:
+        """What is attached."""
+        return self.manifests[-1].descriptor
+
+
+@dataclass(frozen=True, slots=True)
 class ResolvedImage:
     """An image whose manifests are all known: name, source, root, and what it needs.
 
@@ -49,6 +82,8 @@ class ResolvedImage:
         variants: The runnable images among them.
         made_from: The digest of the source's index where platforms were chosen and the root is another one.
         repacked: What its layers were compressed with, where the source has neither a manifest nor compressed layers.
+        attachments: What is attached to its manifests, a subject before what is attached to it.
+        verdicts: How it was judged.
     """
 
     reference: Reference
@@ -57,6 +92,13 @@ class ResolvedImage:
     variants: tuple[Variant, ...]
     made_from: Digest | None = None
     repacked: str | None = None
+    attachments: tuple[ResolvedAttachment, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def carried(self) -> tuple[Manifest, ...]:
+        """Its manifests, then those of its attachments."""
+        return self.manifests + tuple(manifest for each in self.attachments for manifest in each.manifests)
 
     @property
     def root(self) -> Descriptor:
@@ -87,6 +129,9 @@ def plan_bundle(
     chunk_size_bytes: int,
     archive: ArchiveKind = TAR,
     missing: tuple[MissingImage, ...] = (),
+    series: Series | None = None,
+    bases: Sequence[Base] = (),
+    left_out: Mapping[Digest, tuple[InBase, ...]] = MappingProxyType({}),
 ) -> Plan:
     """Gives each byte of a bundle its place.
 
@@ -99,6 +144,9 @@ def plan_bundle(
         chunk_size_bytes: The largest size of a chunk file.
         archive: What the chunks are to be.
         missing: The images that were asked for and are not there.
+        series: The place of the bundle among those that follow each other.
+        bases: Statements of what the receiver has. Those that nothing is left out for do not get into the bundle.
+        left_out: Blobs that the receiver has, by the statements. Manifests are carried in any case.
 
     Raises:
         Misuse: The chunks are too small for the files that must come first.
@@ -112,10 +160,22 @@ def plan_bundle(
     numbered = _number_blobs(images)
     filler = _Filler(chunk_size_bytes, archive)
     files = tuple(filler.place(Digest.of(content), len(content), file=file) for file, content in contents.items())
-    blobs = tuple(
-        Blob(descriptor, kind, filler.place(descriptor.digest, descriptor.size_bytes))
-        for descriptor, kind in numbered.values()
-    )
+    omitted = {
+        digest: left_out[digest]
+        for digest, (_, kind) in numbered.items()
+        if kind != bundle_manifest.MANIFEST and digest in left_out
+    }
+    used = sorted({place.base for places in omitted.values() for place in places})
+    base_number = {before: number for number, before in enumerate(used)}
+
+    def blob_of(descriptor: Descriptor, kind: str) -> Blob:
+        digest, size_bytes = descriptor.digest, descriptor.size_bytes
+        if digest not in omitted:
+            return Blob(descriptor, kind, filler.place(digest, size_bytes))
+        places = tuple(replace(place, base=base_number[place.base]) for place in omitted[digest])
+        return Blob(descriptor, kind, Stored(digest, size_bytes, ()), places)
+
+    blobs = tuple(blob_of(descriptor, kind) for descriptor, kind in numbered.values())
     number_of = {digest: number for number, digest in enumerate(numbered)}
     manifest = BundleManifest(
         name=name,
@@ -129,6 +189,8 @@ def plan_bundle(
         chunks=filler.chunks(),
         archive=archive,
         missing=missing,
+        series=series,
+        bases=tuple(bases[number] for number in used),
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})
 
@@ -192,7 +254,7 @@ def _number_blobs(images: Iterable[ResolvedImage]) -> dict[Digest, tuple[Descrip
 
     def add(kind: str, pick: Callable[[Manifest], Iterable[Descriptor]]) -> None:
         for image in images:
-            for manifest in image.manifests:
+            for manifest in image.carried:
                 for descriptor in pick(manifest):
                     numbered.setdefault(descriptor.digest, (descriptor.bare, kind))
 
@@ -203,22 +265,53 @@ def _number_blobs(images: Iterable[ResolvedImage]) -> dict[Digest, tuple[Descrip
 
 
 def _image(image: ResolvedImage, number_of: dict[Digest, int]) -> Image:
-    blobs = {number_of[blob.digest]: None for manifest in image.manifests for blob in manifest.blobs}
-    manifests = {number_of[manifest.descriptor.digest]: None for manifest in image.manifests}
+    manifests, blobs = _numbers(image.manifests, number_of)
     return Image(
         reference=image.reference,
         source=image.source,
         root=image.root,
-        manifests=tuple(manifests),
-        blobs=tuple(number for number in blobs if number not in manifests),
+        manifests=manifests,
+        blobs=blobs,
         variants=image.variants,
         made_from=image.made_from,
         repacked=image.repacked,
+        attachments=tuple(_attachment(each, number_of) for each in image.attachments),
+        verdicts=image.verdicts,
     )
 
 
-def _index_json(images: Iterable[ResolvedImage]) -> bytes:
-    entries = [
+def _attachment(attachment: ResolvedAttachment, number_of: dict[Digest, int]) -> Attachment:
+    manifests, blobs = _numbers(attachment.manifests, number_of)
+    return Attachment(
+        subject=attachment.subject,
+        kind=attachment.kind,
+        found=attachment.found,
+        manifests=manifests,
+        blobs=blobs,
+        artifact_type=attachment.artifact_type,
+        tag=attachment.tag,
+    )
+
+
+def _numbers(needed: Iterable[Manifest], number_of: dict[Digest, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The numbers of some manifests, and of the configs and layers that they name, each once."""
+    needed = tuple(needed)
+    manifests = {number_of[manifest.descriptor.digest]: None for manifest in needed}
+    blobs = {number_of[blob.digest]: None for manifest in needed for blob in manifest.blobs}
+    return tuple(manifests), tuple(number for number in blobs if number not in manifests)
+
+
+def _attached_json(attachment: ResolvedAttachment, name: str) -> dict[str, object]:
+    """The entry of an attachment in index.json, where tools look for what is attached in a layout."""
+    return {
+        **attachment.root.to_json(),
+        **({"artifactType": attachment.artifact_type} if attachment.artifact_type else {}),
+        **({"annotations": {"org.opencontainers.image.ref.name": name}} if name else {}),
+    }
+
+
+def _index_json(images: Sequence[ResolvedImage]) -> bytes:
+    entries: list[dict[str, object]] = [
         {
             **image.root.to_json(),
             "annotations": {
@@ -228,6 +321,12 @@ def _index_json(images: Iterable[ResolvedImage]) -> bytes:
         }
         for image in images
     ]
+    attached: dict[tuple[Digest, str], dict[str, object]] = {}
+    for image in images:
+        for each in image.attachments:
+            name = f"{image.reference.name}:{each.tag}" if each.tag else ""
+            attached.setdefault((each.root.digest, name), _attached_json(each, name))
+    entries += attached.values()
     return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries})
 
 

@@ -13,6 +13,7 @@ from bundler.bundle.opening import Sealed, find
 from bundler.bundle.partial import finished_already
 from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
+from bundler.core import roles
 from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
@@ -45,7 +46,7 @@ def take_finished(planned: Planned) -> ExportResult:
     """
     session = planned.session
     path = session.folder.final_path
-    if (session.request.is_encrypted and session.passphrase is None) or not is_there(path / sums.FILE):
+    if (session.request.is_encrypted and session.passphrase is None) or not is_there(path / roles.SUMS.file):
         raise finished_already(path)
     try:
         finished = _compared(path, planned)
@@ -59,9 +60,9 @@ def take_finished(planned: Planned) -> ExportResult:
 def _compared(path: Path, planned: Planned) -> _Finished:
     wanted, session = planned.manifest, planned.session
     sealed = _sealed(path, session.key)
-    sealed.read(sums.README, SUMS_BYTES)
+    sealed.read(roles.README.file, SUMS_BYTES)
     bundle_id = sums.bundle_id(sealed.sums_content)
-    if session.passphrase is None and is_plan_of(sealed.read(sums.MANIFEST, BUNDLE_MANIFEST_BYTES), wanted):
+    if session.passphrase is None and is_plan_of(sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES), wanted):
         _refuse_incomplete(path, find_chunks(sealed.listings, wanted.chunks))  # nothing else needs to be in memory
         return _Finished(wanted, bundle_id)
     bundle = sealed.load()

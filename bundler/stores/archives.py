@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
-from bundler.core import oci
+from bundler.core import oci, roles
 from bundler.core.digest import Digest
 from bundler.core.limits import INDEX_DEPTH
 from bundler.core.oci import Descriptor, Manifest
@@ -32,8 +32,6 @@ from bundler.system.scratch import Scratch
 from bundler.texts import text
 
 DOCKER, OCI = "docker-archive", "oci-archive"
-_SUMS = "SHA256SUMS"
-"""What every bundle has, and no image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,7 +244,8 @@ class Archive:
 
 
 def _hint_for_other_archive(contents: Contents) -> str | None:
-    if any(posixpath.basename(name) == _SUMS for name in contents.members):
+    # Every bundle has it, and no image.
+    if any(posixpath.basename(name) == roles.SUMS.file for name in contents.members):
         return "a bundle is in this archive: unpack it, and give the bundle's folder"
     return "the files of the image must stand at the top of the archive" if contents.members else None
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import urllib3
 
 from bundler.bundle import seven_zip_container, signing, sums
-from bundler.core import image_list, manifest as bundle_manifest, oci, seven_zip_format, strict_json, tar
+from bundler.core import image_list, manifest as bundle_manifest, oci, roles, seven_zip_format, strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.journal import Chain, parse_journal
@@ -63,8 +63,8 @@ def checksums(data: bytes) -> None:
 
 
 def signature_name(data: bytes) -> None:
-    signer = sums.signer_of(text_of(data))
-    assert signer is None or sums.signature_file(signer) == text_of(data)
+    signer = roles.signer_of(text_of(data))
+    assert signer is None or roles.signature_file(signer) == text_of(data)
 
 
 def bundle_json(data: bytes) -> None:

@@ -23,7 +23,8 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.bundle import files, medium, signing, sums
+from bundler.bundle import files, medium, signing
+from bundler.core import roles
 from bundler.keys import private_key, trust as trusting
 from tests.conftest import Ran
 from tests.support import images
@@ -202,7 +203,7 @@ def test_S04_a_bundle_that_was_changed_and_signed_by_somebody_unknown_is_refused
         cwd=place.bundle,
     )
     (signature,) = place.bundle.glob("*.sig")
-    stranger = sums.signer_of(signature.name)
+    stranger = roles.signer_of(signature.name)
     done = run("verify", place.bundle, *place.trusting("builder"))
     assert (done.code, stranger in done.err, place.id("builder") in done.err) == (5, True, True)
     assert f"unknown signer {stranger}" in run("inspect", place.bundle, *place.trusting("builder")).out

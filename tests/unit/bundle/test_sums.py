@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import sums
+from bundler.core import roles
 from bundler.errors import Damaged
 from tests.support.tables import each_case
 
@@ -23,13 +24,20 @@ def test_what_is_written_is_read_again_in_its_order() -> None:
     assert list(read) == list(written)
 
 
+def test_files_in_a_folder_and_recovery_volumes_are_listed() -> None:
+    written = {"tool/bundler-0.2.0-py3-none-any.whl": A, "parity-01.vol000+52.par2": B, "restore.py": A, "scan/x": B}
+    assert sums.parse_sums(sums.format_sums(written)) == written
+    assert sums.folders_of(written) == ("scan", "tool")
+
+
 def test_gnu_sha256sum_checks_it_and_finds_a_changed_file(tmp_path: Path) -> None:
-    contents = {"README.txt": b"read me", "bundle.json": b"{}", "chunk-0001.tar": bytes(2000)}
+    contents = {"README.txt": b"read me", "bundle.json": b"{}", "chunk-0001.tar": bytes(2000), "tool/x": b"x"}
+    (tmp_path / "tool").mkdir()
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     listed = {name: hashlib.sha256(content).hexdigest() for name, content in contents.items()}
-    (tmp_path / sums.FILE).write_bytes(sums.format_sums(listed))
-    command = ["sha256sum", "--strict", "-c", sums.FILE]
+    (tmp_path / roles.SUMS.file).write_bytes(sums.format_sums(listed))
+    command = ["sha256sum", "--strict", "-c", roles.SUMS.file]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
     (tmp_path / "bundle.json").write_bytes(b"{ }")
     checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env={"LC_ALL": "C"})
@@ -62,7 +70,19 @@ def test_what_gnu_sha256sum_writes_is_read(tmp_path: Path) -> None:
         pytest.param(b"\\" + LINE, id="an escaped name"),
         pytest.param(f"{A}  ../etc/passwd\n".encode(), id="a path upwards"),
         pytest.param(f"{A}  /etc/passwd\n".encode(), id="an absolute path"),
-        pytest.param(f"{A}  a/b\n".encode(), id="a folder"),
+        pytest.param(f"{A}  tool/\n".encode(), id="a folder"),
+        pytest.param(f"{A}  a/b/c\n".encode(), id="a folder in a folder"),
+        pytest.param(f"{A}  tool//x\n".encode(), id="two slashes"),
+        pytest.param(f"{A}  tool/../x\n".encode(), id="a path out of a folder"),
+        pytest.param(f"{A}  tool/..\n".encode(), id="a path to the folder above"),
+        pytest.param(f"{A}  ./x\n".encode(), id="the folder itself"),
+        pytest.param(f"{A}  tool/.hidden\n".encode(), id="a hidden file in a folder"),
+        pytest.param(f"{A}  tool/Setup.exe\n".encode(), id="capitals in a folder"),
+        pytest.param(f"{A}  tool\\x\n".encode(), id="a path of Windows"),
+        pytest.param(f"{A}  README.txt/x\n".encode(), id="README.txt as a folder"),
+        pytest.param(f"{A}  {'a' * 33}/x\n".encode(), id="a folder that is too long"),
+        pytest.param(f"{A}  tool/{'a' * 129}\n".encode(), id="a name in a folder that is too long"),
+        pytest.param(f"{A}  tool\n{A}  tool/x\n".encode(), id="a file that is a folder"),
         pytest.param(f"{A}  .hidden\n".encode(), id="a hidden file"),
         pytest.param(f"{A}  -c\n".encode(), id="a name that is a flag"),
         pytest.param(f"{A}  SHA256SUMS\n".encode(), id="itself"),
@@ -100,26 +120,3 @@ def test_damage_without_conversion_gives_no_advice_about_conversion() -> None:
 
 def test_the_id_of_a_bundle_is_the_sha256_of_the_list() -> None:
     assert sums.bundle_id(LINE) == hashlib.sha256(LINE).hexdigest()
-
-
-def test_a_signature_file_carries_the_key_id_in_its_name() -> None:
-    name = sums.signature_file("0123456789abcdef")
-    assert name == "SHA256SUMS.0123456789abcdef.sig"
-    assert sums.signer_of(name) == "0123456789abcdef"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "SHA256SUMS",
-        "SHA256SUMS.sig",
-        "SHA256SUMS.0123456789ABCDEF.sig",
-        "SHA256SUMS.0123456789abcde.sig",
-        "SHA256SUMS.0123456789abcdef.sig\n",
-        "xSHA256SUMS.0123456789abcdef.sig",
-        "sha256sums.0123456789abcdef.sig",
-    ],
-    ids=["the list", "no key id", "upper case", "15 digits", "a newline", "something in front", "lower case"],
-)
-def test_other_files_are_no_signatures(name: str) -> None:
-    assert sums.signer_of(name) is None

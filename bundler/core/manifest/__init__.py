@@ -1,0 +1,56 @@
+"""The bundle manifest, ``bundle.json``: all that a bundle says of itself. FORMAT.md, section 5.
+
+One module for each idea: blobs and where they lie, chunks, images, attachments, series and bases, media; and the
+document that joins them.
+"""
+
+from bundler.core.manifest.attachments import Attachment
+from bundler.core.manifest.blobs import CONFIG, LAYER, MANIFEST, Blob, InBase, Piece, Stored
+from bundler.core.manifest.chunks import Chunk, chunk_file
+from bundler.core.manifest.document import (
+    FORMAT,
+    FORMAT_WITH_BASES,
+    BundleManifest,
+    document_of,
+    from_document,
+    from_json,
+    is_plan_of,
+    json_pieces,
+    lines_of,
+    plan_digest,
+    to_json,
+)
+from bundler.core.manifest.images import Image, MissingImage, Variant, Verdict
+from bundler.core.manifest.media import Medium
+from bundler.core.manifest.series import Base, Series
+
+__all__ = [
+    "CONFIG",
+    "FORMAT",
+    "FORMAT_WITH_BASES",
+    "LAYER",
+    "MANIFEST",
+    "Attachment",
+    "Base",
+    "Blob",
+    "BundleManifest",
+    "Chunk",
+    "Image",
+    "InBase",
+    "Medium",
+    "MissingImage",
+    "Piece",
+    "Series",
+    "Stored",
+    "Variant",
+    "Verdict",
+    "chunk_file",
+    "document_of",
+    "from_document",
+    "from_json",
+    "is_plan_of",
+    "json_pieces",
+    "lines_of",
+    "plan_digest",
+    "to_json",
+]

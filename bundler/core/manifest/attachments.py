@@ -1,0 +1,103 @@
+"""Attachments: manifests that say something about another manifest of the bundle. FORMAT.md, section 5.11.
+
+An attachment consists of manifests and blobs, as an image does. How attachments are found, judged and pushed is no part
+of the format.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bundler import texts
+from bundler.core.digest import Digest
+from bundler.core.json_fields import list_of, size, text
+from bundler.core.manifest.blobs import media_type
+from bundler.core.oci import one_text
+
+_WORD = re.compile(r"[a-z][a-z0-9-]{0,31}")
+_SUFFIX = re.compile(r"\.[a-z]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """Something that is attached to a manifest of an image, or to another attachment of the image.
+
+    Attributes:
+        subject: The manifest that it is attached to.
+        kind: ``signature``, ``sbom``, ``attestation`` or ``other``, for people. Readers count kinds that they do not
+            know as ``other``.
+        found: How the writer found it: ``referrers``, ``fallback-tag``, ``tag`` or ``layout``.
+        manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
+        blobs: Numbers of its configs and layers there.
+        artifact_type: What a list of referrers says that it is; empty where there is no such type.
+        tag: The tag that it has in the repository of its subject; empty for one that its ``subject`` field attaches.
+    """
+
+    subject: Digest
+    kind: str
+    found: str
+    manifests: tuple[int, ...]
+    blobs: tuple[int, ...]
+    artifact_type: str = ""
+    tag: str = ""
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """Numbers of everything that it consists of."""
+        return self.blobs + self.manifests
+
+
+def attachment_json(attachment: Attachment) -> dict[str, Any]:
+    """An entry of ``attachments``."""
+    return {
+        "subject": str(attachment.subject),
+        "kind": attachment.kind,
+        "found": attachment.found,
+        **({"artifactType": attachment.artifact_type} if attachment.artifact_type else {}),
+        **({"tag": attachment.tag} if attachment.tag else {}),
+        "manifests": attachment.manifests,
+        "blobs": attachment.blobs,
+    }
+
+
+def read_attachment(entry: Mapping[str, Any]) -> Attachment:
+    """The attachment that an entry describes.
+
+    Raises:
+        ValueError, TypeError, KeyError, BundlerError: It describes none.
+    """
+    attachment = Attachment(
+        subject=Digest.parse(entry["subject"]),
+        kind=one_text(_word(entry["kind"])),
+        found=one_text(_word(entry["found"])),
+        manifests=tuple(map(size, list_of(entry["manifests"]))),
+        blobs=tuple(map(size, list_of(entry["blobs"]))),
+        artifact_type=one_text(media_type(entry["artifactType"])) if "artifactType" in entry else "",
+        tag=text(entry["tag"]) if "tag" in entry else "",
+    )
+    if "tag" in entry and not is_tag_for(attachment.subject, attachment.tag):
+        # Any other tag could take the place of an image's.
+        raise ValueError(
+            texts.text(
+                "the tag {tag:.100} is not one for attachments of {subject}",
+                tag=repr(attachment.tag),
+                subject=attachment.subject,
+            )
+        )
+    return attachment
+
+
+def is_tag_for(subject: Digest, tag: str) -> bool:
+    """True if a tag is one that tools give to what they attach to a manifest: ``sha256-<hex>.sig``."""
+    beginning = f"{subject.algorithm}-{subject.encoded}"[:128]
+    return tag.startswith(beginning) and len(tag) <= 128 and _SUFFIX.fullmatch(tag[len(beginning) :]) is not None
+
+
+def _word(value: object) -> str:
+    word = text(value)
+    if not _WORD.fullmatch(word):
+        raise ValueError(texts.text("not a word: {word:.60}", word=repr(word)))
+    return word

@@ -1,0 +1,234 @@
+"""Images: names, roots, what they need, and what people want to know of them. FORMAT.md, sections 5.2 and 5.3."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from bundler import texts
+from bundler.core.digest import Digest
+from bundler.core.json_fields import list_of, size, text
+from bundler.core.limits import ATTACHMENTS, VERDICTS
+from bundler.core.manifest.attachments import Attachment, attachment_json, read_attachment
+from bundler.core.manifest.blobs import read_descriptor
+from bundler.core.oci import Descriptor, ImageConfig
+from bundler.core.platform import Platform
+from bundler.core.reference import Reference
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One runnable image within an image: its manifest, and what ``docker inspect`` would show."""
+
+    digest: Digest
+    config: ImageConfig
+    size_bytes: int
+    """Of the layers, as they are carried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How the writer judged an image by a policy. A remark: readers judge for themselves.
+
+    Attributes:
+        policy: The SHA-256 of the policy's file, in hex.
+        rule: The rule that decided.
+        result: ``accepted``, ``refused``, or another word.
+        signer: Whose signature decided, if one did.
+        reason: Why, in words.
+    """
+
+    policy: str
+    rule: str
+    result: str
+    signer: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image of the bundle.
+
+    Attributes:
+        reference: Its name.
+        source: Where it came from.
+        root: The descriptor of the manifest or index that has its name.
+        manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
+        blobs: Numbers of its configs and layers there.
+        variants: Its runnable images.
+        made_from: The digest of the source's index, when platforms were chosen and the root is another one.
+        repacked: What the exporter compressed its layers with, when the source had no manifest: the digest is the
+            exporter's then. None for an image that is carried byte for byte.
+        attachments: What is attached to its manifests; a subject before what is attached to it.
+        verdicts: How the writer judged it.
+    """
+
+    reference: Reference
+    source: str
+    root: Descriptor
+    manifests: tuple[int, ...]
+    blobs: tuple[int, ...]
+    variants: tuple[Variant, ...]
+    made_from: Digest | None = None
+    repacked: str | None = None
+    attachments: tuple[Attachment, ...] = ()
+    verdicts: tuple[Verdict, ...] = ()
+
+    @property
+    def source_digest(self) -> Digest:
+        """The digest that its name had at its source."""
+        return self.made_from or self.root.digest
+
+    @property
+    def needs(self) -> tuple[int, ...]:
+        """Numbers of everything that the image consists of, its attachments left out."""
+        return self.blobs + self.manifests
+
+
+@dataclass(frozen=True, slots=True)
+class MissingImage:
+    """An image that a bundle lacks although it was asked for, because its source does not have it or refuses it.
+
+    Attributes:
+        reference: The name that it would have.
+        source: Where it was looked for.
+        code: Why, as `bundler.core.advice` has it.
+        reason: Why, in words.
+    """
+
+    reference: Reference
+    source: str
+    code: str
+    reason: str
+
+
+def image_json(image: Image) -> dict[str, Any]:
+    """An entry of ``images``."""
+    return {
+        "reference": str(image.reference),
+        "source": image.source,
+        "root": image.root.to_json(),
+        "manifests": image.manifests,
+        "blobs": image.blobs,
+        "variants": [_variant_json(variant) for variant in image.variants],
+        **({"madeFrom": str(image.made_from)} if image.made_from else {}),
+        **({"repacked": image.repacked} if image.repacked else {}),
+        **({"attachments": list(map(attachment_json, image.attachments))} if image.attachments else {}),
+        **({"verdicts": list(map(_verdict_json, image.verdicts))} if image.verdicts else {}),
+    }
+
+
+def missing_json(image: MissingImage) -> dict[str, Any]:
+    """An entry of ``missing``."""
+    return {
+        "reference": str(image.reference),
+        "source": image.source,
+        "code": image.code,
+        "reason": image.reason,
+    }
+
+
+def read_image(entry: Mapping[str, Any]) -> Image:
+    """The image that an entry of ``images`` describes.
+
+    Raises:
+        ValueError, TypeError, KeyError, AttributeError, BundlerError: It describes none.
+    """
+    return Image(
+        reference=Reference.parse(text(entry["reference"])),
+        source=text(entry["source"]),
+        root=read_descriptor(entry["root"]),
+        manifests=tuple(map(size, entry["manifests"])),
+        blobs=tuple(map(size, entry["blobs"])),
+        variants=tuple(map(_variant, entry["variants"])),
+        made_from=Digest.parse(entry["madeFrom"]) if "madeFrom" in entry else None,
+        repacked=text(entry["repacked"]) if "repacked" in entry else None,
+        attachments=tuple(map(read_attachment, _bounded(entry, "attachments", ATTACHMENTS))),
+        verdicts=tuple(map(_verdict, _bounded(entry, "verdicts", VERDICTS))),
+    )
+
+
+def read_missing(entry: Mapping[str, Any]) -> MissingImage:
+    """The image that an entry of ``missing`` describes.
+
+    Raises:
+        ValueError, TypeError, KeyError, BundlerError: It describes none.
+    """
+    return MissingImage(
+        Reference.parse(text(entry["reference"])), text(entry["source"]), text(entry["code"]), text(entry["reason"])
+    )
+
+
+def _bounded(entry: Mapping[str, Any], field: str, most: int) -> list[Any]:
+    """An optional list of an image that has few entries."""
+    found = list_of(entry.get(field, []))
+    if len(found) > most:
+        raise ValueError(texts.text("an image has more than {count:,} {field}", count=most, field=field))
+    return found
+
+
+def _variant_json(variant: Variant) -> dict[str, Any]:
+    config = variant.config
+    optional = {
+        "created": config.created,
+        "env": config.env,
+        "entrypoint": config.entrypoint,
+        "cmd": config.cmd,
+        "workingDir": config.working_dir,
+        "user": config.user,
+        "labels": dict(config.labels),
+    }
+    return {
+        "digest": str(variant.digest),
+        "os": config.platform.os,
+        "architecture": config.platform.architecture,
+        **({"variant": config.platform.variant} if config.platform.variant else {}),
+        **({"osVersion": config.platform.os_version} if config.platform.os_version else {}),
+        **({"osFeatures": config.platform.os_features} if config.platform.os_features else {}),
+        "size": variant.size_bytes,
+        **{name: value for name, value in optional.items() if value},
+    }
+
+
+def _variant(entry: Mapping[str, Any]) -> Variant:
+    return Variant(
+        digest=Digest.parse(entry["digest"]),
+        config=ImageConfig(
+            platform=Platform(
+                text(entry["os"]),
+                text(entry["architecture"]),
+                text(entry.get("variant", "")),
+                text(entry.get("osVersion", "")),
+                tuple(map(text, entry.get("osFeatures", ()))),
+            ),
+            created=text(entry.get("created", "")),
+            env=tuple(map(text, entry.get("env", ()))),
+            entrypoint=tuple(map(text, entry.get("entrypoint", ()))),
+            cmd=tuple(map(text, entry.get("cmd", ()))),
+            working_dir=text(entry.get("workingDir", "")),
+            user=text(entry.get("user", "")),
+            labels={name: text(value) for name, value in entry.get("labels", {}).items()},
+        ),
+        size_bytes=size(entry["size"]),
+    )
+
+
+def _verdict_json(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "policy": verdict.policy,
+        "rule": verdict.rule,
+        "result": verdict.result,
+        **({"signer": verdict.signer} if verdict.signer else {}),
+        **({"reason": verdict.reason} if verdict.reason else {}),
+    }
+
+
+def _verdict(entry: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        policy=Digest.parse(f"sha256:{text(entry['policy'])}").encoded,
+        rule=text(entry["rule"]),
+        result=text(entry["result"]),
+        signer=text(entry.get("signer", "")),
+        reason=text(entry.get("reason", "")),
+    )

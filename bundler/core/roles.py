@@ -1,0 +1,172 @@
+"""The files of a bundle's folder: which roles there are, and which one a name has. FORMAT.md, section 2.
+
+All that knows a file by its name asks here. A name is no proof of anything: what a file holds is checked by its digest
+in SHA256SUMS, and SHA256SUMS by its signatures. No file of a bundle is ever executed.
+
+Media change names: FAT and ISO 9660 know capitals only, or eight letters and three. So the forms that they make of the
+names that people cannot do without are here too.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bundler.core.limits import (
+    BUNDLE_MANIFEST_BYTES,
+    CONTENT_BYTES,
+    RECORD_BYTES,
+    RESTORE_SCRIPT_BYTES,
+    SIGNATURE_BYTES,
+    SUMS_BYTES,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """What a file of the folder is there for.
+
+    Attributes:
+        name: In documents and messages.
+        form: The names of files that have it.
+        file: The name itself, where there is only one.
+        is_listed: SHA256SUMS lists it.
+        is_required: Every bundle has it.
+        is_on_every_medium: Each medium of a bundle has it; else it is on one of them.
+        limit_bytes: The largest size; None where there is none of its own.
+        short_form: What FAT and ISO 9660 without long names make of its name, in small letters.
+    """
+
+    name: str
+    form: re.Pattern[str]
+    file: str = ""
+    is_listed: bool = True
+    is_required: bool = False
+    is_on_every_medium: bool = True
+    limit_bytes: int | None = None
+    short_form: re.Pattern[str] | None = None
+
+
+def _named(file: str) -> re.Pattern[str]:
+    return re.compile(re.escape(file))
+
+
+README = Role("readme", _named("README.txt"), "README.txt", is_required=True, limit_bytes=SUMS_BYTES)
+"""For people; nothing reads it."""
+SUMS = Role(
+    "sums",
+    _named("SHA256SUMS"),
+    "SHA256SUMS",
+    is_listed=False,
+    is_required=True,
+    limit_bytes=SUMS_BYTES,
+    short_form=re.compile(r"sha256(?:su|~\d{1,6})\.?"),
+)
+"""The root of trust."""
+SIGNATURE = Role(
+    "signature",
+    re.compile(r"SHA256SUMS\.([0-9a-f]{16})\.sig"),
+    is_listed=False,
+    limit_bytes=SIGNATURE_BYTES,
+    short_form=re.compile(r"sha256(?:su|~\d{1,6})\.sig"),
+)
+"""A signature over SHA256SUMS, by the key whose id is in the name."""
+MANIFEST = Role(
+    "manifest",
+    _named("bundle.json"),
+    "bundle.json",
+    is_required=True,
+    limit_bytes=BUNDLE_MANIFEST_BYTES,
+    short_form=re.compile(r"bundle(?:~\d{1,6})?\.jso"),
+)
+"""What is in the bundle, and where it lies."""
+CONTENT = Role("content", _named("content.7z"), "content.7z", limit_bytes=CONTENT_BYTES)
+"""The bundle manifest of an encrypted bundle, encrypted. Every encrypted bundle has it, and no other."""
+RESTORE = Role("restore", _named("restore.py"), "restore.py", limit_bytes=RESTORE_SCRIPT_BYTES)
+"""Restores the bundle with Python alone."""
+CHUNK = Role("chunk", re.compile(r"chunk-(\d{4,})\.(?:tar|7z)"), is_required=True, is_on_every_medium=False)
+"""The images."""
+PARITY = Role("parity", re.compile(r"parity-\d{2,}(?:\.vol\d+\+\d+)?\.par2"), is_on_every_medium=False)
+"""Recovery data for lost and damaged chunks."""
+TOOL = Role("tool", re.compile(r"tool/.+"), is_on_every_medium=False)
+"""The program that imports the bundle, for those who do not have it."""
+RECORD = Role("record", re.compile(r"record-[a-z0-9][a-z0-9._-]*\.json"), limit_bytes=RECORD_BYTES)
+"""What was found or decided when the bundle was made: a scan, the settings of a registry."""
+UNKNOWN = Role("unknown", re.compile(r".*", re.DOTALL), is_on_every_medium=False)
+"""A file that a later version knows."""
+
+ROLES = (README, SUMS, SIGNATURE, MANIFEST, CONTENT, RESTORE, CHUNK, PARITY, TOOL, RECORD)
+"""The roles that this version knows."""
+
+LISTABLE = r"README\.txt|[a-z0-9][a-z0-9._+-]{0,63}|[a-z0-9][a-z0-9._-]{0,31}/[a-z0-9][a-z0-9._+-]{0,127}"
+"""The names that SHA256SUMS can list: of files in the folder, and in folders in it. None leads anywhere else."""
+_LISTABLE = re.compile(LISTABLE)
+_SIGNATURE_ON_MEDIA = re.compile(r"sha256sums[._]([0-9a-f]{16})\.sig")
+_RESERVED = re.compile(r"chunk-\d+\.(tar|7z)|parity-.*|record-.*|tool|sha256sums(\..*)?")
+
+
+def role_of(name: str) -> Role:
+    """The role of the file with a name, relative to the bundle's folder."""
+    return next((role for role in ROLES if role.form.fullmatch(name)), UNKNOWN)
+
+
+def is_listable(name: str) -> bool:
+    """True if SHA256SUMS can list a name."""
+    return _LISTABLE.fullmatch(name) is not None
+
+
+def is_reserved(name: str) -> bool:
+    """True if a file system that ignores case may take a name for that of a bundle's file or folder."""
+    files = (role.file.lower() for role in ROLES)
+    return _RESERVED.fullmatch(name) is not None or name in files
+
+
+def is_chunk(name: str) -> bool:
+    """True if a name is a chunk's, in capitals or not."""
+    return role_of(name.lower()) is CHUNK
+
+
+def chunk_file(number: int, archive: str) -> str:
+    """The name of a chunk.
+
+    Args:
+        number: From 1.
+        archive: The name of the kind of archive.
+    """
+    return f"chunk-{number:04d}.{archive}"
+
+
+def chunk_number(name: str) -> int | None:
+    """The number in a chunk's name; None for other names."""
+    match = CHUNK.form.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def signature_file(key_id: str) -> str:
+    """The name of the file with a key's signature."""
+    return f"{SUMS.file}.{key_id}.sig"
+
+
+def signer_of(name: str) -> str | None:
+    """The key id that a signature file's name claims; None for other files."""
+    match = SIGNATURE.form.fullmatch(name)
+    return match[1] if match else None
+
+
+def signature_name(name: str) -> tuple[bool, str | None]:
+    """Whether a name is that of a signature, or what a medium made of it; and the key id that it claims.
+
+    Media write it in capitals, without its first dot (ISO 9660), or cut to eight letters and three, without the id.
+    """
+    folded = name.lower()
+    match = _SIGNATURE_ON_MEDIA.fullmatch(folded)
+    if match:
+        return True, match[1]
+    assert SIGNATURE.short_form is not None
+    return SIGNATURE.short_form.fullmatch(folded) is not None, None
+
+
+def is_called(name: str, wanted: str) -> bool:
+    """True if a name is a wanted one, or what a medium may have made of it."""
+    short_form = role_of(wanted).short_form
+    return name.lower() == wanted.lower() or (short_form is not None and bool(short_form.fullmatch(name.lower())))
