@@ -211,8 +211,11 @@ class Sealed:
 
     def copies_of(self, name: str) -> list[Path]:
         """The files of a name, one in each folder that has it; where it should be if none has."""
-        found = [entry.path for listing in self.listings if (entry := listing.find(name))]
-        return found or [self.listings[0].folder / name]
+        return self.found_copies(name) or [self.listings[0].folder / name]
+
+    def found_copies(self, name: str) -> list[Path]:
+        """The files of a name, one in each folder that has it."""
+        return [entry.path for listing in self.listings if (entry := listing.find(name))]
 
     def load(self) -> Bundle | LockedBundle:
         """Reads the bundle manifest, and looks which chunks are there.

@@ -42,6 +42,7 @@ from bundler.errors import (
 )
 from bundler.importing.chosen import Narrowed, chosen_images, narrowed
 from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
+from bundler.importing.importable import check_importable
 from bundler.importing.load import Load
 from bundler.importing.push import Push, copy_of
 from bundler.importing.results import ImageResult, Outcome, TargetResult
@@ -158,6 +159,7 @@ def import_(
     result.bundle = bundle = request.unlocking.unlocked(locked, run)
     result.litter = litter_in(bundle.sealed.own_listings)
     try:
+        check_importable(bundle, run)
         result.findings = tuple(check_beside_blobs(bundle, lambda _: run.cancellation.check()))
         _import(bundle, request, result, run, before_tags)
     finally:

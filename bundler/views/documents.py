@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from bundler.core import roles
 from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from bundler.commands.undo import UndoResult
     from bundler.commands.verify import VerifyResult
     from bundler.commands.version import Versions
-    from bundler.core.manifest import BundleManifest, Image
+    from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.exporting.result import ExportResult
     from bundler.importing.import_ import ImportResult
@@ -103,6 +104,7 @@ def inspect_document(result: InspectResult) -> Document:
         **_encryption(result.bundle),
         **_content(result.bundle.manifest),
         **_media(result.bundle, result.litter),
+        "otherFiles": _other_files(result.bundle),
         "chunksHere": [{"file": state.chunk.file, "here": state.problem is None} for state in result.bundle.chunks],
     }
 
@@ -117,6 +119,8 @@ def verify_document(result: VerifyResult) -> Document:
         "badSigners": list(result.bundle.sealed.bad_signers),
         **_encryption(result.bundle),
         "missing": _missing(result.bundle.manifest),
+        **_extensions(result.bundle.manifest),
+        "otherFiles": _other_files(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
         "bringAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
@@ -398,8 +402,84 @@ def _content(manifest: BundleManifest | OuterManifest) -> Document:
         "blobs": blobs,
         "images": images,
         "missing": _missing(manifest),
+        **_extensions(manifest),
         "chunks": [{"file": chunk.file, "size": chunk.size_bytes} for chunk in manifest.chunks],
     }
+
+
+def _extensions(manifest: BundleManifest | OuterManifest) -> Document:
+    """Series, bases and planned media. Null where they are encrypted."""
+    return {
+        "whole": not manifest.bases if isinstance(manifest, BundleManifest) else manifest.is_whole,
+        "series": _series(manifest) if isinstance(manifest, BundleManifest) else None,
+        "bases": _bases(manifest) if isinstance(manifest, BundleManifest) else None,
+        "media": [
+            {"size": medium.size_bytes, "chunks": list(medium.chunks), "files": list(medium.files)}
+            for medium in manifest.media
+        ],
+    }
+
+
+def _series(manifest: BundleManifest) -> Document | None:
+    series = manifest.series
+    if series is None:
+        return None
+    return {"channel": series.channel, "sequence": series.sequence, "previous": series.previous}
+
+
+def _bases(manifest: BundleManifest) -> list[Document]:
+    """What the bundle relies on, with the blobs that it leaves out for each."""
+    in_base: dict[int, list[tuple[Blob, InBase]]] = {}
+    for blob in manifest.left_out:
+        for place in blob.bases:
+            in_base.setdefault(place.base, []).append((blob, place))
+    return [
+        {
+            "id": base.id,
+            "kind": base.kind,
+            "name": base.name,
+            "created": base.created or None,
+            "blobs": [
+                {
+                    "digest": str(blob.descriptor.digest),
+                    "size": blob.descriptor.size_bytes,
+                    "files": [base.chunk_file(chunk) for chunk in place.chunks],
+                    "repositories": list(place.repositories),
+                }
+                for blob, place in in_base[number]
+            ],
+        }
+        for number, base in enumerate(manifest.bases)
+    ]
+
+
+def _attachment(manifest: BundleManifest, each: Attachment) -> Document:
+    return {
+        "subject": str(each.subject),
+        "digest": str(manifest.blobs[each.manifests[-1]].descriptor.digest),
+        "kind": each.kind,
+        "artifactType": each.artifact_type or None,
+        "found": each.found,
+        "tag": each.tag or None,
+        "size": sum(manifest.blobs[number].descriptor.size_bytes for number in each.needs),
+    }
+
+
+def _verdict(each: Verdict) -> Document:
+    return {
+        "policy": each.policy,
+        "rule": each.rule,
+        "result": each.result,
+        "signer": each.signer or None,
+        "reason": each.reason or None,
+    }
+
+
+def _other_files(bundle: Bundle | LockedBundle) -> list[Document]:
+    """The listed files beside those that every bundle has, with their roles."""
+    usual = (roles.README, roles.MANIFEST, roles.CONTENT, roles.CHUNK)
+    found = ((name, roles.role_of(name)) for name in bundle.sealed.sums)
+    return [{"file": name, "role": role.name} for name, role in found if role not in usual]
 
 
 def _missing(manifest: BundleManifest | OuterManifest) -> list[Document] | None:
@@ -434,6 +514,8 @@ def _image(manifest: BundleManifest, image: Image) -> Document:
         "madeFrom": str(image.made_from) if image.made_from else None,
         "repacked": image.repacked,
         "size": manifest.size_of(image),
+        "attachments": [_attachment(manifest, each) for each in image.attachments],
+        "verdicts": [_verdict(each) for each in image.verdicts],
         "platforms": [
             {
                 "digest": str(variant.digest),

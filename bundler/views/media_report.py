@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from bundler.core import roles
 from bundler.texts import some
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, shell_word, size, table
@@ -122,7 +123,7 @@ def in_runs(files: Sequence[str]) -> str:
 
 
 def _number(file: str) -> int:
-    return int(file.removeprefix("chunk-").partition(".")[0])
+    return roles.chunk_number(file) or 0
 
 
 def media_lines(bundle: Bundle | LockedBundle, litter: Litter | None) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
-from bundler.views import media_report
+from bundler.views import extension_report, media_report
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import SHOWN, count, escaped, fact, fact_below, limited, padded, shell_word, size, table
@@ -150,7 +150,9 @@ def inspect_lines(result: InspectResult) -> list[str]:
         ]
     else:
         lines += [fact(said("content"), said("encrypted, opened"))] if bundle.is_encrypted else []
-        lines += [*_content_lines(manifest), *missing_lines(manifest), "", *_image_lines(manifest)]
+        lines += [*_content_lines(manifest), *missing_lines(manifest)]
+    lines += extension_report.extension_lines(manifest) + extension_report.other_file_lines(bundle)
+    lines += [] if isinstance(manifest, OuterManifest) else ["", *_image_lines(manifest)]
     lines += ["", said("chunks"), *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
     return lines if is_verified else [*lines, "", unverified]
 
@@ -169,6 +171,7 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     verdict = said("good, by {signers}", signers=signer) if signer else unchecked(bundle)
     lines = [fact(said("signature"), verdict), *_bad_lines(bundle)]
     lines += [*media_report.presence_lines(result), *media_report.media_lines(bundle, result.litter)]
+    lines += extension_report.other_file_lines(bundle)
     manifest = bundle.manifest
     if isinstance(manifest, OuterManifest):
         if not result.findings:
@@ -181,8 +184,9 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
         images, chunks = count(len(manifest.images), "image"), count(len(manifest.chunks), "chunk")
         good = said("good: {images}, {chunks}, {size}", images=images, chunks=chunks, size=total)
         lines.append(fact(said("content"), good))
-        return [*lines, *missing_lines(manifest)]
-    return [*lines, *_findings_of(result, said("content"), is_verbose=is_verbose), *missing_lines(manifest)]
+        return [*lines, *missing_lines(manifest), *extension_report.base_lines(manifest)]
+    findings = _findings_of(result, said("content"), is_verbose=is_verbose)
+    return [*lines, *findings, *missing_lines(manifest), *extension_report.base_lines(manifest)]
 
 
 def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:

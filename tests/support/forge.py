@@ -341,6 +341,10 @@ NAMES = {
     "in capitals": "CHUNK-0001.TAR",
     "with a blank": "a b",
     "of SHA256SUMS itself": "SHA256SUMS",
+    "upwards out of a folder": "tool/../../x",
+    "in a folder in a folder": "tool/a/b",
+    "of a folder": "tool/",
+    "in a folder of Windows": "tool\\x",
     "not ASCII": "ä",
     "an escape code": "a\x1b[2J",
     "turned around": "a\u202eb",
@@ -428,9 +432,13 @@ FAILS: dict[str, Fail] = {
     "P01 bundle.json not listed": Fail(signed_list(lambda t: _without(t, "bundle.json")), 4, "does not list", None),
     "P01 a chunk not listed": Fail(signed_list(lambda t: _without(t, "chunk-0002")), 4, "does not list", None),
     "P01 README.txt not listed": Fail(signed_list(lambda t: _without(t, "README")), 4, "does not list", None),
-    "P01 an unknown file listed": Fail(
-        lambda b: ((b / "install.sh").touch(), listed_too("install.sh")(b)), 4, "unknown to this version", None
+    "P01 a chunk listed that the bundle has not": Fail(
+        lambda b: ((b / "chunk-0099.tar").touch(), listed_too("chunk-0099.tar")(b)), 4, "not a part of this", None
     ),
+    "P01 content.7z listed in a bundle that is not encrypted": Fail(
+        lambda b: ((b / "content.7z").touch(), listed_too("content.7z")(b)), 4, "not a part of this", None
+    ),
+    "P01 an unknown file listed, and not there": Fail(listed_too("install.sh"), 9, "install.sh", imported=0),
     **{f"P07 {word}": Fail(signed_text(change), 4, "bundle.json", None) for word, change in MANIFESTS.items()},
     "P08 format 2": Fail(signed(lambda d: d.update(format="bundler/2")), 6, "newer bundler", None),
     **{f"P16 {word}": Fail(signed(change), 4, "contradicts", None) for word, change in DOCUMENTS.items()},

@@ -1,0 +1,36 @@
+"""What a bundle asks of an import that this version cannot do yet. FORMAT.md, section 11."""
+
+from __future__ import annotations
+
+from bundler.bundle.reader import Bundle
+from bundler.core.events import Noticed
+from bundler.errors import Incomplete
+from bundler.run import Run
+from bundler.texts import some, text
+
+
+def check_importable(bundle: Bundle, run: Run) -> None:
+    """Refuses a bundle that is not whole, and says which attachments stay behind.
+
+    Raises:
+        Incomplete: The bundle leaves blobs out: this version cannot prove that the target has them.
+    """
+    manifest = bundle.manifest
+    if manifest.left_out:
+        bases = some([base.name for base in manifest.bases])
+        raise Incomplete(
+            text(
+                "the bundle leaves out {count:,} blobs, and this version of bundler cannot prove that the target has"
+                " them",
+                count=len(manifest.left_out),
+            ),
+            subject=manifest.name,
+            expected=text("what is in {bases}", bases=bases),
+            hint="ask the builder for a bundle that leaves nothing out, or import it with a newer bundler",
+            code="incomplete",
+        )
+    if manifest.attachments:
+        count = len(manifest.attachments)
+        run.listener(
+            Noticed(text("this version of bundler imports no attachments: {count:,} stay in the bundle", count=count))
+        )

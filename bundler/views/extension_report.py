@@ -1,0 +1,82 @@
+"""What people read of the optional parts of a bundle: series, bases, attachments, planned media, and other files."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from bundler.core import roles
+from bundler.core.outer_manifest import OuterManifest
+from bundler.texts import joined, some, text
+from bundler.views.languages import said, translated
+from bundler.views.words import count, escaped, fact, fact_below, size
+
+if TYPE_CHECKING:
+    from bundler.bundle.locked import LockedBundle
+    from bundler.bundle.reader import Bundle
+    from bundler.core.manifest import BundleManifest
+
+_SHOWN = 6
+_KINDS = {"signature": "signature", "sbom": "SBOM", "attestation": "attestation"}
+"""The nouns of the kinds of attachments."""
+_OTHER = "other attachment"
+_FILES = {
+    roles.RESTORE: text("restore script"),
+    roles.PARITY: text("parity"),
+    roles.TOOL: text("tool"),
+    roles.RECORD: text("record"),
+    roles.UNKNOWN: text("unknown to this version of bundler"),
+}
+
+
+def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
+    """Series, bases, attachments and planned media; nothing of a bundle without them."""
+    lines = [] if isinstance(manifest, OuterManifest) else [*_series_lines(manifest), *base_lines(manifest)]
+    if isinstance(manifest, OuterManifest):
+        lines += [] if manifest.is_whole else [fact(said("bases"), said("it leaves blobs out; which is encrypted"))]
+    elif manifest.attachments:
+        lines.append(fact(said("attached"), _attachment_words(manifest)))
+    if manifest.media:
+        lines.append(fact(said("media"), said("planned for {media}", media=count(len(manifest.media), "medium"))))
+    return lines
+
+
+def base_lines(manifest: BundleManifest) -> list[str]:
+    """What the bundle leaves out, and which bundles, receipts and inventories say that the receiver has it."""
+    if not manifest.bases:
+        return []
+    left_out = manifest.left_out
+    total = size(sum(blob.descriptor.size_bytes for blob in left_out))
+    words = said("NOT WHOLE: it leaves out {blobs}, {size}", blobs=count(len(left_out), "blob"), size=total)
+    lines = [fact(said("bases"), words)]
+    for base in manifest.bases[:_SHOWN]:
+        lines.append(fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}"))
+    if len(manifest.bases) > _SHOWN:
+        lines.append(fact_below(said("and {count:,} more", count=len(manifest.bases) - _SHOWN)))
+    return lines
+
+
+def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
+    """The listed files beside chunks and small files, by what they are there for."""
+    lines = []
+    for role, words in _FILES.items():
+        names = [name for name in bundle.sealed.sums if roles.role_of(name) is role]
+        if names:
+            lines.append(fact(said("besides"), f"{translated(words)}: {escaped(some(names, most=_SHOWN))}"))
+    return lines
+
+
+def _series_lines(manifest: BundleManifest) -> list[str]:
+    series = manifest.series
+    if series is None:
+        return []
+    lines = [
+        fact(said("series"), said("{channel}, number {sequence}", channel=series.channel, sequence=series.sequence))
+    ]
+    return [*lines, fact_below(said("follows {id}", id=series.previous))] if series.previous else lines
+
+
+def _attachment_words(manifest: BundleManifest) -> str:
+    nouns = Counter(_KINDS.get(each.kind, _OTHER) for each in manifest.attachments)
+    ordered = [noun for noun in (*_KINDS.values(), _OTHER) if nouns[noun]]
+    return translated(joined([count(nouns[noun], noun) for noun in ordered], ", "))
