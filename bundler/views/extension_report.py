@@ -49,8 +49,7 @@ def base_lines(manifest: BundleManifest) -> list[str]:
     total = size(sum(blob.descriptor.size_bytes for blob in left_out))
     words = said("NOT WHOLE: it leaves out {blobs}, {size}", blobs=count(len(left_out), "blob"), size=total)
     lines = [fact(said("bases"), words)]
-    for base in manifest.bases[:_SHOWN]:
-        lines.append(fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}"))
+    lines += [fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}") for base in manifest.bases[:_SHOWN]]
     if len(manifest.bases) > _SHOWN:
         lines.append(fact_below(said("and {count:,} more", count=len(manifest.bases) - _SHOWN)))
     return lines
