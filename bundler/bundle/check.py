@@ -47,7 +47,7 @@ class Checked:
 
 
 def checked_bytes(bundle: Bundle | LockedBundle) -> int:
-    """How much `check` reads of the chunks and of other large files, copies included."""
+    """The number of bytes that `check` reads of the chunks and of other large files, copies included."""
     copies = sum(len(state.paths[1:]) * state.chunk.size_bytes for state in bundle.chunks)
     entries = (
         entry
@@ -153,7 +153,7 @@ def _check_large_file(
         bundle: That lists it.
         name: Of the file.
         limit_bytes: A larger one is not read.
-        passed: Is told of every number of bytes that was read; what it raises goes through.
+        passed: Takes every number of bytes that was read. Its errors go through.
     """
     paths = bundle.sealed.found_copies(name)
     if not paths:  # and its place is not looked at: a folder in the bundle's may be a link

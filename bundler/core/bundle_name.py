@@ -20,7 +20,7 @@ _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
 PARTIAL = ".partial"
-"""What the folder's name ends with until the bundle is sealed."""
+"""The end of the folder's name until the bundle is sealed."""
 _UNFINISHED = re.compile(rf".*{re.escape(PARTIAL)}(\..*)?")
 """Folders that are not finished, their journals and locks."""
 

@@ -66,7 +66,7 @@ BUNDLE_MANIFEST_CONTAINERS = 8_000_000
 """The same in bundle.json, which is signed."""
 
 ATTACHMENTS = 10_000
-"""What is attached to one image, attachments of attachments included; some dozens are usual."""
+"""Attachments of one image, attachments of attachments included; some dozens are usual."""
 
 VERDICTS = 100
 """Verdicts on one image: one for each policy and signature that was looked at."""
@@ -75,7 +75,7 @@ BASES = 100
 """Bundles, receipts and inventories that one bundle relies on: of a channel, some years of months."""
 
 BASE_NAME_CHARACTERS = 512
-"""What a receipt or inventory that is a base is called: a host and a path of 255 characters."""
+"""The name of a receipt or inventory that is a base: a host and a path of 255 characters."""
 
 RESTORE_SCRIPT_BYTES = 1 << 20
 """restore.py: at most 700 lines."""
@@ -84,7 +84,7 @@ RECORD_BYTES = 64 << 20
 """A record: the result of a scan of some thousand images."""
 
 OTHER_FILES_BYTES = 1 << 30
-"""How much more than all chunks together one file of parity, of the tool or of an unknown role may have."""
+"""One file of parity, of the tool or of an unknown role may have so many bytes more than all chunks together."""
 
 BASE_REPOSITORIES = 16
 """Repositories that one blob can be mounted from; one is enough, others are for those that were removed since."""

@@ -34,7 +34,7 @@ class OuterManifest:
     archive: ArchiveKind = SEVEN_ZIP
     media: tuple[Medium, ...] = ()
     is_whole: bool = True
-    """Whether the bundle holds all that its images need: it has no bases."""
+    """True if the bundle has no bases."""
 
     @classmethod
     def of(cls, manifest: BundleManifest) -> OuterManifest:

@@ -67,7 +67,7 @@ class ResolvedAttachment:
 
     @property
     def root(self) -> Descriptor:
-        """What is attached."""
+        """Its own descriptor."""
         return self.manifests[-1].descriptor
 
 
@@ -82,8 +82,8 @@ class ResolvedImage:
         variants: The runnable images among them.
         made_from: The digest of the source's index where platforms were chosen and the root is another one.
         repacked: What its layers were compressed with, where the source has neither a manifest nor compressed layers.
-        attachments: What is attached to its manifests, a subject before what is attached to it.
-        verdicts: How it was judged.
+        attachments: The attachments of its manifests, a subject before its attachments.
+        verdicts: Judgements on it.
     """
 
     reference: Reference

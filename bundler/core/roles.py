@@ -24,7 +24,7 @@ from bundler.core.limits import (
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a file of the folder is there for.
+    """The purpose of a file of the folder.
 
     Attributes:
         name: In documents and messages.
@@ -34,7 +34,7 @@ class Role:
         is_required: Every bundle has it.
         is_on_every_medium: Each medium of a bundle has it; else it is on one of them.
         limit_bytes: The largest size; None where there is none of its own.
-        short_form: What FAT and ISO 9660 without long names make of its name, in small letters.
+        short_form: The forms of its name on FAT and ISO 9660 without long names, in small letters.
     """
 
     name: str
@@ -79,7 +79,7 @@ MANIFEST = Role(
     limit_bytes=BUNDLE_MANIFEST_BYTES,
     short_form=re.compile(r"bundle(?:~\d{1,6})?\.jso"),
 )
-"""What is in the bundle, and where it lies."""
+"""The images of the bundle, and the place of each byte."""
 CONTENT = Role("content", _named("content.7z"), "content.7z", limit_bytes=CONTENT_BYTES)
 """The bundle manifest of an encrypted bundle, encrypted. Every encrypted bundle has it, and no other."""
 RESTORE = Role("restore", _named("restore.py"), "restore.py", limit_bytes=RESTORE_SCRIPT_BYTES)
@@ -91,7 +91,7 @@ PARITY = Role("parity", re.compile(r"parity-\d{2,}(?:\.vol\d+\+\d+)?\.par2"), is
 TOOL = Role("tool", re.compile(r"tool/.+"), is_on_every_medium=False)
 """The program that imports the bundle, for those who do not have it."""
 RECORD = Role("record", re.compile(r"record-[a-z0-9][a-z0-9._-]*\.json"), limit_bytes=RECORD_BYTES)
-"""What was found or decided when the bundle was made: a scan, the settings of a registry."""
+"""A finding or decision of the time when the bundle was made: a scan, the settings of a registry."""
 UNKNOWN = Role("unknown", re.compile(r".*", re.DOTALL), is_on_every_medium=False)
 """A file that a later version knows."""
 
@@ -154,7 +154,7 @@ def signer_of(name: str) -> str | None:
 
 
 def signature_name(name: str) -> tuple[bool, str | None]:
-    """Whether a name is that of a signature, or what a medium made of it; and the key id that it claims.
+    """True if a name is that of a signature, or what a medium made of it; and the key id that it claims.
 
     Media write it in capitals, without its first dot (ISO 9660), or cut to eight letters and three, without the id.
     """

@@ -428,7 +428,7 @@ def _series(manifest: BundleManifest) -> Document | None:
 
 
 def _bases(manifest: BundleManifest) -> list[Document]:
-    """What the bundle relies on, with the blobs that it leaves out for each."""
+    """The bases of the bundle, each with the blobs that it leaves out for it."""
     in_base: dict[int, list[tuple[Blob, InBase]]] = {}
     for blob in manifest.left_out:
         for place in blob.bases:
@@ -476,7 +476,7 @@ def _verdict(each: Verdict) -> Document:
 
 
 def _other_files(bundle: Bundle | LockedBundle) -> list[Document]:
-    """The listed files beside those that every bundle has, with their roles."""
+    """The listed files that not every bundle has, with their roles."""
     usual = (roles.README, roles.MANIFEST, roles.CONTENT, roles.CHUNK)
     found = ((name, roles.role_of(name)) for name in bundle.sealed.sums)
     return [{"file": name, "role": role.name} for name, role in found if role not in usual]

@@ -1,4 +1,4 @@
-"""What people read of the optional parts of a bundle: series, bases, attachments, planned media, and other files."""
+"""Lines on the optional parts of a bundle: series, bases, attachments, planned media, and other files."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
 
 
 def base_lines(manifest: BundleManifest) -> list[str]:
-    """What the bundle leaves out, and which bundles, receipts and inventories say that the receiver has it."""
+    """The size of what the bundle leaves out, and the bundles, receipts and inventories that it relies on."""
     if not manifest.bases:
         return []
     left_out = manifest.left_out
@@ -56,7 +56,7 @@ def base_lines(manifest: BundleManifest) -> list[str]:
 
 
 def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
-    """The listed files beside chunks and small files, by what they are there for."""
+    """The listed files that not every bundle has, by their roles."""
     lines = []
     for role, words in _FILES.items():
         names = [name for name in bundle.sealed.sums if roles.role_of(name) is role]

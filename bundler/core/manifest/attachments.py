@@ -32,7 +32,7 @@ class Attachment:
         found: How the writer found it: ``referrers``, ``fallback-tag``, ``tag`` or ``layout``.
         manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
         blobs: Numbers of its configs and layers there.
-        artifact_type: What a list of referrers says that it is; empty where there is no such type.
+        artifact_type: Its type in a list of referrers; empty if it has none.
         tag: The tag that it has in the repository of its subject; empty for one that its ``subject`` field attaches.
     """
 

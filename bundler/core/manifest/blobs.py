@@ -40,7 +40,7 @@ class Stored:
 
     @property
     def path(self) -> str:
-        """Where the bytes are in the layout."""
+        """The path of the bytes in the layout."""
         return self.file or self.digest.path
 
     def member_name(self, number: int) -> str:
@@ -50,7 +50,7 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class InBase:
-    """Where to find a blob that the bundle leaves out.
+    """The place of a blob that the bundle leaves out.
 
     Attributes:
         base: The number of the base in `BundleManifest.bases`, from 0.

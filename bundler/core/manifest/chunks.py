@@ -37,7 +37,7 @@ def chunk_json(chunk: Chunk) -> dict[str, Any]:
 
 
 def archive_of(document: Mapping[str, Any]) -> ArchiveKind:
-    """What the chunks are.
+    """The kind of archive that the chunks are.
 
     Raises:
         ValueError: They are of a kind that this version does not know.

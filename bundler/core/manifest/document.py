@@ -61,16 +61,16 @@ class BundleManifest:
     chunks: tuple[Chunk, ...]
     archive: ArchiveKind = TAR
     missing: tuple[MissingImage, ...] = ()
-    """What was asked for and is not in the bundle."""
+    """Images that were asked for and are not in the bundle."""
     series: Series | None = None
     bases: tuple[Base, ...] = ()
     """The statements by which blobs are left out."""
     media: tuple[Medium, ...] = ()
-    """Which files are planned for which medium; empty if that was not planned."""
+    """The media that the files are planned for; empty if none were planned."""
 
     @property
     def format(self) -> str:
-        """What the document says of its format."""
+        """The value of the field ``format``."""
         return FORMAT_WITH_BASES if self.bases else FORMAT
 
     def stored(self) -> Iterable[Stored]:
@@ -87,7 +87,7 @@ class BundleManifest:
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """What is attached to the images, each once."""
+        """The attachments of all images, each once."""
         return tuple(dict.fromkeys(each for image in self.images for each in image.attachments))
 
     @property
@@ -125,7 +125,7 @@ def plan_digest(manifest: BundleManifest) -> str:
 
 
 def is_plan_of(content: bytes, planned: BundleManifest) -> bool:
-    """Whether a bundle.json is what this plan would be sealed with, but for when it was made, and by which version.
+    """True if a bundle.json is what this plan would be sealed with, but for when it was made, and by which version.
 
     Nothing of it is parsed: a document of another making is another plan.
 

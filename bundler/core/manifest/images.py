@@ -29,7 +29,7 @@ class Variant:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """How the writer judged an image by a policy. A remark: readers judge for themselves.
+    """A judgement of the writer on an image by a policy. A remark: readers judge for themselves.
 
     Attributes:
         policy: The SHA-256 of the policy's file, in hex.
@@ -60,8 +60,8 @@ class Image:
         made_from: The digest of the source's index, when platforms were chosen and the root is another one.
         repacked: What the exporter compressed its layers with, when the source had no manifest: the digest is the
             exporter's then. None for an image that is carried byte for byte.
-        attachments: What is attached to its manifests; a subject before what is attached to it.
-        verdicts: How the writer judged it.
+        attachments: The attachments of its manifests; a subject before what is attached to it.
+        verdicts: The judgements of the writer on it.
     """
 
     reference: Reference

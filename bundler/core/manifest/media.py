@@ -22,7 +22,7 @@ class Medium:
     Attributes:
         chunks: The numbers of the chunks that it was planned for.
         files: Other files that lie on this medium alone: parity and the tool.
-        size_bytes: What it holds, if that was planned for.
+        size_bytes: Its capacity, if the plan has one.
     """
 
     chunks: tuple[int, ...]

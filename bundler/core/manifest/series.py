@@ -27,7 +27,7 @@ class Series:
     """The place of a bundle among those that follow each other.
 
     Attributes:
-        channel: What the series is called.
+        channel: The name of the series.
         sequence: The number of the bundle in it, from 1.
         previous: The id of the bundle before; None for the first one, and where the writer does not know it.
     """
@@ -46,7 +46,7 @@ class Base:
         kind: ``bundle``, ``receipt`` or ``inventory``.
         name: Of the bundle; or what the document is about, for people.
         created: When it was made, for people.
-        archive: What the chunks of the bundle are.
+        archive: The kind of archive that the chunks of the bundle are.
     """
 
     id: str
