@@ -58,7 +58,7 @@ class Image:
         blobs: Numbers of its configs and layers there.
         variants: Its runnable images.
         made_from: The digest of the source's index, when platforms were chosen and the root is another one.
-        repacked: What the exporter compressed its layers with, when the source had no manifest: the digest is the
+        repacked: The compression of layers by the exporter, when the source had no manifest: the digest is the
             exporter's then. None for an image that is carried byte for byte.
         attachments: The attachments of its manifests; a subject before what is attached to it.
         verdicts: The judgements of the writer on it.
