@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import re
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +38,53 @@ class Ran:
 
 Bundler = Callable[..., Ran]
 
+MEMORY = Path("/dev/shm")
+ROOM_BYTES = 4 << 30
+"""More than the folders of all tests have at any time."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Puts the folders of the tests into memory where there is room; the disk is the slowest part of most tests.
+
+    Those of a test that passed are removed at once (``tmp_path_retention_policy``), so little is there at a time.
+    """
+    if room_in_memory_bytes() >= ROOM_BYTES:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+
+
+def room_in_memory_bytes() -> int:
+    if not os.access(MEMORY, os.W_OK):
+        return 0
+    found = os.statvfs(MEMORY)
+    available = re.search(r"MemAvailable:\s+(\d+) kB", Path("/proc/meminfo").read_text())
+    return min(found.f_bavail * found.f_frsize, int(available[1]) << 10 if available else 0)
+
+
+@contextmanager
+def on_disk() -> Iterator[Path]:
+    """A folder on a disk, while this lasts."""
+    with tempfile.TemporaryDirectory(prefix="bundler-test-", dir="/var/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A folder on a disk, for files that are too large for memory and for what only a disk does."""
+    with on_disk() as folder:
+        yield folder
+
+
+@pytest.fixture(scope="session")
+def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    folder = tmp_path_factory.mktemp("homes")
+    return (folder / str(number) for number in itertools.count())
+
 
 @pytest.fixture(autouse=True)
-def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """No test sees the user's credentials, trust, certificates or proxies."""
-    home = tmp_path_factory.mktemp("home")
+    home = next(_homes)
+    home.mkdir()
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     for name in (
@@ -59,6 +106,8 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
+    yield
+    shutil.rmtree(home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -120,6 +169,7 @@ def new_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     yield start
     for registry in started:
         registry.stop()
+        shutil.rmtree(registry.folder, ignore_errors=True)
 
 
 @pytest.fixture
@@ -129,19 +179,21 @@ def target(new_registry: Callable[..., RealRegistry]) -> RealRegistry:
 
 
 @pytest.fixture(scope="session")
-def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDaemon]:
+def daemon() -> Iterator[RealDaemon]:
     """A Docker daemon."""
-    daemon = RealDaemon(tmp_path_factory.mktemp("dockerd")).start()
-    yield daemon
-    daemon.stop()
+    with on_disk() as folder:
+        daemon = RealDaemon(folder).start()
+        yield daemon
+        daemon.stop()
 
 
 @pytest.fixture(scope="session")
-def other_daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealDaemon]:
+def other_daemon() -> Iterator[RealDaemon]:
     """A Docker daemon on the other side."""
-    daemon = RealDaemon(tmp_path_factory.mktemp("inside")).start()
-    yield daemon
-    daemon.stop()
+    with on_disk() as folder:
+        daemon = RealDaemon(folder).start()
+        yield daemon
+        daemon.stop()
 
 
 @pytest.fixture

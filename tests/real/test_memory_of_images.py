@@ -1,4 +1,4 @@
-"""Promise 7 for daemons and files: memory stays flat with a layer of 768 MiB, whatever it comes out of or goes into."""
+"""Promise 7 for daemons and files: memory stays flat with a layer of 512 MiB and more, whatever it comes out of or goes into."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.parts import shell
 
 
 def write_sparse_archive(path: Path) -> None:
-    """A file of ``docker save`` with one layer, in which one file of 768 MiB of zeros takes no space."""
+    """A file of ``docker save`` with one layer, in which one large file of zeros takes no space."""
     header = tar.header("zeros", LARGE_BYTES)
     diff_id = hashlib.sha256(header)
     for _ in range(LARGE_BYTES >> 20):
@@ -43,31 +43,31 @@ def archive(tmp_path_factory) -> Path:
 
 
 @pytest.mark.parametrize("ending", ["tar", "tar.gz", "7z"])
-def test_memory_stays_flat_with_a_large_file(archive, tmp_path, ending):
+def test_memory_stays_flat_with_a_large_file(archive, disk_path, ending):
     pack = {
-        "tar": f"ln {archive} big.tar",
+        "tar": f"ln -s {archive} big.tar",
         "tar.gz": f"gzip -1 -c {archive} > big.tar.gz",
         "7z": f"7z a -bso0 -bsp0 -mx=1 big.7z {archive}",
     }
-    shell(pack[ending], cwd=tmp_path)
-    file = tmp_path / f"big.{ending}"
-    peaks = {"export": peak_rss_kib("export", f"docker-archive:{file}", "--name", "t", "-o", tmp_path, "--unsigned")}
+    shell(pack[ending], cwd=disk_path)
+    file = disk_path / f"big.{ending}"
+    peaks = {"export": peak_rss_kib("export", f"docker-archive:{file}", "--name", "t", "-o", disk_path, "--unsigned")}
     if ending == "tar":
         peaks["verify"] = peak_rss_kib("verify", file)
     assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
 
 
 def test_memory_stays_flat_with_a_large_image_into_a_daemon_and_out_of_it(
-    archive, other_daemon, keys, tmp_path, monkeypatch
+    archive, other_daemon, keys, disk_path, monkeypatch
 ):
     monkeypatch.setenv("DOCKER_HOST", other_daemon.address)
-    bundle = tmp_path / "big"
-    made = ["export", f"docker-archive:{archive}", "--name", "big", "-o", tmp_path, "--key", keys[0]]
+    bundle = disk_path / "big"
+    made = ["export", f"docker-archive:{archive}", "--name", "big", "-o", disk_path, "--key", keys[0]]
     assert peak_rss_kib(*made) < RSS_LIMIT_KIB
     peaks = {
         "load": peak_rss_kib("import", bundle, "--trust", keys[1], "--to", "docker-daemon:"),
-        "save": peak_rss_kib("export", "docker-daemon:big/layer:1", "--name", "again", "-o", tmp_path, "--unsigned"),
+        "save": peak_rss_kib("export", "docker-daemon:big/layer:1", "--name", "again", "-o", disk_path, "--unsigned"),
     }
     other_daemon.docker("rmi", "-f", "big/layer:1")
     assert max(peaks.values()) < RSS_LIMIT_KIB, peaks
-    assert (tmp_path / "again/chunk-0001.tar").stat().st_size == (bundle / "chunk-0001.tar").stat().st_size
+    assert (disk_path / "again/chunk-0001.tar").stat().st_size == (bundle / "chunk-0001.tar").stat().st_size
