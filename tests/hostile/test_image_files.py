@@ -165,9 +165,9 @@ def judged(tmp_path) -> Judge:
         inside.mkdir(parents=True, exist_ok=True)
         path = inside / "image.file"
         path.write_bytes(content)
-        begin = time.monotonic()
+        begin = time.process_time()
         facts = archive_check.check(ImageFile(path, called="image.file"))
-        assert time.monotonic() - begin < 10
+        assert time.process_time() - begin < 10
         assert sorted(tmp_path.rglob("*")) == [tmp_path / "outer", inside, path]
         return Verdict(worst(facts.findings), " | ".join(map(str, facts.findings)), facts)
 
@@ -197,7 +197,7 @@ class Bounded:
 
 
 def bounded(*arguments: object, seconds: float = 20, mebibytes: int = 300) -> Bounded:
-    """Runs the command; it and its children may not take longer, nor more memory each."""
+    """Runs the command; it and its children may not take more time of a processor, nor more memory each."""
     child = subprocess.Popen(
         [sys.executable, "-m", "bundler", *map(str, arguments)],
         text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -212,10 +212,11 @@ def bounded(*arguments: object, seconds: float = 20, mebibytes: int = 300) -> Bo
     ]
     for thread in drains:
         thread.start()
-    most, deadline = 0, time.monotonic() + seconds
+    most, deadline = 0, time.monotonic() + 20 * seconds  # others may need the machine as well
     try:
         while child.poll() is None:
-            assert time.monotonic() < deadline, f"still at it after {seconds} s"
+            assert _busy_seconds(child.pid) < seconds, f"still at it after {seconds} s"
+            assert time.monotonic() < deadline, f"waits for something after {20 * seconds} s"
             most = max(most, _resident_mebibytes(child.pid))
             assert most < mebibytes, f"took {most} MiB"
             time.sleep(0.02)
@@ -242,6 +243,16 @@ def _children(pid: int) -> list[int]:
         return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
     except OSError:
         return []
+
+
+def _busy_seconds(pid: int) -> float:
+    """Of the process and its children, those that ended included."""
+    total = 0.0
+    for each in (pid, *_children(pid)):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            total += sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+    return total
 
 
 def _resident_mebibytes(pid: int) -> int:

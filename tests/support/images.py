@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import hashlib
 import io
@@ -163,7 +164,12 @@ def artifact(name: str) -> Image:
 
 
 def every_kind() -> dict[str, Image]:
-    """An image of each kind, by repository and tag."""
+    """An image of each kind, by repository and tag. Many modules ask for them when they are read; they are made once."""
+    return dict(_kinds())
+
+
+@functools.cache
+def _kinds() -> dict[str, Image]:
     base = gzip.compress(layer_tar("base", 50_000), mtime=0)
     tar, tar2 = layer_tar("plain"), layer_tar("zstd")
     amd, arm = simple("amd", architecture="amd64"), simple("arm", architecture="arm64", variant="v8")
