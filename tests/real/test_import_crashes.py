@@ -8,7 +8,6 @@ can be read in a receipt as soon as it has moved.
 from __future__ import annotations
 
 import gzip
-import hashlib
 import json
 import random
 import re
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from tests.support import images, sweeps
+from tests.support.fault_fs import FaultFs
 from tests.support.images import Image, simple
 from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front
@@ -238,7 +238,7 @@ def test_an_import_that_is_killed_between_its_steps_is_finished_by_the_same_comm
     in the first and the last steps.
     """
     most = place.fresh().count()
-    for number in (*range(1, 8), *range(most - 10, most + 1))[:: sweeps.EVERY]:
+    for number in sweeps.some([*range(1, 8), *range(most - 10, most + 1)]):
         steps = place.fresh()
         ended = steps.kill_at(number, after=True)
         check_after_kill(place, ended)
@@ -249,14 +249,14 @@ def test_an_import_that_is_killed_at_any_time_is_finished_by_the_same_command(pl
     whole = place.fresh().run()
     assert whole.code == 0, whole.err
     chance = random.Random()
-    killed = 0
-    for _ in range(RANDOM_KILLS):
+    killed, seconds = 0, whole.seconds
+    while killed < RANDOM_KILLS:
         steps = place.fresh()
-        ended = steps.kill_after_seconds(chance.uniform(0, whole.seconds))
+        ended = steps.kill_after_seconds(chance.uniform(0, seconds))
         killed += ended.was_killed
+        seconds = seconds if ended.was_killed else ended.seconds  # the machine may have more time for us now
         check_after_kill(place, ended)
         check_rerun(place, steps, ended)
-    assert killed, "no run was killed before its end"
 
 
 def blobs_of(image: Image) -> dict[str, bytes]:
@@ -278,52 +278,49 @@ def layout_names(layout: Path) -> dict[str, str]:
     return found
 
 
-def test_an_import_into_a_layout_that_is_killed_at_any_step_is_finished_by_the_same_command(made, tmp_path):
-    layout, states = tmp_path / "layout", tmp_path / "states"
+def test_C04_C05_an_import_into_a_layout_that_is_killed_or_cut_off_at_any_moment_is_finished_by_the_same_command(
+    made, tmp_path
+):
+    fs = FaultFs(tmp_path / "fs", records=True)
+    _OLD.write_layout(fs.backing / "layout", f"example.org/{REPLACED}")
+    layout, states = fs.path / "layout", fs.path / "states"
     arguments = ["import", made[0], "--trust", made[1], "--to", f"oci:{layout}", "--on-conflict", "replace", "--json"]
     steps = Steps(arguments, {"XDG_STATE_HOME": str(states)})
-    for number in sweeps.steps():
-        for folder in (layout, states):
-            shutil.rmtree(folder, ignore_errors=True)
-        _OLD.write_layout(layout, f"example.org/{REPLACED}")
-        ended = steps.kill_at(number)
-        if not ended.was_killed:
-            break
-        told = f"killed at step {ended.steps}, {ended.last}"
+    count = 0
+    for where in sweeps.crashes(fs, steps):
+        count += 1
         for name, digest in layout_names(layout).items():
-            assert digest in (BEFORE.get(name), AFTER[name]), told
+            assert digest in (BEFORE.get(name), AFTER[name]), where
         again = steps.run()
-        assert again.code == 0, f"{told}: {again.err}"
-        assert layout_names(layout) == AFTER, told
+        assert again.code == 0, f"{where}: {again.err}"
+        assert layout_names(layout) == AFTER, where
         left = {path.name for path in layout.rglob(".*")}
-        assert left <= LOCKS_OF_THE_DEAD, f"{told}: something was left behind"
-        assert len(list((states / "bundler/receipts").glob("*.json"))) in (1, 2), told
-    assert ended.code == 0, ended.err
-    assert number > 50, "an import has more steps than that"
+        assert left <= LOCKS_OF_THE_DEAD, f"{where}: something was left behind"
+        assert len(list((states / "bundler/receipts").glob("*.json"))) in (1, 2), where
+    assert count >= 50 // 6, "an import has more moments than that"
 
 
-def test_an_import_into_an_archive_that_is_killed_at_any_step_is_finished_by_the_same_command(made, tmp_path):
-    archive, states = tmp_path / "a/images.tar", tmp_path / "states"
-    steps = Steps(
-        ["import", made[0], "--trust", made[1], "--to", f"oci-archive:{archive}"], {"XDG_STATE_HOME": str(states)}
-    )
-    digests: set[str] = set()
-    for number in sweeps.steps():
-        for folder in (archive.parent, states):
-            shutil.rmtree(folder, ignore_errors=True)
-        archive.parent.mkdir()
-        ended = steps.kill_at(number)
-        again = steps.run() if ended.was_killed else ended
-        assert again.code == 0, f"killed at step {ended.steps}, {ended.last}: {again.err}"
+def test_C04_C05_an_import_into_an_archive_that_is_killed_or_cut_off_at_any_moment_is_finished_by_the_same_command(
+    made, tmp_path
+):
+    fs = FaultFs(tmp_path / "fs", records=True)
+    archive = fs.path / "a/images.tar"
+    (fs.backing / "a").mkdir(parents=True)
+    arguments = ["import", made[0], "--trust", made[1], "--to", f"oci-archive:{archive}"]
+    steps = Steps(arguments, {"XDG_STATE_HOME": str(fs.path / "states")})
+    count = 0
+    for where in sweeps.crashes(fs, steps):
+        count += 1
+        if archive.exists():
+            assert Steps(["verify", archive]).run().code == 0, where
+        again = steps.run()
+        assert again.code == 0, f"{where}: {again.err}"
         left = {path.name for path in archive.parent.iterdir()}
-        assert left - LOCKS_OF_THE_DEAD == {"images.tar"}, f"killed at step {ended.steps}, {ended.last}"
-        digests.add(hashlib.sha256(archive.read_bytes()).hexdigest())
-        if not ended.was_killed:
-            break
-    assert number > 40
+        assert left - LOCKS_OF_THE_DEAD == {"images.tar"}, where
+        assert Steps(["verify", archive]).run().code == 0, where
+    assert count >= 40 // 6, "an import has more moments than that"
     shell(f"mkdir out && tar -x -f {archive} -C out", cwd=tmp_path)
     assert layout_names(tmp_path / "out") == AFTER
-    assert digests
 
 
 def test_an_import_that_is_to_write_a_receipt_of_a_name_is_finished_by_the_same_command(place, made, tmp_path):

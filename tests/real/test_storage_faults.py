@@ -10,7 +10,7 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,6 @@ import pytest
 from tests.support import archives, sweeps
 from tests.support.fault_fs import FaultFs
 from tests.support.images import Image, layer_tar, simple
-from tests.support.power_cut import VARIANTS
 from tests.support.steps import Ended, Steps
 
 IMAGES = {"example.com/team/one:1": simple("one"), "example.com/team/two:2": simple("two")}
@@ -335,55 +334,15 @@ def test_an_error_of_cleaning_up_hides_no_other(origin, fs, tmp_path):
         assert "bug" not in ended.err
 
 
-# Power cuts: what was not synced is lost, names and data apart (C04, C05).
+# Power cuts: what was not synced is lost, names and data apart (C04, C05). Of exports: test_export_resume; of imports:
+# test_import_crashes.
 
 
-SOME = (("synced", "synced"), ("all", "synced"), ("all", "torn"))
-
-
-def recorded(
-    tmp_path: Path, command: Callable[[Path], Steps], *, variants: Sequence[tuple[str, str]] = VARIANTS
-) -> Iterator[tuple[str, Path]]:
+def recorded(tmp_path: Path, command: Callable[[Path], Steps]) -> Iterator[tuple[str, Path]]:
     """The folders that a power cut during a run of a command may leave."""
     fs = FaultFs(tmp_path / "recorded", records=True)
-    with fs.mount():
-        well(command(fs.path).run())
-    journal = fs.journal()
-    assert len(journal) > 5
-    yield from sweeps.some(journal.cuts(tmp_path / "cuts", variants=variants))
-
-
-def test_C04_C05_export_after_a_power_cut_at_any_moment(origin, tmp_path):
-    for where, folder in recorded(tmp_path, origin.export):
-        if (folder / "test").exists():
-            assert origin.verify(folder / "test").code == 0, where
-        else:
-            assert origin.verify(folder).code == (9 if (folder / "test.partial").exists() else 2), where
-            well(origin.export(folder).run())
-        assert origin.verify(folder / "test").code == 0, where
-        shutil.rmtree(folder)
-
-
-def test_C04_C05_import_into_a_layout_after_a_power_cut_at_any_moment(origin, tmp_path):
-    def command(folder: Path) -> Steps:
-        return origin.import_(f"oci:{folder}", state=tmp_path / "state")
-
-    for where, folder in recorded(tmp_path, command, variants=SOME):
-        ended = command(folder).run()
-        assert ended.code == 0, f"{where}\n{ended.out}\n{ended.err}"
-        assert is_complete(folder), where
-        shutil.rmtree(folder)
-
-
-def test_C04_C05_import_into_an_archive_after_a_power_cut_at_any_moment(origin, tmp_path):
-    def command(folder: Path) -> Steps:
-        return origin.import_(f"oci-archive:{folder}/images.tar", state=tmp_path / "state")
-
-    for where, folder in recorded(tmp_path, command, variants=SOME):
-        if not (folder / "images.tar").exists():
-            well(command(folder).run())
-        assert Steps(["verify", folder / "images.tar"]).run().code == 0, where
-        shutil.rmtree(folder)
+    for where in sweeps.crashes(fs, command(fs.path)):
+        yield where, fs.path
 
 
 def test_C04_C05_receipts_and_keys_after_a_power_cut_are_whole_or_not_there(origin, tmp_path):

@@ -26,6 +26,10 @@ VARIANTS = (("synced", "synced"), ("all", "synced"), ("all", "zeros"), ("all", "
 before names."""
 
 
+KILLED = ("all", "all")
+"""What a run leaves that was killed: all that it has written."""
+
+
 @dataclass
 class _File:
     now: bytearray = field(default_factory=bytearray)
@@ -205,19 +209,16 @@ class Journal:
         disk = next(disk for reached, disk in self.states() if reached == count)
         return write(disk.remains(**variant), folder)
 
-    def cuts(self, folder: Path, *, variants: Sequence[tuple[str, str]] = VARIANTS) -> Iterator[tuple[str, Path]]:
-        """Each different folder that a power cut at any moment may leave, and how it came to be.
-
-        Made one after the other below ``folder``; whoever has looked at one may change or remove it.
-        """
-        seen: list[Remains] = []
+    def cuts(self, *, variants: Sequence[tuple[str, str]] = VARIANTS, since: int = 0) -> Iterator[tuple[str, Remains]]:
+        """How each different state came to be that a power cut after so many operations or more may leave, and the state."""
+        seen: set[int] = set()
         for count, disk in self.states():
-            for names, data in variants:
+            for names, data in variants if count >= since else ():
                 remains = disk.remains(names=names, data=data)
-                if remains not in seen:
-                    seen.append(remains)
-                    where = f"{self.describe(count)}; names: {names}, data: {data}"
-                    yield where, write(remains, folder / f"{count}-{names}-{data}")
+                mark = hash(frozenset(remains.items()))
+                if mark not in seen:
+                    seen.add(mark)
+                    yield f"{self.describe(count)}; names: {names}, data: {data}", remains
 
 
 def write(remains: Remains, folder: Path) -> Path:
