@@ -242,7 +242,9 @@ class LocalStorage(BundlerError):
         if error.errno == errno.EROFS:
             return cls("the file system is read-only", subject=what, hint="choose another folder")
         if error.errno == errno.EFBIG:
-            return cls("the file system takes no file of this size", subject=what, hint="use a smaller --chunk-size")
+            return cls(
+                "the file system does not support files of this size", subject=what, hint="use a smaller --chunk-size"
+            )
         return cls(text("cannot be written: {reason}", reason=error.strerror), subject=what)
 
     @classmethod
@@ -254,9 +256,7 @@ class LocalStorage(BundlerError):
         is_memory = isinstance(error, MemoryError) or number == errno.ENOMEM
         is_no_room = isinstance(error, ImportError) and any(words in str(error) for words in _NO_ROOM_FOR_LIBRARY)
         if is_memory or is_no_room:
-            return cls(
-                "this machine has no memory left for it", hint="raise the limit (ulimit -v), or use fewer --jobs"
-            )
+            return cls("this machine is out of memory", hint="raise the limit (ulimit -v), or use fewer --jobs")
         return None
 
 

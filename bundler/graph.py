@@ -214,7 +214,7 @@ class _Walk:
         kept |= {node.digest: node for node in attestations}
         self._remarks += [
             text(
-                "{what}: {digest} is listed, but the source does not have it; left out",
+                "{what}: {digest} is listed, but the source does not have it; skipped",
                 what=self._what,
                 digest=child.digest,
             )
@@ -304,8 +304,8 @@ class _Walk:
                     image, digest, said = self._what, child.digest, child.size_bytes
                     yield (
                         text(
-                            "{image}: its index says that {digest} has {said} bytes, and it has {actual}; carried"
-                            " as it is, but some clients will not pull it",
+                            "{image}: its index says that {digest} has {said} bytes, but it has {actual}; it is "
+                            "carried unchanged, but some clients cannot pull it",
                             image=image,
                             digest=digest,
                             said=said,
@@ -329,18 +329,18 @@ class _Walk:
 
     def _absent_platforms(self) -> list[str]:
         return [
-            text("{what}: there is no {wanted}; the other platforms are carried", what=self._what, wanted=wanted)
+            text("{what}: it has no {wanted}; the other platforms are carried", what=self._what, wanted=wanted)
             for wanted in self._platforms
             if not any(map(wanted.accepts, self._offered))
         ]
 
     def _no_platform(self) -> Refused:
         return Refused(
-            "the image is not there for this platform",
+            "the image does not exist for this platform",
             subject=self._what,
             expected=", ".join(map(str, self._platforms)),
             actual=", ".join(map(str, self._offered)) or "none",
-            hint="choose one that is there with --platform OS/ARCH, or leave the image out with --except",
+            hint="choose an existing platform with --platform OS/ARCH, or leave the image out with --except",
         )
 
     def _sparse(self, index: Manifest, missing: Iterable[Descriptor], *, depth: int) -> _Sparse:
@@ -355,9 +355,10 @@ class _Walk:
             "the source has only a part of this image",
             subject=self._what,
             expected=text("also {names}", names=", ".join(_missing(c for c in index.children if c.digest in gone))),
-            actual=text("only {names}", names=", ".join(platforms)) if platforms else text("nothing of it"),
+            actual=text("only {names}", names=", ".join(platforms)) if platforms else text("no platform"),
             hint=text(
-                "carry what is there with {choice}, or copy the image to the source again with all its platforms",
+                "carry the existing platforms with {choice}, or copy the image to the source again with all its "
+                "platforms",
                 choice=choice,
             )
             if platforms

@@ -99,7 +99,7 @@ class CircuitBreaker:
         if len(errors) >= self.GIVEN_UP_IN_A_ROW:
             last = errors[-1]
             raise Unavailable(
-                text("not tried any more: {reason}", reason=last.message), subject=last.subject, hint=last.hint
+                text("no longer tried: {reason}", reason=last.message), subject=last.subject, hint=last.hint
             )
         if self._budgets[peer].is_used_up:
             raise _spent(self._lasts[peer], Unavailable)
@@ -126,10 +126,10 @@ class CircuitBreaker:
 
 def _spent(last: BundlerError, family: type[BundlerError]) -> BundlerError:
     return family(
-        text("it fails too often, and is not tried again in this run; the last time: {reason}", reason=last.message),
+        text("it failed too often and is not tried again in this run; last: {reason}", reason=last.message),
         subject=last.subject,
         said=last.said,
-        hint="run the same command again; what is done is not done twice",
+        hint="run the same command again; it does not repeat finished work",
     )
 
 

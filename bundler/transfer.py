@@ -448,7 +448,7 @@ class _BlobCopying:
 
         sink.put_blob(self._copy.descriptor, counted())
         if taken != self._size_bytes:
-            raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
+            raise Unavailable("the registry did not take the whole blob", subject=self._copy.label, retryable=True)
 
     def _serve(self, destination: Destination) -> bool:
         """Brings the blob to all sinks of one destination; whether all of them have it."""
@@ -509,7 +509,7 @@ class _BlobCopying:
                 else:
                     sink.put_blob(descriptor, pieces)
             if not stream.is_complete:
-                raise Unavailable("the blob was not taken to its end", subject=self._copy.label, retryable=True)
+                raise Unavailable("the registry did not take the whole blob", subject=self._copy.label, retryable=True)
         except Damaged as error:
             self._run.listener(Moved(-stream.handed_on_bytes))
             if begun is None:
@@ -606,7 +606,7 @@ class VerifiedBlob:
         for piece in arriving:
             self._run.cancellation.check()
             if self.handed_on_bytes + len(piece) > size:
-                raise self._damaged("more bytes than its size says", f"{size} bytes", "more")
+                raise self._damaged("more bytes than its declared size", f"{size} bytes", "more")
             hasher.update(piece)
             if self.handed_on_bytes + len(piece) == size:
                 self._check_digest(hasher)
@@ -619,7 +619,7 @@ class VerifiedBlob:
     def _check_digest(self, hasher: Hasher) -> None:
         if hasher.hexdigest() != self._descriptor.digest.encoded:
             found = f"{self._descriptor.digest.algorithm}:{hasher.hexdigest()}"
-            raise self._damaged("the bytes are not those of the digest", str(self._descriptor.digest), found)
+            raise self._damaged("the bytes do not match the digest", str(self._descriptor.digest), found)
         self.is_complete = True
 
     def _ended_early(self) -> BundlerError:
@@ -633,7 +633,7 @@ class VerifiedBlob:
     def _damaged(self, message: str, expected: str, actual: str) -> Damaged:
         is_remote = self._source.is_remote
         hint = (
-            "the source gave other bytes than it promised"
+            "the source sent other bytes than it promised"
             if is_remote
             else "run bundler verify to see which files to bring again"
         )

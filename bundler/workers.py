@@ -73,7 +73,7 @@ class BackgroundThread:
             threading.Thread(target=self._guarded, name=name, daemon=True).start()
         except RuntimeError as error:
             raise LocalStorage(
-                "this machine starts no further thread",
+                "this machine cannot start another thread",
                 hint="raise the limits (ulimit -u, ulimit -v, the pids of the container), or use fewer --jobs",
             ) from error
 

@@ -136,9 +136,9 @@ class SevenZipWriter:
             check_passphrase(path, passphrase)
         except WrongPassphrase as error:
             raise Misuse(
-                "the export was begun with another passphrase",
+                "this export was started with another passphrase",
                 subject=str(self._partial.path),
-                hint="give that one, or begin anew with --restart",
+                hint="give that passphrase, or start again with --restart",
             ) from error
 
     def _still_holds(self, numbers: Sequence[int], done: Mapping[int, DoneChunk], passed: Passed) -> bool:

@@ -93,8 +93,8 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
 
 
 def _given_up(copy_of: GivenUp) -> Finding:
-    hint = text("the copy {used} is whole", used=copy_of.used)
-    error = Damaged("the bytes are not those that were signed", subject=str(copy_of.bad), hint=hint)
+    hint = text("the copy {used} is good", used=copy_of.used)
+    error = Damaged("the bytes differ from the signed ones", subject=str(copy_of.bad), hint=hint)
     return Finding(error, copy_of.file, is_wanted=False)
 
 
@@ -139,7 +139,7 @@ def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
     wrong = Damaged(
         damage.message,
         subject=text("{file} at offset {offset_bytes}", file=file, offset_bytes=damage.offset_bytes),
-        hint=text("bring {file} again", file=file),
+        hint=text("copy {file} to the medium again", file=file),
     )
     return Finding(wrong, file, damage.offset_bytes, damage.length_bytes)
 
@@ -212,7 +212,7 @@ def _beside_copies(
     if not whole:
         yield from found
     else:
-        hint = text("the copy {whole} is whole, and is used", whole=whole[0])
+        hint = text("the copy {whole} is good and is used instead", whole=whole[0])
         for finding in found:
             yield replace(finding, error=_retold(finding.error, hint=hint), is_wanted=False)
         errors = [_retold(error, hint=hint) for error in errors]
@@ -244,7 +244,7 @@ def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
             read_into(descriptor, [start], 0, what=chunk.file)
         read_into(descriptor, [header], end, what=chunk.file)
     if kind is TAR:
-        return None if header == tar.END else Damage("the end was changed", end, len(header))
+        return None if header == tar.END else Damage("the end of the tar archive was changed", end, len(header))
     return header_damage(bytes(start), bytes(header), end)
 
 
@@ -401,11 +401,11 @@ class _Checker:
         if damages:
             return [self._finding(chunk.file, damage) for damage in damages]
         unlocated = Damaged(
-            "the bytes are not those that were signed",
+            "the bytes differ from the signed ones",
             subject=chunk.file,
             expected=self.bundle.sealed.sums[chunk.file],
             actual=sha256,
-            hint=text("bring {file} again", file=chunk.file),
+            hint=text("copy {file} to the medium again", file=chunk.file),
         )
         return [Finding(unlocated, chunk.file)]
 
@@ -417,7 +417,7 @@ class _Checker:
             holes.pop()
         else:
             file = self.bundle.manifest.chunks[number - 1].file
-            hint = text("the medium is failing: bring {file} again, on another", file=file)
+            hint = text("the medium is failing: copy {file} again, to another medium", file=file)
             length, error = (
                 hole.length_bytes,
                 _retold(hole.error, subject=text("{file} at offset {begin}", file=file, begin=begin), hint=hint),
@@ -445,7 +445,7 @@ class _Checker:
             subject=text("{file} at offset {offset_bytes}", file=file, offset_bytes=damage.offset_bytes),
             expected=damage.expected,
             actual=damage.actual,
-            hint=text("bring {file} again", file=file),
+            hint=text("copy {file} to the medium again", file=file),
         )
         digest = stored.digest if stored else None
         return Finding(error, file, damage.offset_bytes, damage.length_bytes, digest, tuple(images))

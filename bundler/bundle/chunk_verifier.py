@@ -147,7 +147,7 @@ class _Framing:
         what = (
             text("the tar framing of {member} was changed", member=self._member.name)
             if self._member
-            else "the end was changed"
+            else "the end of the tar archive was changed"
         )
         return Damage(what, self._begin, len(self._expected), self._member)
 

@@ -71,9 +71,9 @@ class ChunkState:
     def _absence(self) -> Incomplete:
         file = self.chunk.file
         hint = (
-            text("bring {file}; a virus scanner may have removed it", file=file)
+            text("copy {file} to the medium again; a virus scanner may have removed it", file=file)
             if self.is_gap
-            else text("bring {file}, or its medium", file=file)
+            else text("copy {file} here, or give its medium", file=file)
         )
         return Incomplete("the chunk is missing", subject=file, hint=hint, code="incomplete")
 
@@ -134,9 +134,9 @@ def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
     is_cut = size_bytes < chunk.size_bytes
     hint = text("copy {file} again", file=chunk.file)
     if is_cut and size_bytes <= STUB_BYTES:
-        hint = text("copy {file} again; a virus scanner may have put this in its place", file=chunk.file)
+        hint = text("copy {file} again; a virus scanner may have replaced it", file=chunk.file)
     return Damaged(
-        "the chunk was cut short" if is_cut else "the chunk has grown",
+        "the chunk is truncated" if is_cut else "the chunk is too long",
         subject=str(path),
         expected=text("{size} bytes", size=chunk.size_bytes),
         actual=text("{size} bytes", size=size_bytes),
@@ -263,5 +263,5 @@ def _with_held(
 
 def other_under_its_name(file: str, other: str) -> Damaged:
     """The error for a chunk whose name another one has."""
-    hint = text("{file} was lost when {other} was copied over it: bring {file} again", file=file, other=other)
+    hint = text("{other} was copied over {file}: copy {file} to the medium again", file=file, other=other)
     return Damaged(text("this is {other} under another name", other=other), subject=file, hint=hint)

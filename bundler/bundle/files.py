@@ -46,17 +46,17 @@ def open_for_reading(path: Path) -> int:
     try:
         kind = os.lstat(path).st_mode
         if not stat.S_ISREG(kind):
-            message = "a link where a file should be" if stat.S_ISLNK(kind) else "not a regular file"
+            message = "a link; a regular file is expected" if stat.S_ISLNK(kind) else "not a regular file"
             raise Damaged(message, subject=str(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Incomplete("the file is missing", subject=str(path)) from error
     except OSError as error:
         if error.errno == errno.ELOOP:
-            raise Damaged("a link where a file should be", subject=str(path)) from error
+            raise Damaged("a link; a regular file is expected", subject=str(path)) from error
         if error.errno in (errno.EACCES, errno.EPERM):
             raise LocalStorage(
-                "the file may not be read", subject=str(path), hint="check its owner and mode"
+                "no permission to read the file", subject=str(path), hint="check its owner and mode"
             ) from error
         raise Damaged(text("the file cannot be opened: {reason}", reason=error.strerror), subject=str(path)) from error
     try:
@@ -83,7 +83,7 @@ def reading_back(what: str) -> Generator[None, None, None]:
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
         reason = cause.strerror if isinstance(cause, OSError) else str(cause)
         raise LocalStorage(
-            text("what was written cannot be read: {reason}", reason=reason),
+            text("the written file cannot be read back: {reason}", reason=reason),
             subject=what,
             hint="the device is failing: choose another -o DIR",
         ) from error
@@ -167,7 +167,7 @@ def read_into(descriptor: int, buffers: Sequence[bytearray | memoryview], offset
             error, text("{what} at offset {offset_bytes}", what=what, offset_bytes=offset_bytes)
         ) from error
     if got < wanted:
-        raise Damaged("the file was cut short", subject=what, hint="copy this file again")
+        raise Damaged("the file is truncated", subject=what, hint="copy this file again")
 
 
 def sha256_of(
@@ -405,7 +405,7 @@ def unreadable(error: OSError, what: str) -> Unreadable:
     return Unreadable(
         text("cannot be read: {reason}", reason=error.strerror),
         subject=what,
-        hint="the medium is failing: bring another copy",
+        hint="the medium is failing: use another copy",
     )
 
 

@@ -55,7 +55,7 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
     if len(others) > FINDINGS:
         count = len(others) - FINDINGS
         more = Damaged(
-            text("{count} more files that are no signatures", count=count), subject=roles.SUMS.file, hint="remove them"
+            text("{count} more files that are not signatures", count=count), subject=roles.SUMS.file, hint="remove them"
         )
         yield Finding(more, roles.SUMS.file, is_wanted=False)
     copies = {path: state.chunk.file for state in bundle.chunks for path in state.paths}
@@ -122,13 +122,13 @@ def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
         return Damaged(
             "a file that SHA256SUMS does not list; by its name it may be a private key",
             subject=str(entry.path),
-            hint="take it off the medium; if it is a key, whoever had the medium may have it: make another one",
+            hint="remove it from the medium; if it is a private key, others may have copied it: make a new key",
         )
     if entry.is_folder:
         return Damaged(
             "a folder that SHA256SUMS does not list",
             subject=str(entry.path),
-            hint="if chunks are in it, give this folder too; else remove it from the bundle",
+            hint="if it holds chunks, give this folder too; if not, remove it from the bundle",
         )
     return Damaged("a file that SHA256SUMS does not list", subject=str(entry.path), hint="remove it from the bundle")
 

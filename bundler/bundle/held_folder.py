@@ -33,7 +33,7 @@ class HeldFolder:
             self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
-                raise Misuse("a link or file where a folder should be", subject=str(path)) from error
+                raise Misuse("a link or a file; a folder is expected", subject=str(path)) from error
             raise LocalStorage.unwritable(error, str(path)) from error
         try:
             refuse_foreign(os.fstat(self._descriptor), path)

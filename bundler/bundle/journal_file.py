@@ -61,7 +61,7 @@ class JournalFile:
         refuse_foreign(facts, self.path)
         key = self._key.read()
         if key is None:
-            raise Damaged("the secret of this export is not here", subject=str(self.path))
+            raise Damaged("the secret of this export is missing", subject=str(self.path))
         return parse_journal(content, key)
 
     def begin(self, begun: ExportStart) -> None:

@@ -48,7 +48,7 @@ class JournalKey:
         """A new secret, and why it cannot be kept for the next run; None if it is kept."""
         key = secrets.token_bytes(KEY_BYTES)
         if self._path is None:
-            return key, text("there is no folder for it that is not on the medium")
+            return key, text("every folder for it is on the medium")
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             remove(self._path)

@@ -187,5 +187,5 @@ def entry_at(path: Path) -> Entry | None:
 def _closed(error: OSError, path: Path) -> BundlerError:
     """The error for a folder into which nobody can look: because of who we are, or because the medium fails."""
     if error.errno in (errno.EACCES, errno.EPERM):
-        return LocalStorage("the folder may not be read", subject=str(path), hint="check its owner and mode")
+        return LocalStorage("no permission to read the folder", subject=str(path), hint="check its owner and mode")
     return unreadable(error, str(path))

@@ -91,7 +91,7 @@ class LockedBundle:
         if OuterManifest.of(manifest) != self.manifest:
             raise Damaged(
                 text(
-                    "{manifest} and the one in {content} contradict each other",
+                    "{manifest} differs from the one in {content}",
                     manifest=roles.MANIFEST.file,
                     content=roles.CONTENT.file,
                 ),
@@ -217,11 +217,11 @@ def check_sum(sealed: Sealed, file: str, actual: str) -> None:
     """
     if actual != sealed.sums[file]:
         raise Damaged(
-            "the bytes are not those that were signed" if sealed.signers else "the file was changed or damaged",
+            "the bytes differ from the signed ones" if sealed.signers else "the file was changed or damaged",
             subject=file,
             expected=sealed.sums[file],
             actual=actual,
-            hint=text("bring {file} again", file=file),
+            hint=text("copy {file} to the medium again", file=file),
         )
 
 

@@ -125,7 +125,7 @@ class UncheckedBundle:
                         text("not a signature: {reason}", reason=error.message),
                         subject=str(path),
                         hint=text(
-                            "it has {signature_bytes} bytes: copy it again, in binary mode",
+                            "a signature has {signature_bytes} bytes: copy it again, in binary mode",
                             signature_bytes=SIGNATURE_BYTES,
                         ),
                         code="bad-signature",
@@ -146,7 +146,7 @@ class UncheckedBundle:
                 subject=str(entry.path),
                 expected=text("a file of {signature_bytes} bytes", signature_bytes=SIGNATURE_BYTES),
                 actual=text("{size} bytes", size=entry.size_bytes) if entry.is_file else entry.kind,
-                hint="remove it, or let its signer sign again",
+                hint="remove it, or ask its signer to sign again",
             )
             for listing in self.own_listings
             for key_id, entry in listing.signatures()
@@ -282,7 +282,7 @@ class SeveralBundles(Misuse):
         folders = [str(bundle.own_folders[0]) for bundle in bundles]
         count, first = len(bundles), folders[0]
         super().__init__(
-            text("{count} bundles are here; which one is meant?", count=count),
+            text("{count} bundles are here; give one of them", count=count),
             subject=some(folders),
             hint=text("give the folder of one of them: {first}", first=first),
         )

@@ -236,9 +236,9 @@ class PartialFolder:
         """Makes sure that it is our folder that has a name, and is not another one that was put in its place."""
         if not self.folder.is_at(path):
             raise LocalStorage(
-                "the folder was moved or replaced while the bundle was made; nothing that is there was signed",
+                "the folder was moved or replaced during the export; nothing in it was signed",
                 subject=str(path),
-                hint="somebody else writes there: choose another -o DIR",
+                hint="another program writes there: choose another -o DIR",
             )
 
     def _refuse_medium(self, wrong: Sequence[str]) -> None:
@@ -247,7 +247,7 @@ class PartialFolder:
         for number in filter(None, map(roles.chunk_number, wrong)):
             self.journal.take_back(number)  # to be looked at, and written again, by the next run
         raise LocalStorage(
-            text("the medium does not give back what was written: {files}", files=some(wrong, most=5)),
+            text("the medium returns other bytes than were written: {files}", files=some(wrong, most=5)),
             subject=str(self.path),
             hint="the medium is bad: replace it, and export to another one",
         )
@@ -256,7 +256,7 @@ class PartialFolder:
 def finished_already(path: Path) -> Misuse:
     """The error where a finished bundle is in the way."""
     return Misuse(
-        "a bundle of this name is there already",
+        "a bundle of this name already exists",
         subject=str(path),
         hint="remove it, or choose another -o DIR or --name",
     )
@@ -273,9 +273,9 @@ def _own_names(folder: HeldFolder) -> list[str]:
     for name in names:
         if roles.role_of(name) not in _WRITTEN:
             hint = text("move it out of {path}", path=folder.path)
-            raise Misuse("this is not of an export", subject=folder.where(name), hint=hint)
+            raise Misuse("this does not belong to an export", subject=folder.where(name), hint=hint)
         folder.refuse_foreign(name)
         facts = folder.facts(name)
         if facts is not None and stat.S_ISDIR(facts.st_mode):
-            raise Misuse("a folder where a file should be", subject=folder.where(name))
+            raise Misuse("a folder; a file is expected", subject=folder.where(name))
     return names

@@ -221,11 +221,11 @@ class Bundle:
         if found != stored.digest:
             chunk = stored.pieces[0].chunk
             raise Damaged(
-                "the bytes are not those of the digest",
+                "the bytes do not match the digest",
                 subject=self.manifest.chunks[chunk - 1].file,
                 expected=str(stored.digest),
                 actual=str(found),
-                hint="bring this chunk again",
+                hint="copy this chunk to the medium again",
             )
         return content
 
@@ -280,7 +280,7 @@ class Bundle:
                     raise Damaged(
                         "the tar framing was changed",
                         subject=text("{file} at offset {header_offset}", file=file, header_offset=member.header_offset),
-                        hint=text("bring {file} again", file=file),
+                        hint=text("copy {file} to the medium again", file=file),
                     )
                 yield view
                 if is_last:

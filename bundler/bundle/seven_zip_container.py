@@ -28,7 +28,9 @@ class WrongPassphrase(Misuse):
     """An archive cannot be opened with this passphrase."""
 
     def __init__(self, what: str) -> None:
-        super().__init__("the passphrase does not open this bundle", subject=what, hint="ask its builder for it")
+        super().__init__(
+            "the passphrase does not open this bundle", subject=what, hint=("ask the builder for the passphrase")
+        )
 
 
 class ArchiveWriter:
@@ -73,7 +75,7 @@ class ArchiveWriter:
             raise LocalStorage.unwritable(error, self._what) from error
         if stream.read_bytes != size_bytes:
             raise Damaged(
-                "not as many bytes as promised",
+                "the size differs from the promised one",
                 subject=name,
                 expected=text("{size} bytes", size=size_bytes),
                 actual=text("{size} bytes", size=stream.read_bytes),
@@ -130,11 +132,11 @@ def unpack(
         try:
             info, members = archive.archiveinfo(), archive.list()
             if sorted(info.method_names) != _METHODS or info.blocks != 1:
-                raise Damaged("packed by another method than the writer's", subject=what)
+                raise Damaged("packed with an unknown method", subject=what)
             if not all(each.is_file for each in members):
-                raise Damaged("something else than a file in the archive", subject=what)
+                raise Damaged("an entry of the archive is not a file", subject=what)
             if not accepts([(each.filename, each.uncompressed) for each in members]):
-                raise Damaged("the archive has other members than the bundle manifest says", subject=what)
+                raise Damaged("the members of the archive differ from the bundle manifest", subject=what)
             # Nothing is written under these names. The folder is the one that every path is in, whatever links it has.
             archive.extract(path="/", factory=_factory(write))
         except BundlerError:
@@ -186,7 +188,7 @@ def _check_form(descriptor: int, what: str) -> None:
             bytes(header)
         ):
             return
-    raise Damaged("not an encrypted 7z archive as bundler writes them", subject=what)
+    raise Damaged("not an encrypted 7z archive made by bundler", subject=what)
 
 
 class _NoFile(PosixPath):

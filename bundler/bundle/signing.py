@@ -183,7 +183,7 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
         raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=_GIVE)
     y = int.from_bytes(key.public_bytes_raw(), "little") & ((1 << 255) - 1)
     if y >= _FIELD_PRIME or y in _SMALL_ORDER_Y:
-        raise Misuse("a weak key: signatures under it can be forged by anybody", subject=origin)
+        raise Misuse("a weak key: anyone can forge its signatures", subject=origin)
     return PublicKey(key_id(key), origin, key)
 
 
@@ -204,7 +204,7 @@ def refuse_no_private_key(content: bytes, origin: str) -> None:
     name = origin.removesuffix(".pub").removesuffix(".pem")
     if kind.form is KeyForm.PUBLIC:
         raise Misuse(
-            "this is a public key; bundles are signed with the private one",
+            "this is a public key; signing needs the private key",
             subject=origin,
             hint=text("give {name}.key", name=name),
         )
@@ -221,9 +221,9 @@ def refuse_no_public_key(content: bytes, origin: str) -> None:
     if any("PRIVATE KEY" in label for label in kind.labels) and kind.form in (KeyForm.PRIVATE, KeyForm.PUBLIC):
         name = origin.removesuffix(".key").removesuffix(".pem")
         raise Misuse(
-            "this is a private key; only its owner may have it",
+            "this is a private key; it must stay with its owner",
             subject=origin,
-            hint=text("give {name}.pub, and keep this file where bundles are signed", name=name),
+            hint=text("give {name}.pub, and keep this file on the machine that signs", name=name),
         )
     _refuse_several(kind, origin)
     if kind.form in (KeyForm.PUBLIC, KeyForm.UNKNOWN):
@@ -243,7 +243,7 @@ def _other_kind(kind: KeyKind, origin: str, wanted: str, hint: str, *, openssl: 
         )
     found = _said(kind.labels[0]) if kind.form is KeyForm.OTHER_PEM else kind.form.value
     return Misuse(
-        text("this is {found}, not {wanted} as bundler keygen makes it", found=found, wanted=wanted),
+        text("this is {found}, not {wanted} of bundler keygen", found=found, wanted=wanted),
         subject=origin,
         hint=hint,
     )
@@ -257,7 +257,7 @@ def _refuse_several(kind: KeyKind, origin: str) -> None:
     """
     if len(kind.labels) > 1:
         raise Misuse(
-            "several keys in one file; which one is meant?",
+            "several keys in one file",
             subject=origin,
             expected="one",
             actual=", ".join(map(_said, kind.labels[:4])),
@@ -300,7 +300,7 @@ def signers(
     """
     by_id = {key.id: key for key in trusted}
     if not by_id:
-        hint = "give the builder's public key: --trust NAME.pub, or once for all: bundler trust add NAME.pub"
+        hint = "give the builder's public key: --trust NAME.pub, or add it for all commands: bundler trust add NAME.pub"
         raise Untrusted("there is no trusted key", hint=hint, code="unknown-signer")
     known = [key for key in by_id.values() if key.id in signatures]
     good = tuple(key for key in known if _is_signed(key, signatures[key.id], message))
@@ -312,9 +312,9 @@ def signers(
         raise _too_few(good, bad, by_id, required, strangers=[each for each in others if each not in by_id])
     if bad:
         raise BadSignature(
-            text("the signature by key {bad} does not fit SHA256SUMS", bad=bad[0]),
+            text("the signature by key {bad} does not match SHA256SUMS", bad=bad[0]),
             subject=f"SHA256SUMS.{bad[0]}.sig",
-            hint="SHA256SUMS or the signature was changed after signing: bring the bundle again from its builder",
+            hint="SHA256SUMS or the signature was changed after signing: copy the bundle from its builder again",
             code="bad-signature",
         )
     if not others:
@@ -323,7 +323,7 @@ def signers(
         raise unsigned()
     raise Untrusted(
         text(
-            "signed by {others}, but trusted here is {trusted}",
+            "signed by {others}; trusted here: {trusted}",
             others=some(others, most=3),
             trusted=", ".join(sorted(by_id)),
         ),
@@ -334,7 +334,7 @@ def signers(
 
 def unsigned(message: str = "the bundle is not signed") -> Untrusted:
     """The error for a bundle without a signature: it may have none, or was copied without it."""
-    hint = "bring its SHA256SUMS.*.sig files too; if it never had one, ask its builder for a signed one"
+    hint = "copy its SHA256SUMS.*.sig files too; if it never had any, ask the builder for a signed bundle"
     return Untrusted(message, hint=hint, code="unsigned")
 
 
@@ -349,19 +349,19 @@ def _too_few(
     """The error for a bundle that not enough keys have signed."""
     missing = sorted(set(trusted) - {key.id for key in good} - set(bad))
     numbers = {"count": len(good), "required": required}
-    told = [text("{count} of the {required} signatures by trusted keys that are required", **numbers)]
+    told = [text("{count} of {required} required signatures by trusted keys", **numbers)]
     if good:
         told = [
             text(
-                "{count} of the {required} signatures by trusted keys that are required: {keys}",
+                "{count} of {required} required signatures by trusted keys: {keys}",
                 **numbers,
                 keys=some([key.id for key in good], most=3),
             )
         ]
-    told += [text("the signature by {keys} does not fit", keys=", ".join(bad))] if bad else []
+    told += [text("the signature by {keys} does not match", keys=", ".join(bad))] if bad else []
     told += [text("not signed by {keys}", keys=some(missing, most=3))] if missing else []
     told += [text("signed by {keys}, not trusted here", keys=some(strangers, most=3))] if strangers else []
-    hint = "have it signed by one of them: bundler sign BUNDLE --key KEY"
+    hint = "ask one of them to sign it: bundler sign BUNDLE --key KEY"
     if len(trusted) < required:
         told.append(counted(len(trusted), "only {count} key is trusted here", "only {count} keys are trusted here"))
         hint = "give the public keys of the other signers, too: --trust NAME.pub"

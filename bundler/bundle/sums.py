@@ -39,7 +39,7 @@ def parse_sums(content: bytes) -> dict[str, str]:
     except UnicodeDecodeError as error:
         raise Damaged("not an ASCII text", subject=roles.SUMS.file, hint=conversion_hint(content)) from error
     if not text.endswith("\n"):
-        raise Damaged("the last line is cut", subject=roles.SUMS.file, hint=conversion_hint(content))
+        raise Damaged("the last line is incomplete", subject=roles.SUMS.file, hint=conversion_hint(content))
     for number, line in enumerate(text[:-1].split("\n"), start=1):
         match = _LINE.fullmatch(line)
         if not match:
@@ -49,7 +49,7 @@ def parse_sums(content: bytes) -> dict[str, str]:
                 hint=conversion_hint(content),
             )
         if match[2] in sums:
-            raise Damaged(texts.text("{match} stands there twice", match=match[2]), subject=roles.SUMS.file)
+            raise Damaged(texts.text("duplicate entry {match}", match=match[2]), subject=roles.SUMS.file)
         sums[match[2]] = match[1]
     for folder in folders_of(sums):
         if folder in sums:
@@ -76,7 +76,7 @@ def conversion_hint(content: bytes) -> str | None:
     """
     is_wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]
     if is_wide or b"\r\n" in content or content[:3] == b"\xef\xbb\xbf":
-        return "the text file was converted on its way: copy it again in binary mode"
+        return "a copy program converted this text file: copy it again, in binary mode"
     if content[-1:] not in (b"\n", b""):
-        return "the end of the text file was lost on its way: copy it again, in binary mode"
+        return "the end of this text file is missing: copy it again, in binary mode"
     return None

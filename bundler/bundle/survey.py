@@ -149,7 +149,7 @@ def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], obje
                 count = MEDIUM_FOLDERS
                 skip(
                     Damaged(
-                        text("only the first {count:,} folders were looked into", count=count),
+                        text("only the first {count:,} folders were searched", count=count),
                         subject=str(path),
                         hint="give the bundle's own folder",
                     )
@@ -183,7 +183,7 @@ def _explain_absence(paths: Sequence[Path], skipped: Sequence[BundlerError]) -> 
         if unfinished:
             raise _unfinished(unfinished[0])
         if any(map(roles.is_chunk, names)):
-            hint = text("bring {file} and its .sig files", file=roles.SUMS.file)
+            hint = text("copy {file} and its .sig files here", file=roles.SUMS.file)
             raise Incomplete(
                 text("{file} is missing", file=roles.SUMS.file), subject=str(path), hint=hint, code="incomplete"
             )

@@ -118,7 +118,7 @@ def judged_space(called: str, room: probe.Room, *, is_bundle: bool, is_scratch: 
     if room.free_bytes == 0:
         return Check("space", State.FAIL, "", problem("no-space", subject=called))
     if room.free_bytes < DEFAULT_CHUNK_BYTES:
-        hint = "free some, or choose another folder; bundler export --dry-run says how much is needed"
+        hint = "free some space, or choose another folder; bundler export --dry-run says how much is needed"
         error = LocalStorage("little room", subject=called, hint=hint)
         return warned("space", text("{found}: less than one chunk of the default size", found=found), error)
     return ok("space", found)
@@ -139,7 +139,7 @@ def judged_files(called: str, room: probe.Room) -> Check:
             "files",
             state,
             text(
-                "{called}: no file above {file_limit_bytes} (ulimit -f)",
+                "{called}: no file larger than {file_limit_bytes} (ulimit -f)",
                 called=called,
                 file_limit_bytes=size_words(room.file_limit_bytes),
             ),
@@ -149,7 +149,7 @@ def judged_files(called: str, room: probe.Room) -> Check:
         error = LocalStorage(
             "the file system takes no larger files",
             subject=called,
-            hint="the default --chunk-size fits, and so does --chunk-size fat32; image files of others may not",
+            hint="the default --chunk-size and --chunk-size fat32 fit; larger image files do not",
         )
         return warned(
             "files",

@@ -61,7 +61,7 @@ def _of_exit_code(asked: str, exit_code: ExitCode) -> ExplainResult:
 def _near(word: str) -> str:
     near = difflib.get_close_matches(word, ADVICE, n=4) or [code for code in ADVICE if word and word in code.split("-")]
     return (
-        text("perhaps {near}; bundler explain lists all", near=", ".join(near[:4]))
+        text("did you mean {near}? bundler explain lists all codes", near=", ".join(near[:4]))
         if near
-        else "bundler explain lists all of them"
+        else "bundler explain lists all codes"
     )

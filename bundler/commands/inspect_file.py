@@ -72,7 +72,7 @@ def verify_file(path: Path, run: Run | None = None, *, sha256: str | None = None
     expected = match[1] if match else None
     if expected and facts.sha256 not in (None, expected):
         other = Damaged(
-            "this is another file than the one whose checksum you gave",
+            "the checksum of this file differs from the one that you gave",
             subject=str(path),
             expected=expected,
             actual=facts.sha256,

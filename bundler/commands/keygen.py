@@ -52,7 +52,7 @@ def keygen(request: KeygenRequest) -> KeyPair:
     for path in (private_path, public_path):
         if os.path.lexists(path):
             raise Misuse(
-                "the file is there already; keys are never overwritten", subject=str(path), hint="choose another name"
+                "the file already exists; keys are never overwritten", subject=str(path), hint="choose another name"
             )
     private, public, key_id = signing.generate(passphrase)
     try:

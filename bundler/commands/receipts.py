@@ -87,9 +87,9 @@ def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> R
             "no trusted key has signed this receipt",
             subject=str(path),
             expected=", ".join(sorted(key.id for key in keys)),
-            actual=_claimed(path) or text("no signature beside it"),
-            hint="its signature is the file RECEIPT.<key id>.sig beside it, which import --receipt-key KEY writes; "
-            "to take a receipt without one: --insecure-no-signature",
+            actual=_claimed(path) or text("its signature file is missing"),
+            hint="copy RECEIPT.<key id>.sig into the same folder; import --receipt-key KEY writes it; to accept an "
+            "unsigned receipt: --insecure-no-signature",
             code="receipt-unsigned",
         )
     identity = hashlib.sha256(content).hexdigest()
@@ -146,7 +146,9 @@ def _signers(path: Path, content: bytes, keys: Sequence[PublicKey]) -> tuple[Pub
             ) from error
         if not key.verifies(signature, content):
             raise Untrusted(
-                "the signature does not fit the receipt", subject=str(beside), hint="one of the two was changed"
+                "the signature does not match the receipt",
+                subject=str(beside),
+                hint=("the receipt or its signature was changed"),
             )
         good[key.id] = key
     return tuple(good.values())

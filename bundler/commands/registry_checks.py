@@ -117,16 +117,16 @@ class RegistryVisit:
         if self._proxy is None:
             return ok("proxy", "none is used")
         advice = Refused(
-            "a proxy is asked for the registry",
+            "a proxy is used for the registry",
             subject=self._netloc,
-            hint=text("a registry inside the network belongs into NO_PROXY: NO_PROXY={host}", host=self._host),
+            hint=text("if the registry is inside the network, add it to NO_PROXY: NO_PROXY={host}", host=self._host),
         )
         return warned(
-            "proxy", text("{proxy} is asked for {netloc}", proxy=shown(self._proxy), netloc=self._netloc), advice
+            "proxy", text("{proxy} is used for {netloc}", proxy=shown(self._proxy), netloc=self._netloc), advice
         )
 
     def _direct(self, name: str) -> Check | None:
-        return skipped(name, "the proxy is connected to, not the registry") if self._proxy else None
+        return skipped(name, "the connection goes to the proxy, not to the registry") if self._proxy else None
 
     def name(self) -> Check:
         """Whether the name resolves."""
@@ -154,7 +154,7 @@ class RegistryVisit:
             advice = Refused(
                 "plain HTTP", subject=self._netloc, hint="leave out --plain-http once the registry speaks TLS"
             )
-            return warned("tls", "none: everybody on the way can read and change what is sent, credentials too", advice)
+            return warned("tls", "none: anyone on the network can read and change all data, credentials too", advice)
         context = hosts.tls_context(self._netloc, self._options)
         try:
             protocol, certificate = probe.verified_certificate(self._host, self._port, context)
@@ -171,8 +171,8 @@ class RegistryVisit:
         if until < certificate.until_seconds:
             found = text("{found}; its authority is {validity}", found=found, validity=self._validity(until))
         if until - self._now_seconds < DAYS_TO_WARN_OF * _DAY_SECONDS:
-            hint = "ask whoever runs the registry for a new certificate, before this one ends"
-            return warned("tls", found, Refused("the certificate ends soon", subject=self._netloc, hint=hint))
+            hint = "ask the registry's administrator for a new certificate before this one expires"
+            return warned("tls", found, Refused("the certificate expires soon", subject=self._netloc, hint=hint))
         return ok("tls", found)
 
     def _validity(self, until_seconds: int) -> str:
@@ -188,8 +188,10 @@ class RegistryVisit:
         """What a certificate says of itself that is not trusted."""
         names, validity = ", ".join(seen.names[:3]), self._validity(seen.until_seconds)
         if not names:
-            return text("it says: by {issuer}, for no name, {validity}", issuer=seen.issuer, validity=validity)
-        return text("it says: by {issuer}, for {names}, {validity}", issuer=seen.issuer, names=names, validity=validity)
+            return text("its certificate: by {issuer}, for no name, {validity}", issuer=seen.issuer, validity=validity)
+        return text(
+            "its certificate: by {issuer}, for {names}, {validity}", issuer=seen.issuer, names=names, validity=validity
+        )
 
     def answers(self) -> Check:
         """Whether what answers is a registry."""
@@ -206,7 +208,7 @@ class RegistryVisit:
         is_plain = self._kind.name == "distribution"
         answers = text("/v2/ answers") if is_plain else text("/v2/ answers by {kind}", kind=self._kind.title)
         if not self._is_asking_who:
-            return ok("registry", text("{answers}; nobody has to log in for that", answers=answers))
+            return ok("registry", text("{answers} without a login", answers=answers))
         if challenge is None:
             return ok("registry", text("{answers}, and asks for a login of an unknown kind", answers=answers))
         if challenge.scheme == "basic":
@@ -224,12 +226,12 @@ class RegistryVisit:
         """How far the clocks are apart."""
         skew = self._skew_seconds
         if skew is None:
-            return skipped("clock", "the registry tells no time")
+            return skipped("clock", "the registry sends no time")
         seconds = round(abs(skew))
         found = (
-            counted(seconds, "this machine's is {count} second behind", "this machine's is {count} seconds behind")
+            counted(seconds, "this machine's is {count} second slow", "this machine's is {count} seconds slow")
             if skew > 0
-            else counted(seconds, "this machine's is {count} second ahead", "this machine's is {count} seconds ahead")
+            else counted(seconds, "this machine's is {count} second fast", "this machine's is {count} seconds fast")
         )
         if abs(skew) <= SKEW_TO_WARN_OF_SECONDS:
             return ok("clock", found if seconds > 1 else "agrees with the registry's")
@@ -248,7 +250,7 @@ class RegistryVisit:
             self._is_known = True
             return ok(
                 "credentials",
-                text("{who}; not asked for yet", who=who) if who else "none were found, and none are asked for",
+                text("{who}; not required so far", who=who) if who else "none found, and none required",
             )
         answer = self._registry.request("GET", "", scopes=(f"repository:{self._repository.path}:pull",))
         if answer.status != 200:
@@ -271,7 +273,7 @@ class RegistryVisit:
         if self._is_repository_given or self._kind is None:
             return ""
         fault = self._kind.fault(self._repository.path, self._target.prefix)
-        return text("{fault}: ask about one with --repository PATH", fault=fault) if fault else ""
+        return text("{fault}: choose one with --repository PATH", fault=fault) if fault else ""
 
     def pull(self) -> Check:
         """Whether the repository may be read."""
@@ -279,8 +281,8 @@ class RegistryVisit:
             return skipped("pull", fault)
         is_there = self._repository.exists()
         path = self._repository.path
-        may = text("{path} may be read", path=path)
-        return ok("pull", may if is_there else text("{path} may be read; it does not exist yet", path=path))
+        may = text("{path} can be pulled", path=path)
+        return ok("pull", may if is_there else text("{path} can be pulled; it does not exist yet", path=path))
 
     def push(self) -> Check:
         """Whether the repository may be written to."""
@@ -292,21 +294,21 @@ class RegistryVisit:
         except BundlerError as error:
             if self._is_repository_given or not isinstance(error, (UnknownProject, UnknownRepository, NameRefused)):
                 raise
-            hint = "ask about a repository that is to be pushed to, with --repository PATH"
+            hint = "choose a repository to push to with --repository PATH"
             self._may_not_exist = True
             return warned(
                 "push",
                 text("{error}", error=error),
                 Refused(error.message, subject=error.subject, said=error.said, hint=hint),
             )
-        return ok("push", text("{path} may be pushed to", path=self._repository.path))
+        return ok("push", text("{path} can be pushed to", path=self._repository.path))
 
     def upload(self) -> Check:
         """Whether an upload leads to where bytes may go; the one that is opened for that is cancelled."""
         if self._may_not_exist:
-            return skipped("upload", "not asked: the repository does not exist; ask about one with --repository PATH")
+            return skipped("upload", "not asked: the repository does not exist; choose one with --repository PATH")
         self._repository.check_upload()
-        return ok("upload", "the registry names an address of its own for uploads")
+        return ok("upload", "uploads go to an address of the registry")
 
     def body(self) -> Check:
         """The largest body that passes, which no more than its size was told of."""
@@ -330,12 +332,12 @@ class RegistryVisit:
                 "body", text("{passes_bytes} pass, and likely more", passes_bytes=size_words(largest.passes_bytes))
             )
         if not largest.is_certain and not largest.passes_bytes:
-            return skipped("body", "not known: nothing answers a body that is announced (Expect: 100-continue)")
+            return skipped("body", "not known: no answer to a request with Expect: 100-continue")
         error = problem("body-too-large", subject=self._netloc, host=self._netloc)
         found = text("the largest that passes is {passes_bytes}", passes_bytes=size_words(largest.passes_bytes))
         if not largest.is_certain:
             found = text(
-                "{passes_bytes} pass, to {refused_bytes} nothing answers",
+                "{passes_bytes} pass; no answer to {refused_bytes}",
                 passes_bytes=size_words(largest.passes_bytes),
                 refused_bytes=size_words(largest.refused_bytes),
             )

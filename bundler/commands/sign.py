@@ -84,7 +84,7 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
         return SignResult(verified, key.id)
     sealed, manifest = verified.bundle.sealed, verified.bundle.manifest
     if not manifest.signed:
-        raise Untrusted("the bundle says of itself that nobody signs it", subject=manifest.name, code="unsigned")
+        raise Untrusted("the bundle was made with --unsigned", subject=manifest.name, code="unsigned")
     if sealed.bad_signers:
         raise _misfit(roles.signature_file(sealed.bad_signers[0]), sealed.bad_signers[0])
     files = _signature_files(sealed.folders, key.id)
@@ -108,10 +108,10 @@ def _check_places(files: Sequence[Path], key_id: str) -> None:
             raise _misfit(str(file), key_id)
         if not is_there(file) and not os.access(file.parent, os.W_OK | os.X_OK, effective_ids=True):
             raise LocalStorage(
-                "the signature cannot be written: the medium is read-only, or it is not yours to write",
+                "the signature cannot be written: the medium is read-only, or you have no permission to write to it",
                 subject=str(file.parent),
                 hint=text(
-                    "sign a copy on a disk, and carry its {file} beside the bundle: it is a file of 64 bytes",
+                    "sign a copy on a disk, and copy its {file} (64 bytes) into the bundle's folder later",
                     file=file.name,
                 ),
             )
@@ -139,8 +139,8 @@ def _has(file: Path, signature: bytes, key_id: str) -> bool:
 
 def _misfit(file: str, key_id: str) -> Untrusted:
     return Untrusted(
-        text("the signature by key {key_id} does not fit SHA256SUMS; nothing was signed", key_id=key_id),
+        text("the signature by key {key_id} does not match SHA256SUMS; nothing was signed", key_id=key_id),
         subject=file,
-        hint="ask its signer; if it was damaged on its way, remove this file, and let them sign again",
+        hint="ask its signer; if the file was damaged on the way, remove it, and ask for a new signature",
         code="bad-signature",
     )

@@ -108,7 +108,7 @@ def remove_key(wanted: str) -> TrustResult:
     named = [member for member in members if member.path.stem == wanted.removesuffix(SUFFIX)]
     by_id = [member for member in members if member.key is not None and member.key.id == wanted.lower()]
     if named and by_id and named != by_id:
-        raise Misuse("one key has this name, and another one this key id", subject=wanted, hint="remove its file")
+        raise Misuse("one key has this name, and another key has this key id", subject=wanted, hint="remove its file")
     found = named or by_id
     if not found:
         raise Misuse("no trusted key has this name or key id", subject=wanted, hint="see: bundler trust list")
@@ -152,22 +152,23 @@ def _compare(key: PublicKey, file: Path, said: str | None, confirm: Confirm | No
                 subject=str(file),
                 expected=grouped(said),
                 actual=grouped(key.fingerprint),
-                hint="get the key again by another way, and tell the security officer",
+                hint="get the key again over another channel, and inform the security officer",
                 code="fingerprint-differs",
             )
     elif confirm is None:
         raise Misuse(
-            text("nobody has compared its fingerprint: {grouped}", grouped=grouped(key.fingerprint)),
+            text("its fingerprint was not compared: {grouped}", grouped=grouped(key.fingerprint)),
             subject=str(file),
             hint=text(
-                "let the builder read out theirs, and give what you hear: bundler trust add {file} --fingerprint '...'",
+                "ask the builder to read out their fingerprint, and type what you hear: bundler trust add {file} "
+                "--fingerprint '...'",
                 file=shlex.quote(str(file)),
             ),
         )
     elif not confirm(key.fingerprint):
         raise Untrusted(
-            "the builder reads out another fingerprint; the key was not added",
+            "the two fingerprints differ; the key was not added",
             subject=str(file),
-            hint="get the key again by another way, and tell the security officer",
+            hint="get the key again over another channel, and inform the security officer",
             code="fingerprint-differs",
         )

@@ -158,7 +158,7 @@ def _put_back(tag: TagResult, stores: Stores, run: Run, *, is_dry_run: bool) -> 
     if earlier is None:
         raise problem(
             "not-found",
-            subject=text("{tag}@{before}, what the tag stood for before", tag=tag.name.name, before=before),
+            subject=text("{tag}@{before}, the earlier image of the tag", tag=tag.name.name, before=before),
             host=peer,
         )
     if is_dry_run:

@@ -566,7 +566,7 @@ _ENTRIES = (
         "fingerprint-differs",
         Untrusted,
         "the fingerprint is another one",
-        "get the key again by another way, and tell the security officer",
+        "get the key again over another channel, and inform the security officer",
         "The file is not the key whose fingerprint was read out. Perhaps it is another key of the same people, or an "
         "old one; or somebody has exchanged it on its way, and wants their own bundles to be trusted. Nothing was "
         "added.",

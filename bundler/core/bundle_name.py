@@ -41,14 +41,14 @@ def check_bundle_name(name: str) -> str:
         )
     if _UNFINISHED.fullmatch(name):
         raise Misuse(
-            text("{name} would be taken for a bundle that is not finished", name=repr(name)),
+            text("{name} looks like an unfinished bundle", name=repr(name)),
             hint="choose a name without .partial",
         )
     if is_reserved(name):
-        raise Misuse(text("{name} would be taken for a file of a bundle", name=repr(name)), hint="choose another name")
+        raise Misuse(text("{name} looks like a file of a bundle", name=repr(name)), hint="choose another name")
     if is_litter(name):
         raise Misuse(
-            text("{name} would be taken for what systems leave on media", name=repr(name)), hint="choose another name"
+            text("{name} looks like a file that operating systems create", name=repr(name)), hint="choose another name"
         )
     return name
 

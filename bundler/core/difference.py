@@ -27,11 +27,11 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
         found.append(text("--format: {there} there, {now} now", there=there.archive.name, now=wanted.archive.name))
     old, new = ({image.reference: image for image in manifest.images} for manifest in (there, wanted))
     found += [
-        text("not wanted any more: {reference}", reference=reference) for reference in old if reference not in new
+        text("no longer in the list: {reference}", reference=reference) for reference in old if reference not in new
     ]
     found += [text("not in it: {reference}", reference=reference) for reference in new if reference not in old]
     found += [
-        text("missing then: {reference}", reference=image.reference)
+        text("missing at that time: {reference}", reference=image.reference)
         for image in there.missing
         if image.reference in new
     ]
@@ -44,7 +44,7 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
         if reference in old:
             found += _of_image(old[reference], image)
     if not found and _without_making(there, wanted) != _without_making(wanted, wanted):
-        found.append("the images stand in another order, or lie in the chunks in another one")
+        found.append("the images, or their chunks, have another order")
     return found
 
 

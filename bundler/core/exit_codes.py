@@ -21,36 +21,36 @@ class ExitCode:
 
 
 _ALL = (
-    ExitCode(0, "done, all of it", "Everything that was asked for is done. Nothing was left out."),
+    ExitCode(0, "everything is done", "Everything is done. Nothing was left out."),
     ExitCode(2, "usage: flags, image list, references, keys"),
     ExitCode(
         3,
-        "partial: some images failed, the rest is done; the failed ones are listed",
-        "Some images failed, and the others are in place. The output names those that failed, each with its reason, "
-        "and import writes them into a list: `bundler import --retry-failed LIST` does only those again.",
+        "partial: some images failed, the others are done; the output lists the failed ones",
+        "Some images failed; the others are in place. The output names each failed image with its reason, and "
+        "import writes a list of them: `bundler import --retry-failed LIST` repeats only those.",
     ),
-    ExitCode(4, "integrity: bytes are not what was promised"),
+    ExitCode(4, "integrity: bytes differ from what was promised"),
     ExitCode(5, "trust: unsigned, unknown signer, bad signature"),
-    ExitCode(6, "refused for good: not found, denied, policy, quota, tag conflict"),
+    ExitCode(6, "refused: not found, denied, policy, quota, tag conflict"),
     ExitCode(7, "try again: network, server errors, timeouts, after retries"),
     ExitCode(8, "local storage: no space, read-only, I/O error"),
     ExitCode(9, "incomplete: parts are missing, nothing is wrong with the rest"),
     ExitCode(
         70,
         "a bug: traceback",
-        "This is a mistake in bundler, not in what you did. Please report it with the lines that were printed and the "
-        "output of `bundler --version --json`. Nothing that is unfinished looks finished.",
+        "This is an error in bundler, not yours. Please report it with the printed lines and the output of `bundler "
+        "--version --json`. Unfinished results are marked as unfinished.",
     ),
     ExitCode(
         130,
         "interrupted",
-        "Somebody pressed Ctrl-C, or the process was asked to end. Nothing that is unfinished looks finished. Run the "
-        "same command again: what has arrived is not sent twice.",
+        "A user pressed Ctrl-C, or the system asked the process to end. Unfinished results are marked as "
+        "unfinished. Run the same command again: it does not send again what has arrived.",
     ),
     ExitCode(
         141,
-        "the output was closed before its end",
-        "Whoever read the output stopped reading, as head does. It ends like this in any shell.",
+        "the output was closed early",
+        "The program that read the output stopped reading, as head does. All programs in a shell end like this.",
     ),
 )
 

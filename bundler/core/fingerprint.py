@@ -42,13 +42,13 @@ def parse_fingerprint(text: str) -> str:
         raise Misuse("not a fingerprint", subject=f"--fingerprint {text[:80]}", hint=whole)
     if len(digits) == _KEY_ID_DIGITS:
         raise Misuse(
-            "this is a key id: with 16 digits it names a key, and is too short to prove one",
+            "this is a key id: 16 digits name a key, but do not prove it",
             subject=f"--fingerprint {text[:80]}",
             hint=whole,
         )
     if len(digits) != _DIGITS:
         raise Misuse(
-            "not the whole fingerprint",
+            "the fingerprint is incomplete",
             subject=f"--fingerprint {text[:80]}",
             expected=texts.text("{digits} hex digits", digits=_DIGITS),
             actual=str(len(digits)),

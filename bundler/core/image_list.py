@@ -139,14 +139,14 @@ def name_of(text: str) -> Reference:
     """
     location = parse_image(text)
     if not isinstance(location, RegistryImage):
-        raise Misuse("a name is expected here, not a location", subject=text, hint="write registry/repository:tag")
+        raise Misuse("a name is expected, not a location", subject=text, hint="write registry/repository:tag")
     return location.reference
 
 
 def nameless(location: ImageLocation) -> Misuse:
     """The error for an image that has no full name where it is."""
     return Misuse(
-        "this image has no full name of its own",
+        "this image has no full name",
         subject=str(location),
         hint=texts.text("name it in a list: {{image: NAME, from: {location}}}", location=location),
     )
@@ -196,10 +196,10 @@ class _TextList:
         return ImageList(None, tuple(entries.values()))
 
 
-_FORM = texts.text("an image list is a mapping with name: and images:, or a list of references")
+_FORM = texts.text("an image list must be a mapping with name: and images:, or a list of references")
 
 
-_FORM = texts.text("an image list is a mapping with name: and images:, or a list of references")
+_FORM = texts.text("an image list must be a mapping with name: and images:, or a list of references")
 
 
 class _YamlList:
@@ -227,7 +227,7 @@ class _YamlList:
         if node is None:
             return
         if not isinstance(node, SequenceNode):
-            self._yaml.error(node, "images: is a list of references")
+            self._yaml.error(node, "images: must be a list of references")
             return
         for item in node.value:
             entry = self._yaml.collected(item, partial(self._entry, item, defaults))
@@ -239,7 +239,7 @@ class _YamlList:
         if isinstance(node, ScalarNode):
             return _written(self._yaml.text(node), where=where, platforms=defaults)
         if not isinstance(node, MappingNode):
-            self._yaml.error(node, "an image is a reference, or a mapping with image:")
+            self._yaml.error(node, "an image must be a reference, or a mapping with image:")
             return None
         before = len(self.errors)
         fields = self._yaml.mapping(node, _IMAGE_KEYS)
@@ -282,7 +282,7 @@ class _YamlList:
 
     def _platforms(self, node: Node) -> tuple[Platform, ...]:
         if not isinstance(node, SequenceNode):
-            self._yaml.error(node, "platforms: is a list", "write [linux/amd64, linux/arm64]")
+            self._yaml.error(node, "platforms: must be a list", "write [linux/amd64, linux/arm64]")
             return ()
         found = (self._yaml.collected(item, partial(self._platform, item)) for item in node.value)
         return tuple(dict.fromkeys(platform for platform in found if platform is not None))

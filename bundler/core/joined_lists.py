@@ -31,7 +31,8 @@ def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
     names = sorted({each.name for each in lists if each.name})
     if name is None and len(names) > 1:
         raise Misuse(
-            text("the lists want different names: {names}", names=", ".join(names)), hint="choose one with --name"
+            text("the lists give different bundle names: {names}", names=", ".join(names)),
+            hint="choose one with --name",
         )
     chosen = name if name is not None else names[0] if names else None
     return ImageList(

@@ -49,7 +49,7 @@ class ExportStart:
         """How another request differs from the one that this was begun with, in words; empty if it does not."""
         found: list[str] = [
             text(
-                "{option}: {then} then, {now} now",
+                "{option}: {then} before, {now} now",
                 option=option,
                 then=self.options.get(option, text("nothing")),
                 now=options.get(option, text("nothing")),
@@ -58,10 +58,10 @@ class ExportStart:
             if self.options.get(option) != options.get(option)
         ]
         asked = {**self.images, **self.missing}
-        found += [text("not in the list any more: {image}", image=image) for image in asked if image not in images]
+        found += [text("no longer in the list: {image}", image=image) for image in asked if image not in images]
         found += [text("new in the list: {image}", image=image) for image in images if image not in asked]
         if not found and list(self.images) != [image for image in images if image in self.images]:
-            found.append("the images stand in another order")
+            found.append("the order of the images has changed")
         return found
 
 
@@ -156,9 +156,9 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
     try:
         start = _start(_document(chain, first))
         if not newline:
-            raise ValueError("the line was cut")
+            raise ValueError("the line is incomplete")
     except (Damaged, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Damaged("the journal of the export cannot be read, or is of another one", subject=FORMAT) from error
+        raise Damaged("the journal cannot be read, or belongs to another export", subject=FORMAT) from error
     journal = Journal(start, chain.after(first), whole_bytes=len(first) + 1)
     chain, done = journal.chain, journal.done
     *lines, cut = rest.split(b"\n")
@@ -167,7 +167,7 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
             _note(done, _document(chain, line))
             chain = chain.after(line)
         if cut:
-            raise ValueError("the line was cut")
+            raise ValueError("the line is incomplete")
     except (Damaged, KeyError, TypeError, ValueError):
         done.clear()  # what was lost may have taken back a chunk
     else:
@@ -205,7 +205,7 @@ def _note(done: dict[int, DoneChunk], document: dict[str, object]) -> None:
 def _document(chain: Chain, line: bytes) -> dict[str, object]:
     code, _, content = line.partition(b" ")
     if not hmac.compare_digest(code, chain.code_of(content)):
-        raise ValueError("the line was changed, moved or cut, or is of another export")
+        raise ValueError("the line was changed, moved or truncated, or belongs to another export")
     document = strict_json.loads(content, what=FORMAT)
     if not isinstance(document, dict):
         raise TypeError

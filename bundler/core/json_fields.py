@@ -35,5 +35,5 @@ def boolean(value: object) -> bool:
 def size(value: object) -> int:
     """A number of bytes, or another number that counts something."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_BYTES:
-        raise ValueError(texts.text("an impossible number: {value:.60}", value=repr(value)))
+        raise ValueError(texts.text("a number out of range: {value:.60}", value=repr(value)))
     return value

@@ -30,7 +30,7 @@ class KeyForm(Enum):
     DER_PUBLIC = text("a public key in DER form")
     DER = text("a file in DER form")
     MINISIGN = text("a key of minisign or signify")
-    AGE = text("a key of age, which encrypts and does not sign")
+    AGE = text("a key of age, which cannot sign")
     SIGNATURE = text("a signature, by its length")
     JSON = text("a JSON document")
     OTHER_PEM = text("another PEM file")

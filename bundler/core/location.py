@@ -170,9 +170,9 @@ def parse_target(text: str) -> Target:
     _refuse_control_characters(text)
     if text.startswith(("http://", "https://")):
         raise Misuse(
-            "a destination has no scheme",
+            "a destination must not have a scheme",
             subject=repr(without_password(text)),
-            hint="write HOST[:PORT][/PREFIX]; plain HTTP is spoken with --plain-http HOST[:PORT]",
+            hint="write HOST[:PORT][/PREFIX]; for plain HTTP add --plain-http HOST[:PORT]",
         )
     if text.startswith("docker-daemon:"):
         names = text.removeprefix("docker-daemon:")
@@ -189,9 +189,9 @@ def parse_target(text: str) -> Target:
             return kind(path)
     if text.startswith("docker-archive:"):
         raise Misuse(
-            "a docker-archive is not written",
+            "bundler does not write docker-archive files",
             subject=repr(without_password(text)),
-            hint="write oci-archive:FILE, or load a daemon: docker-daemon:",
+            hint="write oci-archive:FILE, or load into a daemon: docker-daemon:",
         )
     refuse_unknown_transport(text)
     return _registry_target(text.removeprefix("docker://").removeprefix(_HELM), text)
@@ -206,7 +206,7 @@ def _registry_target(rest: str, text: str) -> RegistryTarget:
         raise Misuse(
             "not a destination",
             subject=repr(f"{host}:{MASK}" if is_login else without_password(text)),
-            hint="a login goes into --username and --password-stdin; write HOST[:PORT][/PREFIX] alone"
+            hint="write HOST[:PORT][/PREFIX] alone; log in with --username and --password-stdin"
             if is_login or "@" in registry
             else "write HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE",
         )

@@ -17,9 +17,9 @@ from bundler.errors import BundlerError, Misuse
 from bundler.texts import text
 
 _COLLISION_HINTS = {
-    KEEP: "keep their origin in the path with --map scoped, or name one of them with --rules",
-    SCOPED: "name one of them with --rules",
-    FLATTEN: "name one of them with --rules",
+    KEEP: "keep the registry in the path with --map scoped, or rename one of them with --rules",
+    SCOPED: "rename one of them with --rules",
+    FLATTEN: "rename one of them with --rules",
 }
 
 
@@ -108,19 +108,21 @@ def target_names(
             hint = _COLLISION_HINTS[naming.mapping]
             errors.append(
                 Misuse(
-                    text("{other} would get the same name, {key}", other=other, key=key),
+                    text("{other} gets the same name, {key}", other=other, key=key),
                     subject=str(reference),
                     hint=hint,
                 )
             )
         names[reference] = name
     if errors:
-        raise together(text("{count} names at the target cannot be; nothing was sent", count=len(errors)), errors)
+        raise together(
+            text("{count} names at the target are not possible; nothing was sent", count=len(errors)), errors
+        )
     return names
 
 
 def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: RegistryKind) -> Misuse | None:
-    what = "its name at the target would not be valid"
+    what = "its name at the target is not valid"
     if not is_repository(name.repository) or len(name.name) > NAME_CHARACTERS:
         expected = text("lower case, at most {name_characters} characters", name_characters=NAME_CHARACTERS)
         return Misuse(what, subject=str(reference), expected=expected, actual=name.name, hint=_length_hint(name))
@@ -129,7 +131,7 @@ def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: 
             what, subject=str(reference), expected=text("a tag of 1 to 128 of A-Z a-z 0-9 . _ -"), actual=name.tag[:200]
         )
     if Reference.parse(f"{name.name}:{name.tag or 'x'}").name != name.name:
-        what = "its name would be read as another one"  # docker.io/name is docker.io/library/name
+        what = "its name has another meaning at the target"  # docker.io/name is docker.io/library/name
         return Misuse(what, subject=str(reference), actual=name.name, hint="give a prefix: --to HOST/PREFIX")
     fault = kind.fault(name.repository, target.prefix)
     if fault is None:
@@ -141,7 +143,7 @@ def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: 
             replace=kind.first_part.upper().replace(" ", "-"),
         )
         if len(name.repository.split("/")) < kind.least_parts
-        else "make one part of them with --map flatten, or name them with --rules"
+        else "join the parts with --map flatten, or rename them with --rules"
     )
     return Misuse(fault, subject=str(reference), actual=name.name, hint=hint)
 

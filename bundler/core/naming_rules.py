@@ -150,13 +150,13 @@ class _Reader:
         self.errors = self._yaml.errors
 
     def read(self, text: str) -> Iterable[Rule]:
-        root = self._yaml.compose(text, texts.text("rules are a mapping with rules:"))
+        root = self._yaml.compose(text, texts.text("the file must be a mapping with rules:"))
         if root is None:
             return
         top = self._yaml.mapping(root, ("rules",))
         rules = top.get("rules")
         if not isinstance(rules, SequenceNode):
-            self._yaml.error(rules or root, "rules: is a list of rules, each with from: and to:")
+            self._yaml.error(rules or root, "rules: must be a list of rules, each with from: and to:")
             return
         seen: dict[Pattern, str] = {}
         for node in rules.value:
@@ -172,14 +172,14 @@ class _Reader:
 
     def _rule(self, node: Node) -> Rule | None:
         if not isinstance(node, MappingNode):
-            self._yaml.error(node, "a rule is a mapping with from:, and to:, tag: or on-conflict:")
+            self._yaml.error(node, "a rule must be a mapping with from:, and to:, tag: or on-conflict:")
             return None
         fields = self._yaml.mapping(node, _RULE_KEYS)
         if "from" not in fields:
             self._yaml.error(node, "from: is missing")
             return None
         if len(fields) == 1:
-            self._yaml.error(node, "the rule says nothing", "add to:, tag: or on-conflict:")
+            self._yaml.error(node, "the rule does nothing", "add to:, tag: or on-conflict:")
             return None
         pattern = self._read(fields["from"], Pattern.parse)
         to = self._read(fields.get("to"), _path)
@@ -188,7 +188,7 @@ class _Reader:
         if pattern is None:
             return None
         if to is not None and "*" in to and not pattern.is_prefix:
-            self._yaml.error(fields["to"], "to: has a * that stands for nothing", "end from: with a *, too")
+            self._yaml.error(fields["to"], "the * in to: has no match in from:", "end from: with a * too")
         return Rule(pattern, to, tag, on_conflict)
 
     def _read(self, node: Node | None, parse: Callable[[str], Value]) -> Value | None:

@@ -306,10 +306,10 @@ def _check_identity(document: Mapping[str, Any], media_type: str, what: str) -> 
     declared = document.get("mediaType")
     if declared not in (None, "", media_type):
         raise Damaged(
-            "the manifest denies its media type", subject=what, expected=media_type, actual=str(declared)[:100]
+            "the manifest contradicts its media type", subject=what, expected=media_type, actual=str(declared)[:100]
         )
     if _has(document, "manifests") and _has(document, "layers", "config"):
-        raise Damaged("a document that is an image manifest and an index at once", subject=what)
+        raise Damaged("the document is an image manifest and an index at the same time", subject=what)
 
 
 def _has(document: Mapping[str, Any], *names: str) -> bool:
@@ -336,7 +336,7 @@ def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descripto
         raise Damaged("the descriptor has no media type", subject=what)
     if not isinstance(size, int) or isinstance(size, bool) or not 0 <= size <= SIZE_BYTES:
         raise Damaged(
-            "the descriptor has an impossible size", subject=what, expected="0 to 2^53", actual=repr(size)[:50]
+            "the descriptor has a size out of range", subject=what, expected="0 to 2^53", actual=repr(size)[:50]
         )
     try:
         digest = Digest.parse(value.get("digest"))
@@ -361,7 +361,7 @@ def _check_data(value: object, digest: Digest, size_bytes: int, what: str) -> No
     except ValueError:
         data = None
     if data is None or len(data) != size_bytes or Digest.of(data, algorithm=digest.algorithm) != digest:
-        raise Damaged("the data in the descriptor are not those of its digest", subject=what, expected=str(digest))
+        raise Damaged("the data in the descriptor do not match its digest", subject=what, expected=str(digest))
 
 
 def _platform(value: object) -> Platform | None:

@@ -89,7 +89,7 @@ def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifes
 
 def _outer(document: Mapping[str, Any]) -> OuterManifest:
     if document["encrypted"] is not True or archive_of(document) is not SEVEN_ZIP:
-        raise ValueError("encrypted in a way that is not known")
+        raise ValueError("the kind of encryption is unknown")
     chunks = chunks_of(document, SEVEN_ZIP)
     outer = OuterManifest(
         name=check_bundle_name(text(document["name"])),

@@ -56,7 +56,7 @@ class Platform:
             raise Misuse(
                 "more than one platform",
                 subject=repr(text[:_TEXT_CHARACTERS]),
-                hint="write one OS/ARCH, without commas; where several are taken, give each by itself",
+                hint="write one OS/ARCH, without commas; repeat the option for each platform",
             )
         match = _PLATFORM.fullmatch(text)
         is_one = match is not None and not (match["inner"] and match["outer"])

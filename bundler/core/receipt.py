@@ -156,17 +156,17 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
     """
     document = strict_json.loads(content, what=what, containers=RECEIPT_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
-        raise Damaged("this is no receipt", subject=what)
+        raise Damaged("this is not a receipt", subject=what)
     if document["document"] != DOCUMENT:
         if document["document"].startswith("bundler.receipt/"):
             raise Refused(
                 "a receipt of an unknown version", subject=what, expected=DOCUMENT, actual=document["document"]
             )
-        raise Damaged("this is no receipt", subject=what, expected=DOCUMENT, actual=document["document"][:60])
+        raise Damaged("this is not a receipt", subject=what, expected=DOCUMENT, actual=document["document"][:60])
     try:
         return _receipt(document)
     except (KeyError, TypeError, ValueError, BundlerError) as error:
-        raise Damaged(texts.text("not a receipt as bundler writes it: {error}", error=error), subject=what) from error
+        raise Damaged(texts.text("not a receipt of bundler: {error}", error=error), subject=what) from error
 
 
 def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
@@ -185,7 +185,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
     for receipt in ordered:
         if receipt.bundle_id != first.bundle_id:
             raise Misuse(
-                "the receipts are about different bundles",
+                "the receipts belong to different bundles",
                 subject=receipt.bundle_name,
                 expected=first.bundle_id or "none",
                 actual=receipt.bundle_id or "none",
@@ -376,7 +376,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
 def _fingerprints(document: dict[str, Any], field: str) -> tuple[str, ...]:
     found = _texts(document.get(field, []))  # the first receipts had key ids only
     if not all(map(_FINGERPRINT.fullmatch, found)):
-        raise ValueError(texts.text("{field} has something that is no fingerprint", field=field))
+        raise ValueError(texts.text("{field} holds something that is not a fingerprint", field=field))
     return found
 
 
@@ -401,7 +401,7 @@ def _target(document: dict[str, Any]) -> ReceiptTarget:
 
 def _image(document: dict[str, Any]) -> ReceiptImage:
     if str(Reference.parse(text(document["name"]))) != document["name"]:
-        raise ValueError("a name that is not complete")
+        raise ValueError("an incomplete name")
     if document["outcome"] not in OUTCOMES:
         raise ValueError("an unknown outcome")
     return ReceiptImage(

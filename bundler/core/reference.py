@@ -144,7 +144,7 @@ def _tag_hint(name: str, tag: str) -> str:
     mended = tag.replace("+", "-")
     if mended != tag and is_tag(mended):
         return texts.text(
-            "tags have no +; the releases of k3s and RKE2 have - instead: write {name}:{mended}",
+            "tags have no +; k3s and RKE2 use - instead: write {name}:{mended}",
             name=name,
             mended=mended,
         )
@@ -168,10 +168,10 @@ def _refuse_lookalikes(text: str) -> None:
     hint = (
         texts.text("write {likeness}", likeness=likeness)
         if likeness
-        else "references have ASCII characters alone; delete it, or type the name again"
+        else "references have only ASCII characters; delete it, or type the name again"
     )
     raise Misuse(
-        texts.text("a character that references do not have: {character}", character=character),
+        texts.text("a character that is not allowed in references: {character}", character=character),
         subject=_shown(text),
         hint=hint,
     )
@@ -181,7 +181,7 @@ def _refuse_urls_and_credentials(text: str) -> None:
     if "://" in text:
         scheme = text.partition("://")[0]
         raise Misuse(
-            texts.text("an image reference has no {scheme}:// in front", scheme=scheme[:20]),
+            texts.text("an image reference does not start with {scheme}://", scheme=scheme[:20]),
             hint=_url_hint(text.partition("://")[2]),
         )
     before_slash = text.partition("/")[0]
@@ -189,8 +189,8 @@ def _refuse_urls_and_credentials(text: str) -> None:
         # The text is not repeated: what stands before the @ is likely a password.
         raise Misuse(
             "credentials do not belong in a reference",
-            hint="log in first (--username NAME --password-stdin, or docker, podman or skopeo login), and name the "
-            "image alone",
+            hint="log in first (--username NAME --password-stdin, or docker, podman or skopeo login), and give only "
+            "the image name",
         )
 
 

@@ -42,12 +42,12 @@ class RegistryKind:
         if len(parts) < self.least_parts:
             names = {"title": self.title, "part": self.first_part}
             if self.first_part[0] in "aeiou":
-                return text("{title} wants an {part} in front of the name", **names)
-            return text("{title} wants a {part} in front of the name", **names)
+                return text("{title} needs an {part} before the name", **names)
+            return text("{title} needs a {part} before the name", **names)
         below = len(parts) - len(prefix.split("/"))
         if self.parts_below_prefix is not None and "/" in prefix and below > self.parts_below_prefix:
             return text(
-                "{title} takes at most {count} parts below {prefix}, these are {below}",
+                "{title} allows at most {count} path parts below {prefix}; this name has {below}",
                 title=self.title,
                 count=self.parts_below_prefix,
                 prefix=prefix,

@@ -32,9 +32,9 @@ class Selection:
         for pattern in self.only:
             if not any(_fits(pattern, reference) for reference in known):
                 raise Misuse(
-                    "no image fits this pattern",
+                    "no image matches this pattern",
                     subject=f"--only {pattern[:200]}",
-                    hint=text("there is: {known}", known=some(map(str, known), most=3)),
+                    hint=text("the images are: {known}", known=some(map(str, known), most=3)),
                 )
         left = frozenset(
             reference

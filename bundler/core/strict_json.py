@@ -67,7 +67,7 @@ def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
             if name not in known and name.casefold() in folded:
                 raise Damaged(
                     texts.text(
-                        "the field {name}, which some readers take for {folded}",
+                        "the field {name}, which some readers read as {folded}",
                         name=repr(name[:60]),
                         folded=repr(folded[name.casefold()]),
                     ),
@@ -102,7 +102,7 @@ def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(result) != len(pairs):
         seen: set[str] = set()
         twice = next(name for name, _ in pairs if name in seen or seen.add(name))  # type: ignore[func-returns-value]
-        raise ValueError(texts.text("the name {twice} stands twice in one object", twice=repr(twice[:60])))
+        raise ValueError(texts.text("duplicate key {twice}", twice=repr(twice[:60])))
     return result
 
 
@@ -113,7 +113,7 @@ def _no_constant(name: str) -> float:
 def _finite(digits: str) -> float:
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(texts.text("{digits} is larger than any number", digits=digits[:40]))
+        raise ValueError(texts.text("{digits} is too large", digits=digits[:40]))
     return number
 
 

@@ -83,7 +83,7 @@ class YamlDocument:
         for key_node, value in node.value:
             key = self.text(key_node) if isinstance(key_node, ScalarNode) else ""
             if key in fields:
-                self.error(key_node, texts.text("the key {key} stands there twice", key=repr(key)))
+                self.error(key_node, texts.text("duplicate key {key}", key=repr(key)))
             elif key not in known:
                 near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
                 hint = (
@@ -130,10 +130,12 @@ class YamlDocument:
         for event in yaml.parse(text, Loader=_LOADER):
             where = f"{self._source}:{event.start_mark.line + 1}" if event.start_mark else self._source
             if isinstance(event, yaml.AliasEvent):
-                raise Misuse(texts.text("aliases (*name) are not used in {what}", what=self._what), subject=where)
+                raise Misuse(texts.text("aliases (*name) are not allowed in {what}", what=self._what), subject=where)
             tag = getattr(event, "tag", None)
             if isinstance(event, yaml.NodeEvent) and tag not in (None, "!"):
-                told = texts.text("the tag {tag} is not used in {what}", tag=repr(str(tag)[:60]), what=self._what)
+                told = texts.text(
+                    "the YAML tag {tag} is not allowed in {what}", tag=repr(str(tag)[:60]), what=self._what
+                )
                 raise Misuse(told, subject=where)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             documents += isinstance(event, yaml.DocumentStartEvent)
@@ -151,7 +153,7 @@ class YamlDocument:
             line = text.count("\n", 0, match.start()) + 1
             character = named(match[0])
             raise Misuse(
-                texts.text("a character that YAML does not have: {character}", character=character),
+                texts.text("a character that is not allowed in YAML: {character}", character=character),
                 subject=f"{self._source}:{line}",
             )
 

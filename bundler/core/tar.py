@@ -139,7 +139,7 @@ def pax_size(records: dict[str, str], default: int, *, what: str) -> int:
     if text is None:
         return default
     if not text.isascii() or not text.isdigit() or len(text) > 19:
-        raise Damaged("an extended tar header gives an impossible size", subject=what, actual=text[:40])
+        raise Damaged("an extended tar header holds a size out of range", subject=what, actual=text[:40])
     return int(text)
 
 
@@ -189,4 +189,4 @@ def _number(field: bytes, what: str) -> int:
         digits = field.strip(b" \0")
         if not digits or all(0x30 <= digit <= 0x37 for digit in digits):
             return int(digits or b"0", 8)
-    raise Damaged("a tar header holds an impossible number", subject=what, actual=repr(field))
+    raise Damaged("a tar header holds a number out of range", subject=what, actual=repr(field))

@@ -104,7 +104,7 @@ def _check_file_size(output: Path, manifest: BundleManifest) -> None:
     largest = max(manifest.chunks, key=lambda chunk: chunk.size_bytes)
     if limit_bytes is not None and largest.size_bytes > limit_bytes:
         raise Misuse(
-            "the file system takes no file of this size",
+            "the file system does not support files of this size",
             subject=f"{output}/{manifest.name}/{largest.file}",
             expected=text("at most {limit_bytes:,} bytes", limit_bytes=limit_bytes),
             actual=text("{size:,} bytes", size=largest.size_bytes),

@@ -51,8 +51,8 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
         listener(
             Noticed(
                 text(
-                    "{path} is encrypted, but not through scrypt, so that its passphrase can be guessed; "
-                    "better: openssl pkcs8 -topk8 -scrypt -v2 aes-256-cbc -in {old} -out {new}",
+                    "{path} is encrypted without scrypt, so its passphrase is easier to guess; better: openssl "
+                    "pkcs8 -topk8 -scrypt -v2 aes-256-cbc -in {old} -out {new}",
                     path=path,
                     old=old,
                     new=new,
@@ -96,7 +96,7 @@ def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:
             raise Misuse(
                 "the private key lies in the bundle" if is_within else "the private key is on the bundle's medium",
                 subject=str(key),
-                hint="keep it where the medium never goes: whoever gets both can sign as you",
+                hint="keep it away from the medium: a person who has both can sign as you",
                 code="key-on-medium",
             )
 

@@ -53,14 +53,14 @@ class Judged:
         Raises:
             Untrusted: It did.
         """
-        hint = "get the key from its owner by another way, and keep it on this machine: bundler trust add FILE"
+        hint = "get the key from its owner over another channel, and keep it on this machine: bundler trust add FILE"
         if any(is_inside(key, folder) for folder in self.folders):
             raise Untrusted(
-                "a key that lies in the bundle vouches for nothing", subject=str(key), hint=hint, code="key-came-along"
+                "a key in the bundle itself proves nothing", subject=str(key), hint=hint, code="key-came-along"
             )
         if any(on_one_medium(key, path) for path in (*self.folders, *self.files)):
             raise Untrusted(
-                "a key on the same medium as what it signed vouches for nothing",
+                "a key on the same medium as the signed files proves nothing",
                 subject=str(key),
                 hint=hint,
                 code="key-came-along",
@@ -115,10 +115,10 @@ def members_of(folder: Path) -> list[Member]:
         return []
     except OSError as error:
         raise _unusable(
-            folder, text("it cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+            folder, text("it cannot be examined: {reason}", reason=error.strerror), "ask its owner, or root"
         ) from error
     if not stat.S_ISDIR(facts.st_mode):
-        raise _unusable(folder, text("it is no folder"), "move it away, then: bundler trust add FILE")
+        raise _unusable(folder, text("it is not a folder"), "move it away, then: bundler trust add FILE")
     _check_rights(folder, facts, text("folder of keys"))
     _check_way(folder)
     try:
@@ -158,7 +158,7 @@ def _keys_at(path: Path, judged: Judged) -> list[signing.PublicKey]:
         raise Misuse("there is no such key", subject=str(path), hint=hint) from error
     except PermissionError as error:
         raise _unusable(
-            path, text("it cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+            path, text("it cannot be examined: {reason}", reason=error.strerror), "ask its owner, or root"
         ) from error
     except OSError as error:
         raise Misuse(text("this cannot be a key: {reason}", reason=error.strerror), subject=str(path)) from error
@@ -193,7 +193,7 @@ def _member(path: Path) -> Member:
     except Untrusted as error:
         return Member(path, None, error)
     except BundlerError as error:
-        mend = text("rm {path}; or put the key there that is meant", path=_quoted(path))
+        mend = text("rm {path}; or replace it with the right key", path=_quoted(path))
         return Member(path, None, _unusable(path, error.message, mend))
 
 
@@ -225,7 +225,7 @@ def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
         raise _unusable(
             path,
             whose,
-            joined([text("if it is as it should be: sudo chown root {path}", path=_quoted(path)), *elsewhere]),
+            joined([text("if this is intended: sudo chown root {path}", path=_quoted(path)), *elsewhere]),
         )
     if mode & OTHERS_MAY_WRITE:
         who = _writers(mode)
@@ -246,7 +246,9 @@ def _check_way(path: Path) -> None:
         weak = weak_step(path)
     except OSError as error:
         raise _unusable(
-            path, text("its way cannot be looked at: {reason}", reason=error.strerror), "ask its owner, or root"
+            path,
+            text("the folders above it cannot be examined: {reason}", reason=error.strerror),
+            "ask its owner, or root",
         ) from error
     if weak is None:
         return
@@ -261,7 +263,7 @@ def _check_way(path: Path) -> None:
                 path=weak.path,
                 owner=owner,
             ),
-            text("if it is as it should be: sudo chown -h root {step}; {copy}", step=step, copy=copy),
+            text("if this is intended: sudo chown -h root {step}; {copy}", step=step, copy=copy),
         )
     who = _writers(mode)
     chmod = "chmod go-w" if weak.facts.st_uid == os.geteuid() else "sudo chmod go-w"

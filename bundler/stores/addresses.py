@@ -176,7 +176,7 @@ def _is_safe(origin: Origin) -> bool:
 def _check_foreign_layer(origin: Origin, url: str, allowed: Set[str]) -> None:
     if not _is_safe(origin) or not origin.names & allowed:
         raise Refused(
-            "the layer's address leads on to another, which is not fetched from",
+            "the layer's address redirects to a host that is not allowed",
             subject=shown(url),
             hint=texts.text("if its licence allows that: --foreign-layers {origin}", origin=origin.name)
             if _is_safe(origin)
@@ -197,12 +197,15 @@ def _check_elsewhere(kind: Kind, origin: Origin, own: Origin, url: str, allowed:
             raise Refused(
                 "the registry names a token server in a private network",
                 subject=subject,
-                hint="address the registry as its token server is, or let its administrator set its external URL",
+                hint=(
+                    "give the registry's address in the network of its token server, or ask its administrator to "
+                    "set the external URL"
+                ),
             )
     elif kind is not Kind.DOWNLOAD:
         raise problem("sent-elsewhere", subject=subject, host=origin.name)
     elif is_loopback(origin.name) and not is_loopback(own.name) and origin.host != own.host:
-        raise Refused("the server redirects to this machine itself, which it cannot know", subject=subject)
+        raise Refused("the server redirects to this machine", subject=subject)
 
 
 def _without_tls(kind: Kind, url: str) -> BundlerError:
@@ -214,7 +217,7 @@ def _without_tls(kind: Kind, url: str) -> BundlerError:
 
 
 def _no_address(url: str) -> Refused:
-    return Refused("the server names an address that is none", subject=without_secrets(url))
+    return Refused("the server gives an invalid address", subject=without_secrets(url))
 
 
 def _is_private(host: str) -> bool:

@@ -124,7 +124,7 @@ class _Inspection:
         if digests is not None:
             for name, actual in digests.misnamed(contents):
                 self._misnamed.add(name)
-                self._find(self._damaged(name, "the bytes are not those of the digest that it is named after", actual))
+                self._find(self._damaged(name, "the bytes do not match the digest in its name", actual))
         if archive.is_layout:
             self._collect(self._walk_layout, archive)
         if contents.find(docker_archive.MANIFEST) is not None:
@@ -200,9 +200,9 @@ class _Inspection:
         manifest = oci.parse_manifest(content, descriptor.media_type, what=what)
         for child in manifest.children:
             if self._contents.find(child.digest.path) is None:
-                absent = text("{what}: the image for another platform is not there", what=what)
+                absent = text("{what}: the image for another platform is missing", what=what)
                 if child.platform:
-                    absent = text("{what}: the image for {platform} is not there", what=what, platform=child.platform)
+                    absent = text("{what}: the image for {platform} is missing", what=what, platform=child.platform)
                 self._warn(absent)
                 continue
             try:
@@ -217,7 +217,7 @@ class _Inspection:
     def _check_present(self, blob: Descriptor) -> None:
         member = self._contents.find(blob.digest.path)
         if member is None:
-            self._find(Damaged("a blob is absent", subject=f"{self._contents.what}: {blob.digest}"))
+            self._find(Damaged("a blob is missing", subject=f"{self._contents.what}: {blob.digest}"))
         elif member.size_bytes != blob.size_bytes:
             expected, actual = f"{blob.size_bytes} bytes", f"{member.size_bytes} bytes"
             subject = f"{self._contents.what}: {blob.digest}"

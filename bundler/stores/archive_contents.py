@@ -94,7 +94,7 @@ def _check_rest(stream: ByteStream, what: str) -> None:
     while rest := stream.read(PIECE_BYTES):
         left -= len(rest)
         if rest.strip(b"\0") or left < 0:
-            raise Damaged("something follows behind the archive's end", subject=what)
+            raise Damaged("there is data after the end of the archive", subject=what)
 
 
 def _is_json(beginning: bytes) -> bool:

@@ -246,8 +246,8 @@ class Archive:
 def _hint_for_other_archive(contents: Contents) -> str | None:
     # Every bundle has it, and no image.
     if any(posixpath.basename(name) == roles.SUMS.file for name in contents.members):
-        return "a bundle is in this archive: unpack it, and give the bundle's folder"
-    return "the files of the image must stand at the top of the archive" if contents.members else None
+        return "this archive holds a bundle: unpack it, and give the bundle's folder"
+    return "the files of the image must be at the top level of the archive" if contents.members else None
 
 
 def _pass_over(_member: Member, _pieces: Pieces) -> None:
@@ -335,7 +335,7 @@ def _check_no_links(contents: Contents, *, is_docker: bool) -> None:
     """
     for name in contents.links:
         if name in (INDEX, MARKER) or (name.startswith("blobs/") and not is_docker):
-            raise Damaged("a link where a file should be", subject=f"{contents.what}: {name[:200]}")
+            raise Damaged("a link; a regular file is expected", subject=f"{contents.what}: {name[:200]}")
 
 
 def _configs_below(contents: Contents, root: Descriptor) -> dict[Digest, Manifest]:

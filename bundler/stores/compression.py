@@ -122,7 +122,7 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
                     frame, has_begun = make(), False
                     empty_frames += 1
                     if empty_frames > EMPTY_FRAMES:
-                        raise Damaged(text("the {kind} stream holds nothing, again and again", kind=kind), subject=what)
+                        raise Damaged(text("the {kind} stream has too many empty parts", kind=kind), subject=what)
                 has_begun = True
                 for piece in _drained(frame, data):
                     empty_frames = 0
@@ -139,7 +139,7 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
             text("the {kind} stream needs more memory than any image does", kind=kind), subject=what
         ) from error
     if has_begun and not frame.eof:
-        raise Damaged(text("the {kind} stream was cut short", kind=kind), subject=what, hint="copy this file again")
+        raise Damaged(text("the {kind} stream is truncated", kind=kind), subject=what, hint="copy this file again")
 
 
 def _sliced(pieces: Pieces) -> Generator[bytes, None, None]:

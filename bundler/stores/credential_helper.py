@@ -96,12 +96,12 @@ def _too_slow(process: subprocess.Popen[bytes]) -> Misuse:
     program = _program(process)
     return Misuse(
         text(
-            "the credential helper did not answer in {credential_helper_seconds:.0f} s and was ended",
+            "the credential helper did not answer in {credential_helper_seconds:.0f} s and was stopped",
             credential_helper_seconds=CREDENTIAL_HELPER_SECONDS,
         ),
         subject=program,
         hint=text(
-            "try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+            "try it: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
             program=program,
         ),
     )
@@ -110,10 +110,10 @@ def _too_slow(process: subprocess.Popen[bytes]) -> Misuse:
 def _too_much(process: subprocess.Popen[bytes]) -> Misuse:
     program = _program(process)
     return Misuse(
-        "the credential helper does not stop writing and was ended",
+        "the credential helper wrote too much and was stopped",
         subject=program,
         hint=text(
-            "try it by hand: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
+            "try it: echo HOST | {program} get; or log in without it, with --username and --password-stdin",
             program=program,
         ),
     )

@@ -53,7 +53,7 @@ def read_images(contents: Contents) -> tuple[ArchivedImage, ...]:
     seen: set[str] = set()
     for tag in (tag for image in images for tag in image.tags):
         if tag in seen:
-            raise Damaged("a name that two images have", subject=f"{what}: {tag[:200]!r}")
+            raise Damaged("two images have the same name", subject=f"{what}: {tag[:200]!r}")
         seen.add(tag)
     return images
 
@@ -121,7 +121,7 @@ def check_image(
     found = Digest.of(config)
     stem = posixpath.basename(image.config).removesuffix(".json").removeprefix("sha256:")
     if len(stem) == len(found.encoded) and stem != found.encoded:
-        warn(text("{what}: its name is not its digest; the image id is {found}", what=what, found=found))
+        warn(text("{what}: its name differs from its digest; the image id is {found}", what=what, found=found))
     diff_ids = diff_ids_of(config, what=what)
     if len(diff_ids) != len(image.layers):
         raise Damaged(
@@ -134,7 +134,7 @@ def check_image(
         member = contents.find(name)
         if member is None:
             raise Damaged(
-                text("layer {number} of {count} is absent", number=number, count=len(diff_ids)),
+                text("layer {number} of {count} is missing", number=number, count=len(diff_ids)),
                 subject=f"{contents.what}: {name}",
             )
         actual = diff_id_of(member.name)
@@ -202,7 +202,7 @@ def _staged(name: str, layers: Mapping[str, StagedLayer], contents: Contents) ->
     if layer is None:
         is_document = name in contents.documents
         raise Damaged(
-            "a layer that is a JSON document" if is_document else "the file changed while it was read",
+            "a layer that is a JSON document" if is_document else "the file changed during reading",
             subject=f"{contents.what}: {name}",
         )
     return layer

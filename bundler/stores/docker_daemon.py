@@ -150,7 +150,7 @@ class LoadSink:
             Refused: One before it has failed.
         """
         if self._is_broken:
-            raise Refused("another blob of the image has failed", subject=self._subject)
+            raise Refused("another blob of the image failed", subject=self._subject)
         self._is_broken = True
         self._write(tar.header(descriptor.digest.path, descriptor.size_bytes))
         for piece in pieces:

@@ -364,7 +364,7 @@ def _client(version: str, timeout_seconds: int) -> Any:
         raise
     except Exception as error:  # the SDK takes every value in Docker's files to be of the right type
         raise Misuse(
-            "Docker's configuration has another form than Docker writes",
+            "Docker's configuration has an unknown form",
             subject=str(places.docker_folder() or os.devnull),
             hint="correct config.json and contexts there; see: docker context ls",
         ) from error
@@ -416,7 +416,7 @@ def _environment() -> dict[str, str]:
         if certificates is None:
             raise Misuse(
                 "DOCKER_TLS_VERIFY needs certificates, and this user has no home folder",
-                hint="say where they are with DOCKER_CERT_PATH",
+                hint="give their folder with DOCKER_CERT_PATH",
             )
         environment["DOCKER_CERT_PATH"] = str(certificates)
     _check_host(environment.get("DOCKER_HOST", ""))
@@ -440,10 +440,10 @@ def _check_host(host: str) -> None:
         address = ""
     if not address.startswith(("http://", "https://", "http+unix://", "ssh://")):
         raise Misuse(
-            "DOCKER_HOST has no address of a daemon",
+            "DOCKER_HOST is not the address of a daemon",
             expected=texts.text("unix:///PATH or tcp://HOST:PORT, without a password"),
             actual=texts.text("something else"),
-            hint="correct DOCKER_HOST, or unset it; daemons know people by certificates: DOCKER_CERT_PATH",
+            hint="correct DOCKER_HOST, or unset it; for client certificates set DOCKER_CERT_PATH",
         )
 
 
@@ -500,7 +500,7 @@ def error_in_stream(tail: bytes) -> BundlerError | None:
 
 def _raise_if_error(event: Any, subject: str) -> None:
     if not isinstance(event, dict):
-        raise Damaged("the Docker daemon gives an answer of an unknown form", subject=subject)
+        raise Damaged("the Docker daemon's answer has an unknown form", subject=subject)
     detail = event.get("errorDetail")
     message = detail.get("message") if isinstance(detail, dict) else event.get("error")
     if message or event.get("error"):
@@ -545,7 +545,7 @@ def _unreachable(error: Exception, subject: str | None) -> Unreachable:
     chain = tuple(causes(error))
     if any(isinstance(each, PermissionError) for each in chain):
         return Unreachable(
-            "the Docker daemon may not be asked: permission denied",
+            "no access to the Docker daemon: permission denied",
             subject=subject,
             hint="run as root, or as a member of the group docker",
         )

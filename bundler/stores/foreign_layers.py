@@ -67,7 +67,7 @@ class ForeignLayers:
 
     def _not_allowed(self, descriptor: Descriptor, called: str) -> Refused:
         return Refused(
-            "the registry does not hold this layer, and nothing is fetched from elsewhere unless that is allowed",
+            "the registry does not hold this layer, and no other host is allowed",
             subject=called,
             expected=text("an allowed host"),
             actual=printable(", ".join(_shown(url) for url in descriptor.urls)),
@@ -78,7 +78,7 @@ class ForeignLayers:
 def _flags(urls: Iterable[str]) -> str:
     names = dict.fromkeys(Origin.of(url).name for url in urls if is_safe(url))
     if not names:
-        return "its addresses are not https; leave the image out with --except, or push it with its layers"
+        return "its addresses are not https; leave the image out with --except, or push it again with its layers"
     return text("if its licence allows that: --foreign-layers {printable}", printable=printable(next(iter(names))))
 
 
@@ -86,4 +86,4 @@ def _shown(url: str) -> str:
     try:
         return f"{Origin.of(url).scheme}://{Origin.of(url).name}"
     except Refused:
-        return text("an address that is none")
+        return text("an invalid address")

@@ -76,7 +76,7 @@ class Choice(Generic[Image]):
         count = len(found)
         if name is None:
             raise Refused(
-                texts.text("{count} images, and none was chosen", count=count),
+                texts.text("{count} images; choose one", count=count),
                 subject=self._called,
                 hint=self._choose(found),
             )

@@ -106,7 +106,7 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
                 raise Misuse(
                     text("cannot read the client certificate: {error}", error=error),
                     subject=str(certificate),
-                    hint=text("it needs its key beside it: {key}", key=key.name),
+                    hint=text("its key must be in the same folder: {key}", key=key.name),
                 ) from error
     return context
 
@@ -155,11 +155,11 @@ def _address_in(variable: str, value: str) -> str:
         is_address = is_alone = False
     if not is_address or not is_alone or not re.fullmatch(r"[!-~]+", value):
         raise Misuse(
-            text("{variable} has no address of a proxy", variable=variable),
+            text("{variable} is not the address of a proxy", variable=variable),
             expected="http://HOST:PORT",
             actual=text("something else"),
             hint=text(
-                "correct {variable}, or unset it; what cannot stand in an address (@, /, #) is written with %",
+                "correct {variable}, or unset it; in an address, write @, / and # as %40, %2F and %23",
                 variable=variable,
             ),
         )

@@ -200,7 +200,7 @@ class HttpClient:
                 urllib3.ProxyManager(proxy, **options) if proxy else urllib3.PoolManager(**options)  # type: ignore[arg-type]
             )
         except (HTTPError, ValueError) as error:
-            raise Misuse("the proxy has no address that is understood", hint=_PROXY) from error
+            raise Misuse("the proxy's address is not valid", hint=_PROXY) from error
         self._pools.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
 
     def request(
@@ -310,7 +310,7 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
         host = _host(url)
         raise problem("connect-timeout", subject=host, retryable=True, host=host) from error
     except LocationParseError as error:
-        raise Refused("the server names an address that is none", subject=shown(url)) from error
+        raise Refused("the server gives an invalid address", subject=shown(url)) from error
     except (HTTPError, OSError) as error:
         chain = list(causes(error))
         stall = next((cause for cause in chain if isinstance(cause, Stalled)), None)
@@ -337,7 +337,7 @@ def heard(answer: Answer) -> RegistryAnswer:
     code, message = _registry_words(body)
     if answer.status in _REDIRECTS and answer.headers.get("Location"):
         location = without_secrets(answer.headers["Location"])
-        message = texts.text("it sends on to {location}, which is not followed here", location=location)
+        message = texts.text("it redirects to {location}, which is not followed", location=location)
     return RegistryAnswer(
         method=answer.method,
         status=answer.status,
@@ -368,7 +368,7 @@ def error_of(answer: Answer, *, subject: str, told: RegistryAnswer | None = None
     if isinstance(error, LoginNeeded) and answer.username:
         return error.but(
             hint=text(
-                "it was asked as {user}: check the password, or {log_in}",
+                "the login was {user}: check the password, or {log_in}",
                 user=repr(answer.username),
                 log_in=text(LOG_IN, host=host),
             )

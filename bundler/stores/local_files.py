@@ -99,7 +99,7 @@ def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
         raise Refused("there is no such file", subject=str(root / path)) from error
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENOTDIR) and what != root:
-            raise Damaged("a link, or no folder, where a folder should be", subject=str(what)) from error
+            raise Damaged("a link or a file; a folder is expected", subject=str(what)) from error
         raise LocalStorage(text("cannot be opened: {reason}", reason=error.strerror), subject=str(what)) from error
     finally:
         if folder >= 0:
@@ -109,7 +109,7 @@ def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
 
 def _check_regular(state: os.stat_result, what: str) -> None:
     if stat.S_ISLNK(state.st_mode):
-        raise Damaged("a link where a file should be", subject=what)
+        raise Damaged("a link; a regular file is expected", subject=what)
     if not stat.S_ISREG(state.st_mode):
         raise Damaged("not a regular file", subject=what)
 
@@ -151,7 +151,7 @@ def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
             raise LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=what) from error
         if not got:
             raise Damaged(
-                "the file was cut short",
+                "the file is truncated",
                 subject=what,
                 expected=text("{size} bytes", size=end),
                 actual=text("{size} bytes", size=begin),

@@ -72,7 +72,7 @@ class MemberDigests:
         if name in self.errors:
             raise self.errors[name]
         if name not in self._inner:
-            raise Damaged("the file changed while it was read", subject=name)
+            raise Damaged("the file changed during reading", subject=name)
         return self._inner[name]
 
     def misnamed(self, contents: Contents) -> Iterator[tuple[str, Digest]]:

@@ -103,7 +103,7 @@ class ArchiveSink:
                 held = read_index(ArchiveFiles(self._path))
                 self._named = {name: each.image for each in reversed(held) for name in each.names}
         if not wanted or not wanted <= self._named.keys():
-            raise Misuse("the file is there already", subject=str(self._path), hint="remove it, or choose another name")
+            raise Misuse("the file already exists", subject=str(self._path), hint="remove it, or choose another name")
 
     def prepare(self) -> Holder | None:
         """Begins the file.

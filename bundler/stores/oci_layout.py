@@ -42,7 +42,7 @@ MARKER = "oci-layout"
 _VERSION = "1.0.0"
 """The only version of layouts that image-spec has."""
 _LOCK = ".bundler-lock"
-_COPY_AGAIN = "copy the image into the layout again, with all its parts"
+_COPY_AGAIN = "copy the whole image into the layout again"
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
 """The names of files that are being written."""
 
@@ -130,7 +130,7 @@ class LayoutSource:
         found = Digest.of(content, algorithm=descriptor.digest.algorithm)
         if found != descriptor.digest:
             raise Damaged(
-                "the manifest's bytes are not those of its digest",
+                "the manifest does not match its digest",
                 subject=subject,
                 expected=str(descriptor.digest),
                 actual=str(found),

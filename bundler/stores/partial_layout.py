@@ -50,9 +50,9 @@ def _reduced(files: LayoutFiles, root: Descriptor, made: dict[str, bytes], warn:
         return root
     platforms = [child for child in here if child.attests is None]
     if not platforms:
-        raise Damaged("none of the image's platforms is there", subject=what)
+        raise Damaged("all platforms of the image are missing", subject=what)
     names = ", ".join(str(child.platform or child.digest.short) for child in platforms)
-    warn(text("{what}: only {names} of it is there; the index for all platforms is left out", what=what, names=names))
+    warn(text("{what}: it has only {names}; the index for all platforms is left out", what=what, names=names))
     if len(platforms) == 1:
         return platforms[0].bare
     remaining = oci.without_children(content, {child.digest: child.bare for child in here}, what=what)

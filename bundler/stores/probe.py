@@ -141,7 +141,7 @@ def _certificate(told: Mapping[str, Any], authority_until_seconds: int | None = 
     short = {"commonName": "CN", "organizationalUnitName": "OU", "organizationName": "O"}
     best = next((name for name in short if name in issuer), None)
     return Certificate(
-        f"{short[best]}={issuer[best]}" if best else text("nobody that is named"),
+        f"{short[best]}={issuer[best]}" if best else text("an unnamed issuer"),
         tuple(str(value) for _, value in told.get("subjectAltName", ())),
         ssl.cert_time_to_seconds(told["notAfter"]),
         authority_until_seconds,
@@ -230,7 +230,7 @@ def room_in(folder: Path) -> Room:
         facts = os.statvfs(folder)
         real = os.path.realpath(folder)
     except OSError as error:
-        raise LocalStorage(text("cannot be looked at: {reason}", reason=error.strerror), subject=str(folder)) from error
+        raise LocalStorage(text("cannot be examined: {reason}", reason=error.strerror), subject=str(folder)) from error
     mount = None
     with suppress(OSError):
         mount = mount_of(real, Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="replace"))

@@ -47,7 +47,7 @@ def pieces_from(ask: Ask, descriptor: Descriptor, offset_bytes: int, *, called: 
         answer.drop()
     else:
         raise Unavailable(
-            "the server answers another range than was asked for",
+            "the server sent another range than requested",
             retryable=True,
             subject=called,
             expected="200 OK",

@@ -484,7 +484,7 @@ class Repository:
         found = self.find(name)
         if found is None or found.digest != descriptor.digest:
             raise Refused(
-                "the tag does not stand for what was pushed",
+                "the tag does not point to the pushed image",
                 subject=self._called(name),
                 expected=str(descriptor.digest),
                 actual=str(found.digest) if found else "nothing",
@@ -600,7 +600,7 @@ class Repository:
         found = Digest.of(content, algorithm=digest.algorithm)
         if found != digest:
             raise Damaged(
-                "the manifest's bytes are not those of its digest",
+                "the manifest does not match its digest",
                 subject=subject,
                 expected=str(digest),
                 actual=str(found),

@@ -70,7 +70,7 @@ def _refusal(fault: bytes, what: str) -> Damaged:
         template = str(told["message"])[:_MESSAGE_CHARACTERS]
         values = {str(name): str(value)[:_MESSAGE_CHARACTERS] for name, value in told["values"].items()}
         if not _PLAIN_TEMPLATE.fullmatch(template):
-            raise ValueError("a template that is none of ours")
+            raise ValueError("a wrong template")
         return Damaged(Text(template, values), subject=what, hint=str(told["hint"])[:_MESSAGE_CHARACTERS])
     except (ValueError, IndexError, KeyError, TypeError):
         return Damaged("the 7z archive cannot be decoded", subject=what, hint="check it with: 7z t FILE")
@@ -94,7 +94,7 @@ def main() -> None:
         _tell(error.message, error.hint or "")
     except MemoryError:
         limit = f"{SEVEN_ZIP_MEMORY_AT_MOST_BYTES >> 20} MiB"
-        told = text("decoding it takes more memory than {limit}", limit=limit)
+        told = text("decoding it needs more memory than {limit}", limit=limit)
         _tell(told, text("unpack it yourself: 7z x FILE, and give the tar"))
     except Exception as error:  # whatever py7zr raises on bytes that are no 7z archive
         kind = type(error).__name__
@@ -143,7 +143,7 @@ def _decode(path: Path, output: _Output) -> None:
         members = [member for member in archive.list() if not member.is_directory]
         names = [member.filename for member in members]
         if len(set(names)) != len(names):
-            raise Damaged("a member that is there twice")
+            raise Damaged("a duplicate member")
         for member in members:
             if not (member.is_symlink or member.is_file):
                 raise Damaged(
@@ -169,7 +169,7 @@ def _factory(places: dict[str, tuple[int, bool]], output: _Output, *, is_framed:
     class Member(py7zr.Py7zIO):
         def __init__(self, name: str) -> None:
             if is_framed and (name not in places or len(name) > _NAME_CHARACTERS or not name.isascii()):
-                raise Damaged(text("a member with an impossible name: {name}", name=repr(name[:100])))
+                raise Damaged(text("a member with an invalid name: {name}", name=repr(name[:100])))
             self._name = name
             self._size, self._is_link = places.get(name, (0, False))
             self._written = 0
@@ -216,5 +216,5 @@ def _factory(places: dict[str, tuple[int, bool]], output: _Output, *, is_framed:
 
 def _link(name: str, target: bytes) -> bytes:
     if len(name) > _LINK_CHARACTERS or len(target) > _LINK_CHARACTERS or not target.isascii():
-        raise Damaged(text("a link with an impossible name: {name}", name=repr(name[:100])))
+        raise Damaged(text("a link with an invalid name: {name}", name=repr(name[:100])))
     return tar.link_header(name, target.decode("ascii"))

@@ -132,7 +132,7 @@ class TarReader:
             if not is_first:
                 raise
             raise Damaged(
-                "not an image archive: it does not begin as a tar does",
+                "not an image archive: it does not start like a tar",
                 subject=self._what,
                 hint="image files are tars, plain or as .gz, .xz, .zst, .bz2, .7z",
             ) from error
@@ -142,7 +142,7 @@ class TarReader:
         if is_expecting:
             raise Damaged("an extended tar header without a member", subject=self._here())
         if self._read_exactly(tar.BLOCK_BYTES).strip(b"\0"):
-            raise Damaged("half an end mark within the archive", subject=self._here())
+            raise Damaged("half of an end mark inside the archive", subject=self._here())
 
     def _check_extended(self, kind: bytes, kinds: list[bytes]) -> None:
         """Readers differ in what several extended headers of one member mean, so there is one of a kind at the most."""
@@ -162,10 +162,10 @@ class TarReader:
         records = tar.parse_pax(content, what=self._here())
         told = {key: value for key, value in records.items() if key in ("path", "linkpath", "size")}
         if any(key.startswith("GNU.sparse") for key in records) or not all(told.values()):
-            raise Damaged("an extended tar header that readers understand differently", subject=self._here())
+            raise Damaged("an extended tar header that is ambiguous", subject=self._here())
         if kind == tar.PAX_GLOBAL:
             if told:
-                raise Damaged("an extended tar header names all members at once", subject=self._here())
+                raise Damaged("an extended tar header gives all members one name", subject=self._here())
             return before
         return {**before, **told}
 
@@ -196,7 +196,7 @@ class TarReader:
             self._advance(self._unread)
 
     def _cut(self) -> Damaged:
-        return Damaged("the archive was cut short", subject=self._here(), hint="copy this file again")
+        return Damaged("the archive is truncated", subject=self._here(), hint="copy this file again")
 
     def _here(self) -> str:
         return text("{what} at offset {position}", what=self._what, position=self._position)
@@ -210,7 +210,7 @@ def resolve_links(links: Mapping[str, str], files: Container[str], *, what: str)
     """
     for name, target in links.items():
         if target not in files:
-            raise Damaged("a link to something that is no file of the archive", subject=f"{what}: {name[:100]!r}")
+            raise Damaged("a link to something that is not a file of the archive", subject=f"{what}: {name[:100]!r}")
 
 
 class _Names:
@@ -232,11 +232,11 @@ class _Names:
         normal = posixpath.normpath(name) if name else ""
         is_root = is_folder and normal == "."
         if not is_root and (normal in ("", ".") or normal.startswith(("/", "..")) or "\0" in name):
-            raise Damaged("a member with an impossible name", subject=subject)
+            raise Damaged("a member with an invalid name", subject=subject)
         self._characters += len(normal)
         if len(normal) > MEMBER_NAME_CHARACTERS or self._characters > ARCHIVE_NAMES_CHARACTERS:
             raise Damaged("names of members that are too long", subject=subject)
         if normal in self._files or (not is_folder and normal in self._folders):
-            raise Damaged("a member that is there twice", subject=subject)
+            raise Damaged("a duplicate member", subject=subject)
         (self._folders if is_folder else self._files).add(normal)
         return normal

@@ -135,7 +135,7 @@ class PieceUpload:
         while waiting:
             del waiting[: self._send_some(waiting, size_bytes)]
         if self._offset_bytes != size_bytes:
-            raise Unavailable("the blob was not taken to its end", subject=self._called, retryable=True)
+            raise Unavailable("the registry did not take the whole blob", subject=self._called, retryable=True)
         url = self._upload.closing_url(digest)
         headers = {"Content-Type": "application/octet-stream", "Content-Length": "0"}
         return self._channel.ask("PUT", url, headers, b"")
@@ -144,7 +144,7 @@ class PieceUpload:
         wanted = max(self._limit.piece_bytes(size_bytes) or UPLOAD_PIECE_BYTES, self._upload.least_bytes)
         if wanted > UPLOAD_PIECE_MOST_BYTES:
             raise Refused(
-                "the registry takes a blob in larger pieces only than are sent",
+                "the registry takes only larger pieces of a blob",
                 subject=self._called,
                 expected=text(
                     "pieces of at most {upload_piece_most_bytes} bytes", upload_piece_most_bytes=UPLOAD_PIECE_MOST_BYTES
@@ -218,7 +218,7 @@ class PieceUpload:
             return error
         self._limit.give_up_pieces()
         return Unavailable(
-            "the registry takes no pieces of a blob", subject=self._called, said=error.said, retryable=True
+            "the registry does not take a blob in pieces", subject=self._called, said=error.said, retryable=True
         )
 
 

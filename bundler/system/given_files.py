@@ -120,9 +120,9 @@ def _next(descriptor: int, subject: str) -> bytes:
         left_seconds = until - time.monotonic()
         if left_seconds <= 0 or not poll.poll(left_seconds * 1000):
             raise Misuse(
-                text("nothing came from this pipe in {silence_seconds:.0f} s", silence_seconds=SILENCE_SECONDS),
+                text("no data came from this pipe in {silence_seconds:.0f} s", silence_seconds=SILENCE_SECONDS),
                 subject=subject,
-                hint="is there a program that writes to it? a file works too",
+                hint="check that a program writes to it, or give a file",
             )
         try:
             return os.read(descriptor, _PIECE_BYTES)

@@ -35,10 +35,12 @@ def refuse_foreign(facts: os.stat_result, path: Path) -> None:
         return
     found, hint = reason
     raise Misuse(
-        text("this is not ours, and is left alone: {found}", found=found),
+        text("this file is not ours; bundler does not touch it: {found}", found=found),
         subject=str(path),
         hint=hint
-        or text("look who made it; move {path} away, or choose another folder or name", path=shlex.quote(str(path))),
+        or text(
+            "find out who made it; move {path} away, or choose another folder or name", path=shlex.quote(str(path))
+        ),
     )
 
 
@@ -70,7 +72,7 @@ def _foreign(facts: os.stat_result, path: Path) -> tuple[str, str | None] | None
         return None
     if is_strange:
         return text("it belongs to {name_of}", name_of=_name_of(facts.st_uid)), None
-    return text("others may write it (mode {mode:04o})", mode=mode), text(
+    return text("others can write to it (mode {mode:04o})", mode=mode), text(
         "if it is yours: chmod go-w {path}", path=shlex.quote(str(path))
     )
 

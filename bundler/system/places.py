@@ -82,7 +82,7 @@ def named_by(variable: str, environment: Mapping[str, str] = os.environ) -> Path
     if path is None:
         raise Misuse(
             texts.text("{variable} is not an absolute path", variable=variable),
-            hint=texts.text("write all of it, beginning with /; or unset {variable}", variable=variable),
+            hint=texts.text("write the full path, starting with /; or unset {variable}", variable=variable),
         )
     return path
 

@@ -42,12 +42,12 @@ BREAKS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a marker that is a list": (lambda layout: (layout / "oci-layout").write_text("[]"), "of an unknown version"),
     "a marker that is no JSON": (lambda layout: (layout / "oci-layout").write_text("1.0.0"), "oci-layout"),
     "a huge marker": (lambda layout: (layout / "oci-layout").write_text("{" + " " * 5000 + "}"), "too large"),
-    "a linked oci-layout": (lambda layout: linked(layout / "oci-layout"), "a link where a file should be"),
-    "a linked index.json": (lambda layout: linked(layout / "index.json"), "a link where a file should be"),
-    "a linked blobs": (lambda layout: linked(layout / "blobs"), "a link, or no folder, where a folder should be"),
-    "a linked blobs/sha256": (lambda layout: linked(layout / "blobs/sha256"), "a link, or no folder"),
+    "a linked oci-layout": (lambda layout: linked(layout / "oci-layout"), "a link"),
+    "a linked index.json": (lambda layout: linked(layout / "index.json"), "a link"),
+    "a linked blobs": (lambda layout: linked(layout / "blobs"), "a link"),
+    "a linked blobs/sha256": (lambda layout: linked(layout / "blobs/sha256"), "a link"),
     "a piped index.json": (lambda layout: piped(layout / "index.json"), "not a regular file"),
-    "a linked blob": (lambda layout: linked(blob_of(layout)), "a link where a file should be"),
+    "a linked blob": (lambda layout: linked(blob_of(layout)), "a link"),
     "a piped blob": (lambda layout: piped(blob_of(layout)), "not a regular file"),
 }
 
@@ -106,7 +106,7 @@ def test_a_link_in_an_archive_of_a_layout_is_refused(layout, command, good, tmp_
         tar.addfile(link)
     to = ["--name", "x", "-o", tmp_path / "out", "--key", good.private, "-q"]
     done = command("export", f"oci-archive:{archive}:{NAME}", *to)
-    assert (done.code, "a link where a file should be" in done.err) == (4, True), done.err
+    assert (done.code, "a link" in done.err) == (4, True), done.err
     assert command("verify", archive).code == 4
 
 

@@ -224,7 +224,7 @@ def test_S07_one_key_twice_counts_once(run, place):
         ["--trust", folder, "--trust", folder, *place.trusting("builder", "third")],
     ):
         done = run("verify", place.bundle, *trust, "--require-signatures", 2)
-        assert (done.code, "1 of the 2 signatures" in done.err) == (5, True), done.err
+        assert (done.code, "1 of 2 required signatures" in done.err) == (5, True), done.err
     assert f"not signed by {place.id('third')}" in done.err
     shutil.copy(place.signature("builder"), place.signature("third"))
     assert run("verify", place.bundle, *trust, "--require-signatures", 2).code == 5, "not by a copy of a signature"
@@ -234,11 +234,11 @@ def test_S09_one_good_and_one_bad_signature_are_one(run, place):
     place.signature("third").write_bytes(place.signed("third", b"another message"))
     both = place.trusting("builder", "third")
     done = run("verify", place.bundle, *both)
-    assert (done.code, f"WARNING: the signature by {place.id('third')} does not fit" in done.out) == (0, True)
+    assert (done.code, f"WARNING: the signature by {place.id('third')} does not match" in done.out) == (0, True)
     out = ["--to", f"oci:{place.folder}/out"]
     refused = run("import", place.bundle, *both, *out, "--require-signatures", 2)
     assert refused.code == 5
-    assert f"1 of the 2 signatures by trusted keys that are required: {place.id('builder')}" in refused.err
+    assert f"1 of 2 required signatures by trusted keys: {place.id('builder')}" in refused.err
     assert not (place.folder / "out").exists()
     receipt = place.folder / "receipt.json"
     done = run("import", place.bundle, *both, *out, "--receipt", receipt, "--json")
@@ -551,7 +551,7 @@ def test_K10_a_bundle_that_is_somebody_elses_to_write_is_signed_nowhere(run, the
     assert run("verify", theirs.bundle, *theirs.trusting("builder")).code == 0
     with nobody(theirs.folder / "home"):
         done = run("sign", theirs.bundle, *theirs.trusting("builder"), "--key", key)
-    assert (done.code, "not yours to write" in done.err, theirs.signature("approver").exists()) == (8, True, False)
+    assert (done.code, "no permission to write" in done.err, theirs.signature("approver").exists()) == (8, True, False)
 
 
 # Receipts
@@ -639,7 +639,7 @@ def test_a6_a_receipt_is_not_read_before_its_signature_is_good(run, place, recei
     receipt.write_text("{")
     login = [] if command[0] == "receipt" else ["--username", "x", "--password-stdin"]
     done = run(*command, receipt, *login)
-    assert (done.code, "does not fit the receipt" in done.err) == (5, True), done.err
+    assert (done.code, "does not match the receipt" in done.err) == (5, True), done.err
     if command != ["receipt", "show"]:
         beside(receipt, place).unlink()
         done = run(*command, receipt, *login)
@@ -710,9 +710,9 @@ def test_a3_a_key_in_the_bundle_is_no_trust_anchor(run, place, came_along, way):
     given = way(came_along)
     for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out"], ["inspect"]):
         done = run(*command, place.bundle, "--trust", given)
-        assert (done.code, "lies in the bundle" in done.out + done.err) == (5, True), done.err + done.out
+        assert (done.code, "in the bundle" in done.out + done.err) == (5, True), done.err + done.out
     done = run("sign", place.bundle, "--trust", given, "--key", place.key("approver"))
-    assert (done.code, "lies in the bundle" in done.err) == (5, True)
+    assert (done.code, "in the bundle" in done.err) == (5, True)
     assert not (place.folder / "out").exists()
     done = run("verify", place.bundle, "--trust", given, *place.trusting("builder"))
     assert done.code == 5, "not even beside a good one"
@@ -724,7 +724,7 @@ def test_a3_a_trust_folder_that_has_a_link_into_the_bundle_trusts_nobody(run, pl
         folder.mkdir(parents=True)
         (folder / "builder.pub").symlink_to(place.bundle / "builder.pub")
         done = run("verify", place.bundle, *flags)
-        assert (done.code, "lies in the bundle" in done.err) == (5, True), done.err
+        assert (done.code, "in the bundle" in done.err) == (5, True), done.err
 
 
 @needs_root
@@ -735,7 +735,7 @@ def test_a3_a_key_in_the_bundle_is_found_behind_another_mount(place):
     done = subprocess.run(
         ["unshare", "-m", "sh", "-c", script, sys.executable], cwd=place.folder, text=True, capture_output=True
     )
-    assert (done.returncode, "lies in the bundle" in done.stderr) == (5, True), done.stderr
+    assert (done.returncode, "in the bundle" in done.stderr) == (5, True), done.stderr
 
 
 @pytest.fixture
@@ -824,7 +824,7 @@ def test_a3_a_folder_of_keys_that_somebody_else_leads_to_is_no_trust(run, place,
     os.chown(strange, NOBODY, NOBODY, follow_symlinks=False)
     done = run("verify", place.bundle, *flags)
     assert (done.code, f"{strange}, which leads to it, belongs to nobody" in done.err) == (5, True), done.err
-    shell(advised(done.err).replace("if it is as it should be: sudo ", ""), cwd=place.folder)
+    shell(advised(done.err).replace("sudo ", ""), cwd=place.folder)
     assert run("verify", place.bundle, *flags).code == 0
 
 
@@ -867,7 +867,7 @@ def test_a_key_is_added_by_its_whole_fingerprint_only(run, place):
     key = place.public("builder")
     add = ["trust", "add", place.pub("builder")]
     asked = run(*add)
-    assert (asked.code, "nobody has compared" in asked.err, "--fingerprint" in asked.err) == (2, True, True)
+    assert (asked.code, "not compared" in asked.err, "--fingerprint" in asked.err) == (2, True, True)
     assert key.fingerprint in asked.err.replace(" ", "")
     assert run(*add, "--fingerprint", key.id).code == 2
     assert run(*add, "--fingerprint", key.fingerprint[:63] + "x").code == 2
@@ -1155,7 +1155,7 @@ def test_K03_a_key_with_a_passphrase_that_can_be_guessed_works_and_is_told_with_
     weak.chmod(0o600)
     sign = ["sign", place.bundle, *place.trusting("builder"), "--key-passphrase-file", word, "--key"]
     done = run(*sign, weak)
-    assert (done.code, "not through scrypt" in done.err) == (0, True)
+    assert (done.code, "without scrypt" in done.err) == (0, True)
     command = re.search(r"openssl pkcs8 .*", done.err)[0]
     shell(f"{command} -passin pass:hunter2 -passout pass:hunter2", cwd=place.folder)
     better = run(*sign, place.folder / "weak-scrypt.key")
@@ -1201,7 +1201,7 @@ def test_a_private_key_inside_the_bundle_signs_nothing(run, place):
     link.symlink_to(inside)
     for key in (inside, link):
         done = run("sign", place.bundle, *place.trusting("builder"), "--key", key)
-        assert (done.code, "keep it where the medium never goes" in done.err) == (2, True)
+        assert (done.code, "keep it away from the medium" in done.err) == (2, True)
     growing = place.folder / "x.partial"
     growing.mkdir()
     shutil.copy(place.key("approver"), growing)

@@ -71,7 +71,7 @@ def test_a_good_registry_is_ok_throughout_and_nothing_is_left_behind(doctor, tar
     new = doctor("--to", f"{target.host}/team")
     there = doctor("--to", target.host, "--repository", "team/there")
     assert set(states(new).values()) == set(states(there).values()) == {"ok"}
-    assert "team/bundler-doctor may be read; it does not exist yet" in new["pull"]["found"]
+    assert "team/bundler-doctor can be pulled; it does not exist yet" in new["pull"]["found"]
     assert there["pull"]["found"] == "team/there may be read"
     assert new["body"]["found"] == "20 GiB pass, and likely more"
     assert held(target) == before

@@ -62,12 +62,12 @@ def test_D1_complete_already_is_said(bundler, image_list, origin, keys, tmp_path
 @pytest.mark.parametrize(
     ("names", "more", "told"),
     [
-        (("a/one:1",), [], "not wanted any more: {host}/b/two:1"),
+        (("a/one:1",), [], "no longer in the list: {host}/b/two:1"),
         ((*BOTH, "b/two:2"), [], "not in it: {host}/b/two:2"),
         (BOTH, ["--chunk-size", "2MiB"], "--chunk-size: 1048576 there, 2097152 now"),
         (BOTH, ["--format", "7z"], "--format: tar there, 7z now"),
         (BOTH, ["--platform", "linux/amd64"], None),
-        (tuple(reversed(BOTH)), [], "in another order"),
+        (tuple(reversed(BOTH)), [], "another order"),
     ],
     ids=["gone", "new", "chunk size", "format", "a platform that is all there is", "order"],
 )

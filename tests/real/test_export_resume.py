@@ -268,7 +268,7 @@ def test_C12_what_was_begun_and_is_gone_at_the_source_is_told(bundler, make, new
     ("more", "told"),
     [
         (["--chunk-size", "2MiB"], "--chunk-size: 1048576 then, 2097152 now"),
-        (["--only", "*/a/*"], "not in the list any more: "),
+        (["--only", "*/a/*"], "no longer in the list: "),
         (["--platform", "linux/amd64"], "for linux/amd64"),
         (["--format", "7z"], "--format: tar then, 7z now"),
     ],
@@ -346,7 +346,7 @@ def test_an_encrypted_export_goes_on_with_its_passphrase_only(bundler, make, ori
     left_off(make, origin, tmp_path, *encrypted, tmp_path / "secret")
     refused = bundler(*make(origin, *encrypted, tmp_path / "wrong"), environment=EPOCH)
     assert refused.code == 2
-    assert "begun with another passphrase" in refused.err
+    assert "another passphrase" in refused.err
     assert bundler(*make(origin, *encrypted, tmp_path / "secret"), environment=EPOCH).code == 0
     check = ["verify", tmp_path / "out/test", "--trust", keys[1], "--passphrase-file", tmp_path / "secret"]
     assert bundler(*check).code == 0

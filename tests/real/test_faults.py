@@ -243,7 +243,7 @@ def test_a_tag_that_moves_while_it_is_pushed_is_told(bring):
 
     done, outcomes, _ = bring(moved)
     assert (done.code, outcomes) == (3, ["pushed", "failed", "pushed"])
-    assert "does not stand for what was pushed" in done.out
+    assert "does not point to the pushed image" in done.out
 
 
 PLAIN_LAYER = max(every_kind()["team/plain:1"].blobs.items(), key=lambda blob: len(blob[1]))[0]

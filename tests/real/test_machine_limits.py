@@ -162,7 +162,7 @@ def ended(process: subprocess.Popen) -> str:
 LIBRARY = {
     "Ctrl-C": "import os, signal; os.kill(os.getpid(), signal.SIGINT)",
     "SIGTERM": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
-    "no memory": "raise MemoryError",
+    "out of memory": "raise MemoryError",
     "no room for a library": "raise ImportError('libx.so: failed to map segment from shared object: Cannot allocate memory')",
 }
 
@@ -178,7 +178,7 @@ def test_A9_what_happens_while_the_command_starts_is_told_in_plain_words(tmp_pat
     assert told.count("\n") == 2
 
 
-@pytest.mark.parametrize("moment", ["while it copies", "to its end"])
+@pytest.mark.parametrize("moment", ["while it copies", "whole blob"])
 def test_A9_a_storm_of_signals_ends_as_one_does(origin, tmp_path, moment):
     reached, over = threading.Event(), threading.Event()
 

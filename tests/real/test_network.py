@@ -139,7 +139,7 @@ def test_N09_bytes_that_changed_while_the_connection_was_down_are_found_and_fetc
 
 
 RANGE_ANSWERS = {
-    "from elsewhere": lambda s, h, c: (206, {**h, "Content-Range": f"bytes 7-9/{len(LAYER_BYTES)}"}, c),
+    "no other host": lambda s, h, c: (206, {**h, "Content-Range": f"bytes 7-9/{len(LAYER_BYTES)}"}, c),
     "no range told": lambda s, h, c: (206, {k: v for k, v in h.items() if k != "Content-Range"}, c),
     "several in one body": lambda s, h, c: (
         206,
@@ -200,7 +200,7 @@ SIZE = str(len(LAYER_BYTES))
 LENGTHS = {
     "none, whole": (plain(LAYER_BYTES), 0, ""),
     "none, half": (plain(HALF), 7, "ended early"),
-    "none, too much": (plain(LAYER_BYTES + b"x"), 4, "more bytes than its size says"),
+    "none, too much": (plain(LAYER_BYTES + b"x"), 4, "more bytes"),
     "too large": (plain(LAYER_BYTES, **{"Content-Length": str(len(LAYER_BYTES) + 1)}), 4, "another size"),
     "too small": (plain(LAYER_BYTES, **{"Content-Length": "5"}), 4, "another size"),
     "no number": (plain(LAYER_BYTES, **{"Content-Length": "many"}), 4, "another size"),
@@ -242,7 +242,7 @@ def test_O04_a_body_without_end_is_read_to_its_size_and_one_piece_more(export, f
     front.faults = [times(99, endless, is_layer)]
     done = export()
     assert done.code == 4
-    assert "more bytes than its size says" in done.err
+    assert "more bytes" in done.err
     # What the kernel buffers on both sides comes on top.
     assert sent[0] / RetryPolicy().attempts < len(LAYER_BYTES) + MIB + 12 * MIB
     assert not sealed(tmp_path)
@@ -662,7 +662,7 @@ def test_N01_a_token_server_where_none_may_be_gets_nothing(export, front, realm)
     front.faults = [guarded(lambda: "never", f'Bearer realm="{as_sent}",service="x"')]
     done = export()
     assert done.code == 6, done.err
-    assert "token server" in done.err or "an address that is none" in done.err
+    assert "token server" in done.err or "invalid address" in done.err
     for secret in spellings(header):
         assert secret not in done.out + done.err
 

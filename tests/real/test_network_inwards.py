@@ -188,9 +188,9 @@ def test_T09_a_registry_that_takes_no_body_at_all_is_told_after_pieces_were_trie
 
 LOCATIONS = {
     "none": (202, {}, 3, "202"),
-    "no address": (202, {"Location": "http://[bad/"}, 3, "an address that is none"),
-    "another scheme": (202, {"Location": "ftp://127.0.0.1/x"}, 3, "an address that is none"),
-    "a file": (202, {"Location": "file:///etc/passwd"}, 3, "an address that is none"),
+    "no address": (202, {"Location": "http://[bad/"}, 3, "an invalid address"),
+    "another scheme": (202, {"Location": "ftp://127.0.0.1/x"}, 3, "an invalid address"),
+    "a file": (202, {"Location": "file:///etc/passwd"}, 3, "an invalid address"),
     "another port": (202, {"Location": "http://127.0.0.1:9/x"}, 3, "--allow-upload-host 127.0.0.1:9"),
     "201 that nobody asked for": (201, {}, 3, "201"),
     "204": (204, {}, 3, "204"),

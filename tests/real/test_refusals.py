@@ -262,7 +262,7 @@ def test_missing_chunks_are_exit_9_and_images_that_are_whole_arrive(
     ]
     done = bundler("import", bundle, "--trust", keys[1], "--to", target.host)
     assert done.code == 9
-    assert "bring chunk-0003.tar" in done.out
+    assert "copy chunk-0003.tar" in done.out
     assert set(target.tags) == {"a/image0", "a/image1", "a/image3"}
     assert bundler("verify", away, bundle, "--trust", keys[1]).code == 0
     again = bundler("import", away, bundle, "--trust", keys[1], "--to", target.host, "--json")
@@ -293,7 +293,7 @@ def test_a_chunk_that_was_cut_is_told_once_with_the_images_that_it_keeps_back(bu
     with open(bundle / "chunk-0001.tar", "r+b") as chunk:
         chunk.truncate((bundle / "chunk-0001.tar").stat().st_size - 5)
     done = bundler("import", bundle, "--trust", keys[1], "--to", target.host)
-    assert (done.code, done.out.count("the chunk was cut short")) == (4, 1)
+    assert (done.code, done.out.count("the chunk is truncated")) == (4, 1)
     assert "NOT complete: 3 failed" in done.out
     assert target.blobs == set()
 

@@ -26,7 +26,7 @@ CAUSES = {
     errno.ENOSPC: "no space left",
     errno.EIO: "Input/output error",
     errno.EDQUOT: "no space left",
-    errno.EFBIG: "takes no file of this size",
+    errno.EFBIG: "files of this size",
     errno.EPERM: "Operation not permitted",  # all that fusefat says
     errno.EROFS: "read-only",
 }

@@ -156,8 +156,7 @@ def test_N16_a_registry_that_fails_every_second_time_is_given_up_after_a_few_hun
             outcomes[f"{error.message}, to be retried: {error.retryable}"] += 1
     [(message, failed)] = [found for found in outcomes.items() if found[0] != "here"]
     assert message == (
-        "it fails too often, and is not tried again in this run; the last time: the connection broke, "
-        "to be retried: False"
+        "it failed too often and is not tried again in this run; last: the connection broke, to be retried: False"
     )
     assert failed > 49_800
     assert next(asked) < 400, "and what is left is not even asked for"

@@ -209,7 +209,7 @@ def document_of(content: bytes, *, what: str) -> dict[str, Any]:
         raise Damaged("not a bundle manifest", subject=what)
     if document["format"] not in (FORMAT, FORMAT_WITH_BASES):
         raise Refused(
-            "this version of bundler does not read the bundle's format",
+            "this version of bundler cannot read the bundle's format",
             subject=what,
             expected=FORMAT,
             actual=document["format"][:60],
@@ -275,7 +275,7 @@ def _check(manifest: BundleManifest) -> None:
     if any(file.file not in allowed for file in manifest.files):
         raise ValueError("an unknown file of the layout")
     if len({file.file for file in manifest.files}) != len(allowed):
-        raise ValueError("not every file of the layout once")
+        raise ValueError("a file of the layout is missing or listed twice")
     if any(file.size_bytes > LAYOUT_JSON_BYTES for file in manifest.files):
         raise ValueError("a file of the layout that is too large")
     if any(blob.kind == MANIFEST and blob.descriptor.size_bytes > MANIFEST_BYTES for blob in manifest.blobs):
@@ -283,7 +283,7 @@ def _check(manifest: BundleManifest) -> None:
     if len({image.reference for image in manifest.images}) != len(manifest.images):
         raise ValueError("two images of one name")
     if {image.reference for image in manifest.images} & {image.reference for image in manifest.missing}:
-        raise ValueError("an image that is in the bundle and missing")
+        raise ValueError("an image is listed as present and as missing")
     if len({blob.descriptor.digest for blob in manifest.blobs}) != len(manifest.blobs):
         raise ValueError("a blob that is listed twice")
     for image in manifest.images:
@@ -297,7 +297,7 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
     _check_needs(manifest, image.reference, image)
     if image.reference.digest not in (None, image.root.digest):
         raise ValueError(
-            texts.text("{reference} is named after another digest than its root's", reference=image.reference)
+            texts.text("the digest in the name {reference} is not the one of its root", reference=image.reference)
         )
     if manifest.blobs[image.manifests[-1]].descriptor != image.root:
         raise ValueError(texts.text("the last manifest of {reference} is not its root", reference=image.reference))
@@ -333,7 +333,7 @@ def _check_needs(manifest: BundleManifest, reference: Reference, what: Image | A
     if any(number >= count for number in what.needs) or not what.manifests:
         raise ValueError(texts.text("{reference} needs a blob that is not listed", reference=reference))
     if any(manifest.blobs[number].kind != MANIFEST for number in what.manifests):
-        raise ValueError(texts.text("{reference} has a manifest that is none", reference=reference))
+        raise ValueError(texts.text("{reference} has a manifest of another kind", reference=reference))
     if any(manifest.blobs[number].kind == MANIFEST for number in what.blobs):
         raise ValueError(texts.text("{reference} has a manifest among its layers", reference=reference))
     if len(set(what.needs)) != len(what.needs):

@@ -79,9 +79,9 @@ def test_without_a_code_there_are_all():
 @each_case(
     ("asked", "near"),
     [
-        ("unautorized", "perhaps unauthorized"),
-        ("TAG_IMUTABLE", "perhaps tag-immutable"),
-        ("quota", "perhaps quota-exceeded"),
+        ("unautorized", "unauthorized"),
+        ("TAG_IMUTABLE", "tag-immutable"),
+        ("quota", "quota-exceeded"),
         ("zzz", "bundler explain lists all"),
         ("", "bundler explain lists all"),
         ("1", "bundler explain lists all"),

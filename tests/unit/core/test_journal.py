@@ -123,13 +123,13 @@ def test_what_differs_is_told():
     options = {"--chunk-size": "5", "--key": "none", "--encrypt": "yes"}
     assert BEGUN.differences(BEGUN.options, BEGUN.images) == []
     assert BEGUN.differences(options, BEGUN.images) == [
-        "--chunk-size: 1048576 then, 5 now",
-        "--encrypt: nothing then, yes now",
+        "--chunk-size: 1048576 before, 5 now",
+        "--encrypt: nothing before, yes now",
     ]
     assert BEGUN.differences(BEGUN.options, {"c/d:2 from oci:Größe": 0, "e/f:3 from docker://e/f:3": 0}) == [
-        "not in the list any more: a/b:1 from docker://a/b:1",
+        "no longer in the list: a/b:1 from docker://a/b:1",
         "new in the list: e/f:3 from docker://e/f:3",
     ]
     assert BEGUN.differences(BEGUN.options, dict(reversed(BEGUN.images.items()))) == [
-        "the images stand in another order"
+        "the order of the images has changed"
     ]

@@ -115,7 +115,7 @@ def test_a_path_may_have_an_equals_sign(path: str) -> None:
         ("docker pull --platform linux/amd64 a:1", "more than one word"),
         ("skopeo copy docker://a:1 oci:b", "more than one word"),
         ("oci-archive:/my file.tar", "more than one word"),
-        ("https://quay.io/a:1", "no https:// in front"),
+        ("https://quay.io/a:1", "https://"),
         ("rancher/k3s:v1.30.1+k3s1", "is not a tag"),
         ("oci://ghcr.io/team/chart", "the chart has no version"),
         ("oci://charts/chart:1", "no registry after oci://"),

@@ -122,7 +122,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
         "is a manifest, and is left out",
     ),
     "a base that is not listed": (lambda d: left_out(d)["in"][0].update(base=2), "in a base that is not listed"),
-    "a negative base": (lambda d: left_out(d)["in"][0].update(base=-1), "impossible number"),
+    "a negative base": (lambda d: left_out(d)["in"][0].update(base=-1), "number out of range"),
     "a blob in a base twice": (lambda d: left_out(d)["in"].append(left_out(d)["in"][0]), "is in a base twice"),
     "a blob in a bundle, in no chunk of it": (
         lambda d: left_out(d)["in"][0].pop("chunks"),
@@ -161,9 +161,9 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: (d.pop("bases"), left_out(d).pop("in"), left_out(d).update(pieces=[])),
         "only a bundle with bases",
     ),
-    "a negative sequence": (lambda d: d["series"].update(sequence=-1), "impossible number"),
+    "a negative sequence": (lambda d: d["series"].update(sequence=-1), "number out of range"),
     "a sequence of 0": (lambda d: d["series"].update(sequence=0), "has the number 1"),
-    "a sequence with a fraction": (lambda d: d["series"].update(sequence="7"), "impossible number"),
+    "a sequence with a fraction": (lambda d: d["series"].update(sequence="7"), "number out of range"),
     "a first bundle that follows another": (lambda d: d["series"].update(sequence=1), "follows another one"),
     "a channel that is a path": (lambda d: d["series"].update(channel="../x"), "not the name of a channel"),
     "a previous bundle that is none": (lambda d: d["series"].update(previous="7"), "not an id"),
@@ -175,7 +175,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a medium with chunk 0": (lambda d: d["media"][0]["chunks"].append(0), "has chunk 0, which there is not"),
     "a chunk on two media": (lambda d: d["media"][1]["chunks"].append(1), "planned for two media"),
     "a chunk on no medium": (lambda d: d["media"][0]["chunks"].remove(1), "planned for no medium"),
-    "a medium of a negative size": (lambda d: d["media"][0].update(size=-1), "impossible number"),
+    "a medium of a negative size": (lambda d: d["media"][0].update(size=-1), "number out of range"),
     "a medium with a file that all have": (lambda d: d["media"][0].update(files=["README.txt"]), "not a file of one"),
     "a medium with a file elsewhere": (lambda d: d["media"][0].update(files=["tool/../x"]), "not a file of one medium"),
     "a file on two media": (
@@ -198,7 +198,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "an attachment without a manifest": (lambda d: attached(d)[0].update(manifests=[]), "a blob that is not listed"),
     "an attachment that is not listed": (lambda d: attached(d)[0].update(manifests=[99]), "a blob that is not listed"),
-    "an attachment that is a layer": (lambda d: attached(d)[0].update(manifests=[9]), "has a manifest that is none"),
+    "an attachment that is a layer": (lambda d: attached(d)[0].update(manifests=[9]), "has a manifest of another kind"),
     "a manifest among the layers of an attachment": (
         lambda d: attached(d)[0]["blobs"].append(0),
         "has a manifest among its layers",

@@ -284,15 +284,15 @@ def test_the_same_bundle_gets_the_same_names_on_any_day() -> None:
 @each_case(
     ("kind", "prefix", "text", "mapping", "fault"),
     [
-        pytest.param(HARBOR, "", "quay.io/app:1", KEEP, "Harbor wants a project in front of the name", id="Harbor"),
-        pytest.param(GITLAB, "", "quay.io/app:1", KEEP, "GitLab wants a group in front of the name", id="GitLab"),
-        pytest.param(QUAY, "", "quay.io/app:1", KEEP, "Quay wants an organisation in front of the name", id="Quay"),
+        pytest.param(HARBOR, "", "quay.io/app:1", KEEP, "Harbor needs a project before the name", id="Harbor"),
+        pytest.param(GITLAB, "", "quay.io/app:1", KEEP, "GitLab needs a group before the name", id="GitLab"),
+        pytest.param(QUAY, "", "quay.io/app:1", KEEP, "Quay needs an organisation before the name", id="Quay"),
         pytest.param(
             GITLAB,
             "group/project",
             "quay.io/a/b/c:1",
             KEEP,
-            "GitLab takes at most 2 parts below group/project, these are 3",
+            "GitLab allows at most 2 path parts below group/project; this name has 3",
             id="GitLab, three parts below a project",
         ),
         pytest.param(
@@ -300,7 +300,7 @@ def test_the_same_bundle_gets_the_same_names_on_any_day() -> None:
             "group/project",
             "nginx:1",
             SCOPED,
-            "GitLab takes at most 2 parts below group/project, these are 3",
+            "GitLab allows at most 2 path parts below group/project; this name has 3",
             id="GitLab, scoped",
         ),
         pytest.param(HARBOR, "", "quay.io/a/b/c/d/e:1", KEEP, None, id="Harbor takes any depth"),
@@ -334,7 +334,7 @@ def test_a_name_that_a_kind_of_registry_refuses_is_told_before_it_is_asked(
         pytest.param(HARBOR, "", "give one with --to registry.example.com/PROJECT", id="Harbor"),
         pytest.param(QUAY, "", "give one with --to registry.example.com/ORGANISATION", id="Quay"),
         pytest.param(
-            GITLAB, "a/b", "make one part of them with --map flatten, or name them with --rules", id="GitLab, too deep"
+            GITLAB, "a/b", "join the parts with --map flatten, or rename them with --rules", id="GitLab, too deep"
         ),
     ],
 )

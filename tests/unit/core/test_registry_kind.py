@@ -80,14 +80,18 @@ def test_every_kind_goes_by_the_name_that_target_has_and_says_what_it_wants(kind
 @each_case(
     ("kind", "path", "prefix", "fault"),
     [
-        pytest.param(HARBOR, "nginx", "", "Harbor wants a project in front of the name", id="no project"),
-        pytest.param(QUAY, "nginx", "", "Quay wants an organisation in front of the name", id="no organisation"),
+        pytest.param(HARBOR, "nginx", "", "Harbor needs a project before the name", id="no project"),
+        pytest.param(QUAY, "nginx", "", "Quay needs an organisation before the name", id="no organisation"),
         pytest.param(HARBOR, "a/nginx", "", None, id="a project from the image's own name"),
         pytest.param(HARBOR, "a/nginx", "a", None, id="a project from the prefix"),
         pytest.param(HARBOR, "a/b/c/d/e", "a", None, id="any depth"),
         pytest.param(GITLAB, "g/p/a/b", "g/p", None, id="two parts below a project"),
         pytest.param(
-            GITLAB, "g/p/a/b/c", "g/p", "GitLab takes at most 2 parts below g/p, these are 3", id="three parts below"
+            GITLAB,
+            "g/p/a/b/c",
+            "g/p",
+            "GitLab allows at most 2 path parts below g/p; this name has 3",
+            id="three parts below",
         ),
         pytest.param(GITLAB, "g/a/b/c/d", "g", None, id="below a group nobody knows where the project ends"),
         pytest.param(DISTRIBUTION, "nginx", "", None, id="one part is enough"),

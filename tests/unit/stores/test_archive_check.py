@@ -114,7 +114,7 @@ def test_a_changed_blob_is_told_with_its_digests(tmp_path: Path) -> None:
     spoilt = bytearray(LAYOUT[BLOB])
     spoilt[600_000] ^= 1
     facts = checked(tmp_path, {**LAYOUT, BLOB: bytes(spoilt)})
-    named = [error for error in facts.findings if "named after" in str(error)]
+    named = [error for error in facts.findings if "in its name" in str(error)]
     assert [error.actual for error in named] == [images.sha256(bytes(spoilt))]
     assert {type(error) for error in facts.findings} == {Damaged}
 
@@ -130,7 +130,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
 
 def test_a_blob_that_is_absent_and_one_of_another_size_are_told(tmp_path: Path) -> None:
     facts = checked(tmp_path, {name: content for name, content in LAYOUT.items() if name != BLOB})
-    assert any("a blob is absent" in finding for finding in findings(facts))
+    assert any("a blob is missing" in finding for finding in findings(facts))
     facts = checked(tmp_path, {**LAYOUT, BLOB: LAYOUT[BLOB] + b"x"})
     assert any("another size" in finding for finding in findings(facts))
 
@@ -172,7 +172,7 @@ def test_something_behind_the_end_of_the_archive_is_told(form: str, tmp_path: Pa
     path = tmp_path / "image"
     path.write_bytes(COMPRESSIONS[form](tar_of(DOCKER) + b"#!/bin/sh"))
     (finding,) = findings(archive_check.check(ImageFile(path, called="test")))
-    assert "something follows" in finding
+    assert "after the end" in finding
     path.write_bytes(COMPRESSIONS[form](tar_of(DOCKER) + bytes(10_240)))
     assert archive_check.check(ImageFile(path, called="test")).findings == []
 

@@ -196,7 +196,7 @@ def test_C4_no_digest_is_sent_of_a_blob_that_is_damaged(whole_pieces):
     def damaged():
         for number, piece in enumerate(pieces()):
             if number == whole_pieces:
-                raise Damaged("the bytes are not those of the digest")
+                raise Damaged("the bytes do not match the digest")
             yield piece
 
     registry = Registry()
