@@ -70,7 +70,6 @@ if TYPE_CHECKING:
         PhaseEnded as PhaseEnded,
         Retrying as Retrying,
     )
-    from bundler.core.location import parse_target as parse_target
     from bundler.core.manifest import (
         Blob as Blob,
         BundleManifest as BundleManifest,
@@ -111,6 +110,7 @@ if TYPE_CHECKING:
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
+    from bundler.transports.parsing import parse_target as parse_target
     from bundler.workers import Cancellation as Cancellation
 
 __version__ = "0.1.0"
@@ -156,7 +156,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
-    "bundler.core.location": ("parse_target",),
+    "bundler.transports.parsing": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),
     "bundler.stores.credentials": ("Credentials",),
     "bundler.bundle.reader": ("Bundle",),

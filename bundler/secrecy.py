@@ -9,10 +9,13 @@ from __future__ import annotations
 import re
 from enum import Enum, auto
 
+from bundler.transport_table import TRANSPORTS
+
 MASK = "***"
 
 _PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}-----.*", re.DOTALL)
 _NO_DIGEST = r"@(?!sha(?:256|512):)"
+_TRANSPORTS = "|".join(prefix for prefix in TRANSPORTS if not prefix.endswith("//"))
 _LOGINS = (
     re.compile(rf"(?<=://)[^\s/@'\"]+{_NO_DIGEST}"),
     # A password with a slash in it. What follows the first colon is no port.
@@ -20,9 +23,7 @@ _LOGINS = (
     # Where `pathlib` made one slash of two, because an address was given as the name of a file.
     re.compile(rf"(?:(?<=https:/)|(?<=http:/)|(?<=docker:/)|(?<=tcp:/)|(?<=ssh:/))(?!/)[^\s/@'\"]+{_NO_DIGEST}"),
     # Without a scheme, from the beginning of a word. `docker-archive:FILE:@0` is no login.
-    re.compile(
-        rf"(?<![^\s'\"(=,])(?!(?:docker-archive|docker-daemon|oci|oci-archive):)[^\s/@:'\"(=,]+:[^\s/@'\"]+{_NO_DIGEST}"
-    ),
+    re.compile(rf"(?<![^\s'\"(=,])(?!{_TRANSPORTS})[^\s/@:'\"(=,]+:[^\s/@'\"]+{_NO_DIGEST}"),
 )
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{40,}={0,2}")
 _JSON = re.compile(r"\s*[{\[].*\"", re.DOTALL)

@@ -14,6 +14,7 @@ import yaml
 import bundler.bundle
 from bundler import cli, errors
 from bundler.core import image_list, manifest, plan, roles, tar
+from bundler.transports.parsing import parse_image
 from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
@@ -71,13 +72,13 @@ def test_the_chunk_sizes_of_readme_help_and_code_agree():
 
 def test_the_list_in_the_readme_parses():
     text = README.partition("```yaml\n")[2].partition("```")[0].replace("sha256:…", f"sha256:{'a' * 64}")
-    parsed = image_list.parse_image_list(text, source="README.md")
+    parsed = image_list.parse_image_list(text, source="README.md", parse_image=parse_image)
     assert (parsed.name, len(parsed.entries)) == ("platform-2026.11", 4)
 
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
 def test_every_list_in_manifests_parses_and_explains_itself(path):
-    parsed = image_list.parse_image_list(path.read_text(), source=path.name)
+    parsed = image_list.parse_image_list(path.read_text(), source=path.name, parse_image=parse_image)
     assert parsed.entries
     assert path.read_text().startswith("#")
     assert path.name in (ROOT / "manifests/README.md").read_text()

@@ -54,14 +54,15 @@ def doctor(
     nothing behind: it opens one upload, without bytes, and cancels it.
     PATHs are media or bundle folders; default: the folder for scratch. --quiet shows only what is wrong.
     """
-    from bundler.core.location import DaemonTarget, RegistryTarget, parse_target
+    from bundler.core.location import LAYOUT
     from bundler.core.reference import is_repository
+    from bundler.transports.parsing import parse_target
     from bundler.views import doctor_report, documents
 
     parsed = None if target is None else parse_target(target)
-    if parsed is not None and not isinstance(parsed, (RegistryTarget, DaemonTarget)):
+    if parsed is not None and parsed.kind == LAYOUT:
         raise Misuse("there is nobody to ask", subject=f"--to {target}", hint="give its folder as a PATH")
-    if repository is not None and not isinstance(parsed, RegistryTarget):
+    if repository is not None and (parsed is None or parsed.pushed_to is None):
         raise Misuse("--repository needs a registry", hint="say which with --to HOST")
     if repository is not None and not is_repository(repository):
         raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it as in team/app")

@@ -157,10 +157,10 @@ def import_(
 
     What was done is written into a receipt; bundler undo puts tags back, bundler explain tells more of what went wrong.
     """
-    from bundler.core.location import parse_target
     from bundler.core.platform import Platform
     from bundler.importing.import_ import ImportRequest
     from bundler.importing.recording import Recording, recorded_import
+    from bundler.transports.parsing import parse_target
     from bundler.views import documents, import_report
 
     options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)

@@ -214,9 +214,7 @@ def network(
 
 def registries_of(targets: tuple[Target, ...]) -> tuple[str, ...]:
     """The registries among targets, each once."""
-    from bundler.core.location import RegistryTarget
-
-    return tuple(dict.fromkeys(target.registry for target in targets if isinstance(target, RegistryTarget)))
+    return tuple(dict.fromkeys(target.pushed_to.registry for target in targets if target.pushed_to is not None))
 
 
 def login(username: str | None, is_on_stdin: bool, registries: tuple[str, ...]) -> dict[str, Credentials]:
@@ -289,8 +287,11 @@ def failed_list(file: str | None) -> frozenset[Reference] | None:
         Misuse: The file cannot be read, or is no image list.
     """
     from bundler.importing.chosen import read_failed_list
+    from bundler.transports.parsing import parse_image
 
-    return None if file is None else read_failed_list(_read_text(file, "--retry-failed"), source=file)
+    if file is None:
+        return None
+    return read_failed_list(_read_text(file, "--retry-failed"), source=file, parse_image=parse_image)
 
 
 def rules(file: str | None) -> NamingRules:

@@ -14,7 +14,7 @@ from bundler.commands.checks import Check, State, asked, ok, size_words, skipped
 from bundler.commands.registry_checks import RegistryVisit, registry_checks
 from bundler.core import roles
 from bundler.core.advice import problem
-from bundler.core.location import DaemonTarget, RegistryTarget
+from bundler.core.location import Target
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.errors import BundlerError, LocalStorage, Misuse, worst
 from bundler.stores import probe
@@ -38,7 +38,7 @@ class DoctorRequest:
 
     now_seconds: float
     paths: tuple[Path, ...] = ()
-    target: RegistryTarget | DaemonTarget | None = None
+    target: Target | None = None
     repository: str | None = None
     network: NetworkOptions = DEFAULT_NETWORK
 
@@ -62,14 +62,13 @@ class DoctorResult:
 def doctor(request: DoctorRequest) -> DoctorResult:
     """Looks at everything; what is wrong is told in the result, not raised."""
     checks: list[Check] = []
-    if isinstance(request.target, RegistryTarget):
-        visit = RegistryVisit(
-            request.target, request.network, repository=request.repository, now_seconds=request.now_seconds
-        )
+    registry = request.target.pushed_to if request.target else None
+    if registry is not None:
+        visit = RegistryVisit(registry, request.network, repository=request.repository, now_seconds=request.now_seconds)
         checks += registry_checks(visit)
     for path in request.paths or (scratch_folder(),):
         checks += _folder_checks(path, is_scratch=not request.paths)
-    if not isinstance(request.target, RegistryTarget):  # no daemon is needed on the way to a registry
+    if registry is None:  # no daemon is needed on the way to a registry
         checks.append(_daemon(is_wanted=request.target is not None))
     return DoctorResult(tuple(checks))
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from bundler.commands.checks import GIB, MIB, Check, State, asked, ok, size_words, skipped, warned
 from bundler.core.advice import problem
 from bundler.core.limits import UPLOAD_PIECE_LEAST_BYTES
-from bundler.core.location import RegistryTarget
+from bundler.core.location import RegistryPlace
 from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, NameRefused, Refused, UnknownProject, UnknownRepository
@@ -73,7 +73,7 @@ class RegistryVisit:
     """The questions to one registry, in their order: each may rely on those before it."""
 
     def __init__(
-        self, target: RegistryTarget, network: NetworkOptions, *, repository: str | None, now_seconds: float
+        self, target: RegistryPlace, network: NetworkOptions, *, repository: str | None, now_seconds: float
     ) -> None:
         """Questions that nobody has asked yet.
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
-from bundler.commands.open_stores import Stores
 from bundler.commands.receipts import ReceiptFile
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
@@ -17,6 +16,7 @@ from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.stores.opened import Stores
 from bundler.texts import text
 from bundler.transfer import ask_all
 

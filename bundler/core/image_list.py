@@ -7,7 +7,7 @@ Unknown and duplicate keys, aliases and tags are errors, each with its line. All
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -16,17 +16,14 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.characters import trimmed
 from bundler.core.digest import Digest
 from bundler.core.list_line import parse_line
-from bundler.core.location import (
-    ArchiveImage,
-    ImageLocation,
-    LayoutImage,
-    RegistryImage,
-    parse_image,
-)
+from bundler.core.location import Container, Location
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument, located, together
 from bundler.errors import BundlerError, Damaged, Misuse
+
+ParseImage = Callable[[str], Location]
+"""Reads where one image is: `bundler.transports.parsing.parse_image`."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
@@ -53,7 +50,7 @@ class Entry:
     """
 
     reference: Reference
-    source: ImageLocation
+    source: Location
     pin: Digest | None = None
     platforms: tuple[Platform, ...] = ()
     where: str = ""
@@ -71,7 +68,7 @@ class HeldImages:
         where: File and line, for messages.
     """
 
-    source: ArchiveImage | LayoutImage
+    source: Container
     pin: Digest | None = None
     platforms: tuple[Platform, ...] = ()
     where: str = ""
@@ -85,12 +82,15 @@ class ImageList:
     entries: tuple[Entry | HeldImages, ...]
 
 
-def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] = ()) -> ImageList:
+def parse_image_list(
+    text: str, *, source: str, parse_image: ParseImage, platforms: tuple[Platform, ...] = ()
+) -> ImageList:
     """Reads an image list of either form.
 
     Args:
         text: The whole list; a byte order mark and CRLF are allowed.
         source: The file's name, for messages.
+        parse_image: Reads where one image is.
         platforms: For the images where neither the list nor their entry says which; an empty list there says all.
 
     Raises:
@@ -99,7 +99,7 @@ def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] 
     text = text.removeprefix("\ufeff")
     if "-----BEGIN" in text:  # each of its lines would be repeated as no reference
         raise Misuse("this is a key or a certificate, not an image list", subject=source)
-    reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, platforms)
+    reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, parse_image, platforms)
     result = reader.read(text)
     if reader.errors:
         raise together(
@@ -114,36 +114,32 @@ def parse_image_list(text: str, *, source: str, platforms: tuple[Platform, ...] 
 
 
 def entry_of(
-    text: str, *, where: str, platforms: tuple[Platform, ...] = (), pin: Digest | None = None
+    location: Location, *, where: str, platforms: tuple[Platform, ...] = (), pin: Digest | None = None
 ) -> Entry | HeldImages:
-    """An entry for a single reference or location, or for the images of a file or layout that it names.
+    """An entry for a single image, or for the images of a file or layout.
 
     Raises:
-        Misuse: It is neither, or it has no name of its own to be carried under.
+        Misuse: It has no name of its own to be carried under.
     """
-    location = parse_image(text)
-    if isinstance(location, (ArchiveImage, LayoutImage)):
-        return HeldImages(location, pin, platforms, where)
-    if isinstance(location, RegistryImage):
-        return Entry(location.reference, location, pin, platforms, where)
-    if location.name.startswith("sha256:"):
+    if location.container is not None:
+        return HeldImages(location.container, pin, platforms, where)
+    if location.own_name is None:
         raise nameless(location)
-    return Entry(Reference.parse(location.name), location, pin, platforms, where)
+    return Entry(location.own_name, location, pin, platforms, where)
 
 
-def name_of(text: str) -> Reference:
+def _name_of(location: Location) -> Reference:
     """A name that somebody gives an image.
 
     Raises:
         Misuse: It is the location of an image.
     """
-    location = parse_image(text)
-    if not isinstance(location, RegistryImage):
-        raise Misuse("a name is expected, not a location", subject=text, hint="write registry/repository:tag")
+    if location.reference is None:
+        raise Misuse("a name is expected, not a location", subject=str(location), hint="write registry/repository:tag")
     return location.reference
 
 
-def nameless(location: ImageLocation) -> Misuse:
+def nameless(location: Location) -> Misuse:
     """The error for an image that has no full name where it is."""
     return Misuse(
         "this image has no full name",
@@ -160,23 +156,25 @@ def _looks_like_yaml(text: str, source: str) -> bool:
     return bool(_YAML.match(first)) or (first.startswith("-") and any(map(_YAML_ITEM.match, lines)))
 
 
-def _written(text: str, *, where: str, platforms: tuple[Platform, ...]) -> Entry | HeldImages:
+def _written(text: str, parse_image: ParseImage, *, where: str, platforms: tuple[Platform, ...]) -> Entry | HeldImages:
     """An entry for one image as people write it: `parse_line` has the forms.
 
     Raises:
         Misuse: It has none of them.
     """
     line = parse_line(text)
+    image = parse_image(line.image)
     if line.source is None:
-        return entry_of(line.image, where=where, platforms=platforms)
-    return Entry(name_of(line.image), parse_image(line.source), None, platforms, where)
+        return entry_of(image, where=where, platforms=platforms)
+    return Entry(_name_of(image), parse_image(line.source), None, platforms, where)
 
 
 class _TextList:
     """One reference a line; ``#`` begins a comment."""
 
-    def __init__(self, source: str, platforms: tuple[Platform, ...]) -> None:
+    def __init__(self, source: str, parse_image: ParseImage, platforms: tuple[Platform, ...]) -> None:
         self.source = source
+        self._parse_image = parse_image
         self._platforms = platforms
         self.errors: list[BundlerError] = []
 
@@ -188,7 +186,7 @@ class _TextList:
                 continue
             where = f"{self.source}:{number}"
             try:
-                entry = _written(written, where=where, platforms=self._platforms)
+                entry = _written(written, self._parse_image, where=where, platforms=self._platforms)
             except Misuse as error:
                 self.errors.append(located(error, where))
                 continue
@@ -199,13 +197,11 @@ class _TextList:
 _FORM = texts.text("an image list must be a mapping with name: and images:, or a list of references")
 
 
-_FORM = texts.text("an image list must be a mapping with name: and images:, or a list of references")
-
-
 class _YamlList:
     """The YAML form."""
 
-    def __init__(self, source: str, platforms: tuple[Platform, ...]) -> None:
+    def __init__(self, source: str, parse_image: ParseImage, platforms: tuple[Platform, ...]) -> None:
+        self._parse_image = parse_image
         self._defaults = platforms
         self._yaml = YamlDocument(source, what=texts.text("image lists"))
         self.errors = self._yaml.errors
@@ -237,7 +233,7 @@ class _YamlList:
     def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> Entry | HeldImages | None:
         where = self._yaml.where(node)
         if isinstance(node, ScalarNode):
-            return _written(self._yaml.text(node), where=where, platforms=defaults)
+            return _written(self._yaml.text(node), self._parse_image, where=where, platforms=defaults)
         if not isinstance(node, MappingNode):
             self._yaml.error(node, "an image must be a reference, or a mapping with image:")
             return None
@@ -253,10 +249,10 @@ class _YamlList:
         if len(self.errors) > before:
             return None
         if "from" in fields:
-            source = parse_image(self._yaml.text(fields["from"]))
-            entry: Entry | HeldImages = Entry(name_of(named), source, pin, platforms, where)
+            source = self._parse_image(self._yaml.text(fields["from"]))
+            entry: Entry | HeldImages = Entry(_name_of(self._parse_image(named)), source, pin, platforms, where)
         else:
-            entry = entry_of(named, where=where, platforms=platforms, pin=pin)
+            entry = entry_of(self._parse_image(named), where=where, platforms=platforms, pin=pin)
         if isinstance(entry, Entry) and pin and entry.reference.digest not in (None, pin):
             self._yaml.error(node, "image: and digest: name different digests", "remove one of them")
             return None

@@ -12,7 +12,7 @@ from typing import TypeVar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry, HeldImages, ImageList
-from bundler.core.location import ImageLocation, RegistryImage
+from bundler.core.location import Location
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import together
 from bundler.errors import BundlerError, Misuse
@@ -113,7 +113,7 @@ def _wanted(entry: Entry) -> Digest | None:
 
 
 def _source_digest(entry: Entry) -> Digest | None:
-    return entry.source.reference.digest if isinstance(entry.source, RegistryImage) else None
+    return entry.source.reference.digest if entry.source.reference else None
 
 
 def _comparable(reference: Reference) -> Reference:
@@ -127,6 +127,6 @@ def _tagged(reference: Reference) -> Reference:
     return replace(reference, digest=None) if reference.tag and reference.digest else reference
 
 
-def _place(source: ImageLocation) -> ImageLocation:
+def _place(source: Location) -> Location | Reference:
     """A source without the digest that is asked for there."""
-    return RegistryImage(_comparable(source.reference)) if isinstance(source, RegistryImage) else source
+    return _comparable(source.reference) if source.reference else source

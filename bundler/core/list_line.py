@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bundler.core.characters import trimmed
 from bundler.core.reference import without_password
 from bundler.errors import Misuse
+from bundler.transport_table import TRANSPORTS, prefix_of
 
 _BULLET = re.compile(r"[-*\u2022]\s+")
 _KEY = re.compile(r"image:\s+|(?P<quote>['\"])image(?P=quote)\s*:\s*")
@@ -21,8 +22,6 @@ _QUOTED = re.compile(
 )
 _BETWEEN_WORDS = re.compile(r"[\s,;]+", re.ASCII)
 """No other space: a message names the one that nobody sees."""
-
-_FILES = ("oci-archive:", "docker-archive:", "oci:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +50,8 @@ def parse_line(text: str) -> ListLine:
     text = trimmed(text.removesuffix(","))
     quoted = _QUOTED.fullmatch(text)
     text = trimmed(quoted["plain"] or quoted["typeset"] or "") if quoted else _PULL.sub("", text, count=1)
-    if text.startswith(_FILES) and not text.startswith("oci://"):
+    prefix = prefix_of(text)
+    if prefix and TRANSPORTS[prefix].has_path:
         if not quoted:
             _refuse_words(text)
         return ListLine(text)  # a path may have anything in it

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bundler.core.digest import Digest
-from bundler.core.location import DaemonTarget, RegistryTarget, Target
+from bundler.core.location import RegistryPlace, Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import FLATTEN, KEEP, SCOPED
 from bundler.core.reference import NAME_CHARACTERS, Reference, is_repository, is_tag
@@ -44,7 +44,7 @@ class Naming:
     date: str = ""
     has_digest_tags: bool = True
 
-    def name(self, reference: Reference, digest: Digest, target: RegistryTarget) -> Reference:
+    def name(self, reference: Reference, digest: Digest, target: RegistryPlace) -> Reference:
         """The name of one image. May not be valid; see `target_names`."""
         path = self.rules.repository(reference) or self._mapped(reference)
         template = self.rules.tag(reference)
@@ -92,16 +92,13 @@ def target_names(
     names: dict[Reference, Reference] = {}
     destinations: dict[str, Reference] = {}
     for reference, digest in images.items():
-        match target:
-            case RegistryTarget():
-                name = naming.name(reference, digest, target)
-                fault = _fault(name, reference, target, kind)
-                if fault is not None:
-                    errors.append(fault)
-            case DaemonTarget():
-                name = naming.tagged(reference, digest)
-            case _:
-                name = reference
+        if target.named_as_in is not None:
+            name = naming.name(reference, digest, target.named_as_in)
+            fault = _fault(name, reference, target.named_as_in, kind)
+            if fault is not None:
+                errors.append(fault)
+        else:
+            name = naming.tagged(reference, digest) if target.removes_untagged else reference
         key = str(name) if name.tag is None else f"{name.name}:{name.tag}"
         other = destinations.setdefault(key, reference)
         if other != reference:
@@ -121,7 +118,7 @@ def target_names(
     return names
 
 
-def _fault(name: Reference, reference: Reference, target: RegistryTarget, kind: RegistryKind) -> Misuse | None:
+def _fault(name: Reference, reference: Reference, target: RegistryPlace, kind: RegistryKind) -> Misuse | None:
     what = "its name at the target is not valid"
     if not is_repository(name.repository) or len(name.name) > NAME_CHARACTERS:
         expected = text("lower case, at most {name_characters} characters", name_characters=NAME_CHARACTERS)

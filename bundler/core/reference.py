@@ -15,6 +15,7 @@ from bundler.core.characters import named, plain
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Misuse
 from bundler.secrecy import MASK
+from bundler.transport_table import TRANSPORTS
 
 DEFAULT_REGISTRY = "docker.io"
 DOCKER_HUB = "registry-1.docker.io"
@@ -34,7 +35,7 @@ _REGISTRY = re.compile(
 _COMPONENT = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _REPOSITORY = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _CREDENTIALS = re.compile(
-    r"^((?:[A-Za-z][A-Za-z0-9+.-]*://|docker-daemon:|docker-archive:|oci-archive:|oci:)?).*@(?!sha(?:256|512):)",
+    rf"^((?:[A-Za-z][A-Za-z0-9+.-]*://|{'|'.join(TRANSPORTS)})?).*@(?!sha(?:256|512):)",
     re.DOTALL,
 )
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")

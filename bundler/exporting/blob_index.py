@@ -7,25 +7,20 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bundler.commands.open_stores import Stores
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.limits import DOCUMENTS_BYTES
-from bundler.core.location import RegistryImage
 from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage
 from bundler.core.protocols import BlobSink, BlobSource, ImageSource, Pieces
 from bundler.stores.local_files import pieces_in
+from bundler.stores.opened import Stores
 from bundler.transfer import BlobCopy, Destination
+from bundler.transports.transport import source_of
 
 _BYTES = "application/octet-stream"
 """A bundle does not look at media types."""
-
-
-def peer_of(entry: Entry) -> str:
-    """The registry that is asked for an image, see `bundler.run.CircuitBreaker`; empty for nobody."""
-    return entry.source.reference.registry if isinstance(entry.source, RegistryImage) else ""
 
 
 class Documents:
@@ -116,8 +111,8 @@ class BlobIndex:
         self._manifest_types: dict[Digest, str] = {}
         self._urls: dict[Digest, tuple[str, ...]] = {}
         for found in images:
-            source, _ = stores.source(found.entry.source)
-            origin = _Origin(source, str(found.image.reference), peer_of(found.entry))
+            place = source_of(found.entry.source)
+            origin = _Origin(place.open(stores), str(found.image.reference), place.peer)
             for manifest in found.image.manifests:
                 self._note_manifest(manifest.descriptor, origin)
                 for descriptor in manifest.blobs:

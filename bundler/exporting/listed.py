@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bundler.bundle.medium import is_removable
-from bundler.commands.open_stores import Stores
 from bundler.core.image_list import Entry
-from bundler.core.location import RegistryImage
 from bundler.errors import Misuse
 from bundler.exporting.lists import expanded
 from bundler.exporting.request import ExportRequest
@@ -17,6 +15,7 @@ from bundler.importing.chosen import selected
 from bundler.run import paces_of
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.kept import KeptDocuments
+from bundler.stores.opened import Stores
 from bundler.system import places
 
 
@@ -70,8 +69,8 @@ def _network(session: Session) -> NetworkOptions:
     request = session.request
     if request.login is None:
         return request.network
-    sources = [entry.source for entry in session.listed]
-    registries = sorted({each.reference.registry for each in sources if isinstance(each, RegistryImage)})
+    names = [entry.source.reference for entry in session.listed]
+    registries = sorted({name.registry for name in names if name is not None})
     if len(registries) != 1:
         raise Misuse(
             "--username is for one registry, and the images come from others too",

@@ -6,20 +6,11 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bundler.commands.open_stores import Stores
 from bundler.core import image_list
 from bundler.core.bundle_name import BUNDLE_NAME, name_of_words
 from bundler.core.image_list import Entry, HeldImages, ImageList, nameless
 from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
-from bundler.core.location import (
-    ArchiveImage,
-    LayoutImage,
-    RegistryImage,
-    has_transport,
-    parse_image,
-    refuse_unknown_transport,
-)
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.strict_yaml import located, together
@@ -27,8 +18,12 @@ from bundler.core.text_file import decoded
 from bundler.errors import BundlerError, Misuse, Several
 from bundler.stores import compression
 from bundler.stores.held_images import Choice, HeldImage, completed
+from bundler.stores.opened import Stores
 from bundler.system.given_files import read_beginning
 from bundler.texts import text
+from bundler.transport_table import prefix_of
+from bundler.transports.parsing import parse_image, refuse_unknown_transport
+from bundler.transports.transport import source_of
 
 _TAR_MAGIC = slice(257, 262)
 
@@ -51,21 +46,9 @@ def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple
 
 def name_after(arguments: tuple[str, ...]) -> str | None:
     """A name for the bundle of a single location, of its repository and tag or its file; None if that gives none."""
-    if len(arguments) != 1 or not has_transport(arguments[0]):
+    if len(arguments) != 1 or not prefix_of(arguments[0]):
         return None
-    location = parse_image(arguments[0])
-    if isinstance(location, (ArchiveImage, LayoutImage)):
-        stem, _, _ = Path(location.path).resolve().name.partition(".tar")
-        return name_of_words([stem, *_name_words(location.name or "")])
-    name = str(location.reference) if isinstance(location, RegistryImage) else location.name
-    return name_of_words(_name_words(name))
-
-
-def _name_words(name: str) -> tuple[str, ...]:
-    """The last part of a repository, and the tag or the begin of a digest."""
-    rest, _, digest = name.partition("@")
-    repository, _, tag = rest.rpartition("/")[2].partition(":")
-    return repository, tag or digest.rpartition(":")[2][:12]
+    return name_of_words(parse_image(arguments[0]).bundle_words)
 
 
 def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[Entry, ...]:
@@ -96,7 +79,7 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
         BundlerError: The file cannot be read, or lacks the chosen image.
         Misuse: There is no image, one has no full name, or two have one.
     """
-    images = _images_in(held.source, stores)
+    images = source_of(held.source).images(stores)
     if not images:
         raise located(Misuse("there is no image in it", subject=str(held.source.of(None))), held.where)
     chosen = images
@@ -132,13 +115,9 @@ def _ambiguous(held: HeldImages, name: str, images: Sequence[HeldImage[object]])
     )
 
 
-def _images_in(location: ArchiveImage | LayoutImage, stores: Stores) -> Sequence[HeldImage[object]]:
-    return stores.layout(location).images if isinstance(location, LayoutImage) else stores.archive(location).images
-
-
 def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
-    if has_transport(argument):
-        return ImageList(None, (image_list.entry_of(argument, where=argument, platforms=platforms),))
+    if prefix_of(argument):
+        return ImageList(None, (image_list.entry_of(parse_image(argument), where=argument, platforms=platforms),))
     content = _content_of(argument)
     if compression.kind_of(content) != compression.NONE or content[_TAR_MAGIC] == b"ustar":
         raise Misuse(
@@ -156,7 +135,9 @@ def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
             actual="more",
         )
     source = text("standard input") if argument == "-" else argument
-    return image_list.parse_image_list(decoded(content, source=source), source=source, platforms=platforms)
+    return image_list.parse_image_list(
+        decoded(content, source=source), source=source, parse_image=parse_image, platforms=platforms
+    )
 
 
 def _hint_for_single(argument: str) -> str | None:
@@ -184,5 +165,5 @@ def _content_of(argument: str) -> bytes:
 
 def _stem(arguments: tuple[str, ...]) -> str | None:
     """The name of a list's file, if a bundle may be called that."""
-    stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not has_transport(argument)]
+    stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not prefix_of(argument)]
     return name_of_words(stems) if len(stems) == 1 and BUNDLE_NAME.fullmatch(stems[0]) else None

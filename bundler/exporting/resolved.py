@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from bundler.commands.open_stores import Stores
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry
-from bundler.core.location import ArchiveImage, DaemonImage
 from bundler.core.manifest import MissingImage
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError
-from bundler.exporting.blob_index import Documents, FoundImage, peer_of
+from bundler.exporting.blob_index import Documents, FoundImage
 from bundler.exporting.failures import not_resolved
 from bundler.exporting.image_resolution import Resolution, Source, resolve_image
 from bundler.exporting.listed import Listed
@@ -23,8 +21,10 @@ from bundler.exporting.resume import Resume, find_resume
 from bundler.exporting.session import Session
 from bundler.exporting.staging import make_ready, notice_originals
 from bundler.run import retrying
+from bundler.stores.opened import Stores
 from bundler.texts import text
 from bundler.transfer import ask_each, read_small_blob
+from bundler.transports.transport import source_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ def resolve(listed: Listed) -> Resolved:
     documents = Documents()
 
     def ask(entry: Entry) -> FoundImage:
-        if isinstance(entry.source, (ArchiveImage, DaemonImage)) and entry.source in absent:
+        if entry.source in absent:
             raise absent[entry.source]
         found = _resolution(entry, listed, resume.digest_of(entry))
         documents.keep_read(found.documents)
@@ -99,19 +99,21 @@ def resolve(listed: Listed) -> Resolved:
 
 def _resolution(entry: Entry, listed: Listed, earlier: Digest | None) -> Resolution:
     """Resolves one image, with retries."""
-    session, stores = listed.session, listed.stores
+    session, stores, place = listed.session, listed.stores, source_of(entry.source)
 
     def once() -> Resolution:
-        store, name = stores.source(entry.source)
+        store = place.open(stores)
 
         def read_blob(descriptor: Descriptor) -> bytes:
-            read = partial(read_small_blob, descriptor, store, session.run, peer=peer_of(entry))
-            return stores.read_config(entry.source, descriptor, read)
+            read = partial(read_small_blob, descriptor, store, session.run, peer=place.peer)
+            return place.read_config(stores, descriptor, read)
 
-        repacked = session.request.layer_compression if stores.is_repacked(entry.source) else None
-        return resolve_image(entry, Source(store, name, read_blob, repacked), session.run.listener, earlier=earlier)
+        repacked = session.request.layer_compression if stores.is_repacked(place) else None
+        return resolve_image(
+            entry, Source(store, place.asked_for, read_blob, repacked), session.run.listener, earlier=earlier
+        )
 
-    return retrying(once, session.run, subject=str(entry.reference), peer=peer_of(entry))
+    return retrying(once, session.run, subject=str(entry.reference), peer=place.peer)
 
 
 def _skipped(failed: Mapping[Entry, BundlerError], found: int, listed: Listed) -> dict[Entry, MissingImage]:

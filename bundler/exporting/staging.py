@@ -1,38 +1,24 @@
 """Makes images ready whose blobs are not known before they were read: those of daemons, of ``docker save``, of
-compressed files. What that needs in scratch is freed again as the bundle is written.
+compressed files. Scratch files are freed again as the bundle is written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 
 from bundler import texts
-from bundler.commands.open_stores import Stores
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry, HeldImages
-from bundler.core.location import ArchiveImage, DaemonImage
+from bundler.core.location import Location
 from bundler.core.reference import Reference
 from bundler.errors import Absent, BundlerError, Several
 from bundler.run import Run, retrying
 from bundler.stores.archives import Staging
+from bundler.stores.opened import Stores
 from bundler.stores.staging import StagingCache
 from bundler.system.scratch import Scratch
 from bundler.transfer import COPIED, FAILED, ask_all
-
-Location = ArchiveImage | DaemonImage
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """Images that are made ready in one go: those of one archive, or one of a daemon."""
-
-    locations: tuple[ArchiveImage, ...] | tuple[DaemonImage, ...]
-
-    @property
-    def called(self) -> str:
-        first = self.locations[0]
-        return str(first) if isinstance(first, DaemonImage) else f"{first.transport}:{first.path}"
+from bundler.transports.transport import IndexedFile, Preparation, SourceLocation, source_of
 
 
 def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run) -> None:
@@ -41,31 +27,31 @@ def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run)
     Raises:
         BundlerError: A file cannot be read, or is no image archive; with more than one, `Several`.
     """
-    archives = {(s.transport, s.path): s for entry in entries if isinstance(s := entry.source, ArchiveImage)}
-    if not archives:
+    files = list(dict.fromkeys(file for entry in entries if (file := source_of(entry.source).indexed_file)))
+    if not files:
         return
-    total = sum(_bytes_to_index(location, stores) for location in archives.values())
+    total = sum(file.bytes_to_index(stores) for file in files)
 
-    def index(location: ArchiveImage) -> None:
-        stores.archive(location, lambda piece: run.listener(Moved(len(piece))))
+    def index(file: IndexedFile) -> None:
+        file.read_index(stores, lambda piece: run.listener(Moved(len(piece))))
 
     run.listener(PhaseBegan("indexing files", total, in_bytes=True))
-    failed = ask_all(tuple(archives.values()), index, run, workers=run.jobs)
+    failed = ask_all(files, index, run, workers=run.jobs)
     run.listener(PhaseEnded("indexing files"))
     _raise_all([error for _, error in failed], texts.text("image files cannot be read"))
 
 
 def make_ready(
     entries: Sequence[Entry], stores: Stores, scratch: Scratch, run: Run, *, layer_compression: str
-) -> dict[Location, Absent]:
+) -> Mapping[Location, Absent]:
     """Makes all images ready that need it.
 
     Args:
         entries: All images of the export.
         stores: Where they are, and where they are ready then.
-        scratch: What they need meanwhile.
+        scratch: Takes what must be kept until the bundle is written.
         run: The run that this is part of.
-        layer_compression: What uncompressed layers are compressed with: gzip, zstd or none.
+        layer_compression: For uncompressed layers: gzip, zstd or none.
 
     Returns:
         The images that are not there, and why.
@@ -79,9 +65,9 @@ def make_ready(
     sizes = {task: _bytes_to_read(task, stores, run) for task in tasks}
     staging_cache = StagingCache()
 
-    def work(task: _Task) -> None:
-        size = sizes[task]
-        run.listener(Began(task.called, size))
+    def work(task: Preparation) -> None:
+        size, called = sizes[task], str(task)
+        run.listener(Began(called, size))
         seen = 0
 
         def tap(piece: bytes | memoryview) -> None:
@@ -92,13 +78,15 @@ def make_ready(
             run.listener(Moved(moved))
 
         staging = Staging(scratch, staging_cache, layer_compression, lambda text: run.listener(Noticed(text)), tap)
+        names = [source.asked_for for source in tasks[task]]
         try:
-            retrying(lambda: stores.make_ready(task.locations, staging), run, subject=task.called)
+            ready = retrying(lambda: task.make_ready(names, stores, staging), run, subject=called)
         except BaseException:
-            run.listener(Finished(task.called, FAILED))
+            run.listener(Finished(called, FAILED))
             raise
+        stores.keep_ready(tasks[task], ready)
         run.listener(Moved(size - seen))
-        run.listener(Finished(task.called, COPIED))
+        run.listener(Finished(called, COPIED))
 
     run.listener(PhaseBegan("reading daemons and files", sum(sizes.values()), in_bytes=True))
     failed = ask_all(sorted(tasks, key=lambda task: -sizes[task]), work, run, workers=run.jobs)
@@ -106,8 +94,8 @@ def make_ready(
     absent: dict[Location, Absent] = {}
     errors: list[BundlerError] = []
     for task, error in failed:
-        if isinstance(error, Absent) and len(task.locations) == 1:
-            absent[task.locations[0]] = error
+        if isinstance(error, Absent) and len(tasks[task]) == 1:
+            absent[tasks[task][0]] = error
         else:
             errors.append(error)
     _raise_all(errors, texts.text("sources cannot be read"))
@@ -117,10 +105,8 @@ def make_ready(
 def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None:
     """Tells of images of a daemon that a registry still has as they were, with the digests that everybody knows."""
 
-    def look(entry: Entry) -> None:
-        assert isinstance(entry.source, DaemonImage)
-        found = stores.daemon.find(entry.source.name)
-        for text in found.repo_digests if found else ():
+    def look(source: SourceLocation) -> None:
+        for text in source.originals(stores):
             try:
                 original = Reference.parse(text)
                 stores.repository(original.registry, original.repository).resolve(original.target)
@@ -130,45 +116,33 @@ def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None
                 Noticed(
                     texts.text(
                         "{source}: the registry has the original; docker://{original} keeps its digest",
-                        source=entry.source,
+                        source=source,
                         original=original,
                     )
                 )
             )
         run.listener(Moved(1))
 
-    repacked = [
-        entry for entry in entries if isinstance(entry.source, DaemonImage) and stores.is_repacked(entry.source)
-    ]
+    sources = [source_of(entry.source) for entry in entries]
+    repacked = [source for source in sources if source.has_originals and stores.is_repacked(source)]
     if repacked:
         run.listener(PhaseBegan("asking registries for the originals", len(repacked), in_bytes=False))
         ask_all(repacked, look, run)
         run.listener(PhaseEnded("asking"))
 
 
-def _tasks(entries: Sequence[Entry]) -> list[_Task]:
-    archives: dict[tuple[str, str], dict[ArchiveImage, None]] = {}
-    daemons: dict[DaemonImage, None] = {}
+def _tasks(entries: Sequence[Entry]) -> dict[Preparation, tuple[SourceLocation, ...]]:
+    """The files and images that must be read, each with the images that are made ready by it."""
+    tasks: dict[Preparation, dict[SourceLocation, None]] = {}
     for entry in entries:
-        if isinstance(entry.source, ArchiveImage):
-            archives.setdefault((entry.source.transport, entry.source.path), {})[entry.source] = None
-        elif isinstance(entry.source, DaemonImage):
-            daemons[entry.source] = None
-    return [*(_Task(tuple(locations)) for locations in archives.values()), *(_Task((image,)) for image in daemons)]
+        source = source_of(entry.source)
+        if source.preparation is not None:
+            tasks.setdefault(source.preparation, {})[source] = None
+    return {preparation: tuple(sources) for preparation, sources in tasks.items()}
 
 
-def _bytes_to_index(location: ArchiveImage, stores: Stores) -> int:
-    file = stores.image_file(location)
-    return 0 if file.is_plain else file.size_bytes
-
-
-def _bytes_to_read(task: _Task, stores: Stores, run: Run) -> int:
-    first = task.locations[0]
-    if isinstance(first, ArchiveImage):
-        return stores.image_file(first).size_bytes
-    name = first.name
-    found = retrying(lambda: stores.daemon.find(name), run, subject=task.called)
-    return found.size_bytes if found else 0
+def _bytes_to_read(task: Preparation, stores: Stores, run: Run) -> int:
+    return retrying(lambda: task.bytes_to_read(stores), run, subject=str(task))
 
 
 def _raise_all(errors: list[BundlerError], what: str) -> None:

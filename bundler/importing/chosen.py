@@ -9,7 +9,7 @@ from bundler import texts
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
-from bundler.core.image_list import Entry, parse_image_list
+from bundler.core.image_list import Entry, ParseImage, parse_image_list
 from bundler.core.manifest import Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
@@ -57,13 +57,13 @@ def chosen_images(
     return [image for image in images if image.reference in chosen]
 
 
-def read_failed_list(text: str, *, source: str) -> frozenset[Reference]:
+def read_failed_list(text: str, *, source: str, parse_image: ParseImage) -> frozenset[Reference]:
     """The images of a list of failed ones, or of any image list.
 
     Raises:
         Misuse: It is none.
     """
-    parsed = parse_image_list(text, source=source)
+    parsed = parse_image_list(text, source=source, parse_image=parse_image)
     return frozenset(entry.reference for entry in parsed.entries if isinstance(entry, Entry))
 
 

@@ -16,10 +16,9 @@ from bundler.bundle.files import check_space
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
-from bundler.commands.open_stores import Stores
 from bundler.core import mapping, oci
 from bundler.core.events import Noticed, PhaseBegan, PhaseEnded
-from bundler.core.location import DaemonTarget, RegistryTarget, Target
+from bundler.core.location import DAEMON, Target
 from bundler.core.manifest import Image
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
@@ -51,6 +50,7 @@ from bundler.keys.open_bundle import LOCKED, Unlocking, open_trusted
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.stores.opened import Stores
 from bundler.texts import some, text
 from bundler.transfer import BlobCopy, Destination, copy_blobs, copy_groups, counting
 
@@ -220,13 +220,13 @@ def _check_targets(request: ImportRequest) -> None:
         raise Misuse("the same destination twice", subject=f"--to {request.targets[-1]}")
     if request.is_via_daemon and request.is_verifying_target:
         raise Misuse("--verify-target reads back from registries and layouts, not through the daemon")
-    if request.is_via_daemon and not all(isinstance(target, RegistryTarget) for target in request.targets):
+    if request.is_via_daemon and not all(target.pushed_to is not None for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
 
 
 def _is_loaded(target: Target, request: ImportRequest) -> bool:
     """Whether images go into a daemon, or through one: it gets one platform of each."""
-    return isinstance(target, DaemonTarget) or request.is_via_daemon
+    return target.kind == DAEMON or request.is_via_daemon
 
 
 def _way_to(
@@ -241,9 +241,10 @@ def _way_to(
     is_loaded = _is_loaded(target, request)
     kind = request.kind or DISTRIBUTION
     images, faults = wanted.images, dict(wanted.faults)
-    if isinstance(target, RegistryTarget) and not is_loaded and request.kind is None:
+    registry = target.pushed_to
+    if registry is not None and not is_loaded and request.kind is None:
         try:
-            kind = retrying(stores.registry(target.registry).kind, run, subject=str(target), peer=str(target))
+            kind = retrying(stores.registry(registry.registry).kind, run, subject=str(target), peer=str(target))
         except BundlerError as error:
             if len(request.targets) == 1:
                 raise
@@ -266,11 +267,10 @@ def _way_to(
             is_dry_run=request.is_dry_run,
             is_deferring=request.is_all_or_nothing,
         )
-    if isinstance(target, RegistryTarget):
+    if registry is not None:
         rules = RegistryRules(kind, request.admin, request.earlier)
-        import_target: ImportTarget = RegistryImportTarget(target, stores, rules, run)
+        import_target: ImportTarget = RegistryImportTarget(registry, stores, rules, run)
     else:
-        assert not isinstance(target, DaemonTarget)
         import_target = open_layout(target, run)
     return Push(
         bundle,
@@ -287,7 +287,6 @@ def _named(
     images: Sequence[Image], target: Target, kind: RegistryKind, bundle: Bundle, request: ImportRequest, run: Run
 ) -> list[ImageResult]:
     """The images with their names at a target, and with what happens if these are taken."""
-    place = target.names or target if isinstance(target, DaemonTarget) else target
     naming = mapping.Naming(
         request.mapping,
         request.rules,
@@ -295,9 +294,9 @@ def _named(
         bundle.manifest.created[:10].replace("-", ""),
         request.has_digest_tags,
     )
-    names = mapping.target_names({image.reference: image.root.digest for image in images}, place, naming, kind)
+    names = mapping.target_names({image.reference: image.root.digest for image in images}, target, naming, kind)
     for name in names.values():
-        if isinstance(place, RegistryTarget) and kind.is_unusual(name.repository):
+        if target.named_as_in is not None and kind.is_unusual(name.repository):
             run.listener(
                 Noticed(
                     text(

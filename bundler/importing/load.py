@@ -15,7 +15,6 @@ from typing import TypeVar
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.location import RegistryTarget
 from bundler.core.platform import Platform, any_accepts
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
 from bundler.importing.daemon_variant import HeldLayers, Variant, choose
@@ -91,7 +90,7 @@ class Load:
         self._is_deferring = is_deferring
         self._waiting: list[tuple[ImageResult, Variant, Digest, bool]] = []
         self._peer = str(result.target)
-        self._is_pushing = isinstance(result.target, RegistryTarget)
+        self._is_pushing = result.target.pushed_to is not None
         self._variants: dict[int, Variant] = {}
         """By the id of the result object."""
         self._held_layers = HeldLayers()

@@ -16,7 +16,6 @@ from bundler.bundle.files import is_own, place_durably, read_with_facts, unplace
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener, Noticed
 from bundler.core.limits import RECEIPT_BYTES
-from bundler.core.location import DaemonTarget, RegistryTarget
 from bundler.core.receipt import (
     UNFINISHED,
     Receipt,
@@ -443,13 +442,9 @@ def _weakened(request: ImportRequest) -> tuple[str, ...]:
 
 
 def _target(target: TargetResult, result: ImportResult) -> ReceiptTarget:
-    place = target.target
-    kind = (
-        "registry" if isinstance(place, RegistryTarget) else "daemon" if isinstance(place, DaemonTarget) else "layout"
-    )
     return ReceiptTarget(
-        target=str(place),
-        kind=kind,
+        target=str(target.target),
+        kind=target.target.kind,
         bytes_sent=target.bytes_sent,
         images=tuple(_image(each, result) for each in target.images),
         re_read=ReceiptReading(back.blobs, back.size_bytes, back.damaged) if (back := target.re_read) else None,

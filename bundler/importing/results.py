@@ -8,7 +8,7 @@ from enum import Enum
 
 from bundler.core.advice import ADVICE, problem
 from bundler.core.digest import Digest
-from bundler.core.location import DaemonTarget, Target
+from bundler.core.location import DAEMON, Target
 from bundler.core.manifest import Image
 from bundler.core.policies import FAIL, REPLACE, SKIP, SUFFIX
 from bundler.core.reference import Reference
@@ -145,7 +145,7 @@ class TargetResult:
     @property
     def is_daemon(self) -> bool:
         """Whether images are loaded into a Docker daemon."""
-        return isinstance(self.target, DaemonTarget)
+        return self.target.kind == DAEMON
 
     @property
     def open_images(self) -> list[ImageResult]:

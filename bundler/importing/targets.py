@@ -6,13 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
-from bundler.commands.open_stores import Stores
 from bundler.core.advice import problem
 from bundler.core.events import Noticed
-from bundler.core.location import ArchiveTarget, LayoutTarget, RegistryTarget
+from bundler.core.location import RegistryPlace, Target
 from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import HARBOR, RegistryKind
@@ -22,10 +20,10 @@ from bundler.importing.results import Quota, RegistryPlan
 from bundler.run import Run, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.harbor import Projects
-from bundler.stores.oci_archive import ArchiveSink
-from bundler.stores.oci_layout import LayoutFolderSink
+from bundler.stores.opened import Stores
 from bundler.texts import text
 from bundler.transfer import ask_all
+from bundler.transports.transport import LayoutSink, target_of
 
 
 class ImportTarget(Protocol):
@@ -80,7 +78,7 @@ class RegistryImportTarget:
 
     is_overwriting = False
 
-    def __init__(self, target: RegistryTarget, stores: Stores, rules: RegistryRules, run: Run) -> None:
+    def __init__(self, target: RegistryPlace, stores: Stores, rules: RegistryRules, run: Run) -> None:
         self._target = target
         self._stores = stores
         self._kind = rules.kind
@@ -199,7 +197,7 @@ class LayoutImportTarget:
 
     is_overwriting = True
 
-    def __init__(self, sink: LayoutFolderSink | ArchiveSink, run: Run) -> None:
+    def __init__(self, sink: LayoutSink, run: Run) -> None:
         self._sink = sink
         self._run = run
 
@@ -253,17 +251,15 @@ class LayoutImportTarget:
         try:
             if is_worth_keeping:
                 self._sink.finish()
-            elif isinstance(self._sink, ArchiveSink):
+            else:
                 self._sink.discard()
         finally:
             self._sink.release()
 
 
-def open_layout(target: LayoutTarget | ArchiveTarget, run: Run) -> LayoutImportTarget:
+def open_layout(target: Target, run: Run) -> LayoutImportTarget:
     """The destination for a layout. Nothing is written yet."""
-    if isinstance(target, LayoutTarget):
-        return LayoutImportTarget(LayoutFolderSink(Path(target.path)), run)
-    return LayoutImportTarget(ArchiveSink(Path(target.path)), run)
+    return LayoutImportTarget(target_of(target).layout_sink(), run)
 
 
 def _project(name: Reference) -> str:

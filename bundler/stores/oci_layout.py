@@ -350,6 +350,9 @@ class LayoutFolderSink:
             if self._index().is_due:
                 self._write_index()
 
+    def discard(self) -> None:
+        """Nothing: the next import uses the blobs that arrived."""
+
     def finish(self) -> None:
         """Brings the names of all files to the device, index.json last.
 

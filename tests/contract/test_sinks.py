@@ -15,7 +15,6 @@ from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.digest import Digest
 from bundler.core.journal import ExportStart
 from bundler.core.limits import PIECE_BYTES
-from bundler.core.location import parse_image
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, parse_image_config, parse_manifest
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
@@ -26,6 +25,7 @@ from bundler.stores.hosts import NetworkOptions
 from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
 from bundler.stores.registry import Registry, Repository
+from bundler.transports.parsing import parse_image
 from tests.support import images
 from tests.support.errors import raises
 from tests.support.servers import Front

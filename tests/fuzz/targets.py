@@ -20,7 +20,6 @@ from bundler.core import image_list, manifest as bundle_manifest, oci, roles, se
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.journal import Chain, parse_journal
-from bundler.core.location import parse_image, parse_target
 from bundler.core.naming_rules import parse_rules
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
@@ -37,6 +36,7 @@ from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
 from bundler.stores.tar_reader import TarReader
+from bundler.transports.parsing import parse_image, parse_target
 from tests.support.archives import docker_config, in_pieces, tar_of
 
 Target = Callable[[bytes], object]
@@ -266,11 +266,15 @@ TARGETS: dict[str, Target] = {
     "digest": digest,
     "docker-config": docker_image_config,
     "docker-manifest": docker_manifest,
-    "failed-list": lambda data: read_failed_list(lines_of(data), source="test"),
+    "failed-list": lambda data: read_failed_list(lines_of(data), source="test", parse_image=parse_image),
     "image-config": lambda data: oci.parse_image_config(data, what="test"),
     "image-file": image_file,
-    "image-list-text": lambda data: image_list.parse_image_list(lines_of(data), source="list.txt"),
-    "image-list-yaml": lambda data: image_list.parse_image_list(lines_of(data), source="list.yaml"),
+    "image-list-text": lambda data: image_list.parse_image_list(
+        lines_of(data), source="list.txt", parse_image=parse_image
+    ),
+    "image-list-yaml": lambda data: image_list.parse_image_list(
+        lines_of(data), source="list.yaml", parse_image=parse_image
+    ),
     "image-manifest": image_manifest,
     "json": json_document,
     "layout-index": layout_index,

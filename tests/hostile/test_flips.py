@@ -14,10 +14,10 @@ import pytest
 
 from bundler.commands.verify import VerifyRequest, verify
 from bundler.core.events import nobody
-from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError
 from bundler.importing.import_ import ImportRequest, ImportResult, import_
 from bundler.run import Run
+from bundler.transports.oci_layout import LayoutTarget
 from bundler.workers import Cancellation
 from tests.support import images
 

@@ -14,10 +14,10 @@ import pytest
 from bundler import cli
 from bundler.bundle.seven_zip_container import ArchiveWriter
 from bundler.commands.verify import VerifyRequest, verify
-from bundler.core.location import LayoutTarget
 from bundler.errors import BundlerError, Damaged, Misuse
 from bundler.importing.import_ import ImportRequest, ImportResult, import_
 from bundler.keys.open_bundle import Unlocking
+from bundler.transports.oci_layout import LayoutTarget
 from tests.hostile.test_flips import Flipped, code_of, run
 from tests.support import images
 from tests.support.errors import raises

@@ -14,7 +14,6 @@ from hypothesis import given, settings, strategies as st
 from bundler.core import tar
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES
-from bundler.core.location import parse_image, parse_target
 from bundler.core.oci import parse_manifest
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
@@ -25,6 +24,7 @@ from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.staging import StagingCache
 from bundler.stores.tar_reader import Member
 from bundler.system.scratch import Scratch
+from bundler.transports.parsing import parse_image, parse_target
 from tests.property.strategies import law, references
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, FORMS, docker_files, in_pieces, layout_files, tar_of, write_as

@@ -11,16 +11,6 @@ from hypothesis import example, given, strategies as st
 from bundler.bundle import sums
 from bundler.core import tar
 from bundler.core.digest import Digest
-from bundler.core.location import (
-    ArchiveImage,
-    ArchiveTarget,
-    LayoutImage,
-    LayoutTarget,
-    RegistryImage,
-    RegistryTarget,
-    parse_image,
-    parse_target,
-)
 from bundler.core.mapping import Naming, target_names
 from bundler.core.naming_rules import NamingRules, Pattern
 from bundler.core.plan import parse_chunk_size
@@ -30,6 +20,10 @@ from bundler.core.reference import NAME_CHARACTERS, Reference, is_tag
 from bundler.core.registry_kind import REGISTRY_KINDS, RegistryKind
 from bundler.core.tag_template import TagTemplate, digest_tag, suffixed
 from bundler.errors import Misuse, Several
+from bundler.transports.oci_archive import ArchiveTarget, OciArchiveImage
+from bundler.transports.oci_layout import LayoutImage, LayoutTarget
+from bundler.transports.parsing import parse_image, parse_target
+from bundler.transports.registry import RegistryImage, RegistryTarget
 from tests.property.strategies import (
     digests,
     law,
@@ -104,10 +98,10 @@ def test_acceptance_of_platforms_goes_both_ways(one: Platform, other: Platform) 
     st.one_of(
         st.builds(RegistryImage, references),
         st.builds(LayoutImage, paths, st.one_of(st.none(), tags, references.map(str))),
-        st.builds(ArchiveImage, paths, st.one_of(st.none(), tags, references.map(str))),
+        st.builds(OciArchiveImage, paths, st.one_of(st.none(), tags, references.map(str))),
     )
 )
-def test_a_location_is_read_back_as_it_is_printed(location: RegistryImage | LayoutImage | ArchiveImage) -> None:
+def test_a_location_is_read_back_as_it_is_printed(location: RegistryImage | LayoutImage | OciArchiveImage) -> None:
     assert parse_image(str(location)) == location
 
 

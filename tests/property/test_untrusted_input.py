@@ -17,7 +17,6 @@ from bundler.bundle import signing, sums
 from bundler.core import image_list, manifest as bundle_manifest, oci, strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.location import parse_image, parse_target
 from bundler.core.naming_rules import parse_rules
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
@@ -28,6 +27,7 @@ from bundler.errors import Damaged, Misuse, Refused, Several
 from bundler.stores.addresses import Kind, Origin, checked
 from bundler.stores.hosts import proxy_for
 from bundler.stores.registry_auth import Challenge
+from bundler.transports.parsing import parse_image, parse_target
 from tests.property.strategies import json_values, law, references, spoilt, texts
 from tests.unit.values import MIB, digest, layer, planned, resolved
 
@@ -185,7 +185,7 @@ yaml_words = st.sampled_from(
 )
 def test_image_lists(text: str, source: str) -> None:
     try:
-        read = image_list.parse_image_list(text, source=source)
+        read = image_list.parse_image_list(text, source=source, parse_image=parse_image)
     except (Misuse, Several):
         return
     assert read.entries

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bundler.core.location import parse_image, parse_target
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Misuse, Refused
 from bundler.secrecy import Resemblance, masked, resemblance
+from bundler.transports.parsing import parse_image, parse_target
 from tests.support.errors import raises
 from tests.support.tables import each_case
 

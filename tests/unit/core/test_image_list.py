@@ -5,10 +5,16 @@ from __future__ import annotations
 import pytest
 
 from bundler.core.image_list import Entry, HeldImages, ImageList, entry_of, nameless, parse_image_list
-from bundler.core.location import ArchiveImage, DaemonImage, ImageLocation, LayoutImage, RegistryImage, parse_image
+from bundler.core.location import Container, Location
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
+from bundler.transports.docker_archive import DockerArchiveImage
+from bundler.transports.docker_daemon import DaemonImage
+from bundler.transports.oci_archive import OciArchiveImage
+from bundler.transports.oci_layout import LayoutImage
+from bundler.transports.parsing import parse_image
+from bundler.transports.registry import RegistryImage
 from tests.support.errors import values_in
 from tests.support.tables import each_case
 from tests.unit.values import digest
@@ -18,11 +24,11 @@ D = digest("pin")
 
 
 def yaml_list(text: str) -> ImageList:
-    return parse_image_list(text, source="list.yaml")
+    return parse_image_list(text, source="list.yaml", parse_image=parse_image)
 
 
 def text_list(text: str) -> ImageList:
-    return parse_image_list(text, source="images.txt")
+    return parse_image_list(text, source="images.txt", parse_image=parse_image)
 
 
 def names(read: ImageList) -> list[str]:
@@ -31,7 +37,7 @@ def names(read: ImageList) -> list[str]:
 
 def complaint(text: str, source: str = "list.yaml") -> Misuse:
     with pytest.raises(Misuse) as caught:
-        parse_image_list(text, source=source)
+        parse_image_list(text, source=source, parse_image=parse_image)
     assert caught.value.exit_code == 2
     return caught.value
 
@@ -81,7 +87,7 @@ def test_a_plain_text_list_is_one_reference_a_line() -> None:
     ],
 )
 def test_yaml_and_plain_text_are_told_apart(text: str, source: str) -> None:
-    assert "docker.io/library/a:1" in names(parse_image_list(text, source=source))
+    assert "docker.io/library/a:1" in names(parse_image_list(text, source=source, parse_image=parse_image))
 
 
 @pytest.mark.parametrize(
@@ -214,7 +220,7 @@ def test_image_is_the_name_in_the_bundle_wherever_the_bytes_come_from(image: str
 
 
 def test_an_image_of_an_archive_goes_by_the_name_that_it_has_there() -> None:
-    held = HeldImages(ArchiveImage("app.tar", "quay.io/team/app:1"), D, (), "list.yaml:2")
+    held = HeldImages(OciArchiveImage("app.tar", "quay.io/team/app:1"), D, (), "list.yaml:2")
     assert yaml_list(f"images:\n- {{image: 'oci-archive:app.tar:quay.io/team/app:1', digest: '{D}'}}\n").entries == (
         held,
     )
@@ -231,15 +237,13 @@ def test_platforms_of_an_image_stand_in_for_those_of_the_list() -> None:
 @pytest.mark.parametrize(
     ("text", "source"),
     [
-        ("oci-archive:a.tar", ArchiveImage("a.tar")),
-        ("docker-archive:a.tar.gz", ArchiveImage("a.tar.gz", None, "docker-archive")),
+        ("oci-archive:a.tar", OciArchiveImage("a.tar")),
+        ("docker-archive:a.tar.gz", DockerArchiveImage("a.tar.gz")),
         ("oci:layout", LayoutImage("layout")),
     ],
 )
-def test_a_file_without_a_name_behind_it_stands_for_all_images_in_it(
-    text: str, source: ArchiveImage | LayoutImage
-) -> None:
-    assert entry_of(text, where="here", platforms=(AMD64,)) == HeldImages(source, None, (AMD64,), "here")
+def test_a_file_without_a_name_behind_it_stands_for_all_images_in_it(text: str, source: Container) -> None:
+    assert entry_of(parse_image(text), where="here", platforms=(AMD64,)) == HeldImages(source, None, (AMD64,), "here")
     assert text_list(f"{text}\n").entries == (HeldImages(source, None, (), "images.txt:1"),)
     read = yaml_list(f"platforms: [linux/arm64]\nimages: ['{text}']\n")
     assert read.entries == (HeldImages(source, None, (ARM64,), "list.yaml:2"),)
@@ -253,7 +257,9 @@ def test_a_file_without_a_name_behind_it_stands_for_all_images_in_it(
     ],
 )
 def test_an_image_is_carried_under_the_name_that_it_brings_along(text: str, name: str) -> None:
-    assert entry_of(text, where="here") == Entry(Reference.parse(name), parse_image(text), None, (), "here")
+    assert entry_of(parse_image(text), where="here") == Entry(
+        Reference.parse(name), parse_image(text), None, (), "here"
+    )
 
 
 @pytest.mark.parametrize(
@@ -261,14 +267,14 @@ def test_an_image_is_carried_under_the_name_that_it_brings_along(text: str, name
     [
         LayoutImage("layout", "v1"),
         LayoutImage("layout", f"@{D}"),
-        ArchiveImage("a.tar", "latest"),
-        ArchiveImage("a.tar", "@0", "docker-archive"),
-        ArchiveImage("a.tar", str(D), "docker-archive"),
+        OciArchiveImage("a.tar", "latest"),
+        DockerArchiveImage("a.tar", "@0"),
+        DockerArchiveImage("a.tar", str(D)),
         DaemonImage(str(D)),
     ],
     ids=str,
 )
-def test_an_image_without_a_full_name_is_refused_with_an_entry_that_names_it(location: ImageLocation) -> None:
+def test_an_image_without_a_full_name_is_refused_with_an_entry_that_names_it(location: Location) -> None:
     advice = (nameless(location).hint or "").partition(": ")[2].replace("NAME", "quay.io/a/b:1")
     assert yaml_list(f"images:\n- {advice}\n").entries[0] == Entry(
         Reference.parse("quay.io/a/b:1"), location, None, (), "list.yaml:2"
@@ -277,6 +283,4 @@ def test_an_image_without_a_full_name_is_refused_with_an_entry_that_names_it(loc
 
 def test_a_name_that_an_entry_gives_counts_more_than_the_one_in_the_file() -> None:
     (entry,) = yaml_list("images:\n- {image: quay.io/a:2, from: 'docker-archive:a.tar:a:1'}\n").entries
-    assert entry == Entry(
-        Reference.parse("quay.io/a:2"), ArchiveImage("a.tar", "a:1", "docker-archive"), None, (), "list.yaml:2"
-    )
+    assert entry == Entry(Reference.parse("quay.io/a:2"), DockerArchiveImage("a.tar", "a:1"), None, (), "list.yaml:2")

@@ -6,10 +6,13 @@ import pytest
 
 from bundler.core.image_list import Entry, HeldImages, ImageList, entry_of, parse_image_list
 from bundler.core.joined_lists import each_once, merge
-from bundler.core.location import ArchiveImage, RegistryImage
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Several
+from bundler.transports.docker_archive import DockerArchiveImage
+from bundler.transports.oci_archive import OciArchiveImage
+from bundler.transports.parsing import parse_image
+from bundler.transports.registry import RegistryImage
 from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
@@ -19,11 +22,11 @@ D, OTHER = digest("pin"), digest("other")
 
 
 def yaml_list(text: str, source: str = "list.yaml") -> ImageList:
-    return parse_image_list(text, source=source)
+    return parse_image_list(text, source=source, parse_image=parse_image)
 
 
 def text_list(text: str, source: str = "images.txt") -> ImageList:
-    return parse_image_list(text, source=source)
+    return parse_image_list(text, source=source, parse_image=parse_image)
 
 
 def joined(text: str) -> tuple[Entry | HeldImages, ...]:
@@ -55,15 +58,15 @@ def test_the_name_of_a_joined_list_is_the_one_that_is_given_or_the_only_one() ->
 
 
 def test_the_same_file_given_twice_is_taken_once() -> None:
-    every = [HeldImages(ArchiveImage("a.tar"), None, (), f"line {number}") for number in range(3)]
-    other = HeldImages(ArchiveImage("a.tar", None, "docker-archive"), None, (), "line 9")
-    entry = entry_of("a:1", where="line 4")
+    every = [HeldImages(OciArchiveImage("a.tar"), None, (), f"line {number}") for number in range(3)]
+    other = HeldImages(DockerArchiveImage("a.tar"), None, (), "line 9")
+    entry = entry_of(parse_image("a:1"), where="line 4")
     assert each_once([every[0], entry, every[1], other, every[2]]) == (every[0], entry, other)
 
 
 def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() -> None:
     every = [
-        HeldImages(ArchiveImage("a.tar"), None, platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))
+        HeldImages(OciArchiveImage("a.tar"), None, platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))
     ]
     with raises(Misuse, values={"where": "line 0"}) as caught:
         each_once(every)
@@ -72,7 +75,12 @@ def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() 
 
 def test_one_name_cannot_come_from_a_registry_and_from_a_daemon() -> None:
     with raises(Misuse, subject="2: quay.io/a:1"):
-        each_once([entry_of("quay.io/a:1", where="1"), entry_of("docker-daemon:quay.io/a:1", where="2")])
+        each_once(
+            [
+                entry_of(parse_image("quay.io/a:1"), where="1"),
+                entry_of(parse_image("docker-daemon:quay.io/a:1"), where="2"),
+            ]
+        )
 
 
 # A tag and a digest of one image

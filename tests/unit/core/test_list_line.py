@@ -7,6 +7,7 @@ import pytest
 from bundler.core.image_list import Entry, HeldImages, parse_image_list
 from bundler.core.list_line import ListLine, parse_line
 from bundler.errors import BundlerError, Misuse
+from bundler.transports.parsing import parse_image
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -15,13 +16,13 @@ D = digest("pin")
 
 def read(text: str, source: str = "images.txt") -> list[str]:
     """Name and source of each image."""
-    entries = parse_image_list(text, source=source).entries
+    entries = parse_image_list(text, source=source, parse_image=parse_image).entries
     return [f"{e.reference} from {e.source}" if isinstance(e, Entry) else str(e.source) for e in entries]
 
 
 def complaint(text: str, source: str = "images.txt") -> BundlerError:
     with pytest.raises(Misuse) as caught:
-        parse_image_list(text, source=source)
+        parse_image_list(text, source=source, parse_image=parse_image)
     return caught.value
 
 
@@ -65,7 +66,9 @@ def test_a_bare_list_is_an_image_list_in_yaml_too(source: str) -> None:
 
 
 def test_options_of_a_bare_list_are_read() -> None:
-    (entry, _) = parse_image_list(f"- image: a:1\n  digest: {D}\n- b\n", source="images.txt").entries
+    (entry, _) = parse_image_list(
+        f"- image: a:1\n  digest: {D}\n- b\n", source="images.txt", parse_image=parse_image
+    ).entries
     assert isinstance(entry, Entry)
     assert (entry.pin, entry.where) == (D, "images.txt:1")
     assert complaint("- a\n- image: b\n  digset: x\n").subject == "images.txt:3"
@@ -157,7 +160,7 @@ def test_a_password_in_a_line_is_not_repeated(line: str) -> None:
 def test_a_quoted_path_may_have_spaces() -> None:
     assert read("'oci-archive:/my file.tar'\n") == ["oci-archive:/my file.tar"]
     assert parse_line("`a`") == ListLine("a")
-    assert isinstance(parse_image_list("oci:x\n", source="-").entries[0], HeldImages)
+    assert isinstance(parse_image_list("oci:x\n", source="-", parse_image=parse_image).entries[0], HeldImages)
 
 
 # Charts, as Helm spells them

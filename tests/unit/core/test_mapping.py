@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from bundler.core.location import ArchiveTarget, DaemonTarget, LayoutTarget, RegistryTarget, Target
+from bundler.core.location import Target
 from bundler.core.mapping import Naming, target_names
 from bundler.core.naming_rules import parse_rules
 from bundler.core.policies import FLATTEN, KEEP, MAPPINGS, SCOPED
@@ -22,6 +22,10 @@ from bundler.core.registry_kind import (
     RegistryKind,
 )
 from bundler.errors import Misuse, Several
+from bundler.transports.docker_daemon import DaemonTarget
+from bundler.transports.oci_archive import ArchiveTarget
+from bundler.transports.oci_layout import LayoutTarget
+from bundler.transports.registry import RegistryTarget
 from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest

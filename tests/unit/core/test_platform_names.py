@@ -7,6 +7,7 @@ import pytest
 from bundler.core.image_list import parse_image_list
 from bundler.core.platform import Platform
 from bundler.errors import Misuse
+from bundler.transports.parsing import parse_image
 from tests.support.tables import each_case
 
 
@@ -60,6 +61,8 @@ def test_a_platform_that_is_no_misspelling_is_taken(written: str) -> None:
 
 def test_a_misspelt_platform_of_a_list_is_told_with_its_line() -> None:
     with pytest.raises(Misuse) as caught:
-        parse_image_list("images:\n- image: a\n  platforms: [linux/amd46]\n", source="list.yaml")
+        parse_image_list(
+            "images:\n- image: a\n  platforms: [linux/amd46]\n", source="list.yaml", parse_image=parse_image
+        )
     assert (caught.value.subject or "").startswith("list.yaml:3")
     assert "linux/amd64" in (caught.value.hint or "")

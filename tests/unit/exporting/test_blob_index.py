@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
-from bundler.core.location import parse_image
 from bundler.core.manifest import Stored
 from bundler.core.oci import OCI_MANIFEST, Descriptor, Manifest
 from bundler.core.plan import ResolvedImage
 from bundler.core.reference import Reference
 from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.opened import Stores
+from bundler.transports.registry import RegistryImage
 from tests.unit.values import described
 
 MANIFEST, CONFIG, LAYER, MADE = b"a manifest", b"a config", b"a layer", b"an index of ours"
@@ -40,14 +43,14 @@ class Source:
         yield {Digest.of(each): each for each in (CONFIG, LAYER)}[descriptor.digest][offset_bytes:]
 
 
-class Stores:
-    """Each image's source is its own."""
+@dataclass(frozen=True)
+class Place(RegistryImage):
+    """An image whose source is its own."""
 
-    def __init__(self, sources: dict[str, Source]) -> None:
-        self._sources = sources
+    source: Source
 
-    def source(self, location: object) -> tuple[Source, str]:
-        return self._sources[str(location)], "1"
+    def open(self, stores: Stores) -> Source:
+        return self.source
 
 
 def blob_index(documents: Documents, source: Source) -> BlobIndex:
@@ -56,15 +59,13 @@ def blob_index(documents: Documents, source: Source) -> BlobIndex:
 
 def origins_of(documents: Documents, images: dict[str, tuple[Source, bytes]]) -> BlobIndex:
     """Of images by name, each with its source and its layer."""
-    found, stores = [], {}
+    found = []
     for name, (source, layer) in images.items():
-        location: Any = parse_image(name)
+        location = Place(Reference.parse(name), source)
         manifest = Manifest(described(manifest_of(layer), OCI_MANIFEST), (), described(CONFIG), (described(layer),))
         image = ResolvedImage(Reference.parse(name), "", (manifest,), ())
         found.append(FoundImage(Entry(Reference.parse(name), location, where="list:1"), image))
-        stores[str(location)] = source
-    opened: Any = Stores(stores)
-    return BlobIndex((documents,), found, opened)
+    return BlobIndex((documents,), found, Stores(NetworkOptions()))
 
 
 def manifest_of(layer: bytes) -> bytes:

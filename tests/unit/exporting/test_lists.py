@@ -9,14 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from bundler.commands.open_stores import Stores
 from bundler.core.image_list import Entry, HeldImages
-from bundler.core.location import ArchiveImage, LayoutImage, RegistryImage
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Refused, Several
 from bundler.exporting.lists import expanded, name_after, read_lists
 from bundler.stores.hosts import NetworkOptions
+from bundler.stores.opened import Stores
+from bundler.transports.docker_archive import DockerArchiveImage
+from bundler.transports.oci_archive import OciArchiveImage
+from bundler.transports.oci_layout import LayoutImage
+from bundler.transports.registry import RegistryImage
+from bundler.transports.transport import source_of
 from tests.support import images
 from tests.support.archives import docker_files, layout_files, tar_of, write_as
 from tests.support.errors import raises
@@ -56,7 +60,7 @@ def test_a_file_of_docker_save_stands_for_each_of_its_tags(form: str, tmp_path: 
     assert sorted(names(entries)) == ["docker.io/library/app:1", "docker.io/library/other:2", "quay.io/team/app:1"]
     assert {entry.platforms for entry in entries} == {(AMD64,)}
     for entry in entries:
-        assert entry.source == ArchiveImage(str(path), str(entry.reference), "docker-archive")
+        assert entry.source == DockerArchiveImage(str(path), str(entry.reference))
 
 
 @pytest.mark.parametrize("transport", ["oci", "oci-archive"])
@@ -67,7 +71,7 @@ def test_a_layout_stands_for_each_of_its_full_names(transport: str, tmp_path: Pa
     else:
         write_as("zstd", tmp_path / "image", layout_files(image, "quay.io/team/app:1"))
     (entry,) = each_of(f"{transport}:{tmp_path / 'image'}")
-    kind = LayoutImage if transport == "oci" else ArchiveImage
+    kind = LayoutImage if transport == "oci" else OciArchiveImage
     assert (str(entry.reference), entry.source) == (
         "quay.io/team/app:1",
         kind(str(tmp_path / "image"), "quay.io/team/app:1"),
@@ -96,11 +100,11 @@ def test_an_image_without_a_full_name_is_told_with_an_entry_that_works(
     (tmp_path / "list.yaml").write_text(f"images:\n- {entry}\n")
     (found,) = read_lists((str(tmp_path / "list.yaml"),), name="x", platforms=()).entries
     assert isinstance(found, Entry)
-    assert isinstance(found.source, ArchiveImage)
-    assert found.source.name == place
-    found_archive = stores().archive(found.source)
+    source = found.source.container
+    assert source is not None
+    assert source.name == place
     if transport == "oci-archive":
-        assert found_archive.layout.resolve(found.source.name)
+        assert place in [alias for held in source_of(source).images(stores()) for alias in held.aliases]
 
 
 def test_an_image_that_is_listed_by_itself_and_within_its_file_is_taken_once(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.digest import Digest
-from bundler.core.location import parse_target
 from bundler.core.policies import FAIL, POLICIES, REPLACE, SKIP, SUFFIX
 from bundler.core.receipt import DONE
 from bundler.core.reference import Reference, is_tag
@@ -21,6 +20,7 @@ from bundler.importing.results import (
     settle_conflicts,
     step_aside,
 )
+from bundler.transports.parsing import parse_target
 from tests.support.errors import raises, values_in
 from tests.support.tables import each_case
 from tests.unit.values import digest, layer, planned, resolved

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.core.location import (
-    ArchiveImage,
-    ArchiveTarget,
-    DaemonImage,
-    DaemonTarget,
-    ImageLocation,
-    LayoutImage,
-    LayoutTarget,
-    RegistryImage,
-    RegistryTarget,
-    Target,
-    has_transport,
-    parse_image,
-    parse_target,
-)
+from bundler.core.location import Location, Target
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from bundler.transport_table import prefix_of
+from bundler.transports.docker_archive import DockerArchiveImage
+from bundler.transports.docker_daemon import DaemonImage, DaemonTarget
+from bundler.transports.oci_archive import ArchiveTarget, OciArchiveImage
+from bundler.transports.oci_layout import LayoutImage, LayoutTarget
+from bundler.transports.parsing import parse_image, parse_target
+from bundler.transports.registry import RegistryImage, RegistryTarget
 from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
@@ -38,17 +31,13 @@ NGINX = RegistryImage(Reference("docker.io", "library/nginx", "1.27"))
         pytest.param("oci:layout:v1", LayoutImage("layout", "v1"), id="a name in a layout"),
         pytest.param("oci:l:host:5000/a:1", LayoutImage("l", "host:5000/a:1"), id="a full name in a layout"),
         pytest.param("oci:layout:", LayoutImage("layout"), id="an empty name is none"),
-        pytest.param("oci-archive:a.tar", ArchiveImage("a.tar"), id="an archive with one image"),
-        pytest.param("oci-archive:a.tar:quay.io/a:1", ArchiveImage("a.tar", "quay.io/a:1"), id="a name in an archive"),
+        pytest.param("oci-archive:a.tar", OciArchiveImage("a.tar"), id="an archive with one image"),
         pytest.param(
-            "docker-archive:a.tar", ArchiveImage("a.tar", None, "docker-archive"), id="what docker save wrote"
+            "oci-archive:a.tar:quay.io/a:1", OciArchiveImage("a.tar", "quay.io/a:1"), id="a name in an archive"
         ),
-        pytest.param(
-            "docker-archive:a.tar:app:1", ArchiveImage("a.tar", "app:1", "docker-archive"), id="a name in such a file"
-        ),
-        pytest.param(
-            "docker-archive:a.tar:@0", ArchiveImage("a.tar", "@0", "docker-archive"), id="a place in such a file"
-        ),
+        pytest.param("docker-archive:a.tar", DockerArchiveImage("a.tar"), id="what docker save wrote"),
+        pytest.param("docker-archive:a.tar:app:1", DockerArchiveImage("a.tar", "app:1"), id="a name in such a file"),
+        pytest.param("docker-archive:a.tar:@0", DockerArchiveImage("a.tar", "@0"), id="a place in such a file"),
         pytest.param(
             "docker-daemon:app", DaemonImage("docker.io/library/app:latest"), id="a name of a daemon in short"
         ),
@@ -56,7 +45,7 @@ NGINX = RegistryImage(Reference("docker.io", "library/nginx", "1.27"))
         pytest.param(f"docker-daemon:{ID}", DaemonImage(str(ID)), id="an id of a daemon"),
     ],
 )
-def test_an_image_is_found_where_its_transport_says(text: str, location: ImageLocation) -> None:
+def test_an_image_is_found_where_its_transport_says(text: str, location: Location) -> None:
     assert parse_image(text) == location
 
 
@@ -169,7 +158,7 @@ def test_a_password_in_a_location_is_never_repeated(text: str) -> None:
     ],
 )
 def test_a_transport_tells_a_location_from_a_list(text: str, expected: bool) -> None:
-    assert has_transport(text) is expected
+    assert bool(prefix_of(text)) is expected
 
 
 @pytest.mark.parametrize(
@@ -194,15 +183,15 @@ def test_a_docker_archive_is_no_target_and_the_advice_does_not_name_it() -> None
         NGINX,
         LayoutImage("layout"),
         LayoutImage("layout", "host:5000/a:1"),
-        ArchiveImage("a.tar"),
-        ArchiveImage("a.tar", "a/b:1"),
-        ArchiveImage("a.tar", "@0", "docker-archive"),
+        OciArchiveImage("a.tar"),
+        OciArchiveImage("a.tar", "a/b:1"),
+        DockerArchiveImage("a.tar", "@0"),
         DaemonImage("docker.io/library/app:1"),
         DaemonImage(str(ID)),
     ],
     ids=str,
 )
-def test_a_location_that_is_shown_can_be_given_again(location: ImageLocation) -> None:
+def test_a_location_that_is_shown_can_be_given_again(location: Location) -> None:
     assert parse_image(str(location)) == location
 
 

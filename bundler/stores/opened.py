@@ -1,0 +1,118 @@
+"""Keeps open for a run: each registry, layout, file and daemon once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Iterable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from bundler.core.events import Listener, Noticed, nobody
+from bundler.core.location import Location
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import ImageSource
+from bundler.pace import Paces
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.kept import KeptDocuments, KeptRepository
+from bundler.stores.registry import Registry, Repository
+
+if TYPE_CHECKING:
+    from bundler.stores.archives import Ready
+    from bundler.stores.docker_sdk import Daemon
+
+T = TypeVar("T")
+
+
+class Stores:
+    """Opens each store once. Thread-safe."""
+
+    def __init__(
+        self,
+        options: NetworkOptions,
+        paces: Paces | None = None,
+        kept: KeptDocuments | None = None,
+        listener: Listener = nobody,
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            options: How to reach registries.
+            paces: Those of the run.
+            kept: Documents that earlier runs have read from registries that are sources.
+            listener: Gets what registries warn of.
+        """
+        self._options = options
+        self._paces = paces or Paces()
+        self._kept = kept
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._registries: dict[str, Registry] = {}
+        self._repositories: dict[tuple[str, str], Repository] = {}
+        self._opened: dict[Hashable, Any] = {}
+        self._ready: dict[Location, Ready] = {}
+
+    @property
+    def daemon(self) -> Daemon:
+        """The Docker daemon that the environment names."""
+        from bundler.stores.docker_sdk import Daemon
+
+        return self.once(Daemon, Daemon)
+
+    def registry(self, name: str) -> Registry:
+        """A registry."""
+        with self._lock:
+            if name not in self._registries:
+                self._registries[name] = Registry(name, self._options, self._paces, self._notice)
+            return self._registries[name]
+
+    def repository(self, registry: str, path: str) -> Repository:
+        """A repository of a registry."""
+        host = self.registry(registry)
+        with self._lock:
+            return self._repositories.setdefault((registry, path), host.repository(path))
+
+    def read_repository(self, registry: str, path: str) -> ImageSource:
+        """A repository as a source: what earlier runs have kept of it is not read again."""
+        repository = self.repository(registry, path)
+        return KeptRepository(repository, self._kept) if self._kept else repository
+
+    def read_config(self, registry: str, path: str, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
+        """A config of an image: one that is kept, or what ``read`` gives."""
+        if self._kept is None:
+            return read()
+        return KeptRepository(self.repository(registry, path), self._kept).read_config(descriptor, read)
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """Makes something for a key, or gives what was made for it before. Transports keep their open files here.
+
+        Args:
+            key: A value of the transport's own class, so that no other has it.
+            make: Opens it. May run more than once if several threads ask at the same time; one result is taken.
+
+        Raises:
+            BundlerError: It cannot be opened. The next who asks tries it again.
+        """
+        with self._lock:
+            if key in self._opened:
+                found: T = self._opened[key]
+                return found
+        made = make()
+        with self._lock:
+            kept: T = self._opened.setdefault(key, made)
+            return kept
+
+    def keep_ready(self, locations: Iterable[Location], ready: Ready) -> None:
+        """Takes note of images that were made ready to be copied."""
+        with self._lock:
+            self._ready.update(dict.fromkeys(locations, ready))
+
+    def ready(self, location: Location) -> Ready:
+        """The source of an image that had to be made ready."""
+        return self._ready[location]
+
+    def is_repacked(self, location: Location) -> bool:
+        """True if an image's manifest, and so its digest, was made here."""
+        ready = self._ready.get(location)
+        return ready is not None and ready.is_repacked
+
+    def _notice(self, text: str) -> None:
+        self._listener(Noticed(text))

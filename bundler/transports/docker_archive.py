@@ -1,0 +1,34 @@
+"""``docker-archive:FILE[:REF]``: what ``docker save`` wrote. Only read: it keeps neither manifests nor digests."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from bundler.core.reference import without_password
+from bundler.errors import Misuse
+from bundler.transports.image_files import FileImage
+from bundler.transports.paths import path_and_name
+from bundler.transports.transport import TargetLocation, Transport
+
+
+@dataclass(frozen=True, slots=True)
+class DockerArchiveImage(FileImage):
+    """An image in what ``docker save`` wrote."""
+
+    prefix: ClassVar[str] = "docker-archive:"
+
+
+def _image(prefix: str, rest: str) -> DockerArchiveImage:
+    return DockerArchiveImage(*path_and_name(prefix, rest))
+
+
+def _target(prefix: str, rest: str) -> TargetLocation:
+    raise Misuse(
+        "bundler does not write docker-archive files",
+        subject=repr(without_password(prefix + rest)),
+        hint="write oci-archive:FILE, or load into a daemon: docker-daemon:",
+    )
+
+
+TRANSPORT = Transport(_image, _target, None)

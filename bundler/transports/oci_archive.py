@@ -1,0 +1,44 @@
+"""``oci-archive:FILE[:REF]``: an OCI image layout in a tar; to be read also compressed, or in 7z."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from bundler.transports.image_files import FileImage
+from bundler.transports.paths import PathTarget, path_alone, path_and_name
+from bundler.transports.transport import LayoutSink, Transport
+
+_PREFIX = "oci-archive:"
+
+
+@dataclass(frozen=True, slots=True)
+class OciArchiveImage(FileImage):
+    """An image in a tar of an OCI image layout."""
+
+    prefix: ClassVar[str] = _PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveTarget(PathTarget):
+    """A tar file to import into, an OCI image layout inside."""
+
+    prefix: ClassVar[str] = _PREFIX
+
+    def layout_sink(self) -> LayoutSink:
+        """A new tar."""
+        from bundler.stores.oci_archive import ArchiveSink
+
+        return ArchiveSink(Path(self.path))
+
+
+def _image(prefix: str, rest: str) -> OciArchiveImage:
+    return OciArchiveImage(*path_and_name(prefix, rest))
+
+
+def _target(prefix: str, rest: str) -> ArchiveTarget:
+    return ArchiveTarget(path_alone(prefix, rest))
+
+
+TRANSPORT = Transport(_image, _target, "oci-archive:FILE")

@@ -1,0 +1,73 @@
+"""``oci:DIR[:REF]``: OCI image layouts in folders."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from bundler.core.protocols import ImageSource
+from bundler.errors import Refused
+from bundler.texts import text
+from bundler.transports.paths import PathImage, PathTarget, path_alone, path_and_name
+from bundler.transports.transport import LayoutSink, Transport
+
+if TYPE_CHECKING:
+    from bundler.stores.held_images import HeldImage
+    from bundler.stores.oci_layout import LayoutSource
+    from bundler.stores.opened import Stores
+
+_PREFIX = "oci:"
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutImage(PathImage):
+    """An image in an OCI image layout."""
+
+    prefix: ClassVar[str] = _PREFIX
+
+    def images(self, stores: Stores) -> Sequence[HeldImage[object]]:
+        """The images of its index."""
+        return self._layout(stores).images
+
+    def open(self, stores: Stores) -> ImageSource:
+        """The layout.
+
+        Raises:
+            Refused: There is none.
+        """
+        return self._layout(stores)
+
+    def _layout(self, stores: Stores) -> LayoutSource:
+        from bundler.stores.oci_layout import FolderFiles, LayoutSource
+
+        path = Path(self.path)
+        if not path.is_dir():
+            hint = text("it is a file: write docker-archive:{path} or oci-archive:{path}", path=path)
+            raise Refused("there is no such folder", subject=str(self), hint=hint if path.is_file() else None)
+        return stores.once(self.of(None), lambda: LayoutSource(FolderFiles(path)))
+
+
+@dataclass(frozen=True, slots=True)
+class LayoutTarget(PathTarget):
+    """A folder to import into, as an OCI image layout."""
+
+    prefix: ClassVar[str] = _PREFIX
+
+    def layout_sink(self) -> LayoutSink:
+        """A layout that is read by its full names, with what is there already."""
+        from bundler.stores.oci_layout import LayoutFolderSink
+
+        return LayoutFolderSink(Path(self.path))
+
+
+def _image(prefix: str, rest: str) -> LayoutImage:
+    return LayoutImage(*path_and_name(prefix, rest))
+
+
+def _target(prefix: str, rest: str) -> LayoutTarget:
+    return LayoutTarget(path_alone(prefix, rest))
+
+
+TRANSPORT = Transport(_image, _target, "oci:DIR")

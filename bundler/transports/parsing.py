@@ -1,0 +1,86 @@
+"""Reads locations as people write them: finds the transport in the table, and lets it read the rest. Pure.
+
+``docker://…``, ``docker-daemon:NAME:TAG``, ``docker-archive:FILE[:REF]``, ``oci:DIR[:REF]`` and
+``oci-archive:FILE[:REF]``. A bare text means ``docker://``, and so does ``oci://``, as Helm spells it.
+"""
+
+from __future__ import annotations
+
+from bundler import texts
+from bundler.core.characters import named
+from bundler.core.reference import without_password
+from bundler.errors import Misuse
+from bundler.transport_table import prefix_of, prefixes
+from bundler.transports.transport import SourceLocation, TargetLocation, transport_of
+
+_OTHERS = ("dir", "containers-storage", "oci-layout", "ocidir")
+"""Transports of skopeo and regctl that we do not have."""
+
+
+def parse_image(text: str) -> SourceLocation:
+    """Reads where one image is.
+
+    Raises:
+        Misuse: The transport is unknown, or what follows it is not of its form.
+    """
+    _refuse_control_characters(text)
+    prefix = prefix_of(text)
+    if not prefix:
+        refuse_unknown_transport(text)
+    return transport_of(prefix).parse_image(prefix, text.removeprefix(prefix))
+
+
+def parse_target(text: str) -> TargetLocation:
+    """Reads a destination.
+
+    Args:
+        text: ``[docker://]HOST[/PREFIX]``, ``docker-daemon:[HOST[/PREFIX]]``, ``oci:DIR`` or ``oci-archive:FILE``.
+
+    Raises:
+        Misuse: It is none of these.
+    """
+    _refuse_control_characters(text)
+    prefix = prefix_of(text)
+    if not prefix:
+        refuse_unknown_transport(text)
+    return transport_of(prefix).parse_target(prefix, text.removeprefix(prefix))
+
+
+def _refuse_control_characters(text: str) -> None:
+    strange = next((character for character in text if not character.isprintable()), None)
+    if strange is None:
+        return
+    character, subject = named(strange), repr(without_password(text))
+    hint = "delete it, or type the name again"
+    if strange < " " or "\x7f" <= strange <= "\x9f":
+        raise Misuse(
+            texts.text("a control character in a name: {character}", character=character), subject=subject, hint=hint
+        )
+    raise Misuse(
+        texts.text("an invisible character in a name: {character}", character=character), subject=subject, hint=hint
+    )
+
+
+def refuse_unknown_transport(text: str) -> None:
+    """Makes sure that a text does not begin with a transport of other tools.
+
+    Raises:
+        Misuse: It does.
+    """
+    transport, colon, rest = text.partition(":")
+    if transport.lower() in ("http", "https"):
+        return  # the registry's parsers refuse it, and say what to write
+    known = ", ".join(prefixes())
+    if colon and transport in _OTHERS:
+        raise Misuse(
+            texts.text("the transport {transport}: is not supported", transport=transport),
+            subject=repr(without_password(text)),
+            expected=known,
+            actual=transport,
+        )
+    if rest.startswith("//") and transport not in ("docker", "oci"):
+        raise Misuse(
+            "not an image location",
+            subject=repr(without_password(text)),
+            hint=texts.text("known transports: {known}", known=known),
+        )
