@@ -8,20 +8,20 @@ lacks a member's end is of no use: after a failure, or in a later run, its group
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
 from bundler.bundle.files import let_go, reading_back, sha256_of, size_of
 from bundler.bundle.held_folder import HeldFolder
-from bundler.bundle.partial import PartialFolder, ReadBack
+from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import still_holds
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest, roles
-from bundler.core.journal import DoneChunk, ExportStart, Journal
+from bundler.core.journal import DoneChunk
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.oci import Descriptor
@@ -33,23 +33,72 @@ from bundler.errors import Incomplete, Misuse
 class SevenZipWriter:
     """A bundle of 7z archives that is being made. Its groups are for one thread each, the rest for one thread."""
 
-    def __init__(self, partial: PartialFolder, manifest: BundleManifest, passphrase: str | None = None) -> None:
-        """Plans the bundle.
+    def __init__(
+        self,
+        partial: StartedFolder,
+        manifest: BundleManifest,
+        passphrase: str | None,
+        finished: Mapping[int, DoneChunk],
+    ) -> None:
+        """Plans the archives.
 
         Args:
-            partial: Where it is made.
+            partial: The partial bundle.
             manifest: The plan; its chunks have the sizes that they may have at the most.
             passphrase: Encrypts everything that tells what is in the bundle; None for a bundle that anybody can read.
+            finished: The chunks, by number, that an earlier run finished; all of a group or none.
         """
         self._partial = partial
         self._manifest = manifest
         self._passphrase = passphrase
-        self._members = members_by_chunk(manifest)
-        chunks = [(c.file, m) for c, m in zip(manifest.chunks, self._members, strict=True)]
+        self.resumed_bytes = sum(chunk.size_bytes for chunk in finished.values())
+        """The bytes of the chunks that an earlier run finished."""
+        members = members_by_chunk(manifest)
         self._groups = [
-            GroupSink(partial, [chunks[n - 1] for n in numbers], passphrase, self._note_done)
+            GroupSink(
+                partial,
+                [(manifest.chunks[n - 1].file, members[n - 1]) for n in numbers],
+                passphrase,
+                self._note_done,
+                finished=[
+                    (Chunk(manifest.chunks[n - 1].file, finished[n].size_bytes), finished[n].sha256)
+                    for n in numbers
+                    if n in finished
+                ],
+            )
             for numbers in groups_of(manifest)
         ]
+
+    @classmethod
+    def resuming(
+        cls, partial: StartedFolder, manifest: BundleManifest, passed: Passed, passphrase: str | None = None
+    ) -> SevenZipWriter:
+        """A writer that keeps the groups that an earlier run finished, if all of their bytes are right.
+
+        Args:
+            partial: The partial bundle.
+            manifest: The plan.
+            passed: Receives every number of bytes that was looked at; what it raises goes through.
+            passphrase: As of the constructor.
+
+        Raises:
+            Misuse: A chunk is not ours, or what is there was encrypted with another passphrase.
+            LocalStorage: The journal cannot be written.
+        """
+        members = members_by_chunk(manifest)
+        done, finished = dict(partial.journal.done), {}
+        for numbers in groups_of(manifest):
+            chunks = [(manifest.chunks[n - 1], done[n], members[n - 1]) for n in numbers if n in done]
+            if len(chunks) == len(numbers) and still_holds(
+                partial.folder, chunks, passed, is_encrypted=passphrase is not None
+            ):
+                finished.update({number: done[number] for number in numbers})
+                continue
+            for number in numbers:
+                partial.journal.take_back(number)
+        if finished and passphrase is not None:
+            _check_passphrase(partial.path / manifest.chunks[min(finished) - 1].file, passphrase, partial.path)
+        return cls(partial, manifest, passphrase, finished)
 
     @property
     def groups(self) -> list[GroupSink]:
@@ -57,47 +106,16 @@ class SevenZipWriter:
         return [group for group in self._groups if not group.finished]
 
     @property
-    def final_path(self) -> Path:
-        """Where the bundle will be."""
-        return self._partial.final_path
-
-    @property
     def size_bytes(self) -> int:
         """Of all chunks together, at the most."""
         return self._manifest.size_bytes
-
-    def begin(self, begun: ExportStart, journal: Journal | None, passed: Passed) -> int:
-        """Makes the folder, or goes on with what an earlier run left there: the groups that were finished.
-
-        Args:
-            begun: What is begun, if nothing was.
-            journal: What was begun.
-            passed: Told of every number of bytes that was looked at; what it raises goes through.
-
-        Returns:
-            How many bytes of the chunks are there already.
-
-        Raises:
-            Misuse, LocalStorage: As `PartialFolder.begin`, or what is there was encrypted with another passphrase.
-        """
-        done = self._partial.begin(self._manifest.chunks, begun, journal)
-        files = [chunk.file for chunk in self._manifest.chunks]
-        for numbers, group in zip(groups_of(self._manifest), self._groups, strict=True):
-            if all(number in done for number in numbers) and self._still_holds(numbers, done, passed):
-                group.finished = [(Chunk(files[n - 1], done[n].size_bytes), done[n].sha256) for n in numbers]
-                continue
-            for number in numbers:
-                self._partial.journal.take_back(number)
-        if done and self._passphrase is not None:
-            self._check_passphrase(self._partial.path / files[min(done) - 1], self._passphrase)
-        return sum(chunk.size_bytes for chunk in done.values())
 
     def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
         """Finishes the bundle, with the sizes that its chunks came to have.
 
         Args:
             key: Signs; None for a bundle that is said to be unsigned.
-            read_back: As of `PartialFolder.seal`.
+            read_back: As of `StartedFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -131,20 +149,6 @@ class SevenZipWriter:
         for group in self._groups:
             group.close()
 
-    def _check_passphrase(self, path: Path, passphrase: str) -> None:
-        try:
-            check_passphrase(path, passphrase)
-        except WrongPassphrase as error:
-            raise Misuse(
-                "this export was started with another passphrase",
-                subject=str(self._partial.path),
-                hint="give that passphrase, or start again with --restart",
-            ) from error
-
-    def _still_holds(self, numbers: Sequence[int], done: Mapping[int, DoneChunk], passed: Passed) -> bool:
-        chunks = [(self._manifest.chunks[n - 1], done[n], self._members[n - 1]) for n in numbers]
-        return still_holds(self._partial.folder, chunks, passed, is_encrypted=self._passphrase is not None)
-
     def _note_done(self, chunk: Chunk, digest: str) -> None:
         number = next(n for n, planned in enumerate(self._manifest.chunks, start=1) if planned.file == chunk.file)
         self._partial.journal.note_done(number, DoneChunk(chunk.size_bytes, digest))
@@ -165,10 +169,12 @@ class GroupSink:
 
     def __init__(
         self,
-        partial: PartialFolder,
+        partial: StartedFolder,
         chunks: list[tuple[str, list[Member]]],
         passphrase: str | None,
         done: Callable[[Chunk, str], None],
+        *,
+        finished: Iterable[tuple[Chunk, str]] = (),
     ) -> None:
         """Plans the group.
 
@@ -176,11 +182,12 @@ class GroupSink:
             partial: Where they are made.
             chunks: Their names and members.
             passphrase: Encrypts them, if given.
-            done: Told of each chunk with its SHA-256, when all are complete and on the device.
+            done: Receives each chunk with its SHA-256, when all are complete and on the device.
+            finished: The same, if an earlier run finished them.
         """
         self.stored: list[Stored] = []
         """What is to be put, in this order."""
-        self.finished: list[tuple[Chunk, str]] = []
+        self.finished = list(finished)
         """The chunks that are complete and on the device, each with its SHA-256 in hex."""
         self._partial = partial
         self._chunks = chunks
@@ -265,6 +272,17 @@ class _Cutter:
             now, self._rest = self._rest[:left], self._rest[left:]
             left -= len(now)
             yield now
+
+
+def _check_passphrase(archive: Path, passphrase: str, partial: Path) -> None:
+    try:
+        check_passphrase(archive, passphrase)
+    except WrongPassphrase as error:
+        raise Misuse(
+            "this export was started with another passphrase",
+            subject=str(partial),
+            hint="give that passphrase, or start again with --restart",
+        ) from error
 
 
 def _slices(content: bytes) -> Iterator[memoryview]:

@@ -30,13 +30,23 @@ _FLUSH_BYTES = 64 << 20
 class ChunkFile:
     """One chunk that is being made. `hash_ready` and `flush` are for a follower each, the rest is for many threads."""
 
-    def __init__(self, folder: HeldFolder, name: str, members: Sequence[Member]) -> None:
+    def __init__(
+        self,
+        folder: HeldFolder,
+        name: str,
+        members: Sequence[Member],
+        *,
+        is_hashed_at_once: bool,
+        has_sparse_files: bool,
+    ) -> None:
         """Plans the file; it is made with its first bytes.
 
         Args:
             folder: Where.
             name: Of the file.
             members: All that belongs into it, in the order of their places.
+            is_hashed_at_once: True if writers hash as much as they can, so that it need not be read again.
+            has_sparse_files: True if the file system takes bytes after the end of a file.
         """
         self._folder = folder
         self.name = name
@@ -49,10 +59,8 @@ class ChunkFile:
         self._turns = WriteOrder(self._begins)
         self._lock = threading.RLock()
         """Held while the state of the file is read or changed."""
-        self.is_hashed_at_once = False
-        """Whether writers hash what they can, so that it need not be read again."""
-        self.has_sparse_files = True
-        """Whether the file system takes bytes behind the end of a file."""
+        self._is_hashed_at_once = is_hashed_at_once
+        self._has_sparse_files = has_sparse_files
         self._growing = threading.Lock()
         self._hasher = hashlib.sha256()
         self._digest = ""
@@ -131,7 +139,7 @@ class ChunkFile:
         """
         end = offset_bytes + sum(map(len, buffers))
         hasher = self._claimed(offset_bytes, end)
-        if self.has_sparse_files:
+        if self._has_sparse_files:
             write_from(self._open(), buffers, offset_bytes, what=str(self.path))
         else:
             with self._growing:
@@ -233,7 +241,7 @@ class ChunkFile:
     def _claimed(self, begin: int, end: int) -> Hasher | None:
         """The hash, if it has come to just where somebody is about to write, and waits for nobody else."""
         with self._lock:
-            if not self.is_hashed_at_once or not begin == self._hashed_bytes == self._claimed_bytes:
+            if not self._is_hashed_at_once or not begin == self._hashed_bytes == self._claimed_bytes:
                 return None
             self._claimed_bytes = end
             return self._hasher

@@ -1,13 +1,12 @@
-"""The file of an export's journal, beside the folder that it is about: read, begun, added to. What it says is in
-`bundler.core.journal`.
-"""
+"""The file of an export's journal, next to the partial bundle. `bundler.core.journal` reads and makes its lines."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.files import append_durably, is_there, let_go, read_with_facts, remove, sync_folder, write_durably
@@ -27,71 +26,117 @@ from bundler.errors import Damaged, LocalStorage
 from bundler.system.ownership import refuse_foreign, refuse_foreign_name
 
 
+@dataclass(frozen=True, slots=True)
 class JournalFile:
-    """The journal of one export. Reading is for anybody, the rest for who holds the lock. Thread-safe."""
+    """The journal of one export. Any process may read it; the process that holds the lock may do the rest.
 
-    def __init__(self, path: Path, key: JournalKey) -> None:
-        self.path = path
-        self.done: dict[int, DoneChunk] = {}
-        """The chunks that are on the device, by number."""
-        self.unkept: str | None = None
-        """Why the next run cannot know this journal for ours; None if it can."""
-        self._key = key
-        self._chain = Chain(b"")
-        self._descriptor = -1
-        self._lock = threading.Lock()
+    Attributes:
+        path: The file.
+        key: The secret of the export.
+    """
 
-    @property
-    def is_there(self) -> bool:
-        """Whether there is such a file."""
-        return is_there(self.path)
+    path: Path
+    key: JournalKey
 
     def read(self) -> Journal | None:
-        """What it says; None if there is none.
+        """Reads the journal; None if there is none.
 
         Raises:
             Misuse: The file is not ours.
             Damaged: It cannot be read, was changed, or is not of an export that this user began on this machine.
             LocalStorage: It may not be read.
         """
-        if not self.is_there:
+        if not is_there(self.path):
             return None
         refuse_foreign_name(self.path)
         content, facts = read_with_facts(self.path, JOURNAL_BYTES)
         refuse_foreign(facts, self.path)
-        key = self._key.read()
+        key = self.key.read()
         if key is None:
             raise Damaged("the secret of this export is missing", subject=str(self.path))
         return parse_journal(content, key)
 
-    def begin(self, begun: ExportStart) -> None:
-        """Makes it, with its first line.
+    def start(self, start: ExportStart) -> OpenJournal:
+        """Makes the journal, with its first line, in place of one that was there.
 
         Raises:
+            Misuse: The file that was there is not ours.
             LocalStorage: It cannot be written.
         """
-        key, self.unkept = self._key.make()
+        self.remove()
+        key, unkept = self.key.make()
         chain = Chain(key)
-        line = start_line(chain, begun)
+        line = start_line(chain, start)
         write_durably(self.path, [line])
         sync_folder(self.path.parent)
-        self._open()
-        self._chain = chain.after(line)
+        return OpenJournal(self.path, self._open(), chain.after(line), {}, unkept)
 
-    def go_on(self, journal: Journal) -> None:
-        """Adds to what was read of it.
+    def resume(self, journal: Journal) -> OpenJournal:
+        """Opens the journal that was read, to add lines.
 
         Raises:
             Misuse: The file is not ours.
             LocalStorage: It cannot be written.
         """
-        self._open()
+        descriptor = self._open()
         try:
-            os.ftruncate(self._descriptor, journal.whole_bytes)
+            os.ftruncate(descriptor, journal.whole_bytes)
         except OSError as error:
+            let_go(descriptor)
             raise LocalStorage.unwritable(error, str(self.path)) from error
-        self._chain = journal.chain
-        self.done = dict(journal.done)
+        return OpenJournal(self.path, descriptor, journal.chain, journal.done)
+
+    def remove(self) -> None:
+        """Removes the journal: its export is finished, or starts again. Its secret goes first.
+
+        Raises:
+            Misuse: It is not ours.
+            LocalStorage: It cannot be removed.
+        """
+        refuse_foreign_name(self.path)
+        self.key.remove()
+        remove(self.path)
+
+    def _open(self) -> int:
+        try:
+            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            refuse_foreign_name(self.path)
+            raise LocalStorage.unwritable(error, str(self.path)) from error
+        try:
+            refuse_foreign(os.fstat(descriptor), self.path)
+        except BaseException:
+            let_go(descriptor)
+            raise
+        return descriptor
+
+
+class OpenJournal:
+    """A journal that takes more lines. Thread-safe."""
+
+    def __init__(
+        self,
+        path: Path,
+        descriptor: int,
+        chain: Chain,
+        done: Mapping[int, DoneChunk],
+        unkept: str | None = None,
+    ) -> None:
+        """Takes over an open file.
+
+        Args:
+            path: The file.
+            descriptor: The same, open to append; closed by `close`.
+            chain: Codes the next line.
+            done: The chunks that are on the device, by number.
+            unkept: The reason if the next run cannot know this journal as ours.
+        """
+        self.done = dict(done)
+        self.unkept = unkept
+        self._path = path
+        self._descriptor = descriptor
+        self._chain = chain
+        self._lock = threading.Lock()
 
     def note_done(self, number: int, chunk: DoneChunk) -> None:
         """Writes down that a chunk is on the device.
@@ -114,18 +159,6 @@ class JournalFile:
                 self._add(lambda chain: again_line(chain, number))
                 del self.done[number]
 
-    def remove(self) -> None:
-        """Removes it: the export is finished, or to be begun anew. Its secret goes first.
-
-        Raises:
-            Misuse: It is not ours.
-            LocalStorage: It cannot be removed.
-        """
-        self.close()
-        refuse_foreign_name(self.path)
-        self._key.remove()
-        remove(self.path)
-
     def close(self) -> None:
         """Lets go of the file. Idempotent."""
         if self._descriptor >= 0:
@@ -135,18 +168,5 @@ class JournalFile:
 
     def _add(self, line_in: Callable[[Chain], bytes]) -> None:
         line = line_in(self._chain)
-        append_durably(self._descriptor, line, what=str(self.path))
+        append_durably(self._descriptor, line, what=str(self._path))
         self._chain = self._chain.after(line)
-
-    def _open(self) -> None:
-        try:
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError as error:
-            refuse_foreign_name(self.path)
-            raise LocalStorage.unwritable(error, str(self.path)) from error
-        try:
-            refuse_foreign(os.fstat(descriptor), self.path)
-        except BaseException:
-            let_go(descriptor)
-            raise
-        self._descriptor = descriptor

@@ -7,8 +7,22 @@ So bytes can be hashed as they are written; file systems that know no holes (FAT
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from bundler.core.manifest import BundleManifest, Stored
+
+
+@dataclass(frozen=True, slots=True)
+class Lanes:
+    """The number of chunks that are written side by side.
+
+    Attributes:
+        count: That number, at the most.
+        has_sparse_files: True if the file system takes bytes after the end of a file.
+    """
+
+    count: int
+    has_sparse_files: bool
 
 
 def in_lanes(manifest: BundleManifest, groups: Sequence[Sequence[int]], lanes: int) -> list[Stored]:

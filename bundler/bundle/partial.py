@@ -1,7 +1,7 @@
 """The folder of a bundle until it is sealed: ``NAME.partial``, held by one export, finished by one rename.
 
-Beside it lie the journal of what was begun, ``NAME.partial.journal``, and while an export runs its lock,
-``NAME.partial.lock``. What all writers share: FORMAT.md, section 10.
+Next to it are the journal of the export, ``NAME.partial.journal``, and while an export runs its lock,
+``NAME.partial.lock``. All writers share this: FORMAT.md, section 10.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.files import check_space, is_there, sync_folder
 from bundler.bundle.held_folder import HeldFolder
-from bundler.bundle.journal_file import JournalFile
+from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
 from bundler.core import bundle_name, roles
@@ -32,11 +32,11 @@ _WRITTEN = frozenset({roles.CHUNK, roles.CONTENT, roles.MANIFEST, roles.README, 
 
 
 ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
-"""Reads a bundle back; see `PartialFolder.seal` and `bundler.bundle.read_back`."""
+"""Reads a bundle back; see `StartedFolder.seal` and `bundler.bundle.read_back`."""
 
 
 class PartialFolder:
-    """The place that a bundle is made in. To be called in the order of its methods, by one thread."""
+    """The place that a bundle is made in. For one thread."""
 
     def __init__(self, parent: Path, name: str, *, secrets: Path | None = None) -> None:
         """Nothing is done yet.
@@ -50,13 +50,12 @@ class PartialFolder:
         self.final_path = parent / name
         self.path = parent / (name + bundle_name.PARTIAL)
         journal = parent / f"{self.path.name}.journal"
-        self.journal = JournalFile(journal, JournalKey(secrets, self.path))
+        self._journal_file = JournalFile(journal, JournalKey(secrets, self.path))
         self._parent = parent
-        self._folder: HeldFolder | None = None
         self._lock = Lock(parent / f"{self.path.name}.lock")
 
     def hold(self) -> None:
-        """Makes sure that nobody else makes this bundle meanwhile.
+        """Makes sure that no other process makes this bundle, until `release`.
 
         Raises:
             Unavailable: Another process does.
@@ -68,6 +67,10 @@ class PartialFolder:
             raise LocalStorage.unwritable(error, str(self._parent)) from error
         self._lock.take(str(self.path))
 
+    def release(self) -> None:
+        """Lets other processes make this bundle. Idempotent."""
+        self._lock.release()
+
     def read_journal(self) -> Journal | None:
         """The journal of an export that was started here and not finished; None if it is damaged, or not known as ours.
 
@@ -76,34 +79,28 @@ class PartialFolder:
         """
         refuse_foreign_name(self.path)
         try:
-            return self.journal.read()
+            return self._journal_file.read()
         except Damaged:
             return None
 
     @property
     def is_finished(self) -> bool:
-        """Whether there is a finished bundle of this name."""
+        """True if there is a finished bundle of this name."""
         return is_there(self.final_path)
 
     def forget_start(self) -> None:
         """Removes what is left of making a bundle that is finished: its journal, which nobody needs any more."""
-        if not self.has_leftovers:
-            with suppress(BundlerError):  # a journal that is left makes no harm
-                self.journal.remove()
+        if not self.has_partial:
+            with suppress(BundlerError):  # a journal that is left does no harm
+                self._journal_file.remove()
 
     @property
-    def has_leftovers(self) -> bool:
-        """Whether an export was here before, whatever its journal says."""
+    def has_partial(self) -> bool:
+        """True if an earlier export left a partial bundle, whatever its journal says."""
         return is_there(self.path)
 
-    @property
-    def folder(self) -> HeldFolder:
-        """The folder, from `begin` on."""
-        assert self._folder is not None
-        return self._folder
-
     def discard(self) -> None:
-        """Removes what was begun.
+        """Removes the partial bundle that an earlier export left.
 
         Raises:
             Misuse: There is something else, or a finished bundle.
@@ -111,52 +108,76 @@ class PartialFolder:
         """
         if self.is_finished:
             raise finished_already(self.final_path)
-        if self.has_leftovers:
-            folder = self._held()
+        if self.has_partial:
+            folder = HeldFolder(self.path)
             try:
                 for name in _own_names(folder):
                     folder.remove(name)
             finally:
                 folder.close()
-        self.journal.remove()
+        self._journal_file.remove()
 
-    def begin(self, chunks: Sequence[Chunk], begun: ExportStart, journal: Journal | None) -> Mapping[int, DoneChunk]:
-        """Makes the folder and the journal, or goes on with those that are there.
+    def start(self, chunks: Sequence[Chunk], start: ExportStart, journal: Journal | None) -> StartedFolder:
+        """Makes the folder and the journal, or opens those of an earlier run.
 
         Args:
             chunks: Of the plan.
-            begun: What is begun, if nothing was.
-            journal: What was begun.
+            start: The start of the export; written down if no journal is resumed.
+            journal: The journal of the earlier run that is resumed.
 
         Returns:
-            The chunks that the journal says are done, by number; they are there with their sizes.
+            The folder. The chunks that its journal says are done are there with their sizes.
 
         Raises:
             Misuse: Something is in the folder that no export put there, or that is not ours.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
+        was_there = self._make()
+        with ExitStack() as on_failure:
+            folder = HeldFolder(self.path)
+            on_failure.callback(folder.close)
+            there = _own_names(folder)
+            if journal is not None:
+                opened = self._journal_file.resume(journal)
+                on_failure.callback(opened.close)
+                for number, chunk in journal.done.items():
+                    if not _has(folder, number, chunk, chunks):
+                        opened.take_back(number)
+            _make_room(folder, there, chunks)
+            if journal is None:
+                opened = self._journal_file.start(start)  # brings the name of the folder to the device too
+            on_failure.pop_all()
+        return StartedFolder(self, folder, opened, was_there=was_there)
+
+    def _make(self) -> bool:
+        """Makes the folder; True if it was there already."""
         try:
-            with suppress(FileExistsError):
-                os.mkdir(self.path, 0o755)
+            os.mkdir(self.path, 0o755)
+        except FileExistsError:
+            return True
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.path)) from error
-        self._folder = folder = self._held()
-        there = _own_names(folder)
-        if journal is not None:
-            self.journal.go_on(journal)
-            for number in [number for number, chunk in journal.done.items() if not self._has(number, chunk, chunks)]:
-                self.journal.take_back(number)
-        planned = {chunk.file for chunk in chunks}
-        for name in there:
-            if name not in planned:
-                folder.remove(name)
-        kept = [facts for name in there if name in planned and (facts := folder.facts(name))]
-        taken = sum(facts.st_blocks * 512 for facts in kept)
-        check_space(self.path, sum(chunk.size_bytes for chunk in chunks) - taken)
-        if journal is None:
-            self.journal.remove()
-            self.journal.begin(begun)  # brings the name of the folder to the device too
-        return self.journal.done
+        return False
+
+
+class StartedFolder:
+    """A partial bundle, open to be written, with its journal. `seal` makes a bundle of it. For one thread."""
+
+    def __init__(self, place: PartialFolder, folder: HeldFolder, journal: OpenJournal, *, was_there: bool) -> None:
+        """Takes over what is open.
+
+        Args:
+            place: Where it is.
+            folder: The folder itself; closed by `close`.
+            journal: Its journal; closed by `close`.
+            was_there: True if an earlier run made the folder.
+        """
+        self.path = place.path
+        self.final_path = place.final_path
+        self.folder = folder
+        self.journal = journal
+        self.was_there = was_there
+        self._place = place
 
     def seal(
         self,
@@ -199,19 +220,15 @@ class PartialFolder:
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self.final_path)) from error
         self._refuse_swapped(self.final_path)
-        sync_folder(self._parent)
-        self.forget_start()
+        sync_folder(self.final_path.parent)
+        self.journal.close()
+        self._place.forget_start()
         return sums.bundle_id(sums_content)
 
     def close(self) -> None:
-        """Lets go of the journal, the folder and the lock. Idempotent."""
+        """Lets go of the journal and the folder. Idempotent."""
         self.journal.close()
-        if self._folder is not None:
-            self._folder.close()
-        self._lock.release()
-
-    def _held(self) -> HeldFolder:
-        return HeldFolder(self.path)
+        self.folder.close()
 
     def _write(self, name: str, pieces: Iterable[bytes]) -> str:
         """Writes a file of the bundle; its SHA-256 in hex."""
@@ -224,13 +241,6 @@ class PartialFolder:
 
         self.folder.write(name, hashed())
         return hasher.hexdigest()
-
-    def _has(self, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
-        """Whether a chunk that the journal says is done is one of the plan, and there with its size."""
-        if not 0 < number <= len(chunks):
-            return False
-        facts = self.folder.facts(chunks[number - 1].file)
-        return facts is not None and facts.st_size == done.size_bytes <= chunks[number - 1].size_bytes
 
     def _refuse_swapped(self, path: Path) -> None:
         """Makes sure that it is our folder that has a name, and is not another one that was put in its place."""
@@ -251,6 +261,29 @@ class PartialFolder:
             subject=str(self.path),
             hint="the medium is bad: replace it, and export to another one",
         )
+
+
+def _has(folder: HeldFolder, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
+    """True if a chunk that the journal says is done is one of the plan, and there with its size."""
+    if not 0 < number <= len(chunks):
+        return False
+    facts = folder.facts(chunks[number - 1].file)
+    return facts is not None and facts.st_size == done.size_bytes <= chunks[number - 1].size_bytes
+
+
+def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]) -> None:
+    """Removes the files that are not of the plan.
+
+    Raises:
+        LocalStorage: There is not enough space for the rest of the plan.
+    """
+    planned = {chunk.file for chunk in chunks}
+    for name in there:
+        if name not in planned:
+            folder.remove(name)
+    kept = [facts for name in there if name in planned and (facts := folder.facts(name))]
+    taken = sum(facts.st_blocks * 512 for facts in kept)
+    check_space(folder.path, sum(chunk.size_bytes for chunk in chunks) - taken)
 
 
 def finished_already(path: Path) -> Misuse:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from bundler.bundle.chunk import Member, members_of
@@ -28,21 +28,21 @@ from bundler.system.buffers import new_buffer
 from bundler.texts import text
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class PartialState:
-    """What is there already.
+    """The state of a partial bundle.
 
     Attributes:
-        whole: The blobs that stand in all their places.
-        halves: Others, up to where they have come.
+        whole: The blobs that are whole in all their places.
+        halves: Others, as far as they have come.
         written_to: Up to which offset of its chunk a member is written, by the chunk's number and the member's begin.
         complete: The SHA-256 in hex of the chunks that are as they should be from their first byte to their last.
     """
 
-    whole: set[Digest] = field(default_factory=set)
-    halves: dict[Digest, PartialBlob] = field(default_factory=dict)
-    written_to: dict[int, dict[int, int]] = field(default_factory=dict)
-    complete: dict[int, str] = field(default_factory=dict)
+    whole: Set[Digest] = frozenset()
+    halves: Mapping[Digest, PartialBlob] = field(default_factory=dict)
+    written_to: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
+    complete: Mapping[int, str] = field(default_factory=dict)
 
 
 def look(folder: HeldFolder, manifest: BundleManifest, passed: Passed) -> PartialState:
@@ -58,26 +58,27 @@ def look(folder: HeldFolder, manifest: BundleManifest, passed: Passed) -> Partia
         LocalStorage: A chunk cannot be opened or cut.
     """
     places = Counter(stored.digest for stored in manifest.stored())
-    leftover = PartialState()
+    whole: set[Digest] = set()
     broken: set[Digest] = set()
     spoilt: set[int] = set()
+    halves: dict[Digest, PartialBlob] = {}
+    written_to: dict[int, dict[int, int]] = {}
     with _Chunks(folder, manifest) as chunks:
         for stored in sorted(manifest.stored(), key=_place):
             members = members_of(stored, manifest.archive)
-            begun = _begun(stored, members, chunks, passed)
-            if begun.offset_bytes == stored.size_bytes and begun.hasher.hexdigest() == stored.digest.encoded:
-                leftover.whole.add(stored.digest)
+            found = _found(stored, members, chunks, passed)
+            if found.offset_bytes == stored.size_bytes and found.hasher.hexdigest() == stored.digest.encoded:
+                whole.add(stored.digest)
             else:
                 broken.add(stored.digest)
                 spoilt.update(member.piece.chunk for member in members)
-                if places[stored.digest] > 1 or not PIECE_BYTES <= begun.offset_bytes < stored.size_bytes:
+                if places[stored.digest] > 1 or not PIECE_BYTES <= found.offset_bytes < stored.size_bytes:
                     continue
-                leftover.halves[stored.digest] = begun
+                halves[stored.digest] = found
             for member in members:
-                _note(leftover.written_to, member, begun.offset_bytes)
-    leftover.whole -= broken
-    leftover.complete = {number: digest for number, digest in chunks.complete.items() if number not in spoilt}
-    return leftover
+                _note(written_to, member, found.offset_bytes)
+    complete = {number: digest for number, digest in chunks.complete.items() if number not in spoilt}
+    return PartialState(whole - broken, halves, written_to, complete)
 
 
 def _place(stored: Stored) -> tuple[int, int]:
@@ -93,7 +94,7 @@ def _note(written_to: dict[int, dict[int, int]], member: Member, reached_bytes: 
         places[member.header_offset] = member.piece.offset_bytes + here_bytes
 
 
-def _begun(stored: Stored, members: Sequence[Member], chunks: _Chunks, passed: Passed) -> PartialBlob:
+def _found(stored: Stored, members: Sequence[Member], chunks: _Chunks, passed: Passed) -> PartialBlob:
     """How much of something is there: all of it, or up to its last byte that is not zero."""
     hasher = stored.digest.hasher()
     read_bytes = reached_bytes = 0

@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from pathlib import Path
 
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
-from bundler.bundle.lanes import in_lanes
-from bundler.bundle.partial import PartialFolder, ReadBack
+from bundler.bundle.lanes import Lanes, in_lanes
+from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import PartialState, look
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.digest import Digest
-from bundler.core.journal import DoneChunk, ExportStart, Journal
+from bundler.core.journal import DoneChunk
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.core.oci import Descriptor
@@ -36,99 +35,90 @@ a second, and stand in the way of those who write."""
 
 
 class BundleWriter:
-    """A bundle that is being made. Thread-safe as a sink; `begin`, `seal` and `close` are for one thread."""
+    """A bundle that is being made. Thread-safe as a sink; `seal` and `close` are for one thread."""
 
-    def __init__(self, partial: PartialFolder, manifest: BundleManifest) -> None:
+    def __init__(
+        self, partial: StartedFolder, manifest: BundleManifest, state: PartialState, lanes: Lanes | None = None
+    ) -> None:
+        """Starts the two followers; nothing else is done yet.
+
+        Args:
+            partial: The partial bundle.
+            manifest: The plan.
+            state: The state of what is there.
+            lanes: How many chunks are written side by side, by callers who keep to `stored`; None for any order.
+        """
         self._partial = partial
         self._manifest = manifest
+        self._lanes = lanes
         self._blobs = {blob.stored.digest: blob.stored for blob in manifest.blobs}
-        self._leftover = PartialState()
-        self._chunks: list[ChunkFile] = []
+        self._whole = frozenset(state.whole)
+        self._halves = dict(state.halves)
+        self._chunks = _chunk_files(partial, manifest, state, lanes)
+        self.resumed_bytes = sum(half.offset_bytes for half in state.halves.values()) + sum(
+            self._places(digest)[0].size_bytes for digest in state.whole
+        )
+        """The bytes of blobs that an earlier run left."""
         self._ending = threading.Condition()
         """Notified when the last blob was put, and when nothing more is wanted."""
         self._noting = threading.Lock()
         """Held while the journal and the state of a chunk are brought together."""
-        self._is_sealing = self._is_closed = self._is_in_lanes = False
+        self._is_sealing = self._is_closed = False
         self._failure: BundlerError | None = None
-        self._followers: list[BackgroundThread] = []
+        self._followers = [
+            BackgroundThread(self._hash_chunks, name="chunk-hasher"),
+            BackgroundThread(self._flush_chunks, name="flusher"),
+        ]
 
-    @property
-    def final_path(self) -> Path:
-        """Where the bundle will be."""
-        return self._partial.final_path
+    @classmethod
+    def resuming(
+        cls, partial: StartedFolder, manifest: BundleManifest, passed: Passed, lanes: Lanes | None = None
+    ) -> BundleWriter:
+        """A writer that keeps what an earlier run left, as far as it is right: all of it is read and hashed.
+
+        Args:
+            partial: The partial bundle.
+            manifest: The plan.
+            passed: Receives every number of bytes that was looked at; what it raises goes through.
+            lanes: As of the constructor.
+
+        Raises:
+            Misuse: A chunk is not ours.
+            LocalStorage: A chunk cannot be opened or cut, or the journal cannot be written.
+        """
+        state = look(partial.folder, manifest, passed) if partial.was_there else PartialState()
+        for number in set(partial.journal.done) - set(state.complete):
+            partial.journal.take_back(number)
+        return cls(partial, manifest, state, lanes)
 
     @property
     def size_bytes(self) -> int:
         """Of all chunks together."""
         return self._manifest.size_bytes
 
-    def begin(self, begun: ExportStart, journal: Journal | None, passed: Passed) -> int:
-        """Makes the folder, or goes on with what an earlier run left there.
+    def stored(self) -> list[Stored]:
+        """All that is to be put, in the order of the lanes: each waits for its turn.
 
-        Args:
-            begun: What is begun, if nothing was.
-            journal: What was begun.
-            passed: Told of every number of bytes that was looked at; what it raises goes through.
-
-        Returns:
-            How many bytes of the chunks are there already.
-
-        Raises:
-            Misuse: Something is in the folder that no export put there.
-            LocalStorage: There is not enough space, or the folder cannot be written.
+        A caller takes one after the other in this order, with as many threads as there are lanes or more, and says of
+        each by `end_blob` when nothing more comes of it.
         """
-        has_leftovers = self._partial.has_leftovers
-        done = self._partial.begin(self._manifest.chunks, begun, journal)
-        if has_leftovers:
-            self._leftover = look(self._partial.folder, self._manifest, passed)
-        for number in set(done) - set(self._leftover.complete):
-            self._partial.journal.take_back(number)
-        for number, members in enumerate(members_by_chunk(self._manifest), start=1):
-            chunk = ChunkFile(self._partial.folder, self._manifest.chunks[number - 1].file, members)
-            if number in self._leftover.complete:
-                chunk.is_done_already(self._leftover.complete[number])
-            else:
-                chunk.is_there_up_to(self._leftover.written_to.get(number, {}))
-            self._chunks.append(chunk)
-        self._followers = [
-            BackgroundThread(self._hash_chunks, name="chunk-hasher"),
-            BackgroundThread(self._flush_chunks, name="flusher"),
-        ]
-        halves = sum(half.offset_bytes for half in self._leftover.halves.values())
-        return halves + sum(self._places(digest)[0].size_bytes for digest in self._leftover.whole)
-
-    def in_lanes(self, lanes: int, *, has_sparse_files: bool) -> list[Stored]:
-        """All that is to be put, in the order in which it is to be put from now on: each waits for its turn.
-
-        Whoever puts it takes one after the other in this order, with as many threads as there are lanes or more, and
-        says of each by `end_blob` when nothing more comes of it. Between `begin` and the first blob.
-
-        Args:
-            lanes: How many chunks are written side by side.
-            has_sparse_files: Whether the file system takes bytes behind the end of a file.
-        """
-        self._is_in_lanes = True
-        groups = groups_of(self._manifest)
-        is_one_lane = min(lanes, len(groups)) == 1
-        for chunk in self._chunks:
-            chunk.has_sparse_files = has_sparse_files
-            chunk.is_hashed_at_once = not is_one_lane  # else there is a processor left that can do it behind
-        return in_lanes(self._manifest, groups, lanes)
+        assert self._lanes is not None
+        return in_lanes(self._manifest, groups_of(self._manifest), self._lanes.count)
 
     def end_blob(self, descriptor: Descriptor) -> None:
         """Says that nothing more comes of a blob, whether it was put or not."""
-        if self._is_in_lanes:
+        if self._lanes is not None:
             for members in self._members_of(descriptor):
                 for member in members:
                     self._chunk_of(member).end(member)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
         """Whether an earlier run put it."""
-        return descriptor.digest in self._leftover.whole
+        return descriptor.digest in self._whole
 
     def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
         """How far an earlier run came with it. Told once."""
-        return self._leftover.halves.pop(descriptor.digest, None)
+        return self._halves.pop(descriptor.digest, None)
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""
@@ -154,7 +144,7 @@ class BundleWriter:
 
         Args:
             key: Signs; None for a bundle that is said to be unsigned.
-            read_back: As of `PartialFolder.seal`.
+            read_back: As of `StartedFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -199,7 +189,7 @@ class BundleWriter:
         A small blob is there when its turn comes. A large one is asked for shortly before.
         """
         first = cursors[0]
-        if self._is_in_lanes and size_bytes > PIECE_BYTES and first.is_at_begin:
+        if self._lanes is not None and size_bytes > PIECE_BYTES and first.is_at_begin:
             self._chunk_of(first.member).await_near(first.member)
         for piece in pieces:
             for cursor in cursors:
@@ -210,7 +200,7 @@ class BundleWriter:
                     view = self._write_some(cursor, view)
 
     def _await_turn(self, cursor: _Cursor) -> None:
-        if self._is_in_lanes and cursor.is_at_begin:
+        if self._lanes is not None and cursor.is_at_begin:
             self._chunk_of(cursor.member).await_turn(cursor.member)
 
     def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
@@ -281,6 +271,29 @@ class BundleWriter:
                 self._partial.folder.sync()
                 size_bytes = self._manifest.chunks[number - 1].size_bytes
                 self._partial.journal.note_done(number, DoneChunk(size_bytes, chunk.digest))
+
+
+def _chunk_files(
+    partial: StartedFolder, manifest: BundleManifest, state: PartialState, lanes: Lanes | None
+) -> list[ChunkFile]:
+    # With one lane there is a processor left to hash after the writer; with more, the writers hash what they can.
+    is_hashed_at_once = lanes is not None and min(lanes.count, len(groups_of(manifest))) > 1
+    has_sparse_files = lanes is None or lanes.has_sparse_files
+    files = []
+    for number, members in enumerate(members_by_chunk(manifest), start=1):
+        file = ChunkFile(
+            partial.folder,
+            manifest.chunks[number - 1].file,
+            members,
+            is_hashed_at_once=is_hashed_at_once,
+            has_sparse_files=has_sparse_files,
+        )
+        if number in state.complete:
+            file.is_done_already(state.complete[number])
+        else:
+            file.is_there_up_to(state.written_to.get(number, {}))
+        files.append(file)
+    return files
 
 
 class _Cursor:

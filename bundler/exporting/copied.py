@@ -7,12 +7,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from bundler.bundle.archive_writer import SevenZipWriter
+from bundler.bundle.lanes import Lanes
 from bundler.bundle.medium import has_sparse_files, is_removable
+from bundler.bundle.partial import StartedFolder
 from bundler.bundle.writer import BundleWriter
 from bundler.commands.checks import size_words
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.journal import ExportStart
+from bundler.core.protocols import Passed
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError
 from bundler.exporting.failures import not_copied
@@ -28,15 +30,17 @@ Writer = BundleWriter | SevenZipWriter
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """A bundle whose blobs are all written. Its writer is open, for `bundler.exporting.sealed.seal` to close.
+    """A bundle whose blobs are all written. Folder and writer are open, for `bundler.exporting.sealed.seal` to close.
 
     Attributes:
         session: The session of the export.
+        folder: The partial bundle.
         writer: The writer of the bundle.
         deviations: How the bundle differs from its list.
     """
 
     session: Session
+    folder: StartedFolder
     writer: Writer
     deviations: Deviations
 
@@ -51,40 +55,43 @@ def copy(planned: Planned) -> Copied:
         BundlerError: Blobs cannot be fetched; the error names all of them, and the images that need them.
         LocalStorage: The bundle cannot be written.
     """
-    session = planned.session
+    session, run, resume = planned.session, planned.session.run, planned.resume
     start = ready_start(planned)
-    writer = _writer(planned)
-    with ExitStack() as on_failure:
-        on_failure.callback(writer.close)
-        _start_writing(writer, start, planned)
-        failed = _copy_into(writer, planned)
-        if failed:
-            raise not_copied(failed, planned.manifest)
-        on_failure.pop_all()
-    return Copied(session, writer, planned.deviations)
-
-
-def _writer(planned: Planned) -> Writer:
-    session = planned.session
-    if session.request.archive_kind is TAR:
-        return BundleWriter(session.folder, planned.manifest)
-    return SevenZipWriter(session.folder, planned.manifest, session.passphrase)
-
-
-def _start_writing(writer: Writer, start: ExportStart, planned: Planned) -> None:
-    """Makes the partial bundle, or checks the one that an earlier run left, and reports how much of it is there."""
-    run, resume = planned.session.run, planned.resume
-    title = "beginning" if resume.is_first else "looking at what was begun"
-    size_bytes = planned.manifest.size_bytes
 
     def passed(amount_bytes: int) -> None:
         run.cancellation.check()
         run.listener(Moved(amount_bytes))
 
-    run.listener(PhaseBegan(title, 0 if resume.is_first else size_bytes, in_bytes=True))
-    there_bytes = writer.begin(start, resume.journal, passed)
-    run.listener(PhaseEnded(title))
-    reason = planned.session.folder.journal.unkept
+    title = "beginning" if resume.is_first else "looking at what was begun"
+    with ExitStack() as on_failure:
+        run.listener(PhaseBegan(title, 0 if resume.is_first else planned.manifest.size_bytes, in_bytes=True))
+        folder = session.folder.start(planned.manifest.chunks, start, resume.journal)
+        on_failure.callback(folder.close)
+        writer = _writer(planned, folder, passed)
+        on_failure.callback(writer.close)
+        run.listener(PhaseEnded(title))
+        _notice_start(planned, folder, writer)
+        failed = _copy_into(writer, planned)
+        if failed:
+            raise not_copied(failed, planned.manifest)
+        on_failure.pop_all()
+    return Copied(session, folder, writer, planned.deviations)
+
+
+def _writer(planned: Planned, folder: StartedFolder, passed: Passed) -> Writer:
+    request, run = planned.session.request, planned.session.run
+    if request.archive_kind is not TAR:
+        return SevenZipWriter.resuming(folder, planned.manifest, passed, planned.session.passphrase)
+    # Media that are carried are written one file after the other: many of them are slow when they have to jump.
+    has_holes = has_sparse_files(request.output)
+    count = run.jobs if has_holes and not is_removable(request.output) else 1
+    return BundleWriter.resuming(folder, planned.manifest, passed, Lanes(count, has_holes))
+
+
+def _notice_start(planned: Planned, folder: StartedFolder, writer: Writer) -> None:
+    """Reports how much of the bundle an earlier run left, and if a later run cannot know what this one leaves."""
+    run, resume = planned.session.run, planned.resume
+    reason = folder.journal.unkept
     if reason is not None:
         run.listener(
             Noticed(
@@ -97,8 +104,8 @@ def _start_writing(writer: Writer, start: ExportStart, planned: Planned) -> None
     if not resume.is_first:
         there = text(
             "{there_bytes} of {size_bytes} are there",
-            there_bytes=size_words(there_bytes),
-            size_bytes=size_words(size_bytes),
+            there_bytes=size_words(writer.resumed_bytes),
+            size_bytes=size_words(planned.manifest.size_bytes),
         )
         run.listener(
             Noticed(
@@ -126,11 +133,7 @@ def _copy_into(writer: Writer, planned: Planned) -> Sequence[tuple[BlobCopy, Bun
 def _copy_in_lanes(
     writer: BundleWriter, planned: Planned, run: Run, *, images: int
 ) -> Sequence[tuple[BlobCopy, BundlerError]]:
-    # Media that are carried are written one file after the other: many of them are slow when they have to jump.
-    output = planned.session.request.output
-    has_holes = has_sparse_files(output)
-    lanes = run.jobs if has_holes and not is_removable(output) else 1
-    everything = writer.in_lanes(lanes, has_sparse_files=has_holes)
+    everything = writer.stored()
     total_bytes = sum(stored.size_bytes for stored in everything)
     run.listener(PhaseBegan("copying", total_bytes, in_bytes=True, images=images))
     copies = (planned.blob_index.copy(stored, writer) for stored in everything)

@@ -121,7 +121,7 @@ def find_resume(listed: Listed) -> Resume:
     journal = folder.read_journal()
     resume = Resume(
         journal,
-        folder.has_leftovers,
+        folder.has_partial,
         folder.path,
         _options(session),
         created=journal.start.created if journal else request.created,

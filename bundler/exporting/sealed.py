@@ -12,7 +12,7 @@ from bundler.exporting.result import ExportResult, result_of
 
 
 def seal(copied: Copied) -> ExportResult:
-    """Seals the bundle: checksums, signature, everything on the medium, one rename. Closes the writer.
+    """Seals the bundle: checksums, signature, everything on the medium, one rename. Closes folder and writer.
 
     Raises:
         LocalStorage: Something could not be written, or did not come back from the medium as it was written. The bundle
@@ -25,7 +25,7 @@ def seal(copied: Copied) -> ExportResult:
         ReadingBack(jobs=run.jobs, listener=run.listener, cancellation=run.cancellation) if is_read_back else None
     )
     title = "sealing, reading back" if is_read_back else "sealing"
-    with closing(copied.writer) as writer:
+    with closing(copied.folder), closing(copied.writer) as writer:
         run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
         manifest, bundle_id = writer.seal(session.key, read_back=read_back)
         run.listener(PhaseEnded(title))

@@ -73,7 +73,7 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
         _discard_unusable(session)
         yield session
     finally:
-        folder.close()
+        folder.release()
 
 
 def _checked(request: ExportRequest, run: Run) -> Session:
@@ -152,6 +152,6 @@ def _discard_unusable(session: Session) -> None:
         folder.discard()
     elif request.is_passphrase_new and folder.is_finished:
         raise finished_already(folder.final_path)  # nobody can open it to compare
-    elif request.is_passphrase_new and folder.has_leftovers:
+    elif request.is_passphrase_new and folder.has_partial:
         session.run.listener(Noticed("begun anew: nobody knows the passphrase that was made for what is there"))
         folder.discard()

@@ -272,11 +272,10 @@ def plan(kind: ArchiveKind = TAR) -> Plan:
 
 
 def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):
-    partial = PartialFolder(folder, planned.manifest.name)
+    place = PartialFolder(folder, planned.manifest.name)
     folder.mkdir(parents=True, exist_ok=True)
-    writer = kind(partial, planned.manifest)
-    writer.begin(ExportStart({}, {}, "", "", ""), partial.read_journal(), passed)
-    return writer
+    partial = place.start(planned.manifest.chunks, ExportStart({}, {}, "", "", ""), place.read_journal())
+    return kind.resuming(partial, planned.manifest, passed)
 
 
 def write(folder: Path, *, spoil: bool) -> dict[str, bytes]:
@@ -378,10 +377,10 @@ def test_two_writers_of_one_bundle_are_told_of_each_other(tmp_path):
     first.hold()
     with raises(Unavailable, values={"pid": os.getpid()}):
         second.hold()
-    second.close()
-    first.close()
+    second.release()
+    first.release()
     second.hold()
-    second.close()
+    second.release()
 
 
 @pytest.mark.parametrize("kept_bytes", [0, 1, 1_200_000, 2_100_000, 2_499_999])

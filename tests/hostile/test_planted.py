@@ -203,11 +203,12 @@ def begun_in(out: Path) -> None:
     """Leaves what an export leaves that was killed."""
     partial = PartialFolder(out, "test", secrets=state_folder() / "exports")
     partial.hold()
-    partial.begin(CHUNKS, BEGUN, None)
+    started = partial.start(CHUNKS, BEGUN, None)
     for name in ("chunk-0001.tar", "README.txt"):
-        partial.folder.write(name, [MINE])
+        started.folder.write(name, [MINE])
     lock = (out / "test.partial.lock").read_bytes()
-    partial.close()
+    started.close()
+    partial.release()
     (out / "test.partial.lock").write_bytes(lock)
 
 
@@ -246,7 +247,7 @@ def test_A1_what_is_not_ours_in_the_output_folder_is_refused_and_left_alone(tmp_
         partial.hold()
         if is_restarted:
             partial.discard()
-        partial.begin(CHUNKS, BEGUN, journal)
+        partial.start(CHUNKS, BEGUN, journal)
 
     with pytest.raises(Misuse) as caught:
         as_the_command_does()
@@ -257,7 +258,7 @@ def test_A1_what_is_not_ours_in_the_output_folder_is_refused_and_left_alone(tmp_
         del found[lock], before[lock]
     assert found == before
     assert kept is None or elsewhere.read_bytes() == kept
-    partial.close()
+    partial.release()
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -285,8 +286,8 @@ def test_A1_where_owners_are_made_up_they_do_not_count(tmp_path, monkeypatch):
     journal = partial.read_journal()
     assert journal is not None
     partial.hold()
-    partial.begin(CHUNKS, BEGUN, journal)
-    partial.close()
+    partial.start(CHUNKS, BEGUN, journal).close()
+    partial.release()
 
 
 def test_A1_without_a_state_folder_that_is_told_and_nothing_is_believed(bundler, make, tmp_path, monkeypatch):
@@ -319,16 +320,17 @@ def test_A1_the_secret_is_the_builders_alone_and_goes_with_the_export(bundler, m
 def test_A1_a_folder_that_takes_the_place_of_ours_is_not_written_to_and_not_signed(tmp_path):
     partial = PartialFolder(tmp_path, "test")
     partial.hold()
-    partial.begin([Chunk("chunk-0001.tar", 5)], ExportStart({}, {}, "", "", ""), None)
-    descriptor = partial.folder.create("chunk-0001.tar")
+    started = partial.start([Chunk("chunk-0001.tar", 5)], ExportStart({}, {}, "", "", ""), None)
+    descriptor = started.folder.create("chunk-0001.tar")
     os.write(descriptor, b"right")
     os.close(descriptor)
     partial.path.rename(tmp_path / "ours")
     partial.path.mkdir()
     (partial.path / "chunk-0001.tar").write_bytes(b"wrong")
     with raises(LocalStorage, subject=str(partial.path)):
-        partial.seal({"README.txt": [b"text"]}, {"chunk-0001.tar": Digest.of(b"right").encoded}, None)
-    partial.close()
+        started.seal({"README.txt": [b"text"]}, {"chunk-0001.tar": Digest.of(b"right").encoded}, None)
+    started.close()
+    partial.release()
     assert not partial.final_path.exists()
     assert [path.name for path in partial.path.iterdir()] == ["chunk-0001.tar"]
 

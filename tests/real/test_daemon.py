@@ -407,7 +407,7 @@ def test_an_export_that_is_killed_leaves_nothing_in_scratch(built, tmp_path):
         "import os, sys\n"
         "from bundler.cli import run\n"
         "from bundler.bundle.writer import BundleWriter\n"
-        "BundleWriter.begin = lambda *_: (print(len(os.listdir(sys.argv[-1]))), sys.stdout.flush(), os.kill(0, 9))\n"
+        "BundleWriter.resuming = lambda *_: (print(len(os.listdir(sys.argv[-1]))), sys.stdout.flush(), os.kill(0, 9))\n"
         "run(sys.argv[1:])\n"
     )
     arguments = ["export", "docker-daemon:app:dev", "--name", "t", "-o", tmp_path, "--unsigned", "--scratch", scratch]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import writer as writer_module
+from bundler.bundle.lanes import Lanes
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.writer import BundleWriter
 from bundler.core.digest import Digest
@@ -41,12 +42,12 @@ def contents(plan) -> dict[Digest, bytes]:
 class Making:
     """A bundle on its way; `close` ends what tests leave."""
 
-    def __init__(self, folder: Path, plan: Plan, contents: dict[Digest, bytes]) -> None:
+    def __init__(self, folder: Path, plan: Plan, contents: dict[Digest, bytes], lanes: Lanes | None = None) -> None:
         self.folder, self.contents, self.manifest = folder, contents, plan.manifest
         folder.mkdir(parents=True, exist_ok=True)
-        partial = PartialFolder(folder, "test")
-        self.writer = BundleWriter(partial, plan.manifest)
-        self.writer.begin(ExportStart({}, {}, "", "", ""), partial.read_journal(), lambda _: None)
+        place = PartialFolder(folder, "test")
+        self.partial = place.start(plan.manifest.chunks, ExportStart({}, {}, "", "", ""), place.read_journal())
+        self.writer = BundleWriter.resuming(self.partial, plan.manifest, lambda _: None, lanes)
         self.asked: list[Digest] = []
 
     def pieces(self, stored: Stored, *, fails: bool = False):
@@ -68,6 +69,10 @@ class Making:
         thread.start()
         return thread
 
+    def close(self) -> None:
+        self.writer.close()
+        self.partial.close()
+
     def seal(self) -> dict[str, bytes]:
         self.writer.seal(None)
         return {path.name: path.read_bytes() for path in (self.folder / "test").glob("chunk-*")}
@@ -81,13 +86,13 @@ class Making:
 def making(plan, contents, tmp_path):
     made: list[Making] = []
 
-    def make(name: str = "one") -> Making:
-        made.append(Making(tmp_path / name, plan, contents))
+    def make(name: str = "one", lanes: Lanes | None = None) -> Making:
+        made.append(Making(tmp_path / name, plan, contents, lanes))
         return made[-1]
 
     yield make
     for each in made:
-        each.writer.close()
+        each.close()
 
 
 @pytest.fixture
@@ -137,22 +142,22 @@ def test_bundle_json_is_never_in_memory_as_a_whole(tmp_path):
         peak_bytes = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-        bundle.writer.close()
+        bundle.close()
     assert peak_bytes < (tmp_path / "test/bundle.json").stat().st_size / 2
 
 
 @pytest.mark.parametrize("has_sparse_files", [True, False])
 @pytest.mark.parametrize("lanes", [1, 2, 3])
 def test_lanes_give_the_same_bytes_and_true_checksums(making, smooth, lanes, has_sparse_files):
-    bundle = making()
+    bundle = making(lanes=Lanes(lanes, has_sparse_files=has_sparse_files))
     assert len(smooth) > 2
-    in_parallel(bundle, bundle.writer.in_lanes(lanes, has_sparse_files=has_sparse_files))
+    in_parallel(bundle, bundle.writer.stored())
     assert bundle.seal() == smooth
     assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
 
 
 def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
-    bundle = making()
+    bundle = making(lanes=Lanes(2, has_sparse_files=True))
     ends: dict[int, int] = {}
     write, jumps = writer_module.ChunkFile.write, []
 
@@ -163,15 +168,15 @@ def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
         write(chunk, member, buffers, offset)
 
     monkeypatch.setattr(writer_module.ChunkFile, "write", watched)
-    in_parallel(bundle, bundle.writer.in_lanes(2, has_sparse_files=True))
+    in_parallel(bundle, bundle.writer.stored())
     assert jumps == []
 
 
 def test_chunks_are_hashed_on_the_way_and_not_read_again(making, monkeypatch):
-    bundle = making()
+    bundle = making(lanes=Lanes(2, has_sparse_files=True))
     read = []
     monkeypatch.setattr("bundler.bundle.chunk_file.read_into", lambda *a, **k: read.append(a))
-    in_parallel(bundle, bundle.writer.in_lanes(2, has_sparse_files=True))
+    in_parallel(bundle, bundle.writer.stored())
     chunks = bundle.seal()
     assert read == []
     assert bundle.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in chunks.items()}
@@ -179,8 +184,8 @@ def test_chunks_are_hashed_on_the_way_and_not_read_again(making, monkeypatch):
 
 def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(making, monkeypatch):
     monkeypatch.setattr("bundler.bundle.write_order._NEAR_BYTES", 0)
-    bundle = making()
-    order = bundle.writer.in_lanes(1, has_sparse_files=True)
+    bundle = making(lanes=Lanes(1, has_sparse_files=True))
+    order = bundle.writer.stored()
     large = next(number for number, stored in enumerate(order) if stored.size_bytes > MIB)
     early = [bundle.putting(order[large]), bundle.putting(order[1])]
     for stored in (order[0], *order[2:large]):
@@ -195,8 +200,8 @@ def test_what_comes_too_early_waits_and_a_large_blob_is_not_even_asked_for(makin
 
 
 def test_a_blob_of_no_bytes_waits_for_its_turn_too(making):
-    bundle = making()
-    order = bundle.writer.in_lanes(1, has_sparse_files=False)
+    bundle = making(lanes=Lanes(1, has_sparse_files=False))
+    order = bundle.writer.stored()
     empty = next(number for number, stored in enumerate(order) if not stored.size_bytes)
     assert any(stored.size_bytes > MIB for stored in order[:empty])
     early = bundle.putting(order[empty])
@@ -210,8 +215,8 @@ def test_a_blob_of_no_bytes_waits_for_its_turn_too(making):
 
 
 def test_a_large_blob_is_asked_for_when_little_is_left_before_it(making):
-    bundle = making()
-    order = bundle.writer.in_lanes(1, has_sparse_files=True)
+    bundle = making(lanes=Lanes(1, has_sparse_files=True))
+    order = bundle.writer.stored()
     large = next(stored for stored in order if stored.size_bytes > MIB)
     thread = bundle.putting(large)
     for _ in range(1000):
@@ -224,8 +229,8 @@ def test_a_large_blob_is_asked_for_when_little_is_left_before_it(making):
 
 @pytest.mark.parametrize("has_sparse_files", [True, False])
 def test_what_is_given_up_holds_nobody_up_and_may_come_later(making, smooth, has_sparse_files):
-    bundle = making()
-    order = bundle.writer.in_lanes(1, has_sparse_files=has_sparse_files)
+    bundle = making(lanes=Lanes(1, has_sparse_files=has_sparse_files))
+    order = bundle.writer.stored()
     lost = next(stored for stored in order if stored.size_bytes > MIB)
     for stored in order[: order.index(lost)]:
         bundle.put(stored)
@@ -240,8 +245,8 @@ def test_what_is_given_up_holds_nobody_up_and_may_come_later(making, smooth, has
 
 
 def test_a_blob_that_comes_a_second_time_is_hashed_as_it_came_then(making, smooth):
-    bundle = making()
-    order = bundle.writer.in_lanes(2, has_sparse_files=True)
+    bundle = making(lanes=Lanes(2, has_sparse_files=True))
+    order = bundle.writer.stored()
     in_parallel(bundle, order)
     for stored in order[3:8]:
         bundle.put(stored)
@@ -260,16 +265,16 @@ def test_a_blob_that_is_a_file_of_the_layout_too_is_written_to_both_places(tmp_p
     contents = {each.digest: made.get(each.digest, b"x" * each.size_bytes) for each in plan.manifest.stored()}
     chunks = []
     for name, lanes in (("ordered", 1), ("free", 0)):
-        bundle = Making(tmp_path / name, plan, contents)
+        bundle = Making(tmp_path / name, plan, contents, Lanes(lanes, has_sparse_files=False) if lanes else None)
         try:
             if lanes:
-                in_parallel(bundle, bundle.writer.in_lanes(lanes, has_sparse_files=False), threads=1)
+                in_parallel(bundle, bundle.writer.stored(), threads=1)
             else:
                 for digest in dict.fromkeys(stored.digest for stored in plan.manifest.stored()):
                     bundle.put(next(stored for stored in plan.manifest.stored() if stored.digest == digest))
             chunks.append(bundle.seal())
         finally:
-            bundle.writer.close()
+            bundle.close()
     assert chunks[0] == chunks[1]
     assert chunks[0]["chunk-0001.tar"].count(marker) == 2
 
@@ -279,7 +284,7 @@ def test_A1_a_chunk_of_full_size_with_a_damaged_blob_is_not_taken_for_complete(m
     for stored in bundle.manifest.stored():
         bundle.put(stored)
     bundle.seal()
-    bundle.writer.close()
+    bundle.close()
     (bundle.folder / "test").rename(bundle.folder / "test.partial")
     lost = next(s for s in bundle.manifest.stored() if s.size_bytes > 2 * MIB and len(s.pieces) == 1)
     piece = lost.pieces[0]

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import medium
+from bundler.bundle.lanes import Lanes
 from bundler.bundle.writer import BundleWriter
 from bundler.core.events import nobody
 from bundler.exporting import copied
@@ -23,14 +24,14 @@ from tests.support.images import simple
 )
 def test_media_and_file_systems_without_holes_get_one_lane(tmp_path, monkeypatch, removable, holes, expected):
     simple("a").write_layout(tmp_path / "layout", "example.com/a:1")
-    asked: list[tuple[int, bool]] = []
-    in_lanes = BundleWriter.in_lanes
+    asked: list[Lanes] = []
+    resuming = BundleWriter.resuming
 
-    def watched(writer, lanes, *, has_sparse_files):
-        asked.append((lanes, has_sparse_files))
-        return in_lanes(writer, lanes, has_sparse_files=has_sparse_files)
+    def watched(partial, manifest, passed, lanes):
+        asked.append(lanes)
+        return resuming(partial, manifest, passed, lanes)
 
-    monkeypatch.setattr(BundleWriter, "in_lanes", watched)
+    monkeypatch.setattr(BundleWriter, "resuming", watched)
     monkeypatch.setattr(copied, "is_removable", lambda path: removable)
     monkeypatch.setattr(copied, "has_sparse_files", lambda path: holes)
     request = ExportRequest(
@@ -42,7 +43,7 @@ def test_media_and_file_systems_without_holes_get_one_lane(tmp_path, monkeypatch
         name="test",
     )
     export(request, Run(nobody, Cancellation(), jobs=3))
-    assert asked == [expected]
+    assert asked == [Lanes(*expected)]
     assert (tmp_path / "test" / "SHA256SUMS").exists()
 
 
