@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SINCE = "988a09075305775953668413fb4614308bfc71d7"
+SINCE = "c44a9aff7c177fb6f40993caff569116277e28d8"
 """The last commit with a subject of before this rule."""
 LONGEST = 72
 
