@@ -56,6 +56,7 @@ def test_indexes_that_multiply_are_walked_once(bundler, keys, tmp_path):
     level = images.index([(IMAGE, images.platform("amd64"))])
     for _ in range(6):
         level = images.index([(level, {})] * 12)
+        del level.children[1:]  # for us it is enough to write each of them once
     level.write_layout(tmp_path / "layout", NAME)
     for platforms in ([], ["--platform", "linux/amd64"]):
         done = bundler(
