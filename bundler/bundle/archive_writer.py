@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.chunk import Member, groups_of, members_by_chunk
-from bundler.bundle.files import let_go, reading_back, sha256_of, size_of
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import still_holds
@@ -28,6 +27,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.outer_manifest import OuterManifest
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import Incomplete, Misuse
+from bundler.system.files import let_go, reading_back, sha256_of, size_of
 
 
 class SevenZipWriter:

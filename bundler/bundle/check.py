@@ -18,7 +18,6 @@ from pathlib import Path
 from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage, header_damage
 from bundler.bundle.copies import ChunkState, other_under_its_name
-from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of
 from bundler.bundle.findings import Finding, check_copies, check_files, other_files
 from bundler.bundle.locked import LockedBundle, check_sum
 from bundler.bundle.reader import Bundle, GivenUp
@@ -29,6 +28,7 @@ from bundler.core.events import Began, Finished, Listener, Moved
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, OTHER_FILES_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.system.files import let_go, open_for_reading, read_into, sha256_of
 from bundler.texts import text
 from bundler.workers import BackgroundHash, Cancellation, run_all
 

@@ -15,13 +15,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from bundler.bundle.chunk import Member
-from bundler.bundle.files import read_into, write_from
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.write_order import WriteOrder
 from bundler.core import tar
 from bundler.core.digest import Hasher
 from bundler.core.limits import PIECE_BYTES
 from bundler.errors import Damaged, LocalStorage
+from bundler.system.durable_files import write_from
+from bundler.system.files import read_into
 
 _FLUSH_BYTES = 64 << 20
 """How much is written before the device is told to begin; waiting for the end would leave it idle until then."""

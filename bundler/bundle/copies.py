@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.bundle.listing import Entry, Listing
 from bundler.core.limits import STUB_BYTES
 from bundler.core.manifest import Chunk
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.system.files import let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.texts import text
 
 

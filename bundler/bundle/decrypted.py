@@ -11,9 +11,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bundler.bundle.files import read_into
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Incomplete
+from bundler.system.files import read_into
 from bundler.system.scratch import Scratch, ScratchFile
 
 

@@ -11,8 +11,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from bundler.bundle.files import fill_durably, let_go, sync_opened
 from bundler.errors import LocalStorage, Misuse
+from bundler.system.durable_files import fill_durably, sync_opened
+from bundler.system.files import let_go
 from bundler.system.ownership import refuse_foreign
 
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC

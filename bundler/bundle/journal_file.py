@@ -9,7 +9,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.files import append_durably, is_there, let_go, read_with_facts, remove, sync_folder, write_durably
 from bundler.bundle.journal_key import JournalKey
 from bundler.core.journal import (
     Chain,
@@ -23,6 +22,8 @@ from bundler.core.journal import (
 )
 from bundler.core.limits import JOURNAL_BYTES
 from bundler.errors import Damaged, LocalStorage
+from bundler.system.durable_files import append_durably, remove, sync_folder, write_durably
+from bundler.system.files import is_there, let_go, read_with_facts
 from bundler.system.ownership import refuse_foreign, refuse_foreign_name
 
 

@@ -12,9 +12,10 @@ import secrets
 import stat
 from pathlib import Path
 
-from bundler.bundle.files import read_with_facts, remove, sync_folder, write_durably
 from bundler.core.journal import KEY_BYTES
 from bundler.errors import BundlerError, LocalStorage, Misuse
+from bundler.system.durable_files import remove, sync_folder, write_durably
+from bundler.system.files import read_with_facts
 from bundler.system.ownership import refuse_foreign
 from bundler.texts import text
 

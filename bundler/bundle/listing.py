@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from bundler.bundle.files import unreadable
 from bundler.core import roles
 from bundler.core.limits import FOLDER_ENTRIES
 from bundler.errors import BundlerError, Damaged, LocalStorage
+from bundler.system.files import of_medium
 from bundler.texts import text
 
 _KINDS = {
@@ -188,4 +188,4 @@ def _closed(error: OSError, path: Path) -> BundlerError:
     """The error for a folder into which nobody can look: because of who we are, or because the medium fails."""
     if error.errno in (errno.EACCES, errno.EPERM):
         return LocalStorage("no permission to read the folder", subject=str(path), hint="check its owner and mode")
-    return unreadable(error, str(path))
+    return of_medium(error, str(path))

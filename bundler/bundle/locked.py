@@ -17,7 +17,6 @@ from bundler.bundle import seven_zip_container, sums
 from bundler.bundle.chunk import Member, members_by_chunk
 from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
-from bundler.bundle.files import let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.bundle.reader import Bundle, GivenUp
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
@@ -25,6 +24,7 @@ from bundler.core.manifest import Chunk
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.system.buffers import new_buffer
+from bundler.system.files import let_go, open_for_reading, read_into, sha256_of, size_of
 from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 from bundler.workers import Cancellation

@@ -16,7 +16,6 @@ from typing import TypeVar
 
 from bundler.bundle import signing, sums
 from bundler.bundle.copies import Contents, find_chunks, identified, misnamed
-from bundler.bundle.files import read_bounded
 from bundler.bundle.listing import Listing, look_into
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
@@ -26,6 +25,7 @@ from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
+from bundler.system.files import read_bounded
 from bundler.texts import some, text
 
 Opened = TypeVar("Opened", bound=Bundle | LockedBundle)

@@ -14,7 +14,6 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from bundler.bundle import sums
-from bundler.bundle.files import check_space, is_there, sync_folder
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
@@ -23,6 +22,8 @@ from bundler.core import bundle_name, roles
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.manifest import Chunk
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
+from bundler.system.durable_files import check_space, sync_folder
+from bundler.system.files import is_there
 from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import some, text

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from bundler.bundle.chunk import Member, members_of
-from bundler.bundle.files import forget_cached, let_go, read_into
 from bundler.bundle.held_folder import HeldFolder
 from bundler.core import tar
 from bundler.core.digest import Digest, Hasher
@@ -25,6 +24,7 @@ from bundler.core.manifest import BundleManifest, Chunk, Stored
 from bundler.core.protocols import PartialBlob, Passed
 from bundler.errors import Damaged, LocalStorage
 from bundler.system.buffers import new_buffer
+from bundler.system.files import forget_cached, let_go, read_into
 from bundler.texts import text
 
 

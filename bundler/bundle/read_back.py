@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.bundle.check import check
-from bundler.bundle.files import forget_cached, let_go, open_for_reading, sha256_of
 from bundler.bundle.findings import Finding
 from bundler.bundle.listing import list_folder
 from bundler.bundle.locked import LockedBundle
@@ -18,6 +17,7 @@ from bundler.bundle.opening import UncheckedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Listener
 from bundler.errors import BundlerError
+from bundler.system.files import forget_cached, let_go, open_for_reading, sha256_of
 from bundler.workers import Cancellation
 
 

@@ -17,7 +17,6 @@ from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
-from bundler.bundle.files import let_go, open_for_reading, read_into
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES
@@ -26,6 +25,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import BundlerError, Damaged
 from bundler.system.buffers import new_buffer
+from bundler.system.files import let_go, open_for_reading, read_into
 from bundler.texts import text
 
 if TYPE_CHECKING:

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path, PosixPath
 from typing import Any
 
-from bundler.bundle.files import let_go, open_for_reading, read_into, size_of, unreadable
 from bundler.core import seven_zip_format
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
+from bundler.system.files import let_go, of_medium, open_for_reading, read_into, size_of
 from bundler.texts import text
 
 Write = Callable[["bytes | bytearray"], object]
@@ -126,7 +126,7 @@ def unpack(
         try:
             archive = SevenZipFile(file, "r", password=passphrase)
         except OSError as error:
-            raise unreadable(error, what) from error
+            raise of_medium(error, what) from error
         except Exception as error:  # what py7zr makes of a header in random bytes: TypeError, and others
             raise WrongPassphrase(what) from error
         try:
@@ -142,7 +142,7 @@ def unpack(
         except BundlerError:
             raise
         except OSError as error:
-            raise unreadable(error, what) from error
+            raise of_medium(error, what) from error
         except Exception as error:  # CrcError, Bad7zFile, struct.error …: the archive contradicts itself
             raise Damaged(
                 text("the archive cannot be decrypted: {name}", name=type(error).__name__), subject=what
@@ -165,7 +165,7 @@ def check_passphrase(path: Path, passphrase: str) -> None:
             try:
                 SevenZipFile(file, "r", password=passphrase)
             except OSError as error:
-                raise unreadable(error, str(path)) from error
+                raise of_medium(error, str(path)) from error
             except Exception as error:  # as in `unpack`
                 raise WrongPassphrase(str(path)) from error
     finally:

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from bundler.bundle.files import is_there, read_bounded
 from bundler.bundle.listing import Listing, entry_at, list_folder, names_in
 from bundler.core import roles
 from bundler.core.bundle_name import PARTIAL
 from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
+from bundler.system.files import is_there, read_bounded
 from bundler.texts import text
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bundler.bundle.files import Unreadable, read_into
 from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
 from bundler.system.buffers import new_buffer
+from bundler.system.files import Unreadable, read_into
 
 _STEP_BYTES = 4096
 """Sectors of discs and sticks are not larger, and pages of memory not smaller."""

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.bundle import signing
-from bundler.bundle.files import write_at_once
 from bundler.core.bundle_name import check_bundle_name
 from bundler.errors import LocalStorage, Misuse
+from bundler.system.durable_files import write_at_once
 
 
 @dataclass(frozen=True, slots=True)

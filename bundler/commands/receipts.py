@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from pathlib import Path
 
-from bundler.bundle.files import read_bounded
 from bundler.bundle.signing import PublicKey
 from bundler.core.events import Listener, nobody
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
@@ -17,6 +16,7 @@ from bundler.core.receipt import Receipt, merged, parse_receipt
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
 from bundler.importing.recording import NO_KEY, ReceiptKey, refuse_taken, signature_path, write_receipt
 from bundler.keys.trust import Judged, trusted_keys
+from bundler.system.files import read_bounded
 from bundler.texts import text
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"

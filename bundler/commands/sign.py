@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.files import is_there, place_durably, read_bounded
 from bundler.bundle.opening import find
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.verify import VerifyRequest, VerifyResult, verify
@@ -17,6 +16,8 @@ from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.run import Run
+from bundler.system.durable_files import place_durably
+from bundler.system.files import is_there, read_bounded
 from bundler.texts import text
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.files import place_durably, sync_folder
 from bundler.bundle.signing import PublicKey
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.fingerprint import grouped, parse_fingerprint
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
 from bundler.keys.trust import SUFFIX, Member, members_of, read_public_key, trust_folder
+from bundler.system.durable_files import place_durably, sync_folder
 from bundler.texts import text
 
 Confirm = Callable[[str], bool]

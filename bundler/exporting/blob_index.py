@@ -14,8 +14,8 @@ from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage
 from bundler.core.protocols import BlobSink, BlobSource, ImageSource, Pieces
-from bundler.stores.local_files import pieces_in
 from bundler.stores.opened import Stores
+from bundler.system.buffers import pieces_in
 from bundler.transfer import BlobCopy, Destination
 from bundler.transports.transport import source_of
 

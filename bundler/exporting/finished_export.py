@@ -7,7 +7,6 @@ from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.copies import ChunkState, find_chunks
-from bundler.bundle.files import is_there
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import Sealed, find
 from bundler.bundle.partial import finished_already
@@ -20,6 +19,7 @@ from bundler.core.manifest import BundleManifest, is_plan_of
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
 from bundler.exporting.planned import Planned
 from bundler.exporting.result import ExportResult, result_of
+from bundler.system.files import is_there
 from bundler.texts import first_of, text
 
 _SHOWN = 5

@@ -7,11 +7,12 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from bundler.bundle.files import read_bounded, write_at_once
 from bundler.core.image_list import Entry
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.manifest import MissingImage
 from bundler.errors import BundlerError, Denied, NotFound, UnknownProject
+from bundler.system.durable_files import write_at_once
+from bundler.system.files import read_bounded
 
 
 def is_missing(error: BundlerError) -> bool:

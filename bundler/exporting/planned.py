@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.files import check_space
 from bundler.bundle.medium import largest_file_bytes
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
@@ -19,6 +18,7 @@ from bundler.exporting.resolved import Resolved
 from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
 from bundler.exporting.resume import Resume
 from bundler.exporting.session import Session
+from bundler.system.durable_files import check_space
 from bundler.texts import text
 
 

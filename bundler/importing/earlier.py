@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.files import is_own, read_with_facts
 from bundler.core.limits import EARLIER_RECEIPT_BYTES, EARLIER_RECEIPTS
 from bundler.core.receipt import Receipt, parse_receipt, places_of_blobs
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError
+from bundler.system.files import is_own, read_with_facts
 
 
 @dataclass(frozen=True, slots=True)

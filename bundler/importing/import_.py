@@ -12,7 +12,6 @@ from pathlib import Path
 
 from bundler.bundle.check import check_beside_blobs
 from bundler.bundle.chunk import groups_of
-from bundler.bundle.files import check_space
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
@@ -51,6 +50,7 @@ from bundler.run import Run, paces_of, retrying
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
+from bundler.system.durable_files import check_space
 from bundler.texts import some, text
 from bundler.transfer import BlobCopy, Destination, copy_blobs, copy_groups, counting
 

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler import __version__, texts
-from bundler.bundle.files import is_own, place_durably, read_with_facts, unplaced_name, write_at_once
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener, Noticed
 from bundler.core.limits import RECEIPT_BYTES
@@ -33,6 +32,8 @@ from bundler.keys.private_key import Passphrases, no_passphrases, read_private_k
 from bundler.keys.trust import trust_folder
 from bundler.run import Run
 from bundler.system import places
+from bundler.system.durable_files import place_durably, unplaced_name, write_at_once
+from bundler.system.files import is_own, read_with_facts
 from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 

@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from bundler.bundle import signing
-from bundler.bundle.files import read_with_facts
 from bundler.bundle.medium import on_one_medium
 from bundler.core.events import Listener, Noticed
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse
 from bundler.keys.strict_modes import is_inside
+from bundler.system.files import read_with_facts
 from bundler.texts import text
 
 Passphrases = Callable[[], Iterable[bytes]]

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import signing
-from bundler.bundle.files import read_with_facts
 from bundler.bundle.medium import on_one_medium
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse, Untrusted
 from bundler.keys.strict_modes import OTHERS_MAY_WRITE, is_inside, owners, weak_step
 from bundler.system import places
+from bundler.system.files import read_with_facts
 from bundler.texts import joined, text
 
 SUFFIX = ".pub"

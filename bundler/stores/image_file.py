@@ -12,8 +12,8 @@ from pathlib import Path
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.stores import compression, seven_zip_files
-from bundler.stores.local_files import FileStream, opened, pieces_of, size_of
 from bundler.stores.tar_reader import ByteStream
+from bundler.system.files import FileStream, opened, pieces_of, size_of
 
 _MAGIC_BYTES = 16
 

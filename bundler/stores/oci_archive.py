@@ -12,9 +12,10 @@ from bundler.core import tar
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse
-from bundler.stores.local_files import FileStream, closing_file, forget, opened, pieces_of, read_whole, sync, write_all
 from bundler.stores.oci_layout import LayoutSource, index_json, marker_json, read_index
 from bundler.stores.tar_reader import TarReader, resolve_links
+from bundler.system.durable_files import closing_file, sync_folder, write_all
+from bundler.system.files import FileStream, forget, opened, pieces_of, read_whole
 from bundler.system.lock import Holder, Lock
 from bundler.system.ownership import refuse_foreign_name
 
@@ -160,7 +161,7 @@ class ArchiveSink:
                 write_all(descriptor, tar.END, what=str(self._partial))
                 os.fsync(descriptor)
             os.rename(self._partial, self._path)
-            sync(self._path.parent)
+            sync_folder(self._path.parent)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._path)) from error
 

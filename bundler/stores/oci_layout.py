@@ -23,17 +23,8 @@ from bundler.errors import Damaged, LocalStorage, NotFound, Refused
 from bundler.stores.held_images import Choice, HeldImage
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
-from bundler.stores.local_files import (
-    closing_file,
-    forget,
-    opened_within,
-    pieces_of,
-    read_whole,
-    size_of,
-    size_within,
-    sync,
-    write_all,
-)
+from bundler.system.durable_files import closing_file, sync_folder, write_all
+from bundler.system.files import forget, opened_within, pieces_of, read_whole, size_of, size_within
 from bundler.system.lock import Holder, Lock
 from bundler.texts import text
 
@@ -302,7 +293,7 @@ class LayoutFolderSink:
                 self._put_file(MARKER, marker_json())
             if not (self._root / INDEX).exists():
                 self._put_file(INDEX, index_document([]))
-            sync(self._root)  # a folder of blobs that does not say what it is would be taken for something else
+            sync_folder(self._root)  # a folder of blobs that does not say what it is would be taken for something else
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
         return left
@@ -362,18 +353,12 @@ class LayoutFolderSink:
         with self._lock:
             if self._known is not None and self._known.unsaved:
                 self._write_index()
-        try:
-            self._sync_blobs()
-            sync(self._root)
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._root)) from error
+        self._sync_blobs()
+        sync_folder(self._root)
 
     def _write_index(self) -> None:
         """Writes index.json, and before that the names of all that stands in it. To be called under the lock."""
-        try:
-            self._sync_blobs()
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self._root)) from error
+        self._sync_blobs()
         self._put_file(INDEX, self._index().to_json())
         self._index().unsaved = 0
 
@@ -382,7 +367,7 @@ class LayoutFolderSink:
         if self._has_new_blobs:
             self._has_new_blobs = False
             for folder in (*sorted(self._root.glob("blobs/sha*")), self._root / "blobs", self._root):
-                sync(folder)
+                sync_folder(folder)
 
     def _remove_litter(self) -> None:
         """Removes what was being written when somebody ended who wrote here before. To be called under the lock."""

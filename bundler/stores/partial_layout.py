@@ -16,8 +16,8 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.stores.held_images import HeldImage
-from bundler.stores.local_files import pieces_in
 from bundler.stores.oci_layout import LayoutFiles, LayoutSource
+from bundler.system.buffers import pieces_in
 from bundler.texts import text
 
 

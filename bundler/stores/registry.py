@@ -353,7 +353,7 @@ class Repository:
         return answer.status == 200
 
     def check_push(self) -> None:
-        """Makes sure that images may be pushed here, and leaves nothing behind.
+        """Makes sure that images may be pushed here, and leaves nothing there.
 
         Something is pushed that is no manifest, under a digest that is not its own. Who may push is told so; who may
         not, and a registry that is read-only, say that first. (The end of an upload that never began would tell the

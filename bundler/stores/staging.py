@@ -19,7 +19,8 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.stores import compression
-from bundler.stores.local_files import opened, pieces_in, pieces_of
+from bundler.system.buffers import pieces_in
+from bundler.system.files import opened, pieces_of
 from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle import files
 from bundler.core.limits import FINDINGS, UNREADABLE_READS
+from bundler.system import files
 from tests.support.forge import BIG, Forged, spread
 from tests.support.watching import reads_of, strace
 

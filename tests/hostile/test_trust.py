@@ -23,9 +23,10 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.bundle import files, medium, signing
+from bundler.bundle import medium, signing
 from bundler.core import roles
 from bundler.keys import private_key, trust as trusting
+from bundler.system import durable_files
 from tests.conftest import Ran
 from tests.support import images
 from tests.support.parts import shell
@@ -1043,7 +1044,7 @@ def test_K10_a_read_only_medium_is_told_before_the_long_check(run, place):
 
 
 def test_K10_what_a_killed_run_left_is_replaced_and_is_no_damage(run, place):
-    left = place.bundle / files.unplaced_name(place.signature("approver").name)
+    left = place.bundle / durable_files.unplaced_name(place.signature("approver").name)
     left.write_bytes(b"half a signa")
     assert run("verify", place.bundle, *place.trusting("builder")).code == 0
     sign = ["sign", place.bundle, *place.trusting("builder"), "--key", place.key("approver")]
@@ -1054,7 +1055,7 @@ def test_K10_what_a_killed_run_left_is_replaced_and_is_no_damage(run, place):
 def test_K10_a_link_where_the_signature_would_be_put_down_is_not_followed(run, place):
     victim = place.folder / "victim"
     victim.write_text("precious")
-    (place.bundle / files.unplaced_name(place.signature("approver").name)).symlink_to(victim)
+    (place.bundle / durable_files.unplaced_name(place.signature("approver").name)).symlink_to(victim)
     done = run("sign", place.bundle, *place.trusting("builder"), "--key", place.key("approver"))
     assert (done.code, "away, or choose another folder" in done.err) == (2, True)
     assert (victim.read_text(), place.signature("approver").exists()) == ("precious", False)
@@ -1065,7 +1066,7 @@ def test_K10_a_medium_that_fails_is_left_as_it_was(run, place, monkeypatch, fail
     def fail(*arguments: object, **named: object) -> None:
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(files.os, failing, fail)
+    monkeypatch.setattr(durable_files.os, failing, fail)
     done = run("sign", place.bundle, *place.trusting("builder"), "--key", place.key("approver"))
     monkeypatch.undo()
     assert (done.code, "Input/output error" in done.err) == (8, True)

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle import files, sums
+from bundler.bundle import sums
 from bundler.core import strict_json
+from bundler.system import files
 from tests.support import images
 from tests.support.forge import FAILS, Forged
 from tests.support.watching import reads_of, strace

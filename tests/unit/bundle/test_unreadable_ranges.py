@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle import files
 from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
 from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
 from bundler.errors import Damaged
+from bundler.system import files
 from tests.support.errors import raises
 
 SECTOR = 512

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bundler.bundle.files import write_durably, write_from
 from bundler.core.limits import WRITE_BYTES
 from bundler.errors import LocalStorage
+from bundler.system.durable_files import write_durably, write_from
 
 CONTENT = os.urandom(3 * WRITE_BYTES + 77)
 
