@@ -20,6 +20,7 @@ from bundler.transfer import (
     Destination,
     VerifiedBlob,
     ask_all,
+    ask_each,
     copy_blobs,
     copy_groups,
     copy_wholes,
@@ -780,3 +781,16 @@ def test_what_is_worked_through_fails_one_by_one_and_goes_on() -> None:
     failed = work_through([5 << 20, 5, 4, 1], work, run_with(), size_of=lambda size: size)
     assert sorted(done) == [1, 4, 5 << 20]
     assert [(size, str(error)) for size, error in failed] == [(5, "no")]
+
+
+def test_answers_come_in_the_order_of_the_questions_and_failures_apart():
+    def ask(number: int) -> str:
+        if number % 3 == 0:
+            raise Refused(f"not {number}")
+        return str(number)
+
+    answers = ask_each(range(50), ask, run_with(), workers=8)
+    assert list(answers.given.items()) == [(number, str(number)) for number in range(50) if number % 3]
+    assert [(number, error.message) for number, error in answers.failed.items()] == [
+        (number, f"not {number}") for number in range(0, 50, 3)
+    ]
