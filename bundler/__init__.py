@@ -77,13 +77,14 @@ if TYPE_CHECKING:
         Image as Image,
         MissingImage as MissingImage,
     )
-    from bundler.core.naming_rules import NamingRules as NamingRules, parse_rules as parse_rules
+    from bundler.core.naming_rules import NamingRules as NamingRules
     from bundler.core.oci import Descriptor as Descriptor
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.reference import Reference as Reference
     from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
+    from bundler.core.rules_file import parse_rules as parse_rules
     from bundler.core.selection import Selection as Selection
     from bundler.errors import (
         Absent as Absent,
@@ -151,7 +152,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
-    "bundler.core.naming_rules": ("NamingRules", "parse_rules"),
+    "bundler.core.naming_rules": ("NamingRules",),
+    "bundler.core.rules_file": ("parse_rules",),
     "bundler.core.plan": ("parse_chunk_size",),
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),

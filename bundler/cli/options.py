@@ -286,11 +286,11 @@ def failed_list(file: str | None) -> frozenset[Reference] | None:
     Raises:
         Misuse: The file cannot be read, or is no image list.
     """
-    from bundler.importing.chosen import read_failed_list
-    from bundler.transports.parsing import parse_image
-
     if file is None:
         return None
+    from bundler.importing.failed_list import read_failed_list
+    from bundler.transports.parsing import parse_image
+
     return read_failed_list(_read_text(file, "--retry-failed"), source=file, parse_image=parse_image)
 
 
@@ -300,9 +300,13 @@ def rules(file: str | None) -> NamingRules:
     Raises:
         Misuse: The file cannot be read, or is wrong.
     """
-    from bundler.core.naming_rules import NO_RULES, parse_rules
+    from bundler.core.naming_rules import NO_RULES
 
-    return NO_RULES if file is None else parse_rules(_read_text(file, "--rules"), source=file)
+    if file is None:
+        return NO_RULES
+    from bundler.core.rules_file import parse_rules
+
+    return parse_rules(_read_text(file, "--rules"), source=file)
 
 
 def _read_text(file: str, option: str) -> str:

@@ -19,7 +19,8 @@ from bundler.core.list_line import parse_line
 from bundler.core.location import Container, Location
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
-from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument, located, together
+from bundler.core.several import located, together
+from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument
 from bundler.errors import BundlerError, Damaged, Misuse
 
 ParseImage = Callable[[str], Location]

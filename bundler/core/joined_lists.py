@@ -14,7 +14,7 @@ from bundler.core.digest import Digest
 from bundler.core.image_list import Entry, HeldImages, ImageList
 from bundler.core.location import Location
 from bundler.core.reference import Reference
-from bundler.core.strict_yaml import together
+from bundler.core.several import together
 from bundler.errors import BundlerError, Misuse
 from bundler.texts import text
 

@@ -11,7 +11,7 @@ from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import FLATTEN, KEEP, SCOPED
 from bundler.core.reference import NAME_CHARACTERS, Reference, is_repository, is_tag
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
-from bundler.core.strict_yaml import together
+from bundler.core.several import together
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, Misuse
 from bundler.texts import text

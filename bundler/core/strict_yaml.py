@@ -17,9 +17,10 @@ from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 from bundler import texts
 from bundler.core.characters import named, trimmed
 from bundler.core.limits import YAML_DEPTH, YAML_NODES
-from bundler.errors import BundlerError, Misuse, Several
+from bundler.core.several import located
+from bundler.errors import BundlerError, Misuse
 
-__all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "YamlDocument", "located", "together"]
+__all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "YamlDocument"]
 
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = frozenset(
@@ -167,16 +168,3 @@ class YamlDocument:
             subject=where,
             hint=hint,
         )
-
-
-def located(error: Misuse, where: str) -> Misuse:
-    """The same error, said to stand in a line of a file."""
-    if error.subject and error.subject.startswith(where.rpartition(":")[0] + ":"):
-        return error
-    subject = f"{where}: {error.subject}" if error.subject else where
-    return Misuse(error.message, subject=subject, expected=error.expected, actual=error.actual, hint=error.hint)
-
-
-def together(message: str, errors: list[BundlerError]) -> BundlerError:
-    """One error as it is; several under a message."""
-    return errors[0] if len(errors) == 1 else Several(message, errors)

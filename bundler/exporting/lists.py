@@ -13,7 +13,7 @@ from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
-from bundler.core.strict_yaml import located, together
+from bundler.core.several import located, together
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError, Misuse, Several
 from bundler.stores import compression

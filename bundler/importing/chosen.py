@@ -9,7 +9,6 @@ from bundler import texts
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
-from bundler.core.image_list import Entry, ParseImage, parse_image_list
 from bundler.core.manifest import Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
@@ -55,16 +54,6 @@ def chosen_images(
         if not chosen:
             raise Misuse("no image of this bundle is to be tried again", subject="--retry-failed")
     return [image for image in images if image.reference in chosen]
-
-
-def read_failed_list(text: str, *, source: str, parse_image: ParseImage) -> frozenset[Reference]:
-    """The images of a list of failed ones, or of any image list.
-
-    Raises:
-        Misuse: It is none.
-    """
-    parsed = parse_image_list(text, source=source, parse_image=parse_image)
-    return frozenset(entry.reference for entry in parsed.entries if isinstance(entry, Entry))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,18 +20,18 @@ from bundler.core import image_list, manifest as bundle_manifest, oci, roles, se
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.journal import Chain, parse_journal
-from bundler.core.naming_rules import parse_rules
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
 from bundler.core.receipt import parse_receipt
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import recognised
+from bundler.core.rules_file import parse_rules
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError
-from bundler.importing.chosen import read_failed_list
+from bundler.importing.failed_list import read_failed_list
 from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge

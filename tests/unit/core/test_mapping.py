@@ -8,7 +8,6 @@ import pytest
 
 from bundler.core.location import Target
 from bundler.core.mapping import Naming, target_names
-from bundler.core.naming_rules import parse_rules
 from bundler.core.policies import FLATTEN, KEEP, MAPPINGS, SCOPED
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import (
@@ -21,6 +20,7 @@ from bundler.core.registry_kind import (
     REGISTRY_KINDS,
     RegistryKind,
 )
+from bundler.core.rules_file import parse_rules
 from bundler.errors import Misuse, Several
 from bundler.transports.docker_daemon import DaemonTarget
 from bundler.transports.oci_archive import ArchiveTarget

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bundler.core.naming_rules import NO_RULES, NamingRules, Pattern, parse_rules
+from bundler.core.naming_rules import NO_RULES, NamingRules, Pattern
 from bundler.core.reference import Reference
+from bundler.core.rules_file import parse_rules
 from bundler.core.tag_template import TagTemplate
 from bundler.errors import Misuse, Several
 from tests.support.errors import raises

@@ -11,7 +11,8 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import Misuse
-from bundler.importing.chosen import chosen_images, read_failed_list
+from bundler.importing.chosen import chosen_images
+from bundler.importing.failed_list import read_failed_list
 from bundler.run import Run
 from bundler.transports.parsing import parse_image
 from bundler.workers import Cancellation
