@@ -635,7 +635,7 @@ class VerifiedBlob:
         hint = (
             "the source sent other bytes than it promised"
             if is_remote
-            else "run bundler verify to see which files to bring again"
+            else "run bundler verify to see which files to copy again"
         )
         return Damaged(
             message,

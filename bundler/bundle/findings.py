@@ -74,7 +74,7 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
             )
             yield Finding(rest, strange[FINDINGS].name, is_wanted=False)
     for name in _foreign_parts(bundle):
-        yield Finding(Damaged("listed, and not a part of this bundle", subject=name), name, is_wanted=False)
+        yield Finding(Damaged("listed, but not a part of this bundle", subject=name), name, is_wanted=False)
 
 
 def _small_files(listed: Iterable[str]) -> list[str]:

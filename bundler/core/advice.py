@@ -88,9 +88,7 @@ def problem(
     )
 
 
-LOG_IN = (
-    "log in with --username NAME --password-stdin, or: docker login {host} (podman login and skopeo login do as well)"
-)
+LOG_IN = "log in with --username NAME --password-stdin, or: docker login {host} (or podman login, skopeo login)"
 """Not every machine has Docker, and a job has nobody who types."""
 
 
@@ -98,371 +96,372 @@ _ENTRIES = (
     Advice(
         "unauthorized",
         LoginNeeded,
-        "the registry asks for credentials that it accepts",
+        "the registry needs a valid login",
         LOG_IN,
-        "No credentials were found for this registry, or it does not accept them. They are looked for in this order: "
-        "--username with --password-stdin, REGISTRY_AUTH_FILE, containers/auth.json in $XDG_RUNTIME_DIR, and "
-        "config.json in $DOCKER_CONFIG or ~/.docker, where credHelpers come before credsStore and both before auths. "
-        "The host must be written there exactly as in --to, port included. Under sudo, ~ is root's home. `bundler "
-        "doctor --to {host}` says which file was used.",
+        "bundler found no credentials for this registry, or the registry does not accept them. It looks in this "
+        "order: --username with --password-stdin, REGISTRY_AUTH_FILE, containers/auth.json in $XDG_RUNTIME_DIR, and "
+        "config.json in $DOCKER_CONFIG or ~/.docker; there, credHelpers come first, then credsStore, then auths. "
+        "The host in the file must be exactly the one in --to, with the port. Under sudo, ~ is the home of root. "
+        "`bundler doctor --to {host}` shows which file was used.",
     ),
     Advice(
         "robot-name",
         Refused,
-        "the registry does not know this user, and the name looks like what a shell left of a robot's",
+        "the registry does not know this user; the name looks like a robot name without its $NAME part",
         "write the name in single quotes: --username 'robot$NAME'; in a CI file with two dollar signs: robot$$NAME",
-        "Robot accounts of Harbor are called robot$NAME or robot$PROJECT+NAME. In double quotes, or without any, a "
-        "shell takes $NAME for a variable and leaves only robot. GitLab CI, Compose and Make do the same unless the "
-        "dollar sign is doubled.",
+        "Robot accounts of Harbor have names like robot$NAME or robot$PROJECT+NAME. In double quotes, or without "
+        "quotes, a shell replaces the variable $NAME, and only robot is left. GitLab CI, Compose and Make do the "
+        "same unless the dollar sign is doubled.",
     ),
     Advice(
         "denied",
         Denied,
-        "the registry denies it",
+        "the registry denies access",
         "ask its administrator for the right to pull and push in {repository}",
-        "The registry knows who asks, and says no. To import, an account needs the rights to pull and to push: "
-        "whether a blob is there already is a question of pulling. In Harbor a robot with push alone is refused. If "
-        "the account should have the right, the project may be spelt otherwise, or another account may be in use: "
-        "`bundler doctor --to {host}` shows both.",
+        "The registry knows the account, and refuses. An import needs the rights to pull and to push: bundler asks "
+        "for existing blobs with the right to pull. Harbor refuses a robot that has only the right to push. If the "
+        "account should have the right, check the spelling of the project, and which account is in use: `bundler "
+        "doctor --to {host}` shows both.",
     ),
     Advice(
         "name-unknown",
         UnknownRepository,
-        "the registry knows no such repository",
+        "the registry does not have this repository",
         "create {repository} in the registry first, then run the same command again",
-        "Some registries make a repository with the first push. Others, among them Amazon ECR, Huawei SWR and "
-        "Mirantis MSR, want it to be created before. `bundler import --dry-run` lists all repositories that do not "
-        "exist yet.",
+        "Some registries create a repository on the first push. Others need it before, for example Amazon ECR, "
+        "Huawei SWR and Mirantis MSR. `bundler import --dry-run` lists all repositories that do not exist yet.",
     ),
     Advice(
         "not-found",
         NotFound,
         "not found",
-        "check name and tag; is it this registry?",
-        "The registry has no such tag or digest. Tags can be removed and moved; digests go when the registry collects "
-        "garbage. A private repository looks the same to those who may not see it: log in first, with --username NAME "
+        "check the registry, the name and the tag",
+        "The registry has no such tag or digest. Tags can be removed or moved; garbage collection removes digests. "
+        "A private repository looks the same to an account without access: log in first, with --username NAME "
         "--password-stdin or docker, podman or skopeo login {host}.",
     ),
     Advice(
         "project-missing",
         UnknownProject,
-        "the project that the image is to go into does not exist",
-        "create it, or let bundler do it with --admin-credentials FILE; --dry-run prints the commands",
-        "Harbor, GitLab, Quay and Artifactory keep images in projects, groups, organisations or repositories that "
-        "have to exist before anything is pushed, and a push robot may not create them. `bundler import --dry-run` "
-        "lists all that are missing, with the commands that an administrator of Harbor needs. It may also be a "
-        "private project of somebody else: it is told apart by nobody who may not see it.",
+        "the project for the image does not exist",
+        "create it, or let bundler create it with --admin-credentials FILE; --dry-run prints the commands",
+        "Harbor, GitLab, Quay and Artifactory keep images in projects, groups, organisations or repositories. These "
+        "must exist before a push, and a push robot cannot create them. `bundler import --dry-run` lists all that "
+        "are missing, with the commands for an administrator of Harbor. It may also be a private project of another "
+        "user: without access to it, both cases look the same.",
     ),
     Advice(
         "quota-exceeded",
         Refused,
         "the project's quota is used up",
         "ask the registry's administrator to raise the quota of {project}, or to free space in it",
-        "The registry limits what a project may hold, and this push would go beyond. What was sent stays; run the "
-        "same command again when there is room. `bundler import --dry-run` says how many bytes are to be sent. In "
-        "Harbor, deleted images count until garbage has been collected.",
+        "The registry limits the size of a project, and this push exceeds the limit. The blobs that were sent stay "
+        "there; run the same command again when there is room. `bundler import --dry-run` shows how many bytes are "
+        "missing. In Harbor, deleted images count until the next garbage collection.",
     ),
     Advice(
         "tag-immutable",
         Refused,
-        "the registry does not let this tag move",
-        "keep what is there with --on-conflict skip, or push beside it with --on-conflict suffix",
-        "The tag exists, stands for another image, and a rule of the registry protects it: tag immutability in "
+        "the registry does not allow this tag to be changed",
+        "keep the existing image with --on-conflict skip, or push under another tag with --on-conflict suffix",
+        "The tag exists and points to another image. A rule of the registry protects it: tag immutability in "
         "Harbor, ECR and Quay, 'disable redeploy' in Nexus, no permission to overwrite in Artifactory. With "
-        "--on-conflict suffix the image gets its own tag, followed by the first 12 characters of its digest. Nothing "
-        "was overwritten.",
+        "--on-conflict suffix the image gets its own tag, followed by the first 12 characters of its digest. "
+        "Nothing was overwritten.",
     ),
     Advice(
         "tag-taken",
         TagTaken,
-        "the tag stands for another image at the target",
-        "keep what is there with --on-conflict skip, move the tag with replace, or push beside it with suffix",
-        "Somebody has pushed another image under this tag, or an earlier bundle did. Nothing is decided for you: fail "
-        "is the default, and it is found before a byte moves. skip keeps what is there; replace moves the tag and "
-        "notes in the receipt what it stood for, so that `bundler undo` can put it back; suffix pushes beside it "
-        "under a tag that ends with the image's digest. Rules (--rules) can decide it for each part of the registry.",
+        "the tag points to another image at the target",
+        "keep the existing image with --on-conflict skip, move the tag with replace, or push under another tag with "
+        "suffix",
+        "Another user or an earlier bundle pushed another image under this tag. bundler does not decide for you: "
+        "the default is fail, and bundler finds the conflict before it sends anything. skip keeps the existing "
+        "image; replace moves the tag and records the earlier image in the receipt, so that `bundler undo` can "
+        "restore it; suffix pushes under a second tag that ends with the image's digest. Rules (--rules) can choose "
+        "for each part of the registry.",
     ),
     Advice(
         "blocked-by-policy",
         Refused,
-        "a policy of the registry keeps the image back",
-        "ask the registry's administrator which policy it is: a scan, or a signature that is demanded",
-        "Harbor can refuse to show images with known vulnerabilities, or without a signature. The tag exists, and "
-        "what it stands for cannot be read, so whether it is the same image cannot be told, and it is left alone.",
+        "a policy of the registry blocks the image",
+        "ask the registry's administrator which policy it is: a scan, or a required signature",
+        "Harbor can block images that have known vulnerabilities or no signature. The tag exists, but its image "
+        "cannot be read. So bundler cannot compare the images, and does not change the tag.",
     ),
     Advice(
         "body-too-large",
         Refused,
         "too large for the registry, or for a proxy in front of it",
         'raise the limit of the proxy; nginx: client_max_body_size 0; Kubernetes ingress: proxy-body-size "0"',
-        "A proxy in front of the registry lets no request of this size pass; nginx's default is 1 MB. Layers that are "
-        "too large for one request are sent in pieces, which is slower; a manifest cannot be, and some registries take "
-        "no pieces, or larger ones only. `bundler doctor --to {host}` measures the largest body that passes, without "
-        "sending it. Behind an ingress of Kubernetes it is the annotation nginx.ingress.kubernetes.io/proxy-body-size.",
+        "A proxy in front of the registry blocks requests of this size; nginx's default is 1 MB. bundler sends "
+        "layers that are too large for one request in pieces, which is slower. A manifest cannot be sent in pieces, "
+        "and some registries take no pieces, or only larger ones. `bundler doctor --to {host}` measures the "
+        "largest body that passes, without sending it. For an ingress of Kubernetes, set the annotation "
+        "nginx.ingress.kubernetes.io/proxy-body-size.",
     ),
     Advice(
         "sent-in-pieces",
         Unavailable,
-        "no body of this size passes; the blob is sent in pieces",
-        "run the same command again; raising the limit of the proxy makes it faster",
-        "A proxy in front of the registry, or the registry itself, refused a body for its size. From then on in this "
-        "run, larger blobs are sent to this registry in pieces. If that is the last word on a blob, the pieces failed, "
-        "too.",
+        "a body of this size is blocked; the blob is sent in pieces",
+        "run the same command again; a higher limit of the proxy makes it faster",
+        "A proxy in front of the registry, or the registry itself, refused a body because of its size. From then "
+        "on, this run sends larger blobs to this registry in pieces. If a blob ends with this message, the pieces "
+        "failed too.",
     ),
     Advice(
         "method-refused",
         Refused,
-        "something in front of the registry does not let this kind of request pass",
-        "let the proxy in front of {host} pass GET, HEAD, POST, PUT, PATCH and DELETE below /v2/",
-        "The answer is 405 with an HTML page. A registry that is read-only says so in JSON, so this comes from a proxy "
-        "or a firewall that lets only some methods pass (nginx: limit_except), or from a web server that is no "
-        "registry. The log of the proxy tells which rule it was.",
+        "a proxy in front of the registry blocks this kind of request",
+        "allow GET, HEAD, POST, PUT, PATCH and DELETE below /v2/ in the proxy in front of {host}",
+        "The answer is 405 with an HTML page. A read-only registry answers with JSON, so this answer comes from a "
+        "proxy or a firewall that allows only some methods (nginx: limit_except), or from a web server that is not "
+        "a registry. The log of the proxy shows the rule.",
     ),
     Advice(
         "sent-elsewhere",
         Refused,
-        "the server sends on to another one, which is not followed",
+        "the server redirects to another host; bundler does not follow",
         "if {host} is the registry, give it as the address",
-        "Questions about blobs are followed to other hosts, without credentials. What changes something is followed "
-        "within the same scheme, host and port only, and so are the token server and further pages of a list: "
-        "credentials and tokens belong to the server that they were meant for.",
+        "bundler follows redirects of blob downloads to other hosts, without credentials. It follows requests that "
+        "change something only within the same scheme, host and port; the same holds for the token server and for "
+        "further pages of a list. Credentials and tokens must not reach another server.",
     ),
     Advice(
         "upload-elsewhere",
         Refused,
-        "the registry wants the layers sent to another host",
-        "if {host} belongs to the registry: --allow-upload-host {host}; if not, let the proxy pass on Host and "
-        "X-Forwarded-Proto",
-        "When an upload is opened, the registry says where it is to be sent. Nothing is sent to a host or a port that "
-        "was not named. Often a proxy in front of the registry does not pass on the name that it was asked by, so that "
-        "the registry names itself by its inner address. nginx: proxy_set_header Host $http_host; and "
-        "proxy_set_header X-Forwarded-Proto $scheme; distribution can be set to http.relativeurls: true, or http.host. "
-        "Some registries have uploads at another host on purpose: --allow-upload-host names it, may be repeated, and "
-        "sends no credentials there.",
+        "the registry gives another host for the upload of layers",
+        "if {host} belongs to the registry: --allow-upload-host {host}; if not, set Host and X-Forwarded-Proto in "
+        "the proxy",
+        "When bundler opens an upload, the registry gives its address. bundler sends nothing to a host or port that "
+        "you did not name. Often a proxy in front of the registry does not forward the Host header, so the "
+        "registry gives its internal address. nginx: proxy_set_header Host $http_host; and proxy_set_header "
+        "X-Forwarded-Proto $scheme; in distribution set http.relativeurls: true, or http.host. Some registries use "
+        "another host for uploads on purpose: allow it with --allow-upload-host, which may be repeated. bundler "
+        "sends no credentials to that host.",
     ),
     Advice(
         "upload-without-tls",
         Refused,
-        "the registry asks for an upload without TLS",
-        "let the proxy in front of the registry set X-Forwarded-Proto; nginx: proxy_set_header X-Forwarded-Proto "
+        "the registry gives an upload address without TLS",
+        "set X-Forwarded-Proto in the proxy in front of the registry; nginx: proxy_set_header X-Forwarded-Proto "
         "$scheme;",
-        "The registry is asked with https, and names an address with http for the upload. It does not know that a "
-        "proxy in front of it speaks TLS, because the proxy does not say so. nginx: proxy_set_header X-Forwarded-Proto "
+        "bundler uses https, but the registry gives an http address for the upload. A proxy in front of the "
+        "registry speaks TLS, and does not report it to the registry. nginx: proxy_set_header X-Forwarded-Proto "
         "$scheme; and proxy_set_header Host $http_host; or set http.relativeurls: true in distribution. Nothing was "
         "sent without TLS.",
     ),
     Advice(
         "upload-with-tls",
         Refused,
-        "the registry asks for an upload with TLS, at a port that speaks plain HTTP",
-        "let the proxy in front of the registry tell it the scheme; nginx: proxy_set_header X-Forwarded-Proto $scheme;",
-        "The registry is asked with http, and names the same host and port with https for the upload. A proxy in front "
-        "of it says that it was asked with TLS, and was not: X-Forwarded-Proto has to be the scheme that clients use. "
-        "Or set http.relativeurls: true in distribution. Where the registry does speak TLS at that port, leave "
-        "--plain-http out.",
+        "the registry gives an upload address with TLS, at a port that speaks plain HTTP",
+        "set the right X-Forwarded-Proto in the proxy in front of the registry; nginx: proxy_set_header "
+        "X-Forwarded-Proto $scheme;",
+        "bundler uses http, but the registry gives the same host and port with https for the upload. A proxy in "
+        "front of it reports TLS by mistake: X-Forwarded-Proto must be the scheme that clients use. Or set "
+        "http.relativeurls: true in distribution. If the registry speaks TLS at that port, leave --plain-http out.",
     ),
     Advice(
         "upload-astray",
         Refused,
-        "the registry names an address for the upload that leads nowhere",
-        "give the path of the API with --base-path, or let the proxy pass paths on unchanged",
-        "The address is not below the API, and nothing is there. A proxy in front of the registry changes paths, and "
-        "does not change those in the answers. nginx: proxy_redirect, and proxy_set_header Host $http_host; "
-        "distribution: http.prefix and http.host as the outside sees them.",
+        "the upload address of the registry does not exist",
+        "give the path of the API with --base-path, or keep paths unchanged in the proxy",
+        "The address is not below the API, and the registry answers not found there. A proxy in front of the "
+        "registry changes the paths of requests, but not those in answers. nginx: proxy_redirect, and "
+        "proxy_set_header Host $http_host; distribution: http.prefix and http.host as the outside sees them.",
     ),
     Advice(
         "not-kept",
         Unavailable,
-        "the registry says that it took this, and does not have it",
-        "run the same command again; if it fails again, see the registry's log and its storage",
-        "The upload was answered with success, and the question for it afterwards with not found. It was sent several "
-        "times. The storage of the registry loses what it is given, several registries share one address and not "
-        "their storage, or a garbage collection runs in this moment. No tag was moved.",
+        "the registry accepted the upload, but does not have it",
+        "run the same command again; if it fails again, check the registry's log and its storage",
+        "The registry answered the upload with success, and then answered not found. bundler sent it several times. "
+        "Possible causes: the storage of the registry loses data, several registries share one address but not "
+        "their storage, or a garbage collection is running. No tag was moved.",
     ),
     Advice(
         "digest-unsupported",
         Refused,
-        "the registry takes no manifests with a digest of this kind",
-        "leave the image out with --except, or push it to a registry that takes such digests",
-        "Nearly all images have digests of sha256. This one has another, which is allowed, and which this registry "
-        "cannot compute; distribution 2 and 3 cannot. Another digest would be another image to all who look for this "
-        "one, so it is not converted. The other images are not concerned.",
+        "the registry does not support this digest algorithm",
+        "leave the image out with --except, or push it to a registry that supports this algorithm",
+        "Nearly all images have sha256 digests. This image has another algorithm, which the specification allows, "
+        "but this registry does not support it; distribution 2 and 3 do not. bundler does not convert it: with "
+        "another digest it would be another image. The other images are not affected.",
     ),
     Advice(
         "proxy-page",
         Unavailable,
-        "a page for people came back, where a registry should answer",
-        "something in front of the registry answers; check address, port and path of {host}, and HTTPS_PROXY and "
-        "NO_PROXY",
-        "The answer is HTML. It comes from a proxy, a load balancer, a login page of the company or the web pages of "
-        "the registry itself, but not from its API. Often the port is that of the web interface, the API lies below a "
-        "path (--base-path for Nexus), or requests to the inside go to the outside because NO_PROXY does not name the "
-        "registry.",
+        "the answer is an HTML page, not a registry's answer",
+        "check address, port and path of {host}, and HTTPS_PROXY and NO_PROXY: another server answers",
+        "The answer is HTML. It comes from a proxy, a load balancer, a login page of the company, or the web "
+        "interface of the registry, but not from its API. Often the port is the one of the web interface, the API "
+        "is below a path (--base-path for Nexus), or NO_PROXY does not name the registry, so that requests go to "
+        "the outside proxy.",
     ),
     Advice(
         "no-registry",
         Refused,
         "this is not a registry's answer",
-        "does a proxy or a login page answer? check address, port and path of {host}, and HTTPS_PROXY and NO_PROXY",
-        "What came back is not what a registry says, and it would be the same again: a page for people, or something "
-        "that is no HTTP. Often it is the login page of a company's proxy, a web interface on the same port, a "
-        "server of another kind, or a registry whose API lies below a path (--base-path for Nexus). Try `curl -v "
+        "check address, port and path of {host}, and HTTPS_PROXY and NO_PROXY: a proxy or a login page may answer",
+        "The answer is not one of a registry: it is an HTML page, or it is not HTTP. Another attempt would give the "
+        "same answer. Often it is the login page of a company's proxy, a web interface on the same port, another "
+        "kind of server, or a registry whose API is below a path (--base-path for Nexus). Try `curl -v "
         "https://{host}/v2/`: a registry answers with JSON, or with 401.",
     ),
     Advice(
         "unknown-authority",
         Refused,
-        "the certificate is not by an authority that is trusted here",
-        "give the authority with --cacert FILE, or put it into /etc/docker/certs.d/{host}/ca.crt",
-        "The registry's certificate was issued by an authority, often the company's own, that this machine does not "
-        "know. Ask for the authority's certificate (not the registry's) and compare its fingerprint with whoever runs "
-        "it. It is looked for in --cacert, SSL_CERT_FILE, /etc/docker/certs.d, /etc/containers/certs.d and "
-        "~/.config/containers/certs.d; the folder's name must be host and port exactly as in --to. No option turns "
-        "the check off.",
+        "this machine does not trust the authority of the certificate",
+        "give the authority's certificate with --cacert FILE, or copy it to /etc/docker/certs.d/{host}/ca.crt",
+        "An authority that this machine does not know issued the registry's certificate; often it is the company's "
+        "own. Ask for the authority's certificate (not the registry's), and compare its fingerprint with its "
+        "administrator. bundler looks in --cacert, SSL_CERT_FILE, /etc/docker/certs.d, /etc/containers/certs.d and "
+        "~/.config/containers/certs.d; the folder must be named by host and port, exactly as in --to. No option "
+        "turns the check off.",
     ),
     Advice(
         "certificate-name",
         Refused,
         "the certificate is for another name",
-        "use the name that the certificate has, or ask for one that names {host}",
-        "The registry proves who it is, but it is not who was asked for. An IP address needs a certificate that names "
-        "the address. Behind a load balancer the certificate may be that of another service.",
+        "use the name in the certificate, or ask for a certificate for {host}",
+        "The certificate is valid, but for another name. For an IP address, the certificate must contain this "
+        "address. With a load balancer, the certificate may belong to another service.",
     ),
     Advice(
         "certificate-expired",
         Refused,
         "the certificate has expired",
-        "compare the clock of this machine (date -u), then ask for a new certificate",
-        "Either the certificate is too old, or this machine's clock is ahead. `bundler doctor --to {host}` shows "
-        "until when it is valid, and how far the clocks are apart.",
+        "check the clock of this machine (date -u), then ask for a new certificate",
+        "The certificate is too old, or this machine's clock is fast. `bundler doctor --to {host}` shows the end of "
+        "its validity and the difference of the clocks.",
     ),
     Advice(
         "clock-skew",
         Refused,
-        "the clocks of this machine and of the registry do not agree",
+        "the clocks of this machine and of the registry differ",
         "set the clock of this machine (date -u), or that of the registry, then run the same command again",
-        "Certificates and login tokens are valid from one moment to another. Tokens live for minutes, and a registry "
-        "forgives about one of difference, so a clock that is wrong makes it refuse tokens that were issued a moment "
-        "ago. Disconnected networks often have no time server.",
+        "Certificates and login tokens are valid for a period of time. Tokens are valid for minutes, and a registry "
+        "accepts a difference of about one minute. So with a wrong clock it refuses new tokens. Disconnected "
+        "networks often have no time server.",
     ),
     Advice(
         "no-tls",
         Refused,
         "the server does not speak TLS",
-        "if that is meant: --plain-http {host}",
-        "The port answers, but not with TLS. Only registries on this machine are spoken to in plain HTTP by default. "
-        "With --plain-http everybody on the way can read and change what is sent, credentials included; digests are "
-        "still compared, and the receipt says so.",
+        "if this is intended: --plain-http {host}",
+        "The port answers, but not with TLS. By default bundler uses plain HTTP only for registries on this "
+        "machine. With --plain-http anyone on the network can read and change all data, credentials too; bundler "
+        "still compares digests, and the receipt records it.",
     ),
     Advice(
         "connection-refused",
         Unreachable,
         "no connection",
-        "is the registry running, is the port right, and does a firewall let {host} through?",
-        "The machine answers that nothing listens there, or that the way is closed. Without a port, https means 443. "
-        "Whether anything listens: `curl -v https://{host}/v2/`.",
+        "check that the registry runs, that the port is right, and that no firewall blocks {host}",
+        "The machine answers that the port is closed. Without a port, https means 443. To test the port: `curl -v "
+        "https://{host}/v2/`.",
     ),
     Advice(
         "no-answer",
         Unavailable,
-        "nothing came in time",
-        "run the same command again; what has arrived is not sent twice",
-        "The connection stands, or should, but nothing comes: a firewall that drops packets, a proxy that waits for "
-        "the whole body, a registry whose disk or database is busy. Fewer uploads at a time (--jobs 1) may help.",
+        "no answer in time",
+        "run the same command again; it does not send again what has arrived",
+        "The connection is open, but no data come. Possible causes: a firewall drops packets, a proxy waits for the "
+        "whole body, or the disk or database of the registry is busy. Fewer uploads at a time (--jobs 1) may help.",
     ),
     Advice(
         "too-slow",
         Unavailable,
-        "hardly anything moves on the connection",
-        "run the same command again; fewer at a time (--jobs 1) may help",
-        "Bytes come, or are taken, but so few that this would never end: less than 64 KiB in a minute. A slow line is "
-        "waited for as long as it takes. This is a server or proxy that is overloaded, or that keeps connections open "
-        "with a byte now and then; with a stalled upload, the registry or a proxy before it has stopped reading.",
+        "the connection is too slow",
+        "run the same command again; fewer parallel transfers (--jobs 1) may help",
+        "Data move, but too few: less than 64 KiB in a minute. A slow line is no problem; bundler waits for it. "
+        "Here a server or proxy is overloaded, or keeps the connection open with a few bytes. If an upload stalls, "
+        "the registry or a proxy in front of it has stopped reading.",
     ),
     Advice(
         "connect-timeout",
         Unreachable,
         "no connection in time",
-        "does a firewall drop packets to {host}, and is the machine up?",
-        "Nothing answers at all, not even with a refusal: a firewall that drops packets, a machine that is switched "
-        "off, or an address that leads nowhere. If only a proxy leads there, set HTTPS_PROXY.",
+        "check that {host} is running and that no firewall drops packets to it",
+        "There is no answer at all: a firewall drops packets, the machine is switched off, or the address is wrong. "
+        "If the registry is reachable only through a proxy, set HTTPS_PROXY.",
     ),
     Advice(
         "name-not-resolved",
         Unreachable,
         "the name cannot be resolved",
         "check the spelling, and the DNS server of this machine: getent hosts {host}",
-        "The name of the registry is unknown here. Disconnected networks often have a DNS server of their own, or "
-        "names in /etc/hosts.",
+        "This machine does not know the name of the registry. Disconnected networks often have their own DNS "
+        "server, or names in /etc/hosts.",
     ),
     Advice(
         "proxy-failed",
         Unavailable,
         "the proxy failed",
-        "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; a registry inside the network belongs into NO_PROXY",
-        "The environment names a proxy, and it does not let this through. NO_PROXY takes names, domains that begin "
-        "with a dot, addresses and blocks like 10.0.0.0/8.",
+        "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY; add a registry inside the network to NO_PROXY",
+        "The environment sets a proxy, and the proxy does not allow this connection. NO_PROXY accepts names, "
+        "domains that start with a dot, addresses, and blocks like 10.0.0.0/8.",
     ),
     Advice(
         "too-many-requests",
         Busy,
-        "the registry asks to come back later",
+        "the registry limits the rate of requests",
         "log in for a higher limit (docker, podman or skopeo login {host}), or run the same command again later",
-        "The registry limits how often it may be asked, by address or by account, or it is under maintenance. Waiting "
-        "was tried already: the pauses that it asked for, and longer ones when it still refused. Docker Hub counts "
-        "anonymous pulls by address, and a whole company may share one.",
+        "The registry limits requests by address or by account, or it is under maintenance. bundler has waited as "
+        "long as the registry asked, and then longer. Docker Hub counts anonymous pulls by address, and a whole "
+        "company may share one address.",
     ),
     Advice(
         "asked-to-wait",
         AskedToWait,
         "the registry asks to wait until {time} ({duration})",
-        "run the same command then; what is done is not done twice",
-        "The registry names a time before which it answers nothing more. That is longer than a run waits by itself. "
-        "Docker Hub limits the pulls of six hours, by address or by account; an account (docker, podman or skopeo "
-        "login {host}) has a higher limit. What was resolved is kept, so the next run asks only for what is missing.",
+        "run the same command then; it does not repeat finished work",
+        "The registry refuses all requests until this time. A run does not wait that long. Docker Hub limits the "
+        "pulls of six hours, by address or by account; an account (docker, podman or skopeo login {host}) has a "
+        "higher limit. bundler keeps what it has resolved, so the next run asks only for the rest.",
     ),
     Advice(
         "registry-read-only",
         Refused,
-        "the registry takes nothing at the moment: it is read-only",
+        "the registry is read-only at the moment",
         "wait until its maintenance is over, or ask its administrator",
-        "distribution is set to readonly while garbage is collected, Harbor has a switch for it, and a replica or a "
-        "proxy cache takes no pushes ever. Check whether it is the registry that is meant to be pushed to.",
+        "distribution is read-only during garbage collection, Harbor has a switch for it, and a replica or a proxy "
+        "cache never accepts pushes. Check that this is the right registry for pushes.",
     ),
     Advice(
         "target-disk-full",
         Unavailable,
         "the registry's disk is full",
         "free space in the registry's storage, then run the same command again",
-        "The registry could not store what was sent. What stands there stays, and is not sent again. `bundler import "
-        "--dry-run` says how many bytes are still to be sent. In distribution, space comes back only when garbage is "
-        "collected, with the registry stopped or read-only.",
+        "The registry could not store the data. Blobs that it has stored stay there, and bundler does not send them "
+        "again. `bundler import --dry-run` shows how many bytes are missing. In distribution, only a garbage "
+        "collection frees space; the registry must be stopped or read-only for it.",
     ),
     Advice(
         "registry-failed",
         Unavailable,
         "the registry failed",
-        "run the same command again; if it fails again, see the registry's log",
-        "The registry answered with an error of its own, also after several attempts. Its log tells why; what it said "
-        "to us is shown as it was. Many uploads at a time can be too much for its database: --jobs 1 is gentler.",
+        "run the same command again; if it fails again, check the registry's log",
+        "The registry had an internal error, also after several attempts. Its log shows the reason; bundler shows "
+        "the registry's own words. Many parallel uploads can overload its database: try --jobs 1.",
     ),
     Advice(
         "manifest-refused",
         Refused,
-        "the registry does not take this kind of image",
-        "leave it out with --except, or ask whether the registry can take it",
-        "The manifest is what it should be, but the registry does not know its type, or does not allow it: some take "
-        "no artifacts beside images (Quay), no index within an index (Artifactory), or no OCI types (Nexus before "
+        "the registry does not accept this kind of image",
+        "leave it out with --except, or ask the registry's administrator to allow it",
+        "The manifest is correct, but the registry does not know its type, or does not allow it: some accept no "
+        "artifacts other than images (Quay), no index inside an index (Artifactory), or no OCI types (Nexus before "
         "3.71).",
     ),
     Advice(
         "name-refused",
         NameRefused,
-        "the registry does not take this name",
-        "make one part of it with --map flatten, or name it with --rules",
-        "Registries differ in how deep names may be: Quay takes ORGANISATION/NAME unless its administrator allows "
-        "more, GitLab two parts below a project, Harbor wants a project in front. `bundler import --dry-run` finds "
-        "this before a byte moves.",
+        "the registry does not accept this name",
+        "join its parts with --map flatten, or rename it with --rules",
+        "Registries limit the path parts of a name: Quay accepts ORGANISATION/NAME unless its administrator allows "
+        "more, GitLab allows two parts below a project, Harbor needs a project first. `bundler import --dry-run` "
+        "finds this before bundler sends anything.",
     ),
     Advice(
         "damaged-at-target",
@@ -470,168 +469,166 @@ _ENTRIES = (
         "the registry holds a damaged blob",
         "delete it in the registry's storage and restart the registry, then run the same command again with "
         "--verify-target",
-        "The registry says that it has these bytes, and gives others, or fewer. Its disk has let them rot, or it was "
-        "stopped while it wrote. A blob of a wrong length is sent again once, and that did not change it: distribution "
-        "answers 201 and keeps what it has. Delete the blob in the storage of the registry (in distribution "
-        "blobs/sha256/XX/DIGEST/data below docker/registry/v2), or delete the images that need it and collect the "
-        "garbage; then restart the registry, because it remembers blobs. Then the same command with --verify-target "
-        "sends what is missing, also of images whose tags "
-        "are there already.",
+        "The registry reports that it has this blob, but returns other bytes, or too few. Its disk is damaged, or "
+        "it was stopped during a write. bundler sent a blob of a wrong length again once, and the registry kept the "
+        "old one: distribution answers 201 and changes nothing. Delete the blob in the storage of the registry (in "
+        "distribution blobs/sha256/XX/DIGEST/data below docker/registry/v2), or delete the images that need it and "
+        "collect the garbage; then restart the registry, because it caches blobs. Then the same command with "
+        "--verify-target sends the missing blobs, also for images whose tags exist already.",
     ),
     Advice(
         "parts-missing",
         PartsMissing,
-        "the registry says that it lacks parts of the image, although they were pushed",
-        "run the same command again when the registry collects no garbage and nobody else pushes there",
-        "A manifest is taken only when all that it needs is there. The registry's garbage collection removes what has "
-        "no manifest yet, also while it is being pushed, so distribution wants to be read-only meanwhile. bundler has "
-        "sent again what was missing, several times, and something was missing still. A registry that keeps in "
-        "memory which blobs it has (cache: blobdescriptor: inmemory) says after a garbage collection that they are "
-        "there until it is restarted.",
+        "the registry reports missing parts of the image, although they were pushed",
+        "wait until the registry's garbage collection and other pushes have ended, then run the same command again",
+        "A registry accepts a manifest only when it has all blobs of it. Its garbage collection removes blobs "
+        "without a manifest, also during a push; so distribution must be read-only during garbage collection. "
+        "bundler sent the missing blobs again several times, and some are still missing. A registry that caches its "
+        "list of blobs in memory (cache: blobdescriptor: inmemory) reports removed blobs as present until a "
+        "restart.",
     ),
     Advice(
         "refused",
         Refused,
-        "the registry refuses it",
-        "what it said is all that is known; its log may tell more",
-        "The registry said no, in a way that is not known here. Trying again would give the same answer.",
+        "the registry refuses the request",
+        "see the registry's answer above; its log may show more",
+        "The registry refused with an unknown code. Another attempt would give the same answer.",
     ),
     Advice(
         "no-space",
         LocalStorage,
         "no space left",
         "free some space and run the same command again",
-        "A disk of this machine is full, or a quota used up. Nothing that is unfinished looks finished. Export names "
-        "what it needs before it begins (--dry-run); import needs none but for encrypted bundles (--scratch).",
+        "A disk of this machine is full, or a quota is used up. Unfinished results are marked as unfinished. Export "
+        "shows the needed space in advance (--dry-run); import needs space only for encrypted bundles (--scratch).",
     ),
     Advice(
         "unsigned",
         Untrusted,
-        "nobody vouches for this bundle",
-        "ask the builder for a signed one",
-        "The bundle has no signature, so nobody knows who made it, and it may have been changed on its way. "
-        "--insecure-no-signature takes it all the same; the receipt says so.",
+        "this bundle is not signed",
+        "ask the builder for a signed bundle",
+        "The bundle has no signature. So its origin is unknown, and it may have been changed on the way. "
+        "--insecure-no-signature accepts it; the receipt records it.",
     ),
     Advice(
         "unknown-signer",
         Untrusted,
         "no trusted key has signed this bundle",
-        "get the builder's public key by another way than this medium, and give it with --trust NAME.pub",
-        "The bundle is signed, but by a key that is not trusted here. A key that came on the same medium as the "
-        "bundle proves nothing. Compare its fingerprint with the builder by telephone: `bundler trust add NAME.pub` "
-        "shows it, and puts the key into ~/.config/bundler/trust, whose keys are trusted always; under sudo, ~ is "
-        "root's home.",
+        "get the builder's public key over another channel than this medium, and give it with --trust NAME.pub",
+        "The bundle is signed, but by a key that is not trusted here. A key on the same medium as the bundle proves "
+        "nothing. Compare its fingerprint with the builder by telephone: `bundler trust add NAME.pub` shows it, "
+        "and adds the key to ~/.config/bundler/trust. bundler always trusts the keys in this folder; under sudo, ~ "
+        "is the home of root.",
     ),
     Advice(
         "bad-signature",
         Untrusted,
-        "the signature does not fit",
-        "bring the bundle again; if it does not fit then either, tell the security officer",
-        "A trusted key's signature is there, and SHA256SUMS is not what was signed: a file was damaged, or changed by "
-        "somebody. Nothing of the bundle was read beyond it.",
+        "the signature does not match",
+        "copy the bundle again; if the signature still does not match, inform the security officer",
+        "The bundle has a signature by a trusted key, but it does not match SHA256SUMS: a file was damaged or "
+        "changed. bundler read nothing else of the bundle.",
     ),
     Advice(
         "too-few-signatures",
         Untrusted,
         "too few trusted keys have signed this bundle",
-        "have it signed by another one: bundler sign BUNDLE --key KEY",
-        "--require-signatures asks for the signatures of several different keys, so that no single person, and no "
-        "single stolen key, can bring anything in. Each trusted key counts once, under however many names. A second "
-        "person adds a signature with `bundler sign`, which verifies all of the bundle first; it is a small file "
-        "beside SHA256SUMS, and can also be carried after the bundle.",
+        "ask another owner of a trusted key to sign it: bundler sign BUNDLE --key KEY",
+        "--require-signatures requires signatures by several different keys. So one person, or one stolen key, is "
+        "not enough to bring in a bundle. Each trusted key counts once, also if several files hold it. A second "
+        "person adds a signature with `bundler sign`, which first verifies the whole bundle. The signature is a "
+        "small file next to SHA256SUMS, and can also travel after the bundle.",
     ),
     Advice(
         "trust-folder",
         Untrusted,
-        "no key is trusted here: the folder of keys cannot be used",
-        "see which, and why: bundler trust list",
-        "Whoever can put a key into the folder decides what is trusted. So the folder and each key in it must belong "
-        "to you or to root, and nobody else may be able to change them: chmod go-w. A file whose name ends with .pub "
-        "and that is no key that can be used makes the folder unusable, because it may be the one that was meant. On "
-        "FAT and NTFS modes mean nothing: there, name single files with --trust, or use `bundler trust add`. The same "
-        "holds for every folder and link on the way to the keys, as sshd's StrictModes has it; folders with a sticky "
-        "bit, such as /tmp, may be on the way.",
+        "no key is trusted here: the folder of trusted keys cannot be used",
+        "see which key, and why: bundler trust list",
+        "A user who can add a key to the folder decides which bundles are trusted. So the folder and each key in it "
+        "must belong to you or to root, and no other user may change them: chmod go-w. A .pub file that is not a "
+        "usable key makes the whole folder unusable, because it may be the key that you need. FAT and NTFS have no "
+        "modes: give single files with --trust, or use `bundler trust add`. The same holds for every folder and "
+        "link in the path of the keys, as in sshd's StrictModes; folders with a sticky bit, such as /tmp, are "
+        "allowed in the path.",
     ),
     Advice(
         "key-came-along",
         Untrusted,
         "the public key came with the bundle",
-        "get the key from its owner by another way",
-        "A key proves nothing about a bundle that it travelled with: who changes the bundle puts a key of their own "
-        "there, too. So no key is trusted that lies in the bundle's folder, or on the removable medium that the bundle "
-        "is on. Copy the key to this machine, compare its fingerprint with the builder by telephone, and keep it: "
-        "`bundler trust add builder.pub`.",
+        "get the key from its owner over another channel",
+        "A key that travelled with a bundle proves nothing: a person who changes the bundle can also replace the "
+        "key. So bundler trusts no key in the bundle's folder, or on the same removable medium. Get the key over "
+        "another channel, compare its fingerprint with the builder by telephone, and keep it: `bundler trust add "
+        "builder.pub`.",
     ),
     Advice(
         "fingerprint-differs",
         Untrusted,
-        "the fingerprint is another one",
+        "the fingerprint differs",
         "get the key again over another channel, and inform the security officer",
-        "The file is not the key whose fingerprint was read out. Perhaps it is another key of the same people, or an "
-        "old one; or somebody has exchanged it on its way, and wants their own bundles to be trusted. Nothing was "
-        "added.",
+        "The file is not the key with the fingerprint that was read out. It may be another key of the same owner, "
+        "or an old key. Or a person has replaced it on the way, so that you trust their bundles. Nothing was added.",
     ),
     Advice(
         "key-not-private",
         Misuse,
-        "others may read this private key",
-        "chmod 600 on the key's file",
-        "As with ssh, a private key of yours is not used while other users of the machine may read it: whoever has it "
-        "signs as you. Pipelines often mount secrets with mode 0644: copy them first with install -m 600. If it was "
-        "readable for long, make another key.",
+        "other users can read this private key",
+        "run chmod 600 on the key's file",
+        "bundler, like ssh, does not use a private key of yours that other users of the machine can read: a person "
+        "who has it can sign as you. Pipelines often mount secrets with mode 0644: copy them first with install -m "
+        "600. If others could read the key for long, make another key.",
     ),
     Advice(
         "key-on-medium",
         Misuse,
         "the private key is on the bundle's medium",
-        "keep the key where the medium never goes",
-        "The medium leaves your hands, and whoever has the private key can sign whatever they like in its place. A key "
-        "that lay on a medium that was given away is no secret any more: make another one, and tell all who trust it.",
+        "keep the key away from the medium",
+        "The medium leaves your hands, and a person who has the private key can sign any bundle as you. A key on a "
+        "medium that was given away is no longer secret: make another key, and inform all who trust the old one.",
     ),
     Advice(
         "receipt-unsigned",
         Untrusted,
         "no trusted key has signed this receipt",
         "sign receipts when they are written: import --receipt-key KEY",
-        "A receipt says which tags to put back, so who changes it decides what they stand for. Where any key is "
-        "trusted, a trusted key must have signed it; who changed a receipt could remove its signature, too. The file "
-        "RECEIPT.<key id>.sig belongs beside it: copy both. An unfinished receipt is never signed. If you know where "
-        "the receipt comes from, take it as it is with `--insecure-no-signature`, after a look at the plan: "
-        "`bundler undo RECEIPT --insecure-no-signature --dry-run`.",
+        "A receipt lists the tags to restore, so a person who changes it controls where these tags point. If this "
+        "machine trusts any key, a trusted key must have signed the receipt: a person who changes a receipt can "
+        "also remove its signature. Keep RECEIPT.<key id>.sig in the same folder: copy both files. An unfinished "
+        "receipt is never signed. If you know where the receipt comes from, check the plan, then accept it with "
+        "`--insecure-no-signature`: `bundler undo RECEIPT --insecure-no-signature --dry-run`.",
     ),
     Advice(
         "secret-as-text",
         Misuse,
-        "a secret was given where the name of a file is wanted",
-        "write it to a file that only you can read, and give the name of that file",
-        "Every user of a machine can read the arguments of its processes, and pipelines print them. So bundler takes "
-        "secrets from files, standard input or a prompt only, and does not repeat what looks like one. In a shell: "
-        "umask 077; cat > FILE. In GitLab, make it a variable of type file, in Jenkins a secret file. A secret that "
-        "was an argument may be in a log by now: replace it.",
+        "a secret was given instead of a file name",
+        "write the secret to a file that only you can read, and give the name of that file",
+        "Every user of a machine can read the arguments of its processes, and pipelines print them. So bundler "
+        "reads secrets only from files, standard input or a prompt, and does not print text that looks like a "
+        "secret. In a shell: umask 077; cat > FILE. In GitLab use a variable of type file, in Jenkins a secret "
+        "file. A secret that was an argument may be in a log: replace it.",
     ),
     Advice(
         "damaged",
         Damaged,
-        "bytes are not what was promised",
-        "run bundler verify to see which files to bring again",
-        "A file differs from what was signed, on the medium or as it is read from there. `bundler verify` names every "
-        "file that is hurt, and the images. Bring those files again; nothing else has to be repeated. If the same "
-        "file reads differently each time, the medium or its reader is failing.",
+        "bytes differ from what was promised",
+        "run bundler verify to see which files to copy again",
+        "A file on the medium, or the bytes that were read from it, differ from what was signed. `bundler verify` "
+        "names every damaged file, and the images that need it. Copy only these files to the medium again. If the "
+        "same file gives other bytes each time, the medium or its reader is failing.",
     ),
     Advice(
         "incomplete",
         Incomplete,
         "parts of the bundle are missing",
-        "bring what is named, or give the other media, too",
-        "Nothing is wrong with what is there. Images whose bytes are all here were imported; run the same command "
-        "with the other media, or with all of them, for the rest.",
+        "copy the named files here, or give the other media too",
+        "The existing files are good. Images that are complete were imported. For the rest, run the same command "
+        "with the other media, or with all of them.",
     ),
     Advice(
         "usage",
         Misuse,
-        "the command is not understood",
+        "the command is not valid",
         "see: bundler COMMAND --help",
-        "A flag, a file that was given, a reference or a key is not what it should be. Nothing was done.",
+        "A flag, a given file, a reference or a key is not valid. Nothing was done.",
     ),
 )
 

@@ -20,13 +20,12 @@ def check_importable(bundle: Bundle, run: Run) -> None:
         bases = some([base.name for base in manifest.bases])
         raise Incomplete(
             text(
-                "the bundle leaves out {count:,} blobs, and this version of bundler cannot prove that the target has"
-                " them",
+                "the bundle leaves out {count:,} blobs; this version of bundler cannot prove that the target has them",
                 count=len(manifest.left_out),
             ),
             subject=manifest.name,
-            expected=text("what is in {bases}", bases=bases),
-            hint="ask the builder for a bundle that leaves nothing out, or import it with a newer bundler",
+            expected=text("the blobs of {bases}", bases=bases),
+            hint="ask the builder for a complete bundle, or import it with a newer bundler",
             code="incomplete",
         )
     if manifest.attachments:

@@ -167,7 +167,7 @@ class TargetResult:
 class Conflict:
     """How a taken tag is told: what it stands for, what it was to stand for, and what can be done."""
 
-    message: str = "the tag stands for another image at the target"
+    message: str = "the tag points to another image at the target"
     expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
     hint: str = ADVICE["tag-taken"].next_step
 

@@ -30,7 +30,7 @@ def read_passphrase(file: str) -> str:
         raise Misuse(
             "the passphrase cannot be read: there is no such file; its name is not repeated, because it may be the "
             "passphrase itself",
-            hint="write it to a file that only you can read, and give the name of that file",
+            hint="write the secret to a file that only you can read, and give the name of that file",
             code="secret-as-text",
         )
     try:

@@ -110,7 +110,7 @@ def _check_mode(path: Path, facts: os.stat_result) -> None:
     mode = stat.S_IMODE(facts.st_mode)
     if facts.st_uid == os.geteuid() and mode & 0o077:
         raise Misuse(
-            "others may read this private key",
+            "other users can read this private key",
             subject=str(path),
             expected="mode 0600",
             actual=text("mode {mode:04o}", mode=mode),

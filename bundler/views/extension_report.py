@@ -33,7 +33,9 @@ def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
     """Series, bases, attachments and planned media; nothing of a bundle without them."""
     lines = [] if isinstance(manifest, OuterManifest) else [*_series_lines(manifest), *base_lines(manifest)]
     if isinstance(manifest, OuterManifest):
-        lines += [] if manifest.is_whole else [fact(said("bases"), said("it leaves blobs out; which is encrypted"))]
+        lines += (
+            [] if manifest.is_whole else [fact(said("bases"), said("it leaves blobs out; their names are encrypted"))]
+        )
     elif manifest.attachments:
         lines.append(fact(said("attached"), _attachment_words(manifest)))
     if manifest.media:
@@ -47,7 +49,7 @@ def base_lines(manifest: BundleManifest) -> list[str]:
         return []
     left_out = manifest.left_out
     total = size(sum(blob.descriptor.size_bytes for blob in left_out))
-    words = said("NOT WHOLE: it leaves out {blobs}, {size}", blobs=count(len(left_out), "blob"), size=total)
+    words = said("NOT COMPLETE: it leaves out {blobs}, {size}", blobs=count(len(left_out), "blob"), size=total)
     lines = [fact(said("bases"), words)]
     lines += [fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}") for base in manifest.bases[:_SHOWN]]
     if len(manifest.bases) > _SHOWN:
@@ -61,7 +63,7 @@ def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
     for role, words in _FILES.items():
         names = [name for name in bundle.sealed.sums if roles.role_of(name) is role]
         if names:
-            lines.append(fact(said("besides"), f"{translated(words)}: {escaped(some(names, most=_SHOWN))}"))
+            lines.append(fact(said("also"), f"{translated(words)}: {escaped(some(names, most=_SHOWN))}"))
     return lines
 
 

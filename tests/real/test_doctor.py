@@ -318,7 +318,7 @@ def test_plain_http_beyond_this_machine_is_a_warning(doctor, target):
     somewhere = f"0.0.0.0:{target.port}"  # reaches this machine, but is no address of its loopback
     found = doctor("--to", somewhere, "--plain-http", somewhere)
     assert found["tls"]["state"] == "warn"
-    assert "everybody on the way can read" in found["tls"]["found"]
+    assert "anyone on the network can read" in found["tls"]["found"]
 
 
 HOST = "proxy_set_header Host $http_host;"
@@ -392,7 +392,7 @@ def test_C3_a_proxy_that_leaves_the_host_out_is_a_failure_unless_that_host_is_al
     host = nginx(target, "client_max_body_size 0; proxy_redirect off;", "")
     found = doctor("--to", host, code=6)
     assert failed(found) == {"upload": "upload-elsewhere"}
-    assert "let the proxy pass on Host" in found["upload"]["error"]["hint"]
+    assert "X-Forwarded-Proto" in found["upload"]["error"]["hint"]
     assert states(doctor("--to", host, "--allow-upload-host", target.host))["upload"] == "ok"
 
 

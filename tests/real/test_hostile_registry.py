@@ -430,7 +430,7 @@ def test_a_foreign_layer_that_breaks_off_goes_on_where_it_was(liar, export, vend
         (answer(200, {}, FOREIGN + b"x"), 4, "another size"),
         (answer(404, {}), 6, "not found"),
         (answer(401, {"WWW-Authenticate": 'Basic realm="x"'}), 6, "credentials"),
-        (answer(503, {"Retry-After": "1"}), 7, "asks to come back later"),
+        (answer(503, {"Retry-After": "1"}), 7, "limits the rate"),
     ],
     ids=["other bytes", "too long", "404", "401", "503"],
 )

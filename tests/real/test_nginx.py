@@ -112,8 +112,8 @@ def test_C2_a_prefix_of_the_inside_is_told_with_what_the_proxy_has_to_do(bring, 
     )
     done = bring(front.host)
     assert done.code == 6
-    assert "leads nowhere" in done.out
-    assert "let the proxy pass paths on unchanged" in done.out
+    assert "explain upload-astray" in done.out
+    assert "--base-path" in done.out
     assert target.tags == {}
 
 
@@ -162,7 +162,7 @@ def test_C2_a_405_page_is_no_registry_that_is_read_only(bring, target, nginx):
     )
     done = bring(front.host)
     assert done.code == 6
-    assert "does not let this kind of request pass" in done.out
+    assert "explain method-refused" in done.out
     assert "read-only" not in done.out
 
 

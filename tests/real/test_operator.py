@@ -325,7 +325,7 @@ def test_harbor_gets_its_projects_and_says_what_it_refuses(bring, target, fronts
         assert "Harbor12345" not in ran.out + ran.err
     flat = bring(f"{front.host}", "--map", "flatten", *login, stdin=CANARY)
     assert flat.code == 2
-    assert "Harbor wants a project in front" in flat.err
+    assert "Harbor needs a project" in flat.err
 
 
 def test_harbors_quota_and_immutable_tags_are_understood(bring, target, fronts):

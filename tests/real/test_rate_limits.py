@@ -160,7 +160,7 @@ def test_C1_doctor_tells_that_a_registry_is_busy_and_waits_for_nothing(here, fro
     monkeypatch.setattr(Paces.__init__, "__defaults__", (nobody, waited))
     done = here("doctor", "--to", fronts(holder, refusing(99, {}, lambda request: True)).host)
     assert done.code == 7, done.out
-    assert "asks to come back later" in done.out
+    assert "limits the rate" in done.out
 
 
 # A list that is larger than the limit of a window of hours

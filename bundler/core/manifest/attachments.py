@@ -99,5 +99,5 @@ def is_tag_for(subject: Digest, tag: str) -> bool:
 def _word(value: object) -> str:
     word = text(value)
     if not _WORD.fullmatch(word):
-        raise ValueError(texts.text("not a word: {word:.60}", word=repr(word)))
+        raise ValueError(texts.text("not one word: {word:.60}", word=repr(word)))
     return word

@@ -116,11 +116,11 @@ def read_blob(entry: Mapping[str, Any]) -> Blob:
         return Blob(descriptor, kind, Stored(descriptor.digest, descriptor.size_bytes, _pieces(entry["pieces"])))
     bases = tuple(map(_in_base, list_of(entry["in"])))
     if not bases:
-        raise ValueError(texts.text("{digest} is left out, and no base has it", digest=descriptor.digest))
+        raise ValueError(texts.text("{digest} is left out, but no base has it", digest=descriptor.digest))
     if entry.get("pieces"):
-        raise ValueError(texts.text("{digest} is in a base, and has pieces", digest=descriptor.digest))
+        raise ValueError(texts.text("{digest} is in a base, but has pieces here", digest=descriptor.digest))
     if kind == MANIFEST:
-        raise ValueError(texts.text("{digest} is a manifest, and is left out", digest=descriptor.digest))
+        raise ValueError(texts.text("{digest} is a manifest, but is left out", digest=descriptor.digest))
     return Blob(descriptor, kind, Stored(descriptor.digest, descriptor.size_bytes, ()), bases)
 
 
@@ -177,7 +177,7 @@ def _in_base(entry: Mapping[str, Any]) -> InBase:
         raise ValueError("the chunks of a base do not follow each other")
     repositories = tuple(map(text, list_of(entry.get("repositories", []))))
     if len(repositories) > BASE_REPOSITORIES:
-        raise ValueError(texts.text("more than {count} repositories of one blob", count=BASE_REPOSITORIES))
+        raise ValueError(texts.text("more than {count} repositories for one blob", count=BASE_REPOSITORIES))
     for repository in repositories:
         if not is_repository(repository):
             raise ValueError(texts.text("not a repository: {repository:.60}", repository=repr(repository)))

@@ -257,7 +257,7 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
         media=media_of(document, len(chunks)),
     )
     if document["format"] != manifest.format:
-        raise ValueError("only a bundle with bases has the format of one")
+        raise ValueError("the format is for bundles with bases, but the bundle has none")
     return manifest
 
 
@@ -352,17 +352,17 @@ def _check_bases(manifest: BundleManifest) -> None:
         if len({place.base for place in blob.bases}) != len(blob.bases):
             raise ValueError(texts.text("{digest} is in a base twice", digest=blob.descriptor.digest))
     if len(used) != len(bases):
-        raise ValueError("a base that no blob is in")
+        raise ValueError("a base that no blob refers to")
 
 
 def _check_place(blob: Blob, place: InBase, bases: Sequence[Base]) -> None:
     if place.base >= len(bases):
-        raise ValueError(texts.text("{digest} is in a base that is not listed", digest=blob.descriptor.digest))
+        raise ValueError(texts.text("{digest} refers to a base that is not listed", digest=blob.descriptor.digest))
     is_bundle = bases[place.base].kind == BUNDLE
     if is_bundle != bool(place.chunks) or (is_bundle and place.repositories):
         raise ValueError(
             texts.text(
-                "{digest} is in a bundle without chunks, or in the chunks of what is no bundle",
+                "{digest} does not fit the kind of its base: only a base that is a bundle has chunks",
                 digest=blob.descriptor.digest,
             )
         )

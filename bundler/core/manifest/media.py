@@ -66,7 +66,7 @@ def _check(media: Sequence[Medium], chunk_count: int) -> None:
     numbers = [number for medium in media for number in medium.chunks]
     for number in numbers:
         if not 1 <= number <= chunk_count:
-            raise ValueError(texts.text("a medium has chunk {number}, which there is not", number=number))
+            raise ValueError(texts.text("a medium has chunk {number}, which does not exist", number=number))
     if len(numbers) != len(set(numbers)):
         raise ValueError("a chunk is planned for two media")
     if len(numbers) != chunk_count:

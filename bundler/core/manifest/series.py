@@ -111,7 +111,7 @@ def read_base(entry: Mapping[str, Any]) -> Base:
     elif not 0 < len(name) <= BASE_NAME_CHARACTERS:
         raise ValueError(texts.text("the name of a base has {count} characters", count=len(name)))
     if kind != BUNDLE and "archive" in entry:
-        raise ValueError("a base that is no bundle has an archive")
+        raise ValueError("a base that is not a bundle has an archive")
     return Base(_id(entry["id"]), kind, name, text(entry.get("created", "")), archive_of(entry))
 
 

@@ -11,9 +11,9 @@ from bundler.core.registry_kind import (
     DISTRIBUTION,
     GITLAB,
     HARBOR,
-    KINDS,
     NEXUS,
     QUAY,
+    REGISTRY_KINDS,
     RegistryKind,
     recognised,
 )
@@ -70,9 +70,9 @@ def test_what_only_looks_like_a_kind_is_none(headers: Mapping[str, str], challen
     assert recognised(headers, challenge) is DISTRIBUTION
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+@pytest.mark.parametrize("kind", REGISTRY_KINDS.values(), ids=REGISTRY_KINDS)
 def test_every_kind_goes_by_the_name_that_target_has_and_says_what_it_wants(kind: RegistryKind) -> None:
-    assert KINDS[kind.name] is kind
+    assert REGISTRY_KINDS[kind.name] is kind
     assert kind.name == kind.name.lower()
     assert bool(kind.first_part) is (kind.least_parts > 1), "who wants a part in front calls it by its name"
 

@@ -89,7 +89,7 @@ def test_the_document_has_every_field(language):
             "code": "denied",
             "kind": "refused",
             "exitCode": 6,
-            "happened": "the registry denies it",
+            "happened": "the registry denies access",
             "nextStep": "ask its administrator for the right to pull and push in REPOSITORY",
             "explanation": ADVICE["denied"].explanation.replace("{host}", "HOST"),
         }

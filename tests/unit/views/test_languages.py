@@ -188,7 +188,7 @@ def test_an_error_is_worded_in_the_language_with_its_names_filled_in(chinese):
     )
     assert languages.worded(error) == "h/p/r:1: 镜像仓库拒绝了该操作 (403 DENIED) (应为 a，实为 b)"
     assert languages.hint_of(error) == "请向镜像仓库管理员申请 p/r 的拉取和推送权限"
-    assert str(error) == "h/p/r:1: the registry denies it (403 DENIED) (expected a, found b)"
+    assert str(error) == "h/p/r:1: the registry denies access (403 DENIED) (expected a, found b)"
 
 
 def test_messages_within_messages_are_translated_and_names_are_not(chinese):
@@ -247,7 +247,7 @@ def test_the_locale_chooses_the_language(bundler, monkeypatch, environment, expe
 
 def test_documents_are_in_english_in_every_language(bundler):
     done = bundler("explain", "denied", "--json", environment={"LANG": "zh_CN.UTF-8"})
-    assert done.json["entries"][0]["happened"] == "the registry denies it"
+    assert done.json["entries"][0]["happened"] == "the registry denies access"
 
 
 def test_an_unknown_code_is_exit_2_on_stderr(bundler):
