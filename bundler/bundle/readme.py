@@ -13,15 +13,15 @@ _ENGLISH = """\
 Container images: {name}
 
 {what}, {size:,} bytes. Made by {tool} ({created}).
-What is in it: {content}. {signed}
+Content: {content}. {signed}
 {lacks}
 CHECK IT (no special software: OpenSSL 3 and sha256sum)
 
-  1. In this folder there are only plain files; this prints nothing:
+  1. The folder holds only plain files. This command prints nothing:
        find . ! -type f ! -type d
-{key}  3. Every file is as it was signed:
+{key}  3. Every file matches the signed list:
        sha256sum --strict -c SHA256SUMS
-     On one of several media: sha256sum --strict -c --ignore-missing SHA256SUMS
+     With one of several media: sha256sum --strict -c --ignore-missing SHA256SUMS
 
   {about}
   macOS: shasum -a 256 -c SHA256SUMS; for step 2 the OpenSSL 3 of Homebrew.
@@ -33,8 +33,8 @@ RESTORE IT (with {restorer} alone; needs free space of the same size)
   mkdir ../restored
 {restore}
   cd ../restored
-{parts}  Now the folder is an OCI image layout. (Of several media, unpack the chunks
-  of each into the same folder.)
+{parts}  Now the folder is an OCI image layout. (With several media, unpack the chunks
+  of all media into the same folder.)
 {docker}{registry}
 RESTORE IT (with bundler: verifies, needs {scratch}, keeps every digest)
 
@@ -84,9 +84,9 @@ _JOIN_PARTS = """\
 """
 
 _KEY = """\
-  2. The list of checksums is signed by its builder. Use a public key that you
-     received over another way than this medium, never one found on it. This
-     prints its id, which must be {key_id}:
+  2. The builder has signed the list of checksums. Get the builder's public key
+     over another channel, never from this medium. The first command prints the
+     id of the key, which must be {key_id}:
        openssl pkey -pubin -in KEY.pub -outform DER | sha256sum | cut -c1-16
        openssl pkeyutl -verify -rawin -pubin -inkey KEY.pub \\
          -in SHA256SUMS -sigfile {signature}
@@ -104,8 +104,8 @@ _NO_KEY = "  2. (not signed)\n"
 _NO_KEY_CHINESE = "  2. （未签名）\n"
 
 _DOCKER = """
-  Into a Docker daemon: {loaded}, of each the platform
-  linux/amd64 or its first one. Image ids stay, digests in registries do not:
+  Into a Docker daemon: {loaded}, one platform of each (linux/amd64,
+  or the first one). Image ids stay the same; digests in registries change:
     tar -c . | docker load
 """
 
@@ -116,10 +116,10 @@ _DOCKER_CHINESE = """
 """
 
 _REGISTRY = """
-  Into a registry, with skopeo 1.5 or later, all platforms, digests unchanged.
-  An old skopeo refuses an index with fields that it does not know ("must be
-  converted"); bundler copies it. A digest without a tag gets one.
-  Replace REGISTRY by HOST[:PORT][/PREFIX]{hard}:
+  Into a registry, with skopeo 1.5 or later: all platforms, digests unchanged.
+  An old skopeo refuses an index with unknown fields ("must be converted"); use
+  bundler for it. An image without a tag gets one.
+  Replace REGISTRY with HOST[:PORT][/PREFIX]{hard}:
     ( cd blobs/sha256
     tr '}' '\\n' < ../../index.json |
     sed -n 's/.*"digest":"sha256:\\([0-9a-f]*\\)".*ref\\.name":"\\([^"]*\\)".*/\\1 \\2/p' |
@@ -150,13 +150,13 @@ _FORMS: dict[str, dict[str, str]] = {
     "tar": {
         "restorer": "tar",
         "restore": "  cat chunk-*.tar | tar -x -i -C ../restored",
-        "about": "Each chunk-*.tar is a plain tar file of its own: 7-Zip and virus scanners open it.",
+        "about": "Each chunk-*.tar is a complete tar file: 7-Zip and virus scanners can open it.",
         "about_zh": "每个 chunk-*.tar 都是独立完整的 tar 文件，可用 7-Zip 打开，可用杀毒软件扫描。",
     },
     "7z": {
         "restorer": "7-Zip",
         "restore": '  for chunk in chunk-*.7z; do 7z x -y -o../restored "$chunk"; done',
-        "about": "Each chunk-*.7z is a 7z archive of its own, nothing in it is compressed: virus scanners open it.",
+        "about": "Each chunk-*.7z is a complete 7z archive without compression: virus scanners can open it.",
         "about_zh": "每个 chunk-*.7z 都是独立完整的 7z 文件（未压缩），可用杀毒软件扫描。",
     },
     "encrypted": {
@@ -200,7 +200,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
 def _lacks(missing: int) -> str:
     if not missing:
         return ""
-    return f"NOT IN IT: {missing} images that could not be had from their sources; see missing in bundle.json.\n"
+    return f"MISSING: {missing} images that their sources did not have; see missing in bundle.json.\n"
 
 
 def _lacks_zh(missing: int) -> str:
@@ -246,7 +246,7 @@ def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
     """How images get into a registry without bundler, and which of them do not."""
     if not is_any_other:
         return {
-            "registry": "\n  Into a registry: with bundler, see below; skopeo copies no index in an index.\n",
+            "registry": "\n  Into a registry: with bundler, see below; skopeo cannot copy an index inside an index.\n",
             "registry_zh": "\n  推送到镜像仓库：请使用 bundler（见下）；skopeo 无法复制嵌套的索引。\n",
         }
     if not hard:
@@ -259,7 +259,7 @@ def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
     digests = "|".join(f"{image.root.digest.short}*" for image in hard)
     skip = f"      case $hex in {digests}) continue;; esac\n"
     return {
-        "registry": _REGISTRY.replace("{hard}", f".\n  Only bundler copies these:{names}\n  The others").replace(
+        "registry": _REGISTRY.replace("{hard}", f".\n  Only bundler can copy these:{names}\n  The others").replace(
             "{skip}", skip
         ),
         "registry_zh": _REGISTRY_CHINESE.format(hard_zh=f"（其中 {len(hard)} 个只能用 bundler 推送，名称见上）"),
@@ -277,7 +277,7 @@ def _text(manifest: BundleManifest | OuterManifest, values: dict[str, str], key_
         "size": manifest.size_bytes,
         "tool": manifest.tool,
         "created": manifest.created,
-        "signed": f"Signed with key {key_id}." if key_id else "THIS BUNDLE IS NOT SIGNED: nobody vouches for it.",
+        "signed": f"Signed with key {key_id}." if key_id else "THIS BUNDLE IS NOT SIGNED: its origin is not proved.",
         "signed_zh": f"签名密钥：{key_id}。" if key_id else "本镜像包未签名：无人为其内容担保。",
         "key": _KEY.format(key_id=key_id, signature=signature) if key_id else _NO_KEY,
         "key_zh": _KEY_CHINESE.format(key_id=key_id, signature=signature) if key_id else _NO_KEY_CHINESE,

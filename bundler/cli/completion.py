@@ -20,7 +20,7 @@ bundler completion fish     into ~/.config/fish/completions/bundler.fish
 @click.argument("shell", type=click.Choice(_SHELLS), metavar="|".join(_SHELLS))
 @options.json_option
 def completion(shell: str, is_json: bool) -> int:
-    """Print the script with which a shell completes commands, flags, files and codes."""
+    """Print a completion script for a shell: commands, flags, files and codes."""
     from click.shell_completion import get_completion_class
 
     from bundler.views import documents

@@ -24,9 +24,9 @@ bundler doctor /media/stick --to docker-daemon:
 @click.option(
     "--repository",
     metavar="NAME",
-    help="Which repository rights are asked for, without HOST. Default: PREFIX/bundler-doctor, which need not exist.",
+    help="Check the rights for this repository (without HOST). Default: PREFIX/bundler-doctor, which need not exist.",
 )
-@click.option("--base-path", metavar="PATH", default="", help="Where the registry's API lies, without /v2/ (Nexus).")
+@click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
 @options.username_option
 @options.password_stdin_option
 @options.plain_http_option
@@ -47,12 +47,12 @@ def doctor(
     quiet: bool,
     is_json: bool,
 ) -> int:
-    """Look for what would hinder an import or export, and say what to do about it.
+    """Find problems before an import or export, and say how to solve them.
 
-    The doctor looks at the way to a registry (name, port, certificate, clock), at the credentials and rights there, at
-    where uploads lead, at the largest body that passes, at the room on media, and at the Docker daemon. It leaves
-    nothing behind: it opens one upload, without bytes, and cancels it.
-    PATHs are media or bundle folders; default: the folder for scratch. --quiet shows only what is wrong.
+    doctor checks the connection to a registry (name, port, certificate, clock), the credentials and rights there, the
+    address of uploads, the largest body that passes, the free space on media, and the Docker daemon. It changes
+    nothing: it opens one upload without bytes and cancels it. PATHs are media or bundle folders; default: the scratch
+    folder. --quiet shows only problems.
     """
     from bundler.core.location import LAYOUT
     from bundler.core.reference import is_repository
@@ -61,11 +61,11 @@ def doctor(
 
     parsed = None if target is None else parse_target(target)
     if parsed is not None and parsed.kind == LAYOUT:
-        raise Misuse("there is nobody to ask", subject=f"--to {target}", hint="give its folder as a PATH")
+        raise Misuse("there is no registry to ask", subject=f"--to {target}", hint="give its folder as a PATH")
     if repository is not None and (parsed is None or parsed.pushed_to is None):
-        raise Misuse("--repository needs a registry", hint="say which with --to HOST")
+        raise Misuse("--repository needs a registry", hint="give the registry with --to HOST")
     if repository is not None and not is_repository(repository):
-        raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it as in team/app")
+        raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it like team/app")
     login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
     result = bundler.doctor(
         bundler.DoctorRequest(

@@ -20,15 +20,15 @@ def _codes(context: click.Context, parameter: click.Parameter, incomplete: str) 
 bundler explain                     all codes
 bundler explain tag-immutable       the code below an error
 bundler explain 7                   an exit code
-bundler explain NAME_UNKNOWN        what a registry answered
+bundler explain NAME_UNKNOWN        the code in a registry's answer
 """
 )
 @click.argument("code", required=False, metavar="[CODE]", shell_complete=_codes)
 @options.json_option
 def explain(code: str | None, is_json: bool) -> int:
-    """Tell more of what went wrong: why it happens, how to be sure, and what to do. Works offline.
+    """Explain an error: its causes, how to check them, and what to do. Works offline.
 
-    CODE is what an error names below itself, an exit code, or what a registry answered.
+    CODE is the code below an error, an exit code, or the code in a registry's answer.
     """
     import shutil
 

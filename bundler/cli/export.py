@@ -24,18 +24,21 @@ bundler export images.yaml -o out --key builder.key --dry-run
 """
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
-@click.option("-o", "--output", required=True, metavar="DIR", help="Where the bundle's folder is to be made.")
+@click.option("-o", "--output", required=True, metavar="DIR", help="Create the bundle's folder in DIR.")
 @click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign with; see bundler keygen.")
 @click.option(
     "--passphrase-file",
     type=SecretFile(),
     metavar="FILE",
-    help="Read the passphrase from the first line; - is stdin. The bundle's with --encrypt, else the private key's.",
+    help=(
+        "Read the passphrase from the first line; - is stdin. With --encrypt the bundle's passphrase, else the "
+        "private key's."
+    ),
 )
 @click.option(
     "--key-passphrase-file", type=SecretFile(), metavar="FILE", help="The private key's passphrase, with --encrypt."
 )
-@click.option("--unsigned", is_flag=True, help="Make a bundle that nobody vouches for. It says so everywhere.")
+@click.option("--unsigned", is_flag=True, help="Make a bundle without a signature. All reports show this.")
 @click.option(
     "--name",
     help="Name of the bundle. Default: name: of the list, the list's file name, or the single image's.",
@@ -44,7 +47,7 @@ bundler export images.yaml -o out --key builder.key --dry-run
     "--platform",
     multiple=True,
     metavar="OS/ARCH",
-    help="Carry only this platform. May be repeated. Default: what the list says, or all.",
+    help="Carry only this platform. May be repeated. Default: the platforms in the list, or all.",
 )
 @options.only_option
 @options.except_option
@@ -60,29 +63,32 @@ bundler export images.yaml -o out --key builder.key --dry-run
     type=click.Choice(["gzip", "zstd", "none"]),
     default="gzip",
     show_default=True,
-    help="For layers that their source has uncompressed: those of Docker daemons and of docker save.",
+    help="Compression of layers that the source has uncompressed (Docker daemons, docker save).",
 )
 @options.scratch_option
 @click.option(
     "--format",
     "archive",
     type=click.Choice(["tar", "7z"]),
-    help="What chunk files are: plain tars, or 7z archives that store without compressing. Default: tar.",
+    help="Format of the chunk files: plain tar, or 7z without compression. Default: tar.",
 )
 @click.option("--encrypt", is_flag=True, help="Encrypt content and names with a passphrase: 7z with AES-256.")
-@click.option("--generate-passphrase", is_flag=True, help="Make a strong passphrase, and say it once. With --encrypt.")
+@click.option(
+    "--generate-passphrase", is_flag=True, help="Make a strong passphrase, and print it once. With --encrypt."
+)
 @click.option(
     "--skip-missing",
     is_flag=True,
-    help="Go without images that their source does not have or refuses; exit 3, and a list of them beside the bundle.",
+    help=(
+        "Leave out images that their source does not have or refuses; exit 3, and write a list of them next to the "
+        "bundle."
+    ),
 )
-@click.option(
-    "--restart", is_flag=True, help="Throw away what an earlier run began. Default: go on with it, whatever ended it."
-)
+@click.option("--restart", is_flag=True, help="Delete the partial state of an earlier run. Default: resume it.")
 @click.option(
     "--read-back/--no-read-back",
     default=None,
-    help="Read everything from the medium again before the bundle is sealed. Default: where DIR is on a stick, a card "
+    help="Read everything back from the medium before the bundle is sealed. Default: if DIR is on a stick, a card "
     "or a disc.",
 )
 @options.jobs_option
@@ -128,16 +134,16 @@ def export(
 ) -> int:
     """Collect the images of LISTs into a signed bundle, DIR/NAME.
 
-    A LIST is a file (YAML, or one reference a line; - is stdin), or images of one place: docker://NAME,
-    docker-daemon:NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME]. Without NAME, all images of
-    a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
+    A LIST is a file (YAML, or one reference per line; - is stdin), or images of one source: docker://NAME,
+    docker-daemon:NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME]. Without NAME, all images
+    of a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
 
-    Whatever ends it, the same command goes on: what is there already is checked and not fetched again.
+    If it is interrupted, run the same command again: it resumes, checks what it has, and does not fetch it again.
     """
     from bundler.views import documents, report
 
     if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file):
-        raise Misuse("--password-stdin takes all of standard input", hint="name the other one as a file")
+        raise Misuse("--password-stdin reads all of standard input", hint="give the other one as a file")
     _check_passphrases(encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
     made = bundler.generate_passphrase() if generate_passphrase and not dry_run else None
@@ -181,10 +187,10 @@ def _check_passphrases(
 ) -> None:
     """Refuses flags of ``export`` that contradict each other: where passphrases come from is no part of the request."""
     if generate and not encrypt:
-        raise Misuse("--generate-passphrase goes with --encrypt")
+        raise Misuse("--generate-passphrase needs --encrypt")
     if generate and passphrase_file:
-        raise Misuse("--generate-passphrase and --passphrase-file contradict each other")
+        raise Misuse("--generate-passphrase and --passphrase-file cannot be used together")
     if not encrypt and passphrase_file and key_passphrase_file:
-        raise Misuse("--passphrase-file and --key-passphrase-file both name the key's passphrase; give one of them")
+        raise Misuse("--passphrase-file and --key-passphrase-file both give the key's passphrase; give one of them")
     if {passphrase_file, key_passphrase_file} == {"-"}:
         raise Misuse("only one passphrase can come from standard input")

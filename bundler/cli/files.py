@@ -25,9 +25,9 @@ def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | 
     given = [flag for flag, is_given in bundle_flags.items() if is_given]
     if given:
         raise Misuse(
-            text("{given} is for bundles, which are signed; this is a file", given=given[0]),
+            text("{given} is for signed bundles; this is an image file", given=given[0]),
             subject=files[0],
-            hint=text("give the bundle's folder; an image file is checked without {given}", given=given[0]),
+            hint=text("give the bundle's folder, or check the image file without {given}", given=given[0]),
         )
     return Path(files[0])
 

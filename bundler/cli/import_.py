@@ -32,8 +32,8 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     multiple=True,
     required=True,
     metavar="DEST",
-    help="HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE. May be repeated; the bundle is read once. "
-    "docker-daemon:HOST[/PREFIX] loads under the names that images have in that registry.",
+    help="HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE. May be repeated; the bundle is read "
+    "once. docker-daemon:HOST[/PREFIX] loads images under their names in that registry.",
 )
 @options.trust_option
 @options.require_signatures_option
@@ -44,8 +44,8 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     type=click.Choice(MAPPINGS),
     default="keep",
     show_default=True,
-    help="Names at the target: keep drops the registry an image came from, scoped keeps it in the path, flatten makes "
-    "one part of the path.",
+    help="Names at the target: keep drops the source registry, scoped keeps it in the path, flatten joins the path "
+    "to one part.",
 )
 @click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see docs/rules.yaml.")
 @options.only_option
@@ -55,7 +55,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     "--platform",
     multiple=True,
     metavar="OS/ARCH[:OSVERSION]",
-    help="Bring only this platform of images for several. May be repeated. Default: all; in Docker daemons the "
+    help="Import only this platform of multi-platform images. May be repeated. Default: all; for Docker daemons the "
     "daemon's own.",
 )
 @click.option(
@@ -63,21 +63,21 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     type=click.Choice(POLICIES),
     default="fail",
     show_default=True,
-    help="What to do with a tag that stands for another image at the target; suffix pushes beside it as TAG-DIGEST.",
+    help="What to do if a tag points to another image at the target; suffix pushes it as TAG-DIGEST.",
 )
 @click.option(
     "--no-digest-tags",
     is_flag=True,
-    help="Leave images that have only a digest without a tag. Default: they are tagged digest-<12 hex>, because "
-    "garbage collections of registries remove what has no tag.",
+    help="Do not tag images that have only a digest. Default: tag them digest-<12 hex>, because garbage collections "
+    "of registries remove untagged images.",
 )
 @click.option(
     "--target",
     "kind",
     type=click.Choice(tuple(REGISTRY_KINDS)),
-    help="What kind of registry it is. Default: what it says itself.",
+    help="Kind of the registry. Default: detect it.",
 )
-@click.option("--base-path", metavar="PATH", default="", help="Where the registry's API lies, without /v2/ (Nexus).")
+@click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
 @options.allow_upload_host_option
 @options.username_option
 @options.password_stdin_option
@@ -85,25 +85,27 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     "--admin-credentials",
     type=SecretFile(),
     metavar="FILE",
-    help="USER:PASSWORD of somebody who may make projects that are missing (Harbor).",
+    help="USER:PASSWORD of a user who may create missing projects (Harbor).",
 )
-@click.option("--fail-fast", is_flag=True, help="End after the first image that fails. Default: go on with the others.")
-@click.option("--all-or-nothing", is_flag=True, help="Move no tag unless every image is there.")
+@click.option(
+    "--fail-fast", is_flag=True, help="Stop after the first failed image. Default: continue with the other images."
+)
+@click.option("--all-or-nothing", is_flag=True, help="Move no tag until all images are complete.")
 @click.option(
     "--verify-target",
     is_flag=True,
-    help="Read all that the images need back from the target and hash it before a tag moves, also of images that are "
-    "there already; what is missing there is sent again.",
+    help="Before a tag moves, read all blobs of the images back from the target and hash them, also for existing "
+    "images; send missing blobs again.",
 )
 @click.option(
     "--via-daemon",
     is_flag=True,
-    help="Load, tag and push through the Docker daemon, where only it may reach the registry. Digests may change.",
+    help="Load, tag and push through the Docker daemon, if only the daemon can reach the registry. Digests may change.",
 )
 @click.option(
     "--receipt",
     metavar="FILE",
-    help="Where to write what was done. Default: a new file in ~/.local/state/bundler/receipts.",
+    help="Write the receipt to this file. Default: a new file in ~/.local/state/bundler/receipts.",
 )
 @options.receipt_key_option
 @options.key_passphrase_file_option
@@ -155,7 +157,7 @@ def import_(
 ) -> int:
     """Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts of it.
 
-    What was done is written into a receipt; bundler undo puts tags back, bundler explain tells more of what went wrong.
+    The import writes a receipt. bundler undo restores tags; bundler explain explains errors.
     """
     from bundler.core.platform import Platform
     from bundler.importing.import_ import ImportRequest
@@ -194,7 +196,7 @@ def import_(
         is_verifying_target=verify_target,
     )
     if receipt_key and dry_run:
-        raise Misuse("--receipt-key has nothing to sign with --dry-run")
+        raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
     recording = Recording(
         operator=options.operator(),
         host=options.host(),

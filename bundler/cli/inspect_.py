@@ -24,7 +24,7 @@ bundler inspect vendor-image.tar.gz                 an image file of docker save
 def inspect(
     paths: tuple[str, ...], trust: tuple[str, ...], passphrase_file: str | None, quiet: bool, is_json: bool
 ) -> int:
-    """Show what is in a bundle, or in an image file: images, digests, platforms, sizes, layers."""
+    """Show the content of a bundle or an image file: images, digests, platforms, sizes, layers."""
     file = files.image_file(paths, {"--trust": bool(trust)})
     if file is not None:
         return files.show_file("inspect", lambda run: bundler.inspect_file(file, run), quiet=quiet, is_json=is_json)

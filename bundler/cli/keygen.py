@@ -13,13 +13,15 @@ from bundler.cli.program import program, show
 
 @program.command(
     examples="""
-bundler keygen builder                      builder.key and builder.pub in this folder
+bundler keygen builder                      builder.key and builder.pub in the current folder
 bundler keygen builder -d ~/keys --passphrase
 """
 )
 @click.argument("name")
-@click.option("-d", "folder", default=".", metavar="DIR", help="Where to write the files. Default: this folder.")
-@click.option("--passphrase", is_flag=True, help="Encrypt the private key with a passphrase that is asked for.")
+@click.option(
+    "-d", "folder", default=".", metavar="DIR", help="Write the files to this folder. Default: the current folder."
+)
+@click.option("--passphrase", is_flag=True, help="Ask for a passphrase, and encrypt the private key with it.")
 @options.passphrase_file_option
 @options.quiet_option
 @options.json_option

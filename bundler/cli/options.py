@@ -37,58 +37,62 @@ PASSPHRASE_TRIES = 3
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress, only results and errors.")
 verbose_option = click.option(
-    "--verbose", "-v", is_flag=True, help="List everything; by default what is remarkable, and counts of the rest."
+    "--verbose", "-v", is_flag=True, help="List everything; by default only problems and counts are shown."
 )
 trust_option = click.option(
     "--trust",
     multiple=True,
     metavar="PUB",
-    help="Public key that is trusted, or a folder of them. May be repeated. "
-    "Default: the keys in ~/.config/bundler/trust.",
+    help="Trusted public key, or a folder of them. May be repeated. Default: the keys in ~/.config/bundler/trust.",
 )
 unsigned_ok_option = click.option(
-    "--insecure-no-signature", is_flag=True, help="Take the bundle without any trusted signature. Everything says so."
+    "--insecure-no-signature",
+    is_flag=True,
+    help="Accept the bundle without a trusted signature. All reports show this.",
 )
 receipt_trust_option = click.option(
     "--trust",
     multiple=True,
     metavar="PUB",
-    help="Public key that must have signed the receipt, or a folder of them. May be repeated. "
-    "Default: the keys in ~/.config/bundler/trust, if there are any.",
+    help="The receipt must be signed by this public key, or by one of a folder. May be repeated. Default: the keys "
+    "in ~/.config/bundler/trust, if there are any.",
 )
 unsigned_receipt_option = click.option(
-    "--insecure-no-signature", is_flag=True, help="Take the receipt without any trusted signature."
+    "--insecure-no-signature", is_flag=True, help="Accept the receipt without a trusted signature."
 )
 require_signatures_option = click.option(
     "--require-signatures",
     "required",
     type=click.IntRange(1, MOST_SIGNATURES),
     metavar="N",
-    help="How many different trusted keys must have signed the bundle. Default: 1.",
+    help="Number of different trusted keys that must have signed the bundle. Default: 1.",
 )
-jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Large blobs that are moved at a time.")
+jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Number of large blobs to transfer in parallel.")
 plain_http_option = click.option(
-    "--plain-http", multiple=True, metavar="HOST[:PORT]", help="Speak to this registry without TLS. May be repeated."
+    "--plain-http",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="Use plain HTTP, without TLS, for this registry. May be repeated.",
 )
-cacert_option = click.option("--cacert", metavar="FILE", help="Further certificate authorities for registries, PEM.")
+cacert_option = click.option("--cacert", metavar="FILE", help="Additional certificate authorities for registries, PEM.")
 foreign_layers_option = click.option(
     "--foreign-layers",
     multiple=True,
     metavar="HOST[:PORT]",
-    help="Fetch layers that a registry does not hold from this host, where their manifest names it. May be repeated.",
+    help="Fetch foreign layers from this host, if their manifest names it. May be repeated.",
 )
 allow_upload_host_option = click.option(
     "--allow-upload-host",
     "upload_hosts",
     multiple=True,
     metavar="HOST[:PORT]",
-    help="Send layers to this host where the registry names it for an upload, without credentials. May be repeated.",
+    help="Send layers to this host, without credentials, if the registry names it for an upload. May be repeated.",
 )
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 scratch_option = click.option(
     "--scratch",
     metavar="DIR",
-    help="Where bytes are put down that cannot go straight to their place. Default: $TMPDIR, or /var/tmp.",
+    help="Folder for temporary files. Default: $TMPDIR, or /var/tmp.",
 )
 passphrase_file_option = click.option(
     "--passphrase-file",
@@ -104,16 +108,18 @@ bundle_passphrase_file_option = click.option(
 )
 
 only_option = click.option(
-    "--only", multiple=True, metavar="PATTERN", help="Only images that fit, for example 'quay.io/*'. May be repeated."
+    "--only", multiple=True, metavar="PATTERN", help="Only images that match, for example 'quay.io/*'. May be repeated."
 )
 except_option = click.option(
-    "--except", "except_", multiple=True, metavar="PATTERN", help="No images that fit, for example '*:latest'."
+    "--except", "except_", multiple=True, metavar="PATTERN", help="Leave out images that match, for example '*:latest'."
 )
 retry_failed_option = click.option(
-    "--retry-failed", metavar="FILE", help="Only the images of a list, such as the one that an import leaves."
+    "--retry-failed",
+    metavar="FILE",
+    help="Only the images in this list, for example the list that a failed import writes.",
 )
 username_option = click.option(
-    "--username", metavar="NAME", help="Who logs in at the registry; not needed after docker, podman or skopeo login."
+    "--username", metavar="NAME", help="User name for the registry; not needed after docker, podman or skopeo login."
 )
 password_stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
@@ -125,7 +131,7 @@ key_passphrase_file_option = click.option(
     "--key-passphrase-file",
     type=SecretFile(),
     metavar="FILE",
-    help="The passphrase of that key, in the first line; - is stdin.",
+    help="Read the passphrase of that key from the first line; - is stdin.",
 )
 
 
@@ -136,7 +142,7 @@ def required_signatures(required: int | None, *, is_without_signature: bool) -> 
         Misuse: It contradicts ``--insecure-no-signature``.
     """
     if required is not None and is_without_signature:
-        raise Misuse("--require-signatures and --insecure-no-signature contradict each other")
+        raise Misuse("--require-signatures and --insecure-no-signature cannot be used together")
     return required or 1
 
 
@@ -167,7 +173,7 @@ def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
         told = said("{folder}  (id {id})", folder=escaped(bundle.own_folders[0]), id=bundle.id[:16])
         click.echo(f"{number:4}  {told}", err=True)
     choices = click.IntRange(1, len(bundles))
-    answer = int(in_front(lambda: click.prompt(said("which one"), type=choices, err=True)))
+    answer = int(in_front(lambda: click.prompt(said("choose one"), type=choices, err=True)))
     return bundles[answer - 1].folders
 
 
@@ -199,9 +205,9 @@ def network(
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
     base = base_path.rstrip("/")
     if base.endswith("/v2"):
-        raise Misuse("a path without /v2 is wanted", subject=f"--base-path {base_path[:80]}", hint="leave /v2 out")
+        raise Misuse("the path must not contain /v2", subject=f"--base-path {base_path[:80]}", hint="leave /v2 out")
     if base and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", base):
-        raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it as in /repository/docker")
+        raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it like /repository/docker")
     return NetworkOptions(
         frozenset(plain_http),
         Path(cacert) if cacert else None,
@@ -240,11 +246,11 @@ def credentials(username: str | None, is_on_stdin: bool) -> Credentials | None:
     if username is None and not is_on_stdin:
         return None
     if username is None or not is_on_stdin:
-        raise Misuse("--username and --password-stdin go together")
+        raise Misuse("give both --username and --password-stdin")
     if ":" in username:
         raise Misuse(
-            "--username has a colon in it, as USER:PASSWORD has; the password comes from standard input",
-            hint="write the name alone: --username NAME --password-stdin < FILE",
+            "--username contains a colon; the password must come from standard input",
+            hint="give only the name: --username NAME --password-stdin < FILE",
         )
     password = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
     if not password:
@@ -382,7 +388,7 @@ def passphrases_of_key(file: str | None, *, option: str | None = None) -> Iterat
     tries = PASSPHRASE_TRIES if file is None else 1
     for attempt in range(tries):
         if attempt:
-            click.echo(said("this passphrase does not open the key; once more"), err=True)
+            click.echo(said("this passphrase does not open the key; try again"), err=True)
         yield passphrase_of_key(file, option=option).encode()
 
 
@@ -414,5 +420,5 @@ def _passphrase(file: str | None, prompt: str, state: str, hint: str, *, is_new:
         return read_passphrase(file)
     if not sys.stdin.isatty():
         raise Misuse(state, hint=hint)
-    again = said("once more") if is_new else False
+    again = said("repeat it") if is_new else False
     return str(in_front(lambda: click.prompt(prompt, hide_input=True, confirmation_prompt=again, err=True)))

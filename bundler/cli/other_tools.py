@@ -25,29 +25,27 @@ class Instead:
 
 
 _PLAIN = Instead(
-    "--plain-http HOST speaks to a registry without TLS, --cacert FILE knows its authority; the check of certificates "
-    "cannot be turned off",
+    "--plain-http HOST uses a registry without TLS, --cacert FILE adds its authority; the certificate check cannot "
+    "be turned off",
     ("--plain-http", "--cacert"),
 )
 _LOGIN = Instead(
     "--username NAME --password-stdin; a password is never an argument", ("--username", "--password-stdin")
 )
 _AUTHORITY = Instead("--cacert FILE, or the folders certs.d of docker and podman", ("--cacert",))
-_AUTH_FILE = Instead(
-    "set REGISTRY_AUTH_FILE=FILE; auth.json of podman and config.json of docker are found by themselves"
-)
+_AUTH_FILE = Instead("set REGISTRY_AUTH_FILE=FILE; bundler finds auth.json of podman and config.json of docker itself")
 _TO = Instead("--to HOST[:PORT][/PREFIX]", ("--to",))
-_INTO = Instead("-o DIR, where the bundle's folder is made", ("--output",))
+_INTO = Instead("-o DIR; the bundle's folder is created there", ("--output",))
 _SOURCES = Instead(
-    "no flag: name lists or images, as in bundler export images.yaml -o DIR --key KEY", ("--chunk-size",)
+    "no flag: give lists or images, for example bundler export images.yaml -o DIR --key KEY", ("--chunk-size",)
 )
-_ALL = Instead("no flag: all platforms are carried unless --platform OS/ARCH chooses", ("--platform",))
+_ALL = Instead("no flag: bundler carries all platforms; --platform OS/ARCH chooses one", ("--platform",))
 _TRUST = Instead("--trust NAME.pub", ("--trust",))
 _KEY = Instead("--key NAME.key", ("--key",))
-_FORCE = Instead("--on-conflict replace lets tags move that stand for another image", ("--on-conflict",))
-_ANEW = Instead("--restart begins anew", ("--restart",))
+_FORCE = Instead("--on-conflict replace moves tags that point to another image", ("--on-conflict",))
+_ANEW = Instead("--restart starts again", ("--restart",))
 _JOBS = Instead("--jobs N", ("--jobs",))
-_RETRIES = Instead("no flag: what may succeed later is tried again, and the same command goes on where it ended")
+_RETRIES = Instead("no flag: bundler retries by itself, and the same command resumes")
 _JSON = Instead("--json", ("--json",))
 _QUIET = Instead("--quiet; progress is shown without a flag", ("--quiet",))
 _TEXT = Instead("no flag: messages and progress go to stderr, results to stdout")
@@ -89,8 +87,8 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--retry": (_RETRIES,),
     "--retries": (_RETRIES,),
     "--scoped": (Instead("--map scoped", ("--map",)),),
-    "--keep-going": (Instead("no flag: an image that fails stops no other", ("--fail-fast",)),),
-    "--remove-signatures": (Instead("no flag: signatures of images are left as they are"),),
+    "--keep-going": (Instead("no flag: a failed image does not stop the others", ("--fail-fast",)),),
+    "--remove-signatures": (Instead("no flag: signatures of images stay unchanged"),),
     "--sign-by": (_KEY,),
     "--sign-by-sigstore-private-key": (_KEY,),
     "--policy": (_TRUST,),
@@ -101,15 +99,15 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "-p": (_LOGIN, _AUTH_FILE),
     "--password": (_LOGIN, _AUTH_FILE),
     "--user": (_LOGIN, _AUTH_FILE),
-    "--all-tags": (Instead("name each image with its tag in the list"),),
+    "--all-tags": (Instead("write each image with its tag in the list"),),
     "-a": (_ALL,),
     "-i": (
-        Instead("no flag: name files as docker-archive:FILE", ("--chunk-size",)),
-        Instead("no flag: name the folder or file"),
+        Instead("no flag: give files as docker-archive:FILE", ("--chunk-size",)),
+        Instead("no flag: give the folder or file"),
     ),
     "--input": (
-        Instead("no flag: name files as docker-archive:FILE", ("--chunk-size",)),
-        Instead("no flag: name the folder or file"),
+        Instead("no flag: give files as docker-archive:FILE", ("--chunk-size",)),
+        Instead("no flag: give the folder or file"),
     ),
     "--insecure-registry": (_PLAIN,),
     "--disable-content-trust": (Instead("--insecure-no-signature", ("--insecure-no-signature",)),),
@@ -130,7 +128,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--password-from-stdin": (_LOGIN,),
     "--registry-config": (_AUTH_FILE,),
     "--concurrency": (_JOBS,),
-    "--recursive": (Instead("no flag: what an image needs goes with it"),),
+    "--recursive": (Instead("no flag: bundler always carries all parts of an image"),),
     "--format": (_JSON,),
     "--skip-tls-verify": (_PLAIN,),
     "--insecure-skip-tls-verify": (_PLAIN,),
@@ -149,7 +147,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--max-package-size": (Instead("--chunk-size SIZE", ("--chunk-size",)),),
     "--archive-size": (Instead("--chunk-size SIZE", ("--chunk-size",)),),
     "--max-per-registry": (_JOBS,),
-    "--confirm": (Instead("no flag: nothing is asked"),),
+    "--confirm": (Instead("no flag: bundler asks nothing"),),
     "--dest-skip-tls": (_PLAIN,),
     "--source-skip-tls": (_PLAIN,),
     "--source-use-http": (_PLAIN,),
@@ -158,7 +156,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--registry-verify-certs": (_PLAIN,),
     "--registry-insecure": (_PLAIN,),
     "--to-repo": (_TO,),
-    "--tar": (Instead("name the bundle's folder"),),
+    "--tar": (Instead("give the bundle's folder"),),
     # everybody's
     "-o": (Instead("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
     "--output": (Instead("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
@@ -174,7 +172,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--file": (_SOURCES,),
     "--force": (_FORCE, _ANEW),
     "--overwrite": (_FORCE, _ANEW),
-    "--no-clobber": (Instead("no flag: nothing is overwritten"),),
+    "--no-clobber": (Instead("no flag: bundler overwrites nothing"),),
     "--public-key": (_TRUST,),
     "--key": (_TRUST,),
     "--pub": (_TRUST,),
@@ -193,8 +191,8 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--silent": (_QUIET,),
     "--no-progress": (_QUIET,),
     "--dryrun": (Instead("--dry-run", ("--dry-run",)),),
-    "--resume": (Instead("no flag: the same command goes on where it ended"),),
-    "--continue": (Instead("no flag: the same command goes on where it ended"),),
+    "--resume": (Instead("no flag: the same command resumes"),),
+    "--continue": (Instead("no flag: the same command resumes"),),
 }
 """Flags that no command of ours has under that name, or not every one; the first answer that fits is given."""
 

@@ -119,7 +119,7 @@ _ORDER = (
 """Of the commands in ``--help``: as they follow each other in a journey."""
 
 _EXAMPLES = """
-bundler keygen builder                                     once: a key to sign with
+bundler keygen builder                                     once: make a signing key
 bundler export images.yaml -o /media/stick --key builder.key
 bundler verify /media/stick/platform --trust builder.pub   on the other side
 bundler import /media/stick/platform --trust builder.pub --to registry.internal:5000
@@ -146,7 +146,7 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 def program(is_json: bool) -> None:
     """Carry container images across air gaps: signed, checksummed, chunked bundles."""
     if is_json:
-        raise Misuse("--json comes after the command, or with --version", hint="see: bundler --help")
+        raise Misuse("write --json after the command, or with --version", hint="see: bundler --help")
 
 
 def _show_version(context: click.Context) -> None:

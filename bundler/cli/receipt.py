@@ -21,14 +21,14 @@ bundler receipt merge disc1.json disc2.json -o whole.json
 """,
 )
 def receipt() -> None:
-    """Read what imports wrote down: show it, verify its signature, or make one of several."""
+    """Receipts of imports: show, verify or merge them."""
 
 
 @receipt.command("show", examples="bundler receipt show receipt.json")
 @click.argument("path", metavar="RECEIPT")
 @options.json_option
 def show_receipt(path: str, is_json: bool) -> int:
-    """Show a receipt as people read it, and whether a trusted key has signed it."""
+    """Show a receipt, and check whether a trusted key has signed it."""
     from bundler.views import documents, receipt_report
 
     file = bundler.read_receipt(Path(path), demand=bundler.Demand.NONE)
@@ -53,7 +53,7 @@ def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
     "merge", examples="bundler receipt merge disc1.json disc2.json -o whole.json --receipt-key importer.key"
 )
 @click.argument("paths", nargs=-1, required=True, metavar="RECEIPT...")
-@click.option("-o", "--output", required=True, metavar="FILE", help="Where to write the receipt that is made.")
+@click.option("-o", "--output", required=True, metavar="FILE", help="Write the merged receipt to this file.")
 @options.receipt_trust_option
 @options.unsigned_receipt_option
 @options.receipt_key_option
@@ -68,9 +68,9 @@ def merge(
     key_passphrase_file: str | None,
     is_json: bool,
 ) -> int:
-    """Make one receipt of several imports of one bundle: of each image the best that was reached.
+    """Merge the receipts of several imports of one bundle: each image gets its best result.
 
-    Where any key is trusted, one of them must have signed each receipt.
+    If this machine trusts any key, a trusted key must have signed each receipt.
     """
     from bundler.views import documents, receipt_report
 

@@ -45,11 +45,11 @@ def sign(
     verbose: bool,
     is_json: bool,
 ) -> int:
-    """Add a signature to a bundle: for a second pair of eyes, before or after it travels.
+    """Add a second signature to a bundle, before or after the transport.
 
-    First all of it is verified, as bundler verify does: the signatures that it has, then every byte; an encrypted one
-    with its passphrase. Only if nothing at all is wrong, a file SHA256SUMS.<key id>.sig is added, on each medium that
-    has SHA256SUMS. Nothing else changes.
+    First it verifies the whole bundle like bundler verify: its signatures, then every byte; an encrypted bundle with
+    its passphrase. Only if everything is good, it adds a file SHA256SUMS.<key id>.sig on each medium that has
+    SHA256SUMS. Nothing else changes.
     """
     from bundler.views import documents, report
 

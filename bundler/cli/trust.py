@@ -16,7 +16,7 @@ from bundler.cli.program import Group, program, show
     cls=Group,
     order=("add", "list", "remove"),
     examples="""
-bundler trust add builder.pub            shows its fingerprint, and asks whether the builder reads out the same
+bundler trust add builder.pub            shows its fingerprint, and asks whether the builder reads out the same one
 bundler trust list
 bundler trust remove builder
 """,
@@ -37,16 +37,16 @@ bundler trust add builder.pub --name headquarters --fingerprint "06e3 fd8f da29 
     "--fingerprint",
     type=click.UNPROCESSED,  # people paste it with line breaks
     metavar="TEXT",
-    help="What the key's owner reads out: all 64 hex digits; blanks, colons and case mean nothing.",
+    help="The fingerprint that the key's owner reads out: all 64 hex digits; spaces, colons and case do not matter.",
 )
-@click.option("--name", help="What to call it. Default: the file's name.")
+@click.option("--name", help="Name of the key. Default: the name of the file.")
 @options.json_option
 def add(file: str, fingerprint: str | None, name: str | None, is_json: bool) -> int:
     """Trust a public key from now on.
 
-    Anybody can hand over a file that is called builder.pub. So call the builder, by a number that you know, and let
-    them read out the fingerprint that bundler keygen printed, or what this prints:
-    openssl pkey -pubin -in builder.pub -outform DER | sha256sum
+    Anyone can give you a file named builder.pub. So call the builder on a number that you know. Ask them to read out
+    the fingerprint that bundler keygen printed, or the output of: openssl pkey -pubin -in builder.pub -outform DER |
+    sha256sum
     """
     from bundler.views import documents, trust_report
 
@@ -61,7 +61,8 @@ def add(file: str, fingerprint: str | None, name: str | None, is_json: bool) -> 
 def list_(is_json: bool) -> int:
     """List the trusted keys and their fingerprints.
 
-    A key that cannot be used is told with the reason: until it is gone or mended, nothing in the folder is trusted.
+    It also lists unusable keys with the reason: until such a key is removed or repaired, no key in the folder is
+    trusted.
     """
     from bundler.views import documents, trust_report
 
@@ -80,7 +81,7 @@ bundler trust remove 06e3fd8fda29bb60
 @click.argument("key", metavar="NAME|KEYID")
 @options.json_option
 def remove(key: str, is_json: bool) -> int:
-    """Trust a key no more."""
+    """Stop trusting a key."""
     from bundler.views import documents, trust_report
 
     result = bundler.remove_key(key)
@@ -94,4 +95,4 @@ def _ask(fingerprint: str) -> bool:
 
     for line in trust_report.question_lines(fingerprint):
         click.echo(line, err=True)
-    return click.confirm(said("Does the builder read out the same, all of it?"), default=False, err=True)
+    return click.confirm(said("Does the builder read out exactly the same?"), default=False, err=True)

@@ -39,12 +39,12 @@ def undo(
     quiet: bool,
     is_json: bool,
 ) -> int:
-    """Put tags back that still stand for what an import pushed.
+    """Restore the tags that an import changed.
 
-    A tag that stood for another image gets it back, if the registry still has it. A tag that was new is removed, where
-    the registry can do that. A tag that somebody else has moved since is left alone.
+    A tag that pointed to another image points to it again, if the registry still has this image. A new tag is
+    removed, if the registry supports it. A tag that another user has moved since then stays unchanged.
 
-    Where any key is trusted, one of them must have signed the receipt.
+    If this machine trusts any key, a trusted key must have signed the receipt.
     """
     from bundler.views import documents, receipt_report
 

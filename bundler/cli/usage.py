@@ -40,7 +40,7 @@ def no_command(given: str, context: click.Context) -> Misuse:
     hint = text("see: {path} --help", path=path)
     near = _near(given, group.commands, cutoff=0.6)
     if context.parent is None and given in VERBS:
-        hint = text("here it is: {verbs}", verbs=VERBS[given])
+        hint = text("bundler has: {verbs}", verbs=VERBS[given])
     elif near:
         meant = " / ".join(f"{path} {name}" for name in near)
         hint = text("did you mean {meant}?", meant=meant)
@@ -52,11 +52,11 @@ def too_many(number: int, context: click.Context) -> Misuse:
     command = context.command_path
     if number == 1:
         return Misuse(
-            text("{command} takes one argument less", command=command),
+            text("{command} has one argument too many", command=command),
             hint=text("see: {command} --help", command=command),
         )
     return Misuse(
-        text("{command} takes {number} arguments less", command=command, number=number),
+        text("{command} has {number} arguments too many", command=command, number=number),
         hint=text("see: {command} --help", command=command),
     )
 
@@ -73,7 +73,7 @@ def refuse_password(arguments: list[str], context: click.Context) -> None:
     follows = arguments[arguments.index(switch) + 1 :][:1]
     if follows and not follows[0].startswith("-") and not os.path.lexists(follows[0]):
         raise Misuse(
-            text("{switch} takes no value, and there is no file of the name that follows it", switch=switch),
+            text("{switch} takes no value, and there is no file with the name after it", switch=switch),
             hint=text("for example: {switch} < FILE", switch=switch),
             code="secret-as-text",
         )

@@ -17,7 +17,7 @@ from bundler.secrecy import Resemblance, resemblance
 if TYPE_CHECKING:
     import click.shell_completion
 
-_IN_A_FILE = "the name of a file is wanted: write this to a file that only you can read, and give its name"
+_IN_A_FILE = "a file name is expected: write this text to a file that only you can read, and give the name of the file"
 _NEVER_IN_TEXTS = (Resemblance.PEM, Resemblance.LINES)
 _PATH_BEGINS = ("/", "./", "../", "~")
 
@@ -48,7 +48,7 @@ class Text(StringParamType):
         """
         found = resemblance(text)
         if found in _NEVER_IN_TEXTS:
-            raise _secret(found, place, hint="one line is wanted")
+            raise _secret(found, place, hint="one line is expected")
 
 
 class FileName(Text):
@@ -58,7 +58,9 @@ class FileName(Text):
         """As `Text.check`; an empty name would mean the working folder."""
         if not text.strip():
             raise Misuse(
-                "the name of a file or folder is empty", subject=place, hint="is the variable set that it came from?"
+                "the name of a file or folder is empty",
+                subject=place,
+                hint="check that the variable in the command is set",
             )
         if os.path.lexists(text):
             return
@@ -85,7 +87,7 @@ class KeyFile(FileName):
         is_path = text.startswith(_PATH_BEGINS) or "." in os.path.basename(text)
         if not is_path and not os.path.lexists(text):
             raise Misuse(
-                "there is no such key; its name is not repeated, because it may be the secret itself",
+                "there is no such key; its name is not printed, because it may be the secret itself",
                 subject=place,
                 hint=_IN_A_FILE,
                 code="secret-as-text",
@@ -110,8 +112,8 @@ def _secret(found: Resemblance, place: str, *, hint: str = _IN_A_FILE) -> Misuse
 
 
 _WORDS = {
-    Resemblance.PEM: "this looks like the content of a key or certificate",
-    Resemblance.LINES: "this is a text of several lines",
+    Resemblance.PEM: "this looks like the content of a key or a certificate",
+    Resemblance.LINES: "this is a text with several lines",
     Resemblance.JSON: "this looks like a JSON text",
     Resemblance.ENCODED: "this looks like an encoded key or token",
     Resemblance.LOGIN: "this looks like USER:PASSWORD",

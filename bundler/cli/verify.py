@@ -22,7 +22,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.trust_option
 @options.require_signatures_option
 @options.unsigned_ok_option
-@click.option("--sha256", metavar="HEX", help="What the SHA-256 of an image file must be.")
+@click.option("--sha256", metavar="HEX", help="Expected SHA-256 of an image file.")
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -44,10 +44,11 @@ def verify(
 ) -> int:
     """Check a bundle: its signature, then every byte. Needs no network, no Docker, no write access.
 
-    Of an encrypted bundle every file is checked; with its passphrase, every blob in them too, through scratch space.
+    For an encrypted bundle it checks every file; with the passphrase it also checks every blob, and needs scratch
+    space.
 
-    A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z) that is checked alone: whether it
-    is whole, and every digest in it right.
+    A FILE is an image file (docker save, OCI layout; .tar, .gz, .xz, .zst, .bz2, .7z): bundler checks that it is
+    complete and that every digest in it is right.
     """
     file = files.image_file(
         paths,

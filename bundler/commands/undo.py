@@ -98,14 +98,14 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
         if _may_have_moved(image)
     ]
     stores = Stores(request.network, paces_of(run), listener=run.listener)
-    run.listener(PhaseBegan("putting tags back", len(tags), in_bytes=False))
+    run.listener(PhaseBegan("restoring tags", len(tags), in_bytes=False))
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
     # One after the other in each repository, as they were pushed.
     groups: dict[str, list[TagResult]] = {}
     for tag in tags:
         groups.setdefault(tag.name.name, []).append(tag)
     ask_all(list(groups.values()), work, run)
-    run.listener(PhaseEnded("putting tags back"))
+    run.listener(PhaseEnded("restoring tags"))
     return UndoResult(file, tuple(tags), request.is_dry_run)
 
 

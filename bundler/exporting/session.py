@@ -78,9 +78,9 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
 
 def _checked(request: ExportRequest, run: Run) -> Session:
     if request.is_restarted and request.is_dry_run:
-        raise Misuse("--restart throws away what was begun, and --dry-run changes nothing")
+        raise Misuse("--restart deletes partial state, and --dry-run changes nothing; give one of them")
     if request.is_encrypted and request.archive_kind is TAR:
-        raise Misuse("--encrypt makes 7z archives, and --format tar asks for others")
+        raise Misuse("--encrypt needs --format 7z, not tar")
     key = _signing_key(request, run)
     images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     name = images.name or _name_of_source(request, run)

@@ -26,7 +26,7 @@ def error_lines(error: BundlerError) -> list[str]:
             lines += advice
     if len(error.errors) > _SHOWN:
         more = len(error.errors) - _SHOWN
-        lines.append(f"  {said('and {count:,} more (all of them with --json)', count=more)}")
+        lines.append(f"  {said('and {count:,} more (--json lists all)', count=more)}")
     return [*lines, *advice_lines(error, "  ")]
 
 

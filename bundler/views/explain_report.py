@@ -49,7 +49,7 @@ def _list_lines(result: ExplainResult) -> list[str]:
     lines = [
         "  ".join([padded(row[0], widths[0]), padded(row[1], widths[1]), row[2]]).rstrip() for row in [head, *rows]
     ]
-    return [*lines, "", translated("bundler explain CODE tells more of one")]
+    return [*lines, "", translated("bundler explain CODE explains one of them")]
 
 
 def _entry_lines(entry: Advice, width: int) -> list[str]:

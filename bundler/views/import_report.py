@@ -68,7 +68,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
         file = shell_word(result.failed_list)
         lines += [
             fact(said("failed"), escaped(result.failed_list)),
-            f"  -> {said('when it is mended, run the same command with --retry-failed {file}', file=file)}",
+            f"  -> {said('solve the problem, then run the same command with --retry-failed {file}', file=file)}",
         ]
     return lines
 
@@ -114,7 +114,7 @@ def reading_words(blobs: str, size_bytes: int, damaged: int) -> str:
     """What was read back from a target, and how it was."""
     if damaged:
         return text("{blobs} ({size}) read back, {count:,} DAMAGED", blobs=blobs, size=size(size_bytes), count=damaged)
-    return text("{blobs} ({size}) read back, all of them whole", blobs=blobs, size=size(size_bytes))
+    return text("{blobs} ({size}) read back, all good", blobs=blobs, size=size(size_bytes))
 
 
 def _plan_lines(plan: RegistryPlan) -> list[str]:
@@ -122,13 +122,13 @@ def _plan_lines(plan: RegistryPlan) -> list[str]:
     if plan.missing_projects:
         projects = some(plan.missing_projects)
         words = (
-            text("{projects}: will be made", projects=projects)
+            text("{projects}: will be created", projects=projects)
             if plan.will_create_projects
-            else text("{projects}: missing, and nothing can be pushed before they exist", projects=projects)
+            else text("{projects}: missing; create them before the push", projects=projects)
         )
         lines.append(_plan_fact(said("projects"), translated(words)))
     if plan.admin_commands and not plan.will_create_projects:
-        lines.append(_plan_fact("", said("an administrator makes them with --admin-credentials FILE, or with:")))
+        lines.append(_plan_fact("", said("an administrator creates them with --admin-credentials FILE, or with:")))
         lines += [_plan_fact("", command) for command in plan.admin_commands]
     if plan.new_repositories:
         new = some(plan.new_repositories)
@@ -172,7 +172,7 @@ def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> 
             )
     lines = _waiting_lines(waiting)
     for (reason, advice), references in kept_back.items():
-        lines += ["", f"  {reason}", f"    {said('keeps back {images}', images=some(references))}", *advice]
+        lines += ["", f"  {reason}", f"    {said('holds back {images}', images=some(references))}", *advice]
     return lines
 
 
@@ -185,8 +185,8 @@ def _waiting_lines(waiting: Mapping[str, Iterable[str]]) -> list[str]:
     return [
         "",
         f"  {said('not here: {files}', files=files)}",
-        f"    {said('keeps back {images}', images=some(references))}",
-        f"    -> {said('run the same command with the other media, in any order; it does the rest')}",
+        f"    {said('holds back {images}', images=some(references))}",
+        f"    -> {said('run the same command with the other media, in any order; it imports the rest')}",
         f"       {said('more: bundler explain {code}', code='incomplete')}",
     ]
 
@@ -201,10 +201,10 @@ def _outcome(each: ImageResult) -> str:
 def _row(outcome: str, each: ImageResult) -> tuple[str, str, str]:
     notes = [
         said("(was {digest})", digest=each.replaced.short) if each.replaced else "",
-        said("({tag} is taken)", tag=each.beside.tag) if each.beside else "",
-        said("(chosen of {digest})", digest=each.image.made_from.short) if each.image.made_from else "",
+        said("({tag} has another image)", tag=each.beside.tag) if each.beside else "",
+        said("(chosen from {digest})", digest=each.image.made_from.short) if each.image.made_from else "",
         said("(had no tag)") if each.has_digest_tag else "",
-        said("(there it is {digest})", digest=each.there.short) if each.there else "",
+        said("(target has {digest})", digest=each.there.short) if each.there else "",
     ]
     row = [each.image.root.digest.short, *filter(None, notes)]
     return translated(OUTCOMES[outcome]), str(each.name), "  ".join(row)

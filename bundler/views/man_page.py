@@ -68,7 +68,7 @@ FILES = (
 ENVIRONMENT = (
     ("DOCKER_HOST, DOCKER_CONTEXT, DOCKER_TLS_VERIFY, DOCKER_CERT_PATH", "The Docker daemon, as for docker itself."),
     ("REGISTRY_AUTH_FILE, XDG_RUNTIME_DIR, DOCKER_CONFIG", "Where credentials are looked for, see FILES."),
-    ("SSL_CERT_FILE, SSL_CERT_DIR", "Further certificate authorities for registries, PEM."),
+    ("SSL_CERT_FILE, SSL_CERT_DIR", "Additional certificate authorities for registries, PEM."),
     ("HTTPS_PROXY, HTTP_PROXY, NO_PROXY", "Proxies, and what is asked without one. In small letters, too."),
     (
         "HOME, XDG_CONFIG_HOME, XDG_STATE_HOME, XDG_CACHE_HOME",

@@ -73,7 +73,7 @@ def presence_lines(result: VerifyResult) -> list[str]:
     elsewhere = [state.chunk.file for state in states if state.is_elsewhere]
     numbers = {"here": len(here), "total": len(states), "good": len(here) - len(bad), "bad": len(bad)}
     if not here:
-        words = said("none of the {total:,} chunks is here: {names}", total=len(states), names=in_runs(absent))
+        words = said("none of the {total:,} chunks are here: {names}", total=len(states), names=in_runs(absent))
     elif not elsewhere:
         words = said(
             "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; missing: {names}",
@@ -101,7 +101,7 @@ def presence_lines(result: VerifyResult) -> list[str]:
     lines += [fact_below(said("images that need them: {names}", names=some(users)))] if users else []
     if not elsewhere:
         return lines
-    return [*lines, fact_below(f"-> {said('give their media too, in any order: bundler verify PATH PATH...')}")]
+    return [*lines, fact_below(f"-> {said('give the other media too, in any order: bundler verify PATH PATH...')}")]
 
 
 def in_runs(files: Sequence[str]) -> str:
@@ -137,9 +137,9 @@ def _litter_lines(litter: Litter | None) -> list[str]:
     shown = some(f"{escaped(name)} ({size(size_bytes)})" for name, size_bytes in litter.shown)
     files, total = count(litter.files, "file"), size(litter.size_bytes)
     template = (
-        "{files} of systems, not of the bundle, {size}: {names}"
+        "{files} of operating systems, not of the bundle, {size}: {names}"
         if litter.is_whole
-        else "at least {files} of systems, not of the bundle, {size}: {names}"
+        else "at least {files} of operating systems, not of the bundle, {size}: {names}"
     )
     return [fact(said("litter"), said(template, files=files, size=total, names=shown))]
 
@@ -168,7 +168,7 @@ def _copy_lines(bundle: Bundle | LockedBundle) -> list[str]:
         "  " + said("{bad}: read {good}", bad=escaped(each.bad), good=escaped(each.used))
         for each in bundle.given_up[:_SHOWN]
     ]
-    return [fact(said("copies"), said("damaged, good ones are used:")), *lines, *_more(bundle.given_up)]
+    return [fact(said("copies"), said("damaged; good copies are used:")), *lines, *_more(bundle.given_up)]
 
 
 def _more(items: Sequence[object]) -> list[str]:

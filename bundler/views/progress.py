@@ -167,11 +167,13 @@ def _reason(event: Retrying) -> str:
 
 def _pause_words(event: Retrying) -> str:
     if event.pause_seconds < 1:
-        return said("again in a moment")
+        return said("retrying soon")
     seconds = round(event.pause_seconds)
     if event.asked_seconds is not None and event.asked_seconds > event.pause_seconds:
         asked = round(event.asked_seconds)
-        return said("again in {seconds} s, not in the {asked:,} s that were asked for", seconds=seconds, asked=asked)
+        return said(
+            "retrying in {seconds} s, not in the {asked:,} s that the registry asked for", seconds=seconds, asked=asked
+        )
     return said("again in {seconds} s", seconds=seconds)
 
 

@@ -47,7 +47,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         (said("result"), _result_words(receipt)),
     ]
     if receipt.merged:
-        facts.append((said("merged of"), translated(count(len(receipt.merged), "receipt"))))
+        facts.append((said("merged from"), translated(count(len(receipt.merged), "receipt"))))
     lines = [fact(name, escaped(value)) for name, value in facts]
     for target in receipt.targets:
         done = sum(image.is_done for image in target.images)
@@ -75,7 +75,7 @@ def undo_lines(result: UndoResult) -> list[str]:
         fact(said("receipt"), escaped(result.file.path)),
         fact_below(_signature_words(result.file)),
         fact(said("bundle"), escaped(result.file.receipt.bundle_name)),
-        *(table(rows) or [said("nothing to put back: no tag of a registry was moved")]),
+        *(table(rows) or [said("nothing to restore: no tag of a registry was moved")]),
     ]
     for tag in result.tags:
         if tag.error:
@@ -91,8 +91,8 @@ def _outcome(image: ReceiptImage) -> str:
 def _result_words(receipt: Receipt) -> str:
     if receipt.is_unfinished:
         return said(
-            "UNFINISHED: the import is running, or was cut off. The same import again finishes it and takes this up; "
-            "bundler undo takes it too"
+            "UNFINISHED: the import is running, or was interrupted. Run the same import again to finish it; bundler "
+            "undo accepts this receipt too"
         )
     if receipt.error:
         return said("exit code {code}: {error}", code=receipt.exit_code, error=receipt.error)
@@ -111,8 +111,10 @@ def _signature_words(file: ReceiptFile) -> str:
         signers = ", ".join(key.fingerprint for key in file.signers)
         return said("signature good, by {signers}", signers=signers)
     if file.is_unsigned:
-        return said("UNSIGNED: no key that is trusted here has signed it")
-    return said("believed as it is: its signature was NOT CHECKED (bundler receipt verify does, or --trust NAME.pub)")
+        return said("UNSIGNED: no trusted key has signed it")
+    return said(
+        "accepted, but its signature was NOT CHECKED (check it with bundler receipt verify, or --trust NAME.pub)"
+    )
 
 
 def _signer_words(receipt: Receipt) -> str:
@@ -121,18 +123,18 @@ def _signer_words(receipt: Receipt) -> str:
     signers, required = ", ".join(receipt.signer_fingerprints or receipt.signers), receipt.required_signatures
     if required > 1:
         demanded = count(required, "signature")
-        return said("signed by {signers} ({signatures} demanded)", signers=signers, signatures=demanded)
+        return said("signed by {signers} ({signatures} required)", signers=signers, signatures=demanded)
     return said("signed by {signers}", signers=signers)
 
 
 def _image_words(image: ReceiptImage) -> str:
     notes = [image.digest[:19]]
     if image.read_back and image.read_back != image.digest:
-        notes.append(said("(there it is {digest})", digest=image.read_back[:19]))
+        notes.append(said("(target has {digest})", digest=image.read_back[:19]))
     if image.replaced:
         notes.append(said("(was {digest})", digest=image.replaced[:19]))
     if image.beside:
-        notes.append(said("(beside {name})", name=escaped(image.beside)))
+        notes.append(said("(in addition to {name})", name=escaped(image.beside)))
     if image.reason:
         notes.append(escaped(image.reason))
     return "  ".join(notes)
@@ -143,8 +145,8 @@ def _tag_words(tag: TagResult) -> str:
     words: dict[str, Text] = {
         "put back": text("{pushed} -> {before}", pushed=tag.pushed.short, before=before),
         "would put back": text("{pushed} -> {before}", pushed=tag.pushed.short, before=before),
-        "would remove": text("it did not exist before; distribution before 3.0 removes no tags, and leaves it"),
-        "moved on": text("stands for {digest} by now; left alone", digest=now),
-        "left": text("it did not exist before, and this registry removes no tags"),
+        "would remove": text("it did not exist before; distribution before 3.0 cannot remove tags, so it stays"),
+        "moved on": text("now points to {digest}; not changed", digest=now),
+        "left": text("it did not exist before, and this registry cannot remove tags"),
     }
     return translated(words.get(tag.outcome.value if tag.outcome else "", text("")))

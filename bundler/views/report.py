@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from bundler.stores.archive_check import ImageFacts
 
 
-_UNVERIFIED = text("UNVERIFIED: nothing here is vouched for by a key that is trusted here")
+_UNVERIFIED = text("UNVERIFIED: no trusted key has signed this content")
 _SHOWN_SIGNERS = 6
-NOT_SIGNED = text("UNSIGNED: nobody vouches for this bundle")
+NOT_SIGNED = text("UNSIGNED: this bundle has no signature")
 
 
 def keygen_lines(pair: KeyPair) -> list[str]:
@@ -66,10 +66,10 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
         lines.append(fact(said("id"), result.bundle_id))
     lines.append(fact(said("signed by"), result.key_id or said("nobody. {unsigned}", unsigned=NOT_SIGNED)))
     if result.is_encrypted:
-        lines.append(fact(said("encrypted"), said("AES-256; the passphrase opens it, and nothing else does")))
+        lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
     lines += _content_lines(manifest)
     if result.is_read_back:
-        words = said("read back from the device, every byte is right; safe to remove once unmounted")
+        words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
         lines.append(fact(said("medium"), words))
     if result.scratch_bytes:
         lines.append(fact(said("scratch"), _scratch_words(result)))
@@ -79,10 +79,10 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
         lines.append(fact(said("import"), words))
     if passphrase:
         lines += ["", fact(said("passphrase"), passphrase)]
-        lines.append(fact_below(said("said only once: write it down, and carry it apart")))
+        lines.append(fact_below(said("shown only once: write it down, and keep it apart from the medium")))
     lines += missing_lines(manifest)
     if result.failed_list:
-        told = said("{file}: what it lacks, for a later export", file=escaped(result.failed_list))
+        told = said("{file}: the missing images, for a later export", file=escaped(result.failed_list))
         lines.append(fact(said("list"), told))
     lines += _moved_lines(result)
     if not result.bundle_id:
@@ -97,7 +97,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
 
 def _made_words(result: ExportResult) -> str:
     if result.is_old:
-        return "  " + said("(complete already: signed by this key, with this content)")
+        return "  " + said("(already complete: signed by this key, with this content)")
     return "" if result.bundle_id else "  " + said("(not made: --dry-run)")
 
 
@@ -107,7 +107,7 @@ def _moved_lines(result: ExportResult) -> list[str]:
         return []
     lines = [
         said(
-            "  {image}  has {carried}, and stands for {now} now",
+            "  {image}  has {carried}, and points to {now} now",
             image=each.reference,
             carried=each.carried,
             now=each.now,
@@ -115,14 +115,14 @@ def _moved_lines(result: ExportResult) -> list[str]:
         for each in result.moved
     ]
     tags = count(len(result.moved), "tag")
-    return ["", said("{tags} moved since this export was begun; --restart takes the new", tags=tags), *lines]
+    return ["", said("{tags} moved since this export started; --restart takes the new images", tags=tags), *lines]
 
 
 def _scratch_words(result: ExportResult) -> str:
     room = {"size": size(result.scratch_bytes), "folder": escaped(result.scratch)}
     if result.bundle_id:
-        return said("{size} in {folder} for layers that were compressed or unpacked, freed again", **room)
-    return said("{size} in {folder} will be needed for layers that were compressed or unpacked", **room)
+        return said("{size} in {folder} were used for compressed or unpacked layers, and are free again", **room)
+    return said("{size} in {folder} are needed for compressed or unpacked layers", **room)
 
 
 def inspect_lines(result: InspectResult) -> list[str]:
@@ -145,7 +145,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
         lines.append(fact_below(said("and {count:,} more", count=len(result.unknown_signers) - _SHOWN_SIGNERS)))
     if isinstance(manifest, OuterManifest):
         lines += [
-            fact(said("content"), said("ENCRYPTED: give --passphrase-file FILE to see what is in it")),
+            fact(said("content"), said("ENCRYPTED: give --passphrase-file FILE to see the content")),
             _chunks_line(manifest.chunks, manifest.chunk_size_bytes),
         ]
     else:
@@ -198,20 +198,20 @@ def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:
         *verify_lines(result.verified, is_verbose=is_verbose),
     ]
     if result.verified.findings:
-        return [*lines, "", said("NOT SIGNED by {key}: something is wrong with the bundle", key=result.key_id)]
+        return [*lines, "", said("NOT SIGNED by {key}: the bundle has problems", key=result.key_id)]
     if not isinstance(bundle.manifest, OuterManifest):
         lines += ["", *limited(_image_lines(bundle.manifest), is_verbose=is_verbose)]
     verdict = (
         said("signed by {signers}", signers=result.key_id)
         if result.written
-        else said("signed already by {signers}", signers=result.key_id)
+        else said("already signed by {signers}", signers=result.key_id)
     )
     return [*lines, "", verdict, *(f"  {escaped(file)}" for file in result.files)]
 
 
 def bad_signer_words(bundle: Bundle | LockedBundle) -> list[str]:
     """What is said of trusted keys whose signature is no good, though others signed enough."""
-    return [said("WARNING: the signature by {key} does not fit", key=signer) for signer in bundle.sealed.bad_signers]
+    return [said("WARNING: the signature by {key} does not match", key=signer) for signer in bundle.sealed.bad_signers]
 
 
 def _bad_lines(bundle: Bundle | LockedBundle) -> list[str]:
@@ -225,7 +225,7 @@ def _findings_of(result: VerifyResult, what: str, *, is_verbose: bool) -> list[s
     lines += finding_lines(findings, is_verbose=is_verbose)
     again = [name for name in result.wanted if name not in elsewhere]
     if again:
-        lines += ["", said("bring again: {files}", files=count(len(again), "file")), *_file_rows(result, again)]
+        lines += ["", said("copy again: {files}", files=count(len(again), "file")), *_file_rows(result, again)]
     away = [name for name in result.wanted if name in elsewhere]
     if away:
         lines += ["", said("elsewhere: {files}", files=count(len(away), "file")), *_file_rows(result, away)]
@@ -249,7 +249,7 @@ def file_lines(result: FileResult) -> list[str]:
     lines = [fact(said("file"), f"{escaped(facts.file.path)}  ({size(facts.file.size_bytes)}{packed})")]
     if facts.sha256:
         is_same = result.expected_sha256 and facts.sha256 == result.expected_sha256
-        lines.append(fact("sha256", said("{sha256}, as you said", sha256=facts.sha256) if is_same else facts.sha256))
+        lines.append(fact("sha256", said("{sha256}, as you gave it", sha256=facts.sha256) if is_same else facts.sha256))
     if facts.images:
         content = {"images": count(len(facts.images), "image"), "files": count(facts.members, "file")}
         words = (
@@ -272,9 +272,9 @@ def file_lines(result: FileResult) -> list[str]:
         file = shell_word(facts.file.path)
         return [*lines, "", said("nothing was checked; next: bundler verify {file}", file=file)]
     if not result.expected_sha256:
-        whole = said("whole: every digest in it is right. Who made it, it cannot tell: compare its sha256")
+        whole = said("intact: every digest in it is right. Its origin is not proved: compare its sha256")
         return [*lines, "", whole]
-    return [*lines, "", said("good: every digest in it is right, and it is the file that you named")]
+    return [*lines, "", said("good: every digest in it is right, and it has the SHA-256 that you gave")]
 
 
 def _archived_lines(image: ImageFacts) -> list[str]:
@@ -303,7 +303,7 @@ def _archived_lines(image: ImageFacts) -> list[str]:
 def unchecked(bundle: Bundle | LockedBundle) -> str:
     """How a bundle is called that was taken with --insecure-no-signature."""
     if bundle.manifest.signed:
-        return said("NOT CHECKED, as was asked for")
+        return said("NOT CHECKED, as requested")
     return said("NOT CHECKED. {unsigned}", unsigned=NOT_SIGNED)
 
 
@@ -314,7 +314,7 @@ def finding_lines(findings: Sequence[Finding], *, is_verbose: bool) -> list[str]
     for finding in shown:
         lines += ["", f"  {escaped(worded(finding.error))}"]
         if finding.images:
-            lines.append(f"    {said('hurts {images}', images=some(finding.images))}")
+            lines.append(f"    {said('affects {images}', images=some(finding.images))}")
         if finding.error.hint:
             lines.append(f"    -> {escaped(hint_of(finding.error))}")
     if len(findings) > len(shown):
@@ -343,7 +343,7 @@ def missing_lines(manifest: BundleManifest) -> list[str]:
         return []
     images = count(len(manifest.missing), "image")
     rows = [(f"  {escaped(image.reference)}", escaped(image.reason)) for image in manifest.missing]
-    lacks = said("{images} that could not be had from their sources when it was made", images=images)
+    lacks = said("{images} that their sources did not have during the export", images=images)
     return [fact(said("LACKS"), lacks), *table(rows)]
 
 
@@ -369,22 +369,18 @@ def _image_lines(manifest: BundleManifest) -> list[str]:
         about = {"image": image.reference}
         if image.made_from:
             made = (
-                text("{image} has an index of its own; the source's index is {source}", **about, source=image.made_from)
+                text("{image} has a new index; the source's index is {source}", **about, source=image.made_from)
                 if image.root.is_index
                 else text("{image} has one platform; the source's index is {source}", **about, source=image.made_from)
             )
             lines.append(_note(made))
         if image.repacked == "none":
             lines.append(
-                _note(
-                    text(
-                        "{image}: digest is ours, the daemon does not keep the registry's (layers as they are)", **about
-                    )
-                )
+                _note(text("{image}: new digest, the daemon does not keep the registry's (layers unchanged)", **about))
             )
         elif image.repacked:
             packed = text(
-                "{image}: digest is ours, the daemon does not keep the registry's (layers compressed with {kind})",
+                "{image}: new digest, the daemon does not keep the registry's (layers compressed with {kind})",
                 **about,
                 kind=escaped(image.repacked),
             )
@@ -412,7 +408,7 @@ def _chunk_lines(result: InspectResult) -> list[str]:
         here = escaped(translated(state.problem.message)) if state.problem else said("here")
         perhaps = names.get(state.chunk.size_bytes)
         if state.is_absent and perhaps:
-            here = said("{state}; {file} has its size, and verify will tell", state=here, file=perhaps)
+            here = said("{state}; {file} has its size: run bundler verify", state=here, file=perhaps)
         rows.append((state.chunk.file, size(state.chunk.size_bytes), here))
     return table(rows, right=[1])
 

@@ -28,13 +28,16 @@ def question_lines(fingerprint: str) -> list[str]:
     return [
         *fingerprint_lines(fingerprint, label=_label(said("fingerprint"))),
         "",
-        said("Call the builder, by a number that you know, and let them read out theirs (bundler keygen printed it)."),
+        said(
+            "Call the builder on a number that you know, and ask them to read out their fingerprint (bundler keygen "
+            "printed it)."
+        ),
     ]
 
 
 def add_lines(result: TrustResult) -> list[str]:
     """What ``trust add`` prints."""
-    verdict = said("trusted from now on") if result.is_changed else said("trusted already")
+    verdict = said("now trusted") if result.is_changed else said("already trusted")
     return [verdict, "", *_member_lines(result.members[0])]
 
 
@@ -42,7 +45,7 @@ def list_lines(result: TrustResult) -> list[str]:
     """What ``trust list`` prints."""
     folder = escaped(result.folder)
     if not result.members:
-        none = said("no key is trusted: there is none in {folder}", folder=folder)
+        none = said("no key is trusted: {folder} has none", folder=folder)
         return [none, "", said("next: bundler trust add NAME.pub")]
     lines = [said("{keys} in {folder}", keys=count(len(result.members), "key"), folder=folder)]
     for member in result.members:
@@ -52,7 +55,7 @@ def list_lines(result: TrustResult) -> list[str]:
 
 def remove_lines(result: TrustResult) -> list[str]:
     """What ``trust remove`` prints."""
-    return [said("not trusted any more"), *(line for member in result.members for line in ("", *_member_lines(member)))]
+    return [said("no longer trusted"), *(line for member in result.members for line in ("", *_member_lines(member)))]
 
 
 def _member_lines(member: Member) -> list[str]:

@@ -1368,7 +1368,7 @@ def test_a_checksum_of_another_file_is_told(whole, capsys):
 
 EVIL_TEXTS = {
     "an escape": "a\x1b[2Jb", "a title": "\x1b]0;x\x07", "a C1": "a\x9b2Jb", "a turn": "a\u202eb", "an isolate": "a\u2066b",
-    "a line": "a\nwhole: every digest in it is right", "a return": "a\rb", "a bell": "\x07", "a backspace": "a\x08\x08b",
+    "a line": "a\nintact: every digest in it is right", "a return": "a\rb", "a bell": "\x07", "a backspace": "a\x08\x08b",
     "a line of Unicode": "a\u2028b", "a deletion": "a\x7fb", "a long one": "x" * 2000,
 }  # fmt: skip
 FORBIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
@@ -1408,7 +1408,7 @@ def test_names_of_members_and_fields_stand_escaped_on_the_screen(tmp_path, capsy
         code = cli.run(["verify", str(path)])
         shown = "".join(capsys.readouterr())
         assert (code, FORBIDDEN.search(shown)) == (4, None)
-        assert "\nwhole:" not in shown
+        assert "\nintact:" not in shown
 
 
 @pytest.mark.parametrize("text", ["a b", "../../x", ":", "a\x1b[2J", "x" * 5000, "@sha256:0", "-o", ""])

@@ -357,7 +357,7 @@ def test_M21_errors_of_the_system_are_told_by_the_real_command(forged, tmp_path)
     done = strace(["verify", forged.folder, "--trust", forged.public], tmp_path / "log", *inject)
     assert done.returncode == 4
     assert "Input/output error" in done.stdout
-    assert "bring again: 1 file" in done.stdout
+    assert "copy again: 1 file" in done.stdout
     assert len(reads_of(tmp_path / "log", "chunk-0006.tar")) <= UNREADABLE_READS
 
 

@@ -149,7 +149,10 @@ def test_litter_of_any_size_is_counted_and_named_and_is_no_finding(forged, verif
         assert (done.code, done.json["findings"], done.json["litter"]) == (0, [], expected)
     for verb in ("verify", "inspect"):
         told = command(verb, forged.folder, "--trust", forged.public)
-        assert (told.code, f"{len(LITTER)} files of systems, not of the bundle, 3.00 GiB" in told.out) == (0, True)
+        assert (told.code, f"{len(LITTER)} files of operating systems, not of the bundle, 3.00 GiB" in told.out) == (
+            0,
+            True,
+        )
         assert ".DS_Store (6.00 KiB)" in told.out
 
 
@@ -275,7 +278,7 @@ def test_import_of_a_medium_with_two_bundles_asks_which(two, good, command, tmp_
     done = command("import", two, *into)
     assert (done.code, f"{two}/platform" in done.err, f"{two}/other" in done.err) == (2, True, True)
     assert not (tmp_path / "out").exists()
-    code, shown = on_terminal("import", two, *into, answers=[("which one", "2")])
+    code, shown = on_terminal("import", two, *into, answers=[("choose one", "2")])
     assert (code, f"2  {two}/platform" in shown, len(list((tmp_path / "out").iterdir())) > 0) == (0, True, True), shown
     assert command("import", two / "platform", *into).code == 0
 
@@ -469,7 +472,7 @@ def test_verify_of_some_media_says_first_what_is_here_and_good(good, command, tm
         f"chunk-0004.tar … chunk-{total:04}.tar"
     )
     assert "virus" not in done.out
-    assert (f"elsewhere: {total - 3} files" in lines, "bring again" in done.out) == (True, False)
+    assert (f"elsewhere: {total - 3} files" in lines, "copy again" in done.out) == (True, False)
     document = command("verify", media[0], "--trust", good.public, "--json").json
     assert [(each["here"], each["good"]) for each in document["chunks"]] == [(True, True)] * 3 + [(False, False)] * (
         total - 3
@@ -495,7 +498,7 @@ def test_verify_of_a_medium_without_chunks_calls_nothing_good(good, command, tmp
     done = command("verify", medium, "--trust", good.public)
     total = len(good.chunks)
     assert done.code == 9
-    assert f"chunks     none of the {total} chunks is here: chunk-0001.tar … chunk-{total:04}.tar" in done.out
+    assert f"chunks     none of the {total} chunks are here: chunk-0001.tar … chunk-{total:04}.tar" in done.out
     assert "good" not in done.out.split("chunks", 1)[1]
 
 
@@ -535,7 +538,7 @@ def test_import_of_some_media_names_all_that_is_on_the_others_in_one_place(good,
         shutil.copy(path, medium)
     done = command("import", medium, "--trust", good.public, "--to", f"oci:{tmp_path}/out")
     assert done.code == 9
-    assert done.out.count("keeps back") == done.out.count("not here: chunk-") == 1
+    assert done.out.count("holds back") == done.out.count("not here: chunk-") == 1
     assert "with the other media, in any order" in done.out
 
 

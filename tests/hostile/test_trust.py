@@ -275,7 +275,7 @@ def test_no_threshold_turns_the_check_off(run, place, number):
 @pytest.mark.parametrize("command", [["verify"], ["import", "--to", "oci:out"]], ids=" ".join)
 def test_a_threshold_and_no_signature_contradict_each_other(run, place, command):
     done = run(*command, place.bundle, "--insecure-no-signature", "--require-signatures", 1)
-    assert (done.code, "contradict each other" in done.err) == (2, True)
+    assert (done.code, "together" in done.err) == (2, True)
 
 
 def test_S30_what_nobody_signed_is_shown_as_unverified_from_the_first_line_to_the_last(run, place):
@@ -628,7 +628,7 @@ def test_a6_a_receipt_without_a_signature_is_shown_as_unsigned(run, place, recei
     assert "signature good" in run("receipt", "show", receipt).out
     beside(receipt, place).unlink()
     done = run("receipt", "show", receipt)
-    assert (done.code, "UNSIGNED: no key that is trusted here has signed it" in done.out) == (0, True)
+    assert (done.code, "UNSIGNED" in done.out) == (0, True)
     assert run("receipt", "show", receipt, "--json").json["signature"] == "none"
     (trust_folder() / "approver.pub").unlink()
     assert run("receipt", "show", receipt, "--json").json["signature"] == "not checked"
@@ -929,7 +929,7 @@ def test_a_key_is_not_added_to_a_folder_that_others_may_write(run, place):
 
 @pytest.mark.parametrize(("answer", "code"), [("y", 0), ("n", 5), ("", 5)], ids=["yes", "no", "just return"])
 def test_on_a_terminal_it_is_asked_whether_the_fingerprint_is_the_same(place, answer, code):
-    done, shown = on_terminal("trust", "add", place.pub("builder"), answers=[("all of it?", answer)])
+    done, shown = on_terminal("trust", "add", place.pub("builder"), answers=[("exactly the same?", answer)])
     assert (done, (trust_folder() / "builder.pub").exists()) == (code, code == 0)
     assert place.public("builder").fingerprint in re.sub(r"\s", "", shown)
 
@@ -950,7 +950,7 @@ def test_K10_a_second_person_signs_what_they_verified_and_nothing_else_changes(r
     }
     assert after == before
     again = run(*sign)
-    assert (again.code, "signed already by" in again.out, NAME in again.out) == (0, True, True)
+    assert (again.code, "already signed by" in again.out, NAME in again.out) == (0, True, True)
     both = ["verify", place.bundle, *place.trusting("builder", "approver"), "--require-signatures", 2]
     assert run(*both).code == 0
 

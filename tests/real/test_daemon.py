@@ -166,7 +166,7 @@ def test_layers_are_compressed_as_asked_and_the_bundle_says_so(bundler, built, t
     (config,) = (blob["digest"] for blob in manifest["blobs"] if blob["kind"] == "config")
     assert config == image_id(built, "app:dev")
     shown = bundler("inspect", tmp_path / "test")
-    assert "digest is ours, the daemon does not keep the registry's" in shown.out
+    assert "new digest, the daemon does not keep the registry's" in shown.out
     assert bundler("inspect", tmp_path / "test", "--json").json["images"][0]["repacked"] == kind
 
 
@@ -189,7 +189,7 @@ def test_a_dry_run_names_the_scratch_and_uses_none(bundler, built, tmp_path):
         "--scratch", scratch, environment=of(built),
     )  # fmt: skip
     assert done.code == 0, done.err
-    assert f"in {scratch} will be needed" in done.out
+    assert f"in {scratch} are needed" in done.out
     assert not (tmp_path / "t").exists()
     real = bundler(
         "export", "docker-daemon:app:dev", "--name", "t", "-o", tmp_path, "--unsigned", "--json",

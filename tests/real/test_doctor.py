@@ -72,7 +72,7 @@ def test_a_good_registry_is_ok_throughout_and_nothing_is_left_behind(doctor, tar
     there = doctor("--to", target.host, "--repository", "team/there")
     assert set(states(new).values()) == set(states(there).values()) == {"ok"}
     assert "team/bundler-doctor can be pulled; it does not exist yet" in new["pull"]["found"]
-    assert there["pull"]["found"] == "team/there may be read"
+    assert there["pull"]["found"] == "team/there can be pulled"
     assert new["body"]["found"] == "20 GiB pass, and likely more"
     assert held(target) == before
 
@@ -244,7 +244,7 @@ def test_what_is_wrong_with_a_certificate_is_told_with_what_it_says(doctor, secu
     registry, authority = secure(300)
     unknown = doctor("--to", registry.host, code=6)
     assert failed(unknown) == {"tls": "unknown-authority"}
-    assert unknown["tls"]["found"].startswith("it says: by CN=authority, for 127.0.0.1, valid until")
+    assert unknown["tls"]["found"].startswith("its certificate: by CN=authority, for 127.0.0.1, valid until")
     assert list(states(unknown).values()) == ["ok"] * 3 + ["fail"] + ["skipped"] * 7
     name = doctor("--to", f"localhost:{registry.port}", "--cacert", authority, code=6)
     assert failed(name) == {"tls": "certificate-name"}
@@ -279,7 +279,7 @@ def test_clocks_that_differ_are_told_with_the_direction(doctor, target, seconds,
         front.stop()
     assert found["clock"]["state"] == state
     assert found["clock"]["error"]["code"] == "clock-skew"
-    assert ("behind" if seconds > 0 else "ahead") in found["clock"]["found"]
+    assert ("slow" if seconds > 0 else "fast") in found["clock"]["found"]
 
 
 def test_what_is_no_registry_is_told(doctor, target):
@@ -479,10 +479,10 @@ def test_the_daemon_is_asked_and_missing_only_matters_where_it_is_wanted(doctor,
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["--to", "oci:/x"], "there is nobody to ask"),
+        (["--to", "oci:/x"], "no registry to ask"),
         (["--repository", "a/b"], "--repository needs a registry"),
         (["--to", "h", "--repository", "UPPER"], "not a repository"),
-        (["--username", "x"], "go together"),
+        (["--username", "x"], "both --username"),
         (["--to", "h", "--cacert", "nowhere.pem"], "there is no such file"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",

@@ -55,7 +55,7 @@ def test_D1_the_same_export_again_is_complete_already(export, origin, tmp_path, 
 def test_D1_complete_already_is_said(bundler, image_list, origin, keys, tmp_path):
     command = ["export", image_list(origin, *BOTH), "-o", tmp_path / "out", "--key", keys[0]]
     assert bundler(*command).code == 0
-    assert "complete already" in bundler(*command).out
+    assert "already complete" in bundler(*command).out
     assert bundler(*command, "--dry-run").code == 0
 
 

@@ -177,7 +177,7 @@ def test_a_file_is_described_and_checked_alone(bundler, saved, tmp_path, ending)
     sha256 = hashlib.sha256(sent.read_bytes()).hexdigest()
     checked = bundler("verify", sent, "--sha256", sha256)
     assert checked.code == 0, checked.out
-    assert "it is the file that you named" in checked.out
+    assert "the SHA-256 that you gave" in checked.out
     document = bundler("verify", sent, "--json").json
     assert document["sha256"] == sha256
     assert {image["imageId"] for image in document["images"]} == set(ids.values())

@@ -115,7 +115,7 @@ def test_t05_what_is_whole_is_counted(bring, bundler, target, tmp_path):
         assert set(outcomes(done).values()) == {expected}
         assert done.json["targets"][0]["reRead"] == counted
         assert json.loads(mine.read_text())["targets"][0]["reRead"] == counted
-        assert "all of them whole" in bundler("receipt", "show", mine).out
+        assert "all good" in bundler("receipt", "show", mine).out
         mine.unlink()
     assert f"{len(everything)} blobs" in bring(target.host, "--verify-target").out
 

@@ -261,9 +261,9 @@ def test_a_key_has_a_passphrase_of_its_own(bundler, origin, image_list, tmp_path
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--encrypt", "--format", "tar"], "--format tar"),
-        (["--generate-passphrase"], "goes with --encrypt"),
-        (["--encrypt", "--generate-passphrase", "--passphrase-file", "x"], "contradict"),
+        (["--encrypt", "--format", "tar"], "--format 7z"),
+        (["--generate-passphrase"], "needs --encrypt"),
+        (["--encrypt", "--generate-passphrase", "--passphrase-file", "x"], "together"),
         (["--encrypt", "--passphrase-file", "-", "--key-passphrase-file", "-"], "standard input"),
         (["--encrypt", "--passphrase-file", "/nowhere"], "cannot be read"),
         (["--encrypt", "--passphrase-file", "/dev/null"], "is empty"),

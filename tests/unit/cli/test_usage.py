@@ -76,12 +76,12 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("import x --to y --ca-file f", "--cacert FILE"),
         ("import x --to y --authfile f", "REGISTRY_AUTH_FILE"),
         ("export x --src-tls-verify=false", "--plain-http HOST"),
-        ("export --src docker://x", "name lists or images"),
-        ("export x --all", "all platforms are carried"),
-        ("export x --all-platforms", "all platforms are carried"),
+        ("export --src docker://x", "give lists or images"),
+        ("export x --all", "carries all platforms"),
+        ("export x --all-platforms", "carries all platforms"),
         ("verify x --key builder.pub", "--trust NAME.pub"),
         ("import x --to y --key builder.pub", "--trust NAME.pub"),
-        ("import x --to y --retry 3", "what may succeed later is tried again"),
+        ("import x --to y --retry 3", "bundler retries"),
         ("import x --to y --no-verify", "--insecure-no-signature"),
         ("export x --insecure-policy", "see: bundler export --help"),
         ("export x --out y", "-o DIR"),
@@ -136,5 +136,5 @@ def test_a_flag_that_lacks_its_value_and_a_switch_that_has_one_are_told(capsys):
 
 def test_arguments_too_many_are_counted_and_not_shown(capsys):
     told = refused(capsys, "keygen", "name", "hunter2")
-    assert "bundler keygen takes one argument less" in told
+    assert "bundler keygen has one argument too many" in told
     assert "hunter2" not in told

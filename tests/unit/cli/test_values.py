@@ -111,7 +111,7 @@ def test_a4_what_looks_like_a_secret_is_not_repeated_by_any_flag_that_names_a_fi
         is_flag = words[-1].startswith("-")
         code, text = told(capsys, *words, *([] if is_flag else [*more, "--"]), value, *(more if is_flag else []))
         assert (code, CANARY in text, ENCODED in text) == (2, False, False), text
-        assert "the name of a file is wanted" in text
+        assert "a file name is expected" in text
     assert not list(folder.iterdir())
 
 

@@ -136,7 +136,7 @@ def retries(count: int, pause: float) -> list[Event | float]:
 def test_retries_are_merged_by_host_in_a_log(monkeypatch, clock):
     lines = in_log(monkeypatch, clock, [PhaseBegan("copying", 0, True), *retries(1000, 0.1), PhaseEnded("copying")])
     assert len(lines) < 20
-    assert lines[0] == "host-0:5000: 1 retry, last: the registry failed; again in a moment"
+    assert lines[0] == "host-0:5000: 1 retry, last: the registry failed; retrying soon"
     assert "host-1:5000: 500 retries, last: the registry failed" in lines
 
 
