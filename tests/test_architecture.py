@@ -165,6 +165,18 @@ def test_imports_go_one_way(path):
             assert other in (own, "texts") or other in ALLOWED[own], f"{path} may not import {name}"
 
 
+@each_case("path", [path for path in MODULES if part_of(path) != "transports"], ids=str)
+def test_nobody_knows_one_transport_of_the_others(path):
+    known = {name.split(".")[2] for name in imports_of(path) if name.startswith("bundler.transports.")}
+    assert known <= {"parsing", "transport"}, f"{path} asks what is a question to the location"
+
+
+@each_case("path", [path for path in MODULES if part_of(path) == "transports"], ids=str)
+def test_a_transport_loads_its_stores_when_they_are_opened(path):
+    for node in ast.parse((ROOT / path).read_text()).body:
+        assert not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("bundler.stores")), path
+
+
 @each_case("path", MODULES, ids=str)
 def test_each_library_has_one_door(path):
     for name in imports_of(path):

@@ -14,7 +14,9 @@ import yaml
 import bundler.bundle
 from bundler import cli, errors
 from bundler.core import image_list, manifest, plan, roles, tar
+from bundler.transport_table import DEFAULT, prefixes
 from bundler.transports.parsing import parse_image
+from bundler.transports.transport import transport_of
 from tests.support.tables import each_case
 
 ROOT = Path(__file__).parent.parent
@@ -46,6 +48,17 @@ def test_every_example_of_the_help_is_a_command_that_is_understood(command):
         words = re.split(r"\s{2,}", example)[0].split()
         assert words[:2] == ["bundler", command]
         cli.program.commands[command].make_context(command, words[2:])
+
+
+def test_readme_and_help_name_every_transport():
+    places = README.partition("### Where images come from, and where they go")[2].partition("\n### ")[0]
+    sources, _, targets = places.partition("- **Targets:**")
+    targets = targets.partition("\n- ")[0]
+    for prefix in prefixes():
+        form = transport_of(prefix).target_form
+        assert f"`{prefix}" in sources
+        assert prefix == DEFAULT or prefix in help_of("export")
+        assert form is None or (f"`{form}`" in targets and form in " ".join(help_of("import").split()))
 
 
 def test_every_flag_that_the_readme_names_exists():

@@ -26,7 +26,7 @@ NAMES = ("quay.io/team/app:1", "quay.io/team/other:2")
 @pytest.fixture
 def toy_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TRANSPORTS, "toy:", Row("tests.unit.transports.toy", has_path=True))
-    monkeypatch.setattr(toy, "SHELVES", {"here": shelf()})
+    monkeypatch.setattr(toy, "SHELVES", {"here": shelf(), "my-shelf=1": shelf()})
 
 
 def shelf() -> toy.Shelf:
@@ -62,7 +62,7 @@ def test_a_new_transport_of_one_file_and_one_line_is_exported_from_and_imported_
 @pytest.mark.usefixtures("toy_line")
 def test_one_image_of_a_new_transport_is_named_on_the_command_line_and_in_lists(tmp_path: Path) -> None:
     listed = tmp_path / "list.txt"
-    listed.write_text(f"toy:here:{NAMES[0]}\n")
+    listed.write_text(f"toy:my-shelf=1:{NAMES[0]}\n")
     assert export(listed, f"toy:here:{NAMES[1]}", "-o", tmp_path) == 0
     assert import_(tmp_path, f"oci:{tmp_path}/layout") == 0
     index = json.loads((tmp_path / "layout/index.json").read_text())
