@@ -50,8 +50,8 @@ def test_they_are_told_with_their_roles_and_are_no_fault(full, verified, importe
     assert {each["file"]: each["role"] for each in checked.json["otherFiles"]} == ROLES
     assert imported(full.folder).code == 0
     shown = command("inspect", full.folder, "--trust", full.public)
-    assert "unknown to this version of bundler: scan/later.bin, install.sh" in shown.out
-    assert "tool: tool/bundler-0.2.0-py3-none-any.whl, tool/install.sh" in shown.out
+    assert "scan/later.bin, install.sh" in shown.out
+    assert "tool/bundler-0.2.0-py3-none-any.whl, tool/install.sh" in shown.out
     assert not (full.folder.parent / "ran").exists()
 
 
