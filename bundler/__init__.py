@@ -104,8 +104,15 @@ if TYPE_CHECKING:
     from bundler.exporting.export import export as export
     from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
-    from bundler.importing.import_ import ImportRequest as ImportRequest, ImportResult as ImportResult
-    from bundler.importing.results import ImageResult as ImageResult, Outcome as Outcome, TargetResult as TargetResult
+    from bundler.importing.import_ import import_bundle as import_bundle
+    from bundler.importing.receipt import ReceiptKey as ReceiptKey, Recording as Recording
+    from bundler.importing.request import ImportRequest as ImportRequest
+    from bundler.importing.results import (
+        ImageResult as ImageResult,
+        ImportResult as ImportResult,
+        Outcome as Outcome,
+        TargetResult as TargetResult,
+    )
     from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run
@@ -180,8 +187,10 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.exporting.export": ("export",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
-    "bundler.importing.import_": ("ImportRequest", "ImportResult"),
-    "bundler.importing.results": ("ImageResult", "TargetResult", "Outcome"),
+    "bundler.importing.request": ("ImportRequest",),
+    "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
+    "bundler.importing.receipt": ("Recording", "ReceiptKey"),
+    "bundler.importing.import_": ("import_bundle",),
 }
 """The public names of each module."""
 

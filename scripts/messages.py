@@ -220,7 +220,7 @@ class Source:
     def _read(self, module: Module) -> None:
         """Reads arguments and results, as far as they are known by now."""
         for name, calls in module.calls.items():
-            is_error = name in self._errors or (name in MAKERS_OF_ERRORS and module.name in HOMES_OF_ERRORS)
+            is_error = name in (*self._errors, "but") or (name in MAKERS_OF_ERRORS and module.name in HOMES_OF_ERRORS)
             expected = dict(ERROR) if is_error else dict(ARGUMENTS.get(name, {}))
             for where, function, place, kind in list(self._given):
                 if function == name and (where == module.name or not name.startswith("_")):

@@ -160,8 +160,9 @@ def import_(
     The import writes a receipt. bundler undo restores tags; bundler explain explains errors.
     """
     from bundler.core.platform import Platform
-    from bundler.importing.import_ import ImportRequest
-    from bundler.importing.recording import Recording, recorded_import
+    from bundler.importing.import_ import import_bundle
+    from bundler.importing.receipt import Recording
+    from bundler.importing.request import ImportRequest
     from bundler.transports.parsing import parse_target
     from bundler.views import documents, import_report
 
@@ -205,7 +206,7 @@ def import_(
         key=options.receipt_key(receipt_key, key_passphrase_file),
     )
     result = with_run(
-        lambda run: recorded_import(request, recording, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
+        lambda run: import_bundle(request, recording, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
     )
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
     show(lines, documents.import_document(result), is_json=is_json)

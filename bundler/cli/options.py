@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from bundler.core.naming_rules import NamingRules
     from bundler.core.reference import Reference
     from bundler.core.selection import Selection
-    from bundler.importing.recording import ReceiptKey
+    from bundler.importing.receipt import ReceiptKey
     from bundler.keys.open_bundle import Unlocking
     from bundler.stores.credentials import Credentials
     from bundler.stores.hosts import NetworkOptions
@@ -325,7 +325,7 @@ def _read_text(file: str, option: str) -> str:
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
     """What ``--receipt-key`` says."""
-    from bundler.importing.recording import ReceiptKey
+    from bundler.importing.receipt import ReceiptKey
 
     passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
     return ReceiptKey(Path(file) if file else None, passphrases)

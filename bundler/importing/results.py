@@ -1,21 +1,22 @@
-"""What becomes of each image at each target, and the rule for tags that are taken."""
+"""What became of each image at each target, as values: each stage of an import makes new ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 
-from bundler.core.advice import ADVICE, problem
+from bundler.bundle.findings import Finding
+from bundler.bundle.litter import Litter
+from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
-from bundler.core.location import DAEMON, Target
+from bundler.core.location import DAEMON
 from bundler.core.manifest import Image
-from bundler.core.policies import FAIL, REPLACE, SKIP, SUFFIX
+from bundler.core.policies import FAIL
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
-from bundler.core.tag_template import digest_tag, suffixed
-from bundler.errors import BundlerError, Several
-from bundler.texts import counted
+from bundler.core.tag_template import digest_tag
+from bundler.errors import BundlerError, worst_of_images
 
 
 class Outcome(str, Enum):
@@ -39,18 +40,18 @@ class Outcome(str, Enum):
         return self in (Outcome.PUSHED, Outcome.LOADED, Outcome.PRESENT, Outcome.SKIPPED)
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ImageResult:
-    """One image at one target.
+    """One image at one target, as far as the import has come.
 
     Attributes:
         image: The image.
         name: Its name there.
-        on_conflict: What is to happen if its tag is taken.
+        on_conflict: The policy for its tag, if that is taken.
         outcome: What became of it; None while something is still to be done.
-        replaced: What its tag stood for before, if for another image.
+        replaced: The digest that its tag has there, or had before, if that is another one.
         beside: The name that was taken, if it got another one for that.
-        read_back: What its name stands for there, asked after the push.
+        read_back: The digest that its name has there, asked after the push.
         there: Its digest there, if a daemon in between has made another one of it.
         error: Why it failed.
     """
@@ -65,10 +66,9 @@ class ImageResult:
     there: Digest | None = None
     error: BundlerError | None = None
 
-    def fail(self, error: BundlerError) -> None:
-        """Notes a failure; the first one counts."""
-        if self.error is None:
-            self.outcome, self.error = Outcome.FAILED, error
+    def failed(self, error: BundlerError) -> ImageResult:
+        """Returns it with a failure; the first one counts."""
+        return self if self.error is not None else replace(self, outcome=Outcome.FAILED, error=error)
 
     @property
     def is_open(self) -> bool:
@@ -90,7 +90,7 @@ class Quota:
     wanted_bytes: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class RegistryPlan:
     """What a dry run found out about a registry.
 
@@ -106,16 +106,16 @@ class RegistryPlan:
     """
 
     kind: RegistryKind
-    new_repositories: list[str] = field(default_factory=list)
-    missing_projects: list[str] = field(default_factory=list)
+    new_repositories: tuple[str, ...] = ()
+    missing_projects: tuple[str, ...] = ()
     will_create_projects: bool = False
-    admin_commands: list[str] = field(default_factory=list)
-    quotas: list[Quota] = field(default_factory=list)
+    admin_commands: tuple[str, ...] = ()
+    quotas: tuple[Quota, ...] = ()
     asked: int = 0
-    refused: list[str] = field(default_factory=list)
+    refused: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class ReadBack:
     """What was read back from a target and hashed: blobs (manifests too), their bytes, and how many are damaged."""
 
@@ -124,20 +124,22 @@ class ReadBack:
     damaged: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class TargetResult:
     """All images at one target, and the bytes that were (or would be) sent there.
 
     Attributes:
-        target: The target.
+        target: The target, as the command line spells it.
+        kind: registry, daemon or layout.
         images: What became of each.
         bytes_sent: Blobs that were sent.
         plan: What a dry run found out about a registry.
         re_read: What was read back of all that images need there; None if nothing was.
     """
 
-    target: Target
-    images: list[ImageResult]
+    target: str
+    kind: str
+    images: tuple[ImageResult, ...]
     bytes_sent: int = 0
     plan: RegistryPlan | None = None
     re_read: ReadBack | None = None
@@ -145,119 +147,58 @@ class TargetResult:
     @property
     def is_daemon(self) -> bool:
         """Whether images are loaded into a Docker daemon."""
-        return self.target.kind == DAEMON
+        return self.kind == DAEMON
 
     @property
-    def open_images(self) -> list[ImageResult]:
+    def open_images(self) -> tuple[ImageResult, ...]:
         """Those for which something is still to be done."""
-        return [each for each in self.images if each.is_open]
+        return tuple(each for each in self.images if each.is_open)
 
     @property
     def has_failures(self) -> bool:
         """Whether an image failed."""
         return any(each.outcome is Outcome.FAILED for each in self.images)
 
-    def close(self, outcome: Outcome) -> None:
-        """Gives all that are still open an outcome."""
-        for each in self.open_images:
-            each.outcome = outcome
+    def closed(self, outcome: Outcome) -> TargetResult:
+        """Returns it with an outcome for all images that are still open."""
+        return replace(
+            self, images=tuple(replace(each, outcome=outcome) if each.is_open else each for each in self.images)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Conflict:
-    """How a taken tag is told: what it stands for, what it was to stand for, and what can be done."""
+class ImportResult:
+    """What an import did, or would do.
 
-    message: str = "the tag points to another image at the target"
-    expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
-    hint: str = ADVICE["tag-taken"].next_step
-
-    def of(self, each: ImageResult) -> BundlerError:
-        """The error for one image."""
-        error = problem("tag-taken", subject=str(each.name), expected=self.expected(each), actual=str(each.replaced))
-        error.message, error.hint = self.message, self.hint
-        return error
-
-
-MOVED_MEANWHILE = Conflict(
-    "the tag moved meanwhile, and stands for another image now",
-    hint="somebody else is pushing there: find out who, then run the same command again with --on-conflict skip, "
-    "replace or suffix",
-)
-"""How a tag is told that was free, or stood for something else, when it was asked first."""
-
-
-def step_aside(images: Sequence[ImageResult]) -> list[ImageResult]:
-    """Gives images whose tags are taken another one, where that was asked for; what it stands for is to be asked."""
-    moved = [each for each in images if each.replaced and each.on_conflict == SUFFIX and each.beside is None]
-    for each in moved:
-        each.beside = each.name
-        each.name = replace(each.name, tag=suffixed(each.name.tag or "latest", each.image.root.digest))
-        each.replaced = None
-    return moved
-
-
-def settle_conflicts(images: Sequence[ImageResult], *, is_dry_run: bool, conflict: Conflict = Conflict()) -> None:
-    """Decides what happens to images whose tags stand for something else.
-
-    Args:
-        images: Those that are still open; ``replaced`` says what their tags stand for.
-        is_dry_run: Conflicts are told, and stop nothing.
-        conflict: How they are told.
-
-    Raises:
-        Refused: There are conflicts, and they were not allowed; as `Several`.
+    Attributes:
+        bundle: The bundle; closed.
+        targets: What became of the images at each.
+        findings: What is wrong with the bundle besides the blobs of the images.
+        is_dry_run: Nothing was done.
+        litter: What operating systems left in the bundle's folders.
+        error: What ended it before its end, if something did.
+        receipt: Where the receipt was written.
+        failed_list: Where the list of what failed was written, if something did.
     """
-    taken = [each for each in images if each.replaced]
-    for each in taken:
-        if each.on_conflict == SKIP:
-            each.outcome = Outcome.SKIPPED
-    # A suffixed tag is the image's own; if even that stands for something else, nobody can have meant it.
-    refused = [each for each in taken if each.on_conflict not in (SKIP, REPLACE)]
-    if not refused:
-        return
-    errors = [conflict.of(each) for each in refused]
-    if not is_dry_run:
-        raise Several(
-            counted(len(refused), "{count} tag is taken; nothing was sent", "{count} tags are taken; nothing was sent"),
-            [_without_hint(error) for error in errors],
-            hint=conflict.hint,
+
+    bundle: Bundle
+    targets: tuple[TargetResult, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    is_dry_run: bool = False
+    litter: Litter | None = None
+    error: BundlerError | None = None
+    receipt: Path | None = None
+    failed_list: Path | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """0 if every image is where it should be, else that of the worst finding."""
+        if self.error is not None:
+            return self.error.exit_code
+        results = [result for target in self.targets for result in target.images]
+        errors = [result.error for result in results if result.error] + [finding.error for finding in self.findings]
+        # A conflict that a dry run finds would stop the whole import.
+        done = (
+            0 if self.is_dry_run else sum(result.outcome is not None and result.outcome.is_done for result in results)
         )
-    for each, error in zip(refused, errors, strict=True):
-        each.fail(error)
-
-
-def settle_again(
-    each: ImageResult,
-    find: Callable[[], Digest | None],
-    *,
-    ours: Collection[Digest],
-    conflict: Conflict = MOVED_MEANWHILE,
-) -> bool:
-    """Looks at an image's tag once more, right before it moves; whether it is still to move.
-
-    What the tag stands for now may be another thing than at the beginning: then the same rule decides as then, and
-    ``replaced`` says what it stands for now.
-
-    Args:
-        each: The image.
-        find: Asks what its name stands for.
-        ours: What it may stand for so that nothing is to be done.
-        conflict: How it is told.
-    """
-    now = find()
-    if now is not None and now in ours:
-        each.outcome, each.read_back, each.replaced = Outcome.PRESENT, now, None
-        return False
-    if now == each.replaced:
-        return True
-    each.replaced = now
-    if step_aside([each]):
-        return settle_again(each, find, ours=ours, conflict=conflict)
-    settle_conflicts([each], is_dry_run=True, conflict=conflict)
-    return each.is_open
-
-
-def _without_hint(error: BundlerError) -> BundlerError:
-    """The same error, for a list whose members share their hint."""
-    error.hint = None
-    return error
+        return worst_of_images(errors, done=done)

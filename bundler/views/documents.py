@@ -35,8 +35,7 @@ if TYPE_CHECKING:
     from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.exporting.result import ExportResult
-    from bundler.importing.import_ import ImportResult
-    from bundler.importing.results import ImageResult, ReadBack, RegistryPlan, TargetResult
+    from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
     from bundler.stores.archive_check import ImageFacts
 
 
@@ -208,7 +207,6 @@ def trust_document(command: str, result: TrustResult) -> Document:
 def import_document(result: ImportResult) -> Document:
     """What ``import --json`` prints."""
     bundle = result.bundle
-    assert bundle is not None
     return {
         **_head("import", result.exit_code),
         "dryRun": result.is_dry_run,
@@ -542,7 +540,7 @@ def _config(config: ImageConfig) -> Document:
 
 def _target(target: TargetResult) -> Document:
     return {
-        "target": str(target.target),
+        "target": target.target,
         "bytesSent": target.bytes_sent,
         "reRead": _re_read(target.re_read) if target.re_read else None,
         "plan": _plan(target.plan) if target.plan else None,

@@ -15,8 +15,7 @@ from bundler.views.report import bad_signer_words, finding_lines, missing_lines,
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
-    from bundler.importing.import_ import ImportResult
-    from bundler.importing.results import ImageResult, RegistryPlan, TargetResult
+    from bundler.importing.results import ImageResult, ImportResult, RegistryPlan, TargetResult
 
 OUTCOMES = {
     "failed": text("failed"),
@@ -40,7 +39,6 @@ _ACTED_ON = frozenset({"failed", "conflict", "held back", "not tried", "would re
 def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     """What ``import`` prints."""
     bundle = result.bundle
-    assert bundle is not None
     signers = bundle.sealed.signers
     lines = [fact(said("bundle"), f"{bundle.manifest.name}  {bundle.id}")]
     lines.append(fact(said("signed by"), ", ".join(signers)) if signers else fact(said("signature"), unchecked(bundle)))

@@ -15,7 +15,8 @@ import pytest
 from bundler.commands.verify import VerifyRequest, verify
 from bundler.core.events import nobody
 from bundler.errors import BundlerError
-from bundler.importing.import_ import ImportRequest, ImportResult, import_
+from bundler.importing.import_ import import_bundle
+from bundler.importing.request import ImportRequest
 from bundler.run import Run
 from bundler.transports.oci_layout import LayoutTarget
 from bundler.workers import Cancellation
@@ -126,6 +127,4 @@ def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path):
 
 
 def bring(bundle: Path, key: Path, target: Path):
-    result = ImportResult()
-    import_(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run(), result)
-    return result
+    return import_bundle(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run=run())

@@ -11,7 +11,7 @@ import pytest
 
 from bundler import cli
 from bundler.errors import Misuse
-from bundler.importing.recording import receipts_folder
+from bundler.importing.receipt_file import receipts_folder
 from bundler.keys.trust import trust_folder
 from bundler.stores import credentials, docker_sdk, hosts
 from bundler.system import places

@@ -7,27 +7,46 @@ of the right ones with 201 and keeps the wrong ones. Only reading tells.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Protocol
 
 from bundler.bundle.reader import Bundle
 from bundler.core.advice import problem
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.oci import Descriptor
+from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, Refused, Unavailable
+from bundler.errors import BundlerError, Damaged, Interrupted, LocalStorage, NotFound, Refused, Unavailable
 from bundler.importing.results import ImageResult, ReadBack
-from bundler.importing.targets import ImportTarget
 from bundler.run import Run, retrying
 from bundler.texts import text
 from bundler.transfer import read_blob, work_through
 
-_ABSENT = ("not-found", "name-unknown")
 _NOT_GIVEN = (
     "run the same command again; if it stays so, the registry may believe that it has a blob "
     "which it has lost: restart it"
 )
+
+
+class ReadableTarget(Protocol):
+    """A target that gives what it has."""
+
+    @property
+    def name(self) -> str:
+        """Its name, and the peer of its questions."""
+
+    @property
+    def is_overwriting(self) -> bool:
+        """Whether a blob that is sent again takes the place of a damaged one."""
+
+    def sink_for(self, name: Reference) -> ImageSink:
+        """The sink that has an image of this name."""
+
+    def source_for(self, name: Reference) -> ImageSource:
+        """Reads what that sink has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,29 +58,54 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """The blobs of one target that were read so far, by their numbers in the bundle.
+
+    Attributes:
+        whole: Blobs with the sinks where they are as they should be; they are not read again.
+        read: Blobs whose bytes were read and are right; elsewhere in the same store a look is enough.
+        damaged: Blobs that are not right somewhere.
+        size_bytes: Of all that was read.
+    """
+
+    whole: frozenset[tuple[int, ImageSink]] = frozenset()
+    read: frozenset[int] = frozenset()
+    damaged: frozenset[int] = frozenset()
+    size_bytes: int = 0
+
+    @property
+    def counted(self) -> ReadBack:
+        """The figures for reports."""
+        return ReadBack(len(self.read), self.size_bytes, len(self.damaged))
+
+
+@dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A blob by its number in the bundle, the names of the images that need it (one of each place), and its kind."""
+    """A blob by its number in the bundle, the name of an image for each sink that has it, and its kind."""
 
     number: int
-    names: list[Reference]
+    names: tuple[tuple[ImageSink, Reference], ...]
     is_manifest: bool
 
 
-class TargetCheck:
-    """Reads back from one target; what was found whole is not read again."""
+class Reader:
+    """Reads back from one target, from many threads. Local to a stage; `reading` is what the next one knows."""
 
-    def __init__(self, bundle: Bundle, import_target: ImportTarget, run: Run, *, target: str) -> None:
-        self.counted = ReadBack()
+    def __init__(self, bundle: Bundle, target: ReadableTarget, run: Run, reading: Reading) -> None:
         self._bundle = bundle
-        self._import_target = import_target
-        self._run = run
         self._target = target
+        self._run = run
         self._lock = threading.Lock()
-        self._whole: set[tuple[int, int]] = set()
-        """Numbers of blobs, with the ids of the sinks where they are as they should be."""
-        self._read: set[int] = set()
-        """Numbers of blobs whose bytes were read and are right; elsewhere in the same store a look is enough."""
-        self._damaged: set[int] = set()
+        self._whole = set(reading.whole)
+        self._read = set(reading.read)
+        self._damaged = set(reading.damaged)
+        self._size_bytes = reading.size_bytes
+
+    @property
+    def reading(self) -> Reading:
+        """The blobs that were read until now."""
+        with self._lock:
+            return Reading(frozenset(self._whole), frozenset(self._read), frozenset(self._damaged), self._size_bytes)
 
     def faults(self, images: Sequence[ImageResult]) -> list[tuple[ImageResult, list[Fault]]]:
         """The images that are not there whole, with what is wrong.
@@ -71,47 +115,45 @@ class TargetCheck:
         """
         wanted = self._wanted(images)
         blobs = self._bundle.manifest.blobs
-        found: dict[tuple[int, int], Fault] = {}
+        found: dict[tuple[int, ImageSink], Fault] = {}
 
         def size_of(each: _Wanted) -> int:
             return blobs[each.number].descriptor.size_bytes
 
         def check(each: _Wanted) -> None:
-            for name in each.names:
-                place = (each.number, id(self._import_target.sink_for(name)))
+            for sink, name in each.names:
                 fault = self._fault(each, name)
                 with self._lock:
                     if fault is not None:
-                        found[place] = fault
+                        found[each.number, sink] = fault
                         self._damaged.add(each.number)
                     else:
-                        self._whole.add(place)
+                        self._whole.add((each.number, sink))
                         self._damaged.discard(each.number)
 
         if wanted:
             total = sum(map(size_of, wanted))
             self._run.listener(
-                PhaseBegan(text("reading back from {target}", target=self._target), total, in_bytes=True)
+                PhaseBegan(text("reading back from {target}", target=self._target.name), total, in_bytes=True)
             )
             work_through(sorted(wanted, key=size_of, reverse=True), check, self._run, size_of=size_of)
             self._run.listener(PhaseEnded("reading back"))
-        self.counted.damaged = len(self._damaged)
         listed = ((each, self._faults_of(each, found)) for each in images)
         return [(each, faults) for each, faults in listed if faults]
 
-    def _wanted(self, images: Sequence[ImageResult]) -> list[_Wanted]:
-        names: dict[int, dict[int, Reference]] = {}
+    def _wanted(self, images: Iterable[ImageResult]) -> list[_Wanted]:
+        names: dict[int, dict[ImageSink, Reference]] = {}
         manifests: set[int] = set()
         for each in images:
-            sink = id(self._import_target.sink_for(each.name))
+            sink = self._target.sink_for(each.name)
             manifests.update(each.image.manifests)
             for number in each.image.needs:
                 if (number, sink) not in self._whole:
                     names.setdefault(number, {})[sink] = each.name
-        return [_Wanted(number, list(places.values()), number in manifests) for number, places in names.items()]
+        return [_Wanted(number, tuple(places.items()), number in manifests) for number, places in names.items()]
 
-    def _faults_of(self, each: ImageResult, found: dict[tuple[int, int], Fault]) -> list[Fault]:
-        sink = id(self._import_target.sink_for(each.name))
+    def _faults_of(self, each: ImageResult, found: dict[tuple[int, ImageSink], Fault]) -> list[Fault]:
+        sink = self._target.sink_for(each.name)
         return [found[number, sink] for number in each.image.needs if (number, sink) in found]
 
     def _fault(self, wanted: _Wanted, name: Reference) -> Fault | None:
@@ -122,51 +164,50 @@ class TargetCheck:
                 self._read_manifest(descriptor, name)
                 self._run.listener(Moved(descriptor.size_bytes))
             elif descriptor.size_bytes == 0 or wanted.number in self._read:
-                has_blob = partial(self._import_target.sink_for(name).has_blob, descriptor)
-                if not retrying(has_blob, self._run, subject=str(name), peer=self._target):
-                    return self._absent(descriptor, name)
+                has_blob = partial(self._target.sink_for(name).has_blob, descriptor)
+                if not retrying(has_blob, self._run, subject=str(name), peer=self._target.name):
+                    return _absent(descriptor, name)
             else:
-                source = self._import_target.source_for(name)
+                source = self._target.source_for(name)
                 label = f"{descriptor.digest.short} of {name}"
-                read_blob(descriptor, source, self._run, label=label, peer=self._target)
+                read_blob(descriptor, source, self._run, label=label, peer=self._target.name)
         except Interrupted:
             raise
         except BundlerError as error:
-            return self._told(error, descriptor, name)
+            return self._fault_of(error, descriptor, name)
         with self._lock:
             if wanted.number not in self._read:
                 self._read.add(wanted.number)
-                self.counted.blobs += 1
-                self.counted.size_bytes += descriptor.size_bytes
+                self._size_bytes += descriptor.size_bytes
         return None
 
     def _read_manifest(self, descriptor: Descriptor, name: Reference) -> None:
-        source = self._import_target.source_for(name)
-        damaged: list[Damaged] = []
+        source = self._target.source_for(name)
+        tries: Counter[str] = Counter()
 
         def read() -> None:
             try:
                 source.read_manifest(descriptor)
             except Damaged as error:
-                error.retryable = not damaged  # bytes may be changed on their way, but not twice
-                damaged.append(error)
-                raise
+                tries["damaged"] += 1  # bytes may be changed on their way, but not twice
+                raise error.but(retryable=tries["damaged"] == 1) from error.__cause__
 
-        retrying(read, self._run, subject=str(name), peer=self._target)
+        retrying(read, self._run, subject=str(name), peer=self._target.name)
 
-    def _told(self, error: BundlerError, descriptor: Descriptor, name: Reference) -> Fault:
-        if isinstance(error, Refused) and error.code in _ABSENT:
-            return self._absent(descriptor, name)
-        if self._import_target.is_overwriting and isinstance(error, (Damaged, Refused)):
+    def _fault_of(self, error: BundlerError, descriptor: Descriptor, name: Reference) -> Fault:
+        if isinstance(error, NotFound):
+            return _absent(descriptor, name)
+        if self._target.is_overwriting and isinstance(error, (Damaged, Refused)):
             return Fault(_misread(error, descriptor, name), is_mendable=True)
         if isinstance(error, Damaged):
             return Fault(_damage(descriptor, name, error.expected, error.actual), is_mendable=False)
-        if isinstance(error, Unavailable):
-            error.hint = error.hint or _NOT_GIVEN
+        if isinstance(error, Unavailable) and not error.hint:
+            return Fault(error.but(hint=_NOT_GIVEN), is_mendable=False)
         return Fault(error, is_mendable=False)
 
-    def _absent(self, descriptor: Descriptor, name: Reference) -> Fault:
-        return Fault(_damage(descriptor, name, f"{descriptor.size_bytes} bytes", "nothing"), is_mendable=True)
+
+def _absent(descriptor: Descriptor, name: Reference) -> Fault:
+    return Fault(_damage(descriptor, name, f"{descriptor.size_bytes} bytes", "nothing"), is_mendable=True)
 
 
 def _damage(descriptor: Descriptor, name: Reference, expected: str | None, actual: str | None) -> BundlerError:

@@ -1,0 +1,109 @@
+"""The rule for tags that are taken: fail, skip, replace, or step aside to a suffixed tag. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from bundler.core.advice import ADVICE, problem
+from bundler.core.digest import Digest
+from bundler.core.policies import REPLACE, SKIP, SUFFIX
+from bundler.core.tag_template import suffixed
+from bundler.errors import BundlerError, Several
+from bundler.importing.results import ImageResult, Outcome
+from bundler.texts import counted
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """The words for a taken tag: what it is, what it was to be, and what can be done."""
+
+    message: str = "the tag points to another image at the target"
+    expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
+    hint: str = ADVICE["tag-taken"].next_step
+
+    def of(self, each: ImageResult) -> BundlerError:
+        """The error for one image."""
+        error = problem("tag-taken", subject=str(each.name), expected=self.expected(each), actual=str(each.replaced))
+        return error.but(message=self.message, hint=self.hint)
+
+
+TAKEN = Conflict()
+
+MOVED_MEANWHILE = Conflict(
+    "the tag moved meanwhile, and stands for another image now",
+    hint="somebody else is pushing there: find out who, then run the same command again with --on-conflict skip, "
+    "replace or suffix",
+)
+"""The words for a tag that was free, or something else, when it was asked first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """The images that the rule decides: left out, or failed. The others go on."""
+
+    images: tuple[ImageResult, ...]
+    error: Several | None = None
+    """The conflicts that end the run before anything is sent."""
+
+
+def aside(each: ImageResult) -> ImageResult | None:
+    """Returns an image with another tag, if its own is taken and that was asked for; the new tag is to be asked."""
+    if not each.replaced or each.on_conflict != SUFFIX or each.beside is not None:
+        return None
+    tag = suffixed(each.name.tag or "latest", each.image.root.digest)
+    return replace(each, beside=each.name, name=replace(each.name, tag=tag), replaced=None)
+
+
+def all_aside(images: Iterable[ImageResult]) -> tuple[ImageResult, ...]:
+    """The images that step aside, with their new names."""
+    return tuple(moved for each in images if (moved := aside(each)) is not None)
+
+
+def settled(images: Sequence[ImageResult], *, is_dry_run: bool, conflict: Conflict = TAKEN) -> Settled:
+    """Decides about images whose tags are taken by something else.
+
+    Args:
+        images: Those that are still open; ``replaced`` says what their tags are.
+        is_dry_run: Conflicts fail their images, and end nothing.
+        conflict: The words for them.
+    """
+    taken = [each for each in images if each.replaced]
+    skipped = tuple(replace(each, outcome=Outcome.SKIPPED) for each in taken if each.on_conflict == SKIP)
+    # A suffixed tag is the image's own; if even that is something else, nobody can have meant it.
+    refused = [each for each in taken if each.on_conflict not in (SKIP, REPLACE)]
+    if not refused or is_dry_run:
+        return Settled((*skipped, *(each.failed(conflict.of(each)) for each in refused)))
+    title = counted(len(refused), "{count} tag is taken; nothing was sent", "{count} tags are taken; nothing was sent")
+    errors = [conflict.of(each).but(hint=None) for each in refused]  # they share the hint
+    return Settled(skipped, Several(title, errors, hint=conflict.hint))
+
+
+def settled_again(
+    each: ImageResult,
+    find: Callable[[ImageResult], Digest | None],
+    *,
+    ours: Collection[Digest],
+    conflict: Conflict = MOVED_MEANWHILE,
+) -> ImageResult:
+    """Looks at an image's tag once more, right before it moves. The image stays open if its tag is to move.
+
+    The tag may be something else than at the beginning: then the same rule decides as then, and ``replaced`` says what
+    the tag is now.
+
+    Args:
+        each: The image.
+        find: Asks what its name is there.
+        ours: The digests with which nothing is to be done.
+        conflict: The words for it.
+    """
+    now = find(each)
+    if now is not None and now in ours:
+        return replace(each, outcome=Outcome.PRESENT, read_back=now, replaced=None)
+    if now == each.replaced:
+        return each
+    changed = replace(each, replaced=now)
+    moved = aside(changed)
+    if moved is not None:
+        return settled_again(moved, find, ours=ours, conflict=conflict)
+    return next(iter(settled([changed], is_dry_run=True, conflict=conflict).images), changed)

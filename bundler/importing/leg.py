@@ -1,0 +1,175 @@
+"""A leg: one target's part of an import, from one stage to the next, as a value."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from bundler.core.digest import Digest
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Interrupted
+from bundler.importing.results import ImageResult, Outcome, TargetResult
+from bundler.run import Run
+
+if TYPE_CHECKING:
+    from bundler.importing.daemon_variant import Variant
+    from bundler.importing.read_back import Reading
+    from bundler.importing.targets.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """What a registry lacks before a push: projects, and repositories as far as they were asked for."""
+
+    missing_projects: frozenset[str] = frozenset()
+    new_repositories: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An image that a daemon has: its id there, and whether it had it before this run."""
+
+    id: Digest
+    was_here: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """One target's part of an import.
+
+    Attributes:
+        target: The target.
+        result: What became of its images so far.
+        ended: What ended the import at this target; later stages leave the leg as it is.
+        ground: What the registry lacks.
+        reading: What was read back so far; None if nothing is to be.
+        is_prepared: The target was made ready, so it is to be finished.
+        variants: The platforms of images that a daemon is to have.
+        loaded: The images that a daemon has, and whose tags are still to move.
+    """
+
+    target: Target
+    result: TargetResult
+    ended: BundlerError | None = None
+    ground: Ground = Ground()
+    reading: Reading | None = None
+    is_prepared: bool = False
+    variants: Mapping[Reference, Variant] = field(default_factory=dict)
+    loaded: Mapping[Reference, Loaded] = field(default_factory=dict)
+
+    def closed(self, outcome: Outcome) -> Leg:
+        """Returns it with an outcome for all images that are still open."""
+        return replace(self, result=self.result.closed(outcome))
+
+    def failing(self, errors: Mapping[Reference, BundlerError]) -> Leg:
+        """Returns it with failures of open images, by their references in the bundle."""
+        if not errors:
+            return self
+        progress = Progress(self)
+        for each in progress.open_images:
+            if each.image.reference in errors:
+                progress.fail(each, errors[each.image.reference])
+        return progress.leg()
+
+    def failing_all(self, error: BundlerError) -> Leg:
+        """Returns it with one failure for all images that are still open."""
+        return self.failing(dict.fromkeys((each.image.reference for each in self.result.open_images), error))
+
+
+class Progress:
+    """What becomes of the images of a leg while one stage works on them, from many threads. Local to the stage."""
+
+    def __init__(self, leg: Leg) -> None:
+        self._leg = leg
+        self._images = {each.image.reference: each for each in leg.result.images}
+        self._bytes_sent = leg.result.bytes_sent
+        self._ended = leg.ended
+        self._lock = threading.Lock()
+        self.has_failures = leg.result.has_failures
+
+    @property
+    def images(self) -> tuple[ImageResult, ...]:
+        """All images as they are now."""
+        return tuple(self._images.values())
+
+    @property
+    def open_images(self) -> tuple[ImageResult, ...]:
+        """Those for which something is still to be done."""
+        return tuple(each for each in self._images.values() if each.is_open)
+
+    def now(self, each: ImageResult) -> ImageResult:
+        """An image as it is now."""
+        return self._images[each.image.reference]
+
+    def note(self, each: ImageResult) -> None:
+        """Takes in a new value of an image."""
+        self._images[each.image.reference] = each
+        self.has_failures = self.has_failures or each.outcome is Outcome.FAILED
+
+    def note_all(self, images: Iterable[ImageResult]) -> None:
+        """Takes in new values."""
+        for each in images:
+            self.note(each)
+
+    def fail(self, each: ImageResult, error: BundlerError) -> None:
+        """Notes the failure of an image; the first one counts."""
+        self.note(self.now(each).failed(error))
+
+    def note_sent(self, amount_bytes: int) -> None:
+        """Adds to what was sent."""
+        with self._lock:
+            self._bytes_sent += amount_bytes
+
+    @contextmanager
+    def failing(self, each: ImageResult) -> Generator[None, None, None]:
+        """Notes what goes wrong with one image, so that the next one gets its turn."""
+        try:
+            yield
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            self.fail(each, error)
+
+    @contextmanager
+    def until_ended(self) -> Generator[None, None, None]:
+        """Takes what ends the import here into the leg: the receipt needs what was done until then."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self._ended = Interrupted()
+        except BundlerError as error:
+            self._ended = error
+
+    def leg(self, **changes: Any) -> Leg:
+        """The leg at the end of the stage."""
+        result = replace(self._leg.result, images=self.images, bytes_sent=self._bytes_sent)
+        leg = replace(self._leg, result=result, ended=self._ended, **changes)
+        return replace(leg, result=replace(result, re_read=leg.reading.counted)) if leg.reading else leg
+
+
+def ended(legs: Iterable[Leg]) -> BundlerError | None:
+    """What ended the import at one of its targets."""
+    return next((leg.ended for leg in legs if leg.ended is not None), None)
+
+
+def is_over(legs: Iterable[Leg], run: Run) -> bool:
+    """Whether the import has ended, or an image failed and the run was to end then."""
+    return any(leg.ended is not None or (run.is_fail_fast and leg.result.has_failures) for leg in legs)
+
+
+def in_turn(legs: tuple[Leg, ...], step: Callable[[Leg], Leg], run: Run | None = None) -> tuple[Leg, ...]:
+    """Does a step for one leg after the other, until the import is over.
+
+    Args:
+        legs: All legs of the import.
+        step: Makes the next value of a leg.
+        run: The run, where a failed image may end it; None where it never does.
+    """
+    for number in range(len(legs)):
+        if ended(legs) or (run is not None and is_over(legs, run)):
+            break
+        legs = (*legs[:number], step(legs[number]), *legs[number + 1 :])
+    return legs

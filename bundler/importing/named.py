@@ -1,0 +1,117 @@
+"""Named: for each target a leg, with the names and the conflict policies of its images there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bundler.core import mapping
+from bundler.core.events import Noticed
+from bundler.core.manifest import Image
+from bundler.core.reference import Reference
+from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
+from bundler.errors import BundlerError
+from bundler.importing.leg import Leg
+from bundler.importing.opened import Opened
+from bundler.importing.read_back import Reading
+from bundler.importing.results import ImageResult, TargetResult
+from bundler.importing.selected import Selected
+from bundler.importing.targets.target import Target
+from bundler.run import Run
+from bundler.texts import some, text
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The legs of an import, one for each target."""
+
+    opened: Opened
+    legs: tuple[Leg, ...]
+
+
+def name(selected: Selected, targets: tuple[Target, ...]) -> Named:
+    """Gives images their names.
+
+    Raises:
+        Misuse: Two images would get one name, or a name would not be valid.
+        Refused, Unavailable: The only target does not say what kind of registry it is.
+    """
+    legs = tuple(_leg(target, selected, is_alone=len(targets) == 1) for target in targets)
+    _notice_latest(legs, selected.opened.run)
+    _notice_digest_tags(legs, selected.opened.run)
+    return Named(selected.opened, legs)
+
+
+def _leg(target: Target, selected: Selected, *, is_alone: bool) -> Leg:
+    request, run, wanted = selected.opened.request, selected.opened.run, selected.of(target)
+    faults: Mapping[Reference, BundlerError] = wanted.faults
+    try:
+        kind = target.registry_kind()
+    except BundlerError as error:
+        if is_alone:
+            raise
+        kind = DISTRIBUTION
+        faults = dict.fromkeys((image.reference for image in wanted.images), error)
+    images = tuple(_named(wanted.images, target, kind, selected.opened))
+    reading = Reading() if request.is_verifying_target and target.is_read_back else None
+    leg = Leg(target, TargetResult(target.name, target.location.kind, images), reading=reading).failing(faults)
+    if request.is_verifying_target and not target.is_read_back:
+        run.listener(
+            Noticed(text("{target}: a daemon is not read back; the ids of its images are compared", target=target.name))
+        )
+    return leg
+
+
+def _named(images: Sequence[Image], target: Target, kind: RegistryKind, opened: Opened) -> Iterable[ImageResult]:
+    """The images with their names at a target, and with the policy for names that are taken."""
+    request, manifest = opened.request, opened.bundle.manifest
+    naming = mapping.Naming(
+        request.mapping, request.rules, manifest.name, manifest.created[:10].replace("-", ""), request.has_digest_tags
+    )
+    names = mapping.target_names(
+        {image.reference: image.root.digest for image in images}, target.location, naming, kind
+    )
+    if target.location.named_as_in is not None:
+        _notice_unusual(names.values(), kind, opened.run)
+    for image in images:
+        given = names[image.reference]
+        if given.digest is not None and given.digest == image.made_from:
+            given = replace(given, digest=image.root.digest)  # of the platform that was chosen
+        yield ImageResult(image, given, request.rules.on_conflict(image.reference) or request.on_conflict)
+
+
+def _notice_unusual(names: Iterable[Reference], kind: RegistryKind, run: Run) -> None:
+    unusual = next((each for each in names if kind.is_unusual(each.repository)), None)
+    if unusual is not None:
+        run.listener(
+            Noticed(
+                text(
+                    "{name}: some {title} registries take two parts only; --map flatten makes them",
+                    name=unusual.name,
+                    title=kind.title,
+                )
+            )
+        )
+
+
+def _notice_latest(legs: Sequence[Leg], run: Run) -> None:
+    names = sorted({str(each.name.name) for leg in legs for each in leg.result.images if each.name.tag == "latest"})
+    if names:
+        moving = some(names, most=3)
+        run.listener(
+            Noticed(text("latest says nothing about the version, and moves: {names}; see --rules", names=moving))
+        )
+
+
+def _notice_digest_tags(legs: Sequence[Leg], run: Run) -> None:
+    count = len({each.image.reference for leg in legs for each in leg.result.images if each.has_digest_tag})
+    if count:
+        run.listener(
+            Noticed(
+                text(
+                    "images that have only a digest: {count}; each gets a tag digest-<12 hex>, so that no"
+                    " garbage collection removes it (--no-digest-tags leaves it without)",
+                    count=count,
+                )
+            )
+        )

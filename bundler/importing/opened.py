@@ -1,0 +1,50 @@
+"""Opened: the bundle that is imported, with a signature that is trusted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.bundle.litter import Litter, litter_in
+from bundler.bundle.reader import Bundle
+from bundler.importing.request import ImportRequest
+from bundler.keys.open_bundle import open_bundle
+from bundler.run import Run, paces_of
+from bundler.stores.opened import Stores
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An open bundle, with what all later stages of its import share.
+
+    Attributes:
+        request: The request of the import.
+        bundle: The bundle; whoever opened it closes it.
+        run: The run that the import is.
+        stores: The registries and the daemon of the run.
+        litter: What operating systems left in the bundle's folders.
+    """
+
+    request: ImportRequest
+    bundle: Bundle
+    run: Run
+    stores: Stores
+    litter: Litter
+
+
+def opened(request: ImportRequest, run: Run) -> Opened:
+    """Opens the bundle of a request.
+
+    Raises:
+        Misuse, Untrusted, Damaged, Incomplete: It cannot be opened.
+        Interrupted: The user stopped it.
+    """
+    bundle = open_bundle(
+        request.paths,
+        request.trust,
+        is_without_signature=request.is_without_signature,
+        required_signatures=request.required_signatures,
+        unlocking=request.unlocking,
+        run=run,
+    )
+    stores = Stores(request.network, paces_of(run), listener=run.listener)
+    return Opened(request, bundle, run, stores, litter_in(bundle.sealed.own_listings))

@@ -1,0 +1,46 @@
+"""Published: tags have moved to the images that are there with all they need, and the targets are complete."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.errors import BundlerError
+from bundler.importing.leg import Leg, ended, in_turn
+from bundler.importing.opened import Opened
+from bundler.importing.results import Outcome
+from bundler.importing.sent import Sent
+from bundler.importing.targets.target import TagLog
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The legs of an import at its end.
+
+    Attributes:
+        opened: The open bundle.
+        legs: One for each target.
+        ended: What ended the import before its end.
+    """
+
+    opened: Opened
+    legs: tuple[Leg, ...]
+    ended: BundlerError | None = None
+
+
+def publish(sent: Sent, tags: TagLog) -> Published:
+    """Moves tags, unless the import has ended; then completes each target, whatever has arrived there.
+
+    Args:
+        sent: The legs with all that was sent.
+        tags: Remembers what tags were.
+    """
+    request, run, legs, end = sent.opened.request, sent.opened.run, sent.legs, sent.ended
+    if end is None:
+        if request.is_all_or_nothing and any(leg.result.has_failures for leg in legs):
+            legs = tuple(leg.closed(Outcome.HELD) for leg in legs)
+        legs = in_turn(legs, lambda leg: leg.target.publish(leg, tags), run)
+        end = ended(legs)
+    legs = tuple(leg.target.finish(leg) for leg in legs)
+    if end is None:
+        legs = tuple(leg.closed(Outcome.NOT_TRIED) for leg in legs)
+    return Published(sent.opened, legs, end)

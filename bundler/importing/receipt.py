@@ -1,0 +1,138 @@
+"""The receipt of an import as a value, and the list of the images that failed. Written by `receipt_file`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler import __version__
+from bundler.bundle.reader import Bundle
+from bundler.bundle.signing import PrivateKey
+from bundler.core.events import Listener
+from bundler.core.receipt import UNFINISHED, Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
+from bundler.importing.request import ImportRequest
+from bundler.importing.results import ImageResult, ImportResult, Outcome, TargetResult
+from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key
+from bundler.keys.trust import trust_folder
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKey:
+    """What a receipt is signed with: a private key's file, and what asks for its passphrase; None for no signature."""
+
+    path: Path | None = None
+    passphrases: Passphrases = no_passphrases
+
+    def load(self, listener: Listener) -> PrivateKey | None:
+        """The key.
+
+        Raises:
+            Misuse: It cannot be used.
+        """
+        return read_private_key(self.path, self.passphrases, listener) if self.path else None
+
+
+NO_KEY = ReceiptKey()
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Where and how an import is recorded.
+
+    Attributes:
+        operator: Who runs it.
+        host: On which machine.
+        now: The time, UTC, ISO 8601.
+        path: Where the receipt is to be; None for a new file in the state folder.
+        key: What it is signed with, if it is.
+    """
+
+    operator: str
+    host: str
+    now: Callable[[], str]
+    path: Path | None = None
+    key: ReceiptKey = NO_KEY
+
+
+def receipt_of(
+    result: ImportResult, request: ImportRequest, recording: Recording, *, started: str, finished: str
+) -> Receipt:
+    """The receipt of an import that has come as far as its result says."""
+    bundle = result.bundle
+    return Receipt(
+        tool=f"bundler {__version__}",
+        bundle_id=bundle.id,
+        bundle_name=bundle.manifest.name,
+        signers=bundle.sealed.signers,
+        signer_fingerprints=bundle.sealed.signer_fingerprints,
+        trusted_fingerprints=bundle.sealed.trusted_fingerprints,
+        required_signatures=0 if request.is_without_signature else request.required_signatures,
+        trust=() if request.is_without_signature else tuple(map(str, request.trust or filter(None, [trust_folder()]))),
+        weakened=_weakened(request),
+        operator=recording.operator,
+        host=recording.host,
+        started=started,
+        finished=finished,
+        exit_code=result.exit_code,
+        error=str(result.error) if result.error else None,
+        targets=tuple(_target(target, bundle) for target in result.targets),
+        blobs=tuple(str(blob.descriptor.digest) for blob in bundle.manifest.blobs),
+    )
+
+
+def _weakened(request: ImportRequest) -> tuple[str, ...]:
+    """The options that make a run less safe than it would be without them."""
+    return (
+        *(["--insecure-no-signature"] if request.is_without_signature else []),
+        *(f"--plain-http {host}" for host in sorted(request.network.plain_http)),
+        *(["--via-daemon"] if request.is_via_daemon else []),
+    )
+
+
+def _target(target: TargetResult, bundle: Bundle) -> ReceiptTarget:
+    return ReceiptTarget(
+        target=target.target,
+        kind=target.kind,
+        bytes_sent=target.bytes_sent,
+        images=tuple(_image(each, bundle) for each in target.images),
+        re_read=ReceiptReading(back.blobs, back.size_bytes, back.damaged) if (back := target.re_read) else None,
+    )
+
+
+def _image(each: ImageResult, bundle: Bundle) -> ReceiptImage:
+    return ReceiptImage(
+        reference=str(each.image.reference),
+        name=str(each.name),
+        digest=str(each.image.root.digest),
+        outcome=each.outcome.value if each.outcome else UNFINISHED,
+        size_bytes=bundle.manifest.size_of(each.image),
+        read_back=str(each.read_back) if each.read_back else None,
+        replaced=str(each.replaced) if each.replaced else None,
+        beside=str(each.beside) if each.beside else None,
+        made_from=str(each.image.made_from) if each.image.made_from else None,
+        reason=str(each.error) if each.error else None,
+        code=each.error.code if each.error else None,
+        blobs=each.image.blobs,
+    )
+
+
+def failed_list(result: ImportResult) -> str:
+    """An image list of all that is not where it should be, each with its reason; empty if there is none."""
+    reasons: dict[str, list[str]] = {}
+    for target in result.targets:
+        for each in target.images:
+            if each.outcome is None or not each.outcome.is_done:
+                outcome = each.outcome or UNFINISHED
+                why = str(each.error) if each.outcome is Outcome.FAILED else getattr(outcome, "value", outcome)
+                reasons.setdefault(str(each.image.reference), []).append(f"{target.target}: {why}")
+    if not reasons:
+        return ""
+    lines = ["# images that are not where they should be; feed this to: bundler import --retry-failed FILE"]
+    for reference, whys in reasons.items():
+        lines += [*(f"# {_one_line(why)}" for why in whys), reference]
+    return "\n".join(lines) + "\n"
+
+
+def _one_line(text: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in text)

@@ -1,0 +1,323 @@
+"""The file of a receipt: an unfinished one before anything moves, the whole one at the end, however that comes."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+import threading
+from contextlib import suppress
+from pathlib import Path
+
+from bundler import texts
+from bundler.bundle.signing import PrivateKey
+from bundler.core.events import Listener, Noticed
+from bundler.core.limits import RECEIPT_BYTES
+from bundler.core.receipt import UNFINISHED, Receipt, finishing, parse_receipt
+from bundler.errors import BundlerError, LocalStorage, Misuse
+from bundler.system import places
+from bundler.system.durable_files import place_durably, unplaced_name, write_at_once
+from bundler.system.files import is_own, read_with_facts
+from bundler.system.lock import Lock
+from bundler.system.ownership import refuse_foreign_name
+
+
+def receipts_folder() -> Path:
+    """Where receipts are kept by default: ``$XDG_STATE_HOME/bundler/receipts``.
+
+    Raises:
+        Misuse: This user has no home folder.
+    """
+    own = places.state_folder()
+    if own is None:
+        raise Misuse(
+            "there is no folder for the receipt: HOME is not set, and this user has no home folder",
+            hint="say where it is to be with --receipt FILE, or set HOME to an absolute path",
+        )
+    return own / "receipts"
+
+
+def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
+    """Writes a receipt, and its signature beside it if it is signed; a receipt is never overwritten.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    content = receipt.to_json()
+    if os.path.lexists(path):
+        raise LocalStorage("the file exists; receipts are never overwritten", subject=str(path))
+    if key is not None:
+        place_durably(signature_path(path, key.id), key.sign(content))
+    place_durably(path, content)
+
+
+def signature_path(receipt: Path, key_id: str) -> Path:
+    """Where the detached signature of a receipt is, as those of bundles are named."""
+    return receipt.with_name(f"{receipt.name}.{key_id}.sig")
+
+
+def refuse_taken(path: Path) -> None:
+    """Makes sure that a receipt may be written.
+
+    Raises:
+        Misuse: There is something already.
+    """
+    if os.path.lexists(path):
+        raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
+
+
+def earlier_folders(path: Path | None) -> tuple[Path, ...]:
+    """The folders where earlier imports may have left receipts, for an import whose own receipt is to be at a path."""
+    own = places.state_folder()
+    return (*([path.parent] if path else []), *([own / "receipts"] if own else []))
+
+
+def check_place(path: Path | None) -> None:
+    """Finds out before an import whether its receipt can be written.
+
+    Args:
+        path: Where it is to be; None for a new file in the state folder.
+
+    Raises:
+        Misuse: There is something already.
+        LocalStorage: It cannot be written.
+    """
+    folder = path.parent if path else receipts_folder()
+    if path:
+        refuse_taken(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder, prefix=".bundler-"):
+            pass
+    except OSError as error:
+        raise LocalStorage(
+            texts.text("the receipt could not be written: {reason}", reason=error.strerror),
+            subject=str(folder),
+            hint="say where it is to be with --receipt FILE",
+        ) from error
+
+
+class ReceiptFile:
+    """The file of one receipt. Thread-safe; a context manager that keeps others from writing a receipt of this name.
+
+    What a tag was before is known only until it moves. So it is written down first: after a power cut, ``undo`` takes
+    the unfinished receipt. Two imports at once have two receipts: the unfinished one, made under a name that nothing
+    had, keeps the name; a name that was asked for is kept by a lock.
+    """
+
+    def __init__(self, path: Path | None, key: PrivateKey | None, listener: Listener) -> None:
+        """Writes nothing yet.
+
+        Args:
+            path: Where it is to be; None for a new file in the state folder.
+            key: Signs the whole receipt; None for no signature.
+            listener: Hears of unfinished receipts of earlier imports.
+        """
+        self._asked = path
+        self._path: Path | None = None
+        self._key = key
+        self._listener = listener
+        self._lock = threading.Lock()
+        self._held = _lock_of(path) if path else None
+
+    def __enter__(self) -> ReceiptFile:
+        """Makes sure that nobody else writes a receipt of the name that was asked for.
+
+        Raises:
+            Misuse: There is something of this name, or in the way what is not ours.
+            Unavailable: Another import is writing it.
+            LocalStorage: It cannot be written.
+        """
+        if self._asked is not None and self._held is not None:
+            self._held.take(str(self._asked))
+            try:
+                self._clear(self._asked)
+            except OSError as error:
+                self._held.release()
+                raise LocalStorage.unwritable(error, str(self._asked)) from error
+            except BaseException:
+                self._held.release()
+                raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Lets others write receipts of this name."""
+        if self._held is not None:
+            self._held.release()
+
+    def _clear(self, path: Path) -> None:
+        """Puts away what an import that was killed has left under this name."""
+        refuse_taken(path)
+        unfinished = _unfinished_path(path)
+        for replaced in (unfinished, *(each.with_name(unplaced_name(each.name)) for each in (path, unfinished))):
+            refuse_foreign_name(replaced)
+        if os.path.lexists(unfinished):  # undo may need it
+            kept = _free_beside(unfinished)
+            os.rename(unfinished, kept)
+            self._listener(
+                Noticed(
+                    texts.text("an import that never ended has left its unfinished receipt; kept as {kept}", kept=kept)
+                )
+            )
+
+    def write_unfinished(self, receipt: Receipt) -> None:
+        """Writes what is about to happen, in place of what was written before.
+
+        Raises:
+            LocalStorage: It cannot be written.
+        """
+        with self._lock:
+            is_first = self._path is None
+            path = self._path = self._path or self._asked or _claimed_path(receipt)
+            if self._held is None:
+                self._held = _lock_of(path)
+                self._held.take(str(path))
+            try:
+                place_durably(_unfinished_path(path), receipt.to_json())
+            except LocalStorage:
+                if is_first:  # nothing is in it
+                    self._path = None
+                    with suppress(OSError):
+                        _unfinished_path(path).unlink(missing_ok=True)
+                raise
+
+    def discard(self) -> None:
+        """Removes the unfinished receipt, if there is one: nothing was moved."""
+        if self._path is not None:
+            with suppress(OSError):
+                _unfinished_path(self._path).unlink(missing_ok=True)
+
+    def finish(self, receipt: Receipt) -> Path:
+        """Writes what happened.
+
+        An unfinished receipt of an earlier import that was cut off goes into this one if it has done all of that.
+
+        Returns:
+            Where it is.
+
+        Raises:
+            LocalStorage: It cannot be written; the unfinished one stays, unless nothing is in it.
+        """
+        path = self._path or self._asked or _claimed_path(receipt)
+        finished = _Finished(receipt, path, is_signed=self._key is not None)
+        try:
+            write_receipt(finished.receipt, path, self._key)
+        except LocalStorage:
+            if self._path is None and self._asked is None:
+                with suppress(OSError):
+                    _unfinished_path(path).unlink(missing_ok=True)
+            raise
+        finally:
+            finished.release()
+        with suppress(OSError):  # both say the same; the whole one is there
+            _unfinished_path(path).unlink(missing_ok=True)
+        for each in finished.remove():
+            self._listener(
+                Noticed(
+                    texts.text(
+                        "an import that was cut off is finished by this one; its unfinished receipt is gone: {each}",
+                        each=each,
+                    )
+                )
+            )
+        return path
+
+
+def write_failed_list(content: str, receipt: Path) -> Path:
+    """Writes the list of what failed next to a receipt; returns where it is.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    path = _free_list_path(receipt)
+    write_at_once(path, content.encode())
+    return path
+
+
+class _Finished:
+    """A receipt, with the unfinished ones beside it that it finishes, each locked so that no living import has it."""
+
+    def __init__(self, receipt: Receipt, path: Path, *, is_signed: bool) -> None:
+        self.receipt = receipt
+        self._found: list[tuple[Path, Lock]] = []
+        # Unfinished receipts have no signature. One that somebody planted would be signed with the rest.
+        if is_signed or not path.parent.is_dir():
+            return
+        for unfinished in sorted(path.parent.glob(f"*.{UNFINISHED}*"))[:_MOST_UNFINISHED]:
+            if unfinished != _unfinished_path(path):
+                self._take(unfinished)
+
+    def _take(self, unfinished: Path) -> None:
+        lock = _lock_of(unfinished)
+        try:
+            content, facts = read_with_facts(unfinished, RECEIPT_BYTES)
+            told = parse_receipt(content, what=str(unfinished)) if is_own(facts) and content else None
+            identity = hashlib.sha256(content).hexdigest()
+            together = finishing(self.receipt, told, identity) if told else None
+            if together is None:
+                return
+            lock.take(str(unfinished))
+        except BundlerError:
+            return  # it is none, or a living import has it
+        self.receipt = together
+        self._found.append((unfinished, lock))
+
+    def remove(self) -> list[Path]:
+        """Removes them, when the receipt that has them is written."""
+        for path, _ in self._found:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
+        return [path for path, _ in self._found]
+
+    def release(self) -> None:
+        """Lets go of them."""
+        for _, lock in self._found:
+            lock.release()
+
+
+_MOST_UNFINISHED = 1000
+
+
+def _lock_of(path: Path) -> Lock:
+    """What says that an import is at work on a receipt, by its name or that of the unfinished one."""
+    return Lock(path.with_name(path.name.partition(f".{UNFINISHED}")[0] + ".lock"))
+
+
+def _unfinished_path(path: Path) -> Path:
+    return path.with_name(f"{path.name}.{UNFINISHED}")
+
+
+def _free_list_path(receipt: Path) -> Path:
+    """Beside the receipt, under a name that nothing has."""
+    stem = receipt.name.removesuffix(".json")
+    names = (f"{stem}.failed{number}.txt" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
+    return next(path for name in names if not os.path.lexists(path := receipt.with_name(name)))
+
+
+def _free_beside(path: Path) -> Path:
+    """A name like another one, that nothing has."""
+    names = (path.with_name(f"{path.name}-{number}") for number in range(2, 10_000))
+    return next(name for name in names if not os.path.lexists(name))
+
+
+def _claimed_path(receipt: Receipt) -> Path:
+    """A name for a receipt in the state folder, which this process alone has: it made the unfinished one.
+
+    Raises:
+        LocalStorage: Nothing can be written there.
+    """
+    stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
+    for number in ("", *(f"-{n}" for n in range(2, 10_000))):
+        path = receipts_folder() / f"{stem}{number}.json"
+        if os.path.lexists(path):
+            continue
+        try:
+            os.close(os.open(_unfinished_path(path), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644))
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise LocalStorage.unwritable(error, str(path)) from error
+        if not os.path.lexists(path):  # whoever had it until now may have finished it between the two
+            return path
+        _unfinished_path(path).unlink(missing_ok=True)
+    raise LocalStorage("there is no free name for a receipt", subject=str(receipts_folder()))

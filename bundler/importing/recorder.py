@@ -1,0 +1,93 @@
+"""Records an import: an unfinished receipt before anything is sent, with what tags were; the whole one at the end."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from bundler.core.reference import Reference
+from bundler.importing.receipt import Recording, failed_list, receipt_of
+from bundler.importing.receipt_file import ReceiptFile, write_failed_list
+from bundler.importing.request import ImportRequest
+from bundler.importing.results import ImageResult, ImportResult, TargetResult
+from bundler.importing.targets.target import TagLog
+
+
+class _NotRecorded:
+    """A `TagLog` that forgets, for imports without a receipt."""
+
+    def moving(self, target: str, each: ImageResult) -> None:
+        """Writes nothing."""
+
+
+NOT_RECORDED: TagLog = _NotRecorded()
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Writes the receipts of one import.
+
+    Attributes:
+        file: Where they go.
+        request: The request of the import.
+        recording: Who imports, and when it is.
+        started: When the import began.
+    """
+
+    file: ReceiptFile
+    request: ImportRequest
+    recording: Recording
+    started: str
+
+    def begun(self, result: ImportResult) -> TagLog:
+        """Writes an unfinished receipt, before anything is sent.
+
+        Args:
+            result: What is known after all questions: what each tag is.
+
+        Raises:
+            LocalStorage: It cannot be written.
+        """
+        self.write(result)
+        return _RecordedTags(self, result)
+
+    def write(self, result: ImportResult) -> None:
+        """Writes an unfinished receipt in place of the one before.
+
+        Raises:
+            LocalStorage: It cannot be written.
+        """
+        now = self.recording.now()
+        self.file.write_unfinished(receipt_of(result, self.request, self.recording, started=self.started, finished=now))
+
+    def finished(self, result: ImportResult) -> ImportResult:
+        """Writes the receipt, and the list of what failed; returns the result with their paths.
+
+        Raises:
+            LocalStorage: One of them cannot be written.
+        """
+        now = self.recording.now()
+        receipt = self.file.finish(receipt_of(result, self.request, self.recording, started=self.started, finished=now))
+        failed = failed_list(result)
+        return replace(result, receipt=receipt, failed_list=write_failed_list(failed, receipt) if failed else None)
+
+
+class _RecordedTags:
+    """A `TagLog` that writes the unfinished receipt again."""
+
+    def __init__(self, recorder: Recorder, surveyed: ImportResult) -> None:
+        self._recorder = recorder
+        self._surveyed = surveyed
+        self._moved: dict[tuple[str, Reference], ImageResult] = {}
+        self._lock = threading.Lock()
+
+    def moving(self, target: str, each: ImageResult) -> None:
+        """Writes all tags that turned out to be something else than at first."""
+        with self._lock:
+            self._moved[target, each.image.reference] = each
+            targets = tuple(map(self._with_moved, self._surveyed.targets))
+            self._recorder.write(replace(self._surveyed, targets=targets))
+
+    def _with_moved(self, target: TargetResult) -> TargetResult:
+        images = (self._moved.get((target.target, each.image.reference), each) for each in target.images)
+        return replace(target, images=tuple(images))

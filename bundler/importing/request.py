@@ -1,0 +1,69 @@
+"""The request of an import: which bundle, which of its images, to where, and by which rules."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.core.location import Target
+from bundler.core.naming_rules import NO_RULES, NamingRules
+from bundler.core.platform import Platform
+from bundler.core.policies import FAIL, KEEP
+from bundler.core.reference import Reference
+from bundler.core.registry_kind import RegistryKind
+from bundler.core.selection import EVERYTHING, Selection
+from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
+from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.stores.credentials import Credentials
+from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+
+
+@dataclass(frozen=True, slots=True)
+class ImportRequest:
+    """The request of ``bundler import``.
+
+    Attributes:
+        paths: Folders of one bundle, or media with parts of it.
+        targets: The destinations; the bundle is read once, however many there are.
+        trust: Public keys, or folders of them; empty for the user's trust folder.
+        is_without_signature: Accept the bundle without any trusted signature.
+        required_signatures: How many different trusted keys must have signed the bundle.
+        selection: Chooses images by patterns.
+        retry: The images of a list of failed ones; None for all.
+        platforms: Which platforms are wanted of images for several; empty for all, and in daemons for the daemon's own.
+        mapping: How images are named that no rule names; see `bundler.core.policies`.
+        rules: Names, tags and conflict policies of single images.
+        has_digest_tags: An image without a tag gets one that is made of its digest.
+        on_conflict: The policy for tags that are taken; see `bundler.core.policies`.
+        kind: Of the registries; None for what they say themselves.
+        admin: Credentials of a user who may make projects in them.
+        is_dry_run: Only the plan is wanted; nothing is sent.
+        is_all_or_nothing: No tag moves unless every image is there.
+        unlocking: Opens an encrypted bundle.
+        network: How registries are reached.
+        is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
+        is_verifying_target: All that images need is read back from the target before a tag moves.
+        earlier: The receipts of earlier imports, which know blobs to mount.
+    """
+
+    paths: tuple[Path, ...]
+    targets: tuple[Target, ...]
+    trust: tuple[Path, ...] = ()
+    is_without_signature: bool = False
+    required_signatures: int = 1
+    selection: Selection = EVERYTHING
+    retry: frozenset[Reference] | None = None
+    platforms: tuple[Platform, ...] = ()
+    mapping: str = KEEP
+    rules: NamingRules = NO_RULES
+    has_digest_tags: bool = True
+    on_conflict: str = FAIL
+    kind: RegistryKind | None = None
+    admin: Credentials | None = None
+    is_dry_run: bool = False
+    is_all_or_nothing: bool = False
+    unlocking: Unlocking = LOCKED
+    network: NetworkOptions = DEFAULT_NETWORK
+    is_via_daemon: bool = False
+    is_verifying_target: bool = False
+    earlier: EarlierImports = NO_EARLIER_IMPORTS

@@ -1,0 +1,46 @@
+"""Selected: the images of the bundle that are meant, whole for daemons and reduced to platforms for the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bundler.core.events import Noticed
+from bundler.importing.chosen import Narrowed, chosen_images, narrowed
+from bundler.importing.opened import Opened
+from bundler.importing.targets.target import Target
+from bundler.texts import text
+
+
+@dataclass(frozen=True, slots=True)
+class Selected:
+    """The images that are meant.
+
+    Attributes:
+        opened: The open bundle.
+        whole: The images with all their platforms.
+        reduced: The same, reduced to the platforms of the request.
+    """
+
+    opened: Opened
+    whole: Narrowed
+    reduced: Narrowed
+
+    def of(self, target: Target) -> Narrowed:
+        """The images that go to a target. One that takes one platform of each chooses that itself."""
+        return self.whole if target.takes_one_platform else self.reduced
+
+
+def select(opened: Opened, targets: tuple[Target, ...]) -> Selected:
+    """Chooses images by the patterns, lists and platforms of the request.
+
+    Raises:
+        Misuse: None is left.
+    """
+    request, bundle, run = opened.request, opened.bundle, opened.run
+    images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
+    for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
+        run.listener(Noticed(text("the rule for {pattern} fits no image of the bundle", pattern=pattern)))
+    whole = reduced = Narrowed(images, {})
+    if request.platforms and not all(target.takes_one_platform for target in targets):
+        reduced = narrowed(bundle, images, request.platforms, run)
+    return Selected(opened, whole, reduced)

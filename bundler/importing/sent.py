@@ -1,0 +1,155 @@
+"""Sent: every target has the blobs and manifests of its images. The bundle is read once, for all targets together.
+
+No tag has moved, except in daemons, which get each image as a whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from bundler.bundle.chunk import groups_of
+from bundler.bundle.reader import Bundle
+from bundler.core import oci
+from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.manifest import Image
+from bundler.core.reference import Reference
+from bundler.core.tally import Tally
+from bundler.errors import BundlerError, Damaged, Incomplete, Interrupted, LocalStorage, Refused, Unavailable
+from bundler.importing.leg import Leg, ended, in_turn, is_over
+from bundler.importing.opened import Opened
+from bundler.importing.sharing import Sharing, copy_of
+from bundler.importing.surveyed import Surveyed, forgiven
+from bundler.system.durable_files import check_space
+from bundler.texts import text
+from bundler.transfer import BlobCopy, Destination, copy_blobs, copy_groups, counting
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The legs of an import after all blobs and manifests.
+
+    Attributes:
+        opened: The open bundle.
+        legs: One for each target.
+        ended: What ended the import.
+    """
+
+    opened: Opened
+    legs: tuple[Leg, ...]
+    ended: BundlerError | None = None
+
+
+def send(surveyed: Surveyed) -> Sent:
+    """Loads daemons image by image, giving each blob that passes to all who want it; then sends the rest."""
+    opened, legs = surveyed.opened, surveyed.legs
+    try:
+        legs = _with_whole_graphs(opened.bundle, legs)
+        _check_scratch(opened.bundle)
+        legs = in_turn(legs, lambda leg: _prepared(leg, is_alone=len(legs) == 1))
+        legs, passed = _loaded(legs)
+        if not is_over(legs, opened.run):
+            legs = _sent(opened, legs, passed)
+        legs = in_turn(legs, lambda leg: leg.target.complete(leg), opened.run)
+    except KeyboardInterrupt:
+        return Sent(opened, legs, Interrupted())
+    except BundlerError as error:
+        return Sent(opened, legs, error)
+    return Sent(opened, legs, ended(legs))
+
+
+def _prepared(leg: Leg, *, is_alone: bool) -> Leg:
+    """Makes one target ready. That somebody else is writing there fails its own images, and stops no other target."""
+    ready = leg.target.prepare(leg)
+    return ready if is_alone else forgiven(ready, Unavailable)
+
+
+def _loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
+    """Lets targets load images; returns also the numbers of the blobs that were given to all who want them."""
+    passed: frozenset[int] = frozenset()
+    for number in range(len(legs)):
+        if ended(legs):
+            break
+        sharing = Sharing(legs, passed)
+        loading = legs[number].target.load(legs[number], sharing)
+        legs = (*legs[:number], loading, *legs[number + 1 :])
+        if sharing.passed != passed:
+            legs = tuple(leg.target.settle(leg, sharing.copied) for leg in legs)
+        passed = sharing.passed
+    return legs, passed
+
+
+def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tuple[Leg, ...]:
+    """Sends every blob that is still wanted: read once, given to all at the same time."""
+    bundle, run = opened.bundle, opened.run
+    destinations: dict[int, list[Destination]] = {}
+    takers = []
+    for leg in legs:
+        wanted = leg.target.wanted(leg)
+        takers += [leg] if wanted else []
+        for number, destination in wanted.items():
+            if number not in passed:
+                destinations.setdefault(number, []).append(destination)
+    if not destinations:
+        return legs
+    descriptors = {number: bundle.manifest.blobs[number].descriptor for number in destinations}
+    images = [each.image for leg in takers for each in leg.result.open_images]
+    first = {
+        number: str(image.reference) for image in reversed(images) for number in image.needs if number in destinations
+    }
+    copies = (
+        copy_of(bundle, number, tuple(destinations[number]), first.get(number, ""))
+        for number in sorted(destinations, key=lambda number: -descriptors[number].size_bytes)
+    )
+    whole = {image.reference: image for image in images}
+    tally = Tally(
+        [descriptors[number].digest for number in image.needs if number in descriptors] for image in whole.values()
+    )
+    counted = replace(run, listener=counting(run.listener, tally))
+    total = sum(descriptor.size_bytes for descriptor in descriptors.values())
+    where = ", ".join(leg.target.name for leg in takers)
+    run.listener(PhaseBegan(text("sending to {where}", where=where), total, in_bytes=True, images=tally.images))
+    copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.is_encrypted else copy_blobs(copies, counted)
+    run.listener(PhaseEnded("sending"))
+    return tuple(leg.target.settle(leg, copied) for leg in legs)
+
+
+def _by_chunks(bundle: Bundle, copies: Iterable[BlobCopy]) -> list[list[BlobCopy]]:
+    """The copies in groups that read the same chunks, each in its order, because chunks are decrypted one by one."""
+    group_of = {chunk: n for n, chunks in enumerate(groups_of(bundle.manifest)) for chunk in chunks}
+    groups: dict[int, list[BlobCopy]] = {}
+    for place, copy in sorted(((bundle.place(copy.descriptor), copy) for copy in copies), key=lambda pair: pair[0]):
+        groups.setdefault(group_of[place[0]], []).append(copy)
+    return list(groups.values())
+
+
+def _check_scratch(bundle: Bundle) -> None:
+    if bundle.decrypted is not None:
+        folder = bundle.decrypted.scratch.folder
+        check_space(folder, bundle.scratch_bytes, hint=text("choose another folder with --scratch DIR"))
+
+
+def _with_whole_graphs(bundle: Bundle, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """Makes sure, before anything is sent, that the bundle lists all that the images' manifests need."""
+    images = {each.image.reference: each.image for leg in reversed(legs) for each in leg.result.open_images}
+    found = ((reference, _fault_of(bundle, image)) for reference, image in images.items())
+    faults: dict[Reference, BundlerError] = {reference: fault for reference, fault in found if fault is not None}
+    return tuple(leg.failing(faults) for leg in legs)
+
+
+def _fault_of(bundle: Bundle, image: Image) -> BundlerError | None:
+    blobs = bundle.manifest.blobs
+    listed = {blobs[number].descriptor.digest: blobs[number].descriptor.size_bytes for number in image.needs}
+    try:
+        for number in image.manifests:
+            descriptor = blobs[number].descriptor
+            content = bundle.read_document(descriptor)
+            manifest = oci.parse_manifest(content, descriptor.media_type, what=str(image.reference))
+            # Registries take an index that gives a child a wrong size; the bundle lists the true one.
+            lacks_child = any(child.digest not in listed for child in manifest.children)
+            for needed in manifest.children if lacks_child else manifest.blobs:
+                if listed.get(needed.digest) != needed.size_bytes:
+                    return Damaged("the bundle does not list what a manifest needs", subject=str(needed.digest))
+    except (Damaged, Refused, Incomplete, LocalStorage) as error:
+        return error
+    return None

@@ -1,0 +1,55 @@
+"""Sharing: the blobs that pass on their way into one target are given to all other targets that want them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+
+from bundler.bundle.reader import Bundle
+from bundler.errors import BundlerError
+from bundler.importing.leg import Leg
+from bundler.transfer import BlobCopy, Copied, Destination
+
+
+class Sharing:
+    """The blobs that pass while one target loads images. Each is offered to the others once. Local to the stage."""
+
+    def __init__(self, legs: Sequence[Leg], passed: frozenset[int] = frozenset()) -> None:
+        """Offers blobs to the targets of some legs, except those that have passed before."""
+        self._legs = legs
+        self._passed = set(passed)
+        self._failed: list[tuple[BlobCopy, BundlerError]] = []
+        self._bytes_by_peer: Counter[str] = Counter()
+
+    @cached_property
+    def _wanted(self) -> tuple[Mapping[int, Destination], ...]:
+        return tuple(leg.target.wanted(leg) for leg in self._legs)
+
+    @property
+    def passed(self) -> frozenset[int]:
+        """The numbers of the blobs that were offered."""
+        return frozenset(self._passed)
+
+    @property
+    def copied(self) -> Copied:
+        """What became of all blobs that passed."""
+        return Copied(tuple(self._failed), self._bytes_by_peer)
+
+    def take(self, number: int) -> tuple[Destination, ...]:
+        """The other destinations of a blob that is about to pass; none when it passes again."""
+        if number in self._passed:
+            return ()
+        self._passed.add(number)
+        return tuple(wanted[number] for wanted in self._wanted if number in wanted)
+
+    def note(self, copied: Copied) -> None:
+        """Takes in what became of blobs that passed."""
+        self._failed.extend(copied.failed)
+        self._bytes_by_peer.update(copied.bytes_by_peer)
+
+
+def copy_of(bundle: Bundle, number: int, destinations: tuple[Destination, ...], image: str = "") -> BlobCopy:
+    """The copy of a blob of the bundle, for an image, to those who want it."""
+    descriptor = bundle.manifest.blobs[number].descriptor
+    return BlobCopy(descriptor, bundle, destinations, f"{descriptor.digest.short} ({bundle.where(descriptor)})", image)

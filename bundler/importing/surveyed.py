@@ -1,0 +1,63 @@
+"""Surveyed: it is known what the targets have, and which tags are taken. Nothing was sent."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Unreachable, worst
+from bundler.importing.leg import Leg, ended, in_turn
+from bundler.importing.named import Named
+from bundler.importing.opened import Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Surveyed:
+    """The legs of an import after all questions.
+
+    Attributes:
+        opened: The open bundle.
+        legs: One for each target.
+        ended: What ended the import: conflicts, a target that is gone, or the user.
+    """
+
+    opened: Opened
+    legs: tuple[Leg, ...]
+    ended: BundlerError | None = None
+
+
+def survey(named: Named) -> Surveyed:
+    """Asks every target what it has."""
+    is_alone = len(named.legs) == 1
+
+    def step(leg: Leg) -> Leg:
+        asked = leg.target.survey(leg.failing(_unreadable(leg, named.opened)))
+        return asked if is_alone else forgiven(asked, Unreachable)
+
+    legs = in_turn(named.legs, step)
+    return Surveyed(named.opened, legs, ended(legs))
+
+
+def plan(surveyed: Surveyed) -> Surveyed:
+    """Asks every target what would be sent, for a dry run."""
+    legs = in_turn(surveyed.legs, lambda leg: leg.target.plan(leg))
+    return Surveyed(surveyed.opened, legs, ended(legs))
+
+
+def forgiven(leg: Leg, *families: type[BundlerError]) -> Leg:
+    """A leg of several: that its target is gone fails its own images, and stops no other target."""
+    if not isinstance(leg.ended, families):
+        return leg
+    return replace(leg, ended=None).failing_all(leg.ended)
+
+
+def _unreadable(leg: Leg, opened: Opened) -> dict[Reference, BundlerError]:
+    """The images whose blobs the bundle does not have whole, with the worst reason."""
+    problems = ((each, opened.bundle.problems_of(each.image)) for each in leg.result.images)
+    return {each.image.reference: _worst(found) for each, found in problems if found}
+
+
+def _worst(problems: Sequence[BundlerError]) -> BundlerError:
+    code = worst(problems)
+    return next(problem for problem in problems if problem.exit_code == code)

@@ -1,0 +1,63 @@
+"""An OCI image layout as a target, in a folder or in a file: one sink for all images, which go by their full names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+
+from bundler.core.events import Noticed
+from bundler.core.protocols import ImageSource
+from bundler.core.reference import Reference
+from bundler.importing.leg import Ground
+from bundler.importing.targets.streamed import StreamedTarget
+from bundler.texts import text
+from bundler.transports.transport import LayoutSink, target_of
+
+
+class IntoLayout(StreamedTarget):
+    """A folder, or a file."""
+
+    is_overwriting = True
+
+    @cached_property
+    def _sink(self) -> LayoutSink:
+        return target_of(self.location).layout_sink()
+
+    def check(self, names: Iterable[Reference]) -> Ground:
+        """Looks at the folder or file."""
+        self._sink.check(map(str, names))
+        return Ground()
+
+    def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
+        """Makes the folder or file, and keeps others from writing there until `close`."""
+        del ground, names, known
+        left = self._sink.prepare()
+        if left is not None:
+            self._run.listener(
+                Noticed(text("{left} began to write here and never ended; what it left is used", left=left.description))
+            )
+
+    def sink_for(self, name: Reference) -> LayoutSink:
+        """The layout."""
+        del name
+        return self._sink
+
+    def source_for(self, name: Reference) -> ImageSource:
+        """The layout, as it is read from the device."""
+        del name
+        return self._sink.source()
+
+    def tag_of(self, name: Reference) -> str | None:
+        """The full name."""
+        return str(name)
+
+    def complete_store(self, *, is_worth_keeping: bool) -> None:
+        """Brings all names to the device, or gives a file its name; a file without any image is removed."""
+        if is_worth_keeping:
+            self._sink.finish()
+        else:
+            self._sink.discard()
+
+    def close(self) -> None:
+        """Lets others write there again."""
+        self._sink.release()

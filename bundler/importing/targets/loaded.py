@@ -1,0 +1,338 @@
+"""Targets that images are loaded for into a Docker daemon, one after the other.
+
+An image is loaded without a name, its id is compared with what the bundle promises, and only then its tag moves:
+``docker load`` alone takes tags from other images in silence.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import ClassVar, TypeVar
+
+from bundler.core.digest import Digest
+from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.platform import Platform, any_accepts
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
+from bundler.importing.conflicts import Conflict, all_aside, settled
+from bundler.importing.daemon_variant import HeldLayers, Variant, choose
+from bundler.importing.leg import Leg, Loaded, Progress
+from bundler.importing.results import ImageResult, Outcome
+from bundler.importing.sharing import Sharing, copy_of
+from bundler.importing.targets.target import TagLog, Target
+from bundler.run import retrying
+from bundler.stores.docker_daemon import LoadSink
+from bundler.stores.docker_sdk import Daemon, DaemonFacts
+from bundler.texts import Text, text
+from bundler.transfer import COPIED, FAILED, Destination, copy_blobs
+from bundler.workers import Consumer
+
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An image on its way into a daemon, as far as it has come, and the platform of it that the daemon is to have."""
+
+    each: ImageResult
+    variant: Variant
+
+
+class LoadedTarget(Target):
+    """A target that images are loaded for into a daemon."""
+
+    takes_one_platform: ClassVar[bool] = True
+    is_read_back: ClassVar[bool] = False
+    planned: ClassVar[Outcome]
+    """The outcome of an image in a dry run."""
+    keeps_images: ClassVar[bool]
+    """The daemon keeps the images: it has their layers when the next ones come."""
+
+    @property
+    def daemon(self) -> Daemon:
+        """The daemon that the environment names."""
+        return self._stores.daemon
+
+    @cached_property
+    def _facts(self) -> DaemonFacts:
+        """What the daemon is; asked once."""
+        return self.daemon.facts
+
+    # What differs between a daemon and what is behind it
+
+    @property
+    @abstractmethod
+    def title(self) -> Text:
+        """The title of the phase in which images are loaded."""
+
+    @abstractmethod
+    def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
+        """The words for a tag that is taken."""
+
+    @abstractmethod
+    def find_name(self, member: Member) -> Digest | None:
+        """Asks what the name of an image is there.
+
+        Raises:
+            Refused: An image of this name cannot be brought there.
+        """
+
+    @abstractmethod
+    def is_there(self, member: Member, found: Digest) -> bool:
+        """Whether what was found under an image's name is the image."""
+
+    @abstractmethod
+    def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict) -> ImageResult:
+        """Gives a loaded image its name, in the daemon or behind it."""
+
+    def announce(self) -> None:
+        """Says what people may not expect of it."""
+
+    # Survey and plan
+
+    def survey(self, leg: Leg) -> Leg:
+        """Asks what each name is there, and chooses the platform of each image."""
+        progress = Progress(leg)
+        variants: dict[Reference, Variant] = {}
+        with progress.until_ended():
+            platforms = self._request.platforms or (self._facts.platform,)
+            self.announce()
+            self._look_at_all(progress, progress.open_images, platforms, variants)
+            moved = all_aside(progress.open_images)
+            progress.note_all(moved)
+            self._look_at_all(progress, moved, platforms, variants)
+            conflict = self.conflict(_expected_id(variants))
+            decided = settled(progress.open_images, is_dry_run=self._request.is_dry_run, conflict=conflict)
+            progress.note_all(decided.images)
+            if decided.error is not None:
+                raise decided.error
+        return progress.leg(variants=variants)
+
+    def _look_at_all(
+        self,
+        progress: Progress,
+        images: Sequence[ImageResult],
+        platforms: tuple[Platform, ...],
+        variants: dict[Reference, Variant],
+    ) -> None:
+        for each in images:
+            try:
+                variant = self._variant_of(each, platforms)
+                if variant is None:
+                    progress.note(replace(each, outcome=Outcome.SKIPPED))
+                    continue
+                variants[each.image.reference] = variant
+                progress.note(self._looked_at(Member(each, variant)))
+            except (Unreachable, Interrupted):
+                raise
+            except BundlerError as error:
+                progress.fail(each, error)
+
+    def _variant_of(self, each: ImageResult, platforms: tuple[Platform, ...]) -> Variant | None:
+        """The platform of an image that the daemon is to have; None if a daemon cannot have the image."""
+        variant = choose(self._bundle, each.image, platforms, is_demanded=bool(self._request.platforms))
+        if variant is None:
+            self._run.listener(
+                Noticed(text("{each}: not a container image, so a daemon cannot hold it; left out", each=each.name))
+            )
+        elif not self._request.platforms and not any_accepts(platforms, variant.platform):
+            self._run.listener(
+                Noticed(
+                    text(
+                        "{image}: is for {platform}, the daemon for {own}",
+                        image=each.name,
+                        platform=variant.platform,
+                        own=platforms[0],
+                    )
+                )
+            )
+        return variant
+
+    def _looked_at(self, member: Member) -> ImageResult:
+        found = self.find_name(member)
+        if found is None:
+            return member.each
+        if self.is_there(member, found):
+            return replace(member.each, outcome=Outcome.PRESENT, read_back=found)
+        return replace(member.each, replaced=found)
+
+    def plan(self, leg: Leg) -> Leg:
+        """Finds out how many bytes would be sent."""
+        progress = Progress(leg)
+        with progress.until_ended():
+            layers = self._layers_of_present(leg)
+            for member in _open_members(leg):
+                if self._held(member.variant) is None:
+                    below = self._below(member.variant, layers)
+                    unsent = (member.variant.config, *member.variant.layers[below:])
+                    progress.note_sent(sum({layer.digest: layer.size_bytes for layer in unsent}.values()))
+                layers.add(member.variant)
+                progress.note(replace(member.each, outcome=self.planned))
+        return progress.leg()
+
+    def _layers_of_present(self, leg: Leg) -> HeldLayers:
+        """The layers of the images that the daemon was found to have."""
+        layers = HeldLayers()
+        for each in leg.result.images if self.keeps_images else ():
+            if each.outcome is Outcome.PRESENT:
+                layers.add(leg.variants[each.image.reference])
+        return layers
+
+    def _below(self, variant: Variant, layers: HeldLayers) -> int:
+        """How many layers the daemon has, counted from the lowest. With the containerd store it needs all of them."""
+        return 0 if self._facts.has_containerd_store else layers.below(variant)
+
+    # Load
+
+    def load(self, leg: Leg, sharing: Sharing) -> Leg:
+        """Loads image after image. Each gets its name at once, unless the run is all or nothing."""
+        progress, loaded = Progress(leg), dict(leg.loaded)
+        conflict = self.conflict(_expected_id(leg.variants))
+        with progress.until_ended():
+            members = _open_members(leg)
+            total = sum(layer.size_bytes for member in members for layer in member.variant.layers)
+            self._run.listener(PhaseBegan(self.title, total, in_bytes=True))
+            layers = self._layers_of_present(leg)
+            for member in members:
+                if self._run.is_fail_fast and progress.has_failures:
+                    break
+                with progress.failing(member.each):
+                    has = self._brought(member, self._below(member.variant, layers), sharing)
+                    if self.keeps_images:
+                        layers.add(member.variant)
+                    if self._request.is_all_or_nothing:
+                        loaded[member.each.image.reference] = has
+                    else:
+                        progress.note(self.move_tag(member, has, conflict))
+            self._run.listener(PhaseEnded("loading"))
+        progress.note_sent(sharing.copied.bytes_by_peer[self.name])
+        return progress.leg(loaded=loaded)
+
+    def publish(self, leg: Leg, tags: TagLog) -> Leg:
+        """Moves the tags of what was loaded, if that was deferred."""
+        del tags
+        progress = Progress(leg)
+        conflict = self.conflict(_expected_id(leg.variants))
+        with progress.until_ended():
+            for member in _open_members(leg):
+                has = leg.loaded.get(member.each.image.reference)
+                if has is not None:
+                    with progress.failing(member.each):
+                        progress.note(self.move_tag(member, has, conflict))
+        return progress.leg()
+
+    def _brought(self, member: Member, below: int, sharing: Sharing) -> Loaded:
+        """Makes sure that the daemon has an image, of which it has some layers, counted from the lowest."""
+        held = self._held(member.variant)
+        if held is not None:
+            self._run.listener(Moved(sum(layer.size_bytes for layer in member.variant.layers)))
+            return Loaded(held, was_here=True)
+        return Loaded(self._loaded_whole(member, below, sharing), was_here=False)
+
+    def _loaded_whole(self, member: Member, below: int, sharing: Sharing) -> Digest:
+        """Loads an image; again, if one copy of a chunk was bad and another one is not: a stream cannot go back."""
+        recovered = self._bundle.recovered_chunks
+        try:
+            return self._loaded_once(member, below, sharing)
+        except (Damaged, Refused):
+            if self._bundle.recovered_chunks == recovered:
+                raise
+        return self._loaded_once(member, below, sharing)
+
+    def _loaded_once(self, member: Member, below: int, sharing: Sharing) -> Digest:
+        """Loads an image without the layers that the daemon has; if that fails, with all of them."""
+        try:
+            if below:
+                with suppress(Refused):  # what it had may have been removed meanwhile
+                    return self._loaded(member, below, sharing)
+            return self._loaded(member, 0, sharing)
+        except Refused as error:
+            if error.hint is None and any(layer.media_type.endswith("zstd") for layer in member.variant.layers):
+                zstd = error.but(hint="its layers are zstd, which Docker before version 23 cannot read")
+                raise zstd from error.__cause__
+            raise
+
+    def _held(self, variant: Variant) -> Digest | None:
+        """The id under which the daemon has the image already; None if it has not."""
+        for digest in sorted(variant.ids):
+            found = self.daemon.find(str(digest))
+            if found is not None and found.id in variant.ids:
+                return found.id
+        return None
+
+    def _loaded(self, member: Member, below: int, sharing: Sharing) -> Digest:
+        """Streams the image into the daemon, and makes sure that it is the one that the bundle holds."""
+        subject, variant = str(member.each.name), member.variant
+        loading = Consumer(lambda pieces: self.daemon.load(pieces, subject=subject), name="docker-load")
+        try:
+            sink = LoadSink(loading.write, subject=subject)
+            sink.begin(variant.manifest, variant.content, variant.config, variant.layers)
+            self._send(member, below, sink, sharing)
+            sink.end()
+        except BaseException as error:
+            loading.abort(error)
+            raise
+        with self.telling(text("{each}: the daemon unpacks it", each=member.each.name)):
+            ids = loading.finish()
+        image = self._held(variant)
+        if image is None:
+            raise Damaged(
+                "the daemon made another image of it",
+                subject=subject,
+                expected=text("image id {digest}", digest=variant.config.digest),
+                actual=", ".join(map(str, ids)) or "none",
+            )
+        return image
+
+    def _send(self, member: Member, below: int, sink: LoadSink, sharing: Sharing) -> None:
+        """Gives the daemon config and layers, and the same bytes to the other targets that want them."""
+        blobs, variant = self._bundle.manifest.blobs, member.variant
+        numbers = {blobs[number].descriptor.digest: number for number in member.each.image.blobs}
+        mine = Destination((sink,), self.name)
+        self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers[:below])))
+        digests = dict.fromkeys(descriptor.digest for descriptor in (variant.config, *variant.layers[below:]))
+        copies = [
+            copy_of(self._bundle, number, (mine, *sharing.take(number)))
+            for number in (numbers[digest] for digest in digests)
+        ]
+        copied = copy_blobs(copies, self._run, ordered_workers=1)
+        sharing.note(copied)
+        for copy, error in copied.failed:
+            if mine in copy.destinations:
+                raise error
+
+    def close(self) -> None:
+        """Nothing: a daemon has no lock."""
+
+    @contextmanager
+    def telling(self, label: str) -> Generator[None, None, None]:
+        """Shows what the daemon is busy with, which gives no bytes to count."""
+        self._run.listener(Began(label, 0))
+        outcome = FAILED
+        try:
+            yield
+            outcome = COPIED
+        finally:
+            self._run.listener(Finished(label, outcome))
+
+    def ask(self, each: ImageResult, question: Callable[[], Answer]) -> Answer:
+        """Asks the daemon something about an image."""
+        return retrying(question, self._run, subject=str(each.name), peer=self.name)
+
+
+def tagged(name: Reference) -> str:
+    """The name of an image as daemons take it: with a tag, without a digest."""
+    return f"{name.name}:{name.tag or 'latest'}"
+
+
+def _open_members(leg: Leg) -> tuple[Member, ...]:
+    return tuple(Member(each, leg.variants[each.image.reference]) for each in leg.result.open_images)
+
+
+def _expected_id(variants: Mapping[Reference, Variant]) -> Callable[[ImageResult], str]:
+    """Says which image id was to be under a name."""
+    return lambda each: text("image id {digest}", digest=variants[each.image.reference].config.digest)

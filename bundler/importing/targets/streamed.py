@@ -1,0 +1,498 @@
+"""Targets that take blobs in any order, then manifests, then tags: what registries and layouts have in common."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded, nobody
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import BlobSink, ImageSink, ImageSource
+from bundler.core.reference import Reference
+from bundler.errors import BundlerError, Interrupted, PartsMissing, Unreachable
+from bundler.importing.conflicts import all_aside, settled, settled_again
+from bundler.importing.leg import Ground, Leg, Progress
+from bundler.importing.read_back import Reader
+from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
+from bundler.importing.sharing import copy_of
+from bundler.importing.targets.target import TagLog, Target
+from bundler.run import retrying
+from bundler.texts import counted, text
+from bundler.transfer import Copied, Destination, ask_all, copy_blobs
+
+
+@dataclass(frozen=True, slots=True)
+class Prospect:
+    """What a dry run finds out about a target before it asks for blobs.
+
+    Attributes:
+        ground: What the target lacks.
+        plan: The same for people; None where there is nothing to know.
+        errors: The repositories that nothing can be pushed to, with the reasons.
+    """
+
+    ground: Ground
+    plan: RegistryPlan | None
+    errors: Mapping[str, BundlerError]
+
+
+class StreamedTarget(Target):
+    """A target that takes blobs in any order."""
+
+    is_overwriting = False
+    """Whether a blob that is sent again takes the place of a damaged one."""
+
+    # What a kind of store does in its own way
+
+    @abstractmethod
+    def sink_for(self, name: Reference) -> ImageSink:
+        """The sink that takes an image of this name."""
+
+    @abstractmethod
+    def source_for(self, name: Reference) -> ImageSource:
+        """Reads back what the sink of this name holds."""
+
+    @abstractmethod
+    def tag_of(self, name: Reference) -> str | None:
+        """The sink's name for an image of this name; None if it is found by its digest only."""
+
+    @abstractmethod
+    def check(self, names: Iterable[Reference]) -> Ground:
+        """Makes sure, without changing anything, that it can take images of these names.
+
+        Raises:
+            BundlerError: It takes none.
+        """
+
+    @abstractmethod
+    def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
+        """Makes it ready to take images.
+
+        Args:
+            ground: What it lacks.
+            names: Of the images that are to be sent.
+            known: Of the images of which something is there.
+        """
+
+    @abstractmethod
+    def complete_store(self, *, is_worth_keeping: bool) -> None:
+        """Completes it after the last image, or leaves nothing behind if no image arrived."""
+
+    def fault(self, name: Reference, ground: Ground) -> BundlerError | None:
+        """Why it cannot take an image of this name."""
+        del name, ground
+        return None
+
+    def is_empty(self, name: Reference, ground: Ground) -> bool:
+        """Whether nothing can be there under this name, so that nobody needs to ask."""
+        del name, ground
+        return False
+
+    def places(self) -> Mapping[str, Reference]:
+        """For the digest of a blob, the name of an image that was brought here before and likely has it."""
+        return {}
+
+    def look_ahead(self, names: Sequence[Reference], ground: Ground) -> Prospect:
+        """What there is to know before a push, by questions alone."""
+        del names
+        return Prospect(ground, None, {})
+
+    def quotas(self, wanted_bytes: Counter[str], ground: Ground) -> tuple[Quota, ...]:
+        """What it may still take, for the bytes that are to be sent to each repository."""
+        del wanted_bytes, ground
+        return ()
+
+    # Survey
+
+    def survey(self, leg: Leg) -> Leg:
+        """Asks what each name is there. Images that are there whole are done."""
+        progress, ground = Progress(leg), leg.ground
+        reader = self._reader(leg)
+        with progress.until_ended():
+            ground = self.check(each.name for each in progress.open_images)
+            for each in progress.open_images:
+                fault = self.fault(each.name, ground)
+                if fault is not None:
+                    progress.fail(each, fault)
+            self._ask_for_names(progress, ground)
+            decided = settled(progress.open_images, is_dry_run=self._request.is_dry_run)
+            progress.note_all(decided.images)
+            if decided.error is not None:
+                raise decided.error
+            if reader is not None:
+                self._open_what_lacks_something(progress, reader)
+        return progress.leg(ground=ground, reading=reader.reading if reader else None)
+
+    def _ask_for_names(self, progress: Progress, ground: Ground) -> None:
+        usable = [each for each in progress.open_images if not self.is_empty(each.name, ground)]
+        look = partial(self._look_at, progress)
+        self._run.listener(PhaseBegan(text("asking {target}", target=self.name), len(usable), in_bytes=False))
+        if usable:
+            self._look_first(progress, usable[0])
+        for each, error in ask_all(usable[1:], look, self._run):
+            progress.fail(each, error)
+        moved = all_aside(progress.open_images)
+        progress.note_all(moved)
+        for each, error in ask_all(moved, look, self._run):
+            progress.fail(each, error)
+        self._run.listener(PhaseEnded("asking"))
+
+    def _look_first(self, progress: Progress, each: ImageResult) -> None:
+        """The first question goes alone: if the target does not answer, one error is enough."""
+        try:
+            self._look_at(progress, each)
+        except (Unreachable, Interrupted):
+            raise
+        except BundlerError as error:
+            progress.fail(each, error)
+
+    def _look_at(self, progress: Progress, each: ImageResult) -> None:
+        found = self._ask_name(each, self.tag_of(each.name) or str(each.image.root.digest))
+        root = each.image.root
+        if found is not None and found.digest == root.digest:
+            if found.size_bytes in (0, root.size_bytes):  # of another length, it is sent again
+                progress.note(replace(each, outcome=Outcome.PRESENT, read_back=found.digest))
+        elif found is not None:
+            progress.note(replace(each, replaced=found.digest))
+        self._run.listener(Moved(1))
+
+    def _ask_name(self, each: ImageResult, name: str) -> Descriptor | None:
+        find = partial(self.sink_for(each.name).find, name)
+        return retrying(find, self._run, subject=str(each.name), peer=self.name)
+
+    def _reader(self, leg: Leg) -> Reader | None:
+        return Reader(self._bundle, self, self._run, leg.reading) if leg.reading is not None else None
+
+    def _open_what_lacks_something(self, progress: Progress, reader: Reader) -> None:
+        """Images whose tags are there already are sent again if something is missing that can be sent again."""
+        present = [each for each in progress.images if each.outcome is Outcome.PRESENT]
+        for each, faults in reader.faults(present):
+            final = [fault.error for fault in faults if not fault.is_mendable]
+            if final:
+                progress.fail(each, final[0])
+                continue
+            progress.note(replace(each, outcome=None, read_back=None))
+            words = counted(
+                len(faults),
+                "{name}: a blob is missing or damaged at the target; sent again",
+                "{name}: {count} blobs are missing or damaged at the target; sent again",
+                name=each.name,
+            )
+            self._run.listener(Noticed(words))
+
+    # Plan
+
+    def plan(self, leg: Leg) -> Leg:
+        """Finds out what would be made, whether it may be, and how many bytes would be sent."""
+        progress, prospect = Progress(leg), Prospect(leg.ground, None, {})
+        to_send: Counter[str] = Counter()
+        plan = None
+        with progress.until_ended():
+            prospect = self.look_ahead([each.name for each in progress.open_images], leg.ground)
+            plan = prospect.plan
+            for each in progress.open_images:
+                if each.name.repository in prospect.errors:
+                    progress.fail(each, prospect.errors[each.name.repository])
+            to_send = self._unsent(progress, prospect.ground)
+            progress.note_sent(to_send.total())
+            if plan is not None:
+                plan = replace(plan, quotas=self.quotas(to_send, prospect.ground))
+        planned = progress.leg(ground=prospect.ground)
+        planned = replace(planned, result=replace(planned.result, plan=plan))
+        return planned if planned.ended else planned.closed(Outcome.WOULD_PUSH)
+
+    def _unsent(self, progress: Progress, ground: Ground) -> Counter[str]:
+        """The bytes that each repository lacks. Images fail whose blobs cannot be asked for."""
+        blobs = self._bundle.manifest.blobs
+        names: dict[BlobSink, Reference] = {self.sink_for(each.name): each.name for each in progress.open_images}
+        unsent: dict[int, tuple[str, int]] = {}
+
+        def ask(question: tuple[int, Destination]) -> None:
+            number, destination = question
+            descriptor, first = blobs[number].descriptor, destination.sinks[0]
+            asked = [] if self.is_empty(names[first], ground) else [first]
+            if destination.holder is not None:
+                asked.append(destination.holder)
+            has_blob = (partial(sink.has_blob, descriptor) for sink in asked)
+            subject = str(descriptor.digest)
+            if not any(retrying(each, self._run, subject=subject, peer=self.name) for each in has_blob):
+                unsent[number] = (names[first].repository, descriptor.size_bytes)
+
+        questions = list(self._wanted(progress.leg()).items())
+        errors = {question[0]: error for question, error in ask_all(questions, ask, self._run)}
+        for each in progress.open_images:
+            for number in each.image.blobs:
+                if number in errors:
+                    progress.fail(each, errors[number])
+        total: Counter[str] = Counter()
+        for repository, size_bytes in unsent.values():
+            total[repository] += size_bytes
+        return total
+
+    # Send
+
+    def prepare(self, leg: Leg) -> Leg:
+        """Makes the store ready, if anything is to be sent."""
+        progress = Progress(leg)
+        images = progress.open_images
+        if not images:
+            return leg
+        known = [each.name for each in leg.result.images if each.replaced or each.outcome is Outcome.PRESENT]
+        with progress.until_ended():
+            self.make_ready(leg.ground, [each.name for each in images], known)
+        return progress.leg(is_prepared=True)
+
+    def wanted(self, leg: Leg) -> Mapping[int, Destination]:
+        """All repositories whose open images need a blob."""
+        return self._wanted(leg)
+
+    def _wanted(self, leg: Leg) -> dict[int, Destination]:
+        sinks: dict[int, dict[ImageSink, None]] = {}
+        for each in leg.result.open_images:
+            sink = self.sink_for(each.name)
+            for number in each.image.blobs:
+                sinks.setdefault(number, {})[sink] = None
+        holders = self._holders(leg, sinks) if sinks else {}
+        return {
+            number: Destination(tuple(destinations), self.name, holders.get(number))
+            for number, destinations in sinks.items()
+        }
+
+    def _holders(self, leg: Leg, wanted: Iterable[int]) -> dict[int, ImageSink]:
+        """For the numbers of blobs, repositories that they can be mounted from.
+
+        An image that is there with its tag has all its blobs; what an earlier import brought is likely still there.
+        """
+        holders: dict[int, ImageSink] = {}
+        for each in leg.result.images:
+            if each.outcome is Outcome.PRESENT:
+                sink = self.sink_for(each.name)
+                for number in each.image.blobs:
+                    holders.setdefault(number, sink)
+        places, blobs = self.places(), self._bundle.manifest.blobs
+        for number in wanted:
+            name = places.get(str(blobs[number].descriptor.digest))
+            if name is not None and number not in holders:
+                holders[number] = self.sink_for(name)
+        return holders
+
+    def settle(self, leg: Leg, copied: Copied) -> Leg:
+        """Fails the images that lack a blob in their own repository; in others it may be there."""
+        progress = Progress(leg)
+        progress.note_sent(copied.bytes_by_peer[self.name])
+        errors: dict[tuple[Digest, BlobSink], BundlerError] = {
+            (copy.descriptor.digest, sink): error
+            for copy, error in copied.failed
+            for destination in copy.destinations
+            for sink in destination.sinks
+        }
+        blobs = self._bundle.manifest.blobs
+        for each in progress.open_images if errors else ():
+            sink = self.sink_for(each.name)
+            for number in each.image.blobs:
+                error = errors.get((blobs[number].descriptor.digest, sink))
+                if error is not None:
+                    progress.fail(each, error)
+        return progress.leg()
+
+    def complete(self, leg: Leg) -> Leg:
+        """Pushes the manifests; then reads back what the images need, where that was asked for."""
+        progress, reader = Progress(leg), self._reader(leg)
+        with progress.until_ended():
+            self._step("pushing manifests", progress, partial(self._push_manifests, {}))
+            if reader is not None and not self._is_over(progress):
+                self._read_back(progress, reader)
+        return progress.leg(reading=reader.reading if reader else None)
+
+    def _read_back(self, progress: Progress, reader: Reader) -> None:
+        """Images that are not there whole get no tag."""
+        lacking = []
+        for each, faults in reader.faults(progress.open_images):
+            final = [fault.error for fault in faults if not fault.is_mendable]
+            if final:
+                progress.fail(each, final[0])
+            else:
+                lacking.append(each)
+                self._send_again(progress, each)
+        for each, faults in reader.faults([each for each in map(progress.now, lacking) if each.is_open]):
+            progress.fail(each, faults[0].error)
+
+    def _step(
+        self, title: str, progress: Progress, work_on: Callable[[Progress, ImageSink, ImageResult], None]
+    ) -> None:
+        """Works on the open images: side by side in different repositories, one after the other within one.
+
+        docker-registry rewrites the link of a manifest that is pushed again; an index that is pushed in this moment
+        finds its child missing. So nothing is pushed to a repository by two threads.
+        """
+        images = progress.open_images
+        if not images:
+            return
+        groups: dict[ImageSink, list[ImageResult]] = {}
+        for each in images:
+            groups.setdefault(self.sink_for(each.name), []).append(each)
+
+        def work(group: tuple[ImageSink, list[ImageResult]]) -> None:
+            sink, members = group
+            for each in members:
+                if self._is_over(progress):
+                    return
+                with progress.failing(each):
+                    work_on(progress, sink, each)
+                self._run.listener(Moved(1))
+
+        self._run.listener(PhaseBegan(title, len(images), in_bytes=False))
+        ask_all(list(groups.items()), work, self._run)
+        self._run.listener(PhaseEnded(title))
+
+    def _push_manifests(
+        self,
+        pushed: dict[tuple[ImageSink, int], BundlerError | None],
+        progress: Progress,
+        sink: ImageSink,
+        each: ImageResult,
+    ) -> None:
+        """Pushes the manifests of an image that are not pushed for another one yet; what failed then, fails again."""
+        for number in each.image.manifests:
+            if (sink, number) not in pushed:
+                pushed[sink, number] = self._push_manifest(progress, sink, number, each)
+            error = pushed[sink, number]
+            if error is not None:
+                progress.fail(each, error)
+                break
+
+    def _push_manifest(
+        self, progress: Progress, sink: ImageSink, number: int, each: ImageResult
+    ) -> BundlerError | None:
+        descriptor = self._bundle.manifest.blobs[number].descriptor
+        try:
+            self._put_with_parts(progress, sink, descriptor, sink.put_manifest, subject=str(each.name))
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            return error
+        return None
+
+    def _send_again(self, progress: Progress, each: ImageResult) -> None:
+        """Sends what an image lacks after it was pushed as a whole."""
+        sink, subject = self.sink_for(each.name), str(each.name)
+        self._run.listener(_lost_parts(subject))
+        with progress.failing(each):
+            for number in each.image.manifests:
+                descriptor = self._bundle.manifest.blobs[number].descriptor
+                content = self._bundle.read_document(descriptor)
+                self._bring_parts(progress, sink, descriptor, content, subject=subject)
+                self._put_with_parts(progress, sink, descriptor, sink.put_manifest, subject=subject)
+
+    def _put_with_parts(
+        self,
+        progress: Progress,
+        sink: ImageSink,
+        descriptor: Descriptor,
+        put: Callable[[Descriptor, bytes], None],
+        *,
+        subject: str,
+    ) -> None:
+        """Pushes a manifest. What it needs and the registry has lost meanwhile is sent again.
+
+        A garbage collection takes what has no manifest, or no tag, yet; and while somebody else pushes the same image
+        its parts may be missing for a moment.
+        """
+        content = self._bundle.read_document(descriptor)
+
+        def attempt() -> None:
+            try:
+                put(descriptor, content)
+            except PartsMissing as error:
+                self._run.listener(_lost_parts(subject))
+                self._bring_parts(progress, sink, descriptor, content, subject=subject)
+                raise error.but(retryable=True) from error.__cause__
+
+        retrying(attempt, self._run, subject=subject, peer=self.name)
+
+    def _bring_parts(
+        self, progress: Progress, sink: ImageSink, parent: Descriptor, content: bytes, *, subject: str
+    ) -> None:
+        """Sends what a manifest needs and a sink has not."""
+        manifest = oci.parse_manifest(content, parent.media_type, what=subject)
+        numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
+        for child in manifest.children:
+            find = partial(sink.find, str(child.digest))
+            if retrying(find, self._run, subject=subject, peer=self.name) is None:
+                listed = self._bundle.manifest.blobs[numbers[child.digest]].descriptor
+                self._put_with_parts(progress, sink, listed, sink.put_manifest, subject=subject)
+        destination = Destination((sink,), self.name)
+        digests = dict.fromkeys(blob.digest for blob in manifest.blobs)
+        copies = [copy_of(self._bundle, numbers[digest], (destination,)) for digest in digests]
+        copied = copy_blobs(copies, replace(self._run, listener=nobody))
+        progress.note_sent(copied.bytes_by_peer[self.name])
+        for _, error in copied.failed:
+            raise error
+
+    def _is_over(self, progress: Progress) -> bool:
+        """Whether an image failed, and the run was to end then."""
+        return self._run.is_fail_fast and progress.has_failures
+
+    # Publish
+
+    def publish(self, leg: Leg, tags: TagLog) -> Leg:
+        """Moves the tags, each after one more look at it."""
+        progress = Progress(leg)
+        with progress.until_ended():
+            self._step("tagging", progress, partial(self._tag, tags))
+        return progress.leg()
+
+    def _tag(self, tags: TagLog, progress: Progress, sink: ImageSink, each: ImageResult) -> None:
+        before, each = each.replaced, self._looked_at_again(each)
+        progress.note(each)
+        if each.is_open and each.replaced not in (None, before):
+            tags.moving(self.name, each)
+        if not each.is_open:
+            return
+        tag = self.tag_of(each.name)
+        if tag is not None:
+            move = partial(_tag, sink, tag)
+            self._put_with_parts(progress, sink, each.image.root, move, subject=str(each.name))
+            read_back: Digest | None = each.image.root.digest  # a tag is read back when it moves
+        else:
+            found = self._ask_name(each, str(each.image.root.digest))
+            read_back = found.digest if found else None
+        progress.note(replace(each, read_back=read_back, outcome=Outcome.PUSHED))
+
+    def _looked_at_again(self, each: ImageResult) -> ImageResult:
+        """Looks at a tag again right before it moves; the image stays open if it is still to move."""
+        if self.tag_of(each.name) is None:
+            return each
+
+        def find(named: ImageResult) -> Digest | None:
+            found = self._ask_name(named, self.tag_of(named.name) or "")
+            return found.digest if found else None
+
+        return settled_again(each, find, ours=(each.image.root.digest,))
+
+    def finish(self, leg: Leg) -> Leg:
+        """Completes the store. If that fails, nothing has arrived there for good."""
+        if not leg.is_prepared:
+            return leg
+        arrived = [each for each in leg.result.images if each.outcome in (Outcome.PUSHED, Outcome.PRESENT)]
+        try:
+            self.complete_store(is_worth_keeping=bool(arrived))
+        except BundlerError as error:
+            progress = Progress(leg)
+            for each in arrived:
+                progress.fail(each, error)
+            return progress.leg()
+        return leg
+
+
+def _tag(sink: ImageSink, name: str, root: Descriptor, content: bytes) -> None:
+    sink.tag(root, content, name)
+
+
+def _lost_parts(subject: str) -> Noticed:
+    return Noticed(text("{subject}: the registry has lost parts of it meanwhile; sent again", subject=subject))

@@ -1,0 +1,86 @@
+"""A registry as a target that only a Docker daemon may reach: load, tag, push."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from typing import ClassVar
+
+from bundler.core.digest import Digest
+from bundler.core.events import Noticed
+from bundler.errors import BundlerError, Refused
+from bundler.importing.conflicts import Conflict
+from bundler.importing.leg import Loaded
+from bundler.importing.results import ImageResult, Outcome
+from bundler.importing.targets.loaded import LoadedTarget, Member, tagged
+from bundler.texts import Text, text
+
+
+class ThroughDaemon(LoadedTarget):
+    """A registry that images are pushed to by the daemon, which keeps none of them."""
+
+    planned: ClassVar[Outcome] = Outcome.WOULD_PUSH
+    keeps_images: ClassVar[bool] = False
+
+    @property
+    def title(self) -> Text:
+        """The title of the phase in which images are loaded."""
+        return text("loading into the Docker daemon, to push to {target}", target=self.location)
+
+    def announce(self) -> None:
+        """Digests may change."""
+        self._run.listener(
+            Noticed(
+                text(
+                    "{target}: the daemon makes manifests of its own, so digests may change there",
+                    target=self.location,
+                )
+            )
+        )
+
+    def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
+        """The tag may be the same image's: the daemon may have made another manifest of it."""
+        del expected_id
+        return Conflict(
+            "the tag exists at the target, and through the daemon nobody can tell whether for the same image",
+            hint="keep what is there with --on-conflict skip, or push again with --on-conflict replace",
+        )
+
+    def find_name(self, member: Member) -> Digest | None:
+        """Lets the daemon ask the registry for the tag."""
+        if member.each.name.tag is None:
+            raise Refused(
+                "a daemon pushes no image without a tag",
+                subject=str(member.each.name),
+                hint="leave out --no-digest-tags, or give the image a tag with --rules",
+            )
+        return self.ask(member.each, partial(self.daemon.distribution_digest, tagged(member.each.name)))
+
+    def is_there(self, member: Member, found: Digest) -> bool:
+        """Whether the digest is one of the bundle's."""
+        return found in {member.variant.manifest.digest, member.each.image.root.digest}
+
+    def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict) -> ImageResult:
+        """Lets the daemon push the image, and takes away what was only there for that."""
+        del conflict
+        each = member.each
+        name = tagged(each.name)
+        before = self.ask(each, partial(self.daemon.find, name))
+        self.ask(each, partial(self.daemon.tag, loaded.id, name))
+        try:
+            with self.telling(text("{each}: the daemon pushes it", each=each.name)):
+                there = self.ask(each, partial(self.daemon.push, name))
+        finally:
+            with suppress(BundlerError):  # what is left behind is no failure of the push
+                if before is not None:
+                    self.daemon.tag(before.id, name)
+                elif not loaded.was_here or self._has_other_names(loaded.id):  # else it would go with its last name
+                    self.daemon.remove(name)
+        is_same = there == member.variant.manifest.digest
+        return replace(each, outcome=Outcome.PUSHED, read_back=there, there=None if is_same else there)
+
+    def _has_other_names(self, image: Digest) -> bool:
+        found = self.daemon.find(str(image))
+        return found is not None and len(found.names) > 1
