@@ -105,8 +105,11 @@ if TYPE_CHECKING:
     from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.importing.import_ import import_bundle as import_bundle
-    from bundler.importing.receipt import ReceiptKey as ReceiptKey, Recording as Recording
-    from bundler.importing.request import ImportRequest as ImportRequest
+    from bundler.importing.request import (
+        ImportRequest as ImportRequest,
+        ReceiptKey as ReceiptKey,
+        ReceiptRequest as ReceiptRequest,
+    )
     from bundler.importing.results import (
         ImageResult as ImageResult,
         ImportResult as ImportResult,
@@ -187,9 +190,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.exporting.export": ("export",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
-    "bundler.importing.request": ("ImportRequest",),
+    "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
-    "bundler.importing.receipt": ("Recording", "ReceiptKey"),
     "bundler.importing.import_": ("import_bundle",),
 }
 """The public names of each module."""

@@ -161,12 +161,13 @@ def import_(
     """
     from bundler.core.platform import Platform
     from bundler.importing.import_ import import_bundle
-    from bundler.importing.receipt import Recording
-    from bundler.importing.request import ImportRequest
+    from bundler.importing.request import ImportRequest, ReceiptRequest
     from bundler.transports.parsing import parse_target
     from bundler.views import documents, import_report
 
     options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
+    if receipt_key and dry_run:
+        raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
     parsed = tuple(map(parse_target, targets))
     request = ImportRequest(
         paths=options.one_bundle(options.paths(paths)),
@@ -195,19 +196,11 @@ def import_(
         ),
         is_via_daemon=via_daemon,
         is_verifying_target=verify_target,
+        receipt=ReceiptRequest(
+            path=Path(receipt) if receipt else None, key=options.receipt_key(receipt_key, key_passphrase_file)
+        ),
     )
-    if receipt_key and dry_run:
-        raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
-    recording = Recording(
-        operator=options.operator(),
-        host=options.host(),
-        now=options.clock,
-        path=Path(receipt) if receipt else None,
-        key=options.receipt_key(receipt_key, key_passphrase_file),
-    )
-    result = with_run(
-        lambda run: import_bundle(request, recording, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
-    )
+    result = with_run(lambda run: import_bundle(request, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast)
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
     show(lines, documents.import_document(result), is_json=is_json)
     return result.exit_code

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
-import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
@@ -23,7 +21,7 @@ if TYPE_CHECKING:
     from bundler.core.naming_rules import NamingRules
     from bundler.core.reference import Reference
     from bundler.core.selection import Selection
-    from bundler.importing.receipt import ReceiptKey
+    from bundler.importing.request import ReceiptKey
     from bundler.keys.open_bundle import Unlocking
     from bundler.stores.credentials import Credentials
     from bundler.stores.hosts import NetworkOptions
@@ -325,34 +323,10 @@ def _read_text(file: str, option: str) -> str:
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
     """What ``--receipt-key`` says."""
-    from bundler.importing.receipt import ReceiptKey
+    from bundler.importing.request import ReceiptKey
 
     passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
     return ReceiptKey(Path(file) if file else None, passphrases)
-
-
-def operator() -> str:
-    """Who runs this, and on whose behalf if it is sudo."""
-    import getpass
-
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as in containers
-        name = f"uid {os.getuid()}"
-    behind = os.environ.get("SUDO_USER")
-    return f"{name} (sudo by {behind})" if behind and behind != name else name
-
-
-def host() -> str:
-    """The name of this machine."""
-    import socket
-
-    return socket.gethostname()
-
-
-def clock() -> str:
-    """The time, UTC."""
-    return datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def scratch_folder(given: str | None) -> Path:

@@ -14,8 +14,8 @@ from bundler.core.events import Listener, nobody
 from bundler.core.limits import RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.core.receipt import Receipt, merged, parse_receipt
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
-from bundler.importing.receipt import NO_KEY, ReceiptKey
 from bundler.importing.receipt_file import refuse_taken, signature_path, write_receipt
+from bundler.importing.request import NO_KEY, ReceiptKey
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.files import read_bounded
 from bundler.texts import text

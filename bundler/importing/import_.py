@@ -17,14 +17,12 @@ from bundler.bundle.check import check_beside_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.core.events import Noticed
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
-from bundler.importing.earlier import EarlierImports
 from bundler.importing.importable import check_importable
 from bundler.importing.leg import Leg
 from bundler.importing.named import name
 from bundler.importing.opened import Opened, opened
 from bundler.importing.published import publish
-from bundler.importing.receipt import Recording
-from bundler.importing.receipt_file import ReceiptFile, check_place, earlier_folders
+from bundler.importing.receipt_file import ReceiptFile, check_place
 from bundler.importing.recorder import NOT_RECORDED, Recorder
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
@@ -36,13 +34,12 @@ from bundler.importing.targets.target import TagLog, Target
 from bundler.run import Run
 
 
-def import_bundle(request: ImportRequest, recording: Recording | None = None, run: Run | None = None) -> ImportResult:
+def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResult:
     """Brings the images of a bundle to one or more targets.
 
     Args:
-        request: Which bundle, which of its images, to where, and by which rules.
-        recording: Where and how the import is recorded; None for no receipt. `undo` needs one. A dry run, a request
-            that is wrong in itself, and one whose bundle cannot be opened or is not trusted leave no receipt.
+        request: Which bundle, which of its images, to where, by which rules, and how that is recorded. A dry run, a
+            request that is wrong in itself, and one whose bundle cannot be opened or is not trusted leave no receipt.
         run: Receives progress and can be stopped; None for a silent run.
 
     Returns:
@@ -58,18 +55,17 @@ def import_bundle(request: ImportRequest, recording: Recording | None = None, ru
         Interrupted: The user stopped it.
     """
     run = run or Run()
-    if recording is not None:
-        request = replace(request, earlier=EarlierImports(earlier_folders(recording.path)))
-    if recording is None or request.is_dry_run:
+    wanted = request.receipt
+    if wanted is None or request.is_dry_run:
         result = _imported(request, run, lambda _: NOT_RECORDED)
         if result.error is not None:
             raise result.error
         return result
-    key = recording.key.load(run.listener)
-    check_place(recording.path)
-    started = recording.now()
-    with ReceiptFile(recording.path, key, run.listener) as file:
-        recorder = Recorder(file, request, recording, started)
+    key = wanted.key.load(run.listener)
+    check_place(wanted.path)
+    started = wanted.now()
+    with ReceiptFile(wanted.path, key, run.listener) as file:
+        recorder = Recorder(file, request, wanted, started)
         try:
             result = _imported(request, run, recorder.begun)
         except (BundlerError, KeyboardInterrupt):

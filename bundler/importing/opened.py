@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
+from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
+from bundler.importing.receipt_file import earlier_folders
 from bundler.importing.request import ImportRequest
 from bundler.keys.open_bundle import open_bundle
 from bundler.run import Run, paces_of
@@ -22,6 +24,7 @@ class Opened:
         run: The run that the import is.
         stores: The registries and the daemon of the run.
         litter: What operating systems left in the bundle's folders.
+        earlier: The receipts of earlier imports, which know blobs to mount.
     """
 
     request: ImportRequest
@@ -29,6 +32,7 @@ class Opened:
     run: Run
     stores: Stores
     litter: Litter
+    earlier: EarlierImports
 
 
 def opened(request: ImportRequest, run: Run) -> Opened:
@@ -47,4 +51,5 @@ def opened(request: ImportRequest, run: Run) -> Opened:
         run=run,
     )
     stores = Stores(request.network, paces_of(run), listener=run.listener)
-    return Opened(request, bundle, run, stores, litter_in(bundle.sealed.own_listings))
+    earlier = EarlierImports(earlier_folders(request.receipt.path)) if request.receipt else NO_EARLIER_IMPORTS
+    return Opened(request, bundle, run, stores, litter_in(bundle.sealed.own_listings), earlier)

@@ -2,61 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-
 from bundler import __version__
 from bundler.bundle.reader import Bundle
-from bundler.bundle.signing import PrivateKey
-from bundler.core.events import Listener
 from bundler.core.receipt import UNFINISHED, Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
-from bundler.importing.request import ImportRequest
+from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImageResult, ImportResult, Outcome, TargetResult
-from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.keys.trust import trust_folder
 
 
-@dataclass(frozen=True, slots=True)
-class ReceiptKey:
-    """What a receipt is signed with: a private key's file, and what asks for its passphrase; None for no signature."""
-
-    path: Path | None = None
-    passphrases: Passphrases = no_passphrases
-
-    def load(self, listener: Listener) -> PrivateKey | None:
-        """The key.
-
-        Raises:
-            Misuse: It cannot be used.
-        """
-        return read_private_key(self.path, self.passphrases, listener) if self.path else None
-
-
-NO_KEY = ReceiptKey()
-
-
-@dataclass(frozen=True, slots=True)
-class Recording:
-    """Where and how an import is recorded.
-
-    Attributes:
-        operator: Who runs it.
-        host: On which machine.
-        now: The time, UTC, ISO 8601.
-        path: Where the receipt is to be; None for a new file in the state folder.
-        key: What it is signed with, if it is.
-    """
-
-    operator: str
-    host: str
-    now: Callable[[], str]
-    path: Path | None = None
-    key: ReceiptKey = NO_KEY
-
-
 def receipt_of(
-    result: ImportResult, request: ImportRequest, recording: Recording, *, started: str, finished: str
+    result: ImportResult, request: ImportRequest, wanted: ReceiptRequest, *, started: str, finished: str
 ) -> Receipt:
     """The receipt of an import that has come as far as its result says."""
     bundle = result.bundle
@@ -70,8 +25,8 @@ def receipt_of(
         required_signatures=0 if request.is_without_signature else request.required_signatures,
         trust=() if request.is_without_signature else tuple(map(str, request.trust or filter(None, [trust_folder()]))),
         weakened=_weakened(request),
-        operator=recording.operator,
-        host=recording.host,
+        operator=wanted.operator,
+        host=wanted.host,
         started=started,
         finished=finished,
         exit_code=result.exit_code,

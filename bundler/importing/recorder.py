@@ -6,9 +6,9 @@ import threading
 from dataclasses import dataclass, replace
 
 from bundler.core.reference import Reference
-from bundler.importing.receipt import Recording, failed_list, receipt_of
+from bundler.importing.receipt import failed_list, receipt_of
 from bundler.importing.receipt_file import ReceiptFile, write_failed_list
-from bundler.importing.request import ImportRequest
+from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImageResult, ImportResult, TargetResult
 from bundler.importing.targets.target import TagLog
 
@@ -30,13 +30,13 @@ class Recorder:
     Attributes:
         file: Where they go.
         request: The request of the import.
-        recording: Who imports, and when it is.
+        wanted: The person, the machine and the time.
         started: When the import began.
     """
 
     file: ReceiptFile
     request: ImportRequest
-    recording: Recording
+    wanted: ReceiptRequest
     started: str
 
     def begun(self, result: ImportResult) -> TagLog:
@@ -57,8 +57,8 @@ class Recorder:
         Raises:
             LocalStorage: It cannot be written.
         """
-        now = self.recording.now()
-        self.file.write_unfinished(receipt_of(result, self.request, self.recording, started=self.started, finished=now))
+        now = self.wanted.now()
+        self.file.write_unfinished(receipt_of(result, self.request, self.wanted, started=self.started, finished=now))
 
     def finished(self, result: ImportResult) -> ImportResult:
         """Writes the receipt, and the list of what failed; returns the result with their paths.
@@ -66,8 +66,8 @@ class Recorder:
         Raises:
             LocalStorage: One of them cannot be written.
         """
-        now = self.recording.now()
-        receipt = self.file.finish(receipt_of(result, self.request, self.recording, started=self.started, finished=now))
+        now = self.wanted.now()
+        receipt = self.file.finish(receipt_of(result, self.request, self.wanted, started=self.started, finished=now))
         failed = failed_list(result)
         return replace(result, receipt=receipt, failed_list=write_failed_list(failed, receipt) if failed else None)
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from bundler.bundle.signing import PrivateKey
+from bundler.core.events import Listener
 from bundler.core.location import Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
@@ -12,10 +15,50 @@ from bundler.core.policies import FAIL, KEEP
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
-from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.clock import now
+from bundler.system.operator import host, operator
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptKey:
+    """What a receipt is signed with: a private key's file, and what asks for its passphrase; None for no signature."""
+
+    path: Path | None = None
+    passphrases: Passphrases = no_passphrases
+
+    def load(self, listener: Listener) -> PrivateKey | None:
+        """The key.
+
+        Raises:
+            Misuse: It cannot be used.
+        """
+        return read_private_key(self.path, self.passphrases, listener) if self.path else None
+
+
+NO_KEY = ReceiptKey()
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptRequest:
+    """How an import is recorded.
+
+    Attributes:
+        path: The receipt's file; None for a new one in the state folder.
+        key: The key that signs the receipt.
+        operator: The person who imports.
+        host: The machine.
+        now: Gives the time: ISO 8601, UTC.
+    """
+
+    path: Path | None = None
+    key: ReceiptKey = NO_KEY
+    operator: str = field(default_factory=operator)
+    host: str = field(default_factory=host)
+    now: Callable[[], str] = now
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +86,7 @@ class ImportRequest:
         network: How registries are reached.
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
         is_verifying_target: All that images need is read back from the target before a tag moves.
-        earlier: The receipts of earlier imports, which know blobs to mount.
+        receipt: How the import is recorded; None for no receipt. `bundler.undo` needs one.
     """
 
     paths: tuple[Path, ...]
@@ -66,4 +109,4 @@ class ImportRequest:
     network: NetworkOptions = DEFAULT_NETWORK
     is_via_daemon: bool = False
     is_verifying_target: bool = False
-    earlier: EarlierImports = NO_EARLIER_IMPORTS
+    receipt: ReceiptRequest | None = None

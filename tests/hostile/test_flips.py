@@ -127,4 +127,4 @@ def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path):
 
 
 def bring(bundle: Path, key: Path, target: Path):
-    return import_bundle(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run=run())
+    return import_bundle(ImportRequest((bundle,), (LayoutTarget(str(target)),), (key,)), run())

@@ -94,7 +94,7 @@ def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path, name):
         request = ImportRequest(
             (flip.path,), (LayoutTarget(str(target)),), (sealed["key"],), unlocking=unlocking(tmp_path)
         )
-        return import_bundle(request, run=run())
+        return import_bundle(request, run())
 
     assert code_of(lambda: bring(tmp_path / "good")) == 0
     right = {path.name: path.read_bytes() for path in (tmp_path / "good/blobs/sha256").iterdir()}
@@ -275,7 +275,7 @@ def test_a_missing_chunk_of_an_encrypted_bundle_is_missing_and_the_other_images_
     (bundle / "chunk-0002.7z").unlink()
     target = (LayoutTarget(str(tmp_path / "target")),)
     request = ImportRequest((bundle,), target, (sealed["key"],), unlocking=unlocking(tmp_path))
-    result = import_bundle(request, run=run())
+    result = import_bundle(request, run())
     assert result.exit_code == 9
     assert [each.error is None for each in result.targets[0].images] == [False, True, True]
 
@@ -293,6 +293,6 @@ def test_an_import_decrypts_no_chunk_twice(sealed, tmp_path, monkeypatch):
     monkeypatch.setattr(seven_zip_container, "unpack", counting)
     target = (LayoutTarget(str(tmp_path / "target")),)
     request = ImportRequest((sealed["secret"],), target, (sealed["key"],), unlocking=unlocking(tmp_path))
-    result = import_bundle(request, run=run())
+    result = import_bundle(request, run())
     assert result.exit_code == 0
     assert sorted(opened) == sorted(set(opened)) == ["chunk-0001.7z", "chunk-0002.7z", "chunk-0003.7z", "content.7z"]

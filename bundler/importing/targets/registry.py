@@ -97,7 +97,7 @@ class IntoRegistry(StreamedTarget):
 
     def places(self) -> Mapping[str, Reference]:
         """What the receipts of earlier imports say."""
-        return self._request.earlier.places(self._host)
+        return self._earlier.places(self._host)
 
     def complete_store(self, *, is_worth_keeping: bool) -> None:
         """Nothing: each image is complete by itself."""

@@ -58,6 +58,7 @@ class Target(ABC):
         self._request = opened.request
         self._run = opened.run
         self._stores = opened.stores
+        self._earlier = opened.earlier
 
     @property
     def name(self) -> str:
