@@ -246,7 +246,7 @@ def test_C12_a_tag_that_moved_meanwhile_is_told_and_what_was_begun_is_finished(b
     done = bundler(*make(registry), environment=EPOCH)
     assert done.code == 0, done.err
     assert f"has moved since the export was begun, to {moved.digest}" in done.err
-    assert f"b/other:1  has {OTHER.digest}, and stands for {moved.digest} now" in done.out
+    assert f"b/other:1  has {OTHER.digest}, and points to {moved.digest} now" in done.out
     assert finished(tmp_path / "out") == finished(tmp_path / "smooth")
 
 
@@ -267,10 +267,10 @@ def test_C12_what_was_begun_and_is_gone_at_the_source_is_told(bundler, make, new
 @pytest.mark.parametrize(
     ("more", "told"),
     [
-        (["--chunk-size", "2MiB"], "--chunk-size: 1048576 then, 2097152 now"),
+        (["--chunk-size", "2MiB"], "--chunk-size: 1048576 before, 2097152 now"),
         (["--only", "*/a/*"], "no longer in the list: "),
         (["--platform", "linux/amd64"], "for linux/amd64"),
-        (["--format", "7z"], "--format: tar then, 7z now"),
+        (["--format", "7z"], "--format: tar before, 7z now"),
     ],
     ids=["chunk size", "list", "platform", "format"],
 )
@@ -376,7 +376,7 @@ def test_a_finished_bundle_is_not_thrown_away(bundler, make, origin, tmp_path):
     before = finished(tmp_path / "out")
     done = bundler(*make(origin, "--restart"), environment=EPOCH)
     assert done.code == 2
-    assert "there already" in done.err
+    assert "already exists" in done.err
     assert finished(tmp_path / "out") == before
 
 
