@@ -123,6 +123,11 @@ BACK_DOORS = {
     ("urllib3.exceptions.HTTPError", "stores/docker_sdk.py"),  # the docker SDK lets it through
     ("urllib3.util.ssl_match_hostname.CertificateError", "stores/docker_sdk.py"),  # so it does with this
     ("py7zr", "stores/seven_zip_files.py"),  # decodes the archives of strangers, in a process of its own
+    ("py7zr.Py7zIO", "system/seven_zip_output.py"),  # both of them write to functions
+    ("py7zr.WriterFactory", "system/seven_zip_output.py"),
+    ("cryptography.hazmat.primitives.ciphers.Cipher", "bundle/seven_zip_container.py"),  # encrypts archives
+    ("cryptography.hazmat.primitives.ciphers.algorithms", "bundle/seven_zip_container.py"),
+    ("cryptography.hazmat.primitives.ciphers.modes", "bundle/seven_zip_container.py"),
 }
 """What is imported beside the door of its library, and why."""
 

@@ -300,7 +300,7 @@ def _new_archive(folder: HeldFolder, name: str, passphrase: str | None) -> Archi
 def _digest_of(folder: HeldFolder, name: str) -> tuple[int, str]:
     """The size of a file and its SHA-256 in hex, read from the page cache, where it is since it was written.
 
-    py7zr goes back to the start of an archive when it closes it, so nothing can be hashed before that.
+    The first bytes of an archive are written last, so nothing can be hashed before that.
     """
     what = folder.where(name)
     with reading_back(what):

@@ -1,4 +1,4 @@
-"""7z archives, written and decrypted through py7zr's public API. The only module that knows py7zr.
+"""7z archives: written by us, byte for byte as FORMAT.md has them, and decrypted through py7zr's public API.
 
 Written are store-mode archives of one folder (COPY, with AES-256 and an encrypted header where there is a passphrase).
 Read through py7zr are encrypted ones only, whose bytes were compared with SHA256SUMS before, and only where they say of
@@ -7,20 +7,18 @@ themselves what the writer makes: other methods can inflate a few bytes to gigab
 
 from __future__ import annotations
 
-import io
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PosixPath
-from typing import Any
+from pathlib import Path
+from zlib import crc32
 
 from bundler.core import seven_zip_format
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
+from bundler.system.durable_files import closing_file, write_from
 from bundler.system.files import let_go, of_medium, open_for_reading, read_into, size_of
+from bundler.system.seven_zip_output import Write, outputs
 from bundler.texts import text
 
-Write = Callable[["bytes | bytearray"], object]
-
-_MODE = 0o100644
 _METHODS = ["7zAES", "COPY"]
 
 
@@ -40,26 +38,17 @@ class ArchiveWriter:
         """Begins.
 
         Args:
-            descriptor: Of a new file, to read and to write; it is closed in the end.
+            descriptor: Of a new file, to write; it is closed in the end.
             passphrase: Encrypts data and names, if given.
             what: Names the file in errors.
-
-        Raises:
-            LocalStorage: It cannot be written.
         """
-        from py7zr import FILTER_COPY, FILTER_CRYPTO_AES256_SHA256, SevenZipFile
-
+        self._descriptor = descriptor
         self._what = what
-        methods = [{"id": FILTER_COPY}] + ([{"id": FILTER_CRYPTO_AES256_SHA256}] if passphrase else [])
-        self._file = open(descriptor, "w+b")  # noqa: SIM115  # closed by `finish` or `close`
-        try:
-            self._archive = SevenZipFile(
-                self._file, "w", filters=methods, password=passphrase, header_encryption=passphrase is not None
-            )
-        except OSError as error:
-            raise LocalStorage.unwritable(error, what) from error
-        if not passphrase:
-            self._archive.set_encoded_header_mode(False)  # else it is compressed with LZMA
+        self._key = seven_zip_format.aes_key(passphrase) if passphrase else None
+        self._cipher = _Cipher(self._key) if self._key else None
+        self._end = seven_zip_format.START_BYTES
+        self._packed_crc = 0
+        self._files: list[seven_zip_format.StoredFile] = []
 
     def add(self, name: str, size_bytes: int, pieces: Iterator[bytes | memoryview]) -> None:
         """Writes the next member. Whatever ``pieces`` raises goes through; the archive is of no use then.
@@ -68,18 +57,18 @@ class ArchiveWriter:
             LocalStorage: The bytes cannot be written.
             Damaged: There were not as many as promised.
         """
-        stream = _Stream(pieces)
-        try:
-            self._archive.write(_NoFile.of(name, size_bytes, stream), name)
-        except OSError as error:
-            raise LocalStorage.unwritable(error, self._what) from error
-        if stream.read_bytes != size_bytes:
+        done, crc = 0, 0
+        for piece in pieces:
+            done, crc = done + len(piece), crc32(piece, crc)
+            self._append(self._cipher.update(piece) if self._cipher else piece)
+        if done != size_bytes:
             raise Damaged(
                 "the size differs from the promised one",
                 subject=name,
                 expected=text("{size} bytes", size=size_bytes),
-                actual=text("{size} bytes", size=stream.read_bytes),
+                actual=text("{size} bytes", size=done),
             )
+        self._files.append(seven_zip_format.StoredFile(name, size_bytes, crc))
 
     def finish(self) -> None:
         """Writes the header and waits until all is on the device.
@@ -87,20 +76,67 @@ class ArchiveWriter:
         Raises:
             LocalStorage: That does not work.
         """
-        try:
-            self._archive.close()
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
-        except OSError as error:
-            raise LocalStorage.unwritable(error, self._what) from error
+        header = self._header()
+        begin = seven_zip_format.start(header, self._end)
+        self._append(header)
+        write_from(self._descriptor, [begin], 0, what=self._what)
+        descriptor, self._descriptor = self._descriptor, -1
+        with closing_file(descriptor, what=self._what):
+            try:
+                os.fsync(descriptor)
+            except OSError as error:
+                raise LocalStorage.unwritable(error, self._what) from error
 
     def close(self) -> None:
         """Lets go of the file as it is."""
-        try:
-            self._file.close()
-        except OSError:
-            return  # what was buffered is of no use
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            let_go(descriptor)
+
+    def _header(self) -> bytes:
+        """The header; with a passphrase the one that says where the encrypted header is, which is written before."""
+        if self._key is None or self._cipher is None:
+            return seven_zip_format.header(self._files, offset_bytes=self._end)
+        self._append(self._cipher.last())
+        encryption = self._cipher.encryption(self._end - seven_zip_format.START_BYTES, self._packed_crc)
+        plain = seven_zip_format.header(self._files, offset_bytes=0, encryption=encryption)
+        cipher, offset = _Cipher(self._key), self._end
+        self._append(cipher.update(plain) + cipher.last())
+        return seven_zip_format.encoded_header(
+            offset_bytes=offset - seven_zip_format.START_BYTES,
+            length_bytes=len(plain),
+            encryption=cipher.encryption(self._end - offset),
+        )
+
+    def _append(self, data: bytes | memoryview) -> None:
+        write_from(self._descriptor, [data], self._end, what=self._what)
+        self._packed_crc = crc32(data, self._packed_crc) if self._cipher else 0  # nobody needs it where it is plain
+        self._end += len(data)
+
+
+class _Cipher:
+    """AES-256 in CBC mode with an IV of its own; its input is filled up with zeros."""
+
+    def __init__(self, key: bytes) -> None:
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
+
+        self._iv = os.urandom(seven_zip_format.AES_BLOCK_BYTES)
+        self._encryptor = Cipher(algorithms.AES(key), modes.CBC(self._iv)).encryptor()
+        self._taken = 0
+
+    def update(self, data: bytes | memoryview) -> bytes:
+        """The next encrypted blocks; what makes no whole block is kept."""
+        self._taken += len(data)
+        return self._encryptor.update(data)
+
+    def last(self) -> bytes:
+        """The last block, if any."""
+        filling = bytes(-self._taken % seven_zip_format.AES_BLOCK_BYTES)
+        return self._encryptor.update(filling) + self._encryptor.finalize()
+
+    def encryption(self, size_bytes: int, crc: int = 0) -> seven_zip_format.Encryption:
+        """What a header says of it."""
+        return seven_zip_format.Encryption(self._iv, size_bytes, crc)
 
 
 def unpack(
@@ -138,7 +174,7 @@ def unpack(
             if not accepts([(each.filename, each.uncompressed) for each in members]):
                 raise Damaged("the members of the archive differ from the bundle manifest", subject=what)
             # Nothing is written under these names. The folder is the one that every path is in, whatever links it has.
-            archive.extract(path="/", factory=_factory(write))
+            archive.extract(path="/", factory=outputs(lambda _: write))
         except BundlerError:
             raise
         except OSError as error:
@@ -189,85 +225,3 @@ def _check_form(descriptor: int, what: str) -> None:
         ):
             return
     raise Damaged("not an encrypted 7z archive made by bundler", subject=what)
-
-
-class _NoFile(PosixPath):
-    """A file that is on no disk, as `pathlib` shows one: its size, and a stream of its bytes.
-
-    py7zr takes it for a file to pack. Unlike a plain stream it has a time, and that is always the same.
-    """
-
-    size_bytes: int
-    stream: _Stream
-
-    @classmethod
-    def of(cls, name: str, size_bytes: int, stream: _Stream) -> _NoFile:
-        path = cls(name)
-        path.size_bytes, path.stream = size_bytes, stream
-        return path
-
-    def lstat(self) -> os.stat_result:
-        return os.stat_result((_MODE, 0, 0, 1, 0, 0, self.size_bytes, 0, 0, 0))
-
-    def is_file(self, **_: bool) -> bool:
-        return True
-
-    def is_dir(self, **_: bool) -> bool:
-        return False
-
-    def is_symlink(self) -> bool:
-        return False
-
-    def open(self, *_: Any, **__: Any) -> Any:
-        return self.stream
-
-
-class _Stream(io.RawIOBase):
-    """Pieces as a stream: each read gives the next one, of whatever size it is."""
-
-    def __init__(self, pieces: Iterator[bytes | memoryview]) -> None:
-        self._pieces = pieces
-        self.read_bytes = 0
-
-    def read(self, size: int = -1, /) -> bytes:
-        del size
-        for piece in self._pieces:
-            if len(piece):
-                self.read_bytes += len(piece)
-                return piece  # type: ignore[return-value]  # used before the next read, so nobody needs a copy
-        return b""
-
-
-def _factory(write: Write) -> Any:
-    """What py7zr hands data to."""
-    from py7zr import Py7zIO, WriterFactory
-
-    class Output(Py7zIO):
-        def __init__(self) -> None:
-            self._size = 0
-
-        def write(self, s: bytes | bytearray) -> int:
-            write(s)
-            self._size += len(s)
-            return len(s)
-
-        def read(self, size: int | None = None) -> bytes:
-            del size
-            return b""
-
-        def seek(self, offset: int, whence: int = 0) -> int:
-            del offset, whence
-            return 0
-
-        def flush(self) -> None:
-            return
-
-        def size(self) -> int:
-            return self._size
-
-    class Factory(WriterFactory):
-        def create(self, filename: str) -> Output:
-            del filename
-            return Output()
-
-    return Factory()

@@ -13,12 +13,13 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from bundler.core import tar
 from bundler.core.limits import PIECE_BYTES, SEVEN_ZIP_MEMORY_AT_MOST_BYTES, SEVEN_ZIP_MEMORY_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage
+from bundler.system.seven_zip_output import outputs
 from bundler.texts import Text, as_text, text
 
 _CHILD = (
@@ -151,67 +152,47 @@ def _decode(path: Path, output: _Output) -> None:
                 )
         is_one_tar = len(names) == 1 and members[0].is_file
         places = {member.filename: (member.uncompressed, member.is_symlink) for member in members}
-        archive.extractall(factory=_factory(places, output, is_framed=not is_one_tar))
+        archive.extractall(factory=outputs(lambda name: _Member(name, places, output, is_framed=not is_one_tar).write))
         if not is_one_tar:
             output.write(tar.END)
 
 
-def _factory(places: dict[str, tuple[int, bool]], output: _Output, *, is_framed: bool) -> Any:
-    """What py7zr asks for a place to write each member to: all of them go to the output, one behind the other.
+class _Member:
+    """A member that is being decoded; its bytes go to the output after those of the members before.
 
     Args:
+        name: Of the member.
         places: Of each member its size, and whether it is a link, whose bytes are what it leads to.
-        output: Where to.
-        is_framed: Whether members get tar headers; else there is but one, a tar already.
+        output: Takes the bytes.
+        is_framed: True if members get tar headers; else there is but one, a tar already.
     """
-    import py7zr
 
-    class Member(py7zr.Py7zIO):
-        def __init__(self, name: str) -> None:
-            if is_framed and (name not in places or len(name) > _NAME_CHARACTERS or not name.isascii()):
-                raise Damaged(text("a member with an invalid name: {name}", name=repr(name[:100])))
-            self._name = name
-            self._size, self._is_link = places.get(name, (0, False))
-            self._written = 0
-            self._target = b""
-            if is_framed and not self._is_link:
-                output.write(tar.header(name, self._size))
-                self._pad()
+    def __init__(self, name: str, places: dict[str, tuple[int, bool]], output: _Output, *, is_framed: bool) -> None:
+        if is_framed and (name not in places or len(name) > _NAME_CHARACTERS or not name.isascii()):
+            raise Damaged(text("a member with an invalid name: {name}", name=repr(name[:100])))
+        self._name = name
+        self._size, self._is_link = places.get(name, (0, False))
+        self._output, self._is_framed = output, is_framed
+        self._written = 0
+        self._target = b""
+        if is_framed and not self._is_link:
+            output.write(tar.header(name, self._size))
+            self._pad()
 
-        def write(self, data: bytes | bytearray) -> int:
-            self._written += len(data)
-            if self._is_link:
-                self._target += data
-                if self._written == self._size:
-                    output.write(_link(self._name, self._target))
-            else:
-                output.write(data)
-                self._pad()
-            return len(data)
+    def write(self, data: bytes | bytearray) -> None:
+        """Takes the next bytes."""
+        self._written += len(data)
+        if self._is_link:
+            self._target += data
+            if self._written == self._size:
+                self._output.write(_link(self._name, self._target))
+        else:
+            self._output.write(data)
+            self._pad()
 
-        def _pad(self) -> None:
-            if is_framed and self._written == self._size:
-                output.write(bytes(tar.padding_bytes(self._size)))
-
-        def read(self, size: int | None = None) -> bytes:
-            del size
-            return b""
-
-        def seek(self, offset: int, whence: int = 0) -> int:
-            del offset, whence
-            return 0
-
-        def flush(self) -> None:
-            return
-
-        def size(self) -> int:
-            return self._written
-
-    class Factory(py7zr.WriterFactory):
-        def create(self, filename: str) -> py7zr.Py7zIO:
-            return Member(filename)
-
-    return Factory()
+    def _pad(self) -> None:
+        if self._is_framed and self._written == self._size:
+            self._output.write(bytes(tar.padding_bytes(self._size)))
 
 
 def _link(name: str, target: bytes) -> bytes:

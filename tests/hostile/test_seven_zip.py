@@ -14,6 +14,7 @@ import pytest
 from bundler import cli
 from bundler.bundle.seven_zip_container import ArchiveWriter
 from bundler.commands.verify import VerifyRequest, verify
+from bundler.core import seven_zip_format
 from bundler.errors import BundlerError, Damaged, Misuse
 from bundler.importing.import_ import import_bundle
 from bundler.importing.request import ImportRequest
@@ -296,3 +297,14 @@ def test_an_import_decrypts_no_chunk_twice(sealed, tmp_path, monkeypatch):
     result = import_bundle(request, run())
     assert result.exit_code == 0
     assert sorted(opened) == sorted(set(opened)) == ["chunk-0001.7z", "chunk-0002.7z", "chunk-0003.7z", "content.7z"]
+
+
+def test_no_two_archives_and_no_data_and_header_share_an_iv(tmp_path):
+    for name in ("one.7z", "two.7z"):
+        packed(tmp_path / name, [("a", bytes(4096))])
+    one, two = ((tmp_path / name).read_bytes() for name in ("one.7z", "two.7z"))
+    assert len(one) == len(two)
+    ends = [seven_zip_format.header_place(content[:32])[0] for content in (one, two)]  # what follows is not encrypted
+    blocks = [content[at : at + 16] for content, end in zip((one, two), ends, strict=True) for at in range(32, end, 16)]
+    assert len(set(blocks)) == len(blocks) > 2 * 4096 // 16
+    assert content_of(tmp_path / "one.7z", tmp_path) == {"a": bytes(4096)}
