@@ -13,9 +13,7 @@ from bundler.core.location import Location
 from bundler.core.reference import Reference
 from bundler.errors import Absent, BundlerError, Several
 from bundler.run import Run, retrying
-from bundler.stores.archives import Staging
 from bundler.stores.opened import Stores
-from bundler.stores.staging import StagingCache
 from bundler.system.scratch import Scratch
 from bundler.transfer import COPIED, FAILED, ask_all
 from bundler.transports.transport import IndexedFile, Preparation, SourceLocation, source_of
@@ -62,6 +60,9 @@ def make_ready(
     tasks = _tasks(entries)
     if not tasks:
         return {}
+    from bundler.stores.archives import Staging  # registries and layouts need nothing of it
+    from bundler.stores.staging import StagingCache
+
     sizes = {task: _bytes_to_read(task, stores, run) for task in tasks}
     staging_cache = StagingCache()
 

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from bundler.core.location import DAEMON, LAYOUT, REGISTRY, Target as Location
+from bundler.core.location import DAEMON, REGISTRY, Target as Location
 from bundler.errors import Misuse
 from bundler.importing.opened import Opened
 from bundler.importing.request import ImportRequest
-from bundler.importing.targets.daemon import IntoDaemon
-from bundler.importing.targets.layout import IntoLayout
-from bundler.importing.targets.registry import IntoRegistry
 from bundler.importing.targets.target import Target
-from bundler.importing.targets.via_daemon import ThroughDaemon
-
-TARGETS: dict[str, type[Target]] = {REGISTRY: IntoRegistry, DAEMON: IntoDaemon, LAYOUT: IntoLayout}
-"""The target of each kind of location."""
 
 
 def refuse_impossible(request: ImportRequest) -> None:
@@ -32,5 +25,23 @@ def refuse_impossible(request: ImportRequest) -> None:
 
 def open_target(location: Location, opened: Opened) -> Target:
     """The target of a location. Nothing is asked, and nothing written yet."""
-    kind = ThroughDaemon if opened.request.is_via_daemon else TARGETS[location.kind]
-    return kind(location, opened)
+    return _kind_of(location, is_via_daemon=opened.request.is_via_daemon)(location, opened)
+
+
+def _kind_of(location: Location, *, is_via_daemon: bool) -> type[Target]:
+    """The kind of target. Each is loaded when it is wanted: an import to a registry needs no code for daemons."""
+    if is_via_daemon:
+        from bundler.importing.targets.via_daemon import ThroughDaemon
+
+        return ThroughDaemon
+    if location.kind == REGISTRY:
+        from bundler.importing.targets.registry import IntoRegistry
+
+        return IntoRegistry
+    if location.kind == DAEMON:
+        from bundler.importing.targets.daemon import IntoDaemon
+
+        return IntoDaemon
+    from bundler.importing.targets.layout import IntoLayout
+
+    return IntoLayout

@@ -122,3 +122,23 @@ def test_a_location_loads_its_own_transport_alone_and_no_store(location: str, ow
     assert transports - {"parsing", "transport"} == own
     assert not [name for name in loaded if name.startswith("bundler.stores")]
     assert not {"yaml", "urllib3", "docker"} & set(loaded)
+
+
+UNWANTED = {
+    f"bundler.stores.{name}" for name in ("archives", "docker_archive", "docker_daemon", "docker_sdk", "oci_layout")
+}
+
+
+@pytest.mark.parametrize(
+    ("modules", "unwanted"),
+    [
+        ("bundler.importing.import_, bundler.importing.targets.registry", UNWANTED | {"yaml", "py7zr", "docker"}),
+        ("bundler.exporting.export, bundler.transports.registry", UNWANTED | {"py7zr", "docker"}),
+    ],
+    ids=["import", "export"],
+)
+def test_a_journey_to_or_from_a_registry_loads_no_code_of_other_transports(modules: str, unwanted: set[str]) -> None:
+    code = f"import sys, {modules}; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert "bundler.stores.registry" in loaded
+    assert not unwanted & set(loaded)
