@@ -25,6 +25,7 @@ from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of
 from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
 from bundler.texts import counted, some, text
 
 SKEW_TO_WARN_OF_SECONDS = 30
@@ -89,7 +90,7 @@ class RegistryVisit:
         self._is_repository_given = repository is not None
         self._registry = Registry(target.registry, network, Paces(patience=0))
         prefix = f"{target.prefix}/" if target.prefix else ""
-        self._repository = self._registry.repository(repository or prefix + _REPOSITORY)
+        self._repository = Repository(self._registry, repository or prefix + _REPOSITORY)
         self._schemes = hosts.schemes_of(target.registry, network)
         self._netloc = hosts.address_of(target.registry)
         self._host = urlsplit(f"//{self._netloc}").hostname or ""

@@ -21,7 +21,7 @@ from bundler.core.digest import Digest
 from bundler.core.limits import IMAGE_CONFIG_BYTES, KEPT_BYTES, KEPT_FILES, KEPT_SECONDS, MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
-from bundler.stores.registry import Repository
+from bundler.stores.repository import Repository
 
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

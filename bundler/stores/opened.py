@@ -13,7 +13,8 @@ from bundler.core.protocols import ImageSource
 from bundler.pace import Paces
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.kept import KeptDocuments, KeptRepository
-from bundler.stores.registry import Registry, Repository
+from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
 
 if TYPE_CHECKING:
     from bundler.stores.archives import Ready
@@ -68,7 +69,7 @@ class Stores:
         """A repository of a registry."""
         host = self.registry(registry)
         with self._lock:
-            return self._repositories.setdefault((registry, path), host.repository(path))
+            return self._repositories.setdefault((registry, path), Repository(host, path))
 
     def read_repository(self, registry: str, path: str) -> ImageSource:
         """A repository as a source: what earlier runs have kept of it is not read again."""

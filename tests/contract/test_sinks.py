@@ -24,7 +24,8 @@ from bundler.errors import Damaged, LocalStorage, Unavailable
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.oci_archive import ArchiveFiles, ArchiveSink
 from bundler.stores.oci_layout import FolderFiles, LayoutFolderSink, LayoutSource
-from bundler.stores.registry import Registry, Repository
+from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
 from bundler.transports.parsing import parse_image
 from tests.support import images
 from tests.support.errors import raises
@@ -57,7 +58,7 @@ def sink(request, tmp_path):
     """A sink, the name to tag with, and a function that opens a source on what it took."""
     if request.param == "registry":
         registry = request.getfixturevalue("new_registry")()
-        repository = Registry(registry.host, NetworkOptions()).repository("a/sink")
+        repository = Repository(Registry(registry.host, NetworkOptions()), "a/sink")
         return repository, "1", lambda: repository
     if request.param == "folder":
         folder = LayoutFolderSink(tmp_path / "layout")
@@ -140,7 +141,7 @@ def test_a_name_moves_from_one_image_to_another(sink):
 
 def test_a_registry_refuses_bytes_of_another_digest_by_itself(new_registry):
     """The second line of defence: the digest of the signed manifest stands in the URL of the upload."""
-    repository = Registry(new_registry().host, NetworkOptions()).repository("a/sink")
+    repository = Repository(Registry(new_registry().host, NetworkOptions()), "a/sink")
     wrong = b"x" * len(BLOBS[LAYER])
     with pytest.raises(Exception, match="DIGEST_INVALID"):
         repository.put_blob(descriptor(LAYER), pieces(wrong))
@@ -149,9 +150,9 @@ def test_a_registry_refuses_bytes_of_another_digest_by_itself(new_registry):
 
 def test_a_blob_is_mounted_within_a_registry_only(new_registry):
     registry = Registry(new_registry().host, NetworkOptions())
-    first, second = registry.repository("a/first"), registry.repository("b/second")
+    first, second = Repository(registry, "a/first"), Repository(registry, "b/second")
     first.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
-    elsewhere = Registry(new_registry().host, NetworkOptions()).repository("a/first")
+    elsewhere = Repository(Registry(new_registry().host, NetworkOptions()), "a/first")
     assert second.obtain_blob(descriptor(LAYER), elsewhere) is None
     assert not second.has_blob(descriptor(LAYER))
     assert second.obtain_blob(descriptor(LAYER), first) is Obtained.MOUNTED
@@ -182,7 +183,7 @@ def answering(watched):
 
 def empty(registry: Registry, path: str) -> Repository:
     """A repository that is probably empty."""
-    repository = registry.repository(path)
+    repository = Repository(registry, path)
     repository.expect_nothing()
     return repository
 
@@ -202,7 +203,7 @@ def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(an
 
 def test_a_blob_for_a_new_repository_is_mounted_from_a_holder_by_the_one_request(answering):
     registry, front = answering
-    holder = registry.repository("a/holder")
+    holder = Repository(registry, "a/holder")
     holder.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     front.requests.clear()
     assert empty(registry, "a/new").obtain_blob(descriptor(LAYER), holder) is Obtained.MOUNTED
@@ -211,7 +212,7 @@ def test_a_blob_for_a_new_repository_is_mounted_from_a_holder_by_the_one_request
 
 def test_a_registry_that_mounts_a_blob_from_where_it_is_is_asked_by_mounts_from_then_on(watched):
     registry, front = watched
-    first, second, old = empty(registry, "a/new"), empty(registry, "a/other"), registry.repository("a/old")
+    first, second, old = empty(registry, "a/new"), empty(registry, "a/other"), Repository(registry, "a/old")
     assert first.obtain_blob(descriptor(LAYER), None) is None, "nobody knows yet what the registry says"
     first.put_blob(descriptor(LAYER), pieces(BLOBS[LAYER]))
     assert asked(front) == ["HEAD", "POST", "PUT", "POST", "HEAD"]

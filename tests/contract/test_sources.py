@@ -19,6 +19,7 @@ from bundler.stores.image_file import ImageFile
 from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import FolderFiles, LayoutSource
 from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
 from bundler.stores.staging import StagingCache
 from bundler.system.scratch import Scratch
 from bundler.workers import Cancellation
@@ -81,7 +82,7 @@ def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_pat
     registry = request.getfixturevalue("new_registry")()
     BIG.push(registry, "a/contract", "1")
     EMPTY.push(registry, "a/contract", "empty")
-    return Registry(registry.host, NetworkOptions()).repository("a/contract"), "1"
+    return Repository(Registry(registry.host, NetworkOptions()), "a/contract"), "1"
 
 
 @pytest.fixture(params=KINDS)

@@ -30,6 +30,7 @@ from bundler.run import RetryPolicy, retrying
 from bundler.stores import http, stalls
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
 from bundler.transfer import VerifiedBlob
 from tests.conftest import Ran
 from tests.support.errors import raises
@@ -89,7 +90,7 @@ def sealed(tmp_path: Path) -> bool:
 
 def fetch(front: Front) -> bytes:
     """The layer, as the engine fetches it."""
-    source = Registry(front.host, NetworkOptions()).repository("a/big")
+    source = Repository(Registry(front.host, NetworkOptions()), "a/big")
     run = run_with()
 
     def once() -> bytes:
@@ -497,7 +498,7 @@ def test_N15_a_login_page_before_everything_is_told_before_anything_is_sent(here
 def test_N15_a_login_page_is_no_list_of_tags(front):
     front.faults = [times(99, answer(200, HTML, PAGE), lambda request: "/tags/" in request.path)]
     with pytest.raises(http.Refused, match="not a registry's answer"):
-        Registry(front.host, NetworkOptions()).repository("a/big").exists()
+        Repository(Registry(front.host, NetworkOptions()), "a/big").exists()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from bundler.importing.results import Quota, RegistryPlan
 from bundler.importing.targets.streamed import Prospect, StreamedTarget
 from bundler.run import retrying
 from bundler.stores.harbor import Projects
-from bundler.stores.registry import Repository
+from bundler.stores.repository import Repository
 from bundler.texts import text
 from bundler.transfer import ask_all
 

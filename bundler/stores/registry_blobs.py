@@ -1,0 +1,157 @@
+"""Blobs of a repository: distribution-spec 1.1, "Pulling blobs", "Pushing blobs", "Mounting a blob"."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from bundler.core.advice import problem
+from bundler.core.digest import Digest
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import Obtained, Pieces
+from bundler.errors import Denied, Refused, Unavailable
+from bundler.stores.answer_headers import length_of
+from bundler.stores.http import Answer, error_of
+from bundler.stores.ranges import pieces_from, size_told
+from bundler.stores.registry_uploads import Uploads
+from bundler.stores.repository_place import RepositoryPlace
+from bundler.stores.uploads import Upload
+
+_WRONG_LENGTHS = 2
+"""How often a blob may be found with a wrong length and be sent again: before it is sent, or after, but not both."""
+
+
+class Blobs:
+    """The blobs of one repository. Thread-safe."""
+
+    __slots__ = ("_is_likely_empty", "_lengths_wrong", "_opened", "_place", "_uploads")
+
+    def __init__(self, place: RepositoryPlace, uploads: Uploads) -> None:
+        self._place = place
+        self._uploads = uploads
+        self._opened: dict[Digest, Upload] = {}
+        """Uploads that the registry opened when it was asked to mount."""
+        self._lengths_wrong: Counter[Digest] = Counter()
+        """How often each blob was found here with another length than it has."""
+        self._is_likely_empty = False
+
+    def expect_none(self) -> None:
+        """Notes that there is probably nothing here yet: `obtain` then takes one request less."""
+        self._is_likely_empty = True
+
+    def open(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
+        """The bytes of a blob; with an offset by a Range request, or by reading away what comes before it."""
+        called = self._place.called(descriptor.digest)
+
+        def ask(headers: Mapping[str, str]) -> Answer:
+            path = f"{self._place.path}/blobs/{descriptor.digest}"
+            answer = self._place.registry.request("GET", path, scopes=self._place.pull, headers=headers)
+            if answer.status == 404 and descriptor.urls:
+                answer.drain()
+                return self._place.registry.foreign.ask(descriptor, headers, called=called)
+            if answer.status not in (200, 206, 416):
+                raise error_of(answer, subject=called)
+            return answer
+
+        yield from pieces_from(ask, descriptor, offset_bytes, called=called)
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Whether the registry holds the blob, with its size; one that is damaged may be sent again.
+
+        Raises:
+            Refused: It has it with another size, and being sent it again has not changed that.
+            Unavailable: It does not say.
+        """
+        answer = self._place.head(
+            f"{self._place.path}/blobs/{descriptor.digest}", called=self._place.called(descriptor.digest)
+        )
+        if answer is None:
+            return False
+        return (answer.status == 200 and length_of(answer) == descriptor.size_bytes) or self._gives_blob(descriptor)
+
+    def put(self, descriptor: Descriptor, pieces: Pieces) -> None:
+        """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps what it has under this digest.
+
+        Where no body of its size passes, that is found out by the first try, and the next one sends it in pieces.
+        """
+        upload = self._opened.pop(descriptor.digest, None) or self._uploads.begin({}, self._place.push)
+        if upload is None:
+            raise Refused("the registry takes uploads in an unknown way", subject=self._place.name)
+        self._uploads.send(upload, descriptor, pieces)
+        if self._is_likely_empty and self._place.registry.self_mounts.is_to_be_asked():
+            self._find_out_about_mounts(descriptor)
+        if not self.has(descriptor):
+            raise problem("not-kept", subject=self._place.called(descriptor.digest), retryable=True)
+
+    def obtain(self, descriptor: Descriptor, holder: Blobs | None) -> Obtained | None:
+        """Asks for the blob, and mounts it from another repository of the same registry.
+
+        A repository that is probably empty is not asked first: one POST mounts the blob, from the holder or from the
+        repository itself, or begins the upload that `put` uses.
+
+        Raises:
+            Refused: The registry has the blob with another size, or nobody may push here.
+            Unavailable: It does not say.
+        """
+        is_asked_by_mount = self._is_likely_empty and self._place.registry.self_mounts.tell
+        if not is_asked_by_mount and self.has(descriptor):
+            return Obtained.PRESENT
+        if holder is not None and holder is not self:
+            return Obtained.MOUNTED if self._mount(descriptor, holder) else None
+        return Obtained.PRESENT if is_asked_by_mount and self._mount(descriptor, self) else None
+
+    def _mount(self, descriptor: Descriptor, holder: Blobs) -> bool:
+        """Mounts a blob; a registry that refuses may still take the bytes. Keeps an upload that it begins instead."""
+        query = {"mount": str(descriptor.digest), "from": holder._place.path}
+        try:
+            upload = self._uploads.begin(
+                query, self._place.push if holder is self else self._place.push + holder._place.pull
+            )
+        except Denied:
+            if holder is self:
+                raise  # who may not begin an upload so, may not begin it otherwise
+            return False
+        except Refused:
+            if holder is self:
+                self._place.registry.self_mounts.note(is_answered_by_201=False)
+            return False
+        if upload is not None:
+            self._opened[descriptor.digest] = upload
+            return False
+        return self.has(descriptor)  # its length is looked at, as after every push
+
+    def _gives_blob(self, descriptor: Descriptor) -> bool:
+        """Whether the registry gives the blob, with its size: a GET of one byte, where HEAD does not tell.
+
+        Storage in clouds signs addresses for GET only, proxies answer HEAD without a length, and a registry may tell
+        the length of a link to the blob.
+        """
+        path = f"{self._place.path}/blobs/{descriptor.digest}"
+        answer = self._place.registry.request("GET", path, scopes=self._place.push, headers={"Range": "bytes=0-0"})
+        if answer.status == 404:
+            answer.drain()
+            return False
+        if answer.status not in (200, 206, 416):
+            raise error_of(answer, subject=self._place.called(descriptor.digest))
+        size = size_told(answer) or ("0" if answer.status == 416 else None)
+        answer.drop()
+        if size is None or size == str(descriptor.size_bytes):
+            return True
+        self._lengths_wrong[descriptor.digest] += 1
+        if self._lengths_wrong[descriptor.digest] > _WRONG_LENGTHS:
+            raise self._place.damaged(descriptor, f"{size[:20]} bytes")
+        return False
+
+    def _find_out_about_mounts(self, descriptor: Descriptor) -> None:
+        """Finds out, with a blob that is here, how the registry answers to `SelfMounts`.
+
+        It need not say 201: ECR does so only for what a manifest refers to, and others have no mounts at all. Taken at
+        their word, they would be sent again what an earlier run had sent.
+        """
+        try:
+            upload = self._uploads.begin({"mount": str(descriptor.digest), "from": self._place.path}, self._place.push)
+        except (Refused, Unavailable):
+            return
+        self._place.registry.self_mounts.note(is_answered_by_201=upload is None)
+        if upload is not None:
+            self._uploads.cancel(upload)

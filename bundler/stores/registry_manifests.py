@@ -1,0 +1,181 @@
+"""Manifests and tags of a repository: distribution-spec 1.1, pull, push and content management."""
+
+from __future__ import annotations
+
+from bundler.core import oci
+from bundler.core.advice import problem
+from bundler.core.digest import Digest
+from bundler.core.limits import MANIFEST_BYTES
+from bundler.core.oci import Descriptor
+from bundler.errors import BundlerError, Damaged, NotFound, Refused
+from bundler.stores.answer_headers import length_of, media_type_of
+from bundler.stores.http import Answer, error_of, heard, is_page, no_registry
+from bundler.stores.repository_place import RepositoryPlace
+
+_GENERIC_TYPES = frozenset(
+    {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
+)
+"""Media types of servers that know nothing of manifests; the bytes say their type themselves."""
+_OF_UNKNOWN_ALGORITHMS = frozenset({"DIGEST_INVALID", "UNSUPPORTED"})
+"""Answers of registries to digests that they cannot make: distribution the first."""
+
+
+class Manifests:
+    """The manifests of one repository. Thread-safe."""
+
+    __slots__ = ("_fresh", "_place")
+
+    def __init__(self, place: RepositoryPlace) -> None:
+        self._place = place
+        self._fresh: dict[Digest, bytes] = {}
+        """Manifests that came with the answer to their tag, until they are read."""
+
+    def resolve(self, name: str | None) -> Descriptor:
+        """What a tag or digest stands for. The manifest comes with the answer and is kept until it is read."""
+        wanted = name or "latest"
+        descriptor, content = self._get(wanted)
+        self._fresh[descriptor.digest] = content
+        return descriptor
+
+    def read(self, descriptor: Descriptor) -> bytes:
+        """A manifest, verified by its digest. Registries take indexes that give their children wrong sizes."""
+        content = self._fresh.pop(descriptor.digest, None)
+        if content is None:
+            _, content = self._get(str(descriptor.digest), accept=descriptor.media_type)
+        return content
+
+    def look_up(self, name: str) -> Descriptor | None:
+        """What a tag or digest stands for, by HEAD; None where the registry does not say. The size is not looked at.
+
+        Raises:
+            Unavailable: The registry does not answer.
+        """
+        headers = {"Accept": oci.ACCEPT}
+        answer = self._place.registry.request(
+            "HEAD", f"{self._place.path}/manifests/{name}", scopes=self._place.pull, headers=headers
+        )
+        answer.drain()
+        digest = answer.headers.get("Docker-Content-Digest")
+        if answer.status != 200 or not digest or (":" in name and digest != name):
+            return None
+        media_type = media_type_of(answer)
+        return Descriptor("" if media_type in _GENERIC_TYPES else media_type, Digest.parse(digest), 0)
+
+    def find(self, name: str) -> Descriptor | None:
+        """What a tag or digest stands for here, by one HEAD; by a GET where that does not tell it."""
+        answer = self._place.head(
+            f"{self._place.path}/manifests/{name}", called=self._place.called(name), headers={"Accept": oci.ACCEPT}
+        )
+        if answer is None:
+            return None
+        digest, size = answer.headers.get("Docker-Content-Digest"), length_of(answer)
+        if answer.status == 200 and digest and size:
+            return Descriptor(media_type_of(answer), Digest.parse(digest), size)
+        return self._find_by_get(name)
+
+    def put(self, descriptor: Descriptor, content: bytes) -> None:
+        """Pushes a manifest by its digest, and looks whether the registry has kept a damaged one."""
+        self._put(descriptor, content, str(descriptor.digest))
+        found = self.find(str(descriptor.digest))
+        if found is None:
+            raise problem("not-kept", subject=self._place.called(descriptor.digest), retryable=True)
+        self._check_length(found, descriptor)
+
+    def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Pushes a manifest under a tag, and reads the tag back."""
+        self._put(descriptor, content, name)
+        found = self.find(name)
+        if found is None or found.digest != descriptor.digest:
+            raise Refused(
+                "the tag does not point to the pushed image",
+                subject=self._place.called(name),
+                expected=str(descriptor.digest),
+                actual=str(found.digest) if found else "nothing",
+                hint="is something else pushing to this tag?",
+                retryable=found is None,  # a file that distribution is writing for somebody else stands for nothing
+            )
+        self._check_length(found, descriptor)
+
+    def remove_tag(self, name: str) -> bool:
+        """Removes a tag, and nothing that it stands for; whether the registry can do that.
+
+        Asked for by its digest, the manifest would go with all its tags; so it never is.
+
+        Raises:
+            Refused, Unavailable: It may not be removed, or the registry does not answer.
+        """
+        answer = self._place.registry.request(
+            "DELETE", f"{self._place.path}/manifests/{name}", scopes=self._place.delete
+        )
+        if answer.status in (400, 404, 405):  # distribution before 3.0 removes by digest only
+            answer.drain()
+            return False
+        if answer.status not in (200, 202, 204):
+            raise error_of(answer, subject=self._place.called(name))
+        answer.drain()
+        return True
+
+    def _put(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        if descriptor.digest.algorithm in self._place.registry.unknown_algorithms:
+            raise self._unknown_algorithm(name)
+        headers = {"Content-Type": descriptor.media_type, "Content-Length": str(len(content))}
+        answer = self._place.registry.request(
+            "PUT", f"{self._place.path}/manifests/{name}", scopes=self._place.push, headers=headers, body=content
+        )
+        if answer.status not in (200, 201, 202):
+            raise self._manifest_error(answer, descriptor, name)
+        answer.drain()
+
+    def _manifest_error(self, answer: Answer, descriptor: Descriptor, name: str) -> BundlerError:
+        told, algorithm = heard(answer), descriptor.digest.algorithm
+        if told.code in _OF_UNKNOWN_ALGORITHMS and algorithm != "sha256":
+            self._place.registry.unknown_algorithms.add(algorithm)
+            return self._unknown_algorithm(name, told.said)
+        error = error_of(answer, subject=self._place.called(name), told=told)
+        # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
+        return error.but(retryable=True) if told.doubts_digest else error
+
+    def _unknown_algorithm(self, name: str, said: str | None = None) -> BundlerError:
+        return problem("digest-unsupported", subject=self._place.called(name), said=said)
+
+    def _check_length(self, found: Descriptor, promised: Descriptor) -> None:
+        """Compares what the registry says of a manifest's length; if that differs, with what it gives."""
+        if found.size_bytes == promised.size_bytes:
+            return
+        try:
+            self._get(str(promised.digest))
+        except Damaged as error:
+            raise self._place.damaged(promised, f"{found.size_bytes} bytes") from error
+
+    def _find_by_get(self, name: str) -> Descriptor | None:
+        try:
+            return self._get(name)[0]
+        except NotFound:
+            return None
+
+    def _get(self, name: str, *, accept: str | None = None) -> tuple[Descriptor, bytes]:
+        subject = self._place.called(name)
+        headers = {"Accept": f"{accept}, {oci.ACCEPT}" if accept else oci.ACCEPT}
+        answer = self._place.registry.request(
+            "GET", f"{self._place.path}/manifests/{name}", scopes=self._place.pull, headers=headers
+        )
+        if answer.status != 200:
+            raise error_of(answer, subject=subject)
+        content = answer.read(MANIFEST_BYTES)
+        if is_page(content):
+            raise no_registry(answer, subject=subject)
+        media_type = media_type_of(answer)
+        if media_type in _GENERIC_TYPES:
+            media_type = oci.media_type_of(content, what=subject)
+        claimed = name if ":" in name else answer.headers.get("Docker-Content-Digest")
+        digest = Digest.parse(claimed) if claimed else Digest.of(content)
+        found = Digest.of(content, algorithm=digest.algorithm)
+        if found != digest:
+            raise Damaged(
+                "the manifest does not match its digest",
+                subject=subject,
+                expected=str(digest),
+                actual=str(found),
+                retryable=True,
+            )
+        return Descriptor(media_type, digest, len(content)), content

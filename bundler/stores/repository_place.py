@@ -1,0 +1,70 @@
+"""A repository as a place: what people call it, which scopes its requests need, and questions by HEAD."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bundler.core.advice import problem
+from bundler.core.oci import Descriptor
+from bundler.errors import BundlerError
+from bundler.stores.http import Answer, error_of
+from bundler.stores.registry import Registry
+
+_NO_HEAD = frozenset({405, 501})
+"""The statuses of servers that know no HEAD."""
+
+
+@dataclass(frozen=True, slots=True)
+class RepositoryPlace:
+    """A repository of a registry; it may not exist.
+
+    Attributes:
+        registry: The registry.
+        path: The repository's path there.
+    """
+
+    registry: Registry
+    path: str
+
+    @property
+    def name(self) -> str:
+        """Registry and repository, as people write it."""
+        return f"{self.registry.name}/{self.path}"
+
+    @property
+    def pull(self) -> tuple[str, ...]:
+        """The scope to read."""
+        return (f"repository:{self.path}:pull",)
+
+    @property
+    def push(self) -> tuple[str, ...]:
+        """The scope to write."""
+        return (f"repository:{self.path}:pull,push",)
+
+    @property
+    def delete(self) -> tuple[str, ...]:
+        """The scope of a token that distribution wants for each DELETE, also for that of an upload."""
+        return (f"repository:{self.path}:pull,push,delete",)
+
+    def called(self, name: object) -> str:
+        """The name of something here, as people write it: of a tag or a digest."""
+        return f"{self.name}{'@' if ':' in str(name) else ':'}{name}"
+
+    def head(self, path: str, *, called: str, headers: Mapping[str, str] | None = None) -> Answer | None:
+        """The answer to a HEAD; None if nothing is there. It says nothing where its status is not 200.
+
+        Raises:
+            Refused, Unavailable: The registry does not say.
+        """
+        answer = self.registry.request("HEAD", path, scopes=self.push, headers=headers)
+        is_elsewhere = not answer.url.endswith(path)  # where an address may be signed for GET only
+        if answer.status != 200 and answer.status not in (404, *_NO_HEAD) and not is_elsewhere:
+            raise error_of(answer, subject=called)
+        answer.drain()
+        return None if answer.status == 404 and not is_elsewhere else answer
+
+    def damaged(self, descriptor: Descriptor, actual: str) -> BundlerError:
+        """The error for something that the registry has with other bytes than it was sent."""
+        subject, expected = self.called(descriptor.digest), f"{descriptor.size_bytes} bytes"
+        return problem("damaged-at-target", subject=subject, expected=expected, actual=actual)
