@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from bundler.bundle.findings import Finding as Finding
     from bundler.bundle.locked import LockedBundle as LockedBundle
     from bundler.bundle.reader import Bundle as Bundle
-    from bundler.commands.bundle_list import BundleList as BundleList, ListedBundle as ListedBundle
+    from bundler.commands.bundle_list import (
+        BundleList as BundleList,
+        ListedBundle as ListedBundle,
+        bundles_on as bundles_on,
+    )
     from bundler.commands.doctor import DoctorRequest as DoctorRequest, DoctorResult as DoctorResult, doctor as doctor
     from bundler.commands.explain import ExplainResult as ExplainResult, explain as explain
     from bundler.commands.inspect_ import (
@@ -56,6 +60,7 @@ if TYPE_CHECKING:
         verify as verify,
         verify_or_list as verify_or_list,
     )
+    from bundler.commands.version import Versions as Versions, versions as versions
     from bundler.core.archive_kind import ARCHIVE_KINDS as ARCHIVE_KINDS, ArchiveKind as ArchiveKind
     from bundler.core.digest import Digest as Digest
     from bundler.core.events import (
@@ -77,14 +82,18 @@ if TYPE_CHECKING:
         Image as Image,
         MissingImage as MissingImage,
     )
-    from bundler.core.naming_rules import NamingRules as NamingRules
+    from bundler.core.naming_rules import NO_RULES as NO_RULES, NamingRules as NamingRules
     from bundler.core.oci import Descriptor as Descriptor
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
+    from bundler.core.policies import CONFLICT_POLICIES as CONFLICT_POLICIES, MAPPINGS as MAPPINGS
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
-    from bundler.core.reference import Reference as Reference
+    from bundler.core.reference import (
+        Reference as Reference,
+        is_registry as is_registry,
+        is_repository as is_repository,
+    )
     from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
-    from bundler.core.rules_file import parse_rules as parse_rules
     from bundler.core.selection import Selection as Selection
     from bundler.errors import (
         Absent as Absent,
@@ -105,6 +114,7 @@ if TYPE_CHECKING:
     from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.importing.import_ import import_bundle as import_bundle
+    from bundler.importing.named_files import read_failed_list as read_failed_list, read_rules as read_rules
     from bundler.importing.request import (
         ImportRequest as ImportRequest,
         ReceiptKey as ReceiptKey,
@@ -118,7 +128,7 @@ if TYPE_CHECKING:
     )
     from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
-    from bundler.run import RetryPolicy as RetryPolicy, Run as Run
+    from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
     from bundler.transports.parsing import parse_target as parse_target
@@ -142,7 +152,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "Interrupted",
         "Several",
     ),
-    "bundler.run": ("Run", "RetryPolicy"),
+    "bundler.run": ("Run", "RetryPolicy", "default_jobs"),
     "bundler.workers": ("Cancellation",),
     "bundler.core.events": (
         "Event",
@@ -157,13 +167,12 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "Noticed",
     ),
     "bundler.core.digest": ("Digest",),
-    "bundler.core.reference": ("Reference",),
+    "bundler.core.reference": ("Reference", "is_registry", "is_repository"),
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
-    "bundler.core.naming_rules": ("NamingRules",),
-    "bundler.core.rules_file": ("parse_rules",),
+    "bundler.core.naming_rules": ("NamingRules", "NO_RULES"),
     "bundler.core.plan": ("parse_chunk_size",),
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
@@ -179,7 +188,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.keygen": ("KeygenRequest", "KeyPair", "keygen"),
     "bundler.commands.inspect_": ("InspectRequest", "InspectResult", "inspect"),
     "bundler.commands.verify": ("VerifyRequest", "VerifyResult", "verify", "verify_or_list"),
-    "bundler.commands.bundle_list": ("BundleList", "ListedBundle"),
+    "bundler.commands.bundle_list": ("BundleList", "ListedBundle", "bundles_on"),
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "undo"),
@@ -193,6 +202,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
+    "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES"),
+    "bundler.importing.named_files": ("read_rules", "read_failed_list"),
+    "bundler.commands.version": ("Versions", "versions"),
 }
 """The public names of each module."""
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import time
-
 import click
 
 import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show
-from bundler.errors import Misuse
 
 
 @program.command(
@@ -54,22 +51,12 @@ def doctor(
     nothing: it opens one upload without bytes and cancels it. PATHs are media or bundle folders; default: the scratch
     folder. --quiet shows only problems.
     """
-    from bundler.core.location import LAYOUT
-    from bundler.core.reference import is_repository
-    from bundler.transports.parsing import parse_target
     from bundler.views import doctor_report, documents
 
-    parsed = None if target is None else parse_target(target)
-    if parsed is not None and parsed.kind == LAYOUT:
-        raise Misuse("there is no registry to ask", subject=f"--to {target}", hint="give its folder as a PATH")
-    if repository is not None and (parsed is None or parsed.pushed_to is None):
-        raise Misuse("--repository needs a registry", hint="give the registry with --to HOST")
-    if repository is not None and not is_repository(repository):
-        raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it like team/app")
+    parsed = None if target is None else bundler.parse_target(target)
     login = options.login(username, password_stdin, options.registries_of((parsed,) if parsed else ()))
     result = bundler.doctor(
         bundler.DoctorRequest(
-            now_seconds=time.time(),
             paths=options.paths(paths),
             target=parsed,
             repository=repository,

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import click
 
+import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
-from bundler.core.policies import MAPPINGS, POLICIES
-from bundler.core.registry_kind import REGISTRY_KINDS
 from bundler.errors import Misuse
 
 
@@ -41,7 +40,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @click.option(
     "--map",
     "mapping",
-    type=click.Choice(MAPPINGS),
+    type=click.Choice(bundler.MAPPINGS),
     default="keep",
     show_default=True,
     help="Names at the target: keep drops the source registry, scoped keeps it in the path, flatten joins the path "
@@ -60,7 +59,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 )
 @click.option(
     "--on-conflict",
-    type=click.Choice(POLICIES),
+    type=click.Choice(bundler.CONFLICT_POLICIES),
     default="fail",
     show_default=True,
     help="What to do if a tag points to another image at the target; suffix pushes it as TAG-DIGEST.",
@@ -74,7 +73,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @click.option(
     "--target",
     "kind",
-    type=click.Choice(tuple(REGISTRY_KINDS)),
+    type=click.Choice(tuple(bundler.REGISTRY_KINDS)),
     help="Kind of the registry. Default: detect it.",
 )
 @click.option("--base-path", metavar="PATH", default="", help="Path of the registry's API, without /v2/ (Nexus).")
@@ -159,30 +158,26 @@ def import_(
 
     The import writes a receipt. bundler undo restores tags; bundler explain explains errors.
     """
-    from bundler.core.platform import Platform
-    from bundler.importing.import_ import import_bundle
-    from bundler.importing.request import ImportRequest, ReceiptRequest
-    from bundler.transports.parsing import parse_target
     from bundler.views import documents, import_report
 
     options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
     if receipt_key and dry_run:
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
-    parsed = tuple(map(parse_target, targets))
-    request = ImportRequest(
+    parsed = tuple(map(bundler.parse_target, targets))
+    request = bundler.ImportRequest(
         paths=options.one_bundle(options.paths(paths)),
         targets=parsed,
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         selection=options.selection(only, except_),
-        retry=options.failed_list(retry_failed),
-        platforms=tuple(map(Platform.parse, platform)),
+        retry=bundler.read_failed_list(retry_failed) if retry_failed else None,
+        platforms=tuple(map(bundler.Platform.parse, platform)),
         mapping=mapping,
-        rules=options.rules(rules),
+        rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
         on_conflict=on_conflict,
         has_digest_tags=not no_digest_tags,
-        kind=REGISTRY_KINDS[kind] if kind else None,
+        kind=bundler.REGISTRY_KINDS[kind] if kind else None,
         admin=options.credentials_in(admin_credentials) if admin_credentials else None,
         is_dry_run=dry_run,
         is_all_or_nothing=all_or_nothing,
@@ -196,11 +191,13 @@ def import_(
         ),
         is_via_daemon=via_daemon,
         is_verifying_target=verify_target,
-        receipt=ReceiptRequest(
+        receipt=bundler.ReceiptRequest(
             path=Path(receipt) if receipt else None, key=options.receipt_key(receipt_key, key_passphrase_file)
         ),
     )
-    result = with_run(lambda run: import_bundle(request, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast)
+    result = with_run(
+        lambda run: bundler.import_bundle(request, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
+    )
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
     show(lines, documents.import_document(result), is_json=is_json)
     return result.exit_code

@@ -11,20 +11,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+import bundler
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
 from bundler.texts import text
 from bundler.views.languages import said
 
 if TYPE_CHECKING:
+    from bundler import Credentials, NetworkOptions, ReceiptKey, Selection, Unlocking
     from bundler.core.location import Target
-    from bundler.core.naming_rules import NamingRules
-    from bundler.core.reference import Reference
-    from bundler.core.selection import Selection
-    from bundler.importing.request import ReceiptKey
-    from bundler.keys.open_bundle import Unlocking
-    from bundler.stores.credentials import Credentials
-    from bundler.stores.hosts import NetworkOptions
 
 MOST_SIGNATURES = 64
 """More signers than anybody asks for one bundle."""
@@ -157,13 +152,12 @@ def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     Raises:
         Misuse, Incomplete, Damaged, LocalStorage: There is no bundle.
     """
-    from bundler.commands.bundle_list import bundles_on
     from bundler.views.words import escaped
     from bundler.workers import in_front
 
     if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return paths
-    bundles = bundles_on(paths)
+    bundles = bundler.bundles_on(paths)
     if len(bundles) == 1:
         return paths
     click.echo(said("{count} bundles are here:", count=len(bundles)), err=True)
@@ -189,15 +183,12 @@ def network(
     Raises:
         Misuse: They name no registry, or no file.
     """
-    from bundler.core.reference import is_registry
-    from bundler.stores.hosts import NetworkOptions
-
     for host in plain_http:
-        if not is_registry(host):
+        if not bundler.is_registry(host):
             raise Misuse("not a registry", subject=f"--plain-http {host}", hint="write HOST or HOST:PORT")
     for flag, hosts in (("--foreign-layers", foreign_layers), ("--allow-upload-host", upload_hosts)):
         for host in hosts:
-            if not is_registry(host):
+            if not bundler.is_registry(host):
                 raise Misuse("not a host", subject=f"{flag} {host[:80]}", hint="write HOST or HOST:PORT")
     if cacert and not Path(cacert).is_file():
         raise Misuse("there is no such file", subject=f"--cacert {cacert}")
@@ -206,7 +197,7 @@ def network(
         raise Misuse("the path must not contain /v2", subject=f"--base-path {base_path[:80]}", hint="leave /v2 out")
     if base and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", base):
         raise Misuse("not a path", subject=f"--base-path {base_path[:80]}", hint="write it like /repository/docker")
-    return NetworkOptions(
+    return bundler.NetworkOptions(
         frozenset(plain_http),
         Path(cacert) if cacert else None,
         login or {},
@@ -239,8 +230,6 @@ def credentials(username: str | None, is_on_stdin: bool) -> Credentials | None:
     Raises:
         Misuse: One of the two is missing, or standard input has no password.
     """
-    from bundler.stores.credentials import Credentials
-
     if username is None and not is_on_stdin:
         return None
     if username is None or not is_on_stdin:
@@ -253,7 +242,7 @@ def credentials(username: str | None, is_on_stdin: bool) -> Credentials | None:
     password = sys.stdin.readline().rstrip("\r\n") if sys.stdin else ""
     if not password:
         raise Misuse("no password came from standard input", hint="for example: --password-stdin < FILE")
-    return Credentials(username, password, origin="--username")
+    return bundler.Credentials(username, password, origin="--username")
 
 
 def credentials_in(file: str) -> Credentials:
@@ -262,13 +251,10 @@ def credentials_in(file: str) -> Credentials:
     Raises:
         Misuse: There is none.
     """
-    from bundler.keys.passphrase import read_passphrase
-    from bundler.stores.credentials import Credentials
-
-    username, colon, password = read_passphrase(file).partition(":")
+    username, colon, password = bundler.read_passphrase(file).partition(":")
     if not username or not colon or not password:
         raise Misuse("no USER:PASSWORD in the first line", subject=f"--admin-credentials {file}")
-    return Credentials(username, password, origin=file)
+    return bundler.Credentials(username, password, origin=file)
 
 
 def check_stdin(is_password: bool, *files: str | None) -> None:
@@ -279,54 +265,13 @@ def check_stdin(is_password: bool, *files: str | None) -> None:
 
 def selection(only: tuple[str, ...], except_: tuple[str, ...]) -> Selection:
     """What ``--only`` and ``--except`` say."""
-    from bundler.core.selection import Selection
-
-    return Selection(only, except_)
-
-
-def failed_list(file: str | None) -> frozenset[Reference] | None:
-    """The images of ``--retry-failed``.
-
-    Raises:
-        Misuse: The file cannot be read, or is no image list.
-    """
-    if file is None:
-        return None
-    from bundler.importing.failed_list import read_failed_list
-    from bundler.transports.parsing import parse_image
-
-    return read_failed_list(_read_text(file, "--retry-failed"), source=file, parse_image=parse_image)
-
-
-def rules(file: str | None) -> NamingRules:
-    """What ``--rules`` says.
-
-    Raises:
-        Misuse: The file cannot be read, or is wrong.
-    """
-    from bundler.core.naming_rules import NO_RULES
-
-    if file is None:
-        return NO_RULES
-    from bundler.core.rules_file import parse_rules
-
-    return parse_rules(_read_text(file, "--rules"), source=file)
-
-
-def _read_text(file: str, option: str) -> str:
-    from bundler.core.limits import IMAGE_LIST_BYTES
-    from bundler.core.text_file import decoded
-    from bundler.system.given_files import read_given
-
-    return decoded(read_given(file, IMAGE_LIST_BYTES, subject=f"{option} {file}"), source=file)
+    return bundler.Selection(only, except_)
 
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
     """What ``--receipt-key`` says."""
-    from bundler.importing.request import ReceiptKey
-
     passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
-    return ReceiptKey(Path(file) if file else None, passphrases)
+    return bundler.ReceiptKey(Path(file) if file else None, passphrases)
 
 
 def scratch_folder(given: str | None) -> Path:
@@ -345,9 +290,7 @@ def scratch_folder(given: str | None) -> Path:
 
 def unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
     """What opens an encrypted bundle: its passphrase, asked for when it is needed, and scratch."""
-    from bundler.keys.open_bundle import Unlocking
-
-    return Unlocking(lambda: passphrase_of_bundle(passphrase_file), scratch_folder(scratch))
+    return bundler.Unlocking(lambda: passphrase_of_bundle(passphrase_file), scratch_folder(scratch))
 
 
 def passphrase_of_key(file: str | None, *, is_new: bool = False, option: str | None = None) -> str:
@@ -387,11 +330,10 @@ def _passphrase(file: str | None, prompt: str, state: str, hint: str, *, is_new:
     Raises:
         Misuse: There is neither, or it is empty.
     """
-    from bundler.keys.passphrase import read_passphrase
     from bundler.workers import in_front
 
     if file is not None:
-        return read_passphrase(file)
+        return bundler.read_passphrase(file)
     if not sys.stdin.isatty():
         raise Misuse(state, hint=hint)
     again = said("repeat it") if is_new else False

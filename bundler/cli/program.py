@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+import bundler
 from bundler import __version__
 from bundler.cli.help import Helping, summary_of
 from bundler.cli.usage import no_command, refuse_password, too_many
@@ -15,7 +16,7 @@ from bundler.cli.values import FileName, Text
 from bundler.errors import Misuse
 
 if TYPE_CHECKING:
-    from bundler.run import Run
+    from bundler import Run
 
 Result = TypeVar("Result")
 
@@ -151,11 +152,10 @@ def program(is_json: bool) -> None:
 
 def _show_version(context: click.Context) -> None:
     """Not eager, unlike ``--json``, so that it has been read by now wherever it stands."""
-    from bundler.commands.version import versions
     from bundler.views import documents
 
     is_json = bool(context.params.get("is_json"))
-    document = documents.version_document(versions()) if is_json else {}
+    document = documents.version_document(bundler.versions()) if is_json else {}
     show([f"bundler {__version__}"], document, is_json=is_json)
     context.exit()
 
@@ -172,11 +172,10 @@ def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
 
 def with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool, is_fail_fast: bool = False) -> Result:
     """Does the work of a command, with progress on stderr; Ctrl-C stops all its threads."""
-    from bundler.run import Run, default_jobs
     from bundler.views.progress import Progress
-    from bundler.workers import Cancellation, interruptible
+    from bundler.workers import interruptible
 
-    cancellation = Cancellation()
+    cancellation = bundler.Cancellation()
     with Progress(is_quiet=is_quiet) as listener:
-        run = Run(listener, cancellation, jobs=jobs or default_jobs(), is_fail_fast=is_fail_fast)
+        run = bundler.Run(listener, cancellation, jobs=jobs or bundler.default_jobs(), is_fail_fast=is_fail_fast)
         return interruptible(lambda: work(run), cancellation)

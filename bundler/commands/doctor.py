@@ -6,16 +6,18 @@ those after it pointless they are skipped, so that the first cause stands out. N
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.commands.checks import Check, State, asked, ok, size_words, skipped, warned
 from bundler.commands.registry_checks import RegistryVisit, registry_checks
 from bundler.core import roles
 from bundler.core.advice import problem
-from bundler.core.location import Target
+from bundler.core.location import LAYOUT, Target
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
+from bundler.core.reference import is_repository
 from bundler.errors import BundlerError, LocalStorage, Misuse, worst
 from bundler.stores import probe
 from bundler.stores.docker_sdk import Daemon
@@ -36,7 +38,7 @@ class DoctorRequest:
         network: How to reach registries.
     """
 
-    now_seconds: float
+    now_seconds: float = field(default_factory=time.time)
     paths: tuple[Path, ...] = ()
     target: Target | None = None
     repository: str | None = None
@@ -60,7 +62,12 @@ class DoctorResult:
 
 
 def doctor(request: DoctorRequest) -> DoctorResult:
-    """Looks at everything; what is wrong is told in the result, not raised."""
+    """Looks at everything that an import or export needs. Problems are in the result.
+
+    Raises:
+        Misuse: The request itself is wrong.
+    """
+    _check_request(request)
     checks: list[Check] = []
     registry = request.target.pushed_to if request.target else None
     if registry is not None:
@@ -71,6 +78,16 @@ def doctor(request: DoctorRequest) -> DoctorResult:
     if registry is None:  # no daemon is needed on the way to a registry
         checks.append(_daemon(is_wanted=request.target is not None))
     return DoctorResult(tuple(checks))
+
+
+def _check_request(request: DoctorRequest) -> None:
+    target, repository = request.target, request.repository
+    if target is not None and target.kind == LAYOUT:
+        raise Misuse("there is no registry to ask", subject=f"--to {target}", hint="give its folder as a PATH")
+    if repository is not None and (target is None or target.pushed_to is None):
+        raise Misuse("--repository needs a registry", hint="give the registry with --to HOST")
+    if repository is not None and not is_repository(repository):
+        raise Misuse("not a repository", subject=f"--repository {repository[:80]}", hint="write it like team/app")
 
 
 def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:

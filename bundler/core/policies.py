@@ -7,5 +7,5 @@ MAPPINGS = (KEEP, SCOPED, FLATTEN)
 """Drop the registry that an image came from; keep it as the first part of the path; make one part of all."""
 
 FAIL, SKIP, REPLACE, SUFFIX = "fail", "skip", "replace", "suffix"
-POLICIES = (FAIL, SKIP, REPLACE, SUFFIX)
+CONFLICT_POLICIES = (FAIL, SKIP, REPLACE, SUFFIX)
 """Stop before a byte moves; keep what is there; move the tag; push under another tag beside it."""

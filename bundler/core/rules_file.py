@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bundler import texts
 from bundler.core.naming_rules import NamingRules, Pattern, Rule
-from bundler.core.policies import POLICIES
+from bundler.core.policies import CONFLICT_POLICIES
 from bundler.core.reference import is_repository
 from bundler.core.several import together
 from bundler.core.strict_yaml import MappingNode, Node, SequenceNode, YamlDocument
@@ -98,9 +98,9 @@ def _path(text: str) -> str:
 
 
 def _policy(text: str) -> str:
-    if text not in POLICIES:
+    if text not in CONFLICT_POLICIES:
         raise Misuse(
             texts.text("unknown policy {text}", text=repr(text[:40])),
-            hint=texts.text("one of: {policies}", policies=", ".join(POLICIES)),
+            hint=texts.text("one of: {policies}", policies=", ".join(CONFLICT_POLICIES)),
         )
     return text

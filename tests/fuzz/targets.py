@@ -31,7 +31,7 @@ from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError
-from bundler.importing.failed_list import read_failed_list
+from bundler.importing.named_files import parse_failed_list
 from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
@@ -266,7 +266,7 @@ TARGETS: dict[str, Target] = {
     "digest": digest,
     "docker-config": docker_image_config,
     "docker-manifest": docker_manifest,
-    "failed-list": lambda data: read_failed_list(lines_of(data), source="test", parse_image=parse_image),
+    "failed-list": lambda data: parse_failed_list(lines_of(data), source="test"),
     "image-config": lambda data: oci.parse_image_config(data, what="test"),
     "image-file": image_file,
     "image-list-text": lambda data: image_list.parse_image_list(

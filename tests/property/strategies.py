@@ -17,7 +17,7 @@ from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
 from bundler.core.platform_names import meant
-from bundler.core.policies import MAPPINGS, POLICIES
+from bundler.core.policies import CONFLICT_POLICIES, MAPPINGS
 from bundler.core.reference import Reference
 from bundler.core.tag_template import TagTemplate
 
@@ -92,7 +92,7 @@ def _rules(draw: st.DrawFn) -> Rule:
     if to is not None and pattern.is_prefix:
         to += draw(st.sampled_from(["", "*", "/*"]))
     tag = draw(st.one_of(st.none(), templates.map(TagTemplate.parse)))
-    return Rule(pattern, to, tag, draw(st.sampled_from([None, *POLICIES])))
+    return Rule(pattern, to, tag, draw(st.sampled_from([None, *CONFLICT_POLICIES])))
 
 
 @st.composite

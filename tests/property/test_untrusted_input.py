@@ -19,7 +19,7 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
-from bundler.core.policies import POLICIES
+from bundler.core.policies import CONFLICT_POLICIES
 from bundler.core.receipt import merged, parse_receipt
 from bundler.core.reference import Reference
 from bundler.core.rules_file import parse_rules
@@ -243,7 +243,7 @@ def test_rules_for_names(text: str) -> None:
         return
     for rule in read.rules:
         assert rule.to is not None or rule.tag is not None or rule.on_conflict is not None
-        assert rule.on_conflict in (None, *POLICIES)
+        assert rule.on_conflict in (None, *CONFLICT_POLICIES)
 
 
 @law

@@ -12,9 +12,8 @@ from bundler.core.reference import Reference
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.errors import Misuse
 from bundler.importing.chosen import chosen_images
-from bundler.importing.failed_list import read_failed_list
+from bundler.importing.named_files import parse_failed_list
 from bundler.run import Run
-from bundler.transports.parsing import parse_image
 from bundler.workers import Cancellation
 from tests.support.errors import raises
 from tests.unit.values import layer, planned, resolved
@@ -75,16 +74,16 @@ def test_a_pattern_that_fits_nothing_is_a_mistake() -> None:
 
 def test_the_list_that_an_import_leaves_is_read_with_its_comments() -> None:
     text = "# images that are not where they should be\n# h.example: a quota\na:1\nquay.io/c:1\n"
-    assert read_failed_list(text, source="x.failed.txt", parse_image=parse_image) == {
+    assert parse_failed_list(text, source="x.failed.txt") == {
         Reference.parse("a:1"),
         Reference.parse("quay.io/c:1"),
     }
-    assert read_failed_list("images: [a:1]\n", source="list.yaml", parse_image=parse_image) == {Reference.parse("a:1")}
+    assert parse_failed_list("images: [a:1]\n", source="list.yaml") == {Reference.parse("a:1")}
     with pytest.raises(Misuse):
-        read_failed_list("not an image\n", source="x.failed.txt", parse_image=parse_image)
+        parse_failed_list("not an image\n", source="x.failed.txt")
 
 
 def test_a_failed_list_in_a_file_is_what_an_image_list_is(tmp_path: Path) -> None:
     path = tmp_path / "x.failed.txt"
     path.write_text("a:1\n")
-    assert read_failed_list(path.read_text(), source=str(path), parse_image=parse_image) == {Reference.parse("a:1")}
+    assert parse_failed_list(path.read_text(), source=str(path)) == {Reference.parse("a:1")}

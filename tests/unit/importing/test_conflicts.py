@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.digest import Digest
-from bundler.core.policies import FAIL, POLICIES, REPLACE, SKIP, SUFFIX
+from bundler.core.policies import CONFLICT_POLICIES, FAIL, REPLACE, SKIP, SUFFIX
 from bundler.core.reference import Reference, is_tag
 from bundler.errors import Refused, Several, TagTaken
 from bundler.importing.conflicts import TAKEN, Conflict, all_aside, settled, settled_again
@@ -52,7 +52,7 @@ def moved(images: list[ImageResult]) -> list[ImageResult]:
     return [changed.get(each.image.reference, each) for each in images]
 
 
-@each_case("on_conflict", POLICIES)
+@each_case("on_conflict", CONFLICT_POLICIES)
 @each_case("is_dry_run", [False, True], ids=["for real", "dry run"])
 def test_without_conflicts_everything_stays_to_be_done(on_conflict: str, is_dry_run: bool) -> None:
     assert settled(results(on_conflict=on_conflict), is_dry_run=is_dry_run).images == ()
@@ -119,14 +119,14 @@ def look_again(each: ImageResult, *now: Digest | None) -> ImageResult:
     return again
 
 
-@each_case("on_conflict", POLICIES)
+@each_case("on_conflict", CONFLICT_POLICIES)
 @each_case("taken", [[], ["a:1"]], ids=["new", "replaced"])
 def test_a_tag_that_did_not_move_is_to_move_now(on_conflict: str, taken: list[str]) -> None:
     each = results(*taken, on_conflict=on_conflict)[0]
     assert look_again(each, each.replaced) == each
 
 
-@each_case("on_conflict", POLICIES)
+@each_case("on_conflict", CONFLICT_POLICIES)
 @each_case("taken", [[], ["a:1"]], ids=["new", "replaced"])
 def test_a_tag_that_stands_for_the_image_by_now_is_not_ours_to_undo(on_conflict: str, taken: list[str]) -> None:
     each = results(*taken, on_conflict=on_conflict)[0]
