@@ -182,6 +182,34 @@ def test_a_transport_loads_its_stores_when_they_are_opened(path):
         assert not (isinstance(node, ast.ImportFrom) and str(node.module).startswith("bundler.stores")), path
 
 
+BOTH_WAYS = {
+    # A leg of an import names its target, and the protocol of targets takes legs. Types only.
+    ("bundler.importing.leg", "bundler.importing.targets.target"),
+    ("bundler.importing.targets.target", "bundler.importing.sharing"),
+}
+"""Imports for types that would close a circle, and why."""
+
+
+def modules_that_import():
+    """Of each module those that it imports: at its top, inside a function, or for types only. They all count."""
+    names = {".".join(("bundler", *path.with_suffix("").parts)).removesuffix(".__init__"): path for path in MODULES}
+    for name, path in names.items():
+        imported = {each if each in names else each.rpartition(".")[0] for each in imports_of(path)}
+        yield name, {each for each in imported if each in names and (name, each) not in BOTH_WAYS} - {name, "bundler"}
+
+
+def test_no_module_imports_one_that_imports_it_in_the_end():
+    left = dict(modules_that_import())
+    while ends := [
+        name
+        for name, imported in left.items()
+        if not imported & left.keys() or all(name not in others for others in left.values())
+    ]:
+        for name in ends:
+            del left[name]
+    assert not left, f"a circle is among {sorted(left)}"
+
+
 @each_case("path", MODULES, ids=str)
 def test_each_library_has_one_door(path):
     for name in imports_of(path):

@@ -11,13 +11,13 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bundler.bundle import seven_zip_container, sums
 from bundler.bundle.chunk import Member, members_by_chunk
 from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
 from bundler.bundle.reader import Bundle, GivenUp
+from bundler.bundle.sealed import Sealed
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
 from bundler.core.manifest import Chunk
@@ -28,9 +28,6 @@ from bundler.system.files import let_go, open_for_reading, read_into, sha256_of,
 from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 from bundler.workers import Cancellation
-
-if TYPE_CHECKING:
-    from bundler.bundle.opening import Sealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from bundler.bundle.check import check
 from bundler.bundle.findings import Finding
 from bundler.bundle.listing import list_folder
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import UncheckedBundle
+from bundler.bundle.opening import UncheckedBundle, load
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Listener
 from bundler.errors import BundlerError
@@ -45,7 +45,7 @@ class ReadingBack:
         wrong += [name for name, digest in small.items() if not _holds(folder / name, digest)]
         if wrong:
             return list(dict.fromkeys(wrong))
-        bundle = UncheckedBundle((listing,), sums_content).taken_as_it_is().load()
+        bundle = load(UncheckedBundle((listing,), sums_content).taken_as_it_is())
         checked = check(bundle, jobs=self._jobs, listener=self._listener, cancellation=self._cancellation)
         return sorted({file for finding in checked.findings for file in _suspects(bundle, finding)})
 

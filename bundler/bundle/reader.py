@@ -11,12 +11,12 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import Member, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
+from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.limits import PIECE_BYTES
@@ -27,9 +27,6 @@ from bundler.errors import BundlerError, Damaged
 from bundler.system.buffers import new_buffer
 from bundler.system.files import let_go, open_for_reading, read_into
 from bundler.texts import text
-
-if TYPE_CHECKING:
-    from bundler.bundle.opening import Sealed
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.opening import UncheckedBundle, find_all
+from bundler.bundle.opening import UncheckedBundle, find_all, load
 from bundler.bundle.signing import PublicKey
 from bundler.core.limits import BUNDLES_SHOWN
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Untrusted
@@ -92,7 +92,7 @@ def _listed(unchecked: UncheckedBundle, keys: Sequence[PublicKey]) -> ListedBund
             sealed = unchecked.trusted_by(keys) if keys else unchecked.taken_as_it_is()
         except Untrusted:
             sealed = unchecked.taken_as_it_is()
-        bundle = sealed.load()
+        bundle = load(sealed)
     except (Damaged, Incomplete, LocalStorage, Refused) as error:
         return ListedBundle(folders, unchecked.id, claimed, problem=error)
     manifest = bundle.manifest

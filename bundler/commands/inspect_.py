@@ -9,8 +9,9 @@ from bundler.bundle.copies import misnamed
 from bundler.bundle.listing import Entry
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import Sealed, find_all
+from bundler.bundle.opening import find_all, load
 from bundler.bundle.reader import Bundle
+from bundler.bundle.sealed import Sealed
 from bundler.bundle.signing import unsigned
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.errors import BundlerError, Untrusted
@@ -78,7 +79,7 @@ def inspect(request: InspectRequest, run: Run | None = None) -> InspectResult | 
     claimed = unknown = unchecked.signed_by
 
     def shown(sealed: Sealed, problem: BundlerError | None = None) -> InspectResult:
-        found = sealed.load()
+        found = load(sealed)
         bundle = unlocking.unlocked(found, run) if unlocking else found
         litter = litter_in(sealed.own_listings)
         return InspectResult(bundle, claimed, unknown, problem, litter, tuple(misnamed(sealed.listings, bundle.chunks)))

@@ -20,7 +20,7 @@ from bundler.core.reference import is_loopback
 from bundler.core.registry_kind import RegistryKind, recognised
 from bundler.errors import BundlerError, NameRefused, Refused, UnknownProject, UnknownRepository
 from bundler.pace import Paces
-from bundler.stores import credentials, hosts, probe
+from bundler.stores import hosts, login, probe
 from bundler.stores.addresses import shown
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import TOLERATED_SKEW_SECONDS, clock_skew_seconds, error_of
@@ -262,7 +262,7 @@ class RegistryVisit:
         return ok("credentials", who or text("anonymous; {nowhere}", nowhere=self._nowhere()))
 
     def _nowhere(self) -> str:
-        files = ", ".join(map(str, credentials.files()))
+        files = ", ".join(map(str, login.files()))
         return (
             text("no credentials for {registry} in {files}", registry=self._target.registry, files=files)
             if files

@@ -8,9 +8,10 @@ from pathlib import Path
 from bundler.bundle import sums
 from bundler.bundle.copies import ChunkState, find_chunks
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import Sealed, find
+from bundler.bundle.opening import find, load
 from bundler.bundle.partial import finished_already
 from bundler.bundle.reader import Bundle
+from bundler.bundle.sealed import Sealed
 from bundler.bundle.signing import PrivateKey
 from bundler.core import roles
 from bundler.core.difference import differences
@@ -65,7 +66,7 @@ def _compared(path: Path, planned: Planned) -> _Finished:
     if session.passphrase is None and is_plan_of(sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES), wanted):
         _refuse_incomplete(path, find_chunks(sealed.listings, wanted.chunks))  # nothing else needs to be in memory
         return _Finished(wanted, bundle_id)
-    bundle = sealed.load()
+    bundle = load(sealed)
     manifest = _same_manifest(bundle, path, planned)
     _refuse_incomplete(path, bundle.chunks)
     return _Finished(manifest, bundle_id)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import find, with_misnamed
+from bundler.bundle.opening import find, load, with_misnamed
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Moved, PhaseBegan
 from bundler.errors import Misuse
@@ -111,7 +111,7 @@ def open_trusted(
     else:
         keys = trusted_keys(trust, judged=Judged(unchecked.folders))
         sealed = unchecked.trusted_by(keys, required=required_signatures)
-    bundle = sealed.load()
+    bundle = load(sealed)
     title = "comparing files that have other names"
 
     def passed(amount: int) -> None:

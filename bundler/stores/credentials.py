@@ -1,24 +1,8 @@
-"""Who we are at a registry: found in the order that skopeo and Docker use, and never shown.
-
-1. ``--username`` with ``--password-stdin``
-2. ``$REGISTRY_AUTH_FILE``
-3. ``$XDG_RUNTIME_DIR/containers/auth.json``
-4. ``config.json`` in ``$DOCKER_CONFIG``, or in ``~/.docker``
-
-In each file ``credHelpers`` come before ``credsStore``, and both before ``auths``; entries for a part of a registry
-(``host/namespace``, containers-auth.json(5)) come before those for the whole.
-"""
+"""The credentials of a registry. `bundler.stores.login` finds them."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-
-from bundler.errors import Misuse
-from bundler.system import places
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,51 +17,3 @@ class Credentials:
 
     def __repr__(self) -> str:
         return "Credentials(…)"
-
-
-def files(environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """The files that credentials are looked for in, best first; those that exist.
-
-    Raises:
-        Misuse: ``REGISTRY_AUTH_FILE`` names one that does not, or it or ``DOCKER_CONFIG`` is no absolute path.
-    """
-    named = places.named_by("REGISTRY_AUTH_FILE", environment)
-    if named and not named.exists():
-        raise Misuse("there is no such file", subject=f"REGISTRY_AUTH_FILE={named}")
-    runtime = places.runtime_folder(environment)
-    docker = places.docker_folder(environment)
-    found = [named, runtime and runtime / "containers" / "auth.json", docker and docker / "config.json"]
-    return [path for path in found if path and path.exists()]
-
-
-class Login:
-    """The credentials for one registry, each file read and each helper asked once. Thread-safe."""
-
-    def __init__(self, registry: str, given: Credentials | None = None) -> None:
-        """For a registry, by its exact host and port; ``given`` are those of the command line."""
-        self._registry = registry
-        self._given = given
-        self._lock = threading.Lock()
-        self._found: dict[str, Credentials | None] = {}
-
-    def find(self, repository: str = "") -> Credentials | None:
-        """The credentials for a repository; None to be anonymous.
-
-        Raises:
-            Misuse, Refused: A file or a credential helper does not work.
-        """
-        if self._given is not None:
-            return self._given
-        with self._lock:
-            if repository not in self._found:
-                self._found[repository] = self._look(repository)
-            return self._found[repository]
-
-    def _look(self, repository: str) -> Credentials | None:
-        from bundler.stores import docker_sdk
-
-        for path in files():
-            credentials = docker_sdk.read_credentials(path, self._registry, repository)
-            if credentials is not None:
-                return credentials
-        return None

@@ -17,10 +17,11 @@ from bundler.pace import Paces
 from bundler.stores import hosts
 from bundler.stores.addresses import Kind, Origin, checked
 from bundler.stores.answer_headers import media_type_of
-from bundler.stores.credentials import Credentials, Login
+from bundler.stores.credentials import Credentials
 from bundler.stores.foreign_layers import ForeignLayers
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.http import Answer, HttpClient, error_of, no_registry
+from bundler.stores.login import Login
 from bundler.stores.registry_auth import Authenticator, Challenge, basic
 from bundler.stores.self_mounts import SelfMounts
 from bundler.stores.uploads import BodyLimit, mended

@@ -9,7 +9,7 @@ import pytest
 
 from bundler import cli
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import find
+from bundler.bundle.opening import find, load
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
@@ -102,7 +102,7 @@ def blobs(request, layout, tmp_path):
     secret.write_text("only for this test\n")
     options = {"bundle of 7z": ["--format", "7z"], "encrypted bundle": ["--encrypt", "--passphrase-file", str(secret)]}
     assert cli.run([*export, *options.get(request.param, [])]) == 0
-    bundle = find([tmp_path / "b"]).taken_as_it_is().load()
+    bundle = load(find([tmp_path / "b"]).taken_as_it_is())
     if isinstance(bundle, LockedBundle):
         options = {"scratch": Scratch(tmp_path), "jobs": 1, "cancellation": Cancellation()}
         bundle = bundle.unlock("only for this test", **options)

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bundler.errors import Misuse, Refused
-from bundler.stores.credentials import Credentials, Login, files
+from bundler.stores.credentials import Credentials
+from bundler.stores.login import Login, files
 from tests.support.errors import raises
 
 HOST = "registry.example.com:5000"

@@ -13,7 +13,7 @@ from bundler import cli
 from bundler.errors import Misuse
 from bundler.importing.receipt_file import receipts_folder
 from bundler.keys.trust import trust_folder
-from bundler.stores import credentials, docker_sdk, hosts
+from bundler.stores import docker_sdk, hosts, login
 from bundler.system import places
 from tests.support.errors import raises
 from tests.support.tables import each_case
@@ -130,7 +130,7 @@ def test_a2_a_login_file_that_is_named_by_a_relative_path_is_refused_and_not_rep
     variable: str, value: str
 ) -> None:
     with raises(Misuse, values={"variable": variable}) as caught:
-        credentials.files({"HOME": "/srv/me", variable: value})
+        login.files({"HOME": "/srv/me", variable: value})
     assert value not in f"{caught.value} {caught.value.hint}"
 
 
@@ -165,7 +165,7 @@ def test_a2_certificates_for_the_daemon_are_never_taken_from_the_working_folder(
 @pytest.mark.usefixtures("planted", "homeless")
 def test_a2_nothing_in_the_working_folder_is_taken_for_a_home_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     assert trust_folder() is None
-    assert credentials.files() == []
+    assert login.files() == []
     assert hosts.certificates_of("r.example") == []
     assert address_of_daemon() == LOCAL_DAEMON
     monkeypatch.setenv("DOCKER_CONTEXT", "planted")
@@ -185,7 +185,7 @@ def test_a2_nothing_in_the_working_folder_is_taken_for_what_relative_variables_n
     home = Path(os.environ["HOME"])
     assert trust_folder() == home / ".config/bundler/trust"
     assert receipts_folder() == home / ".local/state/bundler/receipts"
-    assert credentials.files() == []
+    assert login.files() == []
 
 
 @pytest.mark.usefixtures("planted")
