@@ -261,7 +261,7 @@ def _refuse_several(kind: KeyKind, origin: str) -> None:
             subject=origin,
             expected="one",
             actual=", ".join(map(_said, kind.labels[:4])),
-            hint="put each into a file of its own",
+            hint="put each key into its own file",
         )
 
 
@@ -327,7 +327,7 @@ def signers(
             others=some(others, most=3),
             trusted=", ".join(sorted(by_id)),
         ),
-        hint="is this the right .pub file? Compare the key id with the builder over another channel",
+        hint="check that this is the right .pub file: compare the key id with the builder over another channel",
         code="unknown-signer",
     )
 

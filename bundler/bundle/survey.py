@@ -115,7 +115,7 @@ def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
                 other=other,
                 file=roles.SUMS.file,
             ),
-            hint="give the folders of one bundle at a time",
+            hint="give the folders of only one bundle",
         )
     return {content: groups[content] for content in named} or groups
 

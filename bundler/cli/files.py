@@ -21,7 +21,7 @@ def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | 
     if not files:
         return None
     if len(paths) > 1:
-        raise Misuse("give one image file at a time, or the folders of a bundle", subject=files[0])
+        raise Misuse("give one image file, or the folders of one bundle", subject=files[0])
     given = [flag for flag, is_given in bundle_flags.items() if is_given]
     if given:
         raise Misuse(

@@ -93,7 +93,11 @@ def _check_request(request: DoctorRequest) -> None:
 def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:
     called = text("{folder} (scratch)", folder=path) if is_scratch else str(path)
     if not path.exists():
-        hint = "is the medium mounted? set TMPDIR" if is_scratch else "is the medium mounted? see: findmnt"
+        hint = (
+            ("check that the medium is mounted, or set TMPDIR")
+            if is_scratch
+            else "check that the medium is mounted: findmnt"
+        )
         yield Check("space", State.FAIL, "", Misuse("there is no such folder", subject=called, hint=hint))
         return
     room: list[probe.Room] = []
@@ -124,7 +128,9 @@ def judged_space(called: str, room: probe.Room, *, is_bundle: bool, is_scratch: 
     )
     is_read_only = room.mount is not None and room.mount.is_read_only
     if is_read_only or not room.is_writable:
-        why = text("the file system is read-only") if is_read_only else text("this user may not write here")
+        why = (
+            text("the file system is read-only") if is_read_only else text("this user has no permission to write here")
+        )
         if not is_scratch:
             return ok("space", text("{found}; {why}: good for import, not for export", found=found, why=why))
         error = LocalStorage(why, subject=called, hint="choose another folder with --scratch DIR, or with TMPDIR")
@@ -163,7 +169,7 @@ def judged_files(called: str, room: probe.Room) -> Check:
         )
     if mount and mount.largest_file_bytes is not None:
         error = LocalStorage(
-            "the file system takes no larger files",
+            "the file system does not support larger files",
             subject=called,
             hint="the default --chunk-size and --chunk-size fat32 fit; larger image files do not",
         )

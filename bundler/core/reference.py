@@ -189,7 +189,7 @@ def _refuse_urls_and_credentials(text: str) -> None:
     if "@" in before_slash and "/" in text and not re.search(r"@sha(256|512):", text.partition("/")[0]):
         # The text is not repeated: what stands before the @ is likely a password.
         raise Misuse(
-            "credentials do not belong in a reference",
+            "a reference must not contain credentials",
             hint="log in first (--username NAME --password-stdin, or docker, podman or skopeo login), and give only "
             "the image name",
         )

@@ -43,7 +43,9 @@ class Selection:
             and not any(_fits(pattern, reference) for pattern in self.except_)
         )
         if not left and known:
-            raise Misuse("no image is left", subject=" ".join(f"--except {pattern}" for pattern in self.except_)[:200])
+            raise Misuse(
+                "the selection has no image", subject=" ".join(f"--except {pattern}" for pattern in self.except_)[:200]
+            )
         return left
 
     def idle(self, references: Iterable[Reference]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ def read_passphrase(file: str) -> str:
     """
     if file != "-" and not os.path.lexists(file):
         raise Misuse(
-            "the passphrase cannot be read: there is no such file; its name is not repeated, because it may be the "
+            "the passphrase cannot be read: there is no such file; its name is not printed, because it may be the "
             "passphrase itself",
             hint="write the secret to a file that only you can read, and give the name of that file",
             code="secret-as-text",

@@ -42,7 +42,7 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
     try:
         pem, facts = read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
     except BundlerError as error:
-        raise Misuse(text("this cannot be a key: {reason}", reason=error.message), subject=str(path)) from error
+        raise Misuse(text("not usable as a key: {reason}", reason=error.message), subject=str(path)) from error
     signing.refuse_no_private_key(pem, str(path))
     _check_mode(path, facts)
     key = _opened(pem, path, passphrases)
@@ -94,7 +94,7 @@ def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:
         is_within = is_inside(key, folder)
         if is_within or on_one_medium(key, folder):
             raise Misuse(
-                "the private key lies in the bundle" if is_within else "the private key is on the bundle's medium",
+                "the private key is in the bundle" if is_within else "the private key is on the bundle's medium",
                 subject=str(key),
                 hint="keep it away from the medium: a person who has both can sign as you",
                 code="key-on-medium",

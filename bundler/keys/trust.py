@@ -161,7 +161,7 @@ def _keys_at(path: Path, judged: Judged) -> list[signing.PublicKey]:
             path, text("it cannot be examined: {reason}", reason=error.strerror), "ask its owner, or root"
         ) from error
     except OSError as error:
-        raise Misuse(text("this cannot be a key: {reason}", reason=error.strerror), subject=str(path)) from error
+        raise Misuse(text("not usable as a key: {reason}", reason=error.strerror), subject=str(path)) from error
     if not stat.S_ISDIR(mode):
         judged.refuse(path)
         return [read_public_key(path)]
@@ -201,7 +201,7 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
     try:
         return read_with_facts(Path(os.path.realpath(path)), KEY_BYTES)
     except BundlerError as error:
-        raise Misuse(text("this cannot be a key: {reason}", reason=error.message), subject=str(path)) from error
+        raise Misuse(text("not usable as a key: {reason}", reason=error.message), subject=str(path)) from error
 
 
 def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
@@ -231,7 +231,7 @@ def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
         who = _writers(mode)
         raise _unusable(
             path,
-            text("{who} may change this {what} (mode {mode:04o})", who=who, what=what, mode=mode),
+            text("{who} can change this {what} (mode {mode:04o})", who=who, what=what, mode=mode),
             joined([text("chmod go-w {path}", path=_quoted(path)), *elsewhere]),
         )
 
@@ -259,7 +259,7 @@ def _check_way(path: Path) -> None:
         raise _unusable(
             path,
             text(
-                "{path}, which leads to it, belongs to {owner}, who is neither you nor root",
+                "{path}, a part of its path, belongs to {owner}, who is neither you nor root",
                 path=weak.path,
                 owner=owner,
             ),
@@ -269,7 +269,7 @@ def _check_way(path: Path) -> None:
     chmod = "chmod go-w" if weak.facts.st_uid == os.geteuid() else "sudo chmod go-w"
     raise _unusable(
         path,
-        text("{who} may change {path}, which leads to it (mode {mode:04o})", who=who, path=weak.path, mode=mode),
+        text("{who} can change {path}, a part of its path (mode {mode:04o})", who=who, path=weak.path, mode=mode),
         text("{chmod} {step}; {copy}", chmod=chmod, step=step, copy=copy),
     )
 

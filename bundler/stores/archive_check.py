@@ -238,7 +238,7 @@ class _Inspection:
                 continue
             actual = self._digests.inner(member.name)
             if actual != expected:
-                raise self._damaged(member.name, "the layer is not the one that the config lists", actual, expected)
+                raise self._damaged(member.name, "the layer differs from the one in the config", actual, expected)
             kind = self._digests.kind(member.name)
             if not layer.media_type.endswith(_ENDINGS.get(kind, ())):
                 message = texts.text(

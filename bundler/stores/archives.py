@@ -200,7 +200,7 @@ class Archive:
         for name, (layer, diff_id) in expected.items():
             if name not in self.contents.documents and digests.inner(name) != diff_id:
                 raise Damaged(
-                    "a layer is not the one that the image config lists",
+                    "a layer differs from the one in the image config",
                     subject=f"{self.file.called}: {layer.digest}",
                     expected=str(diff_id),
                     actual=str(digests.inner(name)),

@@ -141,7 +141,7 @@ def check_image(
         if actual != expected:
             raise Damaged(
                 text(
-                    "layer {number} of {count} is not the one that the image config lists",
+                    "layer {number} of {count} differs from the one in the image config",
                     number=number,
                     count=len(diff_ids),
                 ),

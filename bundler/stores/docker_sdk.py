@@ -318,7 +318,7 @@ class Daemon:
                 if isinstance(aux, dict) and "Digest" in aux:
                     digest = Digest.parse(aux["Digest"])
         if digest is None:
-            raise Unavailable("the daemon did not say what it pushed", subject=name, retryable=True)
+            raise Unavailable("the daemon did not report what it pushed", subject=name, retryable=True)
         return digest
 
     def _api(self) -> Any:
@@ -558,7 +558,7 @@ def _unreachable(error: Exception, subject: str | None) -> Unreachable:
     return Unreachable(
         texts.text("the Docker daemon does not answer: {reason}", reason=reason),
         subject=subject,
-        hint=texts.text("is it running? {where} is asked; see: docker version", where=where),
+        hint=texts.text("check that it runs at {where}; see: docker version", where=where),
     )
 
 

@@ -76,7 +76,7 @@ class Blobs:
         """
         upload = self._opened.pop(descriptor.digest, None) or self._uploads.begin({}, self._place.push)
         if upload is None:
-            raise Refused("the registry takes uploads in an unknown way", subject=self._place.name)
+            raise Refused("the registry's answer to the upload is not valid", subject=self._place.name)
         self._uploads.send(upload, descriptor, pieces)
         if self._is_likely_empty and self._place.registry.self_mounts.is_to_be_asked():
             self._find_out_about_mounts(descriptor)

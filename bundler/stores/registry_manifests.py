@@ -91,7 +91,7 @@ class Manifests:
                 subject=self._place.called(name),
                 expected=str(descriptor.digest),
                 actual=str(found.digest) if found else "nothing",
-                hint="is something else pushing to this tag?",
+                hint="check for other pushes to this tag",
                 retryable=found is None,  # a file that distribution is writing for somebody else stands for nothing
             )
         self._check_length(found, descriptor)

@@ -99,7 +99,7 @@ def main() -> None:
         _tell(told, text("unpack it yourself: 7z x FILE, and give the tar"))
     except Exception as error:  # whatever py7zr raises on bytes that are no 7z archive
         kind = type(error).__name__
-        told = text("not a whole 7z archive: {kind}: {error}", kind=kind, error=str(error))
+        told = text("not a complete 7z archive: {kind}: {error}", kind=kind, error=str(error))
         _tell(told, text("check it with: 7z t FILE; copy it again"))
 
 

@@ -191,9 +191,9 @@ def _lock(descriptor: int, what: str) -> bool:
 def _held(what: str, holder: Holder | None) -> Unavailable:
     who = holder.description if holder else text("another process")
     return Unavailable(
-        text("being written by {who}", who=who),
+        text("{who} is writing to it", who=who),
         subject=what,
-        hint="wait until that has ended, then run the same command again",
+        hint="wait until it has ended, then run the same command again",
     )
 
 

@@ -39,7 +39,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         (said("id"), file.id),
         (said("bundle"), bundle),
         ("", _signer_words(receipt)),
-        (said("trusted"), ", ".join(receipt.trust) or said("nobody: --insecure-no-signature")),
+        (said("trusted"), ", ".join(receipt.trust) or said("no key: --insecure-no-signature")),
         *(("", fingerprint) for fingerprint in receipt.trusted_fingerprints),
         (said("weakened"), ", ".join(receipt.weakened) or said("nothing")),
         (said("operator"), said("{operator} on {host}", operator=receipt.operator, host=receipt.host)),

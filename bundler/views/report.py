@@ -64,7 +64,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines = [fact(said("bundle"), f"{escaped(result.path)}{_made_words(result)}")]
     if result.bundle_id:
         lines.append(fact(said("id"), result.bundle_id))
-    lines.append(fact(said("signed by"), result.key_id or said("nobody. {unsigned}", unsigned=NOT_SIGNED)))
+    lines.append(fact(said("signed by"), result.key_id or said("no key. {unsigned}", unsigned=NOT_SIGNED)))
     if result.is_encrypted:
         lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
     lines += _content_lines(manifest)

@@ -174,7 +174,7 @@ def _in_base_json(place: InBase) -> dict[str, Any]:
 def _in_base(entry: Mapping[str, Any]) -> InBase:
     chunks = tuple(map(size, list_of(entry.get("chunks", []))))
     if chunks and (chunks[0] < 1 or chunks != tuple(range(chunks[0], chunks[0] + len(chunks)))):
-        raise ValueError("the chunks of a base do not follow each other")
+        raise ValueError("the chunks of a base are not consecutive")
     repositories = tuple(map(text, list_of(entry.get("repositories", []))))
     if len(repositories) > BASE_REPOSITORIES:
         raise ValueError(texts.text("more than {count} repositories for one blob", count=BASE_REPOSITORIES))

@@ -80,7 +80,7 @@ def check_pieces(chunks: Sequence[Chunk], everything: Iterable[Stored], kind: Ar
             if begin != end:
                 raise ValueError(
                     texts.text(
-                        "{name} does not begin where the member before it in {file} ends", name=name, file=chunk.file
+                        "{name} does not start at the end of the previous member of {file}", name=name, file=chunk.file
                     )
                 )
             end = begin + kind.member_bytes(name, length)
@@ -94,11 +94,9 @@ def _check_parts(stored: Stored, chunk_count: int, kind: ArchiveKind) -> None:
     first = stored.pieces[0].chunk
     for number, piece in enumerate(stored.pieces):
         if piece.chunk != first + number or not 1 <= piece.chunk <= chunk_count:
-            raise ValueError(
-                texts.text("the pieces of {path} do not lie in chunks that follow each other", path=stored.path)
-            )
+            raise ValueError(texts.text("the pieces of {path} are not in consecutive chunks", path=stored.path))
         if not number:
             continue
         header = kind.header_bytes(stored.member_name(number), piece.length_bytes)
         if piece.offset_bytes != kind.start_bytes + header:
-            raise ValueError(texts.text("a part of {path} does not begin its chunk", path=stored.path))
+            raise ValueError(texts.text("a part of {path} is not at the start of its chunk", path=stored.path))

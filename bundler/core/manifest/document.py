@@ -313,14 +313,15 @@ def _check_attachments(manifest: BundleManifest, image: Image) -> None:
         if each.subject not in subjects:
             raise ValueError(
                 texts.text(
-                    "{reference} has an attachment of {subject}, which is not a manifest of it, nor attached before",
+                    "{reference} has an attachment of {subject}, which is neither one of its manifests nor an "
+                    "earlier attachment",
                     reference=image.reference,
                     subject=each.subject,
                 )
             )
         root = each.manifests[-1]
         if root in image.manifests:
-            raise ValueError(texts.text("{reference} has a manifest of its own attached", reference=image.reference))
+            raise ValueError(texts.text("{reference} has one of its own manifests attached", reference=image.reference))
         if (each.subject, root, each.tag) in seen:
             raise ValueError(texts.text("{reference} has an attachment twice", reference=image.reference))
         seen.add((each.subject, root, each.tag))

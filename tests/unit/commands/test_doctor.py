@@ -102,7 +102,7 @@ def room(
         (room(free=MIB), True, False, State.OK, "there is a bundle"),
         (room(free=0), False, False, State.FAIL, ""),
         (room(free=0, read_only=True), False, False, State.OK, "good for import, not for export"),
-        (room(writable=False), False, False, State.OK, "may not write here"),
+        (room(writable=False), False, False, State.OK, "no permission"),
         (room(read_only=True), False, True, State.FAIL, ""),
         (room(free=0), False, True, State.FAIL, ""),
     ],

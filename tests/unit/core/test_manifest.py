@@ -203,7 +203,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: d["blobs"][0]["pieces"][0].__setitem__(0, 99),
         "chunks",
     ),
-    "a piece beyond its chunk": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, MIB), "begin"),
+    "a piece beyond its chunk": (lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, MIB), "start"),
     "a piece whose header lies before its chunk": (
         lambda d: blob_of(d, "large")["pieces"][0].__setitem__(1, 0),
         "format",
@@ -219,7 +219,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "a gap between members": (
         lambda d: d["blobs"][0]["pieces"][0].__setitem__(1, d["blobs"][0]["pieces"][0][1] + 512),
-        "begin",
+        "start",
     ),
     "a chunk that is larger than its members": (
         lambda d: d["chunks"][0].update(size=d["chunks"][0]["size"] + 512),
@@ -231,7 +231,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     ),
     "pieces that overlap": (
         lambda d: d["blobs"][1]["pieces"][0].__setitem__(1, d["blobs"][0]["pieces"][0][1]),
-        "begin",
+        "start",
     ),
     "a chunk of another name": (lambda d: d["chunks"][1].update(file="../../etc/passwd"), "chunk 2"),
     "chunks in another order": (lambda d: d["chunks"].reverse(), "chunk 1"),

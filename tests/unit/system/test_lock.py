@@ -50,7 +50,7 @@ def test_the_second_is_told_who_the_first_is_and_may_when_it_has_ended(tmp_path:
     first = another_holder(path)
     with pytest.raises(Unavailable) as caught:
         Lock(path).take("oci:/target")
-    who = f"being written by process {first.pid} on {socket.gethostname()} since 20"
+    who = f"process {first.pid} on {socket.gethostname()} since 20"
     assert str(caught.value).startswith(f"oci:/target: {who}")
     assert caught.value.hint
     assert not caught.value.retryable
