@@ -22,6 +22,8 @@ from bundler.transports.oci_layout import LayoutTarget
 from bundler.workers import Cancellation
 from tests.support import images
 
+pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
+
 SAMPLES = 1500
 
 

@@ -65,6 +65,7 @@ def places(bundle: Path, samples: int) -> list[tuple[str, int]]:
     return chosen
 
 
+@pytest.mark.no_cover  # thousands of rounds through what other tests run as well
 @pytest.mark.parametrize("name", ["plain", "secret"])
 def test_every_flip_is_found_by_verify_without_the_passphrase(sealed, tmp_path, name):
     flip = Flipped(sealed[name], tmp_path)
@@ -87,6 +88,7 @@ def test_every_flip_is_found_by_verify_without_the_passphrase(sealed, tmp_path, 
         flip(file, position, mask)
 
 
+@pytest.mark.no_cover  # thousands of rounds through what other tests run as well
 @pytest.mark.parametrize("name", ["plain", "secret"])
 def test_no_flip_lets_anything_wrong_through_an_import(sealed, tmp_path, name):
     flip = Flipped(sealed[name], tmp_path)

@@ -29,6 +29,8 @@ from tests.property.strategies import law, references
 from tests.support import images
 from tests.support.archives import COMPRESSIONS, FORMS, docker_files, in_pieces, layout_files, tar_of, write_as
 
+pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
+
 few = settings(law, max_examples=15)
 """Where each example starts processes or compresses much."""
 

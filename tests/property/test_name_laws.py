@@ -38,6 +38,8 @@ from tests.property.strategies import (
     templates,
 )
 
+pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
+
 paths = st.from_regex(r"[A-Za-z0-9._/ -]{1,20}", fullmatch=True)
 
 

@@ -15,6 +15,8 @@ from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.plan import Plan, ResolvedImage, plan_bundle
 from tests.property.strategies import configs, image_sets, law
 
+pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
+
 ImageSet = tuple[list[ResolvedImage], int]
 
 

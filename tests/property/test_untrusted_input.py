@@ -31,6 +31,8 @@ from bundler.transports.parsing import parse_image, parse_target
 from tests.property.strategies import json_values, law, references, spoilt, texts
 from tests.unit.values import MIB, digest, layer, planned, resolved
 
+pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
+
 GOOD_BUNDLE = json.loads(
     bundle_manifest.to_json(
         planned(resolved("a:1", layer("x", 3 * MIB)), resolved("b/c:2", layer("y", 10)), chunk_size_bytes=MIB).manifest
