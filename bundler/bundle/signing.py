@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from bundler.core import roles
 from bundler.core.key_kind import KeyForm, KeyKind, key_kind
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import Misuse, Untrusted
@@ -313,7 +314,7 @@ def signers(
     if bad:
         raise BadSignature(
             text("the signature by key {bad} does not match SHA256SUMS", bad=bad[0]),
-            subject=f"SHA256SUMS.{bad[0]}.sig",
+            subject=roles.signature_file(bad[0]),
             hint="SHA256SUMS or the signature was changed after signing: copy the bundle from its builder again",
             code="bad-signature",
         )

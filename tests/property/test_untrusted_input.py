@@ -9,6 +9,7 @@ import base64
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, strategies as st
@@ -37,6 +38,10 @@ GOOD_BUNDLE = json.loads(
     bundle_manifest.to_json(
         planned(resolved("a:1", layer("x", 3 * MIB)), resolved("b/c:2", layer("y", 10)), chunk_size_bytes=MIB).manifest
     )
+)
+VECTORS = Path(__file__).parent.parent / "vectors"
+GOOD_EXTENDED, GOOD_WITH_BASES = (
+    json.loads((VECTORS / kind / "bundle.json").read_text()) for kind in ("extensions", "base")
 )
 GOOD_IMAGE = {
     "schemaVersion": 2,
@@ -150,7 +155,7 @@ def test_image_configs_and_media_types(content: bytes) -> None:
 
 
 @law
-@given(st.one_of(json_like, spoilt(GOOD_BUNDLE)))
+@given(st.one_of(json_like, spoilt(GOOD_BUNDLE), spoilt(GOOD_EXTENDED), spoilt(GOOD_WITH_BASES)))
 def test_bundle_manifests(content: bytes) -> None:
     try:
         manifest = bundle_manifest.from_json(content, what="test")
@@ -161,7 +166,9 @@ def test_bundle_manifests(content: bytes) -> None:
             assert piece.offset_bytes >= 0
             assert piece.offset_bytes + piece.length_bytes <= manifest.chunks[piece.chunk - 1].size_bytes
     for image in manifest.images:
-        assert all(number < len(manifest.blobs) for number in image.needs)
+        assert all(number < len(manifest.blobs) for each in (image, *image.attachments) for number in each.needs)
+    for blob in manifest.left_out:
+        assert all(place.base < len(manifest.bases) for place in blob.bases)
     assert bundle_manifest.from_json(bundle_manifest.to_json(manifest), what="test") == manifest
 
 
