@@ -17,7 +17,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.errors import Misuse
-from bundler.stores import docker_sdk
 from bundler.stores.credentials import Credentials
 from bundler.system import places
 
@@ -62,6 +61,8 @@ class Login:
 
     def _look(self, repository: str) -> Credentials | None:
         for path in files():
+            from bundler.stores import docker_sdk  # the code for daemons is not loaded where no file has credentials
+
             credentials = docker_sdk.read_credentials(path, self._registry, repository)
             if credentials is not None:
                 return credentials
