@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from bundler.bundle.chunk import Member, groups_of, members_by_chunk
+from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import still_holds
@@ -170,7 +170,7 @@ class GroupSink:
     def __init__(
         self,
         partial: StartedFolder,
-        chunks: list[tuple[str, list[Member]]],
+        chunks: list[tuple[str, list[ChunkMember]]],
         passphrase: str | None,
         done: Callable[[Chunk, str], None],
         *,
@@ -193,7 +193,7 @@ class GroupSink:
         self._chunks = chunks
         self._passphrase = passphrase
         self._done = done
-        self._places: list[list[tuple[int, Member]]] = []
+        self._places: list[list[tuple[int, ChunkMember]]] = []
         for number, (_, members) in enumerate(chunks):
             for member in members:
                 if not member.start_bytes and (not self.stored or self.stored[-1] != member.stored):
@@ -239,7 +239,7 @@ class GroupSink:
             self._archive.close()
             self._archive = None
 
-    def _write(self, number: int, member: Member, cutter: _Cutter) -> None:
+    def _write(self, number: int, member: ChunkMember, cutter: _Cutter) -> None:
         name, members = self._chunks[number]
         if self._archive is None:
             self._archive = _new_archive(self._partial.folder, name, self._passphrase)

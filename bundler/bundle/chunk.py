@@ -13,7 +13,7 @@ from bundler.core.manifest import BundleManifest, Piece, Stored
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ChunkMember:
     """One member of a chunk: a piece of something stored, in its framing. Offsets are those in the chunk."""
 
     stored: Stored
@@ -59,19 +59,19 @@ class Member:
         return self.data_end + self.kind.padding_bytes(self.piece.length_bytes)
 
 
-def members_of(stored: Stored, kind: ArchiveKind) -> list[Member]:
+def members_of(stored: Stored, kind: ArchiveKind) -> list[ChunkMember]:
     """The members that something lies in, in its own order."""
     members = []
     start = 0
     for number, piece in enumerate(stored.pieces):
-        members.append(Member(stored, number, start, kind))
+        members.append(ChunkMember(stored, number, start, kind))
         start += piece.length_bytes
     return members
 
 
-def members_by_chunk(manifest: BundleManifest) -> list[list[Member]]:
+def members_by_chunk(manifest: BundleManifest) -> list[list[ChunkMember]]:
     """The members of each chunk, in their order there."""
-    chunks: list[list[Member]] = [[] for _ in manifest.chunks]
+    chunks: list[list[ChunkMember]] = [[] for _ in manifest.chunks]
     for stored in manifest.stored():
         for member in members_of(stored, manifest.archive):
             chunks[member.piece.chunk - 1].append(member)

@@ -14,7 +14,7 @@ from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from bundler.bundle.chunk import Member
+from bundler.bundle.chunk import ChunkMember
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.write_order import WriteOrder
 from bundler.core import tar
@@ -35,7 +35,7 @@ class ChunkFile:
         self,
         folder: HeldFolder,
         name: str,
-        members: Sequence[Member],
+        members: Sequence[ChunkMember],
         *,
         is_hashed_at_once: bool,
         has_sparse_files: bool,
@@ -102,22 +102,22 @@ class ChunkFile:
             if self._written_to[number] == member.end:
                 self._turns.end(number)
 
-    def await_near(self, member: Member) -> None:
+    def await_near(self, member: ChunkMember) -> None:
         """Waits until so little is to come before this member that it may be asked for: its server can wait so long."""
         self._turns.await_near(self._number_of(member))
 
-    def await_turn(self, member: Member) -> None:
+    def await_turn(self, member: ChunkMember) -> None:
         """Waits until all members before this one are there, or were given up.
 
         Whoever is to write them must be at work already, or never wait for one that comes behind them.
         """
         self._turns.await_turn(self._number_of(member))
 
-    def end(self, member: Member) -> None:
+    def end(self, member: ChunkMember) -> None:
         """Says that nobody is at work on a member any more; who waits for it need not."""
         self._turns.end(self._number_of(member))
 
-    def restart(self, member: Member) -> None:
+    def restart(self, member: ChunkMember) -> None:
         """Forgets what was written of a member, because it will be written again and may come out otherwise.
 
         Of a blob that is cut, all parts but the last may have been complete, and their chunks with them.
@@ -132,7 +132,7 @@ class ChunkFile:
                 self._hasher, self._digest = hashlib.sha256(), ""
                 self._hashed_bytes = self._claimed_bytes = self._first_open = 0
 
-    def write(self, member: Member, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
+    def write(self, member: ChunkMember, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
         """Puts the next bytes of a member into place.
 
         Raises:
@@ -257,7 +257,7 @@ class ChunkFile:
             zeros = bytes(min(PIECE_BYTES, offset_bytes - begin))
             write_from(self._open(), [zeros], begin, what=str(self.path))
 
-    def _number_of(self, member: Member) -> int:
+    def _number_of(self, member: ChunkMember) -> int:
         return bisect_left(self._begins, member.header_offset)
 
     @property

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from bundler.bundle.chunk import Member
+from bundler.bundle.chunk import ChunkMember
 from bundler.core import seven_zip_format, tar
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest, Hasher
@@ -23,7 +23,7 @@ class Damage:
     message: str
     offset_bytes: int
     length_bytes: int
-    member: Member | None = None
+    member: ChunkMember | None = None
     expected: str | None = None
     actual: str | None = None
 
@@ -43,7 +43,7 @@ class CutBlobs:
         """The blob's hash so far."""
         return self._hashers.setdefault(digest, digest.hasher())
 
-    def cannot_tell(self, members: Iterable[Member]) -> None:
+    def cannot_tell(self, members: Iterable[ChunkMember]) -> None:
         """Some parts could not be read, which was told."""
         self._settled.update(member.stored.digest for member in members)
 
@@ -51,7 +51,7 @@ class CutBlobs:
         """Whether what is wrong with the blob was told already."""
         return digest in self._settled
 
-    def suspects(self, members: Iterable[Member]) -> Iterator[Damage]:
+    def suspects(self, members: Iterable[ChunkMember]) -> Iterator[Damage]:
         """The parts in a chunk whose SHA-256 is wrong although everything else in it is right."""
         for member in members:
             if len(member.stored.pieces) > 1:
@@ -62,7 +62,7 @@ class CutBlobs:
 class ChunkVerifier:
     """Follows the bytes of one chunk through its framing and its blobs."""
 
-    def __init__(self, members: list[Member], cut: CutBlobs, *, size_bytes: int) -> None:
+    def __init__(self, members: list[ChunkMember], cut: CutBlobs, *, size_bytes: int) -> None:
         """Begins before the first byte.
 
         Args:
@@ -106,7 +106,7 @@ class ChunkVerifier:
         return False
 
 
-def _steps(members: list[Member], cut: CutBlobs, size_bytes: int) -> Iterator[_Framing | _Data | _Start | _Header]:
+def _steps(members: list[ChunkMember], cut: CutBlobs, size_bytes: int) -> Iterator[_Framing | _Data | _Start | _Header]:
     end = members[-1].end
     if members[0].kind is TAR:
         for member in members:
@@ -126,7 +126,7 @@ def _steps(members: list[Member], cut: CutBlobs, size_bytes: int) -> Iterator[_F
 class _Framing:
     """Bytes that are known beforehand."""
 
-    def __init__(self, expected: bytes, begin: int, member: Member | None) -> None:
+    def __init__(self, expected: bytes, begin: int, member: ChunkMember | None) -> None:
         self._expected = expected
         self._begin = begin
         self._member = member
@@ -197,7 +197,7 @@ class _Header:
 class _Data:
     """A blob, or a part of one."""
 
-    def __init__(self, member: Member, cut: CutBlobs) -> None:
+    def __init__(self, member: ChunkMember, cut: CutBlobs) -> None:
         self._member = member
         self._cut = cut
         self._is_cut = len(member.stored.pieces) > 1
@@ -236,7 +236,7 @@ def header_damage(start: bytes, header: bytes, offset_bytes: int) -> Damage | No
     return Damage("the 7z header is damaged", offset_bytes, len(header))
 
 
-def _damage(member: Member, actual: str | None) -> Damage:
+def _damage(member: ChunkMember, actual: str | None) -> Damage:
     return Damage(
         text("the bytes of {member} are damaged", member=member.name),
         member.piece.offset_bytes,

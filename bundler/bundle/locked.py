@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import seven_zip_container, sums
-from bundler.bundle.chunk import Member, members_by_chunk
+from bundler.bundle.chunk import ChunkMember, members_by_chunk
 from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
 from bundler.bundle.reader import Bundle, GivenUp
@@ -148,7 +148,12 @@ class LockedBundle:
         return copy
 
     def _decrypt(
-        self, state: ChunkState, members: list[Member], into: ScratchFile, passphrase: str, cancellation: Cancellation
+        self,
+        state: ChunkState,
+        members: list[ChunkMember],
+        into: ScratchFile,
+        passphrase: str,
+        cancellation: Cancellation,
     ) -> Path:
         """Puts the data of a chunk where they would lie in it without encryption; returns the file that had them."""
         promised = [(member.name, member.piece.length_bytes) for member in members]

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from bundler.bundle.chunk import Member, members_of
+from bundler.bundle.chunk import ChunkMember, members_of
 from bundler.bundle.held_folder import HeldFolder
 from bundler.core import tar
 from bundler.core.digest import Digest, Hasher
@@ -85,7 +85,7 @@ def _place(stored: Stored) -> tuple[int, int]:
     return stored.pieces[0].chunk, stored.pieces[0].offset_bytes
 
 
-def _note(written_to: dict[int, dict[int, int]], member: Member, reached_bytes: int) -> None:
+def _note(written_to: dict[int, dict[int, int]], member: ChunkMember, reached_bytes: int) -> None:
     here_bytes = reached_bytes - member.start_bytes
     places = written_to.setdefault(member.piece.chunk, {})
     if here_bytes >= member.piece.length_bytes:
@@ -94,7 +94,7 @@ def _note(written_to: dict[int, dict[int, int]], member: Member, reached_bytes: 
         places[member.header_offset] = member.piece.offset_bytes + here_bytes
 
 
-def _found(stored: Stored, members: Sequence[Member], chunks: _Chunks, passed: Passed) -> PartialBlob:
+def _found(stored: Stored, members: Sequence[ChunkMember], chunks: _Chunks, passed: Passed) -> PartialBlob:
     """How much of something is there: all of it, or up to its last byte that is not zero."""
     hasher = stored.digest.hasher()
     read_bytes = reached_bytes = 0
@@ -144,13 +144,13 @@ class _Chunks:
     def __exit__(self, *_: object) -> None:
         self._close()
 
-    def has_header(self, member: Member) -> bool:
+    def has_header(self, member: ChunkMember) -> bool:
         """Whether a member's header is there."""
         self._open(member.piece.chunk)
         header = bytearray(len(member.header))
         return self._read(header, member.header_offset) and header == member.header
 
-    def data_of(self, member: Member) -> Iterator[memoryview]:
+    def data_of(self, member: ChunkMember) -> Iterator[memoryview]:
         """The data of a member as far as they are there and can be read."""
         end = min(member.data_end, self._size_bytes)
         for offset in range(member.piece.offset_bytes, end, PIECE_BYTES):
@@ -159,7 +159,7 @@ class _Chunks:
                 return
             yield view
 
-    def has_padding(self, member: Member) -> bool:
+    def has_padding(self, member: ChunkMember) -> bool:
         """Whether there is nothing but zeros behind a member's data, as far as the file goes."""
         padding = bytearray(len(member.padding))
         behind = memoryview(padding)[: max(0, self._size_bytes - member.data_end)]
@@ -213,7 +213,7 @@ class _Chunks:
 
 def still_holds(
     folder: HeldFolder,
-    chunks: Sequence[tuple[Chunk, DoneChunk, Sequence[Member]]],
+    chunks: Sequence[tuple[Chunk, DoneChunk, Sequence[ChunkMember]]],
     passed: Passed,
     *,
     is_encrypted: bool,
@@ -247,7 +247,7 @@ def still_holds(
 
 
 def _archive_hash(
-    descriptor: int, size_bytes: int, members: Sequence[Member], blobs: dict[Digest, Hasher], passed: Passed
+    descriptor: int, size_bytes: int, members: Sequence[ChunkMember], blobs: dict[Digest, Hasher], passed: Passed
 ) -> str:
     """The SHA-256 of an archive in hex; the data of its members go into the hashes of their blobs, too."""
     whole = hashlib.sha256()

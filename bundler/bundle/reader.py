@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler.bundle import sums
-from bundler.bundle.chunk import Member, members_by_chunk, members_of
+from bundler.bundle.chunk import ChunkMember, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.sealed import Sealed
@@ -263,7 +263,7 @@ class Bundle:
         finally:
             let_go(descriptor)
 
-    def _read_member(self, member: Member, buffer: memoryview, skip_bytes: int) -> Pieces:
+    def _read_member(self, member: ChunkMember, buffer: memoryview, skip_bytes: int) -> Pieces:
         file = self.manifest.chunks[member.piece.chunk - 1].file
         header = bytearray(len(member.header) if not skip_bytes else 0)
         offset = member.piece.offset_bytes + skip_bytes

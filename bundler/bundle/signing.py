@@ -261,7 +261,7 @@ def _refuse_several(kind: KeyKind, origin: str) -> None:
             "several keys in one file",
             subject=origin,
             expected="one",
-            actual=", ".join(map(_said, kind.labels[:4])),
+            actual=some(map(_said, kind.labels), most=4),
             hint="put each key into its own file",
         )
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from bundler.bundle.chunk import Member, groups_of, members_by_chunk, members_of
+from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.lanes import Lanes, in_lanes
 from bundler.bundle.partial import ReadBack, StartedFolder
@@ -177,10 +177,10 @@ class BundleWriter:
         files = [file for file in self._manifest.files if file.digest == digest]
         return files + ([self._blobs[digest]] if digest in self._blobs else [])
 
-    def _members_of(self, descriptor: Descriptor) -> list[list[Member]]:
+    def _members_of(self, descriptor: Descriptor) -> list[list[ChunkMember]]:
         return [members_of(stored, self._manifest.archive) for stored in self._places(descriptor.digest)]
 
-    def _chunk_of(self, member: Member) -> ChunkFile:
+    def _chunk_of(self, member: ChunkMember) -> ChunkFile:
         return self._chunks[member.piece.chunk - 1]
 
     def _write(self, cursors: list[_Cursor], pieces: Pieces, size_bytes: int) -> None:
@@ -299,7 +299,7 @@ def _chunk_files(
 class _Cursor:
     """How far a blob has been written, over all members that it lies in."""
 
-    def __init__(self, members: list[Member], offset_bytes: int = 0) -> None:
+    def __init__(self, members: list[ChunkMember], offset_bytes: int = 0) -> None:
         self._members = members
         self._number = next(
             (n for n, m in enumerate(members) if offset_bytes < m.start_bytes + m.piece.length_bytes), 0
@@ -307,7 +307,7 @@ class _Cursor:
         self.left_bytes = self.member.start_bytes + self.member.piece.length_bytes - offset_bytes
 
     @property
-    def member(self) -> Member:
+    def member(self) -> ChunkMember:
         return self._members[min(self._number, len(self._members) - 1)]
 
     @property

@@ -18,7 +18,7 @@ from bundler.importing.receipt_file import refuse_taken, signature_path, write_r
 from bundler.importing.request import NO_KEY, ReceiptKey
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.files import read_bounded
-from bundler.texts import text
+from bundler.texts import some, text
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
 
@@ -157,4 +157,4 @@ def _signers(path: Path, content: bytes, keys: Sequence[PublicKey]) -> tuple[Pub
 
 def _claimed(path: Path) -> str:
     names = sorted(file.name for file in path.parent.glob(f"{path.name}.*.sig"))
-    return ", ".join(name.removeprefix(f"{path.name}.").removesuffix(".sig") for name in names[:3])
+    return some((name.removeprefix(f"{path.name}.").removesuffix(".sig") for name in names), most=3)

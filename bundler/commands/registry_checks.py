@@ -187,7 +187,7 @@ class RegistryVisit:
 
     def _claims(self, seen: probe.Certificate) -> str:
         """What a certificate says of itself that is not trusted."""
-        names, validity = ", ".join(seen.names[:3]), self._validity(seen.until_seconds)
+        names, validity = some(seen.names, most=3), self._validity(seen.until_seconds)
         if not names:
             return text("its certificate: by {issuer}, for no name, {validity}", issuer=seen.issuer, validity=validity)
         return text(

@@ -12,7 +12,7 @@ from bundler.bundle.signing import PublicKey
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.fingerprint import grouped, parse_fingerprint
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
-from bundler.keys.trust import SUFFIX, Member, members_of, read_public_key, trust_folder
+from bundler.keys.trust import SUFFIX, FoundKey, members_of, read_public_key, trust_folder
 from bundler.system.durable_files import place_durably, sync_folder
 from bundler.texts import text
 
@@ -31,7 +31,7 @@ class TrustResult:
     """
 
     folder: Path
-    members: tuple[Member, ...]
+    members: tuple[FoundKey, ...]
     is_changed: bool = False
 
     @property
@@ -78,7 +78,7 @@ def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: C
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
     place_durably(path, key.pem)
-    return TrustResult(folder, (Member(path, key),), is_changed=True)
+    return TrustResult(folder, (FoundKey(path, key),), is_changed=True)
 
 
 def list_keys() -> TrustResult:

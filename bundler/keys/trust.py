@@ -71,7 +71,7 @@ NOTHING = Judged()
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class FoundKey:
     """One file of a folder of keys: the key, or why it cannot be used."""
 
     path: Path
@@ -103,7 +103,7 @@ def trusted_keys(paths: Sequence[Path], *, judged: Judged = NOTHING) -> list[sig
     return [key for path in paths for key in _keys_at(path, judged)]
 
 
-def members_of(folder: Path) -> list[Member]:
+def members_of(folder: Path) -> list[FoundKey]:
     """The keys of a folder, each with what is wrong with it; empty if there is no such folder.
 
     Raises:
@@ -184,17 +184,17 @@ def _keys_in(folder: Path, judged: Judged) -> list[signing.PublicKey]:
     return [member.key for member in members if member.key is not None]
 
 
-def _member(path: Path) -> Member:
+def _member(path: Path) -> FoundKey:
     try:
         pem, facts = _read(path)
         _check_rights(path, facts, text("trusted key"))
         _check_way(path)
-        return Member(path, signing.load_public(pem, origin=str(path)))
+        return FoundKey(path, signing.load_public(pem, origin=str(path)))
     except Untrusted as error:
-        return Member(path, None, error)
+        return FoundKey(path, None, error)
     except BundlerError as error:
         mend = text("rm {path}; or replace it with the right key", path=_quoted(path))
-        return Member(path, None, _unusable(path, error.message, mend))
+        return FoundKey(path, None, _unusable(path, error.message, mend))
 
 
 def _read(path: Path) -> tuple[bytes, os.stat_result]:

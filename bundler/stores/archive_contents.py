@@ -14,9 +14,9 @@ from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, ARCHIVE_PADDING_BYTES, L
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.stores.compression import begun
-from bundler.stores.tar_reader import ByteStream, Member, TarReader, resolve_links
+from bundler.stores.tar_reader import ByteStream, TarMember, TarReader, resolve_links
 
-Take = Callable[[Member, Pieces], None]
+Take = Callable[[TarMember, Pieces], None]
 """Is given a member that is no document; what it does not read is passed over."""
 
 
@@ -25,11 +25,11 @@ class Contents:
     """The members of an archive by name, its links, and the documents in it."""
 
     what: str
-    members: dict[str, Member] = field(default_factory=dict)
+    members: dict[str, TarMember] = field(default_factory=dict)
     links: dict[str, str] = field(default_factory=dict)
     documents: dict[str, bytes] = field(default_factory=dict)
 
-    def find(self, name: str) -> Member | None:
+    def find(self, name: str) -> TarMember | None:
         """The file that a name stands for, through a link if it is one."""
         return self.members.get(self.real(name))
 

@@ -27,7 +27,7 @@ from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import INDEX, MARKER, LayoutFiles, LayoutSource, read_index
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InFile, StagedFiles, StagedLayer, StagingCache, stage_layer, staged
-from bundler.stores.tar_reader import Member
+from bundler.stores.tar_reader import TarMember
 from bundler.system.scratch import Scratch
 from bundler.texts import text
 
@@ -187,7 +187,7 @@ class Archive:
         files = documents_of(self.contents, staging.staging_cache)
         digests = MemberDigests()
 
-        def take(member: Member, pieces: Pieces) -> None:
+        def take(member: TarMember, pieces: Pieces) -> None:
             if member.name in expected and self.file.is_plain:
                 digests.take(member, pieces)
             elif member.name in paths and not self.file.is_plain:
@@ -214,7 +214,7 @@ class Archive:
         wanted = {member.name for held in images for name in held.image.layers if (member := self.contents.find(name))}
         layers: dict[str, StagedLayer] = {}
 
-        def take(member: Member, pieces: Pieces) -> None:
+        def take(member: TarMember, pieces: Pieces) -> None:
             if member.name in wanted:
                 layers[member.name] = self._staged_layer(member, pieces, staging)
 
@@ -223,7 +223,7 @@ class Archive:
             *docker_archive.assemble(images, self.contents, layers, staging.staging_cache, staging.warn)
         )
 
-    def _staged_layer(self, member: Member, pieces: Pieces, staging: Staging) -> StagedLayer:
+    def _staged_layer(self, member: TarMember, pieces: Pieces, staging: Staging) -> StagedLayer:
         home = InFile(self.file.path, member.offset_bytes, member.size_bytes) if self.file.is_plain else None
         return stage_layer(
             pieces,
@@ -236,7 +236,7 @@ class Archive:
     def _read_again(self, take: Take, staging: Staging) -> None:
         """One more pass over the archive."""
 
-        def take_tapped(member: Member, pieces: Pieces) -> None:
+        def take_tapped(member: TarMember, pieces: Pieces) -> None:
             take(member, tapped(pieces, staging.tap))
 
         with self.file.stream(nothing if self.file.is_plain else staging.tap) as stream:
@@ -250,7 +250,7 @@ def _hint_for_other_archive(contents: Contents) -> str | None:
     return "the files of the image must be at the top level of the archive" if contents.members else None
 
 
-def _pass_over(_member: Member, _pieces: Pieces) -> None:
+def _pass_over(_member: TarMember, _pieces: Pieces) -> None:
     return
 
 

@@ -24,7 +24,7 @@ from bundler.stores.image_file import PieceStream, tapped
 from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_json, read_index
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InScratch, StagedLayer, put_down, stage_layer
-from bundler.stores.tar_reader import Member
+from bundler.stores.tar_reader import TarMember
 from bundler.texts import text
 
 _ERROR_BYTES = 64 << 10
@@ -55,7 +55,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
     layers: dict[str, StagedLayer] = {}
     blobs: dict[str, InScratch] = {}
 
-    def take(member: Member, pieces: Pieces) -> None:
+    def take(member: TarMember, pieces: Pieces) -> None:
         if is_original:
             blobs[member.name] = put_down(pieces, staging.scratch)
         elif posixpath.basename(member.name) != "VERSION":  # of Docker's first format
@@ -76,7 +76,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
     return Ready(LayoutSource(files, entries), is_repacked=True)
 
 
-def _staged_layer(member: Member, pieces: Pieces, staging: Staging, what: str) -> StagedLayer:
+def _staged_layer(member: TarMember, pieces: Pieces, staging: Staging, what: str) -> StagedLayer:
     known = staging.staging_cache.recall(member.name, member.size_bytes, pieces)
     if known is not None:
         return known
@@ -85,7 +85,9 @@ def _staged_layer(member: Member, pieces: Pieces, staging: Staging, what: str) -
     return layer
 
 
-def _saved(name: str, daemon: Daemon, staging: Staging, take: Callable[[Member, Pieces], None], what: str) -> Contents:
+def _saved(
+    name: str, daemon: Daemon, staging: Staging, take: Callable[[TarMember, Pieces], None], what: str
+) -> Contents:
     last: deque[bytes] = deque(maxlen=_LAST_PIECES)
 
     def watch(piece: bytes | memoryview) -> None:

@@ -12,7 +12,7 @@ from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
 from bundler.stores import compression
 from bundler.stores.archive_contents import Contents
-from bundler.stores.tar_reader import Member
+from bundler.stores.tar_reader import TarMember
 
 _BLOB = re.compile(r"blobs/(sha256|sha512)/([0-9a-f]+)")
 
@@ -26,7 +26,7 @@ class MemberDigests:
         self._kinds: dict[str, str] = {}
         self.errors: dict[str, Damaged] = {}
 
-    def take(self, member: Member, pieces: Pieces) -> None:
+    def take(self, member: TarMember, pieces: Pieces) -> None:
         """Hashes a member."""
         blob = _BLOB.fullmatch(member.name)
         own = hashlib.new(blob[1] if blob else "sha256")

@@ -38,7 +38,7 @@ class ByteStream(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class TarMember:
     """A file in an archive, or a name for one.
 
     Attributes:
@@ -63,7 +63,7 @@ class TarReader:
         self._position = 0
         self._unread = self._data_left = 0
 
-    def __iter__(self) -> Iterator[Member]:
+    def __iter__(self) -> Iterator[TarMember]:
         """The members in their order; folders are passed over.
 
         Raises:
@@ -109,11 +109,11 @@ class TarReader:
             self._data_left -= len(piece)
             yield piece
 
-    def _member(self, kind: bytes, name: str, size: int, link_name: str) -> Member:
+    def _member(self, kind: bytes, name: str, size: int, link_name: str) -> TarMember:
         if kind == tar.REGULAR:
             self._data_left = size
             self._unread = size + tar.padding_bytes(size)
-            return Member(name, size, self._position)
+            return TarMember(name, size, self._position)
         if kind not in (tar.HARD_LINK, tar.SOFT_LINK):
             raise Damaged("a member that is neither a file nor a folder", subject=f"{self._what}: {name[:100]!r}")
         self._data_left = 0
@@ -121,7 +121,7 @@ class TarReader:
         target = posixpath.normpath(posixpath.join(base, link_name))
         if target.startswith(("/", "..")) or target == name:
             raise Damaged("a link that leads out of the archive", subject=f"{self._what}: {name[:100]!r}")
-        return Member(name, 0, self._position, target)
+        return TarMember(name, 0, self._position, target)
 
     def _read_header(self) -> tar.Header | None:
         is_first = self._position == 0

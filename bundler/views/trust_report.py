@@ -11,7 +11,7 @@ from bundler.views.words import columns, count, escaped, padded
 
 if TYPE_CHECKING:
     from bundler.commands.trust_store import TrustResult
-    from bundler.keys.trust import Member
+    from bundler.keys.trust import FoundKey
 
 _GROUPS_IN_LINE = 8
 
@@ -58,7 +58,7 @@ def remove_lines(result: TrustResult) -> list[str]:
     return [said("no longer trusted"), *(line for member in result.members for line in ("", *_member_lines(member)))]
 
 
-def _member_lines(member: Member) -> list[str]:
+def _member_lines(member: FoundKey) -> list[str]:
     name = f"  {escaped(member.path.stem)}"
     if member.key is None:
         return [f"{name}  {said('CANNOT BE USED')}", f"    {_label(said('file'))}{escaped(member.path)}"]

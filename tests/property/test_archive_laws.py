@@ -22,7 +22,7 @@ from bundler.stores.archive_contents import survey
 from bundler.stores.archives import Archive, Staging
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.staging import StagingCache
-from bundler.stores.tar_reader import Member
+from bundler.stores.tar_reader import TarMember
 from bundler.system.scratch import Scratch
 from bundler.transports.parsing import parse_image, parse_target
 from tests.property.strategies import law, references
@@ -117,7 +117,7 @@ def test_every_member_of_a_tar_is_found_with_its_bytes(files: dict[str, bytes], 
     whole = written(files) if by_us else tar_of(files)
     shown: dict[str, bytes] = {}
 
-    def take(member: Member, pieces: Pieces) -> None:
+    def take(member: TarMember, pieces: Pieces) -> None:
         shown[member.name] = b"".join(map(bytes, pieces))
 
     found = survey(PieceStream(in_pieces(whole, size_bytes)), what="x", take=take)

@@ -11,7 +11,7 @@ from bundler.core.limits import LAYOUT_JSON_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage
 from bundler.stores.archive_contents import Contents, survey
-from bundler.stores.tar_reader import Member
+from bundler.stores.tar_reader import TarMember
 from tests.support import images
 from tests.support.archives import Trickle, tar_of
 from tests.support.errors import raises
@@ -22,7 +22,7 @@ LAYER = images.layer_tar("layer")
 def surveyed(content: bytes, at_a_time: int = 1 << 20) -> tuple[Contents, dict[str, bytes]]:
     shown: dict[str, bytes] = {}
 
-    def take(member: Member, pieces: Pieces) -> None:
+    def take(member: TarMember, pieces: Pieces) -> None:
         shown[member.name] = b"".join(map(bytes, pieces))
         assert len(shown[member.name]) == member.size_bytes
 
@@ -123,7 +123,7 @@ def test_an_archive_that_was_cut_is_damage_wherever_it_was_cut(at_a_time: int) -
 
 
 def test_an_error_of_whoever_is_shown_a_member_comes_through() -> None:
-    def take(member: Member, pieces: Pieces) -> None:
+    def take(member: TarMember, pieces: Pieces) -> None:
         raise LocalStorage("no space left")
 
     with pytest.raises(LocalStorage):

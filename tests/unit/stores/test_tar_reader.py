@@ -9,7 +9,7 @@ import pytest
 
 from bundler.core import tar
 from bundler.errors import Damaged
-from bundler.stores.tar_reader import Member, TarReader, resolve_links
+from bundler.stores.tar_reader import TarMember, TarReader, resolve_links
 from tests.support.errors import raises
 
 
@@ -66,7 +66,7 @@ def test_archives_of_every_usual_format_are_read(tar_format):
 
 def test_members_that_are_not_wanted_are_passed_over():
     reader = TarReader(Bytes(made(a=b"x" * 3000, b=b"y" * 10)), what="test.tar")
-    assert list(reader) == [Member("a", 3000, 512), Member("b", 10, 512 + 3072 + 512)]
+    assert list(reader) == [TarMember("a", 3000, 512), TarMember("b", 10, 512 + 3072 + 512)]
 
 
 def test_a_cut_anywhere_is_noticed():
