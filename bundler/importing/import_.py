@@ -23,7 +23,7 @@ from bundler.importing.named import name
 from bundler.importing.opened import Opened, opened
 from bundler.importing.published import publish
 from bundler.importing.receipt_file import ReceiptFile, check_place
-from bundler.importing.recorder import NOT_RECORDED, Recorder
+from bundler.importing.recorder import NOT_RECORDED, Recorder, with_failed_list
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
 from bundler.importing.selected import select
@@ -78,7 +78,8 @@ def _recorded(result: ImportResult, recorder: Recorder, run: Run) -> ImportResul
     """Writes the receipt, however the import has ended."""
     if result.error is None:
         try:
-            return recorder.finished(result)
+            result = recorder.finished(result)
+            return with_failed_list(result)
         except LocalStorage as unwritten:
             return replace(result, error=unwritten)
     run.cancellation.set()
@@ -86,7 +87,7 @@ def _recorded(result: ImportResult, recorder: Recorder, run: Run) -> ImportResul
         recorder.file.discard()
         raise result.error
     try:
-        receipt = recorder.finished(result).receipt
+        receipt = with_failed_list(recorder.finished(result)).receipt
         run.listener(Noticed(texts.text("receipt: {receipt}", receipt=receipt)))
     except LocalStorage as unwritten:
         run.listener(Noticed(texts.text("the receipt could not be written: {unwritten}", unwritten=unwritten)))

@@ -61,15 +61,26 @@ class Recorder:
         self.file.write_unfinished(receipt_of(result, self.request, self.wanted, started=self.started, finished=now))
 
     def finished(self, result: ImportResult) -> ImportResult:
-        """Writes the receipt, and the list of what failed; returns the result with their paths.
+        """Writes the receipt; returns the result with its path.
 
         Raises:
-            LocalStorage: One of them cannot be written.
+            LocalStorage: It cannot be written.
         """
         now = self.wanted.now()
-        receipt = self.file.finish(receipt_of(result, self.request, self.wanted, started=self.started, finished=now))
-        failed = failed_list(result)
-        return replace(result, receipt=receipt, failed_list=write_failed_list(failed, receipt) if failed else None)
+        receipt = receipt_of(result, self.request, self.wanted, started=self.started, finished=now)
+        return replace(result, receipt=self.file.finish(receipt))
+
+
+def with_failed_list(result: ImportResult) -> ImportResult:
+    """Writes the list of what failed next to the receipt, if something did; returns the result with its path.
+
+    Raises:
+        LocalStorage: It cannot be written.
+    """
+    content = failed_list(result)
+    if not content or result.receipt is None:
+        return result
+    return replace(result, failed_list=write_failed_list(content, result.receipt))
 
 
 class _RecordedTags:

@@ -8,22 +8,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
-from bundler.core import oci
 from bundler.core.digest import Digest
-from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded, nobody
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, ImageSink, ImageSource
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted, PartsMissing, Unreachable
+from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.importing.conflicts import all_aside, settled, settled_again
 from bundler.importing.leg import Ground, Leg, Progress
 from bundler.importing.read_back import Reader
 from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
-from bundler.importing.sharing import copy_of
+from bundler.importing.targets.manifests import Manifests
 from bundler.importing.targets.target import TagLog, Target
 from bundler.run import retrying
 from bundler.texts import counted, text
-from bundler.transfer import Copied, Destination, ask_all, copy_blobs
+from bundler.transfer import Copied, Destination, ask_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,27 +303,26 @@ class StreamedTarget(Target):
         """Pushes the manifests; then reads back what the images need, where that was asked for."""
         progress, reader = Progress(leg), self._reader(leg)
         with progress.until_ended():
-            self._step("pushing manifests", progress, partial(self._push_manifests, {}))
+            self._step("pushing manifests", progress, partial(_push, self._manifests(progress)))
             if reader is not None and not self._is_over(progress):
                 self._read_back(progress, reader)
         return progress.leg(reading=reader.reading if reader else None)
 
     def _read_back(self, progress: Progress, reader: Reader) -> None:
         """Images that are not there whole get no tag."""
-        lacking = []
+        lacking, manifests = [], self._manifests(progress)
         for each, faults in reader.faults(progress.open_images):
             final = [fault.error for fault in faults if not fault.is_mendable]
             if final:
                 progress.fail(each, final[0])
             else:
                 lacking.append(each)
-                self._send_again(progress, each)
+                with progress.failing(each):
+                    manifests.send_again(self.sink_for(each.name), each.image, subject=str(each.name))
         for each, faults in reader.faults([each for each in map(progress.now, lacking) if each.is_open]):
             progress.fail(each, faults[0].error)
 
-    def _step(
-        self, title: str, progress: Progress, work_on: Callable[[Progress, ImageSink, ImageResult], None]
-    ) -> None:
+    def _step(self, title: str, progress: Progress, work_on: Callable[[ImageSink, ImageResult], None]) -> None:
         """Works on the open images: side by side in different repositories, one after the other within one.
 
         docker-registry rewrites the link of a manifest that is pushed again; an index that is pushed in this moment
@@ -343,96 +341,15 @@ class StreamedTarget(Target):
                 if self._is_over(progress):
                     return
                 with progress.failing(each):
-                    work_on(progress, sink, each)
+                    work_on(sink, each)
                 self._run.listener(Moved(1))
 
         self._run.listener(PhaseBegan(title, len(images), in_bytes=False))
         ask_all(list(groups.items()), work, self._run)
         self._run.listener(PhaseEnded(title))
 
-    def _push_manifests(
-        self,
-        pushed: dict[tuple[ImageSink, int], BundlerError | None],
-        progress: Progress,
-        sink: ImageSink,
-        each: ImageResult,
-    ) -> None:
-        """Pushes the manifests of an image that are not pushed for another one yet; what failed then, fails again."""
-        for number in each.image.manifests:
-            if (sink, number) not in pushed:
-                pushed[sink, number] = self._push_manifest(progress, sink, number, each)
-            error = pushed[sink, number]
-            if error is not None:
-                progress.fail(each, error)
-                break
-
-    def _push_manifest(
-        self, progress: Progress, sink: ImageSink, number: int, each: ImageResult
-    ) -> BundlerError | None:
-        descriptor = self._bundle.manifest.blobs[number].descriptor
-        try:
-            self._put_with_parts(progress, sink, descriptor, sink.put_manifest, subject=str(each.name))
-        except Interrupted:
-            raise
-        except BundlerError as error:
-            return error
-        return None
-
-    def _send_again(self, progress: Progress, each: ImageResult) -> None:
-        """Sends what an image lacks after it was pushed as a whole."""
-        sink, subject = self.sink_for(each.name), str(each.name)
-        self._run.listener(_lost_parts(subject))
-        with progress.failing(each):
-            for number in each.image.manifests:
-                descriptor = self._bundle.manifest.blobs[number].descriptor
-                content = self._bundle.read_document(descriptor)
-                self._bring_parts(progress, sink, descriptor, content, subject=subject)
-                self._put_with_parts(progress, sink, descriptor, sink.put_manifest, subject=subject)
-
-    def _put_with_parts(
-        self,
-        progress: Progress,
-        sink: ImageSink,
-        descriptor: Descriptor,
-        put: Callable[[Descriptor, bytes], None],
-        *,
-        subject: str,
-    ) -> None:
-        """Pushes a manifest. What it needs and the registry has lost meanwhile is sent again.
-
-        A garbage collection takes what has no manifest, or no tag, yet; and while somebody else pushes the same image
-        its parts may be missing for a moment.
-        """
-        content = self._bundle.read_document(descriptor)
-
-        def attempt() -> None:
-            try:
-                put(descriptor, content)
-            except PartsMissing as error:
-                self._run.listener(_lost_parts(subject))
-                self._bring_parts(progress, sink, descriptor, content, subject=subject)
-                raise error.but(retryable=True) from error.__cause__
-
-        retrying(attempt, self._run, subject=subject, peer=self.name)
-
-    def _bring_parts(
-        self, progress: Progress, sink: ImageSink, parent: Descriptor, content: bytes, *, subject: str
-    ) -> None:
-        """Sends what a manifest needs and a sink has not."""
-        manifest = oci.parse_manifest(content, parent.media_type, what=subject)
-        numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
-        for child in manifest.children:
-            find = partial(sink.find, str(child.digest))
-            if retrying(find, self._run, subject=subject, peer=self.name) is None:
-                listed = self._bundle.manifest.blobs[numbers[child.digest]].descriptor
-                self._put_with_parts(progress, sink, listed, sink.put_manifest, subject=subject)
-        destination = Destination((sink,), self.name)
-        digests = dict.fromkeys(blob.digest for blob in manifest.blobs)
-        copies = [copy_of(self._bundle, numbers[digest], (destination,)) for digest in digests]
-        copied = copy_blobs(copies, replace(self._run, listener=nobody))
-        progress.note_sent(copied.bytes_by_peer[self.name])
-        for _, error in copied.failed:
-            raise error
+    def _manifests(self, progress: Progress) -> Manifests:
+        return Manifests(self._bundle, progress, self._run, peer=self.name)
 
     def _is_over(self, progress: Progress) -> bool:
         """Whether an image failed, and the run was to end then."""
@@ -444,10 +361,10 @@ class StreamedTarget(Target):
         """Moves the tags, each after one more look at it."""
         progress = Progress(leg)
         with progress.until_ended():
-            self._step("tagging", progress, partial(self._tag, tags))
+            self._step("tagging", progress, partial(self._tag, tags, progress, self._manifests(progress)))
         return progress.leg()
 
-    def _tag(self, tags: TagLog, progress: Progress, sink: ImageSink, each: ImageResult) -> None:
+    def _tag(self, tags: TagLog, progress: Progress, manifests: Manifests, sink: ImageSink, each: ImageResult) -> None:
         before, each = each.replaced, self._looked_at_again(each)
         progress.note(each)
         if each.is_open and each.replaced not in (None, before):
@@ -456,8 +373,7 @@ class StreamedTarget(Target):
             return
         tag = self.tag_of(each.name)
         if tag is not None:
-            move = partial(_tag, sink, tag)
-            self._put_with_parts(progress, sink, each.image.root, move, subject=str(each.name))
+            manifests.tag(sink, each.image.root, tag, subject=str(each.name))
             read_back: Digest | None = each.image.root.digest  # a tag is read back when it moves
         else:
             found = self._ask_name(each, str(each.image.root.digest))
@@ -490,9 +406,5 @@ class StreamedTarget(Target):
         return leg
 
 
-def _tag(sink: ImageSink, name: str, root: Descriptor, content: bytes) -> None:
-    sink.tag(root, content, name)
-
-
-def _lost_parts(subject: str) -> Noticed:
-    return Noticed(text("{subject}: the registry has lost parts of it meanwhile; sent again", subject=subject))
+def _push(manifests: Manifests, sink: ImageSink, each: ImageResult) -> None:
+    manifests.push(sink, each.image, subject=str(each.name))

@@ -1,0 +1,125 @@
+"""Pushes manifests and tags to a target, and sends again what the target has lost of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from bundler.bundle.reader import Bundle
+from bundler.core import oci
+from bundler.core.events import Noticed, nobody
+from bundler.core.manifest import Image
+from bundler.core.oci import Descriptor
+from bundler.core.protocols import ImageSink
+from bundler.errors import BundlerError, Interrupted, PartsMissing
+from bundler.importing.leg import Progress
+from bundler.importing.sharing import copy_of
+from bundler.run import Run, retrying
+from bundler.texts import text
+from bundler.transfer import Destination, copy_blobs
+
+
+class Manifests:
+    """The manifests of images on their way to one target. Local to a stage; no sink is given to two threads."""
+
+    def __init__(self, bundle: Bundle, progress: Progress, run: Run, *, peer: str) -> None:
+        """Sends nothing yet.
+
+        Args:
+            bundle: Where they are.
+            progress: Counts the bytes that are sent again.
+            run: The run that the stage is part of.
+            peer: The target, see `CircuitBreaker`.
+        """
+        self._bundle = bundle
+        self._progress = progress
+        self._run = run
+        self._peer = peer
+        self._pushed: dict[tuple[ImageSink, int], BundlerError | None] = {}
+        """The manifests that were pushed, by their numbers in the bundle, with what failed."""
+
+    def push(self, sink: ImageSink, image: Image, *, subject: str) -> None:
+        """Pushes the manifests of an image, each once; one that has failed fails again.
+
+        Raises:
+            BundlerError: One of them cannot be pushed.
+        """
+        for number in image.manifests:
+            if (sink, number) not in self._pushed:
+                self._pushed[sink, number] = self._error_of(sink, number, subject)
+            error = self._pushed[sink, number]
+            if error is not None:
+                raise error
+
+    def tag(self, sink: ImageSink, root: Descriptor, tag: str, *, subject: str) -> None:
+        """Moves a tag to an image.
+
+        Raises:
+            BundlerError: It cannot be moved.
+        """
+        self._put(sink, root, lambda descriptor, content: sink.tag(descriptor, content, tag), subject=subject)
+
+    def send_again(self, sink: ImageSink, image: Image, *, subject: str) -> None:
+        """Sends what a target lacks of an image that it was sent as a whole.
+
+        Raises:
+            BundlerError: It cannot be sent.
+        """
+        self._notice_lost(subject)
+        for number in image.manifests:
+            descriptor = self._bundle.manifest.blobs[number].descriptor
+            self._bring_parts(sink, descriptor, self._bundle.read_document(descriptor), subject=subject)
+            self._put(sink, descriptor, sink.put_manifest, subject=subject)
+
+    def _error_of(self, sink: ImageSink, number: int, subject: str) -> BundlerError | None:
+        """Pushes a manifest; returns what failed."""
+        try:
+            self._put(sink, self._bundle.manifest.blobs[number].descriptor, sink.put_manifest, subject=subject)
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            return error
+        return None
+
+    def _put(
+        self, sink: ImageSink, descriptor: Descriptor, put: Callable[[Descriptor, bytes], None], *, subject: str
+    ) -> None:
+        """Pushes a manifest. What it needs and the registry has lost meanwhile is sent again.
+
+        A garbage collection takes what has no manifest, or no tag, yet; and while another client pushes the same image
+        its parts may be missing for a moment.
+        """
+        content = self._bundle.read_document(descriptor)
+
+        def attempt() -> None:
+            try:
+                put(descriptor, content)
+            except PartsMissing as error:
+                self._notice_lost(subject)
+                self._bring_parts(sink, descriptor, content, subject=subject)
+                raise error.but(retryable=True) from error.__cause__
+
+        retrying(attempt, self._run, subject=subject, peer=self._peer)
+
+    def _bring_parts(self, sink: ImageSink, parent: Descriptor, content: bytes, *, subject: str) -> None:
+        """Sends what a manifest needs and a sink has not."""
+        manifest = oci.parse_manifest(content, parent.media_type, what=subject)
+        numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
+        for child in manifest.children:
+            find = partial(sink.find, str(child.digest))
+            if retrying(find, self._run, subject=subject, peer=self._peer) is None:
+                listed = self._bundle.manifest.blobs[numbers[child.digest]].descriptor
+                self._put(sink, listed, sink.put_manifest, subject=subject)
+        destination = Destination((sink,), self._peer)
+        digests = dict.fromkeys(blob.digest for blob in manifest.blobs)
+        copies = [copy_of(self._bundle, numbers[digest], (destination,)) for digest in digests]
+        copied = copy_blobs(copies, replace(self._run, listener=nobody))
+        self._progress.note_sent(copied.bytes_by_peer[self._peer])
+        for _, error in copied.failed:
+            raise error
+
+    def _notice_lost(self, subject: str) -> None:
+        self._run.listener(
+            Noticed(text("{subject}: the registry has lost parts of it meanwhile; sent again", subject=subject))
+        )
