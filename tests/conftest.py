@@ -80,11 +80,18 @@ def _homes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (folder / str(number) for number in itertools.count())
 
 
-@pytest.fixture(autouse=True)
-def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """No test sees the user's credentials, trust, certificates or proxies."""
+@pytest.fixture
+def _home(_homes: Iterator[Path], tmp_path: Path) -> Iterator[Path]:
+    """An empty home. It and ``tmp_path`` are there before ``monkeypatch``, so they are removed with the functions of os."""
     home = next(_homes)
     home.mkdir()
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(autouse=True)
+def _own_home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test sees the user's credentials, trust, certificates or proxies."""
     for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
         monkeypatch.delenv(name)
     for name in (
@@ -104,10 +111,8 @@ def _own_home(_homes: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterat
         "LANG",
     ):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HOME", str(home))
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / ".config"))
-    yield
-    shutil.rmtree(home, ignore_errors=True)
+    monkeypatch.setenv("HOME", str(_home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(_home / ".config"))
 
 
 @pytest.fixture
