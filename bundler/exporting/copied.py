@@ -62,7 +62,7 @@ def copy(planned: Planned) -> Copied:
         run.cancellation.check()
         run.listener(Moved(amount_bytes))
 
-    title = "beginning" if resume.is_first else "looking at what was begun"
+    title = "starting" if resume.is_first else "checking the partial state"
     with ExitStack() as on_failure:
         run.listener(PhaseBegan(title, 0 if resume.is_first else planned.manifest.size_bytes, in_bytes=True))
         folder = session.folder.start(planned.manifest.chunks, start, resume.journal)
@@ -103,16 +103,12 @@ def _notice_start(planned: Planned, folder: StartedFolder, writer: Writer) -> No
         )
     if not resume.is_first:
         there = text(
-            "{there_bytes} of {size_bytes} are there",
+            "{there_bytes} of {size_bytes} are done",
             there_bytes=size_words(writer.resumed_bytes),
             size_bytes=size_words(planned.manifest.size_bytes),
         )
         run.listener(
-            Noticed(
-                text(
-                    "going on with the export that was begun at {created}: {there}", created=resume.created, there=there
-                )
-            )
+            Noticed(text("resuming the export that started at {created}: {there}", created=resume.created, there=there))
         )
 
 

@@ -33,13 +33,14 @@ def not_resolved(failed: Mapping[Entry, BundlerError], found: int, *, is_kept: b
         )
     else:
         message = text(
-            "{resolved} of {total} images are resolved, but no cache folder keeps them; nothing was exported",
+            "{resolved} of {total} images are resolved, but there is no cache folder to keep the result; nothing "
+            "was exported",
             resolved=found,
             total=total,
         )
     hint = pauses[0].hint if pauses else None
     if not pauses and found and all(map(is_missing, errors)):
-        hint = "mend the list; or go without them: --skip-missing"
+        hint = "correct the list, or leave them out with --skip-missing"
     return Several(message, [*errors, *pauses], hint=hint)
 
 

@@ -99,7 +99,7 @@ def _sealed(path: Path, key: PrivateKey | None) -> Sealed:
     signers = ", ".join(unchecked.signed_by) or "nobody"
     if key is None:
         if unchecked.signed_by:
-            raise _other(path, [text("--key: signed by {signers} there, by nobody now", signers=signers)])
+            raise _other(path, [text("--key: signed by {signers} there, not signed now", signers=signers)])
         return unchecked.taken_as_it_is()
     try:
         return unchecked.trusted_by([key.public])
@@ -118,7 +118,7 @@ def _refuse_incomplete(path: Path, chunks: tuple[ChunkState, ...]) -> None:
 def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
     """The error for the bundle of an earlier run that was damaged since: here it can be made once more."""
     return Several(
-        text("{path}: the bundle is there, and not whole", path=path),
+        text("{path}: the bundle exists, but is not complete", path=path),
         problems,
         hint="remove it, and run the same command again",
     )
@@ -127,7 +127,7 @@ def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
 def _other(path: Path, found: list[str]) -> Misuse:
     shown = first_of(found, _SHOWN)
     return Misuse(
-        text("a bundle of this name is there already, with other content; {differences}", differences=shown),
+        text("a bundle of this name already exists with other content; {differences}", differences=shown),
         subject=str(path),
         hint="choose another --name or -o DIR; or remove it",
     )

@@ -74,7 +74,7 @@ def resolve_image(entry: Entry, source: Source, listener: Listener, *, earlier: 
         root = _kept(entry, earlier, root.digest, source.store, listener)
     if entry.pin is not None and entry.pin != root.digest:
         raise Refused(
-            "the tag does not stand for the pinned digest",
+            "the tag does not point to the pinned digest",
             subject=str(entry.reference),
             expected=str(entry.pin),
             actual=str(root.digest),
@@ -96,10 +96,10 @@ def resolve_image(entry: Entry, source: Source, listener: Listener, *, earlier: 
 
 def _pin_hint(entry: Entry) -> str:
     if not entry.pinned_at:
-        return text("if the change is meant, set the pin in {where}", where=entry.where)
+        return text("if the change is intended, update the digest in {where}", where=entry.where)
     return text(
-        "the tag is listed at {where}, the digest at {pinned_at}: remove one of them, or give"
-        " one another name: {{image: NAME:TAG, from: REFERENCE}}",
+        "the tag is listed at {where}, the digest at {pinned_at}: remove one of them, or give one of them another "
+        "name: {{image: NAME:TAG, from: REFERENCE}}",
         where=entry.where,
         pinned_at=entry.pinned_at,
     )
@@ -115,17 +115,17 @@ def _kept(entry: Entry, earlier: Digest, now: Digest, store: ImageSource, listen
         root = store.resolve(str(earlier))
     except (Refused, Damaged) as error:
         raise Refused(
-            "the image has changed since the export was begun, and what it was is gone",
+            "the image has changed since the export started, and the earlier image is gone",
             subject=str(entry.reference),
             expected=str(earlier),
             actual=str(now),
-            hint="begin anew with --restart",
+            hint="start again with --restart",
         ) from error
     listener(
         Noticed(
             text(
-                "{reference}: has moved since the export was begun, to {now}; the bundle gets what it"
-                " was then, {begun} (--restart takes the new one)",
+                "{reference}: the tag moved to {now} since the export started; the bundle gets the earlier image, "
+                "{begun} (--restart takes the new one)",
                 reference=entry.reference,
                 now=now,
                 begun=earlier,
@@ -145,7 +145,7 @@ def _renamed(reference: Reference, root: Descriptor, chosen: Descriptor, listene
         return reference
     if reference.digest != root.digest:
         raise Refused(
-            "the source gives another digest than the name asks for",
+            "the source has another digest than the name",
             subject=str(reference),
             expected=str(reference.digest),
             actual=str(root.digest),

@@ -73,7 +73,7 @@ def _network(session: Session) -> NetworkOptions:
     registries = sorted({name.registry for name in names if name is not None})
     if len(registries) != 1:
         raise Misuse(
-            "--username is for one registry, and the images come from others too",
+            "--username is for one registry, but the images come from several",
             expected="one",
             actual=", ".join(registries) or "none",
             hint="log in to each: docker, podman or skopeo login HOST; or set REGISTRY_AUTH_FILE",

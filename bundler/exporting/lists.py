@@ -68,7 +68,7 @@ def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[E
         except BundlerError as error:
             errors.append(error)
     if errors:
-        raise together(text("{count} errors in the images of files", count=len(errors)), errors)
+        raise together(text("{count} errors in image files", count=len(errors)), errors)
     return each_once(single)
 
 
@@ -81,7 +81,7 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
     """
     images = source_of(held.source).images(stores)
     if not images:
-        raise located(Misuse("there is no image in it", subject=str(held.source.of(None))), held.where)
+        raise located(Misuse("it has no image", subject=str(held.source.of(None))), held.where)
     chosen = images
     if held.source.name is not None:
         chosen = [Choice(images, called=str(held.source.of(None))).held(held.source.name)]
@@ -108,7 +108,7 @@ def _asked(names: tuple[str, ...], asked: str | None) -> tuple[str, ...]:
 def _ambiguous(held: HeldImages, name: str, images: Sequence[HeldImage[object]]) -> Misuse:
     places = ", ".join(sorted(image.place for image in images if name in image.names))
     return Misuse(
-        "two images there have one name",
+        "two images in it have the same name",
         subject=f"{held.where}: {name}",
         actual=places,
         hint=text("choose one in a list: {{image: {name}, from: {of}}}", name=name, of=held.source.of("PLACE")),

@@ -139,8 +139,8 @@ def _notice_made(images: Iterable[FoundImage], session: Session) -> None:
             session.run.listener(
                 Noticed(
                     text(
-                        "{reference}: its index was made anew for the chosen platforms; its digest is not the"
-                        " source's, those of the platforms are",
+                        "{reference}: it has a new index for the chosen platforms; the digest of the index differs "
+                        "from the source's, the digests of the platforms do not",
                         reference=found.entry.reference,
                     )
                 )

@@ -70,7 +70,7 @@ class Resume:
         """
         plan = bundle_manifest.plan_digest(manifest)
         if self.journal is not None and self.journal.start.plan != plan:
-            raise self._differs("the plan has come out otherwise than when this export was begun")
+            raise self._differs("the plan differs from the one at the start of this export")
         return ExportStart(
             options=self.options,
             images={_words(entry): digest for entry, digest in digests.items()},
@@ -96,17 +96,17 @@ class Resume:
         differences = start.differences(self.options, {_words(entry): entry for entry in entries})
         if start.missing and not skips_missing:
             differences.append(
-                text("--skip-missing: {count} images were gone without then, not now", count=len(start.missing))
+                text("--skip-missing: {count} images were left out then, not now", count=len(start.missing))
             )
         if differences:
             shown = first_of(differences, _SHOWN)
-            raise self._differs(text("an export was begun here with something else; {differences}", differences=shown))
+            raise self._differs(text("the unfinished export here differs; {differences}", differences=shown))
 
     def _differs(self, message: str) -> Misuse:
         return Misuse(
             message,
             subject=str(self.folder),
-            hint="run the command that began it, begin anew with --restart, or choose another -o DIR or --name",
+            hint="run the command that started it, start again with --restart, or choose another -o DIR or --name",
         )
 
 
@@ -132,8 +132,8 @@ def find_resume(listed: Listed) -> Resume:
         session.run.listener(
             Noticed(
                 text(
-                    "{path}: its journal is missing, damaged, or not of this user on this machine; tags "
-                    "are resolved again, and of what is there everything is hashed and what fits is kept",
+                    "{path}: its journal is missing, damaged, or not of this user on this machine; bundler resolves "
+                    "the tags again, hashes the partial state, and keeps what matches",
                     path=folder.path,
                 )
             )

@@ -94,11 +94,11 @@ def _checked(request: ExportRequest, run: Run) -> Session:
 def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
     if request.is_unsigned:
         if request.key_path:
-            raise Misuse("--key and --unsigned contradict each other")
+            raise Misuse("--key and --unsigned cannot be used together")
         return None
     if request.key_path is None:
         raise Misuse(
-            "a bundle is signed: --key is missing",
+            "--key is missing: a bundle must be signed",
             hint="make a key with: bundler keygen NAME, then give --key NAME.key",
         )
     return read_private_key(request.key_path, request.key_passphrases, run.listener)
@@ -113,7 +113,7 @@ def _name_of_source(request: ExportRequest, run: Run) -> str:
     name = name_after(request.lists)
     if name is None:
         raise Misuse("the bundle has no name", hint="give one with --name, or name: in the list")
-    run.listener(Noticed(text("the bundle is called {name}; --name gives it another name", name=name)))
+    run.listener(Noticed(text("the name of the bundle is {name}; choose another name with --name", name=name)))
     return name
 
 
@@ -153,5 +153,7 @@ def _discard_unusable(session: Session) -> None:
     elif request.is_passphrase_new and folder.is_finished:
         raise finished_already(folder.final_path)  # nobody can open it to compare
     elif request.is_passphrase_new and folder.has_partial:
-        session.run.listener(Noticed("begun anew: nobody knows the passphrase that was made for what is there"))
+        session.run.listener(
+            Noticed("started again: the passphrase that was generated for the partial state is unknown")
+        )
         folder.discard()

@@ -26,7 +26,7 @@ def selected(references: Sequence[Reference], selection: Selection, run: Run) ->
         Misuse: None is left.
     """
     for pattern in selection.idle(references):
-        run.listener(Noticed(texts.text("--except {pattern} fits no image", pattern=pattern)))
+        run.listener(Noticed(texts.text("--except {pattern} matches no image", pattern=pattern)))
     return selection.chosen(references)
 
 
@@ -52,7 +52,7 @@ def chosen_images(
             run.listener(Noticed(texts.text("not in this bundle: {strange}", strange=", ".join(strange[:5]))))
         chosen &= retry
         if not chosen:
-            raise Misuse("no image of this bundle is to be tried again", subject="--retry-failed")
+            raise Misuse("the list has no image of this bundle", subject="--retry-failed")
     return [image for image in images if image.reference in chosen]
 
 
@@ -97,8 +97,8 @@ def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform,
             run.listener(
                 Noticed(
                     texts.text(
-                        "{reference}: its index is made anew for the chosen platforms; its digest is not the "
-                        "source's, those of the platforms are",
+                        "{reference}: it gets a new index for the chosen platforms; the digest of the index differs "
+                        "from the source's, the digests of the platforms do not",
                         reference=image.reference,
                     )
                 )
@@ -150,7 +150,7 @@ class _Documents:
 
 
 def _unlisted(digest: Digest) -> Damaged:
-    return Damaged("the bundle does not list what a manifest needs", subject=str(digest))
+    return Damaged("a manifest needs a blob that the bundle does not list", subject=str(digest))
 
 
 def _with_graph(image: Image, graph: Graph, number_of: Mapping[Digest, int]) -> Image:

@@ -31,8 +31,8 @@ class Conflict:
 TAKEN = Conflict()
 
 MOVED_MEANWHILE = Conflict(
-    "the tag moved meanwhile, and stands for another image now",
-    hint="somebody else is pushing there: find out who, then run the same command again with --on-conflict skip, "
+    "the tag was moved during the import, and points to another image now",
+    hint="another user pushes to this tag: find out who, then run the same command again with --on-conflict skip, "
     "replace or suffix",
 )
 """The words for a tag that was free, or something else, when it was asked first."""
@@ -74,7 +74,11 @@ def settled(images: Sequence[ImageResult], *, is_dry_run: bool, conflict: Confli
     refused = [each for each in taken if each.on_conflict not in (SKIP, REPLACE)]
     if not refused or is_dry_run:
         return Settled((*skipped, *(each.failed(conflict.of(each)) for each in refused)))
-    title = counted(len(refused), "{count} tag is taken; nothing was sent", "{count} tags are taken; nothing was sent")
+    title = counted(
+        len(refused),
+        "{count} tag points to another image; nothing was sent",
+        "{count} tags point to other images; nothing was sent",
+    )
     errors = [conflict.of(each).but(hint=None) for each in refused]  # they share the hint
     return Settled(skipped, Several(title, errors, hint=conflict.hint))
 

@@ -57,7 +57,11 @@ def _leg(target: Target, selected: Selected, *, is_alone: bool) -> Leg:
     leg = Leg(target, TargetResult(target.name, target.location.kind, images), reading=reading).failing(faults)
     if request.is_verifying_target and not target.is_read_back:
         run.listener(
-            Noticed(text("{target}: a daemon is not read back; the ids of its images are compared", target=target.name))
+            Noticed(
+                text(
+                    "{target}: bundler does not read back from a daemon; it compares the image ids", target=target.name
+                )
+            )
         )
     return leg
 
@@ -86,7 +90,7 @@ def _notice_unusual(names: Iterable[Reference], kind: RegistryKind, run: Run) ->
         run.listener(
             Noticed(
                 text(
-                    "{name}: some {title} registries take two parts only; --map flatten makes them",
+                    "{name}: some {title} registries allow only two path parts; use --map flatten",
                     name=unusual.name,
                     title=kind.title,
                 )
@@ -98,9 +102,7 @@ def _notice_latest(legs: Sequence[Leg], run: Run) -> None:
     names = sorted({str(each.name.name) for leg in legs for each in leg.result.images if each.name.tag == "latest"})
     if names:
         moving = some(names, most=3)
-        run.listener(
-            Noticed(text("latest says nothing about the version, and moves: {names}; see --rules", names=moving))
-        )
+        run.listener(Noticed(text("latest does not name a version, and it moves: {names}; see --rules", names=moving)))
 
 
 def _notice_digest_tags(legs: Sequence[Leg], run: Run) -> None:
@@ -109,8 +111,8 @@ def _notice_digest_tags(legs: Sequence[Leg], run: Run) -> None:
         run.listener(
             Noticed(
                 text(
-                    "images that have only a digest: {count}; each gets a tag digest-<12 hex>, so that no"
-                    " garbage collection removes it (--no-digest-tags leaves it without)",
+                    "images that have only a digest: {count}; each gets a tag digest-<12 hex>, so that no garbage "
+                    "collection removes it (--no-digest-tags adds no tag)",
                     count=count,
                 )
             )

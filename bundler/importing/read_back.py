@@ -25,10 +25,7 @@ from bundler.run import Run, retrying
 from bundler.texts import text
 from bundler.transfer import read_blob, work_through
 
-_NOT_GIVEN = (
-    "run the same command again; if it stays so, the registry may believe that it has a blob "
-    "which it has lost: restart it"
-)
+_NOT_GIVEN = "run the same command again; if it fails again, the registry may list a blob that it has lost: restart it"
 
 
 class ReadableTarget(Protocol):
@@ -216,9 +213,9 @@ def _damage(descriptor: Descriptor, name: Reference, expected: str | None, actua
 
 def _misread(error: BundlerError, descriptor: Descriptor, name: Reference) -> BundlerError:
     return LocalStorage(
-        "what was written reads back as something else",
+        "the bytes that were read back differ from those that were written",
         subject=f"{name.name}@{descriptor.digest}",
         expected=error.expected,
         actual=error.actual,
-        hint="the disk is failing, or something else writes there: choose another place",
+        hint="the disk is failing, or another program writes there: choose another folder",
     )

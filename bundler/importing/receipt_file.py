@@ -32,7 +32,7 @@ def receipts_folder() -> Path:
     if own is None:
         raise Misuse(
             "there is no folder for the receipt: HOME is not set, and this user has no home folder",
-            hint="say where it is to be with --receipt FILE, or set HOME to an absolute path",
+            hint="give a file with --receipt FILE, or set HOME to an absolute path",
         )
     return own / "receipts"
 
@@ -93,7 +93,7 @@ def check_place(path: Path | None) -> None:
         raise LocalStorage(
             texts.text("the receipt could not be written: {reason}", reason=error.strerror),
             subject=str(folder),
-            hint="say where it is to be with --receipt FILE",
+            hint="give a file with --receipt FILE",
         ) from error
 
 
@@ -156,7 +156,7 @@ class ReceiptFile:
             os.rename(unfinished, kept)
             self._listener(
                 Noticed(
-                    texts.text("an import that never ended has left its unfinished receipt; kept as {kept}", kept=kept)
+                    texts.text("an earlier import did not finish; its unfinished receipt is kept as {kept}", kept=kept)
                 )
             )
 
@@ -215,7 +215,7 @@ class ReceiptFile:
             self._listener(
                 Noticed(
                     texts.text(
-                        "an import that was cut off is finished by this one; its unfinished receipt is gone: {each}",
+                        "this import finished an interrupted one; the unfinished receipt was removed: {each}",
                         each=each,
                     )
                 )

@@ -39,7 +39,7 @@ def select(opened: Opened, targets: tuple[Target, ...]) -> Selected:
     request, bundle, run = opened.request, opened.bundle, opened.run
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)
     for pattern in request.rules.idle(image.reference for image in bundle.manifest.images):
-        run.listener(Noticed(text("the rule for {pattern} fits no image of the bundle", pattern=pattern)))
+        run.listener(Noticed(text("the rule for {pattern} matches no image of the bundle", pattern=pattern)))
     whole = reduced = Narrowed(images, {})
     if request.platforms and not all(target.takes_one_platform for target in targets):
         reduced = narrowed(bundle, images, request.platforms, run)

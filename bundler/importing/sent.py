@@ -149,7 +149,7 @@ def _fault_of(bundle: Bundle, image: Image) -> BundlerError | None:
             lacks_child = any(child.digest not in listed for child in manifest.children)
             for needed in manifest.children if lacks_child else manifest.blobs:
                 if listed.get(needed.digest) != needed.size_bytes:
-                    return Damaged("the bundle does not list what a manifest needs", subject=str(needed.digest))
+                    return Damaged("a manifest needs a blob that the bundle does not list", subject=str(needed.digest))
     except (Damaged, Refused, Incomplete, LocalStorage) as error:
         return error
     return None

@@ -130,7 +130,7 @@ class _Inspection:
         if contents.find(docker_archive.MANIFEST) is not None:
             self._collect(self._walk_docker, archive)
         if not self.facts.images and not self.facts.findings:
-            self._find(Damaged("there is no image in it", subject=contents.what))
+            self._find(Damaged("it has no image", subject=contents.what))
 
     def _collect(self, walk: Callable[[Archive], None], archive: Archive) -> None:
         try:

@@ -386,7 +386,7 @@ def _image_lines(manifest: BundleManifest) -> list[str]:
             )
             lines.append(_note(packed))
         if image.reference.tag == "latest":
-            lines.append(_note(text("{image}: latest says nothing about the version", **about)))
+            lines.append(_note(text("{image}: latest does not name a version", **about)))
     return lines
 
 

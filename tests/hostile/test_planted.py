@@ -157,7 +157,7 @@ def test_A1_chunks_of_an_earlier_run_are_read_and_that_is_shown(bundler, make, t
     left_off(make(), tmp_path / "out")
     done = bundler(*make())
     assert done.code == 0
-    assert "looking at what was begun" in done.err
+    assert "checking the partial state" in done.err
 
 
 PLACES = {

@@ -48,7 +48,7 @@ def test_import_of_a_platform_brings_all_versions_of_windows(carry, tmp_path):
     assert json.loads(root) == {**listed, "manifests": [listed["manifests"][0], listed["manifests"][2]]}
     assert target.get(f"a/b/manifests/{old.digest}") == old.content
     assert target.get(f"a/b/manifests/{new.digest}") == new.content
-    assert "its index is made anew" in done.err
+    assert "new index" in done.err
     (image,) = json.loads(receipt.read_text())["targets"][0]["images"]
     assert (image["digest"], image["madeFrom"]) == (sha256(root), whole.digest)
 

@@ -52,7 +52,7 @@ def test_a_digest_tag_that_stands_for_another_image_is_a_conflict(bring, target)
     other.push(target, "library/oci", TAG)
     done = bring(target.host)
     assert done.code == 6
-    assert "the tag stands for another image" in done.err
+    assert "the tag points to another image" in done.err
     assert bring(target.host, "--on-conflict", "skip").code == 0
     assert target.get(f"library/oci/manifests/{TAG}") == other.content
 

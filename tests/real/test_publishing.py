@@ -260,7 +260,7 @@ def test_t02_a_tag_that_moves_meanwhile_is_treated_as_if_it_had_been_so_from_the
     assert now == (PLAIN.content if policy == "replace" else theirs.content)
     told = next(image for image in json.loads(mine.read_text())["targets"][0]["images"] if "/plain:" in image["name"])
     if policy == "fail":
-        assert "moved meanwhile" in told["reason"]
+        assert "moved during the import" in told["reason"]
     elif policy == "suffix":
         assert (told["replaced"], len(target.tags["team/plain"])) == (None, 2)
     else:

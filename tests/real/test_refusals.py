@@ -72,7 +72,7 @@ def test_all_images_that_cannot_be_resolved_are_named_at_once(bundler, origin, k
     done = bundler("export", listed, "-o", tmp_path, "--key", keys[0], "--json")
     assert done.code == 6
     assert len(done.json["error"]["errors"]) == 3
-    for expected in ("library/oci:9", "no/where:1", "does not stand for the pinned digest", wrong, f"{listed}:6"):
+    for expected in ("library/oci:9", "no/where:1", "does not point to the pinned digest", wrong, f"{listed}:6"):
         assert expected in done.err
     assert not list(tmp_path.glob("test*"))
 
@@ -122,7 +122,7 @@ def test_a_finished_bundle_is_not_overwritten(bundler, bundle, origin, keys, ima
     before = (bundle / "SHA256SUMS").read_bytes()
     done = bundler("export", image_list(origin, "team/plain:1"), "-o", tmp_path, "--key", keys[0])
     assert done.code == 2
-    assert "there already, with other content" in done.err
+    assert "already exists with other content" in done.err
     assert (bundle / "SHA256SUMS").read_bytes() == before
 
 
@@ -301,7 +301,7 @@ def test_a_chunk_that_was_cut_is_told_once_with_the_images_that_it_keeps_back(bu
 def test_B6_one_image_needs_no_name_for_its_bundle_and_is_told_it(bundler, origin, keys, tmp_path):
     done = bundler("export", f"docker://{origin.host}/team/plain:1", "-o", tmp_path / "out", "--key", keys[0])
     assert done.code == 0, done.err
-    assert "the bundle is called plain-1" in done.err
+    assert "name of the bundle is plain-1" in done.err
     assert bundler("verify", tmp_path / "out/plain-1", "--trust", keys[1]).code == 0
 
 

@@ -16,9 +16,9 @@ def refuse_impossible(request: ImportRequest) -> None:
         Misuse: They do not.
     """
     if len(set(request.targets)) < len(request.targets):
-        raise Misuse("the same destination twice", subject=f"--to {request.targets[-1]}")
+        raise Misuse("duplicate destination", subject=f"--to {request.targets[-1]}")
     if request.is_via_daemon and request.is_verifying_target:
-        raise Misuse("--verify-target reads back from registries and layouts, not through the daemon")
+        raise Misuse("--verify-target can read back from registries and layouts, not through the daemon")
     if request.is_via_daemon and not all(target.pushed_to is not None for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
 

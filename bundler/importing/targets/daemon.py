@@ -28,7 +28,7 @@ class IntoDaemon(LoadedTarget):
 
     def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
         """The name is another image's."""
-        return Conflict("the tag stands for another image in the Docker daemon", expected=expected_id)
+        return Conflict("the tag points to another image in the Docker daemon", expected=expected_id)
 
     def find_name(self, member: Member) -> Digest | None:
         """Asks for the name; for an image without a tag by its id."""

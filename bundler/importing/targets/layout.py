@@ -34,7 +34,12 @@ class IntoLayout(StreamedTarget):
         left = self._sink.prepare()
         if left is not None:
             self._run.listener(
-                Noticed(text("{left} began to write here and never ended; what it left is used", left=left.description))
+                Noticed(
+                    text(
+                        "{left} started to write here and did not finish; its partial state is used",
+                        left=left.description,
+                    )
+                )
             )
 
     def sink_for(self, name: Reference) -> LayoutSink:

@@ -137,13 +137,13 @@ class LoadedTarget(Target):
         variant = choose(self._bundle, each.image, platforms, is_demanded=bool(self._request.platforms))
         if variant is None:
             self._run.listener(
-                Noticed(text("{each}: not a container image, so a daemon cannot hold it; left out", each=each.name))
+                Noticed(text("{each}: not a container image, so a daemon cannot hold it; skipped", each=each.name))
             )
         elif not self._request.platforms and not any_accepts(platforms, variant.platform):
             self._run.listener(
                 Noticed(
                     text(
-                        "{image}: is for {platform}, the daemon for {own}",
+                        "{image}: its platform is {platform}, the daemon's is {own}",
                         image=each.name,
                         platform=variant.platform,
                         own=platforms[0],
@@ -281,7 +281,7 @@ class LoadedTarget(Target):
         image = self._held(variant)
         if image is None:
             raise Damaged(
-                "the daemon made another image of it",
+                "the daemon stored another image",
                 subject=subject,
                 expected=text("image id {digest}", digest=variant.config.digest),
                 actual=", ".join(map(str, ids)) or "none",

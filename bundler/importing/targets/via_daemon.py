@@ -34,7 +34,7 @@ class ThroughDaemon(LoadedTarget):
         self._run.listener(
             Noticed(
                 text(
-                    "{target}: the daemon makes manifests of its own, so digests may change there",
+                    "{target}: the daemon makes its own manifests, so digests may change",
                     target=self.location,
                 )
             )
@@ -44,15 +44,15 @@ class ThroughDaemon(LoadedTarget):
         """The tag may be the same image's: the daemon may have made another manifest of it."""
         del expected_id
         return Conflict(
-            "the tag exists at the target, and through the daemon nobody can tell whether for the same image",
-            hint="keep what is there with --on-conflict skip, or push again with --on-conflict replace",
+            "the tag exists at the target, and bundler cannot compare its image through the daemon",
+            hint="keep the existing image with --on-conflict skip, or push again with --on-conflict replace",
         )
 
     def find_name(self, member: Member) -> Digest | None:
         """Lets the daemon ask the registry for the tag."""
         if member.each.name.tag is None:
             raise Refused(
-                "a daemon pushes no image without a tag",
+                "a daemon cannot push an image without a tag",
                 subject=str(member.each.name),
                 hint="leave out --no-digest-tags, or give the image a tag with --rules",
             )

@@ -42,7 +42,7 @@ def test_patterns_and_a_list_of_failed_ones_are_both_obeyed() -> None:
 
 
 def test_an_exception_that_fits_nothing_is_told() -> None:
-    assert chosen(Selection(except_=("quay.io/*", "ngnix"))) == (["a:1", "b:1"], ["--except ngnix fits no image"])
+    assert chosen(Selection(except_=("quay.io/*", "ngnix"))) == (["a:1", "b:1"], ["--except ngnix matches no image"])
 
 
 def test_names_of_another_bundle_in_a_list_of_failed_ones_are_told() -> None:
