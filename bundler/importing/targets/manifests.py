@@ -120,6 +120,4 @@ class Manifests:
             raise error
 
     def _notice_lost(self, subject: str) -> None:
-        self._run.listener(
-            Noticed(text("{subject}: the registry has lost parts of it meanwhile; sent again", subject=subject))
-        )
+        self._run.listener(Noticed(text("{subject}: the registry lost parts of it; sent again", subject=subject)))
