@@ -1,4 +1,4 @@
-"""Where ``bundler`` and ``python -m bundler`` start: signals are heard before anything large is imported."""
+"""Starts ``bundler`` and ``python -m bundler``. Signals are handled before anything large is imported."""
 
 from __future__ import annotations
 

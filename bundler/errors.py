@@ -1,10 +1,10 @@
-"""What can go wrong, in families by who must act; each family has its exit code.
+"""Errors, in families by who must act. Each family has its exit code.
 
 ::
 
     BundlerError
     ├── Misuse          2   the caller: flags, image list, references, keys
-    ├── Damaged         4   whoever carried the bytes: they are not what was promised
+    ├── Damaged         4   the courier: the bytes are not the promised ones
     ├── Untrusted       5   the security officer: unsigned, unknown signer, bad signature
     ├── Refused         6   an administrator: not found, denied, policy, quota, tag conflict
     ├── Unavailable     7   nobody, try again: network, server errors, timeouts
@@ -36,10 +36,10 @@ if TYPE_CHECKING:
 EXIT_PARTIAL = 3
 EXIT_BUG = 70
 EXIT_CLOSED_PIPE = 141
-"""Whoever read our output stopped reading: 128 + SIGPIPE, as a shell has it."""
+"""The reader of our output has closed it: 128 + SIGPIPE, as in a shell."""
 
 _NO_ROOM_FOR_LIBRARY = ("Cannot allocate memory", "failed to map segment from shared object")
-"""What the dynamic linker of glibc says; Python makes an `ImportError` of it."""
+"""The words of the dynamic linker of glibc. Python makes an `ImportError` of them."""
 
 _WORST_FIRST = (2, 130, 5, 4, 8, 6, 7, 9, 3)
 
@@ -64,15 +64,15 @@ class BundlerError(Exception):
     """Root of everything that is not a bug.
 
     Args:
-        message: What happened, lower case, without the advice. A message, as `bundler.texts` has them; so are the hint,
+        message: The event, in lower case, without the advice. A message, as `bundler.texts` has them; so are the hint,
             and what is expected and found where that is more than a name.
         subject: The object it happened to: a reference, a file, a flag.
-        expected: What was promised or required.
-        actual: What was found instead.
-        hint: What to do next, a sentence or a command.
+        expected: The promised or required value.
+        actual: The value that was found.
+        hint: The next step, a sentence or a command.
         code: Which entry of `bundler.core.advice` tells more, if one does.
-        said: What the other side said, in its own words.
-        retryable: Whether doing the same again may succeed.
+        said: The answer of the other side, in its own words.
+        retryable: True if the same call may succeed later.
         retry_after_seconds: How long the other side asked us to wait, if it did.
     """
 
@@ -120,7 +120,7 @@ class BundlerError(Exception):
         'a:1'
         """
         made = type(self).__new__(type(self))
-        made.__dict__.update(self.__dict__)  # what a subclass adds, such as the members of `Several`
+        made.__dict__.update(self.__dict__)  # also the fields of a subclass, such as the members of `Several`
         fields = {name: getattr(self, name) for name in ErrorFields.__annotations__}
         BundlerError.__init__(made, **{**fields, **changes})
         made.__cause__ = self.__cause__
@@ -310,8 +310,8 @@ def worst(errors: Iterable[BundlerError]) -> int:
 def worst_of_images(errors: Sequence[BundlerError], *, done: int) -> int:
     """The exit code of a run that keeps going after the failure of an image.
 
-    What the other side refused or could not do for some images leaves the run *partial* when others are done;
-    damage, missing trust, full disks and missing parts keep their own codes, because somebody must act on them.
+    A refusal or failure of the other side for some images leaves the run *partial* when others are done;
+    damage, missing trust, full disks and missing parts keep their own codes, because a person must act on them.
 
     Args:
         errors: One finding for each image or file that failed.

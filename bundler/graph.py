@@ -25,7 +25,7 @@ class ManifestSource(Protocol):
     """Gives manifests by their digests."""
 
     def resolve(self, name: str | None) -> Descriptor:
-        """What a digest stands for; asked where an index does not say of what media type its child is."""
+        """Resolves a digest. Asked where an index does not give the media type of its child."""
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """A manifest, verified."""
@@ -39,8 +39,8 @@ class Graph:
         manifests: Children before parents, the root last.
         variants: The runnable images among them.
         documents: The bytes of manifests and configs, by digest, as they were read.
-        made: The bytes of indexes that were made anew, by digest.
-        remarks: What people should know.
+        made: The bytes of indexes that were made here, by digest.
+        remarks: Notices for people.
     """
 
     manifests: tuple[Manifest, ...]
@@ -51,7 +51,7 @@ class Graph:
 
     @property
     def root(self) -> Descriptor:
-        """What the image's name is to stand for."""
+        """The descriptor that the image's name is to refer to."""
         return self.manifests[-1].descriptor
 
 
@@ -62,7 +62,7 @@ def follow(
 
     Args:
         root: Of the image.
-        platforms: Which ones are wanted; empty for all. What is for no platform is always wanted.
+        platforms: The wanted platforms; empty for all. A manifest without a platform is always wanted.
         source: Where the manifests are.
         read_blob: Reads a small blob, verified.
         what: The image's name, for messages.
@@ -90,7 +90,7 @@ class _Node:
 
     @property
     def has_images(self) -> bool:
-        """Whether there is something runnable; in a whole image, which may share its parts, each is looked at once."""
+        """True if something can be run. Each part of a whole image is examined once, though indexes may share it."""
         return any(node.manifest.is_runnable for node in _in_order(self))
 
 
@@ -107,7 +107,7 @@ class _Walk:
         self._read_already: dict[Digest, tuple[Manifest, bytes]] = {}
         self._whole_already: dict[Digest, _Node] = {}
         self._chosen_already: dict[Digest, _Node | None] = {}
-        """What each nested index became, so that indexes which share children are walked once."""
+        """The result for each nested index, so that indexes which share children are followed once."""
         self._blobs: dict[Digest, bytes] = {}
         self._offered: dict[Platform, None] = {}
         """All platforms that were seen, in their order."""
@@ -223,7 +223,7 @@ class _Walk:
         return self._reduced(index, content, kept)
 
     def _choose(self, child: Descriptor, *, depth: int) -> _Node | None:
-        """What one child of an index becomes; None if it is not wanted."""
+        """The result for one child of an index; None if it is not wanted."""
         platform = self._platform_of(child)
         if platform is None:
             manifest, content = self._read(child)
@@ -259,11 +259,11 @@ class _Walk:
         try:
             node = self._whole(index.descriptor, depth=depth)
         except _Sparse:
-            return None  # which platforms there are is the better answer to who wants another one
+            return None  # the list of the platforms there are is the better answer to a request for another one
         return None if node.has_images else node
 
     def _reduced(self, index: Manifest, content: bytes, kept: dict[Digest, _Node]) -> _Node:
-        """An index with some of its children: itself if these are all, else one that is made anew."""
+        """An index with some of its children: itself if these are all, else a new one."""
         self._check_blobs_of(index)
         blobs = {
             blob.digest: blob.bare
@@ -318,7 +318,7 @@ class _Walk:
             raise Damaged("indexes nested too deeply", subject=self._what)
 
     def _check_single(self, manifest: Manifest) -> list[str]:
-        """A single image must be for a platform that was chosen; an artifact is for all. Returns what is to be told."""
+        """A single image must be for a chosen platform; an artifact is for all. Returns the remarks."""
         config = self._config_of(manifest)
         if config is None:
             return []
@@ -397,7 +397,7 @@ def _missing(children: Iterable[Descriptor]) -> list[str]:
 
 
 def _names(children: Iterable[Descriptor]) -> list[str]:
-    """What people call the children of an index."""
+    """The names of the children of an index, for people."""
     return [
         str(child.platform) if child.platform and child.platform.is_known else child.digest.short for child in children
     ]

@@ -1,4 +1,4 @@
-"""How fast each host may be asked: pauses that hold for all threads, and requests that are spaced once it complains.
+"""The pace of requests to each host: pauses that hold for all threads, and spaced requests after a complaint.
 
 A host that answers 429, or 503 with ``Retry-After`` (RFC 6585 section 4, RFC 9110 section 10.2.3), is not failing. So
 such an answer is no failed attempt: the request waits and is sent again, and with it all others to that host. The rate
@@ -39,7 +39,7 @@ _LONGEST_INTERVAL_SECONDS = 5.0
 _NEGLIGIBLE_INTERVAL_SECONDS = 0.005
 _QUICKENING = 0.99
 
-_LONGEST_TOLD_SECONDS = 400 * 86_400.0
+_LONGEST_ASKED_SECONDS = 400 * 86_400.0
 """A year and a month: dates beyond need no clock."""
 
 
@@ -58,7 +58,7 @@ class Paces:
         """No host has complained yet.
 
         Args:
-            listener: Is told of pauses.
+            listener: Receives an event for each pause.
             wait: Sleeps for some seconds; what it raises, such as `Interrupted`, goes through.
             patience: How many complaints in a row are waited for.
             clock: Seconds that never go back.
@@ -115,7 +115,7 @@ class Turn:
         """The host asked to come back later; `wait` waits for that.
 
         Args:
-            error: Its answer, with `retry_after_seconds` if it told them.
+            error: Its answer, with `retry_after_seconds` if it named a time.
 
         Raises:
             Busy: The request is not to be sent again in this run.
@@ -137,13 +137,13 @@ class _Pause:
 
 
 class _Host:
-    """What is known of one host. Thread-safe."""
+    """The facts about one host. Thread-safe."""
 
     def __init__(self, name: str, patience: int, clock: Callable[[], float], now: Callable[[], datetime]) -> None:
         self.name = name
         self._patience = patience
         self.pauses = 0
-        """How many there were. Who reserved before the last one reserves again."""
+        """The number of pauses. A thread that reserved before the last one reserves again."""
         self._clock = clock
         self._now = now
         self._lock = threading.Lock()
@@ -173,7 +173,7 @@ class _Host:
         self._in_a_row = 0
 
     def complained(self, pauses_before: int, error: BundlerError) -> _Pause | None:
-        """Takes in a complaint; the pause that begins with it, None if one had begun since the request was sent."""
+        """Takes in a complaint. Returns the pause that starts with it; None if one started since the request."""
         asked_seconds = error.retry_after_seconds or 0.0
         with self._lock:
             if asked_seconds > LONGEST_PAUSE_SECONDS:
@@ -184,7 +184,7 @@ class _Host:
             self._in_a_row += 1
             if self._in_a_row > self._patience:
                 raise self._refuse(self._too_many(error.said))
-            if self._in_a_row == 1:  # what came after the last pause was too fast, and not just too early
+            if self._in_a_row == 1:  # the requests after the last pause came too fast, and not just too early
                 self._interval_seconds = min(
                     _LONGEST_INTERVAL_SECONDS, max(_FIRST_INTERVAL_SECONDS, 2 * self._interval_seconds)
                 )
@@ -206,7 +206,7 @@ class _Host:
         return self._refusal()
 
     def _asked_to_wait(self, seconds: float, said: str | None) -> Callable[[], BundlerError]:
-        seconds = min(seconds, _LONGEST_TOLD_SECONDS)
+        seconds = min(seconds, _LONGEST_ASKED_SECONDS)
         now = self._now()
         until = now + timedelta(seconds=seconds)
         time_of_day = until.strftime("%H:%M" if until.date() == now.date() else "%Y-%m-%d %H:%M")

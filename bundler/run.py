@@ -25,7 +25,7 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often something is tried again, and how long to wait between.
+    """The number of attempts, and the pauses between them.
 
     Attributes:
         attempts: In all, the first one included.
@@ -40,17 +40,17 @@ class RetryPolicy:
     refusals: int = 20
 
     def pause_seconds(self, attempt: int) -> float:
-        """How long to wait after a failed attempt, counted from 1."""
+        """The pause after a failed attempt, counted from 1."""
         pause: float = self.first_pause_seconds * 2.0 ** (attempt - 1) * random.uniform(0.5, 1.0)  # noqa: S311  # jitter
         return min(pause, self.longest_pause_seconds)
 
 
 class RetryBudget:
-    """How often a peer may be tried again: each retry takes one, each success gives a part of one back. Thread-safe.
+    """The retries that are left for a peer: each retry takes one, each success gives a part of one back. Thread-safe.
 
     Who fails less often than one time in six is tried again without end; who fails every second time, a few hundred
     times. As gRPC throttles retries (gRFC A6), but what is used up stays so: with each failure a minute of waiting may
-    be lost, and the next run begins anew.
+    be lost, and the next run starts with a full budget.
     """
 
     RETRIES = 100
@@ -167,9 +167,9 @@ def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer
     """Calls until it succeeds, fails for good, or the attempts are used up.
 
     Args:
-        attempt_once: What to do; repeatable.
+        attempt_once: One attempt; repeatable.
         run: The run that this is part of.
-        subject: What it is about, for people.
+        subject: The object of the attempt, for people.
         peer: Who is asked; questions to one peer fail at once when it is gone. Empty for nobody.
 
     Raises:
@@ -202,7 +202,7 @@ def pause(attempt: int, error: BundlerError, run: Run, subject: str, *, peer: st
 
     Raises:
         BundlerError: So much failed that there is none.
-        Interrupted: The user stopped the run meanwhile.
+        Interrupted: The user stopped the run.
     """
     run.circuit_breaker.try_again(peer, error)
     seconds = run.retry.pause_seconds(attempt)

@@ -18,9 +18,9 @@ _NO_DIGEST = r"@(?!sha(?:256|512):)"
 _TRANSPORTS = "|".join(prefix for prefix in TRANSPORTS if not prefix.endswith("//"))
 _LOGINS = (
     re.compile(rf"(?<=://)[^\s/@'\"]+{_NO_DIGEST}"),
-    # A password with a slash in it. What follows the first colon is no port.
+    # A password with a slash in it. The text after the first colon is no port.
     re.compile(rf"(?<=://)[^\s/@:'\"]*:(?!\d{{1,5}}(?:[/\s'\"]|$))[^\s'\"]*{_NO_DIGEST}"),
-    # Where `pathlib` made one slash of two, because an address was given as the name of a file.
+    # An address that was given as the name of a file: `pathlib` makes one slash of two.
     re.compile(rf"(?:(?<=https:/)|(?<=http:/)|(?<=docker:/)|(?<=tcp:/)|(?<=ssh:/))(?!/)[^\s/@'\"]+{_NO_DIGEST}"),
     # Without a scheme, from the beginning of a word. `docker-archive:FILE:@0` is no login.
     re.compile(rf"(?<![^\s'\"(=,])(?!{_TRANSPORTS})[^\s/@:'\"(=,]+:[^\s/@'\"]+{_NO_DIGEST}"),
@@ -30,7 +30,7 @@ _JSON = re.compile(r"\s*[{\[].*\"", re.DOTALL)
 
 
 class Resemblance(Enum):
-    """What a text looks like that is no name of a file."""
+    """The kinds of texts that are no name of a file."""
 
     PEM = auto()
     LINES = auto()
@@ -42,7 +42,7 @@ class Resemblance(Enum):
 
 
 def resemblance(text: str) -> Resemblance | None:
-    """What a text looks like that was given where the name of a file is wanted; None if it may be one."""
+    """The kind of a text that was given as the name of a file; None if it may be one."""
     if "-----BEGIN" in text:
         return Resemblance.PEM
     if "\n" in text or "\r" in text:

@@ -1,8 +1,8 @@
-"""Messages that remember what they were made of, so that whoever shows them can say them in another language.
+"""Messages that remember their templates and values, so that views can show them in another language.
 
 A message is an English text. `Text` is that text, with its template and the values in it: errors, events and reports
 carry it like any other string, and `bundler.views.languages` looks the template up. A message without values needs none
-of this, because it is its own template; inside another message it is wrapped, to be told from a name.
+of this, because it is its own template; inside another message it is wrapped, to be distinct from a name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Text(str):
     values: Mapping[str, object]
 
     def __new__(cls, template: str, values: Mapping[str, object] | None = None) -> Text:
-        """The message; a template without values stands for itself, braces included."""
+        """The message. A template without values is the message itself, braces included."""
         made = super().__new__(cls, template.format_map(values) if values else template)
         made.template = template
         made.values = MappingProxyType(dict(values or {}))

@@ -67,7 +67,7 @@ class BlobCopy:
         descriptor: The blob.
         source: Where it comes from.
         destinations: Who is to have it.
-        label: What errors call it.
+        label: The name of the blob in errors.
         image: The image that it is for, of several the first; for progress.
     """
 
@@ -79,13 +79,13 @@ class BlobCopy:
 
     @property
     def called(self) -> str:
-        """What progress calls it."""
+        """The name of the blob in progress."""
         return self.image or self.label
 
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """What became of some copies.
+    """The results of some copies.
 
     Attributes:
         failed: The copies that failed, each with those of its sinks that do not have the blob, and why.
@@ -97,7 +97,7 @@ class Copied:
 
 
 class _Gathered:
-    """What becomes of copies while threads work on them."""
+    """The results of copies so far, while threads work on them."""
 
     def __init__(self) -> None:
         self._failed: list[tuple[BlobCopy, BundlerError]] = []
@@ -177,7 +177,7 @@ def _copy_into(gathered: _Gathered, copy: BlobCopy, run: Run) -> None:
 def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
     """Copies groups of blobs in parallel, into sinks that need each group as a whole and in its order.
 
-    A group in which a blob fails is begun again with its first one. When that is given up, the others of the group are
+    A group in which a blob fails is repeated from its first blob. When that is given up, the others of the group are
     still asked for, so that one run tells all that cannot be had.
 
     Raises:
@@ -223,7 +223,7 @@ class _Whole:
         return done
 
     def also_absent(self) -> Iterable[tuple[BlobCopy, BundlerError]]:
-        """Those behind the one that failed which their source does not give either."""
+        """The blobs after the failed one that their source does not give either."""
         for copy in self._group[self._group.index(self.current) + 1 :]:
             try:
                 with closing(copy.source.open_blob(copy.descriptor, offset_bytes=0)) as pieces:
@@ -286,7 +286,7 @@ def work_through(
 
     Args:
         tasks: In order of preference, large ones before small ones.
-        work: What is to be done for each.
+        work: The work for each.
         run: The run that this is part of.
         size_of: The size of a task's blob in bytes.
 
@@ -428,7 +428,7 @@ class _BlobCopying:
                 self._note_copied(destination)
 
     def _lacks(self, destination: Destination) -> bool:
-        """Whether the first sink of a destination wants the bytes; if it cannot be asked, that will be told later."""
+        """True if the first sink of a destination wants the bytes. A sink that cannot be asked is reported later."""
         obtain = partial(_obtained, destination.sinks[0], self._copy.descriptor, destination.holder)
         try:
             return self._ask(destination, obtain) is None
@@ -490,7 +490,7 @@ class _BlobCopying:
         return COPIED
 
     def _has_another_copy(self) -> bool:
-        """Whether the source, which gave bytes that are wrong, has found the right ones elsewhere."""
+        """True if the source, which gave wrong bytes, has found the right ones elsewhere."""
         source = self._copy.source
         return isinstance(source, SourceOfCopies) and source.find_whole(
             self._copy.descriptor, lambda _: self._run.cancellation.check()
@@ -499,22 +499,24 @@ class _BlobCopying:
     def _put(self, sink: BlobSink, peer: str) -> None:
         """Brings the bytes of the blob to one sink that lacks them."""
         descriptor = self._copy.descriptor
-        begun = sink.partial_blob(descriptor) if isinstance(sink, ResumingSink) else None
-        stream = VerifiedBlob(descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, begun=begun)
+        partial = sink.partial_blob(descriptor) if isinstance(sink, ResumingSink) else None
+        stream = VerifiedBlob(
+            descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, partial=partial
+        )
         try:
             with closing(stream.pieces()) as pieces:
-                if begun is not None and isinstance(sink, ResumingSink):
-                    self._run.listener(Moved(begun.offset_bytes))
-                    sink.resume_blob(descriptor, pieces, offset_bytes=begun.offset_bytes)
+                if partial is not None and isinstance(sink, ResumingSink):
+                    self._run.listener(Moved(partial.offset_bytes))
+                    sink.resume_blob(descriptor, pieces, offset_bytes=partial.offset_bytes)
                 else:
                     sink.put_blob(descriptor, pieces)
             if not stream.is_complete:
                 raise Unavailable("the registry did not take the whole blob", subject=self._copy.label, retryable=True)
         except Damaged as error:
             self._run.listener(Moved(-stream.handed_on_bytes))
-            if begun is None:
+            if partial is None:
                 raise
-            # What the earlier run left may be what is wrong.
+            # The bytes that the earlier run left may be the wrong ones.
             raise error.but(retryable=True) from error.__cause__
         except BaseException:
             self._run.listener(Moved(-stream.handed_on_bytes))
@@ -532,7 +534,7 @@ class _BlobCopying:
 
 
 def _obtained(sink: BlobSink, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
-    """How a sink has a blob without being sent it; None if it lacks the blob."""
+    """The way a sink got a blob without receiving its bytes; None if it lacks the blob."""
     if isinstance(sink, MountingSink):
         return sink.obtain_blob(descriptor, holder)
     return Obtained.PRESENT if sink.has_blob(descriptor) else None
@@ -549,7 +551,7 @@ class VerifiedBlob:
         *,
         label: str,
         peer: str = "",
-        begun: PartialBlob | None = None,
+        partial: PartialBlob | None = None,
     ) -> None:
         """Reads nothing yet.
 
@@ -557,17 +559,17 @@ class VerifiedBlob:
             descriptor: The blob.
             source: Where it is.
             run: The run that this is part of.
-            label: What people call it.
+            label: The name of the blob, for people.
             peer: Who is asked, see `CircuitBreaker`.
-            begun: What whoever takes the pieces has of it already; they begin behind that.
+            partial: The bytes that the sink has already; the pieces continue after them.
         """
         self._descriptor = descriptor
         self._source = source
         self._run = run
         self._label = label
         self._peer = peer
-        self._hasher = begun.hasher if begun else descriptor.digest.hasher()
-        self.handed_on_bytes = begun.offset_bytes if begun else 0
+        self._hasher = partial.hasher if partial else descriptor.digest.hasher()
+        self.handed_on_bytes = partial.offset_bytes if partial else 0
         self.is_complete = False
 
     def pieces(self) -> Pieces:
@@ -575,7 +577,7 @@ class VerifiedBlob:
 
         Raises:
             Damaged: The bytes are not those of the digest, or too many or too few.
-            BundlerError: Whatever the source raises, after it could not go on where it stopped.
+            BundlerError: The error of the source, after it could not resume where it stopped.
         """
         hasher = self._hasher
         failures = 0

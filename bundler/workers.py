@@ -1,4 +1,4 @@
-"""The only threads: pools that work through a queue, followers beside them, and the end of both on Ctrl-C.
+"""The only threads: pools that work through a queue, single background threads, and the end of both on Ctrl-C.
 
 Threads are daemons: a thread that hangs in a system call does not keep the process alive after an interruption.
 """
@@ -21,11 +21,11 @@ Result = TypeVar("Result")
 
 _POLL_SECONDS = 0.2
 _GRACE_SECONDS = 0.5
-"""How long the threads of a pool have to end after somebody asked them to."""
+"""The time that the threads of a pool have to end after a stop was requested."""
 _LOOK_AHEAD = 1000
 """Tasks that a pool takes in before they are worked on, while it looks for one of the other kind."""
 _PATIENCE_SECONDS = 1.5
-"""How long a command has, receipts included: Ctrl-C ends within two seconds."""
+"""The time that a command has to end, receipts included: Ctrl-C ends it within two seconds."""
 
 
 class Cancellation:
@@ -40,30 +40,30 @@ class Cancellation:
 
     @property
     def is_set(self) -> bool:
-        """Whether somebody asked."""
+        """True if a stop was requested."""
         return self._event.is_set()
 
     def check(self) -> None:
         """Returns while nobody asked to stop.
 
         Raises:
-            Interrupted: Somebody did.
+            Interrupted: A stop was requested.
         """
         if self._event.is_set():
             raise Interrupted()
 
     def wait(self, seconds: float) -> None:
-        """Sleeps, but not longer than until somebody asks to stop.
+        """Sleeps until the time is over or a stop is requested.
 
         Raises:
-            Interrupted: Somebody did.
+            Interrupted: A stop was requested.
         """
         self._event.wait(seconds)
         self.check()
 
 
 class BackgroundThread:
-    """One thread beside the workers, for work that follows theirs. What it raises is raised again by `join`."""
+    """One thread in the background, for work that follows that of the workers. `join` raises its error again."""
 
     def __init__(self, run: Callable[[], None], *, name: str) -> None:
         self._run = run
@@ -81,7 +81,7 @@ class BackgroundThread:
         """Waits for its end.
 
         Raises:
-            Exception: Whatever ended it.
+            Exception: The error that ended it.
         """
         error = self.outcome()
         if error is not None:
@@ -124,7 +124,7 @@ class BackgroundHash:
         self._is_given, self._is_done = threading.Lock(), threading.Lock()
         self._is_given.acquire()
         self._is_done.acquire()
-        self._follower = BackgroundThread(self._serve, name=name)
+        self._thread = BackgroundThread(self._serve, name=name)
 
     def give(self, view: memoryview) -> None:
         """Hands over some bytes, which must stay as they are until `wait`."""
@@ -144,14 +144,14 @@ class BackgroundHash:
             self.wait()
         self._given = None
         self._is_given.release()
-        self._follower.join()
+        self._thread.join()
 
     def _serve(self) -> None:
         error: BaseException | None = None
         while self._is_given.acquire() and (given := self._given) is not None:
             try:
                 self._work(given)
-            except BaseException as raised:  # told at the end; until then nobody may wait in vain
+            except BaseException as raised:  # raised at the end; until then no thread may wait in vain
                 error = error or raised
             self._is_done.release()
         if error is not None:
@@ -226,32 +226,32 @@ class Consumer(Generic[Result]):
             finally:
                 self._channel.abandon()
 
-        self._follower = BackgroundThread(run, name=name)
+        self._thread = BackgroundThread(run, name=name)
 
     def write(self, piece: bytes | memoryview) -> None:
         """Hands on a piece, which may be reused afterwards.
 
         Raises:
-            BaseException: What ended the function, if it has ended.
+            BaseException: The error that ended the function, if it has ended.
         """
         if not self._channel.put(bytes(piece)):
-            self._follower.join()
+            self._thread.join()
             raise BrokenPipeError("the function ended before its input did")
 
     def finish(self) -> Result:
         """Says that nothing more comes, and waits for what the function returns.
 
         Raises:
-            BaseException: What the function raised.
+            BaseException: The error of the function.
         """
         self._channel.end()
-        self._follower.join()
+        self._thread.join()
         return self._results[0]
 
     def abort(self, error: BaseException) -> None:
         """Lets the function meet an error instead of its next piece, and waits until it has ended."""
         self._channel.end(error)
-        self._follower.outcome()
+        self._thread.outcome()
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,8 +259,8 @@ class Poured:
     """The end of a `pour`.
 
     Attributes:
-        failures: What each function raised, in their order.
-        source_error: What ``pieces`` raised; a function that took it to its end has it in ``failures``, too.
+        failures: The error of each function, in their order.
+        source_error: The error of ``pieces``; a function that took it to its end has it in ``failures``, too.
     """
 
     failures: tuple[BaseException | None, ...]
@@ -285,7 +285,7 @@ def pour(
         takes: Functions that take pieces to their end.
     """
     channels = [Channel() for _ in takes]
-    followers = [
+    threads = [
         BackgroundThread(_taking(take, channel), name=f"pour-{number}")
         for number, (take, channel) in enumerate(zip(takes, channels, strict=True))
     ]
@@ -302,7 +302,7 @@ def pour(
         pieces.close()
         for channel in channels:
             channel.end(error)
-    return Poured(tuple(follower.outcome() for follower in followers), error)
+    return Poured(tuple(thread.outcome() for thread in threads), error)
 
 
 def _taking(take: Callable[[Generator[bytes | memoryview, None, None]], None], channel: Channel) -> Callable[[], None]:
@@ -334,7 +334,7 @@ def run_all(
         work: Called once for each task, from many threads.
         front_workers: Threads in front; at least one.
         back_workers: Threads at the back.
-        is_for_back: Whether a task is for the back.
+        is_for_back: Returns True for a task for the back.
         cancellation: Set here on Ctrl-C, and watched.
 
     Returns:
@@ -367,7 +367,7 @@ def run_all(
 
 
 def _wait_a_moment(workers: Iterable[BackgroundThread]) -> None:
-    """Lets threads end by themselves; those that hang in a system call are left behind."""
+    """Lets threads end by themselves. Threads that hang in a system call are left running."""
     until = time.monotonic() + _GRACE_SECONDS
     for worker in workers:
         worker.ends_within(max(0.0, until - time.monotonic()))
@@ -376,41 +376,41 @@ def _wait_a_moment(workers: Iterable[BackgroundThread]) -> None:
 def interruptible(work: Callable[[], Result], cancellation: Cancellation) -> Result:
     """Does something in a thread of its own, so that Ctrl-C is heard also while that hangs in a system call.
 
-    Whoever hears it asks all threads to stop and gives them a moment, for what is at hand and for the receipt. What has
-    not ended then is left behind as if the process had been killed, which no file is harmed by.
+    On Ctrl-C all threads are asked to stop. They get a moment to finish their present work and the receipt. A thread
+    that has not ended then is abandoned, as if the process had been killed. No file is harmed by that.
 
     Args:
-        work: What to do.
+        work: The work to do.
         cancellation: Of the run; set here on Ctrl-C.
 
     Returns:
-        What ``work`` returns, also if it came to its end in that moment.
+        The result of ``work``, also if it ended in that moment.
 
     Raises:
-        BaseException: What ``work`` raised.
+        BaseException: The error of ``work``.
         Interrupted: It did not end in time, or Ctrl-C came a second time.
     """
     results: list[Result] = []
-    follower = BackgroundThread(lambda: results.append(work()), name="command")
+    thread = BackgroundThread(lambda: results.append(work()), name="command")
     try:
-        while not follower.ends_within(_POLL_SECONDS):
+        while not thread.ends_within(_POLL_SECONDS):
             _questions.answer()
     except KeyboardInterrupt:
         cancellation.set()
         try:
-            if not follower.ends_within(_PATIENCE_SECONDS):
+            if not thread.ends_within(_PATIENCE_SECONDS):
                 raise Interrupted() from None
         except KeyboardInterrupt:
             raise Interrupted() from None
-    follower.join()
+    thread.join()
     return results[0]
 
 
 def in_front(question: Callable[[], Result]) -> Result:
-    """Does something in the thread that hears Ctrl-C: whoever is asked something on a terminal may answer with that.
+    """Calls a function in the thread that hears Ctrl-C: a user at a terminal may answer a question with that.
 
     Raises:
-        BaseException: What ``question`` raised.
+        BaseException: The error of ``question``.
     """
     if threading.current_thread() is threading.main_thread():
         return question()
@@ -418,7 +418,7 @@ def in_front(question: Callable[[], Result]) -> Result:
 
 
 class _Questions:
-    """What threads want to have done by the one in front."""
+    """Functions that threads hand to the thread in front."""
 
     def __init__(self) -> None:
         self._waiting: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -443,7 +443,7 @@ class _Questions:
         return results[0]
 
     def answer(self) -> None:
-        """Answers what was asked meanwhile."""
+        """Answers the questions that have arrived."""
         while not self._waiting.empty():
             self._waiting.get()()
 
@@ -484,8 +484,8 @@ class _Pool(Generic[Task]):
     def _filled(self, is_at_back: bool) -> deque[Task]:
         """The queue that a worker takes its next task from; empty if there is nothing more for it.
 
-        Whoever stands at the back waits for nobody; so all that comes before a task for the back is taken in. For
-        whoever stands in front there is work at the back meanwhile, and only so much is looked through.
+        A worker at the back waits for no other one; so all tasks before one for the back are read. A worker in front
+        looks through a limited number, because the tasks at the back keep the workers there busy.
         """
         wanted = self._back if is_at_back else self._front
         while not wanted and (is_at_back or len(self._back) < _LOOK_AHEAD):
