@@ -9,7 +9,6 @@ the stage's value, so that the receipt knows what was done until then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bundler import texts
@@ -30,7 +29,7 @@ from bundler.importing.selected import select
 from bundler.importing.sent import send
 from bundler.importing.surveyed import plan, survey
 from bundler.importing.targets import open_target, refuse_impossible
-from bundler.importing.targets.target import TagLog, Target
+from bundler.importing.targets.target import Target
 from bundler.run import Run
 
 
@@ -57,7 +56,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
     run = run or Run()
     wanted = request.receipt
     if wanted is None or request.is_dry_run:
-        result = _imported(request, run, lambda _: NOT_RECORDED)
+        result = _imported(request, run)
         if result.error is not None:
             raise result.error
         return result
@@ -67,7 +66,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
     with ReceiptFile(wanted.path, key, run.listener) as file:
         recorder = Recorder(file, request, wanted, started)
         try:
-            result = _imported(request, run, recorder.begun)
+            result = _imported(request, run, recorder)
         except (BundlerError, KeyboardInterrupt):
             run.cancellation.set()
             raise
@@ -114,13 +113,13 @@ class _Reached:
         )
 
 
-def _imported(request: ImportRequest, run: Run, begun: Callable[[ImportResult], TagLog]) -> ImportResult:
+def _imported(request: ImportRequest, run: Run, recorder: Recorder | None = None) -> ImportResult:
     """Imports.
 
     Args:
         request: The request.
         run: The run.
-        begun: Writes what is about to happen, before anything is sent.
+        recorder: Writes an unfinished receipt before anything is sent; None for no receipt.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete, Interrupted: The bundle cannot be opened. What ends the import later is
@@ -130,7 +129,7 @@ def _imported(request: ImportRequest, run: Run, begun: Callable[[ImportResult], 
     open_ = opened(request, run)
     targets = tuple(open_target(location, open_) for location in request.targets)
     try:
-        reached = _journey(open_, targets, begun)
+        reached = _journey(open_, targets, recorder)
         # Last, because only now it is known which of several copies were needed.
         findings = (*reached.findings, *check_files(open_.bundle))
     finally:
@@ -140,7 +139,7 @@ def _imported(request: ImportRequest, run: Run, begun: Callable[[ImportResult], 
     return replace(reached, findings=findings).result(open_)
 
 
-def _journey(opened: Opened, targets: tuple[Target, ...], begun: Callable[[ImportResult], TagLog]) -> _Reached:
+def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
     reached = _Reached()
     try:
         check_importable(opened.bundle, opened.run)
@@ -151,7 +150,7 @@ def _journey(opened: Opened, targets: tuple[Target, ...], begun: Callable[[Impor
         reached = replace(reached, legs=surveyed.legs, ended=surveyed.ended)
         if opened.request.is_dry_run or surveyed.ended is not None:
             return reached
-        tags = begun(reached.result(opened))
+        tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
         published = publish(send(surveyed), tags)
     except KeyboardInterrupt:
         return replace(reached, ended=Interrupted())

@@ -20,7 +20,7 @@ class Opened:
 
     Attributes:
         request: The request of the import.
-        bundle: The bundle; whoever opened it closes it.
+        bundle: The bundle; the caller of `opened` closes it.
         run: The run that the import is.
         stores: The registries and the daemon of the run.
         litter: What operating systems left in the bundle's folders.

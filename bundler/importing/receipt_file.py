@@ -38,7 +38,7 @@ def receipts_folder() -> Path:
 
 
 def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
-    """Writes a receipt, and its signature beside it if it is signed; a receipt is never overwritten.
+    """Writes a receipt, and its signature next to it if it is signed; a receipt is never overwritten.
 
     Raises:
         LocalStorage: It cannot be written.
@@ -152,7 +152,7 @@ class ReceiptFile:
         for replaced in (unfinished, *(each.with_name(unplaced_name(each.name)) for each in (path, unfinished))):
             refuse_foreign_name(replaced)
         if os.path.lexists(unfinished):  # undo may need it
-            kept = _free_beside(unfinished)
+            kept = _free_name_like(unfinished)
             os.rename(unfinished, kept)
             self._listener(
                 Noticed(
@@ -235,12 +235,12 @@ def write_failed_list(content: str, receipt: Path) -> Path:
 
 
 class _Finished:
-    """A receipt, with the unfinished ones beside it that it finishes, each locked so that no living import has it."""
+    """A receipt, and the unfinished ones of its folder that it finishes, locked so that no living import has them."""
 
     def __init__(self, receipt: Receipt, path: Path, *, is_signed: bool) -> None:
         self.receipt = receipt
         self._found: list[tuple[Path, Lock]] = []
-        # Unfinished receipts have no signature. One that somebody planted would be signed with the rest.
+        # Unfinished receipts have no signature. A planted one would be signed with the rest.
         if is_signed or not path.parent.is_dir():
             return
         for unfinished in sorted(path.parent.glob(f"*.{UNFINISHED}*"))[:_MOST_UNFINISHED]:
@@ -251,9 +251,9 @@ class _Finished:
         lock = _lock_of(unfinished)
         try:
             content, facts = read_with_facts(unfinished, RECEIPT_BYTES)
-            told = parse_receipt(content, what=str(unfinished)) if is_own(facts) and content else None
+            found = parse_receipt(content, what=str(unfinished)) if is_own(facts) and content else None
             identity = hashlib.sha256(content).hexdigest()
-            together = finishing(self.receipt, told, identity) if told else None
+            together = finishing(self.receipt, found, identity) if found else None
             if together is None:
                 return
             lock.take(str(unfinished))
@@ -294,7 +294,7 @@ def _free_list_path(receipt: Path) -> Path:
     return next(path for name in names if not os.path.lexists(path := receipt.with_name(name)))
 
 
-def _free_beside(path: Path) -> Path:
+def _free_name_like(path: Path) -> Path:
     """A name like another one, that nothing has."""
     names = (path.with_name(f"{path.name}-{number}") for number in range(2, 10_000))
     return next(name for name in names if not os.path.lexists(name))
@@ -317,7 +317,7 @@ def _claimed_path(receipt: Receipt) -> Path:
             continue
         except OSError as error:
             raise LocalStorage.unwritable(error, str(path)) from error
-        if not os.path.lexists(path):  # whoever had it until now may have finished it between the two
+        if not os.path.lexists(path):  # the import that had it may have finished it between the two
             return path
         _unfinished_path(path).unlink(missing_ok=True)
     raise LocalStorage("there is no free name for a receipt", subject=str(receipts_folder()))

@@ -39,7 +39,7 @@ class Recorder:
     wanted: ReceiptRequest
     started: str
 
-    def begun(self, result: ImportResult) -> TagLog:
+    def begin(self, result: ImportResult) -> TagLog:
         """Writes an unfinished receipt, before anything is sent.
 
         Args:

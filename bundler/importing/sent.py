@@ -59,7 +59,7 @@ def send(surveyed: Surveyed) -> Sent:
 
 
 def _prepared(leg: Leg, *, is_alone: bool) -> Leg:
-    """Makes one target ready. That somebody else is writing there fails its own images, and stops no other target."""
+    """Makes one target ready. Another writer there fails the images of this target, and stops no other target."""
     ready = leg.target.prepare(leg)
     return ready if is_alone else forgiven(ready, Unavailable)
 

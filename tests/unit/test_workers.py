@@ -478,6 +478,13 @@ def test_the_error_of_the_pieces_reaches_all_who_take_them(error: Exception) -> 
     assert log[-1] == "closed"
 
 
+def test_pieces_are_lost_only_if_they_failed_and_nobody_failed_before_for_another_reason() -> None:
+    error, own = Damaged("wrong digest"), Refused("quota")
+    assert Poured((error, error), error).is_lost
+    assert not Poured((own, error), error).is_lost, "the one that failed by itself is served again"
+    assert not Poured((own, own), None).is_lost
+
+
 def test_a_buffer_that_is_reused_reaches_all_as_it_was() -> None:
     buffer = bytearray(1)
 

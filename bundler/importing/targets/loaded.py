@@ -247,7 +247,7 @@ class LoadedTarget(Target):
         """Loads an image without the layers that the daemon has; if that fails, with all of them."""
         try:
             if below:
-                with suppress(Refused):  # what it had may have been removed meanwhile
+                with suppress(Refused):  # what it had may be gone
                     return self._loaded(member, below, sharing)
             return self._loaded(member, 0, sharing)
         except Refused as error:

@@ -85,7 +85,7 @@ class Manifests:
     def _put(
         self, sink: ImageSink, descriptor: Descriptor, put: Callable[[Descriptor, bytes], None], *, subject: str
     ) -> None:
-        """Pushes a manifest. What it needs and the registry has lost meanwhile is sent again.
+        """Pushes a manifest, and sends again what it needs and the registry has lost.
 
         A garbage collection takes what has no manifest, or no tag, yet; and while another client pushes the same image
         its parts may be missing for a moment.
