@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from bundler.bundle.journal_file import JournalFile
 from bundler.bundle.journal_key import JournalKey
 from bundler.errors import Damaged
 from bundler.system.places import state_folder
+from tests.conftest import Ran
 from tests.support import sweeps
 from tests.support.fault_fs import FaultFs
 from tests.support.images import simple
@@ -52,6 +54,18 @@ def front(origin):
     front = Front(origin).start()
     yield front
     front.stop()
+
+
+@pytest.fixture
+def bundler(here, monkeypatch):
+    """Runs the command in this process, where what goes on with an export is measured; those that are killed are not."""
+
+    def run(*arguments: object, environment: Mapping[str, str] | None = None) -> Ran:
+        for name, value in (environment or {}).items():
+            monkeypatch.setenv(name, value)
+        return here(*arguments)
+
+    return run
 
 
 @pytest.fixture
@@ -294,7 +308,7 @@ def test_C12_another_key_is_told(bundler, make, origin, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["flipped", "cut", "emptied", "removed"])
-def test_C14_a_journal_that_is_damaged_or_gone_costs_time_and_nothing_else(make, origin, tmp_path, kind):
+def test_C14_a_journal_that_is_damaged_or_gone_costs_time_and_nothing_else(bundler, make, origin, tmp_path, kind):
     assert Steps(make(origin, into="smooth"), EPOCH).run().code == 0
     wanted = finished(tmp_path / "smooth")
     journal = left_off(make, origin, tmp_path)
@@ -313,7 +327,7 @@ def test_C14_a_journal_that_is_damaged_or_gone_costs_time_and_nothing_else(make,
             journal.write_bytes(flipped)
         elif kind != "removed":
             journal.write_bytes(content[:place] if kind == "cut" else b"")
-        again = Steps(make(origin), EPOCH).run()
+        again = bundler(*make(origin), environment=EPOCH)
         assert again.code == 0, again.err
         assert finished(tmp_path / "out") == wanted
 
