@@ -1,1 +1,1 @@
-"""Which keys are trusted, and which keys sign. Passphrases and private keys are read here only."""
+"""Trusted keys and signing keys. Only this package reads passphrases and private keys."""

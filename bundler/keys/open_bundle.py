@@ -1,4 +1,4 @@
-"""Opens a bundle for commands that read one: find, trust, load, unlock."""
+"""Opens a bundle for commands that read one: finds it, checks its signature, loads it, decrypts it."""
 
 from __future__ import annotations
 
@@ -23,22 +23,22 @@ def _no_passphrase() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Unlocking:
-    """What opens encrypted bundles.
+    """The passphrase and the scratch folder for encrypted bundles.
 
     Attributes:
-        passphrase: Asked for only when a bundle is encrypted, and its signature good.
-        scratch: The folder where decrypted chunks are put; None for the default.
+        passphrase: Called only if the bundle is encrypted and its signature is good.
+        scratch: The folder for decrypted chunks; None for the default.
     """
 
     passphrase: Callable[[], str] = _no_passphrase
     scratch: Path | None = None
 
     def unlocked(self, bundle: Bundle | LockedBundle, run: Run) -> Bundle:
-        """The bundle, opened if it is encrypted.
+        """Returns the bundle, decrypted if necessary.
 
         Raises:
-            Misuse: There is no passphrase, or it is wrong.
-            Damaged, Incomplete: What is encrypted is not what it should be.
+            Misuse: The passphrase is missing or wrong.
+            Damaged, Incomplete: The encrypted files are damaged or incomplete.
         """
         if isinstance(bundle, Bundle):
             return bundle
@@ -47,7 +47,7 @@ class Unlocking:
 
 
 LOCKED = Unlocking()
-"""Opens no encrypted bundle."""
+"""Refuses every encrypted bundle."""
 
 
 def open_bundle(
@@ -59,15 +59,15 @@ def open_bundle(
     unlocking: Unlocking = LOCKED,
     run: Run | None = None,
 ) -> Bundle:
-    """Opens a bundle whose signature is good. A context manager: leaving it gives scratch space back.
+    """Opens a bundle with a good signature. Use it as a context manager: leaving it frees scratch space.
 
-    The manifest is read and verified. Chunks are read, and each blob verified, only when they are asked for.
+    Reads and verifies the manifest. Reads chunks, and verifies each blob, only when they are requested.
 
     Args:
         paths: Folders of the bundle, or media with parts of it.
         trust: Public keys, or folders of them; empty for the user's trust folder.
-        is_without_signature: Accept the bundle without any trusted signature.
-        required_signatures: How many different trusted keys must have signed it.
+        is_without_signature: Accept the bundle without a trusted signature.
+        required_signatures: The number of different trusted keys that must have signed it.
         unlocking: Opens an encrypted bundle.
         run: Receives progress and can be stopped; None for a silent run.
 
@@ -92,14 +92,14 @@ def open_trusted(
     is_without_signature: bool = False,
     required_signatures: int = 1,
 ) -> Bundle | LockedBundle:
-    """The bundle in some folders, if somebody who is trusted signed it.
+    """Opens the bundle in some folders, if a trusted key signed it.
 
     Args:
         paths: Folders of the bundle, or media.
         trust: Public keys or folders of them; empty for the trust folder.
-        run: The run that this is part of: files whose names say nothing are read.
-        is_without_signature: The user said that no signature is wanted.
-        required_signatures: How many different trusted keys must have signed it.
+        run: Receives progress and can be stopped: files with unknown names are read.
+        is_without_signature: Accept the bundle without a trusted signature.
+        required_signatures: The number of different trusted keys that must have signed it.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: As the steps of `bundler.bundle.opening`.

@@ -1,4 +1,4 @@
-"""Passphrases of bundles and keys: read from a file, or made. Never an argument, never written anywhere."""
+"""Passphrases of bundles and keys: read from a file, or generated. They are never an argument and never written."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from bundler.errors import Misuse
 from bundler.system.given_files import read_first_line
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
-"""Crockford's base 32: nothing in it looks like something else in it."""
+"""Crockford's base 32: no character looks like another one."""
 
 _GROUPS, _GROUP_CHARACTERS = 6, 5
 _FILE_CHARACTERS = 4096
 
 
 def read_passphrase(file: str) -> str:
-    """The first line of a file.
+    """Returns the first line of a file.
 
     Args:
-        file: Its name; ``-`` for standard input.
+        file: The name of the file; ``-`` for standard input.
 
     Raises:
         Misuse: It cannot be read, or the line is empty.
@@ -52,6 +52,6 @@ def read_passphrase(file: str) -> str:
 
 
 def generate_passphrase() -> str:
-    """A new one that nobody guesses: 150 bits, in groups that can be read out."""
+    """Returns a new random passphrase: 150 bits, in groups that are easy to read aloud."""
     groups = ("".join(secrets.choice(_ALPHABET) for _ in range(_GROUP_CHARACTERS)) for _ in range(_GROUPS))
     return "-".join(groups)

@@ -1,4 +1,4 @@
-"""Private keys: read from files that nobody else may read, and kept off the media that they sign."""
+"""Private keys: read from files that only their owner may read, and kept off the media that they sign."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ from bundler.system.files import read_with_facts
 from bundler.texts import text
 
 Passphrases = Callable[[], Iterable[bytes]]
-"""What a key is tried with, one after the other: one from a file, or what somebody types, who may mistype."""
+"""Returns the passphrases to try, in order: one from a file, or several that a person types, who may mistype."""
 
 
 def no_passphrases() -> Iterable[bytes]:
-    """For keys that need none."""
+    """Returns no passphrase, for keys that need none."""
     return ()
 
 
 def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -> signing.PrivateKey:
-    """A key to sign with.
+    """Reads a private key for signing.
 
     Args:
-        path: Its file; a link to one is followed.
+        path: The file of the key; a link is followed.
         passphrases: Called only if the key is encrypted.
-        listener: Told if it is encrypted so that it does not help much.
+        listener: Receives a warning if the encryption is weak.
 
     Raises:
-        Misuse: There is none, it cannot be used, others may read it, or no passphrase opens it.
+        Misuse: The file is missing or no usable key, other users may read it, or no passphrase opens it.
     """
     if not path.exists():
         raise Misuse("there is no such key", subject=str(path), hint=_nearest(path))
@@ -63,7 +63,7 @@ def read_private_key(path: Path, passphrases: Passphrases, listener: Listener) -
 
 
 def public_half(path: Path, key: signing.PrivateKey) -> Path | None:
-    """The file of a private key's public half, if it lies beside it: jobs often sign with a copy that lies alone."""
+    """Returns the public key's file next to a private key, or None: many jobs copy only the private key."""
     public = path.with_suffix(".pub")
     try:
         pem, _ = read_with_facts(public, KEY_BYTES)
@@ -73,7 +73,7 @@ def public_half(path: Path, key: signing.PrivateKey) -> Path | None:
 
 
 def _nearest(path: Path) -> str:
-    """What is to be given instead of a key that is not there."""
+    """Returns a hint for a key file that does not exist."""
     private = path.with_name(f"{path.name}.key")
     if private.is_file():
         return text("give {private}", private=private)
@@ -81,11 +81,11 @@ def _nearest(path: Path) -> str:
 
 
 def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:
-    """Makes sure that a private key does not travel with what it signs.
+    """Checks that a private key does not travel with the bundle that it signs.
 
     Args:
-        key: Its file.
-        folders: Of the bundle; they need not exist yet.
+        key: The file of the key.
+        folders: The folders of the bundle; they need not exist yet.
 
     Raises:
         Misuse: It is inside one of them, or on the same medium.
@@ -102,7 +102,7 @@ def refuse_on_medium(key: Path, folders: Iterable[Path]) -> None:
 
 
 def _check_mode(path: Path, facts: os.stat_result) -> None:
-    """As ssh does it (``sshkey_perm_ok``): of one's own key, others must not have any right. Root's way in is not ours.
+    """Checks that other users have no right to one's own key, as ssh does (``sshkey_perm_ok``). Root's keys are exempt.
 
     Raises:
         Misuse: They have.

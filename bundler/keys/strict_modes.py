@@ -1,12 +1,12 @@
-"""Who can change what a path leads to.
+"""Checks which users can change the target of a path.
 
-The rule is that of sshd's StrictModes (OpenSSH, misc.c, `safe_path`): every folder on the way belongs to root or to the
-user, and nobody else may write it; above the user's home folder nothing is judged, because who can change that has the
-user's shell anyway.
+The rule is that of sshd's StrictModes (OpenSSH, misc.c, `safe_path`): every folder on the path belongs to root or to
+the user, and no other user may write it. Folders above the user's home folder are not checked, because a user who can
+change those has this user's shell anyway.
 
-Two differences. A folder with a sticky bit (``/tmp``) may be written by others if it is only passed through: they can
-neither rename nor remove what belongs to root or to the user. And links are judged where they lie, not only where they
-lead: who can replace a link chooses what is trusted.
+Two rules differ. Others may write a folder with a sticky bit (``/tmp``) if the path only passes through it: they can
+neither rename nor remove files of root or of the user. And a link is checked where it is, not only where it leads: a
+user who can replace a link chooses which key is trusted.
 """
 
 from __future__ import annotations
@@ -22,51 +22,51 @@ from bundler.system import places
 
 OTHERS_MAY_WRITE = 0o022
 _LINKS = 40
-"""On the way to one path; as many as Linux follows."""
+"""The most links on one path; the limit of Linux."""
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A folder or a link that a path leads through."""
+    """A folder or a link on a path."""
 
     path: Path
     facts: os.stat_result
 
     @property
     def is_owned_by_another(self) -> bool:
-        """Whether it belongs neither to the user nor to root."""
+        """True if it belongs neither to the user nor to root."""
         return self.facts.st_uid not in owners()
 
     @property
     def is_writable(self) -> bool:
-        """Whether others can replace what lies in it."""
+        """True if other users can replace its entries."""
         mode = self.facts.st_mode
         return stat.S_ISDIR(mode) and bool(mode & OTHERS_MAY_WRITE) and not mode & stat.S_ISVTX
 
 
 def owners() -> set[int]:
-    """Who may own what is trusted: root, the user, and under sudo who called it, who could become root anyway."""
+    """Returns the possible owners of trusted files: root, the user, and sudo's caller, who can become root anyway."""
     caller = os.environ.get("SUDO_UID", "")
     is_sudo = os.geteuid() == 0 and caller.isascii() and caller.isdigit()
     return {0, os.geteuid(), *([int(caller)] if is_sudo else [])}
 
 
 def weak_step(path: Path) -> Step | None:
-    """The first folder or link on the way to a path that somebody else can change; None if there is none.
+    """Returns the first folder or link on a path that another user can change; None if there is none.
 
     Args:
-        path: Of something that is there; it is not judged itself, unless it is a link.
+        path: An existing path. Its last part is checked only if it is a link.
 
     Raises:
-        OSError: A part of the way cannot be looked at.
+        OSError: A part of the path cannot be examined.
     """
     above_home = _above_home(path)
-    judged = (step for step in _way(path) if step.path not in above_home)
+    judged = (step for step in _steps_to(path) if step.path not in above_home)
     return next((step for step in judged if step.is_owned_by_another or step.is_writable), None)
 
 
 def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path lies in a folder, whatever links, mounts and spellings lead to either."""
+    """True if a path is in a folder. Links, mounts and spellings of either do not matter."""
     try:
         wanted = os.stat(folder)
     except OSError:
@@ -83,8 +83,8 @@ def _above_home(path: Path) -> set[Path]:
     return set(real_home.parents) if Path(os.path.realpath(path)).is_relative_to(real_home) else set()
 
 
-def _way(path: Path) -> Iterator[Step]:
-    """Every folder and link that the system goes through to reach a path, in its order."""
+def _steps_to(path: Path) -> Iterator[Step]:
+    """Yields every folder and link that the system passes on a path, in its order."""
     rest = [*reversed(os.path.join(os.getcwd(), path).split("/"))]
     here, links = Path("/"), 0
     yield Step(here, os.lstat(here))

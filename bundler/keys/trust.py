@@ -1,12 +1,12 @@
-"""Whom an importer trusts: public keys from ``--trust``, or from the trust folder. Fails closed.
+"""The keys that an importer trusts: public keys from ``--trust``, or from the trust folder. Fails closed.
 
-A folder of keys is believed only if nobody else can put one there: it, its keys and every folder and link that leads
-to them belong to the user or to root, and nobody else may write them (`bundler.keys.strict_modes`). One key that
-cannot be used makes the folder unusable, because it may be the one that was meant; no keys is never no check. A single
-file that is given by name is the user's own decision, whoever may write it: pipelines mount keys with mode 0666.
+A folder of keys is trusted only if no other user can add a key: the folder, its keys and every folder and link on the
+path belong to the user or to root, and no other user may write them (`bundler.keys.strict_modes`). One unusable key
+makes the folder unusable, because it may be the key that was meant; no keys never means no check. A single file that
+is given by name is the user's own decision, and its mode is not checked: pipelines mount keys with mode 0666.
 
-No key is trusted that came with what it is to vouch for: inside the bundle's folder, or on the removable medium that
-the bundle is on. Who writes the medium would choose the key.
+A key is never trusted if it came with the files that it verifies: inside the bundle's folder, or on the removable
+medium of the bundle. The writer of the medium would choose the key.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ from bundler.system.files import read_with_facts
 from bundler.texts import joined, text
 
 SUFFIX = ".pub"
-"""What the names of keys in a folder end with; everything else in it is left alone."""
+"""The suffix of keys in a folder. Other files in it are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """What keys are to vouch for.
+    """The files that keys are to verify.
 
     Attributes:
-        folders: Of the bundle; no key in them is trusted.
-        files: Other files; no key on their removable medium is trusted.
+        folders: The folders of the bundle; no key in them is trusted.
+        files: Other signed files; no key on their removable medium is trusted.
     """
 
     folders: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
 
     def refuse(self, key: Path) -> None:
-        """Makes sure that a key did not come with what it is to vouch for.
+        """Checks that a key did not come with the files that it verifies.
 
         Args:
             key: A public key, or a folder of them.
@@ -72,7 +72,7 @@ NOTHING = Judged()
 
 @dataclass(frozen=True, slots=True)
 class FoundKey:
-    """One file of a folder of keys: the key, or why it cannot be used."""
+    """One file of a folder of keys: the key, or the reason why it is unusable."""
 
     path: Path
     key: signing.PublicKey | None
@@ -80,22 +80,22 @@ class FoundKey:
 
 
 def trust_folder() -> Path | None:
-    """Where keys are trusted from when ``--trust`` is not given; None for a user without a home folder."""
+    """Returns the folder of trusted keys if ``--trust`` is not given; None for a user without a home folder."""
     own = places.config_folder()
     return own / "trust" if own else None
 
 
 def trusted_keys(paths: Sequence[Path], *, judged: Judged = NOTHING) -> list[signing.PublicKey]:
-    """The keys that are trusted.
+    """Returns the trusted keys.
 
     Args:
         paths: Public keys, or folders of them; empty for the trust folder.
-        judged: What the keys are to vouch for.
+        judged: The files that the keys are to verify.
 
     Raises:
         Misuse: There is nothing at a path that was given, or it is a file and no public key.
-        Untrusted: A folder of keys cannot be used, or a key came with what it is to vouch for. Without a trust folder,
-            and without any key in it, the result is empty, and no signature will be trusted.
+        Untrusted: A folder of keys is unusable, or a key came with the files that it verifies. A missing or empty
+            trust folder is no error: the result is empty, and no signature will be trusted.
     """
     if not paths:
         folder = trust_folder()
@@ -104,10 +104,10 @@ def trusted_keys(paths: Sequence[Path], *, judged: Judged = NOTHING) -> list[sig
 
 
 def members_of(folder: Path) -> list[FoundKey]:
-    """The keys of a folder, each with what is wrong with it; empty if there is no such folder.
+    """Returns the keys of a folder, each with its problem; empty if the folder does not exist.
 
     Raises:
-        Untrusted: The folder itself cannot be used, or is none.
+        Untrusted: The folder itself is unusable, or no folder.
     """
     try:
         facts = os.stat(folder)
@@ -120,7 +120,7 @@ def members_of(folder: Path) -> list[FoundKey]:
     if not stat.S_ISDIR(facts.st_mode):
         raise _unusable(folder, text("it is not a folder"), "move it away, then: bundler trust add FILE")
     _check_rights(folder, facts, text("folder of keys"))
-    _check_way(folder)
+    _check_steps(folder)
     try:
         names = sorted(name for name in os.listdir(folder) if name.endswith(SUFFIX))
     except OSError as error:
@@ -137,10 +137,10 @@ def members_of(folder: Path) -> list[FoundKey]:
 
 
 def read_public_key(path: Path) -> signing.PublicKey:
-    """The key in a file that somebody named; whoever may write it.
+    """Returns the key in a file that the user named. The mode of the file is not checked.
 
     Raises:
-        Misuse: There is none, or it cannot be used.
+        Misuse: The file is missing, or no usable key.
     """
     return signing.load_public(_read(path)[0], origin=str(path))
 
@@ -188,7 +188,7 @@ def _member(path: Path) -> FoundKey:
     try:
         pem, facts = _read(path)
         _check_rights(path, facts, text("trusted key"))
-        _check_way(path)
+        _check_steps(path)
         return FoundKey(path, signing.load_public(pem, origin=str(path)))
     except Untrusted as error:
         return FoundKey(path, None, error)
@@ -205,10 +205,10 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
 
 
 def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
-    """Makes sure that nobody but the user and root decides what is trusted.
+    """Checks that only the user and root can change a trusted file or folder.
 
     Raises:
-        Untrusted: Somebody else does.
+        Untrusted: Another user can.
     """
     mode = stat.S_IMODE(facts.st_mode)
     elsewhere: list[str] = []
@@ -236,11 +236,11 @@ def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
         )
 
 
-def _check_way(path: Path) -> None:
-    """Makes sure that nobody but the user and root decides what a path leads to.
+def _check_steps(path: Path) -> None:
+    """Checks that only the user and root can change the target of a path.
 
     Raises:
-        Untrusted: Somebody else does.
+        Untrusted: Another user can.
     """
     try:
         weak = weak_step(path)

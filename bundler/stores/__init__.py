@@ -1,1 +1,1 @@
-"""Where images come from and go to: registries, OCI image layouts, and tars of those. None of them knows bundles."""
+"""Sources and destinations of images: registries, OCI image layouts, and tars of those. None of them knows bundles."""

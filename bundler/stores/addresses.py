@@ -1,6 +1,6 @@
-"""Addresses that servers name: redirects, upload locations, token servers, further pages, layers held elsewhere.
+"""Addresses that servers name: redirects, upload locations, token servers, next pages, layers held elsewhere.
 
-`checked` decides for every one of them, so that bytes and credentials go only where the user sent them. RFC 3986, RFC
+`checked` decides about all of them, so that bytes and credentials go only where the user sent them. RFC 3986, RFC
 9110 section 10.2.2; GHSA-vh4v-2xq2-g5cg, GHSA-jxpm-75mh-9fp7, CVE-2026-48978, CVE-2020-15157, CVE-2026-33540.
 """
 
@@ -21,36 +21,36 @@ from bundler.errors import BundlerError, Refused
 
 _USUAL_PORTS = {"http": 80, "https": 443}
 _NETLOC = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
-"""No user, and no host that two readers may understand differently."""
+"""No user, and only host characters that every URL parser reads alike."""
 _NO_HOST = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?!//[^/?#])|//(?![^/?#])")
-"""A scheme, or two slashes, without a host; `urljoin` takes some of these for paths at the same server."""
+"""A scheme, or two slashes, without a host. `urljoin` reads some of these as paths at the same server."""
 _TEXT_CHARACTERS = 300
 _LOCATION_CHARACTERS = 16 << 10
-"""Signed addresses of storage in clouds have some 2,000."""
+"""Signed addresses of cloud storage have some 2,000."""
 
 
 class Kind(Enum):
-    """Why a server names an address; each kind has a rule about other blob_index than the server's own."""
+    """The reason why a server names an address. Each has a rule about origins other than the server's own."""
 
     DOWNLOAD = auto()
-    """A redirect of GET or HEAD. Any origin; nothing is sent there but the request, without credentials."""
+    """A redirect of GET or HEAD. Any origin; only the request is sent there, without credentials."""
     RESENT = auto()
     """A redirect of another request. The same origin only."""
     PAGE = auto()
     """The next page of a list. The same origin only."""
     TOKEN_SERVER = auto()
-    """The realm of a challenge. The same host, or one that is not in a private network."""
+    """The realm of a challenge. The same host, or a host that is not in a private network."""
     TOKEN = auto()
     """A redirect of a token server. The same origin only."""
     UPLOAD = auto()
-    """The address of an upload. The same origin, or a host that the user named for that."""
+    """The address of an upload. The same origin, or a host that the user named for uploads."""
     FOREIGN_LAYER = auto()
-    """A layer that the registry does not hold. Only hosts that the user named for that."""
+    """A layer that the registry does not hold. Only hosts that the user named for these."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Scheme, host and port: what credentials are bound to."""
+    """Scheme, host and port. Credentials are bound to them."""
 
     scheme: str
     host: str
@@ -58,14 +58,14 @@ class Origin:
 
     @classmethod
     def of(cls, url: str) -> Origin:
-        """The origin of a URL.
+        """Returns the origin of a URL.
 
         Raises:
-            Refused: It is not a URL of a web server.
+            Refused: It is not the URL of a web server.
         """
         try:
             parts = urlsplit(url)
-            # What urllib3 would read in another way than `urlsplit`: a backslash, dots and digits beyond ASCII.
+            # urllib3 reads these in another way than `urlsplit`: a backslash, and dots and digits beyond ASCII.
             if not re.fullmatch(r"[!-\[\]-~]+", parts.netloc):
                 raise ValueError
             usual, host, port = _USUAL_PORTS[parts.scheme], (parts.hostname or "").lower(), parts.port
@@ -77,12 +77,12 @@ class Origin:
 
     @property
     def name(self) -> str:
-        """Host and port as people write them, the port only where it is not the usual one."""
+        """Host and port as people write them: without the port if it is the usual one."""
         return self._host if self.port == _USUAL_PORTS[self.scheme] else f"{self._host}:{self.port}"
 
     @property
     def names(self) -> Set[str]:
-        """All ways to write host and port."""
+        """All spellings of host and port."""
         return {self.name, f"{self._host}:{self.port}"}
 
     @property
@@ -91,16 +91,16 @@ class Origin:
 
 
 def checked(location: str, kind: Kind, *, by: str, allowed: Set[str] = frozenset()) -> str:
-    """The address that a server names: complete, without its fragment, and one that may be asked.
+    """Returns an address that a server named: absolute, without its fragment, and allowed for its kind.
 
     Args:
-        location: What the server wrote; but for a token server, it may be relative to ``by``.
-        kind: Why it names the address.
-        by: The URL that was asked, after redirects; it decides what is relative, and what another origin is.
-        allowed: Hosts, with their ports where they are not the usual ones, that the user named for this kind.
+        location: The text from the server. It may be relative to ``by``, except for a token server.
+        kind: The reason why the server names it.
+        by: The URL that was requested, after redirects. Base of relative addresses, and of the own origin.
+        allowed: Hosts that the user named for this kind, with their ports where they are not the usual ones.
 
     Raises:
-        Refused: It is no address, or none that may be asked for this.
+        Refused: It is not an address, or not allowed for this kind.
     """
     own = Origin.of(by)
     url = _complete(location, None if kind is Kind.TOKEN_SERVER else by)
@@ -115,7 +115,7 @@ def checked(location: str, kind: Kind, *, by: str, allowed: Set[str] = frozenset
 
 
 def is_safe(url: str) -> bool:
-    """Whether an address could be allowed by the user: https, or of this machine, and well-formed."""
+    """True if the user may allow an address: well-formed, and https or of this machine."""
     try:
         return _is_safe(Origin.of(_complete(url, None)))
     except Refused:
@@ -123,10 +123,10 @@ def is_safe(url: str) -> bool:
 
 
 def joined(base: str, location: str) -> str:
-    """A URL that a server gave, completed.
+    """Returns a server's URL as an absolute one.
 
     Raises:
-        Refused: It is none.
+        Refused: It is not a URL.
     """
     try:
         return urljoin(base, location)
@@ -135,7 +135,7 @@ def joined(base: str, location: str) -> str:
 
 
 def shown(url: str) -> str:
-    """A URL without its query, which may hold secrets, and without surprises for a terminal."""
+    """Returns a URL for a terminal: without its query, which may hold secrets, and without control characters."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = f":{parts.port}" if parts.port else ""
@@ -143,18 +143,18 @@ def shown(url: str) -> str:
 
 
 def without_secrets(url: str) -> str:
-    """A URL that may not even be one, without what secrets may stand in: its query and its user."""
+    """Returns a text, which may be a URL, without the parts that may hold secrets: query and user."""
     return printable(re.sub(r"//[^/@]*@", "//", url.partition("?")[0]))
 
 
 def printable(text: str) -> str:
-    """A text from outside in one line, without control characters, and not too long."""
+    """Returns a text from outside as one line, without control characters, and cut to a limit."""
     line = " ".join(text.split())
     return "".join(c if c.isprintable() else "\ufffd" for c in line)[:_TEXT_CHARACTERS]
 
 
 def _complete(location: str, base: str | None) -> str:
-    """A location as an absolute URL that every reader takes for the same one."""
+    """Returns a location as an absolute URL that every parser reads alike."""
     # `urlsplit` drops line breaks, and http.client gives header bytes beyond ASCII as Latin-1.
     if not re.fullmatch(r"[!-\[\]-~]+", location) or len(location) > _LOCATION_CHARACTERS or _NO_HOST.match(location):
         raise _no_address(location)
@@ -221,7 +221,7 @@ def _no_address(url: str) -> Refused:
 
 
 def _is_private(host: str) -> bool:
-    """Whether a host is an address that is not of the internet, in any spelling that a resolver understands."""
+    """True if a host is an address outside the internet, in any spelling that a resolver accepts."""
     host = host.rstrip(".")
     try:
         return not ipaddress.ip_address(host).is_global

@@ -1,4 +1,4 @@
-"""The headers of answers of registries that tell sizes and media types. A server may say anything in them."""
+"""The headers of registries' answers with sizes and media types. They may hold any text."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from bundler.stores.http import Answer
 
 
 def length_of(answer: Answer) -> int | None:
-    """The length that an answer gives for its content; None if it gives none."""
+    """Returns the length in the headers of an answer; None if there is none."""
     return number_of(answer.headers.get("Content-Length"))
 
 
 def number_of(text: str | None) -> int | None:
-    """The number in a header; None if it has none."""
+    """Returns the number in a header; None if it is not a number."""
     return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 16 else None
 
 
 def media_type_of(answer: Answer) -> str:
-    """The media type that an answer gives for its content; empty if it is none."""
+    """Returns the media type in the headers of an answer; empty if it is not valid."""
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
     return media_type if oci.is_media_type(media_type) else ""

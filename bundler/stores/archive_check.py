@@ -1,7 +1,7 @@
-"""Describes and checks an image file alone, before anybody loads it: structure, digests, layers against their configs.
+"""Describes and checks an image file before it is loaded: structure, digests, and layers against their configs.
 
-Every byte is read once. What is wrong is collected, so that one run tells all of it; only an archive that cannot be
-read on ends it early. Nothing is unpacked.
+Reads every byte once, and unpacks nothing. Collects all problems, so that one run reports all. Only an unreadable
+archive ends the check early.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ENDINGS = {
     compression.GZIP: ("+gzip", ".gzip"),
     compression.ZSTD: ("+zstd", ".zstd"),
 }
-"""How the media type of a layer ends that is compressed in a way."""
+"""The endings of a layer's media type, by its compression."""
 
 
 @dataclass(frozen=True, slots=True)
 class LayerFacts:
-    """A layer as an archive lists it: digest and media type in a layout, the member and its diff_id otherwise."""
+    """A layer as an archive lists it: by digest and media type in a layout, else by member name and diff_id."""
 
     name: str
     size_bytes: int | None
@@ -44,14 +44,14 @@ class LayerFacts:
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """One image of an archive, of one platform.
+    """One image of an archive, for one platform.
 
     Attributes:
-        names: What it is called there.
+        names: The names in the archive.
         id: The digest of its config, which a daemon shows as its id.
-        digest: Of its manifest; None where the archive has none, as those of ``docker save``.
+        digest: The digest of its manifest; None if the archive has none, as those of ``docker save``.
         config: Its metadata.
-        layers: In order.
+        layers: Its layers, in order.
     """
 
     names: tuple[str, ...]
@@ -63,7 +63,7 @@ class ImageFacts:
 
 @dataclass(slots=True)
 class FileFacts:
-    """What an image file holds, and what is wrong with it."""
+    """The contents of an image file, and its problems."""
 
     file: ImageFile
     is_layout: bool = False
@@ -72,20 +72,20 @@ class FileFacts:
     findings: list[BundlerError] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     sha256: str | None = None
-    """Of the whole file, if it was read as a whole."""
+    """The digest of the whole file, if all of it was read."""
 
 
 def describe(file: ImageFile, tap: Tap = nothing) -> FileFacts:
-    """What is in an image file, by its documents alone.
+    """Describes an image file by its documents alone.
 
     Raises:
-        Damaged: It is no image archive, or cut or inconsistent.
+        Damaged: It is not an image archive, or truncated or inconsistent.
     """
     return _Inspection(file, Archive.indexed(file, tap=tap), None).facts
 
 
 def check(file: ImageFile, tap: Tap = nothing) -> FileFacts:
-    """What is in an image file, every byte of it compared with every digest in it.
+    """Describes an image file, and compares every byte with every digest in it.
 
     Raises:
         LocalStorage: The file cannot be read.
@@ -110,14 +110,14 @@ def check(file: ImageFile, tap: Tap = nothing) -> FileFacts:
 
 
 class _Inspection:
-    """Walks through the documents of an archive, and compares with the digests if there are any."""
+    """Reads the documents of an archive, and compares layers with the digests if there are any."""
 
     def __init__(self, file: ImageFile, archive: Archive, digests: MemberDigests | None) -> None:
         contents = archive.contents
         self._contents = contents
         self._digests = digests
         self._seen: set[tuple[Digest, str]] = set()
-        self._told: set[str] = set()
+        self._reported: set[str] = set()
         self._configs: dict[str, ImageConfig] = {}
         self._misnamed: set[str] = set()
         self.facts = FileFacts(file, archive.is_layout, len(contents.members) + len(contents.links))
@@ -139,8 +139,8 @@ class _Inspection:
             self._find(error)
 
     def _find(self, error: BundlerError) -> None:
-        if str(error) not in self._told and len(self._told) < FINDINGS:
-            self._told.add(str(error))
+        if str(error) not in self._reported and len(self._reported) < FINDINGS:
+            self._reported.add(str(error))
             self.facts.findings.append(error)
 
     def _warn(self, text: str) -> None:
@@ -161,7 +161,7 @@ class _Inspection:
             diff_ids = docker_archive.diff_ids_of(config, what=what)
         else:
             config, diff_ids = docker_archive.check_image(image, self._contents, self._digests.inner, self._warn)
-        if archive.is_layout:  # told with the layout, whose manifests say more
+        if archive.is_layout:  # already reported with the layout, whose manifests say more
             known = {name for facts in self.facts.images for name in facts.names}
             for tag in image.tags:
                 if not known.intersection({tag, completed(tag)}):

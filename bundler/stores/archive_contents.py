@@ -1,6 +1,6 @@
-"""What is in an image archive: one pass, in which JSON documents are kept and the other members are shown.
+"""The contents of an image archive, read in one pass: JSON documents are kept, other members are passed on.
 
-A document is told from a layer by its first bytes, because archives name both as they like.
+The first bytes of a member show if it is a document or a layer, because archives choose names freely.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from bundler import texts
 from bundler.core.limits import ARCHIVE_DOCUMENT_BYTES, ARCHIVE_PADDING_BYTES, LAYOUT_JSON_BYTES, PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
-from bundler.stores.compression import begun
+from bundler.stores.compression import peeked
 from bundler.stores.tar_reader import ByteStream, TarMember, TarReader, resolve_links
 
 Take = Callable[[TarMember, Pieces], None]
-"""Is given a member that is no document; what it does not read is passed over."""
+"""Receives a member that is not a document. The reader skips the bytes that it does not read."""
 
 
 @dataclass(slots=True)
@@ -30,18 +30,18 @@ class Contents:
     documents: dict[str, bytes] = field(default_factory=dict)
 
     def find(self, name: str) -> TarMember | None:
-        """The file that a name stands for, through a link if it is one."""
+        """Returns the file of a name, through a link if it is one."""
         return self.members.get(self.real(name))
 
     def real(self, name: str) -> str:
-        """The name of the member that a name stands for: its own, or that of what it is a link to."""
+        """Returns the name of the member that holds the bytes: the name itself, or the target of its link."""
         return self.links.get(name, name)
 
     def document(self, name: str) -> bytes:
-        """The content of a document.
+        """Returns the content of a document.
 
         Raises:
-            Damaged: There is none of this name.
+            Damaged: There is no document of this name.
         """
         content = self.documents.get(self.real(name))
         if content is None:
@@ -53,16 +53,16 @@ class Contents:
 
 
 def survey(stream: ByteStream, *, what: str, take: Take) -> Contents:
-    """Reads an archive from its beginning to its end mark.
+    """Reads an archive from its start to its end mark.
 
     Args:
         stream: The tar.
-        what: What people call it.
-        take: Is given everything that is no document.
+        what: The name of the archive in errors.
+        take: Receives every member that is not a document.
 
     Raises:
-        Damaged: The archive is cut, inconsistent, or holds something that no image archive holds.
-        BundlerError: Whatever ``take`` raises.
+        Damaged: The archive is truncated, inconsistent, or has a member that no image archive has.
+        BundlerError: An exception of ``take``.
     """
     contents = Contents(what)
     reader = TarReader(stream, what=what)
@@ -73,7 +73,7 @@ def survey(stream: ByteStream, *, what: str, take: Take) -> Contents:
             continue
         contents.members[member.name] = member
         with closing(reader.pieces()) as pieces:
-            beginning, whole = begun(pieces)
+            beginning, whole = peeked(pieces)
             if not _is_json(beginning) or member.size_bytes > min(room, LAYOUT_JSON_BYTES):
                 take(member, whole)
                 continue
@@ -86,9 +86,9 @@ def survey(stream: ByteStream, *, what: str, take: Take) -> Contents:
 
 
 def _check_rest(stream: ByteStream, what: str) -> None:
-    """Behind the end mark there may be zeros, as many as fill a tape's block, and nothing else.
+    """Checks the bytes after the end mark: only zeros, at most as many as fill a tape's block.
 
-    A stream is read to its end in any case: what it is compressed with may have a checksum there.
+    Always reads a stream to its end: its compression may have a checksum there.
     """
     left = ARCHIVE_PADDING_BYTES
     while rest := stream.read(PIECE_BYTES):

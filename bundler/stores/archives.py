@@ -1,7 +1,7 @@
 """Image files as sources: ``docker-archive:`` and ``oci-archive:``, plain, compressed or in 7z.
 
-An archive is indexed once. What lies in a plain file as it is to be carried is read from there; everything else that is
-wanted is staged in scratch, in one more pass.
+An archive is indexed once. Blobs that a plain file holds in their final form are read from there. All other blobs are
+staged in scratch, in a second pass.
 """
 
 from __future__ import annotations
@@ -36,14 +36,14 @@ DOCKER, OCI = "docker-archive", "oci-archive"
 
 @dataclass(frozen=True, slots=True)
 class Staging:
-    """How images are made ready.
+    """The means to prepare images for copying.
 
     Attributes:
-        scratch: Where blobs are put down.
-        staging_cache: What the run has staged so far.
-        layer_compression: What uncompressed layers are compressed with: gzip, zstd or none.
-        warn: Is told what is odd and does no harm.
-        tap: Is shown what is read, for progress.
+        scratch: The folder for staged blobs.
+        staging_cache: The blobs that this run has staged so far.
+        layer_compression: The compression of uncompressed layers: gzip, zstd or none.
+        warn: Receives oddities that do no harm.
+        tap: Receives the bytes that are read, for progress.
     """
 
     scratch: Scratch
@@ -55,7 +55,7 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Images that can be copied, and whether their manifests, and so their digests, are ours."""
+    """Images that can be copied. ``is_repacked`` is true if we made their manifests, and so their digests."""
 
     source: LayoutSource
     is_repacked: bool
@@ -69,20 +69,20 @@ class Archive:
         self.contents = contents
         self._transport = transport
         self.is_layout = is_layout
-        """Whether it is carried as the OCI image layout that it holds, byte for byte."""
+        """True if it is carried as the OCI image layout in it, byte for byte."""
 
     @classmethod
     def indexed(cls, file: ImageFile, transport: str | None = None, tap: Tap = nothing) -> Archive:
-        """Reads an archive's documents and the names of its members.
+        """Reads the documents of an archive and the names of its members.
 
         Args:
             file: The archive.
-            transport: `DOCKER` or `OCI` where somebody said what it is.
-            tap: Is shown what is read.
+            transport: `DOCKER` or `OCI` if the user named one.
+            tap: Receives the bytes that are read.
 
         Raises:
-            Damaged: It is no tar, or cut or inconsistent.
-            Refused: It is not what somebody said.
+            Damaged: It is not a tar, or it is truncated or inconsistent.
+            Refused: It is not of the named transport.
         """
         with file.stream(tap) as stream:
             contents = survey(stream, what=file.called, take=_pass_over)
@@ -90,7 +90,7 @@ class Archive:
 
     @classmethod
     def of(cls, file: ImageFile, contents: Contents, transport: str | None = None) -> Archive:
-        """An archive whose contents are known.
+        """Returns an archive with known contents.
 
         Raises:
             Damaged, Refused: As `indexed`.
@@ -117,12 +117,12 @@ class Archive:
 
     @property
     def images(self) -> Sequence[HeldImage[object]]:
-        """The images that are carried, under the names that they are carried under."""
+        """The images that are carried, with the names that they are carried under."""
         return self.layout_images if self.is_layout else self.docker_images
 
     @cached_property
     def docker_images(self) -> list[HeldImage[ArchivedImage]]:
-        """The images of manifest.json, each also by its place as skopeo has it: ``@0``."""
+        """The images of manifest.json. Their positions are aliases, as in skopeo: ``@0``."""
         images = docker_archive.read_images(self.contents)
         return [
             HeldImage(image.names, tuple(sorted({f"@{number}", *image.tags}.difference(image.names))), image)
@@ -131,7 +131,7 @@ class Archive:
 
     @cached_property
     def layout_images(self) -> list[HeldImage[Descriptor]]:
-        """The images of index.json. One that has no name there has the names of manifest.json, if it is in that."""
+        """The images of index.json. An image without a name there has its names of manifest.json, if any."""
         images = read_index(documents_of(self.contents, StagingCache()))
         if self.contents.find(docker_archive.MANIFEST) is None or all(held.names for held in images):
             return images
@@ -145,20 +145,20 @@ class Archive:
 
     @property
     def layout(self) -> LayoutSource:
-        """The documents of the layout in it, without the blobs."""
+        """The documents of its layout, without the blobs."""
         return LayoutSource(documents_of(self.contents, StagingCache()), self.layout_images)
 
     def ready(self, names: Iterable[str | None], staging: Staging) -> Ready:
-        """Makes images ready to be copied.
+        """Prepares images for copying.
 
         Args:
-            names: Of the wanted ones; None for the only one.
-            staging: How.
+            names: The names of the wanted images; None for the only one.
+            staging: The means.
 
         Raises:
             Refused: There is no image of a name.
-            Damaged: The archive is not what it says.
-            LocalStorage: There is no room in scratch.
+            Damaged: The archive is inconsistent.
+            LocalStorage: Scratch is full.
         """
         if not self.is_layout:
             return Ready(self._staged_images(names, staging), is_repacked=True)
@@ -173,7 +173,7 @@ class Archive:
         return Ready(source_of_present(files, present, staging.warn), is_repacked=False)
 
     def _checked_layout(self, roots: Sequence[Descriptor], staging: Staging) -> LayoutFiles:
-        """The layout, with the layers of some images compared with their configs; staged, where it is not plain."""
+        """Returns the layout, after comparing layers of some images with their configs; staged if it is not plain."""
         paths: dict[str, list[str]] = {}
         for descriptor in _blobs_below(self.contents, roots):
             member = self.contents.find(descriptor.digest.path)
@@ -191,10 +191,10 @@ class Archive:
             if member.name in expected and self.file.is_plain:
                 digests.take(member, pieces)
             elif member.name in paths and not self.file.is_plain:
-                with staged(staging.scratch) as home:
-                    digests.take(member, tapped(pieces, home.file.write))
+                with staged(staging.scratch) as location:
+                    digests.take(member, tapped(pieces, location.file.write))
                 for path in paths[member.name]:
-                    files.add_blob(path, home)
+                    files.add_blob(path, location)
 
         self._read_again(take, staging)
         for name, (layer, diff_id) in expected.items():
@@ -224,17 +224,17 @@ class Archive:
         )
 
     def _staged_layer(self, member: TarMember, pieces: Pieces, staging: Staging) -> StagedLayer:
-        home = InFile(self.file.path, member.offset_bytes, member.size_bytes) if self.file.is_plain else None
+        location = InFile(self.file.path, member.offset_bytes, member.size_bytes) if self.file.is_plain else None
         return stage_layer(
             pieces,
             staging.scratch,
             layer_compression=staging.layer_compression,
             what=f"{self.file.called}: {member.name}",
-            home=home,
+            location=location,
         )
 
     def _read_again(self, take: Take, staging: Staging) -> None:
-        """One more pass over the archive."""
+        """Makes one more pass over the archive."""
 
         def take_tapped(member: TarMember, pieces: Pieces) -> None:
             take(member, tapped(pieces, staging.tap))
@@ -244,7 +244,7 @@ class Archive:
 
 
 def _hint_for_other_archive(contents: Contents) -> str | None:
-    # Every bundle has it, and no image.
+    # Every bundle has this file, and no image has it.
     if any(posixpath.basename(name) == roles.SUMS.file for name in contents.members):
         return "this archive holds a bundle: unpack it, and give the bundle's folder"
     return "the files of the image must be at the top level of the archive" if contents.members else None
@@ -255,7 +255,7 @@ def _pass_over(_member: TarMember, _pieces: Pieces) -> None:
 
 
 def documents_of(contents: Contents, staging_cache: StagingCache) -> StagedFiles:
-    """The documents of an archive as the beginning of a layout."""
+    """Returns the documents of an archive as a layout that has no blobs yet."""
     files = StagedFiles(contents.what, staging_cache)
     for name in (*contents.documents, *contents.links):
         content = contents.documents.get(contents.links.get(name, name))
@@ -265,10 +265,10 @@ def documents_of(contents: Contents, staging_cache: StagingCache) -> StagedFiles
 
 
 def _is_original(contents: Contents) -> bool:
-    """Whether the layers of the layout in an archive are those of a registry.
+    """True if the layers of an archive's layout come from a registry.
 
-    Docker from 25 on writes a layout too, of its own making with uncompressed layers where it has no others. So one
-    layer at least is compressed, or there is something that is no image for a container, which such a Docker has not.
+    Docker from 25 on writes a layout too. If it has no compressed layers, it makes one with uncompressed layers. So
+    the layout is original if one layer is compressed, or if it has an artifact, which such a Docker cannot hold.
     """
     roots = [held.image for held in read_index(documents_of(contents, StagingCache()))]
     manifests = [each for each in _manifests_below(contents, roots) if not each.descriptor.is_index]
@@ -278,7 +278,7 @@ def _is_original(contents: Contents) -> bool:
 
 
 def _blobs_below(contents: Contents, roots: Iterable[Descriptor]) -> list[Descriptor]:
-    """Configs and layers of some manifests; what is no document is passed over, its absence is told later."""
+    """Returns the configs and layers of some manifests. Skips missing documents, which are reported later."""
     blobs = {blob.digest: blob for manifest in _manifests_below(contents, roots) for blob in manifest.blobs}
     return list(blobs.values())
 
@@ -299,7 +299,7 @@ def _manifests_below(contents: Contents, roots: Iterable[Descriptor]) -> list[Ma
 
 
 def _layers_below(contents: Contents, roots: Iterable[Descriptor]) -> list[tuple[Descriptor, Digest]]:
-    """The layers of all runnable images below some manifests, with their diff_ids."""
+    """Returns the layers of all runnable images below some manifests, with their diff_ids."""
     layers = []
     for manifest in _manifests_below(contents, roots):
         config = manifest.config and contents.documents.get(contents.real(manifest.config.digest.path))
@@ -309,10 +309,10 @@ def _layers_below(contents: Contents, roots: Iterable[Descriptor]) -> list[tuple
 
 
 def layers_of(manifest: Manifest, config: bytes, *, what: str) -> list[tuple[Descriptor, Digest]]:
-    """The layers of an image with the digests that their content must have.
+    """Returns the layers of an image, each with the digest of its uncompressed content.
 
     Raises:
-        Damaged: Manifest and config disagree about how many there are.
+        Damaged: Manifest and config have different numbers of layers.
     """
     diff_ids = docker_archive.diff_ids_of(config, what=what)
     if len(diff_ids) != len(manifest.layers):
@@ -326,12 +326,12 @@ def layers_of(manifest: Manifest, config: bytes, *, what: str) -> list[tuple[Des
 
 
 def _check_no_links(contents: Contents, *, is_docker: bool) -> None:
-    """Makes sure that a layout consists of files: readers that unpack it follow links as they like.
+    """Checks that a layout consists of files: programs that unpack it follow links in different ways.
 
-    Docker links layers that it saves twice; in its archives the blobs may be links to other members.
+    Docker links layers that it would save twice. In its archives, blobs may be links to other members.
 
     Raises:
-        Damaged: A part of it is a link.
+        Damaged: A part of the layout is a link.
     """
     for name in contents.links:
         if name in (INDEX, MARKER) or (name.startswith("blobs/") and not is_docker):
@@ -339,15 +339,15 @@ def _check_no_links(contents: Contents, *, is_docker: bool) -> None:
 
 
 def _configs_below(contents: Contents, root: Descriptor) -> dict[Digest, Manifest]:
-    """The manifests of the images below a root, by their configs."""
+    """Returns the manifests of the images below a root, by the digests of their configs."""
     return {found.config.digest: found for found in _manifests_below(contents, [root]) if found.config}
 
 
 def _check_agreement(contents: Contents) -> None:
-    """Makes sure that both forms in an archive hold the same: else one reader sees what another loads not.
+    """Checks that both forms in an archive have the same images. Else the checked image can differ from the loaded one.
 
     Raises:
-        Damaged: manifest.json names an image that the layout has not, or has under other names or with other layers.
+        Damaged: manifest.json has an image that the layout lacks, or has with other names or other layers.
     """
     by_config: dict[Digest, Manifest] = {}
     configs: dict[str, set[Digest]] = {}

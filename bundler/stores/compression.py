@@ -1,7 +1,7 @@
-"""Compressed streams: what image files come in, and what layers are made of. The door to zlib-ng and to zstd.
+"""Compressed streams: image files and layers. Only this module imports zlib-ng and zstd.
 
-Layers that we compress ourselves must come out the same on every machine, so that the same image has the same digests
-everywhere: zlib-ng's output does not depend on the processor, ISA-L's does. See docs/decisions/0005.
+The layers that we compress must be the same on every machine, so that the same image has the same digests everywhere.
+The output of zlib-ng does not depend on the processor, that of ISA-L does. See docs/decisions/0005.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAGIC = {
 }
 
 _BEGINNING_BYTES = 512
-"""The header of a tar; the signs of compressed streams are shorter."""
+"""The header of a tar; the magic numbers of compressed streams are shorter."""
 
 _SLICE_BYTES = 16 << 10
 
@@ -40,13 +40,13 @@ _GZIP_WINDOW = 31
 
 
 class Compressor(Protocol):
-    """Takes bytes and gives fewer."""
+    """Compresses a stream."""
 
     def compress(self, data: bytes | memoryview, /) -> bytes:
-        """Some of the compressed bytes."""
+        """Returns the compressed bytes that are ready."""
 
     def flush(self) -> bytes:
-        """The rest."""
+        """Returns the rest of the compressed bytes."""
 
 
 class _Plain:
@@ -60,12 +60,12 @@ class _Plain:
 
 
 def kind_of(beginning: bytes) -> str:
-    """What a stream is compressed with, by its first bytes; `NONE` for anything else."""
+    """Returns the compression of a stream with these first bytes; `NONE` for any other stream."""
     return next((kind for kind, magic in _MAGIC.items() if beginning.startswith(magic)), NONE)
 
 
-def begun(pieces: Pieces) -> tuple[bytes, Pieces]:
-    """The first bytes of a stream, enough to tell what it is wherever its pieces end, and the whole stream."""
+def peeked(pieces: Pieces) -> tuple[bytes, Pieces]:
+    """Returns the first bytes of a stream, enough for `kind_of`, and the whole stream."""
     held: list[bytes] = []
     for piece in pieces:
         held.append(bytes(piece))
@@ -80,7 +80,7 @@ def _again(held: list[bytes], rest: Pieces) -> Pieces:
 
 
 def compressor(kind: str) -> Compressor:
-    """A compressor for a layer: `GZIP`, `ZSTD` or `NONE`. The pieces' sizes have no part in what comes out."""
+    """Returns a compressor for a layer: `GZIP`, `ZSTD` or `NONE`. The sizes of the pieces do not change its output."""
     made: Compressor
     if kind == GZIP:
         from zlib_ng import zlib_ng
@@ -94,36 +94,36 @@ def compressor(kind: str) -> Compressor:
 
 
 def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
-    """The bytes behind a compressed stream, in memory that does not grow with it.
+    """Yields the decompressed bytes of a stream. The memory in use does not grow with the stream.
 
     Args:
-        pieces: The compressed bytes; frames may follow each other.
+        pieces: The compressed bytes; several frames may follow each other.
         kind: One of the constants; `NONE` passes the bytes through.
-        what: For messages.
+        what: The name of the stream in errors.
 
     Raises:
-        Damaged: The stream is cut or damaged, or needs a window that no image needs.
+        Damaged: The stream is truncated or damaged, or needs a larger window than any image does.
     """
     if kind == NONE:
         yield from pieces
         return
     make, errors = _decompressor(kind)
     frame = make()
-    has_begun = False
+    has_started = False
     empty_frames = 0
     try:
         for data in _sliced(pieces):
             while data:
                 if frame.eof:
                     if kind != ZSTD:
-                        data = data.lstrip(b"\0")  # padding, as tapes and `dd` leave it
+                        data = data.lstrip(b"\0")  # padding of tapes and `dd`
                     if not data:
                         break
-                    frame, has_begun = make(), False
+                    frame, has_started = make(), False
                     empty_frames += 1
                     if empty_frames > EMPTY_FRAMES:
                         raise Damaged(text("the {kind} stream has too many empty parts", kind=kind), subject=what)
-                has_begun = True
+                has_started = True
                 for piece in _drained(frame, data):
                     empty_frames = 0
                     yield piece
@@ -138,19 +138,19 @@ def decompressed(pieces: Pieces, kind: str, *, what: str) -> Pieces:
         raise Damaged(
             text("the {kind} stream needs more memory than any image does", kind=kind), subject=what
         ) from error
-    if has_begun and not frame.eof:
+    if has_started and not frame.eof:
         raise Damaged(text("the {kind} stream is truncated", kind=kind), subject=what, hint="copy this file again")
 
 
 def _sliced(pieces: Pieces) -> Generator[bytes, None, None]:
-    """Small slices: at the end of each frame a decoder copies all that is left of its input."""
+    """Yields small slices: at the end of each frame, a decoder copies all the rest of its input."""
     for piece in pieces:
         for begin in range(0, len(piece), _SLICE_BYTES):
             yield bytes(piece[begin : begin + _SLICE_BYTES])
 
 
 def _drained(frame: Any, data: bytes) -> Pieces:
-    """All that a frame gives for some bytes, a piece at a time."""
+    """Yields all output of a frame for some bytes, in pieces."""
     while True:
         out = frame.decompress(data, PIECE_BYTES)
         if out:
@@ -163,7 +163,7 @@ def _drained(frame: Any, data: bytes) -> Pieces:
 
 
 class _GzipFrame:
-    """zlib-ng's object in the manner of the others."""
+    """zlib-ng's decompressor with the interface of the others."""
 
     def __init__(self) -> None:
         from zlib_ng import zlib_ng

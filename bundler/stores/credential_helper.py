@@ -1,8 +1,8 @@
-"""Docker's credential helpers, bounded: a program that hangs or floods is ended, with all that it started.
+"""Docker's credential helpers, with limits: a program that hangs or floods is killed, with all its children.
 
 The protocol is that of github.com/docker/docker-credential-helpers: ``docker-credential-NAME get``, the registry on
-standard input, JSON or an error's words on standard output. What it writes to standard error is not shown: it may hold
-secrets, and a log has no bound either.
+standard input, JSON or an error text on standard output. Standard error is not shown: it may hold secrets, and it has
+no bound either.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ _running: set[subprocess.Popen[bytes]] = set()
 
 
 def ask(program: str, given: bytes) -> tuple[int, bytes]:
-    """What a helper answers to ``get``: its exit code and its output.
+    """Runs ``get`` of a helper, and returns its exit code and its output.
 
     Args:
-        program: Its path.
+        program: The path of the helper.
         given: The registry.
 
     Raises:
-        Misuse: It does not end, or says more than any credentials have.
+        Misuse: It does not end, or writes more than any credentials have.
         LocalStorage: It cannot be started.
     """
     try:
@@ -39,7 +39,7 @@ def ask(program: str, given: bytes) -> tuple[int, bytes]:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # so that all it starts can be ended with it
+            start_new_session=True,  # so that all its children can be killed with it
         )
     except OSError as error:
         raise LocalStorage(
@@ -57,7 +57,7 @@ def ask(program: str, given: bytes) -> tuple[int, bytes]:
 
 
 def end_all() -> None:
-    """Ends the helpers that still run, for a command that ends before they do."""
+    """Kills the helpers that still run when a command ends before them."""
     for process in tuple(_running):
         _end(process)
 
@@ -80,13 +80,13 @@ def _output_of(process: subprocess.Popen[bytes], given: bytes) -> bytes:
                 output += piece
                 if len(output) > JSON_ANSWER_BYTES:
                     raise _too_much(process)
-            elif process.poll() is not None:  # something that it started holds its output open
+            elif process.poll() is not None:  # a child of it holds its output open
                 return bytes(output)
     raise _too_slow(process)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    with suppress(OSError):  # they have all ended
+    with suppress(OSError):  # all have ended
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
         process.wait(1)

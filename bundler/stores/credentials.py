@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a registry is logged in with: user name and password, or an identity token (OAuth2 refresh token)."""
+    """The login for a registry: user name and password, or an identity token (OAuth2 refresh token)."""
 
     username: str
     password: str
     identity_token: str = ""
     origin: str = ""
-    """Where they were found, for messages."""
+    """The file or helper that had them, for messages."""
 
     def __repr__(self) -> str:
         return "Credentials(…)"

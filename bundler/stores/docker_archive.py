@@ -1,7 +1,7 @@
-"""What ``docker save`` writes: ``manifest.json`` with configs and uncompressed layers, and nothing of the registry.
+"""The format of ``docker save``: ``manifest.json`` with configs and uncompressed layers, and nothing of the registry.
 
-So the manifest and, where they are uncompressed, the layers of such an image are made here: its digest is ours, its
-config is byte for byte the archive's, and with it the image id. Source: moby ``image/spec``, ``image/tarexport``.
+So we make the manifest of such an image, and compress its layers if they are uncompressed. Its digest is ours. Its
+config is the archive's byte for byte, and so is its image id. Source: moby ``image/spec``, ``image/tarexport``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class ArchivedImage:
-    """One entry of manifest.json: its names as they stand there, and the members that it consists of."""
+    """One entry of manifest.json: its names as written there, and its members."""
 
     tags: tuple[str, ...]
     config: str
@@ -35,15 +35,15 @@ class ArchivedImage:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Its tags in full: Docker writes them short, and ``app:1`` is ``docker.io/library/app:1`` to it."""
+        """Its tags in full: Docker writes them short, and reads ``app:1`` as ``docker.io/library/app:1``."""
         return tuple(sorted(set(filter(None, map(completed, self.tags)))))
 
 
 def read_images(contents: Contents) -> tuple[ArchivedImage, ...]:
-    """The images that manifest.json lists.
+    """Returns the images of manifest.json.
 
     Raises:
-        Damaged: It is not of its form.
+        Damaged: Its format is wrong.
     """
     what = f"{contents.what}: {MANIFEST}"
     document = strict_json.loads(contents.document(MANIFEST), what=what)
@@ -79,7 +79,7 @@ def _member(name: str, what: str) -> str:
 
 @lru_cache(maxsize=16)  # an archive may name one large config many times
 def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
-    """The digests of an image's uncompressed layers, as its config lists them.
+    """Returns the digests of an image's uncompressed layers from its config.
 
     Raises:
         Damaged: The config lists none.
@@ -102,19 +102,19 @@ def diff_ids_of(config: bytes, *, what: str) -> tuple[Digest, ...]:
 def check_image(
     image: ArchivedImage, contents: Contents, diff_id_of: Callable[[str], Digest], warn: Callable[[str], None]
 ) -> tuple[bytes, tuple[Digest, ...]]:
-    """Makes sure that an image of an archive is whole and consistent.
+    """Checks that an image of an archive is complete and consistent.
 
     Args:
         image: The image.
-        contents: Of the archive.
-        diff_id_of: The digest of a layer's uncompressed tar, by the name of its member.
-        warn: Is told what is odd and does no harm.
+        contents: The contents of the archive.
+        diff_id_of: Returns the digest of a layer's uncompressed tar, by the name of its member.
+        warn: Receives oddities that do no harm.
 
     Returns:
         The image config, and the diff_ids in it.
 
     Raises:
-        Damaged: A layer is absent or not the one that the config lists.
+        Damaged: A layer is missing, or differs from the config.
     """
     what = f"{contents.what}: {image.config}"
     config = contents.document(image.config)
@@ -165,17 +165,17 @@ def assemble(
     staging_cache: StagingCache,
     warn: Callable[[str], None],
 ) -> tuple[StagedFiles, list[HeldImage[Descriptor]]]:
-    """Makes a layout of images whose layers are staged.
+    """Makes a layout of images with staged layers.
 
     Args:
         images: Some images of the archive.
-        contents: Of the archive.
-        layers: By the names of their members.
-        staging_cache: What is staged already.
-        warn: Is told what is odd and does no harm.
+        contents: The contents of the archive.
+        layers: The staged layers, by the names of their members.
+        staging_cache: The blobs that are already staged.
+        warn: Receives oddities that do no harm.
 
     Returns:
-        The layout's files, and the names and the manifest of each image.
+        The files of the layout, and the names and the manifest of each image.
 
     Raises:
         Damaged: As `check_image`.
@@ -192,7 +192,7 @@ def assemble(
         files.add_document(config_descriptor.digest.path, config)
         files.add_document(descriptor.digest.path, manifest)
         for layer in own:
-            files.add_blob(layer.descriptor.digest.path, layer.home)
+            files.add_blob(layer.descriptor.digest.path, layer.location)
         entries.append(HeldImage(held.names, held.aliases, descriptor))
     return files, entries
 

@@ -1,7 +1,7 @@
-"""The Docker daemon as a source and as a sink. Every image passes as one stream, never as a whole in memory.
+"""The Docker daemon as a source and as a destination. An image passes as one stream and is never in memory as a whole.
 
-A daemon with the containerd image store gives and takes the blobs of a registry; any other keeps neither manifests nor
-compressed layers, and what comes out of it has digests of our making. Source: Docker Engine API, ``/images/*``.
+A daemon with the containerd image store saves and loads the blobs of a registry. Any other daemon keeps neither
+manifests nor compressed layers, so we make the digests of its images. Source: Docker Engine API, ``/images/*``.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from bundler.stores.tar_reader import TarMember
 from bundler.texts import text
 
 _ERROR_BYTES = 64 << 10
-"""How much of a stream's end is searched for what the daemon says went wrong."""
+"""The bytes at the end of a stream that are searched for the daemon's error."""
 
 _LAST_PIECES = 4
-"""An error comes in one piece; what it follows may come with it."""
+"""An error is one piece, but the bytes before it may be in the same piece."""
 
 
 def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
-    """Makes an image of a daemon ready to be copied: one ``save``, each layer put down once as it will be carried.
+    """Prepares an image of a daemon for copying: one ``save``, each layer staged once in its final form.
 
     Args:
-        name: Its name or id.
+        name: The name or id of the image.
         daemon: The daemon.
-        staging: How.
+        staging: The means.
 
     Raises:
         Refused: There is no such image.
-        Damaged: What the daemon gives is not an image, or contradicts itself.
-        Unavailable, Unreachable, LocalStorage: The daemon failed, or there is no room in scratch.
+        Damaged: The daemon's stream is not an image, or it is inconsistent.
+        Unavailable, Unreachable, LocalStorage: The daemon failed, or scratch is full.
     """
     image = daemon.find(name)
     what = f"docker-daemon:{name}"
@@ -58,7 +58,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
     def take(member: TarMember, pieces: Pieces) -> None:
         if is_original:
             blobs[member.name] = put_down(pieces, staging.scratch)
-        elif posixpath.basename(member.name) != "VERSION":  # of Docker's first format
+        elif posixpath.basename(member.name) != "VERSION":  # a file of Docker's first format
             layers[member.name] = _staged_layer(member, pieces, staging, f"{what}: {member.name}")
 
     try:
@@ -66,8 +66,8 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
         if is_original:
             return Ready(_layout(name, contents, blobs, image.id, staging), is_repacked=False)
     except BaseException:
-        for home in blobs.values():
-            home.close()
+        for location in blobs.values():
+            location.close()
         raise
     images = [HeldImage((name,), (), entry) for entry in docker_archive.read_images(contents)]
     if len(images) != 1:
@@ -100,10 +100,10 @@ def _saved(
         for _ in stream:
             pass
     except Damaged as error:
-        told = error_in_stream(b"".join(last)[-_ERROR_BYTES:])
-        if told is not None:
-            told.subject = what
-            raise told from error
+        reported = error_in_stream(b"".join(last)[-_ERROR_BYTES:])
+        if reported is not None:
+            reported.subject = what
+            raise reported from error
         raise
     return contents
 
@@ -111,10 +111,10 @@ def _saved(
 def _layout(
     name: str, contents: Contents, blobs: dict[str, InScratch], image_id: Digest, staging: Staging
 ) -> LayoutSource:
-    """The layout that a daemon with the containerd store saves; its index names the image, or a part of it."""
+    """Returns the layout that a daemon with the containerd store saves; its index names the image, or a part of it."""
     files = documents_of(contents, staging.staging_cache)
-    for path, home in blobs.items():
-        files.add_blob(path, home)
+    for path, location in blobs.items():
+        files.add_blob(path, location)
     if contents.find(INDEX) is None:
         raise Damaged("the daemon gives no OCI image layout", subject=contents.what)
     roots = {held.image.digest: held.image for held in read_index(files)}
@@ -125,9 +125,9 @@ def _layout(
 
 
 class LoadSink:
-    """The tar that a daemon loads, written as it goes: a `BlobSink` that takes the blobs of one image, in any order.
+    """The tar that a daemon loads, written as blobs arrive: a `BlobSink` for the blobs of one image, in any order.
 
-    It is not repeatable: when a blob has failed, so has the image.
+    It is not repeatable: if one blob fails, the image fails.
     """
 
     def __init__(self, write: Callable[[bytes | memoryview], None], *, subject: str) -> None:
@@ -142,14 +142,14 @@ class LoadSink:
             self._write(piece)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob was written."""
+        """True if the blob was written."""
         return descriptor.digest in self._held
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob.
 
         Raises:
-            Refused: One before it has failed.
+            Refused: An earlier blob failed.
         """
         if self._is_broken:
             raise Refused("another blob of the image failed", subject=self._subject)
@@ -162,7 +162,7 @@ class LoadSink:
         self._held.add(descriptor.digest)
 
     def begin(self, manifest: Descriptor, content: bytes, config: Descriptor, layers: Sequence[Descriptor]) -> None:
-        """Writes what lists the parts of the image, itself without a name: as a layout, and as ``docker save``."""
+        """Writes the lists of the image's parts, without a name: as a layout, and as ``docker save``."""
         entry = {"Config": config.digest.path, "RepoTags": None, "Layers": [layer.digest.path for layer in layers]}
         self.put_file("oci-layout", marker_json())
         self.put_file(INDEX, index_json([], unnamed=manifest))
@@ -171,5 +171,5 @@ class LoadSink:
         self._held.add(manifest.digest)
 
     def end(self) -> None:
-        """Writes the end."""
+        """Writes the end mark."""
         self._write(tar.END)

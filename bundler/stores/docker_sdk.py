@@ -1,8 +1,8 @@
-"""Docker's credentials and Docker's daemon, found as Docker finds them. The only module that imports the docker SDK.
+"""Docker's credentials and Docker's daemon, found as Docker finds them. Only this module imports the docker SDK.
 
-Of credentials, `bundler.stores.credentials` decides where they are looked for. The daemon is the one of ``DOCKER_HOST``
-with its TLS variables, or of the current context. Importing the SDK takes a tenth of a second, so it happens only when
-it is needed.
+`bundler.stores.login` chooses the files with credentials. The daemon is that of ``DOCKER_HOST`` with its TLS
+variables, or of the current context. Importing the SDK takes a tenth of a second, so it is imported only when it is
+needed.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ from bundler.system.given_files import check_regular, read_regular
 from bundler.texts import text
 
 _TIMEOUT_SECONDS = 3600
-"""Between two bytes: a daemon writes a large image to its disk before it sends the first one, and unpacks before it
-answers."""
+"""The longest pause between two bytes: a daemon writes a large image to its disk before it sends the first byte, and
+unpacks an image before it answers."""
 
 _OLDEST_API = "1.24"
-"""To ask the daemon with which version it speaks: that of Docker 1.12."""
+"""The API version of Docker 1.12. It is used to ask the daemon for its own version."""
 
 _LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 
@@ -59,7 +59,7 @@ _LOADED = re.compile(r"Loaded image ID: (sha256:[0-9a-f]{64})")
 def _auth_config(path: str, _modified_ns: int) -> Any:
     from docker import auth
 
-    # The SDK takes what is no JSON for a file of an older form, and finds nobody in it.
+    # The SDK reads a file that is not JSON as an older format, and finds no user in it.
     content = read_regular(path, JSON_ANSWER_BYTES)
     document = strict_json.loads(content, what=path) if content.strip() else {}
     if not isinstance(document, dict):
@@ -69,7 +69,7 @@ def _auth_config(path: str, _modified_ns: int) -> Any:
 
 @lru_cache(maxsize=64)
 def _of_host(path: str, modified_ns: int, registry: str) -> Any:
-    """The entry for a whole registry. Asking a helper takes a process, so it is asked once."""
+    """Returns the entry for a whole registry. Asking a helper starts a process, so the result is cached."""
     config = _auth_config(path, modified_ns)
     helper = config.get_credential_store(registry)
     program = shutil.which(f"docker-credential-{helper}") if helper else None
@@ -81,7 +81,7 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
             subject=path,
             hint=text("install it, or {log_in}", log_in=text(LOG_IN, host=registry)),
         )
-    # An entry for a part of another registry, or of this one, is not for all of this one.
+    # An entry for a part of a registry, of this one or of another, is not valid for all of this one.
     whole = {key: value for key, value in config.auths.items() if not _is_partial(key)}
     chosen = type(config)({**config, "auths": whole})
     if program is not None:
@@ -90,7 +90,7 @@ def _of_host(path: str, modified_ns: int, registry: str) -> Any:
 
 
 def _bounded_store(helper: str, program: str) -> Any:
-    """A credential store of the SDK whose program is bounded: the SDK's own waits without an end."""
+    """Returns the SDK's credential store with limits on its program: the SDK itself would wait forever."""
     from docker.credentials import Store, errors
 
     class BoundedStore(Store):  # type: ignore[misc, unused-ignore]  # typed as Any without stubs
@@ -111,12 +111,12 @@ def _is_partial(key: str) -> bool:
 
 
 def read_credentials(path: Path, registry: str, repository: str = "") -> Credentials | None:
-    """The credentials that a file of Docker's or skopeo's has for a registry, by its exact host and port.
+    """Returns the credentials of a file of Docker or skopeo for a registry, by its exact host and port.
 
     Args:
         path: ``config.json`` or ``auth.json``.
         registry: The registry.
-        repository: An entry for it, or for a namespace around it, comes first.
+        repository: The repository. An entry for it, or for a namespace around it, comes first.
 
     Raises:
         Refused: The file or a credential helper does not work.
@@ -149,22 +149,22 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
 
 @dataclass(frozen=True, slots=True)
 class DaemonFacts:
-    """What a daemon says of itself."""
+    """The daemon's facts about itself."""
 
     platform: Platform
     has_containerd_store: bool
-    """Whether it keeps images as a registry does, compressed layers and manifests included."""
+    """True if it keeps images as a registry does, with compressed layers and manifests."""
 
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """What a daemon says of an image.
+    """The daemon's facts about an image.
 
     Attributes:
         id: The digest of its config; with the containerd image store, of its manifest or index.
         names: Its tags.
-        repo_digests: Under which digests registries have it, as far as the daemon knows: ``repository@digest``.
-        size_bytes: Of its layers, unpacked.
+        repo_digests: Its digests in registries, as far as the daemon knows them: ``repository@digest``.
+        size_bytes: The size of its layers, unpacked.
     """
 
     id: Digest
@@ -180,35 +180,35 @@ _REASONS: tuple[tuple[type[BaseException], texts.Text], ...] = (
     (TimeoutError, texts.text("it took too long")),
     (ssl.SSLCertVerificationError, texts.text("its certificate is not trusted")),
 )
-"""Why a daemon does not answer, by the first of these errors in the chain of causes."""
+"""The reasons why a daemon does not answer. The first of these errors in the chain of causes decides."""
 
 _OF_ABSENCE = ("not found", "unknown")
-"""The daemon answers 404 where the registry says MANIFEST_UNKNOWN or NAME_UNKNOWN. An answer of the registry without
-such a code it hands on as 500, with nothing but the registry's words (moby: api/server/httpstatus, up to Docker 20
-api/server/httputils; distribution: registry/client/errors.go, `UnexpectedHTTPResponseError`)."""
+"""The words for absence at the registry. If the registry says MANIFEST_UNKNOWN or NAME_UNKNOWN, the daemon answers 404.
+It passes an answer without such a code on as 500, with only the registry's words (moby: api/server/httpstatus, up to
+Docker 20 api/server/httputils; distribution: registry/client/errors.go, `UnexpectedHTTPResponseError`)."""
 
 _OF_NO_ROOM = ("no space left",)
-"""ENOSPC, in the words of Go's syscall package; the daemon's streams of events carry words alone."""
+"""ENOSPC, in the words of Go's syscall package. The daemon's event streams have no error codes."""
 
 _OF_FAILURE = ("timeout", "connection re", "i/o", "temporary", "eof", "too many requests")
-"""Failures of the network between daemon and registry, in the words of Go's net and io packages."""
+"""Network failures between daemon and registry, in the words of Go's net and io packages."""
 
 _OF_TLS = "HTTPS server"
-"""In the answer of Go's net/http to a request without TLS: "Client sent an HTTP request to an HTTPS server."."""
+"""A part of the answer of Go's net/http to a request without TLS: "Client sent an HTTP request to an HTTPS server."."""
 
 
 class Daemon:
-    """The Docker daemon that the environment names. Thread-safe; connects with the first question."""
+    """The Docker daemon that the environment names. Thread-safe. It connects at the first request."""
 
     def __init__(self, *, timeout_seconds: int = _TIMEOUT_SECONDS) -> None:
-        """The daemon; ``timeout_seconds`` is how long nothing may come from it."""
+        """Does not connect yet; ``timeout_seconds`` is the longest time without data from the daemon."""
         self._lock = threading.Lock()
         self._timeout_seconds = timeout_seconds
         self._client: Any = None
 
     @property
     def facts(self) -> DaemonFacts:
-        """What it is.
+        """The daemon's facts about itself.
 
         Raises:
             Unreachable: It does not answer.
@@ -222,10 +222,10 @@ class Daemon:
         )
 
     def find(self, name: str) -> ImageFacts | None:
-        """An image by its name or id; None if there is none.
+        """Returns an image by its name or id; None if there is none.
 
         Raises:
-            Unreachable, Unavailable, Refused: The daemon does not answer, or refuses to.
+            Unreachable, Unavailable, Refused: The daemon does not answer, or answers with an error.
         """
         from docker.errors import ImageNotFound, NotFound
 
@@ -242,30 +242,30 @@ class Daemon:
         )
 
     def save(self, name: str) -> Pieces:
-        """An image as ``docker save`` writes it: a tar.
+        """Yields an image in the format of ``docker save``: a tar.
 
         Raises:
             Refused: There is no such image.
-            Unavailable, Unreachable: The daemon failed; also within the stream.
+            Unavailable, Unreachable: The daemon failed, perhaps within the stream.
         """
         with self._asking(f"docker-daemon:{name}"):
             yield from self._api().get_image(name, chunk_size=PIECE_BYTES)
 
     def load(self, archive: Iterable[bytes], *, subject: str) -> tuple[Digest, ...]:
-        """Loads what ``docker save`` would write.
+        """Loads an image in the format of ``docker save``.
 
         Args:
-            archive: A tar whose images have no names, so that no tag moves.
-            subject: What it is about, for messages.
+            archive: A tar with images without names, so that no tag moves.
+            subject: The object of error messages.
 
         Returns:
             The ids of the images.
 
         Raises:
-            Refused: The daemon does not take the image.
-            LocalStorage: It has no room for it.
+            Refused: The daemon refuses the image.
+            LocalStorage: It has no space for the image.
             Unavailable, Unreachable: It failed.
-            BundlerError: Whatever ``archive`` raises; nothing is loaded then.
+            BundlerError: An exception of ``archive``; nothing is loaded then.
         """
         ids = []
         with self._asking(subject):
@@ -275,21 +275,21 @@ class Daemon:
         return tuple(ids)
 
     def tag(self, image: Digest, name: str) -> None:
-        """Lets a name stand for an image."""
+        """Gives an image a name."""
         repository, _, tag = name.rpartition(":")
         with self._asking(f"docker-daemon:{name}"):
             self._api().tag(str(image), repository, tag, force=True)
 
     def remove(self, name: str) -> None:
-        """Takes a name away, and the image with its last one."""
+        """Removes a name. Removing the last name of an image removes the image."""
         with self._asking(f"docker-daemon:{name}"):
             self._api().remove_image(name)
 
     def distribution_digest(self, name: str) -> Digest | None:
-        """What a name stands for in its registry, asked by way of the daemon; None if there is nothing.
+        """Returns the digest that a name has in its registry, through the daemon; None if it does not exist there.
 
         Raises:
-            Refused, Unavailable, Unreachable: The daemon or the registry does not answer, or refuses to.
+            Refused, Unavailable, Unreachable: The daemon or the registry does not answer, or answers with an error.
         """
         from docker.errors import APIError
 
@@ -303,10 +303,10 @@ class Daemon:
         return Digest.parse((found.get("Descriptor") or {}).get("digest"))
 
     def push(self, name: str) -> Digest:
-        """Pushes a name to its registry; what it stands for there afterwards.
+        """Pushes a name to its registry, and returns the digest that it has there afterwards.
 
         Raises:
-            Refused: The registry does not take it.
+            Refused: The registry refuses it.
             Unavailable, Unreachable: The daemon or the registry failed.
         """
         digest: Digest | None = None
@@ -330,7 +330,7 @@ class Daemon:
 
     @contextmanager
     def _asking(self, subject: str | None) -> Generator[None, None, None]:
-        """Translates what the SDK raises into our errors; ours pass through."""
+        """Translates exceptions of the SDK into our errors. Our own errors pass through."""
         from docker.errors import APIError, DockerException
         from requests import exceptions as requests_exceptions
         from urllib3.exceptions import HTTPError
@@ -359,16 +359,16 @@ def _client(version: str, timeout_seconds: int) -> Any:
         if not environment.get("DOCKER_HOST"):
             _check_context(environment)
         client = sdk.from_env(version=version, timeout=timeout_seconds, environment=environment)
-        "".join((load_general_config().get("HttpHeaders") or {}).values())  # each question would fail at others
+        "".join((load_general_config().get("HttpHeaders") or {}).values())  # other types would fail in each request
     except (BundlerError, DockerException, OSError):
         raise
-    except Exception as error:  # the SDK takes every value in Docker's files to be of the right type
+    except Exception as error:  # the SDK does not check the types of values in Docker's files
         raise Misuse(
             "Docker's configuration has an unknown form",
             subject=str(places.docker_folder() or os.devnull),
             hint="correct config.json and contexts there; see: docker context ls",
         ) from error
-    # Else requests would put REQUESTS_CA_BUNDLE in place of the authority that DOCKER_CERT_PATH gives.
+    # Else requests would use REQUESTS_CA_BUNDLE instead of the authority of DOCKER_CERT_PATH.
     client.api.trust_env = False
     client.api.mount("https://", _tls_adapter())
     return client
@@ -376,10 +376,10 @@ def _client(version: str, timeout_seconds: int) -> Any:
 
 @lru_cache(maxsize=1)
 def _sdk() -> Any:
-    """The SDK, which from now on has its configuration and contexts where `places` says.
+    """Returns the SDK, after making it use the configuration and contexts that `places` chooses.
 
-    By itself it takes ``~`` for a folder's name when there is no home folder, and looks for contexts in the working
-    folder when there is no ``config.json``: a medium could name the daemon, and the login that a push is made with.
+    Unchanged, it takes ``~`` as the name of a folder if there is no home folder, and looks for contexts in the working
+    folder if there is no ``config.json``. A medium could then choose the daemon and the login of a push.
     """
     import docker
     from docker.context import config as contexts
@@ -391,10 +391,10 @@ def _sdk() -> Any:
 
 
 def _docker_config(config_path: str | None = None) -> str:
-    """Docker's configuration file; an empty one, with no contexts beside it, for a user without a home folder.
+    """Returns Docker's configuration file; without a home folder, an empty one without contexts next to it.
 
     Raises:
-        Misuse: It is no file that could be read.
+        Misuse: It is not a readable file.
     """
     folder = places.docker_folder()
     path = config_path or (str(folder / "config.json") if folder else os.devnull)
@@ -404,7 +404,7 @@ def _docker_config(config_path: str | None = None) -> str:
 
 
 def _environment() -> dict[str, str]:
-    """The variables that name the daemon, as the SDK reads them.
+    """Returns the variables that name the daemon, as the SDK reads them.
 
     Raises:
         Misuse: There is no folder with the certificates for TLS, or ``DOCKER_CERT_PATH`` is relative.
@@ -426,10 +426,10 @@ def _environment() -> dict[str, str]:
 
 
 def _check_host(host: str) -> None:
-    """Makes sure that the SDK can ask the daemon that ``DOCKER_HOST`` names, if it names one.
+    """Checks that the SDK can read the ``DOCKER_HOST``, if it is set.
 
     Raises:
-        Misuse: It cannot; the value is not repeated, because a password may be in it.
+        Misuse: It cannot. The error does not repeat the value, because it may have a password.
     """
     from docker.errors import DockerException
     from docker.utils import parse_host
@@ -448,10 +448,10 @@ def _check_host(host: str) -> None:
 
 
 def _check_context(environment: Mapping[str, str]) -> None:
-    """Makes sure that the Docker context that is chosen exists: the SDK would ask the default daemon instead.
+    """Checks that the chosen Docker context exists: the SDK would silently use the default daemon.
 
     Raises:
-        Misuse: There is none of this name, or its file cannot be read.
+        Misuse: The context does not exist, or its file cannot be read.
     """
     from docker.context import config as contexts
 
@@ -469,7 +469,7 @@ def _check_context(environment: Mapping[str, str]) -> None:
 
 
 def _tls_adapter() -> Any:
-    """Verifies certificates as Docker does: Python from 3.13 on wants more of private authorities (key usage)."""
+    """Returns an adapter that verifies certificates as Docker does: Python 3.13 requires more of authorities."""
     import ssl
 
     from requests.adapters import HTTPAdapter
@@ -485,14 +485,14 @@ def _tls_adapter() -> Any:
 
 
 def error_in_stream(tail: bytes) -> BundlerError | None:
-    """The error that a daemon wrote behind the bytes of an image instead of the rest of it, if it did."""
+    """Returns the error that a daemon wrote into an image's stream instead of its rest; None if there is none."""
     begin = tail.rfind(b'{"errorDetail"')
     if begin < 0:
         return None
     try:
-        told = strict_json.loads(tail[begin:].rstrip(b"\0").strip(), what=texts.text("the Docker daemon"))
+        report = strict_json.loads(tail[begin:].rstrip(b"\0").strip(), what=texts.text("the Docker daemon"))
         return Unavailable(
-            texts.text("the Docker daemon says: {told}", told=told["errorDetail"]["message"]), retryable=False
+            texts.text("the Docker daemon says: {message}", message=report["errorDetail"]["message"]), retryable=False
         )
     except (Damaged, KeyError, TypeError):
         return None
@@ -563,5 +563,5 @@ def _unreachable(error: Exception, subject: str | None) -> Unreachable:
 
 
 def _architecture(machine: str) -> str:
-    """The OCI name of what a kernel calls its machine."""
+    """Returns the OCI name of a kernel's machine name."""
     return {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386"}.get(machine, machine)

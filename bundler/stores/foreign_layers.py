@@ -1,8 +1,8 @@
-"""Layers that a registry does not hold itself: fetched from where their manifest says, if the user named that host.
+"""Layers that a registry does not hold: fetched from the addresses in their manifest, if the user named that host.
 
-OCI image-spec, "Non-Distributable Layers" and the ``urls`` of descriptors. Whoever made the image chose the addresses,
-so nothing is asked of a host that was not named exactly, not by a redirect either; no credentials are ever sent
-(CVE-2020-15157); and what comes is verified as any blob is.
+OCI image-spec, "Non-Distributable Layers" and the ``urls`` of descriptors. The author of the image chose the addresses.
+So no request goes to a host that the user did not name exactly, not even by a redirect. No credentials are ever sent
+(CVE-2020-15157). The bytes are verified as any blob.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bundler.texts import text
 
 
 class ForeignLayers:
-    """Asks the hosts that were named. Thread-safe."""
+    """Fetches layers from the named hosts. Thread-safe."""
 
     def __init__(self, options: NetworkOptions, paces: Paces) -> None:
         self._options = options
@@ -30,15 +30,15 @@ class ForeignLayers:
         self._clients: dict[Origin, HttpClient] = {}
 
     def ask(self, descriptor: Descriptor, headers: Mapping[str, str], *, called: str) -> Answer:
-        """The answer of the first address that may be asked: 200, 206 or 416.
+        """Returns the answer of the first allowed address: 200, 206 or 416.
 
         Args:
-            descriptor: With the addresses.
-            headers: Of the request, all of them.
-            called: What people call the layer.
+            descriptor: The descriptor with the addresses.
+            headers: All headers of the request.
+            called: The name of the layer in errors.
 
         Raises:
-            Refused: None of them may be asked, or the one that may does not have it.
+            Refused: No address is allowed, or the allowed one does not have the layer.
             Unavailable: It does not answer.
         """
         url = next((url for url in descriptor.urls if self._is_allowed(url)), None)

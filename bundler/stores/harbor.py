@@ -1,6 +1,6 @@
-"""Harbor's projects, through its API v2.0: whether they exist, how much they may still take, and making them.
+"""Harbor's projects, through its API v2.0: checks that they exist, reads their free quota, and creates them.
 
-Harbor refuses pushes into projects that do not exist, and lets push robots neither make them nor ask for much.
+Harbor refuses pushes into missing projects. Push robots may neither create projects nor read much about them.
 Source: goharbor/harbor, api/v2.0/swagger.yaml, paths ``/projects`` and ``/projects/{project_name_or_id}/summary``.
 """
 
@@ -23,17 +23,17 @@ class Projects:
     """The projects of one Harbor. Thread-safe."""
 
     def __init__(self, registry: Registry, admin: Credentials | None = None) -> None:
-        """Of a registry; ``admin`` may make projects, if there is one."""
+        """Serves one registry; ``admin`` is a login that may create projects, if the user gave one."""
         self._registry = registry
         self._admin = admin
 
     @property
     def may_create(self) -> bool:
-        """Whether somebody is there who may make them."""
+        """True if the user gave a login that may create projects."""
         return self._admin is not None
 
     def exists(self, project: str) -> bool | None:
-        """Whether a project exists; None if we may not know.
+        """True if a project exists; None if we are not allowed to know.
 
         Raises:
             Unavailable: Harbor does not answer.
@@ -43,10 +43,10 @@ class Projects:
         return {200: True, 404: False}.get(answer.status)
 
     def create(self, project: str) -> None:
-        """Makes a private project; nothing if it exists.
+        """Creates a private project. Does nothing if it exists.
 
         Raises:
-            Refused, Unavailable: Harbor does not let us.
+            Refused, Unavailable: Harbor refuses it, or does not answer.
         """
         body = json.dumps({"project_name": project, "metadata": {"public": "false"}}).encode()
         answer = self._call("POST", "projects", body)
@@ -63,7 +63,7 @@ class Projects:
         answer.drain()
 
     def free_bytes(self, project: str) -> int | None:
-        """How much a project may still take; None without a quota, or if we may not know."""
+        """Returns the bytes that a project may still take; None without a quota, or if we are not allowed to know."""
         answer = self._call("GET", f"projects/{quote(project, safe='')}/summary")
         if answer.status != 200:
             answer.drain()
@@ -78,7 +78,7 @@ class Projects:
         return max(0, hard - used)
 
     def command(self, project: str) -> str:
-        """What an administrator runs to make a project; curl asks for the password."""
+        """Returns the command with which an administrator creates a project; curl asks for the password."""
         scheme, host = self._registry.address
         body = json.dumps({"project_name": project, "metadata": {"public": "false"}})
         return f"curl -u admin -H 'Content-Type: application/json' -d {shlex.quote(body)} {scheme}://{host}/api/v2.0/projects"

@@ -1,7 +1,7 @@
 """The names of images in files and layouts, and the choice of an image by them.
 
-A name is a full reference. An alias finds an image within its file and names it nowhere else: a tag (``1.27``), a path
-without a registry, a digest (``@sha256:…``), a place in manifest.json (``@0``).
+A name is a full reference. An alias finds an image within its file only: a tag (``1.27``), a path without a registry, a
+digest (``@sha256:…``), a position in manifest.json (``@0``).
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ class HeldImage(Generic[Image]):
 
     Attributes:
         names: Full references, sorted.
-        aliases: What else it is called there, sorted. (Sets of each of 20,000 images would take 10 MiB more.)
-        image: What the names refer to.
+        aliases: Its other names in the file, sorted. (Two sets for each of 20,000 images would take 10 MiB more.)
+        image: The image itself.
     """
 
     names: tuple[str, ...]
@@ -37,7 +37,7 @@ class HeldImage(Generic[Image]):
 
     @property
     def shown(self) -> tuple[str, ...]:
-        """The names that people read: the full ones, or what there is."""
+        """The names for people: the full references, or else its aliases."""
         return self.names or tuple(alias for alias in self.aliases if not alias.startswith("@"))
 
     @property
@@ -50,18 +50,18 @@ class Choice(Generic[Image]):
     """Finds images by their names and aliases."""
 
     def __init__(self, images: Sequence[HeldImage[Image]], *, called: str) -> None:
-        """Takes the images in.
+        """Indexes the images.
 
         Args:
-            images: All of the file or the layout.
-            called: What people call that.
+            images: All images of the file or the layout.
+            called: The name of the file or layout in errors.
         """
         self._images = images
         self._called = called
         self._by_name = _indexed((name, image) for image in images for name in image.names)
 
     def __call__(self, name: str | None) -> Image:
-        """The image of a name or an alias; None for the only image.
+        """Returns the image of a name or an alias; None for the only image.
 
         Raises:
             Refused: There is none, or more than one.
@@ -69,7 +69,7 @@ class Choice(Generic[Image]):
         return self.held(name).image
 
     def held(self, name: str | None) -> HeldImage[Image]:
-        """As `__call__`, with all names of the image."""
+        """Returns the same image with all its names."""
         found = self._images if name is None else self._found(name)
         if len(found) == 1:
             return found[0]
@@ -90,11 +90,11 @@ class Choice(Generic[Image]):
 
     @cached_property
     def _by_alias(self) -> dict[str, tuple[HeldImage[Image], ...]]:
-        """Made when it is needed: most images are asked for by their names."""
+        """Built on first use: most images are requested by their names."""
         return _indexed((alias, image) for image in self._images for alias in image.aliases)
 
     def _found(self, name: str) -> Sequence[HeldImage[Image]]:
-        """The images that a text may mean. A full name means the images of that name alone."""
+        """Returns the images that a text may refer to. A full name refers only to images of that name."""
         if name in self._by_name:
             return self._by_name[name]
         by_name = self._by_name.get(completed(name) or "", ())
@@ -120,7 +120,7 @@ def _indexed(pairs: Iterable[tuple[str, HeldImage[Image]]]) -> dict[str, tuple[H
 
 
 def completed(text: str) -> str | None:
-    """A name as Docker completes it: ``app`` is ``docker.io/library/app:latest``; None if it is no reference."""
+    """Completes a name as Docker does: ``app`` is ``docker.io/library/app:latest``; None if it is not a reference."""
     if text.startswith("@"):
         return None
     try:

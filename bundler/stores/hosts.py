@@ -1,4 +1,4 @@
-"""How to reach one registry: its address, plain HTTP or TLS, certificates, proxy. Found where Docker and skopeo look.
+"""The connection to one registry: address, plain HTTP or TLS, certificates, proxy. Follows Docker and skopeo.
 
 Certificates: ``--cacert``, ``certs.d/HOST[:PORT]/`` of Docker and containers, and the system's trust with
 ``SSL_CERT_FILE``. No setting turns the verification of TLS off.
@@ -33,15 +33,15 @@ READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """What the user said about the network.
+    """The user's settings for the network.
 
     Attributes:
-        plain_http: Registries (host and port) that are spoken to without TLS, besides those on this machine.
-        ca_certificate: A PEM file with further certificate authorities.
-        credentials: Given for a registry, instead of what would be found.
-        base_path: Where the API lies below the host, without ``/v2/``; empty but for some registries.
-        foreign_layers: Hosts, with their ports where they are not the usual ones, that layers may be fetched from which
-            a registry does not hold.
+        plain_http: Registries (host and port) that are used without TLS, in addition to those on this machine.
+        ca_certificate: A PEM file with more certificate authorities.
+        credentials: Credentials by registry, which replace those of the user's files.
+        base_path: The path of the API below the host, without ``/v2/``; empty for most registries.
+        foreign_layers: Hosts from which layers may be fetched that a registry does not hold; with their ports, except
+            the usual ones.
         upload_hosts: Hosts, written in the same way, that a registry may name for uploads.
     """
 
@@ -57,12 +57,12 @@ DEFAULT_NETWORK = NetworkOptions()
 
 
 def address_of(registry: str) -> str:
-    """The host and port that a registry's name stands for; Docker Hub's API is not at docker.io."""
+    """Returns the host and port of a registry's name; Docker Hub's API is not at docker.io."""
     return DOCKER_HUB if registry == DEFAULT_REGISTRY else registry
 
 
 def certificates_of(registry: str) -> list[Path]:
-    """The folders with certificates for exactly this host and port."""
+    """Returns the folders with certificates for exactly this host and port."""
     home = places.home_folder()
     own = (home / _CERTIFICATES_BELOW_HOME,) if home else ()
     folders = [folder / registry for folder in (*own, *_CERTIFICATE_FOLDERS)]
@@ -70,7 +70,7 @@ def certificates_of(registry: str) -> list[Path]:
 
 
 def schemes_of(registry: str, options: NetworkOptions) -> tuple[str, ...]:
-    """``https``; ``http`` where that was said; both, to be found out, for this machine without certificates."""
+    """Returns ``https``; ``http`` if the user said so; both, to be tried, for this machine without certificates."""
     if registry in options.plain_http:
         return ("http",)
     if is_loopback(registry) and not options.ca_certificate and not certificates_of(registry):
@@ -79,17 +79,17 @@ def schemes_of(registry: str, options: NetworkOptions) -> tuple[str, ...]:
 
 
 def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
-    """What a connection to a registry is verified with.
+    """Returns the TLS settings that verify connections to a registry.
 
     Raises:
-        Misuse: A certificate file cannot be read, or SSL_CERT_FILE or SSL_CERT_DIR is no absolute path.
+        Misuse: A certificate file cannot be read, or SSL_CERT_FILE or SSL_CERT_DIR is not an absolute path.
     """
     for variable in READ_BY_OPENSSL:
         found = places.named_by(variable)
         if found and found.exists() and not found.is_dir():
             check_regular(found, CERTIFICATES_BYTES)
     context = ssl.create_default_context()
-    # Python 3.13 also demands extensions that many a private authority lacks and that Docker does not ask for.
+    # Python 3.13 also requires extensions that many private authorities lack and that Docker does not require.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if options.ca_certificate:
         _load_authorities(context, options.ca_certificate, read_given(options.ca_certificate, CERTIFICATES_BYTES))
@@ -112,7 +112,7 @@ def tls_context(registry: str, options: NetworkOptions) -> ssl.SSLContext:
 
 
 def client_for(url: str, options: NetworkOptions, paces: Paces) -> HttpClient:
-    """What connects to the server of a URL, as certificates and proxies are set up for it, at the pace of its host.
+    """Returns a client for the server of a URL, with its certificates and its proxy, at the pace of its host.
 
     Raises:
         Misuse: A certificate file cannot be read.
@@ -123,10 +123,10 @@ def client_for(url: str, options: NetworkOptions, paces: Paces) -> HttpClient:
 
 
 def proxy_for(scheme: str, registry: str, environment: Mapping[str, str] | None = None) -> str | None:
-    """The proxy for a registry, from ``HTTP(S)_PROXY`` and ``NO_PROXY``; CIDR blocks in NO_PROXY count.
+    """Returns the proxy for a registry, from ``HTTP(S)_PROXY`` and ``NO_PROXY``; NO_PROXY may have CIDR blocks.
 
     Raises:
-        Misuse: The variable that names it has no address of a proxy.
+        Misuse: The variable does not hold the address of a proxy.
     """
     environment = os.environ if environment is None else environment
     proxies = {
@@ -141,10 +141,10 @@ def proxy_for(scheme: str, registry: str, environment: Mapping[str, str] | None 
 
 
 def _address_in(variable: str, value: str) -> str:
-    """The address of a proxy in a variable. The value is not repeated in an error: it may have a password.
+    """Returns the address of a proxy in a variable. Errors do not repeat the value: it may have a password.
 
     Raises:
-        Misuse: It has none.
+        Misuse: The value is not such an address.
     """
     address = value if "://" in value else f"http://{value}"
     try:

@@ -1,8 +1,8 @@
-"""HTTP to one registry. The only module that imports urllib3: what it raises, and what servers answer, become ours.
+"""HTTP to one registry. Only this module imports urllib3. Its exceptions, and errors of servers, become our errors.
 
-One request, one attempt: whoever retries reads ``retryable`` and ``retry_after_seconds`` of the error. Redirects are
-followed here, so that credentials stay with the origin (scheme, host, port) they were meant for and nothing falls
-back from https to http (GHSA-vh4v-2xq2-g5cg, CVE-2014-5277).
+One request is one attempt: the caller retries by ``retryable`` and ``retry_after_seconds`` of the error. Redirects are
+followed here, so that credentials stay with their origin (scheme, host, port) and nothing falls back from https to
+http (GHSA-vh4v-2xq2-g5cg, CVE-2014-5277).
 """
 
 from __future__ import annotations
@@ -47,11 +47,11 @@ from bundler.texts import text
 
 CONNECT_SECONDS = 10.0
 PUT_AWAY_BYTES_PER_SECOND = 16 << 20
-"""How fast a registry must put away what it was sent: with storage in clouds it copies a blob before it answers."""
+"""The least speed at which a registry stores a sent blob: with cloud storage, it copies the blob before it answers."""
 
 _CONNECTIONS = 16
 TOLERATED_SKEW_SECONDS = 60
-"""How far clocks may be apart; distribution's token verification forgives as much (registry/auth/token, leeway)."""
+"""The tolerated difference of clocks, as in distribution's token verification (registry/auth/token, leeway)."""
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REDIRECTS_WITH_METHOD = frozenset({307, 308})
@@ -59,15 +59,15 @@ _MESSAGE_CHARACTERS = 300
 _PAGE = texts.text("an HTML page, likely of a proxy")
 _PROXY = "set HTTPS_PROXY and HTTP_PROXY to http://HOST:PORT, or unset them"
 _NOT_HTTP = (http.client.BadStatusLine, http.client.UnknownProtocol, http.client.LineTooLong, HeadTooLong)
-"""What is raised for an answer that is none; a connection that closed before one is among them, as an `OSError` too."""
+"""Exceptions for an answer that is not HTTP. One is also an `OSError`: the connection closed before an answer."""
 
 
 Redirects = Callable[[str, str], str]
-"""The address of a redirect, from its ``Location`` and the URL that was asked; raises if it may not be followed."""
+"""Returns the address of a redirect, from its ``Location`` and the requested URL. Raises if it is not allowed."""
 
 
 def redirects_of(kind: Kind) -> Redirects:
-    """Follows redirects by the rule of a kind."""
+    """Returns the rule for redirects of a kind."""
     return lambda location, by: checked(location, kind, by=by)
 
 
@@ -85,14 +85,14 @@ class Answer:
         self.status = response.status
         self.headers: Mapping[str, str] = response.headers
         self.username = ""
-        """Who asked, if somebody was logged in."""
+        """The user name of the request, if it had a login."""
 
     def read(self, limit_bytes: int) -> bytes:
-        """The body, if it is not longer than a limit.
+        """Returns the body, up to a limit.
 
         Raises:
-            Refused: It is longer.
-            Unavailable: It stopped coming.
+            Refused: The body is longer.
+            Unavailable: The connection broke or stalled.
         """
         with translated(self.url, self.method):
             content = bytearray()
@@ -110,10 +110,10 @@ class Answer:
         return bytes(content)
 
     def pieces(self) -> Pieces:
-        """The body, piece by piece. The connection serves again only if the body is read to its end.
+        """Yields the body. The connection is reused only if the body is read to its end.
 
         Raises:
-            Unavailable: It stopped coming.
+            Unavailable: The connection broke or stalled.
         """
         arriving = getattr(self._response.connection, "answering", None)
         if arriving is None or arriving.chunked or not arriving.length:
@@ -121,7 +121,7 @@ class Answer:
         return self._pieces_in_place(arriving)
 
     def _pieces_in_place(self, arriving: WatchedResponse) -> Pieces:
-        """A body of known length, in one buffer: new ones for each piece would cost as much as receiving them."""
+        """Yields a body of known length from one buffer: new buffers would cost as much as receiving the bytes."""
         left_bytes = arriving.length or 0
         view = new_buffer(min(PIECE_BYTES, left_bytes))
         try:
@@ -140,7 +140,7 @@ class Answer:
                 self._response.close()
 
     def _new_pieces(self) -> Pieces:
-        """A body whose length only its end tells."""
+        """Yields a body of unknown length."""
         is_at_end = False
         try:
             while not is_at_end:
@@ -155,11 +155,11 @@ class Answer:
                 self._response.close()
 
     def drop(self) -> None:
-        """Ends the connection with the body unread."""
+        """Closes the connection without reading the body."""
         self._response.close()
 
     def drain(self) -> None:
-        """Reads away a body that does not matter; the connection serves again if it was short."""
+        """Reads and ignores a body. The connection is reused if the body was short."""
         with translated(self.url, self.method):
             self._response.read(ERROR_BODY_BYTES)
             if self._response.read(1):
@@ -184,7 +184,7 @@ class _TlsPool(urllib3.HTTPSConnectionPool):
 
 
 class HttpClient:
-    """Connections to one registry and to whatever it redirects to. Thread-safe."""
+    """Connections to one registry and to the targets of its redirects. Thread-safe."""
 
     def __init__(self, context: ssl.SSLContext | None, proxy: str | None, paces: Paces | None = None) -> None:
         self._paces = paces or Paces()
@@ -212,22 +212,22 @@ class HttpClient:
         body: bytes | Iterable[bytes | memoryview] | None = None,
         redirects: Redirects | None = None,
     ) -> Answer:
-        """Sends one request and returns its answer, whatever its status; follows redirects of what can be sent again.
+        """Sends one request and returns its answer, with any status. Follows redirects of repeatable requests.
 
-        Another method than GET and HEAD is sent on by 307 and 308 only: clients make a GET of it after a 301, 302 or
-        303 (RFC 9110 section 15.4), which asks for something else.
+        Methods other than GET and HEAD follow only 307 and 308: after a 301, 302 or 303, clients send a GET instead
+        (RFC 9110 section 15.4), which is another request.
 
         Args:
             method: GET, HEAD, POST, PUT, PATCH, DELETE.
-            url: Complete.
-            headers: All of them; ``Authorization`` is left out once a redirect leaves the origin.
-            body: With ``Content-Length`` among the headers if it is an iterable, which no redirect is followed with.
-            redirects: Gives the address of a redirect, or raises; None for the rule of the method.
+            url: The complete URL.
+            headers: All headers; ``Authorization`` is dropped when a redirect leaves the origin.
+            body: Bytes; or an iterable with ``Content-Length`` among the headers, for which no redirect is followed.
+            redirects: Returns the address of a redirect, or raises; None for the rule of the method.
 
         Raises:
             Unavailable: The server could not be reached or broke the connection.
-            Busy: It asks to come back later, and was asked again as often as makes sense; or ``body`` is gone.
-            Refused: TLS could not be verified, or a redirect leads where none may.
+            Busy: It asks for a later retry, after the last of our retries; at once if ``body`` is an iterable.
+            Refused: TLS could not be verified, or a redirect is not allowed.
         """
         headers = {"User-Agent": f"bundler/{__version__}", "Accept-Encoding": "identity", **headers}
         is_question = method in ("GET", "HEAD")
@@ -249,7 +249,7 @@ class HttpClient:
     def _paced(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | Iterable[bytes | memoryview] | None
     ) -> Answer:
-        """The answer of a host that is asked no faster than it likes; a request that it puts off is sent again."""
+        """Returns the answer of a host, at the host's pace. Repeats a request that the host postpones."""
         turn = self._paces.turn(registry_name(url))
         only_once = None if body is None or isinstance(body, bytes) else _watched(body, turn)
         while True:
@@ -290,7 +290,7 @@ class HttpClient:
 
 @contextmanager
 def translated(url: str, method: str) -> Generator[None, None, None]:
-    """Translates what urllib3 raises into our errors."""
+    """Translates exceptions of urllib3 into our errors."""
     try:
         yield
     except SSLError as error:
@@ -328,8 +328,8 @@ def translated(url: str, method: str) -> Generator[None, None, None]:
         ) from error
 
 
-def heard(answer: Answer) -> RegistryAnswer:
-    """What an answer says that is not what was asked for. Reads the answer."""
+def facts_of(answer: Answer) -> RegistryAnswer:
+    """Returns the facts of an unexpected answer. Reads its body."""
     try:
         body = answer.read(ERROR_BODY_BYTES)
     except BundlerError:
@@ -349,22 +349,22 @@ def heard(answer: Answer) -> RegistryAnswer:
     )
 
 
-def error_of(answer: Answer, *, subject: str, told: RegistryAnswer | None = None) -> BundlerError:
-    """The error for an answer that is not what was asked for, with the registry's own words.
+def error_of(answer: Answer, *, subject: str, facts: RegistryAnswer | None = None) -> BundlerError:
+    """Returns the error for an unexpected answer, with the registry's own words.
 
     Args:
         answer: The answer.
-        subject: What was asked for.
-        told: What was `heard` of it; None to read the answer.
+        subject: The object of the request.
+        facts: The result of `facts_of`; None to read the answer.
     """
-    told = told or heard(answer)
+    facts = facts or facts_of(answer)
     host = registry_name(answer.url)
     if answer.status == 401 and answer.username and abs(clock_skew_seconds(answer) or 0) > TOLERATED_SKEW_SECONDS:
         its_time = answer.headers["Date"]
-        return problem("clock-skew", subject=subject, said=told.said, expected=its_time, actual=_now_words())
+        return problem("clock-skew", subject=subject, said=facts.said, expected=its_time, actual=_now_words())
     if answer.status in (401, 403) and re.fullmatch(r"robot\+?", answer.username):
-        return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=told.said)
-    error = told.error(subject=subject, host=host, repository=_repository(answer.url))
+        return problem("robot-name", subject=f"{subject}, as {answer.username!r}", said=facts.said)
+    error = facts.error(subject=subject, host=host, repository=_repository(answer.url))
     if isinstance(error, LoginNeeded) and answer.username:
         return error.but(
             hint=text(
@@ -377,28 +377,28 @@ def error_of(answer: Answer, *, subject: str, told: RegistryAnswer | None = None
 
 
 def is_page(body: bytes) -> bool:
-    """Whether a body is a page for people. Storage in clouds tells its errors in XML."""
+    """True if a body is a page for people. Errors of cloud storage are XML, and no page."""
     begin = body.lstrip()
     return begin[:1] == b"<" and not begin.startswith(b"<?xml")
 
 
 def no_registry(answer: Answer, *, subject: str) -> BundlerError:
-    """The error for an answer that says it is what was asked for, and is a page for people."""
+    """Returns the error for an answer with the expected status whose body is a page for people."""
     said = f"{answer.status}: {_PAGE}"
     return problem("no-registry", subject=subject, said=said, host=_host(answer.url))
 
 
 def clock_skew_seconds(answer: Answer) -> float | None:
-    """How far the server's clock is ahead of this machine's, by its ``Date``; None if it told none."""
+    """Returns how far the server's clock is ahead of this machine's, by its ``Date``; None without a valid one."""
     try:
-        told = email.utils.parsedate_to_datetime(answer.headers.get("Date", ""))
-        return (told - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
+        server_time = email.utils.parsedate_to_datetime(answer.headers.get("Date", ""))
+        return (server_time - datetime.datetime.now(datetime.timezone.utc)).total_seconds()
     except (ValueError, TypeError, OverflowError):
         return None
 
 
 def _registry_words(body: bytes) -> tuple[str, str]:
-    """Code and message of the first error, as distribution-spec "Error Codes" lays them out."""
+    """Returns code and message of the first error (distribution-spec "Error Codes")."""
     try:
         first = json.loads(body)["errors"][0]
         detail = first.get("detail")
@@ -413,9 +413,9 @@ def _registry_words(body: bytes) -> tuple[str, str]:
 
 
 def _retry_after(answer: Answer) -> float | None:
-    """Seconds or an HTTP date, RFC 9110 section 10.2.3; anything else is not heard.
+    """Returns the seconds of ``Retry-After``: a number or an HTTP date (RFC 9110 section 10.2.3); else None.
 
-    Docker Hub names only the window in which it counts, of six hours, and that nothing is left in it:
+    Docker Hub sends only the window of its limit, of six hours, and that nothing is left in it:
     ``ratelimit-remaining: 0;w=21600`` (https://docs.docker.com/docker-hub/usage/pulls/).
     """
     value = answer.headers.get("Retry-After", "")
@@ -433,10 +433,10 @@ def _retry_after(answer: Answer) -> float | None:
 
 
 _CERTIFICATES = {9: "clock-skew", 10: "certificate-expired", 62: "certificate-name", 64: "certificate-name"}
-"""By OpenSSL's numbers (x509_vfy.h): not yet valid, expired, another host name, another IP address."""
+"""Our codes by OpenSSL's numbers (x509_vfy.h): not yet valid, expired, another host name, another IP address."""
 
 _NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE", "RECORD LAYER FAILURE"})
-"""OpenSSL's reasons for bytes that are no TLS; its version 3.2 has the second, which older Pythons give in words."""
+"""OpenSSL's reasons for bytes that are not TLS. Version 3.2 has the second, which older Pythons give as words."""
 
 
 def _tls_error(error: SSLError, url: str) -> BundlerError:
@@ -453,12 +453,12 @@ def _tls_error(error: SSLError, url: str) -> BundlerError:
 
 
 def _reason(error: ssl.SSLError) -> str:
-    """OpenSSL's name of what went wrong; its words, where Python does not know the name."""
+    """Returns OpenSSL's name of an error, or its words if Python does not know the name."""
     return error.reason or re.sub(r"^\[SSL\] | \(_ssl.*", "", str(error)).upper()
 
 
 def _repository(url: str) -> str:
-    """The repository that a URL of the API is about."""
+    """Returns the repository in a URL of the API."""
     found = re.search(r"/v2/(.+)/(?:blobs|manifests|tags|referrers)/", urlsplit(url).path)
     return printable(found[1]) if found else ""
 
@@ -475,7 +475,7 @@ def _watched(body: Iterable[bytes | memoryview], turn: Turn) -> Iterator[bytes |
 
 
 def registry_name(url: str) -> str:
-    """The registry that a URL is of, as people write it: Docker Hub's API is at another host."""
+    """Returns the registry of a URL, as people write it: Docker Hub's API is at another host."""
     host = _host(url)
     return DEFAULT_REGISTRY if host == DOCKER_HUB else host
 

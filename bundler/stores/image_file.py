@@ -1,6 +1,6 @@
-"""A file with images in it, as people send them: a tar, plain or compressed, or a 7z archive. Read as a stream.
+"""A file with images: a tar, plain or compressed, or a 7z archive. Read as a stream.
 
-What a stream holds is found by its content, never by the file's name.
+The content shows its format. The file's name does not matter.
 """
 
 from __future__ import annotations
@@ -18,30 +18,30 @@ from bundler.system.files import FileStream, opened, pieces_of, size_of
 _MAGIC_BYTES = 16
 
 Tap = Callable[["bytes | memoryview"], None]
-"""Is shown each piece of a file as it is read."""
+"""Receives each piece of a file as it is read."""
 
 
 def nothing(_piece: bytes | memoryview) -> None:
-    """A tap that does not look."""
+    """A tap that ignores all pieces."""
 
 
 def tapped(pieces: Pieces, tap: Tap) -> Pieces:
-    """Pieces that are shown on their way."""
+    """Yields pieces after passing them to a tap."""
     for piece in pieces:
         tap(piece)
         yield piece
 
 
 class ImageFile:
-    """A regular file, known by what it is compressed with.
+    """A regular file, with the compression of its content.
 
     Attributes:
-        called: What people call it: transport and path.
+        called: Its name in errors: transport and path.
         compression: One of the constants of `compression`.
     """
 
     def __init__(self, path: Path, *, called: str) -> None:
-        """Looks at the beginning of the file.
+        """Reads the first bytes of the file.
 
         Raises:
             Refused, Damaged, LocalStorage: As `opened`.
@@ -54,15 +54,15 @@ class ImageFile:
 
     @property
     def is_plain(self) -> bool:
-        """Whether its members can be read at their offsets."""
+        """True if its members can be read at their offsets."""
         return self.compression == compression.NONE
 
     @contextmanager
     def stream(self, tap: Tap = nothing) -> Generator[ByteStream, None, None]:
-        """The tar in it, from the beginning. A plain file that is not tapped can be passed over without being read.
+        """Opens the tar in it as a stream. A plain file without a tap can skip bytes without reading them.
 
         Raises:
-            Damaged: What it is compressed with is cut or damaged; also while it is read.
+            Damaged: Its compressed stream is truncated or damaged; also while it is read.
         """
         with opened(self.path) as descriptor:
             if self.is_plain and tap is nothing:
@@ -81,14 +81,14 @@ class ImageFile:
 
 
 class PieceStream:
-    """Pieces as a stream of bytes."""
+    """A stream of bytes made of pieces."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
         self._left = memoryview(b"")
 
     def read(self, size_bytes: int) -> bytes:
-        """The next bytes; none at the end."""
+        """Returns the next bytes; none at the end."""
         while not self._left:
             piece = next(self._pieces, None)
             if piece is None:
@@ -98,7 +98,7 @@ class PieceStream:
         return content
 
     def skip(self, size_bytes: int) -> bool:
-        """Passes over some bytes; whether there were as many."""
+        """Skips some bytes. False if the stream ends before."""
         while size_bytes:
             passed = len(self.read(min(PIECE_BYTES, size_bytes)))
             if not passed:

@@ -1,8 +1,8 @@
-"""Manifests and configs that were read from registries, kept for the next run in the user's cache folder.
+"""Manifests and configs of registries, kept for the next run in the user's cache folder.
 
-A list that is larger than a registry's limit gets through in several runs so: what one run has read, the next one asks
-for by HEAD only, which Docker Hub does not count. Nothing here is believed: a tag is looked up each time, and bytes are
-compared with their digest when they are read. What cannot be kept or read is asked for as if there were no cache.
+With it, several runs read a list that is larger than a registry's rate limit: the next run checks the documents of an
+earlier run by HEAD only, which Docker Hub does not count. The cache is not trusted: each tag is looked up again, and
+bytes are compared with their digest when they are read. After a failure of the cache, the registry is asked.
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class KeptDocuments:
-    """A folder of documents, in a folder of its own for each repository. Thread-safe, and safe among processes.
+    """A folder of documents, with one folder for each repository. Safe for several threads and processes.
 
-    Documents of one repository are not given for another: who may read the one may not read the other.
+    A document of one repository is never returned for another: a user may be allowed to read only one of them.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Makes nothing yet; ``folder`` is the user's."""
+        """Makes nothing yet; ``folder`` is the user's cache folder."""
         self._folder = folder / "documents"
         self._is_changed = False
 
     def knows(self, repository: str) -> bool:
-        """Whether there may be documents of a repository."""
+        """True if the cache may have documents of a repository."""
         return self._of(repository).is_dir()
 
     def read(self, repository: str, digest: Digest, limit_bytes: int) -> bytes | None:
-        """A document, whose bytes are those of the digest; None if it is not here."""
+        """Returns a document after comparing it with its digest; None if the cache does not have it."""
         try:
             descriptor = os.open(self._of(repository) / _name(digest), _READ)
         except OSError:
@@ -58,7 +58,7 @@ class KeptDocuments:
         return content if Digest.of(content, algorithm=digest.algorithm) == digest else None
 
     def keep(self, repository: str, digest: Digest, content: bytes) -> None:
-        """Keeps a document, if that is possible."""
+        """Stores a document. Ignores failures."""
         path = self._of(repository) / _name(digest)
         temporary = path.with_name(f"{path.name}.{os.getpid()}-{threading.get_ident()}")
         self._is_changed = True
@@ -73,7 +73,7 @@ class KeptDocuments:
                 os.unlink(temporary)
 
     def through(self, repository: str, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
-        """A document that is here, or that is read and then kept."""
+        """Returns a document from the cache, or reads it and stores it."""
         content = self.read(repository, descriptor.digest, descriptor.size_bytes)
         if content is None or len(content) != descriptor.size_bytes:
             content = read()
@@ -81,7 +81,7 @@ class KeptDocuments:
         return content
 
     def prune(self) -> None:
-        """Removes what is old, and the oldest of what is too much; only after something was added."""
+        """Removes old documents, and the oldest ones above the limits; only if this run has added some."""
         if not self._is_changed:
             return
         left_bytes, left_files, oldest = KEPT_BYTES, KEPT_FILES, time.time() - KEPT_SECONDS
@@ -92,7 +92,7 @@ class KeptDocuments:
                     os.unlink(path)
         for folder in self._folders():
             with contextlib.suppress(OSError):
-                os.rmdir(folder)  # those that are empty now
+                os.rmdir(folder)  # only empty folders go
 
     def _of(self, repository: str) -> Path:
         return self._folder / hashlib.sha256(repository.encode()).hexdigest()[:32]
@@ -109,7 +109,7 @@ class KeptDocuments:
 
 
 class KeptRepository:
-    """A repository whose manifests are asked for only if they are not kept: an `ImageSource`."""
+    """A repository that reads only missing manifests from the registry: an `ImageSource`."""
 
     is_remote = True
 
@@ -118,7 +118,7 @@ class KeptRepository:
         self._kept = kept
 
     def resolve(self, name: str | None) -> Descriptor:
-        """What a tag or digest stands for: by HEAD where something of the repository is kept."""
+        """Returns the descriptor of a tag or digest: by HEAD if the cache has documents of the repository."""
         place = self._repository.name
         found = self._repository.look_up(name or "latest") if self._kept.knows(place) else None
         content = self._kept.read(place, found.digest, MANIFEST_BYTES) if found else None
@@ -128,17 +128,17 @@ class KeptRepository:
         return Descriptor(media_type, found.digest, len(content))
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified."""
+        """Returns a manifest, verified."""
         return self._kept.through(self._repository.name, descriptor, lambda: self._repository.read_manifest(descriptor))
 
     def read_config(self, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
-        """A config that is kept, or that is read and then kept."""
+        """Returns a config from the cache, or reads it and stores it."""
         if descriptor.size_bytes > IMAGE_CONFIG_BYTES:
             return read()
         return self._kept.through(self._repository.name, descriptor, read)
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a blob."""
+        """Yields the bytes of a blob."""
         yield from self._repository.open_blob(descriptor, offset_bytes=offset_bytes)
 
 

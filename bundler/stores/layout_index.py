@@ -1,4 +1,4 @@
-"""The index.json of an OCI image layout that is being added to: entries, found by the names that they give.
+"""The index.json of an OCI image layout that is being written: its entries, found by the names in them.
 
 Image-spec ``image-layout.md``, "index.json file". Knows no files: `bundler.stores.oci_layout` reads and writes it.
 """
@@ -14,46 +14,46 @@ from bundler.core.oci import Descriptor
 REF_NAME = "org.opencontainers.image.ref.name"
 CONTAINERD_NAME = "io.containerd.image.name"
 _UNSAVED_SHARE = 8
-"""An eighth of the entries may be unsaved: to write all of them for each new one takes the square of their number."""
+"""One eighth of the entries may be unsaved: writing all of them for each new one would take quadratic time."""
 
 
 def names_of(entry: Mapping[str, Any]) -> frozenset[str]:
-    """The names that an entry of index.json gives its image."""
+    """Returns the names that an entry of index.json gives its image."""
     annotations = entry.get("annotations")
     texts = (annotations.get(REF_NAME), annotations.get(CONTAINERD_NAME)) if isinstance(annotations, dict) else ()
     return frozenset(text for text in texts if isinstance(text, str))
 
 
 def named_entry(name: str, descriptor: Descriptor) -> dict[str, Any]:
-    """The entry of index.json that gives a manifest its name."""
+    """Returns the entry of index.json that gives a manifest its name."""
     return {**descriptor.to_json(), "annotations": {REF_NAME: name, CONTAINERD_NAME: name}}
 
 
 def index_document(entries: Iterable[Mapping[str, Any]]) -> bytes:
-    """The bytes of an index.json."""
+    """Returns the bytes of an index.json."""
     return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": list(entries)})
 
 
 class LayoutIndex:
-    """Entries, in their order. For one thread at a time."""
+    """The entries, in order. For one thread at a time."""
 
     def __init__(self, entries: Iterable[dict[str, Any]]) -> None:
         self._entries: dict[int, dict[str, Any]] = {}
         self._numbers: dict[str, list[int]] = {}
-        """Of the entries that give a name, in their order: there should be one, but nobody can be sure of that."""
+        """The numbers of the entries with a name, in order. There should be one, but a file may have more."""
         self._added = 0
         self.unsaved = 0
-        """How many entries were added since somebody said that all are saved."""
+        """The number of entries that were added since the caller saved all of them."""
         for entry in entries:
             self._add(entry)
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """The first entry of a name."""
+        """Returns the first entry with a name."""
         numbers = self._numbers.get(name)
         return self._entries[numbers[0]] if numbers else None
 
     def put(self, name: str, descriptor: Descriptor) -> None:
-        """Gives a name to a manifest, and takes it from whatever had it."""
+        """Gives a name to a manifest, and removes it from every other one."""
         for number in list(self._numbers.get(name, ())):
             for known in names_of(self._entries.pop(number)):
                 self._numbers[known].remove(number)
@@ -62,11 +62,11 @@ class LayoutIndex:
 
     @property
     def is_due(self) -> bool:
-        """Whether so much was added that it is worth writing all of it."""
+        """True if enough was added to write all of it."""
         return self.unsaved * _UNSAVED_SHARE >= len(self._entries)
 
     def to_json(self) -> bytes:
-        """The bytes of index.json."""
+        """Returns the bytes of index.json."""
         return index_document(self._entries.values())
 
     def _add(self, entry: dict[str, Any]) -> None:

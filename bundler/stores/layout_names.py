@@ -1,9 +1,9 @@
 """The names that the entries of an index.json give their images.
 
 containerd, Docker with its image store, BuildKit, nerdctl, regctl and Hauler write the full name into
-``io.containerd.image.name``, and into ``org.opencontainers.image.ref.name`` a tag or a path alone: OCI image-spec
+``io.containerd.image.name``, and only a tag or a path into ``org.opencontainers.image.ref.name``: OCI image-spec
 (``annotations.md``) leaves its form open. skopeo, podman, crane and bundler write a full name there. So only a text
-that says its registry names an image; no registry is added to any other.
+with a registry names an image; no registry is added to any other text.
 
 Sources: containerd ``images/archive/exporter.go``, moby ``daemon/containerd/image_exporter.go``, Hauler
 ``pkg/consts/consts.go`` and ``pkg/store``.
@@ -24,7 +24,7 @@ from bundler.stores.held_images import HeldImage
 from bundler.stores.layout_index import CONTAINERD_NAME, REF_NAME
 
 _KIND = re.compile(r"dev\.(?:hauler|cosignproject\.cosign)/(sigs|atts|sboms|referrers)(?:/.*)?")
-"""Hauler's mark of what is attached to an image. Such an entry has the names of the image that it is attached to."""
+"""Hauler's mark of an image's attachment. Such an entry has the names of that image."""
 
 _SUBJECT = "hauler.dev/subject-digest"
 _ENDINGS = {"sigs": "sig", "atts": "att", "sboms": "sbom"}
@@ -32,10 +32,10 @@ _COSIGN_TAG = re.compile(r"sha256-[0-9a-f]{64}\.(?:sig|att|sbom)")
 
 
 def held_images(entries: Sequence[Mapping[str, Any]], *, what: str) -> list[HeldImage[Descriptor]]:
-    """The images of an index.json with all their names. What is listed under several names is one image.
+    """Returns the images of an index.json with all their names. An image that is listed several times is returned once.
 
     Raises:
-        Damaged: An entry is no descriptor.
+        Damaged: An entry is not a descriptor.
     """
     read = [
         _Entry(oci.parse_descriptor(entry, what=f"{what}: manifests[{number}]"), entry)
@@ -57,7 +57,7 @@ def held_images(entries: Sequence[Mapping[str, Any]], *, what: str) -> list[Held
 
 
 def _subjects(entries: Sequence[_Entry]) -> dict[Reference, Digest]:
-    """The images that something may be attached to, by their names."""
+    """Returns the images that may have attachments, by their names."""
     return {entry.full: entry.descriptor.digest for entry in reversed(entries) if entry.full and not entry.kind}
 
 
@@ -67,14 +67,14 @@ class _Entry:
     document: Mapping[str, Any]
 
     def text(self, key: str) -> str:
-        """An annotation; empty if there is none, or it is no text."""
+        """Returns an annotation; empty if there is none, or it is not a text."""
         annotations = self.document.get("annotations")
         text = annotations.get(key) if isinstance(annotations, dict) else None
         return text if isinstance(text, str) else ""
 
     @property
     def full(self) -> Reference | None:
-        """The name that the annotations spell in full."""
+        """The full name in the annotations."""
         return full_reference(self.text(CONTAINERD_NAME)) or full_reference(self.text(REF_NAME))
 
     @property
@@ -103,7 +103,7 @@ def _name_of(entry: _Entry, subjects: Mapping[Reference, Digest]) -> Reference |
 
 
 def _attachment_name(entry: _Entry, full: Reference) -> Reference | None:
-    """The name of an attachment without a mark: Hauler from 2.1 on gives it its own path next to the image's name."""
+    """Returns the name of an attachment without a mark: Hauler from 2.1 on gives its path next to the image's name."""
     own = full_reference(f"{full.registry}/{entry.text(REF_NAME)}")
     if own is None or own.name != full.name:
         return None

@@ -1,12 +1,12 @@
-"""Who we are at a registry: found in the order that skopeo and Docker use, and never shown.
+"""Credentials for registries: found in the order of skopeo and Docker, and never shown.
 
 1. ``--username`` with ``--password-stdin``
 2. ``$REGISTRY_AUTH_FILE``
 3. ``$XDG_RUNTIME_DIR/containers/auth.json``
 4. ``config.json`` in ``$DOCKER_CONFIG``, or in ``~/.docker``
 
-In each file ``credHelpers`` come before ``credsStore``, and both before ``auths``; entries for a part of a registry
-(``host/namespace``, containers-auth.json(5)) come before those for the whole.
+In each file, ``credHelpers`` come before ``credsStore``, and both before ``auths``. Entries for a part of a registry
+(``host/namespace``, containers-auth.json(5)) come before entries for the whole registry.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from bundler.system import places
 
 
 def files(environment: Mapping[str, str] = os.environ) -> list[Path]:
-    """The files that credentials are looked for in, best first; those that exist.
+    """Returns the existing files that may hold credentials, best first.
 
     Raises:
-        Misuse: ``REGISTRY_AUTH_FILE`` names one that does not, or it or ``DOCKER_CONFIG`` is no absolute path.
+        Misuse: ``REGISTRY_AUTH_FILE`` names a missing file, or it or ``DOCKER_CONFIG`` is not an absolute path.
     """
     named = places.named_by("REGISTRY_AUTH_FILE", environment)
     if named and not named.exists():
@@ -37,17 +37,17 @@ def files(environment: Mapping[str, str] = os.environ) -> list[Path]:
 
 
 class Login:
-    """The credentials for one registry, each file read and each helper asked once. Thread-safe."""
+    """Finds the credentials for one registry. Reads each file once and asks each helper once. Thread-safe."""
 
     def __init__(self, registry: str, given: Credentials | None = None) -> None:
-        """For a registry, by its exact host and port; ``given`` are those of the command line."""
+        """Serves one registry, by its exact host and port; ``given`` are the credentials of the command line."""
         self._registry = registry
         self._given = given
         self._lock = threading.Lock()
         self._found: dict[str, Credentials | None] = {}
 
     def find(self, repository: str = "") -> Credentials | None:
-        """The credentials for a repository; None to be anonymous.
+        """Returns the credentials for a repository; None for anonymous access.
 
         Raises:
             Misuse, Refused: A file or a credential helper does not work.
@@ -61,7 +61,7 @@ class Login:
 
     def _look(self, repository: str) -> Credentials | None:
         for path in files():
-            from bundler.stores import docker_sdk  # the code for daemons is not loaded where no file has credentials
+            from bundler.stores import docker_sdk  # without credentials, the code for daemons is not loaded
 
             credentials = docker_sdk.read_credentials(path, self._registry, repository)
             if credentials is not None:

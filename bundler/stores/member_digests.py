@@ -1,4 +1,4 @@
-"""The digests of an archive's members: of their bytes, and of what is in them if they are compressed, in one pass."""
+"""The digests of an archive's members: of their bytes, and of their decompressed content, in one pass."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _BLOB = re.compile(r"blobs/(sha256|sha512)/([0-9a-f]+)")
 
 
 class MemberDigests:
-    """The digests of the members: of their bytes, and of what is in them if they are compressed."""
+    """The digests of members: of their bytes, and of their decompressed content."""
 
     def __init__(self) -> None:
         self._own: dict[str, Digest] = {}
@@ -31,7 +31,7 @@ class MemberDigests:
         blob = _BLOB.fullmatch(member.name)
         own = hashlib.new(blob[1] if blob else "sha256")
         inner = hashlib.sha256()
-        beginning, whole = compression.begun(pieces)
+        beginning, whole = compression.peeked(pieces)
         kind = compression.kind_of(beginning)
         if kind == compression.SEVEN_ZIP:
             kind = compression.NONE
@@ -47,7 +47,7 @@ class MemberDigests:
                     inner.update(piece)
             except Damaged as error:
                 self.errors[member.name] = error
-            for piece in whole:  # what the decoder has not asked for, or not got to
+            for piece in whole:  # bytes that the decoder did not request, or did not reach
                 own.update(piece)
         self._kinds[member.name] = kind
         self._own[member.name] = Digest(own.name, own.hexdigest())
@@ -60,14 +60,14 @@ class MemberDigests:
         self._inner[name] = Digest.of(content)
 
     def kind(self, name: str) -> str:
-        """What a member is compressed with."""
+        """Returns the compression of a member."""
         return self._kinds.get(name, compression.NONE)
 
     def inner(self, name: str) -> Digest:
-        """The digest of what is in a member: its diff_id, if it is a layer.
+        """Returns the digest of a member's decompressed content: its diff_id, if it is a layer.
 
         Raises:
-            Damaged: What it is compressed with is damaged.
+            Damaged: Its compressed stream is damaged.
         """
         if name in self.errors:
             raise self.errors[name]
@@ -76,7 +76,7 @@ class MemberDigests:
         return self._inner[name]
 
     def misnamed(self, contents: Contents) -> Iterator[tuple[str, Digest]]:
-        """Blobs, and links that stand for one, whose bytes are not those of the digest that they are named after."""
+        """Yields the blobs, and the links to blobs, whose bytes do not match the digest in their name."""
         for name in (*contents.members, *contents.links):
             blob = _BLOB.fullmatch(name)
             own = self._own.get(contents.links.get(name, name))

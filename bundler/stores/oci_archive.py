@@ -1,4 +1,4 @@
-"""A tar of an OCI image layout as a source and as a sink. Nothing is ever unpacked, and no name is joined to a path."""
+"""A tar of an OCI image layout as a source and as a destination. Unpacks nothing, and joins no name to a path."""
 
 from __future__ import annotations
 
@@ -34,28 +34,28 @@ class ArchiveFiles:
         return f"oci-archive:{self._path}"
 
     def size(self, path: str) -> int | None:
-        """The size of a member in bytes; None if there is none."""
+        """Returns the size of a member in bytes; None if it does not exist."""
         place = self._members.get(path)
         return place[1] - place[0] if place else None
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
-        """The bytes of a member from an offset on."""
+        """Yields the bytes of a member from an offset on."""
         begin, end = self._members[path]
         with opened(self._path) as descriptor:
             yield from pieces_of(descriptor, begin + offset_bytes, end, what=f"{self.called}: {path}")
 
     def read(self, path: str, limit_bytes: int) -> bytes:
-        """A member as a whole, if it is not larger than a limit."""
+        """Returns a whole member, up to a limit."""
         begin, end = self._members[path]
         with opened(self._path) as descriptor:
             return read_whole(descriptor, begin, end, limit_bytes=limit_bytes, what=f"{self.called}: {path}")
 
 
 def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
-    """Where the data of each file in a tar begins and ends; a link has the place of what it leads to.
+    """Returns the start and the end of each file's data in a tar. A link has those of its target.
 
     Raises:
-        Damaged: The archive is cut or inconsistent.
+        Damaged: The archive is truncated or inconsistent.
     """
     places: dict[str, tuple[int, int]] = {}
     links: dict[str, str] = {}
@@ -69,10 +69,10 @@ def scan(descriptor: int, *, what: str) -> dict[str, tuple[int, int]]:
 
 
 class ArchiveSink:
-    """A tar file that becomes an OCI image layout: an `ImageSink`. Thread-safe, one blob at a time.
+    """A tar file that becomes an OCI image layout: an `ImageSink`. Thread-safe, for one blob at a time.
 
-    The file grows under a temporary name and gets its own in `finish`; a blob that fails is cut off again. From
-    `prepare` to `release` nobody else writes it.
+    The file grows under a temporary name and gets its own name in `finish`. A failed blob is cut off again. From
+    `prepare` to `release`, no other process writes it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -81,47 +81,47 @@ class ArchiveSink:
         self._writer = Lock(path.with_name(path.name + ".lock"))
         self._descriptor = -1
         self._broken: LocalStorage | None = None
-        """What the device said when it did not take something. A file without that would look whole."""
+        """The first write that failed and was not cut off. Later writes raise it: else the file would look complete."""
         self._lock = threading.Lock()
         self._held: dict[str, tuple[int, int]] = {}
-        """Where the data of each member begins and ends, by its path."""
+        """The start and the end of each member's data, by its path."""
         self._named: dict[str, Descriptor] = {}
 
     def check(self, names: Iterable[str] = ()) -> None:
-        """Makes sure that the file can be made, or that there is nothing to do.
+        """Checks that the file can be made, or that it is complete already.
 
         Args:
-            names: What it is to hold. A run that was killed at its end may have finished it.
+            names: The names that it will hold. A run that was killed at its end may have finished it.
 
         Raises:
-            Misuse: A file of this name exists, and does not hold all that.
+            Misuse: A file of this name exists, and lacks one of the names.
         """
         if not os.path.lexists(self._path):
             return
         wanted = set(names)
         if wanted:
-            with suppress(BundlerError):  # it is somebody else's
+            with suppress(BundlerError):  # a foreign file
                 held = read_index(ArchiveFiles(self._path))
                 self._named = {name: each.image for each in reversed(held) for name in each.names}
         if not wanted or not wanted <= self._named.keys():
             raise Misuse("the file already exists", subject=str(self._path), hint="remove it, or choose another name")
 
     def prepare(self) -> Holder | None:
-        """Begins the file.
+        """Creates the file.
 
         Returns:
-            Who began it before and ended without `release`, if somebody did.
+            The earlier writer, if it ended without `release`.
 
         Raises:
-            Misuse: As `check`, or there is a file half written that is not ours.
-            Unavailable: Somebody else is writing it.
+            Misuse: As `check`, or there is a partial file that is not ours.
+            Unavailable: Another process is writing it.
             LocalStorage: It cannot be written.
         """
         left = self._writer.take(f"oci-archive:{self._path}")
-        self.check()  # whoever had the lock until now may have finished it
+        self.check()  # the earlier holder of the lock may have finished it
         refuse_foreign_name(self._partial)
         try:
-            self._partial.unlink(missing_ok=True)  # of a run that was ended
+            self._partial.unlink(missing_ok=True)  # left by a run that was killed
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
             self._descriptor = os.open(self._partial, flags, 0o644)
         except OSError as error:
@@ -130,14 +130,14 @@ class ArchiveSink:
         return left
 
     def release(self) -> None:
-        """Lets others write it again."""
+        """Lets other processes write it."""
         self._writer.release()
 
     def source(self) -> LayoutSource:
-        """Reads what was written so far from the device.
+        """Returns a source that reads the written part from the device.
 
         Raises:
-            LocalStorage: The device did not take it.
+            LocalStorage: The device refused the bytes.
         """
         if self._descriptor < 0:
             return LayoutSource(ArchiveFiles(self._path))
@@ -148,7 +148,7 @@ class ArchiveSink:
         return LayoutSource(_Written(self._partial, self._held))
 
     def finish(self) -> None:
-        """Writes index.json and the end, and gives the file its name.
+        """Writes index.json and the end mark, and gives the file its name.
 
         Raises:
             LocalStorage: The file cannot be written.
@@ -166,7 +166,7 @@ class ArchiveSink:
             raise LocalStorage.unwritable(error, str(self._path)) from error
 
     def discard(self) -> None:
-        """Removes what was written, when there is nothing to finish. What cannot be removed is begun anew next time."""
+        """Removes the partial file. If that fails, the next run removes it."""
         if self._descriptor >= 0:
             with suppress(OSError):
                 os.close(self._descriptor)
@@ -175,11 +175,11 @@ class ArchiveSink:
             self._descriptor = -1
 
     def find(self, name: str) -> Descriptor | None:
-        """What a name stands for so far."""
+        """Returns the manifest of a name so far."""
         return self._named.get(name)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is in the file."""
+        """True if the file has the blob."""
         return descriptor.digest.path in self._held
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
@@ -188,19 +188,19 @@ class ArchiveSink:
         self._held[descriptor.digest.path] = (end - descriptor.size_bytes, end)
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
-        """Appends a manifest; it is a blob here."""
+        """Appends a manifest, as a blob."""
         if not self.has_blob(descriptor):
             self.put_blob(descriptor, _whole(content))
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Lets a name stand for a manifest."""
+        """Gives a manifest a name."""
         del content
         with self._lock:
-            self._named.pop(name, None)  # the new one comes last
+            self._named.pop(name, None)  # so that the new one is last
             self._named[name] = descriptor
 
     def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> int:
-        """Appends a member; where its data ends."""
+        """Appends a member, and returns the end of its data."""
         with self._lock:
             if self._broken is not None:
                 raise self._broken
@@ -224,7 +224,7 @@ class ArchiveSink:
             raise
 
     def _cut_back(self, length_bytes: int) -> None:
-        """Takes away what is half written. Where that does not work either, the first error is the one to tell."""
+        """Cuts off a partial member. If that fails, the caller still raises the first error."""
         try:
             os.ftruncate(self._descriptor, length_bytes)
             os.lseek(self._descriptor, length_bytes, os.SEEK_SET)
@@ -233,7 +233,7 @@ class ArchiveSink:
 
 
 class _Written:
-    """What a file holds that is still being written, as `LayoutFiles`."""
+    """The members of a file that is still being written, as `LayoutFiles`."""
 
     def __init__(self, path: Path, places: Mapping[str, tuple[int, int]]) -> None:
         self._path = path

@@ -1,7 +1,7 @@
-"""An OCI image layout (image-spec ``image-layout.md``) as a source and, when it is a folder, as a sink.
+"""An OCI image layout (image-spec ``image-layout.md``) as a source and, if it is a folder, as a destination.
 
-The same reading serves a folder and a tar of one; what differs is only where a path's bytes are, `LayoutFiles`.
-Paths are made of parsed digests and of fixed names, never of text from the layout.
+One reader serves a folder and a tar of it. Only the access to files differs: `LayoutFiles`. Paths are made of parsed
+digests and fixed names, never of text from the layout.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ from bundler.texts import text
 INDEX = "index.json"
 MARKER = "oci-layout"
 _VERSION = "1.0.0"
-"""The only version of layouts that image-spec has."""
+"""The only version of layouts in image-spec."""
 _LOCK = ".bundler-lock"
 _COPY_AGAIN = "copy the whole image into the layout again"
 _TEMPORARY = re.compile(r"\.(?:[0-9a-f]{64,128}|index\.json|oci-layout)\.[0-9]+\.[0-9]+")
-"""The names of files that are being written."""
+"""The temporary names of files that are being written."""
 
 
 class LayoutFiles(Protocol):
@@ -43,16 +43,16 @@ class LayoutFiles(Protocol):
 
     @property
     def called(self) -> str:
-        """What people call the whole."""
+        """The name of the layout in errors."""
 
     def size(self, path: str) -> int | None:
-        """The size of a file in bytes; None if there is none."""
+        """Returns the size of a file in bytes; None if it does not exist."""
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
-        """The bytes of a file from an offset on."""
+        """Yields the bytes of a file from an offset on."""
 
     def read(self, path: str, limit_bytes: int) -> bytes:
-        """A file as a whole, if it is not larger than a limit."""
+        """Returns a whole file, up to a limit."""
 
 
 class LayoutSource:
@@ -61,11 +61,11 @@ class LayoutSource:
     is_remote = False
 
     def __init__(self, files: LayoutFiles, images: Sequence[HeldImage[Descriptor]] | None = None) -> None:
-        """Reads the layout's index when it is asked for an image.
+        """Reads the index of the layout only when an image is requested.
 
         Args:
-            files: Of the layout.
-            images: What is in it, for a layout without index.json.
+            files: The files of the layout.
+            images: Its images, for a layout without index.json.
         """
         self._files = files
         self._images = images
@@ -74,7 +74,7 @@ class LayoutSource:
 
     @property
     def images(self) -> Sequence[HeldImage[Descriptor]]:
-        """All images, read once: those that were named are those that are copied.
+        """All images. They are read once, so that the images that were listed are the images that are copied.
 
         Raises:
             Refused, Damaged: As `read_index`.
@@ -83,7 +83,7 @@ class LayoutSource:
             return self._read_images()
 
     def resolve(self, name: str | None) -> Descriptor:
-        """The descriptor that a name stands for; None for the only one. A digest may be that of any manifest."""
+        """Returns the descriptor of a name; None for the only image. A digest may be that of any manifest."""
         with self._lock:
             if self._choice is None:
                 self._choice = Choice(self._read_images(), called=self._files.called)
@@ -96,7 +96,7 @@ class LayoutSource:
             return found
 
     def _by_digest(self, name: str | None) -> Descriptor | None:
-        """A manifest that an index of the layout lists, or nothing does."""
+        """Returns a manifest by its digest, even if no index of the layout lists it."""
         try:
             digest = Digest.parse((name or "").removeprefix("@"))
         except Damaged:
@@ -107,13 +107,13 @@ class LayoutSource:
         return Descriptor(oci.media_type_of(content, what=f"{self._files.called}: {digest}"), digest, len(content))
 
     def _read_images(self) -> Sequence[HeldImage[Descriptor]]:
-        """To be called under the lock."""
+        """Call it with the lock held."""
         if self._images is None:
             self._images = read_index(self._files)
         return self._images
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified by its digest; the size that an index gives its child may be wrong."""
+        """Returns a manifest, verified by its digest. Ignores the descriptor's size: an index may have a wrong one."""
         subject = f"{self._files.called}: {descriptor.digest}"
         if self._files.size(descriptor.digest.path) is None:
             raise NotFound("the manifest is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
@@ -129,7 +129,7 @@ class LayoutSource:
         return content
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a blob."""
+        """Returns the bytes of a blob."""
         size = self._files.size(descriptor.digest.path)
         subject = f"{self._files.called}: {descriptor.digest}"
         if size is None:
@@ -145,10 +145,10 @@ class LayoutSource:
 
 
 def check_marker(files: LayoutFiles) -> None:
-    """Makes sure that the file ``oci-layout`` says what image-spec wants it to say.
+    """Checks the content of the file ``oci-layout``.
 
     Raises:
-        Damaged: It is absent, or of a version that this reader does not know.
+        Damaged: It is missing, or of an unknown version.
     """
     if files.size(MARKER) is None:
         raise Damaged(text("not an OCI image layout: there is no file {marker}", marker=MARKER), subject=files.called)
@@ -163,11 +163,11 @@ def check_marker(files: LayoutFiles) -> None:
 
 
 def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
-    """The entries of index.json as they stand there.
+    """Returns the entries of index.json, unchanged.
 
     Raises:
-        Refused: This is no layout.
-        Damaged: index.json, or what says that this is a layout, is not what it should be.
+        Refused: This is not a layout.
+        Damaged: index.json or ``oci-layout`` has a wrong format.
     """
     if files.size(INDEX) is None:
         raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
@@ -177,30 +177,30 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
     strict_json.check_fields(document, ("schemaVersion", "manifests"), what=what)
     entries = document.get("manifests") if isinstance(document, dict) else None
     if isinstance(document, dict) and entries is None:
-        return []  # umoci, as other programs in Go, writes null for an empty list
+        return []  # programs in Go, such as umoci, write null for an empty list
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise Damaged("not an OCI index", subject=what)
     return entries
 
 
 def read_index(files: LayoutFiles) -> list[HeldImage[Descriptor]]:
-    """The images of index.json.
+    """Returns the images of index.json.
 
     Raises:
-        Refused, Damaged: As `index_entries`, or an entry is no descriptor.
+        Refused, Damaged: As `index_entries`, or an entry is not a descriptor.
     """
     return held_images(index_entries(files), what=f"{files.called}: {INDEX}")
 
 
 class FolderFiles:
-    """The files of a layout that is a folder. The folder itself may be named by a link; none below it is followed."""
+    """The files of a layout in a folder. The folder itself may be a link; links below it are not followed."""
 
     def __init__(self, root: Path, *, is_from_device: bool = False) -> None:
         """Reads nothing yet.
 
         Args:
             root: The folder.
-            is_from_device: What was just written is read from the device again, not from the memory of the system.
+            is_from_device: Read files that were just written from the device again, not from the page cache.
         """
         self._root = root
         self._is_from_device = is_from_device
@@ -211,11 +211,11 @@ class FolderFiles:
         return f"oci:{self._root}"
 
     def size(self, path: str) -> int | None:
-        """The size of a file in bytes; None if there is none."""
+        """Returns the size of a file in bytes; None if it does not exist."""
         return size_within(self._root, path)
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
-        """The bytes of a file from an offset on."""
+        """Yields the bytes of a file from an offset on."""
         what = str(self._root / path)
         with opened_within(self._root, path) as descriptor:
             if self._is_from_device:
@@ -223,7 +223,7 @@ class FolderFiles:
             yield from pieces_of(descriptor, offset_bytes, size_of(descriptor, what=what), what=what)
 
     def read(self, path: str, limit_bytes: int) -> bytes:
-        """A file as a whole, if it is not larger than a limit."""
+        """Returns a whole file, up to a limit."""
         what = str(self._root / path)
         with opened_within(self._root, path) as descriptor:
             if self._is_from_device:
@@ -235,8 +235,9 @@ class FolderFiles:
 class LayoutFolderSink:
     """A folder that becomes, or is, an OCI image layout: an `ImageSink`. Thread-safe.
 
-    What the folder holds already stays; each file appears under its name by a rename, complete. From `prepare` to
-    `release` nobody else writes there: two who write index.json would lose each other's names.
+    Existing images stay. Each file gets its name by a rename, when it is complete. From `prepare` to `release`, no
+    other
+    process writes there: two writers of index.json would lose each other's names.
     """
 
     def __init__(self, root: Path) -> None:
@@ -246,17 +247,17 @@ class LayoutFolderSink:
         self._lock = threading.Lock()
         self._known: LayoutIndex | None = None
         self._has_new_blobs = True
-        """Whether there may be names of blobs that are not on the device."""
+        """True if there may be names of blobs that are not on the device."""
 
     def check(self, names: Iterable[str] = ()) -> None:
-        """Makes sure, without changing anything, that the folder is a layout or can become one.
+        """Checks, without changing anything, that the folder is a layout or can become one.
 
         Args:
-            names: What it is to hold; a folder takes all of them.
+            names: The names that it will hold; a folder takes all names.
 
         Raises:
-            Refused: The folder holds something else.
-            Damaged: It is a layout of another version, or parts of it are links to elsewhere.
+            Refused: The folder has other content.
+            Damaged: It is a layout of another version, or parts of it are links.
             LocalStorage: It cannot be read.
         """
         del names
@@ -273,47 +274,47 @@ class LayoutFolderSink:
             self._files.size(path)
 
     def prepare(self) -> Holder | None:
-        """Makes the folder a layout if it is none yet.
+        """Makes the folder a layout if it is not one.
 
         Returns:
-            Who wrote there before and ended without `release`, if somebody did.
+            The earlier writer, if it ended without `release`.
 
         Raises:
             Refused, Damaged: As `check`.
-            Unavailable: Somebody else is writing there.
+            Unavailable: Another process is writing there.
             LocalStorage: It cannot be written.
         """
         self.check()
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             left = self._writer.take(self._files.called)
-            self._known = None  # it may have changed before it was ours
+            self._known = None  # it may have changed before we held the lock
             self._remove_litter()
             if not (self._root / MARKER).exists():
                 self._put_file(MARKER, marker_json())
             if not (self._root / INDEX).exists():
                 self._put_file(INDEX, index_document([]))
-            sync_folder(self._root)  # a folder of blobs that does not say what it is would be taken for something else
+            sync_folder(self._root)  # without these names, a folder of blobs would not be recognised as a layout
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._root)) from error
         return left
 
     def release(self) -> None:
-        """Lets others write there again."""
+        """Lets other processes write there."""
         self._writer.release()
 
     def source(self) -> LayoutSource:
-        """Reads what the folder holds from the device."""
+        """Returns a source that reads the folder from the device."""
         return LayoutSource(FolderFiles(self._root, is_from_device=True))
 
     def find(self, name: str) -> Descriptor | None:
-        """What a name stands for in index.json."""
+        """Returns the manifest of a name in index.json."""
         with self._lock:
             entry = self._index().find(name)
         return oci.parse_descriptor(entry, what=f"{self._files.called}: {INDEX}").bare if entry else None
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob's bytes are there; other bytes under its name will be replaced."""
+        """True if the blob's bytes are there. Other bytes under its name will be replaced."""
         if self._files.size(descriptor.digest.path) != descriptor.size_bytes:
             return False
         hasher = descriptor.digest.hasher()
@@ -326,14 +327,14 @@ class LayoutFolderSink:
         self._write(descriptor.digest.path, pieces)
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
-        """Writes a manifest; it is a blob here."""
+        """Writes a manifest, as a blob."""
         self._put_file(descriptor.digest.path, content)
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Lets a name stand for a manifest; until `finish`, what ends this run may take the name away again.
+        """Gives a manifest a name. Until `finish`, the end of the run may lose the name again.
 
-        What it stands for is on the device before, and so are the bytes of index.json: a later run believes them. Where
-        there are many names, some at a time are written.
+        The manifest and the bytes of index.json are synced before, because a later run trusts them. If there are many
+        names, several are written at once.
         """
         del content
         with self._lock:
@@ -342,13 +343,13 @@ class LayoutFolderSink:
                 self._write_index()
 
     def discard(self) -> None:
-        """Nothing: the next import uses the blobs that arrived."""
+        """Does nothing: the next import uses the blobs that arrived."""
 
     def finish(self) -> None:
-        """Brings the names of all files to the device, index.json last.
+        """Syncs the names of all files to the device, index.json last.
 
         Raises:
-            LocalStorage: The device does not take them.
+            LocalStorage: The device refuses them.
         """
         with self._lock:
             if self._known is not None and self._known.unsaved:
@@ -357,27 +358,27 @@ class LayoutFolderSink:
         sync_folder(self._root)
 
     def _write_index(self) -> None:
-        """Writes index.json, and before that the names of all that stands in it. To be called under the lock."""
+        """Writes index.json, after syncing the names of all files in it. Call it with the lock held."""
         self._sync_blobs()
         self._put_file(INDEX, self._index().to_json())
         self._index().unsaved = 0
 
     def _sync_blobs(self) -> None:
-        """Brings the names of blobs to the device, if some are not there yet."""
+        """Syncs the names of blobs to the device, if some are new."""
         if self._has_new_blobs:
             self._has_new_blobs = False
             for folder in (*sorted(self._root.glob("blobs/sha*")), self._root / "blobs", self._root):
                 sync_folder(folder)
 
     def _remove_litter(self) -> None:
-        """Removes what was being written when somebody ended who wrote here before. To be called under the lock."""
+        """Removes the temporary files of a run that was killed. Call it with the lock held."""
         for folder in (self._root, *self._root.glob("blobs/sha*")):
             for path in folder.glob(".*.*.*"):
                 if _TEMPORARY.fullmatch(path.name):
                     path.unlink(missing_ok=True)
 
     def _index(self) -> LayoutIndex:
-        """What index.json says, read once. To be called under the lock."""
+        """Returns the entries of index.json, which is read once. Call it with the lock held."""
         if self._known is None:
             self._known = LayoutIndex([] if self._files.size(INDEX) is None else index_entries(self._files))
         return self._known
@@ -411,16 +412,16 @@ class LayoutFolderSink:
 
 
 def _is_own(name: str) -> bool:
-    """Whether a file is one that is left when making a layout was cut off."""
+    """True if a file may be left by a run that was killed while it made the layout."""
     return name == _LOCK or _TEMPORARY.fullmatch(name) is not None
 
 
 def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Descriptor | None = None) -> bytes:
-    """The bytes of an index.json that gives names to manifests, or lists one without a name."""
+    """Returns the bytes of an index.json that gives names to manifests, or lists one without a name."""
     entries = [named_entry(name, descriptor) for name, descriptor in named]
     return index_document([*entries, unnamed.to_json()] if unnamed else entries)
 
 
 def marker_json() -> bytes:
-    """The bytes of the file ``oci-layout``."""
+    """Returns the bytes of the file ``oci-layout``."""
     return strict_json.canonical({"imageLayoutVersion": _VERSION})

@@ -1,4 +1,4 @@
-"""Keeps open for a run: each registry, layout, file and daemon once."""
+"""Opens each registry, layout, file and daemon once in a run, and keeps it open."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class Stores:
         """Opens nothing yet.
 
         Args:
-            options: How to reach registries.
-            paces: Those of the run.
-            kept: Documents that earlier runs have read from registries that are sources.
-            listener: Gets what registries warn of.
+            options: The settings for registries.
+            paces: The paces of the run.
+            kept: Documents that earlier runs have read from source registries.
+            listener: Receives the warnings of registries.
         """
         self._options = options
         self._paces = paces or Paces()
@@ -59,37 +59,38 @@ class Stores:
         return self.once(Daemon, Daemon)
 
     def registry(self, name: str) -> Registry:
-        """A registry."""
+        """Returns a registry."""
         with self._lock:
             if name not in self._registries:
                 self._registries[name] = Registry(name, self._options, self._paces, self._notice)
             return self._registries[name]
 
     def repository(self, registry: str, path: str) -> Repository:
-        """A repository of a registry."""
+        """Returns a repository of a registry."""
         host = self.registry(registry)
         with self._lock:
             return self._repositories.setdefault((registry, path), Repository(host, path))
 
     def read_repository(self, registry: str, path: str) -> ImageSource:
-        """A repository as a source: what earlier runs have kept of it is not read again."""
+        """Returns a repository as a source. Does not read again the documents that earlier runs have kept."""
         repository = self.repository(registry, path)
         return KeptRepository(repository, self._kept) if self._kept else repository
 
     def read_config(self, registry: str, path: str, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
-        """A config of an image: one that is kept, or what ``read`` gives."""
+        """Returns the config of an image from the cache, or reads it with ``read`` and stores it."""
         if self._kept is None:
             return read()
         return KeptRepository(self.repository(registry, path), self._kept).read_config(descriptor, read)
 
     def once(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Makes something for a key, or gives what was made for it before. Transports keep their open files here.
+        """Makes something for a key, or returns the one that was made before. Transports keep their open files here.
 
         Args:
-            key: A value of the transport's own class, so that no other has it.
-            make: Opens it. May run more than once if several threads ask at the same time; one result is taken.
+            key: A value of the transport's own class, so that no other transport has it.
+            make: Opens it. May run more than once if several threads ask at the same time; all get the first result.
 
         Raises:
+            BundlerError: It cannot be opened. The next call tries again.
             BundlerError: It cannot be opened. The next who asks tries it again.
         """
         with self._lock:
@@ -102,16 +103,16 @@ class Stores:
             return kept
 
     def keep_ready(self, locations: Iterable[Location], ready: Ready) -> None:
-        """Takes note of images that were made ready to be copied."""
+        """Records images that are prepared for copying."""
         with self._lock:
             self._ready.update(dict.fromkeys(locations, ready))
 
     def ready(self, location: Location) -> Ready:
-        """The source of an image that had to be made ready."""
+        """Returns the source of a prepared image."""
         return self._ready[location]
 
     def is_repacked(self, location: Location) -> bool:
-        """True if an image's manifest, and so its digest, was made here."""
+        """True if we made the manifest of an image, and so its digest."""
         ready = self._ready.get(location)
         return ready is not None and ready.is_repacked
 

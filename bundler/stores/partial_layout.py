@@ -1,7 +1,7 @@
-"""What a daemon with the containerd image store saves: an index of many platforms, and the blobs of those it has.
+"""The output of a daemon with the containerd image store: an index of many platforms, and blobs of only some of them.
 
-Registries refuse an index whose children they lack. So an image is reduced to what is there: to the manifest of its one
-platform, byte for byte, or to an index made anew. Source: moby ``daemon/containerd/image_exporter.go``.
+Registries refuse an index with missing children. So an image is reduced to the present ones: to the manifest of its
+only platform, byte for byte, or to a new index. Source: moby ``daemon/containerd/image_exporter.go``.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from bundler.texts import text
 def source_of_present(
     files: LayoutFiles, images: Sequence[HeldImage[Descriptor]], warn: Callable[[str], None]
 ) -> LayoutSource:
-    """The images of a layout, each reduced to the platforms that are there.
+    """Returns the images of a layout, each reduced to the platforms that are present.
 
     Args:
-        files: Of the layout.
-        images: What it is said to hold.
-        warn: Is told which images were reduced.
+        files: The files of the layout.
+        images: The images in its index.
+        warn: Receives a message for each reduced image.
 
     Raises:
-        Damaged: Nothing of an image is there.
+        Damaged: No platform of an image is present.
     """
     made: dict[str, bytes] = {}
     present = [replace(held, image=_reduced(files, held.image, made, warn)) for held in images]
@@ -62,7 +62,7 @@ def _reduced(files: LayoutFiles, root: Descriptor, made: dict[str, bytes], warn:
 
 
 class _WithDocuments:
-    """The files of a layout, and some more that were made."""
+    """The files of a layout, and documents that we made."""
 
     def __init__(self, files: LayoutFiles, documents: dict[str, bytes]) -> None:
         self._files = files

@@ -1,7 +1,7 @@
-"""Looks at what lies between this machine and its stores: names, ports, certificates, proxies in front, file systems.
+"""Examines the path from this machine to its stores: names, ports, certificates, reverse proxies, file systems.
 
-For ``bundler doctor`` only. Each function asks one thing, waits a few seconds at the most, and leaves nothing behind;
-what the findings mean is decided in `bundler.commands`.
+For ``bundler doctor`` only. Each function tests one thing, waits a few seconds at most, and leaves nothing on the
+server. `bundler.commands` interprets the results.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ from bundler.stores.http import HttpClient
 from bundler.texts import text
 
 WAIT_SECONDS = 5.0
-"""How long one connection, or one answer, is waited for."""
+"""The longest wait for one connection or one answer."""
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.[01] (\d{3})[ \r\n]")
 _ANSWER_BYTES = 4096
 _NO_UPLOAD = "00000000-0000-4000-8000-000000000000"
 _NO_CHECK_TIME = 0x200000
-"""X509_V_FLAG_NO_CHECK_TIME of OpenSSL, which `ssl.VerifyFlags` does not name."""
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME, which `ssl.VerifyFlags` lacks."""
 
 
 def addresses_of(host: str) -> tuple[str, ...]:
-    """What a name resolves to.
+    """Returns the addresses of a host name.
 
     Raises:
-        Unreachable: To nothing.
+        Unreachable: It has none.
     """
     try:
         found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
@@ -51,7 +51,7 @@ def addresses_of(host: str) -> tuple[str, ...]:
 
 
 def connect_seconds(host: str, port: int) -> float:
-    """How long it takes to connect.
+    """Returns the seconds that a connection takes.
 
     Raises:
         Unreachable: No connection can be made.
@@ -72,13 +72,13 @@ def connect_seconds(host: str, port: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What a server proves itself with.
+    """A server's certificate.
 
     Attributes:
-        issuer: Who issued it.
-        names: Whom it is for.
-        until_seconds: End of its validity, since 1970.
-        authority_until_seconds: The same of the trusted authority that issued it; None where another did.
+        issuer: The issuer's name.
+        names: The host names that it is for.
+        until_seconds: The end of its validity, in seconds since 1970.
+        authority_until_seconds: The end of validity of the trusted authority that issued it; None if another issued it.
     """
 
     issuer: str
@@ -88,20 +88,20 @@ class Certificate:
 
 
 def verified_certificate(host: str, port: int, context: ssl.SSLContext) -> tuple[str, Certificate]:
-    """The protocol of a TLS connection, and the certificate of a server that is trusted.
+    """Returns the protocol of a TLS connection, and the certificate of a trusted server.
 
     Raises:
-        Refused, Unavailable: It is not trusted, or does not speak TLS.
+        Refused, Unavailable: The server is not trusted, or does not use TLS.
     """
     try:
         with (
             socket.create_connection((host, port), timeout=WAIT_SECONDS) as raw,
             context.wrap_socket(raw, server_hostname=host) as connection,
         ):
-            told = connection.getpeercert() or {}
+            shown = connection.getpeercert() or {}
             protocol = str(connection.version()).replace("TLSv", "TLS ")
     except ssl.SSLError as error:
-        # The client for everything else knows what the reasons mean; it meets the same.
+        # `HttpClient` translates the same failure into our errors.
         HttpClient(context, None).request("GET", f"https://{_netloc(host, port)}/v2/", headers={}).drop()
         raise Refused(text("TLS failed: {reason}", reason=error.reason), subject=f"{host}:{port}") from error
     except OSError as error:
@@ -110,17 +110,17 @@ def verified_certificate(host: str, port: int, context: ssl.SSLContext) -> tuple
             subject=f"{host}:{port}",
             retryable=True,
         ) from error
-    authorities = [each for each in context.get_ca_certs() if each.get("subject") == told.get("issuer")]
+    authorities = [each for each in context.get_ca_certs() if each.get("subject") == shown.get("issuer")]
     ends = [ssl.cert_time_to_seconds(str(each["notAfter"])) for each in authorities]
-    # One authority may be known with an old and a new certificate; the newer one serves.
-    return protocol, _certificate(told, max(ends, default=None))
+    # One authority may be known with an old and a new certificate; the newer one counts.
+    return protocol, _certificate(shown, max(ends, default=None))
 
 
 def unverified_certificate(host: str, port: int) -> Certificate | None:
-    """The certificate of a server that is not trusted, to show what it says of itself; nothing is sent there.
+    """Returns the certificate of an untrusted server, to show its claims. Sends nothing there.
 
-    The standard library decodes trusted certificates only. So the server is asked again, with its own certificate as
-    the one that is trusted, whatever its name and time.
+    The standard library decodes only trusted certificates. So a second connection trusts the server's own certificate,
+    for any name and time.
     """
     with suppress(OSError, ValueError):
         pem = ssl.get_server_certificate((host, port), timeout=WAIT_SECONDS)
@@ -136,41 +136,41 @@ def unverified_certificate(host: str, port: int) -> Certificate | None:
     return None
 
 
-def _certificate(told: Mapping[str, Any], authority_until_seconds: int | None = None) -> Certificate:
-    issuer = {name: value for part in told.get("issuer", ()) for name, value in part}
+def _certificate(shown: Mapping[str, Any], authority_until_seconds: int | None = None) -> Certificate:
+    issuer = {name: value for part in shown.get("issuer", ()) for name, value in part}
     short = {"commonName": "CN", "organizationalUnitName": "OU", "organizationName": "O"}
     best = next((name for name in short if name in issuer), None)
     return Certificate(
         f"{short[best]}={issuer[best]}" if best else text("an unnamed issuer"),
-        tuple(str(value) for _, value in told.get("subjectAltName", ())),
-        ssl.cert_time_to_seconds(told["notAfter"]),
+        tuple(str(value) for _, value in shown.get("subjectAltName", ())),
+        ssl.cert_time_to_seconds(shown["notAfter"]),
         authority_until_seconds,
     )
 
 
 def upload_url(api_url: str, repository: str) -> str:
-    """Where an upload that never began would end; nothing can be left behind there."""
+    """Returns the URL that would end an upload that was never started. It leaves nothing at the registry."""
     query = urlencode({"digest": str(Digest.of(b""))})
     return f"{api_url}{repository}/blobs/uploads/{_NO_UPLOAD}?{query}"
 
 
 def answer_to_body(url: str, headers: Mapping[str, str], size_bytes: int, context: ssl.SSLContext | None) -> int | None:
-    """The status that a PUT with a body of a size is answered with, before a byte of the body was sent.
+    """Returns the status of a PUT with a body of some size, before a byte of the body is sent.
 
-    The body is announced with ``Expect: 100-continue`` (RFC 9110 section 10.1.1) and never comes.
+    The request announces the body with ``Expect: 100-continue`` (RFC 9110 section 10.1.1) and never sends it.
 
     Args:
-        url: Complete.
-        headers: Besides ``Host``, ``Content-Length`` and ``Expect``.
-        size_bytes: What is announced.
-        context: For https.
+        url: The complete URL.
+        headers: Headers in addition to ``Host``, ``Content-Length`` and ``Expect``.
+        size_bytes: The announced size.
+        context: The TLS settings, for https.
 
     Returns:
-        The status, 100 included; None if nothing that is HTTP came in time.
+        The status, which may be 100; None if no HTTP answer came in time.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""
-    told = {
+    sent = {
         "Host": parts.netloc,
         "User-Agent": "bundler-doctor",
         "Content-Type": "application/octet-stream",
@@ -178,7 +178,7 @@ def answer_to_body(url: str, headers: Mapping[str, str], size_bytes: int, contex
         "Expect": "100-continue",
         **headers,
     }
-    lines = [f"PUT {parts.path}?{parts.query} HTTP/1.1", *(f"{name}: {value}" for name, value in told.items()), "", ""]
+    lines = [f"PUT {parts.path}?{parts.query} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items()), "", ""]
     try:
         with socket.create_connection((host, parts.port or (443 if context else 80)), timeout=WAIT_SECONDS) as raw:
             connection = context.wrap_socket(raw, server_hostname=host) if context else raw
@@ -203,14 +203,14 @@ def _status(connection: socket.socket) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """What a folder has room for.
+    """The space of a folder, and its limits.
 
     Attributes:
-        free_bytes: For this user.
-        total_bytes: Of the file system.
-        is_writable: Whether this user may write here.
-        mount: The file system; None if that is not known.
-        file_limit_bytes: What one file of this process may have (``ulimit -f``); None for no limit.
+        free_bytes: The free space for this user.
+        total_bytes: The size of the file system.
+        is_writable: True if this user may write here.
+        mount: The file system; None if it is unknown.
+        file_limit_bytes: The largest file that this process may write (``ulimit -f``); None for no limit.
     """
 
     free_bytes: int
@@ -221,10 +221,10 @@ class Room:
 
 
 def room_in(folder: Path) -> Room:
-    """What a folder has room for; writes nothing.
+    """Returns the space of a folder, and its limits. Writes nothing.
 
     Raises:
-        LocalStorage: It cannot be looked at.
+        LocalStorage: The folder cannot be examined.
     """
     try:
         facts = os.statvfs(folder)

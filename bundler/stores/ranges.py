@@ -1,7 +1,7 @@
-"""The bytes of a blob from an offset on, over HTTP: by Range where the server can, else by reading what comes before.
+"""The bytes of a blob from an offset on, over HTTP: by Range, or by skipping the bytes before if the server cannot.
 
-What the server says of lengths and ranges is compared with the descriptor; of what it sends, not more than the
-descriptor's size is ever asked on. RFC 9110 section 14.
+Lengths and ranges in the answer are compared with the descriptor. Never reads more than the descriptor's size.
+RFC 9110 section 14.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ _CONTENT_RANGE = re.compile(r"bytes ([0-9]{1,16})-[0-9]{1,16}/(?P<size>[0-9]{1,1
 _UNSATISFIED_RANGE = re.compile(r"bytes \*/(?P<size>[0-9]{1,16})", re.IGNORECASE | re.ASCII)
 
 Ask = Callable[[Mapping[str, str]], Answer]
-"""Sends a GET with further headers; the answer has status 200, 206 or 416, anything else was raised."""
+"""Sends a GET with more headers. Returns answers with status 200, 206 or 416, and raises for any other."""
 
 
 def pieces_from(ask: Ask, descriptor: Descriptor, offset_bytes: int, *, called: str) -> Pieces:
-    """The bytes of a blob from an offset on, unverified.
+    """Yields the bytes of a blob from an offset on, unverified.
 
-    A server that answers another range than was asked for, several in one body, or that it has no such range, is asked
-    once more, for the whole.
+    If a server answers with another range, with several ranges in one body, or that it has no such range, one more
+    request asks for the whole blob.
 
     Args:
-        ask: Asks for the blob.
-        descriptor: Whose size the answer must have.
-        offset_bytes: How much is there already.
-        called: What people call the blob.
+        ask: Sends the request for the blob.
+        descriptor: The descriptor; the answer must have its size.
+        offset_bytes: The number of bytes to skip.
+        called: The name of the blob in errors.
 
     Raises:
-        Damaged: The server's blob is of another size.
-        Unavailable: It answers ranges that nobody asked for.
+        Damaged: The server's blob has another size.
+        Unavailable: The server answers with ranges that were not requested.
         BundlerError: As ``ask`` and `Answer.pieces`.
     """
     for begin in dict.fromkeys((offset_bytes, 0)):
@@ -53,7 +53,7 @@ def pieces_from(ask: Ask, descriptor: Descriptor, offset_bytes: int, *, called: 
             expected="200 OK",
             actual=printable(f"{answer.status} {answer.headers.get('Content-Range', '')}"),
         )
-    size = size_told(answer)
+    size = stated_size(answer)
     if size is not None and size != str(descriptor.size_bytes):
         answer.drop()
         raise Damaged(
@@ -77,10 +77,10 @@ def _is_range_from(answer: Answer, offset_bytes: int) -> bool:
     return answer.status == 206 and found is not None and int(found[1]) == offset_bytes
 
 
-def size_told(answer: Answer) -> str | None:
-    """The size of the whole blob, as the answer to a GET has it; None if it does not say."""
+def stated_size(answer: Answer) -> str | None:
+    """Returns the size of the whole blob in the answer to a GET; None if it is not stated."""
     if answer.status == 200:
         return answer.headers.get("Content-Length")
-    told = answer.headers.get("Content-Range", "").strip()
-    found = _CONTENT_RANGE.fullmatch(told) or _UNSATISFIED_RANGE.fullmatch(told)
+    header = answer.headers.get("Content-Range", "").strip()
+    found = _CONTENT_RANGE.fullmatch(header) or _UNSATISFIED_RANGE.fullmatch(header)
     return found["size"] if found and found["size"] != "*" else None

@@ -1,6 +1,6 @@
-"""A registry: a host that speaks the OCI distribution API (distribution-spec 1.1). Sends requests, logs in for them.
+"""A registry: a host with the OCI distribution API (distribution-spec 1.1). Sends requests, and logs in for them.
 
-`bundler.stores.repository` has the places in it where digests name bytes. Nothing is retried here.
+`bundler.stores.repository` has its repositories. This module never retries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from bundler.stores.warnings import Warnings
 
 
 class Registry:
-    """One registry. Thread-safe; connects when first asked."""
+    """One registry. Thread-safe. It connects at the first request."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Registry:
         paces: Paces | None = None,
         notice: Callable[[str], object] = lambda _text: None,
     ) -> None:
-        """Of a name, with its port; ``notice`` is called with what it warns of."""
+        """Serves the registry of a name, with its port; ``notice`` is called with its warnings."""
         self.name = name
         self._options = options
         self._paces = paces or Paces()
@@ -49,13 +49,13 @@ class Registry:
         self.foreign = ForeignLayers(options, self._paces)
         self.body_limit = BodyLimit()
         self.unknown_algorithms: set[str] = set()
-        """Of digests that it takes no manifests by."""
+        """The digest algorithms by which it refuses manifests."""
         self._warnings = Warnings(name, notice)
         self._upload_clients: dict[Origin, HttpClient] = {}
         self.self_mounts = SelfMounts()
 
     def kind(self) -> RegistryKind:
-        """What kind of registry it says that it is, by its answer to ``GET /v2/``.
+        """Returns the kind of this registry, by its answer to ``GET /v2/``.
 
         Raises:
             Refused, Unavailable: It does not answer, or not as a registry.
@@ -73,7 +73,7 @@ class Registry:
         return self._kind
 
     def ping(self) -> tuple[Answer, Challenge | None]:
-        """The answer to ``GET /v2/`` without credentials, unread, and what it asks for. It is learned from.
+        """Returns the answer to ``GET /v2/`` without credentials, unread, and its challenge, which later requests use.
 
         Raises:
             Refused, Unavailable: As `HttpClient.request`, or the registry names a token server that it may not name.
@@ -88,13 +88,13 @@ class Registry:
     def call(
         self, method: str, path: str, *, credentials: Credentials | None = None, body: bytes | None = None
     ) -> Answer:
-        """Sends a request to an API of the same host beside ``/v2/``, with Basic credentials.
+        """Sends a request to another API of the same host than ``/v2/``, with Basic credentials.
 
         Args:
             method: The HTTP method.
-            path: From the host on, without the first slash.
-            credentials: Whose; None for those of the registry.
-            body: JSON.
+            path: The path from the host on, without the first slash.
+            credentials: The login; None for that of the registry.
+            body: A JSON document.
 
         Raises:
             Refused, Unavailable: As `HttpClient.request`.
@@ -118,13 +118,13 @@ class Registry:
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> Answer:
-        """Sends a repeatable request; logs in once if the registry asks for it.
+        """Sends a repeatable request. Logs in once if the registry requires it.
 
         Args:
             method: The HTTP method.
-            path: Below ``/v2/``.
-            scopes: What a token is to allow, ``repository:NAME:ACTIONS``.
-            headers: Besides ``Authorization``.
+            path: The path below ``/v2/``.
+            scopes: The rights of the token, ``repository:NAME:ACTIONS``.
+            headers: Headers in addition to ``Authorization``.
             body: The body.
 
         Raises:
@@ -135,7 +135,7 @@ class Registry:
     def ask_upload(
         self, method: str, url: str, *, scopes: tuple[str, ...], headers: Mapping[str, str], body: bytes = b""
     ) -> Answer:
-        """Sends a repeatable request to the address of an upload; with credentials where that is the registry's own.
+        """Sends a repeatable request to the address of an upload. Sends credentials only to the registry's own origin.
 
         Raises:
             Refused, Unavailable: As `request`.
@@ -147,7 +147,7 @@ class Registry:
     def upload(
         self, url: str, *, scopes: tuple[str, ...], headers: dict[str, str], body: Iterable[bytes | memoryview]
     ) -> Answer:
-        """Sends a body that can be sent only once, to the address of an upload.
+        """Sends a body that can be sent only once to the address of an upload.
 
         Raises:
             Refused, Unavailable: As `HttpClient.request`.
@@ -160,10 +160,10 @@ class Registry:
         return answer
 
     def upload_at(self, answer: Answer, repository: str) -> str | None:
-        """Where an answer says that an upload goes on; None if it does not say.
+        """Returns the address at which an upload continues; None if the answer has none.
 
         Raises:
-            Refused: It names an address that nothing may be sent to.
+            Refused: The answer has an address that is not allowed.
         """
         location = answer.headers.get("Location")
         if not location:
@@ -181,7 +181,7 @@ class Registry:
             self._warnings.hear(answer)
             if answer.status in (401, 403):
                 answer.username = authenticator.username(scopes)
-            # The same password is not tried twice: where accounts are locked, each try counts.
+            # Do not send the same password twice: where accounts are locked, each try counts.
             is_tried = sent.get("Authorization", "").startswith("Basic ")
             if answer.status != 401 or attempt == 2 or is_tried or not authenticator.learn(answer, scopes):
                 break
@@ -197,17 +197,17 @@ class Registry:
 
     @property
     def api_url(self) -> str:
-        """Where its API begins."""
+        """The root URL of its API."""
         return self._connect()[0] + "/v2/"
 
     @property
     def address(self) -> tuple[str, str]:
-        """Scheme, and host with an optional port, as they are connected to."""
+        """Scheme, and host with an optional port, of its connections."""
         parts = urlsplit(self._connect()[0])
         return parts.scheme, parts.netloc
 
     def authorization(self, scopes: tuple[str, ...]) -> dict[str, str]:
-        """The header for a request that is not made here; `ping` comes first."""
+        """Returns the header for a request of another module. Call `ping` before."""
         return self._connect()[2].header(scopes)
 
     def _connect(self) -> tuple[str, HttpClient, Authenticator]:
@@ -231,13 +231,13 @@ class Registry:
 
 
 def _speaks_http(http: HttpClient, base: str) -> bool:
-    """Whether a server on this machine speaks plain HTTP. Go's and nginx's TLS ports answer such a request with 400."""
+    """True if a server on this machine uses plain HTTP. TLS ports of Go and nginx answer such a request with 400."""
     assert is_loopback(urlsplit(base).netloc)
     try:
         answer = http.request("GET", f"{base}/v2/", headers={})
         answer.drain()
     except (Unreachable, Busy):
-        return True  # nor would it be reached with TLS; and who is busy has answered
+        return True  # TLS would not reach it either; and a busy server has answered
     except Unavailable:
         return False
     return answer.status != 400

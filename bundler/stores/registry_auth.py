@@ -1,7 +1,7 @@
-"""Logging in to a registry: anonymous, Basic, and Bearer tokens, as distribution's token specification describes.
+"""Logs in to a registry: anonymous, Basic, and Bearer tokens of distribution's token specification.
 
-Credentials go to the registry's own origin and to the token server that it names, if it may name that one, see
-`bundler.stores.addresses`. A token goes to the registry's origin only.
+Credentials go only to the registry's own origin and to a token server that it names, if that is allowed
+(`bundler.stores.addresses`). A token goes to the registry's origin only.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+
 _DEFAULT_LIFETIME_SECONDS = 60
 _MARGIN_SECONDS = 10
 _AT_HOME = redirects_of(Kind.TOKEN)
-"""Whoever answers for a token server decides what is sent to the registry, so nobody else may."""
+"""The server that answers for a token server decides what is sent to the registry. So it must be the same origin."""
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """What ``WWW-Authenticate`` asks for: the scheme in lower case, and its parameters."""
+    """The challenge in ``WWW-Authenticate``: the scheme in lower case, and its parameters."""
 
     scheme: str
     parameters: Mapping[str, str]
 
     @classmethod
     def parse(cls, header: str) -> Challenge | None:
-        """Reads the header; None if it asks for nothing that is understood."""
+        """Reads the header; None without a known scheme."""
         scheme, _, rest = header.strip().partition(" ")
         if scheme.lower() not in ("basic", "bearer") or len(header) > 4096:
             return None
@@ -60,7 +60,7 @@ class _Token:
 
 
 class Authenticator:
-    """Makes ``Authorization`` headers for one registry. Thread-safe; each token is fetched once."""
+    """Makes ``Authorization`` headers for one registry. Thread-safe. Each token is fetched once."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Authenticator:
         self._clients: dict[Origin, HttpClient] = {}
 
     def header(self, scopes: tuple[str, ...]) -> dict[str, str]:
-        """The header for a request with these scopes; empty before the registry has asked for anything.
+        """Returns the header for a request with these scopes; empty before the first challenge.
 
         Raises:
             Refused, Unavailable: The token server did not give a token.
@@ -97,10 +97,10 @@ class Authenticator:
             return {"Authorization": f"Bearer {token.text}"}
 
     def learn(self, answer: Answer, scopes: tuple[str, ...]) -> bool:
-        """Takes in the challenge of a 401; whether asking again with a new header makes sense.
+        """Stores the challenge of a 401. True if a second request with a new header makes sense.
 
         Raises:
-            Refused: The registry names a token server that it may not name.
+            Refused: The registry names a token server that is not allowed.
         """
         challenge = Challenge.parse(answer.headers.get("WWW-Authenticate", ""))
         if challenge is None:
@@ -115,16 +115,18 @@ class Authenticator:
 
     @property
     def challenge(self) -> Challenge | None:
-        """What the registry asked for last, if it asked."""
+        """The registry's last challenge; None before the first."""
         return self._challenge
 
     def username(self, scopes: tuple[str, ...]) -> str:
-        """Who asks, where the registry wants to know that; empty for nobody."""
+        """The user name of requests, after a challenge; empty for anonymous requests."""
         credentials = self._login(scopes) if self._challenge else None
         return (credentials.username or texts.text("with a token")) if credentials else ""
 
     def _login(self, scopes: tuple[str, ...]) -> Credentials | None:
-        repository = scopes[0].split(":")[1] if scopes else ""  # the first is what is asked for, see `mount`
+        repository = (
+            scopes[0].split(":")[1] if scopes else ""
+        )  # the first is the repository of the request, see `_mount`
         return self._find_credentials(repository)
 
     def _fetch_token(self, challenge: Challenge, scopes: tuple[str, ...]) -> _Token:
@@ -174,6 +176,6 @@ class Authenticator:
 
 
 def basic(credentials: Credentials) -> str:
-    """The ``Authorization`` header for user name and password."""
+    """Returns the ``Authorization`` header for user name and password."""
     pair = f"{credentials.username}:{credentials.password}".encode()
     return "Basic " + base64.b64encode(pair).decode("ascii")

@@ -12,13 +12,13 @@ from bundler.core.protocols import Obtained, Pieces
 from bundler.errors import Denied, Refused, Unavailable
 from bundler.stores.answer_headers import length_of
 from bundler.stores.http import Answer, error_of
-from bundler.stores.ranges import pieces_from, size_told
+from bundler.stores.ranges import pieces_from, stated_size
 from bundler.stores.registry_uploads import Uploads
 from bundler.stores.repository_place import RepositoryPlace
 from bundler.stores.uploads import Upload
 
 _WRONG_LENGTHS = 2
-"""How often a blob may be found with a wrong length and be sent again: before it is sent, or after, but not both."""
+"""The most times that a blob may have a wrong length and be sent again: before it is sent or after, but not both."""
 
 
 class Blobs:
@@ -32,15 +32,15 @@ class Blobs:
         self._opened: dict[Digest, Upload] = {}
         """Uploads that the registry opened when it was asked to mount."""
         self._lengths_wrong: Counter[Digest] = Counter()
-        """How often each blob was found here with another length than it has."""
+        """The number of times that each blob had a wrong length here."""
         self._is_likely_empty = False
 
     def expect_none(self) -> None:
-        """Notes that there is probably nothing here yet: `obtain` then takes one request less."""
+        """Records that the repository is probably empty: `obtain` then sends one request less."""
         self._is_likely_empty = True
 
     def open(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a blob; with an offset by a Range request, or by reading away what comes before it."""
+        """Yields the bytes of a blob from an offset on: by Range, or by skipping the bytes before."""
         called = self._place.called(descriptor.digest)
 
         def ask(headers: Mapping[str, str]) -> Answer:
@@ -56,11 +56,11 @@ class Blobs:
         yield from pieces_from(ask, descriptor, offset_bytes, called=called)
 
     def has(self, descriptor: Descriptor) -> bool:
-        """Whether the registry holds the blob, with its size; one that is damaged may be sent again.
+        """True if the registry has the blob with its size. A damaged blob may be sent again.
 
         Raises:
-            Refused: It has it with another size, and being sent it again has not changed that.
-            Unavailable: It does not say.
+            Refused: The registry has it with another size, also after it was sent again.
+            Unavailable: The registry does not say.
         """
         answer = self._place.head(
             f"{self._place.path}/blobs/{descriptor.digest}", called=self._place.called(descriptor.digest)
@@ -70,9 +70,9 @@ class Blobs:
         return (answer.status == 200 and length_of(answer) == descriptor.size_bytes) or self._gives_blob(descriptor)
 
     def put(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps what it has under this digest.
+        """Uploads a blob: one POST, one PUT, and one HEAD, because a registry keeps an existing blob of this digest.
 
-        Where no body of its size passes, that is found out by the first try, and the next one sends it in pieces.
+        If a proxy refuses a body of this size, the first try finds that out, and the next try sends the blob in pieces.
         """
         upload = self._opened.pop(descriptor.digest, None) or self._uploads.begin({}, self._place.push)
         if upload is None:
@@ -84,14 +84,14 @@ class Blobs:
             raise problem("not-kept", subject=self._place.called(descriptor.digest), retryable=True)
 
     def obtain(self, descriptor: Descriptor, holder: Blobs | None) -> Obtained | None:
-        """Asks for the blob, and mounts it from another repository of the same registry.
+        """Checks for the blob, and mounts it from another repository of the same registry.
 
-        A repository that is probably empty is not asked first: one POST mounts the blob, from the holder or from the
-        repository itself, or begins the upload that `put` uses.
+        A repository that is probably empty is not checked first: one POST mounts the blob, from the holder or from
+        the repository itself, or opens the upload that `put` uses.
 
         Raises:
-            Refused: The registry has the blob with another size, or nobody may push here.
-            Unavailable: It does not say.
+            Refused: The registry has the blob with another size, or refuses pushes.
+            Unavailable: The registry does not say.
         """
         is_asked_by_mount = self._is_likely_empty and self._place.registry.self_mounts.tell
         if not is_asked_by_mount and self.has(descriptor):
@@ -101,7 +101,7 @@ class Blobs:
         return Obtained.PRESENT if is_asked_by_mount and self._mount(descriptor, self) else None
 
     def _mount(self, descriptor: Descriptor, holder: Blobs) -> bool:
-        """Mounts a blob; a registry that refuses may still take the bytes. Keeps an upload that it begins instead."""
+        """Mounts a blob. A registry that refuses may still take the bytes. Keeps an upload that it opens instead."""
         query = {"mount": str(descriptor.digest), "from": holder._place.path}
         try:
             upload = self._uploads.begin(
@@ -109,7 +109,7 @@ class Blobs:
             )
         except Denied:
             if holder is self:
-                raise  # who may not begin an upload so, may not begin it otherwise
+                raise  # without this right, no upload can be opened
             return False
         except Refused:
             if holder is self:
@@ -118,13 +118,13 @@ class Blobs:
         if upload is not None:
             self._opened[descriptor.digest] = upload
             return False
-        return self.has(descriptor)  # its length is looked at, as after every push
+        return self.has(descriptor)  # check its length, as after every push
 
     def _gives_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the registry gives the blob, with its size: a GET of one byte, where HEAD does not tell.
+        """True if the registry serves the blob with its size: a GET of one byte, if HEAD was not enough.
 
-        Storage in clouds signs addresses for GET only, proxies answer HEAD without a length, and a registry may tell
-        the length of a link to the blob.
+        Cloud storage signs addresses for GET only, proxies answer HEAD without a length, and a registry may state the
+        length of a link to the blob.
         """
         path = f"{self._place.path}/blobs/{descriptor.digest}"
         answer = self._place.registry.request("GET", path, scopes=self._place.push, headers={"Range": "bytes=0-0"})
@@ -133,7 +133,7 @@ class Blobs:
             return False
         if answer.status not in (200, 206, 416):
             raise error_of(answer, subject=self._place.called(descriptor.digest))
-        size = size_told(answer) or ("0" if answer.status == 416 else None)
+        size = stated_size(answer) or ("0" if answer.status == 416 else None)
         answer.drop()
         if size is None or size == str(descriptor.size_bytes):
             return True
@@ -143,10 +143,10 @@ class Blobs:
         return False
 
     def _find_out_about_mounts(self, descriptor: Descriptor) -> None:
-        """Finds out, with a blob that is here, how the registry answers to `SelfMounts`.
+        """Tests, with a blob that is here, how the registry answers for `SelfMounts`.
 
-        It need not say 201: ECR does so only for what a manifest refers to, and others have no mounts at all. Taken at
-        their word, they would be sent again what an earlier run had sent.
+        It may not answer 201: ECR does so only for blobs of a manifest, and other registries never mount. Without the
+        test, they would be sent the blobs of an earlier run again.
         """
         try:
             upload = self._uploads.begin({"mount": str(descriptor.digest), "from": self._place.path}, self._place.push)

@@ -9,15 +9,15 @@ from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError, Damaged, NotFound, Refused
 from bundler.stores.answer_headers import length_of, media_type_of
-from bundler.stores.http import Answer, error_of, heard, is_page, no_registry
+from bundler.stores.http import Answer, error_of, facts_of, is_page, no_registry
 from bundler.stores.repository_place import RepositoryPlace
 
 _GENERIC_TYPES = frozenset(
     {"", "application/json", "application/octet-stream", "binary/octet-stream", "text/plain", "text/html"}
 )
-"""Media types of servers that know nothing of manifests; the bytes say their type themselves."""
+"""Media types of servers that know no manifests. The bytes of the document show its type."""
 _OF_UNKNOWN_ALGORITHMS = frozenset({"DIGEST_INVALID", "UNSUPPORTED"})
-"""Answers of registries to digests that they cannot make: distribution the first."""
+"""The answers of registries to digests with an unknown algorithm; the first is distribution's."""
 
 
 class Manifests:
@@ -28,24 +28,24 @@ class Manifests:
     def __init__(self, place: RepositoryPlace) -> None:
         self._place = place
         self._fresh: dict[Digest, bytes] = {}
-        """Manifests that came with the answer to their tag, until they are read."""
+        """Manifests in the answers to their tags, until they are read."""
 
     def resolve(self, name: str | None) -> Descriptor:
-        """What a tag or digest stands for. The manifest comes with the answer and is kept until it is read."""
+        """Returns the descriptor of a tag or digest. Keeps the manifest of the answer until it is read."""
         wanted = name or "latest"
         descriptor, content = self._get(wanted)
         self._fresh[descriptor.digest] = content
         return descriptor
 
     def read(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified by its digest. Registries take indexes that give their children wrong sizes."""
+        """Returns a manifest, verified by its digest. Its size may differ: registries accept such indexes."""
         content = self._fresh.pop(descriptor.digest, None)
         if content is None:
             _, content = self._get(str(descriptor.digest), accept=descriptor.media_type)
         return content
 
     def look_up(self, name: str) -> Descriptor | None:
-        """What a tag or digest stands for, by HEAD; None where the registry does not say. The size is not looked at.
+        """Returns the descriptor of a tag or digest, by HEAD, without its size; None if the registry does not name it.
 
         Raises:
             Unavailable: The registry does not answer.
@@ -62,7 +62,7 @@ class Manifests:
         return Descriptor("" if media_type in _GENERIC_TYPES else media_type, Digest.parse(digest), 0)
 
     def find(self, name: str) -> Descriptor | None:
-        """What a tag or digest stands for here, by one HEAD; by a GET where that does not tell it."""
+        """Returns the descriptor of a tag or digest here: by one HEAD, or by a GET if the HEAD is not enough."""
         answer = self._place.head(
             f"{self._place.path}/manifests/{name}", called=self._place.called(name), headers={"Accept": oci.ACCEPT}
         )
@@ -74,7 +74,7 @@ class Manifests:
         return self._find_by_get(name)
 
     def put(self, descriptor: Descriptor, content: bytes) -> None:
-        """Pushes a manifest by its digest, and looks whether the registry has kept a damaged one."""
+        """Pushes a manifest by its digest, and checks that the registry has not kept a damaged one."""
         self._put(descriptor, content, str(descriptor.digest))
         found = self.find(str(descriptor.digest))
         if found is None:
@@ -92,17 +92,17 @@ class Manifests:
                 expected=str(descriptor.digest),
                 actual=str(found.digest) if found else "nothing",
                 hint="check for other pushes to this tag",
-                retryable=found is None,  # a file that distribution is writing for somebody else stands for nothing
+                retryable=found is None,  # while distribution writes the file of another push, the tag is missing
             )
         self._check_length(found, descriptor)
 
     def remove_tag(self, name: str) -> bool:
-        """Removes a tag, and nothing that it stands for; whether the registry can do that.
+        """Removes a tag without its manifest. Returns False if the registry cannot do that.
 
-        Asked for by its digest, the manifest would go with all its tags; so it never is.
+        A DELETE by digest would remove the manifest with all its tags, so it is never sent.
 
         Raises:
-            Refused, Unavailable: It may not be removed, or the registry does not answer.
+            Refused, Unavailable: The tag may not be removed, or the registry does not answer.
         """
         answer = self._place.registry.request(
             "DELETE", f"{self._place.path}/manifests/{name}", scopes=self._place.delete
@@ -127,19 +127,19 @@ class Manifests:
         answer.drain()
 
     def _manifest_error(self, answer: Answer, descriptor: Descriptor, name: str) -> BundlerError:
-        told, algorithm = heard(answer), descriptor.digest.algorithm
-        if told.code in _OF_UNKNOWN_ALGORITHMS and algorithm != "sha256":
+        facts, algorithm = facts_of(answer), descriptor.digest.algorithm
+        if facts.code in _OF_UNKNOWN_ALGORITHMS and algorithm != "sha256":
             self._place.registry.unknown_algorithms.add(algorithm)
-            return self._unknown_algorithm(name, told.said)
-        error = error_of(answer, subject=self._place.called(name), told=told)
-        # The digest is right: distribution reads files back that somebody else pushes in this moment, half written.
-        return error.but(retryable=True) if told.doubts_digest else error
+            return self._unknown_algorithm(name, facts.said)
+        error = error_of(answer, subject=self._place.called(name), facts=facts)
+        # The digest is right: distribution reads back a file that another push has half written.
+        return error.but(retryable=True) if facts.doubts_digest else error
 
     def _unknown_algorithm(self, name: str, said: str | None = None) -> BundlerError:
         return problem("digest-unsupported", subject=self._place.called(name), said=said)
 
     def _check_length(self, found: Descriptor, promised: Descriptor) -> None:
-        """Compares what the registry says of a manifest's length; if that differs, with what it gives."""
+        """Compares the registry's length of a manifest with the right one. If it differs, verifies the manifest."""
         if found.size_bytes == promised.size_bytes:
             return
         try:

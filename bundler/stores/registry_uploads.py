@@ -12,12 +12,12 @@ from bundler.core.registry_answers import RegistryAnswer
 from bundler.errors import Broken, BundlerError, Damaged, Unavailable
 from bundler.stores.addresses import shown
 from bundler.stores.answer_headers import number_of
-from bundler.stores.http import Answer, error_of, heard
+from bundler.stores.http import Answer, error_of, facts_of
 from bundler.stores.repository_place import RepositoryPlace
 from bundler.stores.uploads import PieceUpload, Upload, is_astray
 
 _LOST_UPLOAD = frozenset({401, 404, 416})
-"""The statuses of answers to an upload that the registry does not know any more."""
+"""The statuses of answers to an upload that the registry no longer knows."""
 
 
 class Uploads:
@@ -29,7 +29,7 @@ class Uploads:
         self._place = place
 
     def check(self) -> None:
-        """Makes sure that uploads lead to an address that bytes may go to: begins one, asks how it is, cancels it.
+        """Checks that uploads get an allowed address: starts an upload, asks for its state, cancels it.
 
         Raises:
             Refused: The registry, or a proxy in front of it, names another address.
@@ -40,16 +40,16 @@ class Uploads:
             return
         try:
             answer = self.ask("GET", upload.url, {})
-            if astray := self._astray(heard(answer), upload):
+            if astray := self._astray(facts_of(answer), upload):
                 raise astray
         finally:
             self.cancel(upload)
 
     def send(self, upload: Upload, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Sends a blob: as a whole, or in pieces where no body of its size is known to pass.
+        """Sends a blob: as a whole, or in pieces if its size is above the known limit.
 
         Raises:
-            Refused, Unavailable: The registry does not take it.
+            Refused, Unavailable: The registry refuses it.
         """
         limit = self._place.registry.body_limit
         piece_bytes = limit.piece_bytes(descriptor.size_bytes)
@@ -71,7 +71,7 @@ class Uploads:
         return self._place.registry.ask_upload(method, url, scopes=self._place.push, headers=headers, body=body)
 
     def begin(self, query: dict[str, str], scopes: tuple[str, ...]) -> Upload | None:
-        """The upload; None if a mount made it unnecessary."""
+        """Opens an upload; None if a mount made it unnecessary."""
         path = f"{self._place.path}/blobs/uploads/" + (f"?{urlencode(query)}" if query else "")
         answer = self._place.registry.request("POST", path, scopes=scopes, headers={"Content-Length": "0"})
         if answer.status == 201 and query:
@@ -83,7 +83,7 @@ class Uploads:
         return self.next(answer, Upload(""))
 
     def next(self, answer: Answer, upload: Upload) -> Upload:
-        """An upload as the answer to one of its requests says that it goes on."""
+        """Returns an upload with the address of the last answer, at which it continues."""
         url = self._place.registry.upload_at(answer, self._place.path) or upload.url
         return Upload(url, upload.least_bytes or number_of(answer.headers.get("OCI-Chunk-Min-Length")) or 0)
 
@@ -104,7 +104,7 @@ class Uploads:
         return sending.send(pieces, descriptor.digest, descriptor.size_bytes)
 
     def cancel(self, upload: Upload) -> None:
-        """Frees what an upload holds at the registry. Failing that, the registry purges it in time."""
+        """Frees the upload's space at the registry. If that fails, the registry purges it later."""
         try:
             self._place.registry.ask_upload("DELETE", upload.url, scopes=self._place.delete, headers={}).drain()
         except BundlerError:
@@ -112,18 +112,18 @@ class Uploads:
 
     def _error(self, answer: Answer, descriptor: Descriptor, upload: Upload) -> BundlerError:
         called = self._place.called(descriptor.digest)
-        told = heard(answer)
-        if astray := self._astray(told, upload):
+        facts = facts_of(answer)
+        if astray := self._astray(facts, upload):
             return astray
         if answer.status in _LOST_UPLOAD:
             return Unavailable("the registry lost the upload", subject=called, retryable=True)
-        error = error_of(answer, subject=called, told=told)
-        # The digest was right when the bytes left us; they changed on the way.
-        return error.but(retryable=True) if told.doubts_digest else error
+        error = error_of(answer, subject=called, facts=facts)
+        # The digest was right when the bytes left this machine; they changed in transit.
+        return error.but(retryable=True) if facts.doubts_digest else error
 
-    def _astray(self, told: RegistryAnswer, upload: Upload) -> BundlerError | None:
-        """The error for an upload that goes on where no registry is; None if it does not."""
-        if told.status not in (404, 405) or told.code or not is_astray(upload.url, self._place.registry.api_url):
+    def _astray(self, facts: RegistryAnswer, upload: Upload) -> BundlerError | None:
+        """Returns the error for an upload that continues at an address without a registry; None if it does not."""
+        if facts.status not in (404, 405) or facts.code or not is_astray(upload.url, self._place.registry.api_url):
             return None
         server, named = self._place.registry.api_url, shown(upload.url)
-        return problem("upload-astray", subject=f"{server} names {named}", said=told.said)
+        return problem("upload-astray", subject=f"{server} names {named}", said=facts.said)

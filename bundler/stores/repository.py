@@ -1,6 +1,6 @@
-"""A repository of a registry, as a source and as a sink (distribution-spec 1.1): a place where digests name bytes.
+"""A repository of a registry, as a source and as a destination (distribution-spec 1.1): a namespace for blobs.
 
-Nothing is retried here and nothing is believed: sizes and digests are compared with what was asked for.
+This module never retries, and trusts no answer: sizes and digests are compared with those of the request.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Obtained, Pieces
 from bundler.stores.answer_headers import media_type_of
-from bundler.stores.http import error_of, heard, no_registry
+from bundler.stores.http import error_of, facts_of, no_registry
 from bundler.stores.registry import Registry
 from bundler.stores.registry_blobs import Blobs
 from bundler.stores.registry_manifests import Manifests
@@ -18,7 +18,7 @@ from bundler.stores.registry_uploads import Uploads
 from bundler.stores.repository_place import RepositoryPlace
 
 _NO_MANIFEST = b"{"
-"""No registry takes this for a manifest."""
+"""This is not a manifest for any registry."""
 
 
 class Repository:
@@ -28,7 +28,7 @@ class Repository:
     is_remote = True
 
     def __init__(self, registry: Registry, path: str) -> None:
-        """Asks nothing, not even if it exists."""
+        """Sends no request, not even to check that it exists."""
         self._place = RepositoryPlace(registry, path)
         self._uploads = Uploads(self._place)
         self._blobs = Blobs(self._place, self._uploads)
@@ -36,12 +36,12 @@ class Repository:
 
     @property
     def registry(self) -> Registry:
-        """The registry that it is in."""
+        """Its registry."""
         return self._place.registry
 
     @property
     def path(self) -> str:
-        """Its path there."""
+        """Its path in the registry."""
         return self._place.path
 
     @property
@@ -50,14 +50,14 @@ class Repository:
         return self._place.name
 
     def expect_nothing(self) -> None:
-        """Notes that there is probably nothing here yet: `obtain_blob` then takes one request less."""
+        """Records that the repository is probably empty: `obtain_blob` then sends one request less."""
         self._blobs.expect_none()
 
     def exists(self) -> bool:
-        """Whether the registry knows the repository at all.
+        """True if the registry knows the repository.
 
         Raises:
-            Refused, Unavailable: It does not say.
+            Refused, Unavailable: The registry does not say.
         """
         answer = self._place.registry.request("GET", f"{self._place.path}/tags/list?n=1", scopes=self._place.pull)
         if answer.status not in (200, 404):
@@ -69,24 +69,23 @@ class Repository:
         return answer.status == 200
 
     def check_push(self) -> None:
-        """Makes sure that images may be pushed here, and leaves nothing there.
-
-        Something is pushed that is no manifest, under a digest that is not its own. Who may push is told so; who may
-        not, and a registry that is read-only, say that first. (The end of an upload that never began would tell the
-        rights as well, but distribution looks whether the upload exists before it says that it is read-only.)
+        """Checks that images may be pushed here, and leaves nothing there.
 
         Raises:
-            Refused, Unavailable: They may not, or it does not say.
+            Refused, Unavailable: They may not, or the registry does not say.
         """
+        # An invalid manifest is pushed, under a wrong digest. A registry checks rights and its read-only mode before it
+        # refuses the manifest. (Ending an upload that was never started would check rights too, but distribution looks
+        # for the upload before it says that it is read-only.)
         headers = {"Content-Type": oci.OCI_MANIFEST, "Content-Length": str(len(_NO_MANIFEST))}
         path = f"{self._place.path}/manifests/{Digest.of(b'')}"
         answer = self._place.registry.request("PUT", path, scopes=self._place.push, headers=headers, body=_NO_MANIFEST)
-        told = heard(answer)
-        if told.refuses_every_push(self._place.path):
-            raise error_of(answer, subject=self._place.name, told=told)
+        facts = facts_of(answer)
+        if facts.refuses_every_push(self._place.path):
+            raise error_of(answer, subject=self._place.name, facts=facts)
 
     def check_upload(self) -> None:
-        """Makes sure that uploads lead to an address that bytes may go to.
+        """Checks that uploads get an allowed address.
 
         Raises:
             Refused, Unavailable: As `Uploads.check`.
@@ -94,19 +93,19 @@ class Repository:
         self._uploads.check()
 
     def resolve(self, name: str | None) -> Descriptor:
-        """The manifest that a tag or digest names; it is kept until it is read."""
+        """Returns the descriptor of a tag or digest. Keeps its manifest until it is read."""
         return self._manifests.resolve(name)
 
     def look_up(self, name: str) -> Descriptor | None:
-        """The same by HEAD, without its size; None where the registry does not say."""
+        """Returns the same by HEAD, without its size; None if the registry does not name it."""
         return self._manifests.look_up(name)
 
     def find(self, name: str) -> Descriptor | None:
-        """The same for a sink, with its size; None if there is none."""
+        """Returns the same for a destination, with its size; None if it does not exist."""
         return self._manifests.find(name)
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified by its digest."""
+        """Returns a manifest, verified by its digest."""
         return self._manifests.read(descriptor)
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
@@ -118,15 +117,15 @@ class Repository:
         self._manifests.tag(descriptor, content, name)
 
     def remove_tag(self, name: str) -> bool:
-        """Removes a tag alone; returns False if the registry cannot do that."""
+        """Removes a tag without its manifest. Returns False if the registry cannot do that."""
         return self._manifests.remove_tag(name)
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a blob."""
+        """Yields the bytes of a blob."""
         yield from self._blobs.open(descriptor, offset_bytes=offset_bytes)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """True if the registry holds the blob, with its size."""
+        """True if the registry has the blob with its size."""
         return self._blobs.has(descriptor)
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
@@ -134,7 +133,7 @@ class Repository:
         self._blobs.put(descriptor, pieces)
 
     def obtain_blob(self, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
-        """Asks for a blob, and mounts it from another repository of the same registry."""
+        """Checks for a blob, and mounts it from another repository of the same registry."""
         if isinstance(holder, Repository) and holder.registry is self.registry:
             return self._blobs.obtain(descriptor, holder._blobs)
         return self._blobs.obtain(descriptor, None)

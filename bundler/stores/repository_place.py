@@ -1,4 +1,4 @@
-"""A repository as a place: what people call it, which scopes its requests need, and questions by HEAD."""
+"""The basics of a repository: its name, the scopes of its requests, and requests by HEAD."""
 
 from __future__ import annotations
 
@@ -44,27 +44,27 @@ class RepositoryPlace:
 
     @property
     def delete(self) -> tuple[str, ...]:
-        """The scope of a token that distribution wants for each DELETE, also for that of an upload."""
+        """The scope that distribution requires for each DELETE, also of an upload."""
         return (f"repository:{self.path}:pull,push,delete",)
 
     def called(self, name: object) -> str:
-        """The name of something here, as people write it: of a tag or a digest."""
+        """Returns the full name of a tag or digest, as people write it."""
         return f"{self.name}{'@' if ':' in str(name) else ':'}{name}"
 
     def head(self, path: str, *, called: str, headers: Mapping[str, str] | None = None) -> Answer | None:
-        """The answer to a HEAD; None if nothing is there. It says nothing where its status is not 200.
+        """Returns the answer to a HEAD; None if the object does not exist. A status other than 200 proves nothing.
 
         Raises:
             Refused, Unavailable: The registry does not say.
         """
         answer = self.registry.request("HEAD", path, scopes=self.push, headers=headers)
-        is_elsewhere = not answer.url.endswith(path)  # where an address may be signed for GET only
+        is_elsewhere = not answer.url.endswith(path)  # its address may be signed for GET only
         if answer.status != 200 and answer.status not in (404, *_NO_HEAD) and not is_elsewhere:
             raise error_of(answer, subject=called)
         answer.drain()
         return None if answer.status == 404 and not is_elsewhere else answer
 
     def damaged(self, descriptor: Descriptor, actual: str) -> BundlerError:
-        """The error for something that the registry has with other bytes than it was sent."""
+        """Returns the error for an object that the registry has with other bytes than were sent."""
         subject, expected = self.called(descriptor.digest), f"{descriptor.size_bytes} bytes"
         return problem("damaged-at-target", subject=subject, expected=expected, actual=actual)

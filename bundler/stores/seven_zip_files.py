@@ -1,7 +1,7 @@
-"""7z archives that somebody gave us, read as a stream in a process of its own. Nothing is ever extracted by name.
+"""Untrusted 7z archives, read as a stream from another process. Nothing is ever extracted by name.
 
-Decoders of 7z take memory as the archive tells them to (py7zr's Deflate and Zstandard inflate a whole block before they
-look at any bound), so the process that decodes may not have more than a limit, which the kernel holds it to.
+The archive decides how much memory a decoder takes: py7zr's Deflate and Zstandard inflate a whole block before they
+check a bound. So the decoding process has a memory limit, which the kernel enforces.
 """
 
 from __future__ import annotations
@@ -28,23 +28,23 @@ _CHILD = (
 _FAULT_BYTES = 64 << 10
 _MESSAGE_CHARACTERS = 500
 _PLAIN_TEMPLATE = re.compile(r"(?:[^{}]|\{[a-z_]{1,40}\})*")
-"""Names in braces and nothing else: a template of the other process reaches no attributes and no widths."""
+"""Braces hold only names: a template of the other process cannot read attributes or set widths."""
 _NAME_CHARACTERS = 255
 _LINK_CHARACTERS = 100
 
 
 def unpacked(path: Path, *, what: str) -> Pieces:
-    """The tar inside a 7z archive; where it holds other files instead, a tar of them.
+    """Yields the tar in a 7z archive. If the archive holds other files, yields a tar of them.
 
     Raises:
-        Damaged: The archive is cut, damaged, encrypted, of a kind that holds no images, or wants too much memory.
+        Damaged: The archive is truncated, damaged or encrypted, has an odd member, or needs too much memory.
         LocalStorage: The process cannot be started.
     """
-    modules = ":".join(entry for entry in sys.path if entry)  # not the folder that the user happens to be in
+    modules = ":".join(entry for entry in sys.path if entry)  # without the working folder
     command = [sys.executable, "-I", "-c", _CHILD, str(path.absolute()), modules]
-    faults = tempfile.TemporaryFile()  # noqa: SIM115  # a pipe that nobody empties would hold the other process up
+    faults = tempfile.TemporaryFile()  # noqa: SIM115  # a full pipe would block the other process
     try:
-        child = subprocess.Popen(  # noqa: S603  # this interpreter, and a path as an argument of its own
+        child = subprocess.Popen(  # noqa: S603  # this interpreter; the path is one argument
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=faults
         )
     except OSError as error:
@@ -67,40 +67,40 @@ def unpacked(path: Path, *, what: str) -> Pieces:
 
 def _refusal(fault: bytes, what: str) -> Damaged:
     try:
-        told = json.loads(fault.splitlines()[-1])
-        template = str(told["message"])[:_MESSAGE_CHARACTERS]
-        values = {str(name): str(value)[:_MESSAGE_CHARACTERS] for name, value in told["values"].items()}
+        report = json.loads(fault.splitlines()[-1])
+        template = str(report["message"])[:_MESSAGE_CHARACTERS]
+        values = {str(name): str(value)[:_MESSAGE_CHARACTERS] for name, value in report["values"].items()}
         if not _PLAIN_TEMPLATE.fullmatch(template):
             raise ValueError("a wrong template")
-        return Damaged(Text(template, values), subject=what, hint=str(told["hint"])[:_MESSAGE_CHARACTERS])
+        return Damaged(Text(template, values), subject=what, hint=str(report["hint"])[:_MESSAGE_CHARACTERS])
     except (ValueError, IndexError, KeyError, TypeError):
         return Damaged("the 7z archive cannot be decoded", subject=what, hint="check it with: 7z t FILE")
 
 
 def main() -> None:
-    """The process that decodes: a tar on stdout, or one line of JSON on stderr and exit code 1."""
+    """Decodes, as the other process: a tar on stdout, or one line of JSON on stderr and exit code 1."""
     output = _Output(sys.stdout.buffer)
     try:
         try:
             _limit_memory(SEVEN_ZIP_MEMORY_BYTES)
             _decode(Path(sys.argv[1]), output)
         except MemoryError:
-            if output.has_begun:
+            if output.has_started:
                 raise
             _limit_memory(SEVEN_ZIP_MEMORY_AT_MOST_BYTES)
             _decode(Path(sys.argv[1]), output)
     except BrokenPipeError:
-        os._exit(1)  # nobody listens any more
+        os._exit(1)  # the reader has gone
     except Damaged as error:
-        _tell(error.message, error.hint or "")
+        _report(error.message, error.hint or "")
     except MemoryError:
         limit = f"{SEVEN_ZIP_MEMORY_AT_MOST_BYTES >> 20} MiB"
-        told = text("decoding it needs more memory than {limit}", limit=limit)
-        _tell(told, text("unpack it yourself: 7z x FILE, and give the tar"))
-    except Exception as error:  # whatever py7zr raises on bytes that are no 7z archive
+        message = text("decoding it needs more memory than {limit}", limit=limit)
+        _report(message, text("unpack it yourself: 7z x FILE, and give the tar"))
+    except Exception as error:  # py7zr raises many types for bytes that are not a 7z archive
         kind = type(error).__name__
-        told = text("not a complete 7z archive: {kind}: {error}", kind=kind, error=str(error))
-        _tell(told, text("check it with: 7z t FILE; copy it again"))
+        message = text("not a complete 7z archive: {kind}: {error}", kind=kind, error=str(error))
+        _report(message, text("check it with: 7z t FILE; copy it again"))
 
 
 def _limit_memory(limit_bytes: int) -> None:
@@ -109,23 +109,23 @@ def _limit_memory(limit_bytes: int) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (limit_bytes, SEVEN_ZIP_MEMORY_AT_MOST_BYTES))
 
 
-def _tell(message: str, hint: str) -> None:
-    told = as_text(message)
-    values = {name: str(value)[:_MESSAGE_CHARACTERS] for name, value in told.values.items()}
-    sys.stderr.write(json.dumps({"message": told.template, "values": values, "hint": hint}) + "\n")
+def _report(message: str, hint: str) -> None:
+    parsed = as_text(message)
+    values = {name: str(value)[:_MESSAGE_CHARACTERS] for name, value in parsed.values.items()}
+    sys.stderr.write(json.dumps({"message": parsed.template, "values": values, "hint": hint}) + "\n")
     sys.stderr.flush()
     os._exit(1)
 
 
 class _Output:
-    """The pipe to the other process."""
+    """The pipe to the parent process."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
-        self.has_begun = False
+        self.has_started = False
 
     def write(self, data: bytes | bytearray) -> None:
-        self.has_begun = True
+        self.has_started = True
         self._pipe.write(data)
         self._pipe.flush()
 
@@ -133,11 +133,11 @@ class _Output:
 def _decode(path: Path, output: _Output) -> None:
     import py7zr
 
-    with open(path, "rb") as file:  # py7zr decodes a file that it opened itself out of order
+    with open(path, "rb") as file:  # py7zr decodes out of order if it opens the file itself
         try:
             archive = py7zr.SevenZipFile(file)
             is_encrypted = archive.needs_password()
-        except py7zr.PasswordRequired:  # its names are encrypted, too
+        except py7zr.PasswordRequired:  # its names are encrypted too
             is_encrypted = True
         if is_encrypted:
             raise Damaged("the archive is encrypted", hint="unpack it with its passphrase: 7z x FILE")
@@ -158,13 +158,13 @@ def _decode(path: Path, output: _Output) -> None:
 
 
 class _Member:
-    """A member that is being decoded; its bytes go to the output after those of the members before.
+    """A member during decoding. Its bytes follow those of the earlier members in the output.
 
     Args:
-        name: Of the member.
-        places: Of each member its size, and whether it is a link, whose bytes are what it leads to.
-        output: Takes the bytes.
-        is_framed: True if members get tar headers; else there is but one, a tar already.
+        name: The name of the member.
+        places: For each member its size, and True for a link. The bytes of a link are its target.
+        output: Receives the bytes.
+        is_framed: True if members get tar headers; False for a single member that is a tar already.
     """
 
     def __init__(self, name: str, places: dict[str, tuple[int, bool]], output: _Output, *, is_framed: bool) -> None:
@@ -180,7 +180,7 @@ class _Member:
             self._pad()
 
     def write(self, data: bytes | bytearray) -> None:
-        """Takes the next bytes."""
+        """Writes the next bytes."""
         self._written += len(data)
         if self._is_link:
             self._target += data

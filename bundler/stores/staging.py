@@ -1,7 +1,7 @@
-"""Images made ready to be carried: blobs whose digests and sizes were not known before they had been read once.
+"""Staging of images: blobs whose digests and sizes are known only after they were read once.
 
-A layer that is uncompressed at its source is compressed here, once, into scratch; its digest is then ours. A layer that
-is compressed already is carried as it is. Both are checked against the image's ``diff_ids`` by whoever assembles it.
+An uncompressed layer of a source is compressed once, into scratch; its digest is then ours. A compressed layer is
+carried unchanged. The assembler of the image checks both against its ``diff_ids``.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 
 _RELEASE_BYTES = 16 << 20
-"""How much is read before its room is given back."""
+"""The number of bytes that are read before their space is freed."""
 
 _LAYER = "application/vnd.oci.image.layer.v1.tar"
 _MEDIA_TYPES = {
@@ -36,51 +36,51 @@ _MEDIA_TYPES = {
 
 
 class StagingLocation(Protocol):
-    """Where the bytes of a blob are."""
+    """The place of a blob's bytes."""
 
     @property
     def size_bytes(self) -> int:
-        """How many there are."""
+        """The number of bytes."""
 
     def pieces(self, offset_bytes: int, *, what: str) -> Pieces:
-        """The bytes from an offset on."""
+        """Yields the bytes from an offset on."""
 
     def close(self) -> None:
-        """Gives back what it takes."""
+        """Frees its space."""
 
 
 @dataclass(frozen=True, slots=True)
 class InFile:
-    """Bytes that lie in a file of somebody's as they are to be carried."""
+    """Bytes of a user's file that are already in their final form."""
 
     path: Path
     begin_bytes: int
     size_bytes: int
 
     def pieces(self, offset_bytes: int, *, what: str) -> Pieces:
-        """The bytes from an offset on."""
+        """Yields the bytes from an offset on."""
         with opened(self.path) as descriptor:
             yield from pieces_of(
                 descriptor, self.begin_bytes + offset_bytes, self.begin_bytes + self.size_bytes, what=what
             )
 
     def close(self) -> None:
-        """Nothing: the file is not ours."""
+        """Does nothing: the file is not ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class InScratch:
-    """Bytes in a file of our own, which are given once: read to their end, they make room for others."""
+    """Bytes in a file of our own. They can be read once: reading them frees their space."""
 
     file: ScratchFile
 
     @property
     def size_bytes(self) -> int:
-        """How many there are."""
+        """The number of bytes."""
         return self.file.size_bytes
 
     def pieces(self, offset_bytes: int, *, what: str) -> Pieces:
-        """The bytes from an offset on."""
+        """Yields the bytes from an offset on."""
         position = released = offset_bytes
         for piece in pieces_of(self.file.descriptor, offset_bytes, self.size_bytes, what=f"{what}, {self.file.where}"):
             position += len(piece)
@@ -92,48 +92,48 @@ class InScratch:
             yield piece
 
     def close(self) -> None:
-        """Gives the room back."""
+        """Frees the space."""
         self.file.close()
 
 
 @dataclass(frozen=True, slots=True)
 class StagedLayer:
-    """A layer that is ready.
+    """A staged layer.
 
     Attributes:
-        descriptor: As it will be carried.
+        descriptor: The descriptor of its final form.
         diff_id: The digest of its uncompressed tar.
-        home: Where its bytes are.
+        location: The place of its bytes.
     """
 
     descriptor: Descriptor
     diff_id: Digest
-    home: StagingLocation
+    location: StagingLocation
 
 
 class StagingCache:
-    """What was staged in a run so far, so that sources which share blobs stage them once. Thread-safe."""
+    """The blobs that a run has staged so far, so that sources with common blobs stage them once. Thread-safe."""
 
     def __init__(self) -> None:
-        self._homes: dict[str, StagingLocation] = {}
+        self._locations: dict[str, StagingLocation] = {}
         self._layers: dict[tuple[str, int], StagedLayer] = {}
 
-    def shared(self, path: str, home: StagingLocation) -> StagingLocation:
-        """Where a blob is: here, or where it was put before; then what is here is dropped."""
-        first = self._homes.setdefault(path, home)
-        if first is not home:
-            home.close()
+    def shared(self, path: str, location: StagingLocation) -> StagingLocation:
+        """Returns the first location of a blob. Closes the given one if it is not the first."""
+        first = self._locations.setdefault(path, location)
+        if first is not location:
+            location.close()
         return first
 
     def remember(self, name: str, size_bytes: int, layer: StagedLayer) -> None:
-        """Notes what became of a member of a daemon's archive. Daemons name layers after what is in them."""
+        """Records the layer of a member of a daemon's archive. Daemons name layers by their content."""
         self._layers[(name, size_bytes)] = layer
 
     def recall(self, name: str, size_bytes: int, pieces: Pieces) -> StagedLayer | None:
-        """The layer that a member of this name and size became before, if its bytes are the same.
+        """Returns the recorded layer of a member's name and size, after comparing the bytes.
 
         Raises:
-            Damaged: They are not; the pieces are used up. It is not recalled again.
+            Damaged: The bytes differ; the pieces are used up. The layer is not recalled again.
         """
         known = self._layers.get((name, size_bytes))
         if known is None:
@@ -148,11 +148,11 @@ class StagingCache:
 
 
 class StagedFiles:
-    """The files of a layout that exists in memory and elsewhere, as `LayoutFiles`. Thread-safe once it is complete."""
+    """The files of a layout, in memory and in several locations, as `LayoutFiles`. Thread-safe once it is complete."""
 
     def __init__(self, called: str, staging_cache: StagingCache) -> None:
         self.called = called
-        self._shelf = staging_cache
+        self._cache = staging_cache
         self._documents: dict[str, bytes] = {}
         self._blobs: dict[str, StagingLocation] = {}
 
@@ -160,17 +160,17 @@ class StagedFiles:
         """Adds a small file."""
         self._documents[path] = content
 
-    def add_blob(self, path: str, home: StagingLocation) -> None:
-        """Adds a blob. The path names its bytes, so that of two the second one is dropped."""
-        self._blobs[path] = self._shelf.shared(path, home)
+    def add_blob(self, path: str, location: StagingLocation) -> None:
+        """Adds a blob. The path identifies its bytes, so that a second blob of the same path is dropped."""
+        self._blobs[path] = self._cache.shared(path, location)
 
     def size(self, path: str) -> int | None:
-        """The size of a file in bytes; None if there is none."""
-        document, home = self._documents.get(path), self._blobs.get(path)
-        return len(document) if document is not None else home.size_bytes if home else None
+        """Returns the size of a file in bytes; None if it does not exist."""
+        document, location = self._documents.get(path), self._blobs.get(path)
+        return len(document) if document is not None else location.size_bytes if location else None
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
-        """The bytes of a file from an offset on."""
+        """Yields the bytes of a file from an offset on."""
         document = self._documents.get(path)
         if document is None:
             yield from self._blobs[path].pieces(offset_bytes, what=f"{self.called}: {path}")
@@ -178,7 +178,7 @@ class StagedFiles:
             yield from pieces_in(document, offset_bytes)
 
     def read(self, path: str, limit_bytes: int) -> bytes:
-        """A file as a whole, if it is not larger than a limit."""
+        """Returns a whole file, up to a limit."""
         size = self.size(path) or 0
         if size > limit_bytes:
             raise Damaged(
@@ -191,29 +191,29 @@ class StagedFiles:
 
 
 def stage_layer(
-    pieces: Pieces, scratch: Scratch, *, layer_compression: str, what: str, home: InFile | None = None
+    pieces: Pieces, scratch: Scratch, *, layer_compression: str, what: str, location: InFile | None = None
 ) -> StagedLayer:
-    """Reads a layer once and makes sure that it can be read again as it will be carried.
+    """Reads a layer once, and ensures that its final form can be read afterwards.
 
     Args:
-        pieces: The layer as its source has it: an uncompressed tar, or compressed.
-        scratch: Where it is put down unless it will be carried as it is and can be read where it is.
-        layer_compression: What an uncompressed layer is compressed with: gzip, zstd or none.
-        what: For messages.
-        home: Where the source has it, if it can be read there again.
+        pieces: The layer from its source: an uncompressed tar, or compressed.
+        scratch: The folder for the layer; unused if the source has its final form in a file.
+        layer_compression: The compression of an uncompressed layer: gzip, zstd or none.
+        what: The name of the layer in errors.
+        location: The source's location of these bytes, if they can be read again.
 
     Raises:
-        Damaged: A compressed layer is cut or damaged.
-        LocalStorage: There is no room in scratch.
+        Damaged: A compressed layer is truncated or damaged.
+        LocalStorage: Scratch is full.
     """
-    beginning, whole = compression.begun(pieces)
+    beginning, whole = compression.peeked(pieces)
     found = compression.kind_of(beginning)
     if found == compression.SEVEN_ZIP:
         raise Damaged("a layer that is a 7z archive", subject=what)
     is_carried_as_it_is = found in (compression.GZIP, compression.ZSTD)
     kind = found if is_carried_as_it_is else layer_compression
     carried, diff = hashlib.sha256(), hashlib.sha256()
-    needs_no_scratch = home is not None and (is_carried_as_it_is or found == kind == compression.NONE)
+    needs_no_scratch = location is not None and (is_carried_as_it_is or found == kind == compression.NONE)
     file = None if needs_no_scratch else scratch.file()
 
     def put(data: bytes | memoryview) -> None:
@@ -240,7 +240,7 @@ def stage_layer(
         if file is not None:
             file.close()
         raise
-    kept: StagingLocation | None = InScratch(file) if file is not None else home
+    kept: StagingLocation | None = InScratch(file) if file is not None else location
     assert kept is not None
     descriptor = Descriptor(_MEDIA_TYPES[kind], Digest("sha256", carried.hexdigest()), kept.size_bytes)
     return StagedLayer(descriptor, Digest("sha256", diff.hexdigest()), kept)
@@ -248,33 +248,33 @@ def stage_layer(
 
 @contextmanager
 def staged(scratch: Scratch) -> Generator[InScratch, None, None]:
-    """A file in scratch that is being filled; if that fails, it is dropped.
+    """Makes a file in scratch, and removes it if the context fails.
 
     Raises:
-        LocalStorage: There is no room in scratch.
+        LocalStorage: Scratch is full.
     """
-    home = InScratch(scratch.file())
+    location = InScratch(scratch.file())
     try:
-        yield home
+        yield location
     except BaseException:
-        home.close()
+        location.close()
         raise
 
 
 def put_down(pieces: Pieces, scratch: Scratch) -> InScratch:
-    """Puts bytes down as they are.
+    """Writes bytes into scratch, unchanged.
 
     Raises:
-        LocalStorage: There is no room in scratch.
+        LocalStorage: Scratch is full.
     """
-    with staged(scratch) as home:
+    with staged(scratch) as location:
         for piece in pieces:
-            home.file.write(piece)
-    return home
+            location.file.write(piece)
+    return location
 
 
 def manifest_of(config: Descriptor, layers: Sequence[Descriptor]) -> bytes:
-    """The bytes of an OCI image manifest: compact JSON, fields in image-spec's order, nothing optional."""
+    """Returns the bytes of an OCI image manifest: compact JSON, fields in image-spec's order, no optional ones."""
     return strict_json.canonical(
         {
             "schemaVersion": 2,

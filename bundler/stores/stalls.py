@@ -1,8 +1,8 @@
-"""Connections on which nothing moves: noticed by how little moves while we wait, not by how long a transfer takes.
+"""Detects stalled connections by the bytes that move during a wait, not by the duration of a transfer.
 
-A byte now and then keeps any timeout of a socket from ending, so bytes are counted against the time that was spent
-waiting for them, in headers and bodies, both ways. Time that passes elsewhere, on a slow disk say, does not count.
-Knows the sockets of `http.client` only; `bundler.stores.http` puts it beneath urllib3.
+One byte now and then would reset the timeout of a socket again and again. So bytes are counted against the time spent
+waiting for them, in headers and bodies, in both directions. Time spent elsewhere, as on a slow disk, does not count.
+Knows only the sockets of `http.client`; `bundler.stores.http` installs it below urllib3.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ else:
     _Connection = object
 
 STALL_SECONDS = 60.0
-"""How long may be waited for `limits.STALL_BYTES`. There is no limit to a whole transfer."""
+"""The longest wait for `limits.STALL_BYTES`. A whole transfer has no limit."""
 
 
 class Stalled(TimeoutError):
-    """Too little moved in the time that was waited for it."""
+    """Too few bytes moved during the wait for them."""
 
 
 class HeadTooLong(http.client.HTTPException):
-    """What comes before the body does not end."""
+    """The part of an answer before its body is too long."""
 
 
 class Pace:
-    """Adds up what moved, and how long was waited for it."""
+    """Adds up the moved bytes and the seconds of waiting."""
 
     def __init__(self) -> None:
         self._waited_seconds = 0.0
         self._moved_bytes = 0
 
     def note(self, waited_seconds: float, moved_bytes: int) -> None:
-        """Takes in one step.
+        """Records one step.
 
         Raises:
-            Stalled: Less moved than may be expected in all the time since enough did.
+            Stalled: Too few bytes moved in `STALL_SECONDS` of waiting.
         """
         self._moved_bytes += moved_bytes
         self._waited_seconds += waited_seconds
@@ -61,13 +61,13 @@ class Pace:
 
 
 class _WatchedStream(io.RawIOBase):
-    """What arrives on a socket."""
+    """The bytes that arrive on a socket."""
 
     def __init__(self, stream: io.RawIOBase) -> None:
         self._stream = stream
         self._pace: Pace | None = None
         self.left_bytes: int | None = None
-        """How much more may come before somebody says otherwise; None for any amount."""
+        """The number of bytes that may still come before the limit is lifted; None for any number."""
 
     def readable(self) -> bool:
         return True
@@ -78,7 +78,7 @@ class _WatchedStream(io.RawIOBase):
     def readinto(self, buffer: Any) -> int | None:
         began = monotonic()
         count: int | None = self._stream.readinto(buffer)
-        if self._pace is None:  # for the first byte the socket's own timeout counts: whoever asked knows how long
+        if self._pace is None:  # the caller's socket timeout counts for the first byte
             self._pace, began = Pace(), monotonic()
         if count:
             self._pace.note(monotonic() - began, count)
@@ -97,7 +97,7 @@ class _WatchedStream(io.RawIOBase):
 
 
 class WatchedResponse(http.client.HTTPResponse):
-    """An answer that must keep coming, and whose head must end."""
+    """An answer that must keep coming. Its head has a limit."""
 
     fp: io.BufferedReader
 
@@ -107,31 +107,31 @@ class WatchedResponse(http.client.HTTPResponse):
         self.fp = io.BufferedReader(self._stream)
 
     def begin(self) -> None:
-        """Reads the head. Interim answers (100) count, of which there may be any number."""
+        """Reads the head, with all interim answers (100), of which a server may send any number."""
         self._stream.left_bytes = ANSWER_HEAD_BYTES
         super().begin()
         self._stream.left_bytes = None
 
 
 class WatchedConnection(_Connection):
-    """A connection whose other side must keep sending, and keep taking what is sent. To be mixed in."""
+    """A connection whose peer must keep sending and keep receiving. A mixin."""
 
     answering: WatchedResponse | None = None
-    """What came last, and may still be coming."""
+    """The last answer, which may still be arriving."""
 
     def response_class(self, sock: socket.socket, *arguments: Any, **options: Any) -> WatchedResponse:  # type: ignore[override]
-        """The answer to a request. It is kept because urllib3 gives its bytes as ever new objects only."""
+        """Makes the answer to a request, and keeps it: urllib3 returns its bytes only as new objects."""
         self.answering = WatchedResponse(sock, *arguments, **options)
         return self.answering
 
     def connect(self) -> None:
-        """Connects. From here on it is no longer the time to connect that counts."""
+        """Connects. The timeout for connecting ends here."""
         self._pace = Pace()
-        super().connect()  # which may send something already: to a proxy
+        super().connect()  # may send bytes already: to a proxy
         self.sock.settimeout(STALL_SECONDS)
 
     def send(self, data: Any) -> None:
-        """Sends bytes, as many at a time as are taken: `socket.sendall` would give all of them one time together."""
+        """Sends bytes in as many steps as the peer takes: `socket.sendall` has one timeout for all of them."""
         if self.sock is None:
             super().send(b"")  # connects
         with memoryview(data) as view:

@@ -1,8 +1,8 @@
-"""Reads tar archives that somebody gave us, from a file or from a stream, strictly and without unpacking.
+"""Reads untrusted tar archives from a file or from a stream, strictly and without unpacking.
 
-Every byte must be accounted for: known headers only, each name once, the end mark at the end. Links are names
-for other members, one hop, and lead nowhere else. `tarfile` is not used: a crafted header sends it into
-endless loops, and it takes an archive that was cut between two members for a whole one (CVE-2025-8194, CVE-2025-4517).
+Every byte must have a meaning: known headers only, each name once, the end mark at the end. A link is a second name of
+another member of the archive, in one hop. `tarfile` is not used: a crafted header makes it loop forever, and it accepts
+an archive that was truncated between two members (CVE-2025-8194, CVE-2025-4517).
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ _FOLDER = b"5"
 
 
 class ByteStream(Protocol):
-    """Bytes that come one after the other."""
+    """A stream of bytes."""
 
     def read(self, size_bytes: int) -> bytes:
-        """The next bytes, as many as there are but not more than asked for; none at the end."""
+        """Returns the next bytes, at most as many as requested; none at the end."""
 
     def skip(self, size_bytes: int) -> bool:
-        """Passes over some bytes; whether there were as many."""
+        """Skips some bytes. False if the stream ends before."""
 
 
 @dataclass(frozen=True, slots=True)
 class TarMember:
-    """A file in an archive, or a name for one.
+    """A file in an archive, or a link to one.
 
     Attributes:
-        name: Normalised: no ``./`` in front.
-        size_bytes: Of its data; 0 for a link.
-        offset_bytes: Where its data begins in the archive.
-        link: The name of the member that this is another name for.
+        name: The normalised name: without ``./`` in front.
+        size_bytes: The size of its data; 0 for a link.
+        offset_bytes: The start of its data in the archive.
+        link: The name of the link's target; None for a file.
     """
 
     name: str
@@ -55,7 +55,7 @@ class TarMember:
 
 
 class TarReader:
-    """One pass over an archive. Iterate, and call `pieces` at most once for the member that came last."""
+    """One pass over an archive. Iterate, and call `pieces` at most once for the current member."""
 
     def __init__(self, stream: ByteStream, *, what: str) -> None:
         self._stream = stream
@@ -64,10 +64,10 @@ class TarReader:
         self._unread = self._data_left = 0
 
     def __iter__(self) -> Iterator[TarMember]:
-        """The members in their order; folders are passed over.
+        """Yields the members in order, without folders.
 
         Raises:
-            Damaged: The archive is cut, inconsistent, or holds something that no image archive holds.
+            Damaged: The archive is truncated, inconsistent, or has a member that no image archive has.
         """
         names = _Names(self._what)
         extended: dict[str, str] = {}
@@ -96,10 +96,10 @@ class TarReader:
         )
 
     def pieces(self) -> Pieces:
-        """The data of the member that came last.
+        """Yields the data of the current member.
 
         Raises:
-            Damaged: The archive ends before.
+            Damaged: The archive ends too early.
         """
         while self._data_left:
             piece = self._stream.read(min(PIECE_BYTES, self._data_left))
@@ -138,14 +138,14 @@ class TarReader:
             ) from error
 
     def _read_second_end(self, *, is_expecting: bool) -> None:
-        """Two blocks of zeros are the end; one may be what is left of an archive that was cut."""
+        """Checks for the second block of zeros of the end mark. One block may be the rest of a truncated archive."""
         if is_expecting:
             raise Damaged("an extended tar header without a member", subject=self._here())
         if self._read_exactly(tar.BLOCK_BYTES).strip(b"\0"):
             raise Damaged("half of an end mark inside the archive", subject=self._here())
 
     def _check_extended(self, kind: bytes, kinds: list[bytes]) -> None:
-        """Readers differ in what several extended headers of one member mean, so there is one of a kind at the most."""
+        """Allows one extended header of each kind for a member: readers interpret several ones in different ways."""
         if kind == tar.PAX_GLOBAL:
             return
         if kind in kinds or (kinds and (kind == tar.PAX) != (kinds[0] == tar.PAX)):
@@ -160,14 +160,14 @@ class TarReader:
             key = "path" if kind == tar.GNU_LONG_NAME else "linkpath"
             return {**before, key: self._text(content.rstrip(b"\0"))}
         records = tar.parse_pax(content, what=self._here())
-        told = {key: value for key, value in records.items() if key in ("path", "linkpath", "size")}
-        if any(key.startswith("GNU.sparse") for key in records) or not all(told.values()):
+        used = {key: value for key, value in records.items() if key in ("path", "linkpath", "size")}
+        if any(key.startswith("GNU.sparse") for key in records) or not all(used.values()):
             raise Damaged("an extended tar header that is ambiguous", subject=self._here())
         if kind == tar.PAX_GLOBAL:
-            if told:
+            if used:
                 raise Damaged("an extended tar header gives all members one name", subject=self._here())
             return before
-        return {**before, **told}
+        return {**before, **used}
 
     def _text(self, content: bytes) -> str:
         try:
@@ -203,10 +203,10 @@ class TarReader:
 
 
 def resolve_links(links: Mapping[str, str], files: Container[str], *, what: str) -> None:
-    """Makes sure that each link leads to a file of the archive.
+    """Checks that each link leads to a file of the archive.
 
     Raises:
-        Damaged: One leads to another link or to nothing.
+        Damaged: A link leads to another link or to a missing member.
     """
     for name, target in links.items():
         if target not in files:
@@ -214,7 +214,7 @@ def resolve_links(links: Mapping[str, str], files: Container[str], *, what: str)
 
 
 class _Names:
-    """The names of an archive's members so far: each once, none that leads out, not too many letters together."""
+    """The names of an archive's members so far: each once, none that leads out, with a limit on their total length."""
 
     def __init__(self, what: str) -> None:
         self._what = what
@@ -223,10 +223,10 @@ class _Names:
         self._characters = 0
 
     def add(self, name: str, *, is_folder: bool) -> str:
-        """Takes a name in and returns it normalised: no ``./`` in front.
+        """Adds a name and returns it normalised: without ``./`` in front.
 
         Raises:
-            Damaged: It is impossible, or there already.
+            Damaged: The name is not valid, or a duplicate.
         """
         subject = f"{self._what}: {name[:100]!r}"
         normal = posixpath.normpath(name) if name else ""

@@ -1,7 +1,7 @@
-"""Uploads in pieces, for registries and proxies in front of them that take no large bodies.
+"""Uploads in pieces, for registries and proxies in front of them that refuse large bodies.
 
-distribution-spec 1.1, "Pushing a blob in chunks". How large a body may be is told by nobody: it is found out with the
-first one that is refused, and remembered for the run.
+distribution-spec 1.1, "Pushing a blob in chunks". No server states its largest body: the first refused body shows it,
+and the run remembers it.
 """
 
 from __future__ import annotations
@@ -25,38 +25,38 @@ _RANGE = re.compile(r"(?:bytes=)?0-([0-9]{1,16})", re.ASCII)
 _LOST = frozenset({401, 404})
 _TAKEN = frozenset({201, 202, 204})
 _BROKEN_BODY_BYTES = 1 << 20
-"""The usual limit where a connection breaks in a large body: nginx's default."""
+"""The usual limit if a connection breaks in a large body: nginx's default."""
 
 
 @dataclass(frozen=True, slots=True)
 class Upload:
-    """An upload that a registry began.
+    """An upload that a registry opened.
 
     Attributes:
-        url: Where it goes on.
-        least_bytes: What a piece must have, but for the last one; ``OCI-Chunk-Min-Length``.
+        url: The address of its next request.
+        least_bytes: The least size of each piece but the last one; ``OCI-Chunk-Min-Length``.
     """
 
     url: str
     least_bytes: int = 0
 
     def closing_url(self, digest: Digest) -> str:
-        """Where it ends; what the registry has in the query stays there."""
+        """Returns the address of its last request. Keeps the registry's query."""
         return f"{self.url}{'&' if urlsplit(self.url).query else '?'}{urlencode({'digest': str(digest)})}"
 
 
 class UploadChannel(Protocol):
-    """What sends the requests of one upload."""
+    """Sends the requests of one upload."""
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Sends a request."""
 
     def next(self, answer: Answer, upload: Upload) -> Upload:
-        """The upload as an answer to it says that it goes on."""
+        """Returns the upload with the address in an answer to it."""
 
 
 class BodyLimit:
-    """How large bodies may be on the way to one registry, as far as that was found out. Thread-safe."""
+    """The largest body for one registry, as far as it is known. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -67,23 +67,23 @@ class BodyLimit:
         self._broke_at: set[Digest] = set()
 
     def piece_bytes(self, size_bytes: int) -> int | None:
-        """How much of a blob goes into one body; None for all of it."""
+        """Returns the number of bytes of a blob for one body; None for all of it."""
         limit = self._piece_bytes
         return None if limit is None or size_bytes <= max(limit, self._passed_bytes) else limit
 
     @property
     def is_proven(self) -> bool:
-        """Whether a body was refused for its size, and not only a connection broken."""
+        """True if a body was refused for its size; False if only connections broke."""
         return self._is_proven
 
     def refused(self, size_bytes: int) -> bool:
-        """Takes note that a body was too large; whether smaller ones can be tried."""
+        """Records that a body was too large. True if a smaller one can be tried."""
         with self._lock:
             self._is_proven = True
             return self._takes_pieces and self._lower(size_bytes, UPLOAD_PIECE_BYTES)
 
     def broke(self, digest: Digest, size_bytes: int) -> None:
-        """Takes note that a connection broke in a body; the second time for one blob, the size may be why."""
+        """Records that a connection broke in a body. The second time for one blob, the size may be the reason."""
         with self._lock:
             is_again = digest in self._broke_at
             self._broke_at.add(digest)
@@ -91,12 +91,12 @@ class BodyLimit:
                 self._lower(size_bytes, _BROKEN_BODY_BYTES)
 
     def passed(self, size_bytes: int) -> None:
-        """Takes note that a body arrived."""
+        """Records that a body arrived."""
         with self._lock:
             self._passed_bytes = max(self._passed_bytes, size_bytes)
 
     def give_up_pieces(self) -> None:
-        """Takes note that the registry takes none."""
+        """Records that the registry refuses pieces."""
         with self._lock:
             self._takes_pieces, self._piece_bytes = False, None
 
@@ -110,10 +110,10 @@ class BodyLimit:
 
 
 class PieceUpload:
-    """A blob on its way in pieces. The registry completes nothing before it is told the digest, after the last one."""
+    """A blob that is sent in pieces. The registry completes it only with its digest, after the last piece."""
 
     def __init__(self, upload: Upload, channel: UploadChannel, limit: BodyLimit, *, called: str) -> None:
-        """Nothing is sent yet."""
+        """Sends nothing yet."""
         self._upload = upload
         self._channel = channel
         self._limit = limit
@@ -121,11 +121,11 @@ class PieceUpload:
         self._offset_bytes = 0
 
     def send(self, pieces: Pieces, digest: Digest, size_bytes: int) -> Answer:
-        """Sends all pieces, then the digest; the answer to that.
+        """Sends all pieces, then the digest. Returns the last answer.
 
         Raises:
-            Refused, Unavailable: The registry does not take one of them.
-            BundlerError: Whatever ``pieces`` raises; nothing is completed then.
+            Refused, Unavailable: The registry refuses a request.
+            BundlerError: An exception of ``pieces``; the upload is not completed then.
         """
         waiting = bytearray()
         for piece in pieces:
@@ -154,7 +154,7 @@ class PieceUpload:
         return wanted
 
     def _send_some(self, waiting: bytearray, size_bytes: int) -> int:
-        """Sends what fits into a body; how much of it the registry has taken, which may be nothing."""
+        """Sends one body. Returns the number of bytes that the registry has taken, which may be 0."""
         with memoryview(waiting) as view:
             piece = bytes(view[: self._piece_bytes(size_bytes)])
         first = self._offset_bytes
@@ -183,7 +183,7 @@ class PieceUpload:
         return 0
 
     def _go_on_where_it_is(self, answer: Answer, waiting_bytes: int) -> int:
-        """After 416 "Requested Range Not Satisfiable" the registry says how far it has come."""
+        """After 416 "Requested Range Not Satisfiable", asks the registry how much it has."""
         answer.drain()
         status = self._channel.ask("GET", self._upload.url, {}, b"")
         if status.status not in _TAKEN:
@@ -194,13 +194,13 @@ class PieceUpload:
         return taken_bytes
 
     def _advance(self, answer: Answer, sent_bytes: int) -> int:
-        """Follows what the registry says that it has taken; some tell less, or nothing, and the digest decides then."""
+        """Follows the registry's count of bytes. Some state too few, or none; the digest decides in the end."""
         answer.drain()
         self._upload = self._channel.next(answer, self._upload)
         found = _RANGE.fullmatch(answer.headers.get("Range", "").strip())
         has_bytes = int(found[1]) + 1 if found and found[1] != "0" else self._offset_bytes + sent_bytes
         taken_bytes = has_bytes - self._offset_bytes
-        if taken_bytes < min(sent_bytes, UPLOAD_PIECE_LEAST_BYTES):  # a byte at a time would never end
+        if taken_bytes < min(sent_bytes, UPLOAD_PIECE_LEAST_BYTES):  # one byte at a time would never end
             raise self._lost(answer)
         if sent_bytes:
             taken_bytes = min(taken_bytes, sent_bytes)
@@ -212,7 +212,7 @@ class PieceUpload:
         return Unavailable("the registry lost the upload", subject=self._called, retryable=True)
 
     def _not_taken(self, answer: Answer) -> Exception:
-        """A registry that takes no pieces is sent whole blobs again, unless it was these that it refused."""
+        """Lets a registry without pieces get whole blobs again, except if it refused those."""
         error = error_of(answer, subject=self._called)
         if error.retryable or self._limit.is_proven:
             return error
@@ -223,16 +223,16 @@ class PieceUpload:
 
 
 def mended(url: str, api_url: str, repository: str) -> str:
-    """The address of an upload, below the registry's own path again where the registry or a proxy left that out.
+    """Returns the address of an upload, with the registry's own path if the registry or a proxy left that out.
 
-    A registry behind a proxy that takes a prefix off names an address without it; ``http.prefix`` with
-    ``relativeurls`` of distribution does so, too. Where there is no prefix, or the address is of another kind, it is
-    left as it is: many registries have uploads elsewhere.
+    A registry below a proxy that removes a prefix names an address without it; distribution does so too with
+    ``http.prefix`` and ``relativeurls``. An address of another form, or without a prefix to add, is returned unchanged:
+    many registries have uploads elsewhere.
 
     Args:
-        url: Complete.
-        api_url: Where the registry's API begins, with ``/v2/``.
-        repository: That the upload is for.
+        url: The complete URL.
+        api_url: The root URL of the registry's API, with ``/v2/``.
+        repository: The repository of the upload.
     """
     parts, api = urlsplit(url), urlsplit(api_url)
     tail = f"/v2/{repository}/blobs/uploads/"
@@ -246,5 +246,5 @@ def mended(url: str, api_url: str, repository: str) -> str:
 
 
 def is_astray(url: str, api_url: str) -> bool:
-    """Whether the address of an upload is not below the registry's API."""
+    """True if the address of an upload is not below the registry's API."""
     return not urlsplit(url).path.startswith(urlsplit(api_url).path)

@@ -1,6 +1,6 @@
-"""Warnings that a registry sends along with its answers: each text once in a run.
+"""Warnings in a registry's answers: each text once in a run.
 
-distribution-spec 1.1, "Warnings": ``Warning: 299 - "text"``, and nothing else is one.
+distribution-spec 1.1, "Warnings": only ``Warning: 299 - "text"`` is a warning.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ _WARNING = re.compile(r'(?:^|,)\s*299 - "((?:[^"\\]|\\.){1,4096})"\s*(?=,|$)')
 
 
 class Warnings:
-    """What one registry has warned of. Thread-safe."""
+    """The warnings of one registry. Thread-safe."""
 
     def __init__(self, registry: str, notice: Callable[[str], object]) -> None:
-        """Nothing yet; ``notice`` is called with each text that is new."""
+        """Calls ``notice`` with each new text."""
         self._registry = registry
         self._notice = notice
         self._lock = threading.Lock()
         self._heard: set[str] = set()
 
     def hear(self, answer: Answer) -> None:
-        """Takes in the warnings of an answer."""
+        """Reads the warnings of an answer."""
         header = answer.headers.get("Warning")
         if header is None:
             return

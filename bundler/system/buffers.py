@@ -1,4 +1,4 @@
-"""Buffers that bytes are read into, from files and sockets, again and again."""
+"""Reusable buffers for bytes that are read from files and sockets."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _WORTHWHILE_BYTES = 64 << 10
 
 
 def new_buffer(size_bytes: int) -> memoryview:
-    """A buffer of zeros. Unless it is small, it begins where a page of memory does.
+    """Returns a buffer of zeros. A large one starts at the start of a memory page.
 
-    Linux copies with one instruction, and AMD's processors run that at a quarter of its speed into a buffer that begins
-    16 bytes behind a page's begin. There `malloc`, and so `bytearray`, puts all large ones.
+    Linux copies with one instruction. AMD's processors run it at a quarter of its speed if the buffer starts 16 bytes
+    after the start of a page. `malloc`, and so `bytearray`, puts all large buffers there.
 
     Args:
         size_bytes: At least one is made.
@@ -28,7 +28,7 @@ def new_buffer(size_bytes: int) -> memoryview:
 def rest_of(
     buffers: Sequence[bytes | bytearray | memoryview], done_bytes: int, limit_bytes: int | None = None
 ) -> list[memoryview]:
-    """Returns the rest of buffers after their first bytes, or the beginning of that rest."""
+    """Returns what is left of buffers after their first bytes, or the first bytes of what is left."""
     rest = []
     for buffer in buffers:
         view = memoryview(buffer)[done_bytes:]
@@ -42,6 +42,6 @@ def rest_of(
 
 
 def pieces_in(content: bytes, offset_bytes: int) -> Pieces:
-    """The bytes of something in memory, from an offset on."""
+    """Yields bytes in memory, in pieces, from an offset on."""
     for begin in range(offset_bytes, len(content), PIECE_BYTES):
         yield memoryview(content)[begin : begin + PIECE_BYTES]

@@ -1,4 +1,4 @@
-"""The time, as documents carry it: ISO 8601, UTC, whole seconds."""
+"""The time in the format of our documents: ISO 8601, UTC, whole seconds."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from bundler.texts import text
 
 
 def now() -> str:
-    """The time now."""
+    """Returns the current time."""
     return _written(datetime.datetime.now(datetime.timezone.utc))
 
 
 def creation_time() -> str:
-    """The time now, or the time that ``SOURCE_DATE_EPOCH`` sets, so that a bundle can be made again byte for byte.
+    """Returns the time of ``SOURCE_DATE_EPOCH``, or the current time. With the variable, a bundle is reproducible.
 
     Raises:
         Misuse: SOURCE_DATE_EPOCH is not a number of seconds. https://reproducible-builds.org/specs/source-date-epoch/

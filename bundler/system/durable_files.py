@@ -1,6 +1,7 @@
-"""Files that last: written under a name of their own, brought to the device, and only then given their name.
+"""Durable files: written under a temporary name, synced to the device, and renamed only then.
 
-Reading is in `bundler.system.files`. What cannot be written is for the machine's owner, whoever the file is for.
+`bundler.system.files` reads. A failed write is always `LocalStorage`: the owner of the machine must act, for files on
+media too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from bundler.texts import text
 
 
 def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_bytes: int, *, what: str) -> None:
-    """Writes buffers to a place in a file, all of them.
+    """Writes all of some buffers at an offset of a file.
 
     Raises:
         LocalStorage: They cannot be written.
@@ -35,7 +36,7 @@ def write_from(descriptor: int, buffers: Sequence[bytes | memoryview], offset_by
 
 
 def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
-    """Appends to an open file.
+    """Appends all bytes to an open file.
 
     Raises:
         LocalStorage: The bytes cannot be written.
@@ -50,10 +51,10 @@ def write_all(descriptor: int, data: bytes | memoryview, *, what: str) -> None:
 
 @contextmanager
 def closing_file(descriptor: int, *, what: str) -> Generator[None, None, None]:
-    """Closes a file that is being written. Some file systems tell only then that they did not take it.
+    """Closes a file after writing. Some file systems report a failed write only when the file is closed.
 
     Raises:
-        LocalStorage: It cannot be closed, and nothing else went wrong before: an error hides no earlier one.
+        LocalStorage: It cannot be closed. An earlier error is kept instead.
     """
     try:
         yield
@@ -68,7 +69,7 @@ def closing_file(descriptor: int, *, what: str) -> Generator[None, None, None]:
 
 
 def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644) -> None:
-    """Writes a file that must not exist yet, and waits until it is on the device.
+    """Writes a new file, and waits until it is on the device.
 
     Raises:
         LocalStorage: It exists, or cannot be written.
@@ -96,7 +97,7 @@ def fill_durably(descriptor: int, pieces: Iterable[bytes], *, what: str) -> None
 
 
 def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
-    """Adds to a file that was opened for that, and waits until it is on the device.
+    """Appends to an open file, and waits until the bytes are on the device.
 
     Raises:
         LocalStorage: It cannot be written.
@@ -109,10 +110,10 @@ def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
 
 
 def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Puts a whole file into a folder that is in use: under its name there is never a part of it, power cuts included.
+    """Writes a whole file into a folder in use: its name never leads to a part of it, not even after a power cut.
 
-    Until then it has the name `unplaced_name`. What a run that was killed left there is replaced. Whatever has the
-    file's name already is replaced, too.
+    The file has the name `unplaced_name` until it is complete. The call replaces an older file of either name, such as
+    the rest of a run that was killed.
 
     Raises:
         Misuse: A file that is not ours has that name.
@@ -131,15 +132,15 @@ def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def unplaced_name(name: str) -> str:
-    """What a file is called while it is put into a folder: no reader of bundles minds names that begin so."""
+    """Returns the temporary name of a file. Readers of bundles ignore names with this prefix."""
     return f"._{name}.new"
 
 
 def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:
-    """Writes a file that must not exist yet, and waits until it is on the device, its name included.
+    """Writes a new file, and waits until its bytes and its name are on the device.
 
-    It appears under its name complete or not at all, whatever happens meanwhile: a file that is only half there would
-    be in the way of the same command when it is run again.
+    Its name appears only when the file is complete. A half-written file would make the next run of the same command
+    fail, because the file exists.
 
     Raises:
         LocalStorage: It exists, or cannot be written.
@@ -147,7 +148,7 @@ def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with suppress(FileNotFoundError):
-            temporary.unlink()  # of a process with our number, which ended in the middle
+            temporary.unlink()  # left by a process that had our number and ended early
         write_durably(temporary, [content], mode=mode)
         _give_name(temporary, path)
     except OSError as error:
@@ -166,19 +167,19 @@ def write_at_once(path: Path, content: bytes, *, mode: int = 0o644) -> None:
 
 
 def _give_name(temporary: Path, path: Path) -> None:
-    """Renames a file, but never onto another one, as far as the file system can tell."""
+    """Renames a file without replacing another one, as far as the file system can check."""
     try:
         os.link(temporary, path)
     except FileExistsError:
         raise
-    except OSError:  # FAT has no second names
+    except OSError:  # FAT has no hard links
         if os.path.lexists(path):
             raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST)) from None
         os.rename(temporary, path)
 
 
 def remove(path: Path) -> None:
-    """Removes a file of ours, if it is there.
+    """Removes a file of ours, if it exists.
 
     Raises:
         Misuse: It is not ours.
@@ -192,7 +193,7 @@ def remove(path: Path) -> None:
 
 
 def sync_folder(path: Path) -> None:
-    """Waits until the names in a folder are on the device. File systems that cannot sync folders are left alone."""
+    """Waits until the names in a folder are on the device. Does nothing on file systems that cannot sync folders."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     except OSError as error:
@@ -204,10 +205,10 @@ def sync_folder(path: Path) -> None:
 
 
 def sync_opened(descriptor: int, *, what: str) -> None:
-    """The same of an opened folder.
+    """Waits until the names in an opened folder are on the device.
 
     Raises:
-        LocalStorage: The device did not take them.
+        LocalStorage: The device refused them.
     """
     try:
         os.fsync(descriptor)
@@ -217,10 +218,10 @@ def sync_opened(descriptor: int, *, what: str) -> None:
 
 
 def check_space(folder: Path, needed_bytes: int, *, hint: str = text("choose another folder with -o")) -> None:
-    """Makes sure that a folder's file system has room for a number of bytes.
+    """Checks that the file system of a folder has a number of free bytes.
 
     Raises:
-        LocalStorage: It has not.
+        LocalStorage: It has less.
     """
     try:
         state = os.statvfs(folder)

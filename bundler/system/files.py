@@ -1,12 +1,12 @@
-"""Files opened without trust and read within bounds: those of media, and those of this machine.
+"""Files that are opened without trust and read within bounds: files of media, and files of this machine.
 
-The same system calls fail for both, and somebody else must act. A bundle's file lies on a medium that a courier
-carried: a missing one is `Incomplete`, one that cannot be read is `Damaged`, because its bytes are lost (`of_medium`).
-A file that people name, or that we make for them, lies on this machine: a missing one is `Refused`, one that cannot be
-read is `LocalStorage` (`of_machine`). Links differ as well: no file of a bundle is one, and the file that people name
-may be one.
+The same system calls fail for both, but a different person must act. A file of a bundle is on a medium that a courier
+carried: a missing one is `Incomplete`; an unreadable one is `Damaged`, because its bytes are lost (`of_medium`).
+A file that people name, or that we make for them, is on this machine: a missing one is `Refused`; an unreadable one
+is `LocalStorage` (`of_machine`). Links differ as well: no file of a bundle is a link, and a file that people name may
+be one.
 
-Writing is in `bundler.system.durable_files`.
+`bundler.system.durable_files` writes.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from bundler.system.buffers import new_buffer, rest_of
 from bundler.texts import text
 
 Fault = Callable[[OSError, str], BundlerError]
-"""Makes the error for something that cannot be read, and that has this name."""
+"""Makes the error for an unreadable file of this name."""
 
 
 class Unreadable(Damaged):
-    """The medium cannot be read in one place. What lies elsewhere on it may well be."""
+    """The medium cannot be read in one place. Other places may be readable."""
 
 
 def of_medium(error: OSError, what: str) -> Unreadable:
-    """The error for bytes of a medium that cannot be read: they are lost, whatever the reason."""
+    """Returns the error for unreadable bytes of a medium. They are lost, for any reason of the system."""
     return Unreadable(
         text("cannot be read: {reason}", reason=error.strerror),
         subject=what,
@@ -43,15 +43,15 @@ def of_medium(error: OSError, what: str) -> Unreadable:
 
 
 def of_machine(error: OSError, what: str) -> LocalStorage:
-    """The error for a file of this machine that cannot be read."""
+    """Returns the error for an unreadable file of this machine."""
     return LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=what)
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is anything of this name, be it a broken link.
+    """True if the name exists, even as a broken link.
 
     Raises:
-        Damaged: The medium does not tell.
+        Damaged: The medium does not answer.
     """
     try:
         os.lstat(path)
@@ -63,11 +63,11 @@ def is_there(path: Path) -> bool:
 
 
 def open_for_reading(path: Path) -> int:
-    """A file descriptor of a regular file. Links, devices and pipes are refused without being opened.
+    """Opens a regular file and returns its descriptor. Refuses links, devices and pipes without opening them.
 
     Raises:
         Incomplete: There is no such file.
-        Damaged: It is something else than a regular file, or unreadable.
+        Damaged: It is not a regular file, or it is unreadable.
     """
     try:
         _check_regular(os.lstat(path), str(path))
@@ -92,7 +92,7 @@ def open_for_reading(path: Path) -> int:
 
 @contextmanager
 def reading_back(what: str) -> Generator[None, None, None]:
-    """Reads what was just written here. That it cannot be read is no fault of who brought it.
+    """Turns a failed read of a file that we just wrote into an error of this machine. The courier is not at fault.
 
     Raises:
         LocalStorage: It cannot be read.
@@ -110,16 +110,16 @@ def reading_back(what: str) -> Generator[None, None, None]:
 
 
 def let_go(descriptor: int) -> None:
-    """Closes a file that was only read: what goes wrong then is of no account, and must hide no other error."""
+    """Closes a file that was only read. Ignores a failure, which loses no data and would hide an earlier error."""
     with suppress(OSError):
         os.close(descriptor)
 
 
 def state_of(descriptor: int, *, what: str, fault: Fault = of_medium) -> os.stat_result:
-    """The size, owner and mode of an open file.
+    """Returns the size, owner and mode of an open file.
 
     Raises:
-        Damaged, LocalStorage: The file system does not tell; the ``fault`` of that.
+        Damaged, LocalStorage: The file system does not answer; ``fault`` makes the error.
     """
     try:
         return os.fstat(descriptor)
@@ -128,7 +128,7 @@ def state_of(descriptor: int, *, what: str, fault: Fault = of_medium) -> os.stat
 
 
 def size_of(descriptor: int, *, what: str, fault: Fault = of_medium) -> int:
-    """The size of an open file in bytes.
+    """Returns the size of an open file in bytes.
 
     Raises:
         Damaged, LocalStorage: As `state_of`.
@@ -137,16 +137,16 @@ def size_of(descriptor: int, *, what: str, fault: Fault = of_medium) -> int:
 
 
 def read_bounded(path: Path, limit_bytes: int) -> bytes:
-    """The content of a regular file that is not larger than a limit.
+    """Returns the content of a regular file, up to a limit.
 
     Raises:
-        Incomplete, Damaged, LocalStorage: As `open_for_reading`, or it is larger, or reading fails.
+        Incomplete, Damaged, LocalStorage: As `open_for_reading`, or the file is larger, or reading fails.
     """
     return read_with_facts(path, limit_bytes)[0]
 
 
 def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result]:
-    """The same, and who owns the file that was read, and who may write it.
+    """Returns the content of a regular file, up to a limit, and the owner and mode of the file that was read.
 
     Raises:
         Incomplete, Damaged, LocalStorage: As `read_bounded`.
@@ -158,7 +158,7 @@ def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result
             facts = os.fstat(descriptor)
             size_bytes = facts.st_size
             if size_bytes <= limit_bytes:
-                content = file.read(limit_bytes + 1)  # it may be growing
+                content = file.read(limit_bytes + 1)  # one byte more: the file may be growing
                 size_bytes = len(content)
     except OSError as error:
         raise of_medium(error, str(path)) from error
@@ -167,7 +167,7 @@ def read_with_facts(path: Path, limit_bytes: int) -> tuple[bytes, os.stat_result
 
 
 def is_own(facts: os.stat_result) -> bool:
-    """Whether a file belongs to this user, and nobody else may write it."""
+    """True if a file belongs to this user and no other user may write it."""
     return facts.st_uid == os.geteuid() and not facts.st_mode & 0o022
 
 
@@ -179,11 +179,11 @@ def read_into(
     what: str,
     fault: Fault = of_medium,
 ) -> None:
-    """Fills buffers from a place in a file.
+    """Fills buffers from an offset of a file.
 
     Raises:
-        Damaged: The file ends before they are full, or (`Unreadable`) the medium cannot be read there.
-        LocalStorage: It cannot be read, where that is the ``fault``.
+        Damaged: The file ends too early, or (`Unreadable`) the medium cannot be read there.
+        LocalStorage: It cannot be read, and ``fault`` makes this error.
     """
     wanted = sum(len(buffer) for buffer in buffers)
     try:
@@ -209,16 +209,16 @@ def read_into(
 def sha256_of(
     descriptor: int, *, what: str, limit_bytes: int | None = None, passed: Callable[[int], object] = lambda _: None
 ) -> str:
-    """The SHA-256 of a whole file, in hex.
+    """Returns the SHA-256 of a whole file, in hex.
 
     Args:
-        descriptor: Of the file.
-        what: Names it in errors.
-        limit_bytes: Of a larger file not one byte is read; None for a file of our own.
-        passed: Told of every number of bytes that was read; what it raises goes through.
+        descriptor: The open file.
+        what: The name of the file in errors.
+        limit_bytes: The most bytes that the file may have; nothing is read of a larger one. None for a file of our own.
+        passed: Called with each number of bytes that was read. Its exceptions pass through.
 
     Raises:
-        Damaged: It is larger, or cannot be read.
+        Damaged: The file is larger, or cannot be read.
     """
     hasher = hashlib.sha256()
     size_bytes = size_of(descriptor, what=what)
@@ -234,33 +234,33 @@ def sha256_of(
 
 
 def forget_cached(descriptor: int) -> None:
-    """Lets memory forget what it holds of a file, so that whoever reads it next reads the medium.
+    """Drops a file from the page cache, so that the next read comes from the medium.
 
-    Memory keeps what is not on the device yet; so that is brought there before.
+    The kernel keeps pages that are not on the device yet. So the file is synced first.
 
     Raises:
-        OSError: The device did not take it.
+        OSError: The device refused the bytes.
     """
     os.fsync(descriptor)
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 def forget(descriptor: int) -> None:
-    """Drops what the system remembers of an open file, so that the device is read; what was not synced stays."""
+    """Drops a file from the page cache, so that the device is read. Pages that are not synced stay."""
     with suppress(OSError):
         os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-# Files of this machine: what people name, and what we make for them
+# Files of this machine: named by people, or made for them
 
 
 @contextmanager
 def opened(path: Path) -> Generator[int, None, None]:
-    """A regular file, open for reading.
+    """Opens a regular file for reading.
 
     Raises:
-        Refused: There is none.
-        Damaged: It is something else than a regular file.
+        Refused: The file does not exist.
+        Damaged: It is not a regular file.
         LocalStorage: It cannot be opened.
     """
     try:
@@ -278,11 +278,11 @@ def opened(path: Path) -> Generator[int, None, None]:
 
 @contextmanager
 def opened_within(root: Path, path: str) -> Generator[int, None, None]:
-    """A regular file below a folder, open for reading. No link below the folder is followed; nothing else is opened.
+    """Opens a regular file below a folder for reading. Follows no link below the folder.
 
     Raises:
-        Refused: There is none.
-        Damaged: It, or a folder on the way to it, is a link or something else than it should be.
+        Refused: The file does not exist.
+        Damaged: The file, or a folder above it, is a link or has another type than expected.
         LocalStorage: It cannot be opened.
     """
     what = str(root / path)
@@ -298,7 +298,7 @@ def opened_within(root: Path, path: str) -> Generator[int, None, None]:
 
 
 def size_within(root: Path, path: str) -> int | None:
-    """The size of a regular file below a folder, in bytes; None if there is nothing of this name.
+    """Returns the size of a regular file below a folder, in bytes; None if the name does not exist.
 
     Raises:
         Damaged, LocalStorage: As `opened_within`.
@@ -313,10 +313,10 @@ def size_within(root: Path, path: str) -> int | None:
 
 
 def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
-    """The bytes of an open file of this machine between two offsets. A piece is good until the next one is asked for.
+    """Yields the bytes of an open file of this machine between two offsets. Each piece is valid until the next one.
 
     Raises:
-        Damaged: The file ends before.
+        Damaged: The file ends too early.
         LocalStorage: It cannot be read.
     """
     buffer = new_buffer(min(PIECE_BYTES, end - begin))
@@ -327,10 +327,10 @@ def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
 
 
 def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what: str) -> bytes:
-    """The bytes of an open file of this machine between two offsets, in memory.
+    """Returns the bytes of an open file of this machine between two offsets.
 
     Raises:
-        Damaged: They are too many, or the file ends before.
+        Damaged: There are more than the limit, or the file ends too early.
         LocalStorage: It cannot be read.
     """
     _check_size(end - begin, limit_bytes, what=what)
@@ -338,7 +338,7 @@ def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what:
 
 
 class FileStream:
-    """An open file of this machine as a stream that can pass over bytes without reading them."""
+    """A stream of an open file of this machine. It can skip bytes without reading them."""
 
     def __init__(self, descriptor: int, *, what: str) -> None:
         self._descriptor = descriptor
@@ -347,7 +347,7 @@ class FileStream:
         self._size_bytes = size_of(descriptor, what=what, fault=of_machine)
 
     def read(self, size_bytes: int) -> bytes:
-        """The next bytes; none at the end.
+        """Returns the next bytes; none at the end.
 
         Raises:
             LocalStorage: They cannot be read.
@@ -360,17 +360,17 @@ class FileStream:
         return content
 
     def skip(self, size_bytes: int) -> bool:
-        """Passes over some bytes; whether there were as many."""
+        """Skips some bytes. False if the file ends before."""
         self._position += size_bytes
         return self._position <= self._size_bytes
 
 
 @contextmanager
 def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
-    """The folder that a path below another folder is in, reached without following a link.
+    """Opens the folder of a path below another folder, without following a link.
 
     Raises:
-        Refused, Damaged, LocalStorage: As `opened_within`, for what is done within the context, too.
+        Refused, Damaged, LocalStorage: As `opened_within`, for errors within the context too.
     """
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     what = root

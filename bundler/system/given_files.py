@@ -1,8 +1,8 @@
-"""Small files that configure a run, read whole: never waited for without an end, never longer than a bound.
+"""Small files that configure a run. Each is read whole, within a time limit and a size limit.
 
-What is found by its place (Docker's configuration, certificates) has to be a regular file. What the command line names
-may also be a pipe, as ``<(…)`` makes one, or a terminal. `/dev/null` is an empty file in both cases, because people
-give it for "nothing". A pipe that nobody writes to, a device without end, a folder: an error that names the file.
+A file that we find by its path (Docker's configuration, certificates) must be a regular file. A file that the command
+line names may also be a pipe, as ``<(…)`` makes one, or a terminal. `/dev/null` is an empty file in both cases, because
+people give it for "nothing". A pipe without a writer, an endless device and a folder are errors that name the file.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from bundler.errors import LocalStorage, Misuse
 from bundler.texts import text
 
 SILENCE_SECONDS = 60.0
-"""How long nothing may come from a pipe: people may have to type a passphrase at its other end."""
+"""The longest pause of a pipe. A person may have to type a passphrase at its other end."""
 
 _PIECE_BYTES = 64 << 10
 
 
 def read_regular(path: str | os.PathLike[str], limit_bytes: int, *, subject: str | None = None) -> bytes:
-    """A regular file, whole; links are followed.
+    """Returns the content of a regular file. Follows links.
 
     Args:
-        path: Its name.
-        limit_bytes: The most that it may hold.
-        subject: What people call it; by default its name.
+        path: The name of the file.
+        limit_bytes: The most bytes that it may have.
+        subject: The name of the file in errors; by default its path.
 
     Raises:
-        Misuse: It is something else, too large, or cannot be read.
+        Misuse: It is not a regular file, too large, or cannot be read.
     """
     subject = subject or os.fspath(path)
     with _opened(path, subject) as descriptor:
@@ -42,7 +42,7 @@ def read_regular(path: str | os.PathLike[str], limit_bytes: int, *, subject: str
 
 
 def check_regular(path: str | os.PathLike[str], limit_bytes: int) -> None:
-    """Makes sure that a library may read a file by itself.
+    """Checks that a library may read a file by itself.
 
     Raises:
         Misuse: As `read_regular`.
@@ -56,15 +56,15 @@ def check_regular(path: str | os.PathLike[str], limit_bytes: int) -> None:
 
 
 def read_given(path: str | os.PathLike[str], limit_bytes: int, *, subject: str | None = None) -> bytes:
-    """A file or pipe that the command line names, whole.
+    """Returns the content of a file or pipe that the command line names.
 
     Args:
-        path: Its name.
-        limit_bytes: The most that may come.
-        subject: What people call it; by default its name.
+        path: The name of the file.
+        limit_bytes: The most bytes that it may have.
+        subject: The name of the file in errors; by default its path.
 
     Raises:
-        Misuse: It is a folder or disk, too large, cannot be read, or nothing comes.
+        Misuse: It is a folder or disk, too large, or cannot be read, or no data comes.
     """
     subject = subject or os.fspath(path)
     with _opened(path, subject) as descriptor:
@@ -72,10 +72,10 @@ def read_given(path: str | os.PathLike[str], limit_bytes: int, *, subject: str |
 
 
 def read_beginning(path: str | os.PathLike[str], length_bytes: int) -> bytes:
-    """So many bytes of a file or pipe that the command line names, or all that it has.
+    """Returns the first bytes of a file or pipe that the command line names, or all if it has fewer.
 
     Raises:
-        Misuse: It is a folder or disk, cannot be read, or nothing comes.
+        Misuse: It is a folder or disk, or cannot be read, or no data comes.
     """
     subject = os.fspath(path)
     content = bytearray()
@@ -86,7 +86,7 @@ def read_beginning(path: str | os.PathLike[str], length_bytes: int) -> bytes:
 
 
 def read_first_line(path: str | os.PathLike[str], limit_bytes: int) -> bytes:
-    """The first line of a file or pipe that the command line names, with its end; whoever writes it may go on.
+    """Returns the first line of a file or pipe that the command line names. The writer need not close the pipe.
 
     Raises:
         Misuse: As `read_given`.
@@ -112,7 +112,7 @@ def _whole(descriptor: int, limit_bytes: int, subject: str) -> bytes:
 
 
 def _next(descriptor: int, subject: str) -> bytes:
-    """What comes next; empty at the end."""
+    """Returns the next bytes; empty at the end."""
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     until = time.monotonic() + SILENCE_SECONDS
@@ -133,7 +133,7 @@ def _next(descriptor: int, subject: str) -> bytes:
 @contextmanager
 def _opened(path: str | os.PathLike[str], subject: str) -> Generator[int, None, None]:
     try:
-        # Without O_NONBLOCK, a pipe that nobody writes to would be waited for here.
+        # Without O_NONBLOCK, opening a pipe without a writer would block.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
     except (OSError, ValueError) as error:
         if (exhausted := LocalStorage.exhausted(error)) is not None:

@@ -1,8 +1,8 @@
-"""One writer at a time: a lock beside what is written, which says who holds it.
+"""One writer at a time: a lock file next to the folder or file that is written. It names its holder.
 
-The lock itself is `flock`, so that whoever dies lets go of it; the file's content, a line of JSON, is for people only.
-Where a file system has no locks, the content is all there is: whoever it names is believed to be at work if it is a
-living process of this machine.
+The lock itself is `flock`, so the system releases it when the process dies. The content of the file, a line of JSON, is
+for people only. On a file system without locks only the content counts: the lock is held if the content names a living
+process of this machine.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from bundler.system.ownership import refuse_foreign, refuse_foreign_name
 from bundler.texts import Text, text
 
 _CONTENT_BYTES = 1024
-"""What is read of a lock file; more than any of ours has."""
+"""The number of bytes that are read of a lock file. Our own content is shorter."""
 
 _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL})
-"""What file systems say that have no locks."""
+"""The errors of file systems that have no locks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """Who wrote a lock file: a process, its machine, and when (UTC, ISO 8601)."""
+    """The writer of a lock file: a process, its machine, and the time (UTC, ISO 8601)."""
 
     pid: int
     host: str
@@ -42,12 +42,12 @@ class Holder:
 
     @property
     def description(self) -> Text:
-        """Who it is, for people."""
+        """The holder in words, for people."""
         return text("process {pid} on {host} since {since}", pid=self.pid, host=self.host, since=self.since)
 
     @classmethod
     def parse(cls, content: bytes) -> Holder | None:
-        """What a lock file says; None if it says nothing that one of ours would."""
+        """Reads the content of a lock file; None if it is not in our format."""
         try:
             fields = json.loads(content)
             pid, host, since = fields["pid"], fields["host"], fields["since"]
@@ -61,47 +61,47 @@ class Holder:
         return cls(pid, host, since) if is_ours else None
 
     def to_json(self) -> bytes:
-        """The line of a lock file."""
+        """Returns the content of a lock file."""
         return json.dumps({"pid": self.pid, "host": self.host, "since": self.since}).encode() + b"\n"
 
     @property
     def is_at_work_here(self) -> bool:
-        """Whether this is a living process of this machine, and not this one."""
+        """True if this is a living process of this machine, and not this process."""
         if self.host != _this_host() or self.pid == os.getpid():
             return False
         try:
             os.kill(self.pid, 0)
         except ProcessLookupError:
             return False
-        except PermissionError:  # it is somebody else's, and alive
+        except PermissionError:  # alive, and another user's
             return True
         return True
 
 
 class Lock:
-    """A lock file. To be taken once and released once; the file is there only meanwhile, and after a crash."""
+    """A lock file. Take it once and release it once. The file exists while the lock is held, and after a crash."""
 
     def __init__(self, path: Path) -> None:
-        """Nothing is done yet.
+        """Does not touch the file yet.
 
         Args:
-            path: Of the lock file. Its folder is there.
+            path: The lock file. Its folder must exist.
         """
         self._path = path
         self._descriptor = -1
 
     def take(self, what: str) -> Holder | None:
-        """Takes the lock, and writes down who has it.
+        """Takes the lock, and writes its holder into the file.
 
         Args:
-            what: What is locked, for people.
+            what: The locked thing, for people.
 
         Returns:
-            Who left the lock behind, if somebody did who ended without releasing it.
+            The earlier holder, if it ended without releasing the lock.
 
         Raises:
-            Unavailable: Somebody else holds it; the error says who.
-            Misuse: What has the lock's name is not ours; it is left as it is.
+            Unavailable: Another process holds it; the error names the holder.
+            Misuse: The lock's name leads to a file that is not ours; it is left as it is.
             LocalStorage: It cannot be written.
         """
         assert self._descriptor < 0, "taken already"
@@ -124,7 +124,7 @@ class Lock:
         return before
 
     def release(self) -> None:
-        """Lets go of it and removes the file. Does nothing if it was not taken."""
+        """Releases the lock and removes its file. Does nothing if the lock was not taken."""
         if self._descriptor < 0:
             return
         descriptor, self._descriptor = self._descriptor, -1
@@ -135,17 +135,17 @@ class Lock:
             if _is_same(descriptor, self._path):
                 self._path.unlink()
         except OSError:
-            pass  # what is left is a lock that nobody holds
+            pass  # the file that is left is a lock without a holder
         finally:
             _let_go(descriptor)
 
     def _locked(self, what: str) -> tuple[int, bool]:
-        """The lock file, opened and locked, and whether its file system has locks at all."""
+        """Opens and locks the file. Returns its descriptor, and True if the file system has locks."""
         while True:
             descriptor = self._opened()
             try:
                 has_locks = _lock(descriptor, what)
-                # Whoever held it until now may have removed it between our two steps.
+                # The earlier holder may have removed the file between our two steps.
                 if not has_locks or _is_same(descriptor, self._path):
                     return descriptor, has_locks
             except BaseException:
@@ -154,10 +154,9 @@ class Lock:
             _let_go(descriptor)
 
     def _opened(self) -> int:
-        """The lock file, which is made if it is not there. A link or a pipe is refused; nobody is waited for.
-
-        In two steps: systems refuse to open a stranger's file as one that may be made, and do not say whose it is.
-        """
+        """Opens the lock file, or makes it. Refuses a link or a pipe without blocking."""
+        # Two steps: with O_CREAT, systems refuse to open a file of another user (fs.protected_regular), and do not say
+        # whose it is.
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         while True:
             try:
@@ -171,12 +170,12 @@ class Lock:
 
 
 def _let_go(descriptor: int) -> None:
-    with suppress(OSError):  # what is in the file is for people; the lock goes with the process
+    with suppress(OSError):  # the content is for people; the lock ends with the process
         os.close(descriptor)
 
 
 def _lock(descriptor: int, what: str) -> bool:
-    """Locks a file; False where its file system has no locks."""
+    """Locks a file. Returns False if its file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
@@ -198,7 +197,7 @@ def _held(what: str, holder: Holder | None) -> Unavailable:
 
 
 def _is_same(descriptor: int, path: Path) -> bool:
-    """Whether a path still leads to the file that was opened."""
+    """True if a path still leads to the opened file."""
     opened = os.fstat(descriptor)
     try:
         there = os.stat(path, follow_symlinks=False)

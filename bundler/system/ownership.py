@@ -1,8 +1,8 @@
-"""Whether a file in a folder that others may write is ours: nothing else is written to, cut, removed or believed.
+"""Tells our files from foreign ones in a folder that others may write. Only ours are written, cut, removed or believed.
 
-A file is ours if it belongs to this user, nobody else may write it, and it has one name only: a second name (a hard
-link) would let a stranger choose which file is written. FAT, exFAT, NTFS and network file systems make owners and modes
-up, so these do not count there. The facts come from the opened file wherever there is one: a name may change.
+A file is ours if it belongs to this user, no other user may write it, and it has one name only: with a second name (a
+hard link), another user would choose which file is written. FAT, exFAT, NTFS and network file systems invent owners
+and modes, so these do not count there. The facts come from the opened file if there is one, because a name may change.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ _MOUNTINFO = Path("/proc/self/mountinfo")
 
 
 def refuse_foreign(facts: os.stat_result, path: Path) -> None:
-    """Makes sure that a file or folder is ours.
+    """Checks that a file or folder is ours.
 
     Args:
-        facts: Of the file, opened or not followed.
-        path: Where it is.
+        facts: The state of the file: of its descriptor, or of its name without following links.
+        path: The name of the file.
 
     Raises:
         Misuse: It is not; the error says why.
@@ -45,7 +45,7 @@ def refuse_foreign(facts: os.stat_result, path: Path) -> None:
 
 
 def refuse_foreign_name(path: Path) -> None:
-    """Makes sure that what has a name, if anything has it, is ours: for names that are to be replaced or removed.
+    """Checks that a name that is to be replaced or removed leads to a file of ours. A missing file is fine.
 
     Raises:
         Misuse: It is not.
@@ -53,12 +53,12 @@ def refuse_foreign_name(path: Path) -> None:
     try:
         facts = os.lstat(path)
     except OSError:
-        return  # whoever replaces it says why that does not work
+        return  # the caller's own system call reports it
     refuse_foreign(facts, path)
 
 
 def _foreign(facts: os.stat_result, path: Path) -> tuple[str, str | None] | None:
-    """Why a file is not ours, and what can be done; None if it is ours."""
+    """Returns why a file is not ours, and what to do; None if it is ours."""
     is_file = stat.S_ISREG(facts.st_mode)
     if stat.S_ISLNK(facts.st_mode):
         return text("a link"), None

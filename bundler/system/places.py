@@ -1,13 +1,13 @@
-"""Where this user's files are: configuration, state, cache, Docker's files, scratch. No other module decides that.
+"""The folders of this user: configuration, state, cache, Docker's files, scratch. Only this module chooses them.
 
-A path counts only if it is absolute. A relative one would be taken from the working folder, which may be a medium that
+A path counts only if it is absolute. A relative path would start at the working folder, which may be a medium that
 a stranger has written: a key, a credential or a certificate there would be believed.
 
-- ``HOME`` that is empty or relative counts as not set. Then the user's entry in passwd decides; without one there is no
-  home folder, and nothing is looked for in it (``~`` is never a folder's name).
+- A ``HOME`` that is empty or relative counts as not set. Then the user's entry in passwd decides. Without an entry
+  there is no home folder, and nothing is looked up in it (``~`` is never the name of a folder).
 - ``XDG_*`` that is empty or relative is ignored, as the XDG Base Directory Specification demands.
-- A variable that names one file or folder of Docker, skopeo or OpenSSL is an error if it is relative: to ignore it
-  would use other credentials or certificates than its owner asked for.
+- A variable that names one file or folder of Docker, skopeo or OpenSSL is an error if it is relative. If it were
+  ignored, other credentials or certificates would be used than the user asked for.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from bundler.errors import Misuse
 
 
 def home_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The user's home folder; None if there is none."""
+    """Returns the user's home folder; None if there is none."""
     return _absolute(environment.get("HOME")) or home_in_passwd()
 
 
 def home_in_passwd() -> Path | None:
-    """The home folder that the user's entry in passwd names, whatever ``HOME`` says; None if there is none."""
+    """Returns the home folder of the user's entry in passwd, for any ``HOME``; None if there is none."""
     try:
         return _absolute(pwd.getpwuid(os.getuid()).pw_dir)
     except KeyError:  # a user without an entry, as in containers
@@ -35,27 +35,27 @@ def home_in_passwd() -> Path | None:
 
 
 def config_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """Bundler's own configuration: ``$XDG_CONFIG_HOME/bundler``; None without a home folder."""
+    """Returns the folder of bundler's configuration: ``$XDG_CONFIG_HOME/bundler``; None without a home folder."""
     return _own("XDG_CONFIG_HOME", ".config", environment)
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """What bundler keeps between its runs: ``$XDG_STATE_HOME/bundler``; None without a home folder."""
+    """Returns the folder of files kept between runs: ``$XDG_STATE_HOME/bundler``; None without a home folder."""
     return _own("XDG_STATE_HOME", ".local/state", environment)
 
 
 def cache_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """What may be lost at any time: ``$XDG_CACHE_HOME/bundler``; None without a home folder."""
+    """Returns the folder of files that may be lost: ``$XDG_CACHE_HOME/bundler``; None without a home folder."""
     return _own("XDG_CACHE_HOME", ".cache", environment)
 
 
 def runtime_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """``$XDG_RUNTIME_DIR``, where podman and skopeo keep their logins; None if it is not set."""
+    """Returns ``$XDG_RUNTIME_DIR``, where podman and skopeo keep their logins; None if it is not set."""
     return _absolute(environment.get("XDG_RUNTIME_DIR"))
 
 
 def docker_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The folder of Docker's ``config.json`` and contexts: ``$DOCKER_CONFIG``, or ``~/.docker``.
+    """Returns the folder of Docker's ``config.json`` and contexts: ``$DOCKER_CONFIG``, or ``~/.docker``.
 
     Raises:
         Misuse: ``DOCKER_CONFIG`` is relative.
@@ -65,12 +65,12 @@ def docker_folder(environment: Mapping[str, str] = os.environ) -> Path | None:
 
 
 def scratch_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """``$TMPDIR``, or ``/var/tmp``: images are larger than what many systems have in ``/tmp``."""
+    """Returns ``$TMPDIR``, or ``/var/tmp``: on many systems ``/tmp`` is too small for images."""
     return _absolute(environment.get("TMPDIR")) or Path("/var/tmp")  # noqa: S108  # mkstemp names the files
 
 
 def named_by(variable: str, environment: Mapping[str, str] = os.environ) -> Path | None:
-    """The file or folder that a variable names; None if it is not set.
+    """Returns the file or folder that a variable names; None if it is not set.
 
     Raises:
         Misuse: It is relative.

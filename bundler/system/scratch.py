@@ -1,6 +1,7 @@
-"""Bytes that must be put down for a while, in files without a name: they vanish with the process, whatever ends it.
+"""Temporary bytes in files without a name, which vanish with the process, however it ends.
 
-What needs them: sources whose blobs have to be made or unpacked before their sizes are known, and encrypted chunks.
+Two kinds of data need them: blobs of sources that must be made or unpacked before their sizes are known, and encrypted
+chunks.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from bundler.texts import text
 
 
 class Scratch:
-    """A folder for unnamed files, and how much is in them. Thread-safe."""
+    """A folder for unnamed files. Counts the bytes in them. Thread-safe."""
 
     def __init__(self, folder: Path, *, is_measuring: bool = False) -> None:
-        """Makes nothing yet.
+        """Makes no file yet.
 
         Args:
-            folder: Where the files will be.
-            is_measuring: Nothing is kept, but what would be is counted: for a plan.
+            folder: The folder of the files.
+            is_measuring: Count bytes without writing them: for a plan.
         """
         self.folder = folder
         self.is_measuring = is_measuring
@@ -35,10 +36,10 @@ class Scratch:
         self._lock = threading.Lock()
 
     def file(self) -> ScratchFile:
-        """A new file, empty.
+        """Makes a new, empty file.
 
         Raises:
-            LocalStorage: The folder takes none.
+            LocalStorage: The folder refuses it.
         """
         if self.is_measuring:
             return ScratchFile(self, -1)
@@ -55,13 +56,13 @@ class Scratch:
         return file
 
     def count(self, amount_bytes: int) -> None:
-        """Notes that files have grown, or shrunk if negative."""
+        """Records that files have grown, or shrunk if negative."""
         with self._lock:
             self._used_bytes += amount_bytes
             self.peak_bytes = max(self.peak_bytes, self._used_bytes)
 
     def unwritable(self, error: OSError) -> LocalStorage:
-        """The error for bytes that the folder does not take."""
+        """Returns the error for bytes that the folder refuses."""
         if error.errno == errno.EMFILE:
             return LocalStorage("too many open files", subject="scratch", hint="raise the limit: ulimit -n")
         refusal = LocalStorage.unwritable(error, text("scratch in {folder}", folder=self.folder))
@@ -70,7 +71,7 @@ class Scratch:
 
 
 class ScratchFile:
-    """A file without a name; for one thread at a time to write, for many to read."""
+    """A file without a name. One thread at a time may write, many may read."""
 
     def __init__(self, scratch: Scratch, descriptor: int) -> None:
         self._scratch = scratch
@@ -97,27 +98,27 @@ class ScratchFile:
 
     @property
     def where(self) -> str:
-        """What people call it: the folder that it is in."""
+        """The name of the file for people: its folder."""
         return text("scratch in {folder}", folder=self._scratch.folder)
 
     def unreadable(self, error: OSError) -> LocalStorage:
-        """The error for bytes that were put down here and cannot be had back."""
+        """Returns the error for bytes that were written here and cannot be read again."""
         hint = "choose a folder on another device with --scratch DIR"
         return LocalStorage(text("cannot be read: {reason}", reason=error.strerror), subject=self.where, hint=hint)
 
     def release(self, end_bytes: int) -> None:
-        """Gives back the room of all bytes before an offset, which nobody will read again.
+        """Frees the space of all bytes before an offset. Nobody may read them again.
 
-        Where the file system cannot do that, they stay until `close`.
+        On file systems that cannot do this, the space is freed by `close`.
         """
         if self.descriptor >= 0 and end_bytes > self._released_bytes and _punch(self.descriptor, end_bytes):
             self._scratch.count(self._released_bytes - end_bytes)
             self._released_bytes = end_bytes
 
     def close(self) -> None:
-        """Gives all room back. Idempotent."""
+        """Frees all space. Idempotent."""
         if self.descriptor >= 0:
-            with suppress(OSError):  # nobody wants its bytes any more
+            with suppress(OSError):  # its bytes are not needed any more
                 os.close(self.descriptor)
             self.descriptor = -1
         if not self._is_closed:
@@ -126,14 +127,14 @@ class ScratchFile:
 
 
 def _allow_many_files() -> None:
-    """Raises the limit of open files as far as may be: each blob in scratch is one."""
+    """Raises the limit of open files as far as allowed: each blob in scratch is an open file."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _punch(descriptor: int, end_bytes: int) -> bool:
-    """Makes a hole of the beginning of a file; Python's own `os` cannot. Source: fallocate(2)."""
+    """Makes a hole at the start of a file, which Python's `os` cannot. Source: fallocate(2)."""
     import ctypes
 
     keep_size, punch_hole = 0x01, 0x02

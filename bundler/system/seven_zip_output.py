@@ -1,4 +1,4 @@
-"""The places that py7zr writes the members of an archive to: functions here, so that nothing is extracted by name."""
+"""The outputs for py7zr's members: functions instead of files, so that nothing is extracted by name."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Write = Callable[["bytes | bytearray"], object]
 
 
 def outputs(write_to: Callable[[str], Write]) -> Any:
-    """Returns the factory that py7zr asks for an output for each member.
+    """Returns the factory from which py7zr gets an output for each member.
 
     Args:
-        write_to: Takes a member's name and returns the function that takes its data; what either raises goes through.
+        write_to: Returns the function that receives the data of a member of a name. Exceptions of both pass through.
     """
     from py7zr import Py7zIO, WriterFactory
 

@@ -1,7 +1,7 @@
-"""Signals that end a run: the first one interrupts, those that come with it do nothing, and nothing disturbs the end.
+"""Signals that end a run: the first one interrupts, the next few do nothing, and none disturbs the end.
 
-Ctrl-C that is held down, or a supervisor that repeats SIGTERM, sends many. Each would raise `KeyboardInterrupt` in a
-handler of the one before, or in the interpreter's own end, where nobody catches it.
+A Ctrl-C that is held down, or a supervisor that repeats SIGTERM, sends many signals. Each would raise
+`KeyboardInterrupt` in the handler of the one before, or while the interpreter shuts down, where nothing catches it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STORM_SECONDS = 3.0
-"""A run has ended two seconds after the first signal. If it has not, another one interrupts what hinders it."""
+"""A run ends within two seconds after the first signal. If it has not, the next signal interrupts what blocks it."""
 
 _last: list[float] = []
 
 
 def listen() -> None:
-    """From now on, each of these signals raises `KeyboardInterrupt` in the main thread; SIGHUP not under nohup."""
+    """Makes each of these signals raise `KeyboardInterrupt` in the main thread; SIGHUP only without nohup."""
     for number in ENDING:
         if number == signal.SIGTERM or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _interrupt)
@@ -29,7 +29,7 @@ def listen() -> None:
 
 
 def ignore() -> None:
-    """From now on they do nothing: the process ends."""
+    """Makes these signals do nothing from now on: the process is ending."""
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
 
@@ -44,7 +44,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def _unraisable(unraisable: Any) -> None:
-    """An interruption within a destructor would be printed and lost: it is raised again outside of it."""
+    """Raises an interruption again that came within a destructor, where Python would print it and lose it."""
     if unraisable.exc_type is KeyboardInterrupt:
         _last.clear()
         _thread.interrupt_main()

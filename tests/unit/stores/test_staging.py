@@ -48,12 +48,12 @@ def used_bytes(scratch: Scratch) -> int:
     return used
 
 
-def read(home: InScratch | InFile, offset_bytes: int = 0) -> bytes:
-    return b"".join(bytes(piece) for piece in home.pieces(offset_bytes, what="x"))
+def read(location: InScratch | InFile, offset_bytes: int = 0) -> bytes:
+    return b"".join(bytes(piece) for piece in location.pieces(offset_bytes, what="x"))
 
 
 def content_of(layer: StagedLayer) -> bytes:
-    return b"".join(bytes(piece) for piece in layer.home.pieces(0, what="x"))
+    return b"".join(bytes(piece) for piece in layer.location.pieces(0, what="x"))
 
 
 def staged(content: bytes, scratch: Scratch, kind: str = compression.GZIP, **more: object) -> StagedLayer:
@@ -66,9 +66,9 @@ def staged(content: bytes, scratch: Scratch, kind: str = compression.GZIP, **mor
 
 def test_bytes_in_scratch_are_read_from_any_offset(scratch: Scratch) -> None:
     for offset in (0, 1, (1 << 20) - 1, 1 << 20, len(LAYER) - 1):
-        home = put_down(in_pieces(LAYER), scratch)
-        assert read(home, offset) == LAYER[offset:]
-        assert home.size_bytes == len(LAYER)
+        location = put_down(in_pieces(LAYER), scratch)
+        assert read(location, offset) == LAYER[offset:]
+        assert location.size_bytes == len(LAYER)
 
 
 def test_what_was_read_to_its_end_takes_no_room_any_more(scratch: Scratch) -> None:
@@ -81,17 +81,17 @@ def test_what_was_read_to_its_end_takes_no_room_any_more(scratch: Scratch) -> No
 
 
 def test_what_was_read_in_part_is_there_to_be_read_again(scratch: Scratch) -> None:
-    home = put_down(in_pieces(LAYER), scratch)
-    pieces = home.pieces(0, what="x")
+    location = put_down(in_pieces(LAYER), scratch)
+    pieces = location.pieces(0, what="x")
     next(pieces)
     pieces.close()
     assert used_bytes(scratch) == len(LAYER)
-    assert read(home) == LAYER
+    assert read(location) == LAYER
 
 
 def test_the_last_piece_is_whole_although_its_room_is_given_back_before(scratch: Scratch) -> None:
-    home = put_down(in_pieces(LAYER), scratch)
-    pieces = [bytes(piece) for piece in home.pieces(0, what="x")]
+    location = put_down(in_pieces(LAYER), scratch)
+    pieces = [bytes(piece) for piece in location.pieces(0, what="x")]
     assert (b"".join(pieces), max(map(len, pieces))) == (LAYER, 1 << 20)
 
 
@@ -110,11 +110,11 @@ def test_bytes_that_break_off_leave_nothing_behind(scratch: Scratch) -> None:
 def test_bytes_in_a_file_of_somebody_are_read_where_they_are_as_often_as_wanted(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"before" + LAYER + b"behind")
-    home = InFile(path, 6, len(LAYER))
+    location = InFile(path, 6, len(LAYER))
     for offset in (0, 1, 0, len(LAYER) - 1):
-        assert read(home, offset) == LAYER[offset:]
-    home.close()
-    assert read(home) == LAYER
+        assert read(location, offset) == LAYER[offset:]
+    location.close()
+    assert read(location) == LAYER
 
 
 def test_a_file_that_was_cut_meanwhile_is_damage(tmp_path: Path) -> None:
@@ -129,13 +129,13 @@ def test_more_can_be_put_down_than_a_process_may_have_files_open(scratch: Scratc
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (200, before[1]))
     scratch = Scratch(scratch.folder)
-    homes: list[InScratch] = []
+    locations: list[InScratch] = []
     try:
         for number in range(200):
-            homes.append(put_down(in_pieces(b"%d" % number), scratch))  # noqa: PERF401  # what there is must be closed
+            locations.append(put_down(in_pieces(b"%d" % number), scratch))  # noqa: PERF401  # what there is must be closed
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
-        contents = [read(home) for home in homes]
+        contents = [read(location) for location in locations]
     assert contents == [b"%d" % number for number in range(200)]
 
 
@@ -165,7 +165,7 @@ def test_a_layer_that_is_compressed_already_is_carried_as_it_is(kind: str, scrat
 @pytest.mark.parametrize("kind", [compression.XZ, compression.BZIP2])
 def test_a_layer_compressed_as_no_registry_has_it_is_compressed_anew(kind: str, scratch: Scratch) -> None:
     layer = staged(COMPRESSIONS[kind](LAYER), scratch)
-    assert layer == StagedLayer(staged(LAYER, scratch).descriptor, Digest.of(LAYER), layer.home)
+    assert layer == StagedLayer(staged(LAYER, scratch).descriptor, Digest.of(LAYER), layer.location)
     assert gzip.decompress(content_of(layer)) == LAYER
 
 
@@ -192,7 +192,7 @@ def test_what_can_be_read_where_it_is_takes_no_scratch(
 ) -> None:
     path = tmp_path / "archive"
     path.write_bytes(b"header" + content)
-    layer = staged(content, scratch, kind, home=InFile(path, 6, len(content)))
+    layer = staged(content, scratch, kind, location=InFile(path, 6, len(content)))
     assert (scratch.peak_bytes > 0) is needs_scratch
     carried = content_of(layer)
     assert (Digest.of(carried), len(carried)) == (layer.descriptor.digest, layer.descriptor.size_bytes)
