@@ -1,1 +1,1 @@
-"""How a bundle lies on disk: writing, reading, checking and signing it. FORMAT.md beside this file specifies it."""
+"""The bundle format on disk."""

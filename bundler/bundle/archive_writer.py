@@ -1,8 +1,8 @@
-"""Writes a bundle of 7z archives: a sink for each group of chunks, which takes the blobs in the order of their places.
+"""Writes a bundle of 7z archives: one sink for each group of chunks takes the blobs in the order of their places.
 
-An archive is written from its first byte to its last, so blobs cannot come in any order as in `bundler.bundle.writer`;
-groups of chunks are independent of each other and are written side by side. Each byte is written once. An archive that
-lacks a member's end is of no use: after a failure, or in a later run, its group is begun anew with its first blob.
+An archive is written from its first byte to its last, so blobs cannot come in any order as in `bundler.bundle.writer`.
+Groups of chunks are independent of each other and are written in parallel. Each byte is written once. An archive
+without the end of a member is of no use: after a failure, or in a later run, its group starts again at its first blob.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bundler.system.files import let_go, reading_back, sha256_of, size_of
 
 
 class SevenZipWriter:
-    """A bundle of 7z archives that is being made. Its groups are for one thread each, the rest for one thread."""
+    """A bundle of 7z archives that is being written. Each group is for one thread, the rest is for one thread."""
 
     def __init__(
         self,
@@ -45,7 +45,7 @@ class SevenZipWriter:
         Args:
             partial: The partial bundle.
             manifest: The plan; its chunks have the sizes that they may have at the most.
-            passphrase: Encrypts everything that tells what is in the bundle; None for a bundle that anybody can read.
+            passphrase: Encrypts the blobs and all their names; None for a bundle that anybody can read.
             finished: The chunks, by number, that an earlier run finished; all of a group or none.
         """
         self._partial = partial
@@ -73,7 +73,7 @@ class SevenZipWriter:
     def resuming(
         cls, partial: StartedFolder, manifest: BundleManifest, passed: Passed, passphrase: str | None = None
     ) -> SevenZipWriter:
-        """A writer that keeps the groups that an earlier run finished, if all of their bytes are right.
+        """Returns a writer that keeps the groups that an earlier run finished, if all of their bytes are right.
 
         Args:
             partial: The partial bundle.
@@ -82,7 +82,7 @@ class SevenZipWriter:
             passphrase: As of the constructor.
 
         Raises:
-            Misuse: A chunk is not ours, or what is there was encrypted with another passphrase.
+            Misuse: A chunk is not ours, or the finished chunks were encrypted with another passphrase.
             LocalStorage: The journal cannot be written.
         """
         members = members_by_chunk(manifest)
@@ -107,11 +107,11 @@ class SevenZipWriter:
 
     @property
     def size_bytes(self) -> int:
-        """Of all chunks together, at the most."""
+        """The largest size that all chunks together may have."""
         return self._manifest.size_bytes
 
     def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
-        """Finishes the bundle, with the sizes that its chunks came to have.
+        """Finishes the bundle, with the real sizes of its chunks.
 
         Args:
             key: Signs; None for a bundle that is said to be unsigned.
@@ -145,7 +145,7 @@ class SevenZipWriter:
         return manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
-        """Lets go of all files, whatever state the bundle is in."""
+        """Closes all files, in any state of the bundle."""
         for group in self._groups:
             group.close()
 
@@ -165,7 +165,7 @@ class SevenZipWriter:
 
 
 class GroupSink:
-    """Some chunks that a cut blob joins, or one alone. Takes what lies in them, in order; for one thread."""
+    """A group: several chunks that share cut blobs, or one chunk. It takes their blobs in order. For one thread."""
 
     def __init__(
         self,
@@ -179,14 +179,14 @@ class GroupSink:
         """Plans the group.
 
         Args:
-            partial: Where they are made.
+            partial: The partial bundle.
             chunks: Their names and members.
             passphrase: Encrypts them, if given.
             done: Receives each chunk with its SHA-256, when all are complete and on the device.
             finished: The same, if an earlier run finished them.
         """
         self.stored: list[Stored] = []
-        """What is to be put, in this order."""
+        """The blobs and files that must be put, in this order."""
         self.finished = list(finished)
         """The chunks that are complete and on the device, each with its SHA-256 in hex."""
         self._partial = partial
@@ -204,12 +204,12 @@ class GroupSink:
         self._archive: ArchiveWriter | None = None
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Never: each blob is put once."""
+        """Returns False: each blob is put once."""
         del descriptor
         return False
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Writes what comes next. After a failure, that is the first of all again.
+        """Writes the next blob. After a failure, the next one is the first of the group again.
 
         Raises:
             LocalStorage: The archive cannot be written.
@@ -234,7 +234,7 @@ class GroupSink:
                 self._done(chunk, digest)
 
     def close(self) -> None:
-        """Lets go of the file that is being written."""
+        """Closes the file that is being written."""
         if self._archive is not None:
             self._archive.close()
             self._archive = None
@@ -254,7 +254,7 @@ class GroupSink:
 
 
 class _Cutter:
-    """The pieces of a blob, cut where its members end."""
+    """Cuts the pieces of a blob at the ends of its members."""
 
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
@@ -292,15 +292,15 @@ def _slices(content: bytes) -> Iterator[memoryview]:
 
 
 def _new_archive(folder: HeldFolder, name: str, passphrase: str | None) -> ArchiveWriter:
-    """An archive that is begun; what an earlier run left of it is removed."""
+    """Starts an archive, and removes the file of this name that an earlier run left."""
     folder.remove(name)
     return ArchiveWriter(folder.create(name), passphrase, what=folder.where(name))
 
 
 def _digest_of(folder: HeldFolder, name: str) -> tuple[int, str]:
-    """The size of a file and its SHA-256 in hex, read from the page cache, where it is since it was written.
+    """Returns the size of a file and its SHA-256 in hex. The file was just written, so the page cache still holds it.
 
-    The first bytes of an archive are written last, so nothing can be hashed before that.
+    The first bytes of an archive are written last, so nothing can be hashed earlier.
     """
     what = folder.where(name)
     with reading_back(what):
@@ -309,7 +309,7 @@ def _digest_of(folder: HeldFolder, name: str) -> tuple[int, str]:
             raise Incomplete("the file is missing", subject=what)
         try:
             digest = sha256_of(descriptor, what=what)
-            # A later check shall read the medium, not what memory remembers of it.
+            # A later check must read the medium, not the page cache.
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             return size_of(descriptor, what=what), digest
         finally:

@@ -1,14 +1,14 @@
-"""Checks a whole bundle: every byte of every file, each read once, and tells all that is wrong and whom it hurts.
+"""Checks a whole bundle: reads every byte of every file once, and reports all faults and the images they affect.
 
-Chunks are checked in parallel. A chunk's bytes go through its own SHA-256 and, where they belong to a blob, through
-the blob's; the framing between blobs is compared with what the bundle manifest says it is. So damage is located. What
-cannot be read is told and passed over. Of a chunk that is there more than once, every copy is checked. Chunks that have
-each other's names are recognised by their SHA-256, and checked again as what they are.
+Chunks are checked in parallel. The bytes of a chunk go through the SHA-256 of the chunk and, if they belong to a blob,
+through the hash of the blob. The framing between blobs is compared with the bundle manifest. So the check locates
+damage. It reports ranges that cannot be read, and reads on after them. If there are several copies of a chunk, it
+checks every copy. If chunks have each other's names, their SHA-256 shows it, and they are checked again as what they
+are.
 """
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -38,8 +38,8 @@ class Checked:
     """All that was found in a bundle.
 
     Attributes:
-        findings: What is wrong with it, in the order of the files.
-        chunks: Where each chunk lies: not always where its name says.
+        findings: The faults, in the order of the files.
+        chunks: The place of each chunk, which may have another name than its own.
     """
 
     findings: tuple[Finding, ...]
@@ -98,15 +98,15 @@ def _given_up(copy_of: GivenUp) -> Finding:
     return Finding(error, copy_of.file, is_wanted=False)
 
 
-def check_beside_blobs(bundle: Bundle, passed: Passed) -> list[Finding]:
-    """Checks what an import does not read by itself: the files of the layout, and the ends of chunks.
+def check_around_blobs(bundle: Bundle, passed: Passed) -> list[Finding]:
+    """Checks the bytes that an import does not read by itself: the files of the layout, and the ends of chunks.
 
-    Cheap, so that an import too tells of every byte that is wrong in the chunks that it uses. Encrypted chunks have
-    their SHA-256 checked as a whole, when they are decrypted.
+    This is cheap, so that an import also reports every wrong byte in the chunks that it uses. The SHA-256 of an
+    encrypted chunk is checked as a whole when it is decrypted.
 
     Args:
-        bundle: What is imported.
-        passed: Is told of every number of bytes that was read to find a whole copy of what is damaged.
+        bundle: The bundle that is imported.
+        passed: Receives every number of bytes that was read to find a whole copy of damaged bytes.
     """
     findings: list[Finding] = []
     if bundle.is_encrypted:
@@ -114,7 +114,7 @@ def check_beside_blobs(bundle: Bundle, passed: Passed) -> list[Finding]:
     for file in bundle.manifest.files:
         state = bundle.chunks[file.pieces[0].chunk - 1]
         if state.problem is not None:
-            continue  # the chunk as a whole is told of by the images that it hurts
+            continue  # the images that need this chunk report its fault
         try:
             bundle.read_stored(file)
         except (Damaged, Incomplete, LocalStorage) as error:
@@ -147,23 +147,23 @@ def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
 def _check_large_file(
     bundle: Bundle | LockedBundle, name: str, limit_bytes: int, passed: Passed = lambda _: None
 ) -> Iterator[Finding]:
-    """Compares every copy of a file that may be large with SHA256SUMS.
+    """Compares every copy of a file, which may be large, with SHA256SUMS.
 
     Args:
-        bundle: That lists it.
+        bundle: The bundle that lists it.
         name: Of the file.
         limit_bytes: A larger one is not read.
         passed: Takes every number of bytes that was read. Its errors go through.
     """
     paths = bundle.sealed.found_copies(name)
-    if not paths:  # and its place is not looked at: a folder in the bundle's may be a link
+    if not paths:  # do not look at its place either: a folder there may be a link
         yield Finding(Incomplete("the file is missing", subject=name), name)
     errors = []
     for path in paths:
         try:
             check_sum(bundle.sealed, name, _sha256(path, name, limit_bytes=limit_bytes, passed=passed))
         except (Damaged, Incomplete, LocalStorage) as error:
-            errors.append(error if len(paths) == 1 else _retold(error, subject=str(path)))
+            errors.append(error if len(paths) == 1 else error.but(subject=str(path)))
     for each in errors:
         yield Finding(each, name, is_wanted=len(errors) == len(paths))
 
@@ -176,7 +176,7 @@ def _other_files_limit(bundle: Bundle | LockedBundle) -> int:
 def _faults_of(
     bundle: Bundle | LockedBundle, state: ChunkState, path: Path, listener: Listener, cancellation: Cancellation
 ) -> Iterator[BundlerError]:
-    """What is wrong with one file that should hold a chunk, as a whole."""
+    """Yields the fault of one file that should hold a chunk, which is checked as a whole."""
 
     def passed(amount: int) -> None:
         cancellation.check()
@@ -192,30 +192,30 @@ def _faults_of(
         yield error
 
 
-def _beside_copies(
+def _with_copies(
     bundle: Bundle | LockedBundle,
     state: ChunkState,
     found: Sequence[Finding],
     listener: Listener,
     cancellation: Cancellation,
 ) -> Iterator[Finding]:
-    """What was found in the copy of a chunk that is used, and what is wrong with the others.
+    """Yields the findings in the copy of a chunk that is used, and the faults of the other copies.
 
-    If one of them is whole, the chunk need not be brought again.
+    If one copy is whole, the user need not copy the chunk to the medium again.
     """
     whole = [] if found or state.path is None else [state.path]
     errors = list(state.bad_copies)
     for path in state.paths[1:]:
         faults = list(_faults_of(bundle, state, path, listener, cancellation))
-        errors += [_retold(fault, subject=str(path)) for fault in faults]
+        errors += [fault.but(subject=str(path)) for fault in faults]
         whole += [] if faults else [path]
     if not whole:
         yield from found
     else:
         hint = text("the copy {whole} is good and is used instead", whole=whole[0])
         for finding in found:
-            yield replace(finding, error=_retold(finding.error, hint=hint), is_wanted=False)
-        errors = [_retold(error, hint=hint) for error in errors]
+            yield replace(finding, error=finding.error.but(hint=hint), is_wanted=False)
+        errors = [error.but(hint=hint) for error in errors]
     for error in errors:
         yield Finding(error, state.chunk.file, is_wanted=not whole)
 
@@ -228,14 +228,8 @@ def _sha256(path: Path, what: str, *, limit_bytes: int, passed: Callable[[int], 
         let_go(descriptor)
 
 
-def _retold(error: BundlerError, *, subject: str | None = None, hint: str | None = None) -> BundlerError:
-    told = copy.copy(error)
-    told.subject, told.hint = subject or error.subject, hint or error.hint
-    return told
-
-
 def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
-    """What is wrong behind the last member of a chunk, and where that says so, before the first one."""
+    """Returns the damage after the last member of a chunk, or before its first member; None if there is none."""
     chunk = bundle.manifest.chunks[number - 1]
     kind = bundle.manifest.archive
     start, header = bytearray(kind.start_bytes), bytearray(chunk.size_bytes - end)
@@ -251,7 +245,7 @@ def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
 def _relocated(
     bundle: Bundle | LockedBundle, found: Mapping[int, Sequence[Finding]], seen: Mapping[str, Path]
 ) -> dict[int, ChunkState]:
-    """Chunks that were not found whole, and were seen under the name of another one."""
+    """The chunks that are not whole under their own names, and were found under the name of another chunk."""
     relocated = {}
     for number in (number for number, findings in found.items() if findings):
         state = bundle.chunks[number - 1]
@@ -277,7 +271,7 @@ class _LockedChecker:
         self._seen: dict[str, Path] = {}
 
     def check(self) -> None:
-        """Checks all chunks, those with each other's names as what they are."""
+        """Checks all chunks; those with each other's names are checked again as what they are."""
         self._check(range(1, len(self.bundle.chunks) + 1))
         relocated = _relocated(self.bundle, self.found, self._seen)
         self.bundle = replace(self.bundle, chunks=_with_chunks(self.bundle.chunks, relocated))
@@ -294,7 +288,7 @@ class _LockedChecker:
             faults += _faults_of(self.bundle, state, state.path, self._listener, self._cancellation)
             self._seen.update((fault.actual, state.path) for fault in faults if fault.actual)
         findings = [Finding(fault, state.chunk.file) for fault in faults]
-        self.found[number] = list(_beside_copies(self.bundle, state, findings, self._listener, self._cancellation))
+        self.found[number] = list(_with_copies(self.bundle, state, findings, self._listener, self._cancellation))
 
 
 class _Checker:
@@ -303,7 +297,7 @@ class _Checker:
     def __init__(self, bundle: Bundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
         self.bundle = bundle
         self.found: dict[int, list[Finding]] = {}
-        """What was found, by the number of the chunk."""
+        """The findings, by the number of the chunk."""
         self._jobs = jobs
         self._unfinished = 0
         self._lock = threading.Lock()
@@ -313,10 +307,10 @@ class _Checker:
         self._users = bundle.manifest.users()
         self._names = {bundle.sealed.sums[chunk.file]: chunk.file for chunk in bundle.manifest.chunks}
         self._seen: dict[str, Path] = {}
-        """Where chunks were seen under names of other ones, by their SHA-256."""
+        """The places of chunks that have the names of other chunks, by their SHA-256."""
 
     def check(self) -> None:
-        """Checks all chunks, those with each other's names as what they are."""
+        """Checks all chunks; those with each other's names are checked again as what they are."""
         groups = groups_of(self.bundle.manifest)
         self._check(groups)
         relocated = _relocated(self.bundle, self.found, self._seen)
@@ -330,24 +324,24 @@ class _Checker:
         assert not broken, "a chunk's errors are findings"
 
     def _check_group(self, numbers: list[int]) -> None:
-        """Checks some chunks that belong together, in their order."""
+        """Checks the chunks of one group, in their order."""
         cut = CutBlobs()
         for number in numbers:
             found = self._check_chunk(number, cut)
             state = self.bundle.chunks[number - 1]
-            self.found[number] = list(_beside_copies(self.bundle, state, found, self._listener, self._cancellation))
+            self.found[number] = list(_with_copies(self.bundle, state, found, self._listener, self._cancellation))
         with self._lock:
             self._unfinished -= 1
 
     @property
     def _has_free_processor(self) -> bool:
-        """Whether fewer groups are left than could be checked side by side: then two threads work at each chunk."""
+        """True if fewer groups are left than workers: then two threads work at each chunk."""
         return self._unfinished < self._jobs
 
     def _check_chunk(self, number: int, cut: CutBlobs) -> list[Finding]:
         chunk = self.bundle.manifest.chunks[number - 1]
         members = self._members[number - 1]
-        # Of an encrypted chunk the SHA-256 is checked before it is decrypted, and nothing but the data comes out.
+        # The SHA-256 of an encrypted chunk is checked before it is decrypted, and only its data can be read.
         size_bytes = members[-1].end if self.bundle.is_encrypted else chunk.size_bytes
         walk = ChunkVerifier(members, cut, size_bytes=size_bytes)
         whole = hashlib.sha256()
@@ -389,7 +383,7 @@ class _Checker:
         return found + [self._finding(chunk.file, damage) for damage in walk.damages]
 
     def _unlike(self, number: int, sha256: str, walk: ChunkVerifier, cut: CutBlobs) -> list[Finding]:
-        """What is wrong with a chunk that was read to its end and has another SHA-256."""
+        """Returns the findings of a chunk that was read to its end and has a wrong SHA-256."""
         chunk, members = self.bundle.manifest.chunks[number - 1], self._members[number - 1]
         if sha256 in self._names:
             path = self.bundle.chunks[number - 1].path
@@ -410,7 +404,7 @@ class _Checker:
         return [Finding(unlocated, chunk.file)]
 
     def _add_hole(self, holes: list[Finding], number: int, begin: int, hole: UnreadableRange) -> None:
-        """Adds a place that cannot be read, which may be the rest of the one before it."""
+        """Adds an unreadable range; if it continues the range before it, they become one."""
         last = holes[-1] if holes else None
         if last is not None and (last.offset_bytes or 0) + (last.length_bytes or 0) == begin:
             begin, length, error = last.offset_bytes or 0, (last.length_bytes or 0) + hole.length_bytes, last.error
@@ -420,12 +414,12 @@ class _Checker:
             hint = text("the medium is failing: copy {file} again, to another medium", file=file)
             length, error = (
                 hole.length_bytes,
-                _retold(hole.error, subject=text("{file} at offset {begin}", file=file, begin=begin), hint=hint),
+                hole.error.but(subject=text("{file} at offset {begin}", file=file, begin=begin), hint=hint),
             )
         holes.append(self._lost(number, error, begin, length))
 
     def _lost(self, number: int, error: BundlerError, begin: int | None, length: int | None) -> Finding:
-        """A part of a chunk that is not there as it should be; all of it if no place is given."""
+        """Returns the finding for a missing or wrong part of a chunk; for the whole chunk if no place is given."""
         chunk = self.bundle.manifest.chunks[number - 1]
         start = begin or 0
         end = chunk.size_bytes if begin is None or length is None else begin + length
@@ -433,7 +427,7 @@ class _Checker:
         digests = {member.stored.digest: None for member in lost}
         hurt = {image: None for digest in digests for image in self._users.get(digest, ())}
         digest = next(iter(digests)) if begin is not None and len(digests) == 1 else None
-        # One that may only not be read by us need not be brought.
+        # If only our permission is missing, the file itself may be good: it need not be copied again.
         is_wanted = not isinstance(error, LocalStorage)
         return Finding(error, chunk.file, begin, length if begin is not None else None, digest, tuple(hurt), is_wanted)
 

@@ -1,6 +1,6 @@
-"""How one chunk lies on disk: members one behind the other, and what surrounds them. FORMAT.md, section 4.
+"""The layout of one chunk on disk: its members in sequence, and the bytes around them. FORMAT.md, section 4.
 
-Every byte of a chunk follows from the bundle manifest and the blobs, so that writer, reader and check agree by
+Every byte of a chunk follows from the bundle manifest and the blobs. So writer, reader and check agree by
 construction, and a lost chunk can be made again.
 """
 
@@ -14,18 +14,18 @@ from bundler.core.manifest import BundleManifest, Piece, Stored
 
 @dataclass(frozen=True, slots=True)
 class ChunkMember:
-    """One member of a chunk: a piece of something stored, in its framing. Offsets are those in the chunk."""
+    """One member of a chunk: a piece of a blob or file, in its framing. Offsets count from the start of the chunk."""
 
     stored: Stored
     number: int
-    """Of the piece, counted from 0."""
+    """The number of the piece, counted from 0."""
     start_bytes: int
-    """Where the piece begins within what is stored."""
+    """The offset of the piece in the blob or file."""
     kind: ArchiveKind
 
     @property
     def piece(self) -> Piece:
-        """Where the data lies."""
+        """The place of the data."""
         return self.stored.pieces[self.number]
 
     @property
@@ -40,27 +40,27 @@ class ChunkMember:
 
     @property
     def header_offset(self) -> int:
-        """Where the member begins."""
+        """The offset of the first byte of the member."""
         return self.piece.offset_bytes - self.kind.header_bytes(self.name, self.piece.length_bytes)
 
     @property
     def data_end(self) -> int:
-        """Where the data ends."""
+        """The offset after the last byte of the data."""
         return self.piece.offset_bytes + self.piece.length_bytes
 
     @property
     def padding(self) -> bytes:
-        """The zeros behind the data."""
+        """The zeros after the data."""
         return bytes(self.kind.padding_bytes(self.piece.length_bytes))
 
     @property
     def end(self) -> int:
-        """Where the next member begins."""
+        """The offset of the next member."""
         return self.data_end + self.kind.padding_bytes(self.piece.length_bytes)
 
 
 def members_of(stored: Stored, kind: ArchiveKind) -> list[ChunkMember]:
-    """The members that something lies in, in its own order."""
+    """The members that hold a blob or file, in its own order."""
     members = []
     start = 0
     for number, piece in enumerate(stored.pieces):
@@ -76,12 +76,13 @@ def members_by_chunk(manifest: BundleManifest) -> list[list[ChunkMember]]:
         for member in members_of(stored, manifest.archive):
             chunks[member.piece.chunk - 1].append(member)
     for members in chunks:
-        members.sort(key=lambda member: (member.header_offset, member.end))  # what is empty has no place of its own
+        # An empty member has no data of its own, so its offset alone does not order it.
+        members.sort(key=lambda member: (member.header_offset, member.end))
     return chunks
 
 
 def groups_of(manifest: BundleManifest) -> list[list[int]]:
-    """Chunk numbers that must be worked through in their order, by one worker: a blob that is cut joins its chunks."""
+    """Groups of chunk numbers. One worker processes a group in order, because cut blobs join its chunks."""
     groups: list[list[int]] = []
     for number, members in enumerate(members_by_chunk(manifest), start=1):
         if groups and any(member.start_bytes for member in members):

@@ -1,7 +1,7 @@
-"""A chunk file on its way: written from its begin to its end if its writers wait for their turn, else at any place.
+"""One chunk file while it is written: from start to end if its writers wait for their turns, else at any place.
 
-What is written where the hash has come to is hashed at once, while it lies in the processor's cache; everything else is
-hashed behind the writers, from the page cache. A follower brings the file to the device.
+Bytes that follow directly on the hashed ones are hashed at once, while they are in the processor's cache. All others
+are hashed later by the background hash, from the page cache. A background thread flushes the file to the device.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from bundler.system.durable_files import write_from
 from bundler.system.files import read_into
 
 _FLUSH_BYTES = 64 << 20
-"""How much is written before the device is told to begin; waiting for the end would leave it idle until then."""
+"""The number of bytes after which a flush starts. A flush at the end only would leave the device idle until then."""
 
 
 class ChunkFile:
-    """One chunk that is being made. `hash_ready` and `flush` are for a follower each, the rest is for many threads."""
+    """One chunk that is being written. `hash_ready` and `flush` are for one thread each, the rest for many threads."""
 
     def __init__(
         self,
@@ -40,13 +40,13 @@ class ChunkFile:
         is_hashed_at_once: bool,
         has_sparse_files: bool,
     ) -> None:
-        """Plans the file; it is made with its first bytes.
+        """Plans the file; the first write creates it.
 
         Args:
-            folder: Where.
-            name: Of the file.
-            members: All that belongs into it, in the order of their places.
-            is_hashed_at_once: True if writers hash as much as they can, so that it need not be read again.
+            folder: The folder of the file.
+            name: The name of the file.
+            members: The members of the chunk, in the order of their places.
+            is_hashed_at_once: True if writers hash as much as they can, so that fewer bytes are read again.
             has_sparse_files: True if the file system takes bytes after the end of a file.
         """
         self._folder = folder
@@ -67,7 +67,7 @@ class ChunkFile:
         self._digest = ""
         self._hashed_bytes = 0
         self._claimed_bytes = 0
-        """Up to where bytes are hashed, or are being hashed right now."""
+        """The offset up to which bytes are hashed, or are being hashed now."""
         self._unflushed_bytes = 0
         self.is_hashed = False
         self.is_flushed = False
@@ -81,14 +81,14 @@ class ChunkFile:
 
     @property
     def is_complete(self) -> bool:
-        """Whether every member is in place."""
+        """True if every member is in place."""
         with self._lock:
             return self._ready_bytes() == self._end and self._first_open == len(self.members)
 
     def is_done_already(self, digest: str) -> None:
         """Takes over a file that an earlier run finished and this one has read and hashed; its SHA-256 is in hex.
 
-        Before any thread comes.
+        Call this before any thread uses the file.
         """
         self._written_to = array("q", (member.end for member in self.members))
         self._digest = digest
@@ -96,31 +96,36 @@ class ChunkFile:
         self.is_hashed = self.is_flushed = True
 
     def is_there_up_to(self, places: Mapping[int, int]) -> None:
-        """Takes over what an earlier run wrote: by the begin of a member, up to where it is there. As above."""
+        """Takes over the partial state of an earlier run. Call this before any thread uses the file.
+
+        Args:
+            places: The offset up to which each member is written, by the offset of the member.
+        """
         self._written_to = array("q", (places.get(begin, begin) for begin in self._begins))
         for number, member in enumerate(self.members):
             if self._written_to[number] == member.end:
                 self._turns.end(number)
 
     def await_near(self, member: ChunkMember) -> None:
-        """Waits until so little is to come before this member that it may be asked for: its server can wait so long."""
+        """Waits until this member is near its turn and can be requested: its server must wait only a short time."""
         self._turns.await_near(self._number_of(member))
 
     def await_turn(self, member: ChunkMember) -> None:
-        """Waits until all members before this one are there, or were given up.
+        """Waits until all members before this one are written, or were given up.
 
-        Whoever is to write them must be at work already, or never wait for one that comes behind them.
+        The threads that write the earlier members must be at work already, or must never wait for a later member. Else
+        nobody would ever wake up.
         """
         self._turns.await_turn(self._number_of(member))
 
     def end(self, member: ChunkMember) -> None:
-        """Says that nobody is at work on a member any more; who waits for it need not."""
+        """Says that no thread works on a member any more; threads that wait for it go on."""
         self._turns.end(self._number_of(member))
 
     def restart(self, member: ChunkMember) -> None:
-        """Forgets what was written of a member, because it will be written again and may come out otherwise.
+        """Discards what was written of a member, because it will be written again, perhaps with other bytes.
 
-        Of a blob that is cut, all parts but the last may have been complete, and their chunks with them.
+        If a cut blob failed in its last part, all its other parts may be complete, and their chunks with them.
         """
         number = self._number_of(member)
         self._turns.begin_again(number)
@@ -133,10 +138,10 @@ class ChunkFile:
                 self._hashed_bytes = self._claimed_bytes = self._first_open = 0
 
     def write(self, member: ChunkMember, buffers: Sequence[bytes | memoryview], offset_bytes: int) -> None:
-        """Puts the next bytes of a member into place.
+        """Writes the next bytes of a member to their place.
 
         Raises:
-            LocalStorage: The file cannot be made, or they cannot be written.
+            LocalStorage: The file cannot be created, or the bytes cannot be written.
         """
         end = offset_bytes + sum(map(len, buffers))
         hasher = self._claimed(offset_bytes, end)
@@ -151,7 +156,7 @@ class ChunkFile:
                 hasher.update(buffer)
         number = self._number_of(member)
         with self._lock:
-            if hasher is not None and hasher is self._hasher:  # else it was restarted meanwhile
+            if hasher is not None and hasher is self._hasher:  # else it was restarted during the write
                 self._hashed_bytes = end
             self._written_to[number] = end
             self._unflushed_bytes += end - offset_bytes
@@ -161,7 +166,7 @@ class ChunkFile:
             self._turns.came_to(number, end)
 
     def hash_ready(self, buffer: memoryview) -> None:
-        """Hashes what is in place up to the first gap, and ends the file when there is none.
+        """Hashes the bytes up to the first gap. If there is no gap, writes the end of the archive.
 
         Raises:
             LocalStorage: The end cannot be written, or the bytes cannot be read back.
@@ -170,7 +175,7 @@ class ChunkFile:
             with self._lock:
                 hasher, begin = self._hasher, self._hashed_bytes
                 if self._claimed_bytes > begin:
-                    return  # a writer is at it
+                    return  # a writer is hashing
                 end = self._claimed_bytes = min(self._ready_bytes(), begin + len(buffer))
                 is_last = self._first_open == len(self.members)
             if begin < end:
@@ -183,7 +188,7 @@ class ChunkFile:
                     ) from error
                 hasher.update(view)
                 with self._lock:
-                    if hasher is self._hasher:  # else it was restarted meanwhile, and these bytes do not count
+                    if hasher is self._hasher:  # else it was restarted during the read, and these bytes do not count
                         self._hashed_bytes = end
             elif is_last:
                 write_from(self._open(), [tar.END], self._end, what=str(self.path))
@@ -194,10 +199,10 @@ class ChunkFile:
                 return
 
     def flush(self) -> None:
-        """Brings to the device what was written, when it is much or all there will be.
+        """Flushes the file to the device, if much was written since the last time or all is written.
 
         Raises:
-            LocalStorage: The device did not take it.
+            LocalStorage: The device did not take the bytes.
         """
         is_last = self.is_hashed
         if self.is_flushed or not (is_last or self._unflushed_bytes >= _FLUSH_BYTES):
@@ -207,7 +212,7 @@ class ChunkFile:
         try:
             if is_last:
                 os.fsync(self._descriptor)
-                # A later check shall read the medium, not what memory remembers of it.
+                # A later check must read the medium, not the page cache.
                 os.posix_fadvise(self._descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             else:
                 os.fdatasync(self._descriptor)
@@ -218,13 +223,13 @@ class ChunkFile:
             if is_flushed:
                 try:
                     self._close()  # there may be more chunks than a process may have files
-                except OSError as error:  # some file systems tell only then that they did not take it
+                except OSError as error:  # some file systems report only now that they did not take the bytes
                     raise LocalStorage.unwritable(error, str(self.path)) from error
             self.is_flushed = is_flushed
 
     def close(self) -> None:
-        """Lets go of the file as it is. Idempotent."""
-        with suppress(OSError):  # what was flushed is on the device, and the rest is of no use
+        """Closes the file as it is. Idempotent."""
+        with suppress(OSError):  # flushed bytes are on the device, and the others are of no use
             self._close()
 
     def _close(self) -> None:
@@ -240,7 +245,7 @@ class ChunkFile:
             return self._descriptor
 
     def _claimed(self, begin: int, end: int) -> Hasher | None:
-        """The hash, if it has come to just where somebody is about to write, and waits for nobody else."""
+        """Returns the hash if it has reached the offset of this write and no other thread is hashing; else None."""
         with self._lock:
             if not self._is_hashed_at_once or not begin == self._hashed_bytes == self._claimed_bytes:
                 return None
@@ -248,7 +253,7 @@ class ChunkFile:
             return self._hasher
 
     def _fill_up_to(self, offset_bytes: int) -> None:
-        """Writes zeros where nothing was written: the blob that belongs there was given up, and may come yet."""
+        """Fills a gap with zeros: the blob of that place was given up, and may still come."""
         try:
             size_bytes = os.fstat(self._open()).st_size
         except OSError as error:

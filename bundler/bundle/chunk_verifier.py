@@ -1,7 +1,7 @@
-"""Follows the bytes of one chunk, from its first to its last, and tells where something is wrong.
+"""Verifies the bytes of one chunk, from first to last, and reports the place of each damage.
 
-What belongs to a blob goes through the blob's hash; framing is compared with what it has to be. Takes bytes, reads no
-file. FORMAT.md, section 4.
+The bytes of a blob go through the blob's hash; framing is compared with the expected bytes. It takes bytes and reads
+no file. FORMAT.md, section 4.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that is wrong in a chunk, and where; in a member, or in what surrounds them."""
+    """Damage in a chunk and its place: in a member, or in the framing around the members."""
 
     message: str
     offset_bytes: int
@@ -31,8 +31,8 @@ class Damage:
 class CutBlobs:
     """Blobs that are larger than a chunk, while their chunks are read one after the other.
 
-    Their digest is known only at the end of the last part. So damage in an earlier part is told by the SHA-256 of its
-    chunk, and the digest is asked only when no part was told to be damaged or could not be read.
+    The digest of a blob can be compared only after its last part. So the SHA-256 of a chunk shows damage in an earlier
+    part, and the digest is compared only if no part was reported as damaged or unreadable.
     """
 
     def __init__(self) -> None:
@@ -40,19 +40,19 @@ class CutBlobs:
         self._settled: set[Digest] = set()
 
     def hasher(self, digest: Digest) -> Hasher:
-        """The blob's hash so far."""
+        """The hash of the parts of the blob that were read so far."""
         return self._hashers.setdefault(digest, digest.hasher())
 
     def cannot_tell(self, members: Iterable[ChunkMember]) -> None:
-        """Some parts could not be read, which was told."""
+        """Notes that some parts could not be read, which the caller reports: their blobs are reported no more."""
         self._settled.update(member.stored.digest for member in members)
 
     def is_settled(self, digest: Digest) -> bool:
-        """Whether what is wrong with the blob was told already."""
+        """True if the damage of the blob was reported already."""
         return digest in self._settled
 
     def suspects(self, members: Iterable[ChunkMember]) -> Iterator[Damage]:
-        """The parts in a chunk whose SHA-256 is wrong although everything else in it is right."""
+        """The parts of cut blobs in a chunk whose SHA-256 is wrong although everything else in it is right."""
         for member in members:
             if len(member.stored.pieces) > 1:
                 self._settled.add(member.stored.digest)
@@ -60,15 +60,15 @@ class CutBlobs:
 
 
 class ChunkVerifier:
-    """Follows the bytes of one chunk through its framing and its blobs."""
+    """Verifies the framing and the blobs of one chunk."""
 
     def __init__(self, members: list[ChunkMember], cut: CutBlobs, *, size_bytes: int) -> None:
-        """Begins before the first byte.
+        """Starts before the first byte.
 
         Args:
-            members: Of the chunk, in their order.
-            cut: The blobs that are cut, of the chunks that are read one after the other.
-            size_bytes: Of the chunk; where its last member ends, the walk ends too, and looks at no end.
+            members: The members of the chunk, in their order.
+            cut: The cut blobs of all chunks that are read one after the other.
+            size_bytes: The size of the chunk; at the end of its last member, the end of the archive is not checked.
         """
         self.damages: list[Damage] = []
         self._steps = _steps(members, cut, size_bytes)
@@ -76,7 +76,7 @@ class ChunkVerifier:
         self._position = 0
 
     def take(self, view: memoryview) -> None:
-        """The next bytes of the chunk."""
+        """Verifies the next bytes of the chunk."""
         while len(view):
             now = view[: self._step.end - self._position]
             self._step.take(now)
@@ -85,7 +85,7 @@ class ChunkVerifier:
                 return
 
     def skip(self, length_bytes: int) -> None:
-        """The next bytes of the chunk cannot be read. Of what they belong to, nothing is told."""
+        """Skips the next bytes of the chunk, which cannot be read. Nothing is reported of the member that has them."""
         while length_bytes:
             now = min(length_bytes, self._step.end - self._position)
             self._step.skip(now)
@@ -124,7 +124,7 @@ def _steps(members: list[ChunkMember], cut: CutBlobs, size_bytes: int) -> Iterat
 
 
 class _Framing:
-    """Bytes that are known beforehand."""
+    """Bytes that are known in advance."""
 
     def __init__(self, expected: bytes, begin: int, member: ChunkMember | None) -> None:
         self._expected = expected
@@ -153,7 +153,7 @@ class _Framing:
 
 
 class _Start:
-    """The first bytes of a 7z archive. What they should be is known with its last ones."""
+    """The first bytes of a 7z archive. They depend on the last bytes, so they are compared there."""
 
     def __init__(self) -> None:
         self.content = b""
@@ -172,7 +172,7 @@ class _Start:
 
 
 class _Header:
-    """The header at the end of a 7z archive. With its start it is covered by CRCs."""
+    """The header at the end of a 7z archive. CRCs cover it and the start of the archive."""
 
     def __init__(self, start: _Start, begin: int, end: int) -> None:
         self._start = start
@@ -228,7 +228,7 @@ class _Data:
 
 
 def header_damage(start: bytes, header: bytes, offset_bytes: int) -> Damage | None:
-    """What is wrong with the start of a 7z archive and the header at its end, if anything is."""
+    """Returns the damage in the start of a 7z archive or in the header at its end; None if there is none."""
     if seven_zip_format.is_framed(start, header, offset_bytes):
         return None
     if seven_zip_format.header_place(start) != (offset_bytes, len(header)):

@@ -1,7 +1,7 @@
-"""Which file holds a chunk: the one of its name, or one that has its bytes under any other name.
+"""Finds the file that holds a chunk: the file of its name, or a file with its bytes and any other name.
 
-What is read under a name is checked, so a name needs no trust. Where it leads to nothing, or to other bytes, files of
-the chunk's size are compared with its SHA-256 in SHA256SUMS, each read once.
+The content of a file is verified, so its name needs no trust. If there is no file of a name, or it has other bytes,
+files of the chunk's size are compared with its SHA-256 in SHA256SUMS. Each is read once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class BadCopy:
-    """A file that should hold a chunk and cannot be used, and why."""
+    """A file that should hold a chunk and cannot be used, and the reason."""
 
     path: Path
     error: BundlerError
@@ -30,14 +30,14 @@ class BadCopy:
 
 @dataclass(frozen=True, slots=True)
 class ChunkState:
-    """A chunk as it was found.
+    """A chunk and the files that were found for it.
 
     Attributes:
-        chunk: What it should be.
-        paths: The files that hold it, as far as is known; the first one is used. Others lie in other folders, or have
-            other names.
-        bad: Files of its name that cannot be used.
-        is_gap: Whether the chunks before and after it are in one folder: it was there too, and was taken away.
+        chunk: The chunk as the bundle manifest lists it.
+        paths: The files that hold it, as far as is known; the first one is used. The others are in other folders, or
+            have other names.
+        bad: The files of its name that cannot be used.
+        is_gap: True if the chunks before and after it are in one folder: it was there too, and was removed.
     """
 
     chunk: Chunk
@@ -52,17 +52,17 @@ class ChunkState:
 
     @property
     def is_absent(self) -> bool:
-        """Whether there is no file that should be it."""
+        """True if there is no file of its name and no file that holds it."""
         return not self.paths and not self.bad
 
     @property
     def is_elsewhere(self) -> bool:
-        """Whether it is not here, and may simply be on another medium."""
+        """True if it is not here, and may be on another medium."""
         return self.is_absent and not self.is_gap
 
     @property
     def problem(self) -> BundlerError | None:
-        """Why it cannot be used; None if it can."""
+        """The reason if it cannot be used; None if it can."""
         if self.paths:
             return None
         return self.bad[0].error if self.bad else self._absence
@@ -79,21 +79,21 @@ class ChunkState:
 
     @property
     def bad_copies(self) -> tuple[BundlerError, ...]:
-        """Why further copies cannot be used."""
+        """The reasons for which further copies cannot be used."""
         return tuple(each.error for each in (self.bad if self.paths else self.bad[1:]))
 
 
 def find_chunks(listings: Sequence[Listing], chunks: Sequence[Chunk]) -> tuple[ChunkState, ...]:
-    """The chunks by their names, none of them read."""
+    """Finds the chunks by their names, without reading them."""
     states = [_find_chunk(listings, chunk) for chunk in chunks]
-    # Chunks that were dealt out to two media leave a gap at every second place.
+    # If the chunks are spread over two media, every second one is absent from each.
     if _GAPS_AT_MOST * sum(state.is_absent for state in states) > len(states):
         return tuple(states)
     return tuple(replace(state, is_gap=_is_gap(states, number)) for number, state in enumerate(states))
 
 
 def _find_chunk(listings: Iterable[Listing], chunk: Chunk) -> ChunkState:
-    """The copies of a chunk in the folders, by its name."""
+    """Finds the copies of a chunk in the folders by its name."""
     usable: dict[tuple[int, int], Path] = {}
     bad = []
     for listing in listings:
@@ -127,7 +127,7 @@ def _is_gap(states: Sequence[ChunkState], number: int) -> bool:
 
 
 _GAPS_AT_MOST = 3
-"""Of so many chunks one may be taken for removed; where more are absent, they are elsewhere."""
+"""At most one of this many chunks counts as removed; if more are absent, they are elsewhere."""
 
 
 def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
@@ -145,23 +145,23 @@ def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
 
 
 class Contents:
-    """What files hold, by their SHA-256; each is read once, however often it is asked for. Thread-safe."""
+    """The SHA-256 of files. Each file is read once, for any number of requests. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: dict[Path, str | None] = {}
         self._lock = threading.Lock()
 
     def is_known(self, path: Path) -> bool:
-        """Whether a file was read already."""
+        """True if a file was read already."""
         return path in self._known
 
     def sha256(self, path: Path, size_bytes: int, passed: Passed) -> str | None:
         """The SHA-256 of a file, in hex; None if it cannot be read.
 
         Args:
-            path: Of the file.
+            path: The file.
             size_bytes: A larger file is not read.
-            passed: Is told of every number of bytes that was read; what it raises goes through.
+            passed: Receives every number of bytes that was read; its errors pass through.
         """
         with self._lock:
             if path not in self._known:
@@ -177,11 +177,11 @@ def _sha256(path: Path, size_bytes: int, passed: Passed) -> str | None:
         finally:
             let_go(descriptor)
     except (Damaged, Incomplete, LocalStorage):
-        return None  # it is told elsewhere why, if it is a file that matters
+        return None  # another check reports the reason, if the file matters
 
 
 def begins_with(path: Path, expected: bytes) -> bool:
-    """Whether a file begins with some bytes."""
+    """True if a file starts with some bytes."""
     found = bytearray(len(expected))
     try:
         descriptor = open_for_reading(path)
@@ -195,7 +195,7 @@ def begins_with(path: Path, expected: bytes) -> bool:
 
 
 def other_files(listings: Iterable[Listing], state: ChunkState) -> Iterator[Path]:
-    """Files of a chunk's size that are not known to hold it."""
+    """The files of a chunk's size that are not known to hold it."""
     for listing in listings:
         for entry in listing.entries.values():
             if entry.is_file and entry.size_bytes == state.chunk.size_bytes and entry.path not in state.paths:
@@ -208,7 +208,7 @@ def other_names(states: Iterable[ChunkState]) -> list[tuple[str, Path]]:
 
 
 def misnamed(listings: Iterable[Listing], states: Iterable[ChunkState]) -> list[Entry]:
-    """Files that have the size of a chunk, and not the name of one of that size: there is no telling what they hold."""
+    """The files with the size of a chunk, and without the name of a chunk of that size: only reading them helps."""
     states = tuple(states)
     sizes = {state.chunk.size_bytes for state in states}
     named = {path for state in states for path in state.paths}
@@ -228,10 +228,10 @@ def identified(
     contents: Contents,
     passed: Passed,
 ) -> tuple[ChunkState, ...]:
-    """The chunks, with those files of `misnamed` that hold one.
+    """Returns the chunks, with the files of `misnamed` that hold one.
 
     Args:
-        unknown: The files, of which the SHA-256 is taken.
+        unknown: The files, whose SHA-256 is taken.
         states: The chunks by their names.
         sums: SHA-256 by file name, as it was signed.
         contents: Remembers what was read.
@@ -251,7 +251,7 @@ def identified(
 def _with_held(
     states: Sequence[ChunkState], number: int, found: Iterable[Path], held: Mapping[Path, int]
 ) -> ChunkState:
-    """A chunk with the files that were found to hold it. A file of its name that holds another one is no bad copy."""
+    """Returns a chunk with the files that hold it. A file of its name that holds another chunk is no bad copy."""
     state = states[number]
     paths = (*state.paths, *found)
     bad = tuple(each for each in state.bad if each.path not in held)
@@ -262,6 +262,6 @@ def _with_held(
 
 
 def other_under_its_name(file: str, other: str) -> Damaged:
-    """The error for a chunk whose name another one has."""
+    """The error for a chunk whose name another chunk has."""
     hint = text("{other} was copied over {file}: copy {file} to the medium again", file=file, other=other)
     return Damaged(text("this is {other} under another name", other=other), subject=file, hint=hint)

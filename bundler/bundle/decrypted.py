@@ -1,7 +1,7 @@
-"""Encrypted chunks that are decrypted for a while: a few at a time, in scratch files, for any number of readers.
+"""Keeps a few decrypted chunks in scratch files, for any number of readers.
 
-A chunk is decrypted when it is first asked for, and stays until its room is wanted. So whoever reads in the order of
-the chunks has each decrypted once.
+A chunk is decrypted when it is first requested, and stays until its space is needed. So a reader that follows the order
+of the chunks has each chunk decrypted once.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from bundler.system.scratch import Scratch, ScratchFile
 
 @dataclass(slots=True)
 class _Held:
-    """A chunk in scratch: who reads it now; no file while it is being decrypted."""
+    """A chunk in scratch and the number of its readers; it has no file while it is being decrypted."""
 
     file: ScratchFile | None = None
     readers: int = 0
@@ -27,7 +27,7 @@ class _Held:
 
 @contextmanager
 def reading(file: ScratchFile) -> Generator[int, None, None]:
-    """The file descriptor of a scratch file. What cannot be read there is no fault of the medium.
+    """The file descriptor of a scratch file. A read error there is no fault of the medium.
 
     Raises:
         LocalStorage: It cannot be read.
@@ -41,15 +41,16 @@ def reading(file: ScratchFile) -> Generator[int, None, None]:
 
 
 class DecryptedChunks:
-    """The chunks of an encrypted bundle as they are without encryption. Thread-safe."""
+    """The decrypted chunks of an encrypted bundle. Thread-safe."""
 
     def __init__(self, decrypt: Callable[[int, ScratchFile], None], scratch: Scratch, *, at_a_time: int) -> None:
-        """Begins with none.
+        """Starts without any chunk.
 
         Args:
             decrypt: Writes a chunk, by its number, into a new file.
-            scratch: Where the files are made.
-            at_a_time: How many chunks may be there. Each thread may read one at a time, or they wait for each other.
+            scratch: The place for the files.
+            at_a_time: The number of chunks that may be there. Each thread may read one at a time; a thread with two
+                could wait for ever.
         """
         self.scratch = scratch
         self.at_a_time = at_a_time
@@ -62,10 +63,10 @@ class DecryptedChunks:
 
     @contextmanager
     def opened(self, number: int) -> Generator[int, None, None]:
-        """A file descriptor of a decrypted chunk, valid for the time of the context.
+        """A file descriptor of a decrypted chunk, valid until the context ends.
 
         Raises:
-            Damaged, Incomplete: The chunk is not what it should be. It is not tried again.
+            Damaged, Incomplete: The chunk is not as it should be. It is not tried again.
             LocalStorage: There is no room.
         """
         held = self._take(number)
@@ -79,7 +80,7 @@ class DecryptedChunks:
                 self._changed.notify_all()
 
     def remember(self, digest: Digest, read: Callable[[], bytes]) -> bytes:
-        """Some small content: read when it is first asked for, and from a scratch file from then on."""
+        """Returns some small content: `read` supplies it at the first request, a scratch file from then on."""
         with self._changed:
             place = self._remembered.get(digest)
         if place is not None and self._memory is not None:
@@ -96,7 +97,7 @@ class DecryptedChunks:
         return found
 
     def close(self) -> None:
-        """Gives all room back."""
+        """Frees all scratch space."""
         with self._changed:
             for held in self._held.values():
                 if held.file is not None:
@@ -114,7 +115,7 @@ class DecryptedChunks:
                     raise self._failed[number]
                 held = self._held.get(number)
                 if held is not None and held.file is not None:
-                    self._held[number] = self._held.pop(number)  # the last one that was used goes last
+                    self._held[number] = self._held.pop(number)  # the most recently used one is closed last
                     held.readers += 1
                     return held
                 if held is None and self._has_room():
@@ -140,7 +141,7 @@ class DecryptedChunks:
         return held
 
     def _has_room(self) -> bool:
-        """Whether one more may be held, after the one that was not read for the longest time is gone."""
+        """True if there is room for one more, after closing the least recently used chunk if need be."""
         if len(self._held) < self.at_a_time:
             return True
         for number, held in self._held.items():

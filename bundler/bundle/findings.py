@@ -1,4 +1,4 @@
-"""What is wrong with a bundle beside its chunks: small files, signatures that are none, files that nobody listed."""
+"""Finds the faults of a bundle outside its chunks: small files, false signatures, files that nobody listed."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong: the error, and where it is.
+    """One fault and its place.
 
     Attributes:
-        error: What is wrong.
+        error: The fault.
         file: The file's name within the bundle.
-        offset_bytes: Where in the file the damage begins, if that is known.
-        length_bytes: How far it may reach.
+        offset_bytes: The offset of the damage in the file, if it is known.
+        length_bytes: The length that the damage may have.
         digest: The blob that is damaged or missing.
-        images: The references of the images that are hurt.
-        is_wanted: Whether the file must be brought again.
+        images: The references of the images that are affected.
+        is_wanted: True if the user must copy the file again.
     """
 
     error: BundlerError
@@ -41,11 +41,11 @@ class Finding:
 
 
 def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()) -> Iterator[Finding]:
-    """What lies beside the chunks: the small files, what poses as a signature, and files that nobody listed.
+    """Checks what is in the folders in addition to the chunks: small files, false signatures, unlisted files.
 
     Args:
-        bundle: As it turned out.
-        bad: Chunks whose first copies are damaged: of these, others are needed, whatever their names.
+        bundle: The bundle, with the copies that the check of the chunks chose.
+        bad: The chunks whose first copies are damaged: their other copies are needed under any name.
     """
     for name in _small_files(bundle.sealed.sums):
         yield from check_copies(bundle, name, roles.role_of(name).limit_bytes or SUMS_BYTES)
@@ -78,22 +78,24 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
 
 
 def _small_files(listed: Iterable[str]) -> list[str]:
-    """README.txt, and what else is so small that every command that reads a bundle checks it; not bundle.json, which
-    was checked when the bundle was opened.
+    """README.txt, and the other files that are so small that every command that reads a bundle checks them.
+
+    bundle.json is not among them: it was checked when the bundle was opened.
     """
     others = (name for name in listed if roles.role_of(name) in (roles.RESTORE, roles.RECORD))
     return [roles.README.file, *sorted(others)]
 
 
 def other_files(listed: Iterable[str]) -> list[str]:
-    """The listed files that are no chunks and may be large, and that nothing but their digests is asked of: parity, the
-    tool, and files of unknown roles.
+    """The listed files that are no chunks, may be large, and are checked by their digests alone.
+
+    These are parity, the tool, and files of unknown roles.
     """
     return sorted(name for name in listed if roles.role_of(name) in (roles.PARITY, roles.TOOL, roles.UNKNOWN))
 
 
 def _foreign_parts(bundle: Bundle | LockedBundle) -> list[str]:
-    """Listed files that have names of parts of a bundle, and that this bundle has not."""
+    """The listed files with names of bundle parts that are no parts of this bundle."""
     own = {chunk.file for chunk in bundle.manifest.chunks} | ({roles.CONTENT.file} if bundle.is_encrypted else set())
     parts = (name for name in bundle.sealed.sums if roles.role_of(name) in (roles.CHUNK, roles.CONTENT))
     unlisted = (name for name in bundle.sealed.sums if not roles.role_of(name).is_listed)
@@ -101,7 +103,7 @@ def _foreign_parts(bundle: Bundle | LockedBundle) -> list[str]:
 
 
 def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Container[Path | None]) -> list[Entry]:
-    """What lies in a folder of the bundle and is not of it; what is needed is, whatever its name."""
+    """The entries in a folder of the bundle that do not belong to it; a needed file belongs to it under any name."""
     listed = {entry.path for name in (*bundle.sealed.sums, roles.SUMS.file) if (entry := listing.find(name))}
     listed |= {entry.path for _, entry in listing.signatures()}
     strange = [
@@ -114,7 +116,7 @@ def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Containe
 
 
 def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
-    """The error for a file that nobody signed. It is not opened, unless it may have been a chunk."""
+    """The error for an unlisted file. Such a file is not opened, unless it may be a chunk."""
     if chunk is not None:
         message = text("a copy of {chunk}, under a name that SHA256SUMS does not list", chunk=chunk)
         return Damaged(message, subject=str(entry.path), hint="remove it from the bundle")

@@ -1,7 +1,7 @@
-"""A folder of ours that is held open while a bundle is made in it: it stays the same, whatever its name leads to.
+"""A folder of this user that is held open while a bundle is written in it: it stays the same folder under any name.
 
-Users who may write the folder around it can put another folder, a link or a pipe in its place at any moment. So
-everything in it is reached through the opened folder, and every file is checked after it was opened.
+Users who may write the parent folder can put another folder, a link or a pipe in its place at any moment. So
+everything in it is accessed through the open folder, and every file is checked after it was opened.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class HeldFolder:
-    """One such folder. Its methods are thread-safe, `close` is for when nobody uses them any more."""
+    """A folder that is held open. Its methods are thread-safe; call `close` when no thread uses them any more."""
 
     def __init__(self, path: Path) -> None:
         """Opens the folder.
 
         Raises:
-            Misuse: It is none, or not ours.
+            Misuse: It is not a folder, or not ours.
             LocalStorage: It cannot be opened.
         """
         self.path = path
@@ -43,7 +43,7 @@ class HeldFolder:
             raise
 
     def names(self) -> list[str]:
-        """The names of all that is in it, sorted.
+        """The names of all entries, sorted.
 
         Raises:
             LocalStorage: It cannot be read.
@@ -54,10 +54,10 @@ class HeldFolder:
             raise LocalStorage.unwritable(error, str(self.path)) from error
 
     def facts(self, name: str) -> os.stat_result | None:
-        """What is known of a file in it; None if there is none.
+        """The stat(2) result of a file in it; None if there is none.
 
         Raises:
-            LocalStorage: That cannot be found out.
+            LocalStorage: The file system does not say.
         """
         try:
             return os.stat(name, dir_fd=self._descriptor, follow_symlinks=False)
@@ -67,7 +67,7 @@ class HeldFolder:
             raise LocalStorage.unwritable(error, self.where(name)) from error
 
     def open(self, name: str) -> int | None:
-        """A descriptor of a file of ours, to read and to write; None if there is none.
+        """Opens a file of ours to read and write; None if there is none.
 
         Raises:
             Misuse: It is not ours.
@@ -88,10 +88,10 @@ class HeldFolder:
         return descriptor
 
     def create(self, name: str) -> int:
-        """A descriptor of a new file, to read and to write.
+        """Creates a file, to read and write.
 
         Raises:
-            LocalStorage: There is something of this name, or it cannot be made.
+            LocalStorage: There is an entry of this name, or the file cannot be created.
         """
         try:
             return os.open(name, _OPEN | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=self._descriptor)
@@ -99,16 +99,16 @@ class HeldFolder:
             raise LocalStorage.unwritable(error, self.where(name)) from error
 
     def open_or_create(self, name: str) -> int:
-        """One or the other.
+        """Opens the file, or creates it if there is none.
 
         Raises:
-            Misuse, LocalStorage: As they have it.
+            Misuse, LocalStorage: As `open` and `create`.
         """
         descriptor = self.open(name)
         return self.create(name) if descriptor is None else descriptor
 
     def write(self, name: str, pieces: Iterable[bytes]) -> None:
-        """Writes a file anew, and waits until it is on the device.
+        """Writes a new file in place of an old one, and waits until it is on the device.
 
         Raises:
             Misuse: There is one that is not ours.
@@ -134,10 +134,10 @@ class HeldFolder:
             raise LocalStorage.unwritable(error, self.where(name)) from error
 
     def refuse_foreign(self, name: str) -> bool:
-        """Whether there is such a file, which is ours.
+        """True if there is such a file.
 
         Raises:
-            Misuse: It is not.
+            Misuse: It is not ours.
         """
         facts = self.facts(name)
         if facts is not None:
@@ -145,15 +145,15 @@ class HeldFolder:
         return facts is not None
 
     def sync(self) -> None:
-        """Waits until the names in it are on the device.
+        """Waits until its names are on the device.
 
         Raises:
-            LocalStorage: They are not.
+            LocalStorage: The device did not take them.
         """
         sync_opened(self._descriptor, what=str(self.path))
 
     def is_at(self, path: Path) -> bool:
-        """Whether a path leads to this very folder."""
+        """True if a path leads to this folder."""
         try:
             there, here = os.lstat(path), os.fstat(self._descriptor)
         except OSError:
@@ -161,11 +161,11 @@ class HeldFolder:
         return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino)
 
     def where(self, name: str) -> str:
-        """Where a file in it is, for messages."""
+        """The path of a file in it, for messages."""
         return str(self.path / name)
 
     def close(self) -> None:
-        """Lets go of it. Idempotent."""
+        """Closes the folder. Idempotent."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             let_go(descriptor)

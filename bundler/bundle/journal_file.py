@@ -1,4 +1,4 @@
-"""The file of an export's journal, next to the partial bundle. `bundler.core.journal` reads and makes its lines."""
+"""The journal file of an export, next to the partial bundle. `bundler.core.journal` parses and formats its lines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from bundler.system.ownership import refuse_foreign, refuse_foreign_name
 
 @dataclass(frozen=True, slots=True)
 class JournalFile:
-    """The journal of one export. Any process may read it; the process that holds the lock may do the rest.
+    """The journal file of one export. Any process may read it; only the process that holds the lock may do the rest.
 
     Attributes:
         path: The file.
@@ -44,8 +44,8 @@ class JournalFile:
 
         Raises:
             Misuse: The file is not ours.
-            Damaged: It cannot be read, was changed, or is not of an export that this user began on this machine.
-            LocalStorage: It may not be read.
+            Damaged: It cannot be read, was changed, or belongs to no export that this user started on this machine.
+            LocalStorage: There is no permission to read it.
         """
         if not is_there(self.path):
             return None
@@ -58,10 +58,10 @@ class JournalFile:
         return parse_journal(content, key)
 
     def start(self, start: ExportStart) -> OpenJournal:
-        """Makes the journal, with its first line, in place of one that was there.
+        """Creates the journal with its first line, in place of an old one.
 
         Raises:
-            Misuse: The file that was there is not ours.
+            Misuse: The old file is not ours.
             LocalStorage: It cannot be written.
         """
         self.remove()
@@ -73,7 +73,7 @@ class JournalFile:
         return OpenJournal(self.path, self._open(), chain.after(line), {}, unkept)
 
     def resume(self, journal: Journal) -> OpenJournal:
-        """Opens the journal that was read, to add lines.
+        """Opens the journal that `read` returned, to add lines.
 
         Raises:
             Misuse: The file is not ours.
@@ -88,7 +88,7 @@ class JournalFile:
         return OpenJournal(self.path, descriptor, journal.chain, journal.done)
 
     def remove(self) -> None:
-        """Removes the journal: its export is finished, or starts again. Its secret goes first.
+        """Removes the secret of the journal, then the journal: its export is finished, or starts again.
 
         Raises:
             Misuse: It is not ours.
@@ -127,10 +127,10 @@ class OpenJournal:
 
         Args:
             path: The file.
-            descriptor: The same, open to append; closed by `close`.
-            chain: Codes the next line.
+            descriptor: The descriptor of the file, open to append; `close` closes it.
+            chain: The state of the authentication codes, for the next line.
             done: The chunks that are on the device, by number.
-            unkept: The reason if the next run cannot know this journal as ours.
+            unkept: The reason if the next run cannot recognise this journal as ours; None if it can.
         """
         self.done = dict(done)
         self.unkept = unkept
@@ -140,7 +140,7 @@ class OpenJournal:
         self._lock = threading.Lock()
 
     def note_done(self, number: int, chunk: DoneChunk) -> None:
-        """Writes down that a chunk is on the device.
+        """Notes in the journal that a chunk is on the device.
 
         Raises:
             LocalStorage: It cannot be written.
@@ -150,7 +150,7 @@ class OpenJournal:
             self.done[number] = chunk
 
     def take_back(self, number: int) -> None:
-        """Writes down that a chunk is about to be written again; does nothing if it was not done.
+        """Notes in the journal that a chunk is about to be written again. Does nothing if it was not done.
 
         Raises:
             LocalStorage: It cannot be written.
@@ -161,9 +161,9 @@ class OpenJournal:
                 del self.done[number]
 
     def close(self) -> None:
-        """Lets go of the file. Idempotent."""
+        """Closes the file. Idempotent."""
         if self._descriptor >= 0:
-            with suppress(OSError):  # every line was brought to the device when it was written
+            with suppress(OSError):  # every line was flushed to the device when it was written
                 os.close(self._descriptor)
             self._descriptor = -1
 

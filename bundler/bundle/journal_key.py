@@ -1,7 +1,7 @@
-"""The secret that an export's journal is authenticated with: a file in the builder's state folder, one per export.
+"""The secret that authenticates the journal of an export: a file in the builder's state folder, one per export.
 
-It is made when the export begins and removed when it is finished. So a user who can write the medium cannot write a
-journal that is believed, nor bring back the journal of an earlier export of the same name.
+It is created when the export starts and removed when it is finished. So a user who can write the medium can neither
+forge a journal nor replay the journal of an earlier export of the same name.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from bundler.texts import text
 
 
 class JournalKey:
-    """The secret of the export that makes one folder."""
+    """The secret of the export that writes one folder."""
 
     def __init__(self, folder: Path | None, place: Path) -> None:
-        """Nothing is done yet.
+        """Computes the path of the secret; does nothing else.
 
         Args:
-            folder: Where secrets are kept; None if there is no such place.
-            place: The folder that the export makes.
+            folder: The folder of all secrets; None if there is no such folder.
+            place: The folder that the export writes.
         """
         name = hashlib.sha256(os.fsencode(os.path.realpath(place))).hexdigest()[:32]
         self._path = folder / f"{name}.key" if folder else None
 
     def read(self) -> bytes | None:
-        """The secret; None if there is none that nobody else may know."""
+        """The secret; None if there is none, or if other users can read it."""
         if self._path is None:
             return None
         try:
@@ -46,7 +46,7 @@ class JournalKey:
         return content if is_secret and len(content) == KEY_BYTES else None
 
     def make(self) -> tuple[bytes, str | None]:
-        """A new secret, and why it cannot be kept for the next run; None if it is kept."""
+        """Creates a secret. Also returns the reason if it cannot be kept for the next run, None if it is kept."""
         key = secrets.token_bytes(KEY_BYTES)
         if self._path is None:
             return key, text("every folder for it is on the medium")
@@ -62,7 +62,7 @@ class JournalKey:
         return key, None
 
     def remove(self) -> None:
-        """Removes it: no journal is believed from now on.
+        """Removes the secret: from now on, no journal of this export is accepted.
 
         Raises:
             Misuse, LocalStorage: It cannot be removed.

@@ -1,7 +1,7 @@
-"""In which order a bundle is best written: a few chunks at a time, each from its begin to its end.
+"""The best order to write a bundle: a few chunks in parallel, each from its start to its end.
 
-So bytes can be hashed as they are written; file systems that know no holes (FAT) and media that do not like to jump
-(discs, sticks) are content.
+So bytes can be hashed as they are written. File systems without sparse files (FAT) and media with slow random access
+(discs, sticks) work well, too.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from bundler.core.manifest import BundleManifest, Stored
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """The number of chunks that are written side by side.
+    """The number of chunks that are written in parallel.
 
     Attributes:
-        count: That number, at the most.
+        count: The largest number of these chunks.
         has_sparse_files: True if the file system takes bytes after the end of a file.
     """
 
@@ -26,18 +26,18 @@ class Lanes:
 
 
 def in_lanes(manifest: BundleManifest, groups: Sequence[Sequence[int]], lanes: int) -> list[Stored]:
-    """Everything that lies in the chunks, once, in an order that fills some of them side by side.
+    """Returns all blobs and files of the chunks, each once, in an order that fills several chunks in parallel.
 
-    The chunks of a group stay together. Each goes where least lies before it; so the lanes end at about the same
-    time. Within a lane things follow each other as in the chunks. What lies in two places goes by the first of them.
+    The chunks of a group stay together. Each group goes to the shortest lane, so the lanes end at about the same time.
+    A lane keeps the order in its chunks. Bytes with two places are ordered by the first of them.
 
     Args:
         manifest: The plan.
-        groups: The numbers of its chunks, of those together that a cut blob joins.
-        lanes: How many chunks are filled at a time, at the most.
+        groups: The numbers of its chunks; cut blobs join the chunks of a group.
+        lanes: The largest number of chunks that are filled at a time.
     """
     begins: dict[int, int] = {}
-    """Where each chunk begins in its lane, in bytes."""
+    """The offset of each chunk in its lane, in bytes."""
     ends = [0] * lanes
     for group in groups:
         lane = ends.index(min(ends))

@@ -1,7 +1,7 @@
-"""What lies in a folder that may be a bundle's: names, kinds and sizes. Looks, and opens nothing.
+"""Lists a folder that may belong to a bundle: names, kinds and sizes. Opens no file.
 
-A file is found under its own name, else under the same name in other letters, else under the short form that media make
-of it (`bundler.core.roles`); what it holds decides.
+A file is found under its own name, else under the same name in other letters, else under the short form that media
+make of it (`bundler.core.roles`). Its content decides what it is.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Something in a folder, as lstat(2) tells it; of a link, the link itself."""
+    """An entry of a folder, as lstat(2) reports it: for a link, the link itself."""
 
     path: Path
     mode: int
@@ -47,29 +47,29 @@ class Entry:
 
     @property
     def is_file(self) -> bool:
-        """Whether it is a regular file."""
+        """True if it is a regular file."""
         return stat.S_ISREG(self.mode)
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is a folder, and no link to one."""
+        """True if it is a folder, and no link to one."""
         return stat.S_ISDIR(self.mode)
 
     @property
     def kind(self) -> str:
-        """What it is, in two words."""
+        """Its kind, in two words."""
         return _KINDS.get(stat.S_IFMT(self.mode), "something else")
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """All that lies in a folder, by name; and by the same names in small letters."""
+    """All entries of a folder, by name and by the same name in small letters."""
 
     folder: Path
     entries: Mapping[str, Entry]
     _folded: Mapping[str, str]
     folders: Mapping[str, Listing] = field(default_factory=dict)
-    """What lies in the folders in it that a bundle has, by the bundle's names for them."""
+    """The listings of its folders that a bundle has, by the bundle's names for them."""
 
     @classmethod
     def of(cls, folder: Path, entries: Iterable[Entry]) -> Listing:
@@ -78,11 +78,11 @@ class Listing:
         return cls(folder, by_name, {name.lower(): name for name in reversed(by_name)})
 
     def with_folders(self, folders: Mapping[str, Listing]) -> Listing:
-        """The listing, with what lies in some folders in it."""
+        """Returns the listing with the listings of some folders in it."""
         return replace(self, folders=folders)
 
     def find(self, name: str) -> Entry | None:
-        """The file that has a name, or what a medium made of that name; one slash leads into a folder."""
+        """Finds the entry of a name, or of the form that a medium made of that name; one slash leads into a folder."""
         folder, slash, rest = name.rpartition("/")
         if slash:
             return self.folders[folder].find(rest) if folder in self.folders else None
@@ -93,7 +93,7 @@ class Listing:
         return None if known is None else self.entries[known]
 
     def everything(self) -> Iterator[tuple[str, Entry]]:
-        """All that lies in it and in its folders, by name; not the folders themselves."""
+        """All entries in it and in its folders, by name, without these folders themselves."""
         own = {entry.name for name in self.folders if (entry := self.find(name))}
         for name, entry in self.entries.items():
             if name not in own:
@@ -104,11 +104,11 @@ class Listing:
 
     @property
     def has_sums(self) -> bool:
-        """Whether it says of itself what belongs to it."""
+        """True if it has a SHA256SUMS, which lists what belongs to it."""
         return self.find(roles.SUMS.file) is not None
 
     def signatures(self) -> Iterator[tuple[str | None, Entry]]:
-        """What bears the name of a signature, with the key id in it; None where the medium has cut that off."""
+        """The entries with names of signatures, each with the key id in it; None if the medium has cut that off."""
         for entry in self.entries.values():
             is_signature, key_id = roles.signature_name(entry.name)
             if is_signature:
@@ -116,11 +116,11 @@ class Listing:
 
 
 def names_in(folder: Path) -> list[str]:
-    """The names of all that is in a folder, sorted.
+    """The names of all entries of a folder, sorted.
 
     Raises:
-        LocalStorage: The folder may not be read.
-        Damaged: It cannot be read, or holds more than any bundle.
+        LocalStorage: There is no permission to read the folder.
+        Damaged: It cannot be read, or has more entries than any bundle.
     """
     names = []
     try:
@@ -136,26 +136,26 @@ def names_in(folder: Path) -> list[str]:
 
 
 def list_folder(folder: Path, names: Iterable[str] | None = None) -> Listing:
-    """Looks at all that is in a folder.
+    """Lists a folder.
 
     Args:
-        folder: Where.
-        names: Of what is there, if that is known.
+        folder: The folder.
+        names: The names in it, if they are known.
 
     Raises:
-        LocalStorage, Damaged: As `names_in`, or the medium does not tell what something is.
+        LocalStorage, Damaged: As `names_in`, or the medium does not say what an entry is.
     """
     entries = (entry_at(folder / name) for name in (names_in(folder) if names is None else names))
     return Listing.of(folder, filter(None, entries))
 
 
 def look_into(listing: Listing, folders: Iterable[str], skip: Callable[[BundlerError], object]) -> Listing:
-    """A listing with what lies in those of its folders that a bundle has. Links lead anywhere, and are not followed.
+    """Adds the listings of those folders that a bundle has. Links are not followed, because they can lead anywhere.
 
     Args:
-        listing: Of the bundle's folder.
+        listing: The listing of the bundle's folder.
         folders: The names of the folders in it.
-        skip: Takes the error for each one that cannot be looked into.
+        skip: Receives the error for each folder that cannot be listed.
     """
     inside: dict[str, Listing] = {}
     for name in folders:
@@ -170,10 +170,10 @@ def look_into(listing: Listing, folders: Iterable[str], skip: Callable[[BundlerE
 
 
 def entry_at(path: Path) -> Entry | None:
-    """What a path is, links not followed; None if it is gone.
+    """Returns the entry at a path, and follows no link; None if it is gone.
 
     Raises:
-        LocalStorage, Damaged: The medium does not tell.
+        LocalStorage, Damaged: The medium does not say what it is.
     """
     try:
         state = os.lstat(path)
@@ -185,7 +185,7 @@ def entry_at(path: Path) -> Entry | None:
 
 
 def _closed(error: OSError, path: Path) -> BundlerError:
-    """The error for a folder into which nobody can look: because of who we are, or because the medium fails."""
+    """The error for a folder that cannot be listed: there is no permission, or the medium fails."""
     if error.errno in (errno.EACCES, errno.EPERM):
         return LocalStorage("no permission to read the folder", subject=str(path), hint="check its owner and mode")
     return of_medium(error, str(path))

@@ -1,4 +1,4 @@
-"""What operating systems leave on media. It does no harm to a bundle; it is counted, so that reports can name it."""
+"""Counts the files that operating systems leave on media, for reports. They do no harm to a bundle."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bundler.core.litter_names import is_litter
 
 @dataclass(frozen=True, slots=True)
 class Litter:
-    """What was left in the folders of a bundle.
+    """The files that operating systems left in the folders of a bundle.
 
     Attributes:
-        files: How many files; a folder without any counts as one.
-        size_bytes: Of all of them.
-        shown: The first names in the bundle's folders, with the size of all that is below each.
-        is_whole: Whether all was counted: not where a folder cannot be read, or holds too much.
+        files: The number of files; a folder without any counts as one.
+        size_bytes: The size of all of them.
+        shown: The first names in the bundle's folders, each with the size of everything below it.
+        is_whole: True if all was counted; False if a folder cannot be read, or holds too much.
     """
 
     files: int
@@ -29,7 +29,7 @@ class Litter:
 
 
 def litter_in(listings: Iterable[Listing]) -> Litter:
-    """Counts the litter of some folders, all that is below it included. Follows no link, and opens no file."""
+    """Counts the litter of some folders, with everything below it. Follows no link, and opens no file."""
     tops = [entry for listing in listings for _, entry in listing.everything() if is_litter(entry.name)]
     counts = [_Count.of(entry) for entry in tops[:LITTER_ENTRIES]]
     return Litter(

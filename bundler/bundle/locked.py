@@ -1,7 +1,7 @@
-"""An encrypted bundle: what anybody may know of it, and how a passphrase opens it.
+"""An encrypted bundle: the facts that anybody may know, and the opening with a passphrase.
 
-Its files can be checked without the passphrase, and are checked before: no archive is opened whose SHA-256 is not the
-one that SHA256SUMS says. FORMAT.md, sections 5.10 and 11.
+Its files can be checked without the passphrase. They are checked first: no archive is opened whose SHA-256 differs from
+SHA256SUMS. FORMAT.md, sections 5.10 and 11.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class LockedBundle:
 
     @property
     def is_encrypted(self) -> bool:
-        """It is."""
+        """True: it is encrypted."""
         return True
 
     @property
@@ -50,26 +50,26 @@ class LockedBundle:
 
     @property
     def other_names(self) -> list[tuple[str, Path]]:
-        """The files that hold a chunk under another name than its own, each with the chunk's."""
+        """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
         return other_names(self.chunks)
 
     @property
     def given_up(self) -> list[GivenUp]:
-        """None: its chunks are not read."""
+        """An empty list: its chunks are not read."""
         return []
 
     def unlock(self, passphrase: str, *, scratch: Scratch, jobs: int, cancellation: Cancellation) -> Bundle:
-        """The bundle itself.
+        """Opens the bundle.
 
         Args:
-            passphrase: Decrypts it.
-            scratch: Where decrypted chunks are put while they are read.
-            jobs: How many of them there may be at a time.
-            cancellation: Watched while chunks are decrypted.
+            passphrase: The passphrase of the bundle.
+            scratch: The place for decrypted chunks while they are read.
+            jobs: The number of decrypted chunks that may exist at a time.
+            cancellation: Checked while chunks are decrypted.
 
         Raises:
-            WrongPassphrase: It does not.
-            Damaged, Incomplete: The content or its manifest is not what it should be.
+            WrongPassphrase: It does not open the bundle.
+            Damaged, Incomplete: The content or its manifest is not as it should be.
         """
         content = bytearray()
         copy = self._whole_content(scratch)
@@ -107,7 +107,7 @@ class LockedBundle:
         return Bundle(self.sealed, manifest, self.chunks, decrypted, given_up=given_up)
 
     def _whole_content(self, scratch: Scratch) -> ScratchFile:
-        """The first content.7z that is what SHA256SUMS says."""
+        """Copies the first content.7z that matches SHA256SUMS."""
         problems: list[BundlerError] = []
         for path in self.sealed.copies_of(roles.CONTENT.file):
             try:
@@ -117,9 +117,8 @@ class LockedBundle:
         raise problems[0]
 
     def _copy_of_content(self, path: Path, scratch: Scratch) -> ScratchFile:
-        """The bytes of content.7z that were compared with SHA256SUMS. Read once: a medium may lie the second time, and
-        all that is believed of the chunks stands in them.
-        """
+        """Copies content.7z into scratch while it compares the bytes with SHA256SUMS."""
+        # It is read once: a medium may return other bytes the second time, and the checks of the chunks rely on these.
         copy = scratch.file()
         try:
             descriptor = open_for_reading(path)
@@ -155,7 +154,7 @@ class LockedBundle:
         passphrase: str,
         cancellation: Cancellation,
     ) -> Path:
-        """Puts the data of a chunk where they would lie in it without encryption; returns the file that had them."""
+        """Decrypts a chunk: writes its data at their offsets in the chunk; returns the file that had them."""
         promised = [(member.name, member.piece.length_bytes) for member in members]
 
         def write(data: bytes | bytearray) -> None:
@@ -179,10 +178,10 @@ class LockedBundle:
 
     @contextmanager
     def _opened_whole(self, state: ChunkState, cancellation: Cancellation) -> Generator[tuple[Path, int], None, None]:
-        """The first file that holds a chunk with the right SHA-256, open for reading.
+        """Opens the first file with the right SHA-256 of a chunk, for reading.
 
         Raises:
-            Damaged, Incomplete, LocalStorage: There is none; what is wrong with the first copy.
+            Damaged, Incomplete, LocalStorage: There is none; this is the fault of the first copy.
         """
         problems: list[BundlerError] = []
         for path in (*state.paths, *other_files(self.sealed.listings, state)):

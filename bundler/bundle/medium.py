@@ -1,4 +1,4 @@
-"""What a folder lies on: a medium that people carry away, or a disk that stays. Asks sysfs(5), writes nothing."""
+"""Finds the device of a folder: a removable medium, or a fixed disk. Reads sysfs(5), writes nothing."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ SYSFS = Path("/sys")
 MOUNTINFO = Path("/proc/self/mountinfo")
 _BUS_OF_MEDIA = re.compile(r"/(usb\d*|mmc_host)/")
 _LAYERS = 8
-"""Block devices upon block devices (LUKS, LVM, RAID) that are followed."""
+"""The number of stacked block devices (LUKS, LVM, RAID) that are followed."""
 
 
 def is_removable(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) -> bool:
-    """Whether a path is on a medium that can be taken away: USB, memory cards, optical discs. What is unknown is not.
+    """True if a path is on a removable medium: USB, memory cards, optical discs. An unknown device is not removable.
 
     Args:
-        path: If there is nothing of this name, its nearest parent that exists counts.
-        sysfs: Where sysfs is mounted.
-        mountinfo: The list of mounts, for file systems whose numbers are those of no device: btrfs, FUSE.
+        path: The path; if it does not exist, its nearest existing parent counts.
+        sysfs: The mount point of sysfs.
+        mountinfo: The list of mounts, for file systems whose device numbers belong to no device: btrfs, FUSE.
     """
     return any(_is_medium(disk) for disk in disks_of(path, sysfs=sysfs, mountinfo=mountinfo))
 
@@ -50,14 +50,14 @@ def disks_of(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) ->
 def on_one_medium(
     first: Path, second: Path, *, system: Path = Path("/"), sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO
 ) -> bool:
-    """Whether two paths are on the same removable medium.
+    """True if two paths are on the same removable medium.
 
-    The disk that the system itself runs from does not count, be it a memory card: nobody carries it away.
+    The system disk does not count, even if it is a memory card: nobody carries it away.
 
     Args:
         first: As for `is_removable`.
         second: As for `is_removable`.
-        system: A path on that disk.
+        system: A path on the system disk.
         sysfs: As for `is_removable`.
         mountinfo: As for `is_removable`.
     """
@@ -66,7 +66,7 @@ def on_one_medium(
 
 
 def largest_file_bytes(path: Path, *, mountinfo: Path = MOUNTINFO) -> int | None:
-    """The largest file that the file system of a path takes; None where that is not known, or a medium is full before.
+    """The largest file that the file system of a path takes; None if that is unknown, or a medium is full earlier.
 
     Args:
         path: As for `is_removable`.
@@ -77,7 +77,7 @@ def largest_file_bytes(path: Path, *, mountinfo: Path = MOUNTINFO) -> int | None
 
 
 def has_sparse_files(path: Path, *, mountinfo: Path = MOUNTINFO) -> bool:
-    """Whether the file system of a path takes bytes behind the end of a file; see `Mount.has_sparse_files`.
+    """True if the file system of a path takes bytes after the end of a file; see `Mount.has_sparse_files`.
 
     Args:
         path: As for `is_removable`.
@@ -88,7 +88,7 @@ def has_sparse_files(path: Path, *, mountinfo: Path = MOUNTINFO) -> bool:
 
 
 def _mount(path: Path, mountinfo: Path) -> Mount | None:
-    """The file system of a path; None if that is not known."""
+    """The file system of a path; None if it is unknown."""
     try:
         real = _existing(Path(os.path.realpath(path)))
         return mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))

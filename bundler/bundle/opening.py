@@ -1,8 +1,8 @@
-"""Opens a bundle, in steps, each with a type of its own, so that nothing is used before it was checked.
+"""Opens a bundle in steps. Each step has a type of its own, so that nothing is used before it was checked.
 
 Folders → `UncheckedBundle` (nothing parsed) → trusted `Sealed` (SHA256SUMS under a good signature) → `Bundle`
-(bundle.json as SHA256SUMS says), or `LockedBundle` where that is encrypted. Nothing is written, and no file is opened
-that is not named by what was checked before. FORMAT.md, section 11. Finding bundles on media: `bundler.bundle.survey`.
+(bundle.json matches SHA256SUMS), or `LockedBundle` if it is encrypted. Nothing is written. Only files are opened that
+a checked file names. FORMAT.md, section 11. Finding bundles on media: `bundler.bundle.survey`.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
 
 @dataclass(frozen=True, slots=True)
 class UncheckedBundle:
-    """The folders of one bundle and its SHA256SUMS as they were found. Nothing of it is believed.
+    """The folders of one bundle and its SHA256SUMS as they were found. Nothing of it is trusted.
 
     Attributes:
-        listings: What lies in its folders.
+        listings: The listings of its folders.
         sums_content: The bytes of SHA256SUMS.
-        skipped: Why some folders of the media were not looked into.
+        skipped: The reasons for which some folders of the media were not searched.
     """
 
     listings: tuple[Listing, ...]
@@ -52,13 +52,13 @@ class UncheckedBundle:
 
     @property
     def signed_by(self) -> tuple[str, ...]:
-        """The key ids that the names of signature files claim, read no further."""
+        """The key ids that the names of signature files claim; the files are not opened."""
         claimed = {key_id for listing in self.own_listings for key_id, _ in listing.signatures() if key_id}
         return tuple(sorted(claimed))
 
     @property
     def own_folders(self) -> tuple[Path, ...]:
-        """Those of them that say of themselves what belongs to them."""
+        """Its folders that have a SHA256SUMS, which lists what belongs to them."""
         return tuple(listing.folder for listing in self.own_listings)
 
     @property
@@ -68,19 +68,19 @@ class UncheckedBundle:
 
     @property
     def own_listings(self) -> tuple[Listing, ...]:
-        """Those of folders that are the bundle's alone: a medium with some of its chunks may hold other things too."""
+        """The listings of folders that belong to the bundle alone. A medium with some chunks may have other files."""
         return tuple(listing for listing in self.listings if listing.has_sums)
 
     def trusted_by(self, keys: Sequence[signing.PublicKey], *, required: int = 1) -> Sealed:
-        """The bundle, if enough of the keys signed it.
+        """Returns the bundle if enough of the keys signed it.
 
         Args:
-            keys: Whom the importer trusts.
-            required: How many different ones must have signed.
+            keys: The keys that the importer trusts.
+            required: The number of different keys that must have signed.
 
         Raises:
-            Untrusted: Too few did.
-            Damaged: What was signed is not a list of checksums.
+            Untrusted: Too few have signed.
+            Damaged: The signed bytes are not a list of checksums.
         """
         signatures, unreadable = self._signatures(keys)
         try:
@@ -104,10 +104,10 @@ class UncheckedBundle:
         )
 
     def _signatures(self, keys: Sequence[signing.PublicKey]) -> tuple[dict[str, bytes], dict[str, Untrusted]]:
-        """The signatures by the keys, and why some are empty because they cannot be read; strangers' are not opened.
+        """Reads the signatures of the keys, and the reasons for unreadable ones. Opens no signatures of other keys.
 
-        Of several copies on several media a good one is taken: that another one was damaged makes it no worse. A file
-        whose name has lost its key id is tried for each key, and is nothing to tell of where it fits none.
+        If media have several copies, a good one is taken: a damaged copy makes it no worse. If the name of a file has
+        lost its key id, each key tries it, and it is no fault if it fits none.
         """
         found: dict[str, bytes] = {}
         unreadable: dict[str, Untrusted] = {}
@@ -138,7 +138,7 @@ class UncheckedBundle:
         return found, {each: error for each, error in unreadable.items() if not found[each]}
 
     def _no_signatures(self, keys: Sequence[signing.PublicKey]) -> tuple[Damaged, ...]:
-        """What bears the name of a signature and is none. Nothing is opened; the keys' own files were judged before."""
+        """Files with names of signatures that are none. None is opened; the files of the keys were judged before."""
         judged = {key.id for key in keys}
         return tuple(
             Damaged(
@@ -154,7 +154,7 @@ class UncheckedBundle:
         )
 
     def taken_as_it_is(self) -> Sealed:
-        """The bundle without any trust, for those who said that they want it so.
+        """Returns the bundle without any trust, for users who ask for that explicitly.
 
         Raises:
             Damaged: SHA256SUMS is not a list of checksums.
@@ -208,10 +208,10 @@ def find_all(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
 
 
 def load(sealed: Sealed) -> Bundle | LockedBundle:
-    """Reads the bundle manifest of a trusted bundle, and looks which chunks are there.
+    """Reads the bundle manifest of a trusted bundle, and finds the chunks that are here.
 
     Raises:
-        Damaged: bundle.json is not what SHA256SUMS says, or contradicts itsealed.
+        Damaged: bundle.json does not match SHA256SUMS, or contradicts itself.
         Incomplete: bundle.json is missing.
     """
     content = sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES)
@@ -232,12 +232,12 @@ def load(sealed: Sealed) -> Bundle | LockedBundle:
 
 
 def with_misnamed(bundle: Opened, passed: Passed, *, began: Callable[[int], object]) -> Opened:
-    """The bundle, with the chunks that lie in its folders under other names than their own.
+    """Returns the bundle with the chunks that are in its folders under other names than their own.
 
     Args:
-        bundle: With the chunks that have their names.
+        bundle: The bundle with the chunks that have their own names.
         passed: As for `bundler.bundle.copies.identified`.
-        began: Is told how many bytes will be read, if any.
+        began: Receives the number of bytes that will be read, if any.
     """
     sealed = bundle.sealed
     unknown = misnamed(sealed.listings, bundle.chunks)
@@ -248,12 +248,12 @@ def with_misnamed(bundle: Opened, passed: Passed, *, began: Callable[[int], obje
 
 
 _NAMELESS = 16
-"""Signature files whose names have lost their key ids; media that cut names so hold few files."""
+"""The largest number of signature files without key ids that are read. Media that cut names hold few files."""
 
 
 def _signature_in(path: Path) -> bytes | None:
     try:
         content = read_bounded(path, SIGNATURE_BYTES)
     except (Damaged, Incomplete, LocalStorage):
-        return None  # told as what is no signature
+        return None  # `_no_signatures` reports it
     return content if len(content) == SIGNATURE_BYTES else None

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bundler import texts
-from bundler.bundle.check import check_beside_blobs
+from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.core.events import Noticed
 from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
@@ -143,7 +143,7 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
     reached = _Reached()
     try:
         check_importable(opened.bundle, opened.run)
-        reached = _Reached(tuple(check_beside_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
+        reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
         surveyed = survey(name(select(opened, targets), targets))
         if opened.request.is_dry_run and surveyed.ended is None:
             surveyed = plan(surveyed)
