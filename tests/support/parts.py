@@ -11,6 +11,7 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,20 +60,54 @@ def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
 
 
 @dataclass
-class RealRegistry:
-    """docker-registry on a port of its own, with its storage in a folder."""
+class RealPart:
+    """A program that runs with all its state in a folder, from `start` to `stop`."""
 
     folder: Path
-    extra: str = ""
-    http_extra: str = ""
-    storage_extra: str = ""
-    scheme: str = "http"
-    port: int = field(default_factory=free_port)
-    _process: subprocess.Popen[bytes] | None = None
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def _spawn(self, command: list[str]) -> subprocess.Popen[bytes]:
+        with open(self.folder / "log", "ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log)
+        return self._process
+
+    def _await_answer(self, ask: Callable[[], subprocess.CompletedProcess[str]], *, seconds: float) -> None:
+        """Waits until a command of its client succeeds."""
+        deadline = time.monotonic() + seconds
+        while ask().returncode:
+            if time.monotonic() > deadline or (self._process and self._process.poll() is not None):
+                raise RuntimeError(f"it did not start: {(self.folder / 'log').read_text()[-2000:]}")
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self._process:
+            self._process.terminate()
+            self._process.wait(60)
+            self._process = None
+
+
+@dataclass
+class RealServer(RealPart):
+    """A program that listens at a port of its own."""
+
+    port: int = field(default_factory=free_port, kw_only=True)
 
     @property
     def host(self) -> str:
         return f"127.0.0.1:{self.port}"
+
+    def _listen(self, command: list[str]) -> None:
+        wait_until_listening(self.port, self._spawn(command))
+
+
+@dataclass
+class RealRegistry(RealServer):
+    """docker-registry on a port of its own, with its storage in a folder."""
+
+    extra: str = ""
+    http_extra: str = ""
+    storage_extra: str = ""
+    scheme: str = "http"
 
     @property
     def storage(self) -> Path:
@@ -96,16 +131,8 @@ class RealRegistry:
             f"http:\n  addr: 127.0.0.1:{self.port}\n{self.http_extra}"
             f"{self.extra}"
         )
-        with open(self.folder / "log", "ab") as log:
-            self._process = subprocess.Popen(["docker-registry", "serve", str(config)], stdout=log, stderr=log)
-        wait_until_listening(self.port, self._process)
+        self._listen(["docker-registry", "serve", str(config)])
         return self
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(60)
-            self._process = None
 
     def kill(self) -> None:
         """Ends it as a power cut does; `start` starts it again, at the same port."""
@@ -165,12 +192,10 @@ class RealRegistry:
 
 
 @dataclass
-class RealDaemon:
+class RealDaemon(RealPart):
     """dockerd with all its state in a folder."""
 
-    folder: Path
     extra: list[str] = field(default_factory=list)
-    _process: subprocess.Popen[bytes] | None = None
 
     @property
     def address(self) -> str:
@@ -182,13 +207,8 @@ class RealDaemon:
         command = ["dockerd", "--data-root", f"{self.folder}/data", "--exec-root", f"{self.folder}/exec"]
         command += ["--pidfile", f"{self.folder}/pid", "-H", self.address, "--iptables=false", "--ip6tables=false"]
         command += ["--bridge=none", "--storage-driver=vfs", *self.extra]
-        with open(self.folder / "log", "ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
-        while self.docker("version", check=False).returncode:
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"dockerd did not start: {(self.folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.1)
+        self._spawn(command)
+        self._await_answer(lambda: self.docker("version", check=False), seconds=60)
         return self
 
     def docker(self, *arguments: str, check: bool = True, stdin: object = None) -> subprocess.CompletedProcess[str]:
@@ -203,19 +223,10 @@ class RealDaemon:
             timeout=300,
         )  # type: ignore[call-overload]
 
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(60)
-            self._process = None
-
 
 @dataclass
-class RealContainerd:
+class RealContainerd(RealPart):
     """containerd with all its state in a folder, and ``ctr`` to speak to it."""
-
-    folder: Path
-    _process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> RealContainerd:
         require("containerd", "ctr")
@@ -225,25 +236,13 @@ class RealContainerd:
             'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
             f'[grpc]\n  address = "{self.folder}/containerd.sock"\n[ttrpc]\n  address = "{self.folder}/ttrpc.sock"\n'
         )
-        with open(self.folder / "log", "ab") as log:
-            command = ["containerd", "--config", f"{self.folder}/config.toml"]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log)
-        deadline = time.monotonic() + 30
-        while self.ctr("version", check=False).returncode:
-            if time.monotonic() > deadline or self._process.poll() is not None:
-                raise RuntimeError(f"containerd did not start: {(self.folder / 'log').read_text()[-2000:]}")
-            time.sleep(0.05)
+        self._spawn(["containerd", "--config", f"{self.folder}/config.toml"])
+        self._await_answer(lambda: self.ctr("version", check=False), seconds=30)
         return self
 
     def ctr(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         command = ["ctr", "-a", f"{self.folder}/containerd.sock", "--connect-timeout", "1s", *arguments]
         return subprocess.run(command, check=check, text=True, capture_output=True, timeout=60)
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(60)
-            self._process = None
 
 
 def skopeo_raw(reference: str) -> bytes:

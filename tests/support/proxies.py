@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
-from tests.support.parts import free_port, require, wait_until_listening
+from tests.support.parts import RealServer, require
 
 _KINDS = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
 
 
 @dataclass
-class RealNginx:
-    """nginx with one server, on a port of its own; ``server`` is what stands in its block."""
+class RealNginx(RealServer):
+    """nginx with one server, on a port of its own; ``server`` is the content of its block."""
 
-    folder: Path
     server: str
     listen: str = ""
-    port: int = field(default_factory=free_port)
-    _process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def host(self) -> str:
-        return f"127.0.0.1:{self.port}"
 
     @property
     def log(self) -> list[tuple[str, str, str]]:
@@ -41,13 +32,5 @@ class RealNginx:
             f"access_log {self.folder}/access short; {folders}\n"
             f"server {{ listen 127.0.0.1:{self.port} {self.listen};\n{self.server} }} }}\n"
         )
-        command = ["nginx", "-p", str(self.folder), "-e", "log", "-c", str(self.folder / "nginx.conf")]
-        self._process = subprocess.Popen(command)
-        wait_until_listening(self.port, self._process)
+        self._listen(["nginx", "-p", str(self.folder), "-e", "log", "-c", str(self.folder / "nginx.conf")])
         return self
-
-    def stop(self) -> None:
-        if self._process:
-            self._process.terminate()
-            self._process.wait(60)
-            self._process = None
