@@ -23,7 +23,7 @@ from bundler.stores.held_images import HeldImage
 from bundler.stores.image_file import PieceStream, tapped
 from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_json, read_index
 from bundler.stores.partial_layout import source_of_present
-from bundler.stores.staging import InScratch, StagedLayer, put_down, stage_layer
+from bundler.stores.staging import InScratch, StagedLayer, into_scratch, stage_layer
 from bundler.stores.tar_reader import TarMember
 from bundler.texts import text
 
@@ -57,7 +57,7 @@ def ready(name: str, daemon: Daemon, staging: Staging) -> Ready:
 
     def take(member: TarMember, pieces: Pieces) -> None:
         if is_original:
-            blobs[member.name] = put_down(pieces, staging.scratch)
+            blobs[member.name] = into_scratch(pieces, staging.scratch)
         elif posixpath.basename(member.name) != "VERSION":  # a file of Docker's first format
             layers[member.name] = _staged_layer(member, pieces, staging, f"{what}: {member.name}")
 

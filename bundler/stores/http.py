@@ -46,7 +46,7 @@ from bundler.system.buffers import new_buffer
 from bundler.texts import text
 
 CONNECT_SECONDS = 10.0
-PUT_AWAY_BYTES_PER_SECOND = 16 << 20
+STORING_BYTES_PER_SECOND = 16 << 20
 """The least speed at which a registry stores a sent blob: with cloud storage, it copies the blob before it answers."""
 
 _CONNECTIONS = 16
@@ -272,7 +272,7 @@ class HttpClient:
         turn: Turn,
     ) -> Answer:
         sent_bytes = int(headers.get("Content-Length", 0))
-        patience_seconds = stalls.STALL_SECONDS + sent_bytes / PUT_AWAY_BYTES_PER_SECOND
+        patience_seconds = stalls.STALL_SECONDS + sent_bytes / STORING_BYTES_PER_SECOND
         with translated(url, method):
             response = self._pools.urlopen(
                 method,

@@ -236,8 +236,7 @@ class LayoutFolderSink:
     """A folder that becomes, or is, an OCI image layout: an `ImageSink`. Thread-safe.
 
     Existing images stay. Each file gets its name by a rename, when it is complete. From `prepare` to `release`, no
-    other
-    process writes there: two writers of index.json would lose each other's names.
+    other process writes there: two writers of index.json would lose each other's names.
     """
 
     def __init__(self, root: Path) -> None:

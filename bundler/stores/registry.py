@@ -156,7 +156,7 @@ class Registry:
             return self._upload_client(url).request("PUT", url, headers=headers, body=body)
         _, http, authenticator = self._connect()
         answer = http.request("PUT", url, headers={**headers, **authenticator.header(scopes)}, body=body)
-        self._warnings.hear(answer)
+        self._warnings.collect(answer)
         return answer
 
     def upload_at(self, answer: Answer, repository: str) -> str | None:
@@ -178,7 +178,7 @@ class Registry:
         for attempt in (1, 2):
             sent = {**headers, **authenticator.header(scopes)}
             answer = http.request(method, url, headers=sent, body=body)
-            self._warnings.hear(answer)
+            self._warnings.collect(answer)
             if answer.status in (401, 403):
                 answer.username = authenticator.username(scopes)
             # Do not send the same password twice: where accounts are locked, each try counts.

@@ -27,7 +27,7 @@ from bundler.texts import text
 _PARAMETER = re.compile(r'\s*([A-Za-z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
 _DEFAULT_LIFETIME_SECONDS = 60
 _MARGIN_SECONDS = 10
-_AT_HOME = redirects_of(Kind.TOKEN)
+_SAME_ORIGIN = redirects_of(Kind.TOKEN)
 """The server that answers for a token server decides what is sent to the registry. So it must be the same origin."""
 
 
@@ -146,12 +146,12 @@ class Authenticator:
                 "scope": " ".join(scopes),
             }
             headers = {"Content-Type": "application/x-www-form-urlencoded"}
-            answer = http.request("POST", realm, headers=headers, body=urlencode(form).encode(), redirects=_AT_HOME)
+            answer = http.request("POST", realm, headers=headers, body=urlencode(form).encode(), redirects=_SAME_ORIGIN)
         else:
             query = urlencode([*([("service", service)] if service else []), *(("scope", scope) for scope in scopes)])
             url = f"{realm}{'&' if urlsplit(realm).query else '?'}{query}"
             headers = {"Authorization": basic(credentials)} if credentials else {}
-            answer = http.request("GET", url, headers=headers, redirects=_AT_HOME)
+            answer = http.request("GET", url, headers=headers, redirects=_SAME_ORIGIN)
         answer.username = self.username(scopes)
         return self._read_token(answer, realm)
 

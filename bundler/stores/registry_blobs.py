@@ -93,7 +93,7 @@ class Blobs:
             Refused: The registry has the blob with another size, or refuses pushes.
             Unavailable: The registry does not say.
         """
-        is_asked_by_mount = self._is_likely_empty and self._place.registry.self_mounts.tell
+        is_asked_by_mount = self._is_likely_empty and self._place.registry.self_mounts.are_answered_by_201
         if not is_asked_by_mount and self.has(descriptor):
             return Obtained.PRESENT
         if holder is not None and holder is not self:

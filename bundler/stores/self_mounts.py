@@ -18,7 +18,7 @@ class SelfMounts:
         self._is_answered_by_201 = False
 
     @property
-    def tell(self) -> bool:
+    def are_answered_by_201(self) -> bool:
         """True if a mount of the repository's own blob is known to be answered by 201."""
         return self._is_answered_by_201
 

@@ -261,7 +261,7 @@ def staged(scratch: Scratch) -> Generator[InScratch, None, None]:
         raise
 
 
-def put_down(pieces: Pieces, scratch: Scratch) -> InScratch:
+def into_scratch(pieces: Pieces, scratch: Scratch) -> InScratch:
     """Writes bytes into scratch, unchanged.
 
     Raises:

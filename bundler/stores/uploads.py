@@ -167,7 +167,7 @@ class PieceUpload:
         if answer.status == 413:
             return self._too_large(answer, piece)
         if answer.status == 416:
-            return self._go_on_where_it_is(answer, len(waiting))
+            return self._resume(answer, len(waiting))
         if answer.status in _LOST and self._limit.is_proven:
             raise self._lost(answer)
         if answer.status not in _TAKEN:
@@ -182,7 +182,7 @@ class PieceUpload:
         answer.drain()
         return 0
 
-    def _go_on_where_it_is(self, answer: Answer, waiting_bytes: int) -> int:
+    def _resume(self, answer: Answer, waiting_bytes: int) -> int:
         """After 416 "Requested Range Not Satisfiable", asks the registry how much it has."""
         answer.drain()
         status = self._channel.ask("GET", self._upload.url, {}, b"")

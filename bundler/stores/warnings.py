@@ -24,9 +24,9 @@ class Warnings:
         self._registry = registry
         self._notice = notice
         self._lock = threading.Lock()
-        self._heard: set[str] = set()
+        self._seen: set[str] = set()
 
-    def hear(self, answer: Answer) -> None:
+    def collect(self, answer: Answer) -> None:
         """Reads the warnings of an answer."""
         header = answer.headers.get("Warning")
         if header is None:
@@ -39,7 +39,7 @@ class Warnings:
 
     def _is_new(self, text: str) -> bool:
         with self._lock:
-            is_new = text not in self._heard and len(self._heard) < WARNINGS
+            is_new = text not in self._seen and len(self._seen) < WARNINGS
             if is_new:
-                self._heard.add(text)
+                self._seen.add(text)
             return is_new

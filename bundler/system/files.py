@@ -34,7 +34,7 @@ class Unreadable(Damaged):
 
 
 def of_medium(error: OSError, what: str) -> Unreadable:
-    """Returns the error for unreadable bytes of a medium. They are lost, for any reason of the system."""
+    """Returns the error for unreadable bytes of a medium. It is always damage: the bytes are lost."""
     return Unreadable(
         text("cannot be read: {reason}", reason=error.strerror),
         subject=what,

@@ -1,4 +1,4 @@
-"""The person at this machine, and the machine, as receipts name them."""
+"""The names of this machine and its user, for receipts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import socket
 
 
 def operator() -> str:
-    """The user who runs this process, and the user who called sudo for it."""
+    """Returns the user who runs this process, and the user who called sudo for it."""
     try:
         name = getpass.getuser()
     except (KeyError, OSError):  # a user without a name, as in containers
@@ -18,5 +18,5 @@ def operator() -> str:
 
 
 def host() -> str:
-    """The name of this machine."""
+    """Returns the name of this machine."""
     return socket.gethostname()

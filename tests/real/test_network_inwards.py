@@ -128,7 +128,7 @@ def test_N12_an_upload_that_nobody_reads_is_given_up_and_sent_once_more(bring, f
 def test_a_registry_that_puts_away_what_it_was_sent_gets_time_for_its_size(bring, front, target, ended, monkeypatch):
     """Storage in clouds copies a blob before the registry answers, for minutes where it is large."""
     monkeypatch.setattr(stalls, "STALL_SECONDS", 1.5)
-    monkeypatch.setattr(http_client, "PUT_AWAY_BYTES_PER_SECOND", len(LAYER_BYTES) // 30)
+    monkeypatch.setattr(http_client, "STORING_BYTES_PER_SECOND", len(LAYER_BYTES) // 30)
 
     def slow(front, request) -> bool:
         status, headers, content = front.ask(request)

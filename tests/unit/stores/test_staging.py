@@ -20,8 +20,8 @@ from bundler.stores.staging import (
     StagedFiles,
     StagedLayer,
     StagingCache,
+    into_scratch,
     manifest_of,
-    put_down,
     stage_layer,
 )
 from bundler.system.scratch import Scratch
@@ -66,13 +66,13 @@ def staged(content: bytes, scratch: Scratch, kind: str = compression.GZIP, **mor
 
 def test_bytes_in_scratch_are_read_from_any_offset(scratch: Scratch) -> None:
     for offset in (0, 1, (1 << 20) - 1, 1 << 20, len(LAYER) - 1):
-        location = put_down(in_pieces(LAYER), scratch)
+        location = into_scratch(in_pieces(LAYER), scratch)
         assert read(location, offset) == LAYER[offset:]
         assert location.size_bytes == len(LAYER)
 
 
 def test_what_was_read_to_its_end_takes_no_room_any_more(scratch: Scratch) -> None:
-    first, second = put_down(in_pieces(LAYER), scratch), put_down(in_pieces(b"other"), scratch)
+    first, second = into_scratch(in_pieces(LAYER), scratch), into_scratch(in_pieces(b"other"), scratch)
     assert used_bytes(scratch) == len(LAYER) + 5
     read(first)
     assert used_bytes(scratch) == 5
@@ -81,7 +81,7 @@ def test_what_was_read_to_its_end_takes_no_room_any_more(scratch: Scratch) -> No
 
 
 def test_what_was_read_in_part_is_there_to_be_read_again(scratch: Scratch) -> None:
-    location = put_down(in_pieces(LAYER), scratch)
+    location = into_scratch(in_pieces(LAYER), scratch)
     pieces = location.pieces(0, what="x")
     next(pieces)
     pieces.close()
@@ -90,7 +90,7 @@ def test_what_was_read_in_part_is_there_to_be_read_again(scratch: Scratch) -> No
 
 
 def test_the_last_piece_is_whole_although_its_room_is_given_back_before(scratch: Scratch) -> None:
-    location = put_down(in_pieces(LAYER), scratch)
+    location = into_scratch(in_pieces(LAYER), scratch)
     pieces = [bytes(piece) for piece in location.pieces(0, what="x")]
     assert (b"".join(pieces), max(map(len, pieces))) == (LAYER, 1 << 20)
 
@@ -101,7 +101,7 @@ def test_bytes_that_break_off_leave_nothing_behind(scratch: Scratch) -> None:
         raise Refused("gone")
 
     with pytest.raises(Refused):
-        put_down(breaking(), scratch)
+        into_scratch(breaking(), scratch)
     with pytest.raises(Refused):
         stage_layer(breaking(), scratch, layer_compression="none", what="x")
     assert used_bytes(scratch) == 0
@@ -132,7 +132,7 @@ def test_more_can_be_put_down_than_a_process_may_have_files_open(scratch: Scratc
     locations: list[InScratch] = []
     try:
         for number in range(200):
-            locations.append(put_down(in_pieces(b"%d" % number), scratch))  # noqa: PERF401  # what there is must be closed
+            locations.append(into_scratch(in_pieces(b"%d" % number), scratch))  # noqa: PERF401  # what there is must be closed
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
         contents = [read(location) for location in locations]
@@ -217,7 +217,7 @@ def test_a_layer_that_is_a_7z_archive_is_damage(scratch: Scratch) -> None:
 
 def test_of_two_blobs_with_one_path_the_second_one_is_dropped(scratch: Scratch) -> None:
     staging_cache = StagingCache()
-    first, second = (put_down(in_pieces(b"x" * 100), scratch) for _ in range(2))
+    first, second = (into_scratch(in_pieces(b"x" * 100), scratch) for _ in range(2))
     assert staging_cache.shared("blobs/a", first) is first
     assert staging_cache.shared("blobs/a", second) is first
     assert staging_cache.shared("blobs/a", first) is first
@@ -225,11 +225,11 @@ def test_of_two_blobs_with_one_path_the_second_one_is_dropped(scratch: Scratch) 
     assert read(first) == b"x" * 100
 
 
-def test_sources_of_one_shelf_share_what_they_have(scratch: Scratch) -> None:
+def test_sources_with_one_staging_cache_share_their_blobs(scratch: Scratch) -> None:
     staging_cache = StagingCache()
     sources = [StagedFiles(name, staging_cache) for name in ("one", "two")]
     for source in sources:
-        source.add_blob("blobs/a", put_down(in_pieces(b"x" * 100), scratch))
+        source.add_blob("blobs/a", into_scratch(in_pieces(b"x" * 100), scratch))
     assert used_bytes(scratch) == 100
     assert [source.size("blobs/a") for source in sources] == [100, 100]
     assert b"".join(map(bytes, sources[1].open_at("blobs/a", 50))) == b"x" * 50
@@ -264,7 +264,7 @@ def test_another_layer_of_the_same_name_and_size_is_told_once_and_taken_the_next
 def test_documents_and_blobs_are_read_by_their_paths(scratch: Scratch) -> None:
     files = StagedFiles("archive", StagingCache())
     files.add_document("index.json", b"{}")
-    files.add_blob("blobs/a", put_down(in_pieces(LAYER), scratch))
+    files.add_blob("blobs/a", into_scratch(in_pieces(LAYER), scratch))
     assert (files.size("index.json"), files.size("blobs/a"), files.size("blobs/b")) == (2, len(LAYER), None)
     assert files.read("index.json", 2) == b"{}"
     assert b"".join(map(bytes, files.open_at("index.json", 1))) == b"}"

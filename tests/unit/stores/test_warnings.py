@@ -17,8 +17,8 @@ def shown() -> list[str]:
 def test_C4_a_warning_is_shown_once_in_a_run(shown):
     warnings = Warnings("reg.example", shown.append)
     for _ in range(3):
-        warnings.hear(answer(200, Warning='299 - "this repository goes away"'))
-    warnings.hear(answer(404, Warning='299 - "another"'))
+        warnings.collect(answer(200, Warning='299 - "this repository goes away"'))
+    warnings.collect(answer(404, Warning='299 - "another"'))
     assert shown == ["reg.example warns: this repository goes away", "reg.example warns: another"]
 
 
@@ -36,13 +36,13 @@ def test_C4_a_warning_is_shown_once_in_a_run(shown):
     ],
 )
 def test_C4_only_what_the_specification_calls_a_warning_is_one(shown, header, texts):
-    Warnings("r", shown.append).hear(answer(200, Warning=header))
+    Warnings("r", shown.append).collect(answer(200, Warning=header))
     assert shown == [f"r warns: {text}" for text in texts]
 
 
 def test_C4_warnings_are_bounded(shown):
     warnings = Warnings("r", shown.append)
     for number in range(1000):
-        warnings.hear(answer(200, Warning=f'299 - "{number} {"x" * 4000}"'))
+        warnings.collect(answer(200, Warning=f'299 - "{number} {"x" * 4000}"'))
     assert len(shown) == WARNINGS
     assert max(map(len, shown)) < 400
