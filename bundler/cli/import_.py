@@ -62,7 +62,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     type=click.Choice(bundler.CONFLICT_POLICIES),
     default="fail",
     show_default=True,
-    help="What to do if a tag points to another image at the target; suffix pushes it as TAG-DIGEST.",
+    help="Policy for a tag that points to another image at the target; suffix pushes the image as TAG-DIGEST.",
 )
 @click.option(
     "--no-digest-tags",

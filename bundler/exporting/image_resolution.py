@@ -125,10 +125,10 @@ def _kept(entry: Entry, earlier: Digest, now: Digest, store: ImageSource, listen
         Noticed(
             text(
                 "{reference}: the tag moved to {now} since the export started; the bundle gets the earlier image, "
-                "{begun} (--restart takes the new one)",
+                "{earlier} (--restart takes the new one)",
                 reference=entry.reference,
                 now=now,
-                begun=earlier,
+                earlier=earlier,
             )
         )
     )

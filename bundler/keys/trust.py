@@ -214,7 +214,7 @@ def _check_rights(path: Path, facts: os.stat_result, what: str) -> None:
     elsewhere: list[str] = []
     if trust_folder() not in (path, path.parent):
         file = "FILE" if stat.S_ISDIR(facts.st_mode) else _quoted(path)
-        elsewhere = [text("where modes and owners cannot be set (FAT, NTFS): bundler trust add {file}", file=file)]
+        elsewhere = [text("on a file system without modes and owners (FAT, NTFS): bundler trust add {file}", file=file)]
     if facts.st_uid not in owners():
         whose = text(
             "this {what} belongs to {user}, who is neither you nor root (mode {mode:04o})",

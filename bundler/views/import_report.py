@@ -94,7 +94,7 @@ def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run
     ]
     sent = text("{size} to send", size=size(target.bytes_sent)) if is_dry_run else _sent_words(target)
     told = [joined(counts, ", "), sent, *_reading_words(target, is_dry_run=is_dry_run)]
-    return [*lines, "", "  " + said("{phase}: {told}", phase=verdict, told=joined(told))]
+    return [*lines, "", "  " + said("{phase}: {state}", phase=verdict, state=joined(told))]
 
 
 def _sent_words(target: TargetResult) -> str:

@@ -124,7 +124,7 @@ class Phase:
         """All of it in one line."""
         share = f" ({100 * self._done // self._total}%)" if self._total else ""
         parts = [f"{self.amounts()}{share}", self.images(), self.speed(now), self.time_left(now)]
-        return said("{phase}: {told}", phase=self.title, told=joined(filter(None, parts), ", "))
+        return said("{phase}: {state}", phase=self.title, state=joined(filter(None, parts), ", "))
 
 
 class Retries:
@@ -376,7 +376,7 @@ class _Lines:
             elif isinstance(event, PhaseBegan):
                 self._phase, self._last = Phase(event, now), now
                 if self._phase.is_worth_a_line:
-                    self._say(said("{phase}: {told}", phase=self._phase.title, told=self._phase.amounts()))
+                    self._say(said("{phase}: {state}", phase=self._phase.title, state=self._phase.amounts()))
             elif isinstance(event, PhaseEnded):
                 if self._phase and now - self._phase.began >= _WORTH_TELLING_SECONDS:
                     took = duration(now - self._phase.began)

@@ -117,7 +117,7 @@ def trust_folder() -> Path:
 
 def advised(said: str) -> str:
     """The command that an error tells to run."""
-    return re.search(r"-> (.*?)(?:;|$)", said, re.MULTILINE)[1]
+    return re.search(r"-> (?:if this is intended: )?(.*?)(?:;|$)", said, re.MULTILINE)[1]
 
 
 # Signatures
