@@ -1,6 +1,6 @@
-"""The folder of a bundle until it is sealed: ``NAME.partial``, held by one export, finished by one rename.
+"""The folder of a bundle until it is sealed: ``NAME.partial``, locked by one export, finished by one rename.
 
-Next to it are the journal of the export, ``NAME.partial.journal``, and while an export runs its lock,
+Next to it are the journal of the export, ``NAME.partial.journal``, and, while an export runs, its lock,
 ``NAME.partial.lock``. All writers share this: FORMAT.md, section 10.
 """
 
@@ -29,7 +29,7 @@ from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import some, text
 
 _WRITTEN = frozenset({roles.CHUNK, roles.CONTENT, roles.MANIFEST, roles.README, roles.SUMS, roles.SIGNATURE})
-"""The roles of what an export writes; what an earlier run left is gone on with, or written again."""
+"""The roles of files that an export writes; the next run reuses them or writes them again."""
 
 
 ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
@@ -37,16 +37,16 @@ ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
 
 
 class PartialFolder:
-    """The place that a bundle is made in. For one thread."""
+    """The place where an export writes its bundle. For one thread."""
 
     def __init__(self, parent: Path, name: str, *, secrets: Path | None = None) -> None:
-        """Nothing is done yet.
+        """Computes the paths; does nothing else.
 
         Args:
-            parent: The folder that the bundle is to lie in.
-            name: Of the bundle.
-            secrets: The folder of the builder's where secrets of journals are kept; None if there is none, and no
-                journal of an earlier run is believed.
+            parent: The folder that will contain the bundle.
+            name: The name of the bundle.
+            secrets: The builder's folder with the secrets of journals; None if there is none. Then no journal of an
+                earlier run is accepted.
         """
         self.final_path = parent / name
         self.path = parent / (name + bundle_name.PARTIAL)
@@ -56,11 +56,11 @@ class PartialFolder:
         self._lock = Lock(parent / f"{self.path.name}.lock")
 
     def hold(self) -> None:
-        """Makes sure that no other process makes this bundle, until `release`.
+        """Locks the bundle, so that no other process writes it until `release`.
 
         Raises:
-            Unavailable: Another process does.
-            LocalStorage: The folder that it is to lie in cannot be written.
+            Unavailable: Another process writes it.
+            LocalStorage: The parent folder cannot be written.
         """
         try:
             self._parent.mkdir(parents=True, exist_ok=True)
@@ -69,14 +69,14 @@ class PartialFolder:
         self._lock.take(str(self.path))
 
     def release(self) -> None:
-        """Lets other processes make this bundle. Idempotent."""
+        """Unlocks the bundle. Idempotent."""
         self._lock.release()
 
     def read_journal(self) -> Journal | None:
-        """The journal of an export that was started here and not finished; None if it is damaged, or not known as ours.
+        """Reads the journal of an unfinished export; None if it is damaged, or cannot be recognised as ours.
 
         Raises:
-            Misuse: What lies here is not ours.
+            Misuse: The partial bundle or the journal is not ours.
         """
         refuse_foreign_name(self.path)
         try:
@@ -90,21 +90,21 @@ class PartialFolder:
         return is_there(self.final_path)
 
     def forget_start(self) -> None:
-        """Removes what is left of making a bundle that is finished: its journal, which nobody needs any more."""
+        """Removes the journal of a finished bundle, which nobody needs any more."""
         if not self.has_partial:
             with suppress(BundlerError):  # a journal that is left does no harm
                 self._journal_file.remove()
 
     @property
     def has_partial(self) -> bool:
-        """True if an earlier export left a partial bundle, whatever its journal says."""
+        """True if an earlier export left a partial bundle, with or without a valid journal."""
         return is_there(self.path)
 
     def discard(self) -> None:
         """Removes the partial bundle that an earlier export left.
 
         Raises:
-            Misuse: There is something else, or a finished bundle.
+            Misuse: There are other files, or a finished bundle.
             LocalStorage: It cannot be removed.
         """
         if self.is_finished:
@@ -119,18 +119,18 @@ class PartialFolder:
         self._journal_file.remove()
 
     def start(self, chunks: Sequence[Chunk], start: ExportStart, journal: Journal | None) -> StartedFolder:
-        """Makes the folder and the journal, or opens those of an earlier run.
+        """Creates the folder and the journal, or opens those of an earlier run.
 
         Args:
-            chunks: Of the plan.
-            start: The start of the export; written down if no journal is resumed.
+            chunks: The chunks of the plan.
+            start: The start of the export; it is written if no journal is resumed.
             journal: The journal of the earlier run that is resumed.
 
         Returns:
-            The folder. The chunks that its journal says are done are there with their sizes.
+            The folder. The done chunks of its journal exist with their sizes.
 
         Raises:
-            Misuse: Something is in the folder that no export put there, or that is not ours.
+            Misuse: A file in the folder is from no export, or is not ours.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
         was_there = self._make()
@@ -146,12 +146,12 @@ class PartialFolder:
                         opened.take_back(number)
             _make_room(folder, there, chunks)
             if journal is None:
-                opened = self._journal_file.start(start)  # brings the name of the folder to the device too
+                opened = self._journal_file.start(start)  # flushes the name of the folder to the device, too
             on_failure.pop_all()
         return StartedFolder(self, folder, opened, was_there=was_there)
 
     def _make(self) -> bool:
-        """Makes the folder; True if it was there already."""
+        """Creates the folder; True if it existed already."""
         try:
             os.mkdir(self.path, 0o755)
         except FileExistsError:
@@ -162,16 +162,16 @@ class PartialFolder:
 
 
 class StartedFolder:
-    """A partial bundle, open to be written, with its journal. `seal` makes a bundle of it. For one thread."""
+    """An open partial bundle with its journal. `seal` turns it into a bundle. For one thread."""
 
     def __init__(self, place: PartialFolder, folder: HeldFolder, journal: OpenJournal, *, was_there: bool) -> None:
-        """Takes over what is open.
+        """Takes over the open folder and journal.
 
         Args:
-            place: Where it is.
-            folder: The folder itself; closed by `close`.
-            journal: Its journal; closed by `close`.
-            was_there: True if an earlier run made the folder.
+            place: The place of the bundle.
+            folder: The open folder; `close` closes it.
+            journal: Its journal; `close` closes it.
+            was_there: True if an earlier run created the folder.
         """
         self.path = place.path
         self.final_path = place.final_path
@@ -193,17 +193,16 @@ class StartedFolder:
         Args:
             files: README.txt and bundle.json, in pieces.
             digests: SHA-256 in hex of the files that are on the device already, by name.
-            key: Signs; None for a bundle that is said to be unsigned.
-            read_back: Reads the bundle back from its medium, given its folder, SHA256SUMS, and the SHA-256 in hex of
-                each file that was written just now; names the files that are not what was written. None where that is
-                not wanted.
+            key: The key that signs; None for a bundle that is explicitly unsigned.
+            read_back: Reads the bundle back from its medium. It receives the folder, SHA256SUMS, and the SHA-256 in hex
+                of each file that was written just now. It returns the names of the files that differ. None skips this.
 
         Returns:
             The bundle's id.
 
         Raises:
-            LocalStorage: Something could not be written, or came back from the device otherwise than it was written.
-                The bundle stays partial.
+            LocalStorage: A file could not be written, or the medium returned other bytes than were written. The bundle
+                stays partial.
         """
         folder = self.folder
         written = {name: self._write(name, pieces) for name, pieces in files.items()}
@@ -227,12 +226,12 @@ class StartedFolder:
         return sums.bundle_id(sums_content)
 
     def close(self) -> None:
-        """Lets go of the journal and the folder. Idempotent."""
+        """Closes the journal and the folder. Idempotent."""
         self.journal.close()
         self.folder.close()
 
     def _write(self, name: str, pieces: Iterable[bytes]) -> str:
-        """Writes a file of the bundle; its SHA-256 in hex."""
+        """Writes a file of the bundle; returns its SHA-256 in hex."""
         hasher = hashlib.sha256()
 
         def hashed() -> Iterator[bytes]:
@@ -244,7 +243,7 @@ class StartedFolder:
         return hasher.hexdigest()
 
     def _refuse_swapped(self, path: Path) -> None:
-        """Makes sure that it is our folder that has a name, and is not another one that was put in its place."""
+        """Refuses to go on if another folder was put in the place of ours."""
         if not self.folder.is_at(path):
             raise LocalStorage(
                 "the folder was moved or replaced during the export; nothing in it was signed",
@@ -256,7 +255,7 @@ class StartedFolder:
         if not wrong:
             return
         for number in filter(None, map(roles.chunk_number, wrong)):
-            self.journal.take_back(number)  # to be looked at, and written again, by the next run
+            self.journal.take_back(number)  # the next run reads it, and writes it again
         raise LocalStorage(
             text("the medium returns other bytes than were written: {files}", files=some(wrong, most=5)),
             subject=str(self.path),
@@ -265,7 +264,7 @@ class StartedFolder:
 
 
 def _has(folder: HeldFolder, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
-    """True if a chunk that the journal says is done is one of the plan, and there with its size."""
+    """True if a chunk that is done in the journal is in the plan, and exists with its size."""
     if not 0 < number <= len(chunks):
         return False
     facts = folder.facts(chunks[number - 1].file)
@@ -273,7 +272,7 @@ def _has(folder: HeldFolder, number: int, done: DoneChunk, chunks: Sequence[Chun
 
 
 def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]) -> None:
-    """Removes the files that are not of the plan.
+    """Removes the files that are not in the plan.
 
     Raises:
         LocalStorage: There is not enough space for the rest of the plan.
@@ -288,7 +287,7 @@ def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]
 
 
 def finished_already(path: Path) -> Misuse:
-    """The error where a finished bundle is in the way."""
+    """The error for a finished bundle of the same name."""
     return Misuse(
         "a bundle of this name already exists",
         subject=str(path),
@@ -297,10 +296,10 @@ def finished_already(path: Path) -> Misuse:
 
 
 def _own_names(folder: HeldFolder) -> list[str]:
-    """The files that exports left in a folder.
+    """The names of the files that exports left in a folder.
 
     Raises:
-        Misuse: There is something that is of no export, or not ours.
+        Misuse: There is a file of no export, or one that is not ours.
         LocalStorage: It cannot be read.
     """
     names = folder.names()

@@ -1,9 +1,9 @@
-"""What an export that was stopped left in its chunks: blobs that stand whole, and halves that can be gone on with.
+"""Reads the partial state that an interrupted export left in its chunks: complete blobs, and partial ones to resume.
 
-Nothing is believed, the journal included: every byte is read again, from the medium and not from memory, and hashed. A
-chunk that is complete has its own SHA-256 taken on the way, so that it is read once. How far a half blob goes
-is seen from its last byte that is not zero, because a blob is written from its beginning to its end into nothing. Bytes
-that a power cut took from its middle show when its digest is known, at its end; then it is fetched anew.
+Nothing is trusted, not even the journal: every byte is read again, from the medium and not from the page cache, and
+hashed. The SHA-256 of a complete chunk is taken in the same pass, so that the chunk is read once. A partial blob ends
+at its last byte that is not zero, because a blob is written from its start to its end into empty space. If a power cut
+lost bytes in its middle, the digest shows it at the end; then the blob is fetched again.
 """
 
 from __future__ import annotations
@@ -34,8 +34,9 @@ class PartialState:
 
     Attributes:
         whole: The blobs that are whole in all their places.
-        halves: Others, as far as they have come.
-        written_to: Up to which offset of its chunk a member is written, by the chunk's number and the member's begin.
+        halves: The partial blobs.
+        written_to: The offset in its chunk up to which a member is written, by the number of the chunk and the offset
+            of the member.
         complete: The SHA-256 in hex of the chunks that are as they should be from their first byte to their last.
     """
 
@@ -46,16 +47,16 @@ class PartialState:
 
 
 def look(folder: HeldFolder, manifest: BundleManifest, passed: Passed) -> PartialState:
-    """Finds out what stands in the chunks of a plan, which are tars.
+    """Reads the chunks of a plan, which are tars.
 
     Args:
-        folder: Where they are. Files that are longer than planned are cut.
+        folder: The folder of the chunks. Files that are longer than planned are truncated.
         manifest: The plan.
-        passed: Told of every number of bytes that was looked at; what it raises goes through.
+        passed: Receives every number of bytes that was read; its errors pass through.
 
     Raises:
         Misuse: A chunk is not ours.
-        LocalStorage: A chunk cannot be opened or cut.
+        LocalStorage: A chunk cannot be opened or truncated.
     """
     places = Counter(stored.digest for stored in manifest.stored())
     whole: set[Digest] = set()
@@ -95,7 +96,7 @@ def _note(written_to: dict[int, dict[int, int]], member: ChunkMember, reached_by
 
 
 def _found(stored: Stored, members: Sequence[ChunkMember], chunks: _Chunks, passed: Passed) -> PartialBlob:
-    """How much of something is there: all of it, or up to its last byte that is not zero."""
+    """Returns the written part of a blob or file: all of it, or up to its last byte that is not zero."""
     hasher = stored.digest.hasher()
     read_bytes = reached_bytes = 0
     before_last, last = hasher.copy(), b""
@@ -124,7 +125,7 @@ def _found(stored: Stored, members: Sequence[ChunkMember], chunks: _Chunks, pass
 
 
 class _Chunks:
-    """The chunk files, one of them open at a time. What is read of one from its begin on is hashed."""
+    """The chunk files, one open at a time. A chunk that is read in sequence from its start is also hashed."""
 
     def __init__(self, folder: HeldFolder, manifest: BundleManifest) -> None:
         self.complete: dict[int, str] = {}
@@ -145,13 +146,13 @@ class _Chunks:
         self._close()
 
     def has_header(self, member: ChunkMember) -> bool:
-        """Whether a member's header is there."""
+        """True if the header of a member is there."""
         self._open(member.piece.chunk)
         header = bytearray(len(member.header))
         return self._read(header, member.header_offset) and header == member.header
 
     def data_of(self, member: ChunkMember) -> Iterator[memoryview]:
-        """The data of a member as far as they are there and can be read."""
+        """The data of a member, up to the end of the file or the first read error."""
         end = min(member.data_end, self._size_bytes)
         for offset in range(member.piece.offset_bytes, end, PIECE_BYTES):
             view = self._buffer[: end - offset]
@@ -160,13 +161,13 @@ class _Chunks:
             yield view
 
     def has_padding(self, member: ChunkMember) -> bool:
-        """Whether there is nothing but zeros behind a member's data, as far as the file goes."""
+        """True if there are only zeros after the data of a member, as far as the file reaches."""
         padding = bytearray(len(member.padding))
-        behind = memoryview(padding)[: max(0, self._size_bytes - member.data_end)]
-        return self._read(behind, member.data_end) and not any(behind)
+        there = memoryview(padding)[: max(0, self._size_bytes - member.data_end)]
+        return self._read(there, member.data_end) and not any(there)
 
     def _read(self, buffer: bytearray | memoryview, offset_bytes: int) -> bool:
-        """Fills a buffer; False if the file ends before, or cannot be read there."""
+        """Fills a buffer; False if the file ends earlier, or cannot be read there."""
         if not len(buffer):
             return True
         if offset_bytes + len(buffer) > self._size_bytes:
@@ -218,13 +219,13 @@ def still_holds(
     *,
     is_encrypted: bool,
 ) -> bool:
-    """Whether 7z archives that an earlier run finished are what it made: each byte is read again and hashed.
+    """True if finished 7z archives of an earlier run are unchanged: each byte is read again and hashed.
 
     Args:
-        folder: Where they are.
-        chunks: Those that cut blobs join, in their order: each as planned, as it was finished, and its members.
+        folder: The folder of the archives.
+        chunks: The chunks of one group, in their order: each as planned, as it was finished, and its members.
         passed: As for `look`.
-        is_encrypted: Their blobs cannot be read; then the SHA-256 of each file is all that is compared.
+        is_encrypted: True if their blobs cannot be read; then only the SHA-256 of each file is compared.
 
     Raises:
         Misuse: One of them is not ours.
@@ -249,7 +250,7 @@ def still_holds(
 def _archive_hash(
     descriptor: int, size_bytes: int, members: Sequence[ChunkMember], blobs: dict[Digest, Hasher], passed: Passed
 ) -> str:
-    """The SHA-256 of an archive in hex; the data of its members go into the hashes of their blobs, too."""
+    """Returns the SHA-256 of an archive in hex. The data of its members also go into the hashes of their blobs."""
     whole = hashlib.sha256()
     buffer = new_buffer(PIECE_BYTES)
     spans = [(member.piece.offset_bytes, member.data_end, member.stored.digest) for member in members]

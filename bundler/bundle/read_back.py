@@ -1,7 +1,7 @@
-"""Reads a bundle back from its medium before it is sealed: what was written, or what the medium made of it.
+"""Reads a bundle back from its medium before it is sealed, to find bytes that the medium changed.
 
-What memory holds of the files is dropped before. Chunks are compared with SHA256SUMS and with the digests of the blobs
-in them: their SHA-256 may have been taken from the medium already, where memory did not hold them long enough.
+The page cache of the files is dropped first. Chunks are compared with SHA256SUMS and with the digests of their blobs,
+because their SHA-256 may have been taken from the medium already, if the page cache did not hold them long enough.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from bundler.workers import Cancellation
 
 
 class ReadingBack:
-    """How a bundle is read back; called with the folder that it is in."""
+    """A `ReadBack` with its workers, listener and cancellation."""
 
     def __init__(self, *, jobs: int, listener: Listener, cancellation: Cancellation) -> None:
         self._jobs = jobs
@@ -30,11 +30,11 @@ class ReadingBack:
         self._cancellation = cancellation
 
     def __call__(self, folder: Path, sums_content: bytes, small: Mapping[str, str]) -> list[str]:
-        """The names of the files that came back otherwise than they were written.
+        """Returns the names of the files that differ from what was written.
 
         Args:
-            folder: The bundle's.
-            sums_content: SHA256SUMS.
+            folder: The folder of the bundle.
+            sums_content: The bytes of SHA256SUMS.
             small: SHA-256 in hex of the files that were written last, by name.
 
         Raises:
@@ -51,7 +51,7 @@ class ReadingBack:
 
 
 def _suspects(bundle: Bundle | LockedBundle, finding: Finding) -> set[str]:
-    """The files that may be what is wrong: of a blob that is cut, the chunks of all its parts."""
+    """The files that may have the fault: for a cut blob, the chunks of all its parts."""
     if isinstance(bundle, LockedBundle) or finding.digest is None:
         return {finding.file}
     chunks = bundle.manifest.chunks
@@ -60,7 +60,7 @@ def _suspects(bundle: Bundle | LockedBundle, finding: Finding) -> set[str]:
 
 
 def _forgotten(path: Path) -> bool:
-    """Lets memory forget a file; False if the medium does not even take what memory had of it."""
+    """Drops a file from the page cache; False if the medium did not even take the bytes in the cache."""
     try:
         descriptor = open_for_reading(path)
         try:

@@ -1,7 +1,7 @@
-"""Reads a bundle: a source that knows where each byte lies. How it is opened: `bundler.bundle.opening`.
+"""Reads a bundle: a source that knows the place of each byte. Opening a bundle: `bundler.bundle.opening`.
 
-Plain chunks are read where they lie, and nothing is written. Encrypted ones are decrypted into scratch files, which
-have the same bytes at the same offsets, and are read there.
+Plain chunks are read in place, and nothing is written. Encrypted chunks are decrypted into scratch files, which have
+the same bytes at the same offsets, and are read there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """A copy of a chunk that turned out bad, and the one that is read in its place."""
+    """A copy of a chunk that proved bad, and the copy that is read in its place."""
 
     file: str
     bad: Path
@@ -40,21 +40,21 @@ class GivenUp:
 
 @dataclass(slots=True)
 class Bundle:
-    """A bundle whose manifest is known to be what was signed. As a source of blobs it is thread-safe."""
+    """A bundle whose manifest matches the signed one. As a source of blobs it is thread-safe."""
 
     sealed: Sealed
     manifest: BundleManifest
     chunks: tuple[ChunkState, ...]
     decrypted: DecryptedChunks | None = None
-    """Where the chunks of an encrypted bundle are read."""
+    """The decrypted chunks of an encrypted bundle; None for a plain one."""
     is_remote: bool = False
     given_up: list[GivenUp] = field(default_factory=list)
-    """Copies of chunks that turned out bad while they were read."""
+    """The copies of chunks that proved bad while they were read."""
     made: dict[Digest, bytes] = field(default_factory=dict)
-    """Indexes that were made of signed ones when platforms were chosen: they lie in no chunk."""
+    """Indexes that were made from signed ones when platforms were chosen: no chunk holds them."""
     _blobs: dict[Digest, Blob] = field(init=False)
     _turned: dict[int, ChunkState] = field(init=False, default_factory=dict)
-    """Chunks that are read from another copy than the first one."""
+    """The chunks that are read from another copy than the first one."""
     _read_again: set[Digest] = field(init=False, default_factory=set)
     _lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -62,7 +62,7 @@ class Bundle:
         self._blobs = {blob.descriptor.digest: blob for blob in self.manifest.blobs}
 
     def add_made(self, made: Mapping[Descriptor, bytes]) -> None:
-        """Takes in indexes that were made of signed ones; in the manifest they follow all other blobs."""
+        """Adds indexes that were made from signed ones; in the manifest they follow all other blobs."""
         added = (
             Blob(descriptor, MANIFEST, Stored(descriptor.digest, descriptor.size_bytes, ())) for descriptor in made
         )
@@ -71,22 +71,22 @@ class Bundle:
 
     @property
     def is_encrypted(self) -> bool:
-        """Whether its chunks are encrypted."""
+        """True if its chunks are encrypted."""
         return self.decrypted is not None
 
     @property
     def other_names(self) -> list[tuple[str, Path]]:
-        """The files that hold a chunk under another name than its own, each with the chunk's."""
+        """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
         return other_names(self.chunks)
 
     @property
     def recovered_chunks(self) -> int:
-        """For how many chunks a whole copy was looked for and found, after their bytes were wrong."""
+        """The number of chunks with wrong bytes for which a whole copy was found."""
         return len(self._turned)
 
     @property
     def scratch_bytes(self) -> int:
-        """The room in scratch that reading it takes at the most: one chunk for each worker, if they are encrypted."""
+        """The largest scratch space that reading needs: one chunk for each worker, if the chunks are encrypted."""
         if self.decrypted is None:
             return 0
         return min(self.decrypted.at_a_time, len(self.chunks)) * self.largest_chunk_bytes
@@ -118,25 +118,27 @@ class Bundle:
         self.close()
 
     def close(self) -> None:
-        """Gives scratch space back."""
+        """Frees the scratch space."""
         if self.decrypted is not None:
             self.decrypted.close()
 
     def problems_of(self, image: Image) -> list[BundlerError]:
-        """Why an image cannot be read from the chunks that are here; empty if it can."""
+        """The reasons for which an image cannot be read from the chunks that are here; empty if it can."""
         numbers = {piece.chunk for number in image.needs for piece in self.manifest.blobs[number].stored.pieces}
         return [problem for number in sorted(numbers) if (problem := self.chunks[number - 1].problem)]
 
     def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
-        """Looks for whole copies of the chunks that a blob lies in, after its bytes were wrong.
+        """Looks for whole copies of the chunks of a blob, after its bytes were wrong.
+
+        It looks once for each blob, because a medium may return wrong bytes every time.
 
         Returns:
-            Whether the blob is now read from another copy. Once for each blob: a medium may lie every time.
+            True if the blob is now read from another copy.
         """
         return self._find_whole(self._blobs[descriptor.digest].stored, passed)
 
     def find_whole_chunk(self, number: int, passed: Passed) -> bool:
-        """Looks for a whole copy of a chunk that may be damaged, if it has more than one; whether there is one."""
+        """Looks for a whole copy of a chunk that may be damaged, if it has several copies; True if there is one."""
         with self._lock:
             if number not in self._turned:
                 self._turn_to_whole(number, passed)
@@ -161,7 +163,7 @@ class Bundle:
         return any(found)
 
     def _other_files(self, number: int) -> list[Path]:
-        """The files that may hold a chunk, but for the one that is used: its copies, then all others of its size."""
+        """The files that may hold a chunk, without the one in use: its copies, then all others of its size."""
         state = self.chunks[number - 1]
         if self.is_encrypted or not state.paths:
             return []
@@ -170,10 +172,10 @@ class Bundle:
         return [*state.paths[1:], *(path for path in others if begins_with(path, first))]
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a blob; the tar framing around them is checked on the way.
+        """Reads a blob, and checks the tar framing around it.
 
         Raises:
-            Damaged: The chunk was cut, changed in its framing, or cannot be read.
+            Damaged: The chunk was truncated, was changed in its framing, or cannot be read.
             Incomplete: The chunk is not here.
         """
         buffer = new_buffer(min(PIECE_BYTES, descriptor.size_bytes))
@@ -182,24 +184,24 @@ class Bundle:
                 yield from self._read_member(member, buffer, max(0, offset_bytes - member.start_bytes))
 
     def read_document(self, descriptor: Descriptor) -> bytes:
-        """A manifest of the bundle, verified.
+        """Reads and verifies a manifest of the bundle.
 
         Raises:
-            Damaged, Incomplete: As `open_blob`, or its bytes are not those of the digest.
+            Damaged, Incomplete: As `open_blob`, or its bytes do not match the digest.
         """
         if descriptor.digest in self.made:
             return self.made[descriptor.digest]
         return self.read_stored(self._blobs[descriptor.digest].stored)
 
     def read_stored(self, stored: Stored) -> bytes:
-        """A small blob, or a file of the layout, verified.
+        """Reads and verifies a small blob, or a file of the layout.
 
         Raises:
             Damaged, Incomplete: As `read_document`.
         """
         if self.decrypted is None:
             return self._read_stored(stored)
-        # It is asked for again and again, and its chunk may not stay in scratch as long.
+        # It is requested many times, and its chunk may not stay in scratch as long.
         return self.decrypted.remember(stored.digest, lambda: self._read_stored(stored))
 
     def _read_stored(self, stored: Stored) -> bytes:
@@ -227,12 +229,12 @@ class Bundle:
         return content
 
     def place(self, descriptor: Descriptor) -> tuple[int, int]:
-        """Where a blob begins: the chunk's number, and the offset in it."""
+        """The place of the first byte of a blob: the number of the chunk, and the offset in it."""
         piece = self._blobs[descriptor.digest].stored.pieces[0]
         return piece.chunk, piece.offset_bytes
 
     def where(self, descriptor: Descriptor) -> str:
-        """Where a blob lies, for messages: the chunks and the offset in the first of them."""
+        """The place of a blob, for messages: its chunks, and the offset in the first of them."""
         pieces = self._blobs[descriptor.digest].stored.pieces
         first, last = self.manifest.chunks[pieces[0].chunk - 1].file, self.manifest.chunks[pieces[-1].chunk - 1].file
         place = {"file": first, "offset_bytes": pieces[0].offset_bytes}
@@ -242,8 +244,9 @@ class Bundle:
 
     @contextmanager
     def opened_chunk(self, number: int) -> Generator[int, None, None]:
-        """A file descriptor of a chunk, numbered from 1. Opened for each use: a bundle may have more chunks than
-        a process may have files.
+        """A file descriptor of a chunk, numbered from 1.
+
+        The chunk is opened for each use: a bundle may have more chunks than a process may have open files.
 
         Raises:
             Damaged, Incomplete: The chunk cannot be used.

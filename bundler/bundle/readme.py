@@ -1,13 +1,16 @@
 """The text of README.txt: how to check and restore a bundle with stock tools, in English and Chinese.
 
-The commands are those that work for what is in this bundle. It depends on the bundle manifest and the key alone.
+It contains only commands that work for this bundle. It depends on the bundle manifest and the key alone.
 """
 
 from __future__ import annotations
 
+import textwrap
+
 from bundler.core import roles
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.outer_manifest import OuterManifest
+from bundler.texts import some
 
 _ENGLISH = """\
 Container images: {name}
@@ -137,8 +140,8 @@ _REGISTRY = """
     done
     rm -f ./*manifest.json )
 """
-"""What skopeo calls ``dir:`` is a folder with blobs by their digests, as a layout has them, and with manifests of every
-kind. From ``oci:`` skopeo copies no Docker manifests (1.9). Without --preserve-digests it compresses layers."""
+"""The format ``dir:`` of skopeo is a folder with blobs by their digests, as a layout has them, and with manifests of
+every kind. From ``oci:`` skopeo copies no Docker manifests (1.9). Without --preserve-digests it compresses layers."""
 
 _REGISTRY_CHINESE = """
   推送到镜像仓库：用上面英文部分的 skopeo 命令（1.5 或更高版本），所有平台，摘要不变；
@@ -169,11 +172,11 @@ _FORMS: dict[str, dict[str, str]] = {
 
 
 def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
-    """The bytes of README.txt.
+    """Returns the bytes of README.txt.
 
     Args:
-        manifest: Of the bundle.
-        key_id: Of the signer; None for an unsigned bundle.
+        manifest: The bundle manifest.
+        key_id: The key id of the signer; None for an unsigned bundle.
     """
     images, chunks, missing = len(manifest.images), len(manifest.chunks), len(manifest.missing)
     loaded = sum(any(variant.config.platform.os == "linux" for variant in image.variants) for image in manifest.images)
@@ -208,10 +211,10 @@ def _lacks_zh(missing: int) -> str:
 
 
 def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
-    """The bytes of README.txt of an encrypted bundle. Nothing in it says what the bundle holds.
+    """Returns the bytes of README.txt of an encrypted bundle. They do not show the content of the bundle.
 
     Args:
-        manifest: What anybody may know.
+        manifest: The outer manifest, which anybody may read.
         key_id: As for `readme`.
     """
     chunks = len(manifest.chunks)
@@ -221,11 +224,11 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
         "what_zh": f"已加密，{chunks} 个分块文件",
         "content": "content.7z (encrypted), with names and digests",
         "content_zh": "content.7z（已加密，含名称和摘要）",
-        "parts": _JOIN_PARTS,  # whether there are any is not said
+        "parts": _JOIN_PARTS,  # always: the text must not show if blobs were cut
         "docker": _DOCKER.format(loaded="the runnable images"),
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh="可运行的镜像"),
         **_registry([], is_any_other=True),
-        "lacks": "",  # that is inside, too
+        "lacks": "",  # the encrypted manifest lists missing images
         "lacks_zh": "",
         "passphrase": " --passphrase-file FILE",
         "scratch": "scratch for a chunk per worker",
@@ -235,7 +238,7 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
 
 
 def _is_beyond_skopeo(manifest: BundleManifest, image: Image) -> bool:
-    """Whether an image has an index within an index, or a digest of SHA-512: skopeo copies neither from a folder."""
+    """True if an image has an index inside an index, or a SHA-512 digest: skopeo copies neither from a folder."""
     blobs = [manifest.blobs[number].descriptor for number in image.needs]
     return any(
         blob.digest.algorithm != "sha256" or (blob.is_index and blob.digest != image.root.digest) for blob in blobs
@@ -243,7 +246,7 @@ def _is_beyond_skopeo(manifest: BundleManifest, image: Image) -> bool:
 
 
 def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
-    """How images get into a registry without bundler, and which of them do not."""
+    """The text about registries: the skopeo commands, and the images that only bundler can copy."""
     if not is_any_other:
         return {
             "registry": "\n  Into a registry: with bundler, see below; skopeo cannot copy an index inside an index.\n",
@@ -254,20 +257,26 @@ def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
             "registry": _REGISTRY.replace("{hard}", "").replace("{skip}", ""),
             "registry_zh": _REGISTRY_CHINESE.format(hard_zh=""),
         }
-    names = "".join(f"\n    {image.reference}" for image in hard[:_NAMED])
-    names += f"\n    and {len(hard) - _NAMED} more" if len(hard) > _NAMED else ""
+    names = textwrap.fill(
+        some(str(image.reference) for image in hard),
+        width=_COLUMNS,
+        initial_indent="    ",
+        subsequent_indent="    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
     digests = "|".join(f"{image.root.digest.short}*" for image in hard)
     skip = f"      case $hex in {digests}) continue;; esac\n"
     return {
-        "registry": _REGISTRY.replace("{hard}", f".\n  Only bundler can copy these:{names}\n  The others").replace(
+        "registry": _REGISTRY.replace("{hard}", f".\n  Only bundler can copy these:\n{names}\n  The others").replace(
             "{skip}", skip
         ),
         "registry_zh": _REGISTRY_CHINESE.format(hard_zh=f"（其中 {len(hard)} 个只能用 bundler 推送，名称见上）"),
     }
 
 
-_NAMED = 6
-"""How many images are named that skopeo does not copy."""
+_COLUMNS = 78
+"""The width of the text, so that a terminal of 80 columns breaks no line."""
 
 
 def _text(manifest: BundleManifest | OuterManifest, values: dict[str, str], key_id: str | None) -> bytes:

@@ -1,4 +1,4 @@
-"""A bundle whose SHA256SUMS is trusted, before bundle.json is read: it gives files as SHA256SUMS lists them."""
+"""A bundle whose SHA256SUMS is trusted, before bundle.json is read: it verifies the files that it reads."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """SHA256SUMS, parsed, and the trusted signers; none if the caller asked for no trust.
+    """The parsed SHA256SUMS and its trusted signers; no signers if the caller asked for no trust.
 
     Attributes:
-        listings: What lies in the bundle's folders.
+        listings: The listings of the bundle's folders.
         sums_content: The bytes of SHA256SUMS.
         sums: SHA-256 in hex by file name.
-        signers: Trusted keys that signed it.
-        bad_signers: Trusted keys whose signature is there and does not fit, or is none: others signed enough.
-        others: Why what bears the name of a signature is none.
-        skipped: Why some folders of the media were not looked into.
-        contents: Remembers what was read of files whose names do not say what they hold.
-        signer_fingerprints: Of the signers, 64 hex each.
-        trusted_fingerprints: Of all keys that were trusted.
+        signers: The trusted keys that signed it.
+        bad_signers: The trusted keys with a signature that does not match, or is none; enough other keys signed.
+        others: The errors for files with names of signatures that are none.
+        skipped: The reasons for which some folders of the media were not searched.
+        contents: The SHA-256 of files that were read because their names do not say what they hold.
+        signer_fingerprints: The fingerprints of the signers, 64 hex digits each.
+        trusted_fingerprints: The fingerprints of all trusted keys.
     """
 
     listings: tuple[Listing, ...]
@@ -50,22 +50,22 @@ class Sealed:
 
     @property
     def own_listings(self) -> tuple[Listing, ...]:
-        """Those of folders that are the bundle's alone: a medium with some of its chunks may hold other things too."""
+        """The listings of folders that belong to the bundle alone. A medium with some chunks may have other files."""
         return tuple(listing for listing in self.listings if listing.has_sums)
 
     def copies_of(self, name: str) -> list[Path]:
-        """The files of a name, one in each folder that has it; where it should be if none has."""
+        """The files of a name, one for each folder that has it; the expected path if no folder has it."""
         return self.found_copies(name) or [self.listings[0].folder / name]
 
     def found_copies(self, name: str) -> list[Path]:
-        """The files of a name, one in each folder that has it."""
+        """The files of a name, one for each folder that has it."""
         return [entry.path for listing in self.listings if (entry := listing.find(name))]
 
     def read(self, name: str, limit_bytes: int) -> bytes:
-        """A small file: the first copy that is what SHA256SUMS says.
+        """Reads a small file: the first copy that matches SHA256SUMS.
 
         Raises:
-            Damaged, Incomplete, LocalStorage: There is none.
+            Damaged, Incomplete, LocalStorage: No copy matches; this is the fault of the first one.
         """
         if name not in self.sums:
             raise Damaged(text("{file} does not list {name}", file=roles.SUMS.file, name=name), subject=roles.SUMS.file)
@@ -78,10 +78,10 @@ class Sealed:
         raise problems[0]
 
     def checked(self, name: str, path: Path, limit_bytes: int) -> bytes:
-        """The content of one copy of a small file, which SHA256SUMS lists.
+        """Reads one copy of a small file that SHA256SUMS lists.
 
         Raises:
-            Damaged, Incomplete, LocalStorage: It cannot be read, or is not what SHA256SUMS says.
+            Damaged, Incomplete, LocalStorage: It cannot be read, or does not match SHA256SUMS.
         """
         content = read_bounded(path, limit_bytes)
         actual = hashlib.sha256(content).hexdigest()

@@ -1,8 +1,8 @@
-"""7z archives: written by us, byte for byte as FORMAT.md has them, and decrypted through py7zr's public API.
+"""7z archives: written by bundler, byte for byte as FORMAT.md says, and decrypted through py7zr's public API.
 
-Written are store-mode archives of one folder (COPY, with AES-256 and an encrypted header where there is a passphrase).
-Read through py7zr are encrypted ones only, whose bytes were compared with SHA256SUMS before, and only where they say of
-themselves what the writer makes: other methods can inflate a few bytes to gigabytes. Format: FORMAT.md, section 4.6.
+The writer makes store-mode archives of one folder: COPY, and with a passphrase AES-256 and an encrypted header. Only
+encrypted archives are read through py7zr, after their bytes were compared with SHA256SUMS, and only if their headers
+are as the writer makes them: other methods can inflate a few bytes to gigabytes. Format: FORMAT.md, section 4.6.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ class WrongPassphrase(Misuse):
 
 
 class ArchiveWriter:
-    """One archive that is being made, member after member. For one thread."""
+    """One archive that is being written, member after member. For one thread."""
 
     def __init__(self, descriptor: int, passphrase: str | None, *, what: str) -> None:
-        """Begins.
+        """Starts the archive.
 
         Args:
-            descriptor: Of a new file, to write; it is closed in the end.
+            descriptor: The descriptor of a new file, to write; `finish` or `close` closes it.
             passphrase: Encrypts data and names, if given.
             what: Names the file in errors.
         """
@@ -51,11 +51,11 @@ class ArchiveWriter:
         self._files: list[seven_zip_format.StoredFile] = []
 
     def add(self, name: str, size_bytes: int, pieces: Iterator[bytes | memoryview]) -> None:
-        """Writes the next member. Whatever ``pieces`` raises goes through; the archive is of no use then.
+        """Writes the next member. Errors of ``pieces`` pass through; the archive is of no use then.
 
         Raises:
             LocalStorage: The bytes cannot be written.
-            Damaged: There were not as many as promised.
+            Damaged: The number of bytes differs from the promised one.
         """
         done, crc = 0, 0
         for piece in pieces:
@@ -71,10 +71,10 @@ class ArchiveWriter:
         self._files.append(seven_zip_format.StoredFile(name, size_bytes, crc))
 
     def finish(self) -> None:
-        """Writes the header and waits until all is on the device.
+        """Writes the header and waits until the file is on the device.
 
         Raises:
-            LocalStorage: That does not work.
+            LocalStorage: The header cannot be written, or the device did not take the file.
         """
         header = self._header()
         begin = seven_zip_format.start(header, self._end)
@@ -88,13 +88,13 @@ class ArchiveWriter:
                 raise LocalStorage.unwritable(error, self._what) from error
 
     def close(self) -> None:
-        """Lets go of the file as it is."""
+        """Closes the file as it is."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             let_go(descriptor)
 
     def _header(self) -> bytes:
-        """The header; with a passphrase the one that says where the encrypted header is, which is written before."""
+        """Returns the header. With a passphrase, writes the encrypted header, and returns the one that points to it."""
         if self._key is None or self._cipher is None:
             return seven_zip_format.header(self._files, offset_bytes=self._end)
         self._append(self._cipher.last())
@@ -110,12 +110,13 @@ class ArchiveWriter:
 
     def _append(self, data: bytes | memoryview) -> None:
         write_from(self._descriptor, [data], self._end, what=self._what)
-        self._packed_crc = crc32(data, self._packed_crc) if self._cipher else 0  # nobody needs it where it is plain
+        # A plain archive needs no CRC of the packed bytes.
+        self._packed_crc = crc32(data, self._packed_crc) if self._cipher else 0
         self._end += len(data)
 
 
 class _Cipher:
-    """AES-256 in CBC mode with an IV of its own; its input is filled up with zeros."""
+    """AES-256 in CBC mode with an IV of its own; its input is padded with zeros."""
 
     def __init__(self, key: bytes) -> None:
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
@@ -125,35 +126,35 @@ class _Cipher:
         self._taken = 0
 
     def update(self, data: bytes | memoryview) -> bytes:
-        """The next encrypted blocks; what makes no whole block is kept."""
+        """Returns the next encrypted blocks; keeps the bytes of an incomplete block."""
         self._taken += len(data)
         return self._encryptor.update(data)
 
     def last(self) -> bytes:
-        """The last block, if any."""
+        """Returns the last block, if any."""
         filling = bytes(-self._taken % seven_zip_format.AES_BLOCK_BYTES)
         return self._encryptor.update(filling) + self._encryptor.finalize()
 
     def encryption(self, size_bytes: int, crc: int = 0) -> seven_zip_format.Encryption:
-        """What a header says of it."""
+        """The description of the encryption for a header."""
         return seven_zip_format.Encryption(self._iv, size_bytes, crc)
 
 
 def unpack(
     descriptor: int, *, passphrase: str, accepts: Callable[[Sequence[tuple[str, int]]], bool], write: Write, what: str
 ) -> None:
-    """Decrypts an archive: hands on the data of its members, one behind the other.
+    """Decrypts an archive, and passes on the data of its members in sequence.
 
     Args:
-        descriptor: Of the file, whose SHA-256 was checked.
-        passphrase: Decrypts it.
-        accepts: Whether names and sizes of the members are those that were promised.
-        write: Takes the data; what it raises goes through.
+        descriptor: The descriptor of the file, whose SHA-256 was checked.
+        passphrase: The passphrase of the archive.
+        accepts: Returns True if names and sizes of the members are the promised ones.
+        write: Receives the data; its errors pass through.
         what: Names the file in errors.
 
     Raises:
         WrongPassphrase: Another passphrase decrypts it.
-        Damaged: It is no archive as the writer makes them, or has other members than were promised.
+        Damaged: The writer makes no such archive, or it has other members than the promised ones.
     """
     from py7zr import SevenZipFile
 
@@ -163,7 +164,7 @@ def unpack(
             archive = SevenZipFile(file, "r", password=passphrase)
         except OSError as error:
             raise of_medium(error, what) from error
-        except Exception as error:  # what py7zr makes of a header in random bytes: TypeError, and others
+        except Exception as error:  # a header of random bytes makes py7zr raise TypeError, and others
             raise WrongPassphrase(what) from error
         try:
             info, members = archive.archiveinfo(), archive.list()
@@ -173,7 +174,7 @@ def unpack(
                 raise Damaged("an entry of the archive is not a file", subject=what)
             if not accepts([(each.filename, each.uncompressed) for each in members]):
                 raise Damaged("the members of the archive differ from the bundle manifest", subject=what)
-            # Nothing is written under these names. The folder is the one that every path is in, whatever links it has.
+            # Nothing is written under these names. "/" contains every path, whatever links there are.
             archive.extract(path="/", factory=outputs(lambda _: write))
         except BundlerError:
             raise
@@ -186,11 +187,11 @@ def unpack(
 
 
 def check_passphrase(path: Path, passphrase: str) -> None:
-    """Makes sure that an archive which the writer made can be opened with a passphrase.
+    """Makes sure that a passphrase opens an archive of the writer.
 
     Raises:
-        WrongPassphrase: It cannot.
-        Damaged, Incomplete: It is none.
+        WrongPassphrase: It does not.
+        Damaged, Incomplete: It is not such an archive.
     """
     from py7zr import SevenZipFile
 
@@ -209,10 +210,10 @@ def check_passphrase(path: Path, passphrase: str) -> None:
 
 
 def _check_form(descriptor: int, what: str) -> None:
-    """Makes sure that py7zr meets nothing but 7zAES when it decodes the header.
+    """Makes sure that py7zr finds no other method than 7zAES when it decodes the header.
 
     Raises:
-        Damaged: It would.
+        Damaged: The header is not as the writer makes it.
     """
     start = bytearray(seven_zip_format.START_BYTES)
     read_into(descriptor, [start], 0, what=what)

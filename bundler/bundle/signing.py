@@ -1,6 +1,6 @@
-"""Ed25519 keys and signatures, and the decision whom to trust. Knows `cryptography`, as nothing else does but
-`bundler.bundle.signing_key_file`.
+"""Ed25519 keys and signatures, and the decision which signers are trusted.
 
+Only this module and `bundler.bundle.signing_key_file` use `cryptography` for them.
 Signatures are raw and detached (RFC 8032, 64 bytes) over the exact bytes of SHA256SUMS, so that
 ``openssl pkeyutl -verify -rawin`` checks them. Keys are PEM: PKCS#8 for the private one, SPKI for the public one.
 A key id is the first 16 hex digits of the SHA-256 of the public key's SPKI DER. Everything here is a function of
@@ -46,25 +46,25 @@ _SMALL_ORDER_Y = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class PublicKey:
-    """A key that signatures are checked with."""
+    """A key that verifies signatures."""
 
     id: str
     origin: str
-    """Where it was read from, for messages."""
+    """The file it was read from, for messages."""
     _key: Ed25519PublicKey
 
     @property
     def fingerprint(self) -> str:
-        """SHA-256 of its SPKI DER, 64 hex digits, of which the id is the beginning."""
+        """The SHA-256 of its SPKI DER, 64 hex digits; the id is its first part."""
         return _fingerprint(self._key)
 
     @property
     def pem(self) -> bytes:
-        """The key as a file has it, and nothing else that stood in the file."""
+        """The key in PEM form, without the other content of its file."""
         return self._key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
     def verifies(self, signature: bytes, message: bytes) -> bool:
-        """Whether the signature over the message was made with the private half of this key."""
+        """True if the private half of this key made the signature over the message."""
         try:
             self._key.verify(signature, message)
         except InvalidSignature:
@@ -73,25 +73,25 @@ class PublicKey:
 
 
 class BadSignature(Untrusted):
-    """A signature by a trusted key does not fit what it is for."""
+    """A signature by a trusted key does not match the signed bytes."""
 
 
 class WrongPassphrase(Misuse):
-    """A private key that this passphrase does not open."""
+    """The passphrase does not open a private key."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrivateKey:
-    """A key that signatures are made with."""
+    """A key that makes signatures."""
 
     id: str
     _key: Ed25519PrivateKey
     is_weakly_encrypted: bool = False
-    """Whether its file is encrypted, but not through scrypt: behind openssl's 2048 rounds, passphrases are guessed."""
+    """True if its file is encrypted without scrypt: openssl's 2048 rounds do not prevent guessing of passphrases."""
 
     @property
     def public(self) -> PublicKey:
-        """The key that its signatures are checked with."""
+        """The key that verifies its signatures."""
         return PublicKey(self.id, text("the key that signs"), self._key.public_key())
 
     def sign(self, message: bytes) -> bytes:
@@ -100,7 +100,7 @@ class PrivateKey:
 
 
 def generate(passphrase: bytes | None) -> tuple[bytes, bytes, str]:
-    """A new key pair.
+    """Generates a key pair.
 
     Args:
         passphrase: Encrypts the private key, through scrypt and AES-256, if given.
@@ -121,7 +121,7 @@ def generate(passphrase: bytes | None) -> tuple[bytes, bytes, str]:
 
 
 def key_id(key: Ed25519PublicKey) -> str:
-    """What ``openssl pkey -pubin -outform DER | sha256sum | cut -c1-16`` prints."""
+    """The key id, as ``openssl pkey -pubin -outform DER | sha256sum | cut -c1-16`` prints it."""
     return _fingerprint(key)[:16]
 
 
@@ -131,7 +131,7 @@ def _fingerprint(key: Ed25519PublicKey) -> str:
 
 
 def is_encrypted(pem: bytes) -> bool:
-    """Whether a private key needs a passphrase: PKCS#8, or the older form that says so in a header."""
+    """True if a private key needs a passphrase: PKCS#8, or the older form with a header that says so."""
     return b"ENCRYPTED" in pem
 
 
@@ -141,7 +141,7 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
     Args:
         pem: The file's content.
         origin: The file's name, for messages.
-        passphrase: Asked only if the key is encrypted.
+        passphrase: Called only if the key is encrypted.
 
     Raises:
         WrongPassphrase: It does not open the key, or the key is damaged.
@@ -164,16 +164,16 @@ def load_private(pem: bytes, *, origin: str, passphrase: Callable[[], bytes]) ->
 def _is_weakly_encrypted(pem: bytes) -> bool:
     if not is_encrypted(pem):
         return False
-    from bundler.bundle.signing_key_file import is_behind_scrypt
+    from bundler.bundle.signing_key_file import is_scrypt
 
-    return not is_behind_scrypt(pem)
+    return not is_scrypt(pem)
 
 
 def load_public(pem: bytes, *, origin: str) -> PublicKey:
     """Reads a public key.
 
     Raises:
-        Misuse: It is not an Ed25519 public key in PEM form, or one under which anybody can forge.
+        Misuse: It is not an Ed25519 public key in PEM form, or anybody can forge its signatures.
     """
     refuse_no_public_key(pem, origin)
     try:
@@ -189,10 +189,12 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
 
 
 def refuse_no_private_key(content: bytes, origin: str) -> None:
-    """Names what a file is that cannot be a private key, before anything else is asked of it.
+    """Refuses a file that cannot be a private key, and names what it is.
+
+    Call this before anything else uses the content.
 
     Args:
-        content: Of the file.
+        content: The content of the file.
         origin: The file's name, for messages.
 
     Raises:
@@ -213,7 +215,7 @@ def refuse_no_private_key(content: bytes, origin: str) -> None:
 
 
 def refuse_no_public_key(content: bytes, origin: str) -> None:
-    """The same of a file that cannot be a public key.
+    """Refuses a file that cannot be a public key, and names what it is.
 
     Raises:
         Misuse: It is something else, or several things.
@@ -251,7 +253,7 @@ def _other_kind(kind: KeyKind, origin: str, wanted: str, hint: str, *, openssl: 
 
 
 def _refuse_several(kind: KeyKind, origin: str) -> None:
-    """Of several keys in one file, a reader would take one, and tell nobody which.
+    """Refuses a file with several keys: a reader would take one of them, and not say which.
 
     Raises:
         Misuse: There are several.
@@ -271,7 +273,7 @@ def _said(label: str) -> str:
 
 
 def _kind(key: object) -> str:
-    """Of a key, in one word: RSA, EC, X25519."""
+    """The kind of a key in one word: RSA, EC, X25519."""
     return type(key).__name__.removesuffix("PublicKey").removesuffix("PrivateKey").strip("_")
 
 
@@ -287,17 +289,17 @@ def signers(
 
     Args:
         message: The exact bytes.
-        signatures: By the key id that their file names claim. Each trusted key tries the one under its own id, so a
-            file that was renamed verifies nothing.
-        trusted: The keys that the importer accepts. One that stands there twice is one key.
-        claimed: The key ids of further signature files, which were not read; for messages only.
-        required: How many keys must have signed.
+        signatures: The signatures by the key ids of their file names. Each trusted key tries only the one under its own
+            id, so a renamed file verifies nothing.
+        trusted: The keys that the importer accepts. A key that appears twice counts once.
+        claimed: The key ids of other signature files, which were not read; for messages only.
+        required: The number of keys that must have signed.
 
     Returns:
         At least as many keys as are required, each once.
 
     Raises:
-        Untrusted: Too few of those who are trusted signed these bytes.
+        Untrusted: Too few of the trusted keys signed these bytes.
     """
     by_id = {key.id: key for key in trusted}
     if not by_id:
@@ -347,26 +349,26 @@ def _too_few(
     *,
     strangers: Sequence[str],
 ) -> Untrusted:
-    """The error for a bundle that not enough keys have signed."""
+    """The error for a bundle with too few signatures."""
     missing = sorted(set(trusted) - {key.id for key in good} - set(bad))
     numbers = {"count": len(good), "required": required}
-    told = [text("{count} of {required} required signatures by trusted keys", **numbers)]
+    parts = [text("{count} of {required} required signatures by trusted keys", **numbers)]
     if good:
-        told = [
+        parts = [
             text(
                 "{count} of {required} required signatures by trusted keys: {keys}",
                 **numbers,
                 keys=some([key.id for key in good], most=3),
             )
         ]
-    told += [text("the signature by {keys} does not match", keys=", ".join(bad))] if bad else []
-    told += [text("not signed by {keys}", keys=some(missing, most=3))] if missing else []
-    told += [text("signed by {keys}, not trusted here", keys=some(strangers, most=3))] if strangers else []
+    parts += [text("the signature by {keys} does not match", keys=", ".join(bad))] if bad else []
+    parts += [text("not signed by {keys}", keys=some(missing, most=3))] if missing else []
+    parts += [text("signed by {keys}, not trusted here", keys=some(strangers, most=3))] if strangers else []
     hint = "ask one of them to sign it: bundler sign BUNDLE --key KEY"
     if len(trusted) < required:
-        told.append(counted(len(trusted), "only {count} key is trusted here", "only {count} keys are trusted here"))
+        parts.append(counted(len(trusted), "only {count} key is trusted here", "only {count} keys are trusted here"))
         hint = "give the public keys of the other signers, too: --trust NAME.pub"
-    return Untrusted(joined(told), hint=hint, code="too-few-signatures")
+    return Untrusted(joined(parts), hint=hint, code="too-few-signatures")
 
 
 def _is_signed(key: PublicKey, signature: bytes, message: bytes) -> bool:

@@ -1,7 +1,6 @@
-"""Private keys in files that a passphrase encrypts: PKCS#8 with PBES2 and scrypt (RFC 8018, RFC 7914).
+"""Private keys in encrypted files: PKCS#8 with PBES2 and scrypt (RFC 8018, RFC 7914).
 
-Apart from `bundler.bundle.signing` because the ASN.1 that this takes would make every command that checks a signature
-slower to start.
+This is a module of its own because its ASN.1 classes would delay the start of every command that verifies a signature.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ _SCRYPT = ObjectIdentifier("1.3.6.1.4.1.11591.4.11")
 _AES_256_CBC = ObjectIdentifier("2.16.840.1.101.3.4.1.42")
 
 
-def is_behind_scrypt(pem: bytes) -> bool:
-    """Whether an encrypted private key is encrypted through scrypt."""
+def is_scrypt(pem: bytes) -> bool:
+    """True if an encrypted private key is encrypted with scrypt."""
     body = b"".join(line for line in pem.splitlines() if not line.startswith(b"-----"))
     with suppress(ValueError):
         return asn1.encode_der(_SCRYPT) in base64.b64decode(body)
@@ -69,7 +68,7 @@ class _EncryptedPrivateKeyInfo:
 
 
 def encrypted_pem(der: bytes, passphrase: bytes) -> bytes:
-    """A private key, encrypted as ``openssl pkcs8 -topk8 -scrypt`` does it.
+    """Encrypts a private key as ``openssl pkcs8 -topk8 -scrypt`` does.
 
     `cryptography` reads this form, but itself writes only PBKDF2 with 2048 rounds, which is far too few.
     """

@@ -1,8 +1,8 @@
 """SHA256SUMS, the root of trust: a list that GNU ``sha256sum`` checks and one signature covers.
 
-It is the first thing that is parsed of a bundle, so its grammar is as small as it can be: lines of 64 lower-case hex
-digits, two blanks and a file name, each ended by one newline; no comments, no name twice. A name is that of a file in
-the bundle's folder, or in a folder in it; none leads anywhere else.
+It is the first file of a bundle that is parsed, so its grammar is as small as possible: lines of 64 lower-case hex
+digits, two blanks and a file name, each ended by one newline; no comments, no duplicate names. A name refers to a file
+in the bundle's folder, or in a folder in it, and to no other place.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _LINE = re.compile(rf"([0-9a-f]{{64}})  ({roles.LISTABLE})")
 
 
 def format_sums(sums: Mapping[str, str]) -> bytes:
-    """The bytes of SHA256SUMS.
+    """Returns the bytes of SHA256SUMS.
 
     Args:
         sums: SHA-256 in hex by file name, in the order of the lines.
@@ -31,7 +31,7 @@ def parse_sums(content: bytes) -> dict[str, str]:
     """Reads SHA256SUMS: SHA-256 in hex by file name.
 
     Raises:
-        Damaged: It is not exactly of the grammar.
+        Damaged: It does not match the grammar exactly.
     """
     sums: dict[str, str] = {}
     try:
@@ -60,7 +60,7 @@ def parse_sums(content: bytes) -> dict[str, str]:
 
 
 def folders_of(sums: Iterable[str]) -> tuple[str, ...]:
-    """The folders that listed names lie in, each once, sorted."""
+    """The folders of the listed names, each once, sorted."""
     return tuple(sorted({name.partition("/")[0] for name in sums if "/" in name}))
 
 
@@ -70,9 +70,9 @@ def bundle_id(content: bytes) -> str:
 
 
 def conversion_hint(content: bytes) -> str | None:
-    """What to do about a text file that is not as it was, if it looks as if some program had converted it.
+    """The advice for a changed text file, if the change looks like a conversion by a program; else None.
 
-    For the advice only: nothing is ever accepted because it would be right without the conversion.
+    This is for advice only: nothing is ever accepted because it would match without the conversion.
     """
     is_wide = content[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in content[:2]
     if is_wide or b"\r\n" in content or content[:3] == b"\xef\xbb\xbf":

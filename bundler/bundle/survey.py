@@ -1,6 +1,6 @@
-"""Finds the bundles on media: in folders that were named, and in the folders of media that were named.
+"""Finds bundles: in the folders that the user gave, or in the folders of the media that the user gave.
 
-Reads SHA256SUMS, and believes nothing. What cannot be looked into is skipped, and why is kept.
+It reads SHA256SUMS, and trusts nothing. It skips folders that cannot be searched, and keeps the reasons.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class FoundBundle:
-    """The folders of one bundle, the bytes of its SHA256SUMS, and why some folders of its media were skipped."""
+    """The folders of one bundle, the bytes of its SHA256SUMS, and the reasons for skipped folders of its media."""
 
     listings: tuple[Listing, ...]
     sums_content: bytes
@@ -30,7 +30,7 @@ class FoundBundle:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """A folder that may be a bundle's, and whether it was named itself, not the medium that it is on."""
+    """A folder that may belong to a bundle. ``is_named`` is True if the user gave it, and not only its medium."""
 
     listing: Listing
     is_named: bool
@@ -38,7 +38,7 @@ class _Folder:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What is at one path."""
+    """The folders at one path, and the reasons for skipped ones."""
 
     folders: tuple[_Folder, ...]
     skipped: tuple[BundlerError, ...] = ()
@@ -51,15 +51,15 @@ def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
 
     Raises:
         Misuse: There is no bundle, or the folders of different ones were named.
-        Incomplete: There is only an export that was not finished.
-        Damaged, LocalStorage: A folder that was named, or its SHA256SUMS, cannot be read.
+        Incomplete: There is only an unfinished export.
+        Damaged, LocalStorage: A named folder, or its SHA256SUMS, cannot be read.
     """
     paths = tuple(paths)
     found = [_look(path) for path in paths]
     folders = tuple({folder.listing.folder: folder for each in found for folder in each.folders}.values())
     for folder in folders:
         if folder.listing.folder.resolve().name.endswith(PARTIAL):
-            raise _unfinished(folder.listing.folder)  # also one that lacks nothing but its name
+            raise _unfinished(folder.listing.folder)  # also if only the rename is missing
     skipped = [error for each in found for error in each.skipped]
     groups = _by_bundle(folders, skipped.append)
     if not groups:
@@ -72,13 +72,14 @@ def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
 
 
 def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object]) -> dict[bytes, list[_Folder]]:
-    """The folders that have a SHA256SUMS, by its bytes.
+    """Groups the folders that have a SHA256SUMS by its bytes.
 
-    All of those that nobody named may together have no more bytes than one may have: they are held in memory.
+    All lists in folders that nobody named may together have no more bytes than one list may have, because they are held
+    in memory.
 
     Raises:
         Misuse: They have more.
-        Damaged, Incomplete, LocalStorage: One cannot be read that was named, or that is alone.
+        Damaged, Incomplete, LocalStorage: The list of a named folder, or of the only folder, cannot be read.
     """
     groups: dict[bytes, list[_Folder]] = {}
     for folder in folders:
@@ -100,7 +101,7 @@ def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object
 
 
 def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
-    """The folders by their bundle; those of one alone if its own folder was named.
+    """Returns the folders by bundle; only those of one bundle if its own folder was named.
 
     Raises:
         Misuse: The folders of several were named.
@@ -121,7 +122,7 @@ def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
 
 
 def _look(path: Path) -> _Found:
-    """The folders at a path that may be a bundle's: itself, or those in it; itself if there are none."""
+    """Finds the folders at a path that may belong to a bundle: the path itself, or folders in it."""
     if not is_there(path):
         raise Misuse("there is no such folder", subject=str(path))
     if not path.is_dir():
@@ -137,7 +138,7 @@ def _look(path: Path) -> _Found:
 
 
 def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], object]) -> Iterator[Listing]:
-    """The folders in a folder that have a SHA256SUMS. Links lead anywhere, and are not followed."""
+    """The folders in a folder that have a SHA256SUMS. Links are not followed, because they can lead anywhere."""
     looked_into = 0
     for name in names:
         try:

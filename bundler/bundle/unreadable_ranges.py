@@ -1,4 +1,4 @@
-"""Reads a file from a medium that may be failing: all that can be read, around what cannot."""
+"""Reads a file from a failing medium: every byte that can be read, around the unreadable ranges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bundler.system.buffers import new_buffer
 from bundler.system.files import Unreadable, read_into
 
 _STEP_BYTES = 4096
-"""Sectors of discs and sticks are not larger, and pages of memory not smaller."""
+"""The size of the small steps: sectors of discs and sticks are not larger, pages of memory are not smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,21 +22,21 @@ class UnreadableRange:
 
 
 def read_around(descriptor: int, size_bytes: int, *, what: str) -> Iterator[memoryview | UnreadableRange]:
-    """A file from its first byte to its last, in pieces and holes that follow each other.
+    """Reads a file from its first byte to its last, as pieces and unreadable ranges.
 
-    Where a read fails, the steps become small, so that no more is given up than need be. They grow again while reads
-    fail, so that few are tried in vain; after `UNREADABLE_READS` of them, the rest of the file is one hole.
+    After a failed read, the steps become small, so that few good bytes are given up. They grow again while reads
+    fail, so that few reads are tried in vain. After `UNREADABLE_READS` failures, the rest of the file is one range.
 
     Args:
-        descriptor: Of the file.
-        size_bytes: Of the file.
+        descriptor: The descriptor of the file.
+        size_bytes: The size of the file.
         what: Names it in errors.
 
     Yields:
-        Pieces, each valid until the next one; holes.
+        Pieces, each valid until the next one, and unreadable ranges.
 
     Raises:
-        Damaged: The file ends before its size.
+        Damaged: The file is shorter than its size.
     """
     buffer = new_buffer(min(PIECE_BYTES, size_bytes))
     position = failures = 0

@@ -1,9 +1,9 @@
-"""Writes a bundle of tars: a sink that knows beforehand where each byte belongs.
+"""Writes a bundle of tars: a sink that knows the place of each byte in advance.
 
-Workers write blobs straight to their final places: in lanes, where they were given that order, else in any. Two
-followers come behind them: one takes the SHA-256 of what was not hashed on its way into its chunk, from the page cache;
-the other brings what is written to the device, and notes in the journal which chunks are there. Until it is sealed the
-bundle is the folder ``NAME.partial``; sealing is one rename. What an earlier run left is gone on with.
+Workers write blobs straight to their final places: in lanes, if the plan has them, else in any order. Two background
+threads work on the written bytes. One takes the SHA-256 of bytes that were not hashed when they were written, from the
+page cache. The other flushes them to the device, and notes complete chunks in the journal. Until it is sealed, the
+bundle is the folder ``NAME.partial``; sealing is one rename. An interrupted run is resumed.
 """
 
 from __future__ import annotations
@@ -30,23 +30,23 @@ from bundler.system.buffers import new_buffer
 from bundler.workers import BackgroundThread
 
 _WAIT_SECONDS = 0.1
-"""How often the followers look what has got into place: told of every piece, they would wake up for it a thousand times
-a second, and stand in the way of those who write."""
+"""The pause of the background threads between two passes. A wake-up for every piece would be a thousand wake-ups a
+second, which would slow the writers down."""
 
 
 class BundleWriter:
-    """A bundle that is being made. Thread-safe as a sink; `seal` and `close` are for one thread."""
+    """A bundle that is being written. Thread-safe as a sink; `seal` and `close` are for one thread."""
 
     def __init__(
         self, partial: StartedFolder, manifest: BundleManifest, state: PartialState, lanes: Lanes | None = None
     ) -> None:
-        """Starts the two followers; nothing else is done yet.
+        """Starts the two background threads; does nothing else.
 
         Args:
             partial: The partial bundle.
             manifest: The plan.
-            state: The state of what is there.
-            lanes: How many chunks are written side by side, by callers who keep to `stored`; None for any order.
+            state: The partial state of an earlier run.
+            lanes: The lanes, if callers keep to the order of `stored`; None for any order.
         """
         self._partial = partial
         self._manifest = manifest
@@ -58,14 +58,14 @@ class BundleWriter:
         self.resumed_bytes = sum(half.offset_bytes for half in state.halves.values()) + sum(
             self._places(digest)[0].size_bytes for digest in state.whole
         )
-        """The bytes of blobs that an earlier run left."""
+        """The number of bytes of blobs that an earlier run wrote."""
         self._ending = threading.Condition()
-        """Notified when the last blob was put, and when nothing more is wanted."""
+        """Notified when the last blob was put, and at `close`."""
         self._noting = threading.Lock()
-        """Held while the journal and the state of a chunk are brought together."""
+        """Held while the journal and the state of a chunk are made consistent."""
         self._is_sealing = self._is_closed = False
         self._failure: BundlerError | None = None
-        self._followers = [
+        self._background = [
             BackgroundThread(self._hash_chunks, name="chunk-hasher"),
             BackgroundThread(self._flush_chunks, name="flusher"),
         ]
@@ -74,17 +74,17 @@ class BundleWriter:
     def resuming(
         cls, partial: StartedFolder, manifest: BundleManifest, passed: Passed, lanes: Lanes | None = None
     ) -> BundleWriter:
-        """A writer that keeps what an earlier run left, as far as it is right: all of it is read and hashed.
+        """Returns a writer that keeps the correct bytes of an earlier run. All of them are read and hashed.
 
         Args:
             partial: The partial bundle.
             manifest: The plan.
-            passed: Receives every number of bytes that was looked at; what it raises goes through.
+            passed: Receives every number of bytes that was read; its errors pass through.
             lanes: As of the constructor.
 
         Raises:
             Misuse: A chunk is not ours.
-            LocalStorage: A chunk cannot be opened or cut, or the journal cannot be written.
+            LocalStorage: A chunk cannot be opened or truncated, or the journal cannot be written.
         """
         state = look(partial.folder, manifest, passed) if partial.was_there else PartialState()
         for number in set(partial.journal.done) - set(state.complete):
@@ -93,31 +93,31 @@ class BundleWriter:
 
     @property
     def size_bytes(self) -> int:
-        """Of all chunks together."""
+        """The size of all chunks together."""
         return self._manifest.size_bytes
 
     def stored(self) -> list[Stored]:
-        """All that is to be put, in the order of the lanes: each waits for its turn.
+        """All blobs and files that must be put, in the order of the lanes: each waits for its turn.
 
-        A caller takes one after the other in this order, with as many threads as there are lanes or more, and says of
-        each by `end_blob` when nothing more comes of it.
+        A caller takes them in this order, with as many threads as there are lanes or more. It calls `end_blob` for each
+        when nothing more comes of it.
         """
         assert self._lanes is not None
         return in_lanes(self._manifest, groups_of(self._manifest), self._lanes.count)
 
     def end_blob(self, descriptor: Descriptor) -> None:
-        """Says that nothing more comes of a blob, whether it was put or not."""
+        """Notes that nothing more comes of a blob, even if it was not put."""
         if self._lanes is not None:
             for members in self._members_of(descriptor):
                 for member in members:
                     self._chunk_of(member).end(member)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether an earlier run put it."""
+        """True if an earlier run put it."""
         return descriptor.digest in self._whole
 
     def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
-        """How far an earlier run came with it. Told once."""
+        """The partial state of a blob from an earlier run. Only the first call returns it."""
         return self._halves.pop(descriptor.digest, None)
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
@@ -135,7 +135,7 @@ class BundleWriter:
                 self._write_some(cursor, memoryview(b""))
 
     def resume_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
-        """Writes the rest of a blob behind what an earlier run left."""
+        """Writes the rest of a blob after the bytes of an earlier run."""
         (members,) = self._members_of(descriptor)
         self._write([_Cursor(members, offset_bytes)], pieces, descriptor.size_bytes)
 
@@ -143,16 +143,16 @@ class BundleWriter:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
         Args:
-            key: Signs; None for a bundle that is said to be unsigned.
+            key: The key that signs; None for a bundle that is explicitly unsigned.
             read_back: As of `StartedFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
 
         Raises:
-            LocalStorage: Something could not be written; the bundle stays partial.
+            LocalStorage: A file could not be written; the bundle stays partial.
         """
-        self._wait_for_followers()
+        self._wait_for_background()
         files = {
             roles.README.file: [readme(self._manifest, key_id=key.id if key else None)],
             roles.MANIFEST.file: bundle_manifest.json_pieces(self._manifest),
@@ -161,19 +161,19 @@ class BundleWriter:
         return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)
 
     def close(self) -> None:
-        """Lets go of all files, whatever state the bundle is in."""
+        """Closes all files, in any state of the bundle."""
         with self._ending:
             self._is_closed = True
             self._ending.notify_all()
         try:
-            for follower in self._followers:
-                follower.outcome()  # the first error is told by who put or sealed
+            for thread in self._background:
+                thread.outcome()  # `put_blob` or `seal` has raised the first error
         finally:
             for chunk in self._chunks:
                 chunk.close()
 
     def _places(self, digest: Digest) -> list[Stored]:
-        """Where some bytes belong. A blob may have those of a file of the layout."""
+        """The places of some bytes. A blob may have the same bytes as a file of the layout."""
         files = [file for file in self._manifest.files if file.digest == digest]
         return files + ([self._blobs[digest]] if digest in self._blobs else [])
 
@@ -184,9 +184,9 @@ class BundleWriter:
         return self._chunks[member.piece.chunk - 1]
 
     def _write(self, cursors: list[_Cursor], pieces: Pieces, size_bytes: int) -> None:
-        """Writes a blob to its places. It waits for its turn at the first; where else it lies, nobody is waited for.
+        """Writes a blob to its places. It waits for its turn at the first place only.
 
-        A small blob is there when its turn comes. A large one is asked for shortly before.
+        A small blob is read before its turn. A large one is requested shortly before its turn.
         """
         first = cursors[0]
         if self._lanes is not None and size_bytes > PIECE_BYTES and first.is_at_begin:
@@ -204,7 +204,7 @@ class BundleWriter:
             self._chunk_of(cursor.member).await_turn(cursor.member)
 
     def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
-        """Writes as much as belongs to the member at the cursor, with its framing; returns the rest."""
+        """Writes the bytes of the member at the cursor, with its framing; returns the rest."""
         if self._failure:
             raise self._failure
         member = cursor.member
@@ -221,19 +221,19 @@ class BundleWriter:
         self._chunk_of(member).write(member, buffers, offset)
         return rest
 
-    def _wait_for_followers(self) -> None:
+    def _wait_for_background(self) -> None:
         if not self._failure and not all(chunk.is_complete for chunk in self._chunks):
             raise RuntimeError("sealed before every blob was put")
         with self._ending:
             self._is_sealing = True
             self._ending.notify_all()
-        for follower in self._followers:
-            follower.join()
+        for thread in self._background:
+            thread.join()
         if self._failure:
             raise self._failure
 
     def _follow(self, work: Callable[[ChunkFile], bool]) -> None:
-        """Does some work on all chunks, again and again as they fill, until the last blob was put and all is done."""
+        """Works on all chunks, again and again as they fill, until the last blob was put and all are done."""
         try:
             while not self._is_closed and not self._failure:
                 is_sealing = self._is_sealing
@@ -266,7 +266,8 @@ class BundleWriter:
     def _note_done(self, chunk: ChunkFile) -> None:
         number = chunk.members[0].piece.chunk
         with self._noting:
-            # It may have been restarted meanwhile; then nothing is written to it before that stands in the journal.
+            # The chunk may have been restarted since the flush. The journal entry is removed before a restarted
+            # chunk is written, so this check under the lock is enough.
             if chunk.is_flushed and number not in self._partial.journal.done:
                 self._partial.folder.sync()
                 size_bytes = self._manifest.chunks[number - 1].size_bytes
@@ -297,7 +298,7 @@ def _chunk_files(
 
 
 class _Cursor:
-    """How far a blob has been written, over all members that it lies in."""
+    """The position in a blob that is being written, over all its members."""
 
     def __init__(self, members: list[ChunkMember], offset_bytes: int = 0) -> None:
         self._members = members
@@ -312,7 +313,7 @@ class _Cursor:
 
     @property
     def is_at_begin(self) -> bool:
-        """Whether nothing of the member was written yet."""
+        """True if nothing of the member was written yet."""
         return self.left_bytes == self.member.piece.length_bytes
 
     def advance(self, amount_bytes: int) -> None:
