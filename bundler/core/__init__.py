@@ -1,1 +1,1 @@
-"""What things are: values and the pure functions on them. No files, network, clock or threads in here."""
+"""Values, and the pure functions on them. Nothing in here uses files, the network, a clock or threads."""

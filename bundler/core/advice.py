@@ -1,7 +1,7 @@
-"""What commonly goes wrong, in plain words: one entry a failure, with its code, what to do next, and a longer text.
+"""The usual failures in plain words: each entry has a code, the next step, and a longer explanation.
 
-An error with a ``code`` was made from an entry here; ``bundler explain CODE`` prints the whole of it. The texts are in
-English; `bundler.views.languages` has them in others. Fields in braces are filled in by `problem`.
+An error with a ``code`` was made from an entry here; ``bundler explain CODE`` prints the whole entry. The texts are in
+English; `bundler.views.languages` has them in other languages. `problem` fills in the fields in braces.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ class Advice:
 
     Attributes:
         code: Its name, for ``explain``.
-        family: What kind of error it is; decides the exit code.
-        happened: What happened, in a few words.
-        next_step: What to do next, a sentence or a command.
-        explanation: Why it happens, how to be sure, and what else may help.
+        family: The class of the error, which decides the exit code.
+        happened: The failure in a few words.
+        next_step: The next step for the user, a sentence or a command.
+        explanation: The usual causes, how to confirm them, and what else may help.
     """
 
     code: str
@@ -62,17 +62,17 @@ def problem(
     retry_after_seconds: float | None = None,
     **parameters: str,
 ) -> BundlerError:
-    """The error for a failure that is known.
+    """The error for a known failure.
 
     Args:
-        code: Of the entry.
-        subject: What it happened to.
-        said: What the other side said.
-        expected: What was required.
-        actual: What was found.
-        retryable: Whether doing the same again may succeed.
-        retry_after_seconds: How long the other side asked us to wait.
-        parameters: What the braces of the entry's texts are filled in with.
+        code: The code of the entry.
+        subject: The object that the failure is about.
+        said: The words of the other side.
+        expected: The required value.
+        actual: The value that was found.
+        retryable: True if another attempt may succeed.
+        retry_after_seconds: The pause that the other side asked for.
+        parameters: The values of the fields in braces.
     """
     advice = ADVICE[code]
     return advice.family(
@@ -89,7 +89,7 @@ def problem(
 
 
 LOG_IN = "log in with --username NAME --password-stdin, or: docker login {host} (or podman login, skopeo login)"
-"""Not every machine has Docker, and a job has nobody who types."""
+"""It names several tools, because not every machine has Docker, and --password-stdin, because nobody types in a job."""
 
 
 _ENTRIES = (
@@ -643,4 +643,4 @@ OF_EXIT_CODES = {
     8: "no-space",
     9: "incomplete",
 }
-"""What to explain for an exit code that somebody wrote down."""
+"""The entry that ``bundler explain`` prints for an exit code."""

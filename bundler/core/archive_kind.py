@@ -1,7 +1,7 @@
-"""The kinds of archive that a chunk can be: what lies before, between and behind the data of its members.
+"""The kinds of archive that a chunk can be: the framing before, between and after the data of its members.
 
-Planner, bundle manifest, writer, reader and check ask here, so that each of them is written once for all kinds. Pure
-arithmetic on names and sizes. FORMAT.md, section 4.
+Planner, bundle manifest, writer, reader and check use this interface, so each of them is written once for all kinds.
+It is pure arithmetic on names and sizes. FORMAT.md, section 4.
 """
 
 from __future__ import annotations
@@ -13,49 +13,49 @@ from bundler.core import seven_zip_format, tar
 
 
 class ArchiveKind(ABC):
-    """How the members of a chunk follow each other, and what surrounds them."""
+    """The layout of a chunk: its members and the framing around them."""
 
     name: str
-    """In bundle.json, on the command line, and behind the dot of the chunk's file name."""
+    """The name in bundle.json and on the command line, and the extension of the chunk's file name."""
     start_bytes: int
-    """Before the first member."""
+    """The length of the framing before the first member."""
     _end_bytes: int
 
     def header(self, name: str, size_bytes: int) -> bytes:
-        """What lies before the data of a member."""
+        """The bytes before the data of a member."""
         del name, size_bytes
         return b""
 
     def header_bytes(self, name: str, size_bytes: int) -> int:
-        """How long `header` is."""
+        """The length of `header`."""
         del name, size_bytes
         return 0
 
     def padding_bytes(self, size_bytes: int) -> int:
-        """How many zeros lie behind the data of a member."""
+        """The number of zeros after the data of a member."""
         del size_bytes
         return 0
 
     def member_bytes(self, name: str, size_bytes: int) -> int:
-        """Header, data and padding together."""
+        """The length of a member's header, data and padding together."""
         return self.header_bytes(name, size_bytes) + size_bytes + self.padding_bytes(size_bytes)
 
     def end_bytes(self, names: Iterable[str]) -> int:
-        """The room that the end of a chunk with these members may need at the most."""
+        """The largest length that the end of a chunk with these members may have."""
         return self._end_bytes + sum(map(self.end_bytes_for, names))
 
     def end_bytes_for(self, name: str) -> int:
-        """How much one more member adds to that."""
+        """The length that one more member adds to the end."""
         del name
         return 0
 
     @abstractmethod
     def is_end(self, length_bytes: int, names: Iterable[str]) -> bool:
-        """Whether the end of a chunk with these members can be that long."""
+        """True if the end of a chunk with these members can have that length."""
 
     @abstractmethod
     def largest_data(self, name: str, room_bytes: int) -> int:
-        """How much data a member has that fills some room, which holds the end of its chunk too."""
+        """The size of the largest member that fits into some room together with the end of its chunk."""
 
 
 class _Tar(ArchiveKind):
@@ -81,11 +81,11 @@ class _Tar(ArchiveKind):
 
 
 TAR = _Tar()
-"""Plain tars, which any system can unpack."""
+"""Plain tar archives, which any system can unpack."""
 
 
 class _SevenZip(ArchiveKind):
-    """Store mode: data back to back, without any framing between them, then a header that names them all."""
+    """7z in store mode: the data of all members without framing between them, then a header that names them all."""
 
     name = "7z"
     start_bytes = seven_zip_format.START_BYTES
@@ -102,6 +102,6 @@ class _SevenZip(ArchiveKind):
 
 
 SEVEN_ZIP = _SevenZip()
-"""7z archives that store their members as they are, encrypted or not."""
+"""7z archives that store their members uncompressed, encrypted or not."""
 
 ARCHIVE_KINDS: dict[str, ArchiveKind] = {kind.name: kind for kind in (TAR, SEVEN_ZIP)}

@@ -1,4 +1,4 @@
-"""What a bundle may be called: something that every file system takes, every person can say, and no reader mistakes.
+"""The names that a bundle may have: every file system accepts them, and no reader mistakes them for something else.
 
 A bundle must not have the name of a file of a bundle: a reader that looks for bundles on a medium would take the medium
 for a bundle.
@@ -15,22 +15,23 @@ from bundler.errors import Misuse
 from bundler.texts import text
 
 BUNDLE_NAME = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
-"""Names of bundles: lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
+"""The names are lower-case ASCII, so that they are safe on FAT, exFAT, NTFS and ISO 9660."""
 _WINDOWS_DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 )
 PARTIAL = ".partial"
-"""The end of the folder's name until the bundle is sealed."""
+"""The folder's name ends with this until the bundle is sealed."""
 _UNFINISHED = re.compile(rf".*{re.escape(PARTIAL)}(\..*)?")
-"""Folders that are not finished, their journals and locks."""
+"""The names of unfinished folders, and of their journals and locks."""
 
 
 def check_bundle_name(name: str) -> str:
-    """The name itself, if a bundle may have it. Export and opening ask here, so that nothing is sealed under a name
-    under which it cannot be opened.
+    """Returns the name, if a bundle may have it.
+
+    Export and opening both call this, so that no bundle is sealed under a name that cannot be opened.
 
     Raises:
-        Misuse: It may not.
+        Misuse: A bundle may not have this name.
     """
     if name.partition(".")[0] in _WINDOWS_DEVICES:
         raise Misuse(text("{name} is the name of a device on Windows", name=repr(name)), hint="choose another name")
@@ -54,7 +55,7 @@ def check_bundle_name(name: str) -> str:
 
 
 def name_of_words(words: Iterable[str]) -> str | None:
-    """A bundle name that is made of some words; None if that gives none that a bundle may have."""
+    """A bundle name made of some words; None if the result is not a valid bundle name."""
     joined = "-".join(word.lower() for word in words if word)
     name = re.sub(r"[^a-z0-9._-]+", "-", joined)[:64].strip("._-")
     try:

@@ -1,4 +1,4 @@
-"""Characters that people cannot see or tell apart in a list: how they are cut off, and how a message names them."""
+"""Characters that people cannot see or cannot distinguish: trims them, and names them in messages."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import unicodedata
 _LOOKALIKES = {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2010": "-", "\u2011": "-"} | {
     "\u2012": "-", "\u2013": "-", "\u2014": "-", "\u2212": "-", "\u3002": ".", "\u3001": ","
 }  # fmt: skip
-"""What word processors and Chinese input methods write for the characters of a reference; NFKC knows the others."""
+"""Characters that word processors and Chinese input methods write instead of ASCII. NFKC maps the others."""
 
 
 def trimmed(text: str) -> str:
-    """A text without spaces and invisible characters at its ends, as web pages and editors leave them there."""
+    """A text without spaces and invisible characters at its ends. Text copied from web pages and editors has them."""
     begin, end = 0, len(text)
     while begin < end and _is_blank(text[begin]):
         begin += 1
@@ -26,7 +26,7 @@ def named(character: str) -> str:
 
 
 def plain(character: str) -> str | None:
-    """The visible ASCII character that another one looks like; None if there is none."""
+    """The visible ASCII character that this one looks like; None if there is none."""
     found = _LOOKALIKES.get(character) or unicodedata.normalize("NFKC", character)
     return found if len(found) == 1 and found.isascii() and found.isprintable() and found != " " else None
 

@@ -1,4 +1,4 @@
-"""How the content of a bundle differs from what an export would make now, in words."""
+"""Describes how the content of a bundle differs from the content that an export would make now."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from bundler.texts import text
 
 
 def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
-    """How a bundle differs from a plan; empty if both have the same images in the same chunks.
+    """The differences between a bundle and a plan; empty if both have the same images in the same chunks.
 
-    When and by which version it was made makes no difference, nor do the sizes that 7z archives come to have.
+    It ignores the time, the version of the tool, and the final sizes of 7z archives.
     """
     found: list[str] = []
     if there.chunk_size_bytes != wanted.chunk_size_bytes:
@@ -49,7 +49,7 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
 
 
 def _of_image(there: Image, wanted: Image) -> Sequence[str]:
-    """The first difference between two images of one name; the others follow from it."""
+    """The first difference between two images with the same name. The other differences follow from it."""
     if there == wanted:
         return []
     name = wanted.reference

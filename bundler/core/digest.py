@@ -1,6 +1,6 @@
 """Content digests as OCI image-spec ``descriptor.md`` spells them: ``algorithm:encoded``.
 
-A digest is parsed before any path or URL is made of it, so that no text from outside becomes part of one.
+A digest is parsed before it becomes part of a path or URL, so that no text from outside can become part of one.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ _FORMS = {
     "sha256": ("sha256", re.compile(r"[0-9a-f]{64}")),
     "sha512": ("sha512", re.compile(r"[0-9a-f]{128}")),
 }
-"""The algorithms: one text of each name for all digests, which there are many of, and the form of the rest."""
+"""For each algorithm: its name, as one object that all digests share to save memory, and the form of the digits."""
 
 ALGORITHMS = tuple(_FORMS)
 """The names of the algorithms."""
 
 
 class Hasher(Protocol):
-    """The part of a `hashlib` object that is used here."""
+    """The part of the interface of `hashlib` objects that is used here."""
 
     def update(self, data: bytes | memoryview, /) -> None:
-        """Takes in the next bytes."""
+        """Hashes the next bytes."""
 
     def hexdigest(self) -> str:
         """The digest of all bytes so far, in lower-case hex."""
 
     def copy(self) -> Hasher:
-        """Another one that has taken in the same bytes."""
+        """An independent copy with the same state."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Digest:
-    """The name of some bytes. Made by `parse` or `of`; the constructor itself checks nothing."""
+    """The digest of some bytes. `parse` and `of` make one; the constructor checks nothing."""
 
     algorithm: str
     encoded: str
@@ -70,7 +70,7 @@ class Digest:
 
     @property
     def path(self) -> str:
-        """Where OCI image-spec ``image-layout.md`` puts these bytes."""
+        """The path of these bytes in an OCI layout (image-spec ``image-layout.md``)."""
         return f"blobs/{self.algorithm}/{self.encoded}"
 
     @property

@@ -1,7 +1,7 @@
-"""What happens during a run, told to whoever listens. Nobody who tells knows who listens; listening changes nothing.
+"""Events of a run, for progress bars, logs, metrics and reports.
 
-Events come from any thread; a listener that keeps state locks it. Titles and texts are messages, see
-`bundler.texts`.
+The code that emits an event does not know its listeners, and a listener does not change the run. Events come from any
+thread; a listener that keeps state locks it. Titles and texts are messages, see `bundler.texts`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ class PhaseBegan:
     """A phase of the run began.
 
     Attributes:
-        title: What it does.
-        total: How many bytes or items it will move.
-        in_bytes: Which of the two.
-        images: How many images it brings, where that is told by `ImagesDone`.
+        title: The title of the phase, for people.
+        total: The number of bytes or items that it will move.
+        in_bytes: True if ``total`` counts bytes, False if it counts items.
+        images: The number of images that the phase completes and that `ImagesDone` counts; else 0.
     """
 
     title: str
@@ -31,28 +31,31 @@ class PhaseBegan:
 
 @dataclass(frozen=True, slots=True)
 class PhaseEnded:
-    """The phase that began last is over."""
+    """The current phase ended."""
 
     title: str
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """Some bytes or items of the phase are done; negative when they must be done again."""
+    """Some bytes or items of the phase are done. The amount is negative if they must be done again."""
 
     amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class ImagesDone:
-    """Of so many images more, all that the phase brings is done."""
+    """The phase has completed this many more images."""
 
     amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class Began:
-    """An object is being moved: what people call it (the image that it is for, or its file), and its size in bytes."""
+    """The transfer of an object began.
+
+    ``subject`` names it for people: the image that needs it, or its file.
+    """
 
     subject: str
     size_bytes: int
@@ -60,9 +63,9 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """An object is done; ``outcome`` in one word: copied, mounted, present, read, failed.
+    """An object is done. ``outcome`` is one word: copied, mounted, present, read or failed.
 
-    ``item`` is the object itself, where several have the same subject.
+    ``item`` identifies the object if several objects have the same subject.
     """
 
     subject: str
@@ -72,9 +75,9 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Retrying:
-    """Something failed and will be tried again after a pause; how long a pause the other side asked for, if it did.
+    """An attempt failed; the next one follows after a pause.
 
-    ``peer`` is the host that was asked; empty for none.
+    ``asked_seconds`` is the pause that the other side asked for, if any. ``peer`` is its host; empty if there is none.
     """
 
     subject: str
@@ -87,7 +90,7 @@ class Retrying:
 
 @dataclass(frozen=True, slots=True)
 class Noticed:
-    """Something that people should know, and that stops nothing."""
+    """A notice for people. The run continues."""
 
     text: str
 
@@ -97,4 +100,4 @@ Listener = Callable[[Event], None]
 
 
 def nobody(_event: Event) -> None:
-    """A listener that does not listen."""
+    """A listener that ignores all events."""

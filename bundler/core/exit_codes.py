@@ -1,4 +1,4 @@
-"""What each exit code means: the table of README, for `bundler explain` and the manual page."""
+"""The meaning of each exit code: the table of README, for `bundler explain` and the manual page."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ class ExitCode:
 
     Attributes:
         number: The code.
-        meaning: What it stands for, in a few words.
-        explanation: More of it; empty where an entry of `bundler.core.advice` explains it.
+        meaning: Its meaning in a few words.
+        explanation: A longer text; empty if an entry of `bundler.core.advice` explains the code.
     """
 
     number: int

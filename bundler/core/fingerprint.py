@@ -14,7 +14,7 @@ _HEX = re.compile(r"[0-9a-f]+")
 
 
 def groups_of(fingerprint: str) -> list[str]:
-    """The groups that are read out.
+    """The groups of four digits that people read out.
 
     >>> groups_of("06e3fd8fda29")
     ['06e3', 'fd8f', 'da29']
@@ -28,13 +28,13 @@ def grouped(fingerprint: str) -> str:
 
 
 def parse_fingerprint(text: str) -> str:
-    """The 64 hex digits of a fingerprint that somebody typed, or pasted from ``sha256sum``.
+    """The 64 hex digits of a fingerprint that a user typed, or pasted from ``sha256sum``.
 
     Args:
-        text: In any case; blanks, colons and dashes mean nothing.
+        text: The fingerprint in upper or lower case. Blanks, colons and dashes are ignored.
 
     Raises:
-        Misuse: It is not the whole of one.
+        Misuse: The text is not a whole fingerprint.
     """
     digits = _SEPARATORS.sub("", text).lower()
     whole = "give all 64 hex digits: bundler keygen and bundler trust list print them"

@@ -1,7 +1,7 @@
-"""Image lists: what to carry. YAML or JSON with a name and options, or plain text with one reference a line.
+"""Image lists, which name the images to carry: YAML or JSON with a name and options, or text with one image a line.
 
 Every scalar of the YAML is read as the text that was written: ``tag: 1.10`` is not 1.1, ``on`` is not true.
-Unknown and duplicate keys, aliases and tags are errors, each with its line. All errors of a list are told at once.
+Unknown and duplicate keys, aliases and tags are errors, each with its line. One run reports all errors of a list.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode
 from bundler.errors import BundlerError, Damaged, Misuse
 
 ParseImage = Callable[[str], Location]
-"""Reads where one image is: `bundler.transports.parsing.parse_image`."""
+"""Reads the location of one image: `bundler.transports.parsing.parse_image`."""
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
 _TOP_KEYS = ("name", "platforms", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "from")
 _YAML = re.compile(rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)")
-"""The first line of a YAML or JSON list; no host as ``[::1]:5000/app``."""
+"""The first line of a YAML or JSON list. A host like ``[::1]:5000/app`` does not match."""
 
 _YAML_ITEM = re.compile(r"\s*-\s+(?:\{|['\"]?[\w-]+['\"]?\s*:(?:\s|$))")
 """An item that is a mapping."""
@@ -42,12 +42,12 @@ class Entry:
     """One image to carry.
 
     Attributes:
-        reference: The name it is to have in the bundle.
-        source: Where its bytes come from.
+        reference: The name that the image gets in the bundle.
+        source: The location that its bytes come from.
         pin: The digest that its tag must have at the source.
-        platforms: Which platforms to carry; empty for all.
-        where: File and line, for messages.
-        pinned_at: File and line of the pin, if another entry for the same image has it.
+        platforms: The platforms to carry; empty for all.
+        where: File and line of the entry, for messages.
+        pinned_at: File and line of the pin, if it comes from another entry for the same image.
     """
 
     reference: Reference
@@ -60,13 +60,13 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HeldImages:
-    """Images of an archive or a layout under the names that they have there: the one that is chosen, or all.
+    """One image, or all images, of an archive or a layout, under the names that they have there.
 
     Attributes:
-        source: The archive or layout; with a name for one image of it.
-        pin: The digest that each must have.
-        platforms: Which platforms to carry; empty for all.
-        where: File and line, for messages.
+        source: The archive or layout, with the name of the image if only one is chosen.
+        pin: The digest that each image must have.
+        platforms: The platforms to carry; empty for all.
+        where: File and line of the entry, for messages.
     """
 
     source: Container
@@ -77,7 +77,7 @@ class HeldImages:
 
 @dataclass(frozen=True, slots=True)
 class ImageList:
-    """The images of one or more lists, and the name that the bundle is to have if a list gives it."""
+    """The images of one or more lists, and the name of the bundle if a list gives it."""
 
     name: str | None
     entries: tuple[Entry | HeldImages, ...]
@@ -91,14 +91,15 @@ def parse_image_list(
     Args:
         text: The whole list; a byte order mark and CRLF are allowed.
         source: The file's name, for messages.
-        parse_image: Reads where one image is.
-        platforms: For the images where neither the list nor their entry says which; an empty list there says all.
+        parse_image: Reads the location of one image.
+        platforms: The platforms for images without a choice in the list or in their entry. An empty list there means
+            all platforms.
 
     Raises:
-        Misuse: The list is wrong; with more than one error, `Several` of them.
+        Misuse: The list is not valid. `Several` if there is more than one error.
     """
     text = text.removeprefix("\ufeff")
-    if "-----BEGIN" in text:  # each of its lines would be repeated as no reference
+    if "-----BEGIN" in text:  # the errors of the list would print each line of a private key
         raise Misuse("this is a key or a certificate, not an image list", subject=source)
     reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, parse_image, platforms)
     result = reader.read(text)
@@ -120,7 +121,7 @@ def entry_of(
     """An entry for a single image, or for the images of a file or layout.
 
     Raises:
-        Misuse: It has no name of its own to be carried under.
+        Misuse: The image has no full name at its location.
     """
     if location.container is not None:
         return HeldImages(location.container, pin, platforms, where)
@@ -130,10 +131,10 @@ def entry_of(
 
 
 def _name_of(location: Location) -> Reference:
-    """A name that somebody gives an image.
+    """The name that a list gives to an image.
 
     Raises:
-        Misuse: It is the location of an image.
+        Misuse: The list has a location in its place.
     """
     if location.reference is None:
         raise Misuse("a name is expected, not a location", subject=str(location), hint="write registry/repository:tag")
@@ -141,7 +142,7 @@ def _name_of(location: Location) -> Reference:
 
 
 def nameless(location: Location) -> Misuse:
-    """The error for an image that has no full name where it is."""
+    """The error for an image that has no full name at its location."""
     return Misuse(
         "this image has no full name",
         subject=str(location),
@@ -158,10 +159,10 @@ def _looks_like_yaml(text: str, source: str) -> bool:
 
 
 def _written(text: str, parse_image: ParseImage, *, where: str, platforms: tuple[Platform, ...]) -> Entry | HeldImages:
-    """An entry for one image as people write it: `parse_line` has the forms.
+    """An entry for one image, in one of the forms that `parse_line` reads.
 
     Raises:
-        Misuse: It has none of them.
+        Misuse: The text has none of these forms.
     """
     line = parse_line(text)
     image = parse_image(line.image)
@@ -171,7 +172,7 @@ def _written(text: str, parse_image: ParseImage, *, where: str, platforms: tuple
 
 
 class _TextList:
-    """One reference a line; ``#`` begins a comment."""
+    """Reads the text form: one reference a line; ``#`` begins a comment."""
 
     def __init__(self, source: str, parse_image: ParseImage, platforms: tuple[Platform, ...]) -> None:
         self.source = source
@@ -199,7 +200,7 @@ _FORM = texts.text("an image list must be a mapping with name: and images:, or a
 
 
 class _YamlList:
-    """The YAML form."""
+    """Reads the YAML form."""
 
     def __init__(self, source: str, parse_image: ParseImage, platforms: tuple[Platform, ...]) -> None:
         self._parse_image = parse_image

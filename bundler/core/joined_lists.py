@@ -1,4 +1,4 @@
-"""Several image lists as one. An image that is listed twice is carried once; what contradicts itself is refused.
+"""Joins several image lists. An image that is listed twice is carried once; contradicting entries are refused.
 
 One image has one tag at the target. So ``x:1`` and ``x:1@sha256:…`` are one image, whose tag must have that digest.
 """
@@ -25,7 +25,7 @@ def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
     """Joins lists in their order.
 
     Raises:
-        Misuse: Two lists want different names and none is given, or as `each_once`.
+        Misuse: Two lists give different names and ``name`` is None, or as `each_once`.
     """
     lists = tuple(lists)
     names = sorted({each.name for each in lists if each.name})
@@ -45,7 +45,7 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     """The entries in their order, each image once.
 
     Raises:
-        Misuse: One name is to have two sources, digests or choices of platforms; with more than one error, `Several`.
+        Misuse: One name has two sources, digests or choices of platforms. `Several` if there is more than one error.
     """
     found: dict[Reference | str, Listed] = {}
     errors: list[BundlerError] = []
@@ -62,7 +62,7 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
 
 
 def _key(entry: Entry | HeldImages) -> Reference | str:
-    """The same for two entries whose images would get one name."""
+    """A key that is equal for two entries whose images would get the same name."""
     return str(entry.source) if isinstance(entry, HeldImages) else _comparable(entry.reference)
 
 
@@ -99,7 +99,7 @@ def _contradiction(first: Entry | HeldImages, second: Entry | HeldImages) -> Mis
 
 
 def _is_plainer(one: Entry, other: Entry) -> bool:
-    """Whether one entry asks for no digest and the other does, or in fewer places."""
+    """True if ``one`` has no digest and ``other`` has one, or if ``one`` has it in fewer places."""
     return _digests(one) < _digests(other)
 
 
@@ -108,7 +108,7 @@ def _digests(entry: Entry) -> tuple[bool, bool, bool]:
 
 
 def _wanted(entry: Entry) -> Digest | None:
-    """The digest that an entry asks for, wherever it says so."""
+    """The digest that an entry requires: in its pin, its name or its source."""
     return entry.pin or entry.reference.digest or _source_digest(entry)
 
 
@@ -117,16 +117,16 @@ def _source_digest(entry: Entry) -> Digest | None:
 
 
 def _comparable(reference: Reference) -> Reference:
-    """A reference without its digest, if a tag is left then, and with its host in lower case: hosts have no case."""
+    """A reference without its digest if it has a tag, and with its host in lower case: hosts have no case."""
     registry = reference.registry.lower()
     return _tagged(reference if registry == reference.registry else replace(reference, registry=registry))
 
 
 def _tagged(reference: Reference) -> Reference:
-    """A reference without its digest, if a tag is left then."""
+    """A reference without its digest if it has a tag."""
     return replace(reference, digest=None) if reference.tag and reference.digest else reference
 
 
 def _place(source: Location) -> Location | Reference:
-    """A source without the digest that is asked for there."""
+    """A source without the digest that an entry requires there."""
     return _comparable(source.reference) if source.reference else source

@@ -1,9 +1,9 @@
-"""The journal of an export: what was begun, and which chunks are done, so that the same command goes on after a kill.
+"""The journal of an export: its start and its finished chunks, so that the same command can continue after a kill.
 
-A text of lines that is only ever added to. Each line has a code (HMAC-SHA-256) over itself and the code of the line
-before it, by a secret key that is made for this export and is never on the medium. So a journal that another user
-wrote, or that is of an earlier export, is none; a line that was changed, moved or removed makes all behind it void.
-When one line is void, no chunk counts as done: that line may have taken one back. FORMAT.md, section 10.1.
+The journal is a text file; an export only appends lines to it. Each line has a code (HMAC-SHA-256) over itself and the
+code of the previous line. The secret key is made for this export and is never on the medium. So a reader refuses a
+journal that another user wrote, or that belongs to an earlier export. A line that was changed, moved or removed makes
+itself and all later lines invalid. FORMAT.md, section 10.1.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ExportStart:
-    """The start of an export: its request, and what its sources had then.
+    """The start of an export: its request, and the digests that its sources had then.
 
     Attributes:
-        options: The options that decide which bundle is made: option and value.
+        options: The options that change the bundle: option and value.
         images: The request for each image in words, in the list's order, and the digest that it had at its source.
-        created: When it started: ISO 8601, UTC. bundle.json has the same.
+        created: The time of the start: ISO 8601, UTC. bundle.json has the same.
         tool: The tool that started it. bundle.json has the same.
         plan: The SHA-256 of the plan, in hex.
-        missing: The images that it goes without: code and words of the reason.
+        missing: The images that the bundle will lack: code and words of the reason.
     """
 
     options: Mapping[str, str]
@@ -46,7 +46,7 @@ class ExportStart:
     missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def differences(self, options: Mapping[str, str], images: Mapping[str, object]) -> list[str]:
-        """How another request differs from the one that this was begun with, in words; empty if it does not."""
+        """The differences between another request and the request of this start, in words; empty if there are none."""
         found: list[str] = [
             text(
                 "{option}: {then} before, {now} now",
@@ -75,11 +75,11 @@ class DoneChunk:
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """Codes the lines of a journal, one after the other.
+    """Computes the codes of a journal's lines, one after the other.
 
     Attributes:
-        key: The secret of the export.
-        last: The code of the line before; empty before the first line.
+        key: The secret key of the export.
+        last: The code of the previous line; empty before the first line.
     """
 
     key: bytes = field(repr=False)
@@ -90,24 +90,24 @@ class Chain:
         return hmac.new(self.key, self.last + b" " + content, hashlib.sha256).hexdigest().encode()
 
     def after(self, line: bytes) -> Chain:
-        """The chain behind a line."""
+        """The chain after a line."""
         return Chain(self.key, line.partition(b" ")[0])
 
     def line(self, document: Mapping[str, object]) -> bytes:
-        """The next line, which says this."""
+        """The next line, with this document."""
         content = strict_json.canonical(document)
         return self.code_of(content[:-1]) + b" " + content
 
 
 @dataclass(slots=True)
 class Journal:
-    """What a journal says.
+    """The content of a journal.
 
     Attributes:
-        start: The export that the journal is of.
-        chain: Codes what is added.
-        done: Its chunks that are done, by number.
-        whole_bytes: How far the file is to be believed, and added to.
+        start: The start of the export.
+        chain: Computes the codes of further lines.
+        done: The chunks that are done, by number.
+        whole_bytes: The length of the valid part of the file. Further lines follow it.
     """
 
     start: ExportStart
@@ -117,7 +117,7 @@ class Journal:
 
 
 def start_line(chain: Chain, start: ExportStart) -> bytes:
-    """The first line."""
+    """The first line of a journal."""
     return chain.line(
         {
             "format": FORMAT,
@@ -132,24 +132,24 @@ def start_line(chain: Chain, start: ExportStart) -> bytes:
 
 
 def done_line(chain: Chain, number: int, chunk: DoneChunk) -> bytes:
-    """Says that a chunk is complete and on the device."""
+    """A line that records that a chunk is complete and on the device."""
     return chain.line({"chunk": number, "size": chunk.size_bytes, "sha256": chunk.sha256})
 
 
 def again_line(chain: Chain, number: int) -> bytes:
-    """Takes that back: the chunk is about to be written again."""
+    """A line that revokes a `done_line`: the chunk is about to be written again."""
     return chain.line({"chunk": number})
 
 
 def parse_journal(content: bytes, key: bytes) -> Journal:
-    """Reads a journal as far as it is whole.
+    """Reads a journal. If a line after the first one is invalid, no chunk counts as done.
 
     Args:
-        content: Its bytes.
-        key: The secret of the export that it must be of.
+        content: The bytes of the journal.
+        key: The secret key of the export that it must belong to.
 
     Raises:
-        Damaged: Not even its first line is whole, or of this export.
+        Damaged: The first line is incomplete, or belongs to another export.
     """
     first, newline, rest = content.partition(b"\n")
     chain = Chain(key)
@@ -169,7 +169,7 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
         if cut:
             raise ValueError("the line is incomplete")
     except (Damaged, KeyError, TypeError, ValueError):
-        done.clear()  # what was lost may have taken back a chunk
+        done.clear()  # one of the lost lines may have revoked a chunk
     else:
         journal.chain, journal.whole_bytes = chain, len(content)
     return journal

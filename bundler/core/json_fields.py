@@ -1,6 +1,6 @@
-"""Values of a JSON document that are only believed when they have the right type. For bundle.json, FORMAT.md section 5.
+"""Checks the types of the values of a JSON document. For bundle.json, FORMAT.md section 5.
 
-All raise `TypeError` or `ValueError`; whoever reads a document says which one it was.
+All functions raise `TypeError` or `ValueError`; the reader of a document adds its name.
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from bundler.core.limits import SIZE_BYTES
 
 
 def text(value: object) -> str:
-    """A text."""
+    """The value, if it is a text."""
     if not isinstance(value, str):
         raise TypeError(texts.text("a text is expected, not {value:.60}", value=repr(value)))
     return value
 
 
 def list_of(value: object) -> list[Any]:
-    """A list of whatever."""
+    """The value, if it is a list; its entries are not checked."""
     if not isinstance(value, list):
         raise TypeError(texts.text("a list is expected, not {value:.60}", value=repr(value)))
     return value
 
 
 def boolean(value: object) -> bool:
-    """True or false."""
+    """The value, if it is true or false."""
     if not isinstance(value, bool):
         raise TypeError(texts.text("true or false is expected, not {value:.60}", value=repr(value)))
     return value
 
 
 def size(value: object) -> int:
-    """A number of bytes, or another number that counts something."""
+    """The value, if it is a number of bytes or another count."""
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= SIZE_BYTES:
         raise ValueError(texts.text("a number out of range: {value:.60}", value=repr(value)))
     return value

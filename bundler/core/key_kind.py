@@ -1,7 +1,7 @@
-"""Which kind of key a file holds, by its first bytes: so that a wrong one is named, and not only refused.
+"""Recognises the kind of key in a file by its first bytes, so that a message can name a wrong kind.
 
-Looked at are PEM labels (RFC 7468), the lines of OpenSSH (sshd(8), AUTHORIZED_KEYS), minisign, signify and age, OpenPGP
-packets (RFC 9580, section 4.2) and DER (X.690). Nothing is parsed beyond that.
+It looks at PEM labels (RFC 7468), the lines of OpenSSH (sshd(8), AUTHORIZED_KEYS), minisign, signify and age, OpenPGP
+packets (RFC 9580, section 4.2) and DER (X.690). It parses nothing beyond that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bundler.texts import text
 
 
 class KeyForm(Enum):
-    """The kinds that are told apart, with their names for people."""
+    """The kinds of keys that are distinguished, with their names for people."""
 
     PRIVATE = text("a private key")
     PUBLIC = text("a public key")
@@ -39,11 +39,11 @@ class KeyForm(Enum):
 
 @dataclass(frozen=True, slots=True)
 class KeyKind:
-    """A file that is, or is taken for, a key.
+    """The kind of a file that was given as a key.
 
     Attributes:
-        form: Its kind.
-        labels: The PEM labels that it has, in their order.
+        form: The kind.
+        labels: The PEM labels of the file, in their order.
     """
 
     form: KeyForm
@@ -53,7 +53,7 @@ class KeyKind:
 _LABEL = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----")
 _SSH_PUBLIC = re.compile(rb"(?:ssh-|ecdsa-sha2-|sk-(?:ssh|ecdsa)-)\S{1,60}\s|---- BEGIN SSH2 PUBLIC KEY")
 _OPENPGP_TAGS = frozenset({2, 5, 6, 7, 14})
-"""Packets that a file of keys or signatures begins with: signature, secret key, public key, and their subkeys."""
+"""Files of keys or signatures begin with these packets: signature, secret key, public key, and their subkeys."""
 
 _BY_LABEL = (
     ("OPENSSH PRIVATE KEY", KeyForm.SSH_PRIVATE),
@@ -65,11 +65,11 @@ _BY_LABEL = (
     ("PRIVATE KEY", KeyForm.PRIVATE),
     ("PUBLIC KEY", KeyForm.PUBLIC),
 )
-"""The first that a label contains decides."""
+"""The first text that a label contains decides."""
 
 
 def key_kind(content: bytes) -> KeyKind:
-    """The kind of key that a file's content is."""
+    """The kind of key in the content of a file."""
     found = (label.decode("ascii") for label in _LABEL.findall(content))
     labels = tuple(label for label in found if not label.endswith("PARAMETERS"))  # openssl writes them before EC keys
     if labels:
@@ -103,7 +103,7 @@ def _openpgp_tag(first: int) -> int:
 
 
 def _der_form(content: bytes) -> KeyForm | None:
-    """The kind of a DER file: a SEQUENCE as long as the file, told apart by what it begins with."""
+    """The kind of a DER file: one SEQUENCE as long as the file. The first bytes of the SEQUENCE decide."""
     if len(content) < 4 or content[0] != _SEQUENCE:
         return None
     length_bytes = content[1] & 0x7F if content[1] & 0x80 else 0

@@ -1,7 +1,7 @@
-"""One image as people write it in a list: a reference or location, and what other tools put around it.
+"""One image as people write it in a list: a reference or location, and the text that other tools put around it.
 
-Taken: ``- nginx:1.27`` · ``"nginx:1.27",`` · ``image: nginx:1.27`` · ``docker pull nginx:1.27`` · ``SOURCE=NAME``, as
-``oc image mirror`` has it.
+It accepts ``- nginx:1.27`` · ``"nginx:1.27",`` · ``image: nginx:1.27`` · ``docker pull nginx:1.27`` · ``SOURCE=NAME``,
+as in ``oc image mirror``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _QUOTED = re.compile(
     "(['\"`])(?P<plain>[^'\"`]*)\\1|[\u201c\u2018](?P<typeset>[^\u201c\u2018\u201d\u2019]*)[\u201d\u2019]"
 )
 _BETWEEN_WORDS = re.compile(r"[\s,;]+", re.ASCII)
-"""No other space: a message names the one that nobody sees."""
+"""Only ASCII spaces separate words: for any other space a message names the invisible character."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,8 @@ class ListLine:
     """An image of a list.
 
     Attributes:
-        image: A reference or location.
-        source: Where its bytes come from, if the line names it.
+        image: The reference or location of the image.
+        source: The reference or location that its bytes come from, if the line names it.
     """
 
     image: str
@@ -54,7 +54,7 @@ def parse_line(text: str) -> ListLine:
     if prefix and TRANSPORTS[prefix].has_path:
         if not quoted:
             _refuse_words(text)
-        return ListLine(text)  # a path may have anything in it
+        return ListLine(text)  # a path may contain any character
     if "=" in text:
         return _mapping(text)
     _refuse_words(text)

@@ -1,4 +1,4 @@
-"""The names of what operating systems and file systems leave on media."""
+"""The names of files and folders that operating systems and file systems leave on media."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ NAMES = frozenset(
         *("network trash folder", "temporary items", ".metadata_never_index", ".com.apple.timemachine.donotpresent"),
     }
 )
-"""What Windows, macOS, Linux and file systems leave on media; on some of them in capitals."""
+"""Files and folders of Windows, macOS, Linux and file systems. Some media have these names in capitals."""
 _PREFIXES = (".trash", "._", ".spotlight", ".fuse_hidden", ".nfs")
 _RECOVERED = re.compile(r"found\.\d{3}|fsck\d{4}\.(?:rec|ren)|file\d{4}\.chk")
-"""What chkdsk and fsck.fat put lost bytes into."""
+"""Files and folders with the lost bytes that chkdsk and fsck.fat found."""
 
 
 def is_litter(name: str) -> bool:
-    """Whether a name is one that only operating systems and file systems give."""
+    """True if only operating systems and file systems give this name."""
     folded = name.lower()
     return folded in NAMES or folded.startswith(_PREFIXES) or _RECOVERED.fullmatch(folded) is not None

@@ -1,7 +1,7 @@
-"""Places that images come from and go to, and the facts about one that the program asks for, whatever its transport.
+"""The places that images come from and go to, with the facts that the program needs about them for every transport.
 
-The values are of `bundler.transports`, one file for each transport, which also knows how they are spelt and opened. No
-module of core imports one: `bundler.core.image_list` is given the function that reads locations.
+`bundler.transports` has the values, one module for each transport. Each module also reads, prints and opens its values.
+No module of core imports them: `bundler.core.image_list` gets the function that reads locations as an argument.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from typing import Protocol
 from bundler.core.reference import Reference
 
 REGISTRY, DAEMON, LAYOUT = "registry", "daemon", "layout"
-"""The kinds of targets, as receipts name them. A layout lies in a folder or in a file."""
+"""The kinds of targets, as receipts name them. A layout is in a folder or in a file."""
 
 
 class Location(Protocol):
-    """A place that one image comes from, or that holds several. A frozen value, printed as it is spelt."""
+    """A place that one image comes from, or that holds several. It is a frozen value, printed as users write it."""
 
     def __hash__(self) -> int:
-        """Locations are keys."""
+        """Locations are keys of mappings."""
 
     @property
     def reference(self) -> Reference | None:
@@ -26,15 +26,15 @@ class Location(Protocol):
 
     @property
     def own_name(self) -> Reference | None:
-        """The name that the image has there, which it is carried under if nobody gives it another one."""
+        """The name that the image has there. It keeps this name unless the list gives it another one."""
 
     @property
     def peer(self) -> str:
-        """The host that is asked for it, see `bundler.run.CircuitBreaker`; empty if there is none."""
+        """The host that serves it, see `bundler.run.CircuitBreaker`; empty if there is none."""
 
     @property
     def container(self) -> Container | None:
-        """Itself, if it may hold several images under names of their own."""
+        """The location itself, if it may hold several images under names of their own; else None."""
 
 
 class Container(Location, Protocol):
@@ -42,10 +42,10 @@ class Container(Location, Protocol):
 
     @property
     def name(self) -> str | None:
-        """The one image that is meant; None for all, or for the only one."""
+        """The name of the chosen image; None for all images, or for the only one."""
 
     def of(self, name: str | None) -> Container:
-        """Another image of the same place."""
+        """The same place with another chosen image."""
 
 
 class RegistryPlace(Protocol):
@@ -53,7 +53,7 @@ class RegistryPlace(Protocol):
 
     @property
     def registry(self) -> str:
-        """Its host."""
+        """The host of the registry."""
 
     @property
     def prefix(self) -> str:
@@ -61,10 +61,10 @@ class RegistryPlace(Protocol):
 
 
 class Target(Protocol):
-    """A place that images are imported into. A frozen value, printed as it is spelt."""
+    """A place that images are imported into. It is a frozen value, printed as users write it."""
 
     def __hash__(self) -> int:
-        """Targets are keys."""
+        """Targets are keys of mappings."""
 
     @property
     def kind(self) -> str:
@@ -72,12 +72,12 @@ class Target(Protocol):
 
     @property
     def pushed_to(self) -> RegistryPlace | None:
-        """The registry that it is; None if it is none."""
+        """The registry, if the target is one; else None."""
 
     @property
     def named_as_in(self) -> RegistryPlace | None:
-        """The registry whose names images get there; None if they keep their full names."""
+        """The registry whose host and prefix the names of images get; None if images keep their full names."""
 
     @property
     def removes_untagged(self) -> bool:
-        """True if images without a tag are removed there sooner or later: by garbage collection, or by pruning."""
+        """True if garbage collection or pruning removes images without a tag there."""

@@ -1,4 +1,4 @@
-"""The names that images get at the target, known and checked before a byte moves."""
+"""The names that images get at the target. They are computed and checked before any byte is sent."""
 
 from __future__ import annotations
 
@@ -25,16 +25,17 @@ _COLLISION_HINTS = {
 
 @dataclass(frozen=True, slots=True)
 class Naming:
-    """How images are named at a target.
+    """Makes the names of images at a target.
 
     Attributes:
-        mapping: For those that no rule names: `KEEP` drops the registry that an image came from, so that
+        mapping: The names of images that no rule is for. `KEEP` drops the registry that an image came from, so that
             ``docker.io/library/nginx`` is ``HOST/PREFIX/library/nginx``; `SCOPED` keeps it as the first part of the
-            path; `FLATTEN` makes one part of all, ``HOST/PREFIX/library-nginx``.
-        rules: What goes elsewhere.
+            path; `FLATTEN` joins all parts to one, ``HOST/PREFIX/library-nginx``.
+        rules: The rules for images that get other names.
         bundle: The bundle's name, for tag templates.
-        date: The day it was made, ``YYYYMMDD``; not today, so that importing again tomorrow gives the same names.
-        has_digest_tags: Whether an image without a tag gets one that is made of its digest. Registries remove images
+        date: The day when the bundle was made, ``YYYYMMDD``, for tag templates. It is not the current day, so that
+            an import on another day gives the same names.
+        has_digest_tags: True if an image without a tag gets one that is made of its digest. Registries remove images
             without a tag when they collect garbage, and daemons when they prune; layouts and archives do not.
     """
 
@@ -45,7 +46,7 @@ class Naming:
     has_digest_tags: bool = True
 
     def name(self, reference: Reference, digest: Digest, target: RegistryPlace) -> Reference:
-        """The name of one image. May not be valid; see `target_names`."""
+        """The name of one image. It may be invalid; `target_names` checks it."""
         path = self.rules.repository(reference) or self._mapped(reference)
         template = self.rules.tag(reference)
         tag = reference.tag
@@ -62,7 +63,7 @@ class Naming:
         )
 
     def tagged(self, name: Reference, digest: Digest) -> Reference:
-        """The same name; with a tag made of the digest if it has none, and images are to have one."""
+        """The same name. It gets a tag made of the digest if it has no tag and ``has_digest_tags`` is true."""
         return replace(name, tag=digest_tag(digest)) if name.tag is None and self.has_digest_tags else name
 
     def _mapped(self, reference: Reference) -> str:
@@ -81,12 +82,12 @@ def target_names(
 
     Args:
         images: The images with their digests.
-        target: Where they go.
-        naming: How they are named there.
-        kind: What rules the registry has.
+        target: The target of the images.
+        naming: Makes their names.
+        kind: The kind of the registry, which has rules for names.
 
     Raises:
-        Misuse: Two images would get one name, or a name would not be valid; with more than one fault, `Several`.
+        Misuse: Two images would get the same name, or a name is not valid. `Several` if there is more than one fault.
     """
     errors: list[BundlerError] = []
     names: dict[Reference, Reference] = {}

@@ -1,4 +1,4 @@
-"""Mounted file systems, as Linux tells them: proc(5), ``/proc/self/mountinfo``."""
+"""Mounted file systems, read from Linux's ``/proc/self/mountinfo``, see proc(5)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _FILE_LIMITS = {
     "fat": _FAT_FILE_BYTES,
     "fuse.fusefat": _FAT_FILE_BYTES,
 }
-"""The largest file, by the type of the file system; the others on media and disks take more than any medium holds."""
+"""The largest file, by the type of the file system. All others allow larger files than any medium can hold."""
 
 _WITHOUT_HOLES = frozenset(
     {
@@ -20,7 +20,7 @@ _WITHOUT_HOLES = frozenset(
         *("hfs", "hfsplus", "apfs", "udf", "iso9660"),
     }
 )
-"""File systems that write zeros over what lies between the end of a file and bytes behind it, or refuse these."""
+"""File systems without sparse files: a write after the end of a file fills the gap with zeros, or fails."""
 
 _WITHOUT_OWNERS = frozenset(
     {
@@ -28,18 +28,18 @@ _WITHOUT_OWNERS = frozenset(
         *("nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "vboxsf"),
     }
 )
-"""File systems that make up owners and modes, or whose server does: a file that we make may belong to another user."""
+"""File systems that invent owners and modes, or whose server does. There, a file of ours may belong to another user."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A file system in its place.
+    """A mounted file system.
 
     Attributes:
         point: The folder that it is mounted on.
-        type: ``ext4``, ``vfat``, …
-        source: The device, or what stands for it.
-        is_read_only: Whether nothing can be written there.
+        type: The type of the file system, for example ``ext4`` or ``vfat``.
+        source: The device, or the text that mountinfo has instead of one.
+        is_read_only: True if nothing can be written there.
     """
 
     point: str
@@ -49,17 +49,17 @@ class Mount:
 
     @property
     def largest_file_bytes(self) -> int | None:
-        """The largest file that it takes; None where a medium is full before."""
+        """The size of the largest file; None if the file system sets no lower limit than a medium's size."""
         return _FILE_LIMITS.get(self.type)
 
     @property
     def has_sparse_files(self) -> bool:
-        """Whether bytes may be written behind the end of a file, and cost no more than they are."""
+        """True if a write after the end of a file leaves a gap that uses no space."""
         return self.type not in _WITHOUT_HOLES
 
     @property
     def keeps_owners(self) -> bool:
-        """Whether the owner and the mode of a file say who may write it."""
+        """True if the owner and the mode of a file decide who may write it."""
         return self.type not in _WITHOUT_OWNERS and not self.type.startswith("fuse.")
 
 
@@ -78,7 +78,7 @@ def mount_of(path: str, mountinfo: str) -> Mount | None:
             continue
         point = _unescaped(fields[4])
         is_inside = path == point or path.startswith(point.rstrip("/") + "/")
-        # Of several on one folder the last one is seen.
+        # If several file systems are mounted on one folder, only the last one is visible.
         if is_inside and (best is None or len(point) >= len(best.point)):
             is_read_only = "ro" in fields[5].split(",") or "ro" in more[2].split(",")
             best = Mount(point, more[0], _unescaped(more[1]), is_read_only)
@@ -86,5 +86,5 @@ def mount_of(path: str, mountinfo: str) -> Mount | None:
 
 
 def _unescaped(text: str) -> str:
-    """Blanks and backslashes are written in octal."""
+    """A field of mountinfo as plain text. Linux writes blanks and backslashes in octal."""
     return re.sub(r"\\([0-7]{3})", lambda found: chr(int(found[1], 8)), text)

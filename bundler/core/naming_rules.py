@@ -1,4 +1,4 @@
-"""Rules for names at the target: a small YAML file in which the longest prefix wins.
+"""Rules for names at the target: a small YAML file. The rule with the longest prefix decides.
 
 ::
 
@@ -9,8 +9,8 @@
         tag: "{tag}-{date}"
         on-conflict: skip
 
-A rule may say three things: where a repository goes (``to``), what tag it gets (``tag``), and what happens if that is
-taken (``on-conflict``). Each of them is decided by the rule with the longest ``from`` that says something about it.
+A rule may have three settings: the repository at the target (``to``), the tag (``tag``), and the conflict policy for a
+tag that exists (``on-conflict``). For each setting, the matching rule with the longest ``from`` that has it decides.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bundler.errors import Misuse
 
 @dataclass(frozen=True, slots=True)
 class Pattern:
-    """Which images a rule is for: ``NAME``, ``PREFIX*``, each with an optional ``:TAG``."""
+    """A pattern for the images of a rule: ``NAME`` or ``PREFIX*``, each with an optional ``:TAG``."""
 
     name: str
     is_prefix: bool
@@ -34,10 +34,10 @@ class Pattern:
 
     @classmethod
     def parse(cls, text: str) -> Pattern:
-        """Reads a pattern; names are completed as references are.
+        """Reads a pattern. Short names are completed as in references.
 
         Raises:
-            Misuse: It is none.
+            Misuse: The text is not a pattern.
         """
         name, colon, tag = text.rpartition(":")
         if not colon or "/" in tag:
@@ -53,7 +53,7 @@ class Pattern:
         return cls(_completed(prefix), True, tag or None)
 
     def matches(self, reference: Reference) -> bool:
-        """Whether an image is meant."""
+        """True if the pattern matches an image."""
         if self.tag is not None and self.tag != reference.tag:
             return False
         return reference.name.startswith(self.name) if self.is_prefix else reference.name == self.name
@@ -63,13 +63,13 @@ class Pattern:
 
     @property
     def precedence(self) -> tuple[int, bool, bool]:
-        """The larger, the more it decides: by length, then whole names before prefixes, then those with a tag."""
+        """A key for sorting: longer names are larger; then whole names, before prefixes; then patterns with a tag."""
         return len(self.name), not self.is_prefix, self.tag is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """What is to happen to the images of a pattern; None where the rule says nothing."""
+    """The settings for the images of a pattern; None for a setting that the rule does not have."""
 
     pattern: Pattern
     to: str | None = None
@@ -77,7 +77,7 @@ class Rule:
     on_conflict: str | None = None
 
     def repository(self, reference: Reference) -> str:
-        """Where the repository goes, if the rule says so: ``*`` stands for what followed the prefix."""
+        """The repository at the target, by a rule with ``to``: the rest of the name after the prefix replaces ``*``."""
         assert self.to is not None
         return self.to.replace("*", reference.name[len(self.pattern.name) :])
 
@@ -89,22 +89,22 @@ class NamingRules:
     rules: tuple[Rule, ...] = ()
 
     def repository(self, reference: Reference) -> str | None:
-        """Where an image's repository goes; None if no rule says so."""
+        """The repository of an image at the target; None if no rule sets it."""
         rule = self._first(reference, lambda rule: rule.to)
         return rule.repository(reference) if rule else None
 
     def tag(self, reference: Reference) -> TagTemplate | None:
-        """How an image's tag is made; None if no rule says so."""
+        """The template for an image's tag; None if no rule sets it."""
         rule = self._first(reference, lambda rule: rule.tag)
         return rule.tag if rule else None
 
     def on_conflict(self, reference: Reference) -> str | None:
-        """What happens if an image's tag is taken; None if no rule says so."""
+        """The policy for the case that an image's tag exists at the target; None if no rule sets it."""
         rule = self._first(reference, lambda rule: rule.on_conflict)
         return rule.on_conflict if rule else None
 
     def idle(self, references: Iterable[Reference]) -> tuple[str, ...]:
-        """The patterns of rules that are for no image, which may be slips of the pen."""
+        """The patterns that match no image, which may be typing errors."""
         known = tuple(references)
         return tuple(str(rule.pattern) for rule in self.rules if not any(map(rule.pattern.matches, known)))
 
@@ -117,7 +117,7 @@ NO_RULES = NamingRules()
 
 
 def _completed(prefix: str) -> str:
-    """A prefix as it begins full names: ``library/`` and ``nginx`` are Docker Hub's, as in references."""
+    """A prefix of full names: ``library/`` and ``nginx`` get Docker Hub's host, as in references."""
     first, slash, rest = prefix.partition("/")
     if first in ("index.docker.io", "registry-1.docker.io") and slash:
         return f"docker.io/{rest}"

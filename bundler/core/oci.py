@@ -1,8 +1,8 @@
 """Descriptors, manifests and indexes of OCI image-spec and Docker image manifest v2 schema 2, read strictly.
 
-Reading is for finding what a manifest needs; the bytes themselves are carried as they came. What is refused here:
-documents that are a manifest and an index at once or deny their own media type (CVE-2021-41190), impossible
-descriptors, and Docker's schema 1, which is signed in a way that no registry keeps.
+The program reads a manifest to find the blobs that it needs, and carries its bytes unchanged. This module refuses
+documents that are a manifest and an index at once or contradict their media type (CVE-2021-41190), invalid descriptors,
+and Docker's schema 1: no registry keeps its kind of signature.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_INDEX})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, OCI_ARTIFACT, DOCKER_MANIFEST}) | INDEX_TYPES
 IMAGE_CONFIG_TYPES = frozenset({OCI_CONFIG, DOCKER_CONFIG})
 ACCEPT = ", ".join((OCI_INDEX, DOCKER_INDEX, OCI_MANIFEST, DOCKER_MANIFEST, OCI_ARTIFACT, "*/*;q=0.1"))
-"""What manifests are asked for with: everything, so that no registry converts one for us."""
+"""The Accept header of requests for manifests. It allows all types, so that no registry converts a manifest."""
 
 _SCHEMA_1_TYPES = frozenset(
     {
@@ -49,9 +49,9 @@ _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 
 @dataclass(frozen=True, slots=True)
 class Descriptor:
-    """What some bytes are: media type, digest and size (bytes); for a child of an index also its platform.
+    """A descriptor of OCI image-spec: media type, digest and size in bytes; for a child of an index also its platform.
 
-    The media type of an index's child may be empty: the index does not say, and whoever has the bytes is asked.
+    The media type of an index's child is empty if the index does not have it; the store that has the bytes knows it.
     """
 
     media_type: str
@@ -59,18 +59,18 @@ class Descriptor:
     size_bytes: int
     platform: Platform | None = None
     attests: Digest | None = None
-    """The sibling that this child of an index is an attestation of, as BuildKit marks it."""
+    """The digest of the sibling that this child of an index attests, as BuildKit marks it."""
     urls: tuple[str, ...] = ()
-    """Where else the bytes may be had, as whoever made the image says; asked only where the user allowed that."""
+    """Other addresses of the bytes, by the maker of the image. They are used only if the user allowed their hosts."""
 
     @property
     def is_index(self) -> bool:
-        """Whether these bytes list manifests."""
+        """True if the media type is that of an index."""
         return self.media_type in INDEX_TYPES
 
     @property
     def bare(self) -> Descriptor:
-        """The same bytes, without what an index says of them."""
+        """The descriptor without the fields that only an index has: platform, attestation and addresses."""
         if self.platform is None and self.attests is None and not self.urls:
             return self
         return Descriptor(self.media_type, self.digest, self.size_bytes)
@@ -82,10 +82,10 @@ class Descriptor:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a manifest or an index needs to be complete.
+    """A manifest or an index, with the descriptors of all that it needs.
 
-    An image has ``config`` and ``layers``. An index has ``children``, the manifests that it lists; the blobs that it
-    lists, as cache indexes of BuildKit do, are its ``layers``. A document of an unknown type needs nothing known.
+    An image has ``config`` and ``layers``. An index has ``children``, the manifests that it lists; blobs in an index,
+    as in cache indexes of BuildKit, are its ``layers``. A document of an unknown type has no known needs.
     """
 
     descriptor: Descriptor
@@ -100,7 +100,7 @@ class Manifest:
 
     @property
     def is_runnable(self) -> bool:
-        """Whether this is an image with layers that a container can be made of, not another artifact."""
+        """True if this is an image that a container can run, not another artifact."""
         return (
             self.config is not None
             and self.config.media_type in IMAGE_CONFIG_TYPES
@@ -110,7 +110,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What ``docker inspect`` shows of an image, read from its config."""
+    """The metadata of an image that ``docker inspect`` shows, read from its config."""
 
     platform: Platform
     created: str = ""
@@ -123,12 +123,12 @@ class ImageConfig:
 
 
 def is_layer_type(media_type: str) -> bool:
-    """Whether a media type is that of a file system layer."""
+    """True if a media type is that of a file system layer."""
     return ("image.layer" in media_type or "image.rootfs" in media_type) and media_type.endswith(_LAYER_ENDINGS)
 
 
 def is_manifest_type(media_type: str) -> bool:
-    """Whether a child of an index with this media type is a manifest; if not, it is a blob. Empty: nobody said."""
+    """True if a child of an index with this media type, which may be empty, is a manifest; else it is a blob."""
     return not is_layer_type(media_type) and not media_type.startswith(_CACHE_TYPES)
 
 
@@ -136,14 +136,14 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
     """Reads a manifest or index.
 
     Args:
-        content: Its bytes, whose digest was checked.
-        media_type: What the registry's ``Content-Type`` or the parent's descriptor says it is; if that is empty, what
-            it says itself counts.
-        what: Its name, for messages.
+        content: The bytes of the document, whose digest was checked.
+        media_type: The type by the registry's ``Content-Type`` or the parent's descriptor. If it is empty, the
+            document's own type counts.
+        what: The name of the document, for messages.
 
     Raises:
-        Damaged: It is not what its media type says.
-        Refused: It is of Docker's schema 1, or larger than registries take.
+        Damaged: The document is not valid, or does not match its media type.
+        Refused: The document is of Docker's schema 1, or larger than registries accept.
     """
     if len(content) > MANIFEST_BYTES:
         raise Refused(
@@ -192,10 +192,10 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
 
 
 def media_type_of(content: bytes, *, what: str) -> str:
-    """The media type that a manifest gives itself, for stores that tell none.
+    """The media type in the document itself, for stores that do not report one.
 
     Raises:
-        Damaged: It gives none, and its shape is not that of exactly one type.
+        Damaged: The document has no media type, and its fields do not identify one.
     """
     document = strict_json.loads(content, what=what)
     if isinstance(document, dict):
@@ -211,10 +211,10 @@ def media_type_of(content: bytes, *, what: str) -> str:
 
 
 def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
-    """Reads an image config for the metadata that people want to see.
+    """Reads the metadata in an image config that reports show.
 
     Raises:
-        Damaged: It is not a JSON object.
+        Damaged: The config is not a JSON object.
     """
     document = strict_json.loads(content, what=what)
     if not isinstance(document, dict):
@@ -241,10 +241,10 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
 
 
 def without_children(content: bytes, kept: Mapping[Digest, Descriptor], *, what: str) -> bytes:
-    """The same index with only some of its children, each replaced by what it is mapped to.
+    """An index with only some children of another index; ``kept`` maps each of them to its new descriptor.
 
     Registries refuse an index whose children they lack, so a choice of several platforms needs an index of its own.
-    All other fields are kept; the digest is necessarily another one.
+    All other fields stay the same; the digest changes.
     """
     document = strict_json.loads(content, what=what)
     children = []
@@ -256,33 +256,34 @@ def without_children(content: bytes, kept: Mapping[Digest, Descriptor], *, what:
 
 
 def parse_descriptor(value: object, *, what: str) -> Descriptor:
-    """Reads the descriptor of a manifest out of the index.json of a layout.
+    """Reads the descriptor of a manifest in the index.json of a layout.
 
     Raises:
-        Damaged: Digest or size are missing, or one of them or the media type is impossible.
+        Damaged: Digest or size is missing, or one of them or the media type is not valid.
     """
     return _descriptor(value, what, is_typed=False)
 
 
 def is_media_type(text: object) -> bool:
-    """Whether a text can be a media type: it will be a header's value and stand on screens."""
+    """True if a text can be a media type that is safe in headers and on screens."""
     return isinstance(text, str) and 0 < len(text) < 256 and text.isascii() and text.isprintable()
 
 
 @lru_cache(maxsize=256)
 def one_text(media_type: str) -> str:
-    """A media type; the same object for all descriptors that have it, because there are many."""
+    """A media type, as one object that all descriptors with it share, because there are many descriptors."""
     return media_type
 
 
 def refuse_disguise(content: bytes, media_type: str, *, what: str) -> None:
-    """A document of an unknown type is carried as it is. A manifest that goes by such a type would lose its layers.
+    """Refuses a manifest with an unknown media type.
 
     Raises:
-        Damaged: It is one.
+        Damaged: The document is a manifest.
     """
+    # A document of an unknown type is carried without its blobs: a manifest with such a type would lose its layers.
     if media_type.startswith(_CACHE_TYPES):
-        return  # BuildKit's cache config has layers, which the index lists
+        return  # BuildKit's cache config has layers too, but the index lists them
     try:
         document = strict_json.loads(content, what=what)
     except Damaged:
@@ -313,7 +314,7 @@ def _check_identity(document: Mapping[str, Any], media_type: str, what: str) -> 
 
 
 def _has(document: Mapping[str, Any], *names: str) -> bool:
-    """Whether a document has one of some fields. Programs in Go write null for an empty list, and read it as one."""
+    """True if a document has one of some fields. Null counts as absent: programs in Go write it for an empty list."""
     return any(document.get(name) is not None for name in names)
 
 
@@ -355,7 +356,7 @@ def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descripto
 
 
 def _check_data(value: object, digest: Digest, size_bytes: int, what: str) -> None:
-    """What is embedded is not used here, but others read it instead of the blob: image-spec wants it to be the same."""
+    """Checks that the embedded data are the bytes of the blob, as image-spec requires. Other readers may use them."""
     try:
         data = base64.b64decode(value, validate=True) if isinstance(value, str) else None
     except ValueError:
@@ -380,7 +381,7 @@ def _attests(descriptor: Mapping[str, Any]) -> Digest | None:
     try:
         return Digest.parse(subject) if subject else None
     except Damaged:
-        return None  # an annotation is a remark; a malformed one attests nothing
+        return None  # an annotation is only a remark, so an invalid one is no error
 
 
 def _text(value: object) -> str:

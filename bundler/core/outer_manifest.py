@@ -1,4 +1,4 @@
-"""What the bundle.json of an encrypted bundle says: how to carry and check it, and nothing of what is in it.
+"""The bundle.json of an encrypted bundle: the facts for carrying and checking it, without any fact about its content.
 
 The bundle manifest itself, with names, digests and places, is the member ``bundle.json`` of the encrypted
 ``content.7z``. Specification: FORMAT.md, section 5.10.
@@ -23,7 +23,7 @@ from bundler.errors import BundlerError, Damaged
 
 @dataclass(frozen=True, slots=True)
 class OuterManifest:
-    """All that anybody may know of an encrypted bundle."""
+    """The public facts about an encrypted bundle."""
 
     name: str
     created: str
@@ -38,7 +38,7 @@ class OuterManifest:
 
     @classmethod
     def of(cls, manifest: BundleManifest) -> OuterManifest:
-        """What may be said of a bundle."""
+        """The public facts of a bundle manifest."""
         return cls(
             manifest.name,
             manifest.created,
@@ -52,7 +52,7 @@ class OuterManifest:
 
     @property
     def size_bytes(self) -> int:
-        """Of all chunks together."""
+        """The size of all chunks together."""
         return sum(chunk.size_bytes for chunk in self.chunks)
 
     def to_json(self) -> bytes:
@@ -71,7 +71,7 @@ class OuterManifest:
 
 
 def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifest:
-    """Reads bundle.json, of an encrypted bundle or of another.
+    """Reads the bundle.json of any bundle, encrypted or not.
 
     Raises:
         Damaged, Refused: As `bundler.core.manifest.from_json`.

@@ -1,7 +1,7 @@
-"""Platforms as OCI image-spec ``image-index.md`` describes them, and their choice.
+"""Platforms as OCI image-spec ``image-index.md`` describes them, and the choice between them.
 
-Written ``os/architecture[/variant][:version][+feature]``: ``linux/arm/v7``, ``windows/amd64:10.0.20348``. Version and
-features are the ``os.version`` and ``os.features`` of the specification, which only Windows has.
+Users write ``os/architecture[/variant][:version][+feature]``: ``linux/arm/v7``, ``windows/amd64:10.0.20348``. Version
+and features are the ``os.version`` and ``os.features`` of the specification, which only Windows has.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ _ALIASES = {
     "i386": ("386", ""),
 }
 _USUAL_VARIANTS = {"arm64": "v8", "amd64": "v1", "arm": "v7"}
-"""Those of images that name none, as containerd has it: ``linux/arm`` is never ``linux/arm/v6``."""
+"""The variants of images that name none, as in containerd: ``linux/arm`` is never ``linux/arm/v6``."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Platform:
-    """Where an image runs."""
+    """A platform that an image can run on."""
 
     os: str
     architecture: str
@@ -47,10 +47,10 @@ class Platform:
     def parse(cls, text: str) -> Platform:
         """Reads ``linux/amd64``, ``linux/arm/v7`` or ``windows/amd64:10.0.20348``.
 
-        ``linux/aarch64`` is taken for ``linux/arm64``, and containerd's ``windows(10.0.20348)/amd64`` is read, too.
+        It reads ``linux/aarch64`` as ``linux/arm64``. It also reads containerd's ``windows(10.0.20348)/amd64``.
 
         Raises:
-            Misuse: It has another form.
+            Misuse: The text has another form.
         """
         if "," in text:
             raise Misuse(
@@ -80,10 +80,10 @@ class Platform:
         return cls(os, architecture, given or variant, version, tuple(features))
 
     def accepts(self, offered: Platform) -> bool:
-        """Whether an image for ``offered`` is one of those that were asked for.
+        """True if an image for ``offered`` satisfies a request for this platform.
 
-        No variant means the usual one of the architecture. No version means any; one that was asked for may lack its
-        last parts. All features that were asked for must be there.
+        No variant means the usual one of the architecture. No version means any version; a version without its last
+        parts accepts all that begin with it. The image must have all features of this platform.
 
         >>> Platform.parse("linux/arm64").accepts(Platform("linux", "arm64", "v8"))
         True
@@ -97,7 +97,7 @@ class Platform:
         )
 
     def accepts_but_for_version(self, offered: Platform) -> bool:
-        """Whether it would accept an image for ``offered`` if that had the right version and features."""
+        """True if it would accept an image for ``offered`` with the right version and features."""
         return self._machine == offered._machine
 
     @property
@@ -107,7 +107,7 @@ class Platform:
 
     @property
     def is_known(self) -> bool:
-        """Whether it names a platform; ``unknown/unknown`` marks what is for none, such as attestations."""
+        """True unless it is ``unknown/unknown``, which marks manifests for no platform, such as attestations."""
         return (self.os, self.architecture) != ("unknown", "unknown")
 
     def __str__(self) -> str:
@@ -117,5 +117,5 @@ class Platform:
 
 
 def any_accepts(wanted: Iterable[Platform], offered: Platform) -> bool:
-    """Whether one of the platforms that were asked for is the one that is offered."""
+    """True if one of the wanted platforms accepts the offered one."""
     return any(platform.accepts(offered) for platform in wanted)

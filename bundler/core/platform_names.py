@@ -1,7 +1,7 @@
-"""What a misspelt platform was meant to be.
+"""Suggests the right platform for a misspelt one.
 
-The words are those of Go (``go tool dist list``, ``internal/syslist``), which OCI image-spec prescribes. Others are
-allowed, if they are not nearly one of these.
+The words are those of Go (``go tool dist list``, ``internal/syslist``), which OCI image-spec prescribes. Other words
+are allowed if they are not similar to one of these.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ _OTHER_WORDS = {
     "loongarch64": "loong64",
 }
 _CLOSE = 0.6
-"""How like a word must be: ``lunix`` is as like ``linux`` as that."""
+"""The least similarity of two words: that of ``lunix`` and ``linux``."""
 
 
 def meant(text: str) -> str | None:
-    """The platform that a text likely means, as ``os/architecture[/variant]``; None if it is no likely misspelling.
+    """The platform that a misspelt text probably means, as ``os/architecture[/variant]``; None for any other text.
 
     >>> meant("linux/amd46")
     'linux/amd64'
@@ -53,5 +53,5 @@ def meant(text: str) -> str | None:
 
 
 def _near(word: str, known: tuple[str, ...]) -> str:
-    """The known word that is most like another one, or that word itself if none is."""
+    """The known word that is most similar to a word, or the word itself if none is similar."""
     return word if word in known else next(iter(difflib.get_close_matches(word, known, 1, _CLOSE)), word)

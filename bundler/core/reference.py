@@ -1,7 +1,7 @@
 """Image references, ``registry/repository:tag@digest``, by the grammar of distribution/reference.
 
-Short names are completed as Docker does: ``nginx`` is ``docker.io/library/nginx:latest``. ASCII only, so that two
-names which look alike are alike.
+Short names are completed as Docker does: ``nginx`` is ``docker.io/library/nginx:latest``. References are ASCII only, so
+that two names that look the same are the same.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from bundler.transport_table import TRANSPORTS
 
 DEFAULT_REGISTRY = "docker.io"
 DOCKER_HUB = "registry-1.docker.io"
-"""The host of its API."""
+"""The host of Docker Hub's API."""
 
 DEFAULT_TAG = "latest"
 NAME_CHARACTERS = 255
-"""Registry and repository together, as distribution limits them."""
+"""The limit of distribution for registry and repository together."""
 
 _TEXT_CHARACTERS = 1024
-"""A name, a tag of 128 characters and the longest digest fit into this."""
+"""The longest text of a reference: a name, a tag of 128 characters and the longest digest fit into it."""
 
 _REGISTRY = re.compile(
     r"(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9])(?:\.(?:[A-Za-z0-9]|[A-Za-z0-9][A-Za-z0-9-]*[A-Za-z0-9]))*"
@@ -43,7 +43,7 @@ _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 
 @dataclass(frozen=True, slots=True, order=True)
 class Reference:
-    """The name of an image, complete and normalised. Made by `parse`; the constructor checks nothing."""
+    """The name of an image, complete and normalised. `parse` makes one; the constructor checks nothing."""
 
     registry: str
     repository: str
@@ -55,7 +55,7 @@ class Reference:
         """Reads a reference and completes it.
 
         Raises:
-            Misuse: It is not one; the message says which part is wrong and shows what was understood.
+            Misuse: The text is not a reference. The message names the wrong part.
         """
         if len(text) > _TEXT_CHARACTERS:
             raise Misuse("not a reference: too long", subject=repr(text[:80]))
@@ -85,7 +85,7 @@ class Reference:
 
     @property
     def target(self) -> str:
-        """What the registry is asked for: the digest where there is one, else the tag."""
+        """The last part of the path in requests for the manifest: the digest if there is one, else the tag."""
         return str(self.digest) if self.digest else self.tag or DEFAULT_TAG
 
     def pinned(self, digest: Digest) -> Reference:
@@ -99,7 +99,7 @@ class Reference:
 
 
 def full_reference(text: str) -> Reference | None:
-    """The reference of a text that says its registry; None for a tag, a path or anything else."""
+    """The reference in a text that names its registry; None for a tag, a path or any other text."""
     first, slash, _ = text.partition("/")
     if not slash or not names_registry(first):
         return None
@@ -110,22 +110,22 @@ def full_reference(text: str) -> Reference | None:
 
 
 def is_registry(text: str) -> bool:
-    """Whether a text is a registry's host with an optional port."""
+    """True if a text is a registry's host with an optional port."""
     return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text) and _address_is_valid(text)
 
 
 def is_repository(text: str) -> bool:
-    """Whether a text is a repository's path."""
+    """True if a text is a repository's path."""
     return bool(_REPOSITORY.fullmatch(text)) and len(text) <= NAME_CHARACTERS
 
 
 def is_tag(text: str) -> bool:
-    """Whether a text may be a tag."""
+    """True if a text may be a tag."""
     return bool(_TAG.fullmatch(text))
 
 
 def is_loopback(registry: str) -> bool:
-    """Whether a registry is on this machine, where Docker speaks plain HTTP too."""
+    """True if a registry is on this machine. Docker uses plain HTTP there too."""
     host = host_of(registry)
     try:
         return ipaddress.ip_address(host).is_loopback
@@ -141,7 +141,7 @@ def host_of(registry: str) -> str:
 
 
 def _tag_hint(name: str, tag: str) -> str:
-    """The form of a tag. A version may have a + where no tag can: k3s and RKE2 write - for it in their images' tags."""
+    """The hint for an invalid tag. Versions may have a +, but tags may not; k3s and RKE2 write - instead."""
     mended = tag.replace("+", "-")
     if mended != tag and is_tag(mended):
         return texts.text(
@@ -153,7 +153,7 @@ def _tag_hint(name: str, tag: str) -> str:
 
 
 def _url_hint(rest: str) -> str:
-    """What to write for a URL: the same without its scheme, if that is a reference and no page of a web site."""
+    """The hint for a URL: the URL without its scheme, if that is a reference and not a page of a web site."""
     reference = None if rest.startswith("hub.docker.com/") else full_reference(rest)
     if reference is None or ":" not in rest.rpartition("/")[2]:
         return "write registry/repository:tag, without a scheme"
@@ -187,7 +187,7 @@ def _refuse_urls_and_credentials(text: str) -> None:
         )
     before_slash = text.partition("/")[0]
     if "@" in before_slash and "/" in text and not re.search(r"@sha(256|512):", text.partition("/")[0]):
-        # The text is not repeated: what stands before the @ is likely a password.
+        # The message does not repeat the text: the part before the @ is probably a password.
         raise Misuse(
             "a reference must not contain credentials",
             hint="log in first (--username NAME --password-stdin, or docker, podman or skopeo login), and give only "
@@ -209,7 +209,7 @@ def _split_name(name: str) -> tuple[str, str]:
 
 
 def names_registry(first: str) -> bool:
-    """Whether the part of a name before its first slash is a registry, and not a part of the repository."""
+    """True if the part of a name before its first slash is a registry, and not a part of the repository."""
     return first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
 
 
@@ -253,7 +253,7 @@ def _port_is_valid(registry: str) -> bool:
 
 
 def without_password(text: str) -> str:
-    """A text as it may be shown: what stands before an @ that begins no digest is likely a password."""
+    """A text that is safe to show. It masks the part before an @ without a digest, which is probably a password."""
     return _CREDENTIALS.sub(rf"\1{MASK}@", text)[:200]
 
 

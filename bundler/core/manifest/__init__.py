@@ -1,7 +1,7 @@
-"""The bundle manifest, ``bundle.json``: all that a bundle says of itself. FORMAT.md, section 5.
+"""The bundle manifest, ``bundle.json``: the description of a bundle. FORMAT.md, section 5.
 
-One module for each idea: blobs and where they lie, chunks, images, attachments, series and bases, media; and the
-document that joins them.
+There is one module for each idea: blobs and their places, chunks, images, attachments, series and bases, media; and one
+for the document that joins them.
 """
 
 from bundler.core.manifest.attachments import Attachment

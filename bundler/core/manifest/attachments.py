@@ -1,7 +1,7 @@
-"""Attachments: manifests that say something about another manifest of the bundle. FORMAT.md, section 5.11.
+"""Attachments: manifests that refer to another manifest of the bundle, such as signatures. FORMAT.md, section 5.11.
 
-An attachment consists of manifests and blobs, as an image does. How attachments are found, judged and pushed is no part
-of the format.
+An attachment consists of manifests and blobs, as an image does. The format does not specify how tools find, judge and
+push attachments.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ _SUFFIX = re.compile(r"\.[a-z]{1,32}")
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """Something that is attached to a manifest of an image, or to another attachment of the image.
+    """A manifest that is attached to a manifest of an image, or to another attachment of the image.
 
     Attributes:
-        subject: The manifest that it is attached to.
+        subject: The digest of the manifest that it is attached to.
         kind: ``signature``, ``sbom``, ``attestation`` or ``other``, for people. Readers count kinds that they do not
             know as ``other``.
-        found: How the writer found it: ``referrers``, ``fallback-tag``, ``tag`` or ``layout``.
+        found: The place where the writer found it: ``referrers``, ``fallback-tag``, ``tag`` or ``layout``.
         manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
-        blobs: Numbers of its configs and layers there.
+        blobs: Numbers of its configs and layers in the same list.
         artifact_type: Its type in a list of referrers; empty if it has none.
-        tag: The tag that it has in the repository of its subject; empty for one that its ``subject`` field attaches.
+        tag: The tag that it has in the repository of its subject; empty if its ``subject`` field attaches it.
     """
 
     subject: Digest
@@ -46,7 +46,7 @@ class Attachment:
 
     @property
     def needs(self) -> tuple[int, ...]:
-        """Numbers of everything that it consists of."""
+        """The numbers of all its manifests and blobs."""
         return self.blobs + self.manifests
 
 
@@ -67,7 +67,7 @@ def read_attachment(entry: Mapping[str, Any]) -> Attachment:
     """The attachment that an entry describes.
 
     Raises:
-        ValueError, TypeError, KeyError, BundlerError: It describes none.
+        ValueError, TypeError, KeyError, BundlerError: The entry is not valid.
     """
     attachment = Attachment(
         subject=Digest.parse(entry["subject"]),
@@ -79,7 +79,7 @@ def read_attachment(entry: Mapping[str, Any]) -> Attachment:
         tag=text(entry["tag"]) if "tag" in entry else "",
     )
     if "tag" in entry and not is_tag_for(attachment.subject, attachment.tag):
-        # Any other tag could take the place of an image's.
+        # Any other tag could replace the tag of an image at the target.
         raise ValueError(
             texts.text(
                 "the tag {tag:.100} is not one for attachments of {subject}",
@@ -91,7 +91,7 @@ def read_attachment(entry: Mapping[str, Any]) -> Attachment:
 
 
 def is_tag_for(subject: Digest, tag: str) -> bool:
-    """True if a tag is one that tools give to what they attach to a manifest: ``sha256-<hex>.sig``."""
+    """True if a tag has the form that tools give to attachments of a manifest: ``sha256-<hex>.sig``."""
     beginning = f"{subject.algorithm}-{subject.encoded}"[:128]
     return tag.startswith(beginning) and len(tag) <= 128 and _SUFFIX.fullmatch(tag[len(beginning) :]) is not None
 

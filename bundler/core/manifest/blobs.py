@@ -1,4 +1,4 @@
-"""Blobs and the files of the layout: what they are, and where they lie. FORMAT.md, sections 5.4, 5.5 and 5.7."""
+"""Blobs and the files of the layout, with their places in the chunks. FORMAT.md, sections 5.4, 5.5 and 5.7."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KINDS = frozenset({MANIFEST, CONFIG, LAYER})
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some consecutive bytes of a chunk: chunk number from 1, offset of the data and length, in bytes."""
+    """A range of bytes of a chunk: the number of the chunk from 1, and offset and length of the data in bytes."""
 
     chunk: int
     offset_bytes: int
@@ -28,9 +28,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """Bytes of the bundle under a path of the OCI layout: in one piece or, if larger than a chunk, in parts.
+    """A blob or file of the bundle: in one piece or, if it is larger than a chunk, in parts.
 
-    ``file`` is the path of a file of the layout; a blob's follows from its digest, and is not kept: there are many.
+    ``file`` is the path of a file of the OCI layout. It is empty for blobs: their path follows from their digest, and
+    there are too many blobs to keep a path for each.
     """
 
     digest: Digest
@@ -40,11 +41,11 @@ class Stored:
 
     @property
     def path(self) -> str:
-        """The path of the bytes in the layout."""
+        """The path in the OCI layout."""
         return self.file or self.digest.path
 
     def member_name(self, number: int) -> str:
-        """The name in its chunk of the piece with this number, counted from 0."""
+        """The member name of a piece in its chunk. Pieces are counted from 0."""
         return self.path if len(self.pieces) == 1 else f"{self.path}.part-{number + 1:04d}"
 
 
@@ -54,9 +55,9 @@ class InBase:
 
     Attributes:
         base: The number of the base in `BundleManifest.bases`, from 0.
-        chunks: The numbers of the chunks of that bundle that the blob lies in. Empty unless the base is a bundle.
-        repositories: Repositories of the target that had the blob: from one of them a registry mounts it. Empty where
-            the base is a bundle, or does not name them.
+        chunks: The numbers of the chunks of the base that the blob is in. Empty unless the base is a bundle.
+        repositories: Repositories of the target that had the blob, so that the registry can mount it from one of them.
+            Empty if the base is a bundle, or does not name any.
     """
 
     base: int
@@ -66,9 +67,9 @@ class InBase:
 
 @dataclass(frozen=True, slots=True)
 class Blob:
-    """A blob of the bundle: what it is, what it serves as, and where it lies.
+    """A blob of the bundle: its descriptor, its kind and its place.
 
-    It lies in pieces of the chunks, or the bundle leaves it out: then ``bases`` says where it is.
+    The blob is in pieces of the chunks, or the bundle leaves it out and ``bases`` has its places.
     """
 
     descriptor: Descriptor
@@ -78,7 +79,7 @@ class Blob:
 
     @property
     def is_left_out(self) -> bool:
-        """True if the bundle does not hold it."""
+        """True if the bundle does not contain the blob."""
         return bool(self.bases)
 
 
@@ -106,7 +107,7 @@ def read_blob(entry: Mapping[str, Any]) -> Blob:
     """The blob that an entry of ``blobs`` describes.
 
     Raises:
-        ValueError, TypeError, KeyError, BundlerError: It describes none.
+        ValueError, TypeError, KeyError, BundlerError: The entry is not valid.
     """
     descriptor = read_descriptor(entry)
     kind = text(entry["kind"])
@@ -128,26 +129,26 @@ def read_file(entry: Mapping[str, Any]) -> Stored:
     """The file of the layout that an entry of ``files`` describes.
 
     Raises:
-        ValueError, TypeError, KeyError, BundlerError: It describes none.
+        ValueError, TypeError, KeyError, BundlerError: The entry is not valid.
     """
     digest, pieces = Digest.parse(entry["digest"]), _pieces(entry["pieces"])
     return Stored(digest, size(entry["size"]), pieces, text(entry["path"]))
 
 
 def read_descriptor(entry: Mapping[str, Any]) -> Descriptor:
-    """The descriptor in an object with its three fields.
+    """The descriptor in an object that has its three fields.
 
     Raises:
-        ValueError, TypeError, KeyError, BundlerError: There is none.
+        ValueError, TypeError, KeyError, BundlerError: A field is missing or not valid.
     """
     return Descriptor(one_text(media_type(entry["mediaType"])), Digest.parse(entry["digest"]), size(entry["size"]))
 
 
 def media_type(value: object) -> str:
-    """A media type.
+    """The value, if it is a media type.
 
     Raises:
-        ValueError, TypeError: It is none.
+        ValueError, TypeError: The value is not a media type.
     """
     found = text(value)
     if not is_media_type(found):

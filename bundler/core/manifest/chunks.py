@@ -1,4 +1,4 @@
-"""Chunks: their names and sizes, and what fills them to the last byte. FORMAT.md, sections 5.6 and 5.7."""
+"""Chunks: their names and sizes, and the check that members fill every byte. FORMAT.md, sections 5.6 and 5.7."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bundler.core.manifest.blobs import Stored
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """One file of the bundle."""
+    """One chunk of the bundle: its file name and size."""
 
     file: str
     size_bytes: int
@@ -40,7 +40,7 @@ def archive_of(document: Mapping[str, Any]) -> ArchiveKind:
     """The kind of archive that the chunks are.
 
     Raises:
-        ValueError: They are of a kind that this version does not know.
+        ValueError: This version does not know the kind.
     """
     name = text(document.get("archive", TAR.name))
     if name not in ARCHIVE_KINDS:
@@ -49,10 +49,10 @@ def archive_of(document: Mapping[str, Any]) -> ArchiveKind:
 
 
 def chunks_of(document: Mapping[str, Any], archive: ArchiveKind) -> tuple[Chunk, ...]:
-    """The chunks; their names follow from their numbers.
+    """The chunks that the field ``chunks`` lists. Their names must follow from their numbers.
 
     Raises:
-        ValueError, TypeError, KeyError: They do not.
+        ValueError, TypeError, KeyError: The field is not valid.
     """
     chunks = tuple(Chunk(text(chunk["file"]), size(chunk["size"])) for chunk in list_of(document["chunks"]))
     for number, chunk in enumerate(chunks, start=1):
@@ -62,10 +62,10 @@ def chunks_of(document: Mapping[str, Any], archive: ArchiveKind) -> tuple[Chunk,
 
 
 def check_pieces(chunks: Sequence[Chunk], everything: Iterable[Stored], kind: ArchiveKind) -> None:
-    """Every byte of every chunk is framing or data: members follow each other without gap or overlap.
+    """Checks that every byte of every chunk is framing or data: members follow each other without gap or overlap.
 
     Raises:
-        ValueError: They do not.
+        ValueError: There is a gap, an overlap or a wrong size.
     """
     members: list[list[tuple[int, int, str]]] = [[] for _ in chunks]
     for stored in everything:

@@ -1,7 +1,7 @@
-"""The document ``bundle.json``: what a bundle holds and where each byte of it lies.
+"""The document ``bundle.json``: the content of a bundle and the place of each byte.
 
 It is the plan of an export (made before any blob is moved, see `bundler.core.plan`) and the map of an import.
-Specification: FORMAT.md, section 5. Unknown fields are ignored, an unknown ``format`` is refused.
+Specification: FORMAT.md, section 5. Unknown fields are ignored; an unknown ``format`` is refused.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ from bundler.errors import BundlerError, Damaged, Refused
 
 FORMAT = "bundler/1"
 FORMAT_WITH_BASES = "bundler/1+base"
-"""Of a bundle that leaves blobs out, so that no reader takes it for a whole one."""
+"""The format of a bundle that leaves blobs out, so that no reader takes it for a whole one."""
 _HEAD_BYTES = 4096
-"""Of bundle.json: more than its first fields take."""
+"""The beginning of bundle.json that is searched for its first fields, which are shorter."""
 _ENCODER = json.JSONEncoder(separators=(", ", ": "))
 
 
 @dataclass(frozen=True, slots=True)
 class BundleManifest:
-    """All that bundle.json says. ``files`` are those of the OCI layout that are no blobs."""
+    """The content of bundle.json. ``files`` are the files of the OCI layout that are not blobs."""
 
     name: str
     created: str
@@ -61,12 +61,12 @@ class BundleManifest:
     chunks: tuple[Chunk, ...]
     archive: ArchiveKind = TAR
     missing: tuple[MissingImage, ...] = ()
-    """Images that were asked for and are not in the bundle."""
+    """The images that were asked for and are not in the bundle."""
     series: Series | None = None
     bases: tuple[Base, ...] = ()
     """The statements by which blobs are left out."""
     media: tuple[Medium, ...] = ()
-    """The media that the files are planned for; empty if none were planned."""
+    """The media that the export planned the files for; empty if it planned none."""
 
     @property
     def format(self) -> str:
@@ -74,7 +74,7 @@ class BundleManifest:
         return FORMAT_WITH_BASES if self.bases else FORMAT
 
     def stored(self) -> Iterable[Stored]:
-        """Everything that lies in the chunks."""
+        """All files and blobs that are in the chunks."""
         yield from self.files
         for blob in self.blobs:
             if not blob.is_left_out:
@@ -92,11 +92,11 @@ class BundleManifest:
 
     @property
     def size_bytes(self) -> int:
-        """Of all chunks together."""
+        """The size of all chunks together."""
         return sum(chunk.size_bytes for chunk in self.chunks)
 
     def size_of(self, image: Image) -> int:
-        """Of all that an image needs, in bytes, shared or not."""
+        """The size in bytes of all blobs that an image needs, shared or not."""
         return sum(self.blobs[number].descriptor.size_bytes for number in image.needs)
 
     def users(self) -> dict[Digest, list[str]]:
@@ -111,13 +111,13 @@ class BundleManifest:
 
 def to_json(manifest: BundleManifest) -> bytes:
     """The bytes of bundle.json, all at once."""
-    document = io.BytesIO()  # of which the bytes are no copy
+    document = io.BytesIO()  # its getvalue() makes no copy
     document.writelines(json_pieces(manifest))
     return document.getvalue()
 
 
 def plan_digest(manifest: BundleManifest) -> str:
-    """The SHA-256 of bundle.json as it is planned, in hex."""
+    """The SHA-256 of the planned bundle.json, in hex."""
     hasher = hashlib.sha256()
     for piece in json_pieces(manifest):
         hasher.update(piece)
@@ -125,12 +125,12 @@ def plan_digest(manifest: BundleManifest) -> str:
 
 
 def is_plan_of(content: bytes, planned: BundleManifest) -> bool:
-    """True if a bundle.json is what this plan would be sealed with, but for when it was made, and by which version.
+    """True if a bundle.json is the one of this plan, apart from its time and the version of the tool.
 
-    Nothing of it is parsed: a document of another making is another plan.
+    It compares bytes and parses nothing else: a document that another writer formatted counts as another plan.
 
     Args:
-        content: Of bundle.json.
+        content: The bytes of bundle.json.
         planned: The plan.
     """
     made = re.search(rb'^"created": ("[^"\\]*"),\n"tool": ("[^"\\]*"),$', content[:_HEAD_BYTES], re.MULTILINE)
@@ -143,7 +143,7 @@ def is_plan_of(content: bytes, planned: BundleManifest) -> bool:
 def json_pieces(manifest: BundleManifest) -> Iterator[bytes]:
     """The bytes of bundle.json: one line for each image, blob and chunk, so that people and diff can read it.
 
-    Each piece is one of these lines or less: nobody who writes or hashes them has to hold them all.
+    Each piece is at most one line, so that writing or hashing the document needs little memory.
     """
     head = {
         "format": manifest.format,
@@ -168,7 +168,7 @@ def json_pieces(manifest: BundleManifest) -> Iterator[bytes]:
 
 
 def media_lists(media: tuple[Medium, ...]) -> dict[str, Iterable[dict[str, Any]]]:
-    """The field ``media``, which is absent where nothing was planned."""
+    """The field ``media``, which is absent if no media were planned."""
     return {"media": map(medium_json, media)} if media else {}
 
 
@@ -192,14 +192,14 @@ def from_json(content: bytes, *, what: str) -> BundleManifest:
     """Reads bundle.json. The caller has checked its digest against the signed list.
 
     Raises:
-        Damaged: It contradicts itself: a number that is out of range, pieces that overlap or leave their chunk.
-        Refused: It is of a format that this version does not know.
+        Damaged: The document is not valid: a number is out of range, or pieces overlap or leave their chunk.
+        Refused: This version does not know the format.
     """
     return from_document(document_of(content, what=what), what=what)
 
 
 def document_of(content: bytes, *, what: str) -> dict[str, Any]:
-    """The document, if it is of a format that this version reads; none of its fields is believed yet.
+    """The document, if this version reads its format; no other field is checked yet.
 
     Raises:
         Damaged, Refused: As `from_json`.
@@ -219,7 +219,7 @@ def document_of(content: bytes, *, what: str) -> dict[str, Any]:
 
 
 def from_document(document: Mapping[str, Any], *, what: str) -> BundleManifest:
-    """The bundle manifest that a document is.
+    """The bundle manifest in a document.
 
     Raises:
         Damaged: As `from_json`.
@@ -262,7 +262,7 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
 
 
 def _drained(entries: list[Any]) -> Iterator[Any]:
-    """The entries of a list, each let go when the next one is asked for: of 20,000 images they take 100 MiB."""
+    """The entries of a list. Each leaves the list as it is returned, because those of 20,000 images take 100 MiB."""
     entries.reverse()
     while entries:
         yield entries.pop()
@@ -329,7 +329,7 @@ def _check_attachments(manifest: BundleManifest, image: Image) -> None:
 
 
 def _check_needs(manifest: BundleManifest, reference: Reference, what: Image | Attachment) -> None:
-    """Looks whether the numbers of an image, or of an attachment of it, are those of its manifests and blobs."""
+    """Checks that the numbers of an image or attachment refer to listed manifests and blobs, each once."""
     count = len(manifest.blobs)
     if any(number >= count for number in what.needs) or not what.manifests:
         raise ValueError(texts.text("{reference} needs a blob that is not listed", reference=reference))

@@ -1,4 +1,4 @@
-"""Images: names, roots, what they need, and what people want to know of them. FORMAT.md, sections 5.2 and 5.3."""
+"""Images: their names, roots, blobs and metadata. FORMAT.md, sections 5.2 and 5.3."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from bundler.core.reference import Reference
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One runnable image within an image: its manifest, and what ``docker inspect`` would show."""
+    """One runnable image within an image: the digest of its manifest, and the metadata of ``docker inspect``."""
 
     digest: Digest
     config: ImageConfig
     size_bytes: int
-    """Of the layers, as they are carried."""
+    """The size of the layers as the bundle carries them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A judgement of the writer on an image by a policy. A remark: readers judge for themselves.
+    """The writer's decision on an image by a policy. It is only a remark: readers decide by their own policy.
 
     Attributes:
         policy: The SHA-256 of the policy's file, in hex.
         rule: The rule that decided.
         result: ``accepted``, ``refused``, or another word.
-        signer: Whose signature decided, if one did.
-        reason: Why, in words.
+        signer: The signer whose signature decided, if any.
+        reason: The reason in words.
     """
 
     policy: str
@@ -51,17 +51,17 @@ class Image:
     """An image of the bundle.
 
     Attributes:
-        reference: Its name.
-        source: Where it came from.
-        root: The descriptor of the manifest or index that has its name.
+        reference: The name of the image.
+        source: The location that it came from.
+        root: The descriptor of the manifest or index that the name refers to.
         manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
-        blobs: Numbers of its configs and layers there.
-        variants: Its runnable images.
-        made_from: The digest of the source's index, when platforms were chosen and the root is another one.
-        repacked: The compression of layers by the exporter, when the source had no manifest: the digest is the
-            exporter's then. None for an image that is carried byte for byte.
-        attachments: The attachments of its manifests; a subject before what is attached to it.
-        verdicts: The judgements of the writer on it.
+        blobs: Numbers of its configs and layers in the same list.
+        variants: The runnable images in it.
+        made_from: The digest of the source's index, if platforms were chosen and the root is therefore another index.
+        repacked: The compression that the exporter used for layers, if the source had no manifest; the exporter then
+            made the manifest and its digest. None for an image that is carried byte for byte.
+        attachments: The attachments of its manifests; a subject before its attachments.
+        verdicts: The writer's decisions on it.
     """
 
     reference: Reference
@@ -82,19 +82,19 @@ class Image:
 
     @property
     def needs(self) -> tuple[int, ...]:
-        """Numbers of everything that the image consists of, its attachments left out."""
+        """The numbers of all manifests and blobs of the image, without its attachments."""
         return self.blobs + self.manifests
 
 
 @dataclass(frozen=True, slots=True)
 class MissingImage:
-    """An image that a bundle lacks although it was asked for, because its source does not have it or refuses it.
+    """An image that was asked for and is not in the bundle, because its source does not have it or refuses it.
 
     Attributes:
         reference: The name that it would have.
-        source: Where it was looked for.
-        code: Why, as `bundler.core.advice` has it.
-        reason: Why, in words.
+        source: The location where it was searched.
+        code: The code of the reason, see `bundler.core.advice`.
+        reason: The reason in words.
     """
 
     reference: Reference
@@ -133,7 +133,7 @@ def read_image(entry: Mapping[str, Any]) -> Image:
     """The image that an entry of ``images`` describes.
 
     Raises:
-        ValueError, TypeError, KeyError, AttributeError, BundlerError: It describes none.
+        ValueError, TypeError, KeyError, AttributeError, BundlerError: The entry is not valid.
     """
     return Image(
         reference=Reference.parse(text(entry["reference"])),
@@ -153,7 +153,7 @@ def read_missing(entry: Mapping[str, Any]) -> MissingImage:
     """The image that an entry of ``missing`` describes.
 
     Raises:
-        ValueError, TypeError, KeyError, BundlerError: It describes none.
+        ValueError, TypeError, KeyError, BundlerError: The entry is not valid.
     """
     return MissingImage(
         Reference.parse(text(entry["reference"])), text(entry["source"]), text(entry["code"]), text(entry["reason"])
@@ -161,7 +161,7 @@ def read_missing(entry: Mapping[str, Any]) -> MissingImage:
 
 
 def _bounded(entry: Mapping[str, Any], field: str, most: int) -> list[Any]:
-    """An optional list of an image that has few entries."""
+    """The entries of an optional list of an image, if there are not more than allowed."""
     found = list_of(entry.get(field, []))
     if len(found) > most:
         raise ValueError(texts.text("an image has more than {count:,} {field}", count=most, field=field))

@@ -1,6 +1,7 @@
-"""Media: which files the writer planned for which medium. FORMAT.md, section 5.14.
+"""Media: the files that the writer planned for each medium. FORMAT.md, section 5.14.
 
-A remark: people may put files elsewhere. Readers ask for a medium by it, and find chunks by their names and bytes.
+The plan is only a remark: people may put files elsewhere. Readers use it to ask for a medium; they find chunks by their
+names and bytes.
 """
 
 from __future__ import annotations
@@ -17,12 +18,12 @@ from bundler.core.limits import MEDIA
 
 @dataclass(frozen=True, slots=True)
 class Medium:
-    """One stick or disc. Its number is its place in the list, from 1.
+    """One USB stick or disc. Its number is its place in the list, from 1.
 
     Attributes:
-        chunks: The numbers of the chunks that it was planned for.
-        files: Other files that lie on this medium alone: parity and the tool.
-        size_bytes: Its capacity, if the plan has one.
+        chunks: The numbers of the chunks that are planned for it.
+        files: Other files that are planned for this medium only: parity and the tool.
+        size_bytes: The capacity of the medium, if the plan has one.
     """
 
     chunks: tuple[int, ...]
@@ -40,10 +41,10 @@ def medium_json(medium: Medium) -> dict[str, Any]:
 
 
 def media_of(document: Mapping[str, Any], chunk_count: int) -> tuple[Medium, ...]:
-    """The media.
+    """The media that the field ``media`` lists.
 
     Raises:
-        ValueError, TypeError, KeyError: They contradict each other, or the chunks.
+        ValueError, TypeError, KeyError: The field is not valid, or contradicts the chunks.
     """
     entries = list_of(document.get("media", []))
     if len(entries) > MEDIA:

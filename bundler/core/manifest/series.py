@@ -1,6 +1,6 @@
-"""Series and bases: which bundle this one follows, and what it leaves out because the receiver has it.
+"""Series and bases: the bundle that this one follows, and the statements about blobs that the receiver has already.
 
-FORMAT.md, sections 5.12 and 5.13. A reader proves that each blob that was left out is there, before it moves anything.
+FORMAT.md, sections 5.12 and 5.13. A reader proves that each blob that was left out exists, before it moves anything.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _ID = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """The place of a bundle among those that follow each other.
+    """The place of a bundle in a series of bundles that follow each other.
 
     Attributes:
         channel: The name of the series.
         sequence: The number of the bundle in it, from 1.
-        previous: The id of the bundle before; None for the first one, and where the writer does not know it.
+        previous: The id of the previous bundle; None for the first bundle, or if the writer does not know it.
     """
 
     channel: str
@@ -42,10 +42,10 @@ class Base:
     """A statement that the receiver has some blobs.
 
     Attributes:
-        id: Of a bundle its id, else the SHA-256 of the document, in hex.
+        id: The id of the bundle, or the SHA-256 of the document, in hex.
         kind: ``bundle``, ``receipt`` or ``inventory``.
-        name: Of the bundle; or what the document is about, for people.
-        created: When it was made, for people.
+        name: The name of the bundle, or the subject of the document for people.
+        created: The time when it was made, for people.
         archive: The kind of archive that the chunks of the bundle are.
     """
 
@@ -56,7 +56,7 @@ class Base:
     archive: ArchiveKind = TAR
 
     def chunk_file(self, number: int) -> str:
-        """The file name of one of its chunks, if it is a bundle."""
+        """The file name of a chunk of the base, if it is a bundle."""
         return chunk_file(number, self.archive)
 
 
@@ -84,7 +84,7 @@ def read_series(entry: Mapping[str, Any]) -> Series:
     """The series that the field describes.
 
     Raises:
-        ValueError, TypeError, KeyError: It describes none.
+        ValueError, TypeError, KeyError: The field is not valid.
     """
     channel, sequence = text(entry["channel"]), size(entry["sequence"])
     if not BUNDLE_NAME.fullmatch(channel):
@@ -101,7 +101,7 @@ def read_base(entry: Mapping[str, Any]) -> Base:
     """The base that an entry describes.
 
     Raises:
-        ValueError, TypeError, KeyError, BundlerError: It describes none.
+        ValueError, TypeError, KeyError, BundlerError: The entry is not valid.
     """
     kind, name = text(entry["kind"]), text(entry["name"])
     if kind not in _BASE_KINDS:
