@@ -1,1 +1,1 @@
-"""What people see: progress, reports, errors and JSON documents. The only place that prints."""
+"""The output for people and programs: progress, reports, errors and JSON documents. Nothing else prints."""

@@ -1,4 +1,4 @@
-"""What ``doctor`` prints: one line a check, and under it what to do."""
+"""The lines that ``doctor`` prints: one for each check, and below it the next step."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _STATE_COLUMNS = 4
 
 
 def lines(result: DoctorResult, *, is_brief: bool) -> list[str]:
-    """All findings, or only those that somebody has to act on."""
+    """The lines of all findings, or only of those that need an action."""
     acted_on = (State.WARN, State.FAIL)
     shown = [check for check in result.checks if not is_brief or check.state in acted_on]
     width = max((columns(translated(check.name)) for check in result.checks), default=0)
     found: list[str] = []
     for check in shown:
         state = padded(translated(_WORDS[check.state]), _STATE_COLUMNS)
-        found.append(f"{state}  {padded(translated(check.name), width)}  {escaped(_told(check))}")
+        found.append(f"{state}  {padded(translated(check.name), width)}  {escaped(_found_words(check))}")
         if check.error and check.state in acted_on:
             found += advice_lines(check.error, " " * (width + 8))
     if is_brief:
@@ -41,8 +41,8 @@ def lines(result: DoctorResult, *, is_brief: bool) -> list[str]:
     return [*found, "", said("{checks}: {counts}", checks=count(done, "check"), counts=joined(counts, ", "))]
 
 
-def _told(check: Check) -> str:
-    """What was found; of a failure first what is wrong."""
+def _found_words(check: Check) -> str:
+    """The finding of a check in words. A failure opens with its error."""
     if check.state is not State.FAIL or check.error is None:
         return translated(check.found)
     return "; ".join(filter(None, (worded(check.error), translated(check.found))))

@@ -43,7 +43,7 @@ Document = dict[str, Any]
 
 
 def dump(document: Document) -> str:
-    """The text of a document. What would command a terminal, or turn the direction of writing, is escaped."""
+    """The text of a document. Escapes characters that would command a terminal or turn the direction of writing."""
     text = json.dumps(document, indent=2, ensure_ascii=False)
     return (
         "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) if not _PLAIN(text) else text
@@ -54,7 +54,7 @@ _PLAIN = re.compile(r"[\n -~]*").fullmatch
 
 
 def keygen_document(pair: KeyPair) -> Document:
-    """What ``keygen --json`` prints."""
+    """The document that ``keygen --json`` prints."""
     return {
         **_head("keygen", 0),
         "keyId": pair.key_id,
@@ -66,7 +66,7 @@ def keygen_document(pair: KeyPair) -> Document:
 
 
 def export_document(result: ExportResult, passphrase: str | None) -> Document:
-    """What ``export --json`` prints."""
+    """The document that ``export --json`` prints."""
     return {
         **_head("export", result.exit_code),
         "dryRun": result.bundle_id is None,
@@ -88,7 +88,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
 
 
 def inspect_document(result: InspectResult) -> Document:
-    """What ``inspect --json`` prints."""
+    """The document that ``inspect --json`` prints."""
     return {
         **_head("inspect", result.exit_code),
         "bundleId": result.bundle.id,
@@ -109,7 +109,7 @@ def inspect_document(result: InspectResult) -> Document:
 
 
 def verify_document(result: VerifyResult) -> Document:
-    """What ``verify --json`` prints."""
+    """The document that ``verify --json`` prints."""
     return {
         **_head("verify", result.exit_code),
         "bundleId": result.bundle.id,
@@ -128,7 +128,7 @@ def verify_document(result: VerifyResult) -> Document:
 
 
 def list_document(command: str, result: BundleList) -> Document:
-    """What ``inspect --json`` and ``verify --json`` print of a medium with several bundles."""
+    """The document that ``inspect --json`` and ``verify --json`` print for a medium with several bundles."""
     return {
         **_head(f"{command}-list", result.exit_code),
         "bundles": [
@@ -157,7 +157,7 @@ def _chunk_state(state: ChunkState, wanted: Sequence[str]) -> Document:
 
 
 def _media(bundle: Bundle | LockedBundle, litter: Litter | None) -> Document:
-    """What lies on the media under other names, beside the bundle, and what could not be looked into."""
+    """The chunks under other names, the files that are not of the bundle, and the folders that could not be read."""
     shown = litter.shown if litter else ()
     return {
         "otherNames": [{"file": file, "path": str(path)} for file, path in bundle.other_names],
@@ -174,7 +174,7 @@ def _media(bundle: Bundle | LockedBundle, litter: Litter | None) -> Document:
 
 
 def sign_document(result: SignResult) -> Document:
-    """What ``sign --json`` prints."""
+    """The document that ``sign --json`` prints."""
     return {
         **verify_document(result.verified),
         **_head("sign", result.exit_code),
@@ -186,7 +186,7 @@ def sign_document(result: SignResult) -> Document:
 
 
 def trust_document(command: str, result: TrustResult) -> Document:
-    """What ``trust add|list|remove --json`` prints."""
+    """The document that ``trust add|list|remove --json`` prints."""
     return {
         **_head(f"trust-{command}", result.error.exit_code if result.error else 0),
         "folder": str(result.folder),
@@ -205,7 +205,7 @@ def trust_document(command: str, result: TrustResult) -> Document:
 
 
 def import_document(result: ImportResult) -> Document:
-    """What ``import --json`` prints."""
+    """The document that ``import --json`` prints."""
     bundle = result.bundle
     return {
         **_head("import", result.exit_code),
@@ -226,7 +226,7 @@ def import_document(result: ImportResult) -> Document:
 
 
 def receipt_document(command: str, file: ReceiptFile) -> Document:
-    """What ``receipt show|verify|merge --json`` prints."""
+    """The document that ``receipt show|verify|merge --json`` prints."""
     receipt = file.receipt
     return {
         **_head(command, 0),
@@ -243,7 +243,7 @@ def receipt_document(command: str, file: ReceiptFile) -> Document:
 
 
 def undo_document(result: UndoResult) -> Document:
-    """What ``undo --json`` prints."""
+    """The document that ``undo --json`` prints."""
     return {
         **_head("undo", result.exit_code),
         "dryRun": result.is_dry_run,
@@ -263,7 +263,7 @@ def undo_document(result: UndoResult) -> Document:
 
 
 def doctor_document(result: DoctorResult) -> Document:
-    """What ``doctor --json`` prints."""
+    """The document that ``doctor --json`` prints."""
     return {
         **_head("doctor", result.exit_code),
         "checks": [
@@ -279,7 +279,7 @@ def doctor_document(result: DoctorResult) -> Document:
 
 
 def explain_document(result: ExplainResult) -> Document:
-    """What ``explain --json`` prints: in English, like all documents, so that it can be searched for."""
+    """The document that ``explain --json`` prints: in English, like all documents, so that people can search for it."""
     status = result.exit_code
     return {
         **_head("explain", 0),
@@ -305,7 +305,7 @@ def explain_document(result: ExplainResult) -> Document:
 
 
 def version_document(versions: Versions) -> Document:
-    """What ``--version --json`` prints."""
+    """The document that ``--version --json`` prints."""
     return {
         **_head("version", 0),
         "version": versions.bundler,
@@ -316,12 +316,12 @@ def version_document(versions: Versions) -> Document:
 
 
 def text_document(command: str, field: str, text: str) -> Document:
-    """What a command prints with ``--json`` whose result is one text: ``completion`` and ``man``."""
+    """The document of a command whose result is one text: ``completion`` and ``man``."""
     return {**_head(command, 0), field: text}
 
 
 def file_document(command: str, result: FileResult) -> Document:
-    """What ``inspect FILE --json`` and ``verify FILE --json`` print."""
+    """The document that ``inspect FILE --json`` and ``verify FILE --json`` print."""
     facts = result.facts
     return {
         **_head(f"{command}-file", result.exit_code),
@@ -351,7 +351,7 @@ def _archived(image: ImageFacts) -> Document:
 
 
 def failure_document(command: str, error: BundlerError) -> Document:
-    """What any command prints with ``--json`` when it could not do its work."""
+    """The document that any command prints with ``--json`` when it fails."""
     return {**_head(command, error.exit_code), "error": error_document(error)}
 
 
@@ -406,7 +406,7 @@ def _content(manifest: BundleManifest | OuterManifest) -> Document:
 
 
 def _extensions(manifest: BundleManifest | OuterManifest) -> Document:
-    """Series, bases and planned media. Null where they are encrypted."""
+    """Series, bases and planned media; null if they are encrypted."""
     return {
         "whole": not manifest.bases if isinstance(manifest, BundleManifest) else manifest.is_whole,
         "series": _series(manifest) if isinstance(manifest, BundleManifest) else None,
@@ -426,7 +426,7 @@ def _series(manifest: BundleManifest) -> Document | None:
 
 
 def _bases(manifest: BundleManifest) -> list[Document]:
-    """The bases of the bundle, each with the blobs that it leaves out for it."""
+    """The bases of the bundle, each with the blobs that the bundle leaves out because the base has them."""
     in_base: dict[int, list[tuple[Blob, InBase]]] = {}
     for blob in manifest.left_out:
         for place in blob.bases:
@@ -481,7 +481,7 @@ def _other_files(bundle: Bundle | LockedBundle) -> list[Document]:
 
 
 def _missing(manifest: BundleManifest | OuterManifest) -> list[Document] | None:
-    """What the bundle lacks; None if that is encrypted."""
+    """The images that the bundle lacks; None if their names are encrypted."""
     if isinstance(manifest, OuterManifest):
         return None
     return [
@@ -491,13 +491,13 @@ def _missing(manifest: BundleManifest | OuterManifest) -> list[Document] | None:
 
 
 def _encryption(bundle: Bundle | LockedBundle) -> Document:
-    """Whether a bundle is encrypted, and whether what follows was looked at inside."""
+    """Two facts: the bundle is encrypted; its content was read."""
     is_open = isinstance(bundle.manifest, BundleManifest)
     return {"encrypted": bundle.is_encrypted, "opened": is_open}
 
 
 def _scratch(bundle: Bundle) -> Document | None:
-    """What the import needs at the most; nothing unless chunks are encrypted."""
+    """The scratch that the import needs at most; None unless chunks are encrypted."""
     if bundle.decrypted is None:
         return None
     return {"folder": str(bundle.decrypted.scratch.folder), "bytes": bundle.scratch_bytes}

@@ -1,4 +1,4 @@
-"""How errors look: what happened to which object, what was expected and found, and what to do next."""
+"""Errors in lines: the object, the problem, the expected and the actual value, and the next step."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from itertools import groupby
 from bundler.errors import BundlerError, LocalStorage, Several
 from bundler.texts import text
 from bundler.views.languages import hint_of, said, translated, worded
-from bundler.views.words import escaped
+from bundler.views.words import escaped, more_lines
 
 _SHOWN = 50
 
 
 def error_lines(error: BundlerError) -> list[str]:
-    """The lines that tell of an error, the object first."""
+    """The lines about an error, the object first."""
     if not isinstance(error, Several):
         return [f"{_label()} {escaped(worded(error))}", *advice_lines(error, "  ")]
     lines = [f"{_label()} {escaped(translated(error.message))}"]
@@ -24,14 +24,12 @@ def error_lines(error: BundlerError) -> list[str]:
         lines += [f"  {escaped(worded(each))}" for each in shown]
         if shown[0].hint and shown[0].hint != error.hint:
             lines += advice
-    if len(error.errors) > _SHOWN:
-        more = len(error.errors) - _SHOWN
-        lines.append(f"  {said('and {count:,} more (--json lists all)', count=more)}")
+    lines += more_lines(len(error.errors) - _SHOWN, indent="  ", flag="--json")
     return [*lines, *advice_lines(error, "  ")]
 
 
 def advice_lines(error: BundlerError, indent: str) -> list[str]:
-    """What to do next, and where to read more."""
+    """The lines with the next step, and with the command that explains the error."""
     hint = hint_of(error)
     lines = [f"{indent}-> {escaped(hint)}"] if hint else []
     return [*lines, f"{indent}   {said('more: bundler explain {code}', code=error.code)}"] if error.code else lines
@@ -41,11 +39,11 @@ def show(lines: list[str], *, on_stderr: bool = False) -> None:
     """Prints lines.
 
     Raises:
-        BrokenPipeError: Whoever read them is gone.
-        LocalStorage: They cannot be written.
+        BrokenPipeError: The program that read them has ended.
+        LocalStorage: The system refuses to write them.
     """
     stream = sys.stderr if on_stderr else sys.stdout
-    if stream is None:  # closed by whoever started us
+    if stream is None:  # the program that started us closed it
         return
     try:
         print("\n".join(lines), file=stream, flush=True)

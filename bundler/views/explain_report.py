@@ -1,4 +1,4 @@
-"""What ``explain`` prints, in the reader's language, wrapped to the terminal."""
+"""The lines that ``explain`` prints, in the reader's language, wrapped to the terminal."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ _NARROWEST = 30
 
 
 def explain_lines(result: ExplainResult, *, width: int) -> list[str]:
-    """What to print.
+    """The lines to print.
 
     Args:
-        result: What was found.
-        width: Of the terminal, in columns.
+        result: The entries to explain.
+        width: The width of the terminal in columns.
     """
     width = max(_NARROWEST, min(_WIDEST, width))
     if result.asked is None:

@@ -1,4 +1,4 @@
-"""Lines on the optional parts of a bundle: series, bases, attachments, planned media, and other files."""
+"""Lines about the optional parts of a bundle: series, bases, attachments, planned media, and other files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bundler.core import roles
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
 from bundler.views.languages import said, translated
-from bundler.views.words import count, escaped, fact, fact_below, size
+from bundler.views.words import count, escaped, fact, fact_below, more_lines, size
 
 if TYPE_CHECKING:
     from bundler.bundle.locked import LockedBundle
@@ -30,7 +30,7 @@ _FILES = {
 
 
 def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
-    """Series, bases, attachments and planned media; nothing of a bundle without them."""
+    """The lines about series, bases, attachments and planned media; empty if the bundle has none."""
     lines = [] if isinstance(manifest, OuterManifest) else [*_series_lines(manifest), *base_lines(manifest)]
     if isinstance(manifest, OuterManifest):
         lines += (
@@ -44,7 +44,7 @@ def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
 
 
 def base_lines(manifest: BundleManifest) -> list[str]:
-    """The size of what the bundle leaves out, and the bundles, receipts and inventories that it relies on."""
+    """The size of the blobs that the bundle leaves out, and the bundles, receipts and inventories that it relies on."""
     if not manifest.bases:
         return []
     left_out = manifest.left_out
@@ -52,9 +52,7 @@ def base_lines(manifest: BundleManifest) -> list[str]:
     words = said("NOT COMPLETE: it leaves out {blobs}, {size}", blobs=count(len(left_out), "blob"), size=total)
     lines = [fact(said("bases"), words)]
     lines += [fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}") for base in manifest.bases[:_SHOWN]]
-    if len(manifest.bases) > _SHOWN:
-        lines.append(fact_below(said("and {count:,} more", count=len(manifest.bases) - _SHOWN)))
-    return lines
+    return [*lines, *map(fact_below, more_lines(len(manifest.bases) - _SHOWN))]
 
 
 def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:

@@ -1,4 +1,7 @@
-"""What ``import`` prints: what failed, why, and what to do; conflicts; counts. The rest with ``--verbose``."""
+"""The lines that ``import`` prints: failures with their causes and next steps, conflicts, counts.
+
+``--verbose`` adds the images without a problem.
+"""
 
 from __future__ import annotations
 
@@ -31,13 +34,13 @@ OUTCOMES = {
     "would load": text("would load"),
     "unfinished": text("unfinished"),
 }
-"""Of images, as people read them; what somebody must act on first."""
+"""The outcomes of images, as people read them. Outcomes that need an action come first."""
 
 _ACTED_ON = frozenset({"failed", "conflict", "held back", "not tried", "would replace"})
 
 
 def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
-    """What ``import`` prints."""
+    """The lines that ``import`` prints."""
     bundle = result.bundle
     signers = bundle.sealed.signers
     lines = [fact(said("bundle"), f"{bundle.manifest.name}  {bundle.id}")]
@@ -93,8 +96,8 @@ def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run
         if by_outcome[outcome]
     ]
     sent = text("{size} to send", size=size(target.bytes_sent)) if is_dry_run else _sent_words(target)
-    told = [joined(counts, ", "), sent, *_reading_words(target, is_dry_run=is_dry_run)]
-    return [*lines, "", "  " + said("{phase}: {state}", phase=verdict, state=joined(told))]
+    totals = [joined(counts, ", "), sent, *_reading_words(target, is_dry_run=is_dry_run)]
+    return [*lines, "", "  " + said("{phase}: {state}", phase=verdict, state=joined(totals))]
 
 
 def _sent_words(target: TargetResult) -> str:
@@ -109,7 +112,7 @@ def _reading_words(target: TargetResult, *, is_dry_run: bool) -> list[str]:
 
 
 def reading_words(blobs: str, size_bytes: int, damaged: int) -> str:
-    """What was read back from a target, and how it was."""
+    """The number and size of the blobs that were read back from a target, and how many of them are damaged."""
     if damaged:
         return text("{blobs} ({size}) read back, {count:,} DAMAGED", blobs=blobs, size=size(size_bytes), count=damaged)
     return text("{blobs} ({size}) read back, all good", blobs=blobs, size=size(size_bytes))
@@ -156,7 +159,7 @@ def _plan_fact(label: str, value: str) -> str:
 
 
 def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> list[str]:
-    """Each reason once, with the images that it keeps back. All that is elsewhere is one reason."""
+    """Each reason once, with the images that failed for it. All chunks on other media are one reason."""
     kept_back: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     waiting: dict[str, list[str]] = {}
     for each in images:
@@ -175,7 +178,7 @@ def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> 
 
 
 def _waiting_lines(waiting: Mapping[str, Iterable[str]]) -> list[str]:
-    """The chunks on other media that images wait for."""
+    """The chunks on other media that images wait for, and these images."""
     if not waiting:
         return []
     files = in_runs(sorted(waiting))

@@ -1,8 +1,8 @@
-"""Every message in the reader's language, by the locale of the environment; English without one.
+"""Translates messages to the reader's language, which the locale of the environment names; English without one.
 
-A message is looked up by its English template (`bundler.texts`), and filled in with its values, of which those that are
-messages are translated too. The catalogues are gettext's, in ``bundler/locale/LANGUAGE/LC_MESSAGES``;
-``scripts/catalogues`` makes them.
+The English template of a message (`bundler.texts`) is the key of its translation. Values that are messages are
+translated too. The catalogues are gettext's, in ``bundler/locale/LANGUAGE/LC_MESSAGES``; ``scripts/catalogues.py``
+makes them.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ DOMAIN = "bundler"
 
 @functools.lru_cache(maxsize=1)
 def _catalogue() -> Callable[[str], str]:
-    """Chosen once, by LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as every program that uses gettext does.
+    """The translation of templates, chosen once by LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as gettext does.
 
-    English where the locale is C, which turns LANGUAGE off as in GNU gettext, and where the output cannot show the
+    English in the locale C, which turns LANGUAGE off as in GNU gettext. English also if the output cannot show the
     language: better than a row of question marks.
     """
     locale = next((value for name in _LOCALE if (value := os.environ.get(name))), "")
@@ -48,7 +48,7 @@ def _can_show(text: str, stream: object) -> bool:
 
 
 def translate_libraries() -> None:
-    """Lets click, which asks gettext's current domain, find its own texts in our catalogue."""
+    """Makes click find its own texts in our catalogue: click asks gettext's current domain."""
     if _catalogue() is not str:
         gettext.bindtextdomain(DOMAIN, str(LOCALES))
         gettext.textdomain(DOMAIN)
@@ -67,7 +67,7 @@ def translated(message: str) -> str:
 
 
 def _value(value: object) -> object:
-    """What a message is filled in with. A plain string is a name, and stays as it is."""
+    """A value of a message, translated if it is a message itself. A plain string is a name, and stays as it is."""
     if isinstance(value, BundlerError):
         return worded(value)
     if isinstance(value, (ValueError, TypeError)) and value.args and isinstance(value.args[0], str):
@@ -81,20 +81,20 @@ def said(template: str, /, **values: object) -> str:
 
 
 def worded(error: BundlerError) -> str:
-    """An error, as `str` of it has it, in the reader's language."""
+    """The text of an error, like its `str`, in the reader's language."""
     subject = f"{_value(error.subject)}: " if error.subject else ""
     return subject + worded_alone(error)
 
 
 def worded_alone(error: BundlerError) -> str:
-    """The same without the object that it happened to."""
-    told = f" ({_value(error.said)})" if error.said else ""
+    """The text of an error without its subject."""
+    answer = f" ({_value(error.said)})" if error.said else ""
     found = ""
     if error.expected and error.actual:
         found = f" ({said('expected {expected}, found {actual}', expected=error.expected, actual=error.actual)})"
-    return f"{translated(error.message)}{told}{found}"
+    return f"{translated(error.message)}{answer}{found}"
 
 
 def hint_of(error: BundlerError) -> str | None:
-    """What to do next, in the reader's language."""
+    """The hint of an error, in the reader's language."""
     return translated(error.hint) if error.hint else None

@@ -1,6 +1,6 @@
-"""The manual page, in roff with the man macros (groff_man(7)), from what the commands say of themselves.
+"""The manual page, in roff with the man macros (groff_man(7)), made of the help of all commands.
 
-`bundler.cli.man` reads that from the command line's own definition; what the page has beside it stands here.
+`bundler.cli.man` reads that help from click. This module adds the sections about files and environment.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ class OptionText:
     """One option, or one argument.
 
     Attributes:
-        spelling: As help has it: ``-o, --output DIR``.
-        text: What it does.
+        spelling: The names and the metavar, as in help: ``-o, --output DIR``.
+        text: Its help.
     """
 
     spelling: str
@@ -30,12 +30,12 @@ class CommandText:
     """One command, or the program itself.
 
     Attributes:
-        path: How it is called: ``bundler receipt show``.
-        usage: What follows that: ``[OPTIONS] RECEIPT``.
-        text: What it does, in paragraphs.
-        examples: One a line, each with a comment behind two blanks, or without.
-        options: What it takes; arguments come first.
-        commands: What stands below it.
+        path: The words that call it: ``bundler receipt show``.
+        usage: The words after the path: ``[OPTIONS] RECEIPT``.
+        text: Its help, in paragraphs.
+        examples: One on each line; two blanks separate a comment.
+        options: Its arguments, then its options.
+        commands: Its subcommands.
     """
 
     path: str
@@ -78,7 +78,7 @@ ENVIRONMENT = (
     ("SOURCE_DATE_EPOCH", "The time that bundles are made at, in seconds, for the same bytes from the same input."),
     ("LANGUAGE, LC_ALL, LC_MESSAGES, LANG", "The language of all messages: English, or Chinese (zh)."),
     ("NO_COLOR", "No colours, if it is set."),
-    ("SUDO_USER", "Is noted in receipts beside who runs the command."),
+    ("SUDO_USER", "Is recorded in receipts, in addition to the user who runs the command."),
     ("SUDO_UID", "Run by root: whose folders of keys may be trusted, besides root's."),
     ("COLUMNS", "How wide explanations may be, at most 100."),
 )
@@ -87,11 +87,11 @@ _SEE_ALSO = ("docker(1)", "skopeo(1)", "podman(1)", "openssl-pkeyutl(1)", "sha25
 
 
 def man_page(program: CommandText, version: str) -> str:
-    """The page for the whole program.
+    """The manual page of the whole program.
 
     Args:
-        program: With all its commands.
-        version: Ours.
+        program: The program with all its commands.
+        version: The version of bundler.
     """
     lines = [
         '.\\" Made by bundler man. Show it with: bundler man | man -l -',
@@ -167,7 +167,7 @@ def _definitions(rows: Iterable[tuple[str, str]]) -> list[str]:
 
 
 def _spelling(name: str) -> str:
-    """Flags and names are bold, what stands for something is not."""
+    """A name in roff: flags are bold, metavars are not."""
     parts = re.split(r"((?:(?<=\s)|^)--?[A-Za-z][A-Za-z-]*)", name)
     if len(parts) == 1:
         return f".B {_text(name)}"
@@ -179,12 +179,12 @@ def _see_also() -> Sequence[str]:
 
 
 def _text(text: str) -> str:
-    """A line of text: nothing in it is taken for a request or an escape."""
+    """A line of text in which roff sees no request and no escape."""
     return ("\\&" if text.startswith((".", "'")) else "") + _inline(text)
 
 
 def _inline(text: str) -> str:
-    r"""The characters that roff would print as others: hyphens, quotes and accents for those of the keyboard."""
+    r"""Escapes the characters that roff would print as others: it prints typographic hyphens, quotes and accents."""
     return "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text.translate(_ESCAPES))
 
 

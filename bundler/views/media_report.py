@@ -1,4 +1,4 @@
-"""What people read of media: which bundles are on them, which chunks are where, and what lies there beside them."""
+"""Lines about media: the bundles on them, the places of chunks, and the other files there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bundler.core import roles
 from bundler.texts import some
 from bundler.views.languages import said, translated
-from bundler.views.words import count, escaped, fact, fact_below, shell_word, size, table
+from bundler.views.words import count, escaped, fact, fact_below, more_lines, shell_word, size, table
 
 if TYPE_CHECKING:
     from bundler.bundle.litter import Litter
@@ -22,13 +22,13 @@ _SHOWN = 6
 
 
 def list_lines(result: BundleList, command: str) -> list[str]:
-    """What a command prints of several bundles: what each says of itself, and the command for it."""
+    """The lines of a command that found several bundles: the claims of each, and the command for it."""
     number = len(result.bundles) + result.more
     lines = [said("{count:,} bundles are here. None of them was verified; choose one:", count=number)]
     for bundle in result.bundles:
         lines += ["", *_listed_lines(bundle, command)]
     if result.more:
-        lines += ["", said("and {count:,} more", count=result.more)]
+        lines += ["", *more_lines(result.more)]
     return [*lines, *(["", *_skipped_lines(result.skipped)] if result.skipped else [])]
 
 
@@ -63,7 +63,7 @@ def _signature_of(bundle: ListedBundle) -> str:
 
 
 def presence_lines(result: VerifyResult) -> list[str]:
-    """Which chunks are here and good, before anything else is said; nothing if all are here."""
+    """The lines about chunks that are not here; empty if all are here."""
     states = result.bundle.chunks
     absent = [state.chunk.file for state in states if state.is_absent]
     if not absent:
@@ -105,7 +105,7 @@ def presence_lines(result: VerifyResult) -> list[str]:
 
 
 def in_runs(files: Sequence[str]) -> str:
-    """Names of chunks, those that follow each other as the first and the last of them.
+    """Names of chunks; of each run of consecutive numbers only the first and the last.
 
     >>> in_runs(["chunk-0001.tar", "chunk-0004.tar", "chunk-0005.tar", "chunk-0006.tar"])
     'chunk-0001.tar, chunk-0004.tar … chunk-0006.tar'
@@ -127,7 +127,7 @@ def _number(file: str) -> int:
 
 
 def media_lines(bundle: Bundle | LockedBundle, litter: Litter | None) -> list[str]:
-    """What lies on the media under other names, what is not of the bundle, and what could not be looked into."""
+    """The chunks under other names, the files that are not of the bundle, and the folders that could not be read."""
     return [*_name_lines(bundle), *_copy_lines(bundle), *_litter_lines(litter), *_skipped_lines(bundle.sealed.skipped)]
 
 
@@ -172,5 +172,4 @@ def _copy_lines(bundle: Bundle | LockedBundle) -> list[str]:
 
 
 def _more(items: Sequence[object]) -> list[str]:
-    number = len(items) - _SHOWN
-    return [f"  {said('and {count:,} more', count=number)}"] if number > 0 else []
+    return more_lines(len(items) - _SHOWN, indent="  ")

@@ -1,8 +1,8 @@
 """Progress: a bar on a terminal, plain lines elsewhere. The only module that imports tqdm.
 
-On a terminal there is one bar for the phase, one line for the images and what is moving, and one for retries. Elsewhere
-there is a line when bytes begin to move, then one now and then, ever more rarely, and one at the end of what took long.
-Bytes are told in MiB everywhere. What is noticed many times is told a few times and then counted.
+On a terminal there are three lines: the bar of the phase, the images, the retries. Elsewhere a line appears when bytes
+begin to move, then lines at growing intervals, and one at the end of a long phase. Bytes are shown in MiB everywhere. A
+notice that comes many times is shown a few times and then counted.
 """
 
 from __future__ import annotations
@@ -39,21 +39,21 @@ if TYPE_CHECKING:
 
 _LINE_SECONDS = 5.0
 _LINE_SHARE = 0.05
-"""Lines come at most as often as every twentieth of the time so far: a run of ten hours has some hundred."""
+"""The least interval of lines, as a share of the time so far: a run of ten hours prints some hundred lines."""
 
 _RETRY_LINE_SECONDS = 30.0
 _WORTH_TELLING_SECONDS = 2.0
 _REFRESH_SECONDS = 0.2
 _MIB = 1 << 20
 _TITLE_SHARE, _NARROWEST_TITLE = 0.3, 10
-"""How much of a line the title of a phase may take: of its width, and in columns."""
+"""The room for the title of a phase: a share of the line, but at least this many columns."""
 
 SAME_NOTICES = 10
-"""How many notices of one kind are told before the others are only counted."""
+"""The number of notices of one kind that are shown; further ones are counted."""
 
 
 class Progress:
-    """A listener with a beginning and an end. Use as a context manager; the value is the listener."""
+    """Shows progress on stderr. A context manager, whose value is the listener."""
 
     def __init__(self, *, is_quiet: bool) -> None:
         self._view: _Bars | _Lines | None = None
@@ -71,7 +71,7 @@ class Progress:
 
 
 class Phase:
-    """The state of a phase, and how it is told."""
+    """The state of a phase, in numbers and in words."""
 
     def __init__(self, began: PhaseBegan, now: float) -> None:
         self.title = translated(began.title)
@@ -82,20 +82,20 @@ class Phase:
 
     @property
     def is_worth_a_line(self) -> bool:
-        """Whether it is told from its beginning."""
+        """True if a line announces the phase."""
         return self._in_bytes and self._total > 0
 
     def move(self, amount: int, now: float) -> None:
-        """So much is done."""
+        """Counts an amount that is done."""
         self._done += amount
         self._rate.add(amount, now)
 
     def finish_images(self, amount: int) -> None:
-        """So many images are done."""
+        """Counts images that are done."""
         self._images_done += amount
 
     def amounts(self) -> str:
-        """What is done, and of how much: in MiB, or in items."""
+        """The amount that is done, and the total: in MiB, or in items."""
         unit = _MIB if self._in_bytes else 1
         done, total = self._done // unit, -(-self._total // unit)
         if not self._total:
@@ -105,54 +105,54 @@ class Phase:
         return said("{done:,} of {total:,}", done=done, total=total)
 
     def images(self) -> str:
-        """How many images are done, of all; empty where that is not counted."""
+        """The number of images that are done, and of all; empty if images are not counted."""
         if not self._images:
             return ""
         return said("{done:,} of {total:,} images", done=self._images_done, total=self._images)
 
     def speed(self, now: float) -> str:
-        """How fast it goes; empty while that cannot be told."""
+        """The speed; empty while it is unknown."""
         rate = self._rate.per_second(now) if self._in_bytes else None
         return f"{rate / _MIB:.{0 if rate >= 10 * _MIB else 1}f} MiB/s" if rate is not None else ""
 
     def time_left(self, now: float) -> str:
-        """How long it will take; empty while that cannot be told."""
+        """The time until the end; empty while it is unknown."""
         seconds = self._rate.seconds_for(self._total - self._done, now) if self._total else None
         return said("{time} left", time=duration(seconds)) if seconds is not None else ""
 
     def line(self, now: float) -> str:
-        """All of it in one line."""
+        """The whole state in one line."""
         share = f" ({100 * self._done // self._total}%)" if self._total else ""
         parts = [f"{self.amounts()}{share}", self.images(), self.speed(now), self.time_left(now)]
         return said("{phase}: {state}", phase=self.title, state=joined(filter(None, parts), ", "))
 
 
 class Retries:
-    """Retries by host: how many there were, and the last one."""
+    """Counts the retries of each host, and keeps the last one."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._lasts: dict[str, Retrying] = {}
-        self._told: dict[str, float] = {}
+        self._shown: dict[str, float] = {}
 
     def add(self, event: Retrying) -> str:
-        """Notes one; the host that it is told under."""
+        """Counts a retry, and returns its host."""
         host = event.peer or event.subject
         self._counts[host] += 1
         self._lasts[host] = event
         return host
 
     def is_due(self, host: str, now: float) -> bool:
-        """Whether a host's retries are to be told again."""
-        return now - self._told.get(host, -_RETRY_LINE_SECONDS) >= _RETRY_LINE_SECONDS
+        """True if the retries of a host were not shown for a while."""
+        return now - self._shown.get(host, -_RETRY_LINE_SECONDS) >= _RETRY_LINE_SECONDS
 
     def description(self, host: str, now: float) -> str:
-        """A host's retries so far, in words."""
-        self._told[host] = now
+        """The retries of a host so far, in words. Notes the time."""
+        self._shown[host] = now
         return translated(joined([self._so_far(host), _pause_words(self._lasts[host])]))
 
     def summary(self) -> list[str]:
-        """What there was at each host, where it was more than once."""
+        """A line for each host with more than one retry."""
         return [self._so_far(host) for host, number in self._counts.items() if number > 1]
 
     def _so_far(self, host: str) -> str:
@@ -178,13 +178,13 @@ def _pause_words(event: Retrying) -> str:
 
 
 class Notices:
-    """What was noticed, by kind: the same message about different things."""
+    """Counts notices by kind. Notices of one kind have the same template."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def description(self, event: Noticed) -> str | None:
-        """The line for one; None when there were many of its kind."""
+        """The line for a notice; None if enough of its kind were shown."""
         kind = event.text.template if isinstance(event.text, Text) else event.text
         self._counts[kind] += 1
         if self._counts[kind] > SAME_NOTICES:
@@ -192,7 +192,7 @@ class Notices:
         return said("note: {notice}", notice=escaped(translated(event.text)))
 
     def rest(self) -> list[str]:
-        """How many were not told."""
+        """A line for each kind with the number of notices that were not shown. Resets the counts."""
         more = [(kind, number - SAME_NOTICES) for kind, number in self._counts.items() if number > SAME_NOTICES]
         self._counts.clear()
         return [
@@ -206,7 +206,7 @@ class _Bars:
         from tqdm import tqdm
 
         class Bar(tqdm):  # type: ignore[type-arg]
-            """A bar that has one field more: what is told behind it."""
+            """A bar with one more field: the words after it."""
 
             words: Callable[[], str] = str
 
@@ -237,7 +237,7 @@ class _Bars:
                 self._show_moving(now)
             elif isinstance(event, Finished):
                 self._moving[event.subject] -= 1
-                self._moving += Counter()  # without those that are done
+                self._moving += Counter()  # adding drops the images whose count is zero
                 self._show_moving(now)
             elif isinstance(event, ImagesDone):
                 if self._phase is not None:
@@ -289,7 +289,7 @@ class _Bars:
         )
 
     def _words(self, phase: Phase) -> str:
-        """What stands behind the bar: all that there is room for."""
+        """The words after the bar, as many as fit."""
         title = min(columns(phase.title), self._title_width)
         now, width = time.monotonic(), self._width - title - len(" 100%  ")
         parts = [phase.amounts(), phase.speed(now), phase.time_left(now)]
@@ -315,7 +315,7 @@ class _Bars:
             self._below[0].set_description_str(self._moving_words(self._phase))
 
     def _moving_words(self, phase: Phase) -> str:
-        """How many images are done, and the name of one that is moving."""
+        """The number of images that are done, and the name of one that is moving."""
         head = f"  {phase.images()}" if phase.images() else ""
         if not self._moving:
             return head
@@ -342,10 +342,10 @@ class _Bars:
     def _close(self) -> None:
         for bar in (*reversed(self._below), self._bar):
             if bar is not None:
-                bar.clear()  # close() leaves a bar that was drawn before its delay was over, with a line above it
+                bar.clear()  # a bar drawn before its delay is over would stay after close() if a line is above it
                 bar.close()
         if self._below:
-            self._stream.write("\r")  # a bar that was never shown leaves the cursor where the line below it ended
+            self._stream.write("\r")  # a bar that was never shown leaves the cursor at the end of the line below it
             self._stream.flush()
         self._bar, self._below, self._phase = None, [], None
         self._moving.clear()
@@ -413,4 +413,4 @@ class _Lines:
         except BrokenPipeError:
             raise
         except OSError:
-            pass  # a log on a full disk: what is told there is not worth ending a run for
+            pass  # a log on a full disk: progress lines are not worth ending a run for

@@ -1,14 +1,14 @@
-"""How fast something goes, smoothed, and how long it will take: so that neither jumps with each blob."""
+"""A smoothed rate and the time that is left, so that neither jumps with each blob."""
 
 from __future__ import annotations
 
 import math
 
 _MEMORY_SECONDS = 20.0
-"""What happened so long ago counts a third."""
+"""The age at which an amount counts a third."""
 
 _FIRST_SECONDS = 3.0
-"""Before that nobody can tell how long it takes."""
+"""The age before which a rate is not known."""
 
 
 class Rate:
@@ -21,7 +21,7 @@ class Rate:
         self._weight = 0.0
 
     def add(self, amount: int, now: float) -> None:
-        """So much was done by now; negative when it must be done again, which makes nothing slower."""
+        """Counts an amount that is done. A negative one must be done again, and does not lower the rate."""
         self._pending += max(0, amount)
         elapsed = now - self._last
         if elapsed < 0.5:
@@ -32,19 +32,19 @@ class Rate:
         self._pending, self._last = 0, now
 
     def per_second(self, now: float) -> float | None:
-        """How much is done in a second; None while that cannot be told."""
+        """The amount per second; None while it is unknown."""
         if now - self._began < _FIRST_SECONDS or not self._weight:
             return None
         return self._rate / self._weight
 
     def seconds_for(self, amount: int, now: float) -> float | None:
-        """How long an amount takes; None while that cannot be told."""
+        """The seconds that an amount takes; None while they are unknown."""
         rate = self.per_second(now)
         return amount / rate if rate else None
 
 
 def duration(seconds: float) -> str:
-    """Minutes and seconds, and hours where there are some.
+    """A time as minutes and seconds; with hours if it has any.
 
     >>> duration(83), duration(5025)
     ('1:23', '1:23:45')

@@ -1,4 +1,4 @@
-"""What ``receipt`` and ``undo`` print."""
+"""The lines that ``receipt`` and ``undo`` print."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ UNDONE = {
     "would put back": text("would put back"),
     "would remove": text("would remove"),
 }
-"""What became of tags, as people read it."""
+"""The outcomes of tags, as people read them."""
 
 
 def show_lines(file: ReceiptFile) -> list[str]:
-    """What ``receipt show`` prints."""
+    """The lines that ``receipt show`` prints."""
     receipt = file.receipt
     bundle = f"{receipt.bundle_name}  {receipt.bundle_id}" if receipt.bundle_id else said("none was opened")
     facts = [
@@ -55,18 +55,18 @@ def show_lines(file: ReceiptFile) -> list[str]:
         kind = KINDS.get(target.kind, target.kind)
         head = said("to {target} ({kind})", target=escaped(target.target), kind=kind)
         there = text("{count:,} of {images} there", count=done, images=count(len(target.images), "image"))
-        told: list[str] = [there, text("{size} sent", size=size(target.bytes_sent)), *_reading_words(target)]
-        lines += ["", head, *table(rows), "", f"  {translated(joined(told, ', '))}"]
+        totals: list[str] = [there, text("{size} sent", size=size(target.bytes_sent)), *_reading_words(target)]
+        lines += ["", head, *table(rows), "", f"  {translated(joined(totals, ', '))}"]
     return lines
 
 
 def verify_lines(file: ReceiptFile) -> list[str]:
-    """What ``receipt verify`` prints."""
+    """The lines that ``receipt verify`` prints."""
     return show_lines(file)
 
 
 def undo_lines(result: UndoResult) -> list[str]:
-    """What ``undo`` prints."""
+    """The lines that ``undo`` prints."""
     rows = [
         (translated(UNDONE[tag.outcome.value]) if tag.outcome else "", str(tag.name), _tag_words(tag))
         for tag in result.tags

@@ -1,4 +1,4 @@
-"""What commands print when they are done: a few lines on stdout that a person can act on."""
+"""The results of commands: a few lines on stdout that a person can act on."""
 
 from __future__ import annotations
 
@@ -10,7 +10,19 @@ from bundler.texts import joined, some, text
 from bundler.views import extension_report, media_report
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
-from bundler.views.words import SHOWN, count, escaped, fact, fact_below, limited, padded, shell_word, size, table
+from bundler.views.words import (
+    SHOWN,
+    count,
+    escaped,
+    fact,
+    fact_below,
+    limited,
+    more_lines,
+    padded,
+    shell_word,
+    size,
+    table,
+)
 
 if TYPE_CHECKING:
     from bundler.bundle.findings import Finding
@@ -32,7 +44,7 @@ NOT_SIGNED = text("UNSIGNED: this bundle has no signature")
 
 
 def keygen_lines(pair: KeyPair) -> list[str]:
-    """What ``keygen`` prints."""
+    """The lines that ``keygen`` prints."""
     private, public = escaped(pair.private_path), escaped(pair.public_path)
     kept = (
         said("{file}  (keep it secret; encrypted)", file=private)
@@ -59,7 +71,7 @@ _KEY_WIDTH = 13
 
 
 def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bool) -> list[str]:
-    """What ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
+    """The lines that ``export`` prints; with the passphrase if it was made here, because nobody knows it yet."""
     manifest = result.manifest
     lines = [fact(said("bundle"), f"{escaped(result.path)}{_made_words(result)}")]
     if result.bundle_id:
@@ -82,8 +94,8 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
         lines.append(fact_below(said("shown only once: write it down, and keep it apart from the medium")))
     lines += missing_lines(manifest)
     if result.failed_list:
-        told = said("{file}: the missing images, for a later export", file=escaped(result.failed_list))
-        lines.append(fact(said("list"), told))
+        words = said("{file}: the missing images, for a later export", file=escaped(result.failed_list))
+        lines.append(fact(said("list"), words))
     lines += _moved_lines(result)
     if not result.bundle_id:
         lines += ["", *limited(_image_lines(manifest), is_verbose=is_verbose)]
@@ -102,7 +114,7 @@ def _made_words(result: ExportResult) -> str:
 
 
 def _moved_lines(result: ExportResult) -> list[str]:
-    """The tags that have moved since the export was begun: the bundle has what they were then."""
+    """The tags that have moved since the export started. The bundle has the images of that time."""
     if not result.moved:
         return []
     lines = [
@@ -126,7 +138,7 @@ def _scratch_words(result: ExportResult) -> str:
 
 
 def inspect_lines(result: InspectResult) -> list[str]:
-    """What ``inspect`` prints."""
+    """The lines that ``inspect`` prints."""
     bundle = result.bundle
     manifest = bundle.manifest
     is_verified = not result.trust_problem and bundle.sealed.signers
@@ -140,9 +152,8 @@ def inspect_lines(result: InspectResult) -> list[str]:
         *_bad_lines(bundle),
         *(fact_below(escaped(worded(error))) for error in bundle.sealed.others[:_SHOWN_SIGNERS]),
         *(fact_below(said("unknown signer {key}", key=signer)) for signer in result.unknown_signers[:_SHOWN_SIGNERS]),
+        *map(fact_below, more_lines(len(result.unknown_signers) - _SHOWN_SIGNERS)),
     ]
-    if len(result.unknown_signers) > _SHOWN_SIGNERS:
-        lines.append(fact_below(said("and {count:,} more", count=len(result.unknown_signers) - _SHOWN_SIGNERS)))
     if isinstance(manifest, OuterManifest):
         lines += [
             fact(said("content"), said("ENCRYPTED: give --passphrase-file FILE to see the content")),
@@ -158,13 +169,13 @@ def inspect_lines(result: InspectResult) -> list[str]:
 
 
 def names_of(result: InspectResult) -> list[str]:
-    """What ``inspect --quiet`` prints: the references, if they are known."""
+    """The lines that ``inspect --quiet`` prints: the references, if they are known."""
     manifest = result.bundle.manifest
     return [] if isinstance(manifest, OuterManifest) else [str(image.reference) for image in manifest.images]
 
 
 def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
-    """What ``verify`` prints."""
+    """The lines that ``verify`` prints."""
     bundle = result.bundle
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)
@@ -190,7 +201,7 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
 
 
 def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:
-    """What ``sign`` prints: what was signed, or what keeps it from being signed."""
+    """The lines that ``sign`` prints: the signed bundle, or the problems that prevent the signature."""
     bundle = result.verified.bundle
     lines = [
         fact(said("bundle"), bundle.manifest.name),
@@ -210,7 +221,7 @@ def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:
 
 
 def bad_signer_words(bundle: Bundle | LockedBundle) -> list[str]:
-    """What is said of trusted keys whose signature is no good, though others signed enough."""
+    """Warnings about bad signatures of trusted keys in a bundle that has enough good ones."""
     return [said("WARNING: the signature by {key} does not match", key=signer) for signer in bundle.sealed.bad_signers]
 
 
@@ -233,7 +244,7 @@ def _findings_of(result: VerifyResult, what: str, *, is_verbose: bool) -> list[s
 
 
 def _file_rows(result: VerifyResult, names: Iterable[str]) -> list[str]:
-    """Files as a courier looks for them: names, sizes, and what sha256sum must say."""
+    """A row for each file that a courier must find: its name, size and SHA-256."""
     listed, sizes = result.bundle.sealed.sums, {chunk.file: chunk.size_bytes for chunk in result.bundle.manifest.chunks}
     rows = [
         (name, size(sizes[name]) if name in sizes else "", f"sha256 {listed[name]}" if name in listed else "")
@@ -243,7 +254,7 @@ def _file_rows(result: VerifyResult, names: Iterable[str]) -> list[str]:
 
 
 def file_lines(result: FileResult) -> list[str]:
-    """What ``inspect FILE`` and ``verify FILE`` print."""
+    """The lines that ``inspect FILE`` and ``verify FILE`` print."""
     facts = result.facts
     packed = "" if facts.file.is_plain else f", {facts.file.compression}"
     lines = [fact(said("file"), f"{escaped(facts.file.path)}  ({size(facts.file.size_bytes)}{packed})")]
@@ -301,14 +312,14 @@ def _archived_lines(image: ImageFacts) -> list[str]:
 
 
 def unchecked(bundle: Bundle | LockedBundle) -> str:
-    """How a bundle is called that was taken with --insecure-no-signature."""
+    """The words about the signature of a bundle that was accepted with --insecure-no-signature."""
     if bundle.manifest.signed:
         return said("NOT CHECKED, as requested")
     return said("NOT CHECKED. {unsigned}", unsigned=NOT_SIGNED)
 
 
 def finding_lines(findings: Sequence[Finding], *, is_verbose: bool) -> list[str]:
-    """What is wrong with a bundle, each with the images that it hurts."""
+    """The problems of a bundle, each with the images that it affects."""
     lines = []
     shown = findings if is_verbose else findings[:SHOWN]
     for finding in shown:
@@ -317,9 +328,8 @@ def finding_lines(findings: Sequence[Finding], *, is_verbose: bool) -> list[str]
             lines.append(f"    {said('affects {images}', images=some(finding.images))}")
         if finding.error.hint:
             lines.append(f"    -> {escaped(hint_of(finding.error))}")
-    if len(findings) > len(shown):
-        lines += ["", f"  {said('and {count:,} more (--verbose lists all)', count=len(findings) - len(shown))}"]
-    return lines
+    more = more_lines(len(findings) - len(shown), indent="  ", flag="--verbose")
+    return [*lines, "", *more] if more else lines
 
 
 def _content_lines(manifest: BundleManifest) -> list[str]:
@@ -338,7 +348,7 @@ def _content_lines(manifest: BundleManifest) -> list[str]:
 
 
 def missing_lines(manifest: BundleManifest) -> list[str]:
-    """What a bundle lacks although it was asked for."""
+    """The images that were asked for and that the bundle lacks."""
     if not manifest.missing:
         return []
     images = count(len(manifest.missing), "image")
@@ -354,7 +364,7 @@ def _chunks_line(chunks: tuple[Chunk, ...], limit_bytes: int) -> str:
 
 
 def _shared_bytes(manifest: BundleManifest) -> int:
-    """What the images would take more if each were stored alone."""
+    """The bytes that are saved because images share blobs."""
     sizes = [blob.descriptor.size_bytes for blob in manifest.blobs]
     return sum(sizes[number] for image in manifest.images for number in image.needs) - sum(sizes)
 

@@ -1,4 +1,4 @@
-"""What ``trust`` prints: keys with their fingerprints, in lines that can be read out."""
+"""The lines that ``trust`` prints: keys with their fingerprints, in groups that can be read out."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _GROUPS_IN_LINE = 8
 
 
 def fingerprint_lines(fingerprint: str, *, label: str) -> list[str]:
-    """A fingerprint in two lines, behind a label of any width."""
+    """A fingerprint in two lines, after a label of any width."""
     groups = groups_of(fingerprint)
     first, second = " ".join(groups[:_GROUPS_IN_LINE]), " ".join(groups[_GROUPS_IN_LINE:])
     return [f"{label}{first}", f"{' ' * columns(label)}{second}"]
 
 
 def question_lines(fingerprint: str) -> list[str]:
-    """What is shown before somebody is asked whether it is the right key."""
+    """The lines above the question to the user if this is the right key."""
     return [
         *fingerprint_lines(fingerprint, label=_label(said("fingerprint"))),
         "",
@@ -36,13 +36,13 @@ def question_lines(fingerprint: str) -> list[str]:
 
 
 def add_lines(result: TrustResult) -> list[str]:
-    """What ``trust add`` prints."""
+    """The lines that ``trust add`` prints."""
     verdict = said("now trusted") if result.is_changed else said("already trusted")
     return [verdict, "", *_member_lines(result.members[0])]
 
 
 def list_lines(result: TrustResult) -> list[str]:
-    """What ``trust list`` prints."""
+    """The lines that ``trust list`` prints."""
     folder = escaped(result.folder)
     if not result.members:
         none = said("no key is trusted: {folder} has none", folder=folder)
@@ -54,7 +54,7 @@ def list_lines(result: TrustResult) -> list[str]:
 
 
 def remove_lines(result: TrustResult) -> list[str]:
-    """What ``trust remove`` prints."""
+    """The lines that ``trust remove`` prints."""
     return [said("no longer trusted"), *(line for member in result.members for line in ("", *_member_lines(member)))]
 
 

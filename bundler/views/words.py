@@ -1,4 +1,4 @@
-"""Numbers and texts as people read them, and their place in columns. Chinese characters take two."""
+"""Numbers and texts as people read them, aligned in columns. A Chinese character takes two columns."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from bundler.texts import Text, counted, text
 from bundler.views.languages import said
 
 _NOT_FIRST = frozenset("，。、；：？！）》」』”’,.;:?!)")
-"""No line begins with these (W3C clreq, section 3.1.3)."""
+"""The characters that no line begins with (W3C clreq, section 3.1.3)."""
 _NOT_LAST = frozenset("（《「『“‘(")
-"""And none ends with these."""
+"""The characters that no line ends with."""
 
 
 def size(size_bytes: int) -> str:
@@ -52,27 +52,27 @@ NOUNS = {
     "signature": (text("{count:,} signature"), text("{count:,} signatures")),
     "warning": (text("{count:,} warning"), text("{count:,} warnings")),
 }
-"""What is counted, in both forms."""
+"""The things that are counted, in singular and plural."""
 
 
 def count(number: int, noun: str) -> Text:
-    """A number with its noun, in the plural where it is due."""
+    """A number with its noun in singular or plural."""
     one, many = NOUNS[noun]
     return counted(number, one, many)
 
 
 def escaped(content: object) -> str:
-    """A text that may come from outside, without anything that moves a terminal's cursor or hides text."""
+    """A text from outside, with all characters escaped that move a terminal's cursor or hide text."""
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in str(content))
 
 
 def shell_word(path: object) -> str:
-    """A path as it stands in a command that people copy."""
+    """A path, quoted for a command that people copy."""
     return shlex.quote(escaped(path))
 
 
 def with_placeholders(text: str) -> str:
-    """A text whose braces nobody fills in, as people write such things.
+    """A template with its braces written as people write placeholders.
 
     >>> with_placeholders("docker login {host}")
     'docker login HOST'
@@ -81,41 +81,56 @@ def with_placeholders(text: str) -> str:
 
 
 def fact(label: str, value: str, *, width: int = 11) -> str:
-    """A line of a report: a label, and what it is about in the next column."""
+    """A line of a report: a label, and its value in the next column."""
     return f"{padded(label, width - 1)} {value}".rstrip()
 
 
 def fact_below(value: str) -> str:
-    """What belongs to the label above."""
+    """A line with a further value of the label above."""
     return fact("", value)
 
 
 SHOWN = 20
-"""Lines of a list that are shown unless all are asked for."""
+"""The number of lines of a list that are shown without --verbose."""
+
+
+def more_lines(number: int, *, indent: str = "", flag: str = "") -> list[str]:
+    """A line with the number of items that a list does not show; empty if it shows all.
+
+    Args:
+        number: The number of these items; zero or less if there are none.
+        indent: The text before the line.
+        flag: The flag that shows them, if there is one.
+    """
+    if number <= 0:
+        return []
+    if flag:
+        return [indent + said("and {count:,} more ({flag} lists all)", count=number, flag=flag)]
+    return [indent + said("and {count:,} more", count=number)]
 
 
 def limited(lines: Sequence[str], *, is_verbose: bool, most: int = SHOWN) -> list[str]:
-    """The first lines of a list, and how many more there are."""
+    """The first lines of a list and the number of the others; all lines with --verbose."""
     if is_verbose or len(lines) <= most + 1:
         return list(lines)
-    return [*lines[:most], f"  {said('and {count:,} more (--verbose lists all)', count=len(lines) - most)}"]
+    return [*lines[:most], *more_lines(len(lines) - most, indent="  ", flag="--verbose")]
 
 
 def columns(text: str) -> int:
-    """How many columns of a terminal a text takes; what may be wide in East Asia is counted so."""
+    """The columns of a terminal that a text takes. Characters of ambiguous width count as two, as in East Asia."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in text)
 
 
 def padded(text: str, width: int, *, is_right: bool = False) -> str:
-    """A text with blanks behind it, or before it, up to a number of columns."""
+    """A text with blanks after it, or before it, up to a number of columns."""
     blanks = " " * (width - columns(text))
     return blanks + text if is_right else text + blanks
 
 
 def shortened(text: str, width: int) -> str:
-    """The end of a text that is too wide: of an image's name, the end says more.
+    """A text cut at its beginning if it is too wide: the end of an image's name says more.
 
     >>> shortened("registry.example.com/team/app:1.4", 14)
     '…/team/app:1.4'
@@ -128,7 +143,7 @@ def shortened(text: str, width: int) -> str:
 
 
 def cut(text: str, width: int) -> str:
-    """The beginning of a text that is too wide."""
+    """A text cut at its end if it is too wide."""
     if columns(text) <= width:
         return text
     while text and columns(text) > width - 1:
@@ -137,7 +152,7 @@ def cut(text: str, width: int) -> str:
 
 
 def wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    """Lines of at most so many columns. Chinese has no blanks: there a line may end after any character but some."""
+    """Lines of at most so many columns. Chinese has no blanks: a line may end after nearly every character."""
     lines = [""]
     for blank, word in _words(text):
         if lines[-1] and columns(indent + lines[-1] + blank + word) > width:
@@ -148,7 +163,7 @@ def wrapped(text: str, width: int, indent: str = "") -> list[str]:
 
 
 def _words(text: str) -> Iterator[tuple[str, str]]:
-    """What is never torn apart, each with the blank before it."""
+    """The parts of a text that are never divided, each with the blank before it."""
     word = blank = ""
     for character in text:
         if character == " ":
@@ -169,12 +184,12 @@ def _may_break(before: str, after: str) -> bool:
 
 
 def table(rows: Sequence[Sequence[str]], *, indent: str = "  ", right: Iterable[int] = ()) -> list[str]:
-    """Rows as lines with aligned columns; the last column is not padded.
+    """Lines with aligned columns, one for each row; the last column is not padded.
 
     Args:
-        rows: All of one length.
-        indent: Before each line.
-        right: Numbers of the columns that are aligned to the right.
+        rows: The cells; all rows have the same length.
+        indent: The text before each line.
+        right: The numbers of the columns that are aligned to the right.
     """
     if not rows:
         return []
