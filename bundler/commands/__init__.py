@@ -1,1 +1,1 @@
-"""The workflows, one file a verb. Here a concrete bundle meets concrete stores; nothing is printed here."""
+"""The workflows, one file for each verb. They connect a bundle with concrete stores, and print nothing."""

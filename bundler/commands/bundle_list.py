@@ -1,4 +1,4 @@
-"""Several bundles on one medium: which there are, so that one can be chosen. Nothing is verified."""
+"""Lists several bundles on one medium, so that the user can choose one. Verifies nothing."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from bundler.keys.trust import Judged, trusted_keys
 
 @dataclass(frozen=True, slots=True)
 class ListedBundle:
-    """What a bundle says of itself.
+    """The claims of a bundle about itself; nothing is verified.
 
     Attributes:
-        folders: Where it lies.
+        folders: The folders that have parts of it.
         id: The SHA-256 of its SHA256SUMS.
         claimed_signers: The key ids that the names of its signature files claim.
-        signers: Those of trusted keys whose signature is good.
-        name: Its name, if it can be read; and so on.
-        created: When it was made.
-        chunks: How many it has.
-        chunks_here: How many of them are here.
-        size_bytes: Of all of them.
-        problem: Why it cannot be read.
+        signers: The key ids of trusted keys whose signature is good.
+        name: Its name, if its manifest can be read; likewise the next attributes.
+        created: The time when it was made.
+        chunks: The number of its chunks.
+        chunks_here: The number of its chunks that are here.
+        size_bytes: The size of all its chunks.
+        problem: The reason why it cannot be read.
     """
 
     folders: tuple[Path, ...]
@@ -44,13 +44,13 @@ class ListedBundle:
 
 @dataclass(frozen=True, slots=True)
 class BundleList:
-    """The bundles that are on some media.
+    """The bundles on some media.
 
     Attributes:
-        bundles: The first of them.
-        more: How many more there are.
-        skipped: Why some folders were not looked into.
-        exit_code: 0 if a list is what was asked for; 2 if one bundle has to be chosen.
+        bundles: The first bundles.
+        more: The number of further bundles.
+        skipped: The folders that could not be read, and why.
+        exit_code: 0 if the user asked for a list; 2 if the user must choose one bundle.
     """
 
     bundles: tuple[ListedBundle, ...]
@@ -60,7 +60,7 @@ class BundleList:
 
 
 def bundles_on(paths: Sequence[Path]) -> tuple[UncheckedBundle, ...]:
-    """The bundles in some folders or on media; at least one.
+    """Finds the bundles in some folders or on media: at least one.
 
     Raises:
         Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.opening.find_all`.
@@ -69,12 +69,12 @@ def bundles_on(paths: Sequence[Path]) -> tuple[UncheckedBundle, ...]:
 
 
 def list_bundles(found: Sequence[UncheckedBundle], trust: Sequence[Path], *, exit_code: int) -> BundleList:
-    """What there is to choose from.
+    """Returns the bundles that the user can choose from.
 
     Args:
         found: The bundles.
         trust: Public keys or folders of them; empty for the trust folder.
-        exit_code: Of the command that lists them.
+        exit_code: The exit code of the command that lists them.
 
     Raises:
         Misuse: A key cannot be read.

@@ -1,4 +1,4 @@
-"""What ``doctor`` finds: one check a question, and how its findings are worded."""
+"""The checks of ``doctor``: one for each question, with a state and words for people."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ GIB = 1 << 30
 
 
 class State(str, Enum):
-    """What came of a check."""
+    """The result of a check."""
 
     OK = "ok"
     WARN = "warn"
@@ -23,13 +23,13 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One finding.
+    """One check that was made or skipped.
 
     Attributes:
-        name: What was looked at: one word, the same in every run.
-        state: What came of it.
-        found: What was found, for people; may be empty where ``error`` says it.
-        error: What is wrong, and what to do.
+        name: The object of the check: one word, the same in every run.
+        state: The result.
+        found: The finding in words; may be empty if ``error`` says it.
+        error: The problem and the next step.
     """
 
     name: str
@@ -39,22 +39,22 @@ class Check:
 
 
 def ok(name: str, found: str) -> Check:
-    """A check that found nothing wrong."""
+    """A check that found no problem."""
     return Check(name, State.OK, found)
 
 
 def warned(name: str, found: str, error: BundlerError | None = None) -> Check:
-    """A check that found something to know."""
+    """A check whose finding the user should know."""
     return Check(name, State.WARN, found, error)
 
 
 def skipped(name: str, reason: str) -> Check:
-    """A check that was not made, and why."""
+    """A check that was not made, with the reason."""
     return Check(name, State.SKIPPED, reason)
 
 
 def asked(name: str, ask: Callable[[], Check]) -> Check:
-    """The check that a question gives; an error fails it."""
+    """Asks a question and returns its check. An error of the question becomes a failed check."""
     try:
         return ask()
     except BundlerError as error:
@@ -62,7 +62,7 @@ def asked(name: str, ask: Callable[[], Check]) -> Check:
 
 
 def size_words(size_bytes: int) -> str:
-    """A size as people read it, exact where that matters."""
+    """A size as people read it. A size below 1 MiB is exact."""
     for unit, name in ((GIB, "GiB"), (MIB, "MiB")):
         if size_bytes >= unit:
             return f"{size_bytes // unit} {name}" if size_bytes % unit == 0 else f"{size_bytes / unit:.1f} {name}"

@@ -1,7 +1,7 @@
-"""``bundler doctor``: looks at everything that an import or export needs, and says what to do about what is wrong.
+"""``bundler doctor``: checks everything that an import or export needs, and names the next step for each problem.
 
-Each check is one question to `bundler.stores`; its answer becomes ``ok``, ``warn`` or ``fail`` here. Where one makes
-those after it pointless they are skipped, so that the first cause stands out. Nothing is changed anywhere.
+Each check is one question to `bundler.stores`; its answer becomes ``ok``, ``warn`` or ``fail`` here. If a failure makes
+later checks pointless they are skipped, so that the first cause is easy to see. Nothing is changed anywhere.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class DoctorRequest:
-    """What ``bundler doctor`` was asked for.
+    """A request to ``bundler doctor``.
 
     Attributes:
-        now_seconds: The time, since 1970.
-        paths: Media and bundle folders; none for the scratch folder.
-        target: Where images are to go; None to look at this machine only.
-        repository: Which repository rights are asked for, instead of one that likely does not exist.
-        network: How to reach registries.
+        now_seconds: The time in seconds since 1970.
+        paths: Media and bundle folders; empty for the scratch folder.
+        target: The destination of images; None to check this machine only.
+        repository: The repository whose rights are checked; None for one that probably does not exist.
+        network: The options to reach registries.
     """
 
     now_seconds: float = field(default_factory=time.time)
@@ -47,22 +47,22 @@ class DoctorRequest:
 
 @dataclass(frozen=True, slots=True)
 class DoctorResult:
-    """All findings, in the order of the questions."""
+    """All checks, in the order of the questions."""
 
     checks: tuple[Check, ...]
 
     @property
     def exit_code(self) -> int:
-        """That of the worst failure; 0 without one."""
+        """The exit code of the worst failure; 0 if there is none."""
         return worst(each.error for each in self.checks if each.state is State.FAIL and each.error)
 
     def count(self, state: State) -> int:
-        """How many checks came out so."""
+        """The number of checks with a state."""
         return sum(each.state is state for each in self.checks)
 
 
 def doctor(request: DoctorRequest) -> DoctorResult:
-    """Looks at everything that an import or export needs. Problems are in the result.
+    """Checks everything that an import or export needs. Problems are in the result.
 
     Raises:
         Misuse: The request itself is wrong.
@@ -112,13 +112,13 @@ def _folder_checks(path: Path, *, is_scratch: bool) -> Iterator[Check]:
 
 
 def judged_space(called: str, room: probe.Room, *, is_bundle: bool, is_scratch: bool) -> Check:
-    """Whether a folder has room.
+    """The check of the free space in a folder.
 
     Args:
-        called: The folder.
-        room: What was found there.
-        is_bundle: Whether it holds one, so that nothing has to be written to it.
-        is_scratch: Whether something has to be written to it.
+        called: The folder, as the user calls it.
+        room: The facts about it.
+        is_bundle: True if it is a bundle, so that nothing must be written to it.
+        is_scratch: True if it is the scratch folder, which must be writable.
     """
     found = text(
         "{called}: {free_bytes} free of {total_bytes}",
@@ -147,7 +147,7 @@ def judged_space(called: str, room: probe.Room, *, is_bundle: bool, is_scratch: 
 
 
 def judged_files(called: str, room: probe.Room) -> Check:
-    """How large a file may be in a folder."""
+    """The check of the largest file that a folder can have."""
     mount = room.mount
     where = (
         text("{called}: {type} on {point}", called=called, type=mount.type, point=mount.point)

@@ -1,4 +1,4 @@
-"""``explain``: from a code that somebody has on the screen or in a log to the entry that tells more."""
+"""``explain``: finds the entry for a code that a user has on the screen or in a log."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class ExplainResult:
-    """What was found.
+    """The entries for a code.
 
     Attributes:
         asked: The code as it was given; None for all of them.
-        exit_code: What it means, if it is an exit code.
-        entries: What to explain: one, or all.
+        exit_code: The exit code, if the code is one.
+        entries: The entries to explain: one, or all.
         related: Codes of further entries that end with the exit code that was asked for.
     """
 
@@ -30,7 +30,7 @@ class ExplainResult:
 
 
 def explain(asked: str | None = None) -> ExplainResult:
-    """What a code stands for: one of ours in any spelling, an exit code, or one that registries answer with.
+    """Finds the meaning of a code: one of ours in any spelling, an exit code, or one that registries answer with.
 
     Args:
         asked: The code, or None for all entries.

@@ -1,4 +1,4 @@
-"""``bundler inspect``: what is in a bundle. Shows content without trust too, and says so."""
+"""``bundler inspect``: shows the content of a bundle. Unverified content is marked as such."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ class InspectRequest:
 
 @dataclass(frozen=True, slots=True)
 class InspectResult:
-    """A bundle, who claims to have signed it, and why it is not trusted if it is not."""
+    """A bundle with its claimed signers, and the reason if it is not trusted."""
 
     bundle: Bundle | LockedBundle
-    """Not opened, if it is encrypted and there is no passphrase."""
+    """A `LockedBundle` if it is encrypted and there is no passphrase."""
     claimed_signers: tuple[str, ...]
     unknown_signers: tuple[str, ...]
-    """Those of them whose keys are not trusted here: nobody can tell whether their signatures are good."""
+    """The claimed signers whose keys are not trusted here: their signatures cannot be checked."""
     trust_problem: BundlerError | None
     litter: Litter
-    """What operating systems left in its folders."""
+    """The files that operating systems left in its folders."""
     misnamed: tuple[Entry, ...]
-    """Files that have the size of a chunk and not its name; they were not read."""
+    """Files that have the size of a chunk but another name. They were not read."""
 
     @property
     def exit_code(self) -> int:
-        """5 if the bundle is unsigned or a trusted key was asked for and none fits, else 0."""
+        """5 if the bundle is unsigned, or if trusted keys were given and none of them has signed it; else 0."""
         return self.trust_problem.exit_code if self.trust_problem else 0
 
 
 def inspect(request: InspectRequest, run: Run | None = None) -> InspectResult | BundleList:
-    """Reads the description that a bundle carries. Lists the bundles instead where the paths hold more than one.
+    """Reads the manifest of a bundle. If the paths have more than one bundle, lists the bundles instead.
 
-    Without any trusted key at all, the content of a signed bundle is shown as unverified; that is no failure, since
+    If no key at all is trusted here, the content of a signed bundle is shown as unverified. This is no failure, because
     nobody asked for trust.
 
     Args:
-        request: The bundle, and which keys are trusted.
+        request: The bundle and the trusted keys.
         run: Receives progress and can be stopped; None for a silent run.
 
     Raises:

@@ -1,4 +1,4 @@
-"""``bundler inspect FILE`` and ``bundler verify FILE``: an image file of a third party, before anybody loads it."""
+"""``bundler inspect FILE`` and ``bundler verify FILE``: check an image file of a third party before it is loaded."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 @dataclass(frozen=True, slots=True)
 class FileResult:
-    """An image file: what it holds, and all that is wrong with it."""
+    """An image file: its content and its problems."""
 
     facts: FileFacts
     findings: tuple[BundlerError, ...]
@@ -29,16 +29,16 @@ class FileResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is wrong, else that of the worst finding."""
+        """0 if nothing is wrong, else the exit code of the worst finding."""
         return worst(self.findings)
 
 
 def inspect_file(path: Path, run: Run | None = None) -> FileResult:
-    """Tells what is in an image file, by what it says of itself.
+    """Describes an image file by its own claims. Verifies no blob.
 
     Raises:
-        Misuse: It is a part of a bundle.
-        Damaged, Refused, LocalStorage: It is no image archive, or cannot be read.
+        Misuse: The file is a part of a bundle.
+        Damaged, Refused, LocalStorage: The file is no image archive, or cannot be read.
     """
     run = run or Run()
     file = _opened(path)
@@ -54,11 +54,11 @@ def verify_file(path: Path, run: Run | None = None, *, sha256: str | None = None
     Args:
         path: The file.
         run: The run that this is part of.
-        sha256: What its SHA-256 must be, in hex, as somebody told over another way.
+        sha256: Its expected SHA-256 in hex, which the user got over another channel.
 
     Raises:
-        Misuse: It is a part of a bundle, or the checksum is none.
-        Refused, Damaged, LocalStorage: It cannot be read at all.
+        Misuse: The file is a part of a bundle, or the checksum is malformed.
+        Refused, Damaged, LocalStorage: The file cannot be read at all.
     """
     match = _SHA256.fullmatch(sha256.strip().lower()) if sha256 is not None else None
     if sha256 is not None and not match:

@@ -15,7 +15,7 @@ from bundler.system.durable_files import write_at_once
 
 @dataclass(frozen=True, slots=True)
 class KeyPair:
-    """A key pair that was made: its files, its id, and the fingerprint by which both sides compare it."""
+    """A new key pair: its files, its id, and the fingerprint that both sides compare."""
 
     private_path: Path
     public_path: Path
@@ -26,12 +26,12 @@ class KeyPair:
 
 @dataclass(frozen=True, slots=True)
 class KeygenRequest:
-    """A key pair to make.
+    """A request for a key pair.
 
     Attributes:
         name: The files become NAME.key and NAME.pub.
-        folder: Their folder; made if it is missing.
-        passphrase: Encrypts the private key; None for no passphrase.
+        folder: The folder of these files; made if it is missing.
+        passphrase: The passphrase that encrypts the private key; None to leave it unencrypted.
     """
 
     name: str
@@ -43,7 +43,7 @@ def keygen(request: KeygenRequest) -> KeyPair:
     """Makes a key pair to sign bundles with.
 
     Raises:
-        Misuse: The name is no file name, or a file of it exists: a key is never overwritten.
+        Misuse: The name is no file name, or one of the files exists: a key is never overwritten.
         LocalStorage: The files cannot be written.
     """
     name, folder, passphrase = request.name, request.folder, request.passphrase
@@ -64,7 +64,7 @@ def keygen(request: KeygenRequest) -> KeyPair:
         write_at_once(public_path, public)
     except LocalStorage:
         with suppress(OSError):
-            private_path.unlink()  # nobody has it yet, and it would be in the way of the next attempt
+            private_path.unlink()  # nobody has it yet, and it would make the next attempt fail
         raise
     fingerprint = signing.load_public(public, origin=str(public_path)).fingerprint
     return KeyPair(private_path, public_path, key_id, fingerprint, passphrase is not None)

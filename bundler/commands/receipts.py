@@ -1,4 +1,4 @@
-"""``bundler receipt show|verify|merge``: reading what imports wrote down."""
+"""``bundler receipt show|verify|merge``: reads the receipts of imports."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
 
 
 class Demand(Enum):
-    """What a reader wants of a receipt's signature."""
+    """The signature that a reader demands of a receipt."""
 
     ALWAYS = auto()
     """A trusted key must have signed it."""
     IF_ANY_IS_TRUSTED = auto()
-    """The same, unless no key at all is trusted here."""
+    """A trusted key must have signed it, unless no key at all is trusted here."""
     NONE = auto()
-    """It is looked at and told. One that does not fit is refused all the same."""
+    """The signature is checked and reported. Only one that does not match is refused."""
     NOT_EVEN_LOOKED_AT = auto()
-    """The user said ``--insecure-no-signature``."""
+    """The signature is not checked: the user gave ``--insecure-no-signature``."""
 
     @classmethod
     def of(cls, *, is_without_signature: bool) -> Demand:
@@ -43,14 +43,14 @@ class Demand(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ReceiptFile:
-    """A receipt as it was read.
+    """A receipt that was read from a file.
 
     Attributes:
         path: Its file.
-        receipt: What it says.
-        id: SHA-256 of its bytes, 64 hex.
-        signers: The trusted keys that signed it, where that was looked at.
-        is_unsigned: Keys are trusted here, and none of them has signed it.
+        receipt: Its content.
+        id: The SHA-256 of its bytes, 64 hex digits.
+        signers: The trusted keys that have signed it; empty if signatures were not checked.
+        is_unsigned: True if keys are trusted here and none of them has signed it.
     """
 
     path: Path
@@ -66,12 +66,12 @@ def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> R
     Args:
         path: Its file.
         trust: Public keys or folders of them; empty for the trust folder.
-        demand: What is wanted of its signature.
+        demand: The signature that it must have.
 
     Raises:
         Misuse: There is no such file.
-        Untrusted: No trusted key has signed it. Told before it is parsed.
-        Damaged, Refused: It is no receipt.
+        Untrusted: No trusted key has signed it. This is checked before the receipt is parsed.
+        Damaged, Refused: The file is no receipt.
     """
     if not path.is_file():
         raise Misuse("there is no such receipt", subject=str(path))
@@ -111,13 +111,14 @@ def merge_receipts(
     Args:
         paths: The receipts.
         output: The file to write.
-        key: What the new one is signed with, if it is.
-        trust: Keys of which one must have signed each, if there are any; empty for the trust folder.
-        is_without_signature: The user said that no signature is wanted; the new receipt says so.
-        listener: Who is told.
+        key: The key that signs the new receipt, if it is to be signed.
+        trust: Public keys or folders of them; if there are any, one must have signed each receipt. Empty for the trust
+            folder.
+        is_without_signature: True to accept receipts without a signature; the new receipt records this.
+        listener: Receives remarks for people.
 
     Raises:
-        Misuse: They are about different bundles, or the output exists.
+        Misuse: The receipts are about different bundles, or the output exists.
         Untrusted: One of them is not signed by a trusted key.
         Damaged: One of them is no receipt.
         LocalStorage: The output cannot be written.
@@ -136,19 +137,19 @@ def merge_receipts(
 def _signers(path: Path, content: bytes, keys: Sequence[PublicKey]) -> tuple[PublicKey, ...]:
     good: dict[str, PublicKey] = {}
     for key in keys:
-        beside = signature_path(path, key.id)
-        if not os.path.lexists(beside):
+        file = signature_path(path, key.id)
+        if not os.path.lexists(file):
             continue
         try:
-            signature = read_bounded(beside, SIGNATURE_BYTES)
+            signature = read_bounded(file, SIGNATURE_BYTES)
         except (Damaged, LocalStorage) as error:
             raise Untrusted(
-                text("not a signature: {reason}", reason=error.message), subject=str(beside), code="bad-signature"
+                text("not a signature: {reason}", reason=error.message), subject=str(file), code="bad-signature"
             ) from error
         if not key.verifies(signature, content):
             raise Untrusted(
                 "the signature does not match the receipt",
-                subject=str(beside),
+                subject=str(file),
                 hint=("the receipt or its signature was changed"),
             )
         good[key.id] = key

@@ -1,7 +1,7 @@
-"""What ``doctor`` asks one registry: address, certificate, clock, credentials, rights, the largest body that passes.
+"""The checks of one registry: address, certificate, clock, credentials, rights, the largest body that passes.
 
-Each check is one question to `bundler.stores`; its answer becomes ``ok``, ``warn`` or ``fail`` here. Where one makes
-those after it pointless they are skipped, so that the first cause stands out. Nothing is changed anywhere.
+Each check is one question to `bundler.stores`; its answer becomes ``ok``, ``warn`` or ``fail`` here. If a failure makes
+later checks pointless they are skipped, so that the first cause is easy to see. Nothing is changed anywhere.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from bundler.stores.repository import Repository
 from bundler.texts import counted, some, text
 
 SKEW_TO_WARN_OF_SECONDS = 30
-"""Half of what registries forgive."""
+"""Half of the difference that registries accept."""
 
 DAYS_TO_WARN_OF = 30
-"""How long before its end a certificate is spoken of: time enough to get a new one through an office."""
+"""The time before the end of a certificate when a warning starts: long enough for an office to issue a new one."""
 
 _LADDER = (MIB, 10 * MIB, 100 * MIB, GIB, 5 * GIB, 20 * GIB)
 _EXACT_BELOW_BYTES = 10 * MIB
@@ -41,9 +41,9 @@ _REPOSITORY = "bundler-doctor"
 
 
 def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
-    """The checks of a registry, each with the one that it needs; what cannot be asked is skipped, with the cause.
+    """Makes the checks of a registry. A check that needs one that failed is skipped, with the cause.
 
-    Rights are not asked for with credentials that were refused a moment ago: each try counts where accounts are locked.
+    Rights are not checked with credentials that were just refused: some registries lock accounts after some attempts.
     """
     steps: tuple[tuple[str, Callable[[], Check], str], ...] = (
         ("proxy", visit.proxy, ""),
@@ -71,18 +71,18 @@ def registry_checks(visit: RegistryVisit) -> Iterator[Check]:
 
 
 class RegistryVisit:
-    """The questions to one registry, in their order: each may rely on those before it."""
+    """The questions to one registry. Each may use the answers to those before it."""
 
     def __init__(
         self, target: RegistryPlace, network: NetworkOptions, *, repository: str | None, now_seconds: float
     ) -> None:
-        """Questions that nobody has asked yet.
+        """Prepares the questions. Asks nothing yet.
 
         Args:
-            target: The registry, with the prefix that images are to have there.
-            network: How to reach it.
-            repository: Which repository rights are asked for; None for one that likely does not exist.
-            now_seconds: The time, since 1970.
+            target: The registry, with the prefix of images there.
+            network: The options to reach it.
+            repository: The repository whose rights are checked; None for one that probably does not exist.
+            now_seconds: The time in seconds since 1970.
         """
         self._options = network
         self._target = target
@@ -114,7 +114,7 @@ class RegistryVisit:
         return {"http": 80, "https": 443}[scheme]
 
     def proxy(self) -> Check:
-        """The proxy that the environment names."""
+        """Checks the proxy that the environment names."""
         if self._proxy is None:
             return ok("proxy", "none is used")
         advice = Refused(
@@ -130,7 +130,7 @@ class RegistryVisit:
         return skipped(name, "the connection goes to the proxy, not to the registry") if self._proxy else None
 
     def name(self) -> Check:
-        """Whether the name resolves."""
+        """Checks that the name resolves."""
         if skipped := self._direct("name"):
             return skipped
         found = probe.addresses_of(self._host)
@@ -139,14 +139,14 @@ class RegistryVisit:
         return ok("name", text("{host} is {addresses}", host=self._host, addresses=some(found, most=3)))
 
     def tcp(self) -> Check:
-        """Whether the port can be connected to."""
+        """Checks that the port accepts connections."""
         if skipped := self._direct("tcp"):
             return skipped
         seconds = probe.connect_seconds(self._host, self._port)
         return ok("tcp", text("port {port} answers in {max} ms", port=self._port, max=max(1, round(seconds * 1000))))
 
     def tls(self) -> Check:
-        """Whether the certificate is trusted, and for how long."""
+        """Checks that the certificate is trusted, and for how long."""
         if skipped := self._direct("tls"):
             return skipped
         if self._registry.address[0] == "http":
@@ -186,7 +186,7 @@ class RegistryVisit:
         return counted(days, "valid until {day} ({count} day)", "valid until {day} ({count} days)", day=day)
 
     def _claims(self, seen: probe.Certificate) -> str:
-        """What a certificate says of itself that is not trusted."""
+        """The claims of an untrusted certificate, in words."""
         names, validity = some(seen.names, most=3), self._validity(seen.until_seconds)
         if not names:
             return text("its certificate: by {issuer}, for no name, {validity}", issuer=seen.issuer, validity=validity)
@@ -195,17 +195,17 @@ class RegistryVisit:
         )
 
     def answers(self) -> Check:
-        """Whether what answers is a registry."""
+        """Checks that a registry answers."""
         answer, challenge = self._registry.ping()
         self._skew_seconds = clock_skew_seconds(answer)
         self._is_asking_who = answer.status == 401
         is_page = "text/html" in answer.headers.get("Content-Type", "")
-        # A proxy that asks for the password itself does so with a page, and with a challenge like a registry.
+        # A proxy that asks for a password answers with a page, but with a challenge like that of a registry.
         if answer.status not in (200, 401) or (is_page and challenge is None):
             raise error_of(answer, subject=text("{registry}, asked for /v2/", registry=self._target.registry))
         self._kind = recognised(dict(answer.headers.items()), challenge.parameters if challenge else {})
         answer.drain()
-        # What says nothing else is taken for distribution, whatever it is.
+        # A registry that does not name itself counts as distribution, and may be any other.
         is_plain = self._kind.name == "distribution"
         answers = text("/v2/ answers") if is_plain else text("/v2/ answers by {kind}", kind=self._kind.title)
         if not self._is_asking_who:
@@ -224,7 +224,7 @@ class RegistryVisit:
         )
 
     def clock(self) -> Check:
-        """How far the clocks are apart."""
+        """Checks the difference of the clocks."""
         skew = self._skew_seconds
         if skew is None:
             return skipped("clock", "the registry sends no time")
@@ -240,7 +240,7 @@ class RegistryVisit:
         return Check("clock", State.FAIL if abs(skew) > TOLERATED_SKEW_SECONDS else State.WARN, found, error)
 
     def credentials(self) -> Check:
-        """Which credentials are used, and whether the registry knows them."""
+        """Checks that the registry accepts the credentials, and names their source."""
         login = self._registry.login.find(self._repository.path)
         who = (
             text("{username}, from {origin}", username=login.username or text("an identity token"), origin=login.origin)
@@ -270,14 +270,14 @@ class RegistryVisit:
         )
 
     def _fault(self) -> str:
-        """Why the repository that is asked about by default cannot exist here."""
+        """The reason why the default repository of the checks cannot exist here."""
         if self._is_repository_given or self._kind is None:
             return ""
         fault = self._kind.fault(self._repository.path, self._target.prefix)
         return text("{fault}: choose one with --repository PATH", fault=fault) if fault else ""
 
     def pull(self) -> Check:
-        """Whether the repository may be read."""
+        """Checks the right to read the repository."""
         if fault := self._fault():
             return skipped("pull", fault)
         is_there = self._repository.exists()
@@ -286,7 +286,7 @@ class RegistryVisit:
         return ok("pull", may if is_there else text("{path} can be pulled; it does not exist yet", path=path))
 
     def push(self) -> Check:
-        """Whether the repository may be written to."""
+        """Checks the right to write to the repository."""
         if fault := self._fault():
             self._may_not_exist = True
             return skipped("push", fault)
@@ -305,19 +305,19 @@ class RegistryVisit:
         return ok("push", text("{path} can be pushed to", path=self._repository.path))
 
     def upload(self) -> Check:
-        """Whether an upload leads to where bytes may go; the one that is opened for that is cancelled."""
+        """Checks that the registry directs uploads to an allowed address. Cancels the upload that it opens for this."""
         if self._may_not_exist:
             return skipped("upload", "not asked: the repository does not exist; choose one with --repository PATH")
         self._repository.check_upload()
         return ok("upload", "uploads go to an address of the registry")
 
     def body(self) -> Check:
-        """The largest body that passes, which no more than its size was told of."""
+        """Finds the largest body that passes. Sends only the announced size, no body."""
         if skipped := self._direct("body"):
             return skipped
         scheme = self._registry.address[0]
         context = hosts.tls_context(self._netloc, self._options) if scheme == "https" else None
-        # What refuses a size mostly does so before it asks who it is.
+        # A proxy that refuses a size mostly does so before it checks credentials.
         headers = self._registry.authorization(self._scopes) if self._is_known else {}
         url = probe.upload_url(self._registry.api_url, self._repository.path)
 
@@ -342,19 +342,19 @@ class RegistryVisit:
                 passes_bytes=size_words(largest.passes_bytes),
                 refused_bytes=size_words(largest.refused_bytes),
             )
-        # Larger layers are sent in pieces.
+        # Larger layers are pushed in pieces of at least this size.
         is_fatal = largest.is_certain and largest.passes_bytes < UPLOAD_PIECE_LEAST_BYTES
         return Check("body", State.FAIL if is_fatal else State.WARN, found, error)
 
 
 @dataclass(frozen=True, slots=True)
 class LargestBody:
-    """How large a body may be.
+    """The limits of a body's size.
 
     Attributes:
-        passes_bytes: The largest known to pass.
-        refused_bytes: The smallest known not to; None if all that were tried pass.
-        is_certain: Whether each size was answered; else ``refused_bytes`` is the one that was not.
+        passes_bytes: The largest size that is known to pass.
+        refused_bytes: The smallest size that is known not to pass; None if all sizes that were tried pass.
+        is_certain: True if each size got an answer; else ``refused_bytes`` is the size that got none.
     """
 
     passes_bytes: int
@@ -363,13 +363,13 @@ class LargestBody:
 
 
 def largest_body(passes: Callable[[int], bool | None]) -> LargestBody:
-    """Looks for the largest body: the top of the ladder first, as mostly all pass, then upwards, then in between.
+    """Finds the largest body: tries the largest size first, because mostly all pass, then upwards, then in between.
 
     Args:
-        passes: Whether a body of this many bytes passes; None if there is no answer, which ends the search.
+        passes: Returns True if a body of this many bytes passes; None if there is no answer, which ends the search.
 
     Returns:
-        The limit to the byte below 10 MiB, to the MiB above.
+        The limit, exact to the byte below 10 MiB, to the MiB above.
     """
     top = _LADDER[-1]
     if passes(top):

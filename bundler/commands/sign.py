@@ -1,4 +1,4 @@
-"""``bundler sign``: adds a signature to a sealed bundle, after all of it was verified. There is no blind signing."""
+"""``bundler sign``: verifies a sealed bundle as a whole, then adds a signature. Nothing is signed unseen."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class SignRequest:
-    """What ``bundler sign`` was asked for."""
+    """A request to ``bundler sign``."""
 
     paths: tuple[Path, ...]
     key_path: Path
@@ -38,10 +38,10 @@ class SignResult:
     """A bundle that was verified, and signed if nothing was wrong with it.
 
     Attributes:
-        verified: What was found.
-        key_id: Of the key that signs.
-        files: The signature in each folder that has SHA256SUMS; empty if it was not signed.
-        written: Those of them that were not there before.
+        verified: The result of the verification.
+        key_id: The id of the key that signs.
+        files: The signature files, one in each folder that has SHA256SUMS; empty if the bundle was not signed.
+        written: The signature files that did not exist before.
     """
 
     verified: VerifyResult
@@ -51,19 +51,19 @@ class SignResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if it is signed, else that of the worst finding."""
+        """0 if the bundle is signed, else the exit code of the worst finding."""
         return self.verified.exit_code
 
 
 def sign(request: SignRequest, run: Run | None = None) -> SignResult:
     """Verifies a bundle to its last byte, and signs it if nothing at all is wrong.
 
-    Idempotent: Ed25519 signatures have no randomness, so that a bundle which has the signature stays as it is.
+    Idempotent: Ed25519 signatures have no randomness, so a bundle that has the signature stays unchanged.
 
     Raises:
         Misuse: The key cannot be used or is on the medium, or a passphrase is missing.
-        Untrusted: Too few trusted keys have signed it, or a signature does not fit.
-        Damaged, Incomplete: It could not be verified at all.
+        Untrusted: Too few trusted keys have signed the bundle, or a signature does not match.
+        Damaged, Incomplete: The bundle could not be verified at all.
         LocalStorage: The signature cannot be written.
         Interrupted: The user stopped it.
     """
@@ -93,16 +93,16 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
 
 
 def _signature_files(folders: Sequence[Path], key_id: str) -> list[Path]:
-    """Where the signature belongs: on every medium that says what is signed."""
+    """The paths of the signature: one next to each SHA256SUMS."""
     return [folder / roles.signature_file(key_id) for folder in folders if is_there(folder / roles.SUMS.file)]
 
 
 def _check_places(files: Sequence[Path], key_id: str) -> None:
-    """Finds out before the long check whether there will be a place for its result.
+    """Checks before the long verification that the signature can be written.
 
     Raises:
-        Untrusted: Something else has the name of the signature.
-        LocalStorage: Nothing can be written there.
+        Untrusted: Another file has the name of the signature.
+        LocalStorage: A folder is not writable.
     """
     for file in files:
         if os.path.lexists(file) and (os.path.islink(file) or not os.path.isfile(file)):

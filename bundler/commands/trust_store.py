@@ -1,4 +1,4 @@
-"""``bundler trust add|list|remove``: the trust folder, whose keys were compared by voice before they got there."""
+"""``bundler trust add|list|remove``: the trust folder. Each key in it was compared by voice before it was added."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bundler.system.durable_files import place_durably, sync_folder
 from bundler.texts import text
 
 Confirm = Callable[[str], bool]
-"""Asks whether the builder reads out the same fingerprint, of 64 hex digits."""
+"""Asks the user if the builder reads out the same fingerprint, 64 hex digits."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustResult:
-    """The keys that a command is about, and what it did with them.
+    """The keys that a command added, listed or removed.
 
     Attributes:
         folder: The trust folder.
-        members: Added, listed or removed.
-        is_changed: Whether anything was written or removed.
+        members: The keys.
+        is_changed: True if a file was written or removed.
     """
 
     folder: Path
@@ -36,7 +36,7 @@ class TrustResult:
 
     @property
     def error(self) -> BundlerError | None:
-        """Why the folder cannot be used, if a key in it cannot."""
+        """The error of the folder if a key in it cannot be used."""
         problems = [member.problem for member in self.members if member.problem]
         if len(problems) > 1:
             return Several(text("{count} keys cannot be used, so nothing is trusted", count=len(problems)), problems)
@@ -44,16 +44,17 @@ class TrustResult:
 
 
 def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: Confirm | None) -> TrustResult:
-    """Trusts a key from now on, if it is the one that its owner reads out.
+    """Trusts a key from now on, if its owner reads out the same fingerprint.
 
     Args:
         file: The public key.
-        fingerprint: What its owner said; compared in full.
-        name: What to call it; None for the file's name.
-        confirm: Asks whoever sits at the terminal; None if nobody does.
+        fingerprint: The fingerprint that its owner said; compared in full.
+        name: The name that the key gets; None for the file's name.
+        confirm: Asks the user at the terminal; None if there is no terminal.
 
     Raises:
-        Misuse: It is no key, the name is taken, nobody has compared the fingerprint, or this user has no home folder.
+        Misuse: The file is no key, the name is taken, nobody has compared the fingerprint, or this user has no home
+            folder.
         Untrusted: The fingerprint is another one, or the trust folder cannot be used.
         LocalStorage: The key cannot be written.
     """
@@ -82,7 +83,7 @@ def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: C
 
 
 def list_keys() -> TrustResult:
-    """The keys in the trust folder, each with what is wrong with it.
+    """Lists the keys in the trust folder, each with its problem if it has one.
 
     Raises:
         Misuse: This user has no home folder.
@@ -99,7 +100,7 @@ def remove_key(wanted: str) -> TrustResult:
         wanted: Its name, or its key id.
 
     Raises:
-        Misuse: There is no such key, or both a name and a key id are meant.
+        Misuse: There is no such key, or the text is the name of one key and the id of another.
         Untrusted: The folder cannot be used.
         LocalStorage: The key cannot be removed.
     """
@@ -127,7 +128,7 @@ def _trust_folder() -> Path:
     """The trust folder.
 
     Raises:
-        Misuse: This user can have none.
+        Misuse: This user has no home folder.
     """
     folder = trust_folder()
     if folder is None:
@@ -139,11 +140,11 @@ def _trust_folder() -> Path:
 
 
 def _compare(key: PublicKey, file: Path, said: str | None, confirm: Confirm | None) -> None:
-    """Makes sure that the key's owner reads out the same.
+    """Checks that the key's owner reads out the same fingerprint.
 
     Raises:
         Misuse: Nobody was asked.
-        Untrusted: It is another fingerprint.
+        Untrusted: The fingerprint is another one.
     """
     if said is not None:
         if said != key.fingerprint:

@@ -1,4 +1,4 @@
-"""``bundler undo``: puts tags back that still stand for what an import pushed."""
+"""``bundler undo``: restores the tags that an import moved, if they still name the digest that it pushed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bundler.transfer import ask_all
 
 @dataclass(frozen=True, slots=True)
 class UndoRequest:
-    """What ``bundler undo`` was asked for."""
+    """A request to ``bundler undo``."""
 
     file: ReceiptFile
     network: NetworkOptions = DEFAULT_NETWORK
@@ -31,15 +31,15 @@ class UndoRequest:
 
 
 class Undone(str, Enum):
-    """What became of one tag."""
+    """The outcome of one tag."""
 
     PUT_BACK = "put back"
     REMOVED = "removed"
     MOVED_ON = "moved on"
-    """It stands for something else by now, which is somebody else's."""
+    """It names another digest by now: another user has moved it."""
     AS_BEFORE = "as before"
     LEFT = "left"
-    """It was new, and the registry removes no tags."""
+    """It was new, and the registry cannot remove tags."""
     FAILED = "failed"
     WOULD_PUT_BACK = "would put back"
     WOULD_REMOVE = "would remove"
@@ -47,15 +47,15 @@ class Undone(str, Enum):
 
 @dataclass(slots=True)
 class TagResult:
-    """One tag that an import had moved, or made.
+    """One tag that an import moved or made.
 
     Attributes:
         name: The tag's full name.
-        pushed: What the import let it stand for.
-        before: What it stood for before; None if it did not exist.
-        outcome: What became of it.
-        now: What it stands for, where that is something else.
-        error: Why it failed.
+        pushed: The digest that the import gave it.
+        before: The digest that it had before; None if it did not exist.
+        outcome: Its outcome.
+        now: The digest that it has now, if that is not the one pushed.
+        error: The reason of a failure.
     """
 
     name: Reference
@@ -68,7 +68,7 @@ class TagResult:
 
 @dataclass(frozen=True, slots=True)
 class UndoResult:
-    """What an undo did, or would do."""
+    """The result of an undo, or of its dry run."""
 
     file: ReceiptFile
     tags: tuple[TagResult, ...]
@@ -76,14 +76,14 @@ class UndoResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if every tag is as it was, or is somebody else's by now; partial if new ones had to be left."""
+        """0 if every tag is as before, or was moved by another user; partial if new tags had to stay."""
         errors = [tag.error for tag in self.tags if tag.error]
         is_partial = any(tag.outcome is Undone.LEFT for tag in self.tags)
         return worst_of_images(errors, done=len(self.tags) - len(errors)) or (EXIT_PARTIAL if is_partial else 0)
 
 
 def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
-    """Puts tags back.
+    """Restores the tags that an import moved.
 
     Raises:
         Interrupted: The user stopped it.
@@ -100,7 +100,7 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     run.listener(PhaseBegan("restoring tags", len(tags), in_bytes=False))
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
-    # One after the other in each repository, as they were pushed.
+    # The tags of one repository are restored one after the other, in the order of their push.
     groups: dict[str, list[TagResult]] = {}
     for tag in tags:
         groups.setdefault(tag.name.name, []).append(tag)
@@ -110,12 +110,10 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
 
 
 def _may_have_moved(image: ReceiptImage) -> bool:
-    """Whether the import let the image's tag stand for it, or may have: when it was stopped, nobody wrote that down.
-
-    Then only what the tag stood for before is a reason to touch it.
-    """
+    """True if the import has moved the image's tag, or may have moved it."""
     if Reference.parse(image.name).tag is None or image.replaced == image.digest:
         return False
+    # A stopped import has not recorded if it moved the tag. Such a tag is touched only if it had a digest before.
     is_doubtful = image.outcome in ("failed", "held back", "not tried", "unfinished") and image.replaced is not None
     return image.outcome == "pushed" or is_doubtful
 

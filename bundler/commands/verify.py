@@ -1,4 +1,4 @@
-"""``bundler verify``: signature, then every byte of every file. Needs no network, no Docker and no write access."""
+"""``bundler verify``: checks the signature, then every byte of every file. Needs no network, Docker or write access."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class VerifyRequest:
     Attributes:
         paths: Folders of the bundle, or media with parts of it.
         trust: Public keys, or folders of them; empty for the user's trust folder.
-        is_without_signature: Accept the bundle without any trusted signature.
-        required_signatures: How many different trusted keys must have signed it.
+        is_without_signature: True to accept the bundle without any trusted signature.
+        required_signatures: The number of different trusted keys that must have signed it.
         unlocking: Opens an encrypted bundle. With None only the files of an encrypted bundle are checked, no blob.
     """
 
@@ -42,12 +42,12 @@ class VerifyRequest:
 
 @dataclass(frozen=True, slots=True)
 class VerifyResult:
-    """The bundle, opened or not if it is encrypted, and all that is wrong with it.
+    """The bundle and its problems.
 
     Attributes:
-        bundle: With its chunks as they were found.
-        findings: What is wrong.
-        litter: What operating systems left in its folders.
+        bundle: The bundle, with the state of each chunk. A `LockedBundle` is encrypted, and there is no passphrase.
+        findings: The problems.
+        litter: The files that operating systems left in its folders.
     """
 
     bundle: Bundle | LockedBundle
@@ -56,17 +56,17 @@ class VerifyResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is wrong, else that of the worst finding."""
+        """0 if nothing is wrong, else the exit code of the worst finding."""
         return worst(finding.error for finding in self.findings)
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """The files to bring again, each once, in their order."""
+        """The files that must be copied again, each once, in their order."""
         return tuple(dict.fromkeys(finding.file for finding in self.findings if finding.is_wanted))
 
 
 def verify_or_list(request: VerifyRequest, run: Run | None = None) -> VerifyResult | BundleList:
-    """Checks a bundle to its last byte. Lists the bundles instead where the paths hold more than one.
+    """Checks a bundle to its last byte. If the paths have more than one bundle, lists the bundles instead.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete, Interrupted: As `verify`.
@@ -81,15 +81,15 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
     """Checks a bundle to its last byte: the signature, then every file, then every blob. Writes nothing.
 
     Args:
-        request: The bundle, and which keys are trusted.
+        request: The bundle and the trusted keys.
         run: Receives progress and can be stopped; None for a silent run.
 
     Returns:
-        Every finding, with the file, the place in it and the images that it hurts. An empty list is a good bundle.
+        All findings, each with the file, the offset in it and the affected images. A good bundle has none.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: Nothing could be checked, because the signature, SHA256SUMS or
-            bundle.json is not as it must be.
+            bundle.json is wrong.
         Interrupted: The user stopped it.
     """
     run = run or Run()
@@ -115,7 +115,7 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
 
 
 def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:
-    """The files that each image is in; nothing of a bundle whose content is not known."""
+    """The chunk files of each image; none if the content of the bundle is not known."""
     if isinstance(bundle, Bundle):
         blobs, files = bundle.manifest.blobs, [chunk.file for chunk in bundle.manifest.chunks]
         for image in bundle.manifest.images:

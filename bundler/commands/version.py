@@ -1,4 +1,4 @@
-"""``--version --json``: what this installation is made of, for whoever reports or answers a problem."""
+"""``--version --json``: the parts of this installation, for people who report or answer a problem."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from importlib import metadata
 from bundler import __version__
 
 LIBRARIES = ("docker", "tqdm", "pyyaml", "py7zr", "cryptography", "urllib3", "click", "zlib-ng")
-"""The last one because the digests of layers that are compressed here follow from it."""
+"""The libraries to report; the last one because the digests of layers that are compressed here depend on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """What there is.
+    """The versions of this installation.
 
     Attributes:
-        bundler: Our own version.
-        python: Of the interpreter.
+        bundler: The version of bundler.
+        python: The version of the interpreter.
         platform: System, processor and C library.
-        libraries: Each name with its version; None where it is not installed.
+        libraries: Each name with its version; None if it is not installed.
     """
 
     bundler: str
@@ -30,7 +30,7 @@ class Versions:
 
 
 def versions() -> Versions:
-    """The versions of this installation. Loads none of the libraries."""
+    """Finds the versions of this installation. Loads none of the libraries."""
     libraries = tuple((name, _version_of(name)) for name in LIBRARIES)
     return Versions(__version__, platform.python_version(), platform.platform(), libraries)
 
