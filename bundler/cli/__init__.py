@@ -1,7 +1,7 @@
 """The command line: flags become a request, errors become exit codes. Nothing else happens here.
 
-One file a command; `program` is what they belong to, `options` the flags that they share. Everything but click is
-imported inside the commands, so that ``bundler --help`` answers at once.
+Each command has one file; `program` is the program of all commands, `options` has the flags that several share.
+Everything but click is imported inside the commands, so that ``bundler --help`` answers at once.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from bundler.views.languages import translate_libraries
 
 
 def main() -> NoReturn:
-    """Runs the program and exits as DESIGN's table of exit codes says."""
+    """Runs the program and exits with a code of DESIGN's table of exit codes."""
     codecs.register_error("escaped", _escape)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -54,19 +54,19 @@ def main() -> NoReturn:
         try:
             if stream is not None:
                 stream.flush()
-        except OSError:  # a full log; the interpreter would make an exit code of its own of it
+        except OSError:  # a full log; the interpreter would exit with a code of its own
             _silence(stream)
     if code == Interrupted.exit_code:
-        os._exit(code)  # threads that hang are left behind; the interpreter's end would meet them
+        os._exit(code)  # a normal exit would wait for threads that hang
     sys.exit(code)
 
 
 def run(arguments: list[str]) -> int:
-    """Runs one command and returns its exit code. No error leaves here; a bug shows its traceback."""
+    """Runs one command and returns its exit code. Raises no error; a bug shows its traceback."""
     try:
         translate_libraries()
         return _run(arguments)
-    except KeyboardInterrupt:  # once more, while the first one was being told
+    except KeyboardInterrupt:  # a second Ctrl-C, while the first one was being reported
         return Interrupted.exit_code
 
 
@@ -87,7 +87,7 @@ def _run(arguments: list[str]) -> int:
         _silence(sys.stderr)
         return EXIT_CLOSED_PIPE
     except OSError as error:
-        # Files are handled where they are used; what comes up here is a name that no file can have, or a limit.
+        # Each use of a file handles its errors. The rest are names that no file can have, and limits of the system.
         refused = LocalStorage(
             text("the system refuses: {reason}", reason=error.strerror), subject=_shown(error.filename)
         )
@@ -106,7 +106,7 @@ def _run(arguments: list[str]) -> int:
 
 
 def _spelled_out(arguments: list[str]) -> list[str]:
-    """``help COMMAND`` and ``version`` as flags; ``--help`` where nothing is said."""
+    """Replaces ``help COMMAND`` and ``version`` by flags, and no arguments by ``--help``."""
     if arguments[:1] == ["help"]:
         return [*(each for each in arguments[1:] if each not in ("-h", "--help")), "--help"]
     if arguments[:1] == ["version"]:
@@ -119,7 +119,7 @@ def _fail(error: BundlerError, arguments: list[str]) -> int:
     from bundler.views import errors
 
     if isinstance(error, Interrupted):
-        signals.ignore()  # it ends as fast as it can
+        signals.ignore()  # the program already ends as fast as it can
         credential_helper.end_all()
     if "--json" in arguments:
         from bundler.views import documents
@@ -127,7 +127,7 @@ def _fail(error: BundlerError, arguments: list[str]) -> int:
         command = next((argument for argument in arguments if argument in program.commands), "bundler")
         try:
             errors.show([documents.dump(documents.failure_document(command, error))])
-        except (OSError, LocalStorage):  # what is told of it is the first error
+        except (OSError, LocalStorage):  # the first error is reported, not this one
             _silence(sys.stdout)
     try:
         errors.show(errors.error_lines(error), on_stderr=True)
@@ -137,14 +137,14 @@ def _fail(error: BundlerError, arguments: list[str]) -> int:
 
 
 def _escape(error: UnicodeError) -> tuple[str, int]:
-    r"""What stands for characters that a terminal's encoding lacks: ``\uXXXX``, which is the same in JSON."""
+    r"""Replaces characters that a terminal's encoding lacks by ``\uXXXX``, which means the same in JSON."""
     assert isinstance(error, UnicodeEncodeError)
     units = error.object[error.start : error.end].encode("utf-16-be", "surrogatepass")
     return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2)), error.end
 
 
 def _silence(stream: TextIO | None) -> None:
-    """Lets what is still buffered go nowhere, so that the interpreter does not fail on it at its end."""
+    """Discards buffered output, so that the interpreter does not fail on it at its end."""
     if stream is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

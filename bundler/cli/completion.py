@@ -1,4 +1,4 @@
-"""``bundler completion``. The script asks `bundler` itself, whose `main` answers when _BUNDLER_COMPLETE is set."""
+"""``bundler completion``. The script runs bundler, whose `main` answers if _BUNDLER_COMPLETE is set."""
 
 from __future__ import annotations
 

@@ -185,7 +185,7 @@ def export(
 def _check_passphrases(
     encrypt: bool, generate: bool, passphrase_file: str | None, key_passphrase_file: str | None
 ) -> None:
-    """Refuses flags of ``export`` that contradict each other: where passphrases come from is no part of the request."""
+    """Refuses flags of ``export`` that contradict each other. The request does not know the sources of passphrases."""
     if generate and not encrypt:
         raise Misuse("--generate-passphrase needs --encrypt")
     if generate and passphrase_file:

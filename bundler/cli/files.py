@@ -1,4 +1,4 @@
-"""``inspect`` and ``verify`` of an image file, which is told from a bundle by being no folder."""
+"""``inspect`` and ``verify`` of an image file. A bundle is a folder, so a file is no bundle."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | None:
-    """The image file that was given instead of bundles, if it was."""
+    """The image file that was given instead of bundles; None if bundles were given."""
     files = [path for path in paths if not os.path.isdir(path) and os.path.exists(path)]
     if not files:
         return None
@@ -33,7 +33,7 @@ def image_file(paths: tuple[str, ...], bundle_flags: dict[str, bool]) -> Path | 
 
 
 def show_file(command: str, work: Callable[[Run], FileResult], *, quiet: bool, is_json: bool) -> int:
-    """Does the work of a command on an image file and shows what it found."""
+    """Does the work of a command on an image file, and shows the result."""
     from bundler.views import documents, report
 
     result = with_run(work, jobs=None, is_quiet=quiet)
@@ -43,7 +43,7 @@ def show_file(command: str, work: Callable[[Run], FileResult], *, quiet: bool, i
 
 
 def show_list(command: str, result: BundleList, *, is_json: bool) -> int:
-    """Shows which bundles there are to choose from; returns the exit code."""
+    """Shows the bundles to choose from, and returns the exit code."""
     from bundler.views import documents, media_report
 
     lines = media_report.list_lines(result, command)

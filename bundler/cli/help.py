@@ -11,20 +11,20 @@ from typing import Any
 import click
 
 _SPELLING_COLUMNS = 30
-"""Flags that are wider than this stand in a line of their own."""
+"""The width of the flags' column. A wider flag has a line of its own."""
 
 
 class Formatter(click.HelpFormatter):
     """Writes help by columns instead of characters."""
 
     def write_text(self, text: str) -> None:
-        """A text, its lines indented."""
+        """Writes a text with indented lines."""
         from bundler.views.words import wrapped
 
         self.write("\n".join(wrapped(" ".join(text.split()), self.width, " " * self.current_indent)) + "\n")
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = _SPELLING_COLUMNS, col_spacing: int = 2) -> None:
-        """Names, each with what it is, in two columns."""
+        """Writes names and their descriptions in two columns."""
         from bundler.views.words import columns, padded, wrapped
 
         rows, indent = list(rows), " " * self.current_indent
@@ -39,7 +39,7 @@ class Formatter(click.HelpFormatter):
 
 
 class Context(click.Context):
-    """A context whose help is written so."""
+    """A context whose help is written by `Formatter`."""
 
     formatter_class = Formatter
 
@@ -55,7 +55,7 @@ class Helping(click.Command):
         self.examples = examples
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The examples, then what click writes."""
+        """Writes the examples, then the help of click."""
         from bundler.views.languages import said, translated
 
         formatter.write(said("Examples:") + "\n")
@@ -67,7 +67,7 @@ class Helping(click.Command):
         super().format_help(ctx, formatter)
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What the command does, in paragraphs."""
+        """Writes the help of the command, in paragraphs."""
         del ctx
         for paragraph in paragraphs_of(self):
             formatter.write_paragraph()
@@ -75,15 +75,15 @@ class Helping(click.Command):
                 formatter.write_text(paragraph)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """What it takes; of a group, its commands too."""
+        """Writes the options, and the commands of a group."""
         from bundler.views.languages import said, translated
 
         records = []
         for parameter in self.get_params(ctx):
             if isinstance(parameter, click.Option):
-                told = copy.copy(parameter)
-                told.help = translated(parameter.help or "")
-                records.append(told.get_help_record(ctx))
+                option = copy.copy(parameter)
+                option.help = translated(parameter.help or "")
+                records.append(option.get_help_record(ctx))
         with formatter.section(said("Options")):
             formatter.write_dl([record for record in records if record])
         if isinstance(self, click.Group):
@@ -100,6 +100,6 @@ def paragraphs_of(command: click.Command) -> list[str]:
 
 
 def summary_of(command: click.Command) -> str:
-    """The first sentence of its help."""
+    """The first sentence of a command's help."""
     first = next(iter(paragraphs_of(command)), "")
     return re.split(r"(?<=。)|(?<=\.)\s", first, maxsplit=1)[0]

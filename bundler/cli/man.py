@@ -1,4 +1,4 @@
-"""``bundler man``: the commands read off click, for `bundler.views.man_page`."""
+"""``bundler man``: reads the commands from click, for `bundler.views.man_page`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def man(is_json: bool) -> int:
 
 
 def described(command: click.Command, above: click.Context | None) -> CommandText:
-    """What a command says of itself, and all below it."""
+    """The help of a command and of all its subcommands."""
     from bundler.views.man_page import CommandText, OptionText
 
     context = click.Context(command, parent=above, info_name=command.name if above else "bundler")

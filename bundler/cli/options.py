@@ -1,4 +1,4 @@
-"""Flags that several commands share, and what they are read into."""
+"""The flags that several commands share, and their values."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from bundler.core.location import Target
 
 MOST_SIGNATURES = 64
-"""More signers than anybody asks for one bundle."""
+"""The largest number of signatures that can be required: more than a bundle needs in practice."""
 
 PASSPHRASE_TRIES = 3
-"""How often somebody at a terminal may mistype."""
+"""The number of attempts to type a passphrase."""
 
 json_option = click.option("--json", "is_json", is_flag=True, help="Print one JSON document on stdout.")
 quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress, only results and errors.")
@@ -129,7 +129,7 @@ key_passphrase_file_option = click.option(
 
 
 def required_signatures(required: int | None, *, is_without_signature: bool) -> int:
-    """What ``--require-signatures`` says.
+    """The value of ``--require-signatures``.
 
     Raises:
         Misuse: It contradicts ``--insecure-no-signature``.
@@ -145,9 +145,9 @@ def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
 
 
 def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The paths of the bundle that is meant: where there are several, whoever is at the terminal is asked which.
+    """The paths of one bundle. If the paths have several, asks the user at the terminal to choose one.
 
-    Without a terminal the paths stay as they are, and opening them says what there is.
+    Without a terminal it returns the paths unchanged; to open them is an error that lists the bundles.
 
     Raises:
         Misuse, Incomplete, Damaged, LocalStorage: There is no bundle.
@@ -162,8 +162,8 @@ def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
         return paths
     click.echo(said("{count} bundles are here:", count=len(bundles)), err=True)
     for number, bundle in enumerate(bundles, start=1):
-        told = said("{folder}  (id {id})", folder=escaped(bundle.own_folders[0]), id=bundle.id[:16])
-        click.echo(f"{number:4}  {told}", err=True)
+        choice = said("{folder}  (id {id})", folder=escaped(bundle.own_folders[0]), id=bundle.id[:16])
+        click.echo(f"{number:4}  {choice}", err=True)
     choices = click.IntRange(1, len(bundles))
     answer = int(in_front(lambda: click.prompt(said("choose one"), type=choices, err=True)))
     return bundles[answer - 1].folders
@@ -178,10 +178,10 @@ def network(
     upload_hosts: tuple[str, ...] = (),
     login: Mapping[str, Credentials] | None = None,
 ) -> NetworkOptions:
-    """What the flags say about registries.
+    """The network options that the flags give.
 
     Raises:
-        Misuse: They name no registry, or no file.
+        Misuse: A flag names no valid registry, or no file.
     """
     for host in plain_http:
         if not bundler.is_registry(host):
@@ -216,7 +216,7 @@ def login(username: str | None, is_on_stdin: bool, registries: tuple[str, ...]) 
     """The credentials of ``--username`` and ``--password-stdin``, for the one registry that they are meant for.
 
     Raises:
-        Misuse: One of the two is missing, or it is not clear for which registry they are.
+        Misuse: One of the two is missing, or there is more than one registry, or none.
     """
     if username is not None and is_on_stdin and len(registries) != 1:
         raise Misuse("--username is for one registry", actual=", ".join(registries) or "none", expected="one --to HOST")
@@ -249,7 +249,7 @@ def credentials_in(file: str) -> Credentials:
     """``USER:PASSWORD`` from the first line of a file; ``-`` is stdin.
 
     Raises:
-        Misuse: There is none.
+        Misuse: The line is missing or malformed.
     """
     username, colon, password = bundler.read_passphrase(file).partition(":")
     if not username or not colon or not password:
@@ -264,12 +264,12 @@ def check_stdin(is_password: bool, *files: str | None) -> None:
 
 
 def selection(only: tuple[str, ...], except_: tuple[str, ...]) -> Selection:
-    """What ``--only`` and ``--except`` say."""
+    """The selection of ``--only`` and ``--except``."""
     return bundler.Selection(only, except_)
 
 
 def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
-    """What ``--receipt-key`` says."""
+    """The key of ``--receipt-key``."""
     passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
     return bundler.ReceiptKey(Path(file) if file else None, passphrases)
 
@@ -289,7 +289,7 @@ def scratch_folder(given: str | None) -> Path:
 
 
 def unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
-    """What opens an encrypted bundle: its passphrase, asked for when it is needed, and scratch."""
+    """The means to open an encrypted bundle: scratch, and the passphrase, which is asked for only if it is needed."""
     return bundler.Unlocking(lambda: passphrase_of_bundle(passphrase_file), scratch_folder(scratch))
 
 
@@ -301,7 +301,7 @@ def passphrase_of_key(file: str | None, *, is_new: bool = False, option: str | N
 
 
 def passphrases_of_key(file: str | None, *, option: str | None = None) -> Iterator[bytes]:
-    """What to try on a private key: what a file says, or what somebody types, who may mistype."""
+    """The passphrases to try on a private key: the one in a file, or several attempts of the user to type it."""
     tries = PASSPHRASE_TRIES if file is None else 1
     for attempt in range(tries):
         if attempt:
@@ -325,10 +325,10 @@ def _give_file(option: str) -> str:
 
 
 def _passphrase(file: str | None, prompt: str, state: str, hint: str, *, is_new: bool) -> str:
-    """A passphrase from a file or, on a terminal, from whoever sits there.
+    """A passphrase from a file or, on a terminal, from the user.
 
     Raises:
-        Misuse: There is neither, or it is empty.
+        Misuse: There is neither file nor terminal, or the passphrase is empty.
     """
     from bundler.workers import in_front
 

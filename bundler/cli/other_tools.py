@@ -1,7 +1,7 @@
-"""Flags and verbs of skopeo, docker, podman, crane, oras, regctl, hauler and zarf, each with the one that does it here.
+"""Flags and verbs of skopeo, docker, podman, crane, oras, regctl, hauler and zarf, each with our equivalent.
 
-People write what their hands know. An answer names only flags that the command in question has, and commands that
-exist; a test looks at each.
+People type the flags that they know. An answer names only flags that the command has, and commands that exist; a test
+checks each answer.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from bundler.texts import Text, text
 
 @dataclass(frozen=True, slots=True)
 class Instead:
-    """One thing to do instead.
+    """One equivalent of a flag of another tool.
 
     Attributes:
         text: A sentence, with the flags and commands spelled out.
-        flags: Those that the command must have for it to be an answer.
+        flags: The flags that the command must have; else this is no answer.
     """
 
     text: str
@@ -43,7 +43,7 @@ _ALL = Instead("no flag: bundler carries all platforms; --platform OS/ARCH choos
 _TRUST = Instead("--trust NAME.pub", ("--trust",))
 _KEY = Instead("--key NAME.key", ("--key",))
 _FORCE = Instead("--on-conflict replace moves tags that point to another image", ("--on-conflict",))
-_ANEW = Instead("--restart starts again", ("--restart",))
+_RESTART = Instead("--restart starts again", ("--restart",))
 _JOBS = Instead("--jobs N", ("--jobs",))
 _RETRIES = Instead("no flag: bundler retries by itself, and the same command resumes")
 _JSON = Instead("--json", ("--json",))
@@ -157,7 +157,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--registry-insecure": (_PLAIN,),
     "--to-repo": (_TO,),
     "--tar": (Instead("give the bundle's folder"),),
-    # everybody's
+    # common to many tools
     "-o": (Instead("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
     "--output": (Instead("--to oci:DIR or oci-archive:FILE", ("--to", "--map")), _JSON),
     "--out": (_INTO,),
@@ -170,8 +170,8 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--list": (_SOURCES,),
     "-f": (_SOURCES,),
     "--file": (_SOURCES,),
-    "--force": (_FORCE, _ANEW),
-    "--overwrite": (_FORCE, _ANEW),
+    "--force": (_FORCE, _RESTART),
+    "--overwrite": (_FORCE, _RESTART),
     "--no-clobber": (Instead("no flag: bundler overwrites nothing"),),
     "--public-key": (_TRUST,),
     "--key": (_TRUST,),
@@ -194,7 +194,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--resume": (Instead("no flag: the same command resumes"),),
     "--continue": (Instead("no flag: the same command resumes"),),
 }
-"""Flags that no command of ours has under that name, or not every one; the first answer that fits is given."""
+"""Flags that not every command of ours has under that name, with answers. The first one that fits is given."""
 
 VERBS: dict[str, Text] = {
     "pull": text("bundler export LIST -o DIR --key KEY"),
@@ -251,4 +251,4 @@ VERBS: dict[str, Text] = {
     "docs": text("bundler man | man -l -"),
     "manual": text("bundler man | man -l -"),
 }
-"""Verbs that are no commands of ours, with what to type instead."""
+"""Verbs that are no commands of ours, with the command to type instead."""

@@ -1,4 +1,4 @@
-"""The program that the commands belong to: help that opens with examples, and one way to run and to show."""
+"""The program of all commands: help that opens with examples, and functions to run a command and show its result."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Result = TypeVar("Result")
 
 
 _FILES = re.compile(r"^\[?(FILE|DIR|PUB|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
-"""Metavars of what is the name of a file or folder."""
+"""The metavars of file and folder names."""
 
 
 class OutputClosed(Exception):
-    """Whoever read our output stopped reading."""
+    """The program that read our output has stopped reading."""
 
 
 class _Command(Helping):
@@ -39,10 +39,10 @@ class _Command(Helping):
                 parameter.type = FileName() if _FILES.search(parameter.metavar or "") else Text()
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """As click does; arguments that are too many are told in our words.
+        """Parses like click, but reports surplus arguments in our words.
 
         Raises:
-            Misuse: There are some, or a password is among them.
+            Misuse: There are surplus arguments, or a password is among the arguments.
         """
         ctx.allow_extra_args = True
         refuse_password(args, ctx)
@@ -62,12 +62,12 @@ class Group(Helping, click.Group):
     command_class = _Command
 
     def __init__(self, *args: Any, order: tuple[str, ...] = (), **kwargs: Any) -> None:
-        kwargs.setdefault("no_args_is_help", False)  # its help would be taken for an error
+        kwargs.setdefault("no_args_is_help", False)  # click would report the help as an error
         super().__init__(*args, **kwargs)
         self.order = order
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The commands, each with the first sentence of its help."""
+        """Writes the commands, each with the first sentence of its help."""
         from bundler.views.languages import said
 
         with formatter.section(said("Commands")):
@@ -79,25 +79,25 @@ class Group(Helping, click.Group):
         """The command that the arguments begin with.
 
         Raises:
-            Misuse: There is none of this name.
+            Misuse: There is no command of this name.
         """
         if not ctx.resilient_parsing and args[0] not in self.commands and not args[0].startswith("-"):
             raise no_command(args[0], ctx)
         return super().resolve_command(ctx, args)
 
     def invoke(self, context: click.Context) -> Any:
-        """Runs a command. An output that nobody reads any more is told apart here: click would make an exit code of it.
+        """Runs a command.
 
         Raises:
-            OutputClosed: Whoever read it is gone.
+            OutputClosed: The program that read the output has ended.
         """
         try:
             return super().invoke(context)
-        except BrokenPipeError as error:
+        except BrokenPipeError as error:  # click would exit with a code of its own
             raise OutputClosed from error
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """The commands as they follow each other in a journey."""
+        """The commands in the order of a journey."""
         del context
         return sorted(self.commands, key=self.order.index)
 
@@ -117,7 +117,7 @@ _ORDER = (
     "completion",
     "man",
 )
-"""Of the commands in ``--help``: as they follow each other in a journey."""
+"""The order of the commands in ``--help``: that of a journey."""
 
 _EXAMPLES = """
 bundler keygen builder                                     once: make a signing key
@@ -151,7 +151,7 @@ def program(is_json: bool) -> None:
 
 
 def _show_version(context: click.Context) -> None:
-    """Not eager, unlike ``--json``, so that it has been read by now wherever it stands."""
+    """Shows the version. Not eager, unlike ``--json``, so that ``--json`` is known in any position."""
     from bundler.views import documents
 
     is_json = bool(context.params.get("is_json"))
@@ -161,7 +161,7 @@ def _show_version(context: click.Context) -> None:
 
 
 def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
-    """Prints what a command found: the document with ``--json``, else the lines."""
+    """Prints the result of a command: the document with ``--json``, else the lines."""
     from bundler.views import documents, errors
 
     if is_json:
@@ -171,7 +171,7 @@ def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
 
 
 def with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool, is_fail_fast: bool = False) -> Result:
-    """Does the work of a command, with progress on stderr; Ctrl-C stops all its threads."""
+    """Does the work of a command, with progress on stderr. Ctrl-C stops all its threads."""
     from bundler.views.progress import Progress
     from bundler.workers import interruptible
 

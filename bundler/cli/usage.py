@@ -1,4 +1,4 @@
-"""Errors of click in our words: what is wrong with the command line, and what was likely meant."""
+"""Errors of click in our words: the problem of the command line, and the flag or command that was probably meant."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bundler.texts import text
 
 
 def misuse_of(error: click.UsageError) -> Misuse:
-    """The same error, with the next step."""
+    """An error of click as one of ours, with the next step."""
     context = error.ctx
     command = context.command_path if context else "bundler"
     see = text("see: {command} --help", command=command)
@@ -34,7 +34,7 @@ def misuse_of(error: click.UsageError) -> Misuse:
 
 
 def no_command(given: str, context: click.Context) -> Misuse:
-    """The error for a command that does not exist, with what was likely meant."""
+    """The error for a command that does not exist, with the one that was probably meant."""
     group, path = context.command, context.command_path
     assert isinstance(group, click.Group)
     hint = text("see: {path} --help", path=path)
@@ -48,7 +48,7 @@ def no_command(given: str, context: click.Context) -> Misuse:
 
 
 def too_many(number: int, context: click.Context) -> Misuse:
-    """The error for arguments that a command has no use for; not shown, because one may be a password."""
+    """The error for surplus arguments. It does not show them, because one may be a password."""
     command = context.command_path
     if number == 1:
         return Misuse(
@@ -62,10 +62,10 @@ def too_many(number: int, context: click.Context) -> Misuse:
 
 
 def refuse_password(arguments: list[str], context: click.Context) -> None:
-    """Makes sure that no password follows the switch that reads it from standard input: it would be taken for a path.
+    """Checks that no password follows the flag that reads it from standard input: it would be taken for a path.
 
     Raises:
-        Misuse: One seems to.
+        Misuse: The argument after the flag is neither a flag nor the name of a file.
     """
     switch = "--password-stdin"
     if context.resilient_parsing or switch not in arguments:
@@ -103,14 +103,14 @@ def _bad_value(parameter: click.Parameter, error: click.BadParameter, context: c
 
 
 def called(parameter: click.Parameter, context: click.Context | None) -> str:
-    """A flag or an argument as help has it."""
+    """The spelling of a flag or an argument in help."""
     if isinstance(parameter, click.Argument) and context is not None:
         return " ".join(parameter.get_usage_pieces(context))
     return max(parameter.opts, key=len)
 
 
 def _flag_meant(given: str, context: click.Context | None) -> str | None:
-    """What was likely meant by a flag that a command does not have."""
+    """The flag that was probably meant by one that the command does not have."""
     if context is None:
         return None
     own = _flags_of(context.command, context)
@@ -137,7 +137,7 @@ def _flags_of(command: click.Command, context: click.Context) -> set[str]:
 
 
 def _commands(context: click.Context) -> list[tuple[str, click.Command]]:
-    """All commands, each with its path, as they follow each other in help."""
+    """All commands, each with its path, in the order of help."""
     root = context.find_root()
     found: list[tuple[str, click.Command]] = []
     waiting: list[tuple[str, click.Command]] = [(root.command_path, root.command)]

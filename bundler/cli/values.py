@@ -1,5 +1,6 @@
-"""The types of flags and arguments that are texts. An empty path is refused, and so is a secret that was given as text;
-what looks like one is never repeated.
+"""The types of flags and arguments that are texts. They refuse empty paths, and secrets that were given as text.
+
+No message repeats a text that looks like a secret.
 """
 
 from __future__ import annotations
@@ -26,10 +27,10 @@ class Text(StringParamType):
     """A text in one line."""
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The text.
+        """Returns the text.
 
         Raises:
-            Misuse: It is the content of a file.
+            Misuse: It is the content of a file, not its name.
         """
         text = str(super().convert(value, param, ctx))
         if param is not None and not (ctx and ctx.resilient_parsing):
@@ -37,14 +38,14 @@ class Text(StringParamType):
         return text
 
     def check(self, text: str, place: str) -> None:
-        """Makes sure that a text may be what is wanted.
+        """Checks that a text is valid for its flag or argument.
 
         Args:
-            text: What was given.
-            place: The flag or the argument, as help has it.
+            text: The text.
+            place: The flag or the argument, as help spells it.
 
         Raises:
-            Misuse: It may not.
+            Misuse: The text is not valid.
         """
         found = resemblance(text)
         if found in _NEVER_IN_TEXTS:
@@ -52,10 +53,10 @@ class Text(StringParamType):
 
 
 class FileName(Text):
-    """The name of a file or folder, which shells complete. Whether there is one is for others to find out."""
+    """The name of a file or folder, which shells complete. The file need not exist."""
 
     def check(self, text: str, place: str) -> None:
-        """As `Text.check`; an empty name would mean the working folder."""
+        """Like `Text.check`. Refuses an empty name, which would mean the working folder."""
         if not text.strip():
             raise Misuse(
                 "the name of a file or folder is empty",
@@ -71,7 +72,7 @@ class FileName(Text):
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str
     ) -> list[click.shell_completion.CompletionItem]:
-        """Leaves it to the shell."""
+        """Leaves the completion to the shell."""
         from click.shell_completion import CompletionItem
 
         del ctx, param
@@ -79,10 +80,10 @@ class FileName(Text):
 
 
 class KeyFile(FileName):
-    """The name of a file with a private key. One that is not there is repeated only if it is written as a path."""
+    """The name of a file with a private key. Messages repeat the name of a missing file only if it is a path."""
 
     def check(self, text: str, place: str) -> None:
-        """As `FileName.check`."""
+        """Like `FileName.check`. Refuses a missing file that is not written as a path: it may be the secret itself."""
         super().check(text, place)
         is_path = text.startswith(_PATH_BEGINS) or "." in os.path.basename(text)
         if not is_path and not os.path.lexists(text):
@@ -97,11 +98,11 @@ class KeyFile(FileName):
 class SecretFile(FileName):
     """The name of a file with a passphrase or a password; ``-`` is stdin.
 
-    `bundler.keys.passphrase` reads it, and repeats no name that is not there.
+    `bundler.keys.passphrase` reads it, and repeats no name of a missing file.
     """
 
     def check(self, text: str, place: str) -> None:
-        """As `FileName.check`, and no ``USER:PASSWORD``."""
+        """Like `FileName.check`. Refuses ``USER:PASSWORD`` too."""
         super().check(text, place)
         if ":" in text and not os.path.lexists(text):
             raise _secret(Resemblance.LOGIN, place)
