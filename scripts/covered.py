@@ -21,7 +21,7 @@ BOUND = ("bundler/core/", "bundler/bundle/")
 LEAST_PERCENT = 95.0
 
 Files = dict[str, dict[str, Any]]
-"""What coverage.py knows of each file."""
+"""The figures of coverage.py for each file."""
 
 
 def main() -> int:

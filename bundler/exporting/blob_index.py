@@ -26,8 +26,8 @@ _BYTES = "application/octet-stream"
 class Documents:
     """Manifests, configs and files of the layout, in memory since they were read or made. A source of blobs.
 
-    Blobs that were made here are kept. Of those that a source can give again a limited number of bytes is kept; packed,
-    because JSON takes a third of its size then. Thread-safe.
+    Blobs that were made here are kept. Of those that a source can give again, a limited number of bytes is kept,
+    compressed: JSON shrinks to a third. Thread-safe.
     """
 
     is_remote = False
@@ -42,19 +42,19 @@ class Documents:
 
     @classmethod
     def made(cls, contents: Mapping[Digest, bytes]) -> Documents:
-        """Of contents that were made here."""
+        """Returns documents that were made here."""
         documents = cls()
         documents.keep_made(contents)
         return documents
 
     def keep_made(self, contents: Mapping[Digest, bytes]) -> None:
-        """Keeps contents that no source has."""
+        """Keeps documents that no source has."""
         packed = _packed(contents)
         with self._lock:
             self._contents.update(packed)
 
     def keep_read(self, contents: Mapping[Digest, bytes]) -> None:
-        """Keeps what a source has, as far as there is room."""
+        """Keeps documents that a source has, as far as there is room."""
         packed = _packed(contents)
         with self._lock:
             for digest, content in packed.items():
@@ -96,10 +96,10 @@ class _Origin:
 
 
 class BlobIndex:
-    """Knows for everything that a bundle stores where its bytes are."""
+    """Knows the source of each blob and file that a bundle stores."""
 
     def __init__(self, documents: Sequence[Documents], images: Iterable[FoundImage], stores: Stores) -> None:
-        """Indexes all that images consist of.
+        """Indexes all blobs of images.
 
         Args:
             documents: The blobs in memory.
@@ -153,7 +153,7 @@ class BlobIndex:
 
 
 class _Manifests:
-    """The manifests of a source as blobs: a registry gives the two at different places."""
+    """The manifests of a source as blobs: a registry has different endpoints for the two."""
 
     def __init__(self, source: ImageSource) -> None:
         self._source = source

@@ -82,7 +82,7 @@ def _writer(planned: Planned, folder: StartedFolder, passed: Passed) -> Writer:
     request, run = planned.session.request, planned.session.run
     if request.archive_kind is not TAR:
         return SevenZipWriter.resuming(folder, planned.manifest, passed, planned.session.passphrase)
-    # Media that are carried are written one file after the other: many of them are slow when they have to jump.
+    # Removable media are written one file after the other: many of them are slow with random writes.
     has_holes = has_sparse_files(request.output)
     count = run.jobs if has_holes and not is_removable(request.output) else 1
     return BundleWriter.resuming(folder, planned.manifest, passed, Lanes(count, has_holes))

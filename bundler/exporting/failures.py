@@ -16,9 +16,9 @@ def not_resolved(failed: Mapping[Entry, BundlerError], found: int, *, is_kept: b
     """One error for all images that were not resolved.
 
     Args:
-        failed: These images, in the order of the list, and why.
+        failed: These images, in the order of the list, each with its error.
         found: How many images were resolved.
-        is_kept: True if what was read of those is kept for the next run.
+        is_kept: True if the documents of the resolved images are kept for the next run.
     """
     pauses = _pauses(failed.values())
     errors = [_of_image(error, entry) for entry, error in failed.items() if not isinstance(error, AskedToWait)]
@@ -48,8 +48,8 @@ def not_copied(failed: Sequence[tuple[BlobCopy, BundlerError]], manifest: Bundle
     """One error for all blobs that were not copied. A failure of this machine is reported once.
 
     Args:
-        failed: The copies, and why.
-        manifest: Of the bundle.
+        failed: The copies that failed, each with its error.
+        manifest: The manifest of the bundle.
     """
     for _, error in failed:
         if isinstance(error, LocalStorage):

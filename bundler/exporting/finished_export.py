@@ -28,7 +28,7 @@ _SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class _Finished:
-    """A bundle that is complete and has the content that is wanted: its manifest, and its id."""
+    """A complete bundle with the wanted content: its manifest and its id."""
 
     manifest: BundleManifest
     bundle_id: str
@@ -43,7 +43,7 @@ def take_finished(planned: Planned) -> ExportResult:
     Raises:
         Misuse: It is another bundle; the error says what differs. Or it cannot be compared: a dry run of an encrypted
             export asks for no passphrase.
-        Damaged, Incomplete: It is this bundle, and not whole.
+        Damaged, Incomplete: It is this bundle, but damaged or incomplete.
     """
     session = planned.session
     path = session.folder.final_path
@@ -64,7 +64,8 @@ def _compared(path: Path, planned: Planned) -> _Finished:
     sealed.read(roles.README.file, SUMS_BYTES)
     bundle_id = sums.bundle_id(sealed.sums_content)
     if session.passphrase is None and is_plan_of(sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES), wanted):
-        _refuse_incomplete(path, find_chunks(sealed.listings, wanted.chunks))  # nothing else needs to be in memory
+        # The manifest equals the plan: it is not loaded once more, as it may take much memory.
+        _refuse_incomplete(path, find_chunks(sealed.listings, wanted.chunks))
         return _Finished(wanted, bundle_id)
     bundle = load(sealed)
     manifest = _same_manifest(bundle, path, planned)
@@ -116,7 +117,7 @@ def _refuse_incomplete(path: Path, chunks: tuple[ChunkState, ...]) -> None:
 
 
 def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
-    """The error for the bundle of an earlier run that was damaged since: here it can be made once more."""
+    """The error for the bundle of an earlier run that was damaged since then. This machine can make it again."""
     return Several(
         text("{path}: the bundle exists, but is not complete", path=path),
         problems,

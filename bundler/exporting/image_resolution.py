@@ -60,11 +60,11 @@ def resolve_image(entry: Entry, source: Source, listener: Listener, *, earlier: 
         entry: The entry.
         source: Where the image is.
         listener: Receives remarks for people.
-        earlier: The digest that the name had when the export started that is resumed; it is kept.
+        earlier: The digest that the name had when the resumed export started; it is kept.
 
     Raises:
         Refused: There is no such image, its digest is not the pinned one, or it lacks the platforms.
-        Damaged: Something on the way is not what its descriptor says.
+        Damaged: A manifest or config does not match its descriptor.
         Unavailable: The source does not answer.
     """
     root = source.store.resolve(source.name)
@@ -106,10 +106,10 @@ def _pin_hint(entry: Entry) -> str:
 
 
 def _kept(entry: Entry, earlier: Digest, now: Digest, store: ImageSource, listener: Listener) -> Descriptor:
-    """The descriptor of an image as it was when the export started, although its name has another digest by now.
+    """The descriptor of an image as it was when the export started, although its tag has moved since then.
 
     Raises:
-        Refused: The source does not have that any more.
+        Refused: The source does not have that image any more.
     """
     try:
         root = store.resolve(str(earlier))

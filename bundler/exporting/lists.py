@@ -148,7 +148,7 @@ def _hint_for_single(argument: str) -> str | None:
 
 
 def _content_of(argument: str) -> bytes:
-    """A list, or more than a list may have."""
+    """The bytes of a list, and one more if it is larger than a list may be."""
     if argument != "-":
         if not Path(argument).exists():
             refuse_unknown_transport(argument)
@@ -164,6 +164,6 @@ def _content_of(argument: str) -> bytes:
 
 
 def _stem(arguments: tuple[str, ...]) -> str | None:
-    """The name of a list's file, if a bundle may be called that."""
+    """The name of a list's file, if it is valid for a bundle."""
     stems = [Path(argument).stem.lower() for argument in arguments if argument != "-" and not prefix_of(argument)]
     return name_of_words(stems) if len(stems) == 1 and BUNDLE_NAME.fullmatch(stems[0]) else None

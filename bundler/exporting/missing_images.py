@@ -30,8 +30,8 @@ def write_list(folder: Path, name: str, entries: Iterable[tuple[Entry, MissingIm
     """Writes an image list of what is missing, for a later export; the same list is not written twice.
 
     Args:
-        folder: That the bundle is in.
-        name: Of the bundle.
+        folder: The folder of the bundle.
+        name: The name of the bundle.
         entries: The missing images.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Resuming: whether this run continues an earlier export, and what it takes over from it."""
+"""Resumes an earlier export: compares its request with that of this run, and takes over its facts."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
         yield session
         return
     folder = session.folder
-    folder.read_journal()  # refuses strangers' files before anybody types a passphrase
+    folder.read_journal()  # refuses files of other programs before the user types a passphrase
     session = replace(session, passphrase=_bundle_passphrase(request, run))
     folder.hold()
     try:
@@ -118,7 +118,7 @@ def _name_of_source(request: ExportRequest, run: Run) -> str:
 
 
 def _secrets(output: Path) -> Path | None:
-    """The folder for the secrets of journals; None if it would be on the medium, which others get into their hands."""
+    """The folder for the secrets of journals; None if it would be on the medium, which others get to read."""
     state = places.state_folder()
     return None if state is None or on_one_medium(state, output) else state / "exports"
 
@@ -127,7 +127,7 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
     """The passphrase, if one is needed. 7z derives keys without salt, so a weak one is guessed for all bundles at once.
 
     Raises:
-        Misuse: There is none, and nobody to ask for it.
+        Misuse: There is none, and no terminal to ask for it.
     """
     if not request.is_encrypted:
         return None
@@ -146,7 +146,7 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
 
 
 def _discard_unusable(session: Session) -> None:
-    """Discards what an earlier run left, if it is not wanted or cannot be used."""
+    """Discards the partial state of an earlier run, if it is not wanted or cannot be used."""
     request, folder = session.request, session.folder
     if request.is_restarted:
         folder.discard()

@@ -1,5 +1,7 @@
-"""Makes images ready whose blobs are not known before they were read: those of daemons, of ``docker save``, of
-compressed files. Scratch files are freed again as the bundle is written.
+"""Makes images ready whose blobs are not known before they were read.
+
+These are the images of daemons, of ``docker save`` and of compressed files. Scratch files are freed while the bundle is
+written.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from bundler.transports.transport import IndexedFile, Preparation, SourceLocatio
 
 
 def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run) -> None:
-    """Reads what members all image files have that are named.
+    """Reads the index of each image file of a list.
 
     Raises:
         BundlerError: A file cannot be read, or is no image archive; with more than one, `Several`.
@@ -46,21 +48,21 @@ def make_ready(
 
     Args:
         entries: All images of the export.
-        stores: Where they are, and where they are ready then.
-        scratch: Takes what must be kept until the bundle is written.
+        stores: The stores that the images are in, and later the staged images too.
+        scratch: The place for blobs that must be kept until the bundle is written.
         run: The run that this is part of.
         layer_compression: For uncompressed layers: gzip, zstd or none.
 
     Returns:
-        The images that are not there, and why.
+        The images that are missing at their source, each with its error.
 
     Raises:
-        BundlerError: An image is damaged, or cannot be put down; with more than one error, `Several`.
+        BundlerError: An image is damaged, or scratch cannot be written; with more than one error, `Several`.
     """
     tasks = _tasks(entries)
     if not tasks:
         return {}
-    from bundler.stores.archives import Staging  # registries and layouts need nothing of it
+    from bundler.stores.archives import Staging  # registries and layouts do not need them
     from bundler.stores.staging import StagingCache
 
     sizes = {task: _bytes_to_read(task, stores, run) for task in tasks}
@@ -104,7 +106,7 @@ def make_ready(
 
 
 def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None:
-    """Tells of images of a daemon that a registry still has as they were, with the digests that everybody knows."""
+    """Reports images of a daemon that a registry still has in their original form, with their published digests."""
 
     def look(source: SourceLocation) -> None:
         for text in source.originals(stores):

@@ -1,4 +1,4 @@
-"""``docker-archive:FILE[:REF]``: what ``docker save`` wrote. Only read: it keeps neither manifests nor digests."""
+"""``docker-archive:FILE[:REF]``: files of ``docker save``. Only sources: they have neither manifests nor digests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from bundler.transports.transport import TargetLocation, Transport
 
 @dataclass(frozen=True, slots=True)
 class DockerArchiveImage(FileImage):
-    """An image in what ``docker save`` wrote."""
+    """An image in a file of ``docker save``."""
 
     prefix: ClassVar[str] = "docker-archive:"
 

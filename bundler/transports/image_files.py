@@ -1,4 +1,4 @@
-"""Files with images in them, of ``docker-archive:`` and ``oci-archive:``: indexed once, and read again for staging."""
+"""Files of images for ``docker-archive:`` and ``oci-archive:``: indexed once, and read again for staging."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class FileOfImages:
 
     Attributes:
         form: The claimed form, as `bundler.stores.archives` names it.
-        path: Where it is.
+        path: Its path.
     """
 
     form: str
@@ -37,7 +37,7 @@ class FileOfImages:
         """The file, indexed.
 
         Raises:
-            Refused, Damaged, LocalStorage: It cannot be read, or is none.
+            Refused, Damaged, LocalStorage: It cannot be read, or is no image archive.
         """
         from bundler.stores.archives import Archive
         from bundler.stores.image_file import nothing
@@ -60,7 +60,7 @@ class FileOfImages:
         return self._file().size_bytes
 
     def make_ready(self, names: Sequence[str | None], stores: Stores, staging: Staging) -> Ready:
-        """Stages what cannot be read in its place."""
+        """Stages the blobs that cannot be read directly from the file."""
         return self.archive(stores).ready(names, staging)
 
     def _file(self) -> ImageFile:

@@ -1,4 +1,4 @@
-"""``oci-archive:FILE[:REF]``: an OCI image layout in a tar; to be read also compressed, or in 7z."""
+"""``oci-archive:FILE[:REF]``: an OCI image layout in a tar. A source may also be compressed, or a 7z archive."""
 
 from __future__ import annotations
 

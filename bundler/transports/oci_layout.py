@@ -56,7 +56,7 @@ class LayoutTarget(PathTarget):
     prefix: ClassVar[str] = _PREFIX
 
     def layout_sink(self) -> LayoutSink:
-        """A layout that is read by its full names, with what is there already."""
+        """A layout with full names. It keeps the images that it has already."""
         from bundler.stores.oci_layout import LayoutFolderSink
 
         return LayoutFolderSink(Path(self.path))

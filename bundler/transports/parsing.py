@@ -18,10 +18,10 @@ _OTHERS = ("dir", "containers-storage", "oci-layout", "ocidir")
 
 
 def parse_image(text: str) -> SourceLocation:
-    """Reads where one image is.
+    """Reads the location of one image.
 
     Raises:
-        Misuse: The transport is unknown, or what follows it is not of its form.
+        Misuse: The transport is unknown, or the rest does not have its form.
     """
     _refuse_control_characters(text)
     prefix = prefix_of(text)
@@ -62,14 +62,14 @@ def _refuse_control_characters(text: str) -> None:
 
 
 def refuse_unknown_transport(text: str) -> None:
-    """Makes sure that a text does not begin with a transport of other tools.
+    """Checks that a text does not begin with a transport of other tools.
 
     Raises:
-        Misuse: It does.
+        Misuse: It begins with one.
     """
     transport, colon, rest = text.partition(":")
     if transport.lower() in ("http", "https"):
-        return  # the registry's parsers refuse it, and say what to write
+        return  # the registry's parsers refuse it, and name the right form
     known = ", ".join(prefixes())
     if colon and transport in _OTHERS:
         raise Misuse(

@@ -1,4 +1,4 @@
-"""Locations whose images lie in a file or folder: ``PATH[:NAME]``."""
+"""Locations of images in a file or folder: ``PATH[:NAME]``."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def path_alone(prefix: str, rest: str) -> str:
     """Reads the ``PATH`` of a destination.
 
     Raises:
-        Misuse: There is none, or more than it.
+        Misuse: There is no path, or something follows it.
     """
     if not rest or ":" in rest:
         raise Misuse(

@@ -1,7 +1,6 @@
-"""The parts of a transport: how its locations are spelt, and what can be done with them.
+"""The parts of a transport: the spelling of its locations, and their operations.
 
-A location overrides what is special about it. The defaults are those of a place that holds one image, needs no
-preparation and asks no host.
+A location overrides the defaults, which are those of a place that has one image, needs no preparation and asks no host.
 """
 
 from __future__ import annotations
@@ -68,7 +67,7 @@ class IndexedFile(Protocol):
 
 
 class SourceLocation:
-    """A `Location`, and how it is opened."""
+    """A `Location` that can be opened."""
 
     __slots__ = ()
 
@@ -141,7 +140,7 @@ class SourceLocation:
 
 
 class SourceContainer(SourceLocation):
-    """A `Container`, and how its images are found."""
+    """A `Container` whose images can be found."""
 
     __slots__ = ()
 
@@ -167,30 +166,30 @@ class LayoutSink(ImageSink, Protocol):
     """One place for all images, which go there under their full names."""
 
     def check(self, names: Iterable[str]) -> None:
-        """Makes sure, without changing anything, that images of these names can be taken.
+        """Checks that images of these names can be written. Changes nothing.
 
         Raises:
-            BundlerError: They cannot.
+            BundlerError: They cannot be written.
         """
 
     def prepare(self) -> Holder | None:
-        """Makes the place, and keeps others from writing there until `release`.
+        """Makes the place, and locks it against other writers until `release`.
 
         Returns:
-            The process that began to write there and never ended, if there was one.
+            The process that started to write there and did not finish, if there was one.
         """
 
     def source(self) -> ImageSource:
-        """The written images, as they are read from the device."""
+        """The written images, read from the device."""
 
     def finish(self) -> None:
-        """Completes it after the last image."""
+        """Completes the place after the last image."""
 
     def discard(self) -> None:
-        """Ends it when no image arrived; what is of use to the next import may be left."""
+        """Closes the place if no image arrived. Partial state that the next import can use may stay."""
 
     def release(self) -> None:
-        """Lets others write there again."""
+        """Unlocks the place for other writers."""
 
 
 class TargetLocation:
@@ -225,13 +224,13 @@ class TargetLocation:
 
 @dataclass(frozen=True, slots=True)
 class Transport:
-    """One file of this package offers it, as ``TRANSPORT``.
+    """A transport. One file of this package offers it as ``TRANSPORT``.
 
     Attributes:
-        parse_image: Reads where an image is, from the prefix (empty for a bare name) and the rest. Raises Misuse.
-        parse_target: Reads a destination in the same way. Raises Misuse, with what to write instead, also where the
+        parse_image: Reads the location of an image from the prefix (empty for a bare name) and the rest. Raises Misuse.
+        parse_target: Reads a destination in the same way. Raises Misuse with the right form, also if the
             transport has no destinations.
-        target_form: How destinations are spelt, for messages; None if there are none.
+        target_form: The form of destinations, for messages; None if there are none.
     """
 
     parse_image: Callable[[str, str], SourceLocation]
@@ -240,14 +239,14 @@ class Transport:
 
 
 def transport_of(prefix: str) -> Transport:
-    """The transport of a prefix of the table; that of bare names for the empty one."""
+    """The transport of a prefix of the table. The empty prefix is that of bare names."""
     row = transport_table.TRANSPORTS[prefix or transport_table.DEFAULT]
     transport: Transport = import_module(row.module).TRANSPORT
     return transport
 
 
 def target_forms() -> str:
-    """The spellings of all destinations, for messages."""
+    """The forms of all destinations, for messages."""
     transports = [transport_of(prefix) for prefix in transport_table.prefixes()]
     return ", ".join(each.target_form for each in transports if each.target_form)
 
@@ -257,20 +256,20 @@ def source_of(location: Container) -> SourceContainer: ...
 @overload
 def source_of(location: Location) -> SourceLocation: ...
 def source_of(location: Location) -> SourceLocation:
-    """The same location, with how it is opened.
+    """Returns a location as one that can be opened.
 
-    Core and its lists see a `Location`, because core knows nothing that can be opened. Each was read by a transport.
+    Core and its lists see a `Location`, because core opens nothing. A transport has read each location.
     """
     return cast("SourceLocation", location)
 
 
 def target_of(target: Target) -> TargetLocation:
-    """The same target, with how it is opened; as `source_of`."""
+    """Returns a target as one that can be opened; like `source_of`."""
     return cast("TargetLocation", target)
 
 
 def name_words(name: str) -> tuple[str, ...]:
-    """The last part of a repository, and the tag or the begin of a digest: what a bundle may be called after."""
+    """Words for the name of a bundle: the last part of a repository, and the tag or the beginning of a digest."""
     rest, _, digest = name.partition("@")
     repository, _, tag = rest.rpartition("/")[2].partition(":")
     return repository, tag or digest.rpartition(":")[2][:12]
