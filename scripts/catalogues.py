@@ -25,7 +25,7 @@ HEAD = "The texts of bundler in another language. How this file is made: bundler
 
 
 class PlainCatalog(Catalog):
-    """A catalogue whose header has neither times nor the version of Babel, so that nothing changes by itself."""
+    """A catalogue whose header has neither times nor the version of Babel, so that equal texts give equal files."""
 
     @property
     def mime_headers(self) -> list[tuple[str, str]]:
@@ -51,11 +51,11 @@ class PlainCatalog(Catalog):
 
 
 def updated(old: Catalog, texts: Mapping[str, str]) -> Catalog:
-    """All texts of the code in their order, with their translations; that of a changed text is fuzzy.
+    """All texts of the code in their order, with their translations. The translation of a changed text is fuzzy.
 
     Args:
         old: The catalogue with the known translations.
-        texts: Each with the module that says it.
+        texts: The texts, each with the module that has it.
     """
     template = Catalog(locale=None)
     for text, origin in texts.items():

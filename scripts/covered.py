@@ -1,8 +1,8 @@
 """Prints how much of the code the tests ran in their own processes.
 
-``scripts/check`` runs it after the tests. It fails where they took too few branches of `bundler.core` and
-`bundler.bundle`, and names the others. Runs of the command in processes of their own are not measured: there are
-thousands, and each would write a file.
+``scripts/check`` runs it after the tests. It fails if they took too few branches of `bundler.core` and
+`bundler.bundle`, and names the others. It does not measure the command in other processes: there are thousands of
+them, and each would write a file.
 """
 
 from __future__ import annotations

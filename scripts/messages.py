@@ -1,8 +1,8 @@
 """Finds every message in the source of bundler: the texts that people read, and that a catalogue translates.
 
-A message is every text that is given where one belongs: to an error, an event, a finding of doctor, a view, or to click
-as help. So that it can be looked up, it has to be a constant or come from `bundler.texts`; `Source.problems` has those
-that are neither. Arguments and results of functions are followed through the calls of their own package.
+A message is a text that is an argument of an error, an event, a check of doctor or a view, or the help of a command. A
+catalogue can translate it only if it is a constant or comes from `bundler.texts`; `Source.problems` has the others.
+Arguments and results of functions are followed through the calls of their own package.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pathlib import Path
 PACKAGE = Path(__file__).parent.parent / "bundler"
 
 MESSAGE, NAME = "message", "name"
-"""The two kinds of an argument: a message, or a name, which stays as it is unless it is a message itself."""
+"""The two kinds of arguments: messages and names. A name is translated only if it is a message itself."""
 
 ARGUMENTS: dict[str, dict[int | str, str]] = {
     "text": {0: MESSAGE},
@@ -45,27 +45,27 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
     "option": {"help": MESSAGE},
 }
-"""The calls that take messages, besides errors: by the name of what is called, then by place or keyword."""
+"""The calls that take messages, in addition to errors: by the name of the function, then by position or keyword."""
 
 ERROR = {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME, "subject": NAME}
 MAKERS_OF_ERRORS = frozenset({"cls", "family", "__init__"})
-"""The names by which these modules make errors without naming the class."""
+"""The names that make errors in these modules without naming the class."""
 
 HOMES_OF_ERRORS = ("bundle/seven_zip_container.py", "core/advice.py", "errors.py", "run.py")
 
 FIELDS = {"message": MESSAGE, "hint": MESSAGE, "expected": NAME, "actual": NAME}
-"""Fields of errors that are set after they were made."""
+"""The fields of errors that are set after the error is made."""
 
 MAKERS = frozenset(
     {"text", "said", "translated", "counted", "joined", "first_of", "some", "as_text", "count", "worded", "hint_of"}
 )
-"""The functions that give a message or a translation for every argument."""
+"""The functions that return a message or a translation for every argument."""
 
 OURS = frozenset({"text", "said", "translated", "counted", "joined", "first_of"})
-"""Functions whose names others use too: they count where they come from `texts` or `views.languages`."""
+"""Functions whose names others have too: they count only if they come from `texts` or `views.languages`."""
 
 ENGLISH = ("views/documents.py", "views/man_page.py")
-"""Views that speak English to everybody: documents are read by programs, and the manual page is one for all."""
+"""Views that are English only: programs read documents, and there is one manual page for all."""
 
 LIBRARIES = (
     "Usage:",
@@ -80,12 +80,12 @@ LIBRARIES = (
     "Error: invalid input",
     "Aborted!",
 )
-"""Texts of click that our users see."""
+"""The texts of click that our users see."""
 
 
 @dataclass(frozen=True)
 class Found:
-    """A message, and where it is: module and line."""
+    """A message, with its module and line."""
 
     template: str
     module: str
@@ -94,7 +94,7 @@ class Found:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that cannot be looked up where a message belongs."""
+    """An argument that should be a message, but that a catalogue cannot translate."""
 
     module: str
     line: int
@@ -113,16 +113,16 @@ class Module:
     functions: dict[str, list[ast.FunctionDef]] = field(default_factory=lambda: defaultdict(list))
     constants: dict[str, ast.expr] = field(default_factory=dict)
     owner: dict[ast.AST, ast.FunctionDef] = field(default_factory=dict)
-    """The innermost function around everything."""
+    """The innermost function around each node."""
     calls: dict[str, list[ast.Call]] = field(default_factory=lambda: defaultdict(list))
-    """By the name of what is called."""
+    """The calls, by the name of the function."""
     returns: dict[ast.FunctionDef, list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     assigned: dict[tuple[ast.FunctionDef, str], list[ast.expr]] = field(default_factory=lambda: defaultdict(list))
     fields: list[ast.Assign | ast.AugAssign] = field(default_factory=list)
     """The assignments to fields of errors."""
     methods: set[ast.FunctionDef] = field(default_factory=set)
     ours: set[str] = field(default_factory=set)
-    """The functions of `OURS` that it imports or has itself."""
+    """The functions of `OURS` that the module imports or defines."""
 
     @classmethod
     def read(cls, path: Path) -> Module:
@@ -136,7 +136,7 @@ class Module:
         return module
 
     def is_ours(self, call: ast.Call) -> bool:
-        """True if a call of such a name is of ours."""
+        """True if the call is of a function of ours, not of another one with the same name."""
         if isinstance(call.func, ast.Attribute):
             return isinstance(call.func.value, ast.Name) and call.func.value.id == "texts"
         return _name_of(call.func) in self.ours or self.name in ("texts.py", "views/languages.py")
@@ -179,7 +179,7 @@ class Module:
 
 
 class Source:
-    """All messages of the package, and all that is none where one belongs."""
+    """All messages of the package, and all arguments that should be messages and are not."""
 
     def __init__(self, package: Path = PACKAGE) -> None:
         self.found: set[Found] = set()
@@ -187,7 +187,7 @@ class Source:
         self._modules = [Module.read(path) for path in sorted(package.rglob("*.py"))]
         self._errors = self._error_classes()
         self._given: set[tuple[str, str, int | str, str]] = set()
-        """Parameters that take messages: module, function, place or keyword, kind."""
+        """The parameters that take messages: module, function, position or keyword, kind."""
         self._returned: set[tuple[str, str, str]] = set()
         self._seen: set[tuple[ast.AST, str]] = set()
         self._is_complete = False
@@ -201,7 +201,7 @@ class Source:
 
     @property
     def templates(self) -> dict[str, str]:
-        """Every message once, in the order of the source, with the module that says it first."""
+        """Every message once, in the order of the source, with the first module that has it."""
         ordered = sorted(self.found, key=lambda found: (found.module, found.line, found.template))
         texts: dict[str, str] = {}
         for each in ordered:
@@ -218,7 +218,7 @@ class Source:
             known |= more
 
     def _read(self, module: Module) -> None:
-        """Reads arguments and results, as far as they are known by now."""
+        """Reads the arguments and results that are known so far."""
         for name, calls in module.calls.items():
             is_error = name in (*self._errors, "but") or (name in MAKERS_OF_ERRORS and module.name in HOMES_OF_ERRORS)
             expected = dict(ERROR) if is_error else dict(ARGUMENTS.get(name, {}))
@@ -296,7 +296,7 @@ class Source:
                             self._note(module, function, comment)
 
     def _take(self, module: Module, expression: ast.expr, kind: str) -> None:
-        """Looks at what is given where a message or a name belongs."""
+        """Reads an expression that is used as a message or a name."""
         if (expression, kind) in self._seen:
             return
         self._seen.add((expression, kind))
@@ -358,7 +358,7 @@ class Source:
                 self._add(self._returned, (name, where.name, kind))
 
     def _take_table(self, module: Module, name: str, kind: str) -> None:
-        """Takes all entries of a table of the module of which one is a message."""
+        """Reads all entries of a table of the module, if one of them is used as a message."""
         for value in [module.constants.get(name), *self._locals(module, name)]:
             if isinstance(value, ast.Dict):
                 for each in value.values:
@@ -412,7 +412,7 @@ def paragraphs(text: str) -> list[str]:
 
 
 def comments(examples: str) -> list[str]:
-    """The texts after the examples, two blanks or more from them."""
+    """The comments of examples: two or more blanks separate them."""
     found = (re.split(r"\s{2,}", line.strip(), maxsplit=1) for line in examples.strip().splitlines())
     return [parts[1] for parts in found if len(parts) > 1]
 
@@ -424,19 +424,19 @@ def _name_of(function: ast.expr) -> str:
 
 
 def _appended_to(call: ast.Call) -> str:
-    """The list that a call appends to; empty if it does something else."""
+    """The list that a call appends to; empty if it does not append."""
     is_append = isinstance(call.func, ast.Attribute) and call.func.attr == "append"
     return call.func.value.id if is_append and isinstance(call.func.value, ast.Name) else ""
 
 
 def _takes_message(error: ast.ClassDef) -> bool:
-    """True if an error is made with a message; some know theirs by themselves."""
+    """True if an error takes a message as argument; the class of some has a fixed one."""
     makers = [node for node in error.body if isinstance(node, ast.FunctionDef) and node.name == "__init__"]
     return not makers or [each.arg for each in makers[0].args.args[1:2]] == ["message"]
 
 
 def _called(function: ast.FunctionDef, module: Module) -> str:
-    """The name that a call of a function has: of ``__init__``, the class."""
+    """The name in a call of a function: for ``__init__``, that of the class."""
     if function.name != "__init__":
         return function.name
     for node in ast.walk(module.tree):
@@ -446,7 +446,7 @@ def _called(function: ast.FunctionDef, module: Module) -> str:
 
 
 def is_prose(text: str) -> bool:
-    """True if a text has words that are to be translated, and is no name, flag, path or command."""
+    """True if a text has words to translate, and is no name, flag, path or command."""
     if text.startswith(("-", "/", "~", "$", "bundler ", "openssl ", "chmod ", "sudo ")):
         return False
     return bool(re.search(r"[a-z]{2,}[ ,]+[a-z({]|[}a-z] [a-z]{2,}", text))

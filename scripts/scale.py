@@ -1,7 +1,7 @@
-"""Measures how time and peak memory grow: with the size of a layer, with the number of images, with that of blobs.
+"""Measures how time and peak memory grow with the size of a layer, the number of images and the number of blobs.
 
-It measures a whole command: wall time, and the largest resident set of the process (wait4). A layer of zeros
-takes no room at its source, in the bundle and in the registry it does.
+It measures a whole command: wall time, and the largest resident set of the process (wait4). A layer of zeros takes
+space in the bundle and in the registry, but not at its source.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def journey(title: str, layout: Layout, folder: Path, *targets: object) -> None:
 
 
 def many(layout: Layout, images: int, layers: int) -> str:
-    """Images with some layers of 4 KiB of their own, and one that all share."""
+    """Makes images. Each has some layers of 4 KiB of its own, and all share one layer."""
     shared = layout.blob(bytes(4096), LAYER)
     for each in range(images):
         own = [layout.blob(f"{each:032d}{number:032d}".encode() * 64, LAYER) for number in range(layers)]
@@ -113,7 +113,7 @@ def many(layout: Layout, images: int, layers: int) -> str:
 
 
 def plan_only(folder: Path, gib: int) -> None:
-    """Measures what it takes to plan layers of 2 GiB, which nobody reads: a plan needs their sizes alone."""
+    """Measures the planning of layers of 2 GiB, which are never read: a plan needs only their sizes."""
     layout = Layout(folder / "layout")
     for number in range(gib // 2):
         digest = hashlib.sha256(str(number).encode()).hexdigest()
@@ -132,7 +132,7 @@ def plan_only(folder: Path, gib: int) -> None:
 
 @contextlib.contextmanager
 def registry_in(folder: Path) -> Iterator[str]:
-    """The host of a registry of our own, which is gone afterwards with all that it was given."""
+    """Runs a registry of our own and yields its host. Removes it afterwards with all its content."""
     from tests.support.parts import RealRegistry
 
     folder.mkdir()
@@ -146,10 +146,10 @@ def registry_in(folder: Path) -> Iterator[str]:
 
 @contextlib.contextmanager
 def roomy(folder: Path, *, gib: int) -> Iterator[Path]:
-    """A folder with so much room, as a plan asks for it: a tmpfs, which takes nothing as long as nothing is written."""
+    """Yields a folder with the room that a plan asks for: a tmpfs, which takes no memory until something is written."""
     folder.mkdir()
     if os.geteuid():
-        yield folder  # the disk does as well if it has enough room
+        yield folder  # the disk is good too if it has enough room
         return
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={gib}g", "none", folder], check=True)
     try:
@@ -159,7 +159,7 @@ def roomy(folder: Path, *, gib: int) -> Iterator[Path]:
 
 
 def plan_of(blobs: int) -> None:
-    """Times the plan and its bundle.json, made and read, in a process that does nothing else."""
+    """Measures the time to make a plan, and to write and read its bundle.json, in a process of its own."""
     from bundler.core import manifest as bundle_manifest
     from bundler.core.digest import Digest
     from bundler.core.oci import Descriptor, Manifest

@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SINCE = "c44a9aff7c177fb6f40993caff569116277e28d8"
-"""The last commit with a subject of before this rule."""
+"""The last commit whose subject is older than this rule."""
 LONGEST = 72
 
 
