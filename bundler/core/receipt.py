@@ -39,7 +39,7 @@ class ReceiptImage:
         outcome: What became of it, see `bundler.importing.results.Outcome`; ``unfinished`` if the run was stopped.
         size_bytes: Of all that it consists of.
         replaced: What its tag stood for before.
-        beside: The name that was taken, if it got another one for that.
+        taken_name: Its first name, if that was taken and it got a suffixed tag.
         made_from: The digest of the source's index, if platforms were chosen and ``digest`` is therefore another one.
         reason: Why it failed.
         code: See `bundler.core.advice`.
@@ -53,7 +53,7 @@ class ReceiptImage:
     size_bytes: int
     read_back: str | None = None
     replaced: str | None = None
-    beside: str | None = None
+    taken_name: str | None = None
     made_from: str | None = None
     reason: str | None = None
     code: str | None = None
@@ -342,7 +342,7 @@ def _image_document(image: ReceiptImage) -> dict[str, Any]:
         "outcome": image.outcome,
         "bytes": image.size_bytes,
         "replaced": image.replaced,
-        "beside": image.beside,
+        "beside": image.taken_name,
         "madeFrom": image.made_from,
         "reason": image.reason,
         "code": image.code,
@@ -412,7 +412,7 @@ def _image(document: dict[str, Any]) -> ReceiptImage:
         size_bytes=size(document["bytes"]),
         read_back=_digest_or_none(document["readBack"]),
         replaced=_digest_or_none(document["replaced"]),
-        beside=_text_or_none(document["beside"]),
+        taken_name=_text_or_none(document["beside"]),
         made_from=_text_or_none(document.get("madeFrom")),
         reason=_text_or_none(document["reason"]),
         code=_text_or_none(document["code"]),

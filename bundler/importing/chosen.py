@@ -1,4 +1,4 @@
-"""Which images of a bundle are imported, and which platform of them."""
+"""Chooses the images of a bundle to import, and their platforms."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from bundler.run import Run
 
 
 def selected(references: Sequence[Reference], selection: Selection, run: Run) -> frozenset[Reference]:
-    """The images that ``--only`` and ``--except`` mean; patterns that fit nothing are told.
+    """Returns the images that ``--only`` and ``--except`` choose, and reports patterns that match no image.
 
     Raises:
-        Misuse: None is left.
+        Misuse: No image is left.
     """
     for pattern in selection.idle(references):
         run.listener(Noticed(texts.text("--except {pattern} matches no image", pattern=pattern)))
@@ -33,23 +33,23 @@ def selected(references: Sequence[Reference], selection: Selection, run: Run) ->
 def chosen_images(
     images: Sequence[Image], selection: Selection, retry: frozenset[Reference] | None, run: Run
 ) -> list[Image]:
-    """The images that are meant.
+    """Returns the images that the user chose.
 
     Args:
-        images: All of the bundle.
+        images: All images of the bundle.
         selection: ``--only`` and ``--except``.
-        retry: Those of a list of failed images; None for all.
-        run: Is told of patterns and names that fit nothing.
+        retry: The images of a list of failed images; None for all.
+        run: Receives a notice of patterns and names that match no image.
 
     Raises:
-        Misuse: None is left.
+        Misuse: No image is left.
     """
     references = [image.reference for image in images]
     chosen = selected(references, selection, run)
     if retry is not None:
         strange = sorted(map(str, retry - set(references)))
         if strange:
-            run.listener(Noticed(texts.text("not in this bundle: {strange}", strange=", ".join(strange[:5]))))
+            run.listener(Noticed(texts.text("not in this bundle: {strange}", strange=texts.some(strange, most=5))))
         chosen &= retry
         if not chosen:
             raise Misuse("the list has no image of this bundle", subject="--retry-failed")
@@ -61,8 +61,8 @@ class Narrowed:
     """Images reduced to platforms.
 
     Attributes:
-        images: All images; those that could not be reduced as they were.
-        faults: Why these could not.
+        images: All images. An image that could not be reduced is unchanged.
+        faults: The reasons for which images could not be reduced.
     """
 
     images: list[Image]
@@ -70,10 +70,10 @@ class Narrowed:
 
 
 def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform, ...], run: Run) -> Narrowed:
-    """Some platforms of images: all that fit; what is for no platform stays as it is.
+    """Reduces images to the platforms that match. Manifests for no platform stay as they are.
 
-    One manifest that fits becomes the root, byte for byte. Of several an index is made, of entries of the signed one:
-    registries refuse an index with missing children. The bundle takes in what is made.
+    If one manifest matches, it becomes the root, byte for byte. If several match, an index is made from entries of the
+    signed one, because registries refuse an index with missing children. The bundle receives the new indexes.
     """
     made: dict[Descriptor, bytes] = {}
     number_of = {blob.descriptor.digest: number for number, blob in enumerate(bundle.manifest.blobs)}
@@ -110,10 +110,10 @@ def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform,
 
 
 def graph_of(bundle: Bundle, image: Image, platforms: tuple[Platform, ...]) -> Graph:
-    """The part of an image's graph that platforms choose.
+    """Follows the part of an image's graph that platforms choose.
 
     Raises:
-        Refused: There is nothing for these platforms.
+        Refused: The image has no manifest for these platforms.
         Damaged, Incomplete, LocalStorage: Its manifests cannot be read, or the bundle does not list them.
     """
     documents = _Documents(bundle, image)
@@ -129,15 +129,15 @@ class _Documents:
         self._listed = {blobs[n].descriptor.digest: blobs[n].descriptor for n in image.needs}
 
     def resolve(self, name: str | None) -> Descriptor:
-        """What the bundle lists under a digest."""
+        """Finds the descriptor that the bundle lists under a digest."""
         return self._found(Digest.parse(name))
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
-        """A manifest, verified."""
+        """Reads and verifies a manifest."""
         return self._bundle.read_document(self._found(descriptor.digest))
 
     def read_blob(self, descriptor: Descriptor) -> bytes:
-        """A config, verified. Its size was looked at before, so it has to be that of the bytes."""
+        """Reads and verifies a config. The caller has checked its size, so the bundle must list the same size."""
         found = self._found(descriptor.digest)
         if found.size_bytes != descriptor.size_bytes:
             raise _unlisted(descriptor.digest)
@@ -154,7 +154,7 @@ def _unlisted(digest: Digest) -> Damaged:
 
 
 def _with_graph(image: Image, graph: Graph, number_of: Mapping[Digest, int]) -> Image:
-    """An image that consists of no more than a graph."""
+    """Returns an image with only the blobs of a graph."""
     if graph.root.digest == image.root.digest:
         return image
     blobs = dict.fromkeys(number_of[blob.digest] for manifest in graph.manifests for blob in manifest.blobs)

@@ -1,4 +1,4 @@
-"""The rule for tags that are taken: fail, skip, replace, or step aside to a suffixed tag. Pure."""
+"""The rule for taken tags: fail, skip, replace, or use a suffixed tag. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bundler.texts import counted
 
 @dataclass(frozen=True, slots=True)
 class Conflict:
-    """The words for a taken tag: what it is, what it was to be, and what can be done."""
+    """The message for a taken tag: the expected digest or id, and the advice."""
 
     message: str = "the tag points to another image at the target"
     expected: Callable[[ImageResult], str] = lambda each: str(each.image.root.digest)
@@ -30,17 +30,17 @@ class Conflict:
 
 TAKEN = Conflict()
 
-MOVED_MEANWHILE = Conflict(
+MOVED_SINCE = Conflict(
     "the tag was moved during the import, and points to another image now",
     hint="another user pushes to this tag: find out who, then run the same command again with --on-conflict skip, "
     "replace or suffix",
 )
-"""The words for a tag that was free, or something else, when it was asked first."""
+"""The message for a tag that was free, or pointed to another image, at the first request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """The images that the rule decides: left out, or failed. The others go on."""
+    """The images that the rule decides: skipped or failed. The other images stay open."""
 
     images: tuple[ImageResult, ...]
     error: Several | None = None
@@ -48,29 +48,29 @@ class Settled:
 
 
 def aside(each: ImageResult) -> ImageResult | None:
-    """Returns an image with another tag, if its own is taken and that was asked for; the new tag is to be asked."""
-    if not each.replaced or each.on_conflict != SUFFIX or each.beside is not None:
+    """Returns an image with a suffixed tag, if its own is taken and the policy says so; request the new tag next."""
+    if not each.replaced or each.on_conflict != SUFFIX or each.taken_name is not None:
         return None
     tag = suffixed(each.name.tag or "latest", each.image.root.digest)
-    return replace(each, beside=each.name, name=replace(each.name, tag=tag), replaced=None)
+    return replace(each, taken_name=each.name, name=replace(each.name, tag=tag), replaced=None)
 
 
 def all_aside(images: Iterable[ImageResult]) -> tuple[ImageResult, ...]:
-    """The images that step aside, with their new names."""
+    """The images that get suffixed tags, with their new names."""
     return tuple(moved for each in images if (moved := aside(each)) is not None)
 
 
 def settled(images: Sequence[ImageResult], *, is_dry_run: bool, conflict: Conflict = TAKEN) -> Settled:
-    """Decides about images whose tags are taken by something else.
+    """Decides about images whose tags point to other images.
 
     Args:
-        images: Those that are still open; ``replaced`` says what their tags are.
-        is_dry_run: Conflicts fail their images, and end nothing.
-        conflict: The words for them.
+        images: The open images; ``replaced`` is the digest that a tag has now.
+        is_dry_run: True if conflicts fail their images, and do not end the run.
+        conflict: The message for a conflict.
     """
     taken = [each for each in images if each.replaced]
     skipped = tuple(replace(each, outcome=Outcome.SKIPPED) for each in taken if each.on_conflict == SKIP)
-    # A suffixed tag is the image's own; if even that is something else, nobody can have meant it.
+    # A suffixed tag contains the image's digest; if it points to another image, that is always a fault.
     refused = [each for each in taken if each.on_conflict not in (SKIP, REPLACE)]
     if not refused or is_dry_run:
         return Settled((*skipped, *(each.failed(conflict.of(each)) for each in refused)))
@@ -88,18 +88,18 @@ def settled_again(
     find: Callable[[ImageResult], Digest | None],
     *,
     ours: Collection[Digest],
-    conflict: Conflict = MOVED_MEANWHILE,
+    conflict: Conflict = MOVED_SINCE,
 ) -> ImageResult:
-    """Looks at an image's tag once more, right before it moves. The image stays open if its tag is to move.
+    """Requests an image's tag again, right before it moves. The image stays open if its tag must move.
 
-    The tag may be something else than at the beginning: then the same rule decides as then, and ``replaced`` says what
-    the tag is now.
+    The tag may have changed since the first request: then the same rule decides again, and ``replaced`` is the digest
+    that the tag has now.
 
     Args:
         each: The image.
-        find: Asks what its name is there.
-        ours: The digests with which nothing is to be done.
-        conflict: The words for it.
+        find: Requests the digest that its name has there.
+        ours: The digests for which there is nothing to do.
+        conflict: The message for a conflict.
     """
     now = find(each)
     if now is not None and now in ours:

@@ -1,4 +1,4 @@
-"""Which part of an image a Docker daemon gets: one platform of it, without the layers that the daemon has."""
+"""Chooses the part of an image that a Docker daemon gets: one platform, without the layers that the daemon has."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bundler.stores.docker_archive import diff_ids_of
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The one platform of an image that a daemon is to have.
+    """The one platform of an image that a daemon gets.
 
     Attributes:
         manifest: Its descriptor.
         content: Its bytes.
         config: Its config, whose digest is the image id.
         layers: Its layers, in order.
-        diff_ids: The digests of the same, uncompressed.
-        platform: What it runs on.
+        diff_ids: The digests of the uncompressed layers, in order.
+        platform: The platform.
     """
 
     manifest: Descriptor
@@ -36,14 +36,14 @@ class Variant:
 
     @property
     def ids(self) -> frozenset[Digest]:
-        """What a daemon may call it: by its config, or by its manifest with the containerd image store."""
+        """Its possible ids in a daemon: its config's digest, or its manifest's with the containerd image store."""
         return frozenset({self.config.digest, self.manifest.digest})
 
 
 class HeldLayers:
-    """The layers that a daemon has from images it holds: each with all below it, as daemons keep them.
+    """The layers that a daemon has from its images: each with all layers below it, as daemons keep them.
 
-    A daemon that keeps layers unpacked takes an image without those that it has (moby ``image/tarexport/load.go``).
+    A daemon that keeps unpacked layers accepts an image without the layers it has (moby ``image/tarexport/load.go``).
     """
 
     def __init__(self) -> None:
@@ -55,21 +55,21 @@ class HeldLayers:
             self._chains.add(variant.diff_ids[:length])
 
     def below(self, variant: Variant) -> int:
-        """How many of an image's layers, counted from the lowest, the daemon has."""
+        """The number of an image's layers, counted from the lowest, that the daemon has."""
         return next((n for n in range(len(variant.diff_ids), 0, -1) if variant.diff_ids[:n] in self._chains), 0)
 
 
 def choose(bundle: Bundle, image: Image, wanted: tuple[Platform, ...], *, is_demanded: bool) -> Variant | None:
-    """The variant of an image for a platform; None for what is no container image.
+    """Chooses the variant of an image for a platform; None if it is no container image.
 
     Args:
-        bundle: Holds the image.
+        bundle: The bundle with the image.
         image: The image.
-        wanted: The platforms; of several images that fit the first is taken, a daemon holds one under a name.
-        is_demanded: Somebody asked for the platform. Else an image that has but one is taken as it is.
+        wanted: The platforms. If several match, the first is taken: a daemon holds one image under a name.
+        is_demanded: True if the user asked for the platform. If not, the only variant of an image is always taken.
 
     Raises:
-        Refused: There is none for the platform.
+        Refused: No variant matches.
         Damaged, Incomplete, LocalStorage: Its manifest or config cannot be read.
     """
     if not image.variants:

@@ -1,6 +1,6 @@
-"""What earlier imports brought to a registry, as their receipts say: layers that need not be sent again, but mounted.
+"""Finds layers that earlier imports pushed to a registry, by their receipts: such layers are mounted, not sent again.
 
-A receipt is believed as far as a guess goes: the registry decides whether it mounts, and is asked for the blob then.
+A receipt is only a guess: the registry decides about the mount, and if it refuses, it gets the blob.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from bundler.system.files import is_own, read_with_facts
 
 @dataclass(frozen=True, slots=True)
 class EarlierImports:
-    """The receipts of some folders; they are read when somebody asks."""
+    """The receipts of some folders; they are read at the first request."""
 
     folders: tuple[Path, ...] = ()
 
     def places(self, registry: str) -> Mapping[str, Reference]:
-        """For the digest of a blob, the name of an image at a registry that likely has it."""
+        """The name of an image at a registry that probably has a blob, by the digest of the blob."""
         return places_of_blobs(self._receipts(), registry)
 
     def _receipts(self) -> Iterator[Receipt]:
-        """The newest ones, newest first. A file that cannot be read, is none, or is another user's does not count."""
+        """The newest receipts, newest first. Files that are unreadable, no receipts, or of other users do not count."""
         found = {path.name: path for folder in self.folders if folder.is_dir() for path in folder.glob("*.json")}
         for _, path in sorted(found.items(), reverse=True)[:EARLIER_RECEIPTS]:
             try:

@@ -1,10 +1,10 @@
 """``bundler import``: opened → selected → named → surveyed → sent → published → receipt.
 
-One image's failure stops no other, unless that was asked for. Nothing is sent before the signature is trusted; no tag
-moves before everything it needs is verified and there. The bundle is read once, however many targets there are.
+One failed image does not stop the others, unless the user asked for that. Nothing is sent before the signature is
+trusted. No tag moves before all blobs of its image are verified and sent. The bundle is read once for all targets.
 
-Each stage is a frozen value, made by one function from the one before. What ends an import before its end is part of
-the stage's value, so that the receipt knows what was done until then.
+Each stage is a frozen value; one function makes it from the one before. An error that ends an import early is part of
+the value, so that the receipt also lists what was done until then.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ from bundler.run import Run
 
 
 def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResult:
-    """Brings the images of a bundle to one or more targets.
+    """Imports the images of a bundle into one or more targets.
 
     Args:
-        request: Which bundle, which of its images, to where, by which rules, and how that is recorded. A dry run, a
-            request that is wrong in itself, and one whose bundle cannot be opened or is not trusted leave no receipt.
+        request: The bundle, its images, the targets, the rules, and the receipt. No receipt is written for a dry
+            run, for an invalid request, and for a bundle that cannot be opened or is not trusted.
         run: Receives progress and can be stopped; None for a silent run.
 
     Returns:
-        What became of each image at each target, and where the receipt is. Images may have failed: see ``exit_code``.
+        The outcome of each image at each target, and the path of the receipt. See ``exit_code`` for failed images.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, names collide, or the receipt's file
             exists; nothing was sent.
-        Refused: Tags are other images' at the target and may not move; nothing was sent.
-        LocalStorage: The receipt cannot be written; nothing was sent. If that turns out at the end only, it is the
-            ``error`` of the result.
+        Refused: Tags at the target point to other images and may not move; nothing was sent.
+        LocalStorage: The receipt cannot be written; nothing was sent. If only the final receipt cannot be written, this
+            is the ``error`` of the result.
         Unavailable: A target does not answer at all.
         Interrupted: The user stopped it.
     """
@@ -74,7 +74,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
 
 
 def _recorded(result: ImportResult, recorder: Recorder, run: Run) -> ImportResult:
-    """Writes the receipt, however the import has ended."""
+    """Writes the receipt, after a complete import and after an error."""
     if result.error is None:
         try:
             result = recorder.finished(result)
@@ -95,14 +95,14 @@ def _recorded(result: ImportResult, recorder: Recorder, run: Run) -> ImportResul
 
 @dataclass(frozen=True, slots=True)
 class _Reached:
-    """How far an import came."""
+    """The progress of an import."""
 
     findings: tuple[Finding, ...] = ()
     legs: tuple[Leg, ...] = ()
     ended: BundlerError | None = None
 
     def result(self, opened: Opened) -> ImportResult:
-        """The same for people."""
+        """The result for the caller."""
         return ImportResult(
             bundle=opened.bundle,
             targets=tuple(leg.result for leg in self.legs),
@@ -114,7 +114,7 @@ class _Reached:
 
 
 def _imported(request: ImportRequest, run: Run, recorder: Recorder | None = None) -> ImportResult:
-    """Imports.
+    """Imports, without the receipt at the end.
 
     Args:
         request: The request.
@@ -122,15 +122,15 @@ def _imported(request: ImportRequest, run: Run, recorder: Recorder | None = None
         recorder: Writes an unfinished receipt before anything is sent; None for no receipt.
 
     Raises:
-        Misuse, Untrusted, Damaged, Incomplete, Interrupted: The bundle cannot be opened. What ends the import later is
-            the ``error`` of the result.
+        Misuse, Untrusted, Damaged, Incomplete, Interrupted: The bundle cannot be opened. A later error is the
+            ``error`` of the result.
     """
     refuse_impossible(request)
     open_ = opened(request, run)
     targets = tuple(open_target(location, open_) for location in request.targets)
     try:
         reached = _journey(open_, targets, recorder)
-        # Last, because only now it is known which of several copies were needed.
+        # This is the last check, because only now it is known which copies were needed.
         findings = (*reached.findings, *check_files(open_.bundle))
     finally:
         for target in targets:

@@ -1,4 +1,4 @@
-"""Tells bundles that this version can import as a whole from others. FORMAT.md, section 11."""
+"""Refuses bundles that this version cannot import as a whole. FORMAT.md, section 11."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bundler.texts import some, text
 
 
 def check_importable(bundle: Bundle, run: Run) -> None:
-    """Refuses a bundle that is not whole, and says that attachments stay in it.
+    """Refuses an incomplete bundle, and reports that attachments stay in it.
 
     Raises:
         Incomplete: The bundle leaves blobs out: this version cannot prove that the target has them.

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What a registry lacks before a push: projects, and repositories as far as they were asked for."""
+    """The projects that a registry lacks before a push, and its new repositories, as far as they were requested."""
 
     missing_projects: frozenset[str] = frozenset()
     new_repositories: frozenset[str] = frozenset()
@@ -30,7 +30,7 @@ class Ground:
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """An image that a daemon has: its id there, and whether it had it before this run."""
+    """An image that a daemon has: its id there, and True if the daemon had it before this run."""
 
     id: Digest
     was_here: bool
@@ -42,13 +42,13 @@ class Leg:
 
     Attributes:
         target: The target.
-        result: What became of its images so far.
-        ended: What ended the import at this target; later stages leave the leg as it is.
-        ground: What the registry lacks.
-        reading: What was read back so far; None if nothing is to be.
-        is_prepared: The target was made ready, so it is to be finished.
-        variants: The platforms of images that a daemon is to have.
-        loaded: The images that a daemon has, and whose tags are still to move.
+        result: The results of its images so far.
+        ended: The error that ended the import at this target; later stages leave the leg unchanged.
+        ground: The projects and repositories that the registry lacks.
+        reading: The blobs that were read back so far; None without ``--verify-target``.
+        is_prepared: True if the target was prepared, so that it must be finished.
+        variants: The platforms of images that a daemon gets.
+        loaded: The images that a daemon has, and whose tags must still move.
     """
 
     target: Target
@@ -65,7 +65,7 @@ class Leg:
         return replace(self, result=self.result.closed(outcome))
 
     def failing(self, errors: Mapping[Reference, BundlerError]) -> Leg:
-        """Returns it with failures of open images, by their references in the bundle."""
+        """Returns it with failures of open images. They are given by their references in the bundle."""
         if not errors:
             return self
         progress = Progress(self)
@@ -80,7 +80,7 @@ class Leg:
 
 
 class Progress:
-    """What becomes of the images of a leg while one stage works on them, from many threads. Local to the stage."""
+    """The images of a leg while one stage works on them, from many threads. Local to the stage."""
 
     def __init__(self, leg: Leg) -> None:
         self._leg = leg
@@ -97,7 +97,7 @@ class Progress:
 
     @property
     def open_images(self) -> tuple[ImageResult, ...]:
-        """Those for which something is still to be done."""
+        """The images that are not done yet."""
         return tuple(each for each in self._images.values() if each.is_open)
 
     def now(self, each: ImageResult) -> ImageResult:
@@ -105,12 +105,12 @@ class Progress:
         return self._images[each.image.reference]
 
     def note(self, each: ImageResult) -> None:
-        """Takes in a new value of an image."""
+        """Stores a new value of an image."""
         self._images[each.image.reference] = each
         self.has_failures = self.has_failures or each.outcome is Outcome.FAILED
 
     def note_all(self, images: Iterable[ImageResult]) -> None:
-        """Takes in new values."""
+        """Stores new values of images."""
         for each in images:
             self.note(each)
 
@@ -119,13 +119,13 @@ class Progress:
         self.note(self.now(each).failed(error))
 
     def note_sent(self, amount_bytes: int) -> None:
-        """Adds to what was sent."""
+        """Adds to the number of bytes that were sent."""
         with self._lock:
             self._bytes_sent += amount_bytes
 
     @contextmanager
     def failing(self, each: ImageResult) -> Generator[None, None, None]:
-        """Notes what goes wrong with one image, so that the next one gets its turn."""
+        """Notes the error of one image, so that the next image gets its turn."""
         try:
             yield
         except Interrupted:
@@ -135,7 +135,7 @@ class Progress:
 
     @contextmanager
     def until_ended(self) -> Generator[None, None, None]:
-        """Takes what ends the import here into the leg: the receipt needs what was done until then."""
+        """Notes an error that ends the import in the leg: the receipt lists what was done until then."""
         try:
             yield
         except KeyboardInterrupt:
@@ -144,29 +144,29 @@ class Progress:
             self._ended = error
 
     def leg(self, **changes: Any) -> Leg:
-        """The leg at the end of the stage."""
+        """Returns the leg at the end of the stage."""
         result = replace(self._leg.result, images=self.images, bytes_sent=self._bytes_sent)
         leg = replace(self._leg, result=result, ended=self._ended, **changes)
         return replace(leg, result=replace(result, re_read=leg.reading.counted)) if leg.reading else leg
 
 
 def ended(legs: Iterable[Leg]) -> BundlerError | None:
-    """What ended the import at one of its targets."""
+    """The error that ended the import at one of its targets; None if there is none."""
     return next((leg.ended for leg in legs if leg.ended is not None), None)
 
 
 def is_over(legs: Iterable[Leg], run: Run) -> bool:
-    """Whether the import has ended, or an image failed and the run was to end then."""
+    """True if the import has ended, or if an image failed and the run ends at the first failure."""
     return any(leg.ended is not None or (run.is_fail_fast and leg.result.has_failures) for leg in legs)
 
 
 def in_turn(legs: tuple[Leg, ...], step: Callable[[Leg], Leg], run: Run | None = None) -> tuple[Leg, ...]:
-    """Does a step for one leg after the other, until the import is over.
+    """Runs a step for one leg after the other, until the import is over.
 
     Args:
         legs: All legs of the import.
-        step: Makes the next value of a leg.
-        run: The run, where a failed image may end it; None where it never does.
+        step: Returns the next value of a leg.
+        run: The run, if a failed image may end it; None if it never does.
     """
     for number in range(len(legs)):
         if ended(legs) or (run is not None and is_over(legs, run)):

@@ -1,4 +1,4 @@
-"""Named: for each target a leg, with the names and the conflict policies of its images there."""
+"""Named: one leg for each target, with the names and the conflict policies of its images there."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ class Named:
 
 
 def name(selected: Selected, targets: tuple[Target, ...]) -> Named:
-    """Gives images their names.
+    """Gives images their names at each target.
 
     Raises:
-        Misuse: Two images would get one name, or a name would not be valid.
-        Refused, Unavailable: The only target does not say what kind of registry it is.
+        Misuse: Two images would get the same name, or a name would be invalid.
+        Refused, Unavailable: The only target does not report its kind of registry.
     """
     legs = tuple(_leg(target, selected, is_alone=len(targets) == 1) for target in targets)
     _notice_latest(legs, selected.opened.run)
@@ -67,7 +67,7 @@ def _leg(target: Target, selected: Selected, *, is_alone: bool) -> Leg:
 
 
 def _named(images: Sequence[Image], target: Target, kind: RegistryKind, opened: Opened) -> Iterable[ImageResult]:
-    """The images with their names at a target, and with the policy for names that are taken."""
+    """The images with their names at a target, and with the policy for taken tags."""
     request, manifest = opened.request, opened.bundle.manifest
     naming = mapping.Naming(
         request.mapping, request.rules, manifest.name, manifest.created[:10].replace("-", ""), request.has_digest_tags
@@ -80,7 +80,7 @@ def _named(images: Sequence[Image], target: Target, kind: RegistryKind, opened: 
     for image in images:
         given = names[image.reference]
         if given.digest is not None and given.digest == image.made_from:
-            given = replace(given, digest=image.root.digest)  # of the platform that was chosen
+            given = replace(given, digest=image.root.digest)  # the digest of the chosen platform
         yield ImageResult(image, given, request.rules.on_conflict(image.reference) or request.on_conflict)
 
 

@@ -1,4 +1,4 @@
-"""Reads the files that a request of an import names: rules, and the list of images that failed."""
+"""Reads the files that an import request names: rules, and the list of failed images."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ def read_rules(file: str) -> NamingRules:
     """Reads the rules for names, tags and conflicts, as docs/rules.yaml shows them.
 
     Raises:
-        Misuse: The file cannot be read, or is wrong.
+        Misuse: The file cannot be read, or is invalid.
     """
     return parse_rules(_text_of(file, "--rules"), source=file)
 
 
 def read_failed_list(file: str) -> frozenset[Reference]:
-    """Reads the images of a list of failed ones, such as an import leaves, or of any image list.
+    """Reads the images of a list of failed images, as an import writes it, or of any image list.
 
     Raises:
         Misuse: The file cannot be read, or is no image list.

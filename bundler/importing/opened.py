@@ -1,4 +1,4 @@
-"""Opened: the bundle that is imported, with a signature that is trusted."""
+"""Opened: the bundle of the import, with a trusted signature."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from bundler.stores.opened import Stores
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """An open bundle, with what all later stages of its import share.
+    """An open bundle, with the objects that all later stages of its import share.
 
     Attributes:
         request: The request of the import.
         bundle: The bundle; the caller of `opened` closes it.
-        run: The run that the import is.
+        run: The run of the import.
         stores: The registries and the daemon of the run.
-        litter: What operating systems left in the bundle's folders.
-        earlier: The receipts of earlier imports, which know blobs to mount.
+        litter: The files that operating systems left in the bundle's folders.
+        earlier: The receipts of earlier imports, which list blobs that can be mounted.
     """
 
     request: ImportRequest

@@ -1,4 +1,4 @@
-"""Published: tags have moved to the images that are there with all they need, and the targets are complete."""
+"""Published: tags have moved to the complete images, and the targets are complete."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Published:
     Attributes:
         opened: The open bundle.
         legs: One for each target.
-        ended: What ended the import before its end.
+        ended: The error that ended the import early; None if there is none.
     """
 
     opened: Opened
@@ -28,11 +28,11 @@ class Published:
 
 
 def publish(sent: Sent, tags: TagLog) -> Published:
-    """Moves tags, unless the import has ended; then completes each target, whatever has arrived there.
+    """Moves tags, unless the import has ended; then completes each target with the images that arrived.
 
     Args:
-        sent: The legs with all that was sent.
-        tags: Remembers what tags were.
+        sent: The legs after all blobs and manifests.
+        tags: Records the former digests of tags.
     """
     request, run, legs, end = sent.opened.request, sent.opened.run, sent.legs, sent.ended
     if end is None:

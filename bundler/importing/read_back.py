@@ -1,7 +1,7 @@
-"""``--verify-target``: reads back from a target what images need there, and hashes it.
+"""``--verify-target``: reads back and hashes all blobs that images need at a target.
 
-A registry that says that it has a blob may hold other bytes under its name (its disk let them rot), and answers a push
-of the right ones with 201 and keeps the wrong ones. Only reading tells.
+A registry that reports a blob may hold other bytes under its digest, for example after a disk error. It answers a push
+of the right bytes with 201, and keeps the wrong ones. Only reading the blob shows this.
 """
 
 from __future__ import annotations
@@ -29,26 +29,26 @@ _NOT_GIVEN = "run the same command again; if it fails again, the registry may li
 
 
 class ReadableTarget(Protocol):
-    """A target that gives what it has."""
+    """A target whose blobs can be read."""
 
     @property
     def name(self) -> str:
-        """Its name, and the peer of its questions."""
+        """Its name, which is also the peer of its requests."""
 
     @property
     def is_overwriting(self) -> bool:
-        """Whether a blob that is sent again takes the place of a damaged one."""
+        """True if a blob that is sent again replaces a damaged one."""
 
     def sink_for(self, name: Reference) -> ImageSink:
         """The sink that has an image of this name."""
 
     def source_for(self, name: Reference) -> ImageSource:
-        """Reads what that sink has."""
+        """The source that reads the content of that sink."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A blob that is not at the target as it should be; ``is_mendable`` says whether sending it again helps."""
+    """A blob that is missing or damaged at the target; ``is_mendable`` is True if sending it again helps."""
 
     error: BundlerError
     is_mendable: bool
@@ -59,10 +59,10 @@ class Reading:
     """The blobs of one target that were read so far, by their numbers in the bundle.
 
     Attributes:
-        whole: Blobs with the sinks where they are as they should be; they are not read again.
-        read: Blobs whose bytes were read and are right; elsewhere in the same store a look is enough.
-        damaged: Blobs that are not right somewhere.
-        size_bytes: Of all that was read.
+        whole: The complete blobs, each with its sink; they are not read again.
+        read: The blobs whose bytes were read and match; in other sinks of the same store, one request is enough.
+        damaged: The blobs that are damaged in at least one sink.
+        size_bytes: The size of all that was read.
     """
 
     whole: frozenset[tuple[int, ImageSink]] = frozenset()
@@ -78,7 +78,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """A blob by its number in the bundle, the name of an image for each sink that has it, and its kind."""
+    """A blob by its number in the bundle, with an image name for each sink that has it, and its kind."""
 
     number: int
     names: tuple[tuple[ImageSink, Reference], ...]
@@ -86,7 +86,7 @@ class _Wanted:
 
 
 class Reader:
-    """Reads back from one target, from many threads. Local to a stage; `reading` is what the next one knows."""
+    """Reads back from one target, with many threads. Local to a stage; `reading` is the state for the next stage."""
 
     def __init__(self, bundle: Bundle, target: ReadableTarget, run: Run, reading: Reading) -> None:
         self._bundle = bundle
@@ -100,12 +100,12 @@ class Reader:
 
     @property
     def reading(self) -> Reading:
-        """The blobs that were read until now."""
+        """The blobs that were read so far."""
         with self._lock:
             return Reading(frozenset(self._whole), frozenset(self._read), frozenset(self._damaged), self._size_bytes)
 
     def faults(self, images: Sequence[ImageResult]) -> list[tuple[ImageResult, list[Fault]]]:
-        """The images that are not there whole, with what is wrong.
+        """Returns the images that are not complete at the target, with their faults.
 
         Raises:
             Interrupted: The user stopped the run.
@@ -154,7 +154,7 @@ class Reader:
         return [found[number, sink] for number in each.image.needs if (number, sink) in found]
 
     def _fault(self, wanted: _Wanted, name: Reference) -> Fault | None:
-        """What is wrong with a blob in one place of the target."""
+        """Returns the fault of a blob in one sink of the target; None if there is none."""
         descriptor = self._bundle.manifest.blobs[wanted.number].descriptor
         try:
             if wanted.is_manifest:
@@ -186,7 +186,7 @@ class Reader:
             try:
                 source.read_manifest(descriptor)
             except Damaged as error:
-                tries["damaged"] += 1  # bytes may be changed on their way, but not twice
+                tries["damaged"] += 1  # one transfer may change bytes; two would be no accident
                 raise error.but(retryable=tries["damaged"] == 1) from error.__cause__
 
         retrying(read, self._run, subject=str(name), peer=self._target.name)

@@ -1,4 +1,4 @@
-"""The receipt of an import as a value, and the list of the images that failed. Written by `receipt_file`."""
+"""The receipt of an import as a value, and the list of failed images. `receipt_file` writes both."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bundler.keys.trust import trust_folder
 def receipt_of(
     result: ImportResult, request: ImportRequest, wanted: ReceiptRequest, *, started: str, finished: str
 ) -> Receipt:
-    """The receipt of an import that has come as far as its result says."""
+    """Returns the receipt of an import, complete or not, from its result so far."""
     bundle = result.bundle
     return Receipt(
         tool=f"bundler {__version__}",
@@ -37,7 +37,7 @@ def receipt_of(
 
 
 def _weakened(request: ImportRequest) -> tuple[str, ...]:
-    """The options that make a run less safe than it would be without them."""
+    """The options that make a run less safe."""
     return (
         *(["--insecure-no-signature"] if request.is_without_signature else []),
         *(f"--plain-http {host}" for host in sorted(request.network.plain_http)),
@@ -64,7 +64,7 @@ def _image(each: ImageResult, bundle: Bundle) -> ReceiptImage:
         size_bytes=bundle.manifest.size_of(each.image),
         read_back=str(each.read_back) if each.read_back else None,
         replaced=str(each.replaced) if each.replaced else None,
-        beside=str(each.beside) if each.beside else None,
+        taken_name=str(each.taken_name) if each.taken_name else None,
         made_from=str(each.image.made_from) if each.image.made_from else None,
         reason=str(each.error) if each.error else None,
         code=each.error.code if each.error else None,
@@ -73,7 +73,7 @@ def _image(each: ImageResult, bundle: Bundle) -> ReceiptImage:
 
 
 def failed_list(result: ImportResult) -> str:
-    """An image list of all that is not where it should be, each with its reason; empty if there is none."""
+    """Returns an image list of all images that are not at their targets, with the reasons; empty if there are none."""
     reasons: dict[str, list[str]] = {}
     for target in result.targets:
         for each in target.images:

@@ -1,4 +1,4 @@
-"""The file of a receipt: an unfinished one before anything moves, the whole one at the end, however that comes."""
+"""The file of a receipt: an unfinished one before anything moves, the complete one at the end, also after an error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from bundler.system.ownership import refuse_foreign_name
 
 
 def receipts_folder() -> Path:
-    """Where receipts are kept by default: ``$XDG_STATE_HOME/bundler/receipts``.
+    """The default folder of receipts: ``$XDG_STATE_HOME/bundler/receipts``.
 
     Raises:
         Misuse: This user has no home folder.
@@ -52,7 +52,7 @@ def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
 
 
 def signature_path(receipt: Path, key_id: str) -> Path:
-    """Where the detached signature of a receipt is, as those of bundles are named."""
+    """The path of the detached signature of a receipt, named as the signatures of bundles are."""
     return receipt.with_name(f"{receipt.name}.{key_id}.sig")
 
 
@@ -60,26 +60,26 @@ def refuse_taken(path: Path) -> None:
     """Makes sure that a receipt may be written.
 
     Raises:
-        Misuse: There is something already.
+        Misuse: The file exists.
     """
     if os.path.lexists(path):
         raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
 
 
 def earlier_folders(path: Path | None) -> tuple[Path, ...]:
-    """The folders where earlier imports may have left receipts, for an import whose own receipt is to be at a path."""
+    """The folders with receipts of earlier imports, for an import with its own receipt at a path."""
     own = places.state_folder()
     return (*([path.parent] if path else []), *([own / "receipts"] if own else []))
 
 
 def check_place(path: Path | None) -> None:
-    """Finds out before an import whether its receipt can be written.
+    """Makes sure before an import that its receipt can be written.
 
     Args:
-        path: Where it is to be; None for a new file in the state folder.
+        path: The path of the receipt; None for a new file in the state folder.
 
     Raises:
-        Misuse: There is something already.
+        Misuse: The file exists.
         LocalStorage: It cannot be written.
     """
     folder = path.parent if path else receipts_folder()
@@ -100,18 +100,18 @@ def check_place(path: Path | None) -> None:
 class ReceiptFile:
     """The file of one receipt. Thread-safe; a context manager that keeps others from writing a receipt of this name.
 
-    What a tag was before is known only until it moves. So it is written down first: after a power cut, ``undo`` takes
-    the unfinished receipt. Two imports at once have two receipts: the unfinished one, made under a name that nothing
-    had, keeps the name; a name that was asked for is kept by a lock.
+    The former digest of a tag is known only until the tag moves. So it is written first: after a power cut, ``undo``
+    reads the unfinished receipt. Two imports at the same time have two receipts: a name of our choice is reserved by
+    its unfinished receipt, and a name that the user gave is reserved by a lock.
     """
 
     def __init__(self, path: Path | None, key: PrivateKey | None, listener: Listener) -> None:
         """Writes nothing yet.
 
         Args:
-            path: Where it is to be; None for a new file in the state folder.
-            key: Signs the whole receipt; None for no signature.
-            listener: Hears of unfinished receipts of earlier imports.
+            path: The path of the receipt; None for a new file in the state folder.
+            key: The key that signs the complete receipt; None for no signature.
+            listener: Receives notices of unfinished receipts of earlier imports.
         """
         self._asked = path
         self._path: Path | None = None
@@ -121,10 +121,10 @@ class ReceiptFile:
         self._held = _lock_of(path) if path else None
 
     def __enter__(self) -> ReceiptFile:
-        """Makes sure that nobody else writes a receipt of the name that was asked for.
+        """Makes sure that no other process writes a receipt of the given name.
 
         Raises:
-            Misuse: There is something of this name, or in the way what is not ours.
+            Misuse: The file exists, or a file that it needs is not ours.
             Unavailable: Another import is writing it.
             LocalStorage: It cannot be written.
         """
@@ -141,12 +141,12 @@ class ReceiptFile:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Lets others write receipts of this name."""
+        """Unlocks the name."""
         if self._held is not None:
             self._held.release()
 
     def _clear(self, path: Path) -> None:
-        """Puts away what an import that was killed has left under this name."""
+        """Renames the unfinished receipt that a killed import left under this name."""
         refuse_taken(path)
         unfinished = _unfinished_path(path)
         for replaced in (unfinished, *(each.with_name(unplaced_name(each.name)) for each in (path, unfinished))):
@@ -161,7 +161,7 @@ class ReceiptFile:
             )
 
     def write_unfinished(self, receipt: Receipt) -> None:
-        """Writes what is about to happen, in place of what was written before.
+        """Writes the planned changes, in place of the unfinished receipt before.
 
         Raises:
             LocalStorage: It cannot be written.
@@ -182,21 +182,21 @@ class ReceiptFile:
                 raise
 
     def discard(self) -> None:
-        """Removes the unfinished receipt, if there is one: nothing was moved."""
+        """Removes the unfinished receipt, if there is one: no tag has moved."""
         if self._path is not None:
             with suppress(OSError):
                 _unfinished_path(self._path).unlink(missing_ok=True)
 
     def finish(self, receipt: Receipt) -> Path:
-        """Writes what happened.
+        """Writes the complete receipt.
 
-        An unfinished receipt of an earlier import that was cut off goes into this one if it has done all of that.
+        If this import has done everything of an unfinished receipt of an earlier import, the receipt covers both.
 
         Returns:
-            Where it is.
+            The path of the receipt.
 
         Raises:
-            LocalStorage: It cannot be written; the unfinished one stays, unless nothing is in it.
+            LocalStorage: It cannot be written. The unfinished one stays, unless it is empty.
         """
         path = self._path or self._asked or _claimed_path(receipt)
         finished = _Finished(receipt, path, is_signed=self._key is not None)
@@ -209,7 +209,7 @@ class ReceiptFile:
             raise
         finally:
             finished.release()
-        with suppress(OSError):  # both say the same; the whole one is there
+        with suppress(OSError):  # the complete receipt has the same content
             _unfinished_path(path).unlink(missing_ok=True)
         for each in finished.remove():
             self._listener(
@@ -224,7 +224,7 @@ class ReceiptFile:
 
 
 def write_failed_list(content: str, receipt: Path) -> Path:
-    """Writes the list of what failed next to a receipt; returns where it is.
+    """Writes the list of failed images next to a receipt; returns its path.
 
     Raises:
         LocalStorage: It cannot be written.
@@ -240,7 +240,7 @@ class _Finished:
     def __init__(self, receipt: Receipt, path: Path, *, is_signed: bool) -> None:
         self.receipt = receipt
         self._found: list[tuple[Path, Lock]] = []
-        # Unfinished receipts have no signature. A planted one would be signed with the rest.
+        # Unfinished receipts have no signature. A forged one would be signed with the rest.
         if is_signed or not path.parent.is_dir():
             return
         for unfinished in sorted(path.parent.glob(f"*.{UNFINISHED}*"))[:_MOST_UNFINISHED]:
@@ -258,19 +258,19 @@ class _Finished:
                 return
             lock.take(str(unfinished))
         except BundlerError:
-            return  # it is none, or a living import has it
+            return  # it is no receipt, or a running import has it
         self.receipt = together
         self._found.append((unfinished, lock))
 
     def remove(self) -> list[Path]:
-        """Removes them, when the receipt that has them is written."""
+        """Removes the unfinished receipts, after the receipt that covers them is written."""
         for path, _ in self._found:
             with suppress(OSError):
                 path.unlink(missing_ok=True)
         return [path for path, _ in self._found]
 
     def release(self) -> None:
-        """Lets go of them."""
+        """Unlocks them."""
         for _, lock in self._found:
             lock.release()
 
@@ -279,7 +279,7 @@ _MOST_UNFINISHED = 1000
 
 
 def _lock_of(path: Path) -> Lock:
-    """What says that an import is at work on a receipt, by its name or that of the unfinished one."""
+    """The lock of an import that is writing a receipt, by the name of the receipt or of the unfinished one."""
     return Lock(path.with_name(path.name.partition(f".{UNFINISHED}")[0] + ".lock"))
 
 
@@ -288,23 +288,23 @@ def _unfinished_path(path: Path) -> Path:
 
 
 def _free_list_path(receipt: Path) -> Path:
-    """Beside the receipt, under a name that nothing has."""
+    """A free name next to the receipt."""
     stem = receipt.name.removesuffix(".json")
     names = (f"{stem}.failed{number}.txt" for number in ("", *(f"-{n}" for n in range(2, 10_000))))
     return next(path for name in names if not os.path.lexists(path := receipt.with_name(name)))
 
 
 def _free_name_like(path: Path) -> Path:
-    """A name like another one, that nothing has."""
+    """A free name that is like another one."""
     names = (path.with_name(f"{path.name}-{number}") for number in range(2, 10_000))
     return next(name for name in names if not os.path.lexists(name))
 
 
 def _claimed_path(receipt: Receipt) -> Path:
-    """A name for a receipt in the state folder, which this process alone has: it made the unfinished one.
+    """Reserves a name for a receipt in the state folder by creating the unfinished receipt.
 
     Raises:
-        LocalStorage: Nothing can be written there.
+        LocalStorage: The folder cannot be written.
     """
     stem = f"{receipt.started.replace('-', '').replace(':', '')}-{receipt.bundle_name or 'import'}"
     for number in ("", *(f"-{n}" for n in range(2, 10_000))):

@@ -1,4 +1,4 @@
-"""Records an import: an unfinished receipt before anything is sent, with what tags were; the whole one at the end."""
+"""Records an import: an unfinished receipt with the digests of tags before anything is sent; the complete one later."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ class Recorder:
     """Writes the receipts of one import.
 
     Attributes:
-        file: Where they go.
+        file: The file of the receipt.
         request: The request of the import.
         wanted: The person, the machine and the time.
-        started: When the import began.
+        started: The time at which the import started.
     """
 
     file: ReceiptFile
@@ -43,7 +43,7 @@ class Recorder:
         """Writes an unfinished receipt, before anything is sent.
 
         Args:
-            result: What is known after all questions: what each tag is.
+            result: The result after the survey, with the digest of each tag.
 
         Raises:
             LocalStorage: It cannot be written.
@@ -72,7 +72,7 @@ class Recorder:
 
 
 def with_failed_list(result: ImportResult) -> ImportResult:
-    """Writes the list of what failed next to the receipt, if something did; returns the result with its path.
+    """Writes the list of failed images next to the receipt, if there are any; returns the result with its path.
 
     Raises:
         LocalStorage: It cannot be written.
@@ -93,7 +93,7 @@ class _RecordedTags:
         self._lock = threading.Lock()
 
     def moving(self, target: str, each: ImageResult) -> None:
-        """Writes all tags that turned out to be something else than at first."""
+        """Writes all tags that changed since the survey."""
         with self._lock:
             self._moved[target, each.image.reference] = each
             targets = tuple(map(self._with_moved, self._surveyed.targets))

@@ -1,4 +1,4 @@
-"""The request of an import: which bundle, which of its images, to where, and by which rules."""
+"""The request of an import: the bundle, its images, the targets, and the rules."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ from bundler.system.operator import host, operator
 
 @dataclass(frozen=True, slots=True)
 class ReceiptKey:
-    """What a receipt is signed with: a private key's file, and what asks for its passphrase; None for no signature."""
+    """The key of receipts: the file of a private key, and the callback for its passphrase; no file for no signature."""
 
     path: Path | None = None
     passphrases: Passphrases = no_passphrases
 
     def load(self, listener: Listener) -> PrivateKey | None:
-        """The key.
+        """Reads the key.
 
         Raises:
             Misuse: It cannot be used.
@@ -44,14 +44,14 @@ NO_KEY = ReceiptKey()
 
 @dataclass(frozen=True, slots=True)
 class ReceiptRequest:
-    """How an import is recorded.
+    """The request for a receipt.
 
     Attributes:
         path: The receipt's file; None for a new one in the state folder.
         key: The key that signs the receipt.
         operator: The person who imports.
         host: The machine.
-        now: Gives the time: ISO 8601, UTC.
+        now: Returns the time: ISO 8601, UTC.
     """
 
     path: Path | None = None
@@ -66,27 +66,27 @@ class ImportRequest:
     """The request of ``bundler import``.
 
     Attributes:
-        paths: Folders of one bundle, or media with parts of it.
+        paths: Folders of one bundle, or media with chunks of it.
         targets: The destinations; the bundle is read once, however many there are.
         trust: Public keys, or folders of them; empty for the user's trust folder.
         is_without_signature: Accept the bundle without any trusted signature.
-        required_signatures: How many different trusted keys must have signed the bundle.
+        required_signatures: The number of different trusted keys that must have signed the bundle.
         selection: Chooses images by patterns.
         retry: The images of a list of failed ones; None for all.
-        platforms: Which platforms are wanted of images for several; empty for all, and in daemons for the daemon's own.
-        mapping: How images are named that no rule names; see `bundler.core.policies`.
+        platforms: The wanted platforms of images for several; empty for all, and in daemons for the daemon's own.
+        mapping: The rule for names of images that no rule file names; see `bundler.core.policies`.
         rules: Names, tags and conflict policies of single images.
-        has_digest_tags: An image without a tag gets one that is made of its digest.
+        has_digest_tags: An image without a tag gets a tag that is made from its digest.
         on_conflict: The policy for tags that are taken; see `bundler.core.policies`.
-        kind: Of the registries; None for what they say themselves.
-        admin: Credentials of a user who may make projects in them.
+        kind: The kind of the registries; None to ask them.
+        admin: Credentials of a user who may create projects in them.
         is_dry_run: Only the plan is wanted; nothing is sent.
-        is_all_or_nothing: No tag moves unless every image is there.
-        unlocking: Opens an encrypted bundle.
-        network: How registries are reached.
+        is_all_or_nothing: No tag moves unless every image was sent.
+        unlocking: The passphrase and the scratch folder of an encrypted bundle.
+        network: The network options for registries.
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
-        is_verifying_target: All that images need is read back from the target before a tag moves.
-        receipt: How the import is recorded; None for no receipt. `bundler.undo` needs one.
+        is_verifying_target: All blobs that images need are read back from the target before a tag moves.
+        receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
     """
 
     paths: tuple[Path, ...]

@@ -1,4 +1,4 @@
-"""What became of each image at each target, as values: each stage of an import makes new ones."""
+"""The results of an import as values: one for each image and target. Each stage of an import makes new ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from bundler.errors import BundlerError, worst_of_images
 
 
 class Outcome(str, Enum):
-    """What became of an image at a target."""
+    """The outcome of an image at a target."""
 
     PUSHED = "pushed"
     LOADED = "loaded"
@@ -28,7 +28,7 @@ class Outcome(str, Enum):
     SKIPPED = "skipped"
     FAILED = "failed"
     HELD = "held back"
-    """Everything is there but its tag, because other images failed and the run was to be all or nothing."""
+    """Everything was sent, but its tag did not move: other images failed, and the run was all or nothing."""
     NOT_TRIED = "not tried"
     """The run ended before its turn came."""
     WOULD_PUSH = "would push"
@@ -36,24 +36,24 @@ class Outcome(str, Enum):
 
     @property
     def is_done(self) -> bool:
-        """Whether the image is where it should be, or was left out as asked for."""
+        """True if the image is at the target, or was skipped as the user asked."""
         return self in (Outcome.PUSHED, Outcome.LOADED, Outcome.PRESENT, Outcome.SKIPPED)
 
 
 @dataclass(frozen=True, slots=True)
 class ImageResult:
-    """One image at one target, as far as the import has come.
+    """The result for one image at one target, so far.
 
     Attributes:
         image: The image.
         name: Its name there.
         on_conflict: The policy for its tag, if that is taken.
-        outcome: What became of it; None while something is still to be done.
-        replaced: The digest that its tag has there, or had before, if that is another one.
-        beside: The name that was taken, if it got another one for that.
-        read_back: The digest that its name has there, asked after the push.
-        there: Its digest there, if a daemon in between has made another one of it.
-        error: Why it failed.
+        outcome: The outcome; None while the image is not done.
+        replaced: The digest that its tag has or had there, if it is another one.
+        taken_name: Its first name, if that was taken and it got a suffixed tag.
+        read_back: The digest that its name has there, requested after the push.
+        there: Its digest there, if a daemon on the way changed the manifest.
+        error: The error if it failed.
     """
 
     image: Image
@@ -61,7 +61,7 @@ class ImageResult:
     on_conflict: str = FAIL
     outcome: Outcome | None = None
     replaced: Digest | None = None
-    beside: Reference | None = None
+    taken_name: Reference | None = None
     read_back: Digest | None = None
     there: Digest | None = None
     error: BundlerError | None = None
@@ -72,18 +72,18 @@ class ImageResult:
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to be done for it."""
+        """True if it is not done yet."""
         return self.outcome is None
 
     @property
     def has_digest_tag(self) -> bool:
-        """Whether it got a tag that is made of its digest, because it has none of its own."""
+        """True if its tag is made from its digest, because it had no tag."""
         return self.image.reference.tag is None and self.name.tag == digest_tag(self.image.root.digest)
 
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """What a project of a registry may still take, in bytes, and what the run would add to it."""
+    """The free space of a project of a registry, in bytes, and the bytes that the run would add to it."""
 
     project: str
     free_bytes: int
@@ -92,17 +92,17 @@ class Quota:
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """What a dry run found out about a registry.
+    """The findings of a dry run about a registry.
 
     Attributes:
-        kind: What kind of registry it is.
-        new_repositories: Those that do not exist yet.
-        missing_projects: Those that do not exist yet, and have to before anything is pushed.
-        will_create_projects: Whether the run would create them.
-        admin_commands: What an administrator would have to run for them otherwise.
-        quotas: Of the projects that have one.
-        asked: How many repositories were asked whether we may push.
-        refused: Those that said no.
+        kind: The kind of registry.
+        new_repositories: The repositories that do not exist yet.
+        missing_projects: The projects that do not exist yet, and must exist before a push.
+        will_create_projects: True if the run would create them.
+        admin_commands: The commands with which an administrator can create them.
+        quotas: The quotas of the projects that have one.
+        asked: The number of repositories for which the permission to push was checked.
+        refused: The repositories that refused.
     """
 
     kind: RegistryKind
@@ -117,7 +117,7 @@ class RegistryPlan:
 
 @dataclass(frozen=True, slots=True)
 class ReadBack:
-    """What was read back from a target and hashed: blobs (manifests too), their bytes, and how many are damaged."""
+    """The number of blobs (with manifests) that were read back and hashed, their bytes, and the number of bad ones."""
 
     blobs: int = 0
     size_bytes: int = 0
@@ -126,15 +126,15 @@ class ReadBack:
 
 @dataclass(frozen=True, slots=True)
 class TargetResult:
-    """All images at one target, and the bytes that were (or would be) sent there.
+    """The results of all images at one target, and the bytes that were (or would be) sent there.
 
     Attributes:
         target: The target, as the command line spells it.
         kind: registry, daemon or layout.
-        images: What became of each.
-        bytes_sent: Blobs that were sent.
-        plan: What a dry run found out about a registry.
-        re_read: What was read back of all that images need there; None if nothing was.
+        images: The result of each image.
+        bytes_sent: The bytes of blobs that were sent.
+        plan: The findings of a dry run about a registry.
+        re_read: The figures of reading back; None if nothing was read back.
     """
 
     target: str
@@ -146,17 +146,17 @@ class TargetResult:
 
     @property
     def is_daemon(self) -> bool:
-        """Whether images are loaded into a Docker daemon."""
+        """True if images are loaded into a Docker daemon."""
         return self.kind == DAEMON
 
     @property
     def open_images(self) -> tuple[ImageResult, ...]:
-        """Those for which something is still to be done."""
+        """The images that are not done yet."""
         return tuple(each for each in self.images if each.is_open)
 
     @property
     def has_failures(self) -> bool:
-        """Whether an image failed."""
+        """True if an image failed."""
         return any(each.outcome is Outcome.FAILED for each in self.images)
 
     def closed(self, outcome: Outcome) -> TargetResult:
@@ -168,17 +168,17 @@ class TargetResult:
 
 @dataclass(frozen=True, slots=True)
 class ImportResult:
-    """What an import did, or would do.
+    """The result of an import, or of a dry run.
 
     Attributes:
-        bundle: The bundle; closed.
-        targets: What became of the images at each.
-        findings: What is wrong with the bundle besides the blobs of the images.
-        is_dry_run: Nothing was done.
-        litter: What operating systems left in the bundle's folders.
-        error: What ended it before its end, if something did.
-        receipt: Where the receipt was written.
-        failed_list: Where the list of what failed was written, if something did.
+        bundle: The bundle, closed.
+        targets: The results of the images at each target.
+        findings: The faults of the bundle, without those of the images' blobs.
+        is_dry_run: True if nothing was sent.
+        litter: The files that operating systems left in the bundle's folders.
+        error: The error that ended the import early; None if there is none.
+        receipt: The path of the receipt.
+        failed_list: The path of the list of failed images; None if none failed.
     """
 
     bundle: Bundle
@@ -192,7 +192,7 @@ class ImportResult:
 
     @property
     def exit_code(self) -> int:
-        """0 if every image is where it should be, else that of the worst finding."""
+        """0 if every image is at its target, else the exit code of the worst error."""
         if self.error is not None:
             return self.error.exit_code
         results = [result for target in self.targets for result in target.images]

@@ -1,4 +1,4 @@
-"""Selected: the images of the bundle that are meant, whole for daemons and reduced to platforms for the others."""
+"""Selected: the chosen images of the bundle, whole for daemons and reduced to platforms for other targets."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class Selected:
-    """The images that are meant.
+    """The images that the user chose.
 
     Attributes:
         opened: The open bundle.
         whole: The images with all their platforms.
-        reduced: The same, reduced to the platforms of the request.
+        reduced: The images, reduced to the platforms of the request.
     """
 
     opened: Opened
@@ -26,7 +26,7 @@ class Selected:
     reduced: Narrowed
 
     def of(self, target: Target) -> Narrowed:
-        """The images that go to a target. One that takes one platform of each chooses that itself."""
+        """The images for a target. A target that takes one platform of each image chooses the platform itself."""
         return self.whole if target.takes_one_platform else self.reduced
 
 
@@ -34,7 +34,7 @@ def select(opened: Opened, targets: tuple[Target, ...]) -> Selected:
     """Chooses images by the patterns, lists and platforms of the request.
 
     Raises:
-        Misuse: None is left.
+        Misuse: No image is left.
     """
     request, bundle, run = opened.request, opened.bundle, opened.run
     images = chosen_images(bundle.manifest.images, request.selection, request.retry, run)

@@ -1,4 +1,4 @@
-"""Sent: every target has the blobs and manifests of its images. The bundle is read once, for all targets together.
+"""Sent: every target has the blobs and manifests of its images. The bundle was read once, for all targets together.
 
 No tag has moved, except in daemons, which get each image as a whole.
 """
@@ -32,7 +32,7 @@ class Sent:
     Attributes:
         opened: The open bundle.
         legs: One for each target.
-        ended: What ended the import.
+        ended: The error that ended the import; None if there is none.
     """
 
     opened: Opened
@@ -41,7 +41,7 @@ class Sent:
 
 
 def send(surveyed: Surveyed) -> Sent:
-    """Loads daemons image by image, giving each blob that passes to all who want it; then sends the rest."""
+    """Loads images into daemons, and shares each blob with all targets that want it; then sends the other blobs."""
     opened, legs = surveyed.opened, surveyed.legs
     try:
         legs = _with_whole_graphs(opened.bundle, legs)
@@ -59,13 +59,13 @@ def send(surveyed: Surveyed) -> Sent:
 
 
 def _prepared(leg: Leg, *, is_alone: bool) -> Leg:
-    """Makes one target ready. Another writer there fails the images of this target, and stops no other target."""
+    """Prepares one target. If another process is writing there, its own images fail, and the other targets go on."""
     ready = leg.target.prepare(leg)
     return ready if is_alone else forgiven(ready, Unavailable)
 
 
 def _loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
-    """Lets targets load images; returns also the numbers of the blobs that were given to all who want them."""
+    """Lets targets load images. Also returns the numbers of the blobs that were offered to all targets."""
     passed: frozenset[int] = frozenset()
     for number in range(len(legs)):
         if ended(legs):
@@ -80,20 +80,20 @@ def _loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
 
 
 def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tuple[Leg, ...]:
-    """Sends every blob that is still wanted: read once, given to all at the same time."""
+    """Sends every other blob that a target wants: it is read once, and given to all at the same time."""
     bundle, run = opened.bundle, opened.run
     destinations: dict[int, list[Destination]] = {}
-    takers = []
+    destined = []
     for leg in legs:
         wanted = leg.target.wanted(leg)
-        takers += [leg] if wanted else []
+        destined += [leg] if wanted else []
         for number, destination in wanted.items():
             if number not in passed:
                 destinations.setdefault(number, []).append(destination)
     if not destinations:
         return legs
     descriptors = {number: bundle.manifest.blobs[number].descriptor for number in destinations}
-    images = [each.image for leg in takers for each in leg.result.open_images]
+    images = [each.image for leg in destined for each in leg.result.open_images]
     first = {
         number: str(image.reference) for image in reversed(images) for number in image.needs if number in destinations
     }
@@ -107,7 +107,7 @@ def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tupl
     )
     counted = replace(run, listener=counting(run.listener, tally))
     total = sum(descriptor.size_bytes for descriptor in descriptors.values())
-    where = ", ".join(leg.target.name for leg in takers)
+    where = ", ".join(leg.target.name for leg in destined)
     run.listener(PhaseBegan(text("sending to {where}", where=where), total, in_bytes=True, images=tally.images))
     copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.is_encrypted else copy_blobs(copies, counted)
     run.listener(PhaseEnded("sending"))
@@ -115,7 +115,7 @@ def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tupl
 
 
 def _by_chunks(bundle: Bundle, copies: Iterable[BlobCopy]) -> list[list[BlobCopy]]:
-    """The copies in groups that read the same chunks, each in its order, because chunks are decrypted one by one."""
+    """Groups the copies by the chunks they read, each group in order, because chunks are decrypted one by one."""
     group_of = {chunk: n for n, chunks in enumerate(groups_of(bundle.manifest)) for chunk in chunks}
     groups: dict[int, list[BlobCopy]] = {}
     for place, copy in sorted(((bundle.place(copy.descriptor), copy) for copy in copies), key=lambda pair: pair[0]):
@@ -130,7 +130,7 @@ def _check_scratch(bundle: Bundle) -> None:
 
 
 def _with_whole_graphs(bundle: Bundle, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
-    """Makes sure, before anything is sent, that the bundle lists all that the images' manifests need."""
+    """Makes sure, before anything is sent, that the bundle lists all blobs that the images' manifests need."""
     images = {each.image.reference: each.image for leg in reversed(legs) for each in leg.result.open_images}
     found = ((reference, _fault_of(bundle, image)) for reference, image in images.items())
     faults: dict[Reference, BundlerError] = {reference: fault for reference, fault in found if fault is not None}

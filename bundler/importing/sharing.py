@@ -1,4 +1,4 @@
-"""Sharing: the blobs that pass on their way into one target are given to all other targets that want them."""
+"""Sharing: the blobs that one target loads are given to all other targets that want them."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from bundler.transfer import BlobCopy, Copied, Destination
 
 
 class Sharing:
-    """The blobs that pass while one target loads images. Each is offered to the others once. Local to the stage."""
+    """The blobs that one target loads. Each is offered to the others once. Local to the stage."""
 
     def __init__(self, legs: Sequence[Leg], passed: frozenset[int] = frozenset()) -> None:
-        """Offers blobs to the targets of some legs, except those that have passed before."""
+        """Offers blobs to the targets of some legs, except blobs that were offered before."""
         self._legs = legs
         self._passed = set(passed)
         self._failed: list[tuple[BlobCopy, BundlerError]] = []
@@ -33,23 +33,23 @@ class Sharing:
 
     @property
     def copied(self) -> Copied:
-        """What became of all blobs that passed."""
+        """The result of copying all blobs that were offered."""
         return Copied(tuple(self._failed), self._bytes_by_peer)
 
     def take(self, number: int) -> tuple[Destination, ...]:
-        """The other destinations of a blob that is about to pass; none when it passes again."""
+        """The other destinations of a blob that is loaded next; none if it was offered before."""
         if number in self._passed:
             return ()
         self._passed.add(number)
         return tuple(wanted[number] for wanted in self._wanted if number in wanted)
 
     def note(self, copied: Copied) -> None:
-        """Takes in what became of blobs that passed."""
+        """Stores the result of copying blobs."""
         self._failed.extend(copied.failed)
         self._bytes_by_peer.update(copied.bytes_by_peer)
 
 
 def copy_of(bundle: Bundle, number: int, destinations: tuple[Destination, ...], image: str = "") -> BlobCopy:
-    """The copy of a blob of the bundle, for an image, to those who want it."""
+    """Returns the copy of a blob of the bundle, for an image, to its destinations."""
     descriptor = bundle.manifest.blobs[number].descriptor
     return BlobCopy(descriptor, bundle, destinations, f"{descriptor.digest.short} ({bundle.where(descriptor)})", image)

@@ -1,4 +1,4 @@
-"""Surveyed: it is known what the targets have, and which tags are taken. Nothing was sent."""
+"""Surveyed: the content of the targets and the taken tags are known. Nothing was sent."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from bundler.importing.opened import Opened
 
 @dataclass(frozen=True, slots=True)
 class Surveyed:
-    """The legs of an import after all questions.
+    """The legs of an import after all requests that only read.
 
     Attributes:
         opened: The open bundle.
         legs: One for each target.
-        ended: What ended the import: conflicts, a target that is gone, or the user.
+        ended: The error that ended the import: conflicts, an unreachable target, or the user; None if there is none.
     """
 
     opened: Opened
@@ -28,7 +28,7 @@ class Surveyed:
 
 
 def survey(named: Named) -> Surveyed:
-    """Asks every target what it has."""
+    """Asks every target for the blobs and tags that it has."""
     is_alone = len(named.legs) == 1
 
     def step(leg: Leg) -> Leg:
@@ -40,20 +40,20 @@ def survey(named: Named) -> Surveyed:
 
 
 def plan(surveyed: Surveyed) -> Surveyed:
-    """Asks every target what would be sent, for a dry run."""
+    """Asks every target for the bytes that would be sent, for a dry run."""
     legs = in_turn(surveyed.legs, lambda leg: leg.target.plan(leg))
     return Surveyed(surveyed.opened, legs, ended(legs))
 
 
 def forgiven(leg: Leg, *families: type[BundlerError]) -> Leg:
-    """A leg of several: that its target is gone fails its own images, and stops no other target."""
+    """Returns one of several legs without an error of these families: its own images fail, the other targets go on."""
     if not isinstance(leg.ended, families):
         return leg
     return replace(leg, ended=None).failing_all(leg.ended)
 
 
 def _unreadable(leg: Leg, opened: Opened) -> dict[Reference, BundlerError]:
-    """The images whose blobs the bundle does not have whole, with the worst reason."""
+    """The images whose blobs are incomplete in the bundle, each with the worst reason."""
     problems = ((each, opened.bundle.problems_of(each.image)) for each in leg.result.images)
     return {each.image.reference: _worst(found) for each, found in problems if found}
 

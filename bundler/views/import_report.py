@@ -79,7 +79,7 @@ def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run
     shown = [
         (outcome, each)
         for outcome, each in zip(outcomes, target.images, strict=True)
-        if is_verbose or is_dry_run or outcome in _ACTED_ON or each.replaced or each.beside or each.there
+        if is_verbose or is_dry_run or outcome in _ACTED_ON or each.replaced or each.taken_name or each.there
     ]
     order = list(OUTCOMES)
     rows = [_row(outcome, each) for outcome, each in sorted(shown, key=lambda pair: order.index(pair[0]))]
@@ -202,7 +202,7 @@ def _outcome(each: ImageResult) -> str:
 def _row(outcome: str, each: ImageResult) -> tuple[str, str, str]:
     notes = [
         said("(was {digest})", digest=each.replaced.short) if each.replaced else "",
-        said("({tag} has another image)", tag=each.beside.tag) if each.beside else "",
+        said("({tag} has another image)", tag=each.taken_name.tag) if each.taken_name else "",
         said("(chosen from {digest})", digest=each.image.made_from.short) if each.image.made_from else "",
         said("(had no tag)") if each.has_digest_tag else "",
         said("(target has {digest})", digest=each.there.short) if each.there else "",

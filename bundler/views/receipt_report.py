@@ -133,8 +133,8 @@ def _image_words(image: ReceiptImage) -> str:
         notes.append(said("(target has {digest})", digest=image.read_back[:19]))
     if image.replaced:
         notes.append(said("(was {digest})", digest=image.replaced[:19]))
-    if image.beside:
-        notes.append(said("(in addition to {name})", name=escaped(image.beside)))
+    if image.taken_name:
+        notes.append(said("(in addition to {name})", name=escaped(image.taken_name)))
     if image.reason:
         notes.append(escaped(image.reason))
     return "  ".join(notes)

@@ -1,4 +1,4 @@
-"""The places that images are imported into, one kind a module."""
+"""The targets of an import, one kind a module."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bundler.importing.targets.target import Target
 
 
 def refuse_impossible(request: ImportRequest) -> None:
-    """Makes sure that the targets of a request go together.
+    """Makes sure that the targets and options of a request fit together.
 
     Raises:
         Misuse: They do not.
@@ -24,12 +24,12 @@ def refuse_impossible(request: ImportRequest) -> None:
 
 
 def open_target(location: Location, opened: Opened) -> Target:
-    """The target of a location. Nothing is asked, and nothing written yet."""
+    """Returns the target of a location. It sends no request and writes nothing yet."""
     return _kind_of(location, is_via_daemon=opened.request.is_via_daemon)(location, opened)
 
 
 def _kind_of(location: Location, *, is_via_daemon: bool) -> type[Target]:
-    """The kind of target. Each is loaded when it is wanted: an import to a registry needs no code for daemons."""
+    """The class of a target. Each is imported on demand: an import into a registry needs no code for daemons."""
     if is_via_daemon:
         from bundler.importing.targets.via_daemon import ThroughDaemon
 

@@ -1,4 +1,4 @@
-"""An OCI image layout as a target, in a folder or in a file: one sink for all images, which go by their full names."""
+"""An OCI image layout as a target, in a folder or in a file: one sink for all images, named by their full names."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bundler.transports.transport import LayoutSink, target_of
 
 
 class IntoLayout(StreamedTarget):
-    """A folder, or a file."""
+    """An OCI image layout, in a folder or in a file."""
 
     is_overwriting = True
 
@@ -24,12 +24,12 @@ class IntoLayout(StreamedTarget):
         return target_of(self.location).layout_sink()
 
     def check(self, names: Iterable[Reference]) -> Ground:
-        """Looks at the folder or file."""
+        """Makes sure that the folder or file can be used."""
         self._sink.check(map(str, names))
         return Ground()
 
     def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
-        """Makes the folder or file, and keeps others from writing there until `close`."""
+        """Creates the folder or file, and locks it until `close`."""
         del ground, names, known
         left = self._sink.prepare()
         if left is not None:
@@ -57,12 +57,12 @@ class IntoLayout(StreamedTarget):
         return str(name)
 
     def complete_store(self, *, is_worth_keeping: bool) -> None:
-        """Brings all names to the device, or gives a file its name; a file without any image is removed."""
+        """Flushes all names to the device, or renames the finished file; removes a file without any image."""
         if is_worth_keeping:
             self._sink.finish()
         else:
             self._sink.discard()
 
     def close(self) -> None:
-        """Lets others write there again."""
+        """Unlocks the folder or file."""
         self._sink.release()

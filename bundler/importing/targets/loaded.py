@@ -1,7 +1,7 @@
-"""Targets that images are loaded for into a Docker daemon, one after the other.
+"""Targets whose images are loaded into a Docker daemon, one after the other.
 
-An image is loaded without a name, its id is compared with what the bundle promises, and only then its tag moves:
-``docker load`` alone takes tags from other images in silence.
+An image is loaded without a name, its id is compared with the bundle, and only then its tag moves: ``docker load``
+alone takes tags from other images without a warning.
 """
 
 from __future__ import annotations
@@ -36,21 +36,21 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """An image on its way into a daemon, as far as it has come, and the platform of it that the daemon is to have."""
+    """An image that is being loaded into a daemon: its result so far, and the platform that the daemon gets."""
 
     each: ImageResult
     variant: Variant
 
 
 class LoadedTarget(Target):
-    """A target that images are loaded for into a daemon."""
+    """A target whose images are loaded into a daemon."""
 
     takes_one_platform: ClassVar[bool] = True
     is_read_back: ClassVar[bool] = False
     planned: ClassVar[Outcome]
     """The outcome of an image in a dry run."""
     keeps_images: ClassVar[bool]
-    """The daemon keeps the images: it has their layers when the next ones come."""
+    """True if the daemon keeps the images, so that it has their layers for the next ones."""
 
     @property
     def daemon(self) -> Daemon:
@@ -59,10 +59,10 @@ class LoadedTarget(Target):
 
     @cached_property
     def _facts(self) -> DaemonFacts:
-        """What the daemon is; asked once."""
+        """The facts about the daemon, requested once."""
         return self.daemon.facts
 
-    # What differs between a daemon and what is behind it
+    # These differ between a daemon and a registry that is reached through it.
 
     @property
     @abstractmethod
@@ -71,31 +71,31 @@ class LoadedTarget(Target):
 
     @abstractmethod
     def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
-        """The words for a tag that is taken."""
+        """The message for a taken tag."""
 
     @abstractmethod
     def find_name(self, member: Member) -> Digest | None:
-        """Asks what the name of an image is there.
+        """Requests the digest or id under the name of an image there.
 
         Raises:
-            Refused: An image of this name cannot be brought there.
+            Refused: The target cannot have an image of this name.
         """
 
     @abstractmethod
     def is_there(self, member: Member, found: Digest) -> bool:
-        """Whether what was found under an image's name is the image."""
+        """True if the digest or id under an image's name is that of the image."""
 
     @abstractmethod
     def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict) -> ImageResult:
-        """Gives a loaded image its name, in the daemon or behind it."""
+        """Gives a loaded image its name: in the daemon, or in the registry that is reached through it."""
 
     def announce(self) -> None:
-        """Says what people may not expect of it."""
+        """Reports the limits of the target that may surprise the user."""
 
     # Survey and plan
 
     def survey(self, leg: Leg) -> Leg:
-        """Asks what each name is there, and chooses the platform of each image."""
+        """Requests the digest or id of each name there, and chooses the platform of each image."""
         progress = Progress(leg)
         variants: dict[Reference, Variant] = {}
         with progress.until_ended():
@@ -133,7 +133,7 @@ class LoadedTarget(Target):
                 progress.fail(each, error)
 
     def _variant_of(self, each: ImageResult, platforms: tuple[Platform, ...]) -> Variant | None:
-        """The platform of an image that the daemon is to have; None if a daemon cannot have the image."""
+        """Chooses the platform of an image for the daemon; None if a daemon cannot have the image."""
         variant = choose(self._bundle, each.image, platforms, is_demanded=bool(self._request.platforms))
         if variant is None:
             self._run.listener(
@@ -161,7 +161,7 @@ class LoadedTarget(Target):
         return replace(member.each, replaced=found)
 
     def plan(self, leg: Leg) -> Leg:
-        """Finds out how many bytes would be sent."""
+        """Computes the number of bytes that would be sent."""
         progress = Progress(leg)
         with progress.until_ended():
             layers = self._layers_of_present(leg)
@@ -183,7 +183,7 @@ class LoadedTarget(Target):
         return layers
 
     def _below(self, variant: Variant, layers: HeldLayers) -> int:
-        """How many layers the daemon has, counted from the lowest. With the containerd store it needs all of them."""
+        """The number of layers that the daemon has, counted from the lowest. The containerd store needs all of them."""
         return 0 if self._facts.has_containerd_store else layers.below(variant)
 
     # Load
@@ -213,7 +213,7 @@ class LoadedTarget(Target):
         return progress.leg(loaded=loaded)
 
     def publish(self, leg: Leg, tags: TagLog) -> Leg:
-        """Moves the tags of what was loaded, if that was deferred."""
+        """Moves the tags of loaded images, if the run is all or nothing."""
         del tags
         progress = Progress(leg)
         conflict = self.conflict(_expected_id(leg.variants))
@@ -226,7 +226,7 @@ class LoadedTarget(Target):
         return progress.leg()
 
     def _brought(self, member: Member, below: int, sharing: Sharing) -> Loaded:
-        """Makes sure that the daemon has an image, of which it has some layers, counted from the lowest."""
+        """Makes sure that the daemon has an image; it has ``below`` layers of it, counted from the lowest."""
         held = self._held(member.variant)
         if held is not None:
             self._run.listener(Moved(sum(layer.size_bytes for layer in member.variant.layers)))
@@ -234,7 +234,7 @@ class LoadedTarget(Target):
         return Loaded(self._loaded_whole(member, below, sharing), was_here=False)
 
     def _loaded_whole(self, member: Member, below: int, sharing: Sharing) -> Digest:
-        """Loads an image; again, if one copy of a chunk was bad and another one is not: a stream cannot go back."""
+        """Loads an image; again, if a good copy of a chunk has replaced a bad one: a stream cannot go back."""
         recovered = self._bundle.recovered_chunks
         try:
             return self._loaded_once(member, below, sharing)
@@ -247,7 +247,7 @@ class LoadedTarget(Target):
         """Loads an image without the layers that the daemon has; if that fails, with all of them."""
         try:
             if below:
-                with suppress(Refused):  # what it had may be gone
+                with suppress(Refused):  # the daemon may have removed layers since the survey
                     return self._loaded(member, below, sharing)
             return self._loaded(member, 0, sharing)
         except Refused as error:
@@ -257,7 +257,7 @@ class LoadedTarget(Target):
             raise
 
     def _held(self, variant: Variant) -> Digest | None:
-        """The id under which the daemon has the image already; None if it has not."""
+        """The id under which the daemon has the image; None if it does not have it."""
         for digest in sorted(variant.ids):
             found = self.daemon.find(str(digest))
             if found is not None and found.id in variant.ids:
@@ -265,7 +265,7 @@ class LoadedTarget(Target):
         return None
 
     def _loaded(self, member: Member, below: int, sharing: Sharing) -> Digest:
-        """Streams the image into the daemon, and makes sure that it is the one that the bundle holds."""
+        """Streams the image into the daemon, and makes sure that the daemon has the image of the bundle."""
         subject, variant = str(member.each.name), member.variant
         loading = Consumer(lambda pieces: self.daemon.load(pieces, subject=subject), name="docker-load")
         try:
@@ -289,7 +289,7 @@ class LoadedTarget(Target):
         return image
 
     def _send(self, member: Member, below: int, sink: LoadSink, sharing: Sharing) -> None:
-        """Gives the daemon config and layers, and the same bytes to the other targets that want them."""
+        """Sends config and layers to the daemon, and the same bytes to the other targets that want them."""
         blobs, variant = self._bundle.manifest.blobs, member.variant
         numbers = {blobs[number].descriptor.digest: number for number in member.each.image.blobs}
         mine = Destination((sink,), self.name)
@@ -306,11 +306,11 @@ class LoadedTarget(Target):
                 raise error
 
     def close(self) -> None:
-        """Nothing: a daemon has no lock."""
+        """Does nothing: a daemon has no lock."""
 
     @contextmanager
     def telling(self, label: str) -> Generator[None, None, None]:
-        """Shows what the daemon is busy with, which gives no bytes to count."""
+        """Shows a task of the daemon, which reports no progress in bytes."""
         self._run.listener(Began(label, 0))
         outcome = FAILED
         try:
@@ -320,12 +320,12 @@ class LoadedTarget(Target):
             self._run.listener(Finished(label, outcome))
 
     def ask(self, each: ImageResult, question: Callable[[], Answer]) -> Answer:
-        """Asks the daemon something about an image."""
+        """Sends a request about an image to the daemon."""
         return retrying(question, self._run, subject=str(each.name), peer=self.name)
 
 
 def tagged(name: Reference) -> str:
-    """The name of an image as daemons take it: with a tag, without a digest."""
+    """The name of an image as daemons accept it: with a tag, without a digest."""
     return f"{name.name}:{name.tag or 'latest'}"
 
 
@@ -334,5 +334,5 @@ def _open_members(leg: Leg) -> tuple[Member, ...]:
 
 
 def _expected_id(variants: Mapping[Reference, Variant]) -> Callable[[ImageResult], str]:
-    """Says which image id was to be under a name."""
+    """Returns a function that names the expected image id of an image."""
     return lambda each: text("image id {digest}", digest=variants[each.image.reference].config.digest)

@@ -1,4 +1,4 @@
-"""Pushes manifests and tags to a target, and sends again what the target has lost of them."""
+"""Pushes manifests and tags to a target, and sends again the blobs and manifests that the target has lost."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from bundler.transfer import Destination, copy_blobs
 
 
 class Manifests:
-    """The manifests of images on their way to one target. Local to a stage; no sink is given to two threads."""
+    """Pushes the manifests of images to one target. Local to a stage; each sink is used by one thread only."""
 
     def __init__(self, bundle: Bundle, progress: Progress, run: Run, *, peer: str) -> None:
         """Sends nothing yet.
 
         Args:
-            bundle: Where they are.
+            bundle: The bundle with the manifests.
             progress: Counts the bytes that are sent again.
-            run: The run that the stage is part of.
+            run: The run of the stage.
             peer: The target, see `CircuitBreaker`.
         """
         self._bundle = bundle
@@ -37,13 +37,13 @@ class Manifests:
         self._run = run
         self._peer = peer
         self._pushed: dict[tuple[ImageSink, int], BundlerError | None] = {}
-        """The manifests that were pushed, by their numbers in the bundle, with what failed."""
+        """The errors of the manifests that were pushed, by sink and number in the bundle; None for a success."""
 
     def push(self, sink: ImageSink, image: Image, *, subject: str) -> None:
-        """Pushes the manifests of an image, each once; one that has failed fails again.
+        """Pushes the manifests of an image, each once. A manifest that failed once raises the same error again.
 
         Raises:
-            BundlerError: One of them cannot be pushed.
+            BundlerError: A manifest cannot be pushed.
         """
         for number in image.manifests:
             if (sink, number) not in self._pushed:
@@ -61,10 +61,10 @@ class Manifests:
         self._put(sink, root, lambda descriptor, content: sink.tag(descriptor, content, tag), subject=subject)
 
     def send_again(self, sink: ImageSink, image: Image, *, subject: str) -> None:
-        """Sends what a target lacks of an image that it was sent as a whole.
+        """Sends the missing blobs and manifests of an image again, after everything was sent once.
 
         Raises:
-            BundlerError: It cannot be sent.
+            BundlerError: One of them cannot be sent.
         """
         self._notice_lost(subject)
         for number in image.manifests:
@@ -73,7 +73,7 @@ class Manifests:
             self._put(sink, descriptor, sink.put_manifest, subject=subject)
 
     def _error_of(self, sink: ImageSink, number: int, subject: str) -> BundlerError | None:
-        """Pushes a manifest; returns what failed."""
+        """Pushes a manifest; returns the error if it fails."""
         try:
             self._put(sink, self._bundle.manifest.blobs[number].descriptor, sink.put_manifest, subject=subject)
         except Interrupted:
@@ -85,10 +85,10 @@ class Manifests:
     def _put(
         self, sink: ImageSink, descriptor: Descriptor, put: Callable[[Descriptor, bytes], None], *, subject: str
     ) -> None:
-        """Pushes a manifest, and sends again what it needs and the registry has lost.
+        """Pushes a manifest, and sends the blobs and manifests again that it needs and the registry has lost.
 
-        A garbage collection takes what has no manifest, or no tag, yet; and while another client pushes the same image
-        its parts may be missing for a moment.
+        A garbage collection removes blobs without a manifest, and manifests without a tag. While another client pushes
+        the same image, parts of it may be missing for a moment.
         """
         content = self._bundle.read_document(descriptor)
 
@@ -103,7 +103,7 @@ class Manifests:
         retrying(attempt, self._run, subject=subject, peer=self._peer)
 
     def _bring_parts(self, sink: ImageSink, parent: Descriptor, content: bytes, *, subject: str) -> None:
-        """Sends what a manifest needs and a sink has not."""
+        """Sends the blobs and manifests that a manifest needs and a sink does not have."""
         manifest = oci.parse_manifest(content, parent.media_type, what=subject)
         numbers = {blob.descriptor.digest: number for number, blob in enumerate(self._bundle.manifest.blobs)}
         for child in manifest.children:

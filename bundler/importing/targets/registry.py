@@ -1,4 +1,4 @@
-"""A registry as a target: its projects, its repositories, and the quotas of both."""
+"""A registry as a target: its projects, its repositories, and their quotas."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ class IntoRegistry(StreamedTarget):
         return Projects(self._stores.registry(self._host), self._request.admin)
 
     def registry_kind(self) -> RegistryKind:
-        """That of the request, or what the registry says itself."""
+        """The kind that the request names, or the kind that the registry reports."""
         return self._kind
 
     def check(self, names: Iterable[Reference]) -> Ground:
-        """Asks which projects exist, where there are such; for the rest the first question will tell."""
+        """Requests which projects exist, if the registry has projects. Otherwise the first request shows any fault."""
         if self._projects is None:
             return Ground()
         exists = self._projects.exists
@@ -60,7 +60,7 @@ class IntoRegistry(StreamedTarget):
         return Ground(missing_projects=frozenset(missing))
 
     def fault(self, name: Reference, ground: Ground) -> BundlerError | None:
-        """A project that is missing, and nobody is there to make it."""
+        """The error if the project is missing and cannot be created."""
         if self._projects is None or _project(name) not in ground.missing_projects or self._projects.may_create:
             return None
         return problem(
@@ -69,11 +69,11 @@ class IntoRegistry(StreamedTarget):
         )
 
     def is_empty(self, name: Reference, ground: Ground) -> bool:
-        """Whether project or repository are known not to exist."""
+        """True if the project or the repository is known not to exist."""
         return name.repository in ground.new_repositories or _project(name) in ground.missing_projects
 
     def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
-        """Makes the projects that are missing; repositories appear with the first push."""
+        """Creates the missing projects; repositories appear with the first push."""
         in_use = {name.repository for name in known}
         for name in names:
             if name.repository not in in_use:
@@ -96,17 +96,17 @@ class IntoRegistry(StreamedTarget):
         return name.tag
 
     def places(self) -> Mapping[str, Reference]:
-        """What the receipts of earlier imports say."""
+        """The places of blobs in the receipts of earlier imports."""
         return self._earlier.places(self._host)
 
     def complete_store(self, *, is_worth_keeping: bool) -> None:
-        """Nothing: each image is complete by itself."""
+        """Does nothing: each image is complete by itself."""
 
     def close(self) -> None:
-        """Nothing: a registry has no lock."""
+        """Does nothing: a registry has no lock."""
 
     def look_ahead(self, names: Sequence[Reference], ground: Ground) -> Prospect:
-        """Asks which repositories are new, and whether we may push."""
+        """Requests which repositories are new, and checks the permission to push."""
         by_path = {name.repository: name for name in names if not self.is_empty(name, ground)}
         unasked = {name.repository for name in names if self.is_empty(name, ground)}
         found: set[str] = set()
@@ -131,7 +131,7 @@ class IntoRegistry(StreamedTarget):
         return Prospect(Ground(ground.missing_projects, frozenset(found)), plan, errors)
 
     def quotas(self, wanted_bytes: Counter[str], ground: Ground) -> tuple[Quota, ...]:
-        """Asks what the projects may still take."""
+        """Requests the free space of the projects."""
         if self._projects is None:
             return ()
         by_project: Counter[str] = Counter()

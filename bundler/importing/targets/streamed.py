@@ -1,4 +1,4 @@
-"""Targets that take blobs in any order, then manifests, then tags: what registries and layouts have in common."""
+"""Targets that take blobs in any order, then manifests, then tags: the common part of registries and layouts."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from bundler.transfer import Copied, Destination, ask_all
 
 @dataclass(frozen=True, slots=True)
 class Prospect:
-    """What a dry run finds out about a target before it asks for blobs.
+    """The findings of a dry run about a target, before it asks for blobs.
 
     Attributes:
-        ground: What the target lacks.
-        plan: The same for people; None where there is nothing to know.
-        errors: The repositories that nothing can be pushed to, with the reasons.
+        ground: The projects and repositories that the target lacks.
+        plan: The findings for the report; None if the target has none.
+        errors: The errors of repositories that refuse a push.
     """
 
     ground: Ground
@@ -44,9 +44,9 @@ class StreamedTarget(Target):
     """A target that takes blobs in any order."""
 
     is_overwriting = False
-    """Whether a blob that is sent again takes the place of a damaged one."""
+    """True if a blob that is sent again replaces a damaged one."""
 
-    # What a kind of store does in its own way
+    # The kinds of stores differ in these methods.
 
     @abstractmethod
     def sink_for(self, name: Reference) -> ImageSink:
@@ -54,62 +54,62 @@ class StreamedTarget(Target):
 
     @abstractmethod
     def source_for(self, name: Reference) -> ImageSource:
-        """Reads back what the sink of this name holds."""
+        """The source that reads the content of the sink of this name."""
 
     @abstractmethod
     def tag_of(self, name: Reference) -> str | None:
-        """The sink's name for an image of this name; None if it is found by its digest only."""
+        """The tag of an image of this name in the sink; None if it is found by its digest only."""
 
     @abstractmethod
     def check(self, names: Iterable[Reference]) -> Ground:
-        """Makes sure, without changing anything, that it can take images of these names.
+        """Makes sure, without a change, that the target can take images of these names.
 
         Raises:
-            BundlerError: It takes none.
+            BundlerError: It cannot.
         """
 
     @abstractmethod
     def make_ready(self, ground: Ground, names: Sequence[Reference], known: Iterable[Reference]) -> None:
-        """Makes it ready to take images.
+        """Prepares the target for images.
 
         Args:
-            ground: What it lacks.
-            names: Of the images that are to be sent.
-            known: Of the images of which something is there.
+            ground: The projects and repositories that it lacks.
+            names: The names of the images that will be sent.
+            known: The names of the images of which the target has a part.
         """
 
     @abstractmethod
     def complete_store(self, *, is_worth_keeping: bool) -> None:
-        """Completes it after the last image, or leaves nothing behind if no image arrived."""
+        """Completes the target after the last image. If no image arrived, removes what it created."""
 
     def fault(self, name: Reference, ground: Ground) -> BundlerError | None:
-        """Why it cannot take an image of this name."""
+        """The reason if the target cannot take an image of this name; None if it can."""
         del name, ground
         return None
 
     def is_empty(self, name: Reference, ground: Ground) -> bool:
-        """Whether nothing can be there under this name, so that nobody needs to ask."""
+        """True if there can be nothing under this name, so that no request is needed."""
         del name, ground
         return False
 
     def places(self) -> Mapping[str, Reference]:
-        """For the digest of a blob, the name of an image that was brought here before and likely has it."""
+        """The name of an image of an earlier import that probably has a blob, by the digest of the blob."""
         return {}
 
     def look_ahead(self, names: Sequence[Reference], ground: Ground) -> Prospect:
-        """What there is to know before a push, by questions alone."""
+        """Collects the findings before a push, by requests that only read."""
         del names
         return Prospect(ground, None, {})
 
     def quotas(self, wanted_bytes: Counter[str], ground: Ground) -> tuple[Quota, ...]:
-        """What it may still take, for the bytes that are to be sent to each repository."""
+        """The free space, for the bytes that would be sent to each repository."""
         del wanted_bytes, ground
         return ()
 
     # Survey
 
     def survey(self, leg: Leg) -> Leg:
-        """Asks what each name is there. Images that are there whole are done."""
+        """Requests the digest of each name there. Complete images are done."""
         progress, ground = Progress(leg), leg.ground
         reader = self._reader(leg)
         with progress.until_ended():
@@ -142,7 +142,7 @@ class StreamedTarget(Target):
         self._run.listener(PhaseEnded("asking"))
 
     def _look_first(self, progress: Progress, each: ImageResult) -> None:
-        """The first question goes alone: if the target does not answer, one error is enough."""
+        """Sends the first request alone: if the target does not answer, one error is enough."""
         try:
             self._look_at(progress, each)
         except (Unreachable, Interrupted):
@@ -154,7 +154,7 @@ class StreamedTarget(Target):
         found = self._ask_name(each, self.tag_of(each.name) or str(each.image.root.digest))
         root = each.image.root
         if found is not None and found.digest == root.digest:
-            if found.size_bytes in (0, root.size_bytes):  # of another length, it is sent again
+            if found.size_bytes in (0, root.size_bytes):  # a manifest of another length is sent again
                 progress.note(replace(each, outcome=Outcome.PRESENT, read_back=found.digest))
         elif found is not None:
             progress.note(replace(each, replaced=found.digest))
@@ -168,7 +168,7 @@ class StreamedTarget(Target):
         return Reader(self._bundle, self, self._run, leg.reading) if leg.reading is not None else None
 
     def _open_what_lacks_something(self, progress: Progress, reader: Reader) -> None:
-        """Images whose tags are there already are sent again if something is missing that can be sent again."""
+        """Reopens complete images if a blob is missing or damaged that can be sent again."""
         present = [each for each in progress.images if each.outcome is Outcome.PRESENT]
         for each, faults in reader.faults(present):
             final = [fault.error for fault in faults if not fault.is_mendable]
@@ -187,7 +187,7 @@ class StreamedTarget(Target):
     # Plan
 
     def plan(self, leg: Leg) -> Leg:
-        """Finds out what would be made, whether it may be, and how many bytes would be sent."""
+        """Finds out what would be created, if that is allowed, and how many bytes would be sent."""
         progress, prospect = Progress(leg), Prospect(leg.ground, None, {})
         to_send: Counter[str] = Counter()
         plan = None
@@ -206,7 +206,7 @@ class StreamedTarget(Target):
         return planned if planned.ended else planned.closed(Outcome.WOULD_PUSH)
 
     def _unsent(self, progress: Progress, ground: Ground) -> Counter[str]:
-        """The bytes that each repository lacks. Images fail whose blobs cannot be asked for."""
+        """Computes the bytes that each repository lacks. Images fail if a request for their blobs fails."""
         blobs = self._bundle.manifest.blobs
         names: dict[BlobSink, Reference] = {self.sink_for(each.name): each.name for each in progress.open_images}
         unsent: dict[int, tuple[str, int]] = {}
@@ -236,7 +236,7 @@ class StreamedTarget(Target):
     # Send
 
     def prepare(self, leg: Leg) -> Leg:
-        """Makes the store ready, if anything is to be sent."""
+        """Prepares the store, if there is an image to send."""
         progress = Progress(leg)
         images = progress.open_images
         if not images:
@@ -263,9 +263,9 @@ class StreamedTarget(Target):
         }
 
     def _holders(self, leg: Leg, wanted: Iterable[int]) -> dict[int, ImageSink]:
-        """For the numbers of blobs, repositories that they can be mounted from.
+        """Finds repositories from which blobs can be mounted, by the numbers of the blobs.
 
-        An image that is there with its tag has all its blobs; what an earlier import brought is likely still there.
+        An image that is complete with its tag has all its blobs. Blobs of an earlier import are probably still there.
         """
         holders: dict[int, ImageSink] = {}
         for each in leg.result.images:
@@ -300,7 +300,7 @@ class StreamedTarget(Target):
         return progress.leg()
 
     def complete(self, leg: Leg) -> Leg:
-        """Pushes the manifests; then reads back what the images need, where that was asked for."""
+        """Pushes the manifests; then reads back the blobs that images need, if the user asked for that."""
         progress, reader = Progress(leg), self._reader(leg)
         with progress.until_ended():
             self._step("pushing manifests", progress, partial(_push, self._manifests(progress)))
@@ -309,7 +309,7 @@ class StreamedTarget(Target):
         return progress.leg(reading=reader.reading if reader else None)
 
     def _read_back(self, progress: Progress, reader: Reader) -> None:
-        """Images that are not there whole get no tag."""
+        """Reads back the open images, and fails those that stay incomplete, so that they get no tag."""
         lacking, manifests = [], self._manifests(progress)
         for each, faults in reader.faults(progress.open_images):
             final = [fault.error for fault in faults if not fault.is_mendable]
@@ -323,10 +323,10 @@ class StreamedTarget(Target):
             progress.fail(each, faults[0].error)
 
     def _step(self, title: str, progress: Progress, work_on: Callable[[ImageSink, ImageResult], None]) -> None:
-        """Works on the open images: side by side in different repositories, one after the other within one.
+        """Works on the open images: different repositories in parallel, the images of one in sequence.
 
-        docker-registry rewrites the link of a manifest that is pushed again; an index that is pushed in this moment
-        finds its child missing. So nothing is pushed to a repository by two threads.
+        docker-registry rewrites the link of a manifest that is pushed again. An index that is pushed at this moment
+        fails, because its child is missing. So only one thread pushes to a repository.
         """
         images = progress.open_images
         if not images:
@@ -352,13 +352,13 @@ class StreamedTarget(Target):
         return Manifests(self._bundle, progress, self._run, peer=self.name)
 
     def _is_over(self, progress: Progress) -> bool:
-        """Whether an image failed, and the run was to end then."""
+        """True if an image failed and the run ends at the first failure."""
         return self._run.is_fail_fast and progress.has_failures
 
     # Publish
 
     def publish(self, leg: Leg, tags: TagLog) -> Leg:
-        """Moves the tags, each after one more look at it."""
+        """Moves the tags, each after one more request for it."""
         progress = Progress(leg)
         with progress.until_ended():
             self._step("tagging", progress, partial(self._tag, tags, progress, self._manifests(progress)))
@@ -381,7 +381,7 @@ class StreamedTarget(Target):
         progress.note(replace(each, read_back=read_back, outcome=Outcome.PUSHED))
 
     def _looked_at_again(self, each: ImageResult) -> ImageResult:
-        """Looks at a tag again right before it moves; the image stays open if it is still to move."""
+        """Requests a tag again right before it moves; the image stays open if its tag must still move."""
         if self.tag_of(each.name) is None:
             return each
 
@@ -392,7 +392,7 @@ class StreamedTarget(Target):
         return settled_again(each, find, ours=(each.image.root.digest,))
 
     def finish(self, leg: Leg) -> Leg:
-        """Completes the store. If that fails, nothing has arrived there for good."""
+        """Completes the store. If that fails, all its images fail: none of them is stored durably."""
         if not leg.is_prepared:
             return leg
         arrived = [each for each in leg.result.images if each.outcome in (Outcome.PUSHED, Outcome.PRESENT)]

@@ -1,4 +1,4 @@
-"""A target: a place that images are imported into. One protocol for registries, layouts, archives and daemons."""
+"""A target: the place of imported images. One protocol for registries, layouts, archives and daemons."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
 
 
 class TagLog(Protocol):
-    """Remembers what tags were, so that ``undo`` can put them back also after a power cut."""
+    """Records the former digests of tags, so that ``undo`` can restore them, even after a power cut."""
 
     def moving(self, target: str, each: ImageResult) -> None:
-        """Writes durably what a tag is, right before it moves, if that is something else than it was at first.
+        """Writes the digest of a tag durably, right before the tag moves, if it changed since the survey.
 
         Thread-safe.
 
@@ -31,27 +31,28 @@ class TagLog(Protocol):
 
 
 class Target(ABC):
-    """A place that images are imported into.
+    """The place of imported images.
 
-    Each method makes the next value of the target's leg. What fails is noted in the leg: for an image that fails, so
-    that the others go on; for the import as ``ended``, so that the receipt knows what was done until then.
+    Each method returns the next value of the target's leg. Failures are noted in the leg. The failure of one image is
+    noted at the image, so that the others go on. A failure of the import is noted as ``ended``, so that the receipt
+    lists what was done until then.
 
-    Blobs are sent in one of two ways. A target that takes them in any order says so with `wanted`, and gets each blob
-    in the moment it is read for any of the targets. A target that takes whole images does that in `load`, and shares
-    the blobs that pass with the others.
+    Blobs are sent in one of two ways. A target that takes them in any order names them in `wanted`, and gets each blob
+    when it is read for any of the targets. A target that takes whole images does that in `load`, and shares the blobs
+    with the others.
     """
 
     takes_one_platform: ClassVar[bool] = False
-    """It chooses one platform of each image itself."""
+    """True if it chooses one platform of each image itself."""
     is_read_back: ClassVar[bool] = True
-    """What images need can be read back from it."""
+    """True if the blobs of images can be read back from it."""
 
     def __init__(self, location: Location, opened: Opened) -> None:
-        """Asks nothing, and writes nothing yet.
+        """Sends no request, and writes nothing yet.
 
         Args:
-            location: Where it is.
-            opened: The bundle that is imported.
+            location: The location of the target.
+            opened: The open bundle.
         """
         self.location = location
         self._bundle = opened.bundle
@@ -69,49 +70,49 @@ class Target(ABC):
         """The kind of registry that images are named for.
 
         Raises:
-            Refused, Unavailable: The registry does not say it.
+            Refused, Unavailable: The registry does not report its kind.
         """
         return self._request.kind or DISTRIBUTION
 
     @abstractmethod
     def survey(self, leg: Leg) -> Leg:
-        """Finds out what is there already, and which tags are taken. Sends nothing."""
+        """Finds the images that are there already, and the tags that are taken. Sends nothing."""
 
     @abstractmethod
     def plan(self, leg: Leg) -> Leg:
-        """Finds out what would be sent, for a dry run. Sends nothing."""
+        """Computes what would be sent, for a dry run. Sends nothing."""
 
     def prepare(self, leg: Leg) -> Leg:
-        """Makes the target ready for the first blob."""
+        """Prepares the target for the first blob."""
         return leg
 
     def load(self, leg: Leg, sharing: Sharing) -> Leg:
-        """Sends image after image, and shares each blob that passes."""
+        """Sends image after image, and shares each blob with other targets."""
         del sharing
         return leg
 
     def wanted(self, leg: Leg) -> Mapping[int, Destination]:
-        """The destination of each blob, by its number in the bundle, that may come in any order."""
+        """The destination of each blob that may come in any order, by the number of the blob in the bundle."""
         del leg
         return {}
 
     def settle(self, leg: Leg, copied: Copied) -> Leg:
-        """Takes in what became of the blobs that were `wanted`."""
+        """Stores the result of copying the `wanted` blobs."""
         del copied
         return leg
 
     def complete(self, leg: Leg) -> Leg:
-        """Makes images whole whose blobs are there. No tag moves."""
+        """Completes images whose blobs were sent. No tag moves."""
         return leg
 
     @abstractmethod
     def publish(self, leg: Leg, tags: TagLog) -> Leg:
-        """Moves the tags of the images that are there with all they need."""
+        """Moves the tags of complete images."""
 
     def finish(self, leg: Leg) -> Leg:
-        """Completes the target after the last image, whatever has arrived."""
+        """Completes the target after the last image, even if some images are missing."""
         return leg
 
     @abstractmethod
     def close(self) -> None:
-        """Lets others write there again. May be called at any time, and more than once."""
+        """Unlocks the target. May be called at any time, and more than once."""

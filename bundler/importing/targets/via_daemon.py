@@ -1,4 +1,4 @@
-"""A registry as a target that only a Docker daemon may reach: load, tag, push."""
+"""A registry as a target that only a Docker daemon can reach: load, tag, push."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from bundler.texts import Text, text
 
 
 class ThroughDaemon(LoadedTarget):
-    """A registry that images are pushed to by the daemon, which keeps none of them."""
+    """A registry to which a daemon pushes the images. The daemon keeps none of them."""
 
     planned: ClassVar[Outcome] = Outcome.WOULD_PUSH
     keeps_images: ClassVar[bool] = False
@@ -30,7 +30,7 @@ class ThroughDaemon(LoadedTarget):
         return text("loading into the Docker daemon, to push to {target}", target=self.location)
 
     def announce(self) -> None:
-        """Digests may change."""
+        """Reports that digests may change."""
         self._run.listener(
             Noticed(
                 text(
@@ -41,7 +41,7 @@ class ThroughDaemon(LoadedTarget):
         )
 
     def conflict(self, expected_id: Callable[[ImageResult], str]) -> Conflict:
-        """The tag may be the same image's: the daemon may have made another manifest of it."""
+        """The message for a taken tag. The daemon may have changed the manifest, so the tag may be the same image's."""
         del expected_id
         return Conflict(
             "the tag exists at the target, and bundler cannot compare its image through the daemon",
@@ -49,7 +49,7 @@ class ThroughDaemon(LoadedTarget):
         )
 
     def find_name(self, member: Member) -> Digest | None:
-        """Lets the daemon ask the registry for the tag."""
+        """Requests the tag from the registry through the daemon."""
         if member.each.name.tag is None:
             raise Refused(
                 "a daemon cannot push an image without a tag",
@@ -59,11 +59,11 @@ class ThroughDaemon(LoadedTarget):
         return self.ask(member.each, partial(self.daemon.distribution_digest, tagged(member.each.name)))
 
     def is_there(self, member: Member, found: Digest) -> bool:
-        """Whether the digest is one of the bundle's."""
+        """True if the digest is that of the image or of its platform."""
         return found in {member.variant.manifest.digest, member.each.image.root.digest}
 
     def move_tag(self, member: Member, loaded: Loaded, conflict: Conflict) -> ImageResult:
-        """Lets the daemon push the image, and takes away what was only there for that."""
+        """Lets the daemon push the image, and removes names and images that were only there for the push."""
         del conflict
         each = member.each
         name = tagged(each.name)
@@ -73,7 +73,7 @@ class ThroughDaemon(LoadedTarget):
             with self.telling(text("{each}: the daemon pushes it", each=each.name)):
                 there = self.ask(each, partial(self.daemon.push, name))
         finally:
-            with suppress(BundlerError):  # what is left behind is no failure of the push
+            with suppress(BundlerError):  # a failed clean-up is no failure of the push
                 if before is not None:
                     self.daemon.tag(before.id, name)
                 elif not loaded.was_here or self._has_other_names(loaded.id):  # else it would go with its last name

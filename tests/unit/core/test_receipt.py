@@ -60,7 +60,7 @@ FULL = receipt(
     image(blobs=(0, 1)),
     image("b:2", "failed", reason="grüße, 你好 \x1b[31m", code="denied"),
     image("c:3", "skipped", replaced=OLD, read_back=OLD),
-    image("d:4", replaced=OLD, read_back=D, beside=f"{REGISTRY}/library/d:3"),
+    image("d:4", replaced=OLD, read_back=D, taken_name=f"{REGISTRY}/library/d:3"),
     exit_code=3,
     error="stopped",
     weakened=("--insecure-no-signature",),

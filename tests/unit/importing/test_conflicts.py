@@ -148,7 +148,7 @@ def test_a_tag_that_moved_meanwhile_is_decided_by_the_same_rule(taken: list[str]
 def test_an_image_steps_aside_from_a_tag_that_is_taken_meanwhile() -> None:
     each = results(on_conflict=SUFFIX)[0]
     aside = look_again(each, THEIRS, None)
-    assert (aside.is_open, str(aside.beside), aside.replaced) == (True, str(Reference.parse("a:1")), None)
+    assert (aside.is_open, str(aside.taken_name), aside.replaced) == (True, str(Reference.parse("a:1")), None)
     assert look_again(each, THEIRS, each.image.root.digest).outcome is Outcome.PRESENT
     assert isinstance(look_again(each, THEIRS, digest("somebody else's")).error, Refused)
 
@@ -180,7 +180,7 @@ def test_an_image_whose_tag_is_taken_steps_aside_where_that_was_asked_for() -> N
     assert [each.image for each in aside] == [images[0].image, images[2].image]
     for each in aside:
         assert each.name.tag == f"1-{each.image.root.digest.short}"
-        assert (each.beside, each.replaced) == (replace(each.name, tag="1"), None)
+        assert (each.taken_name, each.replaced) == (replace(each.name, tag="1"), None)
 
 
 @each_case("on_conflict", [FAIL, SKIP, REPLACE])
