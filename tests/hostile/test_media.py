@@ -155,7 +155,7 @@ def test_M08_what_is_missing_is_listed_with_its_size_and_sum(forged, verified, c
         ["chunk-0002.tar", "chunk-0007.tar"],
     )
     lines = command("verify", forged.folder, "--trust", forged.public, "-q").out.splitlines()
-    tail = lines[lines.index("bring again: 2 files") + 1 :]
+    tail = lines[lines.index("copy again: 2 files") + 1 :]
     sums = dict(forged.sums)
     assert [(line.split()[0], line.split()[-1]) for line in tail] == [
         ("chunk-0002.tar", sums["chunk-0002.tar"]),

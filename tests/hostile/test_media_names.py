@@ -244,7 +244,7 @@ def test_litter_in_the_bundles_own_folder_that_cannot_be_read_is_said_and_harms_
     closed["lost+found"] = 13
     done = verified(forged.folder)
     assert (done.code, done.json["findings"], done.json["litter"]["complete"]) == (0, [], False)
-    assert "at least 1 file of systems" in command("verify", forged.folder, "--trust", forged.public).out
+    assert "at least 1 file of operating systems" in command("verify", forged.folder, "--trust", forged.public).out
 
 
 @pytest.fixture
@@ -443,7 +443,7 @@ def test_a_file_is_read_once_however_many_chunks_have_its_size(forged, tmp_path)
     (forged / two).unlink()
     done = strace(["inspect", forged.folder], tmp_path / "log", "-e", "trace=openat")
     assert "what.tar" not in (tmp_path / "log").read_text(), "inspect reads no chunk"
-    assert f"{one}  1.00 MiB  the chunk is missing; what.tar has its size, and verify will tell" in done.stdout
+    assert f"{one}  1.00 MiB  the chunk is missing; what.tar has its size: run bundler verify" in done.stdout
     done = strace(
         ["import", forged.folder, "--trust", forged.public, "--to", f"oci:{tmp_path}/out", "--dry-run"],
         tmp_path / "log",

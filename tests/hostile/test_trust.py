@@ -256,7 +256,7 @@ def test_S09_two_good_signatures_are_two_and_the_receipt_says_so(run, place):
     assert run(*run_, "--require-signatures", 2, "--receipt", receipt).code == 0
     told = json.loads(receipt.read_text())
     assert (set(told["signers"]), told["requiredSignatures"]) == ({place.id("builder"), place.id("third")}, 2)
-    assert "(2 signatures demanded)" in run("receipt", "show", receipt).out
+    assert "(2 signatures required)" in run("receipt", "show", receipt).out
 
 
 def test_S09_a_good_copy_on_another_medium_makes_up_for_a_damaged_one(run, place):
@@ -440,7 +440,7 @@ def test_S14_a_file_where_the_trust_folder_should_be_is_no_trust(run, place):
     trust_folder().parent.mkdir(parents=True)
     shutil.copy(place.pub("builder"), trust_folder())
     done = run("verify", place.bundle)
-    assert (done.code, str(trust_folder()) in done.err, "no folder" in done.err) == (5, True, True)
+    assert (done.code, str(trust_folder()) in done.err, "not a folder" in done.err) == (5, True, True)
 
 
 @pytest.mark.parametrize("variable", ["no home", "HOME", "XDG_CONFIG_HOME"])
