@@ -1,8 +1,8 @@
-"""The plan of an export: from resolved images to the place of each byte, before any blob is moved.
+"""The plan of an export: gives each byte its place in the bundle, before any blob is moved.
 
-Same images and options, same plan, on any machine. Order in the bundle: the files of the OCI layout, all manifests
-and configs, then layers in the order of the images that need them first. Each blob lies whole in the chunk that is
-being filled, or begins the next; only a blob that no chunk can hold is cut, beginning a chunk of its own.
+The same images and options give the same plan on any machine. The order in the bundle is: the files of the OCI layout,
+all manifests and configs, then layers in the order of the images that need them first. A blob goes whole into the
+current chunk, or begins the next one. Only a blob that no chunk can hold is split; its first part begins a new chunk.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from bundler.core.reference import Reference
 from bundler.errors import Misuse
 
 DEFAULT_CHUNK_BYTES = 2_000_000_000
-"""Below the 2 GiB from which ClamAV scans nothing, and below FAT32's 4 GiB - 1."""
+"""Less than 2 GiB, because ClamAV does not scan larger files, and less than 4 GiB - 1, the limit of FAT32."""
 
 CHUNK_PRESETS = {
     "cd": 700_000_000,
@@ -49,14 +49,14 @@ CHUNK_PRESETS = {
     "bd100": 99_900_000_000,
     "fat32": 4_294_000_000,
 }
-"""Sizes for media. ISO 9660 and FAT32 hold files below 4 GiB: one of them fits a DVD, two a double-layer one."""
+"""Sizes for media. Files on ISO 9660 and FAT32 are smaller than 4 GiB: a DVD holds one, a double-layer DVD two."""
 
 _DOCKER_DEFAULT = Platform("linux", "amd64")
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedAttachment:
-    """An attachment whose manifests are all known. The fields are those of `bundler.core.manifest.Attachment`."""
+    """An attachment with its manifests. The fields are those of `bundler.core.manifest.Attachment`."""
 
     subject: Digest
     kind: str
@@ -67,23 +67,24 @@ class ResolvedAttachment:
 
     @property
     def root(self) -> Descriptor:
-        """Its own descriptor."""
+        """The descriptor of the attachment itself."""
         return self.manifests[-1].descriptor
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedImage:
-    """An image whose manifests are all known: name, source, root, and what it needs.
+    """An image with all its manifests.
 
     Attributes:
-        reference: Its name in the bundle.
-        source: Where it comes from, as text.
-        manifests: Children before parents, the root last.
+        reference: The name of the image in the bundle.
+        source: The location that it comes from, as text.
+        manifests: Its manifests, children before parents, the root last.
         variants: The runnable images among them.
-        made_from: The digest of the source's index where platforms were chosen and the root is another one.
-        repacked: What its layers were compressed with, where the source has neither a manifest nor compressed layers.
+        made_from: The digest of the source's index, if platforms were chosen and the root is therefore another index.
+        repacked: The compression that we used for its layers, if the source has neither a manifest nor compressed
+            layers; else None.
         attachments: The attachments of its manifests, a subject before its attachments.
-        verdicts: Judgements on it.
+        verdicts: The policy's decisions on it.
     """
 
     reference: Reference
@@ -102,18 +103,18 @@ class ResolvedImage:
 
     @property
     def root(self) -> Descriptor:
-        """What the name stands for."""
+        """The descriptor that the name refers to in the bundle."""
         return self.manifests[-1].descriptor
 
     @property
     def source_digest(self) -> Digest:
-        """What the name stands for at the source."""
+        """The digest that the name refers to at the source."""
         return self.made_from or self.root.digest
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The bundle manifest and those bytes of the bundle that are made by us: the files of the layout."""
+    """The bundle manifest, and the files of the layout, which are the bytes of the bundle that the export makes."""
 
     manifest: BundleManifest
     contents: dict[Digest, bytes]
@@ -137,16 +138,17 @@ def plan_bundle(
 
     Args:
         images: At least one, in the order of the list.
-        name: Of the bundle.
-        created: ISO 8601, UTC.
-        tool: Name and version of what makes the bundle.
-        signed: Whether it will be signed.
+        name: The name of the bundle.
+        created: The time of the export, ISO 8601, UTC.
+        tool: Name and version of the tool that makes the bundle.
+        signed: True if the bundle will be signed.
         chunk_size_bytes: The largest size of a chunk file.
-        archive: What the chunks are to be.
-        missing: The images that were asked for and are not there.
-        series: The place of the bundle among those that follow each other.
-        bases: Statements of what the receiver has. Those that nothing is left out for do not get into the bundle.
-        left_out: Blobs that the receiver has, by the statements. Manifests are carried in any case.
+        archive: The kind of archive for the chunks.
+        missing: The images that were asked for and that their sources lack.
+        series: The place of the bundle in its series.
+        bases: Statements about blobs that the receiver has. The bundle lists only those that allow it to leave out a
+            blob.
+        left_out: The blobs that the receiver has, by the statements. Manifests are carried in any case.
 
     Raises:
         Misuse: The chunks are too small for the files that must come first.
@@ -199,7 +201,7 @@ def parse_chunk_size(text: str) -> int:
     """Reads a chunk size: a preset's name or a number of bytes with an optional unit (``1900MiB``, ``4GB``).
 
     Raises:
-        Misuse: It is neither, or below the least that makes sense.
+        Misuse: The text is neither, or the size is out of range.
     """
     if text.lower() in CHUNK_PRESETS:
         return CHUNK_PRESETS[text.lower()]
@@ -248,7 +250,7 @@ def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:
 
 
 def _number_blobs(images: Iterable[ResolvedImage]) -> dict[Digest, tuple[Descriptor, str]]:
-    """Each blob once, in the order in which it lies in the bundle."""
+    """Each blob once, in the order of the bundle."""
     images = tuple(images)
     numbered: dict[Digest, tuple[Descriptor, str]] = {}
 
@@ -294,7 +296,7 @@ def _attachment(attachment: ResolvedAttachment, number_of: dict[Digest, int]) ->
 
 
 def _numbers(needed: Iterable[Manifest], number_of: dict[Digest, int]) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The numbers of some manifests, and of the configs and layers that they name, each once."""
+    """The numbers of some manifests, and of their configs and layers, each once."""
     needed = tuple(needed)
     manifests = {number_of[manifest.descriptor.digest]: None for manifest in needed}
     blobs = {number_of[blob.digest]: None for manifest in needed for blob in manifest.blobs}
@@ -302,7 +304,7 @@ def _numbers(needed: Iterable[Manifest], number_of: dict[Digest, int]) -> tuple[
 
 
 def _attached_json(attachment: ResolvedAttachment, name: str) -> dict[str, object]:
-    """The entry of an attachment in index.json, where tools look for what is attached in a layout."""
+    """The entry of an attachment in index.json. Tools look for the attachments of a layout there."""
     return {
         **attachment.root.to_json(),
         **({"artifactType": attachment.artifact_type} if attachment.artifact_type else {}),
@@ -331,9 +333,9 @@ def _index_json(images: Sequence[ResolvedImage]) -> bytes:
 
 
 def _docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
-    """What ``docker load`` reads: for each image its variant for linux/amd64, or its first one for Linux.
+    """The manifest.json that ``docker load`` reads: for each image its variant for linux/amd64, or its first for Linux.
 
-    Images with zstd layers come last: an old daemon that cannot read them has loaded all the others by then.
+    Images with zstd layers come last: an old daemon that cannot read them loads all other images first.
     """
     entries = []
     for image in images:
@@ -362,7 +364,7 @@ def _for_docker(image: ResolvedImage) -> Manifest | None:
 
 
 class _Filler:
-    """Fills chunks in order; knows how far each is taken, and what its end will need."""
+    """Fills chunks in order; knows the used length of each chunk, and the length that its end may need."""
 
     def __init__(self, chunk_size_bytes: int, kind: ArchiveKind) -> None:
         self._size_bytes = chunk_size_bytes
@@ -373,7 +375,7 @@ class _Filler:
         self._open_chunk()
 
     def place(self, digest: Digest, size_bytes: int, *, file: str = "") -> Stored:
-        """Gives a blob, or a file of the layout, the next place that can hold it."""
+        """Gives a blob or a file of the layout the next place that can hold it."""
         path = file or digest.path
         if not self._fits(self._empty, path, size_bytes):
             return Stored(digest, size_bytes, self._take_in_parts(path, size_bytes), file)
@@ -382,7 +384,7 @@ class _Filler:
         return Stored(digest, size_bytes, (self._take(path, size_bytes),), file)
 
     def chunks(self) -> tuple[Chunk, ...]:
-        """The chunks as they are now; where the length of an end depends on what is written, at its longest."""
+        """The chunks filled so far. The end of a 7z chunk counts with its largest possible length."""
         return tuple(
             Chunk(chunk_file(number, self._kind), end + reserved)
             for number, (end, reserved) in enumerate(zip(self._ends, self._reserved, strict=True), start=1)

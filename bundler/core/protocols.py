@@ -1,7 +1,7 @@
-"""The seams: what a store can do. `bundler.transfer` knows these and nothing else of any store.
+"""The interfaces of stores. `bundler.transfer` knows these interfaces and nothing else about any store.
 
-A *source* and a *sink* stand for one place within a store where digests name bytes: a repository of a registry, a
-layout, a bundle. Implementations are thread-safe. They retry nothing; their errors say whether a retry makes sense.
+A *source* or a *sink* is one place within a store where digests name bytes: a repository of a registry, a layout, a
+bundle. Implementations are thread-safe. They do not retry; their errors say if a retry makes sense.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from bundler.core.digest import Hasher
 from bundler.core.oci import Descriptor
 
 Pieces = Generator["bytes | memoryview", None, None]
-"""Consecutive bytes, each piece at most `limits.PIECE_BYTES` long and valid only until the next one is asked for."""
+"""Consecutive bytes. Each piece has at most `limits.PIECE_BYTES`, and is valid only until the next one is requested."""
 
 
 Passed = Callable[[int], object]
-"""Is told of every number of bytes that was read or written; what it raises, such as `Interrupted`, goes through."""
+"""Gets the number of bytes after each read or write. Its exceptions, such as `Interrupted`, end the operation."""
 
 
 class BlobSource(Protocol):
@@ -27,27 +27,27 @@ class BlobSource(Protocol):
 
     @property
     def is_remote(self) -> bool:
-        """Whether bytes that arrive damaged may arrive whole the next time."""
+        """True if bytes that arrived damaged may arrive undamaged at the next attempt."""
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
-        """The bytes of a blob from an offset on, unverified, and not more than its size plus one piece.
+        """The bytes of a blob from an offset on, unverified, and at most one piece more than its size.
 
         Raises:
-            Refused: There is no such blob, or it is denied.
-            Unavailable: The bytes stopped coming; opening again at a later offset may go on.
-            Damaged, LocalStorage, Incomplete: As the store has it.
+            Refused: There is no such blob, or access to it is denied.
+            Unavailable: The transfer stopped; the caller may open the blob again at a later offset.
+            Damaged, LocalStorage, Incomplete: The store failed in one of these ways.
         """
 
 
 @runtime_checkable
 class SourceOfCopies(BlobSource, Protocol):
-    """Gives blobs of which it may hold more than one copy."""
+    """Gives blobs, and may hold more than one copy of a blob."""
 
     def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
-        """Looks for a whole copy of a blob, after the one that was read turned out bad.
+        """Searches for an undamaged copy of a blob, after the bytes that were read turned out damaged.
 
         Returns:
-            Whether the blob is worth reading again. True once for each blob.
+            True if the blob should be read again. It is true at most once for each blob.
         """
 
 
@@ -55,7 +55,7 @@ class ImageSource(BlobSource, Protocol):
     """Gives images: names, manifests and blobs."""
 
     def resolve(self, name: str | None) -> Descriptor:
-        """What a tag or digest stands for; None for the only image there is.
+        """The descriptor that a tag or digest refers to; the name None refers to the only image.
 
         Raises:
             Refused: There is no such image.
@@ -65,29 +65,29 @@ class ImageSource(BlobSource, Protocol):
         """A manifest or index, verified against its digest.
 
         Raises:
-            Refused: There is none, or it is too large.
-            Damaged: The bytes are not those of the digest.
+            Refused: There is no such manifest, or it is too large.
+            Damaged: The bytes do not match the digest.
         """
 
 
 class BlobSink(Protocol):
-    """Takes blobs. Sinks are compared by identity, and may be the keys of mappings."""
+    """Receives blobs. Sinks are compared by identity, and may be the keys of mappings."""
 
     def has_blob(self, descriptor: Descriptor) -> bool:
-        """Whether the blob is there already, with its size."""
+        """True if the sink already has the blob with the right size."""
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Takes in a blob. Atomic: unless ``pieces`` ends by itself, nothing stands under the blob's name.
+        """Stores a blob. It is atomic: if ``pieces`` raises, the blob does not exist in the store.
 
-        Whatever ``pieces`` raises goes through unchanged. May be called again after a failure.
+        It raises the exceptions of ``pieces`` unchanged. It may be called again after a failure.
 
         Raises:
-            Refused, Unavailable, LocalStorage: As the store has it.
+            Refused, Unavailable, LocalStorage: The store failed in one of these ways.
         """
 
 
 class Obtained(str, Enum):
-    """How a sink has a blob that it was not sent."""
+    """The way in which a sink got a blob without its bytes."""
 
     PRESENT = "present"
     MOUNTED = "mounted"
@@ -95,23 +95,23 @@ class Obtained(str, Enum):
 
 @runtime_checkable
 class MountingSink(BlobSink, Protocol):
-    """Takes blobs, also from another sink of the same store, which are not moved then."""
+    """Receives blobs, and can mount a blob from another sink of the same store without a transfer."""
 
     def obtain_blob(self, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
-        """Makes sure that the blob is there, as far as that is possible without its bytes.
+        """Makes the blob available in this sink, if that is possible without its bytes.
 
         Args:
             descriptor: The blob.
             holder: A sink of the same store that probably has the blob.
 
         Returns:
-            How the blob came there; None if its bytes are to be put.
+            `Obtained.PRESENT` or `Obtained.MOUNTED`; None if the caller must put the bytes.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class PartialBlob:
-    """A blob up to some offset, as an earlier run left it, with the hash of what is there."""
+    """The partial blob of an earlier run: its length, and the hash of its bytes."""
 
     offset_bytes: int
     hasher: Hasher
@@ -119,37 +119,37 @@ class PartialBlob:
 
 @runtime_checkable
 class ResumingSink(BlobSink, Protocol):
-    """Takes blobs, and knows how far some have come in an earlier run."""
+    """Receives blobs, and can resume partial blobs of an earlier run."""
 
     def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
-        """How far a blob has come. It is told once: whoever cannot go on from there puts the whole blob."""
+        """The partial state of a blob. It is returned once: a caller that cannot resume must put the whole blob."""
 
     def resume_blob(self, descriptor: Descriptor, pieces: Pieces, *, offset_bytes: int) -> None:
-        """Takes in the rest of a blob, as `put_blob`.
+        """Stores the rest of a blob, like `put_blob`.
 
         Args:
             descriptor: The blob.
             pieces: Its bytes from the offset on.
-            offset_bytes: That of `partial_blob`.
+            offset_bytes: The offset of `partial_blob`.
         """
 
 
 @runtime_checkable
 class OrderedSink(BlobSink, Protocol):
-    """Takes blobs that may wait for each other: within `put_blob`, for those that the sink wants before."""
+    """Receives blobs in write order: `put_blob` may wait for the blobs before this one."""
 
     def end_blob(self, descriptor: Descriptor) -> None:
-        """Says that nothing more comes of a blob, whether it was put or not: those behind it need not wait."""
+        """Ends a blob, stored or not, so that the blobs after it in write order do not wait for it."""
 
 
 class ImageSink(BlobSink, Protocol):
-    """Takes images."""
+    """Receives images."""
 
     def find(self, name: str) -> Descriptor | None:
-        """What a tag or digest stands for here, if it stands for anything; the size may be 0 where it is not told."""
+        """The descriptor that a tag or digest refers to here; None if there is none. A size of 0 means unknown."""
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
-        """Takes in a manifest whose children and blobs are there. Idempotent."""
+        """Stores a manifest whose children and blobs exist here. It is idempotent."""
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
-        """Lets a name stand for a manifest that is there. Atomic: the name stands for the old or for the new one."""
+        """Makes a name refer to an existing manifest. It is atomic: the name refers to the old or the new manifest."""

@@ -1,6 +1,6 @@
-"""What an import did, as a JSON document: the proof that people keep, and what ``undo`` and ``receipt`` read.
+"""The receipt of an import, a JSON document: people keep it as proof, and ``undo`` and ``receipt`` read it.
 
-docs/json.md describes the fields. Unknown ones are ignored, an unknown ``document`` is refused.
+docs/json.md describes the fields. Unknown fields are ignored; an unknown ``document`` is refused.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ UNFINISHED = "unfinished"
 OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", UNFINISHED})
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 DONE = frozenset({"pushed", "loaded", "present", "skipped"})
-"""The outcomes of images that are where they should be, or were left out as asked for."""
+"""The outcomes of images that are in place at the target, or that the user asked to skip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +32,18 @@ class ReceiptImage:
     """One image at one target.
 
     Attributes:
-        reference: Its name in the bundle.
-        name: Its name at the target.
-        digest: What was to be there.
-        read_back: What was found there afterwards; None if it was not asked.
-        outcome: What became of it, see `bundler.importing.results.Outcome`; ``unfinished`` if the run was stopped.
-        size_bytes: Of all that it consists of.
-        replaced: What its tag stood for before.
-        taken_name: Its first name, if that was taken and it got a suffixed tag.
+        reference: The name of the image in the bundle.
+        name: The name of the image at the target.
+        digest: The digest that the name should have there.
+        read_back: The digest that the name had there afterwards; None if the import did not ask for it.
+        outcome: The result, see `bundler.importing.results.Outcome`; ``unfinished`` if the run was stopped.
+        size_bytes: The size of all its manifests and blobs.
+        replaced: The digest that its tag had before.
+        taken_name: The first name, if another image had it and this image was therefore pushed under a suffixed tag.
         made_from: The digest of the source's index, if platforms were chosen and ``digest`` is therefore another one.
-        reason: Why it failed.
-        code: See `bundler.core.advice`.
-        blobs: Numbers of its configs and layers in `Receipt.blobs`; none in older receipts.
+        reason: The reason of a failure in words.
+        code: The code of the reason, see `bundler.core.advice`.
+        blobs: Numbers of its configs and layers in `Receipt.blobs`; empty in older receipts.
     """
 
     reference: str
@@ -61,13 +61,19 @@ class ReceiptImage:
 
     @property
     def is_done(self) -> bool:
-        """Whether it is where it should be."""
+        """True if the image is in place, or was skipped on request."""
         return self.outcome in DONE
 
 
 @dataclass(frozen=True, slots=True)
 class ReceiptReading:
-    """What was read back from a target and hashed: blobs (manifests too), their bytes, and how many were damaged."""
+    """The result of reading blobs back from a target and hashing them.
+
+    Attributes:
+        blobs: The number of blobs and manifests that were read.
+        size_bytes: Their size together.
+        damaged: The number of those that were damaged.
+    """
 
     blobs: int
     size_bytes: int
@@ -79,11 +85,11 @@ class ReceiptTarget:
     """All images at one target.
 
     Attributes:
-        target: The target.
-        kind: registry, daemon or layout.
-        bytes_sent: What was sent there.
-        images: What became of each.
-        re_read: What was read back; None if nothing was.
+        target: The target as text.
+        kind: ``registry``, ``daemon`` or ``layout``.
+        bytes_sent: The number of bytes that were sent there.
+        images: The result for each image.
+        re_read: The result of reading blobs back; None if nothing was read back.
     """
 
     target: str
@@ -95,27 +101,27 @@ class ReceiptTarget:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What an import did.
+    """The receipt of an import.
 
     Attributes:
-        tool: Which program wrote it.
-        bundle_id: SHA-256 of the bundle's SHA256SUMS; empty if the bundle was never opened.
-        bundle_name: Its name.
-        signers: Key ids of the trusted signatures; empty with --insecure-no-signature.
-        signer_fingerprints: The whole fingerprints of the same keys, 64 hex each; none in receipts that are older.
-        trusted_fingerprints: Of all keys that were trusted.
-        blobs: Digests of all blobs of the bundle, in its order; none in older receipts.
-        required_signatures: How many of them the import demanded; 0 with --insecure-no-signature.
-        trust: What was trusted: the files and folders of public keys.
-        weakened: The options of the run that weaken anything.
-        operator: Who ran it.
-        host: Where.
-        started: When, UTC, ISO 8601.
-        finished: When it ended.
-        exit_code: How it ended.
-        error: What ended it before its end, in words.
-        targets: What became of the images.
-        merged: Ids of the receipts that this one was made of.
+        tool: Name and version of the program that wrote it.
+        bundle_id: The SHA-256 of the bundle's SHA256SUMS; empty if the bundle was never opened.
+        bundle_name: The name of the bundle.
+        signers: The key ids of the trusted signatures; empty with --insecure-no-signature.
+        signer_fingerprints: The whole fingerprints of the same keys, 64 hex digits each; empty in older receipts.
+        trusted_fingerprints: The fingerprints of all trusted keys.
+        blobs: The digests of all blobs of the bundle, in its order; empty in older receipts.
+        required_signatures: The number of signatures that the import required; 0 with --insecure-no-signature.
+        trust: The files and folders with the trusted public keys.
+        weakened: The options of the run that weaken a check.
+        operator: The user who ran the import.
+        host: The machine that ran it.
+        started: The time of the start, UTC, ISO 8601.
+        finished: The time of the end, UTC, ISO 8601.
+        exit_code: The exit code of the import.
+        error: The error that stopped the import early, in words; None if nothing did.
+        targets: The results at each target.
+        merged: The ids of the receipts that this one was made of.
     """
 
     tool: str
@@ -139,11 +145,11 @@ class Receipt:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it was written before the import moved anything, and never again: it is running, or was cut off."""
+        """True if it was written before the import moved anything, and never again: the import runs, or was killed."""
         return self.error is None and any(i.outcome == UNFINISHED for target in self.targets for i in target.images)
 
     def to_json(self) -> bytes:
-        """The document, one image a line or more, with a newline at its end."""
+        """The bytes of the document, at least one line for each image, with a newline at the end."""
         return json.dumps(_document(self), indent=1, ensure_ascii=True).encode() + b"\n"
 
 
@@ -151,8 +157,8 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
     """Reads a receipt.
 
     Raises:
-        Damaged: It is none.
-        Refused: It is of a later version.
+        Damaged: The content is not a receipt.
+        Refused: The receipt has an unknown version.
     """
     document = strict_json.loads(content, what=what, containers=RECEIPT_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
@@ -170,14 +176,14 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
 
 
 def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
-    """One receipt of several imports of one bundle: of each image at each target the best that was reached.
+    """One receipt for several imports of one bundle, with the best result of each image at each target.
 
     Args:
-        receipts: At least one, in any order.
-        ids: Of the receipts, in the same order.
+        receipts: At least one receipt, in any order.
+        ids: The ids of the receipts, in the same order.
 
     Raises:
-        Misuse: They are about different bundles.
+        Misuse: The receipts belong to different bundles.
     """
     pairs = sorted(zip(receipts, ids, strict=True), key=lambda pair: (pair[0].started, pair[1]))
     ordered = [receipt for receipt, _ in pairs]
@@ -213,14 +219,14 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
 
 
 def places_of_blobs(receipts: Iterable[Receipt], registry: str) -> dict[str, Reference]:
-    """Where a registry has blobs that imports brought.
+    """The places of blobs in a registry, by the receipts of earlier imports.
 
     Args:
-        receipts: The newest first: what it says counts.
-        registry: Host and port.
+        receipts: The receipts, the newest first. The first one that has a blob decides its place.
+        registry: Host and port of the registry.
 
     Returns:
-        For each blob's digest the name of an image that needs it and was there when its import ended.
+        For each blob's digest the name of an image that needs it and was in the registry when its import ended.
     """
     found: dict[str, Reference] = {}
     for receipt in receipts:
@@ -235,18 +241,16 @@ def places_of_blobs(receipts: Iterable[Receipt], registry: str) -> dict[str, Ref
 
 
 def finishing(receipt: Receipt, unfinished: Receipt, identity: str) -> Receipt | None:
-    """The receipt of an import that has done all that an earlier one was about, which was cut off.
-
-    What a tag stood for before is known only to the one that moved it. So a tag that was found in its place, and that
-    stood for something else when the other began, is told as pushed, with what it stood for.
+    """The receipt of an import, with the results of an earlier import that was killed and that it has completed.
 
     Args:
-        receipt: Of the import that came to its end.
-        unfinished: Of the one that was cut off.
-        identity: SHA-256 of that one's bytes.
+        receipt: The receipt of the import that has ended.
+        unfinished: The receipt of the import that was killed.
+        identity: The SHA-256 of the unfinished receipt's bytes.
 
     Returns:
-        None if it is about something else, or not all of it is done.
+        The completed receipt; None if the unfinished one belongs to another bundle, or if some of its images are not
+        done.
     """
     if not unfinished.is_unfinished or unfinished.bundle_id != receipt.bundle_id:
         return None
@@ -264,7 +268,9 @@ def finishing(receipt: Receipt, unfinished: Receipt, identity: str) -> Receipt |
 
 
 def _finished(image: ReceiptImage, earlier: ReceiptImage | None) -> ReceiptImage:
-    """An image, with what its tag stood for when an import began that may have moved it."""
+    """The result for an image, with the earlier digest of its tag if the killed import has moved it."""
+    # Only the import that moved a tag knows its earlier digest. So a tag that is in place now, and had another digest
+    # when the killed import started, counts as pushed, with that digest.
     if earlier is None or earlier.outcome != UNFINISHED or earlier.replaced is None:
         return image
     has_moved = image.outcome == "present" and image.digest == earlier.digest != earlier.replaced
@@ -284,7 +290,7 @@ def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
 
 
 def _better(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
-    """What a later run found, unless it failed; that an earlier one pushed the same, and over what, is kept."""
+    """The later result, unless it failed. If the later run found the image in place, the earlier push is kept."""
     if earlier.is_done and not later.is_done:
         return earlier
     has_brought = earlier.outcome in ("pushed", "loaded") and earlier.digest == later.digest
@@ -369,7 +375,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         error=_text_or_none(document["error"]),
         targets=tuple(_target(target) for target in list_of(document["targets"])),
         merged=_texts(document.get("merged", [])),
-        required_signatures=size(document.get("requiredSignatures", 1)),  # the first ones did not say it
+        required_signatures=size(document.get("requiredSignatures", 1)),  # the first receipts did not have it
     )
 
 
@@ -421,7 +427,7 @@ def _image(document: dict[str, Any]) -> ReceiptImage:
 
 
 def _reading(document: dict[str, Any] | None) -> ReceiptReading | None:
-    if document is None:  # older receipts say nothing of it
+    if document is None:  # older receipts do not have it
         return None
     return ReceiptReading(size(document["blobs"]), size(document["bytes"]), size(document["damaged"]))
 

@@ -1,7 +1,8 @@
-"""What registries mean when they say no: from status, error code and words to an entry of `bundler.core.advice`.
+"""The meaning of error answers of registries: finds the entry of `bundler.core.advice` for status, code and words.
 
-distribution-spec fixes the codes, but not their use: a quota is told by 403, 412, 400 or 500, an immutable tag by 412,
-403 or 400. So words come before codes, and codes before the status. Sources beside each row.
+distribution-spec fixes the codes, but not their use: registries report a full quota by 403, 412, 400 or 500, and an
+immutable tag by 412, 403 or 400. So words decide before codes, and codes before the status. Comments name the source
+of the words.
 """
 
 from __future__ import annotations
@@ -67,16 +68,16 @@ _NO_PUSH = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class RegistryAnswer:
-    """An answer that is not what was asked for.
+    """An error answer of a registry.
 
     Attributes:
-        method: Of the request.
-        status: Of the answer.
-        code: Of its first error, as distribution-spec "Error Codes" has them; empty without one.
-        message: Its words, in one line.
-        is_page: Whether it is HTML.
-        is_scope_missing: Whether it knows who asks, and says that the right is missing (RFC 6750 section 3.1).
-        retry_after_seconds: What it asked for.
+        method: The method of the request.
+        status: The status of the answer.
+        code: The code of its first error, see distribution-spec "Error Codes"; empty if there is none.
+        message: The words of its first error, in one line.
+        is_page: True if the body is HTML.
+        is_scope_missing: True if the login is valid but lacks the right (RFC 6750 section 3.1, insufficient_scope).
+        retry_after_seconds: The pause that it asked for.
     """
 
     method: str
@@ -89,28 +90,28 @@ class RegistryAnswer:
 
     @property
     def said(self) -> str:
-        """What it said, for people."""
+        """The answer in one line, for people."""
         return f"{self.status} {self.code}".strip() + (f": {self.message}" if self.message else "")
 
     @property
     def is_busy(self) -> bool:
-        """Whether it asks to come back later, and so is no failure of what was asked."""
+        """True if it asks to repeat the request later, so that it says nothing about the request itself."""
         return self.status == 429 or (self.status in _RETRYABLE_STATUS and self.retry_after_seconds is not None)
 
     @property
     def doubts_digest(self) -> bool:
-        """True if it says that the bytes are not those of the digest."""
+        """True if it reports that the bytes do not match the digest."""
         return self.code == "DIGEST_INVALID"
 
     def refuses_every_push(self, repository: str) -> bool:
-        """True if it says that nothing can be pushed to the repository, whatever it is."""
+        """True if it means that no push to the repository can succeed."""
         return self.status in _NO_PUSH_STATUS or self._meaning(repository) in _NO_PUSH
 
     def error(self, *, subject: str, host: str, repository: str) -> BundlerError:
-        """The error that it means.
+        """The error for this answer.
 
         Args:
-            subject: What was asked for.
+            subject: The object of the request.
             host: The registry.
             repository: The repository there.
         """
@@ -130,7 +131,7 @@ class RegistryAnswer:
         )
 
     def _words(self, repository: str) -> str:
-        """What it said, without the names of repositories, in which every word may stand."""
+        """The message in lower case, without the names of repositories, because these may contain any word."""
         words = self.message.lower()
         parts = [repository, *repository.split("/")[1:]] if repository else []
         for part in sorted(filter(None, parts), key=len, reverse=True):
@@ -145,9 +146,9 @@ class RegistryAnswer:
         if self.status == 413:
             return "body-too-large"
         if self.is_busy:
-            return "too-many-requests"  # before the words: Google's say "Quota exceeded" of requests, too
+            return "too-many-requests"  # before the words: Google writes "Quota exceeded" for requests too
         if self.is_page and self.status == 405:
-            return "method-refused"  # a registry says so in JSON
+            return "method-refused"  # a registry would answer in JSON
         if self.is_page and self.status not in (401, 403):
             return "proxy-page" if self.status in _RETRYABLE_STATUS else "no-registry"
         words = self._words(repository)
@@ -167,7 +168,7 @@ class RegistryAnswer:
         return _CODES.get(self.code) or _STATUS.get(self.status, "refused")
 
     def _is_impossible(self, code: str) -> bool:
-        """Whether the words cannot mean this: nothing was to be written, or the status says otherwise."""
+        """True if the answer cannot have this meaning: the request wrote nothing, or the status contradicts it."""
         if code == "blocked-by-policy":
             return self.status == 404 or self.status >= 500
         return code in ("quota-exceeded", "tag-immutable", "registry-read-only", "target-disk-full") and (
@@ -178,13 +179,13 @@ class RegistryAnswer:
 _OTHER_CODES = frozenset({
     "BLOB_UPLOAD_INVALID", "BLOB_UPLOAD_UNKNOWN", "DIGEST_INVALID", "SIZE_INVALID",
 })  # fmt: skip
-"""Codes of distribution-spec that say nothing beyond the refusal itself."""
+"""Codes of distribution-spec without an entry of their own."""
 
 
 def entry_of(answer: str) -> str | None:
-    """The entry that a registry's error code, or a status of HTTP, leads to; None for any other text.
+    """The entry for a registry's error code or an HTTP status; None for any other text.
 
-    It is what is meant when nothing else is known; the words of a whole answer may mean something more exact.
+    It is the meaning of the code or status alone. The words of a whole answer may have a more exact meaning.
     """
     if re.fullmatch(r"[1-5][0-9]{2}", answer, re.ASCII):
         status = int(answer)

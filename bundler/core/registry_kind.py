@@ -1,6 +1,6 @@
-"""The kinds of registries that have rules of their own, and how each is recognised by what it says.
+"""The kinds of registries with rules of their own, and how they are recognised by their answers.
 
-What they answer is translated in `bundler.core.advice`; here is what has to be known before anything is asked.
+This module has the facts that must be known before a push; `bundler.core.registry_answers` explains error answers.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from bundler.texts import text
 
 @dataclass(frozen=True, slots=True)
 class RegistryKind:
-    """One kind.
+    """One kind of registry.
 
     Attributes:
-        name: As ``--target`` has it.
-        title: As people write it.
-        first_part: What the first part of a repository's path is there; it must exist before anything is pushed.
-        least_parts: How many parts a repository's path has at least.
-        parts_below_prefix: How many parts may follow the prefix of ``--to``, where that is limited.
-        usual_parts: More parts than these are refused by some releases or settings.
+        name: The name as the value of ``--target``.
+        title: The name for people.
+        first_part: The meaning of the first part of a repository's path; it must exist before a push. Empty if it has
+            none.
+        least_parts: The smallest number of parts in a repository's path.
+        parts_below_prefix: The largest number of parts after the prefix of ``--to``; None if it is not limited.
+        usual_parts: The largest number of parts that all releases and settings accept; None if it is not limited.
     """
 
     name: str
@@ -32,11 +33,11 @@ class RegistryKind:
     usual_parts: int | None = None
 
     def fault(self, path: str, prefix: str) -> str | None:
-        """Why a repository cannot have this path here; None if it can.
+        """The reason why a repository cannot have this path here; None if it can.
 
         Args:
             path: The whole path, prefix included.
-            prefix: What ``--to`` gave.
+            prefix: The prefix in ``--to``.
         """
         parts = path.split("/")
         if len(parts) < self.least_parts:
@@ -56,7 +57,7 @@ class RegistryKind:
         return None
 
     def is_unusual(self, path: str) -> bool:
-        """Whether some releases of this kind refuse such a path."""
+        """True if some releases or settings of this kind refuse such a path."""
         return self.usual_parts is not None and path.count("/") + 1 > self.usual_parts
 
 
@@ -71,21 +72,21 @@ REGISTRY_KINDS = {kind.name: kind for kind in (DISTRIBUTION, HARBOR, NEXUS, ARTI
 
 
 def recognised(headers: Mapping[str, str], challenge: Mapping[str, str]) -> RegistryKind:
-    """The kind of a registry, by its answer to ``GET /v2/``; `DISTRIBUTION` for all that say nothing else.
+    """The kind of a registry, by its answer to ``GET /v2/``; `DISTRIBUTION` if the answer has no sign of another kind.
 
     Args:
-        headers: Of the answer, names in any case.
-        challenge: The parameters of ``WWW-Authenticate``, names in lower case.
+        headers: The headers of the answer, with names in any case.
+        challenge: The parameters of ``WWW-Authenticate``, with names in lower case.
     """
-    told = {name.lower(): value for name, value in headers.items()}
+    lowered = {name.lower(): value for name, value in headers.items()}
     realm, service = challenge.get("realm", ""), challenge.get("service", "")
     if service == "harbor-registry":
         return HARBOR
-    if "gitlab-container-registry-version" in told or realm.endswith("/jwt/auth"):
+    if "gitlab-container-registry-version" in lowered or realm.endswith("/jwt/auth"):
         return GITLAB
-    if told.get("server", "").startswith("Nexus/") or "Sonatype Nexus" in realm:
+    if lowered.get("server", "").startswith("Nexus/") or "Sonatype Nexus" in realm:
         return NEXUS
-    if any(name in told for name in ("x-artifactory-id", "x-jfrog-version")) or "Artifactory" in realm:
+    if any(name in lowered for name in ("x-artifactory-id", "x-jfrog-version")) or "Artifactory" in realm:
         return ARTIFACTORY
     if realm.endswith("/v2/auth"):
         return QUAY

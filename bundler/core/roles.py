@@ -1,10 +1,10 @@
-"""The files of a bundle's folder: which roles there are, and which one a name has. FORMAT.md, section 2.
+"""The roles of the files in a bundle's folder, and the role of each name. FORMAT.md, section 2.
 
-All that knows a file by its name asks here. A name is no proof of anything: what a file holds is checked by its digest
-in SHA256SUMS, and SHA256SUMS by its signatures. No file of a bundle is ever executed.
+All code that recognises a file by its name uses this module. A name proves nothing: the content of a file is checked by
+its digest in SHA256SUMS, and SHA256SUMS by its signatures. No file of a bundle is ever executed.
 
-Media change names: FAT and ISO 9660 know capitals only, or eight letters and three. So the forms that they make of the
-names that people cannot do without are here too.
+Media change names: FAT and ISO 9660 have capitals only, or eight letters and three. So this module also has the forms
+that they make of the most important names.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ class Role:
     """The purpose of a file of the folder.
 
     Attributes:
-        name: In documents and messages.
-        form: The names of files that have it.
-        file: The name itself, where there is only one.
-        is_listed: SHA256SUMS lists it.
-        is_required: Every bundle has it.
-        is_on_every_medium: Each medium of a bundle has it; else it is on one of them.
-        limit_bytes: The largest size; None where there is none of its own.
-        short_form: The forms of its name on FAT and ISO 9660 without long names, in small letters.
+        name: The name of the role in documents and messages.
+        form: The pattern of the names of its files.
+        file: The file name, if only one is possible; else empty.
+        is_listed: True if SHA256SUMS lists such a file.
+        is_required: True if every bundle has such a file.
+        is_on_every_medium: True if each medium of a bundle has such a file; else only one medium has it.
+        limit_bytes: The largest size; None if the role has no limit of its own.
+        short_form: The pattern of its names on FAT and ISO 9660 without long names, in small letters.
     """
 
     name: str
@@ -52,7 +52,7 @@ def _named(file: str) -> re.Pattern[str]:
 
 
 README = Role("readme", _named("README.txt"), "README.txt", is_required=True, limit_bytes=SUMS_BYTES)
-"""For people; nothing reads it."""
+"""A text for people. The program never reads it."""
 SUMS = Role(
     "sums",
     _named("SHA256SUMS"),
@@ -62,7 +62,7 @@ SUMS = Role(
     limit_bytes=SUMS_BYTES,
     short_form=re.compile(r"sha256(?:su|~\d{1,6})\.?"),
 )
-"""The root of trust."""
+"""The list of digests, whose signatures are the root of trust."""
 SIGNATURE = Role(
     "signature",
     re.compile(r"SHA256SUMS\.([0-9a-f]{16})\.sig"),
@@ -81,48 +81,48 @@ MANIFEST = Role(
 )
 """The images of the bundle, and the place of each byte."""
 CONTENT = Role("content", _named("content.7z"), "content.7z", limit_bytes=CONTENT_BYTES)
-"""The bundle manifest of an encrypted bundle, encrypted. Every encrypted bundle has it, and no other."""
+"""The encrypted bundle manifest. Every encrypted bundle has this file; other bundles do not have it."""
 RESTORE = Role("restore", _named("restore.py"), "restore.py", limit_bytes=RESTORE_SCRIPT_BYTES)
 """Restores the bundle with Python alone."""
 CHUNK = Role("chunk", re.compile(r"chunk-(\d{4,})\.(?:tar|7z)"), is_required=True, is_on_every_medium=False)
-"""The images."""
+"""An archive with blobs of the images."""
 PARITY = Role("parity", re.compile(r"parity-\d{2,}(?:\.vol\d+\+\d+)?\.par2"), is_on_every_medium=False)
 """Recovery data for lost and damaged chunks."""
 TOOL = Role("tool", re.compile(r"tool/.+"), is_on_every_medium=False)
-"""The program that imports the bundle, for those who do not have it."""
+"""The program that imports the bundle, for receivers who do not have it."""
 RECORD = Role("record", re.compile(r"record-[a-z0-9][a-z0-9._-]*\.json"), limit_bytes=RECORD_BYTES)
-"""A finding or decision of the time when the bundle was made: a scan, the settings of a registry."""
+"""A finding or decision from the time of the export: a scan, or the settings of a registry."""
 UNKNOWN = Role("unknown", re.compile(r".*", re.DOTALL), is_on_every_medium=False)
-"""A file that a later version knows."""
+"""A file without a role that this version knows."""
 
 ROLES = (README, SUMS, SIGNATURE, MANIFEST, CONTENT, RESTORE, CHUNK, PARITY, TOOL, RECORD)
 """The roles that this version knows."""
 
 LISTABLE = r"README\.txt|[a-z0-9][a-z0-9._+-]{0,63}|[a-z0-9][a-z0-9._-]{0,31}/[a-z0-9][a-z0-9._+-]{0,127}"
-"""The names that SHA256SUMS can list: of files in the folder, and in folders in it. None leads anywhere else."""
+"""The names that SHA256SUMS can list: files in the bundle's folder, or one folder below. None leads out of it."""
 _LISTABLE = re.compile(LISTABLE)
 _SIGNATURE_ON_MEDIA = re.compile(r"sha256sums[._]([0-9a-f]{16})\.sig")
 _RESERVED = re.compile(r"chunk-\d+\.(tar|7z)|parity-.*|record-.*|tool|sha256sums(\..*)?")
 
 
 def role_of(name: str) -> Role:
-    """The role of the file with a name, relative to the bundle's folder."""
+    """The role of the file with a name that is relative to the bundle's folder."""
     return next((role for role in ROLES if role.form.fullmatch(name)), UNKNOWN)
 
 
 def is_listable(name: str) -> bool:
-    """True if SHA256SUMS can list a name."""
+    """True if SHA256SUMS can list this name."""
     return _LISTABLE.fullmatch(name) is not None
 
 
 def is_reserved(name: str) -> bool:
-    """True if a file system that ignores case may take a name for that of a bundle's file or folder."""
+    """True if a file system that ignores case may confuse a name with that of a bundle's file or folder."""
     files = (role.file.lower() for role in ROLES)
     return _RESERVED.fullmatch(name) is not None or name in files
 
 
 def is_chunk(name: str) -> bool:
-    """True if a name is a chunk's, in capitals or not."""
+    """True if a name is that of a chunk, in capitals or not."""
     return role_of(name.lower()) is CHUNK
 
 
@@ -130,7 +130,7 @@ def chunk_file(number: int, archive: str) -> str:
     """The name of a chunk.
 
     Args:
-        number: From 1.
+        number: The number of the chunk, from 1.
         archive: The name of the kind of archive.
     """
     return f"chunk-{number:04d}.{archive}"
@@ -154,9 +154,10 @@ def signer_of(name: str) -> str | None:
 
 
 def signature_name(name: str) -> tuple[bool, str | None]:
-    """True if a name is that of a signature, or what a medium made of it; and the key id that it claims.
+    """True if a name is that of a signature, also in a form that media change it to; and the key id that it claims.
 
-    Media write it in capitals, without its first dot (ISO 9660), or cut to eight letters and three, without the id.
+    Media write the name in capitals, without its first dot (ISO 9660), or cut to eight letters and three. The last form
+    has no key id.
     """
     folded = name.lower()
     match = _SIGNATURE_ON_MEDIA.fullmatch(folded)
@@ -167,6 +168,6 @@ def signature_name(name: str) -> tuple[bool, str | None]:
 
 
 def is_called(name: str, wanted: str) -> bool:
-    """True if a name is a wanted one, or what a medium may have made of it."""
+    """True if a name is the wanted one, or a form of it that media make."""
     short_form = role_of(wanted).short_form
     return name.lower() == wanted.lower() or (short_form is not None and bool(short_form.fullmatch(name.lower())))

@@ -1,4 +1,7 @@
-"""Reads the file of `bundler.core.naming_rules`. Apart from it, so that an import without rules loads no YAML."""
+"""Reads the file of `bundler.core.naming_rules`.
+
+It is a module of its own, so that an import without rules loads no YAML.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def parse_rules(text: str, *, source: str) -> NamingRules:
         source: Its name, for messages.
 
     Raises:
-        Misuse: It is wrong; with more than one error, `Several` of them.
+        Misuse: The file is not valid. `Several` if there is more than one error.
     """
     reader = _Reader(source)
     rules = tuple(reader.read(text.removeprefix("\ufeff")))

@@ -1,4 +1,4 @@
-"""Which images of a list or a bundle are meant: ``--only PATTERN`` and ``--except PATTERN``."""
+"""Selects images of a list or a bundle: ``--only PATTERN`` and ``--except PATTERN``."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from bundler.texts import some, text
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Patterns as shells know them, ``*`` crossing slashes; without any, all images are meant.
+    """Patterns as in shells, but ``*`` also matches slashes. Without patterns all images are selected.
 
-    A pattern is compared with the full reference and with every shorter way to write it: ``nginx*``,
-    ``library/nginx:1.27``, ``quay.io/*`` and ``*:latest`` all mean what they look like.
+    A pattern is compared with the full reference and with each shorter form of it, so that ``nginx*``,
+    ``library/nginx:1.27``, ``quay.io/*`` and ``*:latest`` match as people expect.
     """
 
     only: tuple[str, ...] = ()
     except_: tuple[str, ...] = ()
 
     def chosen(self, references: Iterable[Reference]) -> frozenset[Reference]:
-        """Those that are meant.
+        """The selected references.
 
         Raises:
-            Misuse: A pattern of ``only`` fits nothing, or nothing is left.
+            Misuse: A pattern of ``only`` matches nothing, or no image is selected.
         """
         known = tuple(dict.fromkeys(references))
         for pattern in self.only:
@@ -49,7 +49,7 @@ class Selection:
         return left
 
     def idle(self, references: Iterable[Reference]) -> tuple[str, ...]:
-        """The patterns of ``except`` that fit nothing, which may be a slip of the pen."""
+        """The patterns of ``except`` that match nothing, which may be typing errors."""
         known = tuple(references)
         return tuple(pattern for pattern in self.except_ if not any(_fits(pattern, reference) for reference in known))
 

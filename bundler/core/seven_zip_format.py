@@ -1,7 +1,7 @@
-"""The 7z format, as much of it as bundles use: one folder, stored (COPY), or stored and encrypted (COPY, 7zAES).
+"""The part of the 7z format that bundles use: one folder, stored (COPY), or stored and encrypted (COPY, 7zAES).
 
-Pure functions on bytes. The data begin at byte 32 and lie back to back; the header follows them to the end of the file.
-What is read here is checked without unpacking. Source: 7zFormat.txt of the LZMA SDK; FORMAT.md, section 4.6.
+It has pure functions on bytes. The data begin at byte 32, without gaps; the header follows them to the end of the file.
+The functions check archives without unpacking them. Source: 7zFormat.txt of the LZMA SDK; FORMAT.md, section 4.6.
 `bundler.bundle.seven_zip_container` reads and writes the files.
 """
 
@@ -17,10 +17,10 @@ from zlib import crc32
 START_BYTES = 32
 
 HEADER_BYTES = 512
-"""The most that a header takes in addition to its members: some 100 bytes, and as much again where it is encrypted."""
+"""The largest header without its members: some 100 bytes, and as many again if it is encrypted."""
 
 MEMBER_HEADER_BYTES = 32
-"""The most that one member adds to the header beside its name: size, CRC, time and attributes."""
+"""The largest part of the header for one member, in addition to its name: size, CRC, time and attributes."""
 
 _MAGIC = b"7z\xbc\xaf\x27\x1c\x00\x04"
 
@@ -31,7 +31,7 @@ _NAMES, _TIMES, _ATTRIBUTES, _ENCODED_HEADER, _FILLING = b"\x11\x14\x15\x17\x19"
 
 _COPY = b"\x01\x00"
 _AES = b"\x24\x06\xf1\x07\x01\x12\x53\x0f"
-"""7zAES with 18 bytes of properties: 2^19 rounds, no salt, an IV of 16 bytes, which follows."""
+"""7zAES with 18 bytes of properties: 2^19 rounds, no salt, and an IV of 16 bytes, which follows these bytes."""
 _AES_ROUNDS = 1 << 19
 _ROUNDS_AT_ONCE = 1 << 10
 
@@ -46,10 +46,10 @@ _NUMBER = (
     rb"(?:[\x00-\x7f]|[\x80-\xbf].|[\xc0-\xdf].{2}|[\xe0-\xef].{3}|[\xf0-\xf7].{4}"
     rb"|[\xf8-\xfb].{5}|[\xfc\xfd].{6}|\xfe.{7}|\xff.{8})"
 )
-"""How 7z writes a number: the first byte tells how many follow."""
+"""A number in 7z: the first byte gives the number of bytes that follow."""
 
 _ENCRYPTED_HEADER = re.compile(
-    rb"\x17\x06" + _NUMBER + rb"\x01\x09" + _NUMBER + rb"\x00"  # where its packed stream lies, and how long it is
+    rb"\x17\x06" + _NUMBER + rb"\x01\x09" + _NUMBER + rb"\x00"  # offset and length of its packed stream
     rb"\x07\x0b\x01\x00\x01" + re.escape(_AES) + rb".{16}"  # one folder, one coder: 7zAES, 2^19 rounds, IV
     rb"\x0c" + _NUMBER + rb"\x00\x00",  # its unpacked size
     re.DOTALL,
@@ -57,13 +57,13 @@ _ENCRYPTED_HEADER = re.compile(
 
 
 def header_bytes(name: str) -> int:
-    """The most that a member of this name adds to the header."""
+    """The largest length that a member of this name adds to the header."""
     return MEMBER_HEADER_BYTES + 2 * len(name)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredFile:
-    """A member of an archive, as its header has it."""
+    """A member of an archive, as the header describes it."""
 
     name: str
     size_bytes: int
@@ -72,7 +72,7 @@ class StoredFile:
 
 @dataclass(frozen=True, slots=True)
 class Encryption:
-    """The IV of an encrypted stream, and its size and CRC once it is encrypted."""
+    """The IV of an encrypted stream, and its size and CRC after encryption."""
 
     iv: bytes
     size_bytes: int
@@ -84,8 +84,8 @@ def header(files: Sequence[StoredFile], *, offset_bytes: int, encryption: Encryp
 
     Args:
         files: All members, in the order of their data.
-        offset_bytes: Where in the archive it is written; 0 if it will be encrypted.
-        encryption: Of the data; None if they are plain.
+        offset_bytes: The offset of the header in the archive; 0 if the header will be encrypted.
+        encryption: The encryption of the data; None if they are not encrypted.
     """
     size_bytes = sum(file.size_bytes for file in files)
     out = bytearray([_HEADER, _MAIN_STREAMS, _PACK, 0, 1, _SIZE])
@@ -93,7 +93,7 @@ def header(files: Sequence[StoredFile], *, offset_bytes: int, encryption: Encryp
     if encryption:
         out += bytes([_CRC, 1]) + encryption.crc.to_bytes(4, "little")
     out += bytes([_END, _UNPACK, _FOLDER, 1, 0])
-    if encryption:  # two coders; what the first one decrypts goes to the second
+    if encryption:  # two coders; the second one gets the output of the first, which decrypts
         out += b"\x02" + _AES + encryption.iv + _COPY + b"\x01\x00" + bytes([_UNPACK_SIZES]) + number(size_bytes)
     else:
         out += b"\x01" + _COPY + bytes([_UNPACK_SIZES])
@@ -112,12 +112,12 @@ def header(files: Sequence[StoredFile], *, offset_bytes: int, encryption: Encryp
 
 
 def encoded_header(*, offset_bytes: int, length_bytes: int, encryption: Encryption) -> bytes:
-    """The header that says where the encrypted header is.
+    """The header that has the place of the encrypted header.
 
     Args:
-        offset_bytes: Of the encrypted header, counted after the first 32 bytes.
-        length_bytes: Of the header before it was encrypted.
-        encryption: Of the header.
+        offset_bytes: The offset of the encrypted header, counted after the first 32 bytes.
+        length_bytes: The length of the header before encryption.
+        encryption: The encryption of the header.
     """
     out = bytes([_ENCODED_HEADER, _PACK]) + number(offset_bytes) + bytes([1, _SIZE]) + number(encryption.size_bytes)
     out += bytes([_END, _UNPACK, _FOLDER, 1, 0, 1]) + _AES + encryption.iv
@@ -131,7 +131,7 @@ def start(header: bytes, offset_bytes: int) -> bytes:
 
 
 def aes_key(passphrase: str) -> bytes:
-    """The key of 7zAES, without salt: SHA-256 of passphrase and counter, 2^19 times. Takes some tenths of a second."""
+    """The key of 7zAES without salt: SHA-256 of passphrase and counter, 2^19 times. It takes tenths of a second."""
     secret, hasher = passphrase.encode("utf-16-le"), hashlib.sha256()
     for begin in range(0, _AES_ROUNDS, _ROUNDS_AT_ONCE):
         counters = range(begin, begin + _ROUNDS_AT_ONCE)
@@ -140,7 +140,7 @@ def aes_key(passphrase: str) -> bytes:
 
 
 def number(value: int) -> bytes:
-    """A number as 7z writes it: as many ones at the top of the first byte as bytes follow, and the highest bits."""
+    """A number in 7z. The first byte has a one bit for each byte that follows, then the highest bits of the number."""
     for more in range(8):
         if value < 1 << 7 * (more + 1):
             return bytes([0xFF00 >> more & 0xFF | value >> 8 * more]) + (value & (1 << 8 * more) - 1).to_bytes(
@@ -154,14 +154,14 @@ def _property(kind: int, content: bytes) -> bytes:
 
 
 def _filling(position: int) -> bytes:
-    """Fills up to a multiple of 4, as 7-Zip does: two bytes at least, kind and length."""
+    """Padding up to a multiple of 4, as in 7-Zip. It needs at least two bytes, kind and length."""
     missing = -position % 4
     missing += 4 if missing in (1, 2) else 0
     return _property(_FILLING, bytes(missing - 2)) if missing else b""
 
 
 def header_place(start: bytes) -> tuple[int, int] | None:
-    """Where the header lies, as the first 32 bytes of an archive say: offset and length; None if they are damaged."""
+    """Offset and length of the header, read from the first 32 bytes of an archive; None if these are damaged."""
     if len(start) != START_BYTES or not start.startswith(_MAGIC):
         return None
     if crc32(start[12:]) != int.from_bytes(start[8:12], "little"):
@@ -171,15 +171,13 @@ def header_place(start: bytes) -> tuple[int, int] | None:
 
 
 def is_framed(start: bytes, header: bytes, header_offset: int) -> bool:
-    """Whether the start of an archive fits the header at its end: both are covered by CRCs."""
+    """True if the start of an archive matches the header at its end: CRCs cover both."""
     if header_place(start) != (header_offset, len(header)):
         return False
     return crc32(header) == int.from_bytes(start[28:], "little")
 
 
 def is_encrypted_header(header: bytes) -> bool:
-    """Whether a header is encrypted as the writer does it, and in no other way.
-
-    Any other header would be decoded by whatever method it names, some of which inflate without bound.
-    """
+    """True if a header is encrypted in the only way that the writer uses."""
+    # A reader decodes any other header by the method that the header names, and some methods inflate without bound.
     return _ENCRYPTED_HEADER.fullmatch(header) is not None

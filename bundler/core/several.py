@@ -1,4 +1,4 @@
-"""Errors in files that people write: each with its line, and all of a file as one. Loads no YAML."""
+"""Errors in files that people write: adds the line to an error, and joins all errors of a file. It loads no YAML."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bundler.errors import BundlerError, Misuse, Several
 
 
 def located(error: Misuse, where: str) -> Misuse:
-    """The same error, said to stand in a line of a file."""
+    """The same error, with the line of a file where it is."""
     if error.subject and error.subject.startswith(where.rpartition(":")[0] + ":"):
         return error
     subject = f"{where}: {error.subject}" if error.subject else where
@@ -14,5 +14,5 @@ def located(error: Misuse, where: str) -> Misuse:
 
 
 def together(message: str, errors: list[BundlerError]) -> BundlerError:
-    """One error as it is; several under a message."""
+    """The error itself if there is one; else `Several` with a message."""
     return errors[0] if len(errors) == 1 else Several(message, errors)

@@ -1,8 +1,7 @@
-"""JSON as I-JSON (RFC 7493) wants it, because `json` takes more: duplicate names, NaN, lone surrogates, any depth.
+"""Strict JSON by I-JSON (RFC 7493). `json` also accepts duplicate names, NaN, lone surrogates and any depth.
 
-OCI image-spec ``considerations.md`` forbids duplicate names; two readers that differ in which one they believe are
-an attack (CVE-2021-41190 is a cousin). Reading never alters the bytes: whoever passes a document on passes on what
-was received.
+OCI image-spec ``considerations.md`` forbids duplicate names. An attacker could use them to show different content to
+two readers (CVE-2021-41190 is a similar attack). Documents are passed on as the bytes that were received.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bundler.core.limits import JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
 from bundler.errors import Damaged
 
 _BRACKETS = re.compile(r'"[^"]*"|[\[{]|[\]}]')
-"""Brackets, and whole strings so that the brackets in them do not count."""
+"""Brackets. It also matches whole strings, so that the brackets in them do not count."""
 
 
 def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> Any:
@@ -27,11 +26,11 @@ def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> An
 
     Args:
         content: The whole document, UTF-8 without a byte order mark; its length is bounded by the caller.
-        what: What the document is, for the message.
-        containers: How many objects and lists it may hold.
+        what: The name of the document, for messages.
+        containers: The largest number of objects and lists.
 
     Raises:
-        Damaged: It is not I-JSON, nested deeper than `JSON_DEPTH`, or holds too much.
+        Damaged: It is not I-JSON, is nested deeper than `JSON_DEPTH`, or has too many objects and lists.
     """
     try:
         text = content.decode("utf-8")
@@ -51,15 +50,15 @@ def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> An
 
 
 def canonical(document: object) -> bytes:
-    """JSON of our own making: compact, names in the order they were put in, ASCII, one newline at the end."""
+    """JSON in our own form: compact, names in the given order, ASCII, one newline at the end."""
     return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
 
 
 def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
-    """Makes sure that an object has no field that some readers take for a known one: Docker's ignore its case.
+    """Refuses an object with a field that differs from a known one only in case: Docker's readers ignore case.
 
     Raises:
-        Damaged: It has one.
+        Damaged: The object has such a field.
     """
     if isinstance(value, dict):
         folded = _folded(tuple(known))

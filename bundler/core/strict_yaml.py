@@ -1,7 +1,7 @@
 """Small YAML files that people write, read strictly. The only module that imports PyYAML.
 
 Every scalar is the text that was written: ``tag: 1.10`` is not 1.1, ``on`` is not true. Unknown and duplicate keys,
-aliases and tags are errors, each with its line. All errors of a file are collected, so that one run tells them all.
+aliases and tags are errors, each with its line. One run collects and reports all errors of a file.
 """
 
 from __future__ import annotations
@@ -30,25 +30,25 @@ Value = TypeVar("Value")
 
 
 class YamlDocument:
-    """One file on its way to becoming values: a tree whose nodes know their lines, and the errors found so far."""
+    """Reads one file into a tree whose nodes have their lines, and collects its errors."""
 
     def __init__(self, source: str, *, what: str) -> None:
-        """A file that is about to be read.
+        """Prepares to read a file.
 
         Args:
-            source: Its name, for messages.
-            what: What such files are, in the plural: ``image lists``.
+            source: The name of the file, for messages.
+            what: The kind of such files, in the plural: ``image lists``.
         """
         self._source = source
         self._what = what
         self.errors: list[BundlerError] = []
 
     def compose(self, text: str, form: str) -> MappingNode | None:
-        """The tree of a text that is a mapping; None if it is not one, which is noted.
+        """The tree of a text that is a mapping. For any other text it notes an error and returns None.
 
         Args:
             text: The whole file.
-            form: What it must be, for the error if it is something else.
+            form: The required form, for the error.
         """
         root = self.root(text, form)
         if isinstance(root, SequenceNode):
@@ -57,11 +57,11 @@ class YamlDocument:
         return root
 
     def root(self, text: str, form: str) -> MappingNode | SequenceNode | None:
-        """The tree of a text that is a mapping or a list; None if it is neither, which is noted.
+        """The tree of a text that is a mapping or a list. For any other text it notes an error and returns None.
 
         Args:
             text: The whole file.
-            form: What it must be, for the error if it is something else.
+            form: The required form, for the error.
         """
         try:
             self._check_characters(text)
@@ -79,7 +79,7 @@ class YamlDocument:
         return root
 
     def mapping(self, node: MappingNode, known: tuple[str, ...]) -> dict[str, Node]:
-        """The fields of a mapping whose keys are known; others are errors."""
+        """The fields of a mapping. It notes an error for each unknown or duplicate key."""
         fields: dict[str, Node] = {}
         for key_node, value in node.value:
             key = self.text(key_node) if isinstance(key_node, ScalarNode) else ""
@@ -98,10 +98,10 @@ class YamlDocument:
         return fields
 
     def text(self, node: Node) -> str:
-        """What was written in one place.
+        """The text of a scalar node as it was written.
 
         Raises:
-            Misuse: It is no single value.
+            Misuse: The node is not a single value.
         """
         if not isinstance(node, ScalarNode) or node.tag not in _TEXT_TAGS:
             raise Misuse(
@@ -110,7 +110,7 @@ class YamlDocument:
         return trimmed(str(node.value))
 
     def collected(self, node: Node, read: Callable[[], Value]) -> Value | None:
-        """What is read from a node; None if it is wrong, which is noted with its line."""
+        """The value that ``read`` makes of a node. If it raises `Misuse`, the error is noted and None is returned."""
         try:
             return read()
         except Misuse as error:
@@ -118,12 +118,12 @@ class YamlDocument:
             return None
 
     def where(self, node: Node | None) -> str:
-        """File and line."""
+        """File and line of a node, for messages."""
         mark = node.start_mark if node is not None else None
         return f"{self._source}:{mark.line + 1}" if mark else self._source
 
     def error(self, node: Node | None, message: str, hint: str | None = None) -> None:
-        """Notes an error."""
+        """Notes an error at a node."""
         self.errors.append(Misuse(message, subject=self.where(node), hint=hint))
 
     def _check_events(self, text: str) -> None:
@@ -134,10 +134,10 @@ class YamlDocument:
                 raise Misuse(texts.text("aliases (*name) are not allowed in {what}", what=self._what), subject=where)
             tag = getattr(event, "tag", None)
             if isinstance(event, yaml.NodeEvent) and tag not in (None, "!"):
-                told = texts.text(
+                message = texts.text(
                     "the YAML tag {tag} is not allowed in {what}", tag=repr(str(tag)[:60]), what=self._what
                 )
-                raise Misuse(told, subject=where)
+                raise Misuse(message, subject=where)
             depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
             documents += isinstance(event, yaml.DocumentStartEvent)
             nodes += isinstance(event, yaml.NodeEvent)

@@ -11,7 +11,8 @@ from bundler.core.digest import Digest
 from bundler.errors import Misuse
 
 FIELDS = ("tag", "date", "bundle", "digest12")
-"""The image's own tag; the day the bundle was made, ``YYYYMMDD``; the bundle's name; 12 hex of the image's digest."""
+"""The image's own tag; the day when the bundle was made, ``YYYYMMDD``; the bundle's name; 12 hex digits of the image's
+digest."""
 
 TAG_CHARACTERS = 128
 _FIELD = re.compile(r"\{([^{}]*)\}")
@@ -19,7 +20,7 @@ _FIELD = re.compile(r"\{([^{}]*)\}")
 
 @dataclass(frozen=True, slots=True)
 class TagTemplate:
-    """A template whose fields are known. Made by `parse`."""
+    """A template whose fields are valid. `parse` makes one."""
 
     text: str
 
@@ -28,7 +29,7 @@ class TagTemplate:
         """Reads a template.
 
         Raises:
-            Misuse: It has a field that does not exist, or characters that no tag has.
+            Misuse: The template has an unknown field, or a character that is not allowed in tags.
         """
         for field in _FIELD.findall(text):
             if field not in FIELDS:
@@ -44,7 +45,7 @@ class TagTemplate:
         return cls(text)
 
     def expand(self, *, tag: str | None, digest: Digest, bundle: str, date: str) -> str | None:
-        """The tag of one image; None for an image without a tag, if the template asks for its tag."""
+        """The tag of one image; None if the image has no tag and the template uses its tag."""
         if tag is None and "{tag}" in self.text:
             return None
         values: Mapping[str, str] = {"tag": tag or "", "date": date, "bundle": bundle, "digest12": digest.encoded[:12]}
@@ -52,11 +53,11 @@ class TagTemplate:
 
 
 def digest_tag(digest: Digest) -> str:
-    """The tag of an image that has none: the garbage collection of a registry takes what has no tag."""
+    """The tag for an image without one, because garbage collection of a registry removes images without a tag."""
     return f"digest-{digest.encoded[:12]}"
 
 
 def suffixed(tag: str, digest: Digest) -> str:
-    """The tag for an image whose own tag is taken: followed by 12 hex of its digest, so that it is always the same."""
+    """The second tag for an image whose own tag is taken. It ends with 12 hex digits of the digest: it never varies."""
     ending = f"-{digest.encoded[:12]}"
     return tag[: TAG_CHARACTERS - len(ending)] + ending

@@ -1,4 +1,4 @@
-"""Counts the images whose parts are all done, while the parts are done in any order."""
+"""Counts the images whose parts are all done. The parts may be done in any order."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Hashable, Iterable
 
 
 class Tally:
-    """How many parts each image still lacks. Not thread-safe."""
+    """Counts the parts that each image still lacks. It is not thread-safe."""
 
     def __init__(self, images: Iterable[Iterable[Hashable]]) -> None:
-        """All images, each with the parts that it needs."""
+        """Takes all images, each as the parts that it needs."""
         self._lacking: list[int] = []
         self._users: dict[Hashable, list[int]] = {}
         for number, parts in enumerate(images):
@@ -20,11 +20,11 @@ class Tally:
 
     @property
     def images(self) -> int:
-        """How many images there are that lack something."""
+        """The number of images that still lack a part."""
         return sum(map(bool, self._lacking))
 
     def done(self, part: Hashable) -> int:
-        """Notes that a part is done, once; how many images are complete by that."""
+        """Notes once that a part is done, and returns the number of images that this completes."""
         complete = 0
         for number in self._users.pop(part, ()):
             self._lacking[number] -= 1

@@ -1,7 +1,7 @@
-"""The tar format, as much of it as we write and read: POSIX ustar headers, with pax records for
-sizes from 8 GiB and names of more than 100 characters (those of SHA-512 blobs).
+"""The part of the tar format that we write and read: POSIX ustar headers, with pax records for sizes from 8 GiB and
+names of more than 100 characters (those of SHA-512 blobs).
 
-Pure functions on blocks of 512 bytes. Headers are the same for the same name and size on every machine: mode 0644,
+It has pure functions on blocks of 512 bytes. The same name and size give the same header on every machine: mode 0644,
 owner 0, time 0. Source: POSIX.1-2017, ``pax`` utility, "ustar Interchange Format".
 """
 
@@ -30,7 +30,7 @@ GNU_LONG_LINK = b"K"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """One header block, read: the member's name, its type and the bytes of data that follow."""
+    """The fields of a header block: the member's name and type, the size of its data, and the target of a link."""
 
     name: str
     type: bytes
@@ -39,16 +39,16 @@ class Header:
 
 
 def header(name: str, size_bytes: int) -> bytes:
-    """The header of a regular file: 512 bytes, or 1536 where name or size do not fit ustar's fields.
+    """The header of a regular file: 512 bytes, or 1536 if name or size does not fit ustar's fields.
 
     Args:
-        name: ASCII, at most 255 characters.
-        size_bytes: Of the file.
+        name: The name of the member, ASCII, at most 255 characters.
+        size_bytes: The size of the file.
     """
     records = _pax_records(name, size_bytes)
     if not records:
         return _ustar(name, size_bytes, REGULAR)
-    # A reader that knows no pax sees a member that is empty, not one of a wrong size.
+    # For a reader without pax the member is empty, instead of having a wrong size.
     fitting_size = size_bytes if size_bytes < _USTAR_SIZE_LIMIT else 0
     return (
         _ustar("././@PaxHeader", len(records), PAX)
@@ -61,24 +61,24 @@ def link_header(name: str, target: str) -> bytes:
     """The header of a symbolic link.
 
     Args:
-        name: ASCII, at most 100 characters.
-        target: What it leads to, the same.
+        name: The name of the member, ASCII, at most 100 characters.
+        target: The path that the link leads to, ASCII, at most 100 characters.
     """
     return _ustar(name, 0, SOFT_LINK, target)
 
 
 def header_bytes(name: str, size_bytes: int) -> int:
-    """How long `header` is."""
+    """The length of `header`."""
     return 3 * BLOCK_BYTES if _pax_records(name, size_bytes) else BLOCK_BYTES
 
 
 def padding_bytes(size_bytes: int) -> int:
-    """How many zeros follow data of a size."""
+    """The number of zeros after data of this size."""
     return -size_bytes % BLOCK_BYTES
 
 
 def member_bytes(name: str, size_bytes: int) -> int:
-    """Header, data and padding together."""
+    """The length of a member's header, data and padding together."""
     return header_bytes(name, size_bytes) + size_bytes + padding_bytes(size_bytes)
 
 
@@ -86,8 +86,8 @@ def parse_header(block: bytes, *, what: str) -> Header | None:
     """Reads a header block; None for a block of zeros.
 
     Raises:
-        Damaged: The checksum is wrong, or a field is not what tar allows. Negative sizes do not exist
-            (CVE-2025-8194: they sent `tarfile` into an endless loop).
+        Damaged: The checksum is wrong, or a field has a value that tar does not allow. Negative sizes are refused
+            (CVE-2025-8194: `tarfile` looped endlessly on them).
     """
     if len(block) != BLOCK_BYTES:
         raise Damaged("the archive ends inside a header", subject=what)
@@ -112,7 +112,7 @@ def parse_pax(records: bytes, *, what: str) -> dict[str, str]:
     r"""Reads the records of an extended header.
 
     Raises:
-        Damaged: A record is not ``LENGTH KEY=VALUE\n`` or says a wrong length.
+        Damaged: A record is not ``LENGTH KEY=VALUE\n``, or its length is wrong.
     """
     result: dict[str, str] = {}
     position = 0
@@ -130,10 +130,10 @@ def parse_pax(records: bytes, *, what: str) -> dict[str, str]:
 
 
 def pax_size(records: dict[str, str], default: int, *, what: str) -> int:
-    """The size that an extended header gives its member, or the default.
+    """The size in the records of an extended header, or the default.
 
     Raises:
-        Damaged: It is not a decimal number.
+        Damaged: The size is not a decimal number, or out of range.
     """
     text = records.get("size")
     if text is None:
@@ -154,7 +154,7 @@ def _ustar(name: str, size_bytes: int, kind: bytes, link_name: str = "") -> byte
         b" " * 8,  # checksum, counted as blanks
         kind,
         link_name.encode("ascii").ljust(_NAME_BYTES, b"\0"),
-        _MAGIC.ljust(88, b"\0"),  # and no owner's name, no device
+        _MAGIC.ljust(88, b"\0"),  # then no names of owners, no device
     )
     block = b"".join(fields).ljust(BLOCK_BYTES, b"\0")
     return block[:148] + b"%06o\0 " % sum(block) + block[156:]

@@ -1,4 +1,4 @@
-"""Text files that people write, as bytes: UTF-8, or UTF-16 as Windows PowerShell's ``>`` and Notepad write it."""
+"""Decodes text files that people write: UTF-8, or UTF-16 as Windows PowerShell's ``>`` and Notepad write it."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _MARKS = (
 
 
 def decoded(content: bytes, *, source: str) -> str:
-    """The text of a file: in the encoding of its byte order mark, else UTF-16 if every other byte is zero, else UTF-8.
+    """The text of a file, by its byte order mark; without one, UTF-16 if every other byte is zero, else UTF-8.
 
     Args:
         content: The whole file.
-        source: Its name, for messages.
+        source: The name of the file, for messages.
 
     Raises:
-        Misuse: It is not text in one of these encodings.
+        Misuse: The file is not text in one of these encodings.
     """
     mark, encoding = next(((mark, name) for mark, name in _MARKS if content.startswith(mark)), (b"", _guess(content)))
     try:
@@ -36,7 +36,7 @@ def decoded(content: bytes, *, source: str) -> str:
 
 
 def _guess(content: bytes) -> str:
-    """The encoding of a text without a mark: its first characters are ASCII (as RFC 4627, section 3, has it)."""
+    """The encoding of a text without a mark. Its first characters must be ASCII (as in RFC 4627, section 3)."""
     if len(content) % 2 == 0 and content[:1] != b"\0" and content[1:4:2].strip(b"\0") == b"" and len(content) > 2:
         return "utf-16-le"
     if len(content) % 2 == 0 and content[:1] == b"\0" and content[0:4:2].strip(b"\0") == b"" and len(content) > 2:
