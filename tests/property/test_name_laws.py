@@ -99,7 +99,12 @@ def test_acceptance_of_platforms_goes_both_ways(one: Platform, other: Platform) 
 @given(
     st.one_of(
         st.builds(RegistryImage, references),
-        st.builds(LayoutImage, paths, st.one_of(st.none(), tags, references.map(str))),
+        # oci:// is Helm's, so a layout's path never begins with two slashes.
+        st.builds(
+            LayoutImage,
+            paths.filter(lambda path: not path.startswith("//")),
+            st.one_of(st.none(), tags, references.map(str)),
+        ),
         st.builds(OciArchiveImage, paths, st.one_of(st.none(), tags, references.map(str))),
     )
 )
