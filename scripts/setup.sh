@@ -1,4 +1,4 @@
-# Sourced by the other scripts: makes what they need, once, in this checkout. Nothing outside it but Debian packages.
+# Sourced by the other scripts: sets up this checkout, once. Outside of it, only Debian packages are installed.
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=${BUNDLER_VENV:-$ROOT/.venv}

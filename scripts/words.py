@@ -43,7 +43,7 @@ INSTEAD = {
     "told": "reported, shown, named",
     "whoever": "the user who, a program that",
 }
-"""The words that nobody needs, and what says the same."""
+"""The words to avoid, and words that say the same."""
 
 OPENERS = ("how", "that which", "what", "whatever", "where", "whether", "which", "who", "whoever")
 """The openings of a docstring, comment, paragraph or item that make a clause of what should be a sentence."""

@@ -75,7 +75,7 @@ def doctor(request: DoctorRequest) -> DoctorResult:
         checks += registry_checks(visit)
     for path in request.paths or (scratch_folder(),):
         checks += _folder_checks(path, is_scratch=not request.paths)
-    if registry is None:  # no daemon is needed on the way to a registry
+    if registry is None:  # an import to a registry needs no daemon
         checks.append(_daemon(is_wanted=request.target is not None))
     return DoctorResult(tuple(checks))
 

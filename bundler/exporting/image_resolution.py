@@ -42,8 +42,8 @@ class Resolution:
 
     Attributes:
         image: The image.
-        documents: Those that were read at the source.
-        made: Those that were made here; no source has them.
+        documents: The manifests and configs that were read at the source.
+        made: The manifests and configs that were made here; no source has them.
         moved_to: The digest that its name has now, if the bundle gets the one that it had when the export started.
     """
 

@@ -37,7 +37,7 @@ class Resolved:
         resume: The facts that this run takes over from an earlier one.
         images: The images that were found, in the order of the list; at least one.
         missing: The others, in the order of the list.
-        documents: The manifests and configs that were read or made on the way.
+        documents: The manifests and configs that were read or made to resolve them.
     """
 
     session: Session

@@ -114,7 +114,7 @@ def notice_originals(entries: Sequence[Entry], stores: Stores, run: Run) -> None
                 original = Reference.parse(text)
                 stores.repository(original.registry, original.repository).resolve(original.target)
             except BundlerError:
-                continue  # nobody asked for it, so nobody needs to know why
+                continue  # this is only a remark: its failure is not reported
             run.listener(
                 Noticed(
                     texts.text(

@@ -37,7 +37,7 @@ class DaemonImage(SourceLocation):
 
     @property
     def bundle_words(self) -> tuple[str, ...]:
-        """Of its name or id."""
+        """The words of its name or id."""
         return name_words(self.name)
 
     @property

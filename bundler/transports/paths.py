@@ -41,7 +41,7 @@ class PathImage(SourceContainer):
 
     @property
     def bundle_words(self) -> tuple[str, ...]:
-        """Of the file's or folder's name, and of the image's."""
+        """The words of the file's or folder's name, and of the image's name."""
         stem, _, _ = Path(self.path).resolve().name.partition(".tar")
         return stem, *name_words(self.name or "")
 

@@ -27,7 +27,7 @@ from benchmarks.slow import run_slow
 
 SCRIPTS = Path(__file__).resolve().parent
 ROOM = 5
-"""Free space needed, as a multiple of the images: skopeo's layout, its chunks, what it unpacks, and a registry."""
+"""The free space to require, in sizes of the images: skopeo's layout, its chunks, their unpacked form, a registry."""
 METHOD = """\
 wall       monotonic clock around one process tree, started after os.sync() so that no earlier write-back disturbs it;
            only bundler's export waits until all that it wrote is on the device. best: the fastest round; if it is
@@ -50,7 +50,7 @@ figures    medians of {rounds} rounds in turns, every second round backwards; ea
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """The command line."""
+    """The values of the command line."""
     parser = argparse.ArgumentParser(prog="scripts/bench", description=(benchmarks.__doc__ or "").partition("\n")[0])
     parser.add_argument("--images", type=Path, metavar="LIST", help="file of repository:tag lines; with --registry")
     parser.add_argument("--registry", type=loopback, metavar="HOST:PORT", help="a registry of this machine that has "
@@ -71,7 +71,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def loopback(host: str) -> str:
-    """A registry on this machine: bundler would ask for TLS elsewhere, and a network would be measured instead."""
+    """Accepts only a registry on this machine: others need TLS, and the network would be measured."""
     name = host.rpartition(":")[0].strip("[]")
     with contextlib.suppress(ValueError):
         if name == "localhost" or ipaddress.ip_address(name).is_loopback:
@@ -80,7 +80,7 @@ def loopback(host: str) -> str:
 
 
 def positive(text: str) -> int:
-    """A number of rounds."""
+    """Accepts a number of rounds."""
     if text.isascii() and text.isdigit() and int(text):
         return int(text)
     raise argparse.ArgumentTypeError(f"not a number of rounds: {text}")
@@ -88,7 +88,7 @@ def positive(text: str) -> int:
 
 @contextlib.contextmanager
 def work_folder(parent: Path | None, *, is_kept: bool) -> Iterator[Path]:
-    """A new folder, removed in the end."""
+    """Makes a new folder, and removes it in the end."""
     if parent:
         parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="bundler-bench-", dir=parent)).resolve()
@@ -102,7 +102,7 @@ def work_folder(parent: Path | None, *, is_kept: bool) -> Iterator[Path]:
 
 
 def own_corpus(runner: Runner, host: str, work: Path) -> Corpus:
-    """Makes and pushes the small corpus, in a process of its own: a child's peak RSS begins with its parent's."""
+    """Makes and pushes the small corpus in a child: the peak RSS of this process would count for later children."""
     print("making a small corpus of what is installed here", file=sys.stderr)
     layers, names = work / "layers", work / "images.txt"
     runner.timed([sys.executable, str(SCRIPTS / "small_corpus.py"), host, str(layers)], output=names)
@@ -111,13 +111,13 @@ def own_corpus(runner: Runner, host: str, work: Path) -> Corpus:
 
 
 def make_keys(folder: Path) -> Keys:
-    """A key pair by ``bundler keygen``; openssl signs with it too."""
+    """Makes a key pair with ``bundler keygen``; openssl signs with it too."""
     subprocess.run([BUNDLER, "keygen", "bench", "-d", str(folder), "--quiet"], check=True, stdout=subprocess.DEVNULL)
     return Keys(folder / "bench.key", folder / "bench.pub")
 
 
 def check_room(folder: Path, corpus: Corpus) -> None:
-    """Raises unless the file system has room for the largest that lies there at a time."""
+    """Raises unless the file system has room for all that is there at the same time."""
     needed, free = corpus.size_bytes * ROOM, shutil.disk_usage(folder).free
     if free < needed:
         raise BenchError(f"{folder} has {free / GIB:.1f} GiB free; {needed / GIB:.1f} are needed (--workdir DIR)")
@@ -130,7 +130,7 @@ def read_once(runner: Runner, corpus: Corpus, work: Path) -> None:
 
 
 def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: Path) -> Report:
-    """Everything after the images are known."""
+    """Measures everything, once the images are known."""
     check_room(work, corpus)
     described = about(work)
     compileall.compile_dir(Path(bundler.__file__).parent, quiet=2)
@@ -152,7 +152,7 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
 
 
 def run(options: argparse.Namespace) -> Report:
-    """One whole run, on the images that were named or on those made here."""
+    """Does one whole run, with the images that were named or with those made here."""
     with work_folder(options.workdir, is_kept=options.keep) as work, contextlib.ExitStack() as servers:
         runner = Runner(work / "log")
         if options.images:
@@ -165,8 +165,8 @@ def run(options: argparse.Namespace) -> Report:
 
 
 def main() -> int:
-    """Runs, prints, and says with ``--check`` whether all targets are met."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that what was started is ended
+    """Runs and prints; with ``--check`` the exit code is 1 if a target is missed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that child processes are ended
     options = parse_arguments()
     try:
         report = run(options)

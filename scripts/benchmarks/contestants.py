@@ -1,4 +1,4 @@
-"""The ways to carry images that are compared."""
+"""The contestants: methods to carry images."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from benchmarks.measuring import BenchError, Measured, Runner
 BUNDLER = str(Path(sys.executable).with_name("bundler"))
 CHUNK_BYTES = 2_000_000_000
 STREAMS = 2
-"""Connections of the curl floor; bundler's default number of workers for large blobs."""
+"""The connections of the curl floor: bundler's default number of workers for large blobs."""
 
 
 class Contestant(Protocol):
-    """A way to carry images; it keeps what it exported in a folder, and imports from there."""
+    """A method to carry images: it exports to a folder, and imports from there."""
 
     name: str
 
     def export(self, folder: Path) -> Measured:
-        """Registry to disk."""
+        """Copies the images from the registry to disk."""
 
     def before_import(self, folder: Path) -> None:
-        """Untimed: removes what would not have been carried."""
+        """Removes the files that would not be carried. Not timed."""
 
     def import_(self, folder: Path, host: str) -> Measured:
-        """Disk to an empty registry."""
+        """Copies the images from disk to an empty registry."""
 
     def check(self, host: str) -> None:
         """Raises unless the import did its work."""
@@ -47,7 +47,7 @@ class Keys:
 
 
 class Bundler:
-    """The real commands, as a user types them."""
+    """Runs the real commands, as a user types them."""
 
     name = "bundler"
 
@@ -59,7 +59,7 @@ class Bundler:
         image_list.write_text("".join(f"{corpus.host}/{image.name}\n" for image in corpus.images))
 
     def list_of(self, corpus: Corpus, host: str) -> Path:
-        """An image list of a corpus that is reached under another host."""
+        """Writes an image list of a corpus that is reached under another host."""
         image_list = self._list.with_name("other-list.txt")
         image_list.write_text("".join(f"{host}/{image.name}\n" for image in corpus.images))
         return image_list
@@ -69,7 +69,7 @@ class Bundler:
         return self._run("export", str(image_list or self._list), "-o", str(folder), "--key", key, "--name", "bench")
 
     def before_import(self, folder: Path) -> None:
-        """Nothing: the bundle is all there is."""
+        """Removes nothing: there is only the bundle."""
 
     def import_(self, folder: Path, host: str) -> Measured:
         return self._run("import", str(folder / "bench"), *self._trust, "--to", host)
@@ -83,11 +83,11 @@ class Bundler:
         return self._run("verify", str(folder / "bench"), *self._trust)
 
     def inspect(self, folder: Path) -> Measured:
-        """Reads what the bundle says of itself."""
+        """Reads the description of the bundle."""
         return self._run("inspect", str(folder / "bench"), *self._trust)
 
     def help(self) -> Measured:
-        """Does nothing but start."""
+        """Starts the program and prints help."""
         return self._runner.timed([BUNDLER, "--help"])
 
     @property
@@ -99,7 +99,7 @@ class Bundler:
 
 
 class Skopeo:
-    """The way without such a tool: a layout, a tar, chunks, checksums and a signature, with stock tools."""
+    """The method without such a tool: a layout, a tar, chunks, checksums and a signature, with stock tools."""
 
     name = "skopeo"
 
@@ -149,13 +149,14 @@ class Skopeo:
 
     def _copy(self, image: Image, source: str, target: str) -> str:
         flags = "--quiet --all --src-tls-verify=false --dest-tls-verify=false"
-        if image.root.is_oci:  # skopeo 1.9 does not find the others again in a layout, so they have to be converted
+        # skopeo 1.9 does not find Docker's manifests again in a layout, so they must be converted.
+        if image.root.is_oci:
             flags += " --preserve-digests"
         return f"skopeo --insecure-policy copy {flags} {quoted(source)} {quoted(target)}"
 
 
 class Curl:
-    """The floor: the bytes and nothing else."""
+    """The floor: copies the bytes, and does nothing else."""
 
     name = "curl"
 
@@ -176,10 +177,10 @@ class Curl:
         return measured
 
     def before_import(self, folder: Path) -> None:
-        """Nothing: the blobs are all there is."""
+        """Removes nothing: there are only the blobs."""
 
     def import_(self, folder: Path, host: str) -> Measured:
-        """Opens all uploads, then uses them: one in a repository is as good as another."""
+        """Opens all uploads, then uses them: any upload of a repository can take any of its blobs."""
         locations = folder / "locations"
         opened = self._curl(folder / "post.config", [self._post(blob, host) for blob in self._corpus.blobs], locations)
         free: dict[str, list[str]] = {}
@@ -205,7 +206,7 @@ class Curl:
             ("url", f"{location}&digest={blob.digest}"),
             ("upload-file", self._file(folder, blob)),
             ("header", "Content-Type: application/octet-stream"),
-            ("header", "Expect:"),  # a round trip less
+            ("header", "Expect:"),  # saves a round trip
             ("output", os.devnull),
         ]
 
@@ -224,17 +225,17 @@ class Curl:
 
 
 def quoted(path: Path | str) -> str:
-    """As bash reads it."""
+    """A path, quoted for bash."""
     return shlex.quote(str(path))
 
 
 def escaped(value: str) -> str:
-    """As curl's config files read it; its own escapes are left alone."""
+    """A value, escaped for curl's config files; its own escapes stay."""
     return value.replace('"', '\\"')
 
 
 def hash_pair(runner: Runner, chunks: Sequence[Path]) -> Measured:
-    """Two openssl side by side over some files: the least that a check of them costs on two cores."""
+    """Hashes some files with two openssl processes: the least that a check of them costs on two cores."""
     shares: list[list[Path]] = [[], []]
     for chunk in sorted(chunks, key=lambda path: -path.stat().st_size):
         min(shares, key=lambda share: sum(path.stat().st_size for path in share)).append(chunk)

@@ -1,4 +1,4 @@
-"""The images that are carried: what they consist of, and whether they are where they should be."""
+"""The images that are carried, and checks of the registries that they were carried to."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Root:
 
     @property
     def is_oci(self) -> bool:
-        """True if its form is OCI's, not Docker's."""
+        """True if its form is that of OCI, not of Docker."""
         return self.media_type.startswith("application/vnd.oci.")
 
 
@@ -34,7 +34,7 @@ class Image:
 
     @property
     def name(self) -> str:
-        """As in the list."""
+        """The name in the image list."""
         return f"{self.repository}:{self.tag}"
 
 
@@ -48,7 +48,7 @@ class Blob:
 
     @property
     def path(self) -> str:
-        """Its URL's path."""
+        """The path of its URL."""
         return f"/v2/{self.repository}/blobs/{self.digest}"
 
 
@@ -62,11 +62,11 @@ class Corpus:
 
     @property
     def size_bytes(self) -> int:
-        """Of all unique blobs."""
+        """The size of all unique blobs."""
         return sum(blob.size_bytes for blob in self.blobs)
 
     def part(self, limit_bytes: int) -> Corpus:
-        """The first images, as many as make up some bytes."""
+        """The first images of the corpus, up to a number of bytes."""
         part = read_corpus(self.host, [self.images[0].name])
         for number in range(2, len(self.images) + 1):
             more = read_corpus(self.host, [image.name for image in self.images[:number]])
@@ -77,7 +77,7 @@ class Corpus:
 
 
 def read_corpus(host: str, names: Sequence[str]) -> Corpus:
-    """Asks a registry what the images consist of."""
+    """Asks a registry for the manifests of the images."""
     blobs: dict[str, Blob] = {}
     images = []
     for name in names:
@@ -89,7 +89,7 @@ def read_corpus(host: str, names: Sequence[str]) -> Corpus:
 
 
 def collect_blobs(host: str, repository: str, reference: str, blobs: dict[str, Blob]) -> Root:
-    """Adds the blobs of a manifest, or of all manifests of an index; returns which it is."""
+    """Adds the blobs of a manifest, or of all manifests of an index. Returns the manifest or index."""
     status, headers, content = ask(host, "GET", f"/v2/{repository}/manifests/{reference}")
     if status != http.client.OK:
         raise BenchError(f"{host}/{repository}:{reference}: the registry answers {status}")
@@ -102,7 +102,7 @@ def collect_blobs(host: str, repository: str, reference: str, blobs: dict[str, B
 
 
 def check_tag(image: Image, host: str, *, is_same: bool = True) -> None:
-    """Raises unless a tag is at a registry, with the same digest as at the source if it should."""
+    """Raises unless a registry has a tag; with `is_same`, the digest must be that of the source too."""
     status, headers, _ = ask(host, "HEAD", f"/v2/{image.repository}/manifests/{image.tag}")
     if status != http.client.OK or (is_same and headers["Docker-Content-Digest"] != image.root.digest):
         raise BenchError(f"{image.name} is not at the target as it should be")

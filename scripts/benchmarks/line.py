@@ -1,6 +1,6 @@
-"""A line that takes its time: a proxy that gives on every byte later, and all of them together at a rate.
+"""A slow line: a proxy that forwards each byte with a delay, and all bytes together at a limited rate.
 
-Usage: line.py HOST:PORT BYTES_PER_SECOND DELAY_SECONDS   prints HOST:PORT of its own end, and serves until it is ended
+Usage: line.py HOST:PORT BYTES_PER_SECOND DELAY_SECONDS   prints HOST:PORT of its own end, and serves until it is killed
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from collections import deque
 
 _PIECE_BYTES = 64 << 10
 _CATCHING_UP_SECONDS = 0.02
-"""A process sleeps longer than it wants to; a line does not."""
+"""The time that the line may catch up, because a process sleeps longer than it asks for."""
 _WINDOW_BYTES = 8 << 20
-"""The most that is on its way in one direction of a connection; more than the line holds in its delay."""
+"""The most bytes in transit in one direction of a connection: more than the line carries during its delay."""
 
 
 class Rate:
@@ -27,7 +27,7 @@ class Rate:
         self._lock = threading.Lock()
 
     def carry(self, amount_bytes: int) -> None:
-        """Waits until the line has carried so much more."""
+        """Waits until the line has carried a further amount."""
         with self._lock:
             begin = max(time.monotonic() - _CATCHING_UP_SECONDS, self._free_at)
             self._free_at = begin + amount_bytes / self._bytes_per_second
@@ -38,7 +38,7 @@ class Rate:
 
 
 class Direction:
-    """Bytes of one connection, on their way from one socket to the other."""
+    """One direction of a connection: forwards bytes from one socket to the other."""
 
     def __init__(self, source: socket.socket, sink: socket.socket, rate: Rate, delay_seconds: float) -> None:
         self._source, self._sink, self._rate, self._delay_seconds = source, sink, rate, delay_seconds

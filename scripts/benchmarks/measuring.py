@@ -19,12 +19,12 @@ MIB = 1 << 20
 
 
 class BenchError(Exception):
-    """Something that is measured did not work, or cannot be started."""
+    """A measured program failed, or cannot be started."""
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """The cost of one timed process tree; several in a row add up."""
+    """The cost of one timed process tree. The costs of several in a row add up."""
 
     wall_seconds: float
     cpu_seconds: float
@@ -41,7 +41,7 @@ class Measured:
 
     @classmethod
     def median_of(cls, rounds: Sequence[Measured]) -> Measured:
-        """Each figure's own median."""
+        """The median of each figure."""
         return cls(
             median(each.wall_seconds for each in rounds),
             median(each.cpu_seconds for each in rounds),
@@ -63,7 +63,7 @@ class Runner:
 
         Args:
             argv: The command.
-            output: Where its standard output goes; None for the log.
+            output: The file for its standard output; None for the log.
 
         Raises:
             BenchError: It failed.
@@ -87,7 +87,7 @@ class Runner:
         return Measured(wall_seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024, usage.ru_oublock * 512)
 
     def timed_script(self, lines: Sequence[str]) -> Measured:
-        """Runs lines of bash as one process tree; the first failure ends it."""
+        """Runs lines of bash as one process tree. The first failure ends it."""
         return self.timed(["bash", "-c", "\n".join(("set -euo pipefail", *lines))])
 
     def forget_files(self, folder: Path) -> None:
@@ -97,7 +97,7 @@ class Runner:
 
 
 def wait_for(child: subprocess.Popen[bytes]) -> tuple[int, int, Any]:
-    """Waits for a child; when interrupted, ends it and its children: they are a process group of their own."""
+    """Waits for a child. An interruption ends the child and its children, which are one process group."""
     try:
         return os.wait4(child.pid, 0)
     except BaseException:
@@ -113,7 +113,7 @@ def tail_of(path: Path) -> str:
 
 
 def own_peak_bytes() -> int:
-    """The most memory that this process ever had: a child's peak begins there, since it is forked from it."""
+    """The peak memory of this process. The peak of a child starts there, because it is forked from this process."""
     status = Path("/proc/self/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
 
@@ -124,7 +124,7 @@ def files_in(folder: Path) -> Iterator[Path]:
 
 
 def warm(path: Path) -> None:
-    """Reads a file, so that its bytes lie in the page cache."""
+    """Reads a file, so that its bytes are in the page cache."""
     buffer = bytearray(MIB)
     with path.open("rb", buffering=0) as file:
         while file.readinto(buffer):

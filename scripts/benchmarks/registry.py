@@ -1,4 +1,4 @@
-"""A docker-registry of our own, and questions to any on this machine."""
+"""A docker-registry of our own, and requests to any registry on this machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MANIFEST_TYPES = ", ".join(
 
 
 class OwnRegistry:
-    """A docker-registry with a storage of its own, on a free port of the loopback."""
+    """A docker-registry with its own storage, on a free port of the loopback."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -90,10 +90,10 @@ class OwnRegistry:
 
 
 def ask(host: str, method: str, path: str) -> tuple[int, http.client.HTTPMessage, bytes]:
-    """One question to a registry on this machine; no proxy, no redirects.
+    """Sends one request to a registry on this machine, without proxy and redirects.
 
     Raises:
-        BenchError: It does not answer.
+        BenchError: The registry does not answer.
     """
     connection = http.client.HTTPConnection(host, timeout=60)
     try:

@@ -1,4 +1,4 @@
-"""The results and the targets: as text, as JSON, and as the part of docs/performance.md that is measured."""
+"""The results and the targets: as text, as JSON, and as the measured part of docs/performance.md."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from benchmarks.slow import SlowRun
 PHASES = ("export", "import", "import again", "verify", "--help", "inspect")
 BY_THE_BYTE = ("export", "import", "verify")
 TARGET_CORPUS_BYTES = 2 * GIB
-"""Targets were set on 2.8 GiB; on much less, start-up weighs more than the bytes, and the report says so."""
+"""The least size for the targets, which were set on 2.8 GiB. The report warns below it: start-up weighs too much."""
 IMGPKG_EXPORT_TO_CURL, PEERS_IMPORT_TO_CURL = 6.1 / 3.2, 9.85 / 8.2
 """The ratios of the fastest peers to the same floor, when both were measured; the peers need not be here."""
 BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
@@ -65,10 +65,10 @@ def targets_of(samples: Samples, corpus: Corpus, slow: Sequence[SlowRun]) -> lis
     ]
     if len(corpus.images) <= 19:
         targets.append(Target("import again", samples.median("import again", "bundler").wall_seconds, 1.0, "s"))
-    if export.written_bytes:  # zero on a tmpfs: nothing is meant for a device
-        # A page on the border of two blobs may be dirtied by both; hence a hundredth.
+    if export.written_bytes:  # zero on a tmpfs, which has no device
+        # Two blobs may both dirty the page on their border; hence the hundredth.
         targets.append(Target("export written / bundle size", export.written_bytes / samples.bundle_bytes, 1.01))
-    # The bottleneck is to be the line or the medium: at least nine tenths of what it could carry in that time.
+    # The line or the medium must be the bottleneck: it must carry nine tenths of its capacity in that time.
     targets += [Target(f"{run.title}, time / its least", 1 / run.used, 1 / 0.9) for run in slow]
     return targets
 
@@ -98,7 +98,7 @@ class Report:
         return targets_of(self.samples, self.corpus, self.slow)
 
     def document(self) -> dict[str, Any]:
-        """As one JSON document, every round included."""
+        """The report as one JSON document with all rounds."""
         return {
             "document": "bundler.bench/1",
             "about": self.about,
@@ -127,7 +127,7 @@ class Report:
         }
 
     def lines(self) -> Iterator[str]:
-        """As text."""
+        """The report as text."""
         yield from (f"{key:<16} {value}" for key, value in self.about.items())
         corpus = self.corpus
         size = f"{corpus.size_bytes / MIB:.0f} MiB"
@@ -163,14 +163,14 @@ class Report:
 
 
 def write_into(page: Path, report: Report) -> None:
-    """Puts a report between the two marks of a page, in the place of the last one."""
+    """Replaces the report between the two marks of a page."""
     before, _, rest = page.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
     page.write_text("\n".join((f"{before}{BEGIN}", "```", *report.lines(), "```", f"{END}{after}")))
 
 
 def about(work: Path) -> dict[str, str]:
-    """Machine and versions: figures mean little without."""
+    """The machine and the versions: figures mean little without them."""
     cores = len(os.sched_getaffinity(0))
     memory_bytes = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return {
@@ -188,7 +188,7 @@ def about(work: Path) -> dict[str, str]:
 
 
 def cpu_model() -> str:
-    """As the kernel names it."""
+    """The name of the processor."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
 

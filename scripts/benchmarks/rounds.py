@@ -13,29 +13,29 @@ from benchmarks.measuring import Measured, Runner, cool, files_in, warm
 from benchmarks.registry import OwnRegistry
 
 START_UPS_EACH_ROUND = 5
-"""The number of times that --help and inspect are started: they are short, so one figure says little."""
+"""The number of runs of --help and inspect: they are short, so one figure says little."""
 START_UPS = ("--help", "inspect")
 
 
 @dataclass(slots=True)
 class Samples:
-    """All that was measured, by what was done and who did it, in the order of the table."""
+    """All measurements, by phase and contestant, in the order of the table."""
 
     by_subject: dict[tuple[str, str], list[Measured]] = field(default_factory=dict)
     bundle_bytes: int = 0
 
     def add(self, phase: str, name: str, measured: Measured) -> None:
-        """Notes one measurement."""
+        """Adds one measurement."""
         self.by_subject.setdefault((phase, name), []).append(measured)
         if phase not in START_UPS:
             print(f"  {phase} {name}: {measured.wall_seconds:.2f} s", file=sys.stderr)
 
     def median(self, phase: str, name: str) -> Measured:
-        """Of all rounds."""
+        """The median of all rounds."""
         return Measured.median_of(self.by_subject[phase, name])
 
     def ratio(self, phase: str, name: str, other: str) -> float:
-        """Of wall times."""
+        """The ratio of wall times."""
         return self.median(phase, name).wall_seconds / self.median(phase, other).wall_seconds
 
 
@@ -50,7 +50,7 @@ class Bench:
     is_cold: bool
 
     def run(self, rounds: int) -> Samples:
-        """All rounds, in turns; every second one backwards, so that nobody always comes after the same neighbour."""
+        """Runs all rounds. Every second one is backwards, so that no contestant always follows the same other one."""
         samples = Samples()
         for number in range(rounds):
             print(f"round {number + 1} of {rounds}, load {os.getloadavg()[0]:.2f}", file=sys.stderr)
@@ -86,7 +86,7 @@ class Bench:
     def _prepare(self, folder: Path) -> None:
         """Brings all files of a folder into the page cache, or out of it.
 
-        Who wrote them decides otherwise: bundler drops what it wrote from the cache, the others leave it there.
+        Else it would depend on the contestant: bundler drops its files from the cache, the others leave theirs there.
         """
         for path in files_in(folder):
             cool(path) if self.is_cold else warm(path)

@@ -1,7 +1,7 @@
-"""Media and lines that are slower than any program: the figure is the used part of their rate.
+"""Runs with media and lines that are slower than any program: the figure is the used part of their rate.
 
-A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away has a proxy before
-it that gives on every byte 25 ms later, and no more of them than the line carries.
+A stick of 20 MB/s is a file system on a loop device that the kernel throttles. A registry 50 ms away has a proxy that
+forwards each byte 25 ms later, and limits the rate.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ STICK_BYTES_PER_SECOND = 20_000_000
 LINE_BYTES_PER_SECOND = 50_000_000
 LINE_DELAY_SECONDS = 0.025
 STICK_PART_BYTES = 400 * MIB
-"""The amount that goes to the stick and back: enough that the beginning and the end hardly count."""
+"""The amount that is written to the stick and read back: so much that start and end hardly count."""
 _CGROUP = Path("/sys/fs/cgroup/blkio")
 
 
 @dataclass(frozen=True, slots=True)
 class SlowRun:
-    """One command at something slow.
+    """One command with a slow line or medium.
 
     Attributes:
         title: The command and the place.
-        moved_bytes: The bytes that had to go through.
+        moved_bytes: The bytes that it had to carry.
         limit_bytes_per_second: The rate of the line or medium.
-        wall_seconds: Of the whole command.
+        wall_seconds: The time of the whole command.
     """
 
     title: str
@@ -45,7 +45,7 @@ class SlowRun:
 
     @property
     def used(self) -> float:
-        """The part of the possible bytes of this time that went through."""
+        """The carried bytes, as a part of those that the rate allows in this time."""
         return self.moved_bytes / (self.limit_bytes_per_second * self.wall_seconds)
 
     def __str__(self) -> str:
@@ -54,7 +54,7 @@ class SlowRun:
 
 
 def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> Iterator[SlowRun]:
-    """Export and import of the corpus over a slow line, and of a part of it at a slow medium."""
+    """Exports and imports the corpus over a slow line, and a part of it with a slow medium."""
     with line_to(corpus.host) as host:
         wall_seconds = bundler.export(work / "slow", bundler.list_of(corpus, host)).wall_seconds
         yield SlowRun("export over the line", corpus.size_bytes, LINE_BYTES_PER_SECOND, wall_seconds)
@@ -76,7 +76,7 @@ def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> It
 
 @contextlib.contextmanager
 def line_to(host: str) -> Iterator[str]:
-    """A registry, far away: its host and port at this end of the line."""
+    """Starts a slow line to a registry, and yields host and port of this end."""
     command = [sys.executable, "-m", "benchmarks.line", host, str(LINE_BYTES_PER_SECOND), str(LINE_DELAY_SECONDS)]
     line = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -92,7 +92,7 @@ def line_to(host: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def slow_medium(work: Path) -> Iterator[Path | None]:
-    """A medium of `STICK_BYTES_PER_SECOND`, both ways; None where this machine cannot make one: it takes root."""
+    """Makes a medium of `STICK_BYTES_PER_SECOND` for reads and writes; yields None without root or cgroup v1."""
     limits = [_CGROUP / f"blkio.throttle.{way}_bps_device" for way in ("write", "read")]
     if os.geteuid() or not all(map(os.path.exists, limits)):
         print("the slow medium needs root, and cgroup v1 with blkio: left out", file=sys.stderr)

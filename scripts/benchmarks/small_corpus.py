@@ -1,9 +1,9 @@
 """Makes a small corpus of real images without internet, and pushes it to a registry on this machine.
 
-The layers hold what this machine has installed: shared libraries, programs, Python and the project's own dependencies;
-so their files are of usual number, size and compressibility. Seven images come of them: a base that others share, two
-versions of an application that differ in their last layer, one with many small layers, one compressed with zstd where
-this Python can do that, and one for two platforms. How large they are depends on the machine; the bench prints it.
+The layers have the files that this machine has installed: shared libraries, programs, Python and the project's own
+dependencies. So the number, size and compressibility of the files are typical. There are seven images: a base that
+others share, two versions of an application that differ in their last layer, one with many small layers, one compressed
+with zstd if this Python supports it, and one for two platforms. Their size depends on the machine; the bench prints it.
 
 Usage: small_corpus.py HOST FOLDER   pushes to HOST, keeps layers in FOLDER, prints the image list
 """
@@ -34,7 +34,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 
 LARGEST_LAYER_BYTES = 200_000_000
-"""Of files in one layer, before compression: the whole takes half a minute to make, and stays small."""
+"""The size of the files in one layer, before compression: all images are made in half a minute, and stay small."""
 SMALL_LAYERS = 40
 WORKERS = 2
 
@@ -48,7 +48,7 @@ class Writable(Protocol):
 
 
 class Hashed:
-    """Hands bytes on, and knows their SHA-256 and number."""
+    """Forwards bytes, and counts and hashes them (SHA-256)."""
 
     def __init__(self, target: Writable) -> None:
         self._target = target
@@ -56,18 +56,18 @@ class Hashed:
         self.size_bytes = 0
 
     def write(self, data: bytes) -> int:
-        """Hands bytes on."""
+        """Forwards bytes."""
         self._sha256.update(data)
         self.size_bytes += len(data)
         self._target.write(data)
         return len(data)
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Does nothing: there is no buffer."""
 
     @property
     def digest(self) -> str:
-        """Of all bytes so far."""
+        """The digest of all bytes so far."""
         return "sha256:" + self._sha256.hexdigest()
 
 
@@ -79,12 +79,12 @@ class Recipe:
     roots: tuple[Path, ...]
     media_type: str = GZIP
     note: str = ""
-    """Content of a file of its own, so that two layers of the same files differ."""
+    """The content of one more file, so that two layers with the same files differ."""
 
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer that was made."""
+    """A finished layer."""
 
     path: Path
     media_type: str
@@ -94,7 +94,7 @@ class Layer:
 
     @property
     def descriptor(self) -> Json:
-        """As a manifest names it."""
+        """The descriptor of the layer in a manifest."""
         return {"mediaType": self.media_type, "digest": self.digest, "size": self.size_bytes}
 
 
@@ -116,7 +116,7 @@ def walk(root: Path) -> Iterator[Path]:
 
 
 def compressor(media_type: str, target: Hashed) -> Any:
-    """A file object that compresses as the media type says."""
+    """A file object that compresses with the algorithm of the media type."""
     if media_type == ZSTD:
         return zstd_module().ZstdFile(target, "w")
     return gzip.GzipFile(fileobj=target, mode="wb", compresslevel=6, mtime=0)
@@ -150,7 +150,7 @@ def make_layer(recipe: Recipe, folder: Path) -> Layer:
 
 
 def recipes() -> list[Recipe]:
-    """The layers, out of what is installed here."""
+    """The layers, made of the files that are installed here."""
     paths = sysconfig.get_paths()
     packages = Path(paths["purelib"])
     try:
@@ -204,7 +204,7 @@ class Pusher:
         return self.push_manifest(repository, reference, document)
 
     def push_manifest(self, repository: str, reference: str, document: Json) -> Json:
-        """Pushes a manifest or index under a tag, or by its digest when the reference is empty."""
+        """Pushes a manifest or index under a tag, or by its digest if the reference is empty."""
         content = json.dumps(document).encode()
         url = f"{self._base}/{repository}/manifests/{reference or digest_of(content)}"
         self._send("PUT", url, content, {"Content-Type": document["mediaType"]})
@@ -250,10 +250,10 @@ def push_all(pusher: Pusher, layers: dict[str, Layer]) -> list[str]:
 
 
 def main(host: str, folder: Path) -> None:
-    """Makes and pushes all of it."""
+    """Makes and pushes all images."""
     folder.mkdir(parents=True, exist_ok=True)
     wanted = recipes()
-    with ThreadPoolExecutor(WORKERS) as pool:  # compression lets other threads run
+    with ThreadPoolExecutor(WORKERS) as pool:  # compression releases the GIL
         made = pool.map(lambda recipe: make_layer(recipe, folder), wanted)
     layers = dict(zip((recipe.name for recipe in wanted), made, strict=True))
     print("\n".join(push_all(Pusher(host), layers)))

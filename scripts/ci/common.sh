@@ -31,13 +31,13 @@ hide() {
   eval "$1=\$SECRETS/$2"
 }
 
-# names_file TEXT  whether it is the name of a file, as CI systems write it: absolute. A password is none by accident.
+# names_file TEXT  succeeds for the name of a file as CI systems write it: absolute. A password has hardly this form.
 names_file() { case $1 in /*) [ -f "$1" ] ;; *) return 1 ;; esac; }
 
 # is_there NAME TEXT  ends with 2 when there is no such file; the text is not repeated, because it may be a secret.
 is_there() { [ -e "$2" ] || { say "$1 is neither the content that is wanted nor the name of a file with it"; exit 2; }; }
 
-# take_key  lets SIGNING_KEY name a copy that nobody else may read, whether it is a file or the key itself: GitLab, Jenkins
+# take_key  lets SIGNING_KEY, a file or the key itself, name a copy that only this user can read: GitLab, Jenkins
 # and Kubernetes mount files with modes like 0644 or 0666, and bundler refuses such a key, as ssh does.
 take_key() {
   case $SIGNING_KEY in
@@ -55,8 +55,8 @@ take_trust() {
   esac
 }
 
-# take_logins  puts logins where bundler looks for them, whether they are the content of a Docker config.json or the name
-# of such a file: DOCKER_AUTH_CONFIG, unless REGISTRY_AUTH_FILE is set.
+# take_logins  puts logins where bundler looks for them. They may be the content of a Docker config.json or the name of
+# such a file: DOCKER_AUTH_CONFIG, unless REGISTRY_AUTH_FILE is set.
 take_logins() {
   : "${REGISTRY_AUTH_FILE:=${DOCKER_AUTH_CONFIG:-}}"
   unset DOCKER_AUTH_CONFIG
@@ -67,7 +67,7 @@ take_logins() {
   esac
 }
 
-# take_text NAME FILE  lets NAME name a file with a passphrase or a password, whether it is that file or the text itself.
+# take_text NAME FILE  lets NAME name a file with a passphrase or a password. It may be that file or the text itself.
 take_text() {
   eval "text=\${$1:-}"
   if names_file "$text"; then unset "$1"; eval "$1=\$text"; elif [ -n "$text" ]; then hide "$1" "$2" "$text"; fi

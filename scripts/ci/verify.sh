@@ -1,5 +1,5 @@
 #!/bin/sh
-# Checks bundles with openssl (3.0 or newer) and sha256sum alone, as an officer does who has no tool of ours.
+# Checks bundles with openssl (3.0 or newer) and sha256sum only, for security officers without bundler.
 #
 #   verify.sh BUNDLE...
 #
@@ -12,7 +12,7 @@ need TRUSTED_KEYS "the public key, its file, or a folder of them"
 take_trust
 [ $# -gt 0 ] || { say "name a bundle"; exit 2; }
 
-# is_signed BUNDLE  whether one of its signatures is by one of the keys.
+# is_signed BUNDLE  succeeds if one of its signatures is by one of the keys.
 is_signed() {
   for key in "$TRUSTED_KEYS" "$TRUSTED_KEYS"/*.pub; do
     [ -f "$key" ] || continue
