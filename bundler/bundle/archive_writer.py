@@ -44,7 +44,7 @@ class SevenZipWriter:
 
         Args:
             partial: The partial bundle.
-            manifest: The plan; its chunks have the sizes that they may have at the most.
+            manifest: The plan; its chunks have their largest possible sizes.
             passphrase: Encrypts the blobs and all their names; None for a bundle that anybody can read.
             finished: The chunks, by number, that an earlier run finished; all of a group or none.
         """
@@ -78,7 +78,7 @@ class SevenZipWriter:
         Args:
             partial: The partial bundle.
             manifest: The plan.
-            passed: Receives every number of bytes that was looked at; what it raises goes through.
+            passed: Receives every number of bytes that was read; its errors pass through.
             passphrase: As of the constructor.
 
         Raises:
@@ -102,7 +102,7 @@ class SevenZipWriter:
 
     @property
     def groups(self) -> list[GroupSink]:
-        """The groups that are still to be written."""
+        """The groups that are not written yet."""
         return [group for group in self._groups if not group.finished]
 
     @property
@@ -114,14 +114,14 @@ class SevenZipWriter:
         """Finishes the bundle, with the real sizes of its chunks.
 
         Args:
-            key: Signs; None for a bundle that is said to be unsigned.
+            key: The key that signs; None for a bundle that is explicitly unsigned.
             read_back: As of `StartedFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
 
         Raises:
-            LocalStorage: Something could not be written; the bundle stays partial.
+            LocalStorage: A file could not be written; the bundle stays partial.
         """
         finished = [chunk for group in self._groups for chunk in group.finished]
         if len(finished) != len(self._manifest.chunks):
@@ -180,10 +180,10 @@ class GroupSink:
 
         Args:
             partial: The partial bundle.
-            chunks: Their names and members.
-            passphrase: Encrypts them, if given.
+            chunks: The names and members of the chunks.
+            passphrase: Encrypts the chunks, if given.
             done: Receives each chunk with its SHA-256, when all are complete and on the device.
-            finished: The same, if an earlier run finished them.
+            finished: The chunks that an earlier run finished, each with its SHA-256.
         """
         self.stored: list[Stored] = []
         """The blobs and files that must be put, in this order."""
@@ -261,7 +261,7 @@ class _Cutter:
         self._rest = memoryview(b"")
 
     def take(self, length_bytes: int) -> Iterator[memoryview]:
-        """The pieces of the next member."""
+        """Yields the pieces of the next member."""
         left = length_bytes
         while left:
             if not self._rest:

@@ -35,7 +35,7 @@ from bundler.workers import BackgroundHash, Cancellation, run_all
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """All that was found in a bundle.
+    """The result of the check of a bundle.
 
     Attributes:
         findings: The faults, in the order of the files.
@@ -61,9 +61,9 @@ def checked_bytes(bundle: Bundle | LockedBundle) -> int:
 
 
 def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation) -> Checked:
-    """Reads the whole bundle and returns everything that is wrong with it, in the order of the files.
+    """Reads the whole bundle and returns all its faults, in the order of the files.
 
-    Of an encrypted bundle that was not opened, the SHA-256 of each file is all that can be checked.
+    For an encrypted bundle that was not opened, only the SHA-256 of each file is checked.
 
     Raises:
         Interrupted: The user stopped it.
@@ -151,9 +151,9 @@ def _check_large_file(
 
     Args:
         bundle: The bundle that lists it.
-        name: Of the file.
-        limit_bytes: A larger one is not read.
-        passed: Takes every number of bytes that was read. Its errors go through.
+        name: The name of the file.
+        limit_bytes: A larger file is not read.
+        passed: Receives every number of bytes that was read; its errors pass through.
     """
     paths = bundle.sealed.found_copies(name)
     if not paths:  # do not look at its place either: a folder there may be a link
@@ -183,7 +183,7 @@ def _faults_of(
         listener(Moved(amount))
 
     if bundle.sealed.contents.is_known(path):
-        listener(Moved(state.chunk.size_bytes))  # it was recognised by all of its bytes
+        listener(Moved(state.chunk.size_bytes))  # its SHA-256 was read to identify it
         return
     file = state.chunk.file
     try:
@@ -373,7 +373,7 @@ class _Checker:
         except (Damaged, Incomplete, LocalStorage) as error:
             self._listener(Moved(chunk.size_bytes - position))
             self._listener(Finished(chunk.file, "failed", chunk.file))
-            cut.cannot_tell([member for member in members if member.end > position])
+            cut.note_reported([member for member in members if member.end > position])
             found.append(self._lost(number, error, position or None, chunk.size_bytes - position))
         else:
             self._listener(Moved(chunk.size_bytes - size_bytes))
@@ -389,7 +389,7 @@ class _Checker:
             path = self.bundle.chunks[number - 1].path
             assert path is not None
             self._seen[sha256] = path
-            cut.cannot_tell(members)
+            cut.note_reported(members)
             return [self._lost(number, other_under_its_name(chunk.file, self._names[sha256]), None, None)]
         damages = walk.damages or list(cut.suspects(members))
         if damages:

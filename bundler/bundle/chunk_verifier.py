@@ -43,8 +43,8 @@ class CutBlobs:
         """The hash of the parts of the blob that were read so far."""
         return self._hashers.setdefault(digest, digest.hasher())
 
-    def cannot_tell(self, members: Iterable[ChunkMember]) -> None:
-        """Notes that some parts could not be read, which the caller reports: their blobs are reported no more."""
+    def note_reported(self, members: Iterable[ChunkMember]) -> None:
+        """Notes parts that could not be read. The caller reports them, so their blobs are reported no more."""
         self._settled.update(member.stored.digest for member in members)
 
     def is_settled(self, digest: Digest) -> bool:
@@ -212,7 +212,7 @@ class _Data:
     def skip(self, length_bytes: int) -> None:
         del length_bytes
         self._is_known = False
-        self._cut.cannot_tell([self._member])
+        self._cut.note_reported([self._member])
 
     def finish(self) -> Damage | None:
         stored = self._member.stored

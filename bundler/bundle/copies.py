@@ -203,7 +203,7 @@ def other_files(listings: Iterable[Listing], state: ChunkState) -> Iterator[Path
 
 
 def other_names(states: Iterable[ChunkState]) -> list[tuple[str, Path]]:
-    """The files that hold a chunk under another name than its own, each with the chunk's."""
+    """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
     return [(state.chunk.file, path) for state in states for path in state.paths if path.name != state.chunk.file]
 
 

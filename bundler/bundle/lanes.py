@@ -14,7 +14,7 @@ from bundler.core.manifest import BundleManifest, Stored
 
 @dataclass(frozen=True, slots=True)
 class Lanes:
-    """The number of chunks that are written in parallel.
+    """The limits for writing chunks in parallel.
 
     Attributes:
         count: The largest number of these chunks.

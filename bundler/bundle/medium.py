@@ -28,7 +28,7 @@ def is_removable(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO
 
 
 def disks_of(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) -> frozenset[Path]:
-    """The disks that a path is on, as folders of sysfs: one, or several below LVM or RAID; none if it is not known.
+    """The disks of a path, as folders of sysfs: one, or several below LVM or RAID; none if they are unknown.
 
     Args:
         path: As for `is_removable`.

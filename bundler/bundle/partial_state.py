@@ -34,14 +34,14 @@ class PartialState:
 
     Attributes:
         whole: The blobs that are whole in all their places.
-        halves: The partial blobs.
+        partial_blobs: The partial blobs.
         written_to: The offset in its chunk up to which a member is written, by the number of the chunk and the offset
             of the member.
         complete: The SHA-256 in hex of the chunks that are as they should be from their first byte to their last.
     """
 
     whole: Set[Digest] = frozenset()
-    halves: Mapping[Digest, PartialBlob] = field(default_factory=dict)
+    partial_blobs: Mapping[Digest, PartialBlob] = field(default_factory=dict)
     written_to: Mapping[int, Mapping[int, int]] = field(default_factory=dict)
     complete: Mapping[int, str] = field(default_factory=dict)
 
@@ -62,7 +62,7 @@ def look(folder: HeldFolder, manifest: BundleManifest, passed: Passed) -> Partia
     whole: set[Digest] = set()
     broken: set[Digest] = set()
     spoilt: set[int] = set()
-    halves: dict[Digest, PartialBlob] = {}
+    partial_blobs: dict[Digest, PartialBlob] = {}
     written_to: dict[int, dict[int, int]] = {}
     with _Chunks(folder, manifest) as chunks:
         for stored in sorted(manifest.stored(), key=_place):
@@ -75,11 +75,11 @@ def look(folder: HeldFolder, manifest: BundleManifest, passed: Passed) -> Partia
                 spoilt.update(member.piece.chunk for member in members)
                 if places[stored.digest] > 1 or not PIECE_BYTES <= found.offset_bytes < stored.size_bytes:
                     continue
-                halves[stored.digest] = found
+                partial_blobs[stored.digest] = found
             for member in members:
                 _note(written_to, member, found.offset_bytes)
     complete = {number: digest for number, digest in chunks.complete.items() if number not in spoilt}
-    return PartialState(whole - broken, halves, written_to, complete)
+    return PartialState(whole - broken, partial_blobs, written_to, complete)
 
 
 def _place(stored: Stored) -> tuple[int, int]:

@@ -198,7 +198,7 @@ def refuse_no_private_key(content: bytes, origin: str) -> None:
         origin: The file's name, for messages.
 
     Raises:
-        Misuse: It is something else, or several things.
+        Misuse: It is another kind of file, or has several keys.
     """
     kind = key_kind(content)
     _refuse_several(kind, origin)
@@ -218,7 +218,7 @@ def refuse_no_public_key(content: bytes, origin: str) -> None:
     """Refuses a file that cannot be a public key, and names what it is.
 
     Raises:
-        Misuse: It is something else, or several things.
+        Misuse: It is another kind of file, or has several keys.
     """
     kind = key_kind(content)
     if any("PRIVATE KEY" in label for label in kind.labels) and kind.form in (KeyForm.PRIVATE, KeyForm.PUBLIC):

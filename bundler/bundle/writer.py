@@ -53,9 +53,9 @@ class BundleWriter:
         self._lanes = lanes
         self._blobs = {blob.stored.digest: blob.stored for blob in manifest.blobs}
         self._whole = frozenset(state.whole)
-        self._halves = dict(state.halves)
+        self._partial_blobs = dict(state.partial_blobs)
         self._chunks = _chunk_files(partial, manifest, state, lanes)
-        self.resumed_bytes = sum(half.offset_bytes for half in state.halves.values()) + sum(
+        self.resumed_bytes = sum(each.offset_bytes for each in state.partial_blobs.values()) + sum(
             self._places(digest)[0].size_bytes for digest in state.whole
         )
         """The number of bytes of blobs that an earlier run wrote."""
@@ -118,7 +118,7 @@ class BundleWriter:
 
     def partial_blob(self, descriptor: Descriptor) -> PartialBlob | None:
         """The partial state of a blob from an earlier run. Only the first call returns it."""
-        return self._halves.pop(descriptor.digest, None)
+        return self._partial_blobs.pop(descriptor.digest, None)
 
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""

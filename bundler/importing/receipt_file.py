@@ -235,7 +235,7 @@ def write_failed_list(content: str, receipt: Path) -> Path:
 
 
 class _Finished:
-    """A receipt, and the unfinished ones of its folder that it finishes, locked so that no living import has them."""
+    """A receipt, and the unfinished ones in its folder that it completes, each locked against running imports."""
 
     def __init__(self, receipt: Receipt, path: Path, *, is_signed: bool) -> None:
         self.receipt = receipt

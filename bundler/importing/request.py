@@ -67,7 +67,7 @@ class ImportRequest:
 
     Attributes:
         paths: Folders of one bundle, or media with chunks of it.
-        targets: The destinations; the bundle is read once, however many there are.
+        targets: The destinations; the bundle is read once for all of them.
         trust: Public keys, or folders of them; empty for the user's trust folder.
         is_without_signature: Accept the bundle without any trusted signature.
         required_signatures: The number of different trusted keys that must have signed the bundle.

@@ -175,7 +175,7 @@ class LoadedTarget(Target):
         return progress.leg()
 
     def _layers_of_present(self, leg: Leg) -> HeldLayers:
-        """The layers of the images that the daemon was found to have."""
+        """The layers of the images that the daemon had at the survey."""
         layers = HeldLayers()
         for each in leg.result.images if self.keeps_images else ():
             if each.outcome is Outcome.PRESENT:

@@ -47,7 +47,7 @@ class IntoRegistry(StreamedTarget):
         return self._kind
 
     def check(self, names: Iterable[Reference]) -> Ground:
-        """Requests which projects exist, if the registry has projects. Otherwise the first request shows any fault."""
+        """Asks which projects exist, if the registry has projects; otherwise the first request shows any fault."""
         if self._projects is None:
             return Ground()
         exists = self._projects.exists
@@ -106,7 +106,7 @@ class IntoRegistry(StreamedTarget):
         """Does nothing: a registry has no lock."""
 
     def look_ahead(self, names: Sequence[Reference], ground: Ground) -> Prospect:
-        """Requests which repositories are new, and checks the permission to push."""
+        """Asks which repositories are new, and checks the permission to push."""
         by_path = {name.repository: name for name in names if not self.is_empty(name, ground)}
         unasked = {name.repository for name in names if self.is_empty(name, ground)}
         found: set[str] = set()
