@@ -181,8 +181,8 @@ def test_O06_a_pinned_tag_that_stands_for_something_else_is_refused_with_both_di
 
 LAYERS = DOCUMENT["layers"]
 MANIFESTS: dict[str, tuple[Image, dict[str, str], int, str]] = {
-    "duplicate names": (of(ONE.content[:-2] + b',"layers":[]}'), {}, 4, "twice"),
-    "duplicate names within": (of(ONE.content.replace(b'"size"', b'"size":1,"size"', 1)), {}, 4, "twice"),
+    "duplicate names": (of(ONE.content[:-2] + b',"layers":[]}'), {}, 4, "duplicate key"),
+    "duplicate names within": (of(ONE.content.replace(b'"size"', b'"size":1,"size"', 1)), {}, 4, "duplicate key"),
     "a manifest and an index": (of({**DOCUMENT, "manifests": []}), {}, 4, "and an index"),
     "an index and a manifest": (
         of({"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": [], "layers": []}, OCI_INDEX), {}, 4, "and an index",
@@ -429,7 +429,7 @@ def test_a_foreign_layer_that_breaks_off_goes_on_where_it_was(liar, export, vend
         (answer(200, {}, FOREIGN[:-1] + b"x"), 4, "do not match the digest"),
         (answer(200, {}, FOREIGN + b"x"), 4, "another size"),
         (answer(404, {}), 6, "not found"),
-        (answer(401, {"WWW-Authenticate": 'Basic realm="x"'}), 6, "credentials"),
+        (answer(401, {"WWW-Authenticate": 'Basic realm="x"'}), 6, "valid login"),
         (answer(503, {"Retry-After": "1"}), 7, "limits the rate"),
     ],
     ids=["other bytes", "too long", "404", "401", "503"],

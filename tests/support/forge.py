@@ -353,8 +353,8 @@ NAMES = {
 
 FAILS: dict[str, Fail] = {
     "M01 a bit of a chunk": Fail(lambda b: b.flip("chunk-0003.tar", 5000), 4, "are damaged"),
-    "M02 a bit of SHA256SUMS": Fail(lambda b: b.flip("SHA256SUMS", 70), 5, "does not fit", "openssl"),
-    "M02 a bit of the signature": Fail(lambda b: b.flip(b.signature.name, 9), 5, "does not fit", "openssl"),
+    "M02 a bit of SHA256SUMS": Fail(lambda b: b.flip("SHA256SUMS", 70), 5, "does not match", "openssl"),
+    "M02 a bit of the signature": Fail(lambda b: b.flip(b.signature.name, 9), 5, "does not match", "openssl"),
     "M02 a bit of bundle.json": Fail(lambda b: b.flip("bundle.json", 40), 4, "changed or damaged"),
     "M02 a bit of README.txt": Fail(lambda b: b.flip("README.txt", 40), 4, "README.txt"),
     "M04 a chunk over another": Fail(copied_over("chunk-0002.tar", "chunk-0003.tar"), 4, "this is chunk-0002.tar"),
@@ -390,14 +390,14 @@ FAILS: dict[str, Fail] = {
         replaced("chunk-0003.tar", lambda c: b"This file was removed by your administrator"), 4, "virus scanner"
     ),
     "S01 no signature": Fail(lambda b: b.signature.unlink(), 5, "not signed", "openssl"),
-    "S03 an empty signature": Fail(signature_of(lambda c: b""), 5, "does not fit", "openssl"),
-    "S03 a byte too few": Fail(signature_of(lambda c: c[:63]), 5, "does not fit", "openssl"),
+    "S03 an empty signature": Fail(signature_of(lambda c: b""), 5, "does not match", "openssl"),
+    "S03 a byte too few": Fail(signature_of(lambda c: c[:63]), 5, "does not match", "openssl"),
     "S03 a byte too many": Fail(signature_of(lambda c: c + b"\0"), 5, "too large", "openssl"),
     "S03 a TiB": Fail(lambda b: os.truncate(b.signature, 1 << 40), 5, "too large", None),
     "S03 base64": Fail(signature_of(base64.b64encode), 5, "too large", "openssl"),
-    "S13 it says which algorithm": Fail(signature_of(lambda c: b"alg:none\n"), 5, "does not fit", "openssl"),
+    "S13 it says which algorithm": Fail(signature_of(lambda c: b"alg:none\n"), 5, "does not match", "openssl"),
     "S19 bundle.json of another": Fail(_of_other_bundle("bundle.json"), 4, "changed or damaged"),
-    "S19 SHA256SUMS of another": Fail(_of_other_bundle("SHA256SUMS"), 5, "does not fit", "openssl"),
+    "S19 SHA256SUMS of another": Fail(_of_other_bundle("SHA256SUMS"), 5, "does not match", "openssl"),
     "P02 a link to a chunk": Fail(
         in_place_of("chunk-0003.tar", lambda path: path.symlink_to(path.with_name("chunk-0002.tar"))),
         4,
@@ -427,7 +427,7 @@ FAILS: dict[str, Fail] = {
         for name in ("chunk-0003.tar", "bundle.json", "SHA256SUMS", "README.txt")
     },
     **{f"P01 a name {word}": Fail(listed_too(name), 4, "SHA256SUMS", "sha256sum") for word, name in NAMES.items()},
-    "P01 a name twice": Fail(signed_list(lambda t: t + t.splitlines()[0] + "\n"), 4, "twice", None),
+    "P01 a name twice": Fail(signed_list(lambda t: t + t.splitlines()[0] + "\n"), 4, "duplicate", None),
     "P01 a comment": Fail(signed_list(lambda t: "# hello\n" + t), 4, "line 1", None),
     "P01 bundle.json not listed": Fail(signed_list(lambda t: _without(t, "bundle.json")), 4, "does not list", None),
     "P01 a chunk not listed": Fail(signed_list(lambda t: _without(t, "chunk-0002")), 4, "does not list", None),
