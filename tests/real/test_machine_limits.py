@@ -178,7 +178,7 @@ def test_A9_what_happens_while_the_command_starts_is_told_in_plain_words(tmp_pat
     assert told.count("\n") == 2
 
 
-@pytest.mark.parametrize("moment", ["while it copies", "whole blob"])
+@pytest.mark.parametrize("moment", ["while it copies", "to its end"])
 def test_A9_a_storm_of_signals_ends_as_one_does(origin, tmp_path, moment):
     reached, over = threading.Event(), threading.Event()
 
