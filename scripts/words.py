@@ -1,20 +1,15 @@
 """Looks for words and openings of sentences that make our English hard to read in a second language.
 
-    scripts/words.py            every finding, as FILE:LINE: the word, and what to write instead
-    scripts/words.py --check    only those of files that have more than the baseline allows, which is a failure
-    scripts/words.py --lower    writes the new baseline; it may only go down
+It prints each finding as FILE:LINE, with the word and what to write instead. Any finding is a failure.
 
 It reads names, comments, docstrings and other texts of Python files, the prose of Markdown pages (no code, in blocks or
-in backticks), and all of scripts and image lists. The baseline has the number of findings that each file still has. It
-goes when that is zero everywhere.
+in backticks), and all of scripts and image lists.
 """
 
 from __future__ import annotations
 
-import argparse
 import ast
 import io
-import json
 import re
 import sys
 import tokenize
@@ -23,7 +18,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BASELINE = ROOT / "scripts" / "words_baseline.json"
 
 INSTEAD = {
     "anew": "again",
@@ -197,59 +191,19 @@ def findings_in(file: str, source: str) -> list[Finding]:
 def findings() -> list[Finding]:
     """All findings of the repository, by file and line."""
     paths = {path for pattern in (*PAGES, *PROGRAMS, *PLAIN) for path in ROOT.glob(pattern)}
-    skipped = {Path(__file__).resolve(), BASELINE}
     found = []
-    for path in sorted(paths - skipped):
+    for path in sorted(paths - {Path(__file__).resolve()}):
         if path.is_file() and "__pycache__" not in path.parts:
             found += findings_in(path.relative_to(ROOT).as_posix(), path.read_text())
     return found
 
 
-def counted(found: list[Finding]) -> dict[str, int]:
-    """The number of findings of each file that has any."""
-    counts: dict[str, int] = {}
-    for finding in found:
-        counts[finding.file] = counts.get(finding.file, 0) + 1
-    return counts
-
-
-def above(counts: dict[str, int], baseline: dict[str, int]) -> dict[str, int]:
-    """The files that have more findings than they may, with that number.
-
-    A file that is moved or split takes its findings along: new files together may have as many as the others have lost.
-    """
-    more = {file: baseline[file] for file, count in counts.items() if count > baseline.get(file, count)}
-    new = {file: count for file, count in counts.items() if file not in baseline}
-    lost = sum(max(0, allowed - counts.get(file, 0)) for file, allowed in baseline.items())
-    return more if sum(new.values()) <= lost else more | dict.fromkeys(new, lost)
-
-
 def main() -> int:
-    """Prints findings; the exit code is 1 if the baseline is exceeded."""
-    parser = argparse.ArgumentParser(description="finds words and sentences that are hard to read")
-    parser.add_argument(
-        "--check", action="store_true", help="only the findings of files with more than the baseline allows"
-    )
-    parser.add_argument("--lower", action="store_true", help="write the baseline; it may only go down")
-    asked = parser.parse_args()
+    """Prints the findings; the exit code is 1 if there are any."""
     found = findings()
-    counts = counted(found)
-    baseline: dict[str, int] = json.loads(BASELINE.read_text()) if BASELINE.exists() else {}
-    if asked.lower:
-        if BASELINE.exists() and sum(counts.values()) > sum(baseline.values()):
-            print("there are more findings than before; mend them first", file=sys.stderr)
-            return 1
-        BASELINE.write_text(json.dumps(counts, indent=1, sort_keys=True) + "\n")
-        return 0
-    too_many = above(counts, baseline)
     for finding in found:
-        if not asked.check or finding.file in too_many:
-            print(finding)
-    for file, allowed in too_many.items():
-        print(
-            f"{file} has {counts[file]} findings, and may have {allowed} (scripts/words_baseline.json)", file=sys.stderr
-        )
-    return 1 if too_many else 0
+        print(finding)
+    return 1 if found else 0
 
 
 if __name__ == "__main__":

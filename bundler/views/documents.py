@@ -121,7 +121,7 @@ def verify_document(result: VerifyResult) -> Document:
         **_extensions(result.bundle.manifest),
         "otherFiles": _other_files(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
-        "bringAgain": list(result.wanted),
+        "copyAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
         **_media(result.bundle, result.litter),
     }
@@ -573,7 +573,7 @@ def _image_result(each: ImageResult) -> Document:
         "digest": str(each.image.root.digest),
         "outcome": each.outcome.value if each.outcome else None,
         "replaced": str(each.replaced) if each.replaced else None,
-        "beside": str(each.taken_name) if each.taken_name else None,
+        "takenName": str(each.taken_name) if each.taken_name else None,
         "madeFrom": str(each.image.made_from) if each.image.made_from else None,
         "readBack": str(each.read_back) if each.read_back else None,
         "digestThere": str(each.there) if each.there else None,

@@ -89,7 +89,7 @@ def test_M04_a_chunk_over_another_is_recognised_and_only_the_lost_one_is_wanted(
     done = verified(forged.folder)
     assert done.code == 4
     assert [each["message"] for each in done.json["findings"]] == ["this is chunk-0004.tar under another name"]
-    assert (owners(done), done.json["bringAgain"]) == ({"chunk-0003.tar": lost}, ["chunk-0003.tar"])
+    assert (owners(done), done.json["copyAgain"]) == ({"chunk-0003.tar": lost}, ["chunk-0003.tar"])
     assert imported(forged.folder).code == 4
 
 
@@ -144,13 +144,13 @@ def test_M07_zeros_over_two_blobs_of_one_chunk_hurt_both_and_no_third(forged, ve
         forged.write(chunk, offset + 512, bytes(400))
     done = verified(forged.folder)
     assert findings(done) == [(chunk, one[0], one[1]), (chunk, two[0], two[1])]
-    assert done.json["bringAgain"] == [chunk]
+    assert done.json["copyAgain"] == [chunk]
 
 
 def test_M08_what_is_missing_is_listed_with_its_size_and_sum(forged, verified, command):
     for name in ("chunk-0002.tar", "chunk-0007.tar"):
         (forged / name).unlink()
-    assert (verified(forged.folder).code, verified(forged.folder).json["bringAgain"]) == (
+    assert (verified(forged.folder).code, verified(forged.folder).json["copyAgain"]) == (
         9,
         ["chunk-0002.tar", "chunk-0007.tar"],
     )
@@ -169,7 +169,7 @@ def test_M09_with_three_of_seven_media_the_rest_is_named_and_the_next_run_needs_
     media = spread(good, tmp_path / "media", 7)
     absent = {path.name for medium in media[3:] for path in medium.glob("chunk-*")}
     done = verified(*media[:3])
-    assert (done.code, set(done.json["bringAgain"])) == (9, absent)
+    assert (done.code, set(done.json["copyAgain"])) == (9, absent)
     into = ["--trust", good.public, "--to", f"oci:{tmp_path}/target", "-q", "--json"]
     first = command("import", *media[:3], *into)
     whole = {each["reference"] for each in first.json["targets"][0]["images"] if each["outcome"] == "pushed"}
@@ -208,7 +208,7 @@ def test_M11_of_two_copies_the_bad_one_is_named_and_the_good_one_is_enough(
     if fault == "missing":
         assert (done.code, done.json["findings"]) == (0, [])
     else:
-        assert (done.code, done.json["bringAgain"]) == (4, [])
+        assert (done.code, done.json["copyAgain"]) == (4, [])
         (finding,) = done.json["findings"]
         assert (finding["file"], str(tmp_path / "whole") in finding["hint"]) == ("chunk-0005.tar", True)
         if fault == "flip" and order == (0, 1):
@@ -224,7 +224,7 @@ def test_M11_a_chunk_of_which_every_copy_is_bad_is_wanted_once(good, verified, t
     one.flip("chunk-0005.tar", 5000)
     os.truncate(two / "chunk-0005.tar", 1)
     done = verified(one.folder, two.folder)
-    assert (done.code, done.json["bringAgain"], len(done.json["findings"])) == (4, ["chunk-0005.tar"], 2)
+    assert (done.code, done.json["copyAgain"], len(done.json["findings"])) == (4, ["chunk-0005.tar"], 2)
 
 
 @pytest.mark.parametrize("name", ["bundle.json", "README.txt"])
@@ -233,7 +233,7 @@ def test_M11_a_bad_copy_of_a_small_file_is_named_and_the_good_one_is_read(good, 
     copies = [good.copy(tmp_path / "bad"), good.copy(tmp_path / "whole")]
     copies[0].flip(name, 30)
     done = verified(*[copies[number].folder for number in order])
-    assert (done.code, done.json["bringAgain"]) == (4, [])
+    assert (done.code, done.json["copyAgain"]) == (4, [])
     assert [each["subject"] for each in done.json["findings"]] == [str(tmp_path / "bad" / name)]
 
 
@@ -251,7 +251,7 @@ def test_M12_litter_of_systems_is_let_be_and_anything_else_is_named(forged, veri
     for name in strangers:
         (forged / name).write_bytes(b"MZ")
     done = verified(forged.folder)
-    assert (done.code, done.json["bringAgain"]) == (4, [])
+    assert (done.code, done.json["copyAgain"]) == (4, [])
     assert sorted(each["file"] for each in done.json["findings"]) == sorted(strangers)
 
 
@@ -306,7 +306,7 @@ def test_M21_a_sector_that_cannot_be_read_is_located_and_the_rest_of_its_chunk_i
     last = done.json["findings"][0]
     assert (last["digest"], last["images"]) == (lost[2], lost[3])
     assert "Input/output error" in last["message"]
-    assert done.json["bringAgain"] == [chunk]
+    assert done.json["copyAgain"] == [chunk]
 
 
 def test_M21_a_sector_in_a_blob_that_is_cut_hurts_that_blob_once(forged, verified, failing):
@@ -451,4 +451,4 @@ def test_all_faults_at_once_are_all_told(forged, verified):
     done = verified(forged.folder)
     files = ["README.txt", "chunk-0001.tar", "chunk-0002.tar", "chunk-0003.tar", "chunk-0004.tar", "evil.exe"]
     assert ([each[0] for each in findings(done)], done.code) == (files, 4)
-    assert done.json["bringAgain"] == files[:-1]
+    assert done.json["copyAgain"] == files[:-1]

@@ -51,7 +51,7 @@ NO_SIGNATURES = {
 def test_a_strangers_signature_that_is_none_is_a_finding_and_blocks_no_good_one(forged, verified, imported, kind):
     NO_SIGNATURES[kind](forged / STRANGER)
     done = verified(forged.folder)
-    assert (done.code, done.json["signers"], done.json["bringAgain"]) == (4, [forged.key_id], [])
+    assert (done.code, done.json["signers"], done.json["copyAgain"]) == (4, [forged.key_id], [])
     assert [(each["file"], each["message"]) for each in done.json["findings"]] == [(STRANGER, "not a signature")]
     assert [each["subject"] for each in done.json["noSignatures"]] == [str(forged / STRANGER)]
     into = imported(forged.folder)
@@ -375,7 +375,7 @@ def test_a_good_copy_under_another_name_makes_up_for_a_damaged_chunk_and_is_used
         place, [other, forged.folder]
     )
     done = verified(*folders)
-    assert (done.code, done.json["bringAgain"]) == (4, [])
+    assert (done.code, done.json["copyAgain"]) == (4, [])
     assert [each["file"] for each in done.json["findings"]] == ["chunk-0006.tar"]
     into = imported(*folders)
     assert (into.code, into.json["findings"]) == (0, [])
@@ -417,7 +417,7 @@ def test_damaged_copies_of_encrypted_chunks_and_changed_names_are_passed_over(go
         bad.flip(name, 200)
     options = ["--trust", good.public, *secret, "--json"]
     done = command("verify", bad.folder, whole.folder, *options)
-    assert (done.code, done.json["bringAgain"]) == (4, [])
+    assert (done.code, done.json["copyAgain"]) == (4, [])
     assert [each["file"] for each in done.json["findings"]] == ["chunk-0003.7z", "content.7z"]
     into = command("import", bad.folder, whole.folder, *options, "--to", f"oci:{tmp_path}/out")
     assert (into.code, "chunk-0003.7z" in {each["file"] for each in into.json["badCopies"]}) == (0, True)

@@ -59,14 +59,14 @@ def test_they_are_told_with_their_roles_and_are_no_fault(full, verified, importe
 def test_one_that_was_changed_is_found_and_named(full, verified, name):
     full.flip(name, 5)
     checked = verified(full.folder)
-    assert (checked.code, checked.json["bringAgain"]) == (4, [name])
+    assert (checked.code, checked.json["copyAgain"]) == (4, [name])
 
 
 @pytest.mark.parametrize("name", ROLES)
 def test_one_that_is_missing_is_named(full, verified, name):
     (full / name).unlink()
     checked = verified(full.folder)
-    assert (checked.code, checked.json["bringAgain"]) == (9, [name])
+    assert (checked.code, checked.json["copyAgain"]) == (9, [name])
 
 
 BREAKS: dict[str, Callable[[Path], object]] = {
@@ -84,7 +84,7 @@ def test_one_that_is_something_else_is_found_and_not_followed(full, verified, ho
         BREAKS[how](full / name)
     checked = verified(full.folder)
     assert checked.code == 4
-    assert set(checked.json["bringAgain"]) == set(ROLES)
+    assert set(checked.json["copyAgain"]) == set(ROLES)
     assert "root:" not in checked.out
     shutil.rmtree(full.folder)
 
@@ -95,7 +95,7 @@ def test_a_file_in_a_folder_that_nobody_listed_is_found(full, verified, imported
     checked = verified(full.folder)
     assert checked.code == imported(full.folder).code == 4
     assert {Path(finding["subject"]).name for finding in checked.json["findings"]} == {"evil.whl", "more"}
-    assert checked.json["bringAgain"] == []
+    assert checked.json["copyAgain"] == []
 
 
 def test_a_folder_that_is_a_link_is_not_followed(full, verified):
@@ -103,7 +103,7 @@ def test_a_folder_that_is_a_link_is_not_followed(full, verified):
     (full / "tool").symlink_to(full.folder.parent / "elsewhere")
     checked = verified(full.folder)
     assert checked.code == 4
-    assert {name for name in ROLES if name.startswith("tool/")} == set(checked.json["bringAgain"])
+    assert {name for name in ROLES if name.startswith("tool/")} == set(checked.json["copyAgain"])
 
 
 def test_a_folder_that_nothing_is_listed_in_is_a_stranger(forged, verified):

@@ -93,7 +93,7 @@ GOOD_RECEIPT = {
                     "outcome": "pushed",
                     "bytes": 5,
                     "replaced": str(digest("n")),
-                    "beside": None,
+                    "takenName": None,
                     "reason": None,
                     "code": None,
                 }

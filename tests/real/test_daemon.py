@@ -226,7 +226,7 @@ def test_an_image_is_tagged_beside_the_one_that_has_its_tag(bundler, bundle, bui
     run = ["import", bundle, "--trust", keys[1], "--to", "docker-daemon:", "--on-conflict", "suffix"]
     done = bundler(*run, "--json", environment=of(empty_daemon))
     assert done.code == 0, done.err
-    result = next(image for image in done.json["targets"][0]["images"] if image["beside"])
+    result = next(image for image in done.json["targets"][0]["images"] if image["takenName"])
     assert image_id(empty_daemon, "app:dev") == before
     assert image_id(empty_daemon, result["target"]) == image_id(built, "app:dev")
     again = bundler(*run, "--json", environment=of(empty_daemon)).json["targets"][0]["images"]

@@ -214,7 +214,7 @@ def in_image(key: str) -> Callable[[dict[str, Any], object], None]:
         pytest.param(in_image("outcome"), None, id="no outcome"),
         pytest.param(in_image("outcome"), ["pushed"], id="outcome is a list"),
         pytest.param(in_image("bytes"), -1, id="less than no bytes"),
-        *(pytest.param(in_image(key), 1, id=f"{key} is a number") for key in ("beside", "reason", "code")),
+        *(pytest.param(in_image(key), 1, id=f"{key} is a number") for key in ("takenName", "reason", "code")),
     ],
 )
 def test_a_hostile_value_is_refused_and_never_a_crash(
