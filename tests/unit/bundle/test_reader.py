@@ -1,0 +1,198 @@
+"""A bundle gives the bytes of the plan or an error that names the chunk; a whole copy on another medium is used."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from bundler.bundle.check import check_around_blobs
+from bundler.bundle.opening import UncheckedBundle, find, load
+from bundler.bundle.read_back import ReadingBack
+from bundler.bundle.reader import Bundle
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.manifest import Stored
+from bundler.core.oci import Descriptor
+from bundler.errors import Damaged
+from bundler.workers import Cancellation
+from tests.support.errors import raises
+from tests.unit.bundle.chunks import CUT, LARGE, SMALL, plan_of, write_bundle
+from tests.unit.values import described
+
+LAYERS = (LARGE, SMALL, CUT)
+PLAN = plan_of(*LAYERS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_bundle(tmp_path / "bundle", PLAN, *LAYERS)
+
+
+def opened(*folders: Path) -> Bundle:
+    bundle = load(find(folders).taken_as_it_is())
+    assert isinstance(bundle, Bundle)
+    return bundle
+
+
+def stored(content: bytes) -> Stored:
+    return next(each for each in PLAN.manifest.stored() if each.digest == Digest.of(content))
+
+
+def chunk_of(content: bytes) -> str:
+    return PLAN.manifest.chunks[stored(content).pieces[0].chunk - 1].file
+
+
+def flip(path: Path, offset: int) -> None:
+    """Changes one bit; a negative offset counts from the end."""
+    content = bytearray(path.read_bytes())
+    content[offset] ^= 1
+    path.write_bytes(content)
+
+
+def flip_data(folder: Path, content: bytes) -> None:
+    flip(folder / chunk_of(content), stored(content).pieces[0].offset_bytes)
+
+
+def read(bundle: Bundle, content: bytes, offset_bytes: int = 0) -> bytes:
+    return b"".join(map(bytes, bundle.open_blob(described(content), offset_bytes=offset_bytes)))
+
+
+def test_blobs_are_read_from_any_offset_on(folder):
+    bundle = opened(folder)
+    for content in LAYERS:
+        assert read(bundle, content) == content
+        assert read(bundle, content, len(content) - 3) == content[-3:]
+    assert bundle.scratch_bytes == 0
+
+
+def test_changed_framing_is_found_while_a_blob_is_read(folder):
+    bundle = opened(folder)
+    header_offset = stored(LARGE).pieces[0].offset_bytes - 512
+    flip(folder / chunk_of(LARGE), header_offset)
+    with raises(Damaged, subject=f"{chunk_of(LARGE)} at offset {header_offset}"):
+        read(bundle, LARGE)
+
+
+def test_a_document_with_wrong_bytes_is_refused(folder):
+    flip_data(folder, SMALL)
+    bundle = opened(folder)
+    with raises(Damaged, subject=chunk_of(SMALL), expected=str(Digest.of(SMALL))):
+        bundle.read_document(described(SMALL))
+    assert not bundle.find_whole(described(SMALL), lambda _: None)
+
+
+def test_a_document_that_is_damaged_on_one_medium_is_read_from_another(folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "other")
+    flip_data(folder, SMALL)
+    bundle = opened(folder, other)
+    assert bundle.read_document(described(SMALL)) == SMALL
+    assert bundle.find_whole_chunk(stored(SMALL).pieces[0].chunk, lambda _: None)
+    assert [(each.file, each.bad.parent, each.used.parent) for each in bundle.given_up] == [
+        (chunk_of(SMALL), folder, other)
+    ]
+    assert bundle.recovered_chunks == 1
+
+
+def test_a_whole_copy_is_looked_for_once_for_each_blob(folder, tmp_path):
+    other = shutil.copytree(folder, tmp_path / "other")
+    bundle = opened(folder, other)
+    read_bytes: list[int] = []
+    assert bundle.find_whole(described(SMALL), read_bytes.append)
+    assert read_bytes
+    assert bundle.given_up == [], "the first copy is whole"
+    read_bytes.clear()
+    assert not bundle.find_whole(described(SMALL), read_bytes.append)
+    assert bundle.find_whole_chunk(stored(SMALL).pieces[0].chunk, read_bytes.append)
+    assert read_bytes == []
+
+
+def test_an_index_that_was_made_is_read_although_no_chunk_holds_it(folder):
+    bundle = opened(folder)
+    made = described(b"{}", oci.OCI_INDEX)
+    bundle.add_made({made: b"{}"})
+    assert bundle.read_document(made) == b"{}"
+
+
+def test_a_blob_says_where_it_lies(folder):
+    bundle = opened(folder)
+    cut = described(CUT)
+    first, last = (PLAN.manifest.chunks[stored(CUT).pieces[at].chunk - 1].file for at in (0, -1))
+    assert str(bundle.where(cut)) == f"{first} at offset {stored(CUT).pieces[0].offset_bytes}, to {last}"
+    small = described(SMALL)
+    assert str(bundle.where(small)) == f"{chunk_of(SMALL)} at offset {stored(SMALL).pieces[0].offset_bytes}"
+
+
+def around(bundle: Bundle) -> list[str]:
+    return [finding.file for finding in check_around_blobs(bundle, lambda _: None)]
+
+
+def test_an_import_checks_the_bytes_that_it_does_not_read(folder, tmp_path):
+    assert around(opened(folder)) == []
+    layout = PLAN.manifest.files[0].pieces[0]
+    first, last = PLAN.manifest.chunks[layout.chunk - 1].file, PLAN.manifest.chunks[-1].file
+    other = shutil.copytree(folder, tmp_path / "other")
+    flip(folder / first, layout.offset_bytes)
+    flip(folder / last, -1)
+    assert around(opened(folder)) == [first, last]
+    assert around(opened(folder, other)) == []
+    (folder / first).unlink()
+    assert around(opened(folder)) == [last], "the images that need the missing chunk report it"
+
+
+def read_back(folder: Path, small: dict[str, str] | None = None) -> list[str]:
+    reading = ReadingBack(jobs=1, listener=lambda _: None, cancellation=Cancellation())
+    return reading(folder, (folder / "SHA256SUMS").read_bytes(), small or {})
+
+
+def test_a_bundle_that_is_as_it_was_written_comes_back(folder):
+    readme = Digest.of((folder / "README.txt").read_bytes()).encoded
+    assert read_back(folder, {"README.txt": readme}) == []
+
+
+def test_small_files_that_come_back_otherwise_are_named(folder):
+    assert read_back(folder, {"README.txt": "a" * 64, "gone": "a" * 64}) == ["README.txt", "gone"]
+
+
+def test_chunks_that_come_back_otherwise_are_named(folder):
+    flip_data(folder, SMALL)
+    assert read_back(folder) == [chunk_of(SMALL)]
+
+
+def test_a_chunk_with_a_wrong_end_is_named(folder):
+    last = PLAN.manifest.chunks[-1].file
+    flip(folder / last, -1)
+    assert read_back(folder) == [last]
+
+
+def test_all_chunks_of_a_cut_blob_are_suspected(folder):
+    flip_data(folder, CUT)
+    files = {PLAN.manifest.chunks[piece.chunk - 1].file for piece in stored(CUT).pieces}
+    assert len(files) > 1
+    assert set(read_back(folder)) <= files
+    assert chunk_of(CUT) in read_back(folder)
+
+
+def test_a_file_that_the_medium_does_not_let_go_is_named(folder, monkeypatch):
+    def fails(descriptor: int) -> None:
+        raise OSError(5, "I/O error")
+
+    monkeypatch.setattr("bundler.bundle.read_back.forget_cached", fails)
+    assert set(read_back(folder)) == {path.name for path in folder.iterdir()}
+
+
+def test_sums_that_do_not_list_a_chunk_are_refused(folder):
+    lines = (folder / "SHA256SUMS").read_bytes().splitlines(keepends=True)
+    content = b"".join(line for line in lines if b"chunk-0001" not in line)
+    (folder / "SHA256SUMS").write_bytes(content)
+    with raises(Damaged, subject="bundle.json", values={"unlisted": "chunk-0001.tar"}):
+        opened(folder)
+    bare = UncheckedBundle(find([folder]).listings, b"".join(line for line in lines if b"bundle.json" not in line))
+    with raises(Damaged, subject="SHA256SUMS", values={"name": "bundle.json"}):
+        load(bare.taken_as_it_is())
+
+
+def test_a_descriptor_of_another_medium_type_is_the_same_blob(folder):
+    small = described(SMALL)
+    assert opened(folder).read_document(Descriptor("other/type", small.digest, small.size_bytes)) == SMALL
