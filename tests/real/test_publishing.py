@@ -617,7 +617,7 @@ def test_t17_what_a_killed_import_left_in_a_layout_is_told_and_removed(bring, tm
     (place / ".bundler-lock").write_text('{"pid": 999999, "host": "jump", "since": "2026-11-24T01:02:03Z"}\n')
     done = bring(f"oci:{place}")
     assert done.code == 0, done.err
-    assert "process 999999 on jump since 2026-11-24T01:02:03Z began to write here" in done.err
+    assert all(fact in done.err for fact in ("999999", "jump", "2026-11-24T01:02:03Z")), done.err
     assert not litter.exists()
     assert kept.exists()
     assert not (place / ".bundler-lock").exists()
