@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-SINCE = "c44a9aff7c177fb6f40993caff569116277e28d8"
+SINCE = "a8cb1441a8688106a760e231260092136d175c9b"
 """The last commit whose subject is older than this rule."""
 LONGEST = 72
 
