@@ -284,3 +284,16 @@ def test_an_image_without_a_full_name_is_refused_with_an_entry_that_names_it(loc
 def test_a_name_that_an_entry_gives_counts_more_than_the_one_in_the_file() -> None:
     (entry,) = yaml_list("images:\n- {image: quay.io/a:2, from: 'docker-archive:a.tar:a:1'}\n").entries
     assert entry == Entry(Reference.parse("quay.io/a:2"), DockerArchiveImage("a.tar", "a:1"), None, (), "list.yaml:2")
+
+
+def test_a_key_in_place_of_a_list_is_refused_and_not_repeated() -> None:
+    error = complaint("-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n", source="builder.key")
+    assert error.subject == "builder.key"
+    assert "hunter2" not in f"{error} {error.hint}"
+
+
+def test_a_list_that_takes_too_much_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bundler.core.strict_yaml.YAML_NODES", 5)
+    assert len(names(yaml_list("images: [a, b]\n"))) == 2
+    error = complaint("images:\n- a\n- b\n- c\n")
+    assert (error.subject, str(error.message)) == ("list.yaml:4", "the file is too long")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 
@@ -133,3 +134,24 @@ def test_what_differs_is_told():
     assert BEGUN.differences(BEGUN.options, dict(reversed(BEGUN.images.items()))) == [
         "the order of the images has changed"
     ]
+
+
+def line_of(chain: Chain, document: object) -> bytes:
+    """A line with a good code, whatever it says."""
+    content = json.dumps(document).encode()
+    return chain.code_of(content) + b" " + content + b"\n"
+
+
+@pytest.mark.parametrize(
+    "change", [{"format": "bundler-journal/1"}, {"options": []}, {"images": None}, {"missing": "x"}, {"plan": 1}]
+)
+def test_a_first_line_that_no_version_of_ours_writes_is_none(change):
+    document = json.loads(HEAD.partition(b" ")[2])
+    assert parse_journal(written((line_of, document)), KEY).start == BEGUN
+    with pytest.raises(Damaged):
+        parse_journal(written((line_of, {**document, **change})), KEY)
+
+
+def test_a_line_that_is_no_object_takes_all_chunks_back():
+    journal = parse_journal(written(*BOTH, (line_of, [1])), KEY)
+    assert journal.done == {}

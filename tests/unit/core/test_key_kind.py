@@ -77,6 +77,7 @@ def test_files_of_ssh_are_named(made):
         (b"0", KeyForm.UNKNOWN),
         (b"\x30\x82\xff\xff", KeyForm.UNKNOWN),
         (b"\x30\x02\x30\x30", KeyForm.DER),
+        (b"\x30\x03\x04\x00\x03", KeyForm.DER),
         (b"\xff" * 100, KeyForm.UNKNOWN),
         (b"hunter2\n", KeyForm.UNKNOWN),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ import pytest
 from bundler.core import manifest as bundle_manifest
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
-from bundler.core.limits import SIZE_BYTES
-from bundler.core.manifest import BundleManifest, Variant, chunk_file, from_json, to_json
+from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, SIZE_BYTES
+from bundler.core.manifest import BundleManifest, Variant, chunk_file, from_json, is_plan_of, to_json
 from bundler.core.oci import ImageConfig
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
@@ -237,6 +238,22 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "chunks in another order": (lambda d: d["chunks"].reverse(), "chunk 1"),
     "a chunk that is missing": (lambda d: d["chunks"].pop(), "chunks"),
     "a file that is no file of the layout": (lambda d: d["files"][0].update(path="../x"), "layout"),
+    "no oci-layout": (lambda d: d["files"].pop(0), "missing or listed twice"),
+    "a large file of the layout": (
+        lambda d: d["files"][1].update(size=LAYOUT_JSON_BYTES + 1),
+        "a file of the layout that is too large",
+    ),
+    "a large manifest": (lambda d: d["blobs"][0].update(size=MANIFEST_BYTES + 1), "a manifest that is too large"),
+    "an image that is missing": (
+        lambda d: d.update(
+            missing=[{"reference": d["images"][0]["reference"], "source": "x", "code": "not-found", "reason": "x"}]
+        ),
+        "present and as missing",
+    ),
+    "another digest in a name": (
+        lambda d: d["images"][1].update(reference=f"quay.io/b:2@{digest('other')}"),
+        "the digest in the name",
+    ),
     "a file without a digest": (lambda d: d["files"][0].update(digest=None), "digest"),
 }
 
@@ -289,3 +306,10 @@ def test_the_kinds_of_blobs_are_three() -> None:
         bundle_manifest.CONFIG,
         bundle_manifest.LAYER,
     }
+
+
+def test_a_bundle_is_what_a_plan_makes_if_only_time_and_version_differ() -> None:
+    planned_now = replace(example(), created="2027-01-01T00:00:00Z", tool="bundler 9")
+    assert is_plan_of(GOOD, planned_now)
+    assert not is_plan_of(GOOD, replace(planned_now, name="test-2.0"))
+    assert not is_plan_of(changed(lambda document: None), planned_now), "written by something else"

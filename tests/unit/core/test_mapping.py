@@ -366,3 +366,9 @@ def test_faults_and_collisions_are_told_together() -> None:
     with raises(Several, values={"count": 2}) as caught:
         names_of(map(Reference.parse, texts), HOST, Naming(KEEP), HARBOR)
     assert [error.subject for error in caught.value.errors] == ["quay.io/t/a:1", "quay.io/b:1"]
+
+
+def test_a_name_that_docker_hub_reads_as_another_one_is_refused() -> None:
+    with raises(Misuse, subject="quay.io/app:1", actual="docker.io/app", hint="give a prefix: --to HOST/PREFIX"):
+        name_at("quay.io/app:1", RegistryTarget("docker.io"))
+    assert name_at("quay.io/app:1", RegistryTarget("docker.io", "team")) == "docker.io/team/app:1"

@@ -57,6 +57,8 @@ rules:
         pytest.param("quay.io/a/b", ["quay.io/a/b:1"], ["quay.io/a/b/c:1", "a/b:1"], id="a whole name"),
         pytest.param("library/*", ["nginx:1"], ["team/nginx:1", "quay.io/library/a:1"], id="a namespace of Docker Hub"),
         pytest.param("team/app-*", ["team/app-one:1"], ["team/app:1"], id="a beginning of a name of Docker Hub"),
+        pytest.param("index.docker.io/*", ["nginx:1", "team/a:1"], ["quay.io/a:1"], id="an old host of Docker Hub"),
+        pytest.param("registry-1.docker.io/team/*", ["team/a:1"], ["nginx:1"], id="the other host of Docker Hub"),
         pytest.param("quay.io/*", ["quay.io/a:1", "quay.io/a/b:2"], ["quay.io.x/a:1", "a/b:1"], id="a registry"),
         pytest.param("quay.io/a*", ["quay.io/a:1", "quay.io/ab:1"], ["quay.io/b:1"], id="a beginning"),
         pytest.param("host:5000/*", ["host:5000/a:1"], ["host:5001/a:1"], id="a registry with a port"),

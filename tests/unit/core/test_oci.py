@@ -321,3 +321,15 @@ def test_an_index_with_fewer_children_keeps_all_else() -> None:
     expected = {**document, "manifests": [{**first, "digest": str(digest("new")), "size": 77}]}
     assert json.loads(made) == expected
     assert oci.parse_manifest(made, oci.OCI_INDEX, what="test").children[0].digest == digest("new")
+
+
+def test_a_bare_descriptor_has_its_bytes_alone() -> None:
+    bare = Descriptor(GZIP_LAYER, digest("one"), 10)
+    assert bare.bare is bare
+    for more in ({"platform": AMD64}, {"attests": digest("two")}, {"urls": ("https://a.example/b",)}):
+        assert Descriptor(GZIP_LAYER, digest("one"), 10, **more).bare == bare  # type: ignore[arg-type]
+
+
+def test_data_of_the_digest_are_fine() -> None:
+    described = entry("two", size=3, data="dHdv")
+    assert parsed(image(layers=[described]), oci.OCI_MANIFEST).layers[0].digest == digest("two")

@@ -204,6 +204,10 @@ def in_image(key: str) -> Callable[[dict[str, Any], object], None]:
             for value in (None, "", "../../etc/passwd", "a b", "https://h/a:1", "h/a:1\x1b[2J", "user:secret@h/a")
         ),
         *(
+            pytest.param(in_image("name"), value, id=f"name is {value}")
+            for value in ("quay.io/library/app:1", f"{REGISTRY}.example.org/app:1", f"{REGISTRY}/library/app")
+        ),
+        *(
             pytest.param(in_image(key), value, id=f"{key} is {value!r:.20}")
             for key in ("digest", "readBack", "replaced")
             for value in ("", "x", "sha256:x", "md5:" + "0" * 32, 1, D.upper())

@@ -7,6 +7,7 @@ import pytest
 from bundler.core import reference
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.values import digest
 
@@ -158,3 +159,8 @@ def test_a_registry_is_a_host_with_an_optional_port(text: str, expected: bool) -
 )
 def test_a_repository_is_a_lower_case_path(text: str, expected: bool) -> None:
     assert reference.is_repository(text) is expected
+
+
+def test_a_text_that_is_no_reference_is_not_repeated_as_a_whole() -> None:
+    with raises(Misuse, subject=repr("a" * 80)):
+        Reference.parse("a" * 1025)

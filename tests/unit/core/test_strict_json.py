@@ -104,3 +104,18 @@ def test_a_name_that_stands_twice_is_named() -> None:
 
 def test_what_we_write_is_compact_ascii_in_the_order_given_with_one_newline() -> None:
     assert strict_json.canonical({"b": 1, "a": ["ü", None]}) == b'{"b":1,"a":["\\u00fc",null]}\n'
+
+
+def test_objects_and_lists_are_counted() -> None:
+    document = b'{"a": [[], {}], "text": "[{"}'
+    assert strict_json.loads(document, what="test", containers=4)["a"] == [[], {}]
+    with raises(Damaged, subject="test"):
+        strict_json.loads(document, what="test", containers=3)
+
+
+def test_a_field_that_differs_from_a_known_one_in_case_is_refused() -> None:
+    known = ("mediaType", "size")
+    for value in ({"mediaType": 1, "size": 2, "other": 3}, ["mediatype"], None):
+        strict_json.check_fields(value, known, what="test")
+    with raises(Damaged, subject="test", values={"name": "'mediatype'", "folded": "'mediaType'"}):
+        strict_json.check_fields({"mediaType": 1, "mediatype": 2}, known, what="test")
