@@ -405,8 +405,7 @@ class _Filler:
         pieces = []
         left = size_bytes
         while left:
-            if self._open != self._empty:
-                self._open_chunk()
+            self._open_chunk()  # the open one is never empty: oci-layout is placed first
             length = min(left, whole)
             pieces.append(self._take(name, length))
             left -= length
