@@ -56,7 +56,7 @@ def sha256(content: bytes | bytearray) -> str:
 def test_complete_chunks_are_read_once_for_their_blobs_and_for_their_own_sums(tmp_path, chunks):
     state = found(tmp_path, chunks)
     assert state.whole == EVERYTHING
-    assert state.halves == {}
+    assert state.partial_blobs == {}
     assert [state.complete[number] for number in sorted(state.complete)] == [sha256(each) for each in chunks.values()]
 
 
@@ -73,7 +73,7 @@ def test_of_a_chunk_that_is_missing_nothing_is_there(tmp_path, chunks):
     del chunks[file_of(LARGE_DIGEST)]
     state = found(tmp_path, chunks)
     assert LARGE_DIGEST not in state.whole
-    assert LARGE_DIGEST not in state.halves
+    assert LARGE_DIGEST not in state.partial_blobs
     assert member_of(LARGE_DIGEST).piece.chunk not in state.complete
 
 
@@ -83,7 +83,7 @@ def test_a_blob_in_other_framing_is_not_there_and_its_chunk_is_not_complete(tmp_
     chunks[file_of(LARGE_DIGEST)][member.header_offset if part == "header" else member.data_end] ^= 1
     state = found(tmp_path, chunks)
     assert state.whole == EVERYTHING - {LARGE_DIGEST}
-    assert state.halves == {}
+    assert state.partial_blobs == {}
     assert member.piece.chunk not in state.complete
 
 
@@ -93,7 +93,7 @@ def test_a_blob_goes_on_after_its_last_byte(tmp_path, chunks):
     while not LARGE[reached_bytes - 1]:
         reached_bytes -= 1
     del chunks[file_of(LARGE_DIGEST)][member.piece.offset_bytes + reached_bytes :]
-    half = found(tmp_path, chunks).halves[LARGE_DIGEST]
+    half = found(tmp_path, chunks).partial_blobs[LARGE_DIGEST]
     assert half.offset_bytes == reached_bytes
     assert half.hasher.hexdigest() == sha256(LARGE[:reached_bytes])
 
@@ -109,7 +109,7 @@ def test_a_blob_goes_on_where_the_medium_cannot_be_read(tmp_path, chunks, monkey
 
     monkeypatch.setattr(partial_state, "read_into", fails)
     state = found(tmp_path, chunks)
-    half = state.halves[LARGE_DIGEST]
+    half = state.partial_blobs[LARGE_DIGEST]
     assert half.hasher.hexdigest() == sha256(LARGE[: half.offset_bytes])
     assert 2 * MIB - 8 < half.offset_bytes <= 2 * MIB
     assert member.piece.chunk not in state.complete
@@ -119,7 +119,7 @@ def test_small_blobs_are_fetched_again_as_a_whole(tmp_path, chunks):
     member = member_of(SMALL_DIGEST)
     chunks[file_of(SMALL_DIGEST)][member.piece.offset_bytes + 5] ^= 1
     state = found(tmp_path, chunks)
-    assert SMALL_DIGEST not in state.whole | set(state.halves)
+    assert SMALL_DIGEST not in state.whole | set(state.partial_blobs)
 
 
 class Finished:
