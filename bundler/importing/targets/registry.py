@@ -8,8 +8,8 @@ from functools import cached_property, partial
 
 from bundler.core.advice import problem
 from bundler.core.reference import Reference
-from bundler.core.registry_kind import HARBOR, RegistryKind
-from bundler.errors import BundlerError
+from bundler.core.registry_kind import DISTRIBUTION, HARBOR, RegistryKind
+from bundler.errors import BundlerError, Interrupted
 from bundler.importing.leg import Ground
 from bundler.importing.results import Quota, RegistryPlan
 from bundler.importing.targets.streamed import Prospect, StreamedTarget
@@ -30,11 +30,22 @@ class IntoRegistry(StreamedTarget):
         return place.registry
 
     @cached_property
-    def _kind(self) -> RegistryKind:
+    def _reported(self) -> RegistryKind | BundlerError:
+        """The kind that the request names or the registry reports, or the error if it reports none; asked once."""
         if self._request.kind is not None:
             return self._request.kind
-        registry = self._stores.registry(self._host)
-        return retrying(registry.kind, self._run, subject=self.name, peer=self.name)
+        try:
+            registry = self._stores.registry(self._host)
+            return retrying(registry.kind, self._run, subject=self.name, peer=self.name)
+        except Interrupted:
+            raise
+        except BundlerError as error:
+            return error
+
+    @property
+    def _kind(self) -> RegistryKind:
+        # If the registry reports no kind, its images have failed already. Its error must not end the other targets.
+        return DISTRIBUTION if isinstance(self._reported, BundlerError) else self._reported
 
     @cached_property
     def _projects(self) -> Projects | None:
@@ -44,7 +55,9 @@ class IntoRegistry(StreamedTarget):
 
     def registry_kind(self) -> RegistryKind:
         """The kind that the request names, or the kind that the registry reports."""
-        return self._kind
+        if isinstance(self._reported, BundlerError):
+            raise self._reported
+        return self._reported
 
     def check(self, names: Iterable[Reference]) -> Ground:
         """Asks which projects exist, if the registry has projects; otherwise the first request shows any fault."""

@@ -1,0 +1,67 @@
+"""An import of a small bundle, in one process: a failure at one place changes nothing at the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from bundler import cli
+from bundler.core.location import Target
+from bundler.importing.import_ import import_bundle
+from bundler.importing.request import ImportRequest
+from bundler.importing.results import Outcome
+from bundler.run import RetryPolicy, Run
+from bundler.stores.hosts import NetworkOptions
+from bundler.transports.parsing import parse_target
+from tests.support import images
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    layout = tmp_path / "layout"
+    images.simple("one").write_layout(layout, "example.org/a/one:1")
+    export = ["export", f"oci:{layout}:example.org/a/one:1", "-o", str(tmp_path), "--name", "small", "--unsigned", "-q"]
+    assert cli.run(export) == 0
+    return tmp_path / "small"
+
+
+class _NoRegistry(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(404)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Says nothing."""
+
+
+@pytest.fixture
+def web_server() -> Iterator[str]:
+    """The address of a server that is no registry."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _NoRegistry)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield f"127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def request(bundle: Path, *targets: Target, **more: object) -> ImportRequest:
+    return ImportRequest((bundle,), targets, is_without_signature=True, **more)  # type: ignore[arg-type]  # options
+
+
+@pytest.mark.parametrize("is_dry_run", [False, True])
+def test_of_several_targets_one_that_is_no_registry_stops_no_other(
+    bundle: Path, web_server: str, tmp_path: Path, is_dry_run: bool
+) -> None:
+    targets = parse_target(web_server), parse_target(f"oci:{tmp_path / 'imported'}")
+    network = NetworkOptions(plain_http=frozenset({web_server}))
+    wanted = request(bundle, *targets, network=network, is_dry_run=is_dry_run)
+    refused, taken = import_bundle(wanted, Run(retry=RetryPolicy(attempts=1))).targets
+    assert [each.outcome for each in refused.images] == [Outcome.FAILED]
+    assert [each.outcome for each in taken.images] == [Outcome.WOULD_PUSH if is_dry_run else Outcome.PUSHED]
