@@ -15,9 +15,9 @@ from bundler import texts
 from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.core.events import Noticed
-from bundler.errors import BundlerError, Interrupted, LocalStorage, Misuse
+from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.importing.importable import check_importable
-from bundler.importing.leg import Leg
+from bundler.importing.leg import Leg, as_end
 from bundler.importing.named import name
 from bundler.importing.opened import Opened, opened
 from bundler.importing.published import publish
@@ -129,14 +129,20 @@ def _imported(request: ImportRequest, run: Run, recorder: Recorder | None = None
     open_ = opened(request, run)
     targets = tuple(open_target(location, open_) for location in request.targets)
     try:
-        reached = _journey(open_, targets, recorder)
-        # This is the last check, because only now it is known which copies were needed.
-        findings = (*reached.findings, *check_files(open_.bundle))
+        reached = _with_files_checked(_journey(open_, targets, recorder), open_)
     finally:
         for target in targets:
             target.close()
         open_.bundle.close()
-    return replace(reached, findings=findings).result(open_)
+    return reached.result(open_)
+
+
+def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
+    """Adds the findings of the last check: only now it is known which copies were needed."""
+    try:
+        return replace(reached, findings=(*reached.findings, *check_files(opened.bundle)))
+    except (BundlerError, KeyboardInterrupt) as error:  # tags have moved: the receipt must list them
+        return replace(reached, ended=reached.ended or as_end(error))
 
 
 def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
@@ -152,8 +158,6 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             return reached
         tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
         published = publish(send(surveyed), tags)
-    except KeyboardInterrupt:
-        return replace(reached, ended=Interrupted())
-    except BundlerError as error:
-        return replace(reached, ended=error)
+    except (BundlerError, KeyboardInterrupt) as error:
+        return replace(reached, ended=as_end(error))
     return replace(reached, legs=published.legs, ended=published.ended)

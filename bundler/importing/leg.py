@@ -138,16 +138,19 @@ class Progress:
         """Notes an error that ends the import in the leg: the receipt lists what was done until then."""
         try:
             yield
-        except KeyboardInterrupt:
-            self._ended = Interrupted()
-        except BundlerError as error:
-            self._ended = error
+        except (BundlerError, KeyboardInterrupt) as error:
+            self._ended = as_end(error)
 
     def leg(self, **changes: Any) -> Leg:
         """Returns the leg at the end of the stage."""
         result = replace(self._leg.result, images=self.images, bytes_sent=self._bytes_sent)
         leg = replace(self._leg, result=result, ended=self._ended, **changes)
         return replace(leg, result=replace(result, re_read=leg.reading.counted)) if leg.reading else leg
+
+
+def as_end(error: BundlerError | KeyboardInterrupt) -> BundlerError:
+    """The error that ends an import, as a value: Ctrl-C arrives as `KeyboardInterrupt` in the main thread."""
+    return error if isinstance(error, BundlerError) else Interrupted()
 
 
 def ended(legs: Iterable[Leg]) -> BundlerError | None:
@@ -171,5 +174,13 @@ def in_turn(legs: tuple[Leg, ...], step: Callable[[Leg], Leg], run: Run | None =
     for number in range(len(legs)):
         if ended(legs) or (run is not None and is_over(legs, run)):
             break
-        legs = (*legs[:number], step(legs[number]), *legs[number + 1 :])
+        legs = (*legs[:number], stepped(legs[number], step), *legs[number + 1 :])
     return legs
+
+
+def stepped(leg: Leg, step: Callable[[Leg], Leg]) -> Leg:
+    """Returns the next value of a leg. An error of the step ends this leg; the values of the other legs are kept."""
+    try:
+        return step(leg)
+    except (BundlerError, KeyboardInterrupt) as error:
+        return replace(leg, ended=leg.ended or as_end(error))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bundler.errors import BundlerError
-from bundler.importing.leg import Leg, ended, in_turn
+from bundler.importing.leg import Leg, ended, in_turn, stepped
 from bundler.importing.opened import Opened
 from bundler.importing.results import Outcome
 from bundler.importing.sent import Sent
@@ -39,8 +39,9 @@ def publish(sent: Sent, tags: TagLog) -> Published:
         if request.is_all_or_nothing and any(leg.result.has_failures for leg in legs):
             legs = tuple(leg.closed(Outcome.HELD) for leg in legs)
         legs = in_turn(legs, lambda leg: leg.target.publish(leg, tags), run)
-        end = ended(legs)
-    legs = tuple(leg.target.finish(leg) for leg in legs)
+    # Ctrl-C during the end of one target must not lose the records of tags that have moved at the others.
+    legs = tuple(stepped(leg, lambda leg: leg.target.finish(leg)) for leg in legs)
+    end = end or ended(legs)
     if end is None:
         legs = tuple(leg.closed(Outcome.NOT_TRIED) for leg in legs)
     return Published(sent.opened, legs, end)

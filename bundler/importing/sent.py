@@ -15,8 +15,8 @@ from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.manifest import Image
 from bundler.core.reference import Reference
 from bundler.core.tally import Tally
-from bundler.errors import BundlerError, Damaged, Incomplete, Interrupted, LocalStorage, Refused, Unavailable
-from bundler.importing.leg import Leg, ended, in_turn, is_over
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Unavailable
+from bundler.importing.leg import Leg, as_end, ended, in_turn, is_over
 from bundler.importing.opened import Opened
 from bundler.importing.sharing import Sharing, copy_of
 from bundler.importing.surveyed import Surveyed, forgiven
@@ -51,10 +51,8 @@ def send(surveyed: Surveyed) -> Sent:
         if not is_over(legs, opened.run):
             legs = _sent(opened, legs, passed)
         legs = in_turn(legs, lambda leg: leg.target.complete(leg), opened.run)
-    except KeyboardInterrupt:
-        return Sent(opened, legs, Interrupted())
-    except BundlerError as error:
-        return Sent(opened, legs, error)
+    except (BundlerError, KeyboardInterrupt) as error:
+        return Sent(opened, legs, as_end(error))
     return Sent(opened, legs, ended(legs))
 
 

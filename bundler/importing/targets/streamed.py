@@ -15,7 +15,7 @@ from bundler.core.protocols import BlobSink, ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.importing.conflicts import all_aside, settled, settled_again
-from bundler.importing.leg import Ground, Leg, Progress
+from bundler.importing.leg import Ground, Leg, Progress, as_end
 from bundler.importing.read_back import Reader
 from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
 from bundler.importing.targets.manifests import Manifests
@@ -398,11 +398,12 @@ class StreamedTarget(Target):
         arrived = [each for each in leg.result.images if each.outcome in (Outcome.PUSHED, Outcome.PRESENT)]
         try:
             self.complete_store(is_worth_keeping=bool(arrived))
-        except BundlerError as error:
+        except (BundlerError, KeyboardInterrupt) as error:
             progress = Progress(leg)
             for each in arrived:
-                progress.fail(each, error)
-            return progress.leg()
+                progress.fail(each, as_end(error))
+            failed = progress.leg()
+            return failed if isinstance(error, BundlerError) else replace(failed, ended=as_end(error))
         return leg
 
 

@@ -11,9 +11,13 @@ import pytest
 
 from bundler import cli
 from bundler.core.location import Target
+from bundler.core.receipt import parse_receipt
+from bundler.errors import Interrupted
+from bundler.importing import import_
 from bundler.importing.import_ import import_bundle
-from bundler.importing.request import ImportRequest
+from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import Outcome
+from bundler.importing.targets.layout import IntoLayout
 from bundler.run import RetryPolicy, Run
 from bundler.stores.hosts import NetworkOptions
 from bundler.transports.parsing import parse_target
@@ -65,3 +69,37 @@ def test_of_several_targets_one_that_is_no_registry_stops_no_other(
     refused, taken = import_bundle(wanted, Run(retry=RetryPolicy(attempts=1))).targets
     assert [each.outcome for each in refused.images] == [Outcome.FAILED]
     assert [each.outcome for each in taken.images] == [Outcome.WOULD_PUSH if is_dry_run else Outcome.PUSHED]
+
+
+def recorded(bundle: Path, folder: Path) -> list[list[str]]:
+    """The outcomes of the receipt of an import into two layouts that Ctrl-C ends."""
+    targets = parse_target(f"oci:{folder / 'first'}"), parse_target(f"oci:{folder / 'second'}")
+    path = folder / "receipt.json"
+    with pytest.raises(Interrupted):
+        import_bundle(request(bundle, *targets, receipt=ReceiptRequest(path)))
+    receipt = parse_receipt(path.read_bytes(), what="receipt")
+    return [[image.outcome for image in target.images] for target in receipt.targets]
+
+
+def test_ctrl_c_while_one_target_is_completed_keeps_the_record_of_the_others(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    complete = IntoLayout.complete_store
+
+    def interrupted(target: IntoLayout, *, is_worth_keeping: bool) -> None:
+        if target.name.endswith("second"):
+            raise KeyboardInterrupt
+        complete(target, is_worth_keeping=is_worth_keeping)
+
+    monkeypatch.setattr(IntoLayout, "complete_store", interrupted)
+    assert recorded(bundle, tmp_path) == [["pushed"], ["failed"]]
+
+
+def test_ctrl_c_during_the_last_check_of_the_bundle_keeps_the_record_of_all_targets(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> tuple[()]:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(import_, "check_files", interrupted)
+    assert recorded(bundle, tmp_path) == [["pushed"], ["pushed"]]

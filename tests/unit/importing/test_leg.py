@@ -114,6 +114,18 @@ def test_after_the_end_of_one_leg_the_others_stay_as_they_are() -> None:
     assert isinstance(ended(legs), Refused)
 
 
+@pytest.mark.parametrize("error", [Interrupted(), Unavailable("gone"), KeyboardInterrupt()], ids=repr)
+def test_an_error_that_leaves_a_step_keeps_the_values_of_the_other_legs(error: BaseException) -> None:
+    def step(each: Leg) -> Leg:
+        if each.target.name == "second":
+            raise error
+        return each.closed(Outcome.PUSHED)
+
+    legs = in_turn((leg("first"), leg("second"), leg("third")), step)
+    assert [outcomes(each)[0] for each in legs] == [Outcome.PUSHED, None, None]
+    assert isinstance(ended(legs), type(error) if isinstance(error, BundlerError) else Interrupted)
+
+
 @pytest.mark.parametrize("is_fail_fast", [True, False])
 def test_a_failed_image_ends_the_import_only_where_that_was_asked_for(is_fail_fast: bool) -> None:
     run = Run(nobody, is_fail_fast=is_fail_fast)
