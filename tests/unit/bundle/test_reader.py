@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle.check import check_around_blobs
+from bundler.bundle.check import check, check_around_blobs
+from bundler.bundle.findings import Finding
 from bundler.bundle.opening import UncheckedBundle, find, load
 from bundler.bundle.read_back import ReadingBack
 from bundler.bundle.reader import Bundle
@@ -17,7 +18,7 @@ from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged
 from bundler.workers import Cancellation
-from tests.support.errors import raises
+from tests.support.errors import raises, values_in
 from tests.unit.bundle.chunks import CUT, LARGE, SMALL, plan_of, write_bundle
 from tests.unit.values import described
 
@@ -108,6 +109,13 @@ def test_a_whole_copy_is_looked_for_once_for_each_blob(folder, tmp_path):
     assert read_bytes == []
 
 
+def test_of_a_chunk_without_a_file_of_its_name_no_whole_copy_is_looked_for(folder):
+    (folder / chunk_of(SMALL)).rename(folder / "renamed")
+    bundle = opened(folder)
+    assert not bundle.find_whole(described(SMALL), lambda _: None)
+    assert bundle.given_up == []
+
+
 def test_an_index_that_was_made_is_read_although_no_chunk_holds_it(folder):
     bundle = opened(folder)
     made = described(b"{}", oci.OCI_INDEX)
@@ -139,6 +147,36 @@ def test_an_import_checks_the_bytes_that_it_does_not_read(folder, tmp_path):
     assert around(opened(folder, other)) == []
     (folder / first).unlink()
     assert around(opened(folder)) == [last], "the images that need the missing chunk report it"
+
+
+def found(folder: Path) -> list[Finding]:
+    """The findings of a check of everything."""
+    return list(check(opened(folder), jobs=1, listener=lambda _: None, cancellation=Cancellation()).findings)
+
+
+def test_a_long_list_of_strange_files_is_cut_short(folder, monkeypatch):
+    monkeypatch.setattr("bundler.bundle.findings.FINDINGS", 2)
+    for number in range(5):
+        (folder / f"photo{number}.jpg").touch()
+    assert [finding.file for finding in found(folder)] == ["photo0.jpg", "photo1.jpg", "photo2.jpg"]
+    assert values_in(found(folder)[-1].error.message)["count"] == 3
+
+
+def test_a_long_list_of_signatures_that_are_none_is_cut_short(folder, monkeypatch):
+    monkeypatch.setattr("bundler.bundle.findings.FINDINGS", 2)
+    for number in range(5):
+        (folder / f"SHA256SUMS.{number:016x}.sig").touch()
+    assert [finding.file for finding in found(folder)] == [
+        "SHA256SUMS",
+        *(f"SHA256SUMS.{number:016x}.sig" for number in range(2)),
+    ]
+
+
+def test_sums_without_a_small_file_are_damaged(folder):
+    lines = (folder / "SHA256SUMS").read_bytes().splitlines(keepends=True)
+    (folder / "SHA256SUMS").write_bytes(b"".join(line for line in lines if b"README.txt" not in line))
+    messages = [values_in(finding.error.message) for finding in found(folder) if finding.file == "SHA256SUMS"]
+    assert [each["name"] for each in messages] == ["README.txt"]
 
 
 def read_back(folder: Path, small: dict[str, str] | None = None) -> list[str]:

@@ -20,6 +20,7 @@ from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
 from bundler.core.plan import Plan, plan_bundle
 from bundler.errors import Unavailable
+from tests.support.watching import within
 from tests.unit.values import MIB, described, image_manifest, resolved
 
 LAYERS = [os.urandom(size) for size in (3 * MIB + 5, 700, MIB, 2 * MIB, 0, 4096, MIB + 1, 2 * MIB + 512)]
@@ -299,3 +300,12 @@ def test_A1_a_chunk_of_full_size_with_a_damaged_blob_is_not_taken_for_complete(m
             again.put(stored)
     assert again.seal() == smooth
     assert again.sums() == {name: hashlib.sha256(content).hexdigest() for name, content in smooth.items()}
+
+
+def test_a_bundle_is_not_sealed_before_every_blob_was_put(making):
+    bundle = making()
+    for stored in list(bundle.manifest.stored())[1:]:
+        bundle.put(stored)
+    with within(30), pytest.raises(RuntimeError, match="before every blob"):
+        bundle.seal()
+    assert not (bundle.folder / "test").exists()
