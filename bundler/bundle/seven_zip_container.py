@@ -39,12 +39,12 @@ class ArchiveWriter:
 
         Args:
             descriptor: The descriptor of a new file, to write; `finish` or `close` closes it.
-            passphrase: Encrypts data and names, if given.
+            passphrase: Encrypts data and names; None for an archive that anybody can read.
             what: Names the file in errors.
         """
         self._descriptor = descriptor
         self._what = what
-        self._key = seven_zip_format.aes_key(passphrase) if passphrase else None
+        self._key = None if passphrase is None else seven_zip_format.aes_key(passphrase)
         self._cipher = _Cipher(self._key) if self._key else None
         self._end = seven_zip_format.START_BYTES
         self._packed_crc = 0

@@ -127,11 +127,15 @@ def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:
     """The passphrase, if one is needed. 7z derives keys without salt, so a weak one is guessed for all bundles at once.
 
     Raises:
-        Misuse: There is none, and no terminal to ask for it.
+        Misuse: There is none, and no terminal to ask for it; or it is empty, or not Unicode text.
     """
     if not request.is_encrypted:
         return None
     passphrase = request.bundle_passphrase()
+    if not passphrase:
+        raise Misuse("the passphrase is empty")
+    if any("\ud800" <= character <= "\udfff" for character in passphrase):
+        raise Misuse("the passphrase is not UTF-8 text")  # a terminal gave bytes, which Python keeps as surrogates
     if len(passphrase) < SHORT_PASSPHRASE_CHARACTERS:
         run.listener(
             Noticed(

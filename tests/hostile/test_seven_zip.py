@@ -197,6 +197,12 @@ def finding_of(bundle: Path, scratch: Path) -> Damaged:
     return errors[0]
 
 
+def test_only_the_absence_of_a_passphrase_makes_a_plain_archive(tmp_path):
+    for passphrase in ("", "x", PASSPHRASE):
+        packed(tmp_path / "archive.7z", [("name", b"plain text")], passphrase)
+        assert b"plain text" not in (tmp_path / "archive.7z").read_bytes()
+
+
 @pytest.mark.parametrize("fault", ["renamed", "longer", "more", "fewer", "other passphrase", "swapped"])
 def test_an_archive_with_other_members_than_promised_is_refused(sealed, tmp_path, fault):
     bundle = tmp_path / "copy"

@@ -75,6 +75,14 @@ def test_a_request_that_encrypts_is_for_7z_and_never_for_tars(layout, tmp_path):
     assert not (tmp_path / "test.partial").exists()
 
 
+@pytest.mark.parametrize("given", [{}, {"bundle_passphrase": lambda: ""}, {"bundle_passphrase": lambda: "\udcff" * 20}])
+def test_nothing_is_written_for_a_passphrase_that_cannot_encrypt(layout, tmp_path, given):
+    with pytest.raises(Misuse, match="the passphrase is"):
+        journey.export(request(layout, tmp_path, is_encrypted=True, **given))
+    assert not (tmp_path / "test").exists()
+    assert not (tmp_path / "test.partial").exists()
+
+
 def test_a_dry_run_and_a_restart_contradict_each_other(layout, tmp_path):
     with pytest.raises(Misuse):
         journey.export(request(layout, tmp_path, is_dry_run=True, is_restarted=True))
