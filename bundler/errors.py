@@ -146,6 +146,11 @@ class Misuse(BundlerError):
     exit_code = 2
     kind = "usage"
 
+    @classmethod
+    def of_field(cls, field: str, *, expected: str, actual: str) -> Misuse:
+        """The error for a field of a request. The command line refuses such a value by itself, other callers do not."""
+        return cls("not a valid value", subject=field, expected=expected, actual=actual)
+
 
 class Damaged(BundlerError):
     """Bytes are not what a digest, a size or a signed list promised."""

@@ -79,9 +79,12 @@ class UncheckedBundle:
             required: The number of different keys that must have signed.
 
         Raises:
+            Misuse: No signature would be required.
             Untrusted: Too few have signed.
             Damaged: The signed bytes are not a list of checksums.
         """
+        if required < 1:  # every bundle has no signature
+            raise Misuse.of_field("required_signatures", expected=">= 1", actual=str(required))
         signatures, unreadable = self._signatures(keys)
         try:
             good = signing.signers(self.sums_content, signatures, keys, claimed=self.signed_by, required=required)

@@ -15,7 +15,7 @@ from bundler.core.events import Noticed
 from bundler.core.image_list import Entry, HeldImages
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, read_lists
-from bundler.exporting.request import ExportRequest
+from bundler.exporting.request import LAYER_COMPRESSIONS, ExportRequest
 from bundler.keys.private_key import read_private_key, refuse_on_medium
 from bundler.run import Run
 from bundler.system import places
@@ -79,6 +79,12 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
 def _checked(request: ExportRequest, run: Run) -> Session:
     if request.is_restarted and request.is_dry_run:
         raise Misuse("--restart deletes partial state, and --dry-run changes nothing; give one of them")
+    if not request.lists:
+        raise Misuse.of_field("lists", expected=">= 1", actual="0")
+    if request.layer_compression not in LAYER_COMPRESSIONS:
+        raise Misuse.of_field(
+            "layer_compression", expected=", ".join(LAYER_COMPRESSIONS), actual=repr(request.layer_compression)
+        )
     if request.is_encrypted and request.archive_kind is TAR:
         raise Misuse("--encrypt needs --format 7z, not tar")
     key = _signing_key(request, run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bundler.core.location import DAEMON, REGISTRY, Target as Location
+from bundler.core.policies import CONFLICT_POLICIES, MAPPINGS
 from bundler.errors import Misuse
 from bundler.importing.opened import Opened
 from bundler.importing.request import ImportRequest
@@ -15,6 +16,12 @@ def refuse_impossible(request: ImportRequest) -> None:
     Raises:
         Misuse: They do not.
     """
+    if not request.targets:
+        raise Misuse.of_field("targets", expected=">= 1", actual="0")
+    if request.mapping not in MAPPINGS:
+        raise Misuse.of_field("mapping", expected=", ".join(MAPPINGS), actual=repr(request.mapping))
+    if request.on_conflict not in CONFLICT_POLICIES:
+        raise Misuse.of_field("on_conflict", expected=", ".join(CONFLICT_POLICIES), actual=repr(request.on_conflict))
     if len(set(request.targets)) < len(request.targets):
         raise Misuse("duplicate destination", subject=f"--to {request.targets[-1]}")
     if request.is_via_daemon and request.is_verifying_target:

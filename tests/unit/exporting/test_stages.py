@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,6 +82,13 @@ def test_nothing_is_written_for_a_passphrase_that_cannot_encrypt(layout, tmp_pat
         journey.export(request(layout, tmp_path, is_encrypted=True, **given))
     assert not (tmp_path / "test").exists()
     assert not (tmp_path / "test.partial").exists()
+
+
+def test_a_value_that_is_none_of_the_possible_ones_exports_nothing(layout, tmp_path):
+    for wrong in (request(layout, tmp_path, layer_compression="xz"), replace(request(layout, tmp_path), lists=())):
+        with pytest.raises(Misuse):
+            journey.export(wrong)
+    assert not (tmp_path / "test").exists()
 
 
 def test_a_dry_run_and_a_restart_contradict_each_other(layout, tmp_path):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import pytest
 
 from bundler import cli
+from bundler.commands.keygen import KeygenRequest, keygen
 from bundler.core.location import Target
 from bundler.core.receipt import parse_receipt
-from bundler.errors import Interrupted
+from bundler.errors import Interrupted, Misuse
 from bundler.importing import import_
 from bundler.importing.import_ import import_bundle
 from bundler.importing.request import ImportRequest, ReceiptRequest
@@ -103,3 +106,24 @@ def test_ctrl_c_during_the_last_check_of_the_bundle_keeps_the_record_of_all_targ
 
     monkeypatch.setattr(import_, "check_files", interrupted)
     assert recorded(bundle, tmp_path) == [["pushed"], ["pushed"]]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"mapping": "flat"}, {"on_conflict": "overwrite"}, {"targets": ()}], ids=lambda wrong: next(iter(wrong))
+)
+def test_a_request_with_a_value_that_is_none_of_the_possible_ones_imports_nothing(
+    bundle: Path, tmp_path: Path, wrong: dict[str, Any]
+) -> None:
+    with pytest.raises(Misuse) as refused:
+        import_bundle(replace(request(bundle, parse_target(f"oci:{tmp_path / 'imported'}")), **wrong))
+    assert refused.value.subject == next(iter(wrong))
+    assert not (tmp_path / "imported").exists()
+
+
+def test_no_request_may_trust_a_bundle_without_any_signature(bundle: Path, tmp_path: Path) -> None:
+    key = keygen(KeygenRequest("someone", tmp_path)).public_path
+    trusting = replace(request(bundle, parse_target(f"oci:{tmp_path / 'imported'}")), trust=(key,))
+    for required in (0, -1):
+        with pytest.raises(Misuse):
+            import_bundle(replace(trusting, is_without_signature=False, required_signatures=required))
+    assert not (tmp_path / "imported").exists()
