@@ -70,7 +70,7 @@ class ImportRequest:
         targets: The destinations; the bundle is read once for all of them.
         trust: Public keys, or folders of them; empty for the user's trust folder.
         is_without_signature: Accept the bundle without any trusted signature.
-        required_signatures: The number of different trusted keys that must have signed the bundle.
+        required_signatures: The number of different trusted keys that must have signed the bundle; at least 1.
         selection: Chooses images by patterns.
         retry: The images of a list of failed ones; None for all.
         platforms: The wanted platforms of images for several; empty for all, and in daemons for the daemon's own.

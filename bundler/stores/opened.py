@@ -91,7 +91,6 @@ class Stores:
 
         Raises:
             BundlerError: It cannot be opened. The next call tries again.
-            BundlerError: It cannot be opened. The next who asks tries it again.
         """
         with self._lock:
             if key in self._opened:
