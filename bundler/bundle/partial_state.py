@@ -112,6 +112,7 @@ def _found(stored: Stored, members: Sequence[ChunkMember], chunks: _Chunks, pass
             read_bytes += len(piece)
             passed(len(piece))
         if not chunks.has_padding(member):
+            passed(-read_bytes)
             read_bytes = reached_bytes = 0
             before_last, last = stored.digest.hasher(), b""
             break

@@ -274,7 +274,7 @@ def _check(manifest: BundleManifest) -> None:
     allowed = {"oci-layout", "index.json", "manifest.json"}
     if any(file.file not in allowed for file in manifest.files):
         raise ValueError("an unknown file of the layout")
-    if len({file.file for file in manifest.files}) != len(allowed):
+    if sorted(file.file for file in manifest.files) != sorted(allowed):
         raise ValueError("a file of the layout is missing or listed twice")
     if any(file.size_bytes > LAYOUT_JSON_BYTES for file in manifest.files):
         raise ValueError("a file of the layout that is too large")

@@ -14,6 +14,7 @@ from bundler.bundle.partial_state import PartialState, look, still_holds
 from bundler.core.digest import Digest
 from bundler.core.journal import DoneChunk
 from bundler.core.manifest import Chunk
+from bundler.core.protocols import Passed
 from bundler.errors import Damaged
 from tests.unit.bundle.chunks import CUT, LARGE, SMALL, chunks_of, plan_of
 from tests.unit.values import MIB
@@ -38,13 +39,14 @@ def file_of(digest: Digest) -> str:
     return PLAN.manifest.chunks[member_of(digest).piece.chunk - 1].file
 
 
-def found(folder: Path, chunks: dict[str, bytearray]) -> PartialState:
+def found(folder: Path, chunks: dict[str, bytearray], passed: Passed = lambda _: None) -> PartialState:
     """Writes some chunks, and looks what is there of the plan."""
+    folder.mkdir(exist_ok=True)
     for name, content in chunks.items():
         (folder / name).write_bytes(content)
     held = HeldFolder(folder)
     try:
-        return look(held, PLAN.manifest, lambda _: None)
+        return look(held, PLAN.manifest, passed)
     finally:
         held.close()
 
@@ -85,6 +87,15 @@ def test_a_blob_in_other_framing_is_not_there_and_its_chunk_is_not_complete(tmp_
     assert state.whole == EVERYTHING - {LARGE_DIGEST}
     assert state.partial_blobs == {}
     assert member.piece.chunk not in state.complete
+
+
+def test_progress_counts_each_byte_once_also_where_the_padding_is_wrong(tmp_path, chunks):
+    chunks[file_of(LARGE_DIGEST)][member_of(LARGE_DIGEST).data_end] ^= 1
+    whole: list[int] = []
+    found(tmp_path / "whole", chunks_of(PLAN, *LAYERS), whole.append)
+    damaged: list[int] = []
+    found(tmp_path / "damaged", chunks, damaged.append)
+    assert sum(damaged) == sum(whole) > 0
 
 
 def test_a_blob_goes_on_after_its_last_byte(tmp_path, chunks):

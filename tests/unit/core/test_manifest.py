@@ -239,6 +239,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a chunk that is missing": (lambda d: d["chunks"].pop(), "chunks"),
     "a file that is no file of the layout": (lambda d: d["files"][0].update(path="../x"), "layout"),
     "no oci-layout": (lambda d: d["files"].pop(0), "missing or listed twice"),
+    "two times oci-layout": (lambda d: d["files"].append(d["files"][0]), "missing or listed twice"),
     "a large file of the layout": (
         lambda d: d["files"][1].update(size=LAYOUT_JSON_BYTES + 1),
         "a file of the layout that is too large",
