@@ -74,7 +74,8 @@ def _check(media: Sequence[Medium], chunk_count: int) -> None:
         raise ValueError("a chunk is planned for no medium")
     files = [file for medium in media for file in medium.files]
     for file in files:
-        if not roles.is_listable(file) or roles.role_of(file).is_on_every_medium:
+        role = roles.role_of(file)
+        if not roles.is_listable(file) or role.is_on_every_medium or role is roles.CHUNK:  # ``chunks`` has these
             raise ValueError(texts.text("{file:.100} is not a file of one medium", file=repr(file)))
     if len(files) != len(set(files)):
         raise ValueError("a file is planned for two media")

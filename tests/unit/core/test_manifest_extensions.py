@@ -177,6 +177,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a chunk on no medium": (lambda d: d["media"][0]["chunks"].remove(1), "planned for no medium"),
     "a medium of a negative size": (lambda d: d["media"][0].update(size=-1), "number out of range"),
     "a medium with a file that all have": (lambda d: d["media"][0].update(files=["README.txt"]), "not a file of one"),
+    "a medium with a chunk by its name": (
+        lambda d: d["media"][0].update(files=["chunk-0001.tar"]),
+        "not a file of one",
+    ),
     "a medium with a file elsewhere": (lambda d: d["media"][0].update(files=["tool/../x"]), "not a file of one medium"),
     "a file on two media": (
         lambda d: [medium.update(files=["parity-01.par2"]) for medium in d["media"]],
