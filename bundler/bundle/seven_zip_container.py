@@ -200,11 +200,14 @@ def check_passphrase(path: Path, passphrase: str) -> None:
         _check_form(descriptor, str(path))
         with open(os.dup(descriptor), "rb") as file:
             try:
-                SevenZipFile(file, "r", password=passphrase)
+                methods = SevenZipFile(file, "r", password=passphrase).archiveinfo().method_names
             except OSError as error:
                 raise of_medium(error, str(path)) from error
             except Exception as error:  # as in `unpack`
                 raise WrongPassphrase(str(path)) from error
+        # One of 65,536 wrong passphrases decrypts the first two bytes to the header of an archive without members.
+        if sorted(methods) != _METHODS:
+            raise WrongPassphrase(str(path))
     finally:
         let_go(descriptor)
 

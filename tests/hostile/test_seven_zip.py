@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
-from bundler.bundle.seven_zip_container import ArchiveWriter
+from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, _Cipher, check_passphrase
 from bundler.commands.verify import VerifyRequest, verify
 from bundler.core import seven_zip_format
 from bundler.errors import BundlerError, Damaged, Misuse
@@ -179,6 +179,22 @@ def packed(path: Path, members: list[tuple[str, bytes]], passphrase: str = PASSP
     for name, content in members:
         archive.add(name, len(content), iter([content]))
     archive.finish()
+
+
+@pytest.mark.parametrize("header", [b"\x01\x00" + b"?" * 100, b"\x01\x04\x00\x00" + b"?" * 100])
+def test_a_passphrase_that_decrypts_the_header_to_an_empty_one_is_wrong(tmp_path, header):
+    """One of 65,536 wrong passphrases does so; its chunks and those of the right one would be in one bundle."""
+    cipher = _Cipher(seven_zip_format.aes_key(PASSPHRASE))
+    packed_header = cipher.update(header) + cipher.last()
+    end = seven_zip_format.encoded_header(
+        offset_bytes=0, length_bytes=len(header), encryption=cipher.encryption(len(packed_header))
+    )
+    start = seven_zip_format.start(end, seven_zip_format.START_BYTES + len(packed_header))
+    (tmp_path / "archive.7z").write_bytes(start + packed_header + end)
+    with pytest.raises(WrongPassphrase):
+        check_passphrase(tmp_path / "archive.7z", PASSPHRASE)
+    packed(tmp_path / "good.7z", [("name", b"content")])
+    check_passphrase(tmp_path / "good.7z", PASSPHRASE)
 
 
 def content_of(path: Path, folder: Path) -> dict[str, bytes]:
