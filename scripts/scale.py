@@ -163,7 +163,7 @@ def plan_of(blobs: int) -> None:
     from bundler.core import manifest as bundle_manifest
     from bundler.core.digest import Digest
     from bundler.core.oci import Descriptor, Manifest
-    from bundler.core.plan import ResolvedImage, plan_bundle
+    from bundler.core.plan import BundleFacts, ResolvedImage, plan_bundle
     from bundler.core.reference import Reference
 
     def descriptor(name: str, media_type: str) -> Descriptor:
@@ -175,7 +175,9 @@ def plan_of(blobs: int) -> None:
         manifest = Manifest(descriptor(f"{number}", MANIFEST), (), descriptor(f"config {number}", CONFIG), layers)
         images.append(ResolvedImage(Reference.parse(f"registry.example.com/a/{number}:1"), "", (manifest,), ()))
     times = [time.monotonic()]
-    plan = plan_bundle(images, name="scale", created="", tool="", signed=True, chunk_size_bytes=2_000_000_000)
+    plan = plan_bundle(
+        images, BundleFacts(name="scale", created="", tool="", signed=True), chunk_size_bytes=2_000_000_000
+    )
     times.append(time.monotonic())
     content = bundle_manifest.to_json(plan.manifest)
     times.append(time.monotonic())

@@ -8,8 +8,7 @@ current chunk, or begins the next one. Only a blob that no chunk can hold is spl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
+from dataclasses import dataclass, field, replace
 
 from bundler import texts
 from bundler.core import manifest as bundle_manifest, oci, strict_json
@@ -120,35 +119,60 @@ class Plan:
     contents: dict[Digest, bytes]
 
 
+@dataclass(frozen=True, slots=True)
+class BundleFacts:
+    """The statements of a bundle about itself.
+
+    Attributes:
+        name: The name of the bundle.
+        created: The time of the export, ISO 8601, UTC.
+        tool: Name and version of the tool that makes the bundle.
+        signed: True if the bundle will be signed.
+        missing: The images that were asked for and that their sources lack.
+        series: The place of the bundle in its series.
+    """
+
+    name: str
+    created: str
+    tool: str
+    signed: bool
+    missing: tuple[MissingImage, ...] = ()
+    series: Series | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AtReceiver:
+    """The blobs that the receiver of a bundle has.
+
+    Attributes:
+        bases: The statements that say so. The bundle lists only those that allow it to leave out a blob.
+        blobs: The blobs, by the statements.
+    """
+
+    bases: tuple[Base, ...] = ()
+    blobs: Mapping[Digest, tuple[InBase, ...]] = field(default_factory=dict)
+
+
+NOTHING_THERE = AtReceiver()
+"""The receiver has no blob, as far as is known: the bundle carries everything."""
+
+
 def plan_bundle(
     images: Sequence[ResolvedImage],
+    facts: BundleFacts,
     *,
-    name: str,
-    created: str,
-    tool: str,
-    signed: bool,
     chunk_size_bytes: int,
     archive: ArchiveKind = TAR,
-    missing: tuple[MissingImage, ...] = (),
-    series: Series | None = None,
-    bases: Sequence[Base] = (),
-    left_out: Mapping[Digest, tuple[InBase, ...]] = MappingProxyType({}),
+    there: AtReceiver = NOTHING_THERE,
 ) -> Plan:
     """Gives each byte of a bundle its place.
 
     Args:
         images: At least one, in the order of the list.
-        name: The name of the bundle.
-        created: The time of the export, ISO 8601, UTC.
-        tool: Name and version of the tool that makes the bundle.
-        signed: True if the bundle will be signed.
+        facts: The statements of the bundle about itself.
         chunk_size_bytes: The largest size of a chunk file.
         archive: The kind of archive for the chunks.
-        missing: The images that were asked for and that their sources lack.
-        series: The place of the bundle in its series.
-        bases: Statements about blobs that the receiver has. The bundle lists only those that allow it to leave out a
-            blob.
-        left_out: The blobs that the receiver has, by the statements. Manifests are carried in any case.
+        there: The blobs that can be left out. Manifests are carried in any case.
 
     Raises:
         Misuse: The chunks are too small for the files that must come first.
@@ -163,9 +187,9 @@ def plan_bundle(
     filler = _Filler(chunk_size_bytes, archive)
     files = tuple(filler.place(Digest.of(content), len(content), file=file) for file, content in contents.items())
     omitted = {
-        digest: left_out[digest]
+        digest: there.blobs[digest]
         for digest, (_, kind) in numbered.items()
-        if kind != bundle_manifest.MANIFEST and digest in left_out
+        if kind != bundle_manifest.MANIFEST and digest in there.blobs
     }
     used = sorted({place.base for places in omitted.values() for place in places})
     base_number = {before: number for number, before in enumerate(used)}
@@ -180,19 +204,19 @@ def plan_bundle(
     blobs = tuple(blob_of(descriptor, kind) for descriptor, kind in numbered.values())
     number_of = {digest: number for number, digest in enumerate(numbered)}
     manifest = BundleManifest(
-        name=name,
-        created=created,
-        tool=tool,
-        signed=signed,
+        name=facts.name,
+        created=facts.created,
+        tool=facts.tool,
+        signed=facts.signed,
         chunk_size_bytes=chunk_size_bytes,
         images=tuple(_image(image, number_of) for image in images),
         blobs=blobs,
         files=files,
         chunks=filler.chunks(),
         archive=archive,
-        missing=missing,
-        series=series,
-        bases=tuple(bases[number] for number in used),
+        missing=facts.missing,
+        series=facts.series,
+        bases=tuple(there.bases[number] for number in used),
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})
 

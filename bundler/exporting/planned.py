@@ -11,7 +11,7 @@ from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart
 from bundler.core.manifest import BundleManifest
-from bundler.core.plan import plan_bundle
+from bundler.core.plan import BundleFacts, plan_bundle
 from bundler.errors import Misuse
 from bundler.exporting.blob_index import BlobIndex, Documents
 from bundler.exporting.resolved import Resolved
@@ -52,13 +52,15 @@ def plan(resolved: Resolved) -> Planned:
     session, images = resolved.session, resolved.images
     made = plan_bundle(
         tuple(found.image for found in images),
-        name=session.name,
-        created=resolved.resume.created,
-        tool=resolved.resume.tool,
-        signed=session.key is not None,
+        BundleFacts(
+            name=session.name,
+            created=resolved.resume.created,
+            tool=resolved.resume.tool,
+            signed=session.key is not None,
+            missing=tuple(resolved.missing.values()),
+        ),
         chunk_size_bytes=session.request.chunk_size_bytes,
         archive=session.request.archive_kind,
-        missing=tuple(resolved.missing.values()),
     )
     return Planned(
         session,

@@ -17,7 +17,7 @@ from bundler.core.journal import ExportStart
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, parse_image_config, parse_manifest
-from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.plan import Plan, ResolvedImage
 from bundler.core.protocols import Obtained
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, LocalStorage, Unavailable
@@ -30,6 +30,7 @@ from bundler.transports.parsing import parse_image
 from tests.support import images
 from tests.support.errors import raises
 from tests.support.servers import Front
+from tests.unit.values import plan_with
 
 IMAGE = images.simple("sink", 2_500_000)
 OTHER = images.simple("other")
@@ -269,7 +270,7 @@ def plan(kind: ArchiveKind = TAR) -> Plan:
     variants = (Variant(manifest.descriptor.digest, config, 0),)
     image = ResolvedImage(Reference.parse("a/b:1"), str(parse_image("a/b:1")), (manifest,), variants)
     options = {"name": "test", "created": "2026-01-01T00:00:00Z", "tool": "test", "signed": False}
-    return plan_bundle([image], **options, chunk_size_bytes=1 << 20, archive=kind)
+    return plan_with([image], **options, chunk_size_bytes=1 << 20, archive=kind)
 
 
 def begun(kind, folder: Path, planned: Plan, passed=lambda _: None):

@@ -24,8 +24,9 @@ from bundler.core.manifest import (
 )
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.outer_manifest import OuterManifest, read_manifest
-from bundler.core.plan import ResolvedAttachment, ResolvedImage, plan_bundle
+from bundler.core.plan import ResolvedAttachment, ResolvedImage
 from tests.property.strategies import digests, image_sets, law, repositories, texts
+from tests.unit.values import plan_with
 
 _words = st.from_regex(r"[a-z][a-z0-9-]{0,10}", fullmatch=True)
 _names = st.from_regex(r"[a-z0-9]{1,10}", fullmatch=True).filter(lambda name: name not in ("con", "prn", "aux", "nul"))
@@ -86,7 +87,7 @@ def manifests(draw: st.DrawFn) -> BundleManifest:
     for digest in draw(st.lists(st.sampled_from(blobs), max_size=4, unique=True)) if bases and blobs else ():
         chosen = draw(st.lists(st.sampled_from(range(len(bases))), min_size=1, max_size=3, unique=True))
         left_out[digest] = tuple(_place(draw, number, bases[number]) for number in chosen)
-    plan = plan_bundle(
+    plan = plan_with(
         images,
         name="law",
         created="2026-11-23T00:00:00Z",

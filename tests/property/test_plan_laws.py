@@ -12,8 +12,9 @@ from bundler.core import tar
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.manifest import BundleManifest, from_json, to_json
 from bundler.core.outer_manifest import OuterManifest, read_manifest
-from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.plan import Plan, ResolvedImage
 from tests.property.strategies import configs, image_sets, law
+from tests.unit.values import plan_with
 
 pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
 
@@ -24,7 +25,7 @@ both_kinds = pytest.mark.parametrize("kind", [TAR, SEVEN_ZIP], ids=lambda kind: 
 
 
 def planned(images: list[ResolvedImage], chunk_size_bytes: int, kind: ArchiveKind) -> Plan:
-    return plan_bundle(
+    return plan_with(
         images,
         name="law",
         created="2026-11-23T00:00:00Z",

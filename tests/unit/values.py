@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from bundler.core import oci
+from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.digest import Digest
-from bundler.core.manifest import Variant
+from bundler.core.manifest import Base, InBase, Variant
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
-from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.plan import AtReceiver, BundleFacts, Plan, ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 
@@ -58,7 +62,7 @@ def variant(manifest: Manifest, platform: str) -> Variant:
 
 def planned(*images: ResolvedImage, chunk_size_bytes: int = 2_000_000_000) -> Plan:
     """The plan of a bundle of these images."""
-    return plan_bundle(
+    return plan_with(
         images,
         name="test-1.0",
         created="2026-11-23T00:00:00Z",
@@ -66,3 +70,17 @@ def planned(*images: ResolvedImage, chunk_size_bytes: int = 2_000_000_000) -> Pl
         signed=True,
         chunk_size_bytes=chunk_size_bytes,
     )
+
+
+def plan_with(
+    images: Sequence[ResolvedImage],
+    *,
+    chunk_size_bytes: int,
+    archive: ArchiveKind = TAR,
+    bases: Sequence[Base] = (),
+    left_out: Mapping[Digest, tuple[InBase, ...]] | None = None,
+    **facts: Any,
+) -> Plan:
+    """The plan of a bundle, with what it says of itself as keywords."""
+    there = AtReceiver(tuple(bases), left_out or {})
+    return plan_bundle(images, BundleFacts(**facts), chunk_size_bytes=chunk_size_bytes, archive=archive, there=there)

@@ -46,9 +46,10 @@ from bundler.core.digest import Digest
 from bundler.core.journal import ExportStart
 from bundler.core.manifest import Base, InBase, Medium, Series, Verdict, plan_digest
 from bundler.core.oci import Descriptor, Manifest
-from bundler.core.plan import ResolvedAttachment, ResolvedImage, plan_bundle
+from bundler.core.plan import ResolvedAttachment, ResolvedImage
 from bundler.core.reference import Reference
 from bundler.exporting import resume
+from tests.unit.values import plan_with
 
 HERE = Path(__file__).parent
 KINDS = ("tar", "7z", "encrypted", "parts", "artifacts", "extensions", "base")
@@ -309,7 +310,7 @@ def make_extensions(to: Path, keys: Path) -> None:
         ),
     )
     with mock.patch.object(plan, "MINIMUM_CHUNK_BYTES", 1024):
-        made = plan_bundle(
+        made = plan_with(
             [judged],
             name="extensions",
             created=CREATED,
@@ -344,7 +345,7 @@ def make_base(to: Path, keys: Path) -> None:
         Base("3" * 64, "bundle", "platform-2026.10", "2026-10-23T12:00:00Z"),
         Base("4" * 64, "inventory", "registry.example.com/team"),
     )
-    made = plan_bundle(
+    made = plan_with(
         [resolved("registry.example.com/team/app:1.1", app), resolved("registry.example.com/team/other:1.0", other)],
         name="base",
         created=CREATED,

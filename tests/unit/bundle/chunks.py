@@ -11,9 +11,9 @@ from bundler.core import oci, tar
 from bundler.core.digest import Digest
 from bundler.core.manifest import to_json
 from bundler.core.oci import Manifest
-from bundler.core.plan import Plan, ResolvedImage, plan_bundle
+from bundler.core.plan import Plan, ResolvedImage
 from bundler.core.reference import Reference
-from tests.unit.values import MIB, described, variant
+from tests.unit.values import MIB, described, plan_with, variant
 
 LARGE = os.urandom(3 * MIB + 5)
 SMALL = os.urandom(700)
@@ -22,7 +22,7 @@ CUT = os.urandom(6 * MIB)
 
 def plan_of(*layers: bytes) -> Plan:
     """The plan of a bundle with an image for each layer, in chunks of at most 5 MiB."""
-    return plan_bundle(
+    return plan_with(
         [_image(number, content) for number, content in enumerate(layers)],
         name="test",
         created="",

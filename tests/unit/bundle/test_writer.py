@@ -18,10 +18,10 @@ from bundler.core.digest import Digest
 from bundler.core.journal import ExportStart
 from bundler.core.manifest import Stored
 from bundler.core.oci import Descriptor
-from bundler.core.plan import Plan, plan_bundle
+from bundler.core.plan import Plan
 from bundler.errors import Unavailable
 from tests.support.watching import within
-from tests.unit.values import MIB, described, image_manifest, resolved
+from tests.unit.values import MIB, described, image_manifest, plan_with, resolved
 
 LAYERS = [os.urandom(size) for size in (3 * MIB + 5, 700, MIB, 2 * MIB, 0, 4096, MIB + 1, 2 * MIB + 512)]
 
@@ -30,7 +30,7 @@ LAYERS = [os.urandom(size) for size in (3 * MIB + 5, 700, MIB, 2 * MIB, 0, 4096,
 def plan() -> Plan:
     images = [resolved(f"a/b{n}:1", described(content)) for n, content in enumerate(LAYERS)]
     options = {"name": "test", "created": "", "tool": "", "signed": False}
-    return plan_bundle(images, chunk_size_bytes=5 * MIB, **options)
+    return plan_with(images, chunk_size_bytes=5 * MIB, **options)
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def in_parallel(bundle: Making, order: list[Stored], *, threads: int = 8) -> Non
 
 def test_bundle_json_is_never_in_memory_as_a_whole(tmp_path):
     options = {"name": "test", "created": "", "tool": "", "signed": False, "chunk_size_bytes": 5 * MIB}
-    plan = plan_bundle([resolved(f"a/b{number}:1", described(b"%d" % number)) for number in range(1500)], **options)
+    plan = plan_with([resolved(f"a/b{number}:1", described(b"%d" % number)) for number in range(1500)], **options)
     bundle = Making(tmp_path, plan, {each.digest: b"x" * each.size_bytes for each in plan.manifest.stored()})
     for stored in {stored.digest: stored for stored in plan.manifest.stored()}.values():
         bundle.put(stored)
@@ -258,9 +258,9 @@ def test_a_blob_that_comes_a_second_time_is_hashed_as_it_came_then(making, smoot
 def test_a_blob_that_is_a_file_of_the_layout_too_is_written_to_both_places(tmp_path):
     manifest = image_manifest("twin", described(LAYERS[1]))
     options = {"name": "test", "created": "", "tool": "", "signed": False, "chunk_size_bytes": 5 * MIB}
-    first = plan_bundle([resolved("a/b:1", described(LAYERS[1]))], **options)
+    first = plan_with([resolved("a/b:1", described(LAYERS[1]))], **options)
     marker = next(content for digest, content in first.contents.items() if b"imageLayoutVersion" in content)
-    plan = plan_bundle([resolved("a/b:1", described(LAYERS[1]), described(marker))], **options)
+    plan = plan_with([resolved("a/b:1", described(LAYERS[1]), described(marker))], **options)
     assert manifest.layers
     made = {Digest.of(content): content for content in (LAYERS[1], marker)} | plan.contents
     contents = {each.digest: made.get(each.digest, b"x" * each.size_bytes) for each in plan.manifest.stored()}

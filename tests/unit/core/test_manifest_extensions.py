@@ -22,10 +22,10 @@ from bundler.core.manifest import (
     to_json,
 )
 from bundler.core.outer_manifest import OuterManifest, read_manifest
-from bundler.core.plan import Plan, ResolvedAttachment, ResolvedImage, plan_bundle
+from bundler.core.plan import Plan, ResolvedAttachment, ResolvedImage
 from bundler.errors import Damaged, Refused
 from tests.support.tables import each_case
-from tests.unit.values import MIB, digest, image_manifest, layer, planned, resolved
+from tests.unit.values import MIB, digest, image_manifest, layer, plan_with, planned, resolved
 
 Document = dict[str, Any]
 
@@ -66,7 +66,7 @@ def extended() -> BundleManifest:
         Base(digest("nobody").encoded, "inventory", "a base that nothing is left out for"),
     )
     places = (InBase(0, (3, 4)), InBase(1, (), ("library/nginx", "b")))
-    plan = plan_bundle(
+    plan = plan_with(
         [described, second],
         name="test-1.0",
         created="2026-11-23T00:00:00Z",
@@ -331,7 +331,7 @@ def test_the_index_of_the_layout_lists_attachments_after_the_images() -> None:
 
 def encrypted() -> BundleManifest:
     made = extended()
-    plan = plan_bundle(
+    plan = plan_with(
         [resolved("quay.io/b:2", layer("old", 2000), layer("new", 10))],
         name=made.name,
         created=made.created,

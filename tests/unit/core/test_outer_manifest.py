@@ -9,12 +9,11 @@ import pytest
 from bundler.core.archive_kind import SEVEN_ZIP
 from bundler.core.manifest import BundleManifest, to_json
 from bundler.core.outer_manifest import OuterManifest, read_manifest
-from bundler.core.plan import plan_bundle
 from bundler.errors import Damaged, Refused
 from tests.support.tables import each_case
-from tests.unit.values import layer, resolved
+from tests.unit.values import layer, plan_with, resolved
 
-ARCHIVES = plan_bundle(
+ARCHIVES = plan_with(
     [resolved("example.org/a/b:1", layer("x", 3_000_000))],
     name="test-1.0",
     created="2026-11-23T00:00:00Z",
@@ -81,7 +80,7 @@ def test_another_format_is_refused_before_anything_else_is_looked_at():
 
 @pytest.mark.parametrize("archive", ["7z", "zip", 5, None])
 def test_a_bundle_of_tars_is_not_taken_for_another_kind(archive):
-    manifest = plan_bundle(
+    manifest = plan_with(
         [resolved("example.org/a/b:1")],
         name="test-1.0",
         created="2026-11-23T00:00:00Z",
