@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.support import images
-from tests.support.images import Image, index, simple
+from tests.support.images import OCI_INDEX, Image, attached, index, signature, signature_tag, simple
 from tests.support.parts import MANIFESTS
+from tests.support.referrers import Referrers
 from tests.support.registries import Artifactory, Fake, GitLab, Harbor, Nexus, Quay
 from tests.support.servers import Front
 
@@ -264,3 +265,66 @@ def test_quay_wants_an_organisation_and_known_configs(before, target):
     modern = modern.with_token(modern("GET", "/v2/").challenge, "repository:org/team/app:pull,push")
     assert modern.push("org/team/app", "1", IMAGE).status == 201
     assert set(target.tags) == {"org/app", "org/team/app"}
+
+
+def listing(client: Client, query: str = "") -> Answer:
+    return client("GET", f"/v2/team/app/referrers/{IMAGE.digest}{query}")
+
+
+def test_a_registry_with_the_referrers_api_lists_what_names_its_subject(before, target):
+    fake = Referrers(page_size=2)
+    client = before(fake)
+    nothing = listing(client)
+    assert (nothing.status, nothing.headers["Content-Type"]) == (200, OCI_INDEX), "also of an unknown repository"
+    assert nothing.document["manifests"] == []
+    sboms = [attached(IMAGE, f"sbom-{number}", made_by="a test") for number in range(3)]
+    scan = attached(IMAGE, "scan", artifact_type="application/sarif+json")
+    client.push("team/app", "1", IMAGE)
+    for each in [*sboms, scan]:
+        assert client.push("team/app", each.digest, each).headers["OCI-Subject"] == IMAGE.digest
+        assert client("GET", f"/v2/team/app/manifests/{each.digest}").content == each.content
+    assert client.push("team/app", signature_tag(IMAGE), signature(IMAGE)).headers["OCI-Subject"] is None
+    first = listing(client)
+    more = re.fullmatch(r'<(.*)>; rel="next"', first.headers["Link"])
+    assert more
+    second = client("GET", more[1])
+    assert second.headers["Link"] is None
+    entries = first.document["manifests"] + second.document["manifests"]
+    expected = {"artifactType": "application/spdx+json", "annotations": {"made_by": "a test"}}
+    assert entries[0] == sboms[0].descriptor(**expected)
+    assert [entry["digest"] for entry in entries] == [each.digest for each in [*sboms, scan]]
+    filtered = listing(client, "?artifactType=application/sarif%2Bjson")
+    assert filtered.headers["OCI-Filters-Applied"] == "artifactType"
+    assert [entry["digest"] for entry in filtered.document["manifests"]] == [scan.digest]
+    assert first.headers["OCI-Filters-Applied"] is None
+    client("DELETE", f"/v2/team/app/manifests/{scan.digest}")
+    assert fake.digests("team/app", IMAGE.digest) == [each.digest for each in sboms]
+
+
+@pytest.mark.parametrize(
+    ("lie", "push", "status", "listed"),
+    [
+        (Referrers(has_api=False), None, 404, None),
+        (Referrers(has_api=False, names_subject=True), IMAGE.digest, 404, None),
+        (Referrers(has_api=False, denial=401), None, 401, None),
+        (Referrers(lists=False), IMAGE.digest, 200, []),
+        (Referrers(lists=False, names_subject=False), None, 200, []),
+    ],
+    ids=["none", "ECR", "Harbor before 2.8", "empty with the header", "empty"],
+)
+def test_registries_lie_about_referrers(before, lie, push, status, listed):
+    client, sbom = before(lie), attached(IMAGE)
+    client.push("team/app", "1", IMAGE)
+    assert client.push("team/app", sbom.digest, sbom).headers["OCI-Subject"] == push
+    answer = listing(client)
+    assert (answer.status, answer.document.get("manifests")) == (status, listed)
+
+
+def test_a_registry_that_reads_dashes_as_colons_answers_the_image_itself(before):
+    client = before(Referrers(has_api=False, resolves_dashes=True))
+    client.push("team/app", "1", IMAGE)
+    tag = f"/v2/team/app/manifests/{signature_tag(IMAGE, '')}"
+    assert client("GET", tag).content == IMAGE.content
+    assert client("HEAD", tag).headers["Docker-Content-Digest"] == IMAGE.digest
+    client.push("team/app", signature_tag(IMAGE), signature(IMAGE))
+    assert client("GET", tag + ".sig").content == signature(IMAGE).content, "only a whole digest is read so"

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.parts import RealRegistry
+from tests.support.parts import Endpoint
 
 OCI_INDEX = "application/vnd.oci.image.index.v1+json"
 OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -68,7 +68,7 @@ class Image:
     def descriptor(self, **more: Any) -> dict[str, Any]:
         return descriptor(self.media_type, self.content, **more)
 
-    def push(self, registry: RealRegistry, repository: str, tag: str | None = None) -> None:
+    def push(self, registry: Endpoint, repository: str, tag: str | None = None) -> None:
         for digest, content in self.blobs.items():
             registry.put_blob(repository, digest, content)
         for child in self.children:
@@ -161,6 +161,55 @@ def artifact(name: str) -> Image:
         "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", data)],
     }
     return Image(OCI_MANIFEST, json.dumps(manifest).encode(), {sha256(config): config, sha256(data): data})
+
+
+def attached(
+    subject: Image, name: str = "sbom", *, artifact_type: str = "application/spdx+json", **annotations: str
+) -> Image:
+    """A manifest with ``subject``, as oras attaches a file: an empty config, one layer."""
+    config, data = b"{}", json.dumps({"name": name, "of": subject.digest}).encode()
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": artifact_type,
+        "config": descriptor("application/vnd.oci.empty.v1+json", config),
+        "layers": [descriptor(artifact_type, data)],
+        "subject": subject.descriptor(),
+        **({"annotations": annotations} if annotations else {}),
+    }
+    return Image(OCI_MANIFEST, json.dumps(manifest).encode(), {sha256(config): config, sha256(data): data})
+
+
+def signature(subject: Image, name: str = "cosign") -> Image:
+    """What cosign puts under the tag ``signature_tag``: a manifest without ``subject``; the signature is not a real one."""
+    payload = {
+        "critical": {
+            "identity": {"docker-reference": name},
+            "image": {"docker-manifest-digest": subject.digest},
+            "type": "cosign container image signature",
+        },
+        "optional": None,
+    }
+    data = json.dumps(payload).encode()
+    config = json.dumps(
+        {"architecture": "", "os": "", "rootfs": {"type": "layers", "diff_ids": [sha256(data)]}}
+    ).encode()
+    layer = descriptor(
+        "application/vnd.dev.cosign.simplesigning.v1+json",
+        data,
+        annotations={"dev.cosignproject.cosign/signature": name},
+    )
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "config": descriptor(OCI_CONFIG, config),
+        "layers": [layer],
+    }
+    return Image(OCI_MANIFEST, json.dumps(manifest).encode(), {sha256(config): config, sha256(data): data})
+
+
+def signature_tag(subject: Image, ending: str = ".sig") -> str:
+    return subject.digest.replace(":", "-") + ending
 
 
 def every_kind() -> dict[str, Image]:

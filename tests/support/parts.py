@@ -100,8 +100,45 @@ class RealServer(RealPart):
         wait_until_listening(self.port, self._spawn(command))
 
 
+class Endpoint:
+    """Requests to a registry at a host, for images that no stock tool pushes as they are."""
+
+    @property
+    def host(self) -> str:
+        raise NotImplementedError
+
+    def put(self, path: str, content: bytes, media_type: str) -> None:
+        """A PUT below /v2/."""
+        request = urllib.request.Request(
+            f"http://{self.host}/v2/{path}", data=content, method="PUT", headers={"Content-Type": media_type}
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def put_blob(self, repository: str, digest: str, content: bytes) -> None:
+        begin = urllib.request.Request(f"http://{self.host}/v2/{repository}/blobs/uploads/", data=b"", method="POST")
+        with urllib.request.urlopen(begin, timeout=30) as answer:
+            location = answer.headers["Location"]
+        url = f"{location}{'&' if '?' in location else '?'}digest={digest}"
+        request = urllib.request.Request(
+            url, data=content, method="PUT", headers={"Content-Type": "application/octet-stream"}
+        )
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def get(self, path: str) -> bytes | None:
+        """A GET below /v2/; None for 404."""
+        request = urllib.request.Request(f"http://{self.host}/v2/{path}", headers={"Accept": MANIFESTS})
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            error.close()
+            if error.code == 404:
+                return None
+            raise
+
+
 @dataclass
-class RealRegistry(RealServer):
+class RealRegistry(RealServer, Endpoint):
     """docker-registry on a port of its own, with its storage in a folder."""
 
     extra: str = ""
@@ -146,35 +183,6 @@ class RealRegistry(RealServer):
         command = ["docker-registry", "garbage-collect", "--delete-untagged", str(self.folder / "config.yml")]
         done = subprocess.run(command, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stdout + done.stderr
-
-    def put(self, path: str, content: bytes, media_type: str) -> None:
-        """A PUT below /v2/, for images that no stock tool pushes as they are."""
-        request = urllib.request.Request(
-            f"http://{self.host}/v2/{path}", data=content, method="PUT", headers={"Content-Type": media_type}
-        )
-        urllib.request.urlopen(request, timeout=30).close()
-
-    def put_blob(self, repository: str, digest: str, content: bytes) -> None:
-        begin = urllib.request.Request(f"http://{self.host}/v2/{repository}/blobs/uploads/", data=b"", method="POST")
-        with urllib.request.urlopen(begin, timeout=30) as answer:
-            location = answer.headers["Location"]
-        url = f"{location}{'&' if '?' in location else '?'}digest={digest}"
-        request = urllib.request.Request(
-            url, data=content, method="PUT", headers={"Content-Type": "application/octet-stream"}
-        )
-        urllib.request.urlopen(request, timeout=30).close()
-
-    def get(self, path: str) -> bytes | None:
-        """A GET below /v2/; None for 404."""
-        request = urllib.request.Request(f"http://{self.host}/v2/{path}", headers={"Accept": MANIFESTS})
-        try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == 404:
-                return None
-            raise
 
     @property
     def tags(self) -> dict[str, list[str]]:

@@ -18,7 +18,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from tests.support.parts import RealRegistry, shell
+from tests.support.parts import Endpoint, RealRegistry, shell
 
 _EC_KEY = "-newkey ec -pkeyopt ec_paramgen_curve:P-256"
 
@@ -174,7 +174,7 @@ Fault = Callable[["Front", BaseHTTPRequestHandler], bool]
 
 
 @dataclass
-class Front:
+class Front(Endpoint):
     """A proxy before a real registry. ``faults`` see each request first; one that returns True has answered it.
 
     ``requests`` is the log: what was *not* asked matters most.
