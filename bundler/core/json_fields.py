@@ -5,6 +5,7 @@ All functions raise `TypeError` or `ValueError`; the reader of a document adds i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from bundler import texts
@@ -23,6 +24,14 @@ def list_of(value: object) -> list[Any]:
     if not isinstance(value, list):
         raise TypeError(texts.text("a list is expected, not {value:.60}", value=repr(value)))
     return value
+
+
+def drained(value: object) -> Iterator[Any]:
+    """The entries of a list. Each leaves the list as it is returned, because those of 20,000 images take 100 MiB."""
+    entries = list_of(value)
+    entries.reverse()
+    while entries:
+        yield entries.pop()
 
 
 def boolean(value: object) -> bool:

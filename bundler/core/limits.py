@@ -125,6 +125,12 @@ EARLIER_RECEIPT_BYTES = 4 << 20
 RECEIPT_CONTAINERS = 2_000_000
 """Objects and lists in one receipt."""
 
+INVENTORY_BYTES = 256 << 20
+"""An inventory: some 300,000 images."""
+
+INVENTORY_CONTAINERS = 4_000_000
+"""Objects and lists in one inventory."""
+
 UNREADABLE_READS = 32
 """Failed reads of one file, after which the rest of it is not read: each one may take a failing medium a minute."""
 

@@ -19,6 +19,7 @@ from bundler.bundle import seven_zip_container, signing, sums
 from bundler.core import image_list, manifest as bundle_manifest, oci, roles, seven_zip_format, strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
+from bundler.core.inventory import parse_inventory
 from bundler.core.journal import Chain, parse_journal
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
@@ -110,6 +111,14 @@ def digest(data: bytes) -> None:
     read = Digest.parse(text_of(data))
     assert str(read) == text_of(data)
     assert ".." not in read.path
+
+
+def inventory(data: bytes) -> None:
+    read = parse_inventory(data, what="test")
+    assert parse_inventory(b"".join(read.to_json()), what="test") == read
+    for repository in read.repositories:
+        for number in repository.manifests:
+            assert all(blob < len(read.blobs) for blob in read.blobs_of(number))
 
 
 def rules(data: bytes) -> None:
@@ -279,6 +288,7 @@ TARGETS: dict[str, Target] = {
         lines_of(data), source="list.yaml", parse_image=parse_image
     ),
     "image-manifest": image_manifest,
+    "inventory": inventory,
     "json": json_document,
     "layout-index": layout_index,
     "location": lambda data: parse_image(text_of(data)),
