@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     )
     from bundler.commands.keygen import KeygenRequest as KeygenRequest, KeyPair as KeyPair, keygen as keygen
     from bundler.commands.receipts import (
-        Demand as Demand,
         ReceiptFile as ReceiptFile,
         merge_receipts as merge_receipts,
         read_receipt as read_receipt,
@@ -128,6 +127,7 @@ if TYPE_CHECKING:
     )
     from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
+    from bundler.keys.signed_files import Demand as Demand
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
@@ -184,6 +184,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.bundle.locked": ("LockedBundle",),
     "bundler.bundle.findings": ("Finding",),
     "bundler.keys.open_bundle": ("Unlocking", "open_bundle"),
+    "bundler.keys.signed_files": ("Demand",),
     "bundler.keys.passphrase": ("read_passphrase", "generate_passphrase"),
     "bundler.commands.keygen": ("KeygenRequest", "KeyPair", "keygen"),
     "bundler.commands.inspect_": ("InspectRequest", "InspectResult", "inspect"),
@@ -192,7 +193,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "undo"),
-    "bundler.commands.receipts": ("Demand", "ReceiptFile", "read_receipt", "merge_receipts"),
+    "bundler.commands.receipts": ("ReceiptFile", "read_receipt", "merge_receipts"),
     "bundler.commands.doctor": ("DoctorRequest", "DoctorResult", "doctor"),
     "bundler.commands.explain": ("ExplainResult", "explain"),
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),

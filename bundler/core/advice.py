@@ -597,6 +597,15 @@ _ENTRIES = (
         "`--insecure-no-signature`: `bundler undo RECEIPT --insecure-no-signature --dry-run`.",
     ),
     Advice(
+        "inventory-unsigned",
+        Untrusted,
+        "no trusted key has signed this inventory",
+        "sign inventories when they are written: inventory --key KEY",
+        "An inventory decides which blobs an export leaves out, so it must come from the receiver. Keep INVENTORY.<key "
+        "id>.sig in the same folder: copy both files. Trust the public key of the person who made it: `--trust "
+        "NAME.pub`, or `bundler trust add NAME.pub`.",
+    ),
+    Advice(
         "secret-as-text",
         Misuse,
         "a secret was given instead of a file name",

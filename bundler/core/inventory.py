@@ -104,7 +104,7 @@ class NotListed:
 
 @dataclass(frozen=True, slots=True)
 class Inventory:
-    """What a place held.
+    """The content of a place at one time.
 
     Attributes:
         tool: Name and version of the program that wrote it.

@@ -15,6 +15,7 @@ from bundler.core.events import Listener, Noticed
 from bundler.core.limits import RECEIPT_BYTES
 from bundler.core.receipt import UNFINISHED, Receipt, finishing, parse_receipt
 from bundler.errors import BundlerError, LocalStorage, Misuse
+from bundler.keys.signed_files import refuse_taken, write_signed
 from bundler.system import places
 from bundler.system.durable_files import place_durably, unplaced_name, write_at_once
 from bundler.system.files import is_own, read_with_facts
@@ -35,35 +36,6 @@ def receipts_folder() -> Path:
             hint="give a file with --receipt FILE, or set HOME to an absolute path",
         )
     return own / "receipts"
-
-
-def write_receipt(receipt: Receipt, path: Path, key: PrivateKey | None) -> None:
-    """Writes a receipt, and its signature next to it if it is signed; a receipt is never overwritten.
-
-    Raises:
-        LocalStorage: It cannot be written.
-    """
-    content = receipt.to_json()
-    if os.path.lexists(path):
-        raise LocalStorage("the file exists; receipts are never overwritten", subject=str(path))
-    if key is not None:
-        place_durably(signature_path(path, key.id), key.sign(content))
-    place_durably(path, content)
-
-
-def signature_path(receipt: Path, key_id: str) -> Path:
-    """The path of the detached signature of a receipt, named as the signatures of bundles are."""
-    return receipt.with_name(f"{receipt.name}.{key_id}.sig")
-
-
-def refuse_taken(path: Path) -> None:
-    """Makes sure that a receipt may be written.
-
-    Raises:
-        Misuse: The file exists.
-    """
-    if os.path.lexists(path):
-        raise Misuse("the file exists; receipts are never overwritten", subject=str(path), hint="choose another name")
 
 
 def earlier_folders(path: Path | None) -> tuple[Path, ...]:
@@ -201,7 +173,7 @@ class ReceiptFile:
         path = self._path or self._asked or _claimed_path(receipt)
         finished = _Finished(receipt, path, is_signed=self._key is not None)
         try:
-            write_receipt(finished.receipt, path, self._key)
+            write_signed(path, finished.receipt.to_json(), self._key)
         except LocalStorage:
             if self._path is None and self._asked is None:
                 with suppress(OSError):

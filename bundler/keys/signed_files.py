@@ -1,0 +1,199 @@
+"""Documents with detached signatures: ``FILE``, and for each signer ``FILE.<key id>.sig`` in the same folder.
+
+A signature is raw Ed25519 over the exact bytes of the document, as those of bundles are. It is checked before the
+document is parsed. Receipts and inventories are such documents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from pathlib import Path
+
+from bundler.bundle.signing import PrivateKey, PublicKey
+from bundler.core.limits import INVENTORY_BYTES, RECEIPT_BYTES, SIGNATURE_BYTES
+from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
+from bundler.keys.trust import Judged, trusted_keys
+from bundler.system.durable_files import place_durably
+from bundler.system.files import read_bounded
+from bundler.texts import some, text
+
+
+class Demand(Enum):
+    """The signature that a reader demands of a document."""
+
+    ALWAYS = auto()
+    """A trusted key must have signed it."""
+    IF_ANY_IS_TRUSTED = auto()
+    """A trusted key must have signed it, unless no key at all is trusted here."""
+    NONE = auto()
+    """The signature is checked and reported. Only one that does not match is refused."""
+    NOT_EVEN_LOOKED_AT = auto()
+    """The signature is not checked: the user gave ``--insecure-no-signature``."""
+
+    @classmethod
+    def of(cls, *, is_without_signature: bool) -> Demand:
+        """The demand of a command that acts on a document."""
+        return cls.NOT_EVEN_LOOKED_AT if is_without_signature else cls.IF_ANY_IS_TRUSTED
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentKind:
+    """A kind of signed documents, for messages.
+
+    Attributes:
+        name: Its name, a message.
+        limit_bytes: The largest file of this kind.
+        code: The code of the error for a document without a trusted signature.
+        missing: The message for a file that does not exist.
+        untrusted: The message for a document that no trusted key has signed.
+        hint: The advice for it.
+        no_key: The advice if no key is trusted here.
+    """
+
+    name: str
+    limit_bytes: int
+    code: str
+    missing: str
+    untrusted: str
+    hint: str
+    no_key: str
+
+
+RECEIPT_FILE = DocumentKind(
+    text("receipt"),
+    RECEIPT_BYTES,
+    "receipt-unsigned",
+    text("there is no such receipt"),
+    text("no trusted key has signed this receipt"),
+    text(
+        "copy RECEIPT.<key id>.sig into the same folder; import --receipt-key KEY writes it; to accept an "
+        "unsigned receipt: --insecure-no-signature"
+    ),
+    text("give the importer's public key: --trust NAME.pub"),
+)
+INVENTORY_FILE = DocumentKind(
+    text("inventory"),
+    INVENTORY_BYTES,
+    "inventory-unsigned",
+    text("there is no such inventory"),
+    text("no trusted key has signed this inventory"),
+    text("copy INVENTORY.<key id>.sig into the same folder; inventory --key KEY writes it"),
+    text("give the public key of the inventory's maker: --trust NAME.pub"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedFile:
+    """The bytes of a document whose signatures were checked.
+
+    Attributes:
+        path: Its file.
+        content: Its bytes.
+        id: The SHA-256 of its bytes, 64 hex digits.
+        signers: The trusted keys that have signed it; empty if signatures were not checked.
+        is_unsigned: True if keys are trusted here and none of them has signed it.
+    """
+
+    path: Path
+    content: bytes
+    id: str
+    signers: tuple[PublicKey, ...] = ()
+    is_unsigned: bool = False
+
+
+def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, demand: Demand) -> SignedFile:
+    """Reads a document after its signatures were checked.
+
+    Args:
+        path: Its file.
+        kind: Its kind.
+        trust: Public keys or folders of them; empty for the trust folder.
+        demand: The signature that it must have.
+
+    Raises:
+        Misuse: There is no such file.
+        Untrusted: No trusted key has signed it, or a signature does not match.
+        Damaged, LocalStorage: The file cannot be read, or is larger than such documents are.
+    """
+    if not path.is_file():
+        raise Misuse(kind.missing, subject=str(path))
+    content = read_bounded(path, kind.limit_bytes)
+    keys: Sequence[PublicKey] = ()
+    if demand is not Demand.NOT_EVEN_LOOKED_AT:
+        keys = trusted_keys(trust, judged=Judged(files=(path,)))
+    good = _signers(path, content, keys, kind)
+    is_unsigned = bool(keys) and not good
+    if demand is Demand.ALWAYS and not keys:
+        raise Untrusted("there is no trusted key", hint=kind.no_key)
+    if is_unsigned and demand is not Demand.NONE:
+        raise Untrusted(
+            kind.untrusted,
+            subject=str(path),
+            expected=", ".join(sorted(key.id for key in keys)),
+            actual=_claimed(path) or text("its signature file is missing"),
+            hint=kind.hint,
+            code=kind.code,
+        )
+    return SignedFile(path, content, hashlib.sha256(content).hexdigest(), good, is_unsigned)
+
+
+def write_signed(path: Path, content: bytes, key: PrivateKey | None) -> None:
+    """Writes a document, and before it its signature, if there is a key. An existing file is never overwritten.
+
+    Raises:
+        LocalStorage: The file exists, or cannot be written.
+    """
+    if os.path.lexists(path):
+        raise LocalStorage("the file exists; signed documents are never overwritten", subject=str(path))
+    if key is not None:
+        place_durably(signature_path(path, key.id), key.sign(content))
+    place_durably(path, content)
+
+
+def signature_path(document: Path, key_id: str) -> Path:
+    """The path of the detached signature of a document, named as the signatures of bundles are."""
+    return document.with_name(f"{document.name}.{key_id}.sig")
+
+
+def refuse_taken(path: Path) -> None:
+    """Makes sure that a document may be written.
+
+    Raises:
+        Misuse: The file exists.
+    """
+    if os.path.lexists(path):
+        raise Misuse(
+            "the file exists; signed documents are never overwritten", subject=str(path), hint="choose another name"
+        )
+
+
+def _signers(path: Path, content: bytes, keys: Sequence[PublicKey], kind: DocumentKind) -> tuple[PublicKey, ...]:
+    good: dict[str, PublicKey] = {}
+    for key in keys:
+        file = signature_path(path, key.id)
+        if not os.path.lexists(file):
+            continue
+        try:
+            signature = read_bounded(file, SIGNATURE_BYTES)
+        except (Damaged, LocalStorage) as error:
+            raise Untrusted(
+                text("not a signature: {reason}", reason=error.message), subject=str(file), code="bad-signature"
+            ) from error
+        if not key.verifies(signature, content):
+            raise Untrusted(
+                text("the signature does not match the {document}", document=kind.name),
+                subject=str(file),
+                hint=text("the {document} or its signature was changed", document=kind.name),
+                code="bad-signature",
+            )
+        good[key.id] = key
+    return tuple(good.values())
+
+
+def _claimed(path: Path) -> str:
+    names = sorted(file.name for file in path.parent.glob(f"{path.name}.*.sig"))
+    return some((name.removeprefix(f"{path.name}.").removesuffix(".sig") for name in names), most=3)

@@ -1,0 +1,120 @@
+"""Reads statements: the folder of a sealed bundle, whole or only its small files; the file of a receipt or inventory.
+
+Signatures are checked before anything is parsed. `bundler.core.statement` says what each kind proves.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from bundler.bundle.opening import find, load
+from bundler.bundle.signing import BadSignature
+from bundler.core import roles
+from bundler.core.inventory import Inventory, parse_inventory
+from bundler.core.receipt import parse_receipt
+from bundler.core.statement import Statement
+from bundler.errors import Untrusted
+from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.keys.signed_files import INVENTORY_FILE, RECEIPT_FILE, Demand, SignedFile, read_signed
+from bundler.keys.trust import Judged, trusted_keys
+from bundler.run import Run
+
+_SMALL_FILES = (roles.MANIFEST.file, roles.SUMS.file)
+_HEAD_BYTES = 4096
+_DOCUMENT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.')
+_INVENTORY = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.inventory-file/')
+
+
+@dataclass(frozen=True, slots=True)
+class InventoryFile:
+    """An inventory that was read from a file, and the signatures of the file."""
+
+    inventory: Inventory
+    file: SignedFile
+
+
+def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> InventoryFile:
+    """Reads an inventory.
+
+    Args:
+        path: Its file.
+        trust: Public keys or folders of them; empty for the trust folder.
+        demand: The signature that it must have.
+
+    Raises:
+        Misuse: There is no such file.
+        Untrusted: No trusted key has signed it. This is checked before it is parsed.
+        Damaged, Refused: The file is no inventory.
+    """
+    file = read_signed(path, INVENTORY_FILE, trust, demand=demand)
+    return InventoryFile(parse_inventory(file.content, what=str(path)), file)
+
+
+def is_statement(path: Path) -> bool:
+    """True if a path may be that of a statement: a folder, or a file that begins like a receipt or an inventory."""
+    return path.is_dir() or path.name in _SMALL_FILES or _begins_like(path, _DOCUMENT)
+
+
+def read_statement(
+    path: Path,
+    trust: Sequence[Path] = (),
+    *,
+    demand: Demand,
+    unlocking: Unlocking = LOCKED,
+    run: Run | None = None,
+) -> Statement:
+    """Reads a statement of any kind.
+
+    Args:
+        path: The folder of a bundle, its bundle.json or SHA256SUMS, or the file of a receipt or an inventory.
+        trust: Public keys or folders of them; empty for the trust folder.
+        demand: The signature that it must have.
+        unlocking: Opens an encrypted bundle.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: There is no such file or bundle, there are several bundles, or a passphrase is missing or wrong.
+        Untrusted: No trusted key has signed it.
+        Damaged, Incomplete, Refused, LocalStorage: It cannot be read, or is none of the kinds.
+    """
+    if path.is_dir():
+        return _bundle(path, trust, demand, unlocking, run or Run())
+    if path.name in _SMALL_FILES:
+        return _bundle(path.parent, trust, demand, unlocking, run or Run())
+    is_inventory = _begins_like(path, _INVENTORY)
+    file = read_signed(path, INVENTORY_FILE if is_inventory else RECEIPT_FILE, trust, demand=demand)
+    read = parse_inventory if is_inventory else parse_receipt
+    return Statement(file.id, read(file.content, what=str(path)), tuple(key.id for key in file.signers))
+
+
+def _bundle(path: Path, trust: Sequence[Path], demand: Demand, unlocking: Unlocking, run: Run) -> Statement:
+    unchecked = find([path])
+    if demand is Demand.NOT_EVEN_LOOKED_AT:
+        sealed = unchecked.taken_as_it_is()
+    else:
+        keys = trusted_keys(trust, judged=Judged(unchecked.folders))
+        try:
+            sealed = unchecked.trusted_by(keys)
+        except BadSignature:
+            raise
+        except Untrusted:
+            if demand is Demand.ALWAYS or (keys and demand is Demand.IF_ANY_IS_TRUSTED):
+                raise
+            sealed = unchecked.taken_as_it_is()
+    with closing(unlocking.unlocked(load(sealed), run)) as bundle:
+        return Statement(bundle.id, bundle.manifest, bundle.sealed.signers)
+
+
+def _begins_like(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    """True if the beginning of a file matches a pattern. It decides only which reader gets the file."""
+    try:
+        if not path.is_file():
+            return False
+        with path.open("rb") as file:
+            return pattern.match(file.read(_HEAD_BYTES)) is not None
+    except OSError:
+        return False
