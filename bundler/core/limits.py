@@ -68,6 +68,30 @@ BUNDLE_MANIFEST_CONTAINERS = 8_000_000
 ATTACHMENTS = 10_000
 """Attachments of one image, attachments of attachments included; some dozens are usual."""
 
+ATTACHMENT_DEPTH = 5
+"""Levels of attachments of attachments: a signature of an SBOM is the second one."""
+
+ATTACHMENT_MANIFESTS_BYTES = 64 << 20
+"""The manifests of all attachments of one image together; they are held in memory. Most have less than 2 KiB."""
+
+REFERRERS_BYTES = 8 << 20
+"""One page of a list of referrers. Registries send at most 4 MiB, as of any manifest; some send all on one page."""
+
+REFERRER_PAGES = 1000
+"""Pages of one list of referrers; a page may be empty."""
+
+TAG_LIST_BYTES = 8 << 20
+"""One page of a repository's tags: some 100,000 tags. distribution before 3.0 sends all of them on one page."""
+
+TAG_PAGE = 1000
+"""Tags on one page that are asked for. Registries may send fewer."""
+
+TAG_PAGES = 10
+"""Pages of a repository's tags that are read to find attachments; above that, a HEAD asks for each possible tag."""
+
+ATTACHMENT_TAGS = 20_000
+"""Tags of attachments of one repository that are kept in memory; above that, as above `TAG_PAGES`."""
+
 VERDICTS = 100
 """Verdicts on one image: one for each policy and signature that was checked."""
 

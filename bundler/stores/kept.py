@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from bundler.core import oci
+from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest
 from bundler.core.limits import IMAGE_CONFIG_BYTES, KEPT_BYTES, KEPT_FILES, KEPT_SECONDS, MANIFEST_BYTES
 from bundler.core.oci import Descriptor
@@ -130,6 +131,10 @@ class KeptRepository:
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Returns a manifest, verified."""
         return self._kept.through(self._repository.name, descriptor, lambda: self._repository.read_manifest(descriptor))
+
+    def attachments_of(self, subject: Digest) -> tuple[FoundAttachment, ...]:
+        """Returns all that the registry lists as attached to a manifest. Lists are not kept: they change."""
+        return self._repository.attachments_by(subject, self)
 
     def read_config(self, descriptor: Descriptor, read: Callable[[], bytes]) -> bytes:
         """Returns a config from the cache, or reads it and stores it."""

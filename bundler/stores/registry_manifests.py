@@ -37,7 +37,7 @@ class Manifests:
         self._fresh[descriptor.digest] = content
         return descriptor
 
-    def read(self, descriptor: Descriptor) -> bytes:
+    def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Returns a manifest, verified by its digest. Its size may differ: registries accept such indexes."""
         content = self._fresh.pop(descriptor.digest, None)
         if content is None:

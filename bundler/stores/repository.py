@@ -6,11 +6,13 @@ This module never retries, and trusts no answer: sizes and digests are compared 
 from __future__ import annotations
 
 from bundler.core import oci
+from bundler.core.attachments import FallbackIndex, FoundAttachment, Referrer
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSink, Obtained, Pieces
 from bundler.stores.answer_headers import media_type_of
 from bundler.stores.http import error_of, facts_of, no_registry
+from bundler.stores.referrers import AttachmentTags, ReferrersApi, TaggedManifests, attachments_of
 from bundler.stores.registry import Registry
 from bundler.stores.registry_blobs import Blobs
 from bundler.stores.registry_manifests import Manifests
@@ -24,7 +26,7 @@ _NO_MANIFEST = b"{"
 class Repository:
     """A repository: an `ImageSource` and an `ImageSink`. Thread-safe. A registry may have very many."""
 
-    __slots__ = ("_blobs", "_manifests", "_place", "_uploads")
+    __slots__ = ("_api", "_blobs", "_manifests", "_place", "_tags", "_uploads")
     is_remote = True
 
     def __init__(self, registry: Registry, path: str) -> None:
@@ -33,6 +35,8 @@ class Repository:
         self._uploads = Uploads(self._place)
         self._blobs = Blobs(self._place, self._uploads)
         self._manifests = Manifests(self._place)
+        self._api = ReferrersApi(self._place)
+        self._tags = AttachmentTags(self._place)
 
     @property
     def registry(self) -> Registry:
@@ -106,7 +110,23 @@ class Repository:
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Returns a manifest, verified by its digest."""
-        return self._manifests.read(descriptor)
+        return self._manifests.read_manifest(descriptor)
+
+    def referrers(self, subject: Digest) -> tuple[Referrer, ...] | None:
+        """Returns the referrers of a manifest by the API; None if there is no API."""
+        return self._api.referrers(subject)
+
+    def fallback_index(self, subject: Digest) -> FallbackIndex | None:
+        """Returns the index at the fallback tag of a manifest; None if there is none."""
+        return self._api.fallback_index(subject, self._manifests)
+
+    def attachments_of(self, subject: Digest) -> tuple[FoundAttachment, ...]:
+        """Returns all that the repository lists as attached to a manifest."""
+        return self.attachments_by(subject, self)
+
+    def attachments_by(self, subject: Digest, manifests: TaggedManifests) -> tuple[FoundAttachment, ...]:
+        """Returns the same, and reads fallback indexes from a cache of the repository."""
+        return attachments_of(subject, self._api, self._tags, manifests)
 
     def put_manifest(self, descriptor: Descriptor, content: bytes) -> None:
         """Pushes a manifest by its digest."""
