@@ -45,7 +45,7 @@ def in_lanes(manifest: BundleManifest, groups: Sequence[Sequence[int]], lanes: i
             begins[number] = ends[lane]
             ends[lane] += manifest.chunks[number - 1].size_bytes
     files = {file.digest for file in manifest.files}
-    once = [*manifest.files, *(blob.stored for blob in manifest.blobs if blob.stored.digest not in files)]
+    once = [*manifest.files, *(stored for stored in manifest.stored() if stored.digest not in files)]
 
     def place(stored: Stored) -> tuple[int, int]:
         first = stored.pieces[0]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import textwrap
 
+from bundler.bundle.readme_bases import has_cut_blob, needed_words
 from bundler.core import roles
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.outer_manifest import OuterManifest
@@ -17,7 +18,7 @@ Container images: {name}
 
 {what}, {size:,} bytes. Made by {tool} ({created}).
 Content: {content}. {signed}
-{lacks}
+{lacks}{needs}
 CHECK IT (no special software: OpenSSL 3 and sha256sum)
 
   1. The folder holds only plain files. This command prints nothing:
@@ -31,10 +32,10 @@ CHECK IT (no special software: OpenSSL 3 and sha256sum)
   Windows: certutil -hashfile FILE SHA256, for each FILE that SHA256SUMS lists;
   compare. 7-Zip unpacks the chunks.
 
-RESTORE IT (with {restorer} alone; needs free space of the same size)
+RESTORE IT (with {restorer} alone; needs free space of the same size{bases})
 
   mkdir ../restored
-{restore}
+{first}{restore}
   cd ../restored
 {parts}  Now the folder is an OCI image layout. (With several media, unpack the chunks
   of all media into the same folder.)
@@ -43,7 +44,7 @@ RESTORE IT (with bundler: verifies, needs {scratch}, keeps every digest)
 
   bundler verify . --trust KEY.pub{passphrase}
   bundler import . --to REGISTRY --trust KEY.pub{passphrase}
-
+{more}
 """
 
 _CHINESE = """\
@@ -52,7 +53,7 @@ _CHINESE = """\
 
 {what_zh}，{size:,} 字节。由 {tool} 生成（{created}）。
 内容清单：{content_zh}。{signed_zh}
-{lacks_zh}
+{lacks_zh}{needs_zh}
 校验（只需 OpenSSL 3 和 sha256sum）
 
   1. 本目录中只有普通文件，下面的命令不应有任何输出：
@@ -66,10 +67,10 @@ _CHINESE = """\
   Windows：对 SHA256SUMS 列出的每个文件运行 certutil -hashfile FILE SHA256 并比较；
   用 7-Zip 解压分块。
 
-还原（只用 {restorer}，需要同样大小的空闲空间）
+还原（只用 {restorer}，需要同样大小的空闲空间{bases_zh}）
 
   mkdir ../restored
-{restore}
+{first}{restore}
   cd ../restored
 {parts}  此时该目录是标准的 OCI 镜像布局。（有多个介质时，把每个介质的分块解压到同一目录。）
 {docker_zh}{registry_zh}
@@ -77,7 +78,7 @@ _CHINESE = """\
 
   bundler verify . --trust KEY.pub{passphrase}
   bundler import . --to REGISTRY --trust KEY.pub{passphrase}
-"""
+{more_zh}"""
 
 _JOIN_PARTS = """\
   for first in blobs/sha*/*.part-0001; do
@@ -187,10 +188,11 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         "what_zh": f"共 {images} 个镜像，{chunks} 个分块文件",
         "content": "bundle.json (text)",
         "content_zh": "bundle.json（文本文件）",
-        "parts": _JOIN_PARTS if any(len(stored.pieces) > 1 for stored in manifest.stored()) else "",
+        "parts": _JOIN_PARTS if has_cut_blob(manifest) or any(len(s.pieces) > 1 for s in manifest.stored()) else "",
         "docker": _DOCKER.format(loaded=f"{loaded} of {images} images") if loaded else "",
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh=f"{images} 个镜像中的 {loaded} 个") if loaded else "",
         **_registry(hard, is_any_other=len(hard) < images),
+        **needed_words(manifest),
         "lacks": _lacks(missing),
         "lacks_zh": _lacks_zh(missing),
         "passphrase": "",
@@ -228,6 +230,7 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
         "docker": _DOCKER.format(loaded="the runnable images"),
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh="可运行的镜像"),
         **_registry([], is_any_other=True),
+        **needed_words(manifest),
         "lacks": "",  # the encrypted manifest lists missing images
         "lacks_zh": "",
         "passphrase": " --passphrase-file FILE",

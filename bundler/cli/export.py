@@ -21,6 +21,8 @@ bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builde
 bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key builder.key --name apps
 bundler export images.yaml -o out --key builder.key --encrypt --generate-passphrase
 bundler export images.yaml -o out --key builder.key --dry-run
+bundler export images.yaml -o out --key builder.key --since out/platform-2026.10 --trust builder.pub
+bundler export images.yaml -o out --key builder.key --since receipt.json --trust importer.pub
 """
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
@@ -84,6 +86,21 @@ bundler export images.yaml -o out --key builder.key --dry-run
         "bundle."
     ),
 )
+@click.option(
+    "--since",
+    multiple=True,
+    metavar="PATH",
+    help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), or a signed "
+    "receipt. May be repeated.",
+)
+@options.since_trust_option
+@options.since_unsigned_option
+@click.option(
+    "--since-passphrase-file",
+    type=SecretFile(),
+    metavar="FILE",
+    help="Read the passphrase of encrypted bundles in --since from the first line; - is stdin.",
+)
 @click.option("--restart", is_flag=True, help="Delete the partial state of an earlier run. Default: resume it.")
 @click.option(
     "--read-back/--no-read-back",
@@ -119,6 +136,10 @@ def export(
     encrypt: bool,
     generate_passphrase: bool,
     skip_missing: bool,
+    since: tuple[str, ...],
+    trust: tuple[str, ...],
+    insecure_no_signature: bool,
+    since_passphrase_file: str | None,
     restart: bool,
     read_back: bool | None,
     jobs: int | None,
@@ -139,12 +160,18 @@ def export(
     of a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
 
     If it is interrupted, run the same command again: it resumes, checks what it has, and does not fetch it again.
+
+    With --since the bundle leaves out blobs. An import proves first that the target or other bundles have them.
     """
     from bundler.views import documents, report
 
-    if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file):
+    if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file, since_passphrase_file):
         raise Misuse("--password-stdin reads all of standard input", hint="give the other one as a file")
+    if not since and (trust or insecure_no_signature or since_passphrase_file):
+        raise Misuse("--trust, --insecure-no-signature and --since-passphrase-file need --since")
     _check_passphrases(encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
+    if [passphrase_file, key_passphrase_file, since_passphrase_file].count("-") > 1:
+        raise Misuse("only one passphrase can come from standard input")
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
     made = bundler.generate_passphrase() if generate_passphrase and not dry_run else None
     request = bundler.ExportRequest(
@@ -164,6 +191,10 @@ def export(
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
         skips_missing=skip_missing,
+        since=options.paths(since),
+        trust=options.paths(trust),
+        is_since_without_signature=insecure_no_signature,
+        since_unlocking=options.unlocking_since(since_passphrase_file, scratch),
         is_restarted=restart,
         is_passphrase_new=made is not None,
         is_read_back=read_back,
@@ -192,5 +223,3 @@ def _check_passphrases(
         raise Misuse("--generate-passphrase and --passphrase-file cannot be used together")
     if not encrypt and passphrase_file and key_passphrase_file:
         raise Misuse("--passphrase-file and --key-passphrase-file both give the key's passphrase; give one of them")
-    if {passphrase_file, key_passphrase_file} == {"-"}:
-        raise Misuse("only one passphrase can come from standard input")

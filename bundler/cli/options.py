@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +42,18 @@ unsigned_ok_option = click.option(
     "--insecure-no-signature",
     is_flag=True,
     help="Accept the bundle without a trusted signature. All reports show this.",
+)
+since_trust_option = click.option(
+    "--trust",
+    multiple=True,
+    metavar="PUB",
+    help="A key in PUB, a public key or a folder of them, must have signed what --since names. May be repeated. "
+    "Default: the keys in ~/.config/bundler/trust.",
+)
+since_unsigned_option = click.option(
+    "--insecure-no-signature",
+    is_flag=True,
+    help="Accept --since without a trusted signature: the bundle may lack blobs that the receiver does not have.",
 )
 receipt_trust_option = click.option(
     "--trust",
@@ -293,6 +305,11 @@ def unlocking(passphrase_file: str | None, scratch: str | None) -> Unlocking:
     return bundler.Unlocking(lambda: passphrase_of_bundle(passphrase_file), scratch_folder(scratch))
 
 
+def unlocking_since(passphrase_file: str | None, scratch: str | None) -> Unlocking:
+    """The means to open encrypted bundles of ``--since``. All of them have one passphrase."""
+    return bundler.Unlocking(cache(lambda: passphrase_of_base(passphrase_file)), scratch_folder(scratch))
+
+
 def passphrase_of_key(file: str | None, *, is_new: bool = False, option: str | None = None) -> str:
     """The passphrase of a private key, from a file or a prompt."""
     prompt = said("new passphrase of the key") if is_new else said("passphrase of the key")
@@ -322,6 +339,13 @@ def passphrase_of_bundle(file: str | None, *, is_new: bool = False) -> str:
 
 def _give_file(option: str) -> str:
     return text("give {option} FILE, or - for stdin", option=option)
+
+
+def passphrase_of_base(file: str | None) -> str:
+    """The passphrase of a bundle that ``--since`` names, from a file or a prompt."""
+    state = text("a bundle of --since is encrypted, and there is no terminal to ask for its passphrase")
+    hint = _give_file("--since-passphrase-file")
+    return _passphrase(file, said("passphrase of the bundle of --since"), state, hint, is_new=False)
 
 
 def _passphrase(file: str | None, prompt: str, state: str, hint: str, *, is_new: bool) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bundler.core.manifest import BundleManifest, Image
-from bundler.texts import text
+from bundler.texts import Text, some, text
 
 
 def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
@@ -25,6 +25,8 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
         )
     if there.archive is not wanted.archive:
         found.append(text("--format: {there} there, {now} now", there=there.archive.name, now=wanted.archive.name))
+    if sorted(base.id for base in there.bases) != sorted(base.id for base in wanted.bases):
+        found.append(text("--since: {there} there, {now} now", there=_names(there), now=_names(wanted)))
     old, new = ({image.reference: image for image in manifest.images} for manifest in (there, wanted))
     found += [
         text("no longer in the list: {reference}", reference=reference) for reference in old if reference not in new
@@ -46,6 +48,10 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
     if not found and _without_making(there, wanted) != _without_making(wanted, wanted):
         found.append("the images, or their chunks, have another order")
     return found
+
+
+def _names(manifest: BundleManifest) -> Text:
+    return some([base.name for base in manifest.bases]) if manifest.bases else text("nothing")
 
 
 def _of_image(there: Image, wanted: Image) -> Sequence[str]:

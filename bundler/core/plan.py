@@ -7,22 +7,21 @@ current chunk, or begins the next one. Only a blob that no chunk can hold is spl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from bundler import texts
 from bundler.core import manifest as bundle_manifest, oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
+from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.digest import Digest
-from bundler.core.limits import FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
+from bundler.core.limits import BASES, FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
 from bundler.core.manifest import (
     Attachment,
-    Base,
     Blob,
     BundleManifest,
     Chunk,
     Image,
-    InBase,
     MissingImage,
     Piece,
     Series,
@@ -140,23 +139,6 @@ class BundleFacts:
     series: Series | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AtReceiver:
-    """The blobs that the receiver of a bundle has.
-
-    Attributes:
-        bases: The statements that say so. The bundle lists only those that allow it to leave out a blob.
-        blobs: The blobs, by the statements.
-    """
-
-    bases: tuple[Base, ...] = ()
-    blobs: Mapping[Digest, tuple[InBase, ...]] = field(default_factory=dict)
-
-
-NOTHING_THERE = AtReceiver()
-"""The receiver has no blob, as far as is known: the bundle carries everything."""
-
-
 def plan_bundle(
     images: Sequence[ResolvedImage],
     facts: BundleFacts,
@@ -175,7 +157,8 @@ def plan_bundle(
         there: The blobs that can be left out. Manifests are carried in any case.
 
     Raises:
-        Misuse: The chunks are too small for the files that must come first.
+        Misuse: The chunks are too small for the files that must come first, or the bundle would rely on too many
+            statements.
     """
     contents = {
         "oci-layout": strict_json.canonical({"imageLayoutVersion": "1.0.0"}),
@@ -192,6 +175,14 @@ def plan_bundle(
         if kind != bundle_manifest.MANIFEST and digest in there.blobs
     }
     used = sorted({place.base for places in omitted.values() for place in places})
+    if len(used) > BASES:
+        raise Misuse(
+            "the bundle would rely on too many bundles, receipts and inventories",
+            subject="--since",
+            expected=texts.text("at most {count}", count=BASES),
+            actual=texts.text("{count}", count=len(used)),
+            hint="start again with a complete bundle: export without --since; or give an inventory alone",
+        )
     base_number = {before: number for number, before in enumerate(used)}
 
     def blob_of(descriptor: Descriptor, kind: str) -> Blob:

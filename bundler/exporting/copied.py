@@ -115,7 +115,10 @@ def _notice_start(planned: Planned, folder: StartedFolder, writer: Writer) -> No
 def _copy_into(writer: Writer, planned: Planned) -> Sequence[tuple[BlobCopy, BundlerError]]:
     """Copies all blobs; returns those that failed."""
     run, blobs = planned.session.run, planned.manifest.blobs
-    tally = Tally((blobs[number].descriptor.digest for number in image.needs) for image in planned.manifest.images)
+    tally = Tally(
+        (blobs[number].descriptor.digest for number in image.needs if not blobs[number].is_left_out)
+        for image in planned.manifest.images
+    )
     counted = replace(run, listener=counting(run.listener, tally))
     match writer:
         case BundleWriter():

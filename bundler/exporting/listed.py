@@ -5,11 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from bundler.bundle.medium import is_removable
+from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.image_list import Entry
 from bundler.errors import Misuse
 from bundler.exporting.lists import expanded
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.session import Session
+from bundler.exporting.since import read_since
 from bundler.exporting.staging import index_files
 from bundler.importing.chosen import selected
 from bundler.run import paces_of
@@ -28,28 +30,34 @@ class Listed:
         entries: The images, each under one name, in the order of the lists.
         stores: The stores that the images are in.
         kept: The documents that earlier exports have read; None if they are not kept.
+        there: The blobs that the receiver has.
     """
 
     session: Session
     entries: tuple[Entry, ...]
     stores: Stores
     kept: KeptDocuments | None
+    there: AtReceiver = NOTHING_THERE
 
 
 def list_images(session: Session) -> Listed:
     """Lists the images: indexes files, gives each of their images an entry, and leaves out what was not chosen.
 
+    What the receiver has is read first, because that may fail before any source is asked.
+
     Raises:
         Misuse: An image has no full name; the selection leaves no image; or credentials are for more than one registry.
+        Untrusted: A statement about the receiver is not signed by a trusted key.
         BundlerError: A file or layout cannot be read.
     """
     request, run = session.request, session.run
+    there = read_since(session)
     kept = _kept_documents(request)
     stores = Stores(_network(session), paces_of(run), kept, run.listener)
     index_files(session.listed, stores, run)
     entries = expanded(session.listed, stores)
     chosen = selected([entry.reference for entry in entries], request.selection, run)
-    return Listed(session, tuple(entry for entry in entries if entry.reference in chosen), stores, kept)
+    return Listed(session, tuple(entry for entry in entries if entry.reference in chosen), stores, kept, there)
 
 
 def _kept_documents(request: ExportRequest) -> KeptDocuments | None:

@@ -47,7 +47,7 @@ def plan(resolved: Resolved) -> Planned:
     """Gives each byte of the bundle its place. Same images and options, same plan.
 
     Raises:
-        Misuse: The chunks are too small.
+        Misuse: The chunks are too small, or the bundle would rely on too many statements.
     """
     session, images = resolved.session, resolved.images
     made = plan_bundle(
@@ -61,6 +61,7 @@ def plan(resolved: Resolved) -> Planned:
         ),
         chunk_size_bytes=session.request.chunk_size_bytes,
         archive=session.request.archive_kind,
+        there=resolved.there,
     )
     return Planned(
         session,
@@ -75,6 +76,7 @@ def plan(resolved: Resolved) -> Planned:
                 if found.moved_to is not None
             ),
             resolved.missing,
+            tuple(resolved.there.bases[number] for number in resolved.there.given),
         ),
     )
 

@@ -10,6 +10,7 @@ from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
@@ -46,6 +47,11 @@ class ExportRequest:
         layer_compression: The compression of layers that their source has uncompressed: gzip, zstd or none.
         scratch: The folder for temporary data.
         skips_missing: True to go without images that their sources do not have or refuse.
+        since: Folders of bundles, and files of receipts: what they list is left out, because the receiver has it.
+        trust: The public keys, or folders of them, that must have signed what ``since`` names; empty for the user's
+            trust folder.
+        is_since_without_signature: True to accept it without a trusted signature.
+        since_unlocking: Opens encrypted bundles among it.
     """
 
     lists: tuple[str, ...]
@@ -70,6 +76,10 @@ class ExportRequest:
     layer_compression: str = "gzip"
     scratch: Path = field(default_factory=scratch_folder)
     skips_missing: bool = False
+    since: tuple[Path, ...] = ()
+    trust: tuple[Path, ...] = ()
+    is_since_without_signature: bool = False
+    since_unlocking: Unlocking = LOCKED
 
     @property
     def archive_kind(self) -> ArchiveKind:

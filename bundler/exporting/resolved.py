@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry
@@ -38,6 +39,7 @@ class Resolved:
         images: The images that were found, in the order of the list; at least one.
         missing: The others, in the order of the list.
         documents: The manifests and configs that were read or made to resolve them.
+        there: The blobs that the receiver has.
     """
 
     session: Session
@@ -46,6 +48,7 @@ class Resolved:
     images: tuple[FoundImage, ...]
     missing: Mapping[Entry, MissingImage]
     documents: Documents
+    there: AtReceiver = NOTHING_THERE
 
 
 def resolve(listed: Listed) -> Resolved:
@@ -94,6 +97,7 @@ def resolve(listed: Listed) -> Resolved:
         images,
         {entry: missing[entry] for entry in listed.entries if entry in missing},
         documents,
+        listed.there,
     )
 
 

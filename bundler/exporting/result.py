@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
-from bundler.core.manifest import BundleManifest, MissingImage
+from bundler.core.manifest import Base, BundleManifest, MissingImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.missing_images import write_list
@@ -38,10 +38,12 @@ class Deviations:
     Attributes:
         moved: The tags that have moved since the export started.
         missing: The images that the bundle goes without, in the order of the list.
+        since: The statements that allowed it to leave out blobs, those that list none of its blobs included.
     """
 
     moved: tuple[MovedTag, ...]
     missing: Mapping[Entry, MissingImage]
+    since: tuple[Base, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class ExportResult:
         is_old: True if the bundle was complete before this run, which has made nothing.
         moved: The tags that have moved since the export started.
         failed_list: The image list of what the bundle lacks, if it lacks anything.
+        since: The statements of ``--since``. The bases of the manifest are those that list a blob that is left out.
     """
 
     path: Path
@@ -77,6 +80,7 @@ class ExportResult:
     is_old: bool = False
     moved: tuple[MovedTag, ...] = ()
     failed_list: Path | None = None
+    since: tuple[Base, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -116,4 +120,5 @@ def result_of(
         is_old=is_old,
         moved=deviations.moved,
         failed_list=failed_list,
+        since=deviations.since,
     )

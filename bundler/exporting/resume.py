@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bundler import __version__
 from bundler.core import manifest as bundle_manifest
+from bundler.core.at_receiver import AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
@@ -15,7 +16,6 @@ from bundler.core.journal import ExportStart, Journal
 from bundler.core.manifest import BundleManifest, MissingImage
 from bundler.errors import Misuse
 from bundler.exporting.listed import Listed
-from bundler.exporting.session import Session
 from bundler.texts import first_of, text
 
 _SHOWN = 5
@@ -123,7 +123,7 @@ def find_resume(listed: Listed) -> Resume:
         journal,
         folder.has_partial,
         folder.path,
-        _options(session),
+        _options(listed),
         created=journal.start.created if journal else request.created,
         tool=journal.start.tool if journal else f"bundler {__version__}",
     )
@@ -141,15 +141,22 @@ def find_resume(listed: Listed) -> Resume:
     return resume
 
 
-def _options(session: Session) -> dict[str, str]:
-    request = session.request
+def _options(listed: Listed) -> dict[str, str]:
+    session, request = listed.session, listed.session.request
     return {
         "--chunk-size": str(request.chunk_size_bytes),
         "--format": request.archive_kind.name,
         "--encrypt": "yes" if request.is_encrypted else "no",
         "--key": session.key.id if session.key else "none",
         "--layer-compression": request.layer_compression,
+        **_since(listed.there),
     }
+
+
+def _since(there: AtReceiver) -> dict[str, str]:
+    """The option that is in the journal only if it was given: journals without it stay valid."""
+    ids = (there.bases[number].id for number in there.given)
+    return {"--since": " ".join(sorted(ids))} if there.given else {}
 
 
 def _words(entry: Entry) -> str:

@@ -12,6 +12,7 @@ from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
+from bundler.views.since_report import since_document
 from bundler.views.words import with_placeholders
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
             {"reference": str(moved.reference), "carried": str(moved.carried), "now": str(moved.now)}
             for moved in result.moved
         ],
+        "since": since_document(result),
         **_content(result.manifest),
     }
 

@@ -14,7 +14,7 @@ from bundler.views.words import count, escaped, fact, fact_below, more_lines, si
 if TYPE_CHECKING:
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
-    from bundler.core.manifest import BundleManifest
+    from bundler.core.manifest import Blob, BundleManifest
 
 _SHOWN = 6
 _KINDS = {"signature": "signature", "sbom": "SBOM", "attestation": "attestation"}
@@ -47,12 +47,29 @@ def base_lines(manifest: BundleManifest) -> list[str]:
     """The size of the blobs that the bundle leaves out, and the bundles, receipts and inventories that it relies on."""
     if not manifest.bases:
         return []
-    left_out = manifest.left_out
-    total = size(sum(blob.descriptor.size_bytes for blob in left_out))
-    words = said("NOT COMPLETE: it leaves out {blobs}, {size}", blobs=count(len(left_out), "blob"), size=total)
+    words = said("NOT COMPLETE: {amount} are left out, and were not checked here", amount=_amount(manifest.left_out))
     lines = [fact(said("bases"), words)]
-    lines += [fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}") for base in manifest.bases[:_SHOWN]]
+    lines += [
+        fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}: {_in_base(manifest, number)}")
+        for number, base in enumerate(manifest.bases[:_SHOWN])
+    ]
     return [*lines, *map(fact_below, more_lines(len(manifest.bases) - _SHOWN))]
+
+
+def _in_base(manifest: BundleManifest, number: int) -> str:
+    """The blobs that a base has, and the chunks that they are in if it is a bundle."""
+    base = manifest.bases[number]
+    places = {blob: place for blob in manifest.left_out for place in blob.bases if place.base == number}
+    chunks = sorted({chunk for place in places.values() for chunk in place.chunks})
+    if not chunks:
+        return _amount(tuple(places))
+    files = translated(some(map(base.chunk_file, chunks), most=_SHOWN))
+    return said("{amount} in {files}", amount=_amount(tuple(places)), files=files)
+
+
+def _amount(blobs: tuple[Blob, ...]) -> str:
+    total = size(sum(blob.descriptor.size_bytes for blob in blobs))
+    return said("{blobs}, {size}", blobs=count(len(blobs), "blob"), size=total)
 
 
 def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
-from bundler.views import extension_report, media_report
+from bundler.views import extension_report, media_report, since_report
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import (
@@ -79,7 +79,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines.append(fact(said("signed by"), result.key_id or said("no key. {unsigned}", unsigned=NOT_SIGNED)))
     if result.is_encrypted:
         lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
-    lines += _content_lines(manifest)
+    lines += [*_content_lines(manifest), *since_report.since_lines(result, is_verbose=is_verbose)]
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
         lines.append(fact(said("medium"), words))

@@ -7,10 +7,11 @@ from typing import Any
 
 from bundler.core import oci
 from bundler.core.archive_kind import TAR, ArchiveKind
+from bundler.core.at_receiver import AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.manifest import Base, InBase, Variant
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
-from bundler.core.plan import AtReceiver, BundleFacts, Plan, ResolvedImage, plan_bundle
+from bundler.core.plan import BundleFacts, Plan, ResolvedImage, plan_bundle
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 

@@ -22,14 +22,17 @@ from bundler.core.manifest.document import (
 )
 from bundler.core.manifest.images import Image, MissingImage, Variant, Verdict
 from bundler.core.manifest.media import Medium
-from bundler.core.manifest.series import Base, Series
+from bundler.core.manifest.series import BUNDLE, INVENTORY, RECEIPT, Base, Series
 
 __all__ = [
+    "BUNDLE",
     "CONFIG",
     "FORMAT",
     "FORMAT_WITH_BASES",
+    "INVENTORY",
     "LAYER",
     "MANIFEST",
+    "RECEIPT",
     "Attachment",
     "Base",
     "Blob",
