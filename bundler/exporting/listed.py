@@ -43,7 +43,7 @@ class Listed:
 def list_images(session: Session) -> Listed:
     """Lists the images: indexes files, gives each of their images an entry, and leaves out what was not chosen.
 
-    What the receiver has is read first, because that may fail before any source is asked.
+    It reads first what the receiver has: if that fails, no source was asked.
 
     Raises:
         Misuse: An image has no full name; the selection leaves no image; or credentials are for more than one registry.
