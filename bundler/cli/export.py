@@ -90,8 +90,8 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
     "--since",
     multiple=True,
     metavar="PATH",
-    help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), or a signed "
-    "receipt. May be repeated.",
+    help="Leave out what the receiver has by PATH: the folder of a bundle (its small files are enough), a signed "
+    "receipt, or a signed inventory. May be repeated.",
 )
 @options.since_trust_option
 @options.since_unsigned_option

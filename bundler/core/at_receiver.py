@@ -1,8 +1,4 @@
-"""The blobs that the receiver of a bundle has, as bundles, receipts and inventories say: a bundle leaves them out.
-
-A statement is one of these documents, after its signature was checked. A receipt or an inventory proves that the blobs
-were at the target. A bundle proves nothing about the target; it is assumed that it arrived. FORMAT.md, section 5.13.
-"""
+"""The blobs that the receiver of a bundle has, by statements: a bundle leaves them out. FORMAT.md, section 5.13."""
 
 from __future__ import annotations
 
@@ -10,11 +6,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from bundler.core.digest import Digest
-from bundler.core.limits import BASE_NAME_CHARACTERS, BASE_REPOSITORIES
+from bundler.core.inventory import Inventory
+from bundler.core.limits import BASE_REPOSITORIES
 from bundler.core.location import DAEMON, REGISTRY
-from bundler.core.manifest import BUNDLE, MANIFEST, RECEIPT, Base, BundleManifest, InBase
+from bundler.core.manifest import MANIFEST, Base, BundleManifest, InBase
 from bundler.core.receipt import Receipt
 from bundler.core.reference import Reference
+from bundler.core.statement import Statement
 from bundler.errors import BundlerError, Damaged
 from bundler.texts import text
 
@@ -41,16 +39,30 @@ NOTHING_THERE = AtReceiver()
 """The receiver has no blob, as far as is known: the bundle carries everything."""
 
 
-def by_bundle(manifest: BundleManifest, bundle_id: str) -> AtReceiver:
+def by_statement(statement: Statement) -> AtReceiver:
+    """The blobs that the receiver has by one statement.
+
+    Raises:
+        Damaged: A receipt has a digest or a name that is not valid.
+    """
+    match statement.document:
+        case BundleManifest() as manifest:
+            return _by_bundle(manifest, statement.base)
+        case Receipt() as receipt:
+            try:
+                return _of_repositories(_repositories_by_receipt(receipt), statement.base)
+            except BundlerError as error:
+                message = text("not a receipt of bundler: {error}", error=error)
+                raise Damaged(message, subject=receipt.bundle_name) from error
+        case Inventory() as inventory:
+            return _of_repositories(_repositories_by_inventory(inventory), statement.base)
+
+
+def _by_bundle(manifest: BundleManifest, own: Base) -> AtReceiver:
     """The blobs of a bundle, and those that it leaves out because its own bases have them.
 
     The manifest says which chunk of which earlier bundle has such a blob, so the earlier bundle is not needed.
-
-    Args:
-        manifest: Its manifest.
-        bundle_id: Its id.
     """
-    own = Base(bundle_id, BUNDLE, manifest.name, manifest.created, manifest.archive)
     shared: dict[tuple[InBase, ...], tuple[InBase, ...]] = {}
     blobs: dict[Digest, tuple[InBase, ...]] = {}
     for blob in manifest.blobs:
@@ -64,38 +76,46 @@ def by_bundle(manifest: BundleManifest, bundle_id: str) -> AtReceiver:
     return AtReceiver((own, *manifest.bases), blobs, (0,))
 
 
-def by_receipt(receipt: Receipt, receipt_id: str) -> AtReceiver:
-    """The blobs that an import has found or put at its targets. Daemons do not count: they do not keep blobs.
+def _of_repositories(repositories: Mapping[Digest, Iterable[str]], own: Base) -> AtReceiver:
+    shared: dict[tuple[InBase, ...], tuple[InBase, ...]] = {}
+    blobs: dict[Digest, tuple[InBase, ...]] = {}
+    for digest, names in repositories.items():
+        places = (InBase(0, repositories=tuple(names)[:BASE_REPOSITORIES]),)
+        blobs[digest] = shared.setdefault(places, places)
+    return AtReceiver((own,), blobs, (0,))
 
-    Args:
-        receipt: The receipt.
-        receipt_id: The SHA-256 of its bytes, in hex.
 
-    Raises:
-        Damaged: It has a digest or a name that is not valid.
+def _repositories_by_receipt(receipt: Receipt) -> dict[Digest, dict[str, None]]:
+    """The blobs that an import has found or put at its targets, each with its repositories; none for a layout.
+
+    Daemons do not count, because they do not keep blobs.
     """
-    targets = [target for target in receipt.targets if target.kind != DAEMON]
-    repositories: dict[int, dict[str, None]] = {}
-    try:
-        for target in targets:
-            for image in target.images:
-                if image.outcome not in _IN_PLACE:
-                    continue
-                repository = Reference.parse(image.name).repository if target.kind == REGISTRY else ""
-                for number in image.blobs:
-                    if number < len(receipt.blobs):
-                        repositories.setdefault(number, {})[repository] = None
-        shared: dict[tuple[InBase, ...], tuple[InBase, ...]] = {}
-        blobs: dict[Digest, tuple[InBase, ...]] = {}
-        for number, names in repositories.items():
-            places = (InBase(0, repositories=tuple(filter(None, names))[:BASE_REPOSITORIES]),)
-            blobs[Digest.parse(receipt.blobs[number])] = shared.setdefault(places, places)
-    except BundlerError as error:
-        raise Damaged(text("not a receipt of bundler: {error}", error=error), subject=receipt.bundle_name) from error
-    where = ", ".join(target.target for target in targets)
-    name = f"{receipt.bundle_name} at {where}" if where else receipt.bundle_name
-    base = Base(receipt_id, RECEIPT, name[:BASE_NAME_CHARACTERS] or RECEIPT, receipt.finished)
-    return AtReceiver((base,), blobs, (0,))
+    found: dict[Digest, dict[str, None]] = {}
+    digests: dict[int, Digest] = {}
+    for target in receipt.targets:
+        for image in target.images if target.kind != DAEMON else ():
+            if image.outcome not in _IN_PLACE:
+                continue
+            repository = Reference.parse(image.name).repository if target.kind == REGISTRY else None
+            for number in image.blobs:
+                if number < len(receipt.blobs):
+                    if number not in digests:
+                        digests[number] = Digest.parse(receipt.blobs[number])
+                    found.setdefault(digests[number], {}).update({repository: None} if repository else {})
+    return found
+
+
+def _repositories_by_inventory(inventory: Inventory) -> dict[Digest, dict[str, None]]:
+    """The blobs of an inventory, each with its repositories; none for a layout. A daemon does not keep blobs."""
+    found: dict[Digest, dict[str, None]] = {}
+    for repository in inventory.repositories if inventory.kind != DAEMON else ():
+        named = {repository.name: None} if inventory.kind == REGISTRY else {}
+        for manifest in repository.manifests:
+            for number in inventory.manifests[manifest].blobs:
+                names = found.setdefault(inventory.blobs[number].digest, {})
+                if len(names) < BASE_REPOSITORIES:
+                    names |= named
+    return found
 
 
 def together(statements: Iterable[AtReceiver]) -> AtReceiver:

@@ -47,7 +47,8 @@ class ExportRequest:
         layer_compression: The compression of layers that their source has uncompressed: gzip, zstd or none.
         scratch: The folder for temporary data.
         skips_missing: True to go without images that their sources do not have or refuse.
-        since: Folders of bundles, and files of receipts: what they list is left out, because the receiver has it.
+        since: Folders of bundles, and files of receipts and inventories: the blobs that they list are left out, because
+            the receiver has them.
         trust: The public keys, or folders of them, that must have signed what ``since`` names; empty for the user's
             trust folder.
         is_since_without_signature: True to accept it without a trusted signature.

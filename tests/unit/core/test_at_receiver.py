@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 
-from bundler.core.at_receiver import NOTHING_THERE, AtReceiver, by_bundle, by_receipt, together
+from bundler.core.at_receiver import NOTHING_THERE, AtReceiver, by_statement, together
 from bundler.core.digest import Digest
+from bundler.core.inventory import HeldBlob, HeldManifest, HeldRepository, Inventory
 from bundler.core.limits import BASE_REPOSITORIES, BASES
-from bundler.core.manifest import Base, InBase
+from bundler.core.manifest import Base, BundleManifest, InBase
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
+from bundler.core.statement import Statement
 from bundler.errors import Damaged, Misuse
 from tests.support.errors import raises
 from tests.support.tables import each_case
@@ -20,6 +22,14 @@ from tests.unit.values import MIB, digest, layer, plan_with, planned, resolved
 
 OLD, NEW, BIG = layer("old", 100), layer("new", 100), layer("big", 3 * MIB)
 FACTS: dict[str, Any] = {"created": "2026-11-01T00:00:00Z", "tool": "t", "signed": True, "chunk_size_bytes": MIB}
+
+
+def by_bundle(manifest: BundleManifest, bundle_id: str) -> AtReceiver:
+    return by_statement(Statement(bundle_id, manifest))
+
+
+def by_receipt(receipt: Receipt, receipt_id: str) -> AtReceiver:
+    return by_statement(Statement(receipt_id, receipt))
 
 
 def places(there: AtReceiver, of: Digest) -> set[tuple[str, str, tuple[int, ...], tuple[str, ...]]]:
@@ -117,6 +127,39 @@ def test_a_receipt_with_a_wrong_digest_or_name_is_damaged(broken: Receipt) -> No
 
 def test_a_number_that_names_no_blob_of_the_receipt_is_passed_over() -> None:
     assert not by_receipt(receipt(image("a/one:1", 7)), "ef" * 32).blobs
+
+
+def inventory(kind: str, **more: Any) -> Inventory:
+    """A place with one blob in two repositories, and one in a repository that has no more tags than manifests."""
+    digests = sorted((digest("0"), digest("1")))
+    manifests = sorted((resolved("a:1").root, resolved("b:1").root), key=lambda each: each.digest)
+    return Inventory(
+        tool="bundler 1.0",
+        place="registry.example.com",
+        kind=kind,
+        created="2026-11-24T00:00:00Z",
+        operator="",
+        host="",
+        repositories=(HeldRepository("a/one", (("1", 0),), (0, 1)), HeldRepository("b/two", (), (1,))),
+        manifests=(HeldManifest(manifests[0], blobs=(0,)), HeldManifest(manifests[1], blobs=(1,))),
+        blobs=tuple(HeldBlob(each, 100) for each in digests),
+        **more,
+    )
+
+
+def test_an_inventory_proves_the_blobs_of_each_repository() -> None:
+    there = by_statement(Statement("12" * 32, inventory("registry")))
+    first, second = sorted((digest("0"), digest("1")))
+    assert there.bases == (Base("12" * 32, "inventory", "registry.example.com", "2026-11-24T00:00:00Z"),)
+    assert places(there, first) == {("inventory", "12" * 32, (), ("a/one",))}
+    assert places(there, second) == {("inventory", "12" * 32, (), ("a/one", "b/two"))}
+
+
+def test_an_inventory_of_a_layout_names_no_repository_and_one_of_a_daemon_no_blob() -> None:
+    assert {
+        place for there in by_statement(Statement("12" * 32, inventory("layout"))).blobs.values() for place in there
+    } == {InBase(0)}
+    assert not by_statement(Statement("12" * 32, inventory("daemon"))).blobs
 
 
 def statements() -> list[AtReceiver]:
