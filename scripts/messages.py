@@ -39,6 +39,7 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "Instead": {0: MESSAGE},
     "Conflict": {0: MESSAGE, "message": MESSAGE, "hint": MESSAGE},
     "error": {1: MESSAGE, 2: MESSAGE},
+    "invalid": {0: MESSAGE, "hint": MESSAGE, "expected": NAME},
     "Damage": {0: MESSAGE, "message": MESSAGE},
     "ValueError": {0: MESSAGE},
     "TypeError": {0: MESSAGE},

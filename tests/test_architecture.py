@@ -108,7 +108,7 @@ ALLOWED = {
 DOORS = {
     "backports": "stores/compression.py",
     "click": "cli/",
-    "cryptography": "bundle/signing",  # and signing_key_file.py
+    "cryptography": ("bundle/signing", "keys/image_keys"),  # and signing_key_file.py; the keys of bundles and of images
     "docker": "stores/docker_sdk.py",
     "py7zr": "bundle/seven_zip_container.py",
     "requests": "stores/docker_sdk.py",  # the docker SDK lets its errors through
@@ -117,7 +117,7 @@ DOORS = {
     "yaml": "core/strict_yaml.py",
     "zlib_ng": "stores/compression.py",
 }
-"""The one module that imports each library; for click the folder of the command line."""
+"""The module that imports each library; for click the folder of the command line."""
 
 BACK_DOORS = {
     ("urllib3.exceptions.HTTPError", "stores/docker_sdk.py"),  # the docker SDK lets it through

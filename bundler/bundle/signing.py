@@ -182,10 +182,15 @@ def load_public(pem: bytes, *, origin: str) -> PublicKey:
         raise Misuse("not a public key in PEM form", subject=origin, hint=_GIVE) from error
     if not isinstance(key, Ed25519PublicKey):
         raise Misuse("not an Ed25519 key", subject=origin, expected="Ed25519", actual=_kind(key), hint=_GIVE)
-    y = int.from_bytes(key.public_bytes_raw(), "little") & ((1 << 255) - 1)
-    if y >= _FIELD_PRIME or y in _SMALL_ORDER_Y:
+    if is_weak(key):
         raise Misuse("a weak key: anyone can forge its signatures", subject=origin)
     return PublicKey(key_id(key), origin, key)
+
+
+def is_weak(key: Ed25519PublicKey) -> bool:
+    """True for a key of small order, or one whose encoding is not canonical: anybody can forge its signatures."""
+    y = int.from_bytes(key.public_bytes_raw(), "little") & ((1 << 255) - 1)
+    return y >= _FIELD_PRIME or y in _SMALL_ORDER_Y
 
 
 def refuse_no_private_key(content: bytes, origin: str) -> None:

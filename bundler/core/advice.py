@@ -511,6 +511,28 @@ _ENTRIES = (
         "--insecure-no-signature accepts it; the receipt records it.",
     ),
     Advice(
+        "policy",
+        Untrusted,
+        "the rule {rule} of the policy does not accept the image",
+        "have the image signed by a key that the policy names, and export it again with its signatures",
+        "The policy of --policy decides which signatures an image must have. The output names the image, the rule that "
+        "decided, what it wants and what was found. No byte of such an image was sent. The usual causes: nobody signed "
+        "the image; another key signed it; the signature is not in the bundle, because it was exported with "
+        "--attachments none; the signature names another repository or tag, as cosign's do, and the policy has no "
+        "signedIdentity matchRepository; cosign 3 made it, which signs no name at all, and the policy has a "
+        "signedIdentity; --platform made a new index, and only the old one was signed. docs/policy.md has examples.",
+    ),
+    Advice(
+        "bad-policy",
+        Misuse,
+        "the policy is not valid",
+        "correct the field that the message names",
+        "A policy is JSON as containers-policy.json(5) has it, without comments. Podman and skopeo read the same file. "
+        "Unknown and duplicate fields, empty lists and unknown kinds of requirements are errors of the whole file, "
+        "because a misspelt requirement must not pass. So is what bundler does not judge: signedBy (GPG) and "
+        "sigstoreSigned with pki. docs/policy.md lists what it judges.",
+    ),
+    Advice(
         "unknown-signer",
         Untrusted,
         "no trusted key has signed this bundle",

@@ -250,3 +250,22 @@ dictionaries."""
 
 SEVEN_ZIP_MEMORY_AT_MOST_BYTES = 640 << 20
 """The same for an archive that cannot be decoded with less: a dictionary of 256 MiB, as ``7z -mx=9`` makes it."""
+
+POLICY_BYTES = 4 << 20
+"""A policy for signatures: some 10,000 scopes."""
+
+POLICY_CONTAINERS = 100_000
+"""Objects and lists in a policy."""
+
+POLICY_REQUIREMENTS = 100
+"""Requirements of one scope of a policy, and keys of one requirement; one or two are usual."""
+
+SIGNATURE_DOCUMENT_BYTES = 1 << 20
+"""The document of a signature: a payload of simple signing has some 300 bytes, a sigstore bundle of a signature some
+KiB. Larger ones are not signatures of images: attestations have the same media type."""
+
+SIGNATURE_CONTAINERS = 10_000
+"""Objects and lists in such a document."""
+
+SIGNATURES_TRIED = 1000
+"""Signatures of one manifest that are checked; one or two are usual. Each check takes a part of a millisecond."""

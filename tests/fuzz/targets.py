@@ -24,6 +24,9 @@ from bundler.core.journal import Chain, parse_journal
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
+from bundler.core.policy.document import parse_policy
+from bundler.core.policy.identity import MatchRepository
+from bundler.core.policy.key_signed import KeySigned
 from bundler.core.receipt import parse_receipt
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import recognised
@@ -33,12 +36,14 @@ from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError
 from bundler.importing.named_files import parse_failed_list
+from bundler.keys.image_keys import load_image_key
 from bundler.stores import addresses, archive_check, compression, http
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
 from bundler.stores.tar_reader import TarReader
 from bundler.transports.parsing import parse_image, parse_target
 from tests.support.archives import docker_config, in_pieces, tar_of
+from tests.support.signatures import SIGNATURE, Evidence
 
 Target = Callable[[bytes], object]
 LAYER = tar_of({"a": b"b"})
@@ -267,8 +272,35 @@ def public_key(data: bytes) -> None:
     assert not key.verifies(bytes(64), b"")
 
 
+class AnyKey:
+    """A key that takes every signature, so that a parser behind the signature sees all bytes."""
+
+    fingerprint = "ab" * 32
+    origin = "any"
+
+    def verifies(self, signature: bytes, message: bytes) -> bool:
+        return bool(signature and message)
+
+
+def signature_document(data: bytes) -> None:
+    """A payload of simple signing, or a sigstore bundle."""
+    judge = KeySigned((AnyKey(),), MatchRepository())
+    payload = Evidence().simple((data, {SIGNATURE: "AAAA"}))
+    for evidence in (payload, Evidence().bundle(data)):
+        judgement = judge.judge(evidence.image)
+        assert not judgement.is_accepted or evidence.digest.encoded.encode() in data
+        assert judgement.is_accepted or judgement.found
+
+
+def attached_manifest(data: bytes) -> None:
+    evidence = Evidence()
+    evidence.attach(data)
+    assert not KeySigned((AnyKey(),), MatchRepository()).judge(evidence.image).is_accepted
+
+
 TARGETS: dict[str, Target] = {
     "address": address,
+    "attached-manifest": attached_manifest,
     "bundle-manifest": bundle_json,
     "bundle-name": lambda data: check_bundle_name(text_of(data)),
     "challenge": challenge,
@@ -281,6 +313,7 @@ TARGETS: dict[str, Target] = {
     "failed-list": lambda data: parse_failed_list(lines_of(data), source="test"),
     "image-config": lambda data: oci.parse_image_config(data, what="test"),
     "image-file": image_file,
+    "image-key": lambda data: load_image_key(data, origin="test"),
     "image-list-text": lambda data: image_list.parse_image_list(
         lines_of(data), source="list.txt", parse_image=parse_image
     ),
@@ -297,6 +330,7 @@ TARGETS: dict[str, Target] = {
     "outer-manifest": lambda data: read_manifest(data, what="test"),
     "pax-records": pax_records,
     "platform": lambda data: Platform.parse(text_of(data)),
+    "policy": lambda data: parse_policy(data, source="test"),
     "private-key": private_key,
     "public-key": public_key,
     "journal": journal,
@@ -306,6 +340,7 @@ TARGETS: dict[str, Target] = {
     "selection": selection,
     "seven-zip-decrypted": seven_zip_decrypted,
     "seven-zip-frame": seven_zip_frame,
+    "signature": signature_document,
     "signature-name": signature_name,
     "tag-template": tag_template,
     "tar-archive": tar_archive,

@@ -20,6 +20,7 @@ PARAMETERS = {
     "project": "team",
     "time": "03:40",
     "duration": "2 h 10 min",
+    "rule": "docker registry.example.com: sigstoreSigned",
 }
 ENTRIES = [pytest.param(entry, id=entry.code) for entry in advice._ENTRIES]
 

@@ -1,0 +1,184 @@
+"""The evidence on one image: its name, its manifests, and what is attached to them. All of it is hostile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from bundler.core import oci, strict_json
+from bundler.core.digest import Digest
+from bundler.core.limits import MANIFEST_BYTES
+from bundler.core.oci import Descriptor
+from bundler.core.policy.verdict import Judgement, Unfit
+from bundler.core.reference import Reference
+from bundler.errors import Damaged, Refused
+from bundler.texts import text
+
+
+class Documents(Protocol):
+    """Reads small documents of one image: manifests, and the blobs of attachments."""
+
+    def read(self, descriptor: Descriptor) -> bytes:
+        """The bytes, verified against the digest and the size.
+
+        The caller has checked that the size is within a limit.
+
+        Raises:
+            Damaged, Incomplete, LocalStorage: They cannot be read, or there is no such document.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A manifest that is attached to a manifest of the image, or to another attachment.
+
+    Attributes:
+        subject: The digest of the manifest that it is attached to, as the bundle or the registry says.
+        descriptor: The descriptor of its manifest.
+        tag: The tag that attaches it, as cosign's ``sha256-<hex>.sig``; empty if its field ``subject`` does.
+    """
+
+    subject: Digest
+    descriptor: Descriptor
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureLayer:
+    """A layer of an attached manifest, with its annotations."""
+
+    descriptor: Descriptor
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedManifest:
+    """The content of an attached manifest.
+
+    Attributes:
+        artifact_type: Its ``artifactType``; the media type of its config if it has none.
+        layers: Its layers, or the blobs of an OCI 1.1 artifact manifest.
+        annotations: Its own annotations.
+    """
+
+    artifact_type: str
+    layers: tuple[SignatureLayer, ...]
+    annotations: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SignedImage:
+    """An image as a policy sees it.
+
+    Attributes:
+        reference: The name of the image in the bundle, which is its name at the source; with its transport ``docker``
+            it selects the rule.
+        root: The descriptor of the manifest or index that the name refers to.
+        attached: Everything that is attached to its manifests.
+        documents: Reads its manifests and attachments.
+        made_from: The digest of the source's index if the root was made for chosen platforms; no signature of the
+            source can apply to such an index.
+    """
+
+    reference: Reference
+    root: Descriptor
+    attached: tuple[Attached, ...]
+    documents: Documents
+    made_from: Digest | None = None
+
+    def read(self, descriptor: Descriptor, *, limit_bytes: int) -> bytes:
+        """The verified bytes of a manifest, or of a blob of an attachment.
+
+        Raises:
+            Unfit: It is larger than the limit. Nothing is read.
+            Damaged, Incomplete, LocalStorage: It cannot be read.
+        """
+        if descriptor.size_bytes > limit_bytes:
+            raise Unfit(
+                text(
+                    "a document of {size_bytes:,} bytes; at most {limit_bytes:,} are read",
+                    size_bytes=descriptor.size_bytes,
+                    limit_bytes=limit_bytes,
+                )
+            )
+        return self.documents.read(descriptor)
+
+    def attached_to(self, subject: Digest) -> Iterator[Attached]:
+        """The attachments of one manifest, without attachments of attachments. A manifest cannot attach itself."""
+        return (each for each in self.attached if each.subject == subject and each.descriptor.digest != subject)
+
+    def manifest_of(self, attached: Attached) -> AttachedManifest:
+        """Reads an attached manifest.
+
+        Raises:
+            Unfit: It is not valid, too large, or its ``subject`` is another manifest.
+            Damaged, Incomplete, LocalStorage: It cannot be read.
+        """
+        content = self.read(attached.descriptor, limit_bytes=MANIFEST_BYTES)
+        return parse_attached(content, attached)
+
+
+def parse_attached(content: bytes, attached: Attached) -> AttachedManifest:
+    """Reads the bytes of an attached manifest, whose digest was checked.
+
+    Raises:
+        Unfit: It is no manifest, or its ``subject`` is another manifest.
+    """
+    what = str(attached.descriptor.digest)
+    try:
+        manifest = oci.parse_manifest(content, attached.descriptor.media_type, what=what)
+        document = strict_json.loads(content, what=what)
+    except (Damaged, Refused) as error:
+        raise Unfit(text("not a valid manifest: {error}", error=error.message)) from error
+    if manifest.children or not isinstance(document, dict):
+        raise Unfit(text("an index, not the manifest of a signature"))
+    _check_subject(document, attached)
+    listed = document.get("layers") or document.get("blobs") or []
+    annotations = [_annotations(entry) for entry in listed]
+    config = manifest.config.media_type if manifest.config else ""
+    declared = document.get("artifactType")
+    return AttachedManifest(
+        declared if isinstance(declared, str) and declared else config,
+        tuple(map(SignatureLayer, manifest.layers, annotations)),
+        _annotations(document),
+    )
+
+
+def _check_subject(document: Mapping[str, Any], attached: Attached) -> None:
+    """Checks that a manifest names the subject that it is said to have. One that a tag attaches may name none."""
+    subject = document.get("subject")
+    if subject is None and attached.tag:
+        return
+    stated = subject.get("digest") if isinstance(subject, dict) else None
+    if stated != str(attached.subject):
+        raise Unfit(text("a signature of another manifest: {stated:.100}", stated=str(stated)))
+
+
+def _annotations(document: Mapping[str, Any]) -> Mapping[str, str]:
+    found = document.get("annotations")
+    return {k: v for k, v in found.items() if isinstance(v, str)} if isinstance(found, dict) else {}
+
+
+def judge_manifests(image: SignedImage, judge: Callable[[Descriptor], Judgement]) -> Judgement:
+    """Judges the manifests of an image that must be signed.
+
+    A signature of the root is enough: its digest covers everything below it. No signature of the source can apply to
+    an index that was made for chosen platforms; there, each child needs one. Attestations of BuildKit need none,
+    because no container runs them.
+
+    Args:
+        image: The image.
+        judge: Judges one manifest.
+    """
+    root = judge(image.root)
+    if root.is_accepted or image.made_from is None or not image.root.is_index:
+        return root
+    content = image.read(image.root, limit_bytes=MANIFEST_BYTES)
+    index = oci.parse_manifest(content, image.root.media_type, what=str(image.reference))
+    children = [child for child in index.children if child.attests is None]
+    judgements = [judge(child) for child in children]
+    for child, judgement in zip(children, judgements, strict=True):
+        if not judgement.is_accepted:
+            return judgement.of(child.digest)
+    return judgements[0] if judgements else root
