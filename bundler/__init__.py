@@ -125,6 +125,8 @@ if TYPE_CHECKING:
         Outcome as Outcome,
         TargetResult as TargetResult,
     )
+    from bundler.inventories.inventory import inventory as inventory
+    from bundler.inventories.request import InventoryRequest as InventoryRequest, InventoryResult as InventoryResult
     from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
     from bundler.keys.signed_files import Demand as Demand
@@ -203,6 +205,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
+    "bundler.inventories.inventory": ("inventory",),
+    "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES"),
     "bundler.importing.named_files": ("read_rules", "read_failed_list"),
     "bundler.commands.version": ("Versions", "versions"),

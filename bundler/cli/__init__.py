@@ -21,6 +21,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     export,
     import_,
     inspect_,
+    inventory,
     keygen,
     man,
     receipt,

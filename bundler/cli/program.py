@@ -112,6 +112,7 @@ _ORDER = (
     "import",
     "undo",
     "receipt",
+    "inventory",
     "doctor",
     "explain",
     "completion",

@@ -124,6 +124,15 @@ _ENTRIES = (
         "doctor --to {host}` shows both.",
     ),
     Advice(
+        "no-catalog",
+        Refused,
+        "the registry does not list its repositories",
+        "name them: --repository NAME (may be repeated), or --list LIST for the repositories of an image list",
+        "The list of all repositories (_catalog) is not part of the standard. Docker Hub and GHCR have none; Harbor, "
+        "GitLab and registries with access control show it to administrators only. Log in as an administrator, or give "
+        "the repositories: --repository team/app, or --list with the list of an export.",
+    ),
+    Advice(
         "name-unknown",
         UnknownRepository,
         "the registry does not have this repository",

@@ -155,6 +155,15 @@ INVENTORY_BYTES = 256 << 20
 INVENTORY_CONTAINERS = 4_000_000
 """Objects and lists in one inventory."""
 
+NAME_LIST_BYTES = 64 << 20
+"""One answer with names of repositories or tags; distribution 2.8 sends all tags of a repository in one answer."""
+
+NAME_PAGE = 1000
+"""The names on one page of such a list; the maximum of distribution, unless its configuration has another one."""
+
+NAMES = 1_000_000
+"""The repositories of a registry, or the tags of a repository."""
+
 UNREADABLE_READS = 32
 """Failed reads of one file, after which the rest of it is not read: each one may take a failing medium a minute."""
 

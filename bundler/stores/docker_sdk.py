@@ -234,12 +234,16 @@ class Daemon:
                 found = self._api().inspect_image(name)
             except (ImageNotFound, NotFound):
                 return None
-        return ImageFacts(
-            Digest.parse(found.get("Id")),
-            tuple(found.get("RepoTags") or ()),
-            tuple(found.get("RepoDigests") or ()),
-            int(found.get("Size") or 0),
-        )
+        return _facts(found)
+
+    def images(self) -> tuple[ImageFacts, ...]:
+        """Returns all images that have a name, or are not part of another one.
+
+        Raises:
+            Unreachable, Unavailable, Refused: The daemon does not answer, or answers with an error.
+        """
+        with self._asking(None):
+            return tuple(map(_facts, self._api().images()))
 
     def save(self, name: str) -> Pieces:
         """Yields an image in the format of ``docker save``: a tar.
@@ -347,6 +351,16 @@ class Daemon:
                 subject=subject,
                 retryable=True,
             ) from error
+
+
+def _facts(found: Any) -> ImageFacts:
+    """The facts in the daemon's document about an image."""
+    return ImageFacts(
+        Digest.parse(found.get("Id")),
+        tuple(found.get("RepoTags") or ()),
+        tuple(found.get("RepoDigests") or ()),
+        int(found.get("Size") or 0),
+    )
 
 
 def _client(version: str, timeout_seconds: int) -> Any:

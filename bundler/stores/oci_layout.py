@@ -82,6 +82,10 @@ class LayoutSource:
         with self._lock:
             return self._read_images()
 
+    def has(self, digest: Digest, size_bytes: int) -> bool:
+        """True if the layout has a file for a blob, with its size. The file is not read."""
+        return self._files.size(digest.path) == size_bytes
+
     def resolve(self, name: str | None) -> Descriptor:
         """Returns the descriptor of a name; None for the only image. A digest may be that of any manifest."""
         with self._lock:

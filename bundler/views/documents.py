@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bundler.core.oci import ImageConfig
     from bundler.exporting.result import ExportResult
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
+    from bundler.inventories.request import InventoryResult
     from bundler.stores.archive_check import ImageFacts
 
 
@@ -86,6 +87,28 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         ],
         "since": since_document(result),
         **_content(result.manifest),
+    }
+
+
+def inventory_document(result: InventoryResult) -> Document:
+    """The document that ``inventory --json`` prints."""
+    found = result.inventory
+    return {
+        **_head("inventory", result.exit_code),
+        "path": str(result.path),
+        "id": result.id,
+        "keyId": result.key_id,
+        "completeAlready": result.is_old,
+        "place": found.place,
+        "kind": found.kind,
+        "created": found.created,
+        "repositories": len(found.repositories),
+        "tags": sum(len(each.tags) for each in found.repositories),
+        "manifests": len(found.manifests),
+        "blobs": len(found.blobs),
+        "bytes": sum(blob.size_bytes for blob in found.blobs),
+        "images": len(found.images),
+        "notListed": [{"name": each.name, "code": each.code, "reason": each.reason} for each in found.not_listed],
     }
 
 

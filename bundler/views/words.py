@@ -46,6 +46,8 @@ NOUNS = {
     "SBOM": (text("{count:,} SBOM"), text("{count:,} SBOMs")),
     "key": (text("{count:,} key"), text("{count:,} keys")),
     "layer": (text("{count:,} layer"), text("{count:,} layers")),
+    "manifest": (text("{count:,} manifest"), text("{count:,} manifests")),
+    "repository": (text("{count:,} repository"), text("{count:,} repositories")),
     "receipt": (text("{count:,} receipt"), text("{count:,} receipts")),
     "retry": (text("{count:,} retry"), text("{count:,} retries")),
     "tag": (text("{count:,} tag"), text("{count:,} tags")),

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from bundler.core.inventory import parse_inventory
+from bundler.core.reference import Reference
 from tests.support import images
 from tests.support.parts import RealDaemon, free_port, shell
 from tests.support.servers import Front, certificates
@@ -454,3 +456,17 @@ def test_an_encrypted_bundle_goes_into_a_daemon_and_a_registry_at_once(
     for tag in BUILDS:
         assert image_id(empty_daemon, tag) == image_id(built, tag)
     assert len(target.tags) == 2
+
+
+def test_the_inventory_of_a_daemon_has_names_and_no_blobs(bundler, built, tmp_path):
+    path = tmp_path / "inventory.json"
+    ran = bundler("inventory", "docker-daemon:", "-o", path, environment={"DOCKER_HOST": built.address})
+    assert ran.code == 0, ran.err
+    found = parse_inventory(path.read_bytes(), what="inventory.json")
+    assert not found.blobs
+    assert not found.manifests
+    listed = built.docker("images", "--no-trunc", "--format", "{{.ID}} {{.Repository}}:{{.Tag}}").stdout.split("\n")
+    named = {line for line in listed if line and "<none>" not in line}
+    assert {f"{image.id} {name}" for image in found.images for name in image.names} == {
+        f"{line.split()[0]} {Reference.parse(line.split()[1])}" for line in named
+    }

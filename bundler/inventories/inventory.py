@@ -1,0 +1,172 @@
+"""``bundler inventory``: writes what a place holds into a signed file."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+from bundler import __version__
+from bundler.bundle.medium import is_removable
+from bundler.bundle.signing import PrivateKey
+from bundler.core.digest import Digest
+from bundler.core.image_list import Entry
+from bundler.core.inventory import Inventory
+from bundler.core.location import DAEMON, REGISTRY, RegistryPlace
+from bundler.core.mapping import Naming
+from bundler.core.reference import is_repository
+from bundler.errors import BundlerError, Misuse
+from bundler.exporting.lists import read_lists
+from bundler.inventories.daemons import daemon_contents
+from bundler.inventories.layouts import layout_contents
+from bundler.inventories.registries import registry_contents
+from bundler.inventories.request import Contents, InventoryRequest, InventoryResult
+from bundler.keys.private_key import read_private_key
+from bundler.keys.signed_files import Demand, refuse_taken, signature_path, write_signed
+from bundler.keys.statements import read_inventory
+from bundler.run import Run, paces_of
+from bundler.stores.kept import KeptDocuments
+from bundler.stores.oci_layout import LayoutSource
+from bundler.stores.opened import Stores
+from bundler.system import places
+from bundler.texts import text
+from bundler.transports.parsing import parse_image, parse_target
+from bundler.transports.transport import TargetLocation, source_of
+
+_OTHER_PLACE = "write HOST[/PREFIX] for a registry, oci:DIR for a layout, or docker-daemon:"
+
+
+def inventory(request: InventoryRequest, run: Run | None = None) -> InventoryResult:
+    """Reads what a place holds, and writes it into a file.
+
+    Only names and manifests are read, no layers. An existing file is kept: the same content is no error, other content
+    is. A run that was interrupted goes on where it was, because manifests are kept in the user's cache folder.
+
+    Args:
+        request: The place, the file, and the key.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: The place, a repository, a list or the key is not valid, or the file has other content.
+        Refused: The registry does not list its repositories, or there is no layout.
+        Unavailable: The place does not answer, or failed in between. Nothing was written.
+        LocalStorage: The file cannot be written.
+        Interrupted: The user stopped it.
+    """
+    run = run or Run()
+    target = parse_target(request.place)
+    key = read_private_key(request.key_path, request.key_passphrases, run.listener) if request.key_path else None
+    there = _there_already(request.output)
+    created = request.now()
+    contents = _contents(request, target, run)
+    made = Inventory(
+        tool=f"bundler {__version__}",
+        place=str(target),
+        kind=target.kind,
+        created=created,
+        operator=request.operator,
+        host=request.host,
+        repositories=contents.table.repositories,
+        manifests=contents.table.manifests,
+        blobs=contents.table.blobs,
+        images=contents.images,
+        not_listed=contents.not_listed,
+    )
+    if there is not None:
+        return _complete_already(request.output, there, made, key)
+    content = b"".join(made.to_json())
+    write_signed(request.output, content, key)
+    return InventoryResult(request.output, hashlib.sha256(content).hexdigest(), made, key.id if key else None)
+
+
+def _there_already(output: Path) -> Inventory | None:
+    """The inventory that an earlier run has written; None if there is no file.
+
+    Raises:
+        Misuse: The file is something else.
+    """
+    if not os.path.lexists(output):
+        return None
+    try:
+        return read_inventory(output, demand=Demand.NOT_EVEN_LOOKED_AT).inventory
+    except BundlerError:
+        refuse_taken(output)
+        raise
+
+
+def _complete_already(output: Path, there: Inventory, made: Inventory, key: PrivateKey | None) -> InventoryResult:
+    """The result for a file that an earlier run has written with the same content.
+
+    Raises:
+        Misuse: It has other content, or another signature is wanted.
+    """
+    same = replace(made, tool=there.tool, created=there.created, operator=there.operator, host=there.host)
+    if same != there:
+        raise Misuse(
+            "the file exists, and the place has changed since it was written",
+            subject=str(output),
+            expected=there.created,
+            actual=made.created,
+            hint=text("write the new inventory to another file, and compare: bundler diff {output} NEW", output=output),
+        )
+    content = b"".join(there.to_json())
+    if key is not None:
+        signature = signature_path(output, key.id)
+        if not signature.is_file() or signature.read_bytes() != key.sign(content):
+            raise Misuse(
+                "the file exists, and this key has not signed it", subject=str(output), hint="choose another name"
+            )
+    return InventoryResult(output, hashlib.sha256(content).hexdigest(), there, key.id if key else None, is_old=True)
+
+
+def _contents(request: InventoryRequest, target: TargetLocation, run: Run) -> Contents:
+    stores = Stores(request.network, paces_of(run), listener=run.listener)
+    if target.pushed_to is not None:
+        names = _given_repositories(request, target.pushed_to)
+        return registry_contents(
+            stores.registry(target.pushed_to.registry), target.pushed_to.prefix, names, _kept(), run
+        )
+    if request.repositories or request.lists:
+        raise Misuse("--repository and --list are for registries", subject=request.place)
+    if target.kind == DAEMON and target.named_as_in is None:
+        return daemon_contents(stores.daemon, run)
+    location = source_of(parse_image(request.place))
+    if target.kind in (REGISTRY, DAEMON) or location.container is None or location.indexed_file is not None:
+        raise Misuse("no inventory of this kind of place", subject=request.place, hint=_OTHER_PLACE)
+    layout = location.open(stores)
+    assert isinstance(layout, LayoutSource)
+    return layout_contents(layout, run)
+
+
+def _given_repositories(request: InventoryRequest, place: RegistryPlace) -> tuple[str, ...]:
+    """The repositories that the user gave; empty if the registry is to be asked for all.
+
+    Raises:
+        Misuse: One of them is no repository, or not below the prefix; or a list cannot be read.
+    """
+    found = dict.fromkeys(request.repositories)
+    for repository in request.repositories:
+        if not is_repository(repository):
+            raise Misuse("not a repository", subject=f"--repository {repository[:100]!r}", hint="write team/app")
+    if request.lists:
+        listed = read_lists(request.lists, name=None, platforms=())
+        naming = Naming()
+        for entry in listed.entries:
+            if isinstance(entry, Entry):
+                found[naming.name(entry.reference, Digest.of(b""), place).repository] = None
+    outside = [name for name in found if place.prefix and not f"{name}/".startswith(f"{place.prefix}/")]
+    if outside:
+        raise Misuse(
+            "the repository is not below the prefix",
+            subject=outside[0],
+            expected=text("{prefix}/…", prefix=place.prefix),
+            actual=outside[0],
+        )
+    return tuple(sorted(found))
+
+
+def _kept() -> KeptDocuments | None:
+    """The manifests that earlier runs have read. Never on a medium, where others could read them."""
+    folder = places.cache_folder()
+    return None if folder is None or is_removable(folder) else KeptDocuments(folder)

@@ -1,0 +1,244 @@
+"""The content of a registry: repositories, tags, manifests. Blobs are known from the manifests and not asked for.
+
+Each manifest is looked up in each repository, because a registry may have it in one and not in another. Manifests that
+an earlier run has read are kept in the user's cache folder (`bundler.stores.kept`): an inventory that was interrupted
+goes on, and a later one needs one HEAD for each tag.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from bundler.core import oci
+from bundler.core.digest import Digest
+from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.inventory import HeldBlob, NotListed
+from bundler.core.inventory_table import FoundManifest, FoundRepository, Table, table
+from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES, NAMES
+from bundler.core.oci import Descriptor
+from bundler.core.several import together
+from bundler.errors import BundlerError, Damaged, NotFound, Refused, UnknownRepository
+from bundler.inventories.request import Contents
+from bundler.run import Run, retrying
+from bundler.stores.kept import KeptDocuments
+from bundler.stores.name_lists import NamePage, catalog_page, tags_page
+from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
+from bundler.texts import text
+from bundler.transfer import ask_all
+
+
+@dataclass(frozen=True, slots=True)
+class _Tag:
+    repository: str
+    tag: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}:{self.tag}"
+
+
+class _Found:
+    """The manifests and tags that were found so far. Thread-safe; local to `registry_contents`."""
+
+    def __init__(self) -> None:
+        self._manifests: dict[Digest, FoundManifest] = {}
+        self._tags: dict[str, dict[str, Digest]] = {}
+        self._held: dict[str, set[Digest]] = {}
+        self._blobs: dict[HeldBlob, HeldBlob] = {}
+        self._lock = threading.Lock()
+
+    def has(self, repository: str, digest: Digest) -> bool:
+        """True if a manifest was found in this repository before."""
+        with self._lock:
+            return digest in self._held.get(repository, ())
+
+    def add(self, tag: _Tag, manifests: Sequence[FoundManifest]) -> None:
+        """Notes a tag with its manifests, the root first. Equal blobs become one object: there are many of them."""
+        with self._lock:
+            held = self._held.setdefault(tag.repository, set())
+            for each in manifests:
+                shared = tuple(self._blobs.setdefault(blob, blob) for blob in each.blobs)
+                self._manifests.setdefault(each.descriptor.digest, replace(each, blobs=shared))
+                held.add(each.descriptor.digest)
+            self._tags.setdefault(tag.repository, {})[tag.tag] = manifests[0].descriptor.digest
+
+    def table(self) -> Table:
+        """All of it as the lists of an inventory."""
+        held = (FoundRepository(name, self._tags[name], frozenset(found)) for name, found in self._held.items())
+        return table(held, self._manifests)
+
+
+@dataclass(frozen=True, slots=True)
+class _Tags:
+    """The tags of repositories, sorted, and the errors of repositories whose tags cannot be listed."""
+
+    tags: tuple[_Tag, ...]
+    failed: tuple[tuple[str, BundlerError], ...]
+
+
+def registry_contents(
+    registry: Registry,
+    prefix: str,
+    names: Sequence[str],
+    kept: KeptDocuments | None,
+    run: Run,
+) -> Contents:
+    """Reads the content of a registry.
+
+    Args:
+        registry: The registry.
+        prefix: The first parts of the repositories that count; may be empty.
+        names: The repositories, if the user gave them; else the registry is asked for all.
+        kept: The manifests that earlier runs have read.
+        run: Receives progress, and can be stopped.
+
+    Raises:
+        Refused: The registry does not list its repositories.
+        Unavailable: It does not answer. The next run uses the manifests that were read.
+        Interrupted: The user stopped it.
+    """
+    listed = _tags(registry, names or _repositories(registry, prefix, run), run)
+    found = _Found()
+    before = {
+        tag.repository: kept is not None and kept.knows(f"{registry.name}/{tag.repository}") for tag in listed.tags
+    }
+
+    def read(tag: _Tag) -> None:
+        reader = _Reader(Repository(registry, tag.repository), kept, before[tag.repository])
+        is_found = partial(found.has, tag.repository)
+        follow = partial(_follow, tag, reader, is_found)
+        found.add(tag, retrying(follow, run, subject=f"{registry.name}/{tag}", peer=registry.name))
+        run.listener(Moved(1))
+
+    run.listener(PhaseBegan("reading manifests", len(listed.tags), in_bytes=False))
+    try:
+        failed = ask_all(listed.tags, read, run)
+    finally:
+        if kept is not None:
+            kept.prune()
+    run.listener(PhaseEnded("reading manifests"))
+    not_listed = _not_listed([*listed.failed, *((str(tag), error) for tag, error in failed)])
+    return Contents(found.table(), not_listed=not_listed)
+
+
+def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
+    title = "listing repositories"
+    run.listener(PhaseBegan(title, 0, in_bytes=False))
+    names = list(_all_names(lambda path: catalog_page(registry, path), registry.name, registry.name, run))
+    run.listener(PhaseEnded(title))
+    return [name for name in names if not prefix or name == prefix or name.startswith(f"{prefix}/")]
+
+
+def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
+    found: dict[str, list[str]] = {}
+
+    def ask(repository: str) -> None:
+        subject = f"{registry.name}/{repository}"
+        pages = _all_names(lambda path: tags_page(registry, repository, path), subject, registry.name, run)
+        try:
+            found[repository] = list(pages)
+        except UnknownRepository:  # distribution still lists a repository whose manifests were all deleted
+            found[repository] = []
+            run.listener(Noticed(text("{repository}: there is no tag", repository=subject)))
+        run.listener(Moved(1))
+
+    title = "listing tags"
+    run.listener(PhaseBegan(title, len(repositories), in_bytes=False))
+    failed = ask_all(repositories, ask, run)
+    run.listener(PhaseEnded(title))
+    tags = tuple(_Tag(repository, tag) for repository in sorted(found) for tag in sorted(found[repository]))
+    return _Tags(tags, tuple(failed))
+
+
+def _all_names(ask: Callable[[str], NamePage], subject: str, peer: str, run: Run) -> Iterator[str]:
+    """Yields the names of all pages, each once.
+
+    Raises:
+        Refused: There are too many, or a page repeats the names of the pages before it: the list would never end.
+    """
+    seen: set[str] = set()
+    path = ""
+    while True:
+        page = retrying(lambda path=path: ask(path), run, subject=subject, peer=peer)  # type: ignore[misc]
+        new = [name for name in dict.fromkeys(page.names) if name not in seen]
+        seen.update(new)
+        yield from new
+        if page.following is None:
+            return
+        if not new or len(seen) > NAMES:
+            raise Refused("the list of names does not end", subject=subject, actual=text("{count:,}", count=len(seen)))
+        path = page.following
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Reads manifests of one repository.
+
+    Attributes:
+        repository: The repository.
+        kept: The manifests that earlier runs have read.
+        is_known: True if they may have read some of this repository: then a HEAD shows which manifest is wanted.
+    """
+
+    repository: Repository
+    kept: KeptDocuments | None
+    is_known: bool
+
+    def read(self, name: str) -> tuple[Descriptor, bytes]:
+        """Returns a manifest by its tag or digest, verified, after the registry has shown that it has it.
+
+        Raises:
+            Refused, Damaged, Unavailable: The registry does not have it, or gives other bytes, or does not answer.
+        """
+        place = self.repository.name
+        if self.kept is not None and self.is_known:
+            found = self.repository.look_up(name)
+            content = self.kept.read(place, found.digest, MANIFEST_BYTES) if found else None
+            if found is not None and content is not None:
+                media_type = found.media_type or oci.media_type_of(content, what=place)
+                return Descriptor(media_type, found.digest, len(content)), content
+        descriptor = self.repository.resolve(name)
+        content = self.repository.read_manifest(descriptor)
+        if self.kept is not None:
+            self.kept.keep(place, descriptor.digest, content)
+        return descriptor, content
+
+
+def _follow(tag: _Tag, reader: _Reader, is_found: Callable[[Digest], bool]) -> list[FoundManifest]:
+    """Reads the manifest of a tag, and all manifests below it that were not found before.
+
+    A child that the repository does not have is left out: registries accept such indexes.
+    """
+    found: list[FoundManifest] = []
+    left: list[tuple[str, int]] = [(tag.tag, 0)]
+    while left:
+        name, depth = left.pop()
+        what = f"{reader.repository.name}{'@' if depth else ':'}{name}"
+        try:
+            descriptor, content = reader.read(name)
+        except NotFound:
+            if not found:
+                raise
+            continue
+        each = FoundManifest.of(oci.parse_manifest(content, descriptor.media_type, what=what))
+        found.append(replace(each, descriptor=descriptor.bare))
+        if each.children and depth == INDEX_DEPTH:
+            raise Damaged("indexes nested too deeply", subject=what)
+        left += [(str(child), depth + 1) for child in each.children if not is_found(child)]
+    return found
+
+
+def _not_listed(failed: Iterable[tuple[str, BundlerError]]) -> tuple[NotListed, ...]:
+    """The names that the registry refuses, and those whose manifests are unusable.
+
+    Raises:
+        BundlerError: There are other errors, which may not come again: an inventory without these names would be wrong.
+    """
+    ordered = sorted(failed, key=lambda pair: pair[0])
+    others = [error for _, error in ordered if not isinstance(error, (Refused, Damaged))]
+    if others:
+        raise together(text("{count} requests failed; no inventory was written", count=len(others)), others)
+    return tuple(NotListed(name, error.code or "", str(error)) for name, error in ordered)
