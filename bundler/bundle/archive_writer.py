@@ -8,7 +8,7 @@ without the end of a member is of no use: after a failure, or in a later run, it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +39,8 @@ class SevenZipWriter:
         manifest: BundleManifest,
         passphrase: str | None,
         finished: Mapping[int, DoneChunk],
+        *,
+        only: Collection[int] | None = None,
     ) -> None:
         """Plans the archives.
 
@@ -47,6 +49,7 @@ class SevenZipWriter:
             manifest: The plan; its chunks have their largest possible sizes.
             passphrase: Encrypts the blobs and all their names; None for a bundle that anybody can read.
             finished: The chunks, by number, that an earlier run finished; all of a group or none.
+            only: The numbers of the chunks to write; None for all. Parts of a blob in other chunks are skipped.
         """
         self._partial = partial
         self._manifest = manifest
@@ -66,7 +69,8 @@ class SevenZipWriter:
                     if n in finished
                 ],
             )
-            for numbers in groups_of(manifest)
+            for group in groups_of(manifest)
+            if (numbers := [number for number in group if only is None or number in only])
         ]
 
     @classmethod
@@ -104,6 +108,10 @@ class SevenZipWriter:
     def groups(self) -> list[GroupSink]:
         """The groups that are not written yet."""
         return [group for group in self._groups if not group.finished]
+
+    def finish(self) -> dict[str, str]:
+        """The SHA-256 in hex of each chunk that is complete and on the device, by file name."""
+        return {chunk.file: digest for group in self._groups for chunk, digest in group.finished}
 
     @property
     def size_bytes(self) -> int:
@@ -196,7 +204,7 @@ class GroupSink:
         self._places: list[list[tuple[int, ChunkMember]]] = []
         for number, (_, members) in enumerate(chunks):
             for member in members:
-                if not member.start_bytes and (not self.stored or self.stored[-1] != member.stored):
+                if not self.stored or self.stored[-1] != member.stored:
                     self.stored.append(member.stored)
                     self._places.append([])
                 self._places[-1].append((number, member))
@@ -221,7 +229,9 @@ class GroupSink:
         cutter = _Cutter(pieces)
         try:
             for number, member in self._places[self._next]:
+                cutter.pass_over(member.start_bytes)
                 self._write(number, member, cutter)
+            cutter.pass_over(descriptor.size_bytes)
             if next(pieces, None) is not None:
                 raise RuntimeError("more bytes than were planned")
         except BaseException:
@@ -259,6 +269,12 @@ class _Cutter:
     def __init__(self, pieces: Pieces) -> None:
         self._pieces = pieces
         self._rest = memoryview(b"")
+        self._passed_bytes = 0
+
+    def pass_over(self, offset_bytes: int) -> None:
+        """Goes on to an offset in the blob. The bytes before it are in a chunk that is not written."""
+        for _ in self.take(offset_bytes - self._passed_bytes):
+            pass
 
     def take(self, length_bytes: int) -> Iterator[memoryview]:
         """Yields the pieces of the next member."""
@@ -271,6 +287,7 @@ class _Cutter:
                 self._rest = memoryview(piece)
             now, self._rest = self._rest[:left], self._rest[left:]
             left -= len(now)
+            self._passed_bytes += len(now)
             yield now
 
 

@@ -28,8 +28,20 @@ from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import some, text
 
-_WRITTEN = frozenset({roles.CHUNK, roles.CONTENT, roles.MANIFEST, roles.README, roles.SUMS, roles.SIGNATURE})
-"""The roles of files that an export writes; the next run reuses them or writes them again."""
+_WRITTEN = frozenset(
+    {
+        roles.CHUNK,
+        roles.CONTENT,
+        roles.MANIFEST,
+        roles.README,
+        roles.SUMS,
+        roles.SIGNATURE,
+        roles.RESTORE,
+        roles.RECORD,
+        roles.PARITY,
+    }
+)
+"""The roles of files that are written here; the next run reuses them or writes them again."""
 
 
 ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
@@ -39,7 +51,7 @@ ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
 class PartialFolder:
     """The place where an export writes its bundle. For one thread."""
 
-    def __init__(self, parent: Path, name: str, *, secrets: Path | None = None) -> None:
+    def __init__(self, parent: Path, name: str, *, secrets: Path | None = None, suffix: str = "") -> None:
         """Computes the paths; does nothing else.
 
         Args:
@@ -47,9 +59,10 @@ class PartialFolder:
             name: The name of the bundle.
             secrets: The builder's folder with the secrets of journals; None if there is none. Then no journal of an
                 earlier run is accepted.
+            suffix: A part of the name of the partial folder, for work that is no export of this bundle.
         """
         self.final_path = parent / name
-        self.path = parent / (name + bundle_name.PARTIAL)
+        self.path = parent / (name + suffix + bundle_name.PARTIAL)
         journal = parent / f"{self.path.name}.journal"
         self._journal_file = JournalFile(journal, JournalKey(secrets, self.path))
         self._parent = parent
@@ -204,16 +217,34 @@ class StartedFolder:
             LocalStorage: A file could not be written, or the medium returned other bytes than were written. The bundle
                 stays partial.
         """
-        folder = self.folder
         written = {name: self._write(name, pieces) for name, pieces in files.items()}
         sums_content = sums.format_sums({**written, **digests})
         written[roles.SUMS.file] = self._write(roles.SUMS.file, [sums_content])
         if key:
             signature = roles.signature_file(key.id)
             written[signature] = self._write(signature, [key.sign(sums_content)])
-        folder.sync()
+        self.folder.sync()
         if read_back is not None:
             self._refuse_medium(read_back(self.path, sums_content, written))
+        self._finish()
+        return sums.bundle_id(sums_content)
+
+    def complete(self, files: Mapping[str, Iterable[bytes]]) -> None:
+        """Finishes a folder with parts of a bundle that was sealed before: its small files, one rename.
+
+        Args:
+            files: The files that the folder still lacks, in pieces, by name.
+
+        Raises:
+            LocalStorage: A file could not be written. The folder stays partial.
+        """
+        for name, pieces in files.items():
+            self._write(name, pieces)
+        self.folder.sync()
+        self._finish()
+
+    def _finish(self) -> None:
+        """Gives the folder its name, and removes the journal."""
         self._refuse_swapped(self.path)
         try:
             os.rename(self.path, self.final_path)
@@ -223,7 +254,6 @@ class StartedFolder:
         sync_folder(self.final_path.parent)
         self.journal.close()
         self._place.forget_start()
-        return sums.bundle_id(sums_content)
 
     def close(self) -> None:
         """Closes the journal and the folder. Idempotent."""

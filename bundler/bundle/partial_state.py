@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from bundler.bundle.chunk import ChunkMember, members_of
@@ -46,26 +46,30 @@ class PartialState:
     complete: Mapping[int, str] = field(default_factory=dict)
 
 
-def look(folder: HeldFolder, manifest: BundleManifest, passed: Passed) -> PartialState:
+def look(
+    folder: HeldFolder, manifest: BundleManifest, passed: Passed, *, only: Collection[int] | None = None
+) -> PartialState:
     """Reads the chunks of a plan, which are tars.
 
     Args:
         folder: The folder of the chunks. Files that are longer than planned are truncated.
         manifest: The plan.
         passed: Receives every number of bytes that was read; its errors pass through.
+        only: The numbers of the chunks that are made; None for all. A blob with a part in another one is not whole.
 
     Raises:
         Misuse: A chunk is not ours.
         LocalStorage: A chunk cannot be opened or truncated.
     """
-    places = Counter(stored.digest for stored in manifest.stored())
+    everything = [each for each in manifest.stored() if only is None or any(p.chunk in only for p in each.pieces)]
+    places = Counter(stored.digest for stored in everything)
     whole: set[Digest] = set()
     broken: set[Digest] = set()
     spoilt: set[int] = set()
     partial_blobs: dict[Digest, PartialBlob] = {}
     written_to: dict[int, dict[int, int]] = {}
     with _Chunks(folder, manifest) as chunks:
-        for stored in sorted(manifest.stored(), key=_place):
+        for stored in sorted(everything, key=_place):
             members = members_of(stored, manifest.archive)
             found = _found(stored, members, chunks, passed)
             if found.offset_bytes == stored.size_bytes and found.hasher.hexdigest() == stored.digest.encoded:

@@ -9,7 +9,7 @@ bundle is the folder ``NAME.partial``; sealing is one rename. An interrupted run
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
@@ -22,7 +22,7 @@ from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.digest import Digest
 from bundler.core.journal import DoneChunk
 from bundler.core.limits import PIECE_BYTES
-from bundler.core.manifest import BundleManifest, Stored
+from bundler.core.manifest import BundleManifest, Piece, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import PartialBlob, Passed, Pieces
 from bundler.errors import BundlerError
@@ -38,7 +38,13 @@ class BundleWriter:
     """A bundle that is being written. Thread-safe as a sink; `seal` and `close` are for one thread."""
 
     def __init__(
-        self, partial: StartedFolder, manifest: BundleManifest, state: PartialState, lanes: Lanes | None = None
+        self,
+        partial: StartedFolder,
+        manifest: BundleManifest,
+        state: PartialState,
+        lanes: Lanes | None = None,
+        *,
+        only: Collection[int] | None = None,
     ) -> None:
         """Starts the two background threads; does nothing else.
 
@@ -47,14 +53,16 @@ class BundleWriter:
             manifest: The plan.
             state: The partial state of an earlier run.
             lanes: The lanes, if callers keep to the order of `stored`; None for any order.
+            only: The numbers of the chunks to write; None for all. Parts of a blob in other chunks are skipped.
         """
         self._partial = partial
         self._manifest = manifest
         self._lanes = lanes
+        self._only = frozenset(range(1, len(manifest.chunks) + 1) if only is None else only)
         self._blobs = {blob.stored.digest: blob.stored for blob in manifest.blobs}
         self._whole = frozenset(state.whole)
         self._partial_blobs = dict(state.partial_blobs)
-        self._chunks = _chunk_files(partial, manifest, state, lanes)
+        self._chunks = _chunk_files(partial, manifest, state, lanes, self._only)
         self.resumed_bytes = sum(each.offset_bytes for each in state.partial_blobs.values()) + sum(
             self._places(digest)[0].size_bytes for digest in state.whole
         )
@@ -72,7 +80,13 @@ class BundleWriter:
 
     @classmethod
     def resuming(
-        cls, partial: StartedFolder, manifest: BundleManifest, passed: Passed, lanes: Lanes | None = None
+        cls,
+        partial: StartedFolder,
+        manifest: BundleManifest,
+        passed: Passed,
+        lanes: Lanes | None = None,
+        *,
+        only: Collection[int] | None = None,
     ) -> BundleWriter:
         """Returns a writer that keeps the correct bytes of an earlier run. All of them are read and hashed.
 
@@ -81,15 +95,16 @@ class BundleWriter:
             manifest: The plan.
             passed: Receives every number of bytes that was read; its errors pass through.
             lanes: As of the constructor.
+            only: As of the constructor.
 
         Raises:
             Misuse: A chunk is not ours.
             LocalStorage: A chunk cannot be opened or truncated, or the journal cannot be written.
         """
-        state = look(partial.folder, manifest, passed) if partial.was_there else PartialState()
+        state = look(partial.folder, manifest, passed, only=only) if partial.was_there else PartialState()
         for number in set(partial.journal.done) - set(state.complete):
             partial.journal.take_back(number)
-        return cls(partial, manifest, state, lanes)
+        return cls(partial, manifest, state, lanes, only=only)
 
     @property
     def size_bytes(self) -> int:
@@ -103,13 +118,15 @@ class BundleWriter:
         when nothing more comes of it.
         """
         assert self._lanes is not None
-        return in_lanes(self._manifest, groups_of(self._manifest), self._lanes.count)
+        groups = sorted(groups_of(self._manifest), key=self._only.isdisjoint)  # the written ones fill all lanes
+        everything = in_lanes(self._manifest, groups, self._lanes.count)
+        return [each for each in everything if any(map(self._is_written, self._pieces_of(each.digest)))]
 
     def end_blob(self, descriptor: Descriptor) -> None:
         """Notes that nothing more comes of a blob, even if it was not put."""
         if self._lanes is not None:
             for members in self._members_of(descriptor):
-                for member in members:
+                for member in filter(self._is_written_member, members):
                     self._chunk_of(member).end(member)
 
     def has_blob(self, descriptor: Descriptor) -> bool:
@@ -123,7 +140,7 @@ class BundleWriter:
     def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
         """Writes a blob, or a file of the layout, to its place."""
         places = self._members_of(descriptor)
-        for member in (member for members in places for member in members):
+        for member in filter(self._is_written_member, (member for members in places for member in members)):
             with self._noting:
                 self._chunk_of(member).restart(member)
                 self._partial.journal.take_back(member.piece.chunk)
@@ -152,13 +169,21 @@ class BundleWriter:
         Raises:
             LocalStorage: A file could not be written; the bundle stays partial.
         """
-        self._wait_for_background()
+        digests = self.finish()
         files = {
             roles.README.file: [readme(self._manifest, key_id=key.id if key else None)],
             roles.MANIFEST.file: bundle_manifest.json_pieces(self._manifest),
         }
-        digests = {chunk.name: chunk.digest for chunk in self._chunks}
         return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)
+
+    def finish(self) -> dict[str, str]:
+        """Waits until every chunk is on the device; returns the SHA-256 of each that is written, in hex, by file name.
+
+        Raises:
+            LocalStorage: A chunk could not be written.
+        """
+        self._wait_for_background()
+        return {chunk.name: chunk.digest for number, chunk in enumerate(self._chunks, start=1) if number in self._only}
 
     def close(self) -> None:
         """Closes all files, in any state of the bundle."""
@@ -177,6 +202,15 @@ class BundleWriter:
         files = [file for file in self._manifest.files if file.digest == digest]
         return files + ([self._blobs[digest]] if digest in self._blobs else [])
 
+    def _pieces_of(self, digest: Digest) -> list[Piece]:
+        return [piece for stored in self._places(digest) for piece in stored.pieces]
+
+    def _is_written(self, piece: Piece) -> bool:
+        return piece.chunk in self._only
+
+    def _is_written_member(self, member: ChunkMember) -> bool:
+        return self._is_written(member.piece)
+
     def _members_of(self, descriptor: Descriptor) -> list[list[ChunkMember]]:
         return [members_of(stored, self._manifest.archive) for stored in self._places(descriptor.digest)]
 
@@ -189,7 +223,8 @@ class BundleWriter:
         A small blob is read before its turn. A large one is requested shortly before its turn.
         """
         first = cursors[0]
-        if self._lanes is not None and size_bytes > PIECE_BYTES and first.is_at_begin:
+        is_ordered = self._lanes is not None and self._is_written_member(first.member)
+        if is_ordered and size_bytes > PIECE_BYTES and first.is_at_begin:
             self._chunk_of(first.member).await_near(first.member)
         for piece in pieces:
             for cursor in cursors:
@@ -200,7 +235,7 @@ class BundleWriter:
                     view = self._write_some(cursor, view)
 
     def _await_turn(self, cursor: _Cursor) -> None:
-        if self._lanes is not None and cursor.is_at_begin:
+        if self._lanes is not None and cursor.is_at_begin and self._is_written_member(cursor.member):
             self._chunk_of(cursor.member).await_turn(cursor.member)
 
     def _write_some(self, cursor: _Cursor, view: memoryview) -> memoryview:
@@ -209,15 +244,17 @@ class BundleWriter:
             raise self._failure
         member = cursor.member
         now, rest = view[: cursor.left_bytes], view[cursor.left_bytes :]
+        if not self._is_written_member(member):
+            cursor.pass_over(len(now))
+            return rest
         buffers: list[bytes | memoryview] = [now]
         offset = member.data_end - cursor.left_bytes
         if offset == member.piece.offset_bytes:
             buffers.insert(0, member.header)
             offset = member.header_offset
-        cursor.advance(len(now))
-        if not cursor.left_bytes:
+        if len(now) == cursor.left_bytes:
             buffers.append(member.padding)
-            cursor.next_member()
+        cursor.pass_over(len(now))
         self._chunk_of(member).write(member, buffers, offset)
         return rest
 
@@ -257,7 +294,7 @@ class BundleWriter:
     def _flush_chunks(self) -> None:
         def work(chunk: ChunkFile) -> bool:
             chunk.flush()
-            if chunk.is_flushed:
+            if chunk.is_flushed and chunk.members[0].piece.chunk in self._only:
                 self._note_done(chunk)
             return chunk.is_flushed
 
@@ -275,7 +312,11 @@ class BundleWriter:
 
 
 def _chunk_files(
-    partial: StartedFolder, manifest: BundleManifest, state: PartialState, lanes: Lanes | None
+    partial: StartedFolder,
+    manifest: BundleManifest,
+    state: PartialState,
+    lanes: Lanes | None,
+    only: Collection[int],
 ) -> list[ChunkFile]:
     # With one lane there is a processor left to hash after the writer; with more, the writers hash what they can.
     is_hashed_at_once = lanes is not None and min(lanes.count, len(groups_of(manifest))) > 1
@@ -289,8 +330,8 @@ def _chunk_files(
             is_hashed_at_once=is_hashed_at_once,
             has_sparse_files=has_sparse_files,
         )
-        if number in state.complete:
-            file.is_done_already(state.complete[number])
+        if number in state.complete or number not in only:
+            file.is_done_already(state.complete.get(number, ""))
         else:
             file.is_there_up_to(state.written_to.get(number, {}))
         files.append(file)
@@ -316,10 +357,11 @@ class _Cursor:
         """True if nothing of the member was written yet."""
         return self.left_bytes == self.member.piece.length_bytes
 
-    def advance(self, amount_bytes: int) -> None:
+    def pass_over(self, amount_bytes: int) -> None:
+        """Goes on by some bytes of the member, and after its last byte to the next member."""
         self.left_bytes -= amount_bytes
-
-    def next_member(self) -> None:
+        if self.left_bytes:
+            return
         self._number += 1
         if self._number < len(self._members):
             self.left_bytes = self.member.piece.length_bytes

@@ -160,11 +160,7 @@ def plan_bundle(
         Misuse: The chunks are too small for the files that must come first, or the bundle would rely on too many
             statements.
     """
-    contents = {
-        "oci-layout": strict_json.canonical({"imageLayoutVersion": "1.0.0"}),
-        "index.json": _index_json(images),
-        "manifest.json": _docker_manifest_json(images),
-    }
+    contents = layout_files(images)
     _check_chunk_size(chunk_size_bytes, sum(len(content) for content in contents.values()))
     numbered = _number_blobs(images)
     filler = _Filler(chunk_size_bytes, archive)
@@ -210,6 +206,26 @@ def plan_bundle(
         bases=tuple(there.bases[number] for number in used),
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})
+
+
+def layout_files(images: Sequence[ResolvedImage]) -> dict[str, bytes]:
+    """The files of the OCI layout, by their paths, in the order of the bundle. FORMAT.md, section 7."""
+    return {
+        "oci-layout": strict_json.canonical({"imageLayoutVersion": "1.0.0"}),
+        "index.json": _index_json(images),
+        "manifest.json": _docker_manifest_json(images),
+    }
+
+
+def docker_variant(variants: Iterable[Variant]) -> Variant | None:
+    """The variant that ``docker load`` gets: the one for linux/amd64, or the first for Linux; None if there is none.
+
+    Args:
+        variants: The variants of an image, in the order of its manifests.
+    """
+    for_linux = [variant for variant in variants if variant.config.platform.os == "linux"]
+    wanted = (variant for variant in for_linux if _DOCKER_DEFAULT.accepts(variant.config.platform))
+    return next(wanted, for_linux[0] if for_linux else None)
 
 
 def parse_chunk_size(text: str) -> int:
@@ -368,14 +384,10 @@ def _docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
 
 
 def _for_docker(image: ResolvedImage) -> Manifest | None:
-    platforms = {variant.digest: variant.config.platform for variant in image.variants}
-    candidates = [
-        manifest
-        for manifest in image.manifests
-        if manifest.is_runnable and (platform := platforms.get(manifest.descriptor.digest)) and platform.os == "linux"
-    ]
-    wanted = (m for m in candidates if _DOCKER_DEFAULT.accepts(platforms[m.descriptor.digest]))
-    return next(wanted, candidates[0] if candidates else None)
+    runnable = {manifest.descriptor.digest: manifest for manifest in image.manifests if manifest.is_runnable}
+    variants = {variant.digest: variant for variant in image.variants}
+    chosen = docker_variant(variants[digest] for digest in runnable if digest in variants)
+    return None if chosen is None else runnable[chosen.digest]
 
 
 class _Filler:

@@ -128,7 +128,7 @@ class BlobIndex:
         label = f"{origin.called} {stored.digest.short}"
         source: BlobSource = origin.source
         if stored.digest in self._manifest_types:
-            source = _Manifests(origin.source)
+            source = Manifests(origin.source)
             descriptor = replace(descriptor, media_type=self._manifest_types[stored.digest])
         elif stored.digest in self._urls:
             descriptor = replace(descriptor, urls=self._urls[stored.digest])
@@ -152,7 +152,7 @@ class BlobIndex:
                 self._urls[digest] = descriptor.urls
 
 
-class _Manifests:
+class Manifests:
     """The manifests of a source as blobs: a registry has different endpoints for the two."""
 
     def __init__(self, source: ImageSource) -> None:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import threading
 import tracemalloc
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -43,12 +44,19 @@ def contents(plan) -> dict[Digest, bytes]:
 class Making:
     """A bundle on its way; `close` ends what tests leave."""
 
-    def __init__(self, folder: Path, plan: Plan, contents: dict[Digest, bytes], lanes: Lanes | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        contents: dict[Digest, bytes],
+        lanes: Lanes | None = None,
+        only: Collection[int] | None = None,
+    ) -> None:
         self.folder, self.contents, self.manifest = folder, contents, plan.manifest
         folder.mkdir(parents=True, exist_ok=True)
         place = PartialFolder(folder, "test")
         self.partial = place.start(plan.manifest.chunks, ExportStart({}, {}, "", "", ""), place.read_journal())
-        self.writer = BundleWriter.resuming(self.partial, plan.manifest, lambda _: None, lanes)
+        self.writer = BundleWriter.resuming(self.partial, plan.manifest, lambda _: None, lanes, only=only)
         self.asked: list[Digest] = []
 
     def pieces(self, stored: Stored, *, fails: bool = False):
@@ -87,8 +95,8 @@ class Making:
 def making(plan, contents, tmp_path):
     made: list[Making] = []
 
-    def make(name: str = "one", lanes: Lanes | None = None) -> Making:
-        made.append(Making(tmp_path / name, plan, contents, lanes))
+    def make(name: str = "one", lanes: Lanes | None = None, only: Collection[int] | None = None) -> Making:
+        made.append(Making(tmp_path / name, plan, contents, lanes, only))
         return made[-1]
 
     yield make
@@ -103,6 +111,19 @@ def smooth(making) -> dict[str, bytes]:
     for stored in bundle.manifest.stored():
         bundle.put(stored)
     return bundle.seal()
+
+
+@pytest.mark.parametrize("lanes", [Lanes(1, True), Lanes(3, True), Lanes(1, False)], ids=["one", "three", "no holes"])
+def test_chunks_that_are_wanted_alone_come_out_the_same_and_nothing_else_is_written(making, smooth, lanes):
+    numbers = range(1, len(smooth) + 1)
+    for count, only in enumerate([{n} for n in numbers] + [{1, len(smooth)}, set(numbers)]):
+        bundle = making(f"again-{count}", lanes, only)
+        in_parallel(bundle, bundle.writer.stored())
+        names = {bundle.manifest.chunks[number - 1].file for number in only}
+        assert set(bundle.writer.finish()) == names
+        written = {path.name: path.read_bytes() for path in bundle.folder.glob("*.partial/*")}
+        assert written == {name: smooth[name] for name in names}
+        bundle.close()
 
 
 def in_parallel(bundle: Making, order: list[Stored], *, threads: int = 8) -> None:
