@@ -107,6 +107,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     help="Write the receipt to this file. Default: a new file in ~/.local/state/bundler/receipts.",
 )
 @options.receipt_key_option
+@options.need_option
 @options.key_passphrase_file_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
@@ -143,6 +144,7 @@ def import_(
     via_daemon: bool,
     receipt: str | None,
     receipt_key: str | None,
+    need: str | None,
     key_passphrase_file: str | None,
     passphrase_file: str | None,
     scratch: str | None,
@@ -164,6 +166,7 @@ def import_(
     if receipt_key and dry_run:
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
     parsed = tuple(map(bundler.parse_target, targets))
+    key = options.receipt_key(receipt_key, key_passphrase_file)
     request = bundler.ImportRequest(
         paths=options.one_bundle(options.paths(paths)),
         targets=parsed,
@@ -191,9 +194,8 @@ def import_(
         ),
         is_via_daemon=via_daemon,
         is_verifying_target=verify_target,
-        receipt=bundler.ReceiptRequest(
-            path=Path(receipt) if receipt else None, key=options.receipt_key(receipt_key, key_passphrase_file)
-        ),
+        receipt=bundler.ReceiptRequest(path=Path(receipt) if receipt else None, key=key),
+        need=options.need_request(need, key),
     )
     result = with_run(
         lambda run: bundler.import_bundle(request, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast

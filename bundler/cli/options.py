@@ -18,7 +18,7 @@ from bundler.texts import text
 from bundler.views.languages import said
 
 if TYPE_CHECKING:
-    from bundler import Credentials, NetworkOptions, ReceiptKey, Selection, Unlocking
+    from bundler import Credentials, NeedRequest, NetworkOptions, ReceiptKey, Selection, Unlocking
     from bundler.core.location import Target
 
 MOST_SIGNATURES = 64
@@ -128,6 +128,11 @@ username_option = click.option(
 )
 password_stdin_option = click.option(
     "--password-stdin", is_flag=True, help="Read the password of --username from stdin."
+)
+need_option = click.option(
+    "--need",
+    metavar="FILE",
+    help="If something of the bundle is missing or damaged, write a need-list to this new file, for bundler fulfil.",
 )
 receipt_key_option = click.option(
     "--receipt-key", type=KeyFile(), metavar="FILE", help="Private key to sign the receipt with."
@@ -284,6 +289,11 @@ def receipt_key(file: str | None, passphrase_file: str | None) -> ReceiptKey:
     """The key of ``--receipt-key``."""
     passphrases = partial(passphrases_of_key, passphrase_file, option="--key-passphrase-file")
     return bundler.ReceiptKey(Path(file) if file else None, passphrases)
+
+
+def need_request(file: str | None, key: ReceiptKey) -> NeedRequest | None:
+    """The request of ``--need``."""
+    return bundler.NeedRequest(Path(file), key) if file else None
 
 
 def scratch_folder(given: str | None) -> Path:

@@ -7,6 +7,7 @@ import click
 import bundler
 from bundler.cli import files, options
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import KeyFile
 from bundler.errors import Misuse
 
 
@@ -15,6 +16,7 @@ from bundler.errors import Misuse
 bundler verify /media/stick/platform --trust builder.pub
 bundler verify /media/disc1 /media/disc2 --trust builder.pub
 bundler verify /media/stick/platform --trust keys/ --require-signatures 2
+bundler verify /media/stick/platform --trust builder.pub --need need.json
 bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 )
@@ -23,6 +25,9 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.require_signatures_option
 @options.unsigned_ok_option
 @click.option("--sha256", metavar="HEX", help="Expected SHA-256 of an image file.")
+@options.need_option
+@click.option("--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with.")
+@options.key_passphrase_file_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -35,6 +40,9 @@ def verify(
     required: int | None,
     insecure_no_signature: bool,
     sha256: str | None,
+    need: str | None,
+    need_key: str | None,
+    key_passphrase_file: str | None,
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -56,6 +64,7 @@ def verify(
             "--trust": bool(trust),
             "--require-signatures": required is not None,
             "--insecure-no-signature": insecure_no_signature,
+            "--need": need is not None,
         },
     )
     if file is not None:
@@ -66,12 +75,16 @@ def verify(
         raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
     from bundler.views import documents, report
 
+    options.check_stdin(False, passphrase_file, key_passphrase_file)
+    if need_key and need is None:
+        raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
     request = bundler.VerifyRequest(
         paths=options.paths(paths),
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
+        need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):

@@ -10,12 +10,15 @@ from bundler.bundle.check import check, checked_bytes
 from bundler.bundle.findings import Finding
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
+from bundler.bundle.needed import lacking_by
 from bundler.bundle.opening import SeveralBundles
 from bundler.bundle.reader import Bundle
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.tally import Tally
 from bundler.errors import worst
+from bundler.importing.need_file import NeedResult, check_need, write_need
+from bundler.importing.request import NeedRequest
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run
 from bundler.transfer import counting
@@ -31,6 +34,7 @@ class VerifyRequest:
         is_without_signature: True to accept the bundle without any trusted signature.
         required_signatures: The number of different trusted keys that must have signed it.
         unlocking: Opens an encrypted bundle. With None only the files of an encrypted bundle are checked, no blob.
+        need: The need-list to write if something is missing or damaged; None for none.
     """
 
     paths: tuple[Path, ...]
@@ -38,6 +42,7 @@ class VerifyRequest:
     is_without_signature: bool = False
     required_signatures: int = 1
     unlocking: Unlocking | None = None
+    need: NeedRequest | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +53,13 @@ class VerifyResult:
         bundle: The bundle, with the state of each chunk. A `LockedBundle` is encrypted, and there is no passphrase.
         findings: The problems.
         litter: The files that operating systems left in its folders.
+        need: The need-list; None if none was asked for.
     """
 
     bundle: Bundle | LockedBundle
     findings: tuple[Finding, ...]
     litter: Litter
+    need: NeedResult | None = None
 
     @property
     def exit_code(self) -> int:
@@ -89,10 +96,12 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: Nothing could be checked, because the signature, SHA256SUMS or
-            bundle.json is wrong.
+            bundle.json is wrong. Or the need-list's file exists.
+        LocalStorage: The need-list cannot be written.
         Interrupted: The user stopped it.
     """
     run = run or Run()
+    key = check_need(request.need, run.listener)
     bundle = open_trusted(
         request.paths,
         request.trust,
@@ -111,7 +120,9 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
         if isinstance(bundle, Bundle):
             bundle.close()
     run.listener(PhaseEnded("verifying"))
-    return VerifyResult(replace(bundle, chunks=checked.chunks), checked.findings, litter_in(bundle.sealed.own_listings))
+    bundle = replace(bundle, chunks=checked.chunks)
+    need = write_need(request.need, bundle, lacking_by(checked.findings, bundle), key)
+    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need)
 
 
 def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:

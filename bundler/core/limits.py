@@ -164,6 +164,21 @@ NAME_PAGE = 1000
 NAMES = 1_000_000
 """The repositories of a registry, or the tags of a repository."""
 
+NEED_LIST_BYTES = 64 << 20
+"""A need-list: some 250,000 blobs that a base lacked."""
+
+NEED_LIST_CONTAINERS = 1_000_000
+"""Objects and lists in one need-list."""
+
+NEED_LIST_PIECES = 20_000
+"""Pieces of blobs that a need-list describes. Further ones are only counted: bundle.json lists them."""
+
+NEED_LIST_NUMBERS = 1_000_000
+"""Chunks or blobs that a need-list may ask for."""
+
+NEED_LINE_CHARACTERS = 2953
+"""The short form of a need-list that fits into a QR code: the largest symbol with the weakest correction, in bytes."""
+
 UNREADABLE_READS = 32
 """Failed reads of one file, after which the rest of it is not read: each one may take a failing medium a minute."""
 

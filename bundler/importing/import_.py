@@ -14,11 +14,14 @@ from dataclasses import dataclass, replace
 from bundler import texts
 from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
+from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.importing.importable import check_importable
 from bundler.importing.leg import Leg, as_end
 from bundler.importing.named import name
+from bundler.importing.need_file import check_need
+from bundler.importing.needed import with_need
 from bundler.importing.opened import Opened, opened
 from bundler.importing.published import publish
 from bundler.importing.receipt_file import ReceiptFile, check_place
@@ -45,8 +48,8 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
         The outcome of each image at each target, and the path of the receipt. See ``exit_code`` for failed images.
 
     Raises:
-        Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, names collide, or the receipt's file
-            exists; nothing was sent.
+        Misuse, Untrusted, Damaged, Incomplete: The bundle cannot be opened, names collide, or the file of the receipt
+            or of the need-list exists; nothing was sent.
         Refused: Tags at the target point to other images and may not move; nothing was sent.
         LocalStorage: The receipt cannot be written; nothing was sent. If only the final receipt cannot be written, this
             is the ``error`` of the result.
@@ -54,9 +57,9 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
         Interrupted: The user stopped it.
     """
     run = run or Run()
-    wanted = request.receipt
+    wanted, need_key = request.receipt, check_need(request.need, run.listener)
     if wanted is None or request.is_dry_run:
-        result = _imported(request, run)
+        result = _imported(request, run, need_key)
         if result.error is not None:
             raise result.error
         return result
@@ -66,7 +69,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
     with ReceiptFile(wanted.path, key, run.listener) as file:
         recorder = Recorder(file, request, wanted, started)
         try:
-            result = _imported(request, run, recorder)
+            result = _imported(request, run, need_key, recorder)
         except (BundlerError, KeyboardInterrupt):
             run.cancellation.set()
             raise
@@ -113,12 +116,15 @@ class _Reached:
         )
 
 
-def _imported(request: ImportRequest, run: Run, recorder: Recorder | None = None) -> ImportResult:
+def _imported(
+    request: ImportRequest, run: Run, need_key: PrivateKey | None, recorder: Recorder | None = None
+) -> ImportResult:
     """Imports, without the receipt at the end.
 
     Args:
         request: The request.
         run: The run.
+        need_key: The key that signs the need-list, if one is asked for and to be signed.
         recorder: Writes an unfinished receipt before anything is sent; None for no receipt.
 
     Raises:
@@ -134,7 +140,7 @@ def _imported(request: ImportRequest, run: Run, recorder: Recorder | None = None
         for target in targets:
             target.close()
         open_.bundle.close()
-    return reached.result(open_)
+    return with_need(reached.result(open_), request.need, need_key, run)
 
 
 def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:

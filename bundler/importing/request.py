@@ -62,6 +62,19 @@ class ReceiptRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class NeedRequest:
+    """The request for a need-list.
+
+    Attributes:
+        path: Its file, which must not exist.
+        key: The key that signs it; an unsigned one is still a request that `fulfil` reads.
+    """
+
+    path: Path
+    key: ReceiptKey = NO_KEY
+
+
+@dataclass(frozen=True, slots=True)
 class ImportRequest:
     """The request of ``bundler import``.
 
@@ -87,6 +100,7 @@ class ImportRequest:
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
         is_verifying_target: All blobs that images need are read back from the target before a tag moves.
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
+        need: The need-list to write if something of the bundle is missing or damaged; None for none.
     """
 
     paths: tuple[Path, ...]
@@ -110,3 +124,4 @@ class ImportRequest:
     is_via_daemon: bool = False
     is_verifying_target: bool = False
     receipt: ReceiptRequest | None = None
+    need: NeedRequest | None = None

@@ -17,6 +17,7 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, worst_of_images
+from bundler.importing.need_file import NeedResult
 
 
 class Outcome(str, Enum):
@@ -179,6 +180,7 @@ class ImportResult:
         error: The error that ended the import early; None if there is none.
         receipt: The path of the receipt.
         failed_list: The path of the list of failed images; None if none failed.
+        need: The need-list; None if none was asked for.
     """
 
     bundle: Bundle
@@ -189,6 +191,7 @@ class ImportResult:
     error: BundlerError | None = None
     receipt: Path | None = None
     failed_list: Path | None = None
+    need: NeedResult | None = None
 
     @property
     def exit_code(self) -> int:

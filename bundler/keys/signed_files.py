@@ -1,7 +1,7 @@
 """Documents with detached signatures: ``FILE``, and for each signer ``FILE.<key id>.sig`` in the same folder.
 
 A signature is raw Ed25519 over the exact bytes of the document, as those of bundles are. It is checked before the
-document is parsed. Receipts and inventories are such documents.
+document is parsed. Receipts, inventories and need-lists are such documents.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from bundler.bundle.signing import PrivateKey, PublicKey
-from bundler.core.limits import INVENTORY_BYTES, RECEIPT_BYTES, SIGNATURE_BYTES
+from bundler.core.limits import INVENTORY_BYTES, NEED_LIST_BYTES, RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.durable_files import place_durably
@@ -83,6 +83,15 @@ INVENTORY_FILE = DocumentKind(
     text("no trusted key has signed this inventory"),
     text("copy INVENTORY.<key id>.sig into the same folder; inventory --key KEY writes it"),
     text("give the public key of the inventory's maker: --trust NAME.pub"),
+)
+NEED_FILE = DocumentKind(
+    text("need-list"),
+    NEED_LIST_BYTES,
+    "need-unsigned",
+    text("there is no such need-list"),
+    text("no trusted key has signed this need-list"),
+    text("copy NEED.<key id>.sig into the same folder; verify --need-key KEY and import --receipt-key KEY write it"),
+    text("give the importer's public key: --trust NAME.pub"),
 )
 
 

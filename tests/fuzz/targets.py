@@ -10,6 +10,7 @@ import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.inventory import parse_inventory
 from bundler.core.journal import Chain, parse_journal
+from bundler.core.need_list import NeedList, parse_line, parse_need_list
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
@@ -97,6 +99,15 @@ def journal(data: bytes) -> None:
 def json_document(data: bytes) -> None:
     value = strict_json.loads(data, what="test")
     assert strict_json.loads(strict_json.canonical(value), what="test") == value
+
+
+def need_list(data: bytes) -> None:
+    need = parse_need_list(data, what="test")
+    if isinstance(need, NeedList):
+        assert parse_need_list(need.to_json(), what="test") == need
+        assert need.wanted == replace(parse_line(need.wanted.line, what="test"), files=need.wanted.files)
+    else:
+        assert parse_line(need.line, what="test") == need
 
 
 def image_manifest(data: bytes) -> None:
@@ -328,6 +339,7 @@ TARGETS: dict[str, Target] = {
     "media-type": lambda data: oci.media_type_of(data, what="test"),
     "naming-rules": rules,
     "outer-manifest": lambda data: read_manifest(data, what="test"),
+    "need-list": need_list,
     "pax-records": pax_records,
     "platform": lambda data: Platform.parse(text_of(data)),
     "policy": lambda data: parse_policy(data, source="test"),

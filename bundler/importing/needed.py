@@ -1,0 +1,89 @@
+"""The parts of a bundle that an import lacked, for its need-list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from bundler.bundle.needed import Lacking, lacking_by, lacking_chunks
+from bundler.bundle.reader import Bundle
+from bundler.bundle.signing import PrivateKey
+from bundler.core.events import Noticed
+from bundler.core.manifest import Image
+from bundler.core.need_list import DAMAGED
+from bundler.errors import BundlerError, Damaged
+from bundler.importing.leg import as_end
+from bundler.importing.need_file import write_need
+from bundler.importing.request import NeedRequest
+from bundler.importing.results import ImageResult, ImportResult
+from bundler.run import Run
+from bundler.texts import text
+
+
+def with_need(result: ImportResult, request: NeedRequest | None, key: PrivateKey | None, run: Run) -> ImportResult:
+    """Returns the result of an import with its need-list, which is written if something of the bundle is lacking.
+
+    A need-list that cannot be written is the error of the result: tags may have moved, and the receipt must list them.
+    """
+    if request is None:
+        return result
+    try:
+        need = write_need(request, result.bundle, _lacking(result, run), key)
+    except (BundlerError, KeyboardInterrupt) as error:
+        return replace(result, error=result.error or as_end(error))
+    if need is not None and need.path is not None and result.error is not None:
+        run.listener(Noticed(text("need-list: {path}", path=need.path)))
+    return replace(result, need=need)
+
+
+def _lacking(result: ImportResult, run: Run) -> Lacking:
+    bundle = result.bundle
+    found = lacking_by(result.findings, bundle)
+    absent = lacking_chunks(bundle)
+    chunks = dict(found.chunks)
+    is_open = not result.targets
+    for image, is_damaged in _images_that_failed(result, bundle, is_open=is_open):
+        for number in _chunks_of(bundle, image):
+            if number in absent:
+                chunks.setdefault(number, absent[number])
+            elif is_damaged and number not in chunks and _is_damaged(bundle, number, run):
+                chunks[number] = DAMAGED
+    return Lacking(dict(sorted(chunks.items())), found.files)
+
+
+def _images_that_failed(result: ImportResult, bundle: Bundle, *, is_open: bool) -> Iterator[tuple[Image, bool]]:
+    """The images that were not imported, each with True if wrong bytes of it were read.
+
+    Args:
+        result: The result of the import.
+        bundle: Its bundle.
+        is_open: True if the import ended before it chose images: then all of them count.
+    """
+    if is_open:
+        yield from ((image, False) for image in bundle.manifest.images)
+    for target in result.targets:
+        for each in target.images:
+            if each.outcome is None or not each.outcome.is_done:
+                yield each.image, _read_wrong_bytes(each)
+
+
+def _read_wrong_bytes(result: ImageResult) -> bool:
+    return isinstance(result.error, Damaged)
+
+
+def _chunks_of(bundle: Bundle, image: Image) -> list[int]:
+    blobs = (bundle.manifest.blobs[number] for number in image.needs)
+    return sorted({piece.chunk for blob in blobs for piece in blob.stored.pieces})
+
+
+def _is_damaged(bundle: Bundle, number: int, run: Run) -> bool:
+    """True if no file that is known to be the chunk has its SHA-256. Each file is read once."""
+    state = bundle.chunks[number - 1]
+    wanted = bundle.sealed.sums[state.chunk.file]
+
+    def passed(amount_bytes: int) -> None:
+        del amount_bytes
+        run.cancellation.check()
+
+    found = (bundle.sealed.contents.sha256(path, state.chunk.size_bytes, passed) for path in state.paths)
+    return all(digest != wanted for digest in found)
