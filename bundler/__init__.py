@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         MissingImage as MissingImage,
     )
     from bundler.core.naming_rules import NO_RULES as NO_RULES, NamingRules as NamingRules
+    from bundler.core.need_list import NeedList as NeedList, parse_need_list as parse_need_list
     from bundler.core.oci import Descriptor as Descriptor
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
@@ -112,10 +113,18 @@ if TYPE_CHECKING:
     from bundler.exporting.export import export as export
     from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
+    from bundler.fulfilling.fulfil import fulfil as fulfil
+    from bundler.fulfilling.request import (
+        FulfilledChunk as FulfilledChunk,
+        FulfilRequest as FulfilRequest,
+        FulfilResult as FulfilResult,
+    )
     from bundler.importing.import_ import import_bundle as import_bundle
     from bundler.importing.named_files import read_failed_list as read_failed_list, read_rules as read_rules
+    from bundler.importing.need_file import NeedResult as NeedResult
     from bundler.importing.request import (
         ImportRequest as ImportRequest,
+        NeedRequest as NeedRequest,
         ReceiptKey as ReceiptKey,
         ReceiptRequest as ReceiptRequest,
     )
@@ -170,6 +179,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "bundler.core.digest": ("Digest",),
     "bundler.core.reference": ("Reference", "is_registry", "is_repository"),
+    "bundler.core.need_list": ("NeedList", "parse_need_list"),
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
@@ -202,7 +212,10 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.exporting.export": ("export",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
-    "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey"),
+    "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey", "NeedRequest"),
+    "bundler.importing.need_file": ("NeedResult",),
+    "bundler.fulfilling.fulfil": ("fulfil",),
+    "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
     "bundler.inventories.inventory": ("inventory",),

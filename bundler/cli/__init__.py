@@ -19,6 +19,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     doctor,
     explain,
     export,
+    fulfil,
     import_,
     inspect_,
     inventory,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-_FILES = re.compile(r"^\[?(FILE|DIR|PUB|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
+_FILES = re.compile(r"^\[?(FILE|DIR|PUB|NEED|PATH\b.*\.\.\.|BUNDLE|LIST|RECEIPT)")
 """The metavars of file and folder names."""
 
 
@@ -110,6 +110,7 @@ _ORDER = (
     "verify",
     "sign",
     "import",
+    "fulfil",
     "undo",
     "receipt",
     "inventory",

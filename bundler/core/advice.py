@@ -637,6 +637,49 @@ _ENTRIES = (
         "NAME.pub`, or `bundler trust add NAME.pub`.",
     ),
     Advice(
+        "need-unsigned",
+        Untrusted,
+        "no trusted key has signed this need-list",
+        "sign need-lists when they are written: verify --need-key KEY, import --receipt-key KEY",
+        "A need-list is a request: `bundler fulfil` also reads an unsigned one, and says so. It takes the id of the "
+        "bundle and the numbers of chunks from it, never a host or a path, and each chunk must have the SHA-256 that "
+        "the signed bundle lists. A signature shows who asked.",
+    ),
+    Advice(
+        "need-without-bundle",
+        Misuse,
+        "the bundle that the need-list asks for was not given",
+        "give a folder with a copy of it, or with its SHA256SUMS, .sig file and bundle.json: --from FOLDER",
+        "A need-list names one bundle by its id, the SHA-256 of SHA256SUMS. `bundler fulfil` needs the small files of "
+        "that bundle: they say what each chunk holds, where that came from, and which SHA-256 it must have. Keep the "
+        "small files of each bundle that you send; they are copied in a second.",
+    ),
+    Advice(
+        "need-contradicts",
+        Damaged,
+        "the need-list does not fit the bundle",
+        "ask the receiver for the need-list again",
+        "The need-list asks for a chunk, file or blob that the signed bundle does not have, or gives it another size "
+        "or digest. It was changed or mistyped. Nothing was made.",
+    ),
+    Advice(
+        "need-copy-only",
+        Incomplete,
+        "an encrypted chunk can only be copied: encrypted again, it would have other bytes",
+        "give a whole copy of the bundle: --from FOLDER",
+        "Each encryption uses new random numbers, so a chunk of an encrypted bundle cannot be made a second time with "
+        "the same bytes. Keep a copy of encrypted bundles until they have arrived, or export again.",
+    ),
+    Advice(
+        "need-other-bytes",
+        Damaged,
+        "made again, the chunk has other bytes",
+        "another version of bundler made the bundle: give a copy of it with --from FOLDER",
+        "All blobs had the right digests, but the chunk does not have the SHA-256 that the signed bundle lists. The "
+        "framing of chunks, or the compression of repacked layers, belongs to the version of the program. Use the "
+        "version that bundle.json names in `tool`, or a copy of the bundle.",
+    ),
+    Advice(
         "secret-as-text",
         Misuse,
         "a secret was given instead of a file name",

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.exporting.result import ExportResult
+    from bundler.fulfilling.request import FulfilResult
+    from bundler.importing.need_file import NeedResult
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
     from bundler.inventories.request import InventoryResult
     from bundler.stores.archive_check import ImageFacts
@@ -148,7 +150,41 @@ def verify_document(result: VerifyResult) -> Document:
         "findings": [_finding(finding) for finding in result.findings],
         "copyAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
+        "need": _need(result.need),
         **_media(result.bundle, result.litter),
+    }
+
+
+def _need(result: NeedResult | None) -> Document | None:
+    """The need-list that was written; None if none was asked for, or nothing is missing."""
+    if result is None or result.path is None or result.need is None:
+        return None
+    return {"path": str(result.path), "keyId": result.key_id, "line": result.need.wanted.line}
+
+
+def fulfil_document(result: FulfilResult) -> Document:
+    """The document that ``fulfil --json`` prints."""
+    return {
+        **_head("fulfil", result.exit_code),
+        "dryRun": result.is_dry_run,
+        "path": str(result.path),
+        "bundleId": result.bundle_id,
+        "name": result.name,
+        "needSigners": list(result.need_signers),
+        "completeAlready": result.is_old,
+        "chunks": [
+            {
+                "number": each.number,
+                "file": each.chunk.file,
+                "size": each.chunk.size_bytes,
+                "sha256": each.sha256,
+                "from": each.way,
+                "places": list(each.places),
+                "fetches": each.fetched_bytes,
+            }
+            for each in result.chunks
+        ],
+        "files": list(result.files),
     }
 
 
@@ -245,6 +281,7 @@ def import_document(result: ImportResult) -> Document:
         "failedList": str(result.failed_list) if result.failed_list else None,
         "error": error_document(result.error) if result.error else None,
         "findings": [_finding(finding) for finding in result.findings],
+        "need": _need(result.need),
         **_media(bundle, result.litter),
         "targets": [_target(target) for target in result.targets],
     }

@@ -14,6 +14,7 @@ from bundler.texts import joined, some, text
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
 from bundler.views.media_report import in_runs, media_lines
+from bundler.views.need_report import need_lines
 from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
@@ -71,7 +72,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
             fact(said("failed"), escaped(result.failed_list)),
             f"  -> {said('solve the problem, then run the same command with --retry-failed {file}', file=file)}",
         ]
-    return lines
+    return [*lines, *need_lines(result.need)]
 
 
 def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run: bool, is_verbose: bool) -> list[str]:

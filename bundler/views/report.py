@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
-from bundler.views import extension_report, media_report, since_report
+from bundler.views import extension_report, media_report, need_report, since_report
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import (
@@ -190,14 +190,21 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
             lines.append(fact(said("files"), good))
         closed = said("NOT OPENED: it is encrypted; with --passphrase-file FILE each blob is checked too")
         lines.append(fact(said("content"), closed))
-        return [*lines, *_findings_of(result, said("files"), is_verbose=is_verbose)]
+        found = _findings_of(result, said("files"), is_verbose=is_verbose)
+        return [*lines, *found, *need_report.need_lines(result.need)]
     if not result.findings:
         images, chunks = count(len(manifest.images), "image"), count(len(manifest.chunks), "chunk")
         good = said("good: {images}, {chunks}, {size}", images=images, chunks=chunks, size=total)
         lines.append(fact(said("content"), good))
-        return [*lines, *missing_lines(manifest), *extension_report.base_lines(manifest)]
+        return [*lines, *_remarks(result, manifest)]
     findings = _findings_of(result, said("content"), is_verbose=is_verbose)
-    return [*lines, *findings, *missing_lines(manifest), *extension_report.base_lines(manifest)]
+    return [*lines, *findings, *_remarks(result, manifest)]
+
+
+def _remarks(result: VerifyResult, manifest: BundleManifest) -> list[str]:
+    """The lines after those about the bytes."""
+    bases = extension_report.base_lines(manifest)
+    return [*missing_lines(manifest), *bases, *need_report.need_lines(result.need)]
 
 
 def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:

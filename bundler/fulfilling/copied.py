@@ -1,0 +1,169 @@
+"""Copies chunks and other files of a bundle from the given copies of it. A copy that is damaged is passed over."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.locked import check_sum
+from bundler.core import roles
+from bundler.core.events import Moved, Noticed
+from bundler.core.limits import OTHER_FILES_BYTES, PIECE_BYTES, SIGNATURE_BYTES
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.fulfilling.asked import Asked
+from bundler.system.buffers import new_buffer
+from bundler.system.durable_files import closing_file, write_from
+from bundler.system.files import let_go, open_for_reading, read_bounded, read_into, sha256_of, size_of
+from bundler.texts import text
+
+
+def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
+    """The files that may hold a chunk, in the order of the copies."""
+    paths = (path for bundle in asked.copies for path in bundle.chunks[number - 1].paths)
+    return tuple(dict.fromkeys(paths))
+
+
+def is_done(asked: Asked, folder: HeldFolder, number: int) -> bool:
+    """True if a chunk is in the folder already, with its SHA-256. Every byte is read."""
+    chunk = asked.bundle.manifest.chunks[number - 1]
+    descriptor = folder.open(chunk.file)
+    if descriptor is None:
+        return False
+    try:
+        if size_of(descriptor, what=chunk.file) != chunk.size_bytes:
+            return False
+        digest = sha256_of(descriptor, what=chunk.file, passed=lambda _: asked.run.cancellation.check())
+        return digest == asked.bundle.sealed.sums[chunk.file]
+    finally:
+        let_go(descriptor)
+
+
+def copy_chunk(asked: Asked, folder: HeldFolder, number: int) -> Path | None:
+    """Copies a chunk from the first copy that has its bytes; returns that file, or None if none of them has them.
+
+    Raises:
+        LocalStorage: The chunk cannot be written.
+    """
+    chunk = asked.bundle.manifest.chunks[number - 1]
+    for path in places_of(asked, number):
+        try:
+            _copy(asked, path, folder, chunk.file, limit_bytes=chunk.size_bytes)
+            return path
+        except (Damaged, Incomplete) as error:
+            folder.remove(chunk.file)
+            asked.run.listener(Noticed(text("{path} is not used: {reason}", path=path, reason=error.message)))
+    return None
+
+
+def other_files(asked: Asked) -> dict[str, Callable[[], Iterator[bytes]]]:
+    """The files that come along: the small files that are on every medium, and those that the need-list names.
+
+    Each is read when its function is called. A small file that no copy has whole is left out, unless it is needed to
+    check the others.
+
+    Raises:
+        Damaged, Incomplete: A file that the need-list names is in no copy.
+    """
+    sealed = asked.bundle.sealed
+    found: dict[str, Callable[[], Iterator[bytes]]] = {}
+    for name in sorted(sealed.sums):
+        role = roles.role_of(name)
+        is_wanted = name in asked.wanted.files
+        if role is roles.CHUNK or "/" in name or not (role.is_on_every_medium or is_wanted):
+            continue
+        path = _good_copy(asked, name, is_needed=is_wanted or role in (roles.MANIFEST, roles.CONTENT))
+        if path is not None:
+            found[name] = _reader(path, sealed.sums[name])
+    for key_id, content in _signatures(asked):
+        found[roles.signature_file(key_id)] = partial(iter, [content])
+    found[roles.SUMS.file] = partial(iter, [sealed.sums_content])
+    return found
+
+
+def _signatures(asked: Asked) -> Iterator[tuple[str, bytes]]:
+    sealed = asked.bundle.sealed
+    for listing in sealed.listings:
+        for key_id, entry in listing.signatures():
+            if key_id in sealed.signers:
+                yield key_id, read_bounded(entry.path, SIGNATURE_BYTES)
+
+
+def _good_copy(asked: Asked, name: str, *, is_needed: bool) -> Path | None:
+    limit_bytes = roles.role_of(name).limit_bytes or asked.bundle.manifest.size_bytes + OTHER_FILES_BYTES
+    problems: list[BundlerError] = []
+    for bundle in asked.copies:
+        for path in bundle.sealed.found_copies(name):
+            try:
+                descriptor = open_for_reading(path)
+                try:
+                    digest = sha256_of(
+                        descriptor, what=name, limit_bytes=limit_bytes, passed=lambda _: asked.run.cancellation.check()
+                    )
+                    check_sum(bundle.sealed, name, digest)
+                    return path
+                finally:
+                    let_go(descriptor)
+            except (Damaged, Incomplete, LocalStorage) as error:
+                problems.append(error)
+    if is_needed:
+        if problems:
+            raise problems[0]
+        raise Incomplete("no copy of the bundle has this file", subject=name, hint="give a whole copy: --from FOLDER")
+    reason = problems[0].message if problems else text("it is in no copy")
+    asked.run.listener(Noticed(text("{file} does not come along: {reason}", file=name, reason=reason)))
+    return None
+
+
+def _reader(path: Path, sha256: str) -> Callable[[], Iterator[bytes]]:
+    def read() -> Iterator[bytes]:
+        hasher = hashlib.sha256()
+        descriptor = open_for_reading(path)
+        try:
+            buffer = new_buffer(PIECE_BYTES)
+            size_bytes = size_of(descriptor, what=str(path))
+            for offset in range(0, size_bytes, PIECE_BYTES):
+                view = buffer[: size_bytes - offset]
+                read_into(descriptor, [view], offset, what=str(path))
+                hasher.update(view)
+                yield bytes(view)
+        finally:
+            let_go(descriptor)
+        if hasher.hexdigest() != sha256:
+            raise Damaged("the file changed while it was copied", subject=str(path))
+
+    return read
+
+
+def _copy(asked: Asked, path: Path, folder: HeldFolder, name: str, *, limit_bytes: int) -> None:
+    """Copies a file while its SHA-256 is taken, and waits until it is on the device."""
+    source = open_for_reading(path)
+    try:
+        size_bytes = size_of(source, what=str(path))
+        if size_bytes > limit_bytes:
+            raise Damaged("the chunk is too long", subject=str(path))
+        folder.remove(name)
+        target = folder.create(name)
+        hasher, buffer = hashlib.sha256(), new_buffer(PIECE_BYTES)
+        with closing_file(target, what=folder.where(name)):
+            for offset in range(0, size_bytes, PIECE_BYTES):
+                asked.run.cancellation.check()
+                view = buffer[: size_bytes - offset]
+                read_into(source, [view], offset, what=str(path))
+                hasher.update(view)
+                write_from(target, [view], offset, what=folder.where(name))
+                asked.run.listener(Moved(len(view)))
+            _sync(target, folder.where(name))
+        check_sum(asked.bundle.sealed, name, hasher.hexdigest())
+    finally:
+        let_go(source)
+
+
+def _sync(descriptor: int, what: str) -> None:
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, what) from error
