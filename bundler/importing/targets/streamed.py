@@ -11,13 +11,14 @@ from functools import partial
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobSink, ImageSink, ImageSource
+from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.importing.conflicts import all_aside, settled, settled_again
 from bundler.importing.leg import Ground, Leg, Progress, as_end
 from bundler.importing.read_back import Reader
 from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
+from bundler.importing.targets.demand import Demand
 from bundler.importing.targets.manifests import Manifests
 from bundler.importing.targets.target import TagLog, Target
 from bundler.run import retrying
@@ -105,6 +106,10 @@ class StreamedTarget(Target):
         """The free space, for the bytes that would be sent to each repository."""
         del wanted_bytes, ground
         return ()
+
+    @property
+    def _demand(self) -> Demand:
+        return Demand(self._bundle, self, self._run)
 
     # Survey
 
@@ -197,41 +202,13 @@ class StreamedTarget(Target):
             for each in progress.open_images:
                 if each.name.repository in prospect.errors:
                     progress.fail(each, prospect.errors[each.name.repository])
-            to_send = self._unsent(progress, prospect.ground)
+            to_send = self._demand.unsent(progress, prospect.ground)
             progress.note_sent(to_send.total())
             if plan is not None:
                 plan = replace(plan, quotas=self.quotas(to_send, prospect.ground))
         planned = progress.leg(ground=prospect.ground)
         planned = replace(planned, result=replace(planned.result, plan=plan))
         return planned if planned.ended else planned.closed(Outcome.WOULD_PUSH)
-
-    def _unsent(self, progress: Progress, ground: Ground) -> Counter[str]:
-        """Computes the bytes that each repository lacks. Images fail if a request for their blobs fails."""
-        blobs = self._bundle.manifest.blobs
-        names: dict[BlobSink, Reference] = {self.sink_for(each.name): each.name for each in progress.open_images}
-        unsent: dict[int, tuple[str, int]] = {}
-
-        def ask(question: tuple[int, Destination]) -> None:
-            number, destination = question
-            descriptor, first = blobs[number].descriptor, destination.sinks[0]
-            asked = [] if self.is_empty(names[first], ground) else [first]
-            if destination.holder is not None:
-                asked.append(destination.holder)
-            has_blob = (partial(sink.has_blob, descriptor) for sink in asked)
-            subject = str(descriptor.digest)
-            if not any(retrying(each, self._run, subject=subject, peer=self.name) for each in has_blob):
-                unsent[number] = (names[first].repository, descriptor.size_bytes)
-
-        questions = list(self._wanted(progress.leg()).items())
-        errors = {question[0]: error for question, error in ask_all(questions, ask, self._run)}
-        for each in progress.open_images:
-            for number in each.image.blobs:
-                if number in errors:
-                    progress.fail(each, errors[number])
-        total: Counter[str] = Counter()
-        for repository, size_bytes in unsent.values():
-            total[repository] += size_bytes
-        return total
 
     # Send
 
@@ -248,55 +225,13 @@ class StreamedTarget(Target):
 
     def wanted(self, leg: Leg) -> Mapping[int, Destination]:
         """All repositories whose open images need a blob."""
-        return self._wanted(leg)
-
-    def _wanted(self, leg: Leg) -> dict[int, Destination]:
-        sinks: dict[int, dict[ImageSink, None]] = {}
-        for each in leg.result.open_images:
-            sink = self.sink_for(each.name)
-            for number in each.image.blobs:
-                sinks.setdefault(number, {})[sink] = None
-        holders = self._holders(leg, sinks) if sinks else {}
-        return {
-            number: Destination(tuple(destinations), self.name, holders.get(number))
-            for number, destinations in sinks.items()
-        }
-
-    def _holders(self, leg: Leg, wanted: Iterable[int]) -> dict[int, ImageSink]:
-        """Finds repositories from which blobs can be mounted, by the numbers of the blobs.
-
-        An image that is complete with its tag has all its blobs. Blobs of an earlier import are probably still there.
-        """
-        holders: dict[int, ImageSink] = {}
-        for each in leg.result.images:
-            if each.outcome is Outcome.PRESENT:
-                sink = self.sink_for(each.name)
-                for number in each.image.blobs:
-                    holders.setdefault(number, sink)
-        places, blobs = self.places(), self._bundle.manifest.blobs
-        for number in wanted:
-            name = places.get(str(blobs[number].descriptor.digest))
-            if name is not None and number not in holders:
-                holders[number] = self.sink_for(name)
-        return holders
+        return self._demand.destinations(leg)
 
     def settle(self, leg: Leg, copied: Copied) -> Leg:
         """Fails the images that lack a blob in their own repository; in others it may be there."""
         progress = Progress(leg)
         progress.note_sent(copied.bytes_by_peer[self.name])
-        errors: dict[tuple[Digest, BlobSink], BundlerError] = {
-            (copy.descriptor.digest, sink): error
-            for copy, error in copied.failed
-            for destination in copy.destinations
-            for sink in destination.sinks
-        }
-        blobs = self._bundle.manifest.blobs
-        for each in progress.open_images if errors else ():
-            sink = self.sink_for(each.name)
-            for number in each.image.blobs:
-                error = errors.get((blobs[number].descriptor.digest, sink))
-                if error is not None:
-                    progress.fail(each, error)
+        self._demand.fail_unserved(progress, copied)
         return progress.leg()
 
     def complete(self, leg: Leg) -> Leg:
