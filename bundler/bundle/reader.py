@@ -7,7 +7,7 @@ the same bytes at the same offsets, and are read there.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -122,10 +122,14 @@ class Bundle:
         if self.decrypted is not None:
             self.decrypted.close()
 
-    def problems_of(self, image: Image) -> list[BundlerError]:
-        """The reasons for which an image cannot be read from the chunks that are here; empty if it can."""
-        numbers = {piece.chunk for number in image.needs for piece in self.manifest.blobs[number].stored.pieces}
-        return [problem for number in sorted(numbers) if (problem := self.chunks[number - 1].problem)]
+    def problems_of(self, numbers: Iterable[int]) -> list[BundlerError]:
+        """The reasons for which blobs cannot be read from the chunks that are here; empty if they can.
+
+        Args:
+            numbers: The blobs of an image, by their numbers in the bundle manifest.
+        """
+        chunks = {piece.chunk for number in numbers for piece in self.manifest.blobs[number].stored.pieces}
+        return [problem for chunk in sorted(chunks) if (problem := self.chunks[chunk - 1].problem)]
 
     def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
         """Looks for whole copies of the chunks of a blob, after its bytes were wrong.

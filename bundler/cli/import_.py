@@ -65,6 +65,14 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     help="Policy for a tag that points to another image at the target; suffix pushes the image as TAG-DIGEST.",
 )
 @click.option(
+    "--attachments",
+    type=click.Choice(("all", "none")),
+    default="all",
+    show_default=True,
+    help="Import the signatures, SBOMs and attestations of the images too. An image fails if the registry refuses one; "
+    "none imports the images alone.",
+)
+@click.option(
     "--no-digest-tags",
     is_flag=True,
     help="Do not tag images that have only a digest. Default: tag them digest-<12 hex>, because garbage collections "
@@ -131,6 +139,7 @@ def import_(
     retry_failed: str | None,
     platform: tuple[str, ...],
     on_conflict: str,
+    attachments: str,
     no_digest_tags: bool,
     kind: str | None,
     base_path: str,
@@ -179,6 +188,7 @@ def import_(
         mapping=mapping,
         rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
         on_conflict=on_conflict,
+        has_attachments=attachments == "all",
         has_digest_tags=not no_digest_tags,
         kind=bundler.REGISTRY_KINDS[kind] if kind else None,
         admin=options.credentials_in(admin_credentials) if admin_credentials else None,

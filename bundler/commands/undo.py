@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
 from bundler.commands.receipts import ReceiptFile
+from bundler.commands.undo_attachments import AddedEntries, entries_of, images_by_group, tags_of
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.receipt import ReceiptImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
+from bundler.importing.links import RegistryLinks
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
@@ -45,6 +47,10 @@ class Undone(str, Enum):
     WOULD_REMOVE = "would remove"
 
 
+_STAYING = frozenset({Undone.LEFT, Undone.MOVED_ON, Undone.FAILED})
+"""The outcomes of tags whose images keep their attachments."""
+
+
 @dataclass(slots=True)
 class TagResult:
     """One tag that an import moved or made.
@@ -67,19 +73,37 @@ class TagResult:
 
 
 @dataclass(frozen=True, slots=True)
+class ListResult:
+    """The entries of a fallback index that an import added: removed, if the tags of the image are restored."""
+
+    entries: AddedEntries
+    outcome: Undone
+    error: BundlerError | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class UndoResult:
-    """The result of an undo, or of its dry run."""
+    """The result of an undo, or of its dry run.
+
+    Attributes:
+        file: The receipt.
+        tags: The tags of images, then those of attachments.
+        is_dry_run: True if nothing was changed.
+        lists: The lists of attachments in registries without the referrers API.
+    """
 
     file: ReceiptFile
     tags: tuple[TagResult, ...]
     is_dry_run: bool
+    lists: tuple[ListResult, ...] = ()
 
     @property
     def exit_code(self) -> int:
         """0 if every tag is as before, or was moved by another user; partial if new tags had to stay."""
-        errors = [tag.error for tag in self.tags if tag.error]
-        is_partial = any(tag.outcome is Undone.LEFT for tag in self.tags)
-        return worst_of_images(errors, done=len(self.tags) - len(errors)) or (EXIT_PARTIAL if is_partial else 0)
+        changes: tuple[TagResult | ListResult, ...] = (*self.tags, *self.lists)
+        errors = [each.error for each in changes if each.error]
+        is_partial = any(each.outcome is Undone.LEFT for each in changes)
+        return worst_of_images(errors, done=len(changes) - len(errors)) or (EXIT_PARTIAL if is_partial else 0)
 
 
 def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
@@ -90,23 +114,55 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     """
     run = run or Run()
     file = request.file
-    tags = [
-        _tag(image)
-        for target in file.receipt.targets
-        if target.kind == "registry"
-        for image in target.images
-        if _may_have_moved(image)
-    ]
+    groups = images_by_group(file.receipt)
+    moved = {group: [_tag(image) for image in images if _may_have_moved(image)] for group, images in groups.items()}
     stores = Stores(request.network, paces_of(run), listener=run.listener)
-    run.listener(PhaseBegan("restoring tags", len(tags), in_bytes=False))
     work = partial(_undo, stores=stores, run=run, is_dry_run=request.is_dry_run)
-    # The tags of one repository are restored one after the other, in the order of their push.
+    tags = [tag for found in moved.values() for tag in found]
+    _restore(tags, work, run)
+    # An image keeps its signatures until its tag has moved.
+    gone = {group: images for group, images in groups.items() if not _stays(images, moved[group])}
+    attached = [TagResult(each.name, each.pushed, each.before) for each in tags_of(gone)]
+    _restore(attached, work, run)
+    lists = tuple(_removed(each, stores, run, is_dry_run=request.is_dry_run) for each in entries_of(gone))
+    return UndoResult(file, (*tags, *attached), request.is_dry_run, lists)
+
+
+def _restore(tags: Sequence[TagResult], work: Callable[[Sequence[TagResult]], None], run: Run) -> None:
+    """Restores tags: those of one repository one after the other, in the order of their push."""
     groups: dict[str, list[TagResult]] = {}
     for tag in tags:
         groups.setdefault(tag.name.name, []).append(tag)
-    ask_all(list(groups.values()), work, run)
-    run.listener(PhaseEnded("restoring tags"))
-    return UndoResult(file, tuple(tags), request.is_dry_run)
+    if tags:
+        run.listener(PhaseBegan("restoring tags", len(tags), in_bytes=False))
+        ask_all(list(groups.values()), work, run)
+        run.listener(PhaseEnded("restoring tags"))
+
+
+def _stays(images: Sequence[ReceiptImage], tags: Sequence[TagResult]) -> bool:
+    """True if an image stays in its repository, under a tag or by its digest: then its attachments stay too."""
+    is_untouched = any(image.outcome == "present" or _is_by_digest(image) for image in images)
+    return is_untouched or any(tag.outcome in _STAYING for tag in tags)
+
+
+def _is_by_digest(image: ReceiptImage) -> bool:
+    return image.outcome == "pushed" and Reference.parse(image.name).tag is None
+
+
+def _removed(entries: AddedEntries, stores: Stores, run: Run, *, is_dry_run: bool) -> ListResult:
+    """Removes entries from a fallback index."""
+    if is_dry_run:
+        return ListResult(entries, Undone.WOULD_REMOVE)
+    repository = stores.repository(entries.repository.registry, entries.repository.repository)
+    try:
+        is_removed = RegistryLinks(repository, run, entries.repository.registry).remove(
+            entries.subject, entries.digests
+        )
+    except Interrupted:
+        raise
+    except BundlerError as error:
+        return ListResult(entries, Undone.FAILED, error)
+    return ListResult(entries, Undone.REMOVED if is_removed else Undone.LEFT)
 
 
 def _may_have_moved(image: ReceiptImage) -> bool:

@@ -191,6 +191,35 @@ _ENTRIES = (
         "for each part of the registry.",
     ),
     Advice(
+        "attachment-refused",
+        Refused,
+        "the registry refuses an attachment of the image",
+        "import the images without attachments: --attachments none; the receipt says so",
+        "The bundle has a signature, an SBOM or another attachment of the image. The registry accepts the image, but "
+        "not the attachment. Old registries refuse manifests with a subject, or media types that they do not know. "
+        "The tag of the image has not moved, because the image would be there without its signature. Without "
+        "attachments the images are imported alone. An update of the registry may help: distribution 2.8 accepts all.",
+    ),
+    Advice(
+        "attachment-unlisted",
+        Refused,
+        "the registry has an attachment of the image, but does not list it",
+        "import the images without attachments: --attachments none; or ask the registry's administrator for an update",
+        "A registry must list the attachments of an image, else no tool finds them. bundler asked the referrers API, "
+        "then wrote the attachments to the index at the fallback tag (sha256- and the digest of the image), and read "
+        "it again. The registry has no such API, and does not keep this tag either: GitLab takes the tag for the "
+        "digest. Or another program replaces the index all the time. The tag of the image has not moved.",
+    ),
+    Advice(
+        "attachment-list-taken",
+        Refused,
+        "the tag for the list of attachments refers to something else",
+        "delete this tag at the registry, or import the images without attachments: --attachments none",
+        "In a registry without the referrers API, the attachments of an image are in an index whose tag is sha256- and "
+        "the digest of the image. Here this tag refers to another manifest, so bundler does not replace it. The tag of "
+        "the image has not moved.",
+    ),
+    Advice(
         "blocked-by-policy",
         Refused,
         "a policy of the registry blocks the image",

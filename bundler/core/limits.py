@@ -92,6 +92,9 @@ TAG_PAGES = 10
 ATTACHMENT_TAGS = 20_000
 """Tags of attachments of one repository that are kept in memory; above that, as above `TAG_PAGES`."""
 
+FALLBACK_WRITES = 5
+"""Writes of one fallback index, if other clients replace it each time."""
+
 VERDICTS = 100
 """Verdicts on one image: one for each policy and signature that was checked."""
 

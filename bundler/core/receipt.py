@@ -16,11 +16,17 @@ from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import RECEIPT_CONTAINERS
+from bundler.core.receipt_attachments import (
+    UNFINISHED,
+    ReceiptAttachment,
+    attachment_document,
+    better_attached,
+    read_attachment,
+)
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Misuse, Refused
 
 DOCUMENT = "bundler.receipt/1"
-UNFINISHED = "unfinished"
 OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", UNFINISHED})
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 DONE = frozenset({"pushed", "loaded", "present", "skipped"})
@@ -43,7 +49,9 @@ class ReceiptImage:
         made_from: The digest of the source's index, if platforms were chosen and ``digest`` is therefore another one.
         reason: The reason of a failure in words.
         code: The code of the reason, see `bundler.core.advice`.
-        blobs: Numbers of its configs and layers in `Receipt.blobs`; empty in older receipts.
+        blobs: Numbers of its configs and layers, with those of its attachments, in `Receipt.blobs`; empty in older
+            receipts.
+        attached: The result for each attachment.
     """
 
     reference: str
@@ -58,6 +66,7 @@ class ReceiptImage:
     reason: str | None = None
     code: str | None = None
     blobs: tuple[int, ...] = ()
+    attached: tuple[ReceiptAttachment, ...] = ()
 
     @property
     def is_done(self) -> bool:
@@ -294,7 +303,8 @@ def _better(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
     if earlier.is_done and not later.is_done:
         return earlier
     has_brought = earlier.outcome in ("pushed", "loaded") and earlier.digest == later.digest
-    return earlier if has_brought and later.outcome in ("present", "skipped") else later
+    better = earlier if has_brought and later.outcome in ("present", "skipped") else later
+    return replace(better, attached=better_attached(earlier.attached, later.attached))
 
 
 def _each_once(texts: Iterable[str]) -> tuple[str, ...]:
@@ -353,6 +363,7 @@ def _image_document(image: ReceiptImage) -> dict[str, Any]:
         "reason": image.reason,
         "code": image.code,
         "blobs": list(image.blobs),
+        **({"attached": list(map(attachment_document, image.attached))} if image.attached else {}),
     }
 
 
@@ -423,6 +434,7 @@ def _image(document: dict[str, Any]) -> ReceiptImage:
         reason=_text_or_none(document["reason"]),
         code=_text_or_none(document["code"]),
         blobs=tuple(size(number) for number in list_of(document.get("blobs", []))),
+        attached=tuple(read_attachment(each) for each in list_of(document.get("attached", []))),
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler import texts
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
-from bundler.core.manifest import Image
+from bundler.core.manifest import Attachment, Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -104,9 +104,28 @@ def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform,
                 )
             )
         reduced.append(_with_graph(image, graph, number_of))
+        _notice_left_out(image, reduced[-1], run)
     if made:
         bundle.add_made(made)
     return Narrowed(reduced, faults)
+
+
+def _notice_left_out(image: Image, reduced: Image, run: Run) -> None:
+    """Reports attachments of manifests that are not imported: a signature of an index is none of another index."""
+    count = len(image.attachments) - len(reduced.attachments)
+    if count:
+        run.listener(
+            Noticed(
+                texts.counted(
+                    count,
+                    "{reference}: {count} attachment is of a manifest that the choice of platforms leaves out, and is "
+                    "not imported",
+                    "{reference}: {count} attachments are of manifests that the choice of platforms leaves out, and "
+                    "are not imported",
+                    reference=image.reference,
+                )
+            )
+        )
 
 
 def graph_of(bundle: Bundle, image: Image, platforms: tuple[Platform, ...]) -> Graph:
@@ -158,6 +177,7 @@ def _with_graph(image: Image, graph: Graph, number_of: Mapping[Digest, int]) -> 
     if graph.root.digest == image.root.digest:
         return image
     blobs = dict.fromkeys(number_of[blob.digest] for manifest in graph.manifests for blob in manifest.blobs)
+    kept = {manifest.descriptor.digest for manifest in graph.manifests}
     return replace(
         image,
         root=graph.root,
@@ -165,4 +185,18 @@ def _with_graph(image: Image, graph: Graph, number_of: Mapping[Digest, int]) -> 
         blobs=tuple(blobs),
         variants=graph.variants,
         made_from=image.root.digest,
+        attachments=_of_subjects(image.attachments, kept, number_of),
     )
+
+
+def _of_subjects(
+    attachments: Sequence[Attachment], subjects: Collection[Digest], number_of: Mapping[Digest, int]
+) -> tuple[Attachment, ...]:
+    """The attachments of some manifests, and the attachments of these."""
+    digest_of = {number: digest for digest, number in number_of.items()} if attachments else {}
+    reached, kept = set(subjects), []
+    for each in attachments:
+        if each.subject in reached:
+            kept.append(each)
+            reached.update(digest_of[number] for number in each.manifests)
+    return tuple(kept)

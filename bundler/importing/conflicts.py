@@ -43,8 +43,21 @@ class Settled:
     """The images that the rule decides: skipped or failed. The other images stay open."""
 
     images: tuple[ImageResult, ...]
-    error: Several | None = None
+    refused: tuple[BundlerError, ...] = ()
     """The conflicts that end the run before anything is sent."""
+
+    @property
+    def error(self) -> Several | None:
+        """The conflicts together; None if there are none."""
+        if not self.refused:
+            return None
+        title = counted(
+            len(self.refused),
+            "{count} tag points to another image; nothing was sent",
+            "{count} tags point to other images; nothing was sent",
+        )
+        # They share the hint.
+        return Several(title, [error.but(hint=None) for error in self.refused], hint=self.refused[0].hint)
 
 
 def aside(each: ImageResult) -> ImageResult | None:
@@ -74,13 +87,7 @@ def settled(images: Sequence[ImageResult], *, is_dry_run: bool, conflict: Confli
     refused = [each for each in taken if each.on_conflict not in (SKIP, REPLACE)]
     if not refused or is_dry_run:
         return Settled((*skipped, *(each.failed(conflict.of(each)) for each in refused)))
-    title = counted(
-        len(refused),
-        "{count} tag points to another image; nothing was sent",
-        "{count} tags point to other images; nothing was sent",
-    )
-    errors = [conflict.of(each).but(hint=None) for each in refused]  # they share the hint
-    return Settled(skipped, Several(title, errors, hint=conflict.hint))
+    return Settled(skipped, tuple(conflict.of(each) for each in refused))
 
 
 def settled_again(

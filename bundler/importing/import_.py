@@ -154,7 +154,7 @@ def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
 def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
     reached = _Reached()
     try:
-        check_importable(opened.bundle, opened.run)
+        check_importable(opened.bundle)
         reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
         surveyed = survey(name(select(opened, targets), targets))
         if opened.request.is_dry_run and surveyed.ended is None:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from bundler.bundle.reader import Bundle
-from bundler.core.events import Noticed
 from bundler.errors import Incomplete
-from bundler.run import Run
 from bundler.texts import some, text
 
 
-def check_importable(bundle: Bundle, run: Run) -> None:
-    """Refuses an incomplete bundle, and reports that attachments stay in it.
+def check_importable(bundle: Bundle) -> None:
+    """Refuses an incomplete bundle.
 
     Raises:
         Incomplete: The bundle leaves blobs out: this version cannot prove that the target has them.
@@ -27,9 +25,4 @@ def check_importable(bundle: Bundle, run: Run) -> None:
             expected=text("the blobs of {bases}", bases=bases),
             hint="ask the builder for a complete bundle, or import it with a newer bundler",
             code="incomplete",
-        )
-    if manifest.attachments:
-        count = len(manifest.attachments)
-        run.listener(
-            Noticed(text("this version of bundler imports no attachments: {count:,} stay in the bundle", count=count))
         )

@@ -11,6 +11,7 @@ from bundler.core.manifest import Image
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.errors import BundlerError
+from bundler.importing.attached import attached_to
 from bundler.importing.leg import Leg
 from bundler.importing.opened import Opened
 from bundler.importing.read_back import Reading
@@ -18,7 +19,7 @@ from bundler.importing.results import ImageResult, TargetResult
 from bundler.importing.selected import Selected
 from bundler.importing.targets.target import Target
 from bundler.run import Run
-from bundler.texts import some, text
+from bundler.texts import counted, some, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,18 @@ def _leg(target: Target, selected: Selected, *, is_alone: bool) -> Leg:
     images = tuple(_named(wanted.images, target, kind, selected.opened))
     reading = Reading() if request.is_verifying_target and target.is_read_back else None
     leg = Leg(target, TargetResult(target.name, target.location.kind, images), reading=reading).failing(faults)
+    count = sum(len(each.attached) for each in images)
+    if count and request.has_attachments and not target.holds_attachments:
+        run.listener(
+            Noticed(
+                counted(
+                    count,
+                    "{target}: {count} attachment of images is not imported there: a Docker daemon holds none",
+                    "{target}: {count} attachments of images are not imported there: a Docker daemon holds none",
+                    target=target.name,
+                )
+            )
+        )
     if request.is_verifying_target and not target.is_read_back:
         run.listener(
             Noticed(
@@ -81,7 +94,9 @@ def _named(images: Sequence[Image], target: Target, kind: RegistryKind, opened: 
         given = names[image.reference]
         if given.digest is not None and given.digest == image.made_from:
             given = replace(given, digest=image.root.digest)  # the digest of the chosen platform
-        yield ImageResult(image, given, request.rules.on_conflict(image.reference) or request.on_conflict)
+        policy = request.rules.on_conflict(image.reference) or request.on_conflict
+        attached = attached_to(image, manifest, is_wanted=request.has_attachments and target.holds_attachments)
+        yield ImageResult(image, given, policy, attached=attached)
 
 
 def _notice_unusual(names: Iterable[Reference], kind: RegistryKind, run: Run) -> None:

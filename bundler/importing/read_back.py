@@ -143,15 +143,15 @@ class Reader:
         manifests: set[int] = set()
         for each in images:
             sink = self._target.sink_for(each.name)
-            manifests.update(each.image.manifests)
-            for number in each.image.needs:
+            manifests.update(each.manifests)
+            for number in (*each.blobs, *each.manifests):
                 if (number, sink) not in self._whole:
                     names.setdefault(number, {})[sink] = each.name
         return [_Wanted(number, tuple(places.items()), number in manifests) for number, places in names.items()]
 
     def _faults_of(self, each: ImageResult, found: dict[tuple[int, ImageSink], Fault]) -> list[Fault]:
         sink = self._target.sink_for(each.name)
-        return [found[number, sink] for number in each.image.needs if (number, sink) in found]
+        return [found[number, sink] for number in (*each.blobs, *each.manifests) if (number, sink) in found]
 
     def _fault(self, wanted: _Wanted, name: Reference) -> Fault | None:
         """Returns the fault of a blob in one sink of the target; None if there is none."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from bundler import __version__
 from bundler.bundle.reader import Bundle
-from bundler.core.receipt import UNFINISHED, Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
+from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
+from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
+from bundler.importing.attached import AttachmentResult
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImageResult, ImportResult, Outcome, TargetResult
 from bundler.keys.trust import trust_folder
@@ -42,6 +44,7 @@ def _weakened(request: ImportRequest) -> tuple[str, ...]:
         *(["--insecure-no-signature"] if request.is_without_signature else []),
         *(f"--plain-http {host}" for host in sorted(request.network.plain_http)),
         *(["--via-daemon"] if request.is_via_daemon else []),
+        *([] if request.has_attachments else ["--attachments none"]),
     )
 
 
@@ -68,7 +71,21 @@ def _image(each: ImageResult, bundle: Bundle) -> ReceiptImage:
         made_from=str(each.image.made_from) if each.image.made_from else None,
         reason=str(each.error) if each.error else None,
         code=each.error.code if each.error else None,
-        blobs=each.image.blobs,
+        blobs=each.blobs,
+        attached=tuple(map(_attached, each.attached)),
+    )
+
+
+def _attached(each: AttachmentResult) -> ReceiptAttachment:
+    return ReceiptAttachment(
+        subject=str(each.attachment.subject),
+        digest=str(each.digest),
+        kind=each.attachment.kind,
+        outcome=each.outcome.value if each.outcome else UNFINISHED,
+        artifact_type=each.attachment.artifact_type,
+        tag=each.attachment.tag,
+        replaced=str(each.replaced) if each.replaced else None,
+        is_in_fallback=each.is_in_fallback,
     )
 
 

@@ -98,6 +98,7 @@ class ImportRequest:
         unlocking: The passphrase and the scratch folder of an encrypted bundle.
         network: The network options for registries.
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
+        has_attachments: The attachments of images are imported too: signatures, SBOMs, attestations.
         is_verifying_target: All blobs that images need are read back from the target before a tag moves.
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
@@ -122,6 +123,7 @@ class ImportRequest:
     unlocking: Unlocking = LOCKED
     network: NetworkOptions = DEFAULT_NETWORK
     is_via_daemon: bool = False
+    has_attachments: bool = True
     is_verifying_target: bool = False
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -17,6 +19,7 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, worst_of_images
+from bundler.importing.attached import AttachmentResult
 from bundler.importing.need_file import NeedResult
 
 
@@ -55,6 +58,8 @@ class ImageResult:
         read_back: The digest that its name has there, requested after the push.
         there: Its digest there, if a daemon on the way changed the manifest.
         error: The error if it failed.
+        attached: The results for its attachments, in the order of the bundle.
+        is_whole: True if the image is complete under its name, and the target lacks only attachments.
     """
 
     image: Image
@@ -66,6 +71,8 @@ class ImageResult:
     read_back: Digest | None = None
     there: Digest | None = None
     error: BundlerError | None = None
+    attached: tuple[AttachmentResult, ...] = ()
+    is_whole: bool = False
 
     def failed(self, error: BundlerError) -> ImageResult:
         """Returns it with a failure; the first one counts."""
@@ -77,9 +84,52 @@ class ImageResult:
         return self.outcome is None
 
     @property
+    def open_attachments(self) -> tuple[AttachmentResult, ...]:
+        """The attachments that are not done yet."""
+        return tuple(each for each in self.attached if each.is_open)
+
+    @property
+    def missing_blobs(self) -> tuple[int, ...]:
+        """The numbers of the configs and layers that the target must get, if it does not have them."""
+        own = () if self.is_whole else self.image.blobs
+        return _each_once(own, *(each.attachment.blobs for each in self.open_attachments))
+
+    @property
+    def blobs(self) -> tuple[int, ...]:
+        """The numbers of all its configs and layers, with those of its attachments at the target."""
+        return _each_once(self.image.blobs, *(each.attachment.blobs for each in self.attached if each.is_there))
+
+    @property
+    def manifests(self) -> tuple[int, ...]:
+        """The numbers of all its manifests, with those of its attachments at the target."""
+        attached = (each.attachment.manifests for each in self.attached if each.is_there)
+        return _each_once(self.image.manifests, *attached)
+
+    def with_attached(self, changed: Iterable[AttachmentResult]) -> ImageResult:
+        """Returns it with new values of some attachments."""
+        news = {each.key: each for each in changed}
+        return replace(self, attached=tuple(news.get(each.key, each) for each in self.attached))
+
+    def reopened(self) -> ImageResult:
+        """Returns it as open with all its attachments, so that it is sent again."""
+        attached = tuple(each.reopened() for each in self.attached)
+        return replace(self, outcome=None, read_back=None, is_whole=False, attached=attached)
+
+    def closed(self, outcome: Outcome) -> ImageResult:
+        """Returns it with an outcome, if it is open. The plan of a dry run closes its attachments too."""
+        if not self.is_open:
+            return self
+        attached = tuple(each.closed() for each in self.attached) if outcome is Outcome.WOULD_PUSH else self.attached
+        return replace(self, outcome=outcome, attached=attached)
+
+    @property
     def has_digest_tag(self) -> bool:
         """True if its tag is made from its digest, because it had no tag."""
         return self.image.reference.tag is None and self.name.tag == digest_tag(self.image.root.digest)
+
+
+def _each_once(*numbers: Iterable[int]) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(itertools.chain(*numbers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,9 +212,7 @@ class TargetResult:
 
     def closed(self, outcome: Outcome) -> TargetResult:
         """Returns it with an outcome for all images that are still open."""
-        return replace(
-            self, images=tuple(replace(each, outcome=outcome) if each.is_open else each for each in self.images)
-        )
+        return replace(self, images=tuple(each.closed(outcome) for each in self.images))
 
 
 @dataclass(frozen=True, slots=True)

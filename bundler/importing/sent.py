@@ -10,16 +10,14 @@ from dataclasses import dataclass, replace
 
 from bundler.bundle.chunk import groups_of
 from bundler.bundle.reader import Bundle
-from bundler.core import oci
 from bundler.core.events import PhaseBegan, PhaseEnded
-from bundler.core.manifest import Image
-from bundler.core.reference import Reference
 from bundler.core.tally import Tally
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Unavailable
+from bundler.errors import BundlerError, Unavailable
 from bundler.importing.leg import Leg, as_end, ended, in_turn, is_over
 from bundler.importing.opened import Opened
 from bundler.importing.sharing import Sharing, copy_of
 from bundler.importing.surveyed import Surveyed, forgiven
+from bundler.importing.whole import with_whole_graphs
 from bundler.system.durable_files import check_space
 from bundler.texts import text
 from bundler.transfer import BlobCopy, Destination, copy_blobs, copy_groups, counting
@@ -44,7 +42,7 @@ def send(surveyed: Surveyed) -> Sent:
     """Loads images into daemons, and shares each blob with all targets that want it; then sends the other blobs."""
     opened, legs = surveyed.opened, surveyed.legs
     try:
-        legs = _with_whole_graphs(opened.bundle, legs)
+        legs = with_whole_graphs(opened.bundle, legs)
         _check_scratch(opened.bundle)
         legs = in_turn(legs, lambda leg: _prepared(leg, is_alone=len(legs) == 1))
         legs, passed = _loaded(legs)
@@ -91,17 +89,21 @@ def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tupl
     if not destinations:
         return legs
     descriptors = {number: bundle.manifest.blobs[number].descriptor for number in destinations}
-    images = [each.image for leg in destined for each in leg.result.open_images]
+    images = [each for leg in destined for each in leg.result.open_images]
     first = {
-        number: str(image.reference) for image in reversed(images) for number in image.needs if number in destinations
+        number: str(each.image.reference)
+        for each in reversed(images)
+        for number in each.missing_blobs
+        if number in destinations
     }
     copies = (
         copy_of(bundle, number, tuple(destinations[number]), first.get(number, ""))
         for number in sorted(destinations, key=lambda number: -descriptors[number].size_bytes)
     )
-    whole = {image.reference: image for image in images}
+    whole = {each.image.reference: each for each in images}
     tally = Tally(
-        [descriptors[number].digest for number in image.needs if number in descriptors] for image in whole.values()
+        [descriptors[number].digest for number in each.missing_blobs if number in descriptors]
+        for each in whole.values()
     )
     counted = replace(run, listener=counting(run.listener, tally))
     total = sum(descriptor.size_bytes for descriptor in descriptors.values())
@@ -125,29 +127,3 @@ def _check_scratch(bundle: Bundle) -> None:
     if bundle.decrypted is not None:
         folder = bundle.decrypted.scratch.folder
         check_space(folder, bundle.scratch_bytes, hint=text("choose another folder with --scratch DIR"))
-
-
-def _with_whole_graphs(bundle: Bundle, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
-    """Makes sure, before anything is sent, that the bundle lists all blobs that the images' manifests need."""
-    images = {each.image.reference: each.image for leg in reversed(legs) for each in leg.result.open_images}
-    found = ((reference, _fault_of(bundle, image)) for reference, image in images.items())
-    faults: dict[Reference, BundlerError] = {reference: fault for reference, fault in found if fault is not None}
-    return tuple(leg.failing(faults) for leg in legs)
-
-
-def _fault_of(bundle: Bundle, image: Image) -> BundlerError | None:
-    blobs = bundle.manifest.blobs
-    listed = {blobs[number].descriptor.digest: blobs[number].descriptor.size_bytes for number in image.needs}
-    try:
-        for number in image.manifests:
-            descriptor = blobs[number].descriptor
-            content = bundle.read_document(descriptor)
-            manifest = oci.parse_manifest(content, descriptor.media_type, what=str(image.reference))
-            # Registries take an index that gives a child a wrong size; the bundle lists the true one.
-            lacks_child = any(child.digest not in listed for child in manifest.children)
-            for needed in manifest.children if lacks_child else manifest.blobs:
-                if listed.get(needed.digest) != needed.size_bytes:
-                    return Damaged("a manifest needs a blob that the bundle does not list", subject=str(needed.digest))
-    except (Damaged, Refused, Incomplete, LocalStorage) as error:
-        return error
-    return None

@@ -54,7 +54,7 @@ def forgiven(leg: Leg, *families: type[BundlerError]) -> Leg:
 
 def _unreadable(leg: Leg, opened: Opened) -> dict[Reference, BundlerError]:
     """The images whose blobs are incomplete in the bundle, each with the worst reason."""
-    problems = ((each, opened.bundle.problems_of(each.image)) for each in leg.result.images)
+    problems = ((each, opened.bundle.problems_of((*each.blobs, *each.manifests))) for each in leg.result.images)
     return {each.image.reference: _worst(found) for each, found in problems if found}
 
 

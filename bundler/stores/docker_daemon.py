@@ -165,7 +165,7 @@ class LoadSink:
         """Writes the lists of the image's parts, without a name: as a layout, and as ``docker save``."""
         entry = {"Config": config.digest.path, "RepoTags": None, "Layers": [layer.digest.path for layer in layers]}
         self.put_file("oci-layout", marker_json())
-        self.put_file(INDEX, index_json([], unnamed=manifest))
+        self.put_file(INDEX, index_json([], unnamed=[manifest.to_json()]))
         self.put_file(docker_archive.MANIFEST, strict_json.canonical([entry]))
         self.put_file(manifest.digest.path, content)
         self._held.add(manifest.digest)

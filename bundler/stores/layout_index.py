@@ -5,10 +5,12 @@ Image-spec ``image-layout.md``, "index.json file". Knows no files: `bundler.stor
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bundler.core import oci, strict_json
+from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 
 REF_NAME = "org.opencontainers.image.ref.name"
@@ -41,6 +43,7 @@ class LayoutIndex:
         self._entries: dict[int, dict[str, Any]] = {}
         self._numbers: dict[str, list[int]] = {}
         """The numbers of the entries with a name, in order. There should be one, but a file may have more."""
+        self._digests: Counter[object] = Counter()
         self._added = 0
         self.unsaved = 0
         """The number of entries that were added since the caller saved all of them."""
@@ -55,10 +58,22 @@ class LayoutIndex:
     def put(self, name: str, descriptor: Descriptor) -> None:
         """Gives a name to a manifest, and removes it from every other one."""
         for number in list(self._numbers.get(name, ())):
-            for known in names_of(self._entries.pop(number)):
+            gone = self._entries.pop(number)
+            self._digests[gone.get("digest")] -= 1
+            for known in names_of(gone):
                 self._numbers[known].remove(number)
         self._add(named_entry(name, descriptor))
         self.unsaved += 1
+
+    def lists(self, digest: Digest) -> bool:
+        """True if an entry has this digest, with or without a name."""
+        return self._digests[str(digest)] > 0
+
+    def add(self, entry: Mapping[str, Any]) -> None:
+        """Adds an entry, unless one has its digest."""
+        if not self._digests[entry["digest"]]:
+            self._add(dict(entry))
+            self.unsaved += 1
 
     @property
     def is_due(self) -> bool:
@@ -71,6 +86,7 @@ class LayoutIndex:
 
     def _add(self, entry: dict[str, Any]) -> None:
         self._entries[self._added] = entry
+        self._digests[entry.get("digest")] += 1
         for name in names_of(entry):
             self._numbers.setdefault(name, []).append(self._added)
         self._added += 1

@@ -7,8 +7,10 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from bundler.core import tar
+from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, LocalStorage, Misuse
@@ -86,6 +88,8 @@ class ArchiveSink:
         self._held: dict[str, tuple[int, int]] = {}
         """The start and the end of each member's data, by its path."""
         self._named: dict[str, Descriptor] = {}
+        self._unnamed: dict[object, Mapping[str, Any]] = {}
+        """The entries of attachments, by their digests."""
 
     def check(self, names: Iterable[str] = ()) -> None:
         """Checks that the file can be made, or that it is complete already.
@@ -103,6 +107,7 @@ class ArchiveSink:
             with suppress(BundlerError):  # a foreign file
                 held = read_index(ArchiveFiles(self._path))
                 self._named = {name: each.image for each in reversed(held) for name in each.names}
+                self._unnamed = {str(each.image.digest): each.image.to_json() for each in held if not each.names}
         if not wanted or not wanted <= self._named.keys():
             raise Misuse("the file already exists", subject=str(self._path), hint="remove it, or choose another name")
 
@@ -153,7 +158,7 @@ class ArchiveSink:
         Raises:
             LocalStorage: The file cannot be written.
         """
-        index = index_json(list(self._named.items()))
+        index = index_json(list(self._named.items()), unnamed=self._unnamed.values())
         self._append("index.json", len(index), lambda: _whole(index))
         descriptor, self._descriptor = self._descriptor, -1
         try:
@@ -198,6 +203,15 @@ class ArchiveSink:
         with self._lock:
             self._named.pop(name, None)  # so that the new one is last
             self._named[name] = descriptor
+
+    def lists(self, digest: Digest) -> bool:
+        """True if the file lists a manifest without a name."""
+        return str(digest) in self._unnamed
+
+    def add_entry(self, entry: Mapping[str, Any]) -> None:
+        """Adds a manifest without a name to the index."""
+        with self._lock:
+            self._unnamed.setdefault(entry["digest"], entry)
 
     def _append(self, name: str, size_bytes: int, content: Callable[[], Pieces]) -> int:
         """Appends a member, and returns the end of its data."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -345,6 +345,19 @@ class LayoutFolderSink:
             if self._index().is_due:
                 self._write_index()
 
+    def lists(self, digest: Digest) -> bool:
+        """True if index.json lists a manifest, and its file is there."""
+        with self._lock:
+            is_listed = self._index().lists(digest)
+        return is_listed and self._files.size(digest.path) is not None
+
+    def add_entry(self, entry: Mapping[str, Any]) -> None:
+        """Adds a manifest without a name to index.json. Like a name, it may be lost until `finish`."""
+        with self._lock:
+            self._index().add(entry)
+            if self._index().is_due:
+                self._write_index()
+
     def discard(self) -> None:
         """Does nothing: the next import uses the blobs that arrived."""
 
@@ -419,10 +432,9 @@ def _is_own(name: str) -> bool:
     return name == _LOCK or _TEMPORARY.fullmatch(name) is not None
 
 
-def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Descriptor | None = None) -> bytes:
-    """Returns the bytes of an index.json that gives names to manifests, or lists one without a name."""
-    entries = [named_entry(name, descriptor) for name, descriptor in named]
-    return index_document([*entries, unnamed.to_json()] if unnamed else entries)
+def index_json(named: Sequence[tuple[str, Descriptor]], *, unnamed: Iterable[Mapping[str, Any]] = ()) -> bytes:
+    """Returns the bytes of an index.json that gives names to manifests, then lists entries without a name."""
+    return index_document([*(named_entry(name, descriptor) for name, descriptor in named), *unnamed])
 
 
 def marker_json() -> bytes:

@@ -75,7 +75,7 @@ class Manifests:
 
     def put(self, descriptor: Descriptor, content: bytes) -> None:
         """Pushes a manifest by its digest, and checks that the registry has not kept a damaged one."""
-        self._put(descriptor, content, str(descriptor.digest))
+        self.put_under(descriptor, content, str(descriptor.digest))
         found = self.find(str(descriptor.digest))
         if found is None:
             raise problem("not-kept", subject=self._place.called(descriptor.digest), retryable=True)
@@ -83,7 +83,7 @@ class Manifests:
 
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         """Pushes a manifest under a tag, and reads the tag back."""
-        self._put(descriptor, content, name)
+        self.put_under(descriptor, content, name)
         found = self.find(name)
         if found is None or found.digest != descriptor.digest:
             raise Refused(
@@ -115,7 +115,8 @@ class Manifests:
         answer.drain()
         return True
 
-    def _put(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+    def put_under(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Pushes a manifest under a tag or digest, and asks for nothing afterwards."""
         if descriptor.digest.algorithm in self._place.registry.unknown_algorithms:
             raise self._unknown_algorithm(name)
         headers = {"Content-Type": descriptor.media_type, "Content-Length": str(len(content))}

@@ -132,6 +132,10 @@ class Repository:
         """Pushes a manifest by its digest."""
         self._manifests.put(descriptor, content)
 
+    def put_under(self, descriptor: Descriptor, content: bytes, name: str) -> None:
+        """Pushes a manifest under a tag that others may move too, so the tag is not read back."""
+        self._manifests.put_under(descriptor, content, name)
+
     def tag(self, descriptor: Descriptor, content: bytes, name: str) -> None:
         """Pushes a manifest under a tag, and reads the tag back."""
         self._manifests.tag(descriptor, content, name)

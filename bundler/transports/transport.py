@@ -5,12 +5,13 @@ A location overrides the defaults, which are those of a place that has one image
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Protocol, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 from bundler import transport_table
+from bundler.core.digest import Digest
 from bundler.core.location import LAYOUT, Container, Location, RegistryPlace, Target
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSink, ImageSource
@@ -181,6 +182,16 @@ class LayoutSink(ImageSink, Protocol):
 
     def source(self) -> ImageSource:
         """The written images, read from the device."""
+
+    def lists(self, digest: Digest) -> bool:
+        """True if the place lists a manifest, with or without a name, and has it."""
+
+    def add_entry(self, entry: Mapping[str, Any]) -> None:
+        """Lists a manifest without a name: an attachment, which tools find by its ``subject``.
+
+        Args:
+            entry: Its descriptor, with ``artifactType`` and annotations.
+        """
 
     def finish(self) -> None:
         """Completes the place after the last image."""

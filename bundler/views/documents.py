@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bundler.core.oci import ImageConfig
     from bundler.exporting.result import ExportResult
     from bundler.fulfilling.request import FulfilResult
+    from bundler.importing.attached import AttachmentResult
     from bundler.importing.need_file import NeedResult
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
     from bundler.inventories.request import InventoryResult
@@ -320,6 +321,16 @@ def undo_document(result: UndoResult) -> Document:
                 "error": error_document(tag.error) if tag.error else None,
             }
             for tag in result.tags
+        ],
+        "lists": [
+            {
+                "repository": str(each.entries.repository.name),
+                "subject": str(each.entries.subject),
+                "removed": list(map(str, each.entries.digests)),
+                "outcome": each.outcome.value,
+                "error": error_document(each.error) if each.error else None,
+            }
+            for each in result.lists
         ],
     }
 
@@ -639,5 +650,18 @@ def _image_result(each: ImageResult) -> Document:
         "madeFrom": str(each.image.made_from) if each.image.made_from else None,
         "readBack": str(each.read_back) if each.read_back else None,
         "digestThere": str(each.there) if each.there else None,
+        "attached": list(map(_attached_result, each.attached)),
         "error": error_document(each.error) if each.error else None,
+    }
+
+
+def _attached_result(each: AttachmentResult) -> Document:
+    return {
+        "subject": str(each.attachment.subject),
+        "digest": str(each.digest),
+        "kind": each.attachment.kind,
+        "artifactType": each.attachment.artifact_type or None,
+        "tag": each.attachment.tag or None,
+        "outcome": each.outcome.value if each.outcome else None,
+        "replaced": str(each.replaced) if each.replaced else None,
     }

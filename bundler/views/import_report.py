@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bundler.errors import TagTaken
 from bundler.texts import joined, some, text
+from bundler.views.attachment_report import attached_lines
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
 from bundler.views.media_report import in_runs, media_lines
@@ -98,6 +99,7 @@ def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run
     ]
     sent = text("{size} to send", size=size(target.bytes_sent)) if is_dry_run else _sent_words(target)
     totals = [joined(counts, ", "), sent, *_reading_words(target, is_dry_run=is_dry_run)]
+    lines += ["", *attached] if (attached := attached_lines(target.images)) else []
     return [*lines, "", "  " + said("{phase}: {state}", phase=verdict, state=joined(totals))]
 
 

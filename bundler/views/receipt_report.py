@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bundler.texts import Text, joined, text
+from bundler.texts import Text, counted, joined, text
+from bundler.views.attachment_report import attached_words
 from bundler.views.errors import advice_lines
 from bundler.views.import_report import OUTCOMES, reading_words
 from bundler.views.languages import said, translated, worded
@@ -12,7 +13,7 @@ from bundler.views.words import count, escaped, fact, fact_below, size, table
 
 if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
-    from bundler.commands.undo import TagResult, UndoResult
+    from bundler.commands.undo import ListResult, TagResult, UndoResult
     from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 
 KINDS = {"registry": text("registry"), "daemon": text("Docker daemon"), "layout": text("layout")}
@@ -56,7 +57,9 @@ def show_lines(file: ReceiptFile) -> list[str]:
         head = said("to {target} ({kind})", target=escaped(target.target), kind=kind)
         there = text("{count:,} of {images} there", count=done, images=count(len(target.images), "image"))
         totals: list[str] = [there, text("{size} sent", size=size(target.bytes_sent)), *_reading_words(target)]
-        lines += ["", head, *table(rows), "", f"  {translated(joined(totals, ', '))}"]
+        attached = attached_words([each for image in target.images for each in image.attached])
+        lines += ["", head, *table(rows), *(["", *attached] if attached else [])]
+        lines += ["", f"  {translated(joined(totals, ', '))}"]
     return lines
 
 
@@ -71,16 +74,35 @@ def undo_lines(result: UndoResult) -> list[str]:
         (translated(UNDONE[tag.outcome.value]) if tag.outcome else "", str(tag.name), _tag_words(tag))
         for tag in result.tags
     ]
+    rows += [
+        (
+            translated(UNDONE[each.outcome.value]),
+            f"{each.entries.repository.name}@{each.entries.subject.short}",
+            _list_words(each),
+        )
+        for each in result.lists
+    ]
     lines = [
         fact(said("receipt"), escaped(result.file.path)),
         fact_below(_signature_words(result.file)),
         fact(said("bundle"), escaped(result.file.receipt.bundle_name)),
         *(table(rows) or [said("nothing to restore: no tag of a registry was moved")]),
     ]
-    for tag in result.tags:
-        if tag.error:
-            lines += ["", f"  {escaped(worded(tag.error))}", *advice_lines(tag.error, "    ")]
+    changes: tuple[TagResult | ListResult, ...] = (*result.tags, *result.lists)
+    for each in changes:
+        if each.error:
+            lines += ["", f"  {escaped(worded(each.error))}", *advice_lines(each.error, "    ")]
     return lines
+
+
+def _list_words(each: ListResult) -> str:
+    return translated(
+        counted(
+            len(each.entries.digests),
+            "{count} attachment in the fallback index of this manifest",
+            "{count} attachments in the fallback index of this manifest",
+        )
+    )
 
 
 def _outcome(image: ReceiptImage) -> str:

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.support import images
-from tests.support.images import OCI_INDEX, Image, attached, index, signature, signature_tag, simple
+from tests.support.attachments import cosign, dashed, referrer
+from tests.support.images import OCI_INDEX, Image, index, simple
 from tests.support.parts import MANIFESTS
 from tests.support.referrers import Referrers
 from tests.support.registries import Artifactory, Fake, GitLab, Harbor, Nexus, Quay
@@ -277,20 +278,20 @@ def test_a_registry_with_the_referrers_api_lists_what_names_its_subject(before, 
     nothing = listing(client)
     assert (nothing.status, nothing.headers["Content-Type"]) == (200, OCI_INDEX), "also of an unknown repository"
     assert nothing.document["manifests"] == []
-    sboms = [attached(IMAGE, f"sbom-{number}", made_by="a test") for number in range(3)]
-    scan = attached(IMAGE, "scan", artifact_type="application/sarif+json")
+    sboms = [referrer(IMAGE, content=b"%d" % number, annotations={"made.by": "a test"}) for number in range(3)]
+    scan = referrer(IMAGE, "application/sarif+json")
     client.push("team/app", "1", IMAGE)
     for each in [*sboms, scan]:
         assert client.push("team/app", each.digest, each).headers["OCI-Subject"] == IMAGE.digest
         assert client("GET", f"/v2/team/app/manifests/{each.digest}").content == each.content
-    assert client.push("team/app", signature_tag(IMAGE), signature(IMAGE)).headers["OCI-Subject"] is None
+    assert client.push("team/app", dashed(IMAGE, ".sig"), cosign(IMAGE)).headers["OCI-Subject"] is None
     first = listing(client)
     more = re.fullmatch(r'<(.*)>; rel="next"', first.headers["Link"])
     assert more
     second = client("GET", more[1])
     assert second.headers["Link"] is None
     entries = first.document["manifests"] + second.document["manifests"]
-    expected = {"artifactType": "application/spdx+json", "annotations": {"made_by": "a test"}}
+    expected = {"artifactType": "application/spdx+json", "annotations": {"made.by": "a test"}}
     assert entries[0] == sboms[0].descriptor(**expected)
     assert [entry["digest"] for entry in entries] == [each.digest for each in [*sboms, scan]]
     filtered = listing(client, "?artifactType=application/sarif%2Bjson")
@@ -313,7 +314,7 @@ def test_a_registry_with_the_referrers_api_lists_what_names_its_subject(before, 
     ids=["none", "ECR", "Harbor before 2.8", "empty with the header", "empty"],
 )
 def test_registries_lie_about_referrers(before, lie, push, status, listed):
-    client, sbom = before(lie), attached(IMAGE)
+    client, sbom = before(lie), referrer(IMAGE)
     client.push("team/app", "1", IMAGE)
     assert client.push("team/app", sbom.digest, sbom).headers["OCI-Subject"] == push
     answer = listing(client)
@@ -323,8 +324,8 @@ def test_registries_lie_about_referrers(before, lie, push, status, listed):
 def test_a_registry_that_reads_dashes_as_colons_answers_the_image_itself(before):
     client = before(Referrers(has_api=False, resolves_dashes=True))
     client.push("team/app", "1", IMAGE)
-    tag = f"/v2/team/app/manifests/{signature_tag(IMAGE, '')}"
+    tag = f"/v2/team/app/manifests/{dashed(IMAGE)}"
     assert client("GET", tag).content == IMAGE.content
     assert client("HEAD", tag).headers["Docker-Content-Digest"] == IMAGE.digest
-    client.push("team/app", signature_tag(IMAGE), signature(IMAGE))
-    assert client("GET", tag + ".sig").content == signature(IMAGE).content, "only a whole digest is read so"
+    client.push("team/app", dashed(IMAGE, ".sig"), cosign(IMAGE))
+    assert client("GET", tag + ".sig").content == cosign(IMAGE).content, "only a whole digest is read so"

@@ -163,55 +163,6 @@ def artifact(name: str) -> Image:
     return Image(OCI_MANIFEST, json.dumps(manifest).encode(), {sha256(config): config, sha256(data): data})
 
 
-def attached(
-    subject: Image, name: str = "sbom", *, artifact_type: str = "application/spdx+json", **annotations: str
-) -> Image:
-    """A manifest with ``subject``, as oras attaches a file: an empty config, one layer."""
-    config, data = b"{}", json.dumps({"name": name, "of": subject.digest}).encode()
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "artifactType": artifact_type,
-        "config": descriptor("application/vnd.oci.empty.v1+json", config),
-        "layers": [descriptor(artifact_type, data)],
-        "subject": subject.descriptor(),
-        **({"annotations": annotations} if annotations else {}),
-    }
-    return Image(OCI_MANIFEST, json.dumps(manifest).encode(), {sha256(config): config, sha256(data): data})
-
-
-def signature(subject: Image, name: str = "cosign") -> Image:
-    """What cosign puts under the tag ``signature_tag``: a manifest without ``subject``; the signature is not a real one."""
-    payload = {
-        "critical": {
-            "identity": {"docker-reference": name},
-            "image": {"docker-manifest-digest": subject.digest},
-            "type": "cosign container image signature",
-        },
-        "optional": None,
-    }
-    data = json.dumps(payload).encode()
-    config = json.dumps(
-        {"architecture": "", "os": "", "rootfs": {"type": "layers", "diff_ids": [sha256(data)]}}
-    ).encode()
-    layer = descriptor(
-        "application/vnd.dev.cosign.simplesigning.v1+json",
-        data,
-        annotations={"dev.cosignproject.cosign/signature": name},
-    )
-    manifest = {
-        "schemaVersion": 2,
-        "mediaType": OCI_MANIFEST,
-        "config": descriptor(OCI_CONFIG, config),
-        "layers": [layer],
-    }
-    return Image(OCI_MANIFEST, json.dumps(manifest).encode(), {sha256(config): config, sha256(data): data})
-
-
-def signature_tag(subject: Image, ending: str = ".sig") -> str:
-    return subject.digest.replace(":", "-") + ending
-
-
 def every_kind() -> dict[str, Image]:
     """An image of each kind, by repository and tag. Many modules ask for them when they are read; they are made once."""
     return dict(_kinds())

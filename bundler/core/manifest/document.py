@@ -301,6 +301,7 @@ def _check_attachments(manifest: BundleManifest, image: Image) -> None:
         return
     subjects = {manifest.blobs[number].descriptor.digest for number in image.manifests}
     seen: set[tuple[Digest, int, str]] = set()
+    roots: dict[str, int] = {}
     for each in image.attachments:
         _check_needs(manifest, image.reference, each)
         if each.subject not in subjects:
@@ -318,6 +319,10 @@ def _check_attachments(manifest: BundleManifest, image: Image) -> None:
         if (each.subject, root, each.tag) in seen:
             raise ValueError(texts.text("{reference} has an attachment twice", reference=image.reference))
         seen.add((each.subject, root, each.tag))
+        if each.tag and roots.setdefault(each.tag, root) != root:  # at the target the last one would have the tag
+            raise ValueError(
+                texts.text("{reference} has two attachments with the tag {tag}", reference=image.reference, tag=each.tag)
+            )
         subjects |= {manifest.blobs[number].descriptor.digest for number in each.manifests}
 
 

@@ -48,7 +48,7 @@ class Demand:
         sinks: dict[int, dict[ImageSink, None]] = {}
         for each in leg.result.open_images:
             sink = self._target.sink_for(each.name)
-            for number in each.image.blobs:
+            for number in each.missing_blobs:
                 sinks.setdefault(number, {})[sink] = None
         holders = self._holders(leg, sinks) if sinks else {}
         return {
@@ -65,7 +65,7 @@ class Demand:
         for each in leg.result.images:
             if each.outcome is Outcome.PRESENT:
                 sink = self._target.sink_for(each.name)
-                for number in each.image.blobs:
+                for number in each.blobs:
                     holders.setdefault(number, sink)
         places, blobs = self._target.places(), self._bundle.manifest.blobs
         for number in wanted:
@@ -96,7 +96,7 @@ class Demand:
         questions = list(self.destinations(progress.leg()).items())
         errors = {question[0]: error for question, error in ask_all(questions, ask, self._run)}
         for each in progress.open_images:
-            for number in each.image.blobs:
+            for number in each.missing_blobs:
                 if number in errors:
                     progress.fail(each, errors[number])
         total: Counter[str] = Counter()
@@ -115,7 +115,7 @@ class Demand:
         blobs = self._bundle.manifest.blobs
         for each in progress.open_images if errors else ():
             sink = self._target.sink_for(each.name)
-            for number in each.image.blobs:
+            for number in each.missing_blobs:
                 error = errors.get((blobs[number].descriptor.digest, sink))
                 if error is not None:
                     progress.fail(each, error)

@@ -9,6 +9,7 @@ from bundler.core.events import Noticed
 from bundler.core.protocols import ImageSource
 from bundler.core.reference import Reference
 from bundler.importing.leg import Ground
+from bundler.importing.links import LayoutLinks
 from bundler.importing.targets.streamed import StreamedTarget
 from bundler.texts import text
 from bundler.transports.transport import LayoutSink, target_of
@@ -51,6 +52,15 @@ class IntoLayout(StreamedTarget):
         """The layout, as it is read from the device."""
         del name
         return self._sink.source()
+
+    def links_for(self, name: Reference) -> LayoutLinks:
+        """The index.json of the layout."""
+        del name
+        return LayoutLinks(self._sink)
+
+    def attachment_tag(self, name: Reference, tag: str) -> str:
+        """The full name: repository of the image and tag."""
+        return f"{name.name}:{tag}"
 
     def tag_of(self, name: Reference) -> str | None:
         """The full name."""

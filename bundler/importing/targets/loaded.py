@@ -47,6 +47,7 @@ class LoadedTarget(Target):
 
     takes_one_platform: ClassVar[bool] = True
     is_read_back: ClassVar[bool] = False
+    holds_attachments: ClassVar[bool] = False
     planned: ClassVar[Outcome]
     """The outcome of an image in a dry run."""
     keeps_images: ClassVar[bool]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
 
 from bundler.bundle.reader import Bundle
 from bundler.core import oci
 from bundler.core.events import Noticed, nobody
-from bundler.core.manifest import Image
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSink
 from bundler.errors import BundlerError, Interrupted, PartsMissing
@@ -39,13 +38,13 @@ class Manifests:
         self._pushed: dict[tuple[ImageSink, int], BundlerError | None] = {}
         """The errors of the manifests that were pushed, by sink and number in the bundle; None for a success."""
 
-    def push(self, sink: ImageSink, image: Image, *, subject: str) -> None:
-        """Pushes the manifests of an image, each once. A manifest that failed once raises the same error again.
+    def push(self, sink: ImageSink, numbers: Iterable[int], *, subject: str) -> None:
+        """Pushes manifests by their numbers in the bundle, each once. One that failed raises the same error again.
 
         Raises:
             BundlerError: A manifest cannot be pushed.
         """
-        for number in image.manifests:
+        for number in numbers:
             if (sink, number) not in self._pushed:
                 self._pushed[sink, number] = self._error_of(sink, number, subject)
             error = self._pushed[sink, number]
@@ -60,14 +59,19 @@ class Manifests:
         """
         self._put(sink, root, lambda descriptor, content: sink.tag(descriptor, content, tag), subject=subject)
 
-    def send_again(self, sink: ImageSink, image: Image, *, subject: str) -> None:
-        """Sends the missing blobs and manifests of an image again, after everything was sent once.
+    def send_again(self, sink: ImageSink, numbers: Iterable[int], *, subject: str) -> None:
+        """Sends the blobs and manifests of an image again that are missing, after everything was sent once.
+
+        Args:
+            sink: The sink that lacks some.
+            numbers: The manifests of the image and its attachments, by their numbers in the bundle.
+            subject: The image, for messages.
 
         Raises:
             BundlerError: One of them cannot be sent.
         """
         self._notice_lost(subject)
-        for number in image.manifests:
+        for number in numbers:
             descriptor = self._bundle.manifest.blobs[number].descriptor
             self._bring_parts(sink, descriptor, self._bundle.read_document(descriptor), subject=subject)
             self._put(sink, descriptor, sink.put_manifest, subject=subject)

@@ -11,6 +11,7 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, HARBOR, RegistryKind
 from bundler.errors import BundlerError, Interrupted
 from bundler.importing.leg import Ground
+from bundler.importing.links import RegistryLinks
 from bundler.importing.results import Quota, RegistryPlan
 from bundler.importing.targets.streamed import Prospect, StreamedTarget
 from bundler.run import retrying
@@ -103,6 +104,15 @@ class IntoRegistry(StreamedTarget):
     def source_for(self, name: Reference) -> Repository:
         """The repository."""
         return self.sink_for(name)
+
+    def links_for(self, name: Reference) -> RegistryLinks:
+        """The referrers API of the repository, and its fallback tags."""
+        return RegistryLinks(self.sink_for(name), self._run, self.name)
+
+    def attachment_tag(self, name: Reference, tag: str) -> str:
+        """The tag."""
+        del name
+        return tag
 
     def tag_of(self, name: Reference) -> str | None:
         """The tag."""

@@ -14,10 +14,12 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
-from bundler.importing.conflicts import all_aside, settled, settled_again
+from bundler.importing.conflicts import Settled, all_aside, settled, settled_again
 from bundler.importing.leg import Ground, Leg, Progress, as_end
+from bundler.importing.links import Links
 from bundler.importing.read_back import Reader
 from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
+from bundler.importing.targets.attachments import Attachments
 from bundler.importing.targets.demand import Demand
 from bundler.importing.targets.manifests import Manifests
 from bundler.importing.targets.target import TagLog, Target
@@ -56,6 +58,14 @@ class StreamedTarget(Target):
     @abstractmethod
     def source_for(self, name: Reference) -> ImageSource:
         """The source that reads the content of the sink of this name."""
+
+    @abstractmethod
+    def links_for(self, name: Reference) -> Links:
+        """The lists of attachments of the sink of this name."""
+
+    @abstractmethod
+    def attachment_tag(self, name: Reference, tag: str) -> str:
+        """The name in the sink of an attachment that a tag attaches to an image of this name."""
 
     @abstractmethod
     def tag_of(self, name: Reference) -> str | None:
@@ -126,11 +136,24 @@ class StreamedTarget(Target):
             self._ask_for_names(progress, ground)
             decided = settled(progress.open_images, is_dry_run=self._request.is_dry_run)
             progress.note_all(decided.images)
+            decided = self._with_attachments(decided, progress, ground)
             if decided.error is not None:
                 raise decided.error
             if reader is not None:
                 self._open_what_lacks_something(progress, reader)
         return progress.leg(ground=ground, reading=reader.reading if reader else None)
+
+    def _with_attachments(self, decided: Settled, progress: Progress, ground: Ground) -> Settled:
+        """Finds the attachments that are there; their conflicts end the run like those of tags."""
+        attachments = self._attachments(progress)
+        refused = attachments.survey(ground)
+        if not self._request.is_dry_run:
+            return replace(decided, refused=decided.refused + refused)
+        attachments.fail_refused()
+        return decided
+
+    def _attachments(self, progress: Progress) -> Attachments:
+        return Attachments(self._bundle, self, progress, self._run)
 
     def _ask_for_names(self, progress: Progress, ground: Ground) -> None:
         usable = [each for each in progress.open_images if not self.is_empty(each.name, ground)]
@@ -180,7 +203,7 @@ class StreamedTarget(Target):
             if final:
                 progress.fail(each, final[0])
                 continue
-            progress.note(replace(each, outcome=None, read_back=None))
+            progress.note(each.reopened())
             words = counted(
                 len(faults),
                 "{name}: a blob is missing or damaged at the target; sent again",
@@ -238,7 +261,8 @@ class StreamedTarget(Target):
         """Pushes the manifests; then reads back the blobs that images need, if the user asked for that."""
         progress, reader = Progress(leg), self._reader(leg)
         with progress.until_ended():
-            self._step("pushing manifests", progress, partial(_push, self._manifests(progress)))
+            manifests, attachments = self._manifests(progress), self._attachments(progress)
+            self._step("pushing manifests", progress, partial(_push, manifests, attachments))
             if reader is not None and not self._is_over(progress):
                 self._read_back(progress, reader)
         return progress.leg(reading=reader.reading if reader else None)
@@ -253,7 +277,7 @@ class StreamedTarget(Target):
             else:
                 lacking.append(each)
                 with progress.failing(each):
-                    manifests.send_again(self.sink_for(each.name), each.image, subject=str(each.name))
+                    manifests.send_again(self.sink_for(each.name), each.manifests, subject=str(each.name))
         for each, faults in reader.faults([each for each in map(progress.now, lacking) if each.is_open]):
             progress.fail(each, faults[0].error)
 
@@ -296,7 +320,14 @@ class StreamedTarget(Target):
         """Moves the tags, each after one more request for it."""
         progress = Progress(leg)
         with progress.until_ended():
-            self._step("tagging", progress, partial(self._tag, tags, progress, self._manifests(progress)))
+            manifests, attachments = self._manifests(progress), self._attachments(progress)
+
+            def publish(sink: ImageSink, each: ImageResult) -> None:
+                """No tag moves before the attachments of its image are listed."""
+                self._tag(tags, progress, manifests, sink, attachments.publish(manifests, tags, sink, each))
+
+            self._step("tagging", progress, publish)
+            attachments.check_lists()
         return progress.leg()
 
     def _tag(self, tags: TagLog, progress: Progress, manifests: Manifests, sink: ImageSink, each: ImageResult) -> None:
@@ -342,5 +373,7 @@ class StreamedTarget(Target):
         return leg
 
 
-def _push(manifests: Manifests, sink: ImageSink, each: ImageResult) -> None:
-    manifests.push(sink, each.image, subject=str(each.name))
+def _push(manifests: Manifests, attachments: Attachments, sink: ImageSink, each: ImageResult) -> None:
+    if not each.is_whole:
+        manifests.push(sink, each.image.manifests, subject=str(each.name))
+    attachments.push(manifests, sink, each)

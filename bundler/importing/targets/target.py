@@ -46,6 +46,8 @@ class Target(ABC):
     """True if it chooses one platform of each image itself."""
     is_read_back: ClassVar[bool] = True
     """True if the blobs of images can be read back from it."""
+    holds_attachments: ClassVar[bool] = True
+    """True if it can hold signatures and other attachments of images."""
 
     def __init__(self, location: Location, opened: Opened) -> None:
         """Sends no request, and writes nothing yet.
