@@ -87,6 +87,7 @@ if TYPE_CHECKING:
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
     from bundler.core.policies import CONFLICT_POLICIES as CONFLICT_POLICIES, MAPPINGS as MAPPINGS
+    from bundler.core.policy import ImagePolicy as ImagePolicy, PolicyVerdict as PolicyVerdict
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.reference import (
         Reference as Reference,
@@ -136,6 +137,7 @@ if TYPE_CHECKING:
     )
     from bundler.inventories.inventory import inventory as inventory
     from bundler.inventories.request import InventoryRequest as InventoryRequest, InventoryResult as InventoryResult
+    from bundler.keys.image_policy import read_policy as read_policy
     from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
     from bundler.keys.signed_files import Demand as Demand
@@ -188,6 +190,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.plan": ("parse_chunk_size",),
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
+    "bundler.core.policy": ("ImagePolicy", "PolicyVerdict"),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
     "bundler.transports.parsing": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),
@@ -195,6 +198,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.bundle.reader": ("Bundle",),
     "bundler.bundle.locked": ("LockedBundle",),
     "bundler.bundle.findings": ("Finding",),
+    "bundler.keys.image_policy": ("read_policy",),
     "bundler.keys.open_bundle": ("Unlocking", "open_bundle"),
     "bundler.keys.signed_files": ("Demand",),
     "bundler.keys.passphrase": ("read_passphrase", "generate_passphrase"),

@@ -20,6 +20,7 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 bundler import /media/disc1 /media/disc2 --trust keys/ --to registry.internal/mirror --dry-run
 bundler import /media/stick/platform --trust builder.pub --to docker-daemon: --to registry.internal:5000
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --map flatten --on-conflict suffix
+bundler import /media/stick/platform --trust builder.pub --to registry.internal --policy policy.json --all-or-nothing
 bundler import /media/stick/platform --trust builder.pub --to harbor.internal --rules rules.yaml --dry-run
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
 """,
@@ -37,6 +38,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.trust_option
 @options.require_signatures_option
 @options.unsigned_ok_option
+@options.policy_option
 @click.option(
     "--map",
     "mapping",
@@ -132,6 +134,7 @@ def import_(
     trust: tuple[str, ...],
     required: int | None,
     insecure_no_signature: bool,
+    policies: tuple[str, ...],
     mapping: str,
     rules: str | None,
     only: tuple[str, ...],
@@ -206,6 +209,7 @@ def import_(
         is_verifying_target=verify_target,
         receipt=bundler.ReceiptRequest(path=Path(receipt) if receipt else None, key=key),
         need=options.need_request(need, key),
+        policies=options.image_policies(policies),
     )
     result = with_run(
         lambda run: bundler.import_bundle(request, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast

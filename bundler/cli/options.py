@@ -18,7 +18,7 @@ from bundler.texts import text
 from bundler.views.languages import said
 
 if TYPE_CHECKING:
-    from bundler import Credentials, NeedRequest, NetworkOptions, ReceiptKey, Selection, Unlocking
+    from bundler import Credentials, ImagePolicy, NeedRequest, NetworkOptions, ReceiptKey, Selection, Unlocking
     from bundler.core.location import Target
 
 MOST_SIGNATURES = 64
@@ -71,6 +71,14 @@ require_signatures_option = click.option(
     type=click.IntRange(1, MOST_SIGNATURES),
     metavar="N",
     help="Number of different trusted keys that must have signed the bundle. Default: 1.",
+)
+policy_option = click.option(
+    "--policy",
+    "policies",
+    multiple=True,
+    metavar="FILE",
+    help="Policy for the signatures of images, containers-policy.json(5). May be repeated: each must accept an image. "
+    "See docs/policy.md.",
 )
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Number of large blobs to transfer in parallel.")
 plain_http_option = click.option(
@@ -184,6 +192,15 @@ def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
     choices = click.IntRange(1, len(bundles))
     answer = int(in_front(lambda: click.prompt(said("choose one"), type=choices, err=True)))
     return bundles[answer - 1].folders
+
+
+def image_policies(files: tuple[str, ...]) -> tuple[ImagePolicy, ...]:
+    """The policies of ``--policy``, with their keys.
+
+    Raises:
+        Misuse: A file is no valid policy, or a key cannot be read.
+    """
+    return tuple(map(bundler.read_policy, files))
 
 
 def network(

@@ -50,6 +50,7 @@ _JSON = Instead("--json", ("--json",))
 _QUIET = Instead("--quiet; progress is shown without a flag", ("--quiet",))
 _TEXT = Instead("no flag: messages and progress go to stderr, results to stdout")
 _NAME = Instead("--name NAME", ("--name",))
+_NO_POLICY = Instead("no flag: signatures of images are judged only with --policy FILE")
 _ONLY = Instead("--only PATTERN", ("--only",))
 _EXCEPT = Instead("--except PATTERN", ("--except",))
 
@@ -92,7 +93,7 @@ FLAGS: dict[str, tuple[Instead, ...]] = {
     "--sign-by": (_KEY,),
     "--sign-by-sigstore-private-key": (_KEY,),
     "--policy": (_TRUST,),
-    "--insecure-policy": (Instead("--insecure-no-signature", ("--insecure-no-signature",)),),
+    "--insecure-policy": (_NO_POLICY,),
     "--preserve-digests": (Instead("no flag: digests never change"),),
     # docker, nerdctl
     "-u": (_LOGIN, _AUTH_FILE),

@@ -17,6 +17,7 @@ bundler verify /media/stick/platform --trust builder.pub
 bundler verify /media/disc1 /media/disc2 --trust builder.pub
 bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify /media/stick/platform --trust builder.pub --need need.json
+bundler verify /media/stick/platform --trust builder.pub --policy policy.json
 bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 )
@@ -28,6 +29,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.need_option
 @click.option("--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with.")
 @options.key_passphrase_file_option
+@options.policy_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -43,6 +45,7 @@ def verify(
     need: str | None,
     need_key: str | None,
     key_passphrase_file: str | None,
+    policies: tuple[str, ...],
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -65,6 +68,7 @@ def verify(
             "--require-signatures": required is not None,
             "--insecure-no-signature": insecure_no_signature,
             "--need": need is not None,
+            "--policy": bool(policies),
         },
     )
     if file is not None:
@@ -85,10 +89,11 @@ def verify(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
+        policies=options.image_policies(policies),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):
         return files.show_list("verify", result, is_json=is_json)
-    lines = [] if quiet and not result.findings else report.verify_lines(result, is_verbose=verbose)
+    lines = [] if quiet and not result.exit_code else report.verify_lines(result, is_verbose=verbose)
     show(lines, documents.verify_document(result), is_json=is_json)
     return result.exit_code

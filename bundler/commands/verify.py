@@ -15,10 +15,12 @@ from bundler.bundle.opening import SeveralBundles
 from bundler.bundle.reader import Bundle
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.policy import ImagePolicy, PolicyVerdict, refused
 from bundler.core.tally import Tally
-from bundler.errors import worst
+from bundler.errors import Misuse, worst
 from bundler.importing.need_file import NeedResult, check_need, write_need
 from bundler.importing.request import NeedRequest
+from bundler.keys.judging import judge_bundle, refuse_carried
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run
 from bundler.transfer import counting
@@ -35,6 +37,7 @@ class VerifyRequest:
         required_signatures: The number of different trusted keys that must have signed it.
         unlocking: Opens an encrypted bundle. With None only the files of an encrypted bundle are checked, no blob.
         need: The need-list to write if something is missing or damaged; None for none.
+        policies: The policies that must all accept each image.
     """
 
     paths: tuple[Path, ...]
@@ -43,6 +46,7 @@ class VerifyRequest:
     required_signatures: int = 1
     unlocking: Unlocking | None = None
     need: NeedRequest | None = None
+    policies: tuple[ImagePolicy, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +58,19 @@ class VerifyResult:
         findings: The problems.
         litter: The files that operating systems left in its folders.
         need: The need-list; None if none was asked for.
+        verdicts: The verdicts of the policies on the images.
     """
 
     bundle: Bundle | LockedBundle
     findings: tuple[Finding, ...]
     litter: Litter
     need: NeedResult | None = None
+    verdicts: tuple[PolicyVerdict, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is wrong, else the exit code of the worst finding."""
-        return worst(finding.error for finding in self.findings)
+        """0 if nothing is wrong, else the exit code of the worst finding or refused image."""
+        return worst([*(finding.error for finding in self.findings), *refused(self.verdicts).values()])
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -96,12 +102,30 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: Nothing could be checked, because the signature, SHA256SUMS or
-            bundle.json is wrong. Or the need-list's file exists.
+            bundle.json is wrong. Or the need-list's file exists, or a policy needs the content of a bundle that is
+            encrypted.
         LocalStorage: The need-list cannot be written.
         Interrupted: The user stopped it.
     """
     run = run or Run()
     key = check_need(request.need, run.listener)
+    bundle = _opened(request, run)
+    tally = Tally(_chunks_of_images(bundle))
+    run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
+    listener = counting(run.listener, tally)
+    try:
+        checked = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
+        run.listener(PhaseEnded("verifying"))
+        verdicts = _judged(bundle, request, run)
+    finally:
+        if isinstance(bundle, Bundle):
+            bundle.close()
+    bundle = replace(bundle, chunks=checked.chunks)
+    need = write_need(request.need, bundle, lacking_by(checked.findings, bundle), key)
+    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts)
+
+
+def _opened(request: VerifyRequest, run: Run) -> Bundle | LockedBundle:
     bundle = open_trusted(
         request.paths,
         request.trust,
@@ -109,20 +133,21 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
         is_without_signature=request.is_without_signature,
         required_signatures=request.required_signatures,
     )
+    refuse_carried(request.policies, bundle.sealed.folders)
     if request.unlocking is not None:
-        bundle = request.unlocking.unlocked(bundle, run)
-    tally = Tally(_chunks_of_images(bundle))
-    run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
-    listener = counting(run.listener, tally)
-    try:
-        checked = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
-    finally:
-        if isinstance(bundle, Bundle):
-            bundle.close()
-    run.listener(PhaseEnded("verifying"))
-    bundle = replace(bundle, chunks=checked.chunks)
-    need = write_need(request.need, bundle, lacking_by(checked.findings, bundle), key)
-    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need)
+        return request.unlocking.unlocked(bundle, run)
+    if request.policies and not isinstance(bundle, Bundle):
+        raise Misuse(
+            "an encrypted bundle: a policy judges its content", subject="--policy", hint="give --passphrase-file FILE"
+        )
+    return bundle
+
+
+def _judged(bundle: Bundle | LockedBundle, request: VerifyRequest, run: Run) -> tuple[PolicyVerdict, ...]:
+    """The verdicts on all images; none if the content of the bundle is not known."""
+    if not isinstance(bundle, Bundle):
+        return ()
+    return judge_bundle(request.policies, bundle, bundle.images, run)
 
 
 def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:

@@ -551,7 +551,7 @@ _ENTRIES = (
     Advice(
         "policy",
         Untrusted,
-        "the rule {rule} of the policy does not accept the image",
+        "refused by the policy's rule '{rule}'",
         "have the image signed by a key that the policy names, and export it again with its signatures",
         "The policy of --policy decides which signatures an image must have. The output names the image, the rule that "
         "decided, what it wants and what was found. No byte of such an image was sent. The usual causes: nobody signed "

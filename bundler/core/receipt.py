@@ -75,6 +75,29 @@ class ReceiptImage:
 
 
 @dataclass(frozen=True, slots=True)
+class ReceiptVerdict:
+    """The verdict of a policy on one image, before anything was sent.
+
+    Attributes:
+        reference: The name of the image in the bundle.
+        digest: The digest of its root in the bundle.
+        policy: The SHA-256 of the policy's file, in hex.
+        rule: The rule that decided.
+        result: ``accepted`` or ``refused``.
+        signers: The keys or identities that signed.
+        reason: The reason in words.
+    """
+
+    reference: str
+    digest: str
+    policy: str
+    rule: str
+    result: str
+    signers: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ReceiptReading:
     """The result of reading blobs back from a target and hashing them.
 
@@ -131,6 +154,7 @@ class Receipt:
         error: The error that stopped the import early, in words; None if nothing did.
         targets: The results at each target.
         merged: The ids of the receipts that this one was made of.
+        verdicts: The verdicts of the policies of the import; empty without a policy, and in older receipts.
     """
 
     tool: str
@@ -151,6 +175,7 @@ class Receipt:
     signer_fingerprints: tuple[str, ...] = ()
     trusted_fingerprints: tuple[str, ...] = ()
     blobs: tuple[str, ...] = ()
+    verdicts: tuple[ReceiptVerdict, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -224,6 +249,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         error=None if is_done else last.error,
         targets=targets,
         merged=tuple(identity for _, identity in pairs),
+        verdicts=tuple(dict.fromkeys(verdict for receipt in ordered for verdict in receipt.verdicts)),
     )
 
 
@@ -340,6 +366,19 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         ],
         "merged": list(receipt.merged),
         "blobs": list(receipt.blobs),
+        "verdicts": [_verdict_document(verdict) for verdict in receipt.verdicts],
+    }
+
+
+def _verdict_document(verdict: ReceiptVerdict) -> dict[str, Any]:
+    return {
+        "reference": verdict.reference,
+        "digest": verdict.digest,
+        "policy": verdict.policy,
+        "rule": verdict.rule,
+        "result": verdict.result,
+        "signers": list(verdict.signers),
+        "reason": verdict.reason,
     }
 
 
@@ -387,6 +426,19 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         targets=tuple(_target(target) for target in list_of(document["targets"])),
         merged=_texts(document.get("merged", [])),
         required_signatures=size(document.get("requiredSignatures", 1)),  # the first receipts did not have it
+        verdicts=tuple(_verdict(verdict) for verdict in list_of(document.get("verdicts", []))),
+    )
+
+
+def _verdict(document: dict[str, Any]) -> ReceiptVerdict:
+    return ReceiptVerdict(
+        reference=text(document["reference"]),
+        digest=str(Digest.parse(document["digest"])),
+        policy=text(document["policy"]),
+        rule=text(document["rule"]),
+        result=text(document["result"]),
+        signers=_texts(document["signers"]),
+        reason=text(document["reason"]),
     )
 
 

@@ -1,4 +1,4 @@
-"""``bundler import``: opened → selected → named → surveyed → sent → published → receipt.
+"""``bundler import``: opened → selected → judged → named → surveyed → sent → published → receipt.
 
 One failed image does not stop the others, unless the user asked for that. Nothing is sent before the signature is
 trusted. No tag moves before all blobs of its image are verified and sent. The bundle is read once for all targets.
@@ -16,8 +16,10 @@ from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
+from bundler.core.policy import PolicyVerdict
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.importing.importable import check_importable
+from bundler.importing.judged import judge
 from bundler.importing.leg import Leg, as_end
 from bundler.importing.named import name
 from bundler.importing.need_file import check_need
@@ -101,6 +103,7 @@ class _Reached:
     """The progress of an import."""
 
     findings: tuple[Finding, ...] = ()
+    verdicts: tuple[PolicyVerdict, ...] = ()
     legs: tuple[Leg, ...] = ()
     ended: BundlerError | None = None
 
@@ -110,6 +113,7 @@ class _Reached:
             bundle=opened.bundle,
             targets=tuple(leg.result for leg in self.legs),
             findings=self.findings,
+            verdicts=self.verdicts,
             is_dry_run=opened.request.is_dry_run,
             litter=opened.litter,
             error=self.ended,
@@ -156,7 +160,9 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
     try:
         check_importable(opened.bundle)
         reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
-        surveyed = survey(name(select(opened, targets), targets))
+        judged = judge(select(opened, targets))
+        reached = replace(reached, verdicts=judged.verdicts)
+        surveyed = survey(name(judged, targets))
         if opened.request.is_dry_run and surveyed.ended is None:
             surveyed = plan(surveyed)
         reached = replace(reached, legs=surveyed.legs, ended=surveyed.ended)

@@ -12,11 +12,11 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.errors import BundlerError
 from bundler.importing.attached import attached_to
+from bundler.importing.judged import Judged
 from bundler.importing.leg import Leg
 from bundler.importing.opened import Opened
 from bundler.importing.read_back import Reading
 from bundler.importing.results import ImageResult, TargetResult
-from bundler.importing.selected import Selected
 from bundler.importing.targets.target import Target
 from bundler.run import Run
 from bundler.texts import counted, some, text
@@ -30,20 +30,22 @@ class Named:
     legs: tuple[Leg, ...]
 
 
-def name(selected: Selected, targets: tuple[Target, ...]) -> Named:
-    """Gives images their names at each target.
+def name(judged: Judged, targets: tuple[Target, ...]) -> Named:
+    """Gives images their names at each target. Images that no policy accepts have failed.
 
     Raises:
         Misuse: Two images would get the same name, or a name would be invalid.
         Refused, Unavailable: The only target does not report its kind of registry.
     """
-    legs = tuple(_leg(target, selected, is_alone=len(targets) == 1) for target in targets)
-    _notice_latest(legs, selected.opened.run)
-    _notice_digest_tags(legs, selected.opened.run)
-    return Named(selected.opened, legs)
+    opened = judged.selected.opened
+    legs = tuple(_leg(target, judged, is_alone=len(targets) == 1) for target in targets)
+    _notice_latest(legs, opened.run)
+    _notice_digest_tags(legs, opened.run)
+    return Named(opened, legs)
 
 
-def _leg(target: Target, selected: Selected, *, is_alone: bool) -> Leg:
+def _leg(target: Target, judged: Judged, *, is_alone: bool) -> Leg:
+    selected = judged.selected
     request, run, wanted = selected.opened.request, selected.opened.run, selected.of(target)
     faults: Mapping[Reference, BundlerError] = wanted.faults
     try:
@@ -55,7 +57,8 @@ def _leg(target: Target, selected: Selected, *, is_alone: bool) -> Leg:
         faults = dict.fromkeys((image.reference for image in wanted.images), error)
     images = tuple(_named(wanted.images, target, kind, selected.opened))
     reading = Reading() if request.is_verifying_target and target.is_read_back else None
-    leg = Leg(target, TargetResult(target.name, target.location.kind, images), reading=reading).failing(faults)
+    leg = Leg(target, TargetResult(target.name, target.location.kind, images), reading=reading)
+    leg = leg.failing(judged.faults).failing(faults)
     count = sum(len(each.attached) for each in images)
     if count and request.has_attachments and not target.holds_attachments:
         run.listener(

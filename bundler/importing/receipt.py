@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bundler import __version__
 from bundler.bundle.reader import Bundle
-from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget
+from bundler.core.policy import PolicyVerdict
+from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget, ReceiptVerdict
 from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
 from bundler.importing.attached import AttachmentResult
 from bundler.importing.request import ImportRequest, ReceiptRequest
@@ -35,6 +36,19 @@ def receipt_of(
         error=str(result.error) if result.error else None,
         targets=tuple(_target(target, bundle) for target in result.targets),
         blobs=tuple(str(blob.descriptor.digest) for blob in bundle.manifest.blobs),
+        verdicts=tuple(map(_verdict, result.verdicts)),
+    )
+
+
+def _verdict(verdict: PolicyVerdict) -> ReceiptVerdict:
+    return ReceiptVerdict(
+        reference=str(verdict.reference),
+        digest=str(verdict.digest),
+        policy=verdict.policy,
+        rule=verdict.rule,
+        result=verdict.result,
+        signers=verdict.signers,
+        reason=str(verdict.found),
     )
 
 

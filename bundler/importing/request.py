@@ -12,6 +12,7 @@ from bundler.core.location import Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
 from bundler.core.policies import FAIL, KEEP
+from bundler.core.policy import ImagePolicy
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
@@ -100,6 +101,7 @@ class ImportRequest:
         is_via_daemon: Registries are reached through the Docker daemon: load, tag, push.
         has_attachments: The attachments of images are imported too: signatures, SBOMs, attestations.
         is_verifying_target: All blobs that images need are read back from the target before a tag moves.
+        policies: The policies that must all accept an image before anything of it is sent.
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
     """
@@ -125,5 +127,6 @@ class ImportRequest:
     is_via_daemon: bool = False
     has_attachments: bool = True
     is_verifying_target: bool = False
+    policies: tuple[ImagePolicy, ...] = ()
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None

@@ -15,6 +15,7 @@ from bundler.core.digest import Digest
 from bundler.core.location import DAEMON
 from bundler.core.manifest import Image
 from bundler.core.policies import FAIL
+from bundler.core.policy import PolicyVerdict
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.tag_template import digest_tag
@@ -223,6 +224,7 @@ class ImportResult:
         bundle: The bundle, closed.
         targets: The results of the images at each target.
         findings: The faults of the bundle, without those of the images' blobs.
+        verdicts: The verdicts of the policies on the chosen images.
         is_dry_run: True if nothing was sent.
         litter: The files that operating systems left in the bundle's folders.
         error: The error that ended the import early; None if there is none.
@@ -234,6 +236,7 @@ class ImportResult:
     bundle: Bundle
     targets: tuple[TargetResult, ...] = ()
     findings: tuple[Finding, ...] = ()
+    verdicts: tuple[PolicyVerdict, ...] = ()
     is_dry_run: bool = False
     litter: Litter | None = None
     error: BundlerError | None = None

@@ -30,12 +30,9 @@ def read_policy(file: str) -> ContainersPolicy:
     content = read_given(file, POLICY_BYTES, subject=f"--policy {file}")
     document = parse_policy(content, source=file)
     loader = _Loader(file)
-    return ContainersPolicy(
-        source=file,
-        digest=hashlib.sha256(content).hexdigest(),
-        default=loader.judges(document.default),
-        scopes={scope: loader.judges(requirements) for scope, requirements in document.docker.items()},
-    )
+    default = loader.judges(document.default)
+    scopes = {scope: loader.judges(requirements) for scope, requirements in document.docker.items()}
+    return ContainersPolicy(file, hashlib.sha256(content).hexdigest(), default, scopes, files=tuple(loader.files))
 
 
 class _Loader:
@@ -43,6 +40,7 @@ class _Loader:
 
     def __init__(self, file: str) -> None:
         self._file = file
+        self.files = [file]
 
     def judges(self, requirements: Iterable[Requirement]) -> tuple[Judge, ...]:
         """The judges of one scope, in the order of its requirements."""
@@ -74,6 +72,7 @@ class _Loader:
         if not named.path:
             return named.data
         path = Path(os.path.dirname(self._file), named.path)
+        self.files.append(str(path))
         return read_regular(path, KEY_BYTES, subject=f"{self._file}: {named.field}: {named.path}")
 
     def _origin(self, named: Named) -> str:

@@ -44,6 +44,14 @@ class Judged:
     folders: tuple[Path, ...] = ()
     files: tuple[Path, ...] = ()
 
+    def has_inside(self, path: Path) -> bool:
+        """True if a file or folder is inside the folders of the bundle."""
+        return any(is_inside(path, folder) for folder in self.folders)
+
+    def has_on_medium(self, path: Path) -> bool:
+        """True if a file or folder is on the same removable medium."""
+        return any(on_one_medium(path, other) for other in (*self.folders, *self.files))
+
     def refuse(self, key: Path) -> None:
         """Checks that a key did not come with the files that it verifies.
 
@@ -54,11 +62,11 @@ class Judged:
             Untrusted: It did.
         """
         hint = "get the key from its owner over another channel, and keep it on this machine: bundler trust add FILE"
-        if any(is_inside(key, folder) for folder in self.folders):
+        if self.has_inside(key):
             raise Untrusted(
                 "a key in the bundle itself proves nothing", subject=str(key), hint=hint, code="key-came-along"
             )
-        if any(on_one_medium(key, path) for path in (*self.folders, *self.files)):
+        if self.has_on_medium(key):
             raise Untrusted(
                 "a key on the same medium as the signed files proves nothing",
                 subject=str(key),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from bundler.commands.version import Versions
     from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
+    from bundler.core.policy import PolicyVerdict
     from bundler.exporting.result import ExportResult
     from bundler.fulfilling.request import FulfilResult
     from bundler.importing.attached import AttachmentResult
@@ -149,6 +150,7 @@ def verify_document(result: VerifyResult) -> Document:
         **_extensions(result.bundle.manifest),
         "otherFiles": _other_files(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
+        "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         "copyAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
         "need": _need(result.need),
@@ -283,6 +285,7 @@ def import_document(result: ImportResult) -> Document:
         "error": error_document(result.error) if result.error else None,
         "findings": [_finding(finding) for finding in result.findings],
         "need": _need(result.need),
+        "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         **_media(bundle, result.litter),
         "targets": [_target(target) for target in result.targets],
     }
@@ -543,6 +546,21 @@ def _verdict(each: Verdict) -> Document:
         "result": each.result,
         "signer": each.signer or None,
         "reason": each.reason or None,
+    }
+
+
+def _policy_verdict(each: PolicyVerdict) -> Document:
+    return {
+        "reference": str(each.reference),
+        "digest": str(each.digest),
+        "policy": each.policy,
+        "file": each.source,
+        "rule": each.rule,
+        "result": each.result,
+        "signers": list(each.signers),
+        "wanted": each.wanted or None,
+        "found": each.found,
+        "error": error_document(each.error) if each.error else None,
     }
 
 

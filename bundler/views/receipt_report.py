@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bundler.core.policy.verdict import ACCEPTED
 from bundler.texts import Text, counted, joined, text
 from bundler.views.attachment_report import attached_words
 from bundler.views.errors import advice_lines
@@ -47,6 +48,8 @@ def show_lines(file: ReceiptFile) -> list[str]:
         (said("time"), said("{started} to {finished}", started=receipt.started, finished=receipt.finished)),
         (said("result"), _result_words(receipt)),
     ]
+    if receipt.verdicts:
+        facts.append((said("policy"), _verdict_words(receipt)))
     if receipt.merged:
         facts.append((said("merged from"), translated(count(len(receipt.merged), "receipt"))))
     lines = [fact(name, escaped(value)) for name, value in facts]
@@ -160,6 +163,17 @@ def _image_words(image: ReceiptImage) -> str:
     if image.reason:
         notes.append(escaped(image.reason))
     return "  ".join(notes)
+
+
+def _verdict_words(receipt: Receipt) -> str:
+    accepted = sum(verdict.result == ACCEPTED for verdict in receipt.verdicts)
+    files = ", ".join(dict.fromkeys(f"sha256:{verdict.policy[:12]}" for verdict in receipt.verdicts))
+    return said(
+        "{files}: {accepted:,} accepted, {refused:,} refused",
+        files=files,
+        accepted=accepted,
+        refused=len(receipt.verdicts) - accepted,
+    )
 
 
 def _tag_words(tag: TagResult) -> str:

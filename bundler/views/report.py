@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
-from bundler.views import extension_report, media_report, need_report, since_report
+from bundler.views import extension_report, media_report, need_report, policy_report, since_report
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import (
@@ -176,6 +176,11 @@ def names_of(result: InspectResult) -> list[str]:
 
 def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     """The lines that ``verify`` prints."""
+    verdicts = policy_report.policy_lines(result.verdicts, is_verbose=is_verbose)
+    return [*_verify_lines(result, is_verbose=is_verbose), *(["", *verdicts] if verdicts else [])]
+
+
+def _verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     bundle = result.bundle
     total = size(bundle.manifest.size_bytes)
     signer = ", ".join(bundle.sealed.signers)

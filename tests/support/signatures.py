@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -15,14 +15,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from bundler.bundle.partial import PartialFolder
+from bundler.bundle.writer import BundleWriter
 from bundler.core import oci
 from bundler.core.digest import Digest
-from bundler.core.oci import Descriptor
+from bundler.core.journal import ExportStart
+from bundler.core.manifest import Verdict, plan_digest
+from bundler.core.oci import Descriptor, Manifest
+from bundler.core.plan import ResolvedAttachment, ResolvedImage
 from bundler.core.policy import Attached, SignedImage
 from bundler.core.policy.simple_signing import MEDIA_TYPE as SIMPLE_SIGNING
 from bundler.core.reference import Reference
 from bundler.errors import Damaged
 from bundler.keys.image_keys import ImageKey, load_image_key
+from tests.unit.values import plan_with
 
 DATA = Path(__file__).parent.parent / "vectors" / "signatures"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -222,3 +228,73 @@ def changed_bits(content: bytes) -> Iterable[bytes]:
         changed = bytearray(content)
         changed[place] ^= 1 << (place % 8)
         yield bytes(changed)
+
+
+def resolved(evidence: Evidence, *, verdicts: Sequence[Verdict] = ()) -> ResolvedImage:
+    """The image with all that is attached to it, as an export would plan it."""
+    assert evidence.root
+
+    def parsed(descriptor: Descriptor) -> Manifest:
+        return oci.parse_manifest(evidence.documents[descriptor.digest], descriptor.media_type, what="test")
+
+    root = parsed(evidence.root)
+    attached = tuple(
+        ResolvedAttachment(
+            each.subject, "signature", "tag" if each.tag else "referrers", (parsed(each.descriptor),), tag=each.tag
+        )
+        for each in evidence.attached
+    )
+    children = tuple(parsed(child) for child in root.children)
+    return ResolvedImage(
+        Reference.parse(evidence.reference),
+        f"docker://{evidence.reference}",
+        (*children, root),
+        (),
+        made_from=evidence.made_from,
+        attachments=attached,
+        verdicts=tuple(verdicts),
+    )
+
+
+def signed_bundle(to: Path, *images: Evidence, name: str = "signed", chunk_size_bytes: int = 2 << 20) -> Path:
+    """Writes a bundle of images with what is attached to them; it has no signature itself.
+
+    An image whose root is `made_from` another index keeps that mark.
+    """
+    made = plan_with(
+        [resolved(image) for image in images],
+        name=name,
+        created="2026-11-23T12:00:00Z",
+        tool="bundler test",
+        signed=False,
+        chunk_size_bytes=chunk_size_bytes,
+    )
+    data = {digest: content for image in images for digest, content in image.documents.items()} | made.contents
+    to.mkdir(parents=True, exist_ok=True)
+    start = ExportStart({}, {}, "", made.manifest.tool, plan_digest(made.manifest))
+    partial = PartialFolder(to, name).start(made.manifest.chunks, start, None)
+    writer = BundleWriter.resuming(partial, made.manifest, lambda _: None)
+    try:
+        for stored in made.manifest.stored():
+            pieces = iter([memoryview(data[stored.digest])])
+            writer.put_blob(Descriptor("x/y", stored.digest, stored.size_bytes), pieces)
+        writer.seal(None)
+    finally:
+        writer.close()
+        partial.close()
+    for rest in (to / f"{name}.partial.journal", to / f"{name}.partial.lock"):
+        rest.unlink(missing_ok=True)
+    return to / name
+
+
+def policy_file(folder: Path, by: Signer, *, name: str = "policy.json", **fields: Any) -> Path:
+    """Writes a policy that wants a signature by a key for every image of registry.example.com, and the key."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "signer.pub").write_bytes(by.pem)
+    requirement = {"type": "sigstoreSigned", "keyPath": "signer.pub", **fields}
+    document = {
+        "default": [{"type": "reject"}],
+        "transports": {"docker": {"registry.example.com": [requirement]}},
+    }
+    (folder / name).write_text(json.dumps(document))
+    return folder / name

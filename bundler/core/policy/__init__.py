@@ -19,8 +19,8 @@
 function that judges one manifest to `judge_manifests`. Inside, it raises `Unfit` for a wrong signature, and makes words
 of it in the judgement. It parses nothing that is not `Verified`, as far as the format allows that.
 
-**A new kind of policy** is a class with `source`, `digest` and ``judge(image: SignedImage) -> PolicyVerdict``, the
-protocol `ImagePolicy`. Commands take a tuple of policies; an image needs an accepting verdict of each.
+**A new kind of policy** is a class with `source`, `digest`, `files` and ``judge(image: SignedImage) -> PolicyVerdict``,
+the protocol `ImagePolicy`. Commands take a tuple of policies; an image needs an accepting verdict of each.
 
 Libraries for cryptography stay outside: judges receive keys as objects that verify (`VerifyingKey`), made by
 `bundler.keys.image_keys`.

@@ -40,6 +40,10 @@ class ImagePolicy(Protocol):
     def digest(self) -> str:
         """The SHA-256 of that file, in hex."""
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file of the policy, and those of its keys. None of them may come with the bundle that it judges."""
+
     def judge(self, image: SignedImage) -> PolicyVerdict:
         """The verdict on an image. Evidence that cannot be read is part of the verdict.
 
@@ -67,9 +71,7 @@ class Nothing:
 
     def judge(self, image: SignedImage) -> Judgement:  # noqa: ARG002  # as every judge
         """Refuses every image."""
-        return Judgement(
-            False, wanted=text("another rule of the policy"), found=text("a rule that refuses every image")
-        )
+        return Judgement(False, found=text("a rule that refuses every image"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,12 +83,14 @@ class ContainersPolicy:
         digest: The SHA-256 of the file, in hex.
         default: The judges for images that no scope names.
         scopes: The judges of each scope of the transport ``docker``.
+        files: The file of the policy, and those of its keys.
     """
 
     source: str
     digest: str
     default: tuple[Judge, ...]
     scopes: Mapping[str, tuple[Judge, ...]]
+    files: tuple[str, ...] = ()
 
     def judge(self, image: SignedImage) -> PolicyVerdict:
         """The verdict on an image: the most specific rule decides, and all of its requirements must be met."""

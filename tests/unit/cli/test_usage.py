@@ -83,7 +83,7 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
         ("import x --to y --key builder.pub", "--trust NAME.pub"),
         ("import x --to y --retry 3", "bundler retries"),
         ("import x --to y --no-verify", "--insecure-no-signature"),
-        ("export x --insecure-policy", "see: bundler export --help"),
+        ("export x --insecure-policy", "only with --policy FILE"),
         ("export x --out y", "-o DIR"),
         ("verify x --to y", "--to is a flag of bundler import, bundler doctor"),
         ("verify x --trsut y", "did you mean --trust?"),

@@ -230,7 +230,15 @@ def test_a_hostile_value_is_refused_and_never_a_crash(
         read(hostile)
 
 
-ABSENT_IN_OLDER = {"blobs", "merged", "document", "requiredSignatures", "signerFingerprints", "trustedFingerprints"}
+ABSENT_IN_OLDER = {
+    "verdicts",
+    "blobs",
+    "merged",
+    "document",
+    "requiredSignatures",
+    "signerFingerprints",
+    "trustedFingerprints",
+}
 
 
 def test_a_receipt_that_does_not_say_how_many_signatures_were_demanded_is_of_the_time_when_it_was_one() -> None:
