@@ -16,6 +16,7 @@ from bundler.importing.import_ import import_bundle
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImportResult, Outcome
 from bundler.keys.image_policy import read_policy
+from bundler.keys.open_bundle import open_bundle
 from bundler.transports.parsing import parse_target
 from tests.support.errors import raises
 from tests.support.signatures import Evidence, dsse_bundle, policy_file, signed_bundle, signer
@@ -67,7 +68,8 @@ def references_in(layout: Path) -> set[str]:
     if not (layout / "index.json").exists():
         return set()
     index = json.loads((layout / "index.json").read_text())
-    return {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]}
+    names = (entry.get("annotations", {}).get("org.opencontainers.image.ref.name", "") for entry in index["manifests"])
+    return {name for name in names if name and not name.endswith(".sig")}
 
 
 def test_refused_images_fail_and_the_others_go_on(bundle: Path, policy: Path, tmp_path: Path) -> None:
@@ -80,6 +82,22 @@ def test_refused_images_fail_and_the_others_go_on(bundle: Path, policy: Path, tm
             assert (each.error.code, each.error.subject) == ("policy", str(each.image.reference))
             assert each.error.actual
     assert references_in(tmp_path / "layout") == {GOOD, BUNDLED}
+
+
+def test_no_signature_of_a_refused_image_is_sent(bundle: Path, policy: Path, tmp_path: Path) -> None:
+    imported(bundle, policy, tmp_path / "layout")
+    there = {path.name for path in (tmp_path / "layout" / "blobs" / "sha256").iterdir()}
+    with open_bundle([bundle], (), is_without_signature=True) as opened:
+        blobs = opened.manifest.blobs
+        of = {
+            str(image.reference): {blobs[each.manifests[-1]].descriptor.digest.encoded for each in image.attachments}
+            for image in opened.images
+        }
+    assert of[GOOD] <= there
+    assert of[BUNDLED] <= there
+    for name in (WRONG, FOREIGN):
+        assert of[name] - of[GOOD]
+        assert not (of[name] - of[GOOD]) & there
 
 
 def test_a_dry_run_judges_too(bundle: Path, policy: Path, tmp_path: Path) -> None:
