@@ -40,6 +40,12 @@ if TYPE_CHECKING:
         merge_receipts as merge_receipts,
         read_receipt as read_receipt,
     )
+    from bundler.commands.sbom import (
+        FoundSbom as FoundSbom,
+        SbomRequest as SbomRequest,
+        SbomResult as SbomResult,
+        inspect_sbom as inspect_sbom,
+    )
     from bundler.commands.sign import SignRequest as SignRequest, SignResult as SignResult, sign as sign
     from bundler.commands.trust_store import (
         TrustResult as TrustResult,
@@ -207,6 +213,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.verify": ("VerifyRequest", "VerifyResult", "verify", "verify_or_list"),
     "bundler.commands.bundle_list": ("BundleList", "ListedBundle", "bundles_on"),
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
+    "bundler.commands.sbom": ("FoundSbom", "SbomRequest", "SbomResult", "inspect_sbom"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "undo"),
     "bundler.commands.receipts": ("ReceiptFile", "read_receipt", "merge_receipts"),

@@ -131,6 +131,10 @@ class Bundle:
         chunks = {piece.chunk for number in numbers for piece in self.manifest.blobs[number].stored.pieces}
         return [problem for chunk in sorted(chunks) if (problem := self.chunks[chunk - 1].problem)]
 
+    def find_blob(self, digest: Digest) -> Blob | None:
+        """The blob with a digest, if the bundle lists one."""
+        return self._blobs.get(digest)
+
     def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
         """Looks for whole copies of the chunks of a blob, after its bytes were wrong.
 

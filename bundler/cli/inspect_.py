@@ -7,25 +7,41 @@ import click
 import bundler
 from bundler.cli import files, options
 from bundler.cli.program import program, show, with_run
+from bundler.errors import Misuse
 
 
 @program.command(
     examples="""
 bundler inspect /media/stick/platform
 bundler inspect /media/stick/platform --trust builder.pub --json
+bundler inspect /media/stick/platform --sbom nginx:1.27 --platform linux/amd64
 bundler inspect vendor-image.tar.gz                 an image file of docker save, podman, skopeo
 """
 )
 @click.argument("paths", nargs=-1, required=True, metavar="BUNDLE|FILE...")
 @options.trust_option
 @options.bundle_passphrase_file_option
+@click.option(
+    "--sbom",
+    metavar="IMAGE",
+    help="Show the packages and licences in the SBOM of this image. With --json: the document itself.",
+)
+@click.option("--platform", metavar="OS/ARCH", help="With --sbom: the SBOM of this platform of the image.")
+@click.option("--document", metavar="DIGEST", help="With --sbom: one of several SBOMs; the beginning is enough.")
 @options.quiet_option
 @options.json_option
 def inspect(
-    paths: tuple[str, ...], trust: tuple[str, ...], passphrase_file: str | None, quiet: bool, is_json: bool
+    paths: tuple[str, ...],
+    trust: tuple[str, ...],
+    passphrase_file: str | None,
+    sbom: str | None,
+    platform: str | None,
+    document: str | None,
+    quiet: bool,
+    is_json: bool,
 ) -> int:
     """Show the content of a bundle or an image file: images, digests, platforms, sizes, layers."""
-    file = files.image_file(paths, {"--trust": bool(trust)})
+    file = files.image_file(paths, {"--trust": bool(trust), "--sbom": sbom is not None})
     if file is not None:
         return files.show_file("inspect", lambda run: bundler.inspect_file(file, run), quiet=quiet, is_json=is_json)
     from bundler.views import documents, report
@@ -35,9 +51,35 @@ def inspect(
         trust=options.paths(trust),
         unlocking=options.unlocking(passphrase_file, None) if passphrase_file else None,
     )
+    if sbom is not None:
+        return _show_sbom(request, sbom, platform, document, is_json=is_json, is_quiet=quiet)
+    if platform is not None or document is not None:
+        raise Misuse("this flag needs --sbom IMAGE", subject="--platform" if platform is not None else "--document")
     result = with_run(lambda run: bundler.inspect(request, run), jobs=None, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):
         return files.show_list("inspect", result, is_json=is_json)
     lines = report.names_of(result) if quiet else report.inspect_lines(result)
     show(lines, documents.inspect_document(result), is_json=is_json)
+    return result.exit_code
+
+
+def _show_sbom(
+    request: bundler.InspectRequest,
+    image: str,
+    platform: str | None,
+    document: str | None,
+    *,
+    is_json: bool,
+    is_quiet: bool,
+) -> int:
+    from bundler.views import sbom_report
+
+    wanted = bundler.SbomRequest(
+        inspect=request,
+        image=image,
+        platform=bundler.Platform.parse(platform) if platform is not None else None,
+        digest=document or "",
+    )
+    result = with_run(lambda run: bundler.inspect_sbom(wanted, run), jobs=None, is_quiet=is_quiet)
+    show(sbom_report.sbom_lines(result, is_quiet=is_quiet), sbom_report.sbom_document(result), is_json=is_json)
     return result.exit_code

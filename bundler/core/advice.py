@@ -719,6 +719,69 @@ _ENTRIES = (
         "file. A secret that was an argument may be in a log: replace it.",
     ),
     Advice(
+        "notation-policy",
+        Misuse,
+        "the Notation trust policy is not valid",
+        "correct the named statement or trust store",
+        "--notation-policy names a trustpolicy.json of Notation, version 1.0. The trust store is the folder "
+        "truststore next to it, as in Notation's own configuration: truststore/x509/ca/NAME has the root "
+        "certificates of the store ca:NAME. A mistake is an error of the whole policy, because it could weaken a "
+        "statement. docs/policy.md has an example.",
+    ),
+    Advice(
+        "notation-signature",
+        Untrusted,
+        "a signature of Notation that does not count",
+        "have the image signed again with notation sign, and export it again",
+        "The signature is malformed, is for another image, or its certificate is not one that the statement of the "
+        "trust policy accepts. The output has what was wanted and what was found.",
+    ),
+    Advice(
+        "signature-expired",
+        Untrusted,
+        "a signature or its certificate is not valid at this time",
+        "sign the image again, or with a timestamp: notation sign --timestamp-url",
+        "Notation refuses a signature after its certificate has expired, unless a timestamp authority of the trust "
+        "store tsa:NAME shows that it is older. It also refuses a signature after its own expiry. Judge images at "
+        "export, and sign them with a timestamp. The statement can note both instead: override authenticTimestamp or "
+        "expiry with log. Check the clock of this machine, too.",
+    ),
+    Advice(
+        "revocation-unknown",
+        Untrusted,
+        "it is not known whether the certificate was revoked",
+        "set revocation to log in the override of the statement, or use certificates without CRL and OCSP",
+        "The certificate names a server that knows whether it was revoked, and the level strict wants an answer. "
+        "bundler asks no server, because it judges offline. `permissive` and the override `revocation: log` note it, "
+        "`skip` does not even note it.",
+    ),
+    Advice(
+        "package-missing",
+        Misuse,
+        "an optional package is not installed",
+        "install it with pip, on this machine",
+        "Some kinds of signatures need a package that bundler does not bring along. The hint has the command. On a "
+        "machine without internet, carry the wheels: pip download on the other side, then pip install --no-index "
+        "--find-links.",
+    ),
+    Advice(
+        "no-sbom",
+        NotFound,
+        "the bundle carries no such SBOM",
+        "run bundler inspect to see what is attached to the image",
+        "SBOMs are attached to images in registries, or are made by BuildKit. An export carries those that it finds, "
+        "unless `--attachments` says other. There may be none: bundler makes no SBOMs. Or --platform or --document "
+        "leaves them all out.",
+    ),
+    Advice(
+        "sbom-unreadable",
+        Damaged,
+        "an SBOM in a format that bundler does not read",
+        "give --json to see the document",
+        "bundler lists the packages of SPDX 2 and CycloneDX, both as JSON. Other formats are carried and pushed "
+        "unchanged, and `--json` prints each document that is JSON.",
+    ),
+    Advice(
         "damaged",
         Damaged,
         "bytes differ from what was promised",

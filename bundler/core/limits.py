@@ -98,6 +98,33 @@ FALLBACK_WRITES = 5
 VERDICTS = 100
 """Verdicts on one image: one for each policy and signature that was checked."""
 
+TRUST_POLICY_STATEMENTS = 1000
+"""Statements of a Notation trust policy, and the values of each of their lists."""
+
+TRUST_STORE_FILES = 1000
+"""Files of one named store of a Notation trust store, and certificates in it."""
+
+CERTIFICATE_BYTES = 64 << 10
+"""One certificate; those with many names have some KiB."""
+
+CERTIFICATE_CHAIN = 16
+"""Certificates from a leaf to its root; three are usual."""
+
+SBOM_BYTES = 32 << 20
+"""An SBOM that is shown: one of some 10,000 packages with their files."""
+
+SBOM_DEPTH = 50
+"""Nesting of components in an SBOM; most have one level."""
+
+SBOMS = 1000
+"""SBOMs of one image: some for each platform are usual."""
+
+CBOR_DEPTH = 8
+"""Nesting of CBOR in a COSE envelope; four levels are used."""
+
+CBOR_ITEMS = 1000
+"""Items of CBOR in a COSE envelope; some thirty are usual."""
+
 BASES = 100
 """Bundles, receipts and inventories that one bundle relies on: some years of a monthly channel."""
 

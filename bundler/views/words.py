@@ -48,6 +48,7 @@ NOUNS = {
     "layer": (text("{count:,} layer"), text("{count:,} layers")),
     "manifest": (text("{count:,} manifest"), text("{count:,} manifests")),
     "repository": (text("{count:,} repository"), text("{count:,} repositories")),
+    "package": (text("{count:,} package"), text("{count:,} packages")),
     "receipt": (text("{count:,} receipt"), text("{count:,} receipts")),
     "retry": (text("{count:,} retry"), text("{count:,} retries")),
     "tag": (text("{count:,} tag"), text("{count:,} tags")),
