@@ -150,9 +150,14 @@ ALLOWED = {
 DOORS = {
     "backports": "stores/compression.py",
     "click": "cli/",
-    "cryptography": ("bundle/signing", "keys/image_keys"),  # and signing_key_file.py; the keys of bundles and of images
+    "cryptography": (
+        "bundle/signing",
+        "keys/image_keys",
+        "keys/certificates",
+    ),  # and signing_key_file.py; keys of bundles, keys of images
     "docker": "stores/docker_sdk.py",
     "py7zr": "bundle/seven_zip_container.py",
+    "rfc3161_client": "keys/timestamps.py",  # the extra bundler[notation]
     "requests": "stores/docker_sdk.py",  # the docker SDK lets its errors through
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",

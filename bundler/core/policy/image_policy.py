@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
@@ -96,7 +96,7 @@ class ContainersPolicy:
         """The verdict on an image: the most specific rule decides, and all of its requirements must be met."""
         scope = scopes.scope_of(self.scopes, image.reference)
         judges = self.default if scope is None else self.scopes[scope]
-        judgements = [_judged(judge, image) for judge in judges]
+        judgements = [judged(judge.judge, image) for judge in judges]
         deciding = next((each for each in judgements if not each.is_accepted), judgements[0])
         return PolicyVerdict(
             reference=image.reference,
@@ -112,9 +112,10 @@ class ContainersPolicy:
         )
 
 
-def _judged(judge: Judge, image: SignedImage) -> Judgement:
+def judged(judge: Callable[[SignedImage], Judgement], image: SignedImage) -> Judgement:
+    """The judgement of an image. A manifest that cannot be read is a reason to refuse it."""
     try:
-        return judge.judge(image)
+        return judge(image)
     except Unfit as unfit:
         return Judgement(False, found=unfit.found)
     except (Damaged, Incomplete, LocalStorage, Refused) as error:
