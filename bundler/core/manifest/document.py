@@ -321,7 +321,9 @@ def _check_attachments(manifest: BundleManifest, image: Image) -> None:
         seen.add((each.subject, root, each.tag))
         if each.tag and roots.setdefault(each.tag, root) != root:  # at the target the last one would have the tag
             raise ValueError(
-                texts.text("{reference} has two attachments with the tag {tag}", reference=image.reference, tag=each.tag)
+                texts.text(
+                    "{reference} has two attachments with the tag {tag}", reference=image.reference, tag=each.tag
+                )
             )
         subjects |= {manifest.blobs[number].descriptor.digest for number in each.manifests}
 
