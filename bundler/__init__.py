@@ -67,6 +67,10 @@ if TYPE_CHECKING:
     )
     from bundler.commands.version import Versions as Versions, versions as versions
     from bundler.core.archive_kind import ARCHIVE_KINDS as ARCHIVE_KINDS, ArchiveKind as ArchiveKind
+    from bundler.core.attachment_choice import (
+        ALL_ATTACHMENTS as ALL_ATTACHMENTS,
+        AttachmentChoice as AttachmentChoice,
+    )
     from bundler.core.digest import Digest as Digest
     from bundler.core.events import (
         Began as Began,
@@ -118,6 +122,7 @@ if TYPE_CHECKING:
         Untrusted as Untrusted,
     )
     from bundler.exporting.export import export as export
+    from bundler.exporting.left_out import NotCarried as NotCarried
     from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.fulfilling.fulfil import fulfil as fulfil
@@ -185,6 +190,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "Retrying",
         "Noticed",
     ),
+    "bundler.core.attachment_choice": ("AttachmentChoice", "ALL_ATTACHMENTS"),
     "bundler.core.digest": ("Digest",),
     "bundler.core.reference": ("Reference", "is_registry", "is_repository"),
     "bundler.core.need_list": ("NeedList", "parse_need_list"),
@@ -221,6 +227,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.explain": ("ExplainResult", "explain"),
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
     "bundler.exporting.export": ("export",),
+    "bundler.exporting.left_out": ("NotCarried",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey", "NeedRequest"),

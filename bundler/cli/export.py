@@ -51,6 +51,15 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
     metavar="OS/ARCH",
     help="Carry only this platform. May be repeated. Default: the platforms in the list, or all.",
 )
+@click.option(
+    "--attachments",
+    multiple=True,
+    metavar="KIND",
+    help=(
+        "Attachments of the images to carry: all, none, signatures, sboms, attestations, or an artifact type. May be "
+        "repeated. Default: attachments: in the list, or all."
+    ),
+)
 @options.only_option
 @options.except_option
 @click.option(
@@ -127,6 +136,7 @@ def export(
     unsigned: bool,
     name: str | None,
     platform: tuple[str, ...],
+    attachments: tuple[str, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
     chunk_size: str,
@@ -188,6 +198,7 @@ def export(
         is_unsigned=unsigned,
         name=name,
         platforms=tuple(map(bundler.Platform.parse, platform)),
+        attachments=bundler.AttachmentChoice.parse(attachments) if attachments else bundler.ALL_ATTACHMENTS,
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
         skips_missing=skip_missing,

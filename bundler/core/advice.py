@@ -150,6 +150,15 @@ _ENTRIES = (
         "--password-stdin or docker, podman or skopeo login {host}.",
     ),
     Advice(
+        "attachment-missing",
+        Refused,
+        "an attachment that the source lists cannot be read",
+        "attach it again at the source, or carry the image without it: attachments: in the list, or --attachments",
+        "The source lists a signature, an SBOM or another attachment of the image, but does not give it. Garbage "
+        "collection at the source can remove attachments that have no tag, and a list that a client wrote stays. "
+        "`--attachments none` carries the image alone; `--attachments signatures` carries the signatures only.",
+    ),
+    Advice(
         "project-missing",
         UnknownProject,
         "the project for the image does not exist",

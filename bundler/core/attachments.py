@@ -34,6 +34,8 @@ SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
 COSIGN_PREDICATE = "https://sigstore.dev/cosign/sign/v1"
 """The predicate of cosign 3's signatures, which are in-toto statements in the same bundle as attestations."""
 
+WITHOUT_HINT = texts.text("carry the image without them (attachments: none in the list, or --attachments none)")
+
 _BUNDLE_CONTENT = "dev.sigstore.bundle.content"
 _BUNDLE_PREDICATE = "dev.sigstore.bundle.predicateType"
 _TAG = re.compile(r"sha256-(?P<hex>[0-9a-f]{64})(?P<suffix>\.[a-z]{1,32})?")
@@ -245,7 +247,7 @@ def too_many(what: str) -> Refused:
         subject=what,
         expected=texts.text("at most {attachments:,}", attachments=ATTACHMENTS),
         actual="more",
-        hint="carry the image without them (attachments: none in the list, or --attachments none)",
+        hint=WITHOUT_HINT,
     )
 
 

@@ -44,7 +44,7 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
     ]
     for reference, image in new.items():
         if reference in old:
-            found += _of_image(old[reference], image)
+            found += _of_image(old[reference], image) or _of_attachments(there, old[reference], wanted, image)
     if not found and _without_making(there, wanted) != _without_making(wanted, wanted):
         found.append("the images, or their chunks, have another order")
     return found
@@ -52,6 +52,20 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
 
 def _names(manifest: BundleManifest) -> Text:
     return some([base.name for base in manifest.bases]) if manifest.bases else text("nothing")
+
+
+def _of_attachments(there: BundleManifest, before: Image, wanted: BundleManifest, now: Image) -> Sequence[str]:
+    """The difference between the attachments of two images with the same name and root."""
+    if _attached(there, before) == _attached(wanted, now):
+        return []
+    return [
+        text(
+            "other attachments: {name}: {there} there, {now} now",
+            name=now.reference,
+            there=len(before.attachments),
+            now=len(now.attachments),
+        )
+    ]
 
 
 def _of_image(there: Image, wanted: Image) -> Sequence[str]:
@@ -98,6 +112,12 @@ def _of_image(there: Image, wanted: Image) -> Sequence[str]:
         ),
     )
     return [message for differs, message in compared if differs][:1]
+
+
+def _attached(manifest: BundleManifest, image: Image) -> set[tuple[object, ...]]:
+    return {
+        (each.subject, each.tag, manifest.blobs[each.manifests[-1]].descriptor.digest) for each in image.attachments
+    }
 
 
 def _without_making(manifest: BundleManifest, like: BundleManifest) -> BundleManifest:

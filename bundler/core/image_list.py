@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bundler import texts
+from bundler.core.attachment_choice import AttachmentChoice
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.characters import trimmed
 from bundler.core.digest import Digest
@@ -28,8 +29,8 @@ ParseImage = Callable[[str], Location]
 
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
-_TOP_KEYS = ("name", "platforms", "images")
-_IMAGE_KEYS = ("image", "digest", "platforms", "from")
+_TOP_KEYS = ("name", "platforms", "attachments", "images")
+_IMAGE_KEYS = ("image", "digest", "platforms", "attachments", "from")
 _YAML = re.compile(rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)")
 """The first line of a YAML or JSON list. A host like ``[::1]:5000/app`` does not match."""
 
@@ -48,6 +49,7 @@ class Entry:
         platforms: The platforms to carry; empty for all.
         where: File and line of the entry, for messages.
         pinned_at: File and line of the pin, if it comes from another entry for the same image.
+        attachments: The attachments to carry; None for those of the request.
     """
 
     reference: Reference
@@ -56,6 +58,7 @@ class Entry:
     platforms: tuple[Platform, ...] = ()
     where: str = ""
     pinned_at: str = ""
+    attachments: AttachmentChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,14 @@ class HeldImages:
         pin: The digest that each image must have.
         platforms: The platforms to carry; empty for all.
         where: File and line of the entry, for messages.
+        attachments: The attachments to carry; None for those of the request.
     """
 
     source: Container
     pin: Digest | None = None
     platforms: tuple[Platform, ...] = ()
     where: str = ""
+    attachments: AttachmentChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,9 +222,14 @@ class _YamlList:
         top = self._yaml.mapping(root, _TOP_KEYS)
         name = self._name(top.get("name"))
         platforms = self._platforms(top["platforms"]) if "platforms" in top else self._defaults
+        attachments = self._attachments(top.get("attachments"))
         if "images" not in top:
             self._yaml.error(root, "images: is missing")
-        return ImageList(name, tuple(self._entries(top.get("images"), platforms)))
+        entries = self._entries(top.get("images"), platforms)
+        return ImageList(
+            name,
+            tuple(entry if entry.attachments else replace(entry, attachments=attachments) for entry in entries),
+        )
 
     def _entries(self, node: Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | HeldImages]:
         if node is None:
@@ -248,6 +258,7 @@ class _YamlList:
         named = self._yaml.text(fields["image"])
         pin = self._pin(fields.get("digest"))
         platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
+        attachments = self._attachments(fields.get("attachments"))
         if len(self.errors) > before:
             return None
         if "from" in fields:
@@ -258,7 +269,7 @@ class _YamlList:
         if isinstance(entry, Entry) and pin and entry.reference.digest not in (None, pin):
             self._yaml.error(node, "image: and digest: name different digests", "remove one of them")
             return None
-        return entry
+        return replace(entry, attachments=attachments)
 
     def _name(self, node: Node | None) -> str | None:
         if node is None:
@@ -277,6 +288,12 @@ class _YamlList:
                 texts.text("write {expected}", expected=error.expected),
             )
             return None
+
+    def _attachments(self, node: Node | None) -> AttachmentChoice | None:
+        if node is None:
+            return None
+        parts = node.value if isinstance(node, SequenceNode) else [node]
+        return self._yaml.collected(node, lambda: AttachmentChoice.parse(map(self._yaml.text, parts)))
 
     def _platforms(self, node: Node) -> tuple[Platform, ...]:
         if not isinstance(node, SequenceNode):

@@ -45,7 +45,8 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     """The entries in their order, each image once.
 
     Raises:
-        Misuse: One name has two sources, digests or choices of platforms. `Several` if there is more than one error.
+        Misuse: One name has two sources, digests, or choices of platforms or attachments. `Several` if there is more
+            than one error.
     """
     found: dict[Reference | str, Listed] = {}
     errors: list[BundlerError] = []
@@ -71,7 +72,11 @@ def _joined(first: Listed, second: Listed) -> Listed:
         if replace(first, where="") != replace(second, where=""):
             raise _contradiction(first, second)
         return first
-    if (_place(first.source), first.platforms) != (_place(second.source), second.platforms):
+    if (_place(first.source), first.platforms, first.attachments) != (
+        _place(second.source),
+        second.platforms,
+        second.attachments,
+    ):
         raise _contradiction(first, second)
     wanted = {digest for entry in (first, second) if (digest := _wanted(entry)) is not None}
     if len(wanted) > 1:

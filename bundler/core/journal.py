@@ -13,16 +13,47 @@ import hmac
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from bundler.core import json_fields, strict_json
 from bundler.core.digest import Digest
 from bundler.errors import Damaged
 from bundler.texts import text
 
-FORMAT = "bundler-journal/2"
+FORMAT = "bundler-journal/3"
 KEY_BYTES = 32
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedAttachment:
+    """An attachment that a bundle carries.
+
+    Attributes:
+        subject: The digest that it is attached to.
+        root: The digest of its manifest.
+        found: The place where it was found.
+        tag: The tag that attaches it; empty if its ``subject`` does.
+    """
+
+    subject: Digest
+    root: Digest
+    found: str
+    tag: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedAttachments:
+    """The attachments of one image when an export started.
+
+    Attributes:
+        carried: Those that the bundle carries, in its order.
+        left: How many of each kind it leaves out: reason, kind and number.
+    """
+
+    carried: tuple[PinnedAttachment, ...] = ()
+    left: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +67,7 @@ class ExportStart:
         tool: The tool that started it. bundle.json has the same.
         plan: The SHA-256 of the plan, in hex.
         missing: The images that the bundle will lack: code and words of the reason.
+        attachments: The attachments of the images, by the same words.
     """
 
     options: Mapping[str, str]
@@ -44,6 +76,7 @@ class ExportStart:
     tool: str
     plan: str
     missing: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    attachments: Mapping[str, PinnedAttachments] = field(default_factory=dict)
 
     def differences(self, options: Mapping[str, str], images: Mapping[str, object]) -> list[str]:
         """The differences between another request and the request of this start, in words; empty if there are none."""
@@ -127,6 +160,13 @@ def start_line(chain: Chain, start: ExportStart) -> bytes:
             "options": dict(start.options),
             "images": {image: str(digest) for image, digest in start.images.items()},
             "missing": {image: list(why) for image, why in start.missing.items()},
+            "attachments": {
+                image: {
+                    "carried": [[str(each.subject), str(each.root), each.found, each.tag] for each in pinned.carried],
+                    "left": [list(each) for each in pinned.left],
+                }
+                for image, pinned in start.attachments.items()
+            },
         }
     )
 
@@ -178,9 +218,9 @@ def parse_journal(content: bytes, key: bytes) -> Journal:
 def _start(document: dict[str, object]) -> ExportStart:
     if document["format"] != FORMAT:
         raise ValueError(document["format"])
-    options, images, missing = document["options"], document["images"], document["missing"]
-    if not isinstance(options, dict) or not isinstance(images, dict) or not isinstance(missing, dict):
-        raise TypeError
+    options, images, missing, attachments = (
+        json_fields.mapping(document[name]) for name in ("options", "images", "missing", "attachments")
+    )
     return ExportStart(
         options={option: json_fields.text(value) for option, value in options.items()},
         images={image: Digest.parse(digest) for image, digest in images.items()},
@@ -188,6 +228,20 @@ def _start(document: dict[str, object]) -> ExportStart:
         tool=json_fields.text(document["tool"]),
         plan=json_fields.text(document["plan"]),
         missing={image: (json_fields.text(code), json_fields.text(why)) for image, (code, why) in missing.items()},
+        attachments={image: _pinned(each) for image, each in attachments.items()},
+    )
+
+
+def _pinned(entry: Mapping[str, Any]) -> PinnedAttachments:
+    return PinnedAttachments(
+        tuple(
+            PinnedAttachment(Digest.parse(subject), Digest.parse(root), json_fields.text(found), json_fields.text(tag))
+            for subject, root, found, tag in entry["carried"]
+        ),
+        tuple(
+            (json_fields.text(reason), json_fields.text(kind), json_fields.size(number))
+            for reason, kind, number in entry["left"]
+        ),
     )
 
 

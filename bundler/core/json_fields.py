@@ -26,6 +26,13 @@ def list_of(value: object) -> list[Any]:
     return value
 
 
+def mapping(value: object) -> dict[str, Any]:
+    """The value, if it is an object; its fields are not checked."""
+    if not isinstance(value, dict):
+        raise TypeError(texts.text("an object is expected, not {value:.60}", value=repr(value)))
+    return value
+
+
 def drained(value: object) -> Iterator[Any]:
     """The entries of a list. Each leaves the list as it is returned, because those of 20,000 images take 100 MiB."""
     entries = list_of(value)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
-from bundler.core.digest import Hasher
+from bundler.core.attachments import FoundAttachment
+from bundler.core.digest import Digest, Hasher
 from bundler.core.oci import Descriptor
 
 Pieces = Generator["bytes | memoryview", None, None]
@@ -67,6 +68,14 @@ class ImageSource(BlobSource, Protocol):
         Raises:
             Refused: There is no such manifest, or it is too large.
             Damaged: The bytes do not match the digest.
+        """
+
+    def attachments_of(self, subject: Digest) -> tuple[FoundAttachment, ...]:
+        """All that is attached to a manifest, as the store lists it. Nothing of it is verified.
+
+        Raises:
+            Refused: There are too many, or the store does not list them.
+            Damaged: A list of them is not valid.
         """
 
 

@@ -79,11 +79,13 @@ class FoundImage:
         entry: Its entry in the list.
         image: The image.
         moved_to: The digest that its name has now, if the bundle gets the one that it had when the export started.
+        left: The attachments that the bundle leaves out: reason, kind and number.
     """
 
     entry: Entry
     image: ResolvedImage
     moved_to: Digest | None = None
+    left: tuple[tuple[str, str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,7 @@ class BlobIndex:
         for found in images:
             place = source_of(found.entry.source)
             origin = _Origin(place.open(stores), str(found.image.reference), place.peer)
-            for manifest in found.image.manifests:
+            for manifest in found.image.carried:
                 self._note_manifest(manifest.descriptor, origin)
                 for descriptor in manifest.blobs:
                     self._note_blob(descriptor, origin)

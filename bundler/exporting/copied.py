@@ -116,7 +116,7 @@ def _copy_into(writer: Writer, planned: Planned) -> Sequence[tuple[BlobCopy, Bun
     """Copies all blobs; returns those that failed."""
     run, blobs = planned.session.run, planned.manifest.blobs
     tally = Tally(
-        (blobs[number].descriptor.digest for number in image.needs if not blobs[number].is_left_out)
+        (blobs[number].descriptor.digest for number in image.needs_with_attachments if not blobs[number].is_left_out)
         for image in planned.manifest.images
     )
     counted = replace(run, listener=counting(run.listener, tally))

@@ -82,7 +82,7 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
     images = source_of(held.source).images(stores)
     if not images:
         raise located(Misuse("it has no image", subject=str(held.source.of(None))), held.where)
-    chosen = images
+    chosen = [image for image in images if not image.is_attached] or images
     if held.source.name is not None:
         chosen = [Choice(images, called=str(held.source.of(None))).held(held.source.name)]
     entries: dict[str, Entry] = {}
@@ -93,7 +93,14 @@ def _named(held: HeldImages, stores: Stores) -> list[Entry]:
         for name in _asked(image.names, held.source.name):
             if name in entries:
                 errors.append(_ambiguous(held, name, images))
-            entries[name] = Entry(Reference.parse(name), held.source.of(name), held.pin, held.platforms, held.where)
+            entries[name] = Entry(
+                Reference.parse(name),
+                held.source.of(name),
+                held.pin,
+                held.platforms,
+                held.where,
+                attachments=held.attachments,
+            )
     if errors:
         raise together(text("{source}: {count} images cannot be named", source=held.source, count=len(errors)), errors)
     return list(entries.values())

@@ -68,5 +68,7 @@ def _list_of(name: str, entries: Iterable[tuple[Entry, MissingImage]]) -> str:
         written = [f"  {key}: {json.dumps(value)}" for key, value in fields.items()]
         if entry.platforms:
             written.append(f"  platforms: {json.dumps([str(platform) for platform in entry.platforms])}")
+        if entry.attachments:
+            written.append(f"  attachments: {json.dumps(str(entry.attachments))}")
         lines += [f"-{written[0][1:]}", *written[1:]]
     return "\n".join(lines) + "\n"

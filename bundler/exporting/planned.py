@@ -9,11 +9,11 @@ from pathlib import Path
 from bundler.bundle.medium import largest_file_bytes
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
-from bundler.core.journal import ExportStart
+from bundler.core.journal import ExportStart, PinnedAttachment, PinnedAttachments
 from bundler.core.manifest import BundleManifest
 from bundler.core.plan import BundleFacts, plan_bundle
 from bundler.errors import Misuse
-from bundler.exporting.blob_index import BlobIndex, Documents
+from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
 from bundler.exporting.resolved import Resolved
 from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
 from bundler.exporting.resume import Resume
@@ -32,6 +32,7 @@ class Planned:
         blob_index: The sources of all bytes.
         resume: The facts that this run takes over from an earlier one.
         digests: The digests of the images at their sources.
+        attachments: The attachments of the images that have some.
         deviations: How the bundle differs from its list.
     """
 
@@ -40,6 +41,7 @@ class Planned:
     blob_index: BlobIndex
     resume: Resume
     digests: Mapping[Entry, Digest]
+    attachments: Mapping[Entry, PinnedAttachments]
     deviations: Deviations
 
 
@@ -69,6 +71,7 @@ def plan(resolved: Resolved) -> Planned:
         BlobIndex((resolved.documents, Documents.made(made.contents)), images, resolved.stores),
         resolved.resume,
         {found.entry: found.image.source_digest for found in images},
+        {found.entry: _pinned(found) for found in images if found.image.attachments or found.left},
         Deviations(
             tuple(
                 MovedTag(found.entry.reference, found.image.source_digest, found.moved_to)
@@ -77,8 +80,16 @@ def plan(resolved: Resolved) -> Planned:
             ),
             resolved.missing,
             tuple(resolved.there.bases[number] for number in resolved.there.given),
+            resolved.left,
         ),
     )
+
+
+def _pinned(found: FoundImage) -> PinnedAttachments:
+    carried = (
+        PinnedAttachment(each.subject, each.root.digest, each.found, each.tag) for each in found.image.attachments
+    )
+    return PinnedAttachments(tuple(carried), found.left)
 
 
 def ready_start(planned: Planned) -> ExportStart:
@@ -88,7 +99,7 @@ def ready_start(planned: Planned) -> ExportStart:
         Misuse: The file system takes no file as large as the chunks, or the run that is resumed had another plan.
     """
     _check_file_size(planned.session.request.output, planned.manifest)
-    return planned.resume.start(planned.manifest, planned.digests, planned.deviations.missing)
+    return planned.resume.start(planned.manifest, planned.digests, planned.deviations.missing, planned.attachments)
 
 
 def preview(planned: Planned) -> ExportResult:

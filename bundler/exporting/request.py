@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
+from bundler.core.attachment_choice import ALL_ATTACHMENTS, AttachmentChoice
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
@@ -53,6 +54,7 @@ class ExportRequest:
             trust folder.
         is_since_without_signature: True to accept it without a trusted signature.
         since_unlocking: Opens encrypted bundles among it.
+        attachments: The attachments to carry of images whose list says nothing about them.
     """
 
     lists: tuple[str, ...]
@@ -81,6 +83,7 @@ class ExportRequest:
     trust: tuple[Path, ...] = ()
     is_since_without_signature: bool = False
     since_unlocking: Unlocking = LOCKED
+    attachments: AttachmentChoice = ALL_ATTACHMENTS
 
     @property
     def archive_kind(self) -> ArchiveKind:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry
+from bundler.core.journal import PinnedAttachments
 from bundler.core.manifest import MissingImage
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError
+from bundler.exporting.attached import Attached, AttachmentSource, with_attachments
 from bundler.exporting.blob_index import Documents, FoundImage
 from bundler.exporting.failures import not_resolved
 from bundler.exporting.image_resolution import Resolution, Source, resolve_image
+from bundler.exporting.left_out import NotCarried, notice_left
 from bundler.exporting.listed import Listed
 from bundler.exporting.missing_images import is_missing, missing_image
 from bundler.exporting.resume import Resume, find_resume
@@ -27,10 +31,15 @@ from bundler.texts import text
 from bundler.transfer import ask_each, read_small_blob
 from bundler.transports.transport import source_of
 
+Answer = TypeVar("Answer")
+
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """The images of an export, resolved.
+    """The images of an export, resolved, with their attachments.
+
+    The bytes of layers are not read yet. A stage after this one, such as a judge of signatures, reads the payload of a
+    signature (``found.image.attachments[n].manifests[-1].layers[0]``) with `read_small`.
 
     Attributes:
         session: The session of the export.
@@ -49,6 +58,15 @@ class Resolved:
     missing: Mapping[Entry, MissingImage]
     documents: Documents
     there: AtReceiver = NOTHING_THERE
+
+    @property
+    def left(self) -> tuple[NotCarried, ...]:
+        """The attachments that the bundle leaves out."""
+        return tuple(
+            NotCarried(found.image.reference, reason, kind, count)
+            for found in self.images
+            for reason, kind, count in found.left
+        )
 
 
 def resolve(listed: Listed) -> Resolved:
@@ -77,8 +95,10 @@ def resolve(listed: Listed) -> Resolved:
         found = _resolution(entry, listed, resume.digest_of(entry))
         documents.keep_read(found.documents)
         documents.keep_made(found.made)
+        attached = _attached(entry, found, listed, resume.attachments_of(entry))
+        documents.keep_read(attached.documents)
         run.listener(Moved(1))
-        return FoundImage(entry, found.image, found.moved_to)
+        return FoundImage(entry, attached.image, found.moved_to, attached.left)
 
     run.listener(PhaseBegan("resolving", len(asked), in_bytes=False))
     try:
@@ -90,7 +110,7 @@ def resolve(listed: Listed) -> Resolved:
     images = tuple(answers.given.values())
     missing = known | _skipped(answers.failed, len(images), listed)
     _notice_made(images, session)
-    return Resolved(
+    resolved = Resolved(
         session,
         stores,
         resume,
@@ -99,6 +119,8 @@ def resolve(listed: Listed) -> Resolved:
         documents,
         listed.there,
     )
+    notice_left(resolved.left, run.listener)
+    return resolved
 
 
 def _resolution(entry: Entry, listed: Listed, earlier: Digest | None) -> Resolution:
@@ -106,18 +128,50 @@ def _resolution(entry: Entry, listed: Listed, earlier: Digest | None) -> Resolut
     session, stores, place = listed.session, listed.stores, source_of(entry.source)
 
     def once() -> Resolution:
-        store = place.open(stores)
-
-        def read_blob(descriptor: Descriptor) -> bytes:
-            read = partial(read_small_blob, descriptor, store, session.run, peer=place.peer)
-            return place.read_config(stores, descriptor, read)
-
         repacked = session.request.layer_compression if stores.is_repacked(place) else None
-        return resolve_image(
-            entry, Source(store, place.asked_for, read_blob, repacked), session.run.listener, earlier=earlier
+        source = Source(
+            place.open(stores), place.asked_for, partial(read_small, entry, session, listed.stores), repacked
         )
+        return resolve_image(entry, source, session.run.listener, earlier=earlier)
 
     return retrying(once, session.run, subject=str(entry.reference), peer=place.peer)
+
+
+def _attached(entry: Entry, found: Resolution, listed: Listed, pinned: PinnedAttachments | None) -> Attached:
+    """Finds the attachments of one image, with retries."""
+    session, place = listed.session, source_of(entry.source)
+
+    def retry(ask: Callable[[], Answer]) -> Answer:
+        return retrying(ask, session.run, subject=str(entry.reference), peer=place.peer)
+
+    attached = with_attachments(
+        found.image,
+        AttachmentSource(place.open(listed.stores), partial(read_small, entry, session, listed.stores), retry),
+        entry.attachments or session.request.attachments,
+        made=found.made,
+        pinned=pinned,
+    )
+    for remark in attached.remarks:
+        session.run.listener(Noticed(remark))
+    return attached
+
+
+def read_small(entry: Entry, session: Session, stores: Stores, descriptor: Descriptor) -> bytes:
+    """Reads a blob of an image, or of an attachment of it, that fits into memory. From the cache, if it is there.
+
+    Args:
+        entry: The image.
+        session: The session of the export.
+        stores: The stores of the export.
+        descriptor: The blob. The caller checks its size.
+
+    Raises:
+        Damaged: The bytes do not match the digest.
+        Refused, Unavailable: The source does not give them; this does not retry.
+    """
+    place = source_of(entry.source)
+    read = partial(read_small_blob, descriptor, place.open(stores), session.run, peer=place.peer)
+    return place.read_config(stores, descriptor, read)
 
 
 def _skipped(failed: Mapping[Entry, BundlerError], found: int, listed: Listed) -> dict[Entry, MissingImage]:

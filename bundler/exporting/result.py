@@ -11,6 +11,7 @@ from bundler.core.image_list import Entry
 from bundler.core.manifest import Base, BundleManifest, MissingImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL
+from bundler.exporting.left_out import NotCarried
 from bundler.exporting.missing_images import write_list
 from bundler.exporting.session import Session
 from bundler.keys.private_key import public_half
@@ -39,11 +40,13 @@ class Deviations:
         moved: The tags that have moved since the export started.
         missing: The images that the bundle goes without, in the order of the list.
         since: The statements that allowed it to leave out blobs, those that list none of its blobs included.
+        not_carried: The attachments that the bundle goes without.
     """
 
     moved: tuple[MovedTag, ...]
     missing: Mapping[Entry, MissingImage]
     since: tuple[Base, ...] = ()
+    not_carried: tuple[NotCarried, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class ExportResult:
         moved: The tags that have moved since the export started.
         failed_list: The image list of what the bundle lacks, if it lacks anything.
         since: The statements of ``--since``. The bases of the manifest are those that list a blob that is left out.
+        not_carried: The attachments of the images that the bundle leaves out.
     """
 
     path: Path
@@ -81,6 +85,7 @@ class ExportResult:
     moved: tuple[MovedTag, ...] = ()
     failed_list: Path | None = None
     since: tuple[Base, ...] = ()
+    not_carried: tuple[NotCarried, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -121,4 +126,5 @@ def result_of(
         moved=deviations.moved,
         failed_list=failed_list,
         since=deviations.since,
+        not_carried=deviations.not_carried,
     )

@@ -12,7 +12,7 @@ from bundler.core.at_receiver import AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
-from bundler.core.journal import ExportStart, Journal
+from bundler.core.journal import ExportStart, Journal, PinnedAttachments
 from bundler.core.manifest import BundleManifest, MissingImage
 from bundler.errors import Misuse
 from bundler.exporting.listed import Listed
@@ -55,8 +55,16 @@ class Resume:
         why = self.journal.start.missing.get(_words(entry)) if self.journal else None
         return MissingImage(entry.reference, str(entry.source), *why) if why else None
 
+    def attachments_of(self, entry: Entry) -> PinnedAttachments | None:
+        """The attachments that an image had when the export started; None if it starts now."""
+        return self.journal.start.attachments.get(_words(entry), PinnedAttachments()) if self.journal else None
+
     def start(
-        self, manifest: BundleManifest, digests: Mapping[Entry, Digest], missing: Mapping[Entry, MissingImage]
+        self,
+        manifest: BundleManifest,
+        digests: Mapping[Entry, Digest],
+        missing: Mapping[Entry, MissingImage],
+        attachments: Mapping[Entry, PinnedAttachments],
     ) -> ExportStart:
         """The start of the export, as its journal records it.
 
@@ -64,6 +72,7 @@ class Resume:
             manifest: The plan of this run.
             digests: The digests of the images at their sources, in the order of the list.
             missing: The images that the bundle goes without.
+            attachments: The attachments of the images that have some.
 
         Raises:
             Misuse: The earlier run had another plan.
@@ -78,6 +87,7 @@ class Resume:
             tool=self.tool,
             plan=plan,
             missing={_words(entry): (image.code, image.reason) for entry, image in missing.items()},
+            attachments={_words(entry): pinned for entry, pinned in attachments.items()},
         )
 
     def check(self, entries: Iterable[Entry], *, skips_missing: bool) -> None:
@@ -150,6 +160,7 @@ def _options(listed: Listed) -> dict[str, str]:
         "--key": session.key.id if session.key else "none",
         "--layer-compression": request.layer_compression,
         **_since(listed.there),
+        "--attachments": str(request.attachments),
     }
 
 
@@ -162,4 +173,5 @@ def _since(there: AtReceiver) -> dict[str, str]:
 def _words(entry: Entry) -> str:
     pin = f", pinned to {entry.pin}" if entry.pin else ""
     platforms = f", for {' '.join(map(str, entry.platforms))}" if entry.platforms else ""
-    return f"{entry.reference} from {entry.source}{pin}{platforms}"
+    attachments = f", with attachments {entry.attachments}" if entry.attachments else ""
+    return f"{entry.reference} from {entry.source}{pin}{platforms}{attachments}"

@@ -22,6 +22,7 @@ from bundler.stores.archive_contents import Contents, Take, survey
 from bundler.stores.docker_archive import ArchivedImage
 from bundler.stores.held_images import Choice, HeldImage, completed
 from bundler.stores.image_file import ImageFile, Tap, nothing, tapped
+from bundler.stores.layout_attachments import LayoutAttachments, find_attachments
 from bundler.stores.member_digests import MemberDigests
 from bundler.stores.oci_archive import ArchiveFiles
 from bundler.stores.oci_layout import INDEX, MARKER, LayoutFiles, LayoutSource, read_index
@@ -130,9 +131,15 @@ class Archive:
         ]
 
     @cached_property
+    def _attachments(self) -> LayoutAttachments:
+        """The attachments in its layout."""
+        files = documents_of(self.contents, StagingCache())
+        return find_attachments(files, read_index(files))
+
+    @cached_property
     def layout_images(self) -> list[HeldImage[Descriptor]]:
         """The images of index.json. An image without a name there has its names of manifest.json, if any."""
-        images = read_index(documents_of(self.contents, StagingCache()))
+        images = list(self._attachments.images)
         if self.contents.find(docker_archive.MANIFEST) is None or all(held.names for held in images):
             return images
         tagged = {Digest.of(self.contents.document(held.image.config)): held.image.names for held in self.docker_images}
@@ -175,7 +182,7 @@ class Archive:
     def _checked_layout(self, roots: Sequence[Descriptor], staging: Staging) -> LayoutFiles:
         """Returns the layout, after comparing layers of some images with their configs; staged if it is not plain."""
         paths: dict[str, list[str]] = {}
-        for descriptor in _blobs_below(self.contents, roots):
+        for descriptor in _blobs_below(self.contents, self._with_attachments(roots)):
             member = self.contents.find(descriptor.digest.path)
             if member is not None:
                 paths.setdefault(member.name, []).append(descriptor.digest.path)
@@ -207,6 +214,18 @@ class Archive:
                     hint="ask for a new file",
                 )
         return ArchiveFiles(self.file.path) if self.file.is_plain else files
+
+    def _with_attachments(self, roots: Sequence[Descriptor]) -> list[Descriptor]:
+        """Returns some roots, with all that is attached to the manifests below them."""
+        found = {root.digest: root for root in roots}
+        left = list(roots)
+        while left:
+            for manifest in _manifests_below(self.contents, [left.pop()]):
+                for each in self._attachments.by_subject.get(manifest.descriptor.digest, ()):
+                    if each.descriptor is not None and each.descriptor.digest not in found:
+                        found[each.descriptor.digest] = each.descriptor
+                        left.append(each.descriptor)
+        return list(found.values())
 
     def _staged_images(self, names: Iterable[str | None], staging: Staging) -> LayoutSource:
         pick = Choice(self.docker_images, called=self.file.called)

@@ -29,11 +29,13 @@ class HeldImage(Generic[Image]):
         names: Full references, sorted.
         aliases: Its other names in the file, sorted. (Two sets for each of 20,000 images would take 10 MiB more.)
         image: The image itself.
+        is_attached: True if it is attached to another manifest of the file; then only a choice by its name means it.
     """
 
     names: tuple[str, ...]
     aliases: tuple[str, ...]
     image: Image
+    is_attached: bool = False
 
     @property
     def shown(self) -> tuple[str, ...]:
@@ -70,7 +72,7 @@ class Choice(Generic[Image]):
 
     def held(self, name: str | None) -> HeldImage[Image]:
         """Returns the same image with all its names."""
-        found = self._images if name is None else self._found(name)
+        found = self._proper if name is None else self._found(name)
         if len(found) == 1:
             return found[0]
         count = len(found)
@@ -87,6 +89,11 @@ class Choice(Generic[Image]):
                 hint=self._choose(found),
             )
         raise Absent("no such image", subject=f"{self._called}:{name}", hint=self._choose(self._images))
+
+    @property
+    def _proper(self) -> Sequence[HeldImage[Image]]:
+        """The images that are not attached to others."""
+        return [image for image in self._images if not image.is_attached] or self._images
 
     @cached_property
     def _by_alias(self) -> dict[str, tuple[HeldImage[Image], ...]]:

@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from bundler.core import oci, strict_json
+from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import ALGORITHMS, Digest
 from bundler.core.limits import LAYOUT_JSON_BYTES, MANIFEST_BYTES, MARKER_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged, LocalStorage, NotFound, Refused
 from bundler.stores.held_images import Choice, HeldImage
+from bundler.stores.layout_attachments import LayoutAttachments, find_attachments
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
 from bundler.system.durable_files import closing_file, sync_folder, write_all
@@ -68,7 +70,8 @@ class LayoutSource:
             images: Its images, for a layout without index.json.
         """
         self._files = files
-        self._images = images
+        self._listed = images
+        self._found: LayoutAttachments | None = None
         self._choice: Choice[Descriptor] | None = None
         self._lock = threading.Lock()
 
@@ -79,8 +82,11 @@ class LayoutSource:
         Raises:
             Refused, Damaged: As `read_index`.
         """
-        with self._lock:
-            return self._read_images()
+        return self._contents.images
+
+    def attachments_of(self, subject: Digest) -> tuple[FoundAttachment, ...]:
+        """Returns all that the layout lists as attached to a manifest."""
+        return self._contents.by_subject.get(subject, ())
 
     def has(self, digest: Digest, size_bytes: int) -> bool:
         """True if the layout has a file for a blob, with its size. The file is not read."""
@@ -88,9 +94,10 @@ class LayoutSource:
 
     def resolve(self, name: str | None) -> Descriptor:
         """Returns the descriptor of a name; None for the only image. A digest may be that of any manifest."""
+        images = self.images
         with self._lock:
             if self._choice is None:
-                self._choice = Choice(self._read_images(), called=self._files.called)
+                self._choice = Choice(images, called=self._files.called)
         try:
             return self._choice(name)
         except Refused:
@@ -110,11 +117,13 @@ class LayoutSource:
         content = self._files.read(digest.path, MANIFEST_BYTES)
         return Descriptor(oci.media_type_of(content, what=f"{self._files.called}: {digest}"), digest, len(content))
 
-    def _read_images(self) -> Sequence[HeldImage[Descriptor]]:
-        """Call it with the lock held."""
-        if self._images is None:
-            self._images = read_index(self._files)
-        return self._images
+    @property
+    def _contents(self) -> LayoutAttachments:
+        with self._lock:
+            if self._found is None:
+                images = read_index(self._files) if self._listed is None else self._listed
+                self._found = find_attachments(self._files, images)
+            return self._found
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Returns a manifest, verified by its digest. Ignores the descriptor's size: an index may have a wrong one."""

@@ -89,6 +89,10 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
             {"reference": str(moved.reference), "carried": str(moved.carried), "now": str(moved.now)}
             for moved in result.moved
         ],
+        "notCarried": [
+            {"reference": str(each.reference), "reason": each.reason, "kind": each.kind or None, "count": each.count}
+            for each in result.not_carried
+        ],
         "since": since_document(result),
         **_content(result.manifest),
     }

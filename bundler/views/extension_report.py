@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bundler.core import roles
@@ -14,7 +15,7 @@ from bundler.views.words import count, escaped, fact, fact_below, more_lines, si
 if TYPE_CHECKING:
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
-    from bundler.core.manifest import Blob, BundleManifest
+    from bundler.core.manifest import Attachment, Blob, BundleManifest
 
 _SHOWN = 6
 _KINDS = {"signature": "signature", "sbom": "SBOM", "attestation": "attestation"}
@@ -36,8 +37,8 @@ def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
         lines += (
             [] if manifest.is_whole else [fact(said("bases"), said("it leaves blobs out; their names are encrypted"))]
         )
-    elif manifest.attachments:
-        lines.append(fact(said("attached"), _attachment_words(manifest)))
+    else:
+        lines += attached_lines(manifest)
     if manifest.media:
         lines.append(fact(said("media"), said("planned for {media}", media=count(len(manifest.media), "medium"))))
     return lines
@@ -92,7 +93,13 @@ def _series_lines(manifest: BundleManifest) -> list[str]:
     return [*lines, fact_below(said("follows {id}", id=series.previous))] if series.previous else lines
 
 
-def _attachment_words(manifest: BundleManifest) -> str:
-    nouns = Counter(_KINDS.get(each.kind, _OTHER) for each in manifest.attachments)
+def attached_lines(manifest: BundleManifest) -> list[str]:
+    """The number of attachments of each kind; empty if there are none."""
+    return [fact(said("attached"), attachment_words(manifest.attachments))] if manifest.attachments else []
+
+
+def attachment_words(attachments: Iterable[Attachment]) -> str:
+    """The number of attachments of each kind."""
+    nouns = Counter(_KINDS.get(each.kind, _OTHER) for each in attachments)
     ordered = [noun for noun in (*_KINDS.values(), _OTHER) if nouns[noun]]
     return translated(joined([count(nouns[noun], noun) for noun in ordered], ", "))

@@ -79,7 +79,8 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines.append(fact(said("signed by"), result.key_id or said("no key. {unsigned}", unsigned=NOT_SIGNED)))
     if result.is_encrypted:
         lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
-    lines += [*_content_lines(manifest), *since_report.since_lines(result, is_verbose=is_verbose)]
+    lines += [*_content_lines(manifest), *extension_report.attached_lines(manifest)]
+    lines += [*since_report.since_lines(result, is_verbose=is_verbose)]
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
         lines.append(fact(said("medium"), words))
@@ -378,14 +379,21 @@ def _chunks_line(chunks: tuple[Chunk, ...], limit_bytes: int) -> str:
 def _shared_bytes(manifest: BundleManifest) -> int:
     """The bytes that are saved because images share blobs."""
     sizes = [blob.descriptor.size_bytes for blob in manifest.blobs]
-    return sum(sizes[number] for image in manifest.images for number in image.needs) - sum(sizes)
+    return sum(sizes[number] for image in manifest.images for number in image.needs_with_attachments) - sum(sizes)
 
 
 def _image_lines(manifest: BundleManifest) -> list[str]:
     rows = []
     for image in manifest.images:
         total = manifest.size_of(image)
-        rows.append((str(image.reference), f"{image.root.digest.short}", size(total), _platform_words(image)))
+        rows.append(
+            (
+                str(image.reference),
+                f"{image.root.digest.short}",
+                size(total),
+                _platform_words(image) + _attachment_words(image),
+            )
+        )
     lines = table(rows, right=[2])
     for image in manifest.images:
         about = {"image": image.reference}
@@ -420,6 +428,10 @@ def _platform_words(image: Image) -> str:
     if not image.variants:
         return said("artifact ({kind})", kind=escaped(image.root.media_type))
     return ", ".join(sorted(escaped(variant.config.platform) for variant in image.variants))
+
+
+def _attachment_words(image: Image) -> str:
+    return f"; {extension_report.attachment_words(image.attachments)}" if image.attachments else ""
 
 
 def _chunk_lines(result: InspectResult) -> list[str]:

@@ -13,7 +13,7 @@ from bundler.bundle.opening import find, load
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
-from bundler.stores.archives import Archive, Staging
+from bundler.stores.archives import OCI, Archive, Staging
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.image_file import ImageFile
 from bundler.stores.oci_archive import ArchiveFiles
@@ -25,10 +25,12 @@ from bundler.system.scratch import Scratch
 from bundler.workers import Cancellation
 from tests.support import images
 from tests.support.archives import write_as
+from tests.support.attachments import cosign, dashed, fallback_index, referrer
 from tests.support.parts import shell
 
 BIG = images.simple("contract", 2_300_000)
 EMPTY = images.image([images.gzip.compress(b"\0" * 1024, mtime=0), b""], uncompressed=[b"\0" * 1024, b""])
+SBOM, SIGNATURE = referrer(BIG), cosign(BIG)
 NAME = "example.org/a/contract:1"
 
 
@@ -48,6 +50,8 @@ def layout(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("layout")
     BIG.write_layout(folder, NAME)
     EMPTY.write_layout(folder, "example.org/a/empty:1")
+    SBOM.write_layout(folder, "sbom")
+    SIGNATURE.write_layout(folder, f"example.org/a/contract:{dashed(BIG, '.sig')}")
     return folder
 
 
@@ -67,7 +71,7 @@ def staged_source(form: str, layout: Path, tmp_path: Path) -> LayoutSource:
         write_as(form, path, files)
     file = ImageFile(path, called="oci-archive:image")
     staging = Staging(Scratch(tmp_path), StagingCache(), "gzip", lambda _warning: None)
-    return Archive.indexed(file).ready([NAME, "example.org/a/empty:1"], staging).source
+    return Archive.indexed(file, OCI).ready([NAME, "example.org/a/empty:1"], staging).source
 
 
 def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_path: Path):
@@ -81,6 +85,9 @@ def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_pat
         return staged_source(STAGED[kind], layout, tmp_path), NAME
     registry = request.getfixturevalue("new_registry")()
     BIG.push(registry, "a/contract", "1")
+    SBOM.push(registry, "a/contract")
+    fallback_index(SBOM).push(registry, "a/contract", dashed(BIG))
+    SIGNATURE.push(registry, "a/contract", dashed(BIG, ".sig"))
     EMPTY.push(registry, "a/contract", "empty")
     return Repository(Registry(registry.host, NetworkOptions()), "a/contract"), "1"
 
@@ -172,3 +179,23 @@ def test_a_blob_of_another_size_than_its_descriptor_says_is_damaged(source):
     store, _ = source
     with pytest.raises(Damaged):
         list(store.open_blob(Descriptor(LAYER.media_type, LAYER.digest, LAYER.size_bytes + 1), offset_bytes=0))
+
+
+def test_what_is_attached_to_a_manifest_is_listed_and_can_be_read(source):
+    store, _ = source
+    found = {each.kind: each for each in store.attachments_of(ROOT.digest)}
+    assert found.keys() == {"sbom", "signature"}
+    assert (found["sbom"].tag, found["signature"].tag) == ("", dashed(BIG, ".sig"))
+    for kind, image in (("sbom", SBOM), ("signature", SIGNATURE)):
+        attachment = found[kind]
+        root = attachment.descriptor or store.resolve(attachment.tag)
+        assert store.read_manifest(root) == image.content
+        for content in image.blobs.values():
+            blob = descriptor("a/b", content)
+            assert b"".join(bytes(piece) for piece in store.open_blob(blob, offset_bytes=0)) == content
+
+
+def test_a_manifest_without_attachments_has_none(source):
+    store, _ = source
+    assert store.attachments_of(Digest.of(EMPTY.content)) == ()
+    assert store.attachments_of(ABSENT.digest) == ()

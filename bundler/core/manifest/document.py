@@ -103,8 +103,7 @@ class BundleManifest:
         """The references of the images that need each blob."""
         users: dict[Digest, list[str]] = {}
         for image in self.images:
-            attached = (number for each in image.attachments for number in each.needs)
-            for number in dict.fromkeys((*image.needs, *attached)):
+            for number in image.needs_with_attachments:
                 users.setdefault(self.blobs[number].descriptor.digest, []).append(str(image.reference))
         return users
 

@@ -85,6 +85,14 @@ class Image:
         """The numbers of all manifests and blobs of the image, without its attachments."""
         return self.blobs + self.manifests
 
+    @property
+    def needs_with_attachments(self) -> tuple[int, ...]:
+        """The same with those of its attachments, each once."""
+        if not self.attachments:
+            return self.needs
+        attached = (number for each in self.attachments for number in each.needs)
+        return tuple(dict.fromkeys((*self.needs, *attached)))
+
 
 @dataclass(frozen=True, slots=True)
 class MissingImage:

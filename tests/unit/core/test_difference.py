@@ -8,8 +8,9 @@ from typing import Any
 from bundler.core.archive_kind import SEVEN_ZIP
 from bundler.core.difference import differences
 from bundler.core.manifest import BundleManifest, MissingImage
+from bundler.core.plan import ResolvedAttachment
 from tests.support.tables import each_case
-from tests.unit.values import MIB, digest, layer, planned, resolved
+from tests.unit.values import MIB, digest, image_manifest, layer, planned, resolved
 
 A, B = resolved("a:1", layer("x", 1000)), resolved("b:1", layer("y", 2000))
 BOTH = planned(A, B).manifest
@@ -46,6 +47,15 @@ def test_when_and_by_what_it_was_made_is_no_difference() -> None:
 )
 def test_what_differs_is_said(wanted: BundleManifest, said: list[str]) -> None:
     assert list(map(str, differences(BOTH, wanted))) == said
+
+
+def test_other_attachments_are_said_and_other_numbers_are_not() -> None:
+    signature = image_manifest("signature", layer("signature", 10))
+    attached = ResolvedAttachment(A.root.digest, "signature", "referrers", (signature,))
+    signed = replace(A, attachments=(attached,))
+    name = "docker.io/library/a:1"
+    assert differences(BOTH, planned(signed, B).manifest) == [f"other attachments: {name}: 0 there, 1 now"]
+    assert differences(planned(signed).manifest, planned(B, signed).manifest) == [f"not in it: {NAME}"]
 
 
 def test_an_image_that_was_missing_when_the_bundle_was_made_is_named() -> None:

@@ -67,6 +67,42 @@ images:
     )
 
 
+def test_attachments_are_chosen_for_all_images_and_for_each() -> None:
+    read = yaml_list(
+        """\
+attachments: none
+images:
+  - a:1
+  - image: b:1
+    attachments: [signatures, application/spdx+json]
+  - image: docker-archive:c.tar
+    attachments: all
+  - docker-archive:d.tar
+"""
+    )
+    assert [str(entry.attachments) for entry in read.entries] == [
+        "none",
+        "application/spdx+json,signatures",
+        "all",
+        "none",
+    ]
+    assert {entry.attachments for entry in yaml_list("images: [a:1]").entries} == {None}
+
+
+@each_case(
+    "text, where",
+    [
+        ("attachments: signature\nimages: [a:1]\n", "list.yaml:1: 'signature'"),
+        ("images:\n- image: a:1\n  attachments: [all,\n   none]\n", "list.yaml:3: 'all, none'"),
+        ("images:\n- image: a:1\n  attachments: []\n", "list.yaml:3: ''"),
+        ("images:\n- image: a:1\n  attachments: {a: b}\n", "list.yaml:3"),
+        ("images:\n- image: a:1\n  attachments: [[all]]\n", "list.yaml:3"),
+    ],
+)
+def test_a_wrong_choice_of_attachments_has_its_line(text: str, where: str) -> None:
+    assert complaint(text).subject == where
+
+
 def test_a_plain_text_list_is_one_reference_a_line() -> None:
     read = text_list("\ufeff# images of rancher\r\n\r\nnginx:1.27  # web\r\n  quay.io/a/b:2\r\nnginx:1.27\r\n")
     assert read.name is None

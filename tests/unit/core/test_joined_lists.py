@@ -112,6 +112,12 @@ def test_three_lines_for_one_image_keep_the_places_of_tag_and_digest() -> None:
     assert entry == Entry(X, RegistryImage(X), D, (), "list.yaml:2", "list.yaml:3")
 
 
+def test_two_choices_of_attachments_for_one_image_contradict_each_other() -> None:
+    with pytest.raises(Misuse) as caught:
+        only("- x:1\n- {image: 'x:1', attachments: none}\n")
+    assert "list.yaml:3" in str(caught.value.subject)
+
+
 def test_a_tag_and_a_digest_in_two_lists_are_one_image() -> None:
     (entry,) = merge([text_list("quay.io/x:1\n"), text_list(f"quay.io/x:1@{D}\n", "b.txt")], name="x").entries
     assert entry == Entry(X, RegistryImage(X), D, (), "images.txt:1", "b.txt:1")

@@ -9,7 +9,17 @@ from dataclasses import replace
 import pytest
 
 from bundler.core.digest import Digest
-from bundler.core.journal import Chain, DoneChunk, ExportStart, again_line, done_line, parse_journal, start_line
+from bundler.core.journal import (
+    Chain,
+    DoneChunk,
+    ExportStart,
+    PinnedAttachment,
+    PinnedAttachments,
+    again_line,
+    done_line,
+    parse_journal,
+    start_line,
+)
 from bundler.errors import Damaged
 from tests.support.tables import each_case
 
@@ -19,6 +29,15 @@ BEGUN = ExportStart(
     created="2026-11-24T03:00:00Z",
     tool="bundler 0.1.0",
     plan="f" * 64,
+    attachments={
+        "a/b:1 from docker://a/b:1": PinnedAttachments(
+            (
+                PinnedAttachment(Digest.of(b"one"), Digest.of(b"signature"), "tag", f"sha256-{'1' * 64}.sig"),
+                PinnedAttachment(Digest.of(b"signature"), Digest.of(b"sbom"), "referrers"),
+            ),
+            (("not-chosen", "attestation", 3),),
+        )
+    },
 )
 FIRST, SECOND = DoneChunk(1_048_576, "1" * 64), DoneChunk(77, "2" * 64)
 KEY = b"k" * 32
@@ -143,7 +162,17 @@ def line_of(chain: Chain, document: object) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "change", [{"format": "bundler-journal/1"}, {"options": []}, {"images": None}, {"missing": "x"}, {"plan": 1}]
+    "change",
+    [
+        {"format": "bundler-journal/2"},
+        {"options": []},
+        {"images": None},
+        {"missing": "x"},
+        {"plan": 1},
+        {"attachments": []},
+        {"attachments": {"x": {"carried": [["sha256:1", "y", "tag", ""]], "left": []}}},
+        {"attachments": {"x": {"carried": [], "left": [["not-chosen", "sbom", -1]]}}},
+    ],
 )
 def test_a_first_line_that_no_version_of_ours_writes_is_none(change):
     document = json.loads(HEAD.partition(b" ")[2])

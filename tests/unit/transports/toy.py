@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSource, Pieces
@@ -34,6 +35,9 @@ class Shelf:
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         return self.bytes_of[descriptor.digest]
+
+    def attachments_of(self, subject: Digest) -> tuple[FoundAttachment, ...]:
+        return ()
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         yield self.bytes_of[descriptor.digest][offset_bytes:]
