@@ -114,6 +114,7 @@ class _Search:
     source: AttachmentSource
     choice: AttachmentChoice
     _found: dict[tuple[Digest, Digest, str], ResolvedAttachment] = field(default_factory=dict)
+    _tags: dict[str, Digest] = field(default_factory=dict)
     _documents: dict[Digest, bytes] = field(default_factory=dict)
     _size_bytes: int = 0
     _listings: int = 0
@@ -142,10 +143,9 @@ class _Search:
             if listed and depth > ATTACHMENT_DEPTH:
                 raise self._too_deep(listed[0])
             for attachment in self._chosen(subject, listed):
-                digest = attachment.root.digest
-                if digest not in seen:
-                    seen.add(digest)
-                    left.append((digest, depth + 1))
+                below = [each.descriptor.digest for each in attachment.manifests]
+                left += [(digest, depth + 1) for digest in below if digest not in seen]
+                seen.update(below)
 
     def count_lost(self, index: Digest) -> None:
         """Counts what is attached to the index of the source, for which the bundle has another one."""
@@ -211,6 +211,9 @@ class _Search:
             return None
         key = (subject, digest, attachment.tag)
         if key in self._found:
+            return None
+        if attachment.tag and self._tags.setdefault(attachment.tag, digest) != digest:
+            self._remark(text("{image}: two attachments have the tag {tag}", image=self._name, tag=attachment.tag))
             return None
         self._found[key] = attachment
         return attachment
