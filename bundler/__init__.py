@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         remove_key as remove_key,
     )
     from bundler.commands.undo import (
+        ListResult as ListResult,
         TagResult as TagResult,
         UndoRequest as UndoRequest,
         UndoResult as UndoResult,
@@ -99,6 +100,7 @@ if TYPE_CHECKING:
     from bundler.core.policies import CONFLICT_POLICIES as CONFLICT_POLICIES, MAPPINGS as MAPPINGS
     from bundler.core.policy import ImagePolicy as ImagePolicy, PolicyVerdict as PolicyVerdict
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
+    from bundler.core.receipt_attachments import ReceiptAttachment as ReceiptAttachment
     from bundler.core.reference import (
         Reference as Reference,
         is_registry as is_registry,
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
         FulfilRequest as FulfilRequest,
         FulfilResult as FulfilResult,
     )
+    from bundler.importing.attached import Attached as Attached, AttachmentResult as AttachmentResult
     from bundler.importing.import_ import import_bundle as import_bundle
     from bundler.importing.named_files import read_failed_list as read_failed_list, read_rules as read_rules
     from bundler.importing.need_file import NeedResult as NeedResult
@@ -204,6 +207,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
     "bundler.core.policy": ("ImagePolicy", "PolicyVerdict"),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
+    "bundler.core.receipt_attachments": ("ReceiptAttachment",),
     "bundler.transports.parsing": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),
     "bundler.stores.credentials": ("Credentials",),
@@ -221,7 +225,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
     "bundler.commands.sbom": ("FoundSbom", "SbomRequest", "SbomResult", "inspect_sbom"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
-    "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "undo"),
+    "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),
     "bundler.commands.receipts": ("ReceiptFile", "read_receipt", "merge_receipts"),
     "bundler.commands.doctor": ("DoctorRequest", "DoctorResult", "doctor"),
     "bundler.commands.explain": ("ExplainResult", "explain"),
@@ -231,6 +235,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey", "NeedRequest"),
+    "bundler.importing.attached": ("Attached", "AttachmentResult"),
     "bundler.importing.need_file": ("NeedResult",),
     "bundler.fulfilling.fulfil": ("fulfil",),
     "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),

@@ -32,13 +32,15 @@ def entry_of(descriptor: Descriptor, content: bytes, *, what: str) -> dict[str, 
         Damaged: It is not a JSON object.
     """
     document = _object(content, what)
-    config = document.get("config")
+    config, annotations = document.get("config"), document.get("annotations")
     artifact_type = document.get("artifactType") or (config.get("mediaType") if isinstance(config, dict) else None)
-    annotations = document.get("annotations")
+    # One entry of another type would keep clients in Go from reading the whole list, signatures included.
+    annotations = annotations.items() if isinstance(annotations, dict) else ()
+    texts_only = {name: value for name, value in annotations if isinstance(value, str)}
     return {
         **descriptor.to_json(),
-        **({"artifactType": artifact_type} if artifact_type else {}),
-        **({"annotations": annotations} if annotations else {}),
+        **({"artifactType": artifact_type} if oci.is_media_type(artifact_type) else {}),
+        **({"annotations": texts_only} if texts_only else {}),
     }
 
 

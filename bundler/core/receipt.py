@@ -21,6 +21,7 @@ from bundler.core.receipt_attachments import (
     ReceiptAttachment,
     attachment_document,
     better_attached,
+    finished_attached,
     read_attachment,
 )
 from bundler.core.reference import Reference
@@ -306,7 +307,10 @@ def _finished(image: ReceiptImage, earlier: ReceiptImage | None) -> ReceiptImage
     """The result for an image, with the earlier digest of its tag if the killed import has moved it."""
     # Only the import that moved a tag knows its earlier digest. So a tag that is in place now, and had another digest
     # when the killed import started, counts as pushed, with that digest.
-    if earlier is None or earlier.outcome != UNFINISHED or earlier.replaced is None:
+    if earlier is None or earlier.outcome != UNFINISHED:
+        return image
+    image = replace(image, attached=finished_attached(image.attached, earlier.attached))
+    if earlier.replaced is None:
         return image
     has_moved = image.outcome == "present" and image.digest == earlier.digest != earlier.replaced
     return replace(image, outcome="pushed", replaced=earlier.replaced) if has_moved else image

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bundler import texts
@@ -52,6 +52,25 @@ def better_attached(
         for key, each in zip(keys, later, strict=True)
     )
     return kept or tuple(earlier)
+
+
+def finished_attached(
+    attached: Sequence[ReceiptAttachment], unfinished: Sequence[ReceiptAttachment]
+) -> tuple[ReceiptAttachment, ...]:
+    """The results for attachments, with the earlier digests of the tags that a killed import has moved.
+
+    Args:
+        attached: The results of the import that has ended.
+        unfinished: Those of the killed import, from before it moved anything.
+    """
+    before = {(each.subject, each.digest, each.tag): each.replaced for each in unfinished if each.tag}
+
+    def finished(each: ReceiptAttachment) -> ReceiptAttachment:
+        replaced = before.get((each.subject, each.digest, each.tag))
+        has_moved = each.outcome == "present" and replaced is not None and replaced != each.digest
+        return replace(each, outcome="pushed", replaced=replaced) if has_moved else each
+
+    return tuple(map(finished, attached))
 
 
 def attachment_document(attachment: ReceiptAttachment) -> dict[str, Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from bundler.bundle.needed import Lacking, lacking_by, lacking_chunks
 from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
-from bundler.core.manifest import Image
 from bundler.core.need_list import DAMAGED
 from bundler.errors import BundlerError, Damaged
 from bundler.importing.leg import as_end
@@ -42,8 +41,8 @@ def _lacking(result: ImportResult, run: Run) -> Lacking:
     absent = lacking_chunks(bundle)
     chunks = dict(found.chunks)
     is_open = not result.targets
-    for image, is_damaged in _images_that_failed(result, bundle, is_open=is_open):
-        for number in _chunks_of(bundle, image):
+    for needs, is_damaged in _needs_of_failed(result, bundle, is_open=is_open):
+        for number in _chunks_of(bundle, needs):
             if number in absent:
                 chunks.setdefault(number, absent[number])
             elif is_damaged and number not in chunks and _is_damaged(bundle, number, run):
@@ -51,8 +50,8 @@ def _lacking(result: ImportResult, run: Run) -> Lacking:
     return Lacking(dict(sorted(chunks.items())), found.files)
 
 
-def _images_that_failed(result: ImportResult, bundle: Bundle, *, is_open: bool) -> Iterator[tuple[Image, bool]]:
-    """The images that were not imported, each with True if wrong bytes of it were read.
+def _needs_of_failed(result: ImportResult, bundle: Bundle, *, is_open: bool) -> Iterator[tuple[tuple[int, ...], bool]]:
+    """The blobs of each image that was not imported, with its attachments, and True if wrong bytes of it were read.
 
     Args:
         result: The result of the import.
@@ -60,19 +59,21 @@ def _images_that_failed(result: ImportResult, bundle: Bundle, *, is_open: bool) 
         is_open: True if the import ended before it chose images: then all of them count.
     """
     if is_open:
-        yield from ((image, False) for image in bundle.manifest.images)
+        for image in bundle.manifest.images:
+            attached = (number for each in image.attachments for number in each.needs)
+            yield (*image.needs, *attached), False
     for target in result.targets:
         for each in target.images:
             if each.outcome is None or not each.outcome.is_done:
-                yield each.image, _read_wrong_bytes(each)
+                yield (*each.blobs, *each.manifests), _read_wrong_bytes(each)
 
 
 def _read_wrong_bytes(result: ImageResult) -> bool:
     return isinstance(result.error, Damaged)
 
 
-def _chunks_of(bundle: Bundle, image: Image) -> list[int]:
-    blobs = (bundle.manifest.blobs[number] for number in image.needs)
+def _chunks_of(bundle: Bundle, needs: Iterable[int]) -> list[int]:
+    blobs = (bundle.manifest.blobs[number] for number in needs)
     return sorted({piece.chunk for blob in blobs for piece in blob.stored.pieces})
 
 

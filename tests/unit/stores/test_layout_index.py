@@ -49,6 +49,20 @@ def test_entries_without_a_name_stay():
     assert names(index) == [[], [], ["a"]]
 
 
+def test_an_attachment_is_listed_once_and_takes_no_name():
+    index = LayoutIndex([named_entry("a", root("one"))])
+    assert index.lists(digest("one"))
+    assert not index.lists(digest("two"))
+    for _ in range(2):
+        index.add({**root("two").to_json(), "artifactType": "a/b"})
+        index.add(root("one").to_json())
+    assert index.unsaved == 1
+    assert names(index) == [["a"], []]
+    index.put("a", root("three"))
+    assert not index.lists(digest("one")), "its entry went with its name"
+    assert index.lists(digest("two"))
+
+
 @pytest.mark.parametrize(("names_", "writes"), [(8, 8), (2000, 60)])
 def test_a_few_names_are_written_one_by_one_and_many_in_few_steps(tmp_path: Path, monkeypatch, names_, writes):
     sink = LayoutFolderSink(tmp_path / "layout")
