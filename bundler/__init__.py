@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bundler.bundle.findings import Finding as Finding
     from bundler.bundle.locked import LockedBundle as LockedBundle
+    from bundler.bundle.opening import SeveralBundles as SeveralBundles
     from bundler.bundle.reader import Bundle as Bundle
     from bundler.commands.bundle_list import (
         BundleList as BundleList,
@@ -211,6 +212,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.transports.parsing": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),
     "bundler.stores.credentials": ("Credentials",),
+    "bundler.bundle.opening": ("SeveralBundles",),
     "bundler.bundle.reader": ("Bundle",),
     "bundler.bundle.locked": ("LockedBundle",),
     "bundler.bundle.findings": ("Finding",),

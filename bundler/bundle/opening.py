@@ -19,7 +19,7 @@ from bundler.bundle.listing import Listing, look_into
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
-from bundler.bundle.survey import survey
+from bundler.bundle.survey import DifferentBundles, FoundBundle, survey
 from bundler.core import roles
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
@@ -201,13 +201,29 @@ def find(paths: Iterable[Path]) -> UncheckedBundle:
     return bundles[0]
 
 
+def find_several(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
+    """Finds the bundles in some folders or media; those whose own folders were named, if there are such.
+
+    Raises:
+        Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.survey.survey`.
+    """
+    try:
+        return find_all(paths)
+    except DifferentBundles as error:
+        return tuple(map(_unchecked, error.bundles))
+
+
 def find_all(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
     """Finds all bundles in some folders or media; at least one.
 
     Raises:
         Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.survey.survey`.
     """
-    return tuple(UncheckedBundle(found.listings, found.sums_content, found.skipped) for found in survey(paths))
+    return tuple(map(_unchecked, survey(paths)))
+
+
+def _unchecked(found: FoundBundle) -> UncheckedBundle:
+    return UncheckedBundle(found.listings, found.sums_content, found.skipped)
 
 
 def load(sealed: Sealed) -> Bundle | LockedBundle:

@@ -1,7 +1,8 @@
 """Reads a bundle: a source that knows the place of each byte. Opening a bundle: `bundler.bundle.opening`.
 
 Plain chunks are read in place, and nothing is written. Encrypted chunks are decrypted into scratch files, which have
-the same bytes at the same offsets, and are read there.
+the same bytes at the same offsets, and are read there. Blobs that the bundle leaves out are read from other bundles, if
+some were given with it: FORMAT.md, section 5.13.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Passed, Pieces
-from bundler.errors import BundlerError, Damaged
+from bundler.errors import BundlerError, Damaged, Incomplete
 from bundler.system.buffers import new_buffer
 from bundler.system.files import let_go, open_for_reading, read_into
-from bundler.texts import text
+from bundler.texts import some, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,11 @@ class Bundle:
     """The copies of chunks that proved bad while they were read."""
     made: dict[Digest, bytes] = field(default_factory=dict)
     """Indexes that were made from signed ones when platforms were chosen: no chunk holds them."""
+    others: tuple[Bundle, ...] = ()
+    """Other bundles, which may have the blobs that this one leaves out. Closed with it."""
     _blobs: dict[Digest, Blob] = field(init=False)
+    _elsewhere: dict[Digest, int] = field(init=False)
+    """For the blobs that this bundle leaves out, the place in ``others`` of a bundle that has the blob."""
     _turned: dict[int, ChunkState] = field(init=False, default_factory=dict)
     """The chunks that are read from another copy than the first one."""
     _read_again: set[Digest] = field(init=False, default_factory=set)
@@ -60,6 +65,9 @@ class Bundle:
 
     def __post_init__(self) -> None:
         self._blobs = {blob.descriptor.digest: blob for blob in self.manifest.blobs}
+        left_out = (blob.descriptor for blob in self.manifest.left_out) if self.others else ()
+        found = ((blob, [each.can_read(blob) for each in self.others]) for blob in left_out)
+        self._elsewhere = {blob.digest: able.index(True) for blob, able in found if any(able)}
 
     def add_made(self, made: Mapping[Descriptor, bytes]) -> None:
         """Adds indexes that were made from signed ones; in the manifest they follow all other blobs."""
@@ -75,6 +83,34 @@ class Bundle:
         return self.decrypted is not None
 
     @property
+    def needs_order(self) -> bool:
+        """True if blobs are best read in the order of their chunks, because chunks are decrypted one by one."""
+        return self.is_encrypted or any(each.is_encrypted for each in self.others)
+
+    @property
+    def absent(self) -> frozenset[int]:
+        """The numbers of the blobs that it leaves out and that no other bundle here has."""
+        if not self.manifest.bases:
+            return frozenset()
+        numbered = enumerate(self.manifest.blobs)
+        return frozenset(
+            n for n, each in numbered if each.is_left_out and each.descriptor.digest not in self._elsewhere
+        )
+
+    def can_read(self, descriptor: Descriptor) -> bool:
+        """True if it has a blob, with this size, in chunks that are here."""
+        blob = self._blobs.get(descriptor.digest)
+        if blob is None or blob.descriptor.size_bytes != descriptor.size_bytes:
+            return False
+        pieces = blob.stored.pieces
+        return bool(pieces) and all(self.chunks[piece.chunk - 1].problem is None for piece in pieces)
+
+    def holder(self, descriptor: Descriptor) -> Bundle:
+        """The bundle that a blob is read from: this one, or another one if this one leaves the blob out."""
+        number = self._elsewhere.get(descriptor.digest)
+        return self if number is None else self.others[number]
+
+    @property
     def other_names(self) -> list[tuple[str, Path]]:
         """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
         return other_names(self.chunks)
@@ -82,14 +118,15 @@ class Bundle:
     @property
     def recovered_chunks(self) -> int:
         """The number of chunks with wrong bytes for which a whole copy was found."""
-        return len(self._turned)
+        return len(self._turned) + sum(each.recovered_chunks for each in self.others)
 
     @property
     def scratch_bytes(self) -> int:
         """The largest scratch space that reading needs: one chunk for each worker, if the chunks are encrypted."""
+        others = sum(each.scratch_bytes for each in self.others)
         if self.decrypted is None:
-            return 0
-        return min(self.decrypted.at_a_time, len(self.chunks)) * self.largest_chunk_bytes
+            return others
+        return others + min(self.decrypted.at_a_time, len(self.chunks)) * self.largest_chunk_bytes
 
     @property
     def largest_chunk_bytes(self) -> int:
@@ -119,6 +156,8 @@ class Bundle:
 
     def close(self) -> None:
         """Frees the scratch space."""
+        for each in self.others:
+            each.close()
         if self.decrypted is not None:
             self.decrypted.close()
 
@@ -143,7 +182,8 @@ class Bundle:
         Returns:
             True if the blob is now read from another copy.
         """
-        return self._find_whole(self._blobs[descriptor.digest].stored, passed)
+        holder = self.holder(descriptor)
+        return holder._find_whole(holder._blobs[descriptor.digest].stored, passed)
 
     def find_whole_chunk(self, number: int, passed: Passed) -> bool:
         """Looks for a whole copy of a chunk that may be damaged, if it has several copies; True if there is one."""
@@ -184,22 +224,34 @@ class Bundle:
 
         Raises:
             Damaged: The chunk was truncated, was changed in its framing, or cannot be read.
-            Incomplete: The chunk is not here.
+            Incomplete: The chunk is not here, or the bundle leaves the blob out and no other bundle has it.
         """
+        holder = self.holder(descriptor)
+        yield from holder._read_blob(descriptor, offset_bytes)
+
+    def _read_blob(self, descriptor: Descriptor, offset_bytes: int) -> Pieces:
+        self._check_held(descriptor.digest)
         buffer = new_buffer(min(PIECE_BYTES, descriptor.size_bytes))
         for member in members_of(self._blobs[descriptor.digest].stored, self.manifest.archive):
             if offset_bytes < member.start_bytes + member.piece.length_bytes or not descriptor.size_bytes:
                 yield from self._read_member(member, buffer, max(0, offset_bytes - member.start_bytes))
 
     def read_document(self, descriptor: Descriptor) -> bytes:
-        """Reads and verifies a manifest of the bundle.
+        """Reads and verifies a manifest or config of the bundle.
 
         Raises:
             Damaged, Incomplete: As `open_blob`, or its bytes do not match the digest.
         """
         if descriptor.digest in self.made:
             return self.made[descriptor.digest]
-        return self.read_stored(self._blobs[descriptor.digest].stored)
+        holder = self.holder(descriptor)
+        holder._check_held(descriptor.digest)
+        return holder.read_stored(holder._blobs[descriptor.digest].stored)
+
+    def _check_held(self, digest: Digest) -> None:
+        blob = self._blobs[digest]
+        if blob.is_left_out:
+            raise not_held(self.manifest, blob)
 
     def read_stored(self, stored: Stored) -> bytes:
         """Reads and verifies a small blob, or a file of the layout.
@@ -236,14 +288,23 @@ class Bundle:
             )
         return content
 
-    def place(self, descriptor: Descriptor) -> tuple[int, int]:
-        """The place of the first byte of a blob: the number of the chunk, and the offset in it."""
-        piece = self._blobs[descriptor.digest].stored.pieces[0]
-        return piece.chunk, piece.offset_bytes
+    def place(self, descriptor: Descriptor) -> tuple[int, int, int]:
+        """The place of the first byte of a blob: the bundle, the number of the chunk, and the offset in it.
+
+        This bundle is 0, the others count from 1. A blob that no bundle here has gets the chunk 0.
+        """
+        pieces = self.holder(descriptor)._blobs[descriptor.digest].stored.pieces
+        bundle = self._elsewhere.get(descriptor.digest, -1) + 1
+        return (bundle, pieces[0].chunk, pieces[0].offset_bytes) if pieces else (bundle, 0, 0)
 
     def where(self, descriptor: Descriptor) -> str:
         """The place of a blob, for messages: its chunks, and the offset in the first of them."""
+        holder = self.holder(descriptor)
+        if holder is not self:
+            return text("{place} of {bundle}", place=holder.where(descriptor), bundle=holder.name)
         pieces = self._blobs[descriptor.digest].stored.pieces
+        if not pieces:
+            return text("left out")
         first, last = self.manifest.chunks[pieces[0].chunk - 1].file, self.manifest.chunks[pieces[-1].chunk - 1].file
         place = {"file": first, "offset_bytes": pieces[0].offset_bytes}
         if last != first:
@@ -295,3 +356,19 @@ class Bundle:
                     return
                 offset += len(view)
                 header = bytearray()
+
+
+def not_held(manifest: BundleManifest, blob: Blob) -> Incomplete:
+    """The error for a blob that a bundle leaves out, and that no other bundle here has."""
+    bases = [manifest.bases[place.base].name for place in blob.bases]
+    return Incomplete(
+        "the bundle leaves out a blob, and no bundle that was given has it",
+        subject=str(blob.descriptor.digest),
+        expected=text("the blob in {bases}", bases=some(bases)),
+        hint="give the bundle that has it too, or import into the registry that has it",
+        code=NOT_HELD,
+    )
+
+
+NOT_HELD = "base-missing"
+"""The code of errors about blobs that are in a base which is not here."""

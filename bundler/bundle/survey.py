@@ -28,6 +28,23 @@ class FoundBundle:
     skipped: tuple[BundlerError, ...]
 
 
+class DifferentBundles(Misuse):
+    """The folders of different bundles were named."""
+
+    def __init__(self, bundles: Sequence[FoundBundle]) -> None:
+        one, other = (bundle.listings[0].folder for bundle in bundles[:2])
+        super().__init__(
+            text(
+                "{one} and {other} are parts of different bundles, or one {file} was changed",
+                one=one,
+                other=other,
+                file=roles.SUMS.file,
+            ),
+            hint="give the folders of only one bundle",
+        )
+        self.bundles = tuple(bundles)
+
+
 @dataclass(frozen=True, slots=True)
 class _Folder:
     """A folder that may belong to a bundle. ``is_named`` is True if the user gave it, and not only its medium."""
@@ -50,7 +67,8 @@ def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
     A path may be a bundle's folder, a folder with some of its chunks, or a medium with bundles' folders in it.
 
     Raises:
-        Misuse: There is no bundle, or the folders of different ones were named.
+        Misuse: There is no bundle.
+        DifferentBundles: The folders of different ones were named.
         Incomplete: There is only an unfinished export.
         Damaged, LocalStorage: A named folder, or its SHA256SUMS, cannot be read.
     """
@@ -65,10 +83,17 @@ def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
     if not groups:
         _explain_absence(paths, skipped)
     rest = [folder.listing for folder in folders if not folder.listing.has_sums]
-    return tuple(
-        FoundBundle((*(folder.listing for folder in group), *rest), content, tuple(skipped))
-        for content, group in _chosen(groups).items()
-    )
+
+    def found_in(chosen: dict[bytes, list[_Folder]]) -> tuple[FoundBundle, ...]:
+        return tuple(
+            FoundBundle((*(folder.listing for folder in group), *rest), content, tuple(skipped))
+            for content, group in chosen.items()
+        )
+
+    named = {content: group for content, group in groups.items() if any(folder.is_named for folder in group)}
+    if len(named) > 1:
+        raise DifferentBundles(found_in(named))
+    return found_in(named or groups)
 
 
 def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object]) -> dict[bytes, list[_Folder]]:
@@ -98,27 +123,6 @@ def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object
         if not is_needed and sum(map(len, groups)) > SUMS_BYTES:
             raise Misuse("too many bundles on one medium", subject=str(entry.path), hint="give the bundle's own folder")
     return groups
-
-
-def _chosen(groups: dict[bytes, list[_Folder]]) -> dict[bytes, list[_Folder]]:
-    """Returns the folders by bundle; only those of one bundle if its own folder was named.
-
-    Raises:
-        Misuse: The folders of several were named.
-    """
-    named = [content for content, group in groups.items() if any(folder.is_named for folder in group)]
-    if len(named) > 1:
-        one, other = (groups[content][0].listing.folder for content in named[:2])
-        raise Misuse(
-            text(
-                "{one} and {other} are parts of different bundles, or one {file} was changed",
-                one=one,
-                other=other,
-                file=roles.SUMS.file,
-            ),
-            hint="give the folders of only one bundle",
-        )
-    return {content: groups[content] for content in named} or groups
 
 
 def _look(path: Path) -> _Found:

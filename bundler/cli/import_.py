@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -21,6 +22,7 @@ bundler import /media/disc1 /media/disc2 --trust keys/ --to registry.internal/mi
 bundler import /media/stick/platform --trust builder.pub --to docker-daemon: --to registry.internal:5000
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --map flatten --on-conflict suffix
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --policy policy.json --all-or-nothing
+bundler import /media/disc1/platform-2026.10 /media/disc2/platform-2026.11 --trust builder.pub --to registry.internal
 bundler import /media/stick/platform --trust builder.pub --to harbor.internal --rules rules.yaml --dry-run
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
 """,
@@ -170,6 +172,8 @@ def import_(
 ) -> int:
     """Verify a bundle and push its images, digests unchanged. PATHs are its folder, or media with parts of it.
 
+    Of several bundles that follow each other, the newest is imported; the others give the blobs that it leaves out.
+
     The import writes a receipt. bundler undo restores tags; bundler explain explains errors.
     """
     from bundler.views import documents, import_report
@@ -180,7 +184,7 @@ def import_(
     parsed = tuple(map(bundler.parse_target, targets))
     key = options.receipt_key(receipt_key, key_passphrase_file)
     request = bundler.ImportRequest(
-        paths=options.one_bundle(options.paths(paths)),
+        paths=options.paths(paths),
         targets=parsed,
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
@@ -211,8 +215,14 @@ def import_(
         need=options.need_request(need, key),
         policies=options.image_policies(policies),
     )
-    result = with_run(
-        lambda run: bundler.import_bundle(request, run), jobs=jobs, is_quiet=quiet, is_fail_fast=fail_fast
+    result = options.of_one_bundle(
+        lambda chosen: with_run(
+            lambda run: bundler.import_bundle(replace(request, paths=chosen), run),
+            jobs=jobs,
+            is_quiet=quiet,
+            is_fail_fast=fail_fast,
+        ),
+        request.paths,
     )
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
     show(lines, documents.import_document(result), is_json=is_json)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import click
 
@@ -18,8 +18,19 @@ from bundler.texts import text
 from bundler.views.languages import said
 
 if TYPE_CHECKING:
-    from bundler import Credentials, ImagePolicy, NeedRequest, NetworkOptions, ReceiptKey, Selection, Unlocking
+    from bundler import (
+        Credentials,
+        ImagePolicy,
+        NeedRequest,
+        NetworkOptions,
+        ReceiptKey,
+        Selection,
+        SeveralBundles,
+        Unlocking,
+    )
     from bundler.core.location import Target
+
+Result = TypeVar("Result")
 
 MOST_SIGNATURES = 64
 """The largest number of signatures that can be required: more than a bundle needs in practice."""
@@ -169,22 +180,26 @@ def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(map(Path, texts))
 
 
-def one_bundle(paths: tuple[Path, ...]) -> tuple[Path, ...]:
-    """The paths of one bundle. If the paths have several, asks the user at the terminal to choose one.
-
-    Without a terminal it returns the paths unchanged; to open them is an error that lists the bundles.
+def of_one_bundle(work: Callable[[tuple[Path, ...]], Result], paths: tuple[Path, ...]) -> Result:
+    """Does the work for the bundle in some paths. If there are several, asks the user at the terminal to choose one.
 
     Raises:
-        Misuse, Incomplete, Damaged, LocalStorage: There is no bundle.
+        BundlerError: An error of the work; without a terminal also that there are several bundles.
     """
+    try:
+        return work(paths)
+    except bundler.SeveralBundles as several:
+        if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            raise
+        return work(_chosen(several))
+
+
+def _chosen(several: SeveralBundles) -> tuple[Path, ...]:
+    """The folders of the bundle that the user chooses."""
+    bundles = several.bundles
     from bundler.views.words import escaped
     from bundler.workers import in_front
 
-    if sys.stdin is None or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return paths
-    bundles = bundler.bundles_on(paths)
-    if len(bundles) == 1:
-        return paths
     click.echo(said("{count} bundles are here:", count=len(bundles)), err=True)
     for number, bundle in enumerate(bundles, start=1):
         choice = said("{folder}  (id {id})", folder=escaped(bundle.own_folders[0]), id=bundle.id[:16])

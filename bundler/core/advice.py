@@ -808,6 +808,16 @@ _ENTRIES = (
         "with the other media, or with all of them.",
     ),
     Advice(
+        "base-missing",
+        Incomplete,
+        "the bundle leaves out blobs that are not at the target",
+        "copy the named chunks of the named bundles to a medium, and give these bundles too",
+        "The bundle was made with export --since: it leaves out what the receiver had. Before anything moves, an "
+        "import looks for each such blob at the target and in the other bundles that were given. Registries remove "
+        "blobs when they collect garbage. If no bundle has the blob, the builder must export again without --since, or "
+        "with a new inventory.",
+    ),
+    Advice(
         "usage",
         Misuse,
         "the command is not valid",

@@ -1,4 +1,4 @@
-"""``bundler import``: opened → selected → judged → named → surveyed → sent → published → receipt.
+"""``bundler import``: opened → selected → judged → named → surveyed → proved → sent → published → receipt.
 
 One failed image does not stop the others, unless the user asked for that. Nothing is sent before the signature is
 trusted. No tag moves before all blobs of its image are verified and sent. The bundle is read once for all targets.
@@ -18,13 +18,13 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.policy import PolicyVerdict
 from bundler.errors import BundlerError, LocalStorage, Misuse
-from bundler.importing.importable import check_importable
 from bundler.importing.judged import judge
 from bundler.importing.leg import Leg, as_end
 from bundler.importing.named import name
 from bundler.importing.need_file import check_need
 from bundler.importing.needed import with_need
 from bundler.importing.opened import Opened, opened
+from bundler.importing.proved import prove
 from bundler.importing.published import publish
 from bundler.importing.receipt_file import ReceiptFile, check_place
 from bundler.importing.recorder import NOT_RECORDED, Recorder, with_failed_list
@@ -158,11 +158,10 @@ def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
 def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
     reached = _Reached()
     try:
-        check_importable(opened.bundle)
         reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
         judged = judge(select(opened, targets))
         reached = replace(reached, verdicts=judged.verdicts)
-        surveyed = survey(name(judged, targets))
+        surveyed = prove(survey(name(judged, targets)))
         if opened.request.is_dry_run and surveyed.ended is None:
             surveyed = plan(surveyed)
         reached = replace(reached, legs=surveyed.legs, ended=surveyed.ended)

@@ -49,6 +49,8 @@ class Leg:
         is_prepared: True if the target was prepared, so that it must be finished.
         variants: The platforms of images that a daemon gets.
         loaded: The images that a daemon has, and whose tags must still move.
+        holders: A name at the target that has a blob which no bundle here has, by the number of the blob, if another
+            name needs it.
     """
 
     target: Target
@@ -59,6 +61,7 @@ class Leg:
     is_prepared: bool = False
     variants: Mapping[Reference, Variant] = field(default_factory=dict)
     loaded: Mapping[Reference, Loaded] = field(default_factory=dict)
+    holders: Mapping[int, Reference] = field(default_factory=dict)
 
     def closed(self, outcome: Outcome) -> Leg:
         """Returns it with an outcome for all images that are still open."""

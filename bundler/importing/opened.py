@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
+from bundler.core.events import Noticed
 from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.importing.receipt_file import earlier_folders
 from bundler.importing.request import ImportRequest
-from bundler.keys.open_bundle import open_bundle
+from bundler.keys.open_bundle import open_series
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
+from bundler.texts import some, text
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,8 @@ class Opened:
 
     Attributes:
         request: The request of the import.
-        bundle: The bundle; the caller of `opened` closes it.
+        bundle: The bundle; the caller of `opened` closes it. Of several bundles the newest, which reads what it leaves
+            out from the others.
         run: The run of the import.
         stores: The registries and the daemon of the run.
         litter: The files that operating systems left in the bundle's folders.
@@ -36,13 +39,13 @@ class Opened:
 
 
 def opened(request: ImportRequest, run: Run) -> Opened:
-    """Opens the bundle of a request.
+    """Opens the bundle of a request, or the newest of several that follow each other.
 
     Raises:
         Misuse, Untrusted, Damaged, Incomplete: It cannot be opened.
         Interrupted: The user stopped it.
     """
-    bundle = open_bundle(
+    bundle = open_series(
         request.paths,
         request.trust,
         is_without_signature=request.is_without_signature,
@@ -50,6 +53,17 @@ def opened(request: ImportRequest, run: Run) -> Opened:
         unlocking=request.unlocking,
         run=run,
     )
+    if bundle.others:
+        others = some(each.name for each in bundle.others)
+        run.listener(
+            Noticed(
+                text(
+                    "importing {bundle}; the blobs that it leaves out are read from {others}",
+                    bundle=bundle.name,
+                    others=others,
+                )
+            )
+        )
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     earlier = EarlierImports(earlier_folders(request.receipt.path)) if request.receipt else NO_EARLIER_IMPORTS
     return Opened(request, bundle, run, stores, litter_in(bundle.sealed.own_listings), earlier)

@@ -187,6 +187,7 @@ class TargetResult:
         bytes_sent: The bytes of blobs that were sent.
         plan: The findings of a dry run about a registry.
         re_read: The figures of reading back; None if nothing was read back.
+        lacking: The numbers of the blobs that the bundle leaves out, and that neither the target nor a bundle has.
     """
 
     target: str
@@ -195,6 +196,7 @@ class TargetResult:
     bytes_sent: int = 0
     plan: RegistryPlan | None = None
     re_read: ReadBack | None = None
+    lacking: frozenset[int] = frozenset()
 
     @property
     def is_daemon(self) -> bool:

@@ -5,12 +5,13 @@ No tag has moved, except in daemons, which get each image as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from bundler.bundle.chunk import groups_of
 from bundler.bundle.reader import Bundle
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.protocols import BlobSource
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Unavailable
 from bundler.importing.leg import Leg, as_end, ended, in_turn, is_over
@@ -78,27 +79,22 @@ def _loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
 def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tuple[Leg, ...]:
     """Sends every other blob that a target wants: it is read once, and given to all at the same time."""
     bundle, run = opened.bundle, opened.run
-    destinations: dict[int, list[Destination]] = {}
-    destined = []
-    for leg in legs:
-        wanted = leg.target.wanted(leg)
-        destined += [leg] if wanted else []
-        for number, destination in wanted.items():
-            if number not in passed:
-                destinations.setdefault(number, []).append(destination)
-    if not destinations:
+    wanted = [(leg, leg.target.wanted(leg)) for leg in legs]
+    destined = [leg for leg, blobs in wanted if blobs]
+    shipments = _shipments(bundle, wanted, passed)
+    if not shipments:
         return legs
-    descriptors = {number: bundle.manifest.blobs[number].descriptor for number in destinations}
+    descriptors = {each.number: bundle.manifest.blobs[each.number].descriptor for each in shipments}
     images = [each for leg in destined for each in leg.result.open_images]
     first = {
         number: str(each.image.reference)
         for each in reversed(images)
         for number in each.missing_blobs
-        if number in destinations
+        if number in descriptors
     }
     copies = (
-        copy_of(bundle, number, tuple(destinations[number]), first.get(number, ""))
-        for number in sorted(destinations, key=lambda number: -descriptors[number].size_bytes)
+        copy_of(bundle, each.number, each.destinations, first.get(each.number, ""), each.source)
+        for each in sorted(shipments, key=lambda each: -descriptors[each.number].size_bytes)
     )
     whole = {each.image.reference: each for each in images}
     tally = Tally(
@@ -106,24 +102,55 @@ def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tupl
         for each in whole.values()
     )
     counted = replace(run, listener=counting(run.listener, tally))
-    total = sum(descriptor.size_bytes for descriptor in descriptors.values())
+    total = sum(descriptors[each.number].size_bytes for each in shipments)
     where = ", ".join(leg.target.name for leg in destined)
     run.listener(PhaseBegan(text("sending to {where}", where=where), total, in_bytes=True, images=tally.images))
-    copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.is_encrypted else copy_blobs(copies, counted)
+    copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.needs_order else copy_blobs(copies, counted)
     run.listener(PhaseEnded("sending"))
     return tuple(leg.target.settle(leg, copied) for leg in legs)
 
 
+@dataclass(frozen=True, slots=True)
+class _Shipment:
+    """A blob by its number, who is to have it, and the place that has it if no bundle does."""
+
+    number: int
+    destinations: tuple[Destination, ...]
+    source: BlobSource | None = None
+
+
+def _shipments(
+    bundle: Bundle, wanted: Iterable[tuple[Leg, Mapping[int, Destination]]], passed: frozenset[int]
+) -> list[_Shipment]:
+    """The blobs that must be sent. Each target gives itself those that no bundle has."""
+    shared: dict[int, list[Destination]] = {}
+    own: list[_Shipment] = []
+    absent = bundle.absent
+    for leg, blobs in wanted:
+        for number, destination in blobs.items():
+            if number in absent:
+                own.append(_Shipment(number, (destination,), leg.target.source_at_target(leg, number)))
+            elif number not in passed:
+                shared.setdefault(number, []).append(destination)
+    return [*(_Shipment(number, tuple(destinations)) for number, destinations in shared.items()), *own]
+
+
 def _by_chunks(bundle: Bundle, copies: Iterable[BlobCopy]) -> list[list[BlobCopy]]:
     """Groups the copies by the chunks they read, each group in order, because chunks are decrypted one by one."""
-    group_of = {chunk: n for n, chunks in enumerate(groups_of(bundle.manifest)) for chunk in chunks}
-    groups: dict[int, list[BlobCopy]] = {}
+    group_of = {
+        (place, chunk): (place, n)
+        for place, each in enumerate((bundle, *bundle.others))
+        for n, chunks in enumerate(groups_of(each.manifest))
+        for chunk in chunks
+    }
+    groups: dict[tuple[int, int], list[BlobCopy]] = {}
     for place, copy in sorted(((bundle.place(copy.descriptor), copy) for copy in copies), key=lambda pair: pair[0]):
-        groups.setdefault(group_of[place[0]], []).append(copy)
+        groups.setdefault(group_of.get(place[:2], place[:2]), []).append(copy)
     return list(groups.values())
 
 
 def _check_scratch(bundle: Bundle) -> None:
-    if bundle.decrypted is not None:
-        folder = bundle.decrypted.scratch.folder
+    decrypted = next((each.decrypted for each in (bundle, *bundle.others) if each.decrypted is not None), None)
+    if decrypted is not None:
+        folder = decrypted.scratch.folder
         check_space(folder, bundle.scratch_bytes, hint=text("choose another folder with --scratch DIR"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from bundler.bundle.reader import Bundle
+from bundler.core.protocols import BlobSource
 from bundler.errors import BundlerError
 from bundler.importing.leg import Leg
 from bundler.transfer import BlobCopy, Copied, Destination
@@ -49,7 +50,22 @@ class Sharing:
         self._bytes_by_peer.update(copied.bytes_by_peer)
 
 
-def copy_of(bundle: Bundle, number: int, destinations: tuple[Destination, ...], image: str = "") -> BlobCopy:
-    """Returns the copy of a blob of the bundle, for an image, to its destinations."""
+def copy_of(
+    bundle: Bundle,
+    number: int,
+    destinations: tuple[Destination, ...],
+    image: str = "",
+    source: BlobSource | None = None,
+) -> BlobCopy:
+    """Returns the copy of a blob of the bundle, for an image, to its destinations.
+
+    Args:
+        bundle: The bundle.
+        number: The number of the blob.
+        destinations: Who is to have it.
+        image: The image that it is for, of several the first.
+        source: The place that has it, if it is not in the bundle or in the others.
+    """
     descriptor = bundle.manifest.blobs[number].descriptor
-    return BlobCopy(descriptor, bundle, destinations, f"{descriptor.digest.short} ({bundle.where(descriptor)})", image)
+    label = f"{descriptor.digest.short} ({bundle.where(descriptor)})"
+    return BlobCopy(descriptor, bundle if source is None else source, destinations, label, image)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import find, load, with_misnamed
+from bundler.bundle.opening import UncheckedBundle, find, find_several, load, with_misnamed
 from bundler.bundle.reader import Bundle
+from bundler.bundle.sealed import Sealed
+from bundler.bundle.survey import DifferentBundles
 from bundler.core.events import Moved, PhaseBegan
-from bundler.errors import Misuse
+from bundler.core.newest import newest
+from bundler.errors import BundlerError, Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 from bundler.system.places import scratch_folder
@@ -84,6 +88,68 @@ def open_bundle(
     return unlocking.unlocked(opened, run)
 
 
+def open_series(
+    paths: Sequence[Path],
+    trust: Sequence[Path] = (),
+    *,
+    is_without_signature: bool = False,
+    required_signatures: int = 1,
+    unlocking: Unlocking = LOCKED,
+    run: Run | None = None,
+) -> Bundle:
+    """Opens a bundle, or the newest of several that follow each other; the others have blobs that it leaves out.
+
+    Every one of them must be signed as the newest one is. Closing the newest one closes all.
+
+    Args:
+        paths: Folders of the bundles, or media with parts of them, in any order.
+        trust: As for `open_bundle`, and so are the other arguments.
+        is_without_signature: Accept bundles without a trusted signature.
+        required_signatures: The number of different trusted keys that must have signed each.
+        unlocking: Opens encrypted bundles.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: As `open_bundle`; or there are several bundles, and they do not follow each other.
+        Untrusted, Damaged, Incomplete, Interrupted: As `open_bundle`, of any bundle whose own folder was named.
+    """
+    run = run or Run()
+    found = find_several(paths)
+    opened: list[Bundle] = []
+    try:
+        for unchecked in found:
+            sealed = _trusted(unchecked, trust, is_without_signature, required_signatures)
+            opened.append(unlocking.unlocked(_loaded(sealed, run), run))
+        return opened[0] if len(opened) == 1 else _newest_of(opened, paths)
+    except BaseException as error:
+        for each in opened:
+            each.close()
+        if len(found) > 1 and isinstance(error, BundlerError):
+            _refuse_several_unnamed(paths)
+        raise
+
+
+def _newest_of(opened: Sequence[Bundle], paths: Sequence[Path]) -> Bundle:
+    by_id = {each.id: each for each in opened}
+    newest_id = newest({bundle_id: each.manifest for bundle_id, each in by_id.items()})
+    if newest_id is None:
+        find(paths)  # raises the error for several bundles
+        raise AssertionError("one bundle is not several")
+    # The images of the others are not needed: 20,000 of them take much memory.
+    others = (replace(each, manifest=replace(each.manifest, images=())) for each in opened if each.id != newest_id)
+    return replace(by_id[newest_id], others=tuple(others))
+
+
+def _refuse_several_unnamed(paths: Sequence[Path]) -> None:
+    """Raises the error for several bundles on media. One that cannot be opened was perhaps not meant.
+
+    Raises:
+        SeveralBundles: There are several.
+    """
+    with suppress(DifferentBundles):
+        find(paths)
+
+
 def open_trusted(
     paths: Sequence[Path],
     trust: Sequence[Path],
@@ -105,12 +171,20 @@ def open_trusted(
         Misuse, Untrusted, Damaged, Incomplete: As the steps of `bundler.bundle.opening`.
         Interrupted: The user stopped it.
     """
-    unchecked = find(paths)
+    return _loaded(_trusted(find(paths), trust, is_without_signature, required_signatures), run)
+
+
+def _trusted(
+    unchecked: UncheckedBundle, trust: Sequence[Path], is_without_signature: bool, required_signatures: int
+) -> Sealed:
     if is_without_signature:
-        sealed = unchecked.taken_as_it_is()
-    else:
-        keys = trusted_keys(trust, judged=Judged(unchecked.folders))
-        sealed = unchecked.trusted_by(keys, required=required_signatures)
+        return unchecked.taken_as_it_is()
+    keys = trusted_keys(trust, judged=Judged(unchecked.folders))
+    return unchecked.trusted_by(keys, required=required_signatures)
+
+
+def _loaded(sealed: Sealed, run: Run) -> Bundle | LockedBundle:
+    """Loads a bundle, with chunks that have other names than their own."""
     bundle = load(sealed)
     title = "comparing files that have other names"
 

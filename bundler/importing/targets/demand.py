@@ -59,9 +59,10 @@ class Demand:
     def _holders(self, leg: Leg, wanted: Iterable[int]) -> dict[int, ImageSink]:
         """Finds repositories from which blobs can be mounted, by the numbers of the blobs.
 
-        An image that is complete with its tag has all its blobs. Blobs of an earlier import are probably still there.
+        Blobs that no bundle has were found there. An image that is complete with its tag has all its blobs. Blobs of an
+        earlier import are probably still there.
         """
-        holders: dict[int, ImageSink] = {}
+        holders = {number: self._target.sink_for(name) for number, name in leg.holders.items()}
         for each in leg.result.images:
             if each.outcome is Outcome.PRESENT:
                 sink = self._target.sink_for(each.name)

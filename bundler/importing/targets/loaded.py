@@ -175,6 +175,18 @@ class LoadedTarget(Target):
                 progress.note(replace(member.each, outcome=self.planned))
         return progress.leg()
 
+    def prove(self, leg: Leg) -> Leg:
+        """A daemon keeps no blobs: bundles must have all that it loads, but for images that it has already."""
+        absent, blobs = self._bundle.absent, self._bundle.manifest.blobs
+        digests = {blobs[number].descriptor.digest: number for number in absent}
+        lacking: set[int] = set()
+        for member in _open_members(leg) if absent else ():
+            wanted = (member.variant.config, *member.variant.layers)
+            needed = {digests[each.digest] for each in wanted if each.digest in digests}
+            if needed and self._held(member.variant) is None:
+                lacking |= needed
+        return replace(leg, result=replace(leg.result, lacking=frozenset(lacking)))
+
     def _layers_of_present(self, leg: Leg) -> HeldLayers:
         """The layers of the images that the daemon had at the survey."""
         layers = HeldLayers()

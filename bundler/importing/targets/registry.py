@@ -122,6 +122,10 @@ class IntoRegistry(StreamedTarget):
         """The places of blobs in the receipts of earlier imports."""
         return self._earlier.places(self._host)
 
+    def places_by_statement(self, repositories: Iterable[str]) -> Iterable[Reference]:
+        """The repositories, at this registry."""
+        return (Reference(self._host, repository, None) for repository in repositories)
+
     def complete_store(self, *, is_worth_keeping: bool) -> None:
         """Does nothing: each image is complete by itself."""
 

@@ -11,7 +11,7 @@ from functools import partial
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import ImageSink, ImageSource
+from bundler.core.protocols import BlobSource, ImageSink, ImageSource
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Interrupted, Unreachable
 from bundler.importing.conflicts import Settled, all_aside, settled, settled_again
@@ -21,6 +21,7 @@ from bundler.importing.read_back import Reader
 from bundler.importing.results import ImageResult, Outcome, Quota, RegistryPlan
 from bundler.importing.targets.attachments import Attachments
 from bundler.importing.targets.demand import Demand
+from bundler.importing.targets.left_out import LeftOut
 from bundler.importing.targets.manifests import Manifests
 from bundler.importing.targets.target import TagLog, Target
 from bundler.run import retrying
@@ -211,6 +212,29 @@ class StreamedTarget(Target):
                 name=each.name,
             )
             self._run.listener(Noticed(words))
+
+    # Prove
+
+    def prove(self, leg: Leg) -> Leg:
+        """Asks for each blob that no bundle has: in the sinks that need it, then where statements say that it is."""
+        search = LeftOut(self._bundle, self, self._run, leg)
+        return search.proved()
+
+    def has_left_out(self, descriptor: Descriptor, name: Reference, ground: Ground) -> bool:
+        """True if the sink of a name has a blob."""
+        if self.is_empty(name, ground):
+            return False
+        return retrying(partial(self.sink_for(name).has_blob, descriptor), self._run, subject=str(name), peer=self.name)
+
+    def places_by_statement(self, repositories: Iterable[str]) -> Iterable[Reference]:
+        """The names at the target of repositories that had a blob, by the statement that allowed to leave it out."""
+        del repositories
+        return ()
+
+    def source_at_target(self, leg: Leg, number: int) -> BlobSource | None:
+        """The sink that has a blob, read: for a registry that does not mount it."""
+        name = leg.holders.get(number)
+        return self.source_for(name) if name is not None else None
 
     # Plan
 

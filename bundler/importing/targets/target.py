@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from bundler.core.location import Target as Location
+from bundler.core.protocols import BlobSource
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.importing.leg import Leg
 from bundler.importing.opened import Opened
@@ -84,6 +85,14 @@ class Target(ABC):
     def plan(self, leg: Leg) -> Leg:
         """Computes what would be sent, for a dry run. Sends nothing."""
 
+    @abstractmethod
+    def prove(self, leg: Leg) -> Leg:
+        """Looks for the blobs that the bundle leaves out and no other bundle has. Sends nothing.
+
+        Returns:
+            The leg, with the names that have such blobs, and with the blobs that are ``lacking``.
+        """
+
     def prepare(self, leg: Leg) -> Leg:
         """Prepares the target for the first blob."""
         return leg
@@ -97,6 +106,11 @@ class Target(ABC):
         """The destination of each blob that may come in any order, by the number of the blob in the bundle."""
         del leg
         return {}
+
+    def source_at_target(self, leg: Leg, number: int) -> BlobSource | None:
+        """The place at the target that has a blob which no bundle has; None if every name that needs it has it."""
+        del leg, number
+        return None
 
     def settle(self, leg: Leg, copied: Copied) -> Leg:
         """Stores the result of copying the `wanted` blobs."""

@@ -37,6 +37,9 @@ class Place(Target):
     def survey(self, leg: Leg) -> Leg:
         return leg
 
+    def prove(self, leg: Leg) -> Leg:
+        return leg
+
     def plan(self, leg: Leg) -> Leg:
         return leg
 
