@@ -28,7 +28,8 @@ def newest(manifests: Mapping[str, BundleManifest]) -> str | None:
         return None
     ordered = sorted(ends, key=lambda end: _age(manifests[end]))
     last, before = manifests[ordered[-1]], [manifests[end] for end in ordered[:-1]]
-    if _age(before[-1]) == _age(last) or not all(_is_followed_by(each, last) for each in before):
+    is_alone = not last.bases  # it needs no other bundle, so it was not given with the others for that
+    if is_alone or _age(before[-1]) == _age(last) or not all(_is_followed_by(each, last) for each in before):
         return None
     return ordered[-1]
 
