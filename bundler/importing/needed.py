@@ -47,7 +47,8 @@ def _lacking(result: ImportResult, run: Run) -> Lacking:
                 chunks.setdefault(number, absent[number])
             elif is_damaged and number not in chunks and _is_damaged(bundle, number, run):
                 chunks[number] = DAMAGED
-    return Lacking(dict(sorted(chunks.items())), found.files)
+    lacking = {number for target in result.targets for number in target.lacking}
+    return Lacking(dict(sorted(chunks.items())), found.files, tuple(sorted(lacking)))
 
 
 def _needs_of_failed(result: ImportResult, bundle: Bundle, *, is_open: bool) -> Iterator[tuple[tuple[int, ...], bool]]:
