@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bundler.bundle.findings import Finding as Finding
     from bundler.bundle.locked import LockedBundle as LockedBundle
-    from bundler.bundle.opening import SeveralBundles as SeveralBundles
     from bundler.bundle.reader import Bundle as Bundle
     from bundler.commands.bundle_list import (
         BundleList as BundleList,
@@ -153,7 +152,11 @@ if TYPE_CHECKING:
     from bundler.inventories.inventory import inventory as inventory
     from bundler.inventories.request import InventoryRequest as InventoryRequest, InventoryResult as InventoryResult
     from bundler.keys.image_policy import read_policy as read_policy
-    from bundler.keys.open_bundle import Unlocking as Unlocking, open_bundle as open_bundle
+    from bundler.keys.open_bundle import (
+        SeveralBundles as SeveralBundles,
+        Unlocking as Unlocking,
+        open_bundle as open_bundle,
+    )
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
     from bundler.keys.signed_files import Demand as Demand
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
@@ -212,12 +215,11 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.transports.parsing": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),
     "bundler.stores.credentials": ("Credentials",),
-    "bundler.bundle.opening": ("SeveralBundles",),
     "bundler.bundle.reader": ("Bundle",),
     "bundler.bundle.locked": ("LockedBundle",),
     "bundler.bundle.findings": ("Finding",),
     "bundler.keys.image_policy": ("read_policy",),
-    "bundler.keys.open_bundle": ("Unlocking", "open_bundle"),
+    "bundler.keys.open_bundle": ("SeveralBundles", "Unlocking", "open_bundle"),
     "bundler.keys.signed_files": ("Demand",),
     "bundler.keys.passphrase": ("read_passphrase", "generate_passphrase"),
     "bundler.commands.keygen": ("KeygenRequest", "KeyPair", "keygen"),

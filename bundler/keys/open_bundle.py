@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
-from bundler.bundle.opening import UncheckedBundle, find, find_several, load, with_misnamed
+from bundler.bundle.opening import (
+    SeveralBundles as SeveralBundles,  # commands catch it, and let the user choose one
+    UncheckedBundle,
+    find,
+    find_several,
+    load,
+    with_misnamed,
+)
 from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.bundle.survey import DifferentBundles
