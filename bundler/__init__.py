@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         ALL_ATTACHMENTS as ALL_ATTACHMENTS,
         AttachmentChoice as AttachmentChoice,
     )
+    from bundler.core.comparison import Carried as Carried, Change as Change, Comparison as Comparison
     from bundler.core.digest import Digest as Digest
     from bundler.core.events import (
         Began as Began,
@@ -148,6 +149,12 @@ if TYPE_CHECKING:
         ImportResult as ImportResult,
         Outcome as Outcome,
         TargetResult as TargetResult,
+    )
+    from bundler.inventories.diff import (
+        ComparedSide as ComparedSide,
+        DiffRequest as DiffRequest,
+        DiffResult as DiffResult,
+        diff as diff,
     )
     from bundler.inventories.inventory import inventory as inventory
     from bundler.inventories.request import InventoryRequest as InventoryRequest, InventoryResult as InventoryResult
@@ -245,6 +252,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
+    "bundler.core.comparison": ("Comparison", "Change", "Carried"),
+    "bundler.inventories.diff": ("diff", "DiffRequest", "DiffResult", "ComparedSide"),
     "bundler.inventories.inventory": ("inventory",),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES"),

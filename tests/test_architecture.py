@@ -96,6 +96,7 @@ ALLOWED = {
         "stores",
         "system",
         "transfer",
+        "transport_table",
         "transports",
     },
     "views": {

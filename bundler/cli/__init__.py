@@ -16,6 +16,7 @@ import click
 
 from bundler.cli import (  # noqa: F401  # each adds its command to the program
     completion,
+    diff,
     doctor,
     explain,
     export,

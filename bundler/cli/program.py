@@ -114,6 +114,7 @@ _ORDER = (
     "undo",
     "receipt",
     "inventory",
+    "diff",
     "doctor",
     "explain",
     "completion",

@@ -22,6 +22,12 @@ class ExitCode:
 
 _ALL = (
     ExitCode(0, "everything is done", "Everything is done. Nothing was left out."),
+    ExitCode(
+        1,
+        "different: bundler diff found differences; no other command has this code",
+        "bundler diff found names that are new, moved or gone. diff(1) uses the same code, so that a job can decide "
+        "whether a transfer is needed. Errors of bundler diff have the same codes as those of all commands.",
+    ),
     ExitCode(2, "usage: flags, image list, references, keys"),
     ExitCode(
         3,

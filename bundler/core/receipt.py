@@ -144,6 +144,7 @@ class Receipt:
         signer_fingerprints: The whole fingerprints of the same keys, 64 hex digits each; empty in older receipts.
         trusted_fingerprints: The fingerprints of all trusted keys.
         blobs: The digests of all blobs of the bundle, in its order; empty in older receipts.
+        blob_sizes: Their sizes in bytes, in the same order; empty in older receipts.
         required_signatures: The number of signatures that the import required; 0 with --insecure-no-signature.
         trust: The files and folders with the trusted public keys.
         weakened: The options of the run that weaken a check.
@@ -177,6 +178,7 @@ class Receipt:
     trusted_fingerprints: tuple[str, ...] = ()
     blobs: tuple[str, ...] = ()
     verdicts: tuple[ReceiptVerdict, ...] = ()
+    blob_sizes: tuple[int, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -239,6 +241,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         signer_fingerprints=_each_once(key for receipt in ordered for key in receipt.signer_fingerprints),
         trusted_fingerprints=_each_once(key for receipt in ordered for key in receipt.trusted_fingerprints),
         blobs=max((receipt.blobs for receipt in ordered), key=len),
+        blob_sizes=max((receipt.blob_sizes for receipt in ordered), key=len),
         trust=_each_once(path for receipt in ordered for path in receipt.trust),
         required_signatures=min(receipt.required_signatures for receipt in ordered),
         weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
@@ -370,6 +373,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         ],
         "merged": list(receipt.merged),
         "blobs": list(receipt.blobs),
+        "blobSizes": list(receipt.blob_sizes),
         "verdicts": [_verdict_document(verdict) for verdict in receipt.verdicts],
     }
 
@@ -411,7 +415,7 @@ def _image_document(image: ReceiptImage) -> dict[str, Any]:
 
 
 def _receipt(document: dict[str, Any]) -> Receipt:
-    return Receipt(
+    receipt = Receipt(
         tool=text(document["tool"]),
         bundle_id=text(document["bundle"]["id"]),
         bundle_name=text(document["bundle"]["name"]),
@@ -419,6 +423,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         signer_fingerprints=_fingerprints(document, "signerFingerprints"),
         trusted_fingerprints=_fingerprints(document, "trustedFingerprints"),
         blobs=tuple(str(Digest.parse(each)) for each in _texts(document.get("blobs", []))),
+        blob_sizes=tuple(map(size, list_of(document.get("blobSizes", [])))),
         trust=_texts(document["trust"]),
         weakened=_texts(document["weakened"]),
         operator=text(document["operator"]),
@@ -432,6 +437,9 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         required_signatures=size(document.get("requiredSignatures", 1)),  # the first receipts did not have it
         verdicts=tuple(_verdict(verdict) for verdict in list_of(document.get("verdicts", []))),
     )
+    if receipt.blob_sizes and len(receipt.blob_sizes) != len(receipt.blobs):
+        raise ValueError("not every blob has a size")
+    return receipt
 
 
 def _verdict(document: dict[str, Any]) -> ReceiptVerdict:

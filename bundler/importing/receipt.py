@@ -36,6 +36,7 @@ def receipt_of(
         error=str(result.error) if result.error else None,
         targets=tuple(_target(target, bundle) for target in result.targets),
         blobs=tuple(str(blob.descriptor.digest) for blob in bundle.manifest.blobs),
+        blob_sizes=tuple(blob.descriptor.size_bytes for blob in bundle.manifest.blobs),
         verdicts=tuple(map(_verdict, result.verdicts)),
     )
 

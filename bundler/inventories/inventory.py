@@ -8,33 +8,24 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundler import __version__
-from bundler.bundle.medium import is_removable
 from bundler.bundle.signing import PrivateKey
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.inventory import Inventory
-from bundler.core.location import DAEMON, REGISTRY, RegistryPlace
 from bundler.core.mapping import Naming
 from bundler.core.reference import is_repository
 from bundler.errors import BundlerError, Misuse
 from bundler.exporting.lists import read_lists
-from bundler.inventories.daemons import daemon_contents
-from bundler.inventories.layouts import layout_contents
-from bundler.inventories.registries import registry_contents
-from bundler.inventories.request import Contents, InventoryRequest, InventoryResult
+from bundler.inventories.contents import contents_of
+from bundler.inventories.request import InventoryRequest, InventoryResult
 from bundler.keys.private_key import read_private_key
 from bundler.keys.signed_files import Demand, refuse_taken, signature_path, write_signed
 from bundler.keys.statements import read_inventory
 from bundler.run import Run, paces_of
-from bundler.stores.kept import KeptDocuments
-from bundler.stores.oci_layout import LayoutSource
 from bundler.stores.opened import Stores
-from bundler.system import places
 from bundler.texts import text
-from bundler.transports.parsing import parse_image, parse_target
-from bundler.transports.transport import TargetLocation, source_of
-
-_OTHER_PLACE = "write HOST[/PREFIX] for a registry, oci:DIR for a layout, or docker-daemon:"
+from bundler.transports.parsing import parse_target
+from bundler.transports.transport import TargetLocation
 
 
 def inventory(request: InventoryRequest, run: Run | None = None) -> InventoryResult:
@@ -59,7 +50,9 @@ def inventory(request: InventoryRequest, run: Run | None = None) -> InventoryRes
     key = read_private_key(request.key_path, request.key_passphrases, run.listener) if request.key_path else None
     there = _there_already(request.output)
     created = request.now()
-    contents = _contents(request, target, run)
+    names = _given_repositories(request, target)
+    stores = Stores(request.network, paces_of(run), listener=run.listener)
+    contents = contents_of(request.place, target, names, stores, run)
     made = Inventory(
         tool=f"bundler {__version__}",
         place=str(target),
@@ -120,31 +113,17 @@ def _complete_already(output: Path, there: Inventory, made: Inventory, key: Priv
     return InventoryResult(output, hashlib.sha256(content).hexdigest(), there, key.id if key else None, is_old=True)
 
 
-def _contents(request: InventoryRequest, target: TargetLocation, run: Run) -> Contents:
-    stores = Stores(request.network, paces_of(run), listener=run.listener)
-    if target.pushed_to is not None:
-        names = _given_repositories(request, target.pushed_to)
-        return registry_contents(
-            stores.registry(target.pushed_to.registry), target.pushed_to.prefix, names, _kept(), run
-        )
-    if request.repositories or request.lists:
-        raise Misuse("--repository and --list are for registries", subject=request.place)
-    if target.kind == DAEMON and target.named_as_in is None:
-        return daemon_contents(stores.daemon, run)
-    location = source_of(parse_image(request.place))
-    if target.kind in (REGISTRY, DAEMON) or location.container is None or location.indexed_file is not None:
-        raise Misuse("no inventory of this kind of place", subject=request.place, hint=_OTHER_PLACE)
-    layout = location.open(stores)
-    assert isinstance(layout, LayoutSource)
-    return layout_contents(layout, run)
-
-
-def _given_repositories(request: InventoryRequest, place: RegistryPlace) -> tuple[str, ...]:
+def _given_repositories(request: InventoryRequest, target: TargetLocation) -> tuple[str, ...]:
     """The repositories that the user gave; empty if the registry is to be asked for all.
 
     Raises:
         Misuse: One of them is no repository, or not below the prefix; or a list cannot be read.
     """
+    place = target.pushed_to
+    if place is None:
+        if request.repositories or request.lists:
+            raise Misuse("--repository and --list are for registries", subject=request.place)
+        return ()
     found = dict.fromkeys(request.repositories)
     for repository in request.repositories:
         if not is_repository(repository):
@@ -164,9 +143,3 @@ def _given_repositories(request: InventoryRequest, place: RegistryPlace) -> tupl
             actual=outside[0],
         )
     return tuple(sorted(found))
-
-
-def _kept() -> KeptDocuments | None:
-    """The manifests that earlier runs have read. Never on a medium, where others could read them."""
-    folder = places.cache_folder()
-    return None if folder is None or is_removable(folder) else KeptDocuments(folder)

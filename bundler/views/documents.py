@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from bundler.importing.attached import AttachmentResult
     from bundler.importing.need_file import NeedResult
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
+    from bundler.inventories.diff import ComparedSide, DiffResult
     from bundler.inventories.request import InventoryResult
     from bundler.stores.archive_check import ImageFacts
 
@@ -117,6 +118,42 @@ def inventory_document(result: InventoryResult) -> Document:
         "bytes": sum(blob.size_bytes for blob in found.blobs),
         "images": len(found.images),
         "notListed": [{"name": each.name, "code": each.code, "reason": each.reason} for each in found.not_listed],
+    }
+
+
+def diff_document(result: DiffResult) -> Document:
+    """The document that ``diff --json`` prints."""
+    found = result.comparison
+    return {
+        **_head("diff", result.exit_code),
+        "a": _side_document(result.old),
+        "b": _side_document(result.new),
+        "new": [{"name": each.name, "digest": str(each.new), "bytes": each.carried_bytes} for each in found.new],
+        "moved": [
+            {"name": each.name, "from": str(each.old), "to": str(each.new), "bytes": each.carried_bytes}
+            for each in found.moved
+        ],
+        "gone": [{"name": each.name, "digest": str(each.old)} for each in found.gone],
+        "unchanged": [
+            {"name": each.name, "digest": str(each.new), "bytes": each.carried_bytes} for each in found.unchanged
+        ],
+        "carriedBytes": found.carried_bytes,
+        "presentBytes": found.present_bytes,
+        "unknownSizes": found.unknown_sizes,
+        "carried": [
+            {"digest": str(each.digest), "size": each.size_bytes, "images": list(each.images)} for each in found.carried
+        ],
+    }
+
+
+def _side_document(side: ComparedSide) -> Document:
+    return {
+        "given": side.given,
+        "kind": side.kind,
+        "id": side.id or None,
+        "signers": list(side.signers),
+        "images": side.images,
+        "notListed": side.not_listed,
     }
 
 

@@ -52,7 +52,7 @@ def test_an_interruption_has_the_exit_code_of_shells_and_says_how_to_go_on() -> 
 
 
 def test_partial_and_bug_have_the_exit_codes_of_the_contract() -> None:
-    assert (errors.EXIT_PARTIAL, errors.EXIT_BUG) == (3, 70)
+    assert (errors.EXIT_DIFFERENT, errors.EXIT_PARTIAL, errors.EXIT_BUG) == (1, 3, 70)
 
 
 @pytest.mark.parametrize("first", range(len(WORST_FIRST) - 1))

@@ -84,7 +84,7 @@ def test_without_a_code_there_are_all():
         ("quota", "quota-exceeded"),
         ("zzz", "bundler explain lists all"),
         ("", "bundler explain lists all"),
-        ("1", "bundler explain lists all"),
+        ("10", "bundler explain lists all"),
         ("999", "bundler explain lists all"),
         ("7" * 5000, "bundler explain lists all"),
         ("٧", "bundler explain lists all"),

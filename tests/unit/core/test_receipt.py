@@ -233,6 +233,7 @@ def test_a_hostile_value_is_refused_and_never_a_crash(
 ABSENT_IN_OLDER = {
     "verdicts",
     "blobs",
+    "blobSizes",
     "merged",
     "document",
     "requiredSignatures",
