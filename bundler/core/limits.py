@@ -128,6 +128,9 @@ CBOR_ITEMS = 1000
 BASES = 100
 """Bundles, receipts and inventories that one bundle relies on: some years of a monthly channel."""
 
+CARRIED_ATTACHED_BYTES = 1 << 20
+"""A blob of an attachment up to this size is always carried: a signature must be judged where no base is at hand."""
+
 BASE_NAME_CHARACTERS = 512
 """The name of a base that is a receipt or an inventory: a host and a path of 255 characters."""
 

@@ -7,7 +7,7 @@ current chunk, or begins the next one. Only a blob that no chunk can hold is spl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler import texts
@@ -15,13 +15,14 @@ from bundler.core import manifest as bundle_manifest, oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.digest import Digest
-from bundler.core.limits import BASES, FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
+from bundler.core.limits import BASES, CARRIED_ATTACHED_BYTES, FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
 from bundler.core.manifest import (
     Attachment,
     Blob,
     BundleManifest,
     Chunk,
     Image,
+    InBase,
     MissingImage,
     Piece,
     Series,
@@ -165,20 +166,8 @@ def plan_bundle(
     numbered = _number_blobs(images)
     filler = _Filler(chunk_size_bytes, archive)
     files = tuple(filler.place(Digest.of(content), len(content), file=file) for file, content in contents.items())
-    omitted = {
-        digest: there.blobs[digest]
-        for digest, (_, kind) in numbered.items()
-        if kind != bundle_manifest.MANIFEST and digest in there.blobs
-    }
-    used = sorted({place.base for places in omitted.values() for place in places})
-    if len(used) > BASES:
-        raise Misuse(
-            "the bundle would rely on too many bundles, receipts and inventories",
-            subject="--since",
-            expected=texts.text("at most {count}", count=BASES),
-            actual=texts.text("{count}", count=len(used)),
-            hint="start again with a complete bundle: export without --since; or give an inventory alone",
-        )
+    omitted = _omitted(images, numbered, there)
+    used = _used_bases(omitted)
     base_number = {before: number for number, before in enumerate(used)}
 
     def blob_of(descriptor: Descriptor, kind: str) -> Blob:
@@ -206,6 +195,41 @@ def plan_bundle(
         bases=tuple(there.bases[number] for number in used),
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})
+
+
+def _omitted(
+    images: Sequence[ResolvedImage], numbered: Mapping[Digest, tuple[Descriptor, str]], there: AtReceiver
+) -> dict[Digest, tuple[InBase, ...]]:
+    """The blobs that are left out. Small blobs of attachments are not: policies are judged by what the bundle has."""
+    if not there.blobs:
+        return {}
+    attached = (manifest for image in images for each in image.attachments for manifest in each.manifests)
+    carried = {
+        blob.digest for manifest in attached for blob in manifest.blobs if blob.size_bytes <= CARRIED_ATTACHED_BYTES
+    }
+    return {
+        digest: there.blobs[digest]
+        for digest, (_, kind) in numbered.items()
+        if kind != bundle_manifest.MANIFEST and digest in there.blobs and digest not in carried
+    }
+
+
+def _used_bases(omitted: Mapping[Digest, tuple[InBase, ...]]) -> list[int]:
+    """The numbers of the bases that have at least one of the blobs.
+
+    Raises:
+        Misuse: There are more than a bundle may have.
+    """
+    used = sorted({place.base for places in omitted.values() for place in places})
+    if len(used) > BASES:
+        raise Misuse(
+            "the bundle would rely on too many bundles, receipts and inventories",
+            subject="--since",
+            expected=texts.text("at most {count}", count=BASES),
+            actual=texts.text("{count}", count=len(used)),
+            hint="start again with a complete bundle: export without --since; or give an inventory alone",
+        )
+    return used
 
 
 def layout_files(images: Sequence[ResolvedImage]) -> dict[str, bytes]:

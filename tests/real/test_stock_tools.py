@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle import signing
-from tests.support.images import Image, every_kind, image, layer_tar, simple, zstd
+from tests.support import months
+from tests.support.images import Image, every_kind, image, layer_tar, sha256, simple, zstd
 from tests.support.parts import require, shell, skopeo_raw
 
 BIG = image([gzip.compress(layer_tar("big", 2_500_000), mtime=0), gzip.compress(layer_tar("small"), mtime=0)])
@@ -54,6 +55,58 @@ def restore(bundle: Path) -> Path:
     script = commands(readme, "RESTORE IT (with tar alone", "Now the folder is an OCI image layout", indent=2)
     shell(script, cwd=bundle)
     return bundle.parent / "restored"
+
+
+@pytest.mark.parametrize("form", ["tar", "7z"])
+def test_a_bundle_with_bases_is_checked_and_unpacked_together_with_them_as_its_readme_says(
+    bundler, keys, target, tmp_path, form
+):
+    """Four months of images; the base layer is cut in the first bundle, and two of the bundles have one name."""
+    large = months.layer("large", 1_500_000)
+    export = ["export", "-o", tmp_path, "--key", keys[0], "--chunk-size", "1MiB", "--format", form]
+    before: list[object] = []
+    for number, (name, month) in enumerate(months.MONTHS.items(), start=1):
+        layout = months.write_layout(month, tmp_path / "layouts" / name)
+        image([large]).write_layout(layout, months.reference("big"))
+        own = "same" if number in (2, 4) else name
+        done = bundler(*export, f"oci:{layout}", "--name", own, *before)
+        assert done.code == 0, done.err
+        before = ["--since", tmp_path / own, "--trust", keys[1]]
+        if number == 2:
+            identity = sha256((tmp_path / own / "SHA256SUMS").read_bytes()).removeprefix("sha256:")[:12]
+            (tmp_path / own).rename(tmp_path / f"same-{identity}")
+            before[1] = tmp_path / f"same-{identity}"
+    newest = tmp_path / "same"
+    readme = (newest / "README.txt").read_text()
+    checked = shell(check_commands(newest, keys[1]), cwd=newest)
+    assert "Signature Verified Successfully" in checked.stdout
+    assert "NOT WHOLE" in readme
+    assert "不完整" in readme
+    for bundle in (*tmp_path.glob("month-*"), *tmp_path.glob("same-*")):
+        identity = sha256((bundle / "SHA256SUMS").read_bytes()).removeprefix("sha256:")
+        assert f"  {bundle.name}\n    bundle {identity}\n" in readme
+    tool = "tar alone" if form == "tar" else "7-Zip alone"
+    shell(commands(readme, f"RESTORE IT (with {tool}", "Now the folder is an OCI image layout", indent=2), cwd=newest)
+    restored = tmp_path / "restored"
+    for digest in (blob["digest"] for blob in json.loads((newest / "bundle.json").read_text())["blobs"]):
+        path = restored / "blobs/sha256" / digest.removeprefix("sha256:")
+        assert sha256(path.read_bytes()) == digest
+    names = {
+        each["annotations"]["org.opencontainers.image.ref.name"]: each["digest"] for each in layout_index(restored)
+    }
+    assert names.keys() == {months.reference(name) for name in (*months.MONTHS["month-4"], "big")}
+    for line in readme.splitlines():
+        if line.startswith("    bundler import . ../"):
+            words = line.replace("REGISTRY", target.host).replace("KEY.pub", str(keys[1])).split()[1:]
+            paths = [newest if word == "." else newest / word if word.startswith("..") else word for word in words]
+            assert bundler(*paths).code == 0
+            break
+    else:
+        pytest.fail("README.txt does not say how to import it together with its bases")
+
+
+def layout_index(folder: Path) -> list[dict[str, object]]:
+    return json.loads((folder / "index.json").read_text())["manifests"]
 
 
 def test_openssl_and_sha256sum_check_the_bundle_as_its_readme_says(bundle, keys):

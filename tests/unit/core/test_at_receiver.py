@@ -11,14 +11,15 @@ import pytest
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver, by_statement, together
 from bundler.core.digest import Digest
 from bundler.core.inventory import HeldBlob, HeldManifest, HeldRepository, Inventory
-from bundler.core.limits import BASE_REPOSITORIES, BASES
+from bundler.core.limits import BASE_REPOSITORIES, BASES, CARRIED_ATTACHED_BYTES
 from bundler.core.manifest import Base, BundleManifest, InBase
+from bundler.core.plan import BundleFacts, ResolvedAttachment, plan_bundle
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
 from bundler.core.statement import Statement
 from bundler.errors import Damaged, Misuse
 from tests.support.errors import raises
 from tests.support.tables import each_case
-from tests.unit.values import MIB, digest, layer, plan_with, planned, resolved
+from tests.unit.values import MIB, digest, image_manifest, layer, plan_with, planned, resolved
 
 OLD, NEW, BIG = layer("old", 100), layer("new", 100), layer("big", 3 * MIB)
 FACTS: dict[str, Any] = {"created": "2026-11-01T00:00:00Z", "tool": "t", "signed": True, "chunk_size_bytes": MIB}
@@ -196,6 +197,25 @@ def test_a_statement_that_is_given_decides_about_itself_whatever_others_say_of_i
 
 def test_without_statements_the_receiver_has_nothing() -> None:
     assert together([]) == NOTHING_THERE
+
+
+@each_case("size_bytes, is_left_out", [(CARRIED_ATTACHED_BYTES, False), (CARRIED_ATTACHED_BYTES + 1, True)])
+def test_signatures_are_carried_and_large_attachments_are_left_out(size_bytes: int, is_left_out: bool) -> None:
+    payload = layer("payload", size_bytes)
+    signature = image_manifest("signature", payload)
+    plain = resolved("a:1", OLD)
+    attached = ResolvedAttachment(plain.root.digest, "signature", "referrers", (signature,))
+    there = AtReceiver(
+        (Base("ab" * 32, "bundle", "b"),), {each: (InBase(0, (1,)),) for each in (OLD.digest, payload.digest)}
+    )
+    made = plan_bundle(
+        [replace(plain, attachments=(attached,))],
+        BundleFacts("x", "2026-11-01T00:00:00Z", "t", True),
+        chunk_size_bytes=8 * MIB,
+        there=there,
+    )
+    left_out = {blob.descriptor.digest for blob in made.manifest.left_out}
+    assert left_out == {OLD.digest} | ({payload.digest} if is_left_out else set())
 
 
 @pytest.mark.parametrize("count", [BASES, BASES + 1])
