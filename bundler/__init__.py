@@ -159,6 +159,7 @@ if TYPE_CHECKING:
     from bundler.inventories.inventory import inventory as inventory
     from bundler.inventories.request import InventoryRequest as InventoryRequest, InventoryResult as InventoryResult
     from bundler.keys.image_policy import read_policy as read_policy
+    from bundler.keys.notation_store import read_notation_policy as read_notation_policy
     from bundler.keys.open_bundle import (
         SeveralBundles as SeveralBundles,
         Unlocking as Unlocking,
@@ -226,6 +227,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.bundle.locked": ("LockedBundle",),
     "bundler.bundle.findings": ("Finding",),
     "bundler.keys.image_policy": ("read_policy",),
+    "bundler.keys.notation_store": ("read_notation_policy",),
     "bundler.keys.open_bundle": ("SeveralBundles", "Unlocking", "open_bundle"),
     "bundler.keys.signed_files": ("Demand",),
     "bundler.keys.passphrase": ("read_passphrase", "generate_passphrase"),

@@ -41,6 +41,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.require_signatures_option
 @options.unsigned_ok_option
 @options.policy_option
+@options.notation_policy_option
 @click.option(
     "--map",
     "mapping",
@@ -137,6 +138,7 @@ def import_(
     required: int | None,
     insecure_no_signature: bool,
     policies: tuple[str, ...],
+    notation_policies: tuple[str, ...],
     mapping: str,
     rules: str | None,
     only: tuple[str, ...],
@@ -213,7 +215,7 @@ def import_(
         is_verifying_target=verify_target,
         receipt=bundler.ReceiptRequest(path=Path(receipt) if receipt else None, key=key),
         need=options.need_request(need, key),
-        policies=options.image_policies(policies),
+        policies=options.image_policies(policies, notation_policies),
     )
     result = options.of_one_bundle(
         lambda chosen: with_run(

@@ -91,6 +91,14 @@ policy_option = click.option(
     help="Policy for the signatures of images, containers-policy.json(5). May be repeated: each must accept an image. "
     "See docs/policy.md.",
 )
+notation_policy_option = click.option(
+    "--notation-policy",
+    "notation_policies",
+    multiple=True,
+    metavar="FILE",
+    help="Trust policy for Notation signatures, trustpolicy.json, with the folder truststore next to it. May be "
+    "repeated. See docs/policy.md.",
+)
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Number of large blobs to transfer in parallel.")
 plain_http_option = click.option(
     "--plain-http",
@@ -209,13 +217,13 @@ def _chosen(several: SeveralBundles) -> tuple[Path, ...]:
     return bundles[answer - 1].folders
 
 
-def image_policies(files: tuple[str, ...]) -> tuple[ImagePolicy, ...]:
-    """The policies of ``--policy``, with their keys.
+def image_policies(files: tuple[str, ...], notation_files: tuple[str, ...]) -> tuple[ImagePolicy, ...]:
+    """The policies of ``--policy`` and of ``--notation-policy``, with their keys and certificates.
 
     Raises:
-        Misuse: A file is no valid policy, or a key cannot be read.
+        Misuse: A file is no valid policy, or a key or certificate cannot be read.
     """
-    return tuple(map(bundler.read_policy, files))
+    return (*map(bundler.read_policy, files), *map(bundler.read_notation_policy, notation_files))
 
 
 def network(

@@ -50,7 +50,7 @@ _JSON = Instead("--json", ("--json",))
 _QUIET = Instead("--quiet; progress is shown without a flag", ("--quiet",))
 _TEXT = Instead("no flag: messages and progress go to stderr, results to stdout")
 _NAME = Instead("--name NAME", ("--name",))
-_NO_POLICY = Instead("no flag: signatures of images are judged only with --policy FILE")
+_NO_POLICY = Instead("no flag: signatures of images are judged only with --policy FILE or --notation-policy FILE")
 _ONLY = Instead("--only PATTERN", ("--only",))
 _EXCEPT = Instead("--except PATTERN", ("--except",))
 

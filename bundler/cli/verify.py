@@ -18,6 +18,7 @@ bundler verify /media/disc1 /media/disc2 --trust builder.pub
 bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify /media/stick/platform --trust builder.pub --need need.json
 bundler verify /media/stick/platform --trust builder.pub --policy policy.json
+bundler verify /media/stick/platform --trust builder.pub --notation-policy notation/trustpolicy.json
 bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 )
@@ -30,6 +31,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @click.option("--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with.")
 @options.key_passphrase_file_option
 @options.policy_option
+@options.notation_policy_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -46,6 +48,7 @@ def verify(
     need_key: str | None,
     key_passphrase_file: str | None,
     policies: tuple[str, ...],
+    notation_policies: tuple[str, ...],
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -69,6 +72,7 @@ def verify(
             "--insecure-no-signature": insecure_no_signature,
             "--need": need is not None,
             "--policy": bool(policies),
+            "--notation-policy": bool(notation_policies),
         },
     )
     if file is not None:
@@ -89,7 +93,7 @@ def verify(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
-        policies=options.image_policies(policies),
+        policies=options.image_policies(policies, notation_policies),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):

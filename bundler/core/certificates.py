@@ -117,16 +117,16 @@ def check_ordered(chain: Sequence[Certificate], *, what: str) -> None:
     for below, above in itertools.pairwise(chain):
         if below.is_self_signed:
             raise Untrusted(
-                "the chain goes on after a certificate that has signed itself", subject=what, actual=below.subject
+                "a chain that goes on after a certificate that has signed itself", subject=what, actual=below.subject
             )
         if not below.is_issued_by(above):
             raise Untrusted(
-                text("the next certificate has not signed {subject}", subject=below.subject),
+                text("a chain in which the next certificate has not signed {subject}", subject=below.subject),
                 subject=what,
                 actual=above.subject,
             )
     if not chain[-1].is_self_signed:
-        raise Untrusted("the chain does not end with a root certificate", subject=what, actual=chain[-1].subject)
+        raise Untrusted("a chain that does not end with a root certificate", subject=what, actual=chain[-1].subject)
 
 
 def check_length(count: int, *, what: str) -> None:
@@ -137,7 +137,7 @@ def check_length(count: int, *, what: str) -> None:
     """
     if not 1 <= count <= CERTIFICATE_CHAIN:
         raise Untrusted(
-            "not a chain of certificates",
+            "no chain of certificates",
             subject=what,
             expected=text("1 to {most} certificates", most=CERTIFICATE_CHAIN),
             actual=str(count),

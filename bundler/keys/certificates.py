@@ -114,7 +114,7 @@ def load(der: bytes, *, what: str) -> Certificate:
     """
     if len(der) > CERTIFICATE_BYTES:
         raise Untrusted(
-            "the certificate is too large",
+            "a certificate that is too large",
             subject=what,
             expected=text("at most {count} bytes", count=CERTIFICATE_BYTES),
             actual=text("{count} bytes", count=len(der)),
@@ -125,7 +125,9 @@ def load(der: bytes, *, what: str) -> Certificate:
             raise ValueError("bytes after the certificate")
         return _read(found, der)
     except (UnsupportedAlgorithm, *_BROKEN) as error:
-        raise Untrusted(text("not a valid certificate: {error}", error=str(error)[:200]), subject=what) from error
+        raise Untrusted(
+            text("a certificate that is not valid: {error}", error=str(error)[:200]), subject=what
+        ) from error
 
 
 def load_file(content: bytes, *, what: str) -> tuple[Certificate, ...]:
@@ -149,7 +151,9 @@ def load_pem(content: bytes, *, what: str) -> tuple[Certificate, ...]:
     try:
         return tuple(load(_der_of(block), what=what) for block in blocks)
     except (UnsupportedAlgorithm, *_BROKEN) as error:
-        raise Untrusted(text("not a valid certificate: {error}", error=str(error)[:200]), subject=what) from error
+        raise Untrusted(
+            text("a certificate that is not valid: {error}", error=str(error)[:200]), subject=what
+        ) from error
 
 
 def _der_of(pem: bytes) -> bytes:

@@ -25,6 +25,7 @@ from bundler.core.notation.policy import NotationPolicy
 from bundler.core.notation.trust_policy import StoreName
 from bundler.errors import LocalStorage, Misuse, Untrusted
 from bundler.keys import certificates, timestamps
+from bundler.system import clock
 from bundler.system.given_files import read_given, read_regular
 from bundler.texts import text
 
@@ -37,23 +38,23 @@ def tools() -> Tools:
     return Tools(lambda der: certificates.load(der, what="x5c"), timestamps.moment_of)
 
 
-def read_notation_policy(file: str, *, now_seconds: int) -> NotationPolicy:
+def read_notation_policy(file: str, *, now_seconds: int | None = None) -> NotationPolicy:
     """Reads a policy, and the stores that it names in the folder ``truststore`` next to it.
 
     Args:
         file: The file of the policy.
-        now_seconds: The time by which signatures are judged, in seconds since 1970.
+        now_seconds: The time by which signatures are judged, in seconds since 1970; None for the time of the clock.
 
     Raises:
         Misuse: The policy or a store cannot be read or is not valid.
     """
     content = read_given(file, POLICY_BYTES, subject=f"--notation-policy {file}")
     policy = trust_policy.parse(content, origin=file)
-    store = {
-        name: _read_store(Path(file).parent / FOLDER / "x509" / name.kind / name.name, name) for name in policy.stores
-    }
-    given = Circumstances(store, now_seconds, tools())
-    return NotationPolicy(file, hashlib.sha256(content).hexdigest(), policy, given)
+    folders = {name: Path(file).parent / FOLDER / "x509" / name.kind / name.name for name in policy.stores}
+    store = {name: _read_store(folder, name) for name, folder in folders.items()}
+    given = Circumstances(store, clock.now_seconds() if now_seconds is None else now_seconds, tools())
+    files = (file, *map(str, folders.values()))
+    return NotationPolicy(file, hashlib.sha256(content).hexdigest(), files, policy, given)
 
 
 def _read_store(folder: Path, name: StoreName) -> tuple[Certificate, ...]:

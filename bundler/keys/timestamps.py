@@ -133,4 +133,4 @@ def _accuracy(info: Any) -> float:
 
 
 def _unfit(why: str) -> Untrusted:
-    return Untrusted(text("the timestamp of the signature is not valid: {why}", why=why), code="notation-signature")
+    return Untrusted(text("a timestamp that is not valid: {why}", why=why), code="notation-signature")

@@ -14,6 +14,11 @@ def now() -> str:
     return _written(datetime.datetime.now(datetime.timezone.utc))
 
 
+def now_seconds() -> int:
+    """Returns the current time in seconds since 1970."""
+    return int(datetime.datetime.now(datetime.timezone.utc).timestamp())
+
+
 def creation_time() -> str:
     """Returns the time of ``SOURCE_DATE_EPOCH``, or the current time. With the variable, a bundle is reproducible.
 

@@ -76,7 +76,7 @@ class Sealed:
 def malformed(why: str, *, actual: str | None = None, expected: str | None = None) -> Untrusted:
     """The error for an envelope that does not follow the specification."""
     return Untrusted(
-        text("the signature is malformed: {why}", why=why),
+        text("a malformed signature: {why}", why=why),
         expected=expected,
         actual=actual,
         code="notation-signature",

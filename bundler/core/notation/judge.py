@@ -15,7 +15,6 @@ from dataclasses import dataclass
 
 from bundler.core import moments, strict_json
 from bundler.core.certificates import Certificate
-from bundler.core.digest import Digest
 from bundler.core.notation import cose, distinguished_name, jws
 from bundler.core.notation.envelope import COSE, JWS, PAYLOAD_TYPE, X509, Attributes, Sealed, malformed
 from bundler.core.notation.moment import Moment
@@ -147,7 +146,7 @@ def _intact(content: bytes, media_type: str, tools: Tools) -> _Signed:
     check_signer(chain, what="x5c" if media_type == JWS else "x5chain")
     if not chain[0].keys.verifies(sealed.signature, sealed.signed):
         raise Untrusted(
-            text("the signature does not match the certificate {subject}", subject=chain[0].subject),
+            text("a signature that does not match the certificate {subject}", subject=chain[0].subject),
             code="notation-signature",
         )
     attributes = sealed.read()
@@ -176,15 +175,16 @@ def _check_target(payload: bytes, subject: Descriptor) -> None:
     found = (str(target.get("mediaType")), str(target.get("digest")), size if type(size) is int else None)
     if found != (subject.media_type, str(subject.digest), subject.size_bytes):
         raise Untrusted(
-            "the signature is for another manifest",
-            expected=_described(subject.media_type, subject.digest, subject.size_bytes),
-            actual=_described(*found)[:300],
+            "a signature of another manifest",
+            expected=_described(found, (subject.media_type, str(subject.digest), subject.size_bytes)),
+            actual=_described((subject.media_type, str(subject.digest), subject.size_bytes), found),
             code="notation-signature",
         )
 
 
-def _described(media_type: str, digest: Digest | str, size: object) -> str:
-    return f"{digest}, {size}, {media_type}"
+def _described(other: tuple[str, str, object], shown: tuple[str, str, object]) -> str:
+    """The part of a descriptor that people have to compare: its digest, and all of it if that is the same."""
+    return shown[1][:200] if shown[1] != other[1] else ", ".join(str(part)[:100] for part in shown)
 
 
 def _check_authenticity(signed: _Signed, statement: Statement, store: TrustStore) -> None:
@@ -193,7 +193,7 @@ def _check_authenticity(signed: _Signed, statement: Statement, store: TrustStore
     anchors = {certificate.der for name in names for certificate in store[name]}
     if not any(certificate.der in anchors for certificate in signed.chain):
         raise Untrusted(
-            text("no certificate of the signer is in a trust store of kind {kind}", kind=kind),
+            text("a signer with no certificate in a trust store of kind {kind}", kind=kind),
             expected=", ".join(map(str, names)) or text("a trust store of this kind in the statement"),
             actual=signed.chain[-1].subject,
             code="notation-signature",
@@ -203,7 +203,7 @@ def _check_authenticity(signed: _Signed, statement: Statement, store: TrustStore
         return
     if not any(distinguished_name.matches(wanted, leaf.attributes) for wanted in statement.identities):
         raise Untrusted(
-            "the signer is not one of the trusted identities",
+            "a signer that is not one of the trusted identities",
             expected="; ".join(", ".join(f"{k}={v}" for k, v in each.items()) for each in statement.identities)[:300],
             actual=leaf.subject,
             code="notation-signature",
@@ -223,14 +223,14 @@ def _check_time(signed: _Signed, statement: Statement, given: Circumstances) -> 
         return None
     if signed.sealed.timestamp is None:
         raise Untrusted(
-            "the signature has no timestamp, and the policy wants one",
+            "a signature without a timestamp, which the policy wants",
             expected=", ".join(map(str, names)),
             code="notation-signature",
         )
     roots = [certificate for name in names for certificate in given.store[name]]
     moment = given.tools.moment_of(signed.sealed.timestamp, signed.sealed.signature, roots)
     if moment.earliest_seconds < signed.attributes.signed_seconds:
-        raise Untrusted("the timestamp is older than the signature", code="notation-signature")
+        raise Untrusted("a timestamp that is older than the signature", code="notation-signature")
     _check_validity(signed.chain, moment.earliest_seconds, moment.latest_seconds)
     return moment
 
@@ -239,7 +239,7 @@ def _check_validity(chain: tuple[Certificate, ...], earliest: int, latest: int) 
     for certificate in chain:
         if not (certificate.is_valid_at(earliest) and certificate.is_valid_at(latest)):
             raise Untrusted(
-                text("the certificate {subject} is not valid at the time that counts", subject=certificate.subject),
+                text("a certificate {subject} that is not valid at the time that counts", subject=certificate.subject),
                 expected=text(
                     "a time from {begin} to {end}",
                     begin=moments.shown(certificate.begins_seconds),
@@ -253,7 +253,7 @@ def _check_validity(chain: tuple[Certificate, ...], earliest: int, latest: int) 
 def _check_expiry(attributes: Attributes, now_seconds: int) -> None:
     if attributes.expires_seconds is not None and now_seconds >= attributes.expires_seconds:
         raise Untrusted(
-            "the signature is expired",
+            "an expired signature",
             expected=text("a time before {end}", end=moments.shown(attributes.expires_seconds)),
             actual=moments.shown(now_seconds),
             code="signature-expired",
@@ -264,7 +264,10 @@ def _check_revocation(chain: tuple[Certificate, ...]) -> None:
     revocable = next((certificate for certificate in chain if certificate.names_revocation), None)
     if revocable is not None:
         raise Untrusted(
-            text("nobody can say offline that {subject} is not revoked", subject=revocable.subject),
+            text(
+                "a certificate {subject} that may have been revoked: nobody can say so offline",
+                subject=revocable.subject,
+            ),
             hint="if that is accepted, set revocation to log in the override of the statement",
             code="revocation-unknown",
         )

@@ -32,12 +32,14 @@ class NotationPolicy:
     Attributes:
         source: The file of the policy.
         digest: The SHA-256 of that file, in hex.
+        files: The file, and the folders of its trust stores.
         policy: Its statements.
         given: The certificates, the time, and the cryptography.
     """
 
     source: str
     digest: str
+    files: tuple[str, ...]
     policy: TrustPolicy
     given: Circumstances
 

@@ -83,7 +83,7 @@ def _key_usage(certificate: Certificate) -> frozenset[str]:
 
 def _unfit(certificate: Certificate, why: str, *, expected: str | None = None, actual: str | None = None) -> Untrusted:
     return Untrusted(
-        text("the certificate {subject} is not fit for signatures: {why}", subject=certificate.subject, why=why),
+        text("a certificate {subject} that is not fit for signatures: {why}", subject=certificate.subject, why=why),
         expected=expected,
         actual=actual,
         code="notation-signature",

@@ -51,7 +51,7 @@ class Documents(dict):
 def policy(**statement):
     parsed = trust_policy.parse(policy_of(statement_of(**statement)), origin="trustpolicy.json")
     store = {name: (certificates.load(CHAIN[-1], what="root"),) for name in parsed.stores}
-    return NotationPolicy("trustpolicy.json", "0" * 64, parsed, Circumstances(store, NOW, tools()))
+    return NotationPolicy("trustpolicy.json", "0" * 64, (), parsed, Circumstances(store, NOW, tools()))
 
 
 def image_with(*signatures, root_type=OCI_MANIFEST, root=b'{"schemaVersion":2}', made_from=None, artifact=NOTATION):
