@@ -17,7 +17,16 @@ from pathlib import Path
 import urllib3
 
 from bundler.bundle import seven_zip_container, signing, sums
-from bundler.core import image_list, manifest as bundle_manifest, oci, roles, seven_zip_format, strict_json, tar
+from bundler.core import (
+    attachments,
+    image_list,
+    manifest as bundle_manifest,
+    oci,
+    roles,
+    seven_zip_format,
+    strict_json,
+    tar,
+)
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.inventory import parse_inventory
@@ -39,7 +48,7 @@ from bundler.core.text_file import decoded
 from bundler.errors import BundlerError
 from bundler.importing.named_files import parse_failed_list
 from bundler.keys.image_keys import load_image_key
-from bundler.stores import addresses, archive_check, compression, http
+from bundler.stores import addresses, archive_check, compression, http, referrers as referrers_of
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
 from bundler.stores.tar_reader import TarReader
@@ -260,6 +269,25 @@ def challenge(data: bytes) -> None:
     assert read is None or read.scheme in ("basic", "bearer")
 
 
+def referrers(data: bytes) -> None:
+    """A list of referrers, and the same as a fallback index."""
+    subject, what = Digest.parse("sha256:" + "1" * 64), "test"
+    read = attachments.parse_referrers(data, subject=subject, what=what)
+    assert subject not in {each.descriptor.digest for each in read}
+    assert {each.kind for each in read} <= set(attachments.KINDS)
+    index = oci.Descriptor(oci.OCI_INDEX, Digest.of(data), len(data))
+    found = attachments.parse_fallback_index(data, index, subject=subject, what=what)
+    assert found is None or found.referrers == read
+
+
+def next_page(data: bytes) -> None:
+    headers = {"Link": data.decode("latin-1")}
+    response = urllib3.HTTPResponse(io.BytesIO(), headers=headers, status=200, preload_content=False)
+    url = "https://registry.example.com/v2/a/b/referrers/x"
+    path = referrers_of.next_page(http.Answer(response, url, "GET"))
+    assert path is None or ".." not in path.partition("?")[0].split("/")
+
+
 def address(data: bytes) -> None:
     text = text_of(data)
     with suppress(BundlerError):
@@ -338,6 +366,7 @@ TARGETS: dict[str, Target] = {
     "location": lambda data: parse_image(text_of(data)),
     "media-type": lambda data: oci.media_type_of(data, what="test"),
     "naming-rules": rules,
+    "next-page": next_page,
     "outer-manifest": lambda data: read_manifest(data, what="test"),
     "need-list": need_list,
     "pax-records": pax_records,
@@ -348,6 +377,7 @@ TARGETS: dict[str, Target] = {
     "journal": journal,
     "receipt": lambda data: parse_receipt(data, what="test"),
     "reference": reference,
+    "referrers": referrers,
     "registry-answer": registry_answer,
     "selection": selection,
     "seven-zip-decrypted": seven_zip_decrypted,

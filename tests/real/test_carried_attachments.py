@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from bundler.core import limits
+from bundler.core.digest import Digest
 from bundler.exporting import attached as search
+from bundler.stores.hosts import NetworkOptions
+from bundler.stores.registry import Registry
+from bundler.stores.repository import Repository
 from tests.conftest import Ran
 from tests.support import images
 from tests.support.attachments import SPDX, cosign, dashed, fallback_index, push_all, referrer
@@ -391,3 +395,42 @@ def test_a_bundle_restored_as_a_layout_gives_the_same_attachments(target, export
         image["reference"] for image in first.json["images"]
     ]
     assert sorted(attached(again.json)) == sorted(attached(first.json))
+
+
+# To the other side.
+
+
+def digests_listed(endpoint: Front | RealRegistry, repository: str, digest: str) -> set[str]:
+    """The digests that a registry lists as attached to a manifest, and to its attachments."""
+    store = Repository(Registry(endpoint.host, NetworkOptions()), repository)
+    found: set[str] = set()
+    left = [digest]
+    while left:
+        for each in store.attachments_of(Digest.parse(left.pop())):
+            descriptor = each.descriptor or store.resolve(each.tag)
+            assert Digest.of(store.read_manifest(descriptor)) == descriptor.digest
+            if str(descriptor.digest) not in found:
+                found.add(str(descriptor.digest))
+                left.append(str(descriptor.digest))
+    return found
+
+
+@pytest.mark.parametrize("there", [(), (Referrers(),)], ids=["no API", "API"])
+def test_what_the_source_lists_the_target_lists(new_registry, fronts, export, here, tmp_path, there):
+    front = fronts(new_registry(), Referrers(page_size=1))
+    amd, arm = images.simple("amd"), images.simple("arm", architecture="arm64")
+    index = images.index([(amd, images.platform("amd64")), (arm, images.platform("arm64"))])
+    found = push_all(front, WHERE, index)
+    of_arm = referrer(arm, "application/vnd.cncf.notary.signature", annotations={"a": "b"})
+    of_sbom = referrer(found["sbom"], "application/vnd.cncf.notary.signature")
+    for each in (of_arm, of_sbom):
+        each.push(front, WHERE)
+    assert export(place(front)).code == 0
+    target = fronts(new_registry(), *there)
+    ran = here("import", tmp_path / "b", "--to", target.host, "--insecure-no-signature")
+    assert ran.code == 0, ran.err
+    for digest in (index.digest, amd.digest, arm.digest):
+        listed = digests_listed(front, WHERE, digest)
+        assert digests_listed(target, WHERE, digest) == listed
+    assert digests_listed(target, WHERE, index.digest) == {image.digest for image in (*found.values(), of_sbom)}
+    assert digests_listed(target, WHERE, arm.digest) == {of_arm.digest}

@@ -24,7 +24,7 @@ from tests.support.parts import RealRegistry
 from tests.support.referrers import Referrers
 from tests.support.servers import Front
 
-VECTORS = Path(__file__).parents[1] / "data/attachments"
+VECTORS = Path(__file__).parents[1] / "vectors/signatures"
 SUBJECT = images.simple("subject")
 WHERE = "team/app"
 

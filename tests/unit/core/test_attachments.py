@@ -1,4 +1,4 @@
-"""Attachments as sources list them. Manifests and lists of real tools are in tests/data/attachments."""
+"""Attachments as sources list them. Manifests and lists of real tools are in tests/vectors/signatures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bundler.errors import Damaged, Refused
 from tests.support.errors import raises
 from tests.support.tables import each_case
 
-VECTORS = Path(__file__).parents[2] / "data/attachments"
+VECTORS = Path(__file__).parents[2] / "vectors/signatures"
 SUBJECT = Digest.parse("sha256:1d979d388c6fc3dd1f179658d10a1dc8de6b42a77ab51769c4d599c73b92464b")
 LONG = Digest("sha512", "ab" * 64)
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
