@@ -12,7 +12,7 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core import roles
 from bundler.core.limits import NEED_LIST_PIECES
-from bundler.core.manifest import BundleManifest, Image
+from bundler.core.manifest import BundleManifest
 from bundler.core.need_list import (
     DAMAGED,
     MISSING,
@@ -145,7 +145,7 @@ class _Hurt:
         wanted = frozenset(lacking.blobs)
         images: list[NeededImage] = []
         for image in manifest.images:
-            numbers = _needs(image)
+            numbers = image.needs_with_attachments
             pieces = (piece.chunk for number in numbers for piece in manifest.blobs[number].stored.pieces)
             chunks = {chunk for chunk in pieces if chunk in lacking.chunks}
             blobs = wanted.intersection(numbers)
@@ -157,8 +157,3 @@ class _Hurt:
                 self.by_blob[number] = (*self.by_blob.get(number, ()), len(images))
             images.append(NeededImage(image.reference, image.source))
         self.images = tuple(images)
-
-
-def _needs(image: Image) -> frozenset[int]:
-    """The numbers of all blobs of an image and of its attachments."""
-    return frozenset((*image.needs, *(number for each in image.attachments for number in each.needs)))

@@ -155,4 +155,8 @@ def _chunks_of_images(bundle: Bundle | LockedBundle) -> Iterator[set[str]]:
     if isinstance(bundle, Bundle):
         blobs, files = bundle.manifest.blobs, [chunk.file for chunk in bundle.manifest.chunks]
         for image in bundle.manifest.images:
-            yield {files[piece.chunk - 1] for number in image.needs for piece in blobs[number].stored.pieces}
+            yield {
+                files[piece.chunk - 1]
+                for number in image.needs_with_attachments
+                for piece in blobs[number].stored.pieces
+            }

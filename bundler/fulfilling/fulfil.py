@@ -147,7 +147,7 @@ def _from_sources(asked: Asked, number: int) -> FulfilledChunk:
     sources = {
         image.source: None
         for image in manifest.images
-        if any(manifest.blobs[each].descriptor.digest in digests for each in image.needs)
+        if any(manifest.blobs[each].descriptor.digest in digests for each in image.needs_with_attachments)
     }
     fetched_bytes = sum(each.size_bytes for each in stored if not each.file)
     return _fulfilled(asked, number, SOURCES, (*asked.lists, *sources), fetched_bytes=fetched_bytes)

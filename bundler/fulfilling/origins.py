@@ -102,7 +102,7 @@ class Origins:
         self._places: dict[Digest, list[_Place]] = {}
         self._kinds = {blob.descriptor.digest: blob for blob in manifest.blobs}
         for image, locations in found:
-            for number in _all_needs(image):
+            for number in image.needs_with_attachments:
                 known = self._places.setdefault(manifest.blobs[number].descriptor.digest, [])
                 known += [
                     place
@@ -243,8 +243,4 @@ def _is_made(manifest: BundleManifest, image: Image, digests: Container[Digest],
 
 
 def _needs_any(manifest: BundleManifest, image: Image, digests: Container[Digest]) -> bool:
-    return any(manifest.blobs[number].descriptor.digest in digests for number in _all_needs(image))
-
-
-def _all_needs(image: Image) -> tuple[int, ...]:
-    return (*image.needs, *(number for each in image.attachments for number in each.needs))
+    return any(manifest.blobs[number].descriptor.digest in digests for number in image.needs_with_attachments)

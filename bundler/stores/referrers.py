@@ -1,8 +1,9 @@
 """Attachments of the manifests in a repository: the referrers API, the fallback tag, and cosign's tags.
 
 OCI distribution-spec 1.1, "Listing Referrers" and "Referrers Tag Schema". Registries say wrong things about the API:
-some answer an empty list without support (sigstore-js#1187), Harbor before 2.8 answers 401 (harbor#18305), GitLab takes
-the fallback tag for the digest of the subject (oras-go#1396). So no single answer proves that there is no attachment.
+some answer an empty list without support (sigstore-js#1187), Harbor before 2.8 answers 401 (harbor#18305), Artifactory
+406 (go-containerregistry#2026), GitHub redirects to pages for people (artifacthub/hub#4785), GitLab takes the fallback
+tag for the digest of the subject (oras-go#1396). So no single answer proves that there is no attachment.
 """
 
 from __future__ import annotations
@@ -42,7 +43,8 @@ from bundler.texts import text
 _NO_API = frozenset({400, 401, 403, 404, 405, 406, 410, 501})
 """The statuses of registries without the API. The manifests of the repository could be read, so 401 is not about it."""
 _NO_HEAD = frozenset({405, 501})
-_NO_REPOSITORY = "NAME_UNKNOWN"
+_OF_NOTHING = frozenset({"NAME_UNKNOWN", "MANIFEST_UNKNOWN"})
+"""The codes of registries with the API that do not know the repository or the subject. Quay answers them with 400."""
 _LINK = re.compile(r"<([^>]*)>([^<]*)")
 _NEXT = re.compile(r";\s*rel\s*=\s*\"?next\"?", re.IGNORECASE)
 
@@ -59,6 +61,10 @@ class TaggedManifests(Protocol):
 
 class _Unlisted(Exception):
     """The registry does not list the tags of a repository, or has too many."""
+
+
+class _Elsewhere(Exception):
+    """The registry redirects to another server, which has no such API."""
 
 
 class ReferrersApi:
@@ -87,7 +93,11 @@ class ReferrersApi:
         found: list[Referrer] = []
         path = f"{self._place.path}/referrers/{subject}"
         for _ in range(REFERRER_PAGES):
-            answer = self._get(path)
+            try:
+                answer = self._get(path)
+            except _Elsewhere:
+                self._has_none = True
+                return None
             if answer.status in _NO_API or media_type_of(answer) != oci.OCI_INDEX:
                 self._note_absence(answer, what, is_first=not found)
                 return None
@@ -117,13 +127,15 @@ class ReferrersApi:
 
     def _get(self, path: str) -> Answer:
         headers = {"Accept": oci.OCI_INDEX}
-        answer = self._place.registry.request("GET", path, scopes=self._place.pull, headers=headers)
+        answer = self._place.registry.request(
+            "GET", path, scopes=self._place.pull, headers=headers, redirects=_within_origin
+        )
         if answer.status != 200 and answer.status not in _NO_API:
             raise error_of(answer, subject=self._place.name)
         return answer
 
     def _note_absence(self, answer: Answer, what: str, *, is_first: bool) -> None:
-        """Notes that there is no API. A repository that does not exist yet shows nothing.
+        """Notes that there is no API. The answer about a repository or a subject that does not exist shows nothing.
 
         Raises:
             Damaged: A later page is not a list.
@@ -135,7 +147,8 @@ class ReferrersApi:
             answer.drop()
             self._has_none = True
         else:
-            self._has_none = facts_of(answer).code != _NO_REPOSITORY
+            is_of_nothing = facts_of(answer).code in _OF_NOTHING
+            self._has_none = answer.status != 400 and not is_of_nothing
 
 
 class AttachmentTags:
@@ -252,6 +265,13 @@ def attachments_of(
             if tags.has(tag_of(subject, suffix))
         ]
     return tuple(found)
+
+
+def _within_origin(location: str, by: str) -> str:
+    try:
+        return checked(location, Kind.PAGE, by=by)
+    except Refused as error:
+        raise _Elsewhere from error
 
 
 def next_page(answer: Answer) -> str | None:

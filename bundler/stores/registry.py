@@ -20,7 +20,7 @@ from bundler.stores.answer_headers import media_type_of
 from bundler.stores.credentials import Credentials
 from bundler.stores.foreign_layers import ForeignLayers
 from bundler.stores.hosts import NetworkOptions
-from bundler.stores.http import Answer, HttpClient, error_of, no_registry
+from bundler.stores.http import Answer, HttpClient, Redirects, error_of, no_registry
 from bundler.stores.login import Login
 from bundler.stores.registry_auth import Authenticator, Challenge, basic
 from bundler.stores.self_mounts import SelfMounts
@@ -117,6 +117,7 @@ class Registry:
         scopes: tuple[str, ...],
         headers: Mapping[str, str] | None = None,
         body: bytes | None = None,
+        redirects: Redirects | None = None,
     ) -> Answer:
         """Sends a repeatable request. Logs in once if the registry requires it.
 
@@ -126,11 +127,12 @@ class Registry:
             scopes: The rights of the token, ``repository:NAME:ACTIONS``.
             headers: Headers in addition to ``Authorization``.
             body: The body.
+            redirects: As for `HttpClient.request`.
 
         Raises:
             Refused, Unavailable: As `HttpClient.request`, or the login failed.
         """
-        return self._ask(method, f"{self.api_url}{path}", scopes, headers or {}, body)
+        return self._ask(method, f"{self.api_url}{path}", scopes, headers or {}, body, redirects)
 
     def ask_upload(
         self, method: str, url: str, *, scopes: tuple[str, ...], headers: Mapping[str, str], body: bytes = b""
@@ -172,12 +174,18 @@ class Registry:
         return mended(url, self.api_url, repository)
 
     def _ask(
-        self, method: str, url: str, scopes: tuple[str, ...], headers: Mapping[str, str], body: bytes | None
+        self,
+        method: str,
+        url: str,
+        scopes: tuple[str, ...],
+        headers: Mapping[str, str],
+        body: bytes | None,
+        redirects: Redirects | None = None,
     ) -> Answer:
         _, http, authenticator = self._connect()
         for attempt in (1, 2):
             sent = {**headers, **authenticator.header(scopes)}
-            answer = http.request(method, url, headers=sent, body=body)
+            answer = http.request(method, url, headers=sent, body=body, redirects=redirects)
             self._warnings.collect(answer)
             if answer.status in (401, 403):
                 answer.username = authenticator.username(scopes)

@@ -212,9 +212,18 @@ def test_a_page_that_is_missing_is_an_error(target, fronts):
         found_in(front)
 
 
-def test_a_repository_that_does_not_exist_yet_shows_nothing_about_the_api(target, fronts):
-    missing = b'{"errors":[{"code":"NAME_UNKNOWN"}]}'
-    front = fronts(target, Answers("/referrers/", 404, missing), Referrers())
+def test_a_redirect_to_another_server_is_no_api_and_not_followed(target, fronts):
+    found = push_all(target, WHERE, SUBJECT)
+    elsewhere = fronts(target)
+    front = fronts(target, Answers("/referrers/", 303, Location=f"http://{elsewhere.host}/v2/x"))
+    assert found_in(front) == [(FALLBACK_TAG, "sbom", found["sbom"].digest), *BY_TAGS]
+    assert not elsewhere.requests
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "NAME_UNKNOWN"), (404, "MANIFEST_UNKNOWN"), (400, "")])
+def test_an_answer_about_what_does_not_exist_shows_nothing_about_the_api(target, fronts, status, code):
+    missing = json.dumps({"errors": [{"code": code}]}).encode()
+    front = fronts(target, Answers("/referrers/", status, missing), Referrers())
     place = repository(front)
     assert place.referrers(Digest.parse(SUBJECT.digest)) is None
     del front.faults[0]
