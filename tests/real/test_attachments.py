@@ -335,6 +335,16 @@ NAMED = referrer(APP, "application/x", annotations={"org.opencontainers.image.re
 """An attachment that would take the name of another image, if its annotations came into an index.json."""
 
 
+def test_an_export_of_the_layout_carries_them_again(bring, here, tmp_path):
+    assert bring(f"oci:{tmp_path / 'layout'}").code == 0
+    exported = here(
+        "export", f"oci:{tmp_path / 'layout'}:{NAME}", "-o", tmp_path, "--name", "again", "--unsigned", "-q"
+    )
+    assert exported.code == 0, exported.err
+    (image,) = here("inspect", tmp_path / "again", "--json").json["images"]
+    assert {each["digest"] for each in image["attachments"]} == {each.image.digest for each in ATTACHED}
+
+
 def test_an_archive_lists_them_too(bring, tmp_path):
     ran = bring(f"oci-archive:{tmp_path / 'image.tar'}")
     assert (ran.code, outcomes(ran)) == (0, ["pushed"] * 4)
@@ -486,3 +496,57 @@ def test_two_attachments_with_one_tag_are_refused(here, target, tmp_path):
     bundle = write_bundle(tmp_path, {NAME: (APP, attached)})
     ran = here("import", bundle, "--trust", TRUSTED, "--to", target.host, "--json", "-q")
     assert (ran.code, ran.json["error"]["kind"]) == (4, "integrity")
+
+
+# There and back
+
+
+def push_all(registry: Endpoint) -> None:
+    """Pushes the image with all that is attached to it, and to its platforms; a registry without the API gets indexes."""
+    for image in (MULTI, SBOM, OF_SBOM, FOREIGN):
+        image.push(registry, "team/multi")
+    MULTI.push(registry, "team/multi", "1")
+    fallback_index(SBOM, FOREIGN).push(registry, "team/multi", dashed(APP))
+    fallback_index(OF_SBOM).push(registry, "team/multi", dashed(SBOM))
+    cosign(MULTI).push(registry, "team/multi", dashed(MULTI, ".sig"))
+    cosign(ARM, "application/vnd.dsse.envelope.v1+json").push(registry, "team/multi", dashed(ARM, ".att"))
+
+
+def attached_at(registry: Endpoint, api: Referrers | None) -> dict[str, list[str]]:
+    """What the registry lists for each manifest, and what its tags refer to."""
+    found = {}
+    for subject in (MULTI, APP, ARM, SBOM, OF_SBOM):
+        by_api = api.digests("team/multi", subject.digest) if api else []
+        index = [entry["digest"] for entry in listed(registry, subject, "team/multi")]
+        tags = [registry.get(f"team/multi/manifests/{dashed(subject, each)}") for each in (".sig", ".att", ".sbom")]
+        found[subject.digest] = [*sorted({*by_api, *index}), *(tag.decode() for tag in tags if tag)]
+    return found
+
+
+@pytest.mark.parametrize("has_api", [(False, True), (True, False)], ids=["into the API", "out of the API"])
+def test_what_a_registry_lists_another_one_lists_after_the_journey(
+    has_api, here, target, new_registry, fronts, tmp_path
+):
+    apis = [Referrers() if each else None for each in has_api]
+    ends = [fronts(real, *([api] if api else [])) for real, api in zip((new_registry(), target), apis, strict=True)]
+    push_all(ends[0])
+    assert here("keygen", "tester", "-d", tmp_path).code == 0
+    exported = here(
+        "export",
+        f"docker://{ends[0].host}/team/multi:1",
+        "-o",
+        tmp_path,
+        "--name",
+        "there",
+        "--key",
+        tmp_path / "tester.key",
+        "-q",
+    )
+    assert exported.code == 0, exported.err
+    ran = here("import", tmp_path / "there", "--trust", tmp_path / "tester.pub", "--to", ends[1].host, "-q")
+    assert ran.code == 0, ran.err
+    before = attached_at(ends[0], apis[0])
+    assert sum(map(len, before.values())) == 5
+    assert attached_at(ends[1], apis[1]) == before
+    for image in (SBOM, OF_SBOM, FOREIGN):
+        assert target.get(f"team/multi/manifests/{image.digest}") == image.content

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from bundler.core import oci
@@ -106,3 +107,17 @@ LAYERS = {
 @each_case("found, wanted, expected", LAYERS.values(), ids=LAYERS)
 def test_a_manifest_with_all_signatures_of_another_one_is_found(found: bytes, wanted: bytes, expected: bool) -> None:
     assert has_all_layers(found, wanted, what="x") is expected
+
+
+REAL = Path(__file__).parents[2] / "data/attachments"
+"""What cosign 3.1.3 pushed to docker-registry 2.8.2; README there has the source."""
+
+
+def test_the_index_of_a_real_cosign_keeps_its_entry_beside_ours() -> None:
+    index, manifest = (REAL / "c3idx.json").read_bytes(), (REAL / "c3man.json").read_bytes()
+    same = entry_of(described(manifest, oci.OCI_MANIFEST), manifest, what="x")
+    assert same["annotations"]["dev.sigstore.bundle.content"] == "dsse-envelope"
+    (entry,) = json.loads(index)["manifests"]
+    assert (same["digest"], same["artifactType"]) == (entry["digest"], entry["artifactType"])
+    assert json.loads(with_entries(index, [same], what="x")) == json.loads(index), "cosign's entry has no annotations"
+    assert json.loads(with_entries(index, [ours("one")], what="x"))["manifests"] == [entry, ours("one")]
