@@ -48,10 +48,14 @@ def commands(bundler, keys, fs, tmp_path) -> dict[str, list[str]]:
 
 
 def start(arguments: list[str], **options) -> subprocess.Popen:
-    """Starts the command so that it hears Ctrl-C, also where whoever runs the tests in the background does not."""
-    hear = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    """Starts the command so that signals end it, also where the tests run in the background or under nohup."""
     command = [sys.executable, "-m", "bundler", *arguments]
-    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=hear, **options)
+    return subprocess.Popen(command, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_signals, **options)
+
+
+def _heed_signals() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def hanging(fs: FaultFs, arguments: list[str], operation: str, pattern: str) -> subprocess.Popen:
