@@ -9,6 +9,7 @@ import click
 import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import KeyFile
 
 
 @program.command(
@@ -31,6 +32,13 @@ bundler fulfil BUNDLER-NEED:1:9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD1
 @options.trust_option
 @options.require_signatures_option
 @options.unsigned_ok_option
+@click.option(
+    "--key",
+    type=KeyFile(),
+    metavar="FILE",
+    help="Private key to sign a supplement with, if the need-list asks for blobs that earlier bundles should have.",
+)
+@options.passphrase_file_option
 @options.scratch_option
 @options.jobs_option
 @options.plain_http_option
@@ -45,6 +53,8 @@ def fulfil(
     trust: tuple[str, ...],
     required: int | None,
     insecure_no_signature: bool,
+    key: str | None,
+    passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
     plain_http: tuple[str, ...],
@@ -57,7 +67,8 @@ def fulfil(
 
     NEED is the file that verify --need or import --need wrote, or its line BUNDLER-NEED:…. A chunk is copied from a
     copy of the bundle; else it is made from the sources of its images, by digest. Each must have the SHA-256 that the
-    signed bundle lists. Give DIR/NAME to bundler import together with the rest of the bundle.
+    signed bundle lists. Give DIR/NAME to bundler import together with the rest of the bundle. Blobs that earlier
+    bundles should have, and that were found nowhere, are made as a bundle of their own.
 
     If it is interrupted, run the same command again: it resumes.
     """
@@ -73,8 +84,10 @@ def fulfil(
         is_dry_run=dry_run,
         network=options.network(plain_http, cacert),
         scratch=options.scratch_folder(scratch),
+        key_path=Path(key) if key else None,
+        key_passphrases=lambda: options.passphrases_of_key(passphrase_file),
     )
     result = with_run(lambda run: bundler.fulfil(request, run), jobs=jobs, is_quiet=quiet)
-    lines = [str(result.path)] if quiet else need_report.fulfil_lines(result)
+    lines = need_report.folders(result) if quiet else need_report.fulfil_lines(result)
     show(lines, documents.fulfil_document(result), is_json=is_json)
     return result.exit_code

@@ -209,6 +209,9 @@ NEED_LIST_PIECES = 20_000
 NEED_LIST_NUMBERS = 1_000_000
 """Chunks or blobs that a need-list may ask for."""
 
+PLACES_OF_BLOB = 16
+"""Places that are asked for one blob, one after the other: all images of a bundle may share a layer."""
+
 NEED_LINE_CHARACTERS = 2953
 """The short form of a need-list that fits into a QR code: the largest symbol with the weakest correction, in bytes."""
 

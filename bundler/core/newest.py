@@ -12,7 +12,8 @@ def newest(manifests: Mapping[str, BundleManifest]) -> str | None:
 
     A bundle that another one relies on is older than that one. If this leaves several, they must be of one series: all
     of them rely on bundles that the others rely on too, or have blobs that the others leave out. Then the newest one is
-    the one that was made last, if most repositories of the older ones are in it too.
+    the one that was made last, if most repositories of the older ones are in it too. A supplement only gives blobs to
+    the bundle that it completes.
 
     Args:
         manifests: The manifests of at least one bundle, by id.
@@ -20,6 +21,7 @@ def newest(manifests: Mapping[str, BundleManifest]) -> str | None:
     Returns:
         The id of the newest; None if they do not follow each other, or if it cannot be known which one is the newest.
     """
+    manifests = {bundle_id: each for bundle_id, each in manifests.items() if each.completes not in manifests}
     relied_on = {base.id for manifest in manifests.values() for base in manifest.bases}
     ends = [bundle_id for bundle_id in manifests if bundle_id not in relied_on]
     if len(ends) == 1:

@@ -130,6 +130,7 @@ class BundleFacts:
         signed: True if the bundle will be signed.
         missing: The images that were asked for and that their sources lack.
         series: The place of the bundle in its series.
+        completes: The id of the bundle that it is a supplement to; empty if it is none.
     """
 
     name: str
@@ -138,6 +139,7 @@ class BundleFacts:
     signed: bool
     missing: tuple[MissingImage, ...] = ()
     series: Series | None = None
+    completes: str = ""
 
 
 def plan_bundle(
@@ -192,6 +194,7 @@ def plan_bundle(
         archive=archive,
         missing=facts.missing,
         series=facts.series,
+        completes=facts.completes,
         bases=tuple(there.bases[number] for number in used),
     )
     return Plan(manifest, {Digest.of(content): content for content in contents.values()})

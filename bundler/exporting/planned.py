@@ -60,6 +60,7 @@ def plan(resolved: Resolved) -> Planned:
             tool=resolved.resume.tool,
             signed=session.key is not None,
             missing=tuple(resolved.missing.values()),
+            completes=session.request.completes,
         ),
         chunk_size_bytes=session.request.chunk_size_bytes,
         archive=session.request.archive_kind,

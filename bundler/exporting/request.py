@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.attachment_choice import ALL_ATTACHMENTS, AttachmentChoice
+from bundler.core.digest import Digest
+from bundler.core.image_list import Entry
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.selection import EVERYTHING, Selection
@@ -55,6 +57,9 @@ class ExportRequest:
         is_since_without_signature: True to accept it without a trusted signature.
         since_unlocking: Opens encrypted bundles among it.
         attachments: The attachments to carry of images whose list says nothing about them.
+        images: The images, in place of lists.
+        completes: The id of the bundle that this one is a supplement to; empty if it is none.
+        carried: Blobs that the bundle carries in any case, because the receiver lost them.
     """
 
     lists: tuple[str, ...]
@@ -84,6 +89,9 @@ class ExportRequest:
     is_since_without_signature: bool = False
     since_unlocking: Unlocking = LOCKED
     attachments: AttachmentChoice = ALL_ATTACHMENTS
+    images: tuple[Entry, ...] = ()
+    completes: str = ""
+    carried: frozenset[Digest] = frozenset()
 
     @property
     def archive_kind(self) -> ArchiveKind:

@@ -12,7 +12,7 @@ from bundler.bundle.partial import PartialFolder, finished_already
 from bundler.bundle.signing import PrivateKey
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Noticed
-from bundler.core.image_list import Entry, HeldImages
+from bundler.core.image_list import Entry, HeldImages, ImageList
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, read_lists
 from bundler.exporting.request import LAYER_COMPRESSIONS, ExportRequest
@@ -79,7 +79,7 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
 def _checked(request: ExportRequest, run: Run) -> Session:
     if request.is_restarted and request.is_dry_run:
         raise Misuse("--restart deletes partial state, and --dry-run changes nothing; give one of them")
-    if not request.lists:
+    if not request.lists and not request.images:
         raise Misuse.of_field("lists", expected=">= 1", actual="0")
     if request.layer_compression not in LAYER_COMPRESSIONS:
         raise Misuse.of_field(
@@ -88,7 +88,9 @@ def _checked(request: ExportRequest, run: Run) -> Session:
     if request.is_encrypted and request.archive_kind is TAR:
         raise Misuse("--encrypt needs --format 7z, not tar")
     key = _signing_key(request, run)
-    images = read_lists(request.lists, name=request.name, platforms=request.platforms)
+    images = ImageList(request.name, request.images)
+    if request.lists:
+        images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     name = images.name or _name_of_source(request, run)
     folder = PartialFolder(request.output, name, secrets=_secrets(request.output))
     if request.key_path is not None:

@@ -25,6 +25,9 @@ def read_since(session: Session) -> AtReceiver:
     if not request.since:
         return NOTHING_THERE
     there = together(list(_statements(session)))
+    if request.carried:
+        blobs = {digest: places for digest, places in there.blobs.items() if digest not in request.carried}
+        there = replace(there, blobs=blobs)
     if request.is_since_without_signature:
         session.run.listener(Noticed("--since is not checked: the receiver may lack blobs that are left out"))
     return there

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.archive_writer import SevenZipWriter
@@ -28,6 +29,7 @@ from bundler.fulfilling.asked import Asked, ask
 from bundler.fulfilling.copied import copy_chunk, is_done, other_files, places_of
 from bundler.fulfilling.origins import Origins
 from bundler.fulfilling.request import COPY, SOURCES, THERE, FulfilledChunk, FulfilRequest, FulfilResult
+from bundler.fulfilling.supplement import check_key, make_supplement
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
 from bundler.system.files import read_bounded
@@ -40,6 +42,8 @@ _SHOWN = 20
 def fulfil(request: FulfilRequest, run: Run | None = None) -> FulfilResult:
     """Makes the parts of a bundle that a need-list asks for, in a folder ``DIR/NAME`` that can be carried.
 
+    Blobs that bases lacked are made as a supplement, a bundle of its own.
+
     The same request resumes an interrupted one, and changes nothing that is finished.
 
     Args:
@@ -47,7 +51,7 @@ def fulfil(request: FulfilRequest, run: Run | None = None) -> FulfilResult:
         run: Receives the progress, and can be stopped; None for a run of its own.
 
     Raises:
-        Misuse: The bundle was not given, or another folder has its name.
+        Misuse: The bundle was not given, another folder has its name, or there is no key for a supplement.
         Untrusted: No trusted key signed the bundle.
         Damaged: The need-list does not fit the bundle, or a chunk comes out with other bytes.
         Incomplete: A chunk can be had from nowhere.
@@ -55,26 +59,47 @@ def fulfil(request: FulfilRequest, run: Run | None = None) -> FulfilResult:
     """
     run = run or Run()
     asked = ask(request, run)
+    check_key(asked)
+    result = _parts(asked)
+    if asked.wanted.blobs and asked.manifest is not None:
+        result = replace(result, supplement=make_supplement(asked, asked.manifest))
+    return result
+
+
+def _parts(asked: Asked) -> FulfilResult:
+    """Makes the chunks and files; does nothing if only blobs are wanted."""
+    request = asked.request
+    if not asked.wanted.chunks and not asked.wanted.files:
+        return _result(asked, None, (), (), is_dry_run=request.is_dry_run)
     place = PartialFolder(request.output, asked.bundle.manifest.name, suffix=".need")
-    if place.is_finished:
-        return _taken(asked, place.final_path)
-    planned = _planned(asked)
     if request.is_dry_run:
-        return _result(asked, place.final_path, planned, (), is_dry_run=True)
-    for each in planned[:_SHOWN]:
-        where = some(each.places, most=2)
-        run.listener(Noticed(text("{file}: from {places}", file=each.chunk.file, places=where)))
+        if place.is_finished:
+            return _taken(asked, place.final_path)
+        return _result(asked, place.final_path, _planned(asked), (), is_dry_run=True)
+    planned = [] if place.is_finished else _planned(asked)
     place.hold()
     try:
+        if place.is_finished:
+            result = _taken(asked, place.final_path)
+            place.forget_start()  # a run that was killed after the rename has left it
+            return result
+        _notice(asked, planned)
         made, files = _made(asked, place, planned)
     finally:
         place.release()
     return _result(asked, place.final_path, made, files)
 
 
+def _notice(asked: Asked, planned: Sequence[FulfilledChunk]) -> None:
+    """Says where each chunk will come from, before anything is written."""
+    for each in planned[:_SHOWN]:
+        where = some(each.places, most=2)
+        asked.run.listener(Noticed(text("{file}: from {places}", file=each.chunk.file, places=where)))
+
+
 def _result(
     asked: Asked,
-    path: Path,
+    path: Path | None,
     chunks: Sequence[FulfilledChunk],
     files: Sequence[str],
     *,
@@ -170,7 +195,7 @@ def _made(
     folder = place.start(chunks, start, None)
     with closing(folder):
         made = []
-        run.listener(PhaseBegan("copying", sum(chunk.size_bytes for chunk in chunks), in_bytes=True))
+        run.listener(PhaseBegan("copying", _bytes_to_move(asked, planned), in_bytes=True))
         left = []
         for each in planned:
             if folder.was_there and is_done(asked, folder.folder, each.number):
@@ -187,6 +212,15 @@ def _made(
         run.listener(PhaseEnded("copying"))
         folder.complete({name: read() for name, read in files.items()})
     return sorted((*made, *left), key=lambda each: each.number), list(files)
+
+
+def _bytes_to_move(asked: Asked, planned: Sequence[FulfilledChunk]) -> int:
+    """The bytes that are copied, and those that sources give: each blob once, and as a whole."""
+    copied = sum(each.chunk.size_bytes for each in planned if each.way == COPY)
+    if asked.manifest is None:
+        return copied
+    numbers = [each.number for each in planned if each.way == SOURCES]
+    return copied + sum(stored.size_bytes for stored in stored_in(asked.manifest, numbers))
 
 
 def _write(asked: Asked, folder: StartedFolder, chunks: Sequence[FulfilledChunk]) -> None:

@@ -13,15 +13,16 @@ from functools import partial
 
 from bundler.core import manifest as bundle_manifest, oci
 from bundler.core.digest import Digest
+from bundler.core.limits import PLACES_OF_BLOB
 from bundler.core.manifest import BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.plan import ResolvedAttachment, ResolvedImage, docker_variant, layout_files
-from bundler.core.platform import Platform
 from bundler.core.protocols import BlobSink, ImageSource, Pieces
 from bundler.errors import BundlerError, Interrupted, Refused
 from bundler.exporting.blob_index import Documents, Manifests
 from bundler.fulfilling.asked import Asked
 from bundler.fulfilling.places import given_places, make_places_ready
+from bundler.fulfilling.supplement import platforms_of
 from bundler.graph import follow
 from bundler.run import retrying
 from bundler.stores.opened import Stores
@@ -103,13 +104,9 @@ class Origins:
         self._kinds = {blob.descriptor.digest: blob for blob in manifest.blobs}
         for image, locations in found:
             for number in image.needs_with_attachments:
-                known = self._places.setdefault(manifest.blobs[number].descriptor.digest, [])
-                known += [
-                    place
-                    for location in locations
-                    if location not in {each.location for each in known}
-                    for place in [_Place(location, partial(self._open, location))]
-                ]
+                blob = manifest.blobs[number]
+                if blob.descriptor.digest in digests or (with_layout and blob.kind == bundle_manifest.MANIFEST):
+                    self._add_places(blob.descriptor.digest, locations)
         for image, locations in found:
             if _is_made(manifest, image, digests, with_layout=with_layout):
                 self._make_again(image, locations)
@@ -128,6 +125,13 @@ class Origins:
         places = self._places.get(stored.digest, [])
         peer = places[0].location.peer if places else ""
         return BlobCopy(blob.descriptor, source, (Destination((sink,), peer),), stored.digest.short)
+
+    def _add_places(self, digest: Digest, locations: Iterable[SourceLocation]) -> None:
+        """Adds places that may have a blob. A layer that all images share is asked of a few of them only."""
+        known = self._places.setdefault(digest, [])
+        for location in locations:
+            if len(known) < PLACES_OF_BLOB and all(each.location != location for each in known):
+                known.append(_Place(location, partial(self._open, location)))
 
     def _open(self, location: SourceLocation) -> ImageSource:
         if location in self._failed:
@@ -171,7 +175,7 @@ class Origins:
         name = location.asked_for if image.repacked or image.made_from is None else str(image.made_from)
         read = partial(read_small_blob, source=store, run=self._asked.run, peer=location.peer)
         graph = follow(
-            store.resolve(name).bare, _platforms_of(image), store, lambda each: read(each), what=str(image.reference)
+            store.resolve(name).bare, platforms_of(image), store, lambda each: read(each), what=str(image.reference)
         )
         if graph.root.digest != image.root.digest:
             raise Refused(
@@ -222,15 +226,6 @@ class Origins:
     def _parsed(self, descriptor: Descriptor, image: Image) -> Manifest:
         content = self._read(descriptor, is_manifest=True)
         return oci.parse_manifest(content, descriptor.media_type, what=str(image.reference))
-
-
-def _platforms_of(image: Image) -> tuple[Platform, ...]:
-    """The platforms that were chosen for an image, as far as they were there; empty if it is whole."""
-    if image.made_from is None:
-        return ()
-    found = tuple(dict.fromkeys(variant.config.platform for variant in image.variants))
-    # An index with one image was made for several platforms, of which the source had one.
-    return found * 2 if len(found) == 1 and image.root.is_index else found
 
 
 def _is_made(manifest: BundleManifest, image: Image, digests: Container[Digest], *, with_layout: bool) -> bool:

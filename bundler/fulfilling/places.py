@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
 from bundler.core.manifest import Image
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Misuse
+from bundler.errors import BundlerError, Interrupted, Misuse
 from bundler.exporting.lists import expanded, read_lists
 from bundler.exporting.staging import index_files, make_ready
 from bundler.fulfilling.asked import Asked
@@ -91,14 +91,28 @@ def make_places_ready(
                 by_compression.setdefault(image.repacked or "gzip", []).append(entry)
     failed: dict[SourceLocation, BundlerError] = {}
     scratch = Scratch(asked.request.scratch)
-    for compression, entries in by_compression.items():
-        for entry in _each_once(entries):
-            place = source_of(entry.source)
+
+    def prepare(entries: Sequence[Entry], compression: str) -> None:
+        index_files(entries, stores, asked.run)
+        absent = make_ready(entries, stores, scratch, asked.run, layer_compression=compression)
+        failed.update({source_of(source): error for source, error in absent.items()})
+
+    for compression, found in by_compression.items():
+        entries = list(_each_once(found))
+        try:
+            prepare(entries, compression)  # a file with several images is read once
+            continue
+        except Interrupted:
+            raise
+        except BundlerError:
+            pass  # one of them; each is tried alone
+        for entry in entries:
             try:
-                index_files([entry], stores, asked.run)
-                absent = make_ready([entry], stores, scratch, asked.run, layer_compression=compression)
-                failed.update({source_of(source): error for source, error in absent.items()})
+                prepare([entry], compression)
+            except Interrupted:
+                raise
             except BundlerError as error:
+                place = source_of(entry.source)
                 failed[place] = error
                 asked.run.listener(Noticed(text("{place} is not used: {reason}", place=place, reason=error.message)))
     return failed

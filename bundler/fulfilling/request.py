@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundler.core.manifest import Chunk
+from bundler.exporting.result import ExportResult
+from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.places import scratch_folder
 
@@ -26,6 +28,8 @@ class FulfilRequest:
         is_dry_run: True to plan only, and write nothing.
         network: How to reach registries.
         scratch: The folder for temporary data.
+        key_path: The private key that signs a supplement, if the need-list asks for blobs that bases lacked.
+        key_passphrases: Gives passphrases to try on the key; called only if the key is encrypted.
     """
 
     need: str
@@ -37,6 +41,8 @@ class FulfilRequest:
     is_dry_run: bool = False
     network: NetworkOptions = DEFAULT_NETWORK
     scratch: Path = field(default_factory=scratch_folder)
+    key_path: Path | None = None
+    key_passphrases: Passphrases = no_passphrases
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,7 @@ class FulfilResult:
     """The result of ``fulfil``.
 
     Attributes:
-        path: The folder with the parts of the bundle.
+        path: The folder with the chunks and files; None if only blobs were asked for.
         bundle_id: The id of the bundle.
         name: The name of the bundle.
         chunks: The chunks that the need-list asks for.
@@ -74,9 +80,10 @@ class FulfilResult:
         need_signers: The ids of the trusted keys that signed the need-list.
         is_dry_run: True if nothing was written.
         is_old: True if an earlier run had finished the folder.
+        supplement: The bundle with the blobs that bases lacked; None if none were asked for.
     """
 
-    path: Path
+    path: Path | None
     bundle_id: str
     name: str
     chunks: tuple[FulfilledChunk, ...]
@@ -84,6 +91,7 @@ class FulfilResult:
     need_signers: tuple[str, ...] = ()
     is_dry_run: bool = False
     is_old: bool = False
+    supplement: ExportResult | None = None
 
     @property
     def size_bytes(self) -> int:

@@ -27,7 +27,13 @@ def with_need(result: ImportResult, request: NeedRequest | None, key: PrivateKey
     if request is None:
         return result
     try:
-        need = write_need(request, result.bundle, _lacking(result, run), key)
+        lacking = _lacking(result, run)
+        if lacking.blobs and result.bundle.is_encrypted:
+            run.listener(
+                Noticed("the need-list names no blobs: the bundle is encrypted, and anybody can read the list")
+            )
+            lacking = replace(lacking, blobs=())
+        need = write_need(request, result.bundle, lacking, key)
     except (BundlerError, KeyboardInterrupt) as error:
         return replace(result, error=result.error or as_end(error))
     if need is not None and need.path is not None and result.error is not None:

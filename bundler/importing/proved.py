@@ -78,7 +78,10 @@ def _absence(opened: Opened, legs: Iterable[Leg]) -> BundlerError | None:
     return Several(title, errors, hint=_HINT if wanted else None)
 
 
-_HINT = text("give the folders of these bundles too, with SHA256SUMS, its signature and bundle.json in each")
+_HINT = text(
+    "give the folders of these bundles too, with SHA256SUMS, its signature and bundle.json in each; or run again with "
+    "--need FILE, and send the need-list to the builder"
+)
 
 
 def _bundles(bundle: Bundle, number: int) -> dict[Base, tuple[int, ...]]:
@@ -130,6 +133,6 @@ def _of_blob(bundle: Bundle, number: int, images: Iterable[Reference]) -> Incomp
         ),
         subject=str(blob.descriptor.digest),
         expected=text("the blob, by {bases}", bases=bases),
-        hint="ask the builder to export again without --since, or with a new inventory",
+        hint="run again with --need FILE, and send the need-list to the builder, who makes a supplement",
         code=NOT_HELD,
     )

@@ -211,7 +211,7 @@ def fulfil_document(result: FulfilResult) -> Document:
     return {
         **_head("fulfil", result.exit_code),
         "dryRun": result.is_dry_run,
-        "path": str(result.path),
+        "path": str(result.path) if result.path else None,
         "bundleId": result.bundle_id,
         "name": result.name,
         "needSigners": list(result.need_signers),
@@ -229,6 +229,7 @@ def fulfil_document(result: FulfilResult) -> Document:
             for each in result.chunks
         ],
         "files": list(result.files),
+        "supplement": export_document(result.supplement, None) if result.supplement else None,
     }
 
 
@@ -527,6 +528,7 @@ def _extensions(manifest: BundleManifest | OuterManifest) -> Document:
     return {
         "whole": not manifest.bases if isinstance(manifest, BundleManifest) else manifest.is_whole,
         "series": _series(manifest) if isinstance(manifest, BundleManifest) else None,
+        "completes": (manifest.completes or None) if isinstance(manifest, BundleManifest) else None,
         "bases": _bases(manifest) if isinstance(manifest, BundleManifest) else None,
         "media": [
             {"size": medium.size_bytes, "chunks": list(medium.chunks), "files": list(medium.files)}

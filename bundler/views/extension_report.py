@@ -84,6 +84,8 @@ def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
 
 
 def _series_lines(manifest: BundleManifest) -> list[str]:
+    if manifest.completes:
+        return [fact(said("supplement"), said("to the bundle {id}", id=manifest.completes))]
     series = manifest.series
     if series is None:
         return []

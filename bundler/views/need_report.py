@@ -60,17 +60,37 @@ def fulfil_lines(result: FulfilResult) -> list[str]:
         )
         for each in result.chunks
     ]
-    chunks = count(len(result.chunks), "chunk")
-    summary = said("{chunks}, {size}", chunks=chunks, size=size(result.size_bytes))
-    lines.append(fact(said("would make") if result.is_dry_run else said("made"), summary))
-    lines += limited(table(rows, right=[1]), is_verbose=False)
+    if result.path is not None:
+        summary = said("{chunks}, {size}", chunks=count(len(result.chunks), "chunk"), size=size(result.size_bytes))
+        lines.append(fact(said("would make") if result.is_dry_run else said("made"), summary))
+        lines += limited(table(rows, right=[1]), is_verbose=False)
+    lines += _supplement_lines(result)
     if result.is_dry_run:
         return lines
     if result.is_old:
         lines.append(fact(said("folder"), said("complete already: nothing was written")))
-    command = f"bundler import BUNDLE {shell_word(result.path)}"
+    command = f"bundler import BUNDLE {' '.join(map(shell_word, folders(result)))}"
     return [
         *lines,
-        fact(said("folder"), escaped(result.path)),
+        *(fact(said("folder"), escaped(folder)) for folder in folders(result)),
         f"  -> {said('carry it to the other side, then: {command}', command=command)}",
     ]
+
+
+def folders(result: FulfilResult) -> list[str]:
+    """The folders to carry."""
+    made = [result.path, result.supplement.path if result.supplement else None]
+    return [str(path) for path in made if path is not None]
+
+
+def _supplement_lines(result: FulfilResult) -> list[str]:
+    if result.supplement is None:
+        return []
+    manifest = result.supplement.manifest
+    summary = said(
+        "{name}: {images}, {size}",
+        name=manifest.name,
+        images=count(len(manifest.images), "image"),
+        size=size(manifest.size_bytes),
+    )
+    return [fact(said("supplement"), summary)]

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ran
-from tests.support import images
+from tests.support import attachments, images
 from tests.support.archives import docker_files, tar_of
 from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front
@@ -41,7 +41,8 @@ def source(tmp_path_factory) -> Iterator[RealRegistry]:
     """A registry with these images. Tests only read from it."""
     registry = RealRegistry(tmp_path_factory.mktemp("source")).start()
     for name, image in kinds().items():
-        image.push(registry, *name.split(":"))
+        repository, tag = name.split(":")
+        attachments.push_all(registry, repository, image, tag=tag)
     yield registry
     registry.stop()
 

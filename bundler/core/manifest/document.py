@@ -32,6 +32,7 @@ from bundler.core.manifest.series import (
     Series,
     base_json,
     read_base,
+    read_id,
     read_series,
     series_json,
 )
@@ -65,6 +66,8 @@ class BundleManifest:
     series: Series | None = None
     bases: tuple[Base, ...] = ()
     """The statements by which blobs are left out."""
+    completes: str = ""
+    """The id of the bundle that this one is a supplement to; empty if it is none."""
     media: tuple[Medium, ...] = ()
     """The media that the export planned the files for; empty if it planned none."""
 
@@ -153,6 +156,7 @@ def json_pieces(manifest: BundleManifest) -> Iterator[bytes]:
         "chunkSize": manifest.chunk_size_bytes,
         **archive_json(manifest.archive),
         **({"series": series_json(manifest.series)} if manifest.series else {}),
+        **({"completes": manifest.completes} if manifest.completes else {}),
     }
     lists = {
         "images": map(image_json, manifest.images),
@@ -253,6 +257,7 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
         missing=tuple(map(read_missing, list_of(document.get("missing", [])))),
         series=read_series(document["series"]) if "series" in document else None,
         bases=tuple(map(read_base, bases)),
+        completes=read_id(document["completes"]) if "completes" in document else "",
         media=media_of(document, len(chunks)),
     )
     if document["format"] != manifest.format:

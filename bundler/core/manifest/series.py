@@ -91,7 +91,7 @@ def read_series(entry: Mapping[str, Any]) -> Series:
         raise ValueError(texts.text("not the name of a channel: {channel:.60}", channel=repr(channel)))
     if not sequence:
         raise ValueError("the first bundle of a series has the number 1")
-    previous = _id(entry["previous"]) if "previous" in entry else None
+    previous = read_id(entry["previous"]) if "previous" in entry else None
     if previous and sequence == 1:
         raise ValueError("the first bundle of a series follows another one")
     return Series(channel, sequence, previous)
@@ -112,10 +112,15 @@ def read_base(entry: Mapping[str, Any]) -> Base:
         raise ValueError(texts.text("the name of a base has {count} characters", count=len(name)))
     if kind != BUNDLE and "archive" in entry:
         raise ValueError("a base that is not a bundle has an archive")
-    return Base(_id(entry["id"]), kind, name, text(entry.get("created", "")), archive_of(entry))
+    return Base(read_id(entry["id"]), kind, name, text(entry.get("created", "")), archive_of(entry))
 
 
-def _id(value: object) -> str:
+def read_id(value: object) -> str:
+    """The value, if it is the id of a bundle or of another document.
+
+    Raises:
+        ValueError, TypeError: It is not.
+    """
     found = text(value)
     if not _ID.fullmatch(found):
         raise ValueError(texts.text("not an id: {id:.80}", id=repr(found)))

@@ -74,6 +74,7 @@ def extended() -> BundleManifest:
         signed=True,
         chunk_size_bytes=MIB,
         series=Series("stable", 12, digest("before").encoded),
+        completes=digest("other").encoded,
         bases=bases,
         left_out={digest("old"): places, first.root.digest: places},
     )
@@ -167,6 +168,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a first bundle that follows another": (lambda d: d["series"].update(sequence=1), "follows another one"),
     "a channel that is a path": (lambda d: d["series"].update(channel="../x"), "not the name of a channel"),
     "a previous bundle that is none": (lambda d: d["series"].update(previous="7"), "not an id"),
+    "a bundle to complete that is none": (lambda d: d.update(completes="7"), "not an id"),
     "a series that is a text": (lambda d: d.update(series="7"), "contradicts its format"),
     "a medium with an unknown chunk": (
         lambda d: d["media"][0]["chunks"].append(99),

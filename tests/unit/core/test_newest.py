@@ -70,6 +70,13 @@ def test_bundles_that_are_based_on_receipts_follow_each_other_by_their_blobs() -
     assert chosen(("a" * 64, FIRST), ("c" * 64, by_receipt)) == {"c" * 64}
 
 
+def test_a_supplement_is_not_newer_than_the_bundle_that_it_completes() -> None:
+    supplement = bundle("3", completes="b" * 64)
+    assert chosen(("b" * 64, SECOND), ("e" * 64, supplement)) == {"b" * 64}
+    assert chosen(*SERIES.items(), ("e" * 64, supplement)) == {"c" * 64}
+    assert chosen(("e" * 64, supplement)) == {"e" * 64}
+
+
 def test_two_lists_on_one_base_are_not_one_series() -> None:
     other = bundle("2", since(a=FIRST))
     images = tuple(
