@@ -102,8 +102,7 @@ def _saved(
     except Damaged as error:
         reported = error_in_stream(b"".join(last)[-_ERROR_BYTES:])
         if reported is not None:
-            reported.subject = what
-            raise reported from error
+            raise reported.but(subject=what) from error
         raise
     return contents
 

@@ -66,8 +66,7 @@ class Scratch:
         if error.errno == errno.EMFILE:
             return LocalStorage("too many open files", subject="scratch", hint="raise the limit: ulimit -n")
         refusal = LocalStorage.unwritable(error, text("scratch in {folder}", folder=self.folder))
-        refusal.hint = "choose a folder with more room with --scratch DIR"
-        return refusal
+        return refusal.but(hint="choose a folder with more room with --scratch DIR")
 
 
 class ScratchFile:
