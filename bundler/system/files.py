@@ -282,7 +282,8 @@ def opened_within(root: Path, path: str) -> Generator[int, None, None]:
 
     Raises:
         Refused: The file does not exist.
-        Damaged: The file, or a folder above it, is a link or has another type than expected.
+        Damaged: The file, or a folder above it, is a link or has another type than expected; or the path is absolute or
+            has "..".
         LocalStorage: It cannot be opened.
     """
     what = str(root / path)
@@ -372,6 +373,8 @@ def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
     Raises:
         Refused, Damaged, LocalStorage: As `opened_within`, for errors within the context too.
     """
+    if path.startswith("/") or ".." in Path(path).parts:
+        raise Damaged("the path leads out of its folder", subject=str(root / path))
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
     what = root
     folder = -1
