@@ -126,7 +126,7 @@ if TYPE_CHECKING:
     )
     from bundler.exporting.export import export as export
     from bundler.exporting.left_out import NotCarried as NotCarried
-    from bundler.exporting.request import ExportRequest as ExportRequest
+    from bundler.exporting.request import LAYER_COMPRESSIONS as LAYER_COMPRESSIONS, ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.fulfilling.fulfil import fulfil as fulfil
     from bundler.fulfilling.request import (
@@ -245,7 +245,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
     "bundler.exporting.export": ("export",),
     "bundler.exporting.left_out": ("NotCarried",),
-    "bundler.exporting.request": ("ExportRequest",),
+    "bundler.exporting.request": ("ExportRequest", "LAYER_COMPRESSIONS"),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey", "NeedRequest"),
     "bundler.importing.attached": ("Attached", "AttachmentResult"),

@@ -71,7 +71,7 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
 )
 @click.option(
     "--layer-compression",
-    type=click.Choice(["gzip", "zstd", "none"]),
+    type=click.Choice(bundler.LAYER_COMPRESSIONS),
     default="gzip",
     show_default=True,
     help="Compression of layers that the source has uncompressed (Docker daemons, docker save).",

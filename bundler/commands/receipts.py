@@ -34,7 +34,7 @@ class ReceiptFile:
     is_unsigned: bool = False
 
 
-def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> ReceiptFile:
+def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.ALWAYS) -> ReceiptFile:
     """Reads a receipt.
 
     Args:

@@ -8,7 +8,7 @@ from bundler.core.image_list import Entry
 from bundler.core.manifest import BundleManifest
 from bundler.errors import AskedToWait, BundlerError, LocalStorage, Several
 from bundler.exporting.missing_images import is_missing
-from bundler.texts import some, text
+from bundler.texts import counted, some, text
 from bundler.transfer import BlobCopy
 
 
@@ -24,19 +24,26 @@ def not_resolved(failed: Mapping[Entry, BundlerError], found: int, *, is_kept: b
     errors = [_of_image(error, entry) for entry, error in failed.items() if not isinstance(error, AskedToWait)]
     count, total = len(failed), len(failed) + found
     if not pauses:
-        message = text("{count} of {total} images cannot be resolved; nothing was exported", count=count, total=total)
+        message = counted(
+            total,
+            "the image cannot be resolved; nothing was exported",
+            "{failed} of {count} images cannot be resolved; nothing was exported",
+            failed=count,
+        )
     elif is_kept:
-        message = text(
-            "{resolved} of {total} images are resolved and kept for the next run; nothing was exported",
+        message = counted(
+            total,
+            "the image is not resolved; nothing was exported",
+            "{resolved} of {count} images are resolved and kept for the next run; nothing was exported",
             resolved=found,
-            total=total,
         )
     else:
-        message = text(
-            "{resolved} of {total} images are resolved, but there is no cache folder to keep the result; nothing "
+        message = counted(
+            total,
+            "the image is not resolved; nothing was exported",
+            "{resolved} of {count} images are resolved, but there is no cache folder to keep the result; nothing "
             "was exported",
             resolved=found,
-            total=total,
         )
     hint = pauses[0].hint if pauses else None
     if not pauses and found and all(map(is_missing, errors)):
@@ -61,8 +68,12 @@ def not_copied(failed: Sequence[tuple[BlobCopy, BundlerError]], manifest: Bundle
             needed = some(users.get(copy.descriptor.digest, []), most=5)
             message = text("{reason}; needed by {images}", reason=error.message, images=needed)
             errors.append(error.but(message=message))
-    count = len(failed)
-    return Several(text("{count} blobs could not be fetched; nothing was sealed", count=count), errors)
+    message = counted(
+        len(failed),
+        "{count} blob could not be fetched; nothing was sealed",
+        "{count} blobs could not be fetched; nothing was sealed",
+    )
+    return Several(message, errors)
 
 
 def _of_image(error: BundlerError, entry: Entry) -> BundlerError:

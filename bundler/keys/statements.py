@@ -37,7 +37,7 @@ class InventoryFile:
     file: SignedFile
 
 
-def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand) -> InventoryFile:
+def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.ALWAYS) -> InventoryFile:
     """Reads an inventory.
 
     Args:

@@ -261,6 +261,8 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
         media=media_of(document, len(chunks)),
     )
     if document["format"] != manifest.format:
+        if bases:
+            raise ValueError("the bundle has bases, but the format is for bundles without them")
         raise ValueError("the format is for bundles with bases, but the bundle has none")
     return manifest
 

@@ -157,7 +157,7 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a receipt with a long name": (lambda d: d["bases"][1].update(name="x" * 513), "has 513 characters"),
     "a receipt with chunks": (lambda d: d["bases"][1].update(archive="7z"), "has an archive"),
     "101 bases": (lambda d: d.update(bases=d["bases"] * 51), "more than 100 bases"),
-    "bases in a bundle that says to be whole": (lambda d: d.update(format="bundler/1"), "bundles with bases"),
+    "bases in a bundle that says to be whole": (lambda d: d.update(format="bundler/1"), "bundles without them"),
     "a whole bundle that says to have bases": (
         lambda d: (d.pop("bases"), left_out(d).pop("in"), left_out(d).update(pieces=[])),
         "bundles with bases",

@@ -37,6 +37,7 @@ from bundler.exporting.request import ExportRequest
 from bundler.exporting.resolved import Resolved
 from bundler.transports.parsing import parse_image
 from tests.support.images import simple
+from tests.support.tables import each_case
 
 
 @pytest.fixture
@@ -118,6 +119,13 @@ def test_the_error_of_each_image_names_it_and_what_was_raised_stays_as_it_was():
     assert [each.subject for each in error.errors] == [names[0], f"{names[1]} (a layer)", "example.com/c:1 here"]
     assert [each.subject for each in raised] == [None, "a layer", "example.com/c:1 here"]
     assert "--skip-missing" in (error.hint or "")
+
+
+@each_case("raised", [Absent("no"), AskedToWait("later", subject="example.com")])
+@each_case("is_kept", [True, False])
+def test_an_error_of_one_image_counts_no_images(raised: BundlerError, is_kept: bool):
+    error = not_resolved({entry("example.com/a:1"): raised}, 0, is_kept=is_kept)
+    assert "1" not in error.message
 
 
 def test_a_pause_that_a_registry_asks_for_is_reported_once():

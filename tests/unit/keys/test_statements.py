@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from bundler.bundle.signing import PrivateKey, load_private
+from bundler.commands.receipts import read_receipt
 from bundler.core.receipt import Receipt
 from bundler.core.statement import Statement
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
@@ -88,6 +89,14 @@ def test_an_unsigned_document_is_read_only_if_the_reader_allows_it(
         return
     with raises(Untrusted):
         read_statement(path, trust, demand=demand)
+
+
+def test_a_document_must_be_signed_unless_less_is_demanded(tmp_path):
+    for kind, read in (("receipt", read_receipt), ("inventory", read_inventory)):
+        path = tmp_path / f"{kind}.json"
+        write_signed(path, DOCUMENTS[kind], None)
+        with pytest.raises(Untrusted):
+            read(path)
 
 
 @each_case("demand", [Demand.ALWAYS, Demand.IF_ANY_IS_TRUSTED, Demand.NONE])
