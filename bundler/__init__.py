@@ -98,7 +98,11 @@ if TYPE_CHECKING:
     from bundler.core.oci import Descriptor as Descriptor
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
-    from bundler.core.policies import CONFLICT_POLICIES as CONFLICT_POLICIES, MAPPINGS as MAPPINGS
+    from bundler.core.policies import (
+        CONFLICT_POLICIES as CONFLICT_POLICIES,
+        LAYER_COMPRESSIONS as LAYER_COMPRESSIONS,
+        MAPPINGS as MAPPINGS,
+    )
     from bundler.core.policy import ImagePolicy as ImagePolicy, PolicyVerdict as PolicyVerdict
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.receipt_attachments import ReceiptAttachment as ReceiptAttachment
@@ -126,7 +130,7 @@ if TYPE_CHECKING:
     )
     from bundler.exporting.export import export as export
     from bundler.exporting.left_out import NotCarried as NotCarried
-    from bundler.exporting.request import LAYER_COMPRESSIONS as LAYER_COMPRESSIONS, ExportRequest as ExportRequest
+    from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
     from bundler.fulfilling.fulfil import fulfil as fulfil
     from bundler.fulfilling.request import (
@@ -245,7 +249,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
     "bundler.exporting.export": ("export",),
     "bundler.exporting.left_out": ("NotCarried",),
-    "bundler.exporting.request": ("ExportRequest", "LAYER_COMPRESSIONS"),
+    "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey", "NeedRequest"),
     "bundler.importing.attached": ("Attached", "AttachmentResult"),
@@ -258,7 +262,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.inventories.diff": ("diff", "DiffRequest", "DiffResult", "ComparedSide"),
     "bundler.inventories.inventory": ("inventory",),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
-    "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES"),
+    "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS"),
     "bundler.importing.named_files": ("read_rules", "read_failed_list"),
     "bundler.commands.version": ("Versions", "versions"),
 }

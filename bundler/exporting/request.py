@@ -20,8 +20,6 @@ from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import creation_time
 from bundler.system.places import scratch_folder
 
-LAYER_COMPRESSIONS = ("gzip", "zstd", "none")
-
 
 @dataclass(frozen=True, slots=True)
 class ExportRequest:

@@ -13,9 +13,10 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry, HeldImages, ImageList
+from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, read_lists
-from bundler.exporting.request import LAYER_COMPRESSIONS, ExportRequest
+from bundler.exporting.request import ExportRequest
 from bundler.keys.private_key import read_private_key, refuse_on_medium
 from bundler.run import Run
 from bundler.system import places

@@ -10,10 +10,10 @@ from bundler.core.image_list import Entry
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage
 from bundler.core.platform import Platform
+from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.core.several import together
 from bundler.exporting.image_resolution import Source, resolve_image
 from bundler.exporting.lists import expanded, read_lists
-from bundler.exporting.request import LAYER_COMPRESSIONS
 from bundler.exporting.staging import index_files, make_ready
 from bundler.inventories.kept import kept_documents
 from bundler.run import Run, paces_of, retrying
