@@ -180,6 +180,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         key_id: The key id of the signer; None for an unsigned bundle.
     """
     images, chunks, missing = len(manifest.images), len(manifest.chunks), len(manifest.missing)
+    is_refused = any(image.code == "policy" for image in manifest.missing)
     loaded = sum(any(variant.config.platform.os == "linux" for variant in image.variants) for image in manifest.images)
     hard = [image for image in manifest.images if _is_beyond_skopeo(manifest, image)]
     values = {
@@ -193,8 +194,8 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh=f"{images} 个镜像中的 {loaded} 个") if loaded else "",
         **_registry(hard, is_any_other=len(hard) < images),
         **needed_words(manifest),
-        "lacks": _lacks(missing),
-        "lacks_zh": _lacks_zh(missing),
+        "lacks": _lacks(missing, is_refused=is_refused),
+        "lacks_zh": _lacks_zh(missing, is_refused=is_refused),
         "passphrase": "",
         "scratch": "no extra space",
         "scratch_zh": "不需要额外空间",
@@ -202,14 +203,18 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
     return _text(manifest, values, key_id)
 
 
-def _lacks(missing: int) -> str:
+def _lacks(missing: int, *, is_refused: bool) -> str:
     if not missing:
         return ""
-    return f"MISSING: {missing} images that their sources did not have; see missing in bundle.json.\n"
+    why = "their sources did not have, or a policy refused" if is_refused else "their sources did not have"
+    return f"MISSING: {missing} images that {why}; see missing in bundle.json.\n"
 
 
-def _lacks_zh(missing: int) -> str:
-    return f"缺少 {missing} 个镜像：制作时无法从来源获得，见 bundle.json 的 missing。\n" if missing else ""
+def _lacks_zh(missing: int, *, is_refused: bool) -> str:
+    if not missing:
+        return ""
+    why = "制作时无法从来源获得，或被策略拒绝" if is_refused else "制作时无法从来源获得"
+    return f"缺少 {missing} 个镜像：{why}，见 bundle.json 的 missing。\n"
 
 
 def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:

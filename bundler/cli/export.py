@@ -95,6 +95,13 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
         "bundle."
     ),
 )
+@options.policy_option
+@options.notation_policy_option
+@click.option(
+    "--skip-refused",
+    is_flag=True,
+    help="Leave out images that a policy refuses; exit 3, and write a list of them next to the bundle.",
+)
 @click.option(
     "--since",
     multiple=True,
@@ -146,6 +153,9 @@ def export(
     encrypt: bool,
     generate_passphrase: bool,
     skip_missing: bool,
+    policies: tuple[str, ...],
+    notation_policies: tuple[str, ...],
+    skip_refused: bool,
     since: tuple[str, ...],
     trust: tuple[str, ...],
     insecure_no_signature: bool,
@@ -202,6 +212,8 @@ def export(
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
         skips_missing=skip_missing,
+        policies=options.image_policies(policies, notation_policies),
+        skips_refused=skip_refused,
         since=options.paths(since),
         trust=options.paths(trust),
         is_since_without_signature=insecure_no_signature,

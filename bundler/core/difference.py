@@ -102,6 +102,10 @@ def _of_image(there: Image, wanted: Image) -> Sequence[str]:
             ),
         ),
         (
+            there.verdicts != wanted.verdicts,
+            text("--policy: another verdict on {name}", name=name),
+        ),
+        (
             there.repacked != wanted.repacked,
             text(
                 "--layer-compression: {name}: {there} there, {now} now",

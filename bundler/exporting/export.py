@@ -1,12 +1,14 @@
 """``bundler export``: from a request to a sealed bundle. Each stage is a frozen value, made from the one before.
 
-``Listed → Resolved → Planned → Copied → Sealed``: each has the module of its name. All of them share the `Session`.
+``Listed → Resolved → Judged → Planned → Copied → Sealed``: each has the module of its name. All of them share the
+`Session`.
 """
 
 from __future__ import annotations
 
 from bundler.exporting.copied import copy
 from bundler.exporting.finished_export import take_finished
+from bundler.exporting.judged import judge
 from bundler.exporting.listed import list_images
 from bundler.exporting.planned import Planned, plan, preview
 from bundler.exporting.request import ExportRequest
@@ -44,4 +46,4 @@ def export(request: ExportRequest, run: Run | None = None) -> ExportResult:
 
 
 def _planned(session: Session) -> Planned:
-    return plan(resolve(list_images(session)))
+    return plan(judge(resolve(list_images(session))))

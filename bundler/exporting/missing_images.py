@@ -14,6 +14,9 @@ from bundler.errors import BundlerError, Denied, NotFound, UnknownProject
 from bundler.system.durable_files import write_at_once
 from bundler.system.files import read_bounded
 
+REFUSED = "policy"
+"""The code of images that a policy refuses."""
+
 
 def is_missing(error: BundlerError) -> bool:
     """True if a source does not have an image, or refuses it for good. Networks and damage are other matters."""
@@ -57,7 +60,7 @@ def _is_same(path: Path, content: bytes) -> bool:
 
 def _list_of(name: str, entries: Iterable[tuple[Entry, MissingImage]]) -> str:
     lines = [
-        f"# images that {name} lacks: they were not at their sources. When they are: bundler export FILE --name NAME",
+        f"# images that {name} lacks, with the reasons. For a later export: bundler export FILE --name NAME",
         "images:",
     ]
     for entry, missing in entries:

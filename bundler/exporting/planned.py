@@ -14,7 +14,7 @@ from bundler.core.manifest import BundleManifest
 from bundler.core.plan import BundleFacts, plan_bundle
 from bundler.errors import Misuse
 from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
-from bundler.exporting.resolved import Resolved
+from bundler.exporting.judged import Judged
 from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
 from bundler.exporting.resume import Resume
 from bundler.exporting.session import Session
@@ -45,12 +45,13 @@ class Planned:
     deviations: Deviations
 
 
-def plan(resolved: Resolved) -> Planned:
+def plan(judged: Judged) -> Planned:
     """Gives each byte of the bundle its place. Same images and options, same plan.
 
     Raises:
         Misuse: The chunks are too small, or the bundle would rely on too many statements.
     """
+    resolved = judged.resolved
     session, images = resolved.session, resolved.images
     made = plan_bundle(
         tuple(found.image for found in images),
@@ -82,6 +83,7 @@ def plan(resolved: Resolved) -> Planned:
             resolved.missing,
             tuple(resolved.there.bases[number] for number in resolved.there.given),
             resolved.left,
+            verdicts=judged.verdicts,
         ),
     )
 

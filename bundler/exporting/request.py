@@ -12,6 +12,7 @@ from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
+from bundler.core.policy import ImagePolicy
 from bundler.core.selection import EVERYTHING, Selection
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases
@@ -58,6 +59,8 @@ class ExportRequest:
         images: The images, in place of lists.
         completes: The id of the bundle that this one is a supplement to; empty if it is none.
         carried: Blobs that the bundle carries in any case, because the receiver lost them.
+        policies: The policies that must all accept an image before anything of the bundle is written.
+        skips_refused: True to go without images that a policy refuses.
     """
 
     lists: tuple[str, ...]
@@ -90,6 +93,8 @@ class ExportRequest:
     images: tuple[Entry, ...] = ()
     completes: str = ""
     carried: frozenset[Digest] = frozenset()
+    policies: tuple[ImagePolicy, ...] = ()
+    skips_refused: bool = False
 
     @property
     def archive_kind(self) -> ArchiveKind:

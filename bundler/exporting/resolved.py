@@ -49,6 +49,7 @@ class Resolved:
         missing: The others, in the order of the list.
         documents: The manifests and configs that were read or made to resolve them.
         there: The blobs that the receiver has.
+        entries: All images of the list, in its order.
     """
 
     session: Session
@@ -58,6 +59,7 @@ class Resolved:
     missing: Mapping[Entry, MissingImage]
     documents: Documents
     there: AtReceiver = NOTHING_THERE
+    entries: tuple[Entry, ...] = ()
 
     @property
     def left(self) -> tuple[NotCarried, ...]:
@@ -118,6 +120,7 @@ def resolve(listed: Listed) -> Resolved:
         {entry: missing[entry] for entry in listed.entries if entry in missing},
         documents,
         listed.there,
+        listed.entries,
     )
     notice_left(resolved.left, run.listener)
     return resolved

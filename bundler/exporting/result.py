@@ -9,6 +9,7 @@ from pathlib import Path
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.manifest import Base, BundleManifest, MissingImage
+from bundler.core.policy import PolicyVerdict
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.left_out import NotCarried
@@ -41,12 +42,14 @@ class Deviations:
         missing: The images that the bundle goes without, in the order of the list.
         since: The statements that allowed it to leave out blobs, those that list none of its blobs included.
         not_carried: The attachments that the bundle goes without.
+        verdicts: The verdicts of the policies on all images, also on those that are refused.
     """
 
     moved: tuple[MovedTag, ...]
     missing: Mapping[Entry, MissingImage]
     since: tuple[Base, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
+    verdicts: tuple[PolicyVerdict, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,7 @@ class ExportResult:
         failed_list: The image list of what the bundle lacks, if it lacks anything.
         since: The statements of ``--since``. The bases of the manifest are those that list a blob that is left out.
         not_carried: The attachments of the images that the bundle leaves out.
+        verdicts: The verdicts of the policies on the images that this run judged.
     """
 
     path: Path
@@ -86,6 +90,7 @@ class ExportResult:
     failed_list: Path | None = None
     since: tuple[Base, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
+    verdicts: tuple[PolicyVerdict, ...] = ()
 
     @property
     def exit_code(self) -> int:
@@ -127,4 +132,5 @@ def result_of(
         failed_list=failed_list,
         since=deviations.since,
         not_carried=deviations.not_carried,
+        verdicts=deviations.verdicts,
     )

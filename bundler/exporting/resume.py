@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +14,10 @@ from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart, Journal, PinnedAttachments
 from bundler.core.manifest import BundleManifest, MissingImage
+from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
 from bundler.exporting.listed import Listed
+from bundler.exporting.missing_images import REFUSED
 from bundler.texts import first_of, text
 
 _SHOWN = 5
@@ -90,12 +92,13 @@ class Resume:
             attachments={_words(entry): pinned for entry, pinned in attachments.items()},
         )
 
-    def check(self, entries: Iterable[Entry], *, skips_missing: bool) -> None:
+    def check(self, entries: Iterable[Entry], *, skips_missing: bool, skips_refused: bool) -> None:
         """Returns if the earlier run, if any, had the same request.
 
         Args:
             entries: The images that are wanted now.
-            skips_missing: True if the bundle may go without images now.
+            skips_missing: True if the bundle may go without images that are not at their sources now.
+            skips_refused: True if it may go without images that a policy refuses.
 
         Raises:
             Misuse: It had another list or other options; the error says what differs.
@@ -104,10 +107,12 @@ class Resume:
             return
         start = self.journal.start
         differences = start.differences(self.options, {_words(entry): entry for entry in entries})
-        if start.missing and not skips_missing:
-            differences.append(
-                text("--skip-missing: {count} images were left out then, not now", count=len(start.missing))
-            )
+        refused = sum(code == REFUSED for code, _ in start.missing.values())
+        missing = len(start.missing) - refused
+        if missing and not skips_missing:
+            differences.append(text("--skip-missing: {count} images were left out then, not now", count=missing))
+        if refused and not skips_refused:
+            differences.append(text("--skip-refused: {count} images were left out then, not now", count=refused))
         if differences:
             shown = first_of(differences, _SHOWN)
             raise self._differs(text("the unfinished export here differs; {differences}", differences=shown))
@@ -137,7 +142,7 @@ def find_resume(listed: Listed) -> Resume:
         created=journal.start.created if journal else request.created,
         tool=journal.start.tool if journal else f"bundler {__version__}",
     )
-    resume.check(listed.entries, skips_missing=request.skips_missing)
+    resume.check(listed.entries, skips_missing=request.skips_missing, skips_refused=request.skips_refused)
     if journal is None and resume.has_partial:
         session.run.listener(
             Noticed(
@@ -161,6 +166,7 @@ def _options(listed: Listed) -> dict[str, str]:
         "--layer-compression": request.layer_compression,
         **_since(listed.there),
         "--attachments": str(request.attachments),
+        **_policies(request.policies),
     }
 
 
@@ -168,6 +174,11 @@ def _since(there: AtReceiver) -> dict[str, str]:
     """The option that is in the journal only if it was given: journals without it stay valid."""
     ids = (there.bases[number].id for number in there.given)
     return {"--since": " ".join(sorted(ids))} if there.given else {}
+
+
+def _policies(policies: Sequence[ImagePolicy]) -> dict[str, str]:
+    """The policies, if there are some: likewise."""
+    return {"--policy": " ".join(sorted(policy.digest for policy in policies))} if policies else {}
 
 
 def _words(entry: Entry) -> str:

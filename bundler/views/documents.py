@@ -95,6 +95,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
             for each in result.not_carried
         ],
         "since": since_document(result),
+        "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         **_content(result.manifest),
     }
 

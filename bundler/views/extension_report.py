@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core import roles
 from bundler.core.outer_manifest import OuterManifest
+from bundler.core.policy.verdict import ACCEPTED
 from bundler.texts import joined, some, text
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, more_lines, size
@@ -38,10 +39,26 @@ def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
             [] if manifest.is_whole else [fact(said("bases"), said("it leaves blobs out; their names are encrypted"))]
         )
     else:
-        lines += attached_lines(manifest)
+        lines += [*attached_lines(manifest), *_verdict_lines(manifest)]
     if manifest.media:
         lines.append(fact(said("media"), said("planned for {media}", media=count(len(manifest.media), "medium"))))
     return lines
+
+
+def _verdict_lines(manifest: BundleManifest) -> list[str]:
+    """The verdicts of the builder's policies. They are a remark: a receiver judges by a policy of its own."""
+    verdicts = [(image, verdict) for image in manifest.images for verdict in image.verdicts]
+    if not verdicts:
+        return []
+    refused = [image for image, verdict in verdicts if verdict.result != ACCEPTED]
+    words = said(
+        "the builder's policy accepted {accepted:,} and refused {refused:,}; bundler verify --policy judges by yours",
+        accepted=len(verdicts) - len(refused),
+        refused=len(refused),
+    )
+    names = some([str(image.reference) for image in refused], most=_SHOWN)
+    below = [fact_below(said("refused: {images}", images=escaped(names)))] if refused else []
+    return [fact(said("policy"), words), *below]
 
 
 def base_lines(manifest: BundleManifest) -> list[str]:

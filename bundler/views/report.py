@@ -93,6 +93,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     if passphrase:
         lines += ["", fact(said("passphrase"), passphrase)]
         lines.append(fact_below(said("shown only once: write it down, and keep it apart from the medium")))
+    lines += policy_report.policy_lines(result.verdicts, is_verbose=is_verbose)
     lines += missing_lines(manifest)
     if result.failed_list:
         words = said("{file}: the missing images, for a later export", file=escaped(result.failed_list))
@@ -366,7 +367,11 @@ def missing_lines(manifest: BundleManifest) -> list[str]:
         return []
     images = count(len(manifest.missing), "image")
     rows = [(f"  {escaped(image.reference)}", escaped(image.reason)) for image in manifest.missing]
-    lacks = said("{images} that their sources did not have during the export", images=images)
+    lacks = (
+        said("{images}, for these reasons", images=images)
+        if any(image.code == "policy" for image in manifest.missing)
+        else said("{images} that their sources did not have during the export", images=images)
+    )
     return [fact(said("LACKS"), lacks), *table(rows)]
 
 

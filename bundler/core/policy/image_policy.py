@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 from bundler.core.policy import scopes
 from bundler.core.policy.evidence import SignedImage
 from bundler.core.policy.verdict import Judgement, PolicyVerdict, Unfit
-from bundler.errors import Damaged, Incomplete, LocalStorage, Refused
+from bundler.errors import BundlerError, Interrupted
 from bundler.texts import text
 
 
@@ -118,7 +118,9 @@ def judged(judge: Callable[[SignedImage], Judgement], image: SignedImage) -> Jud
         return judge(image)
     except Unfit as unfit:
         return Judgement(False, found=unfit.found)
-    except (Damaged, Incomplete, LocalStorage, Refused) as error:
+    except Interrupted:
+        raise
+    except BundlerError as error:
         return Judgement(False, found=text("a manifest that cannot be read: {error}", error=str(error)), error=error)
 
 
