@@ -74,6 +74,16 @@ def test_a_registry_without_the_api_gets_them_and_an_index_that_lists_them(bring
     assert target.get(f"team/app/manifests/{dashed(APP, '.sig')}") == SIGNED.content
 
 
+def test_the_tag_of_the_image_is_the_last_of_all(bring, target, fronts):
+    front = fronts(target)
+    assert bring(front.host).code == 0
+    pushed = [path.rpartition("/")[2] for method, path in front.requests if method == "PUT" and "/manifests/" in path]
+    manifests = [APP.digest, SBOM.digest, SIGNED.digest, OF_SBOM.digest]
+    assert pushed == [*manifests, dashed(SBOM), dashed(APP), dashed(APP, ".sig"), "1"], (
+        "attachments of attachments first"
+    )
+
+
 def test_a_registry_with_the_api_lists_them_and_gets_no_index(bring, target, fronts):
     api = Referrers(page_size=1)
     ran = bring(fronts(target, api).host)
@@ -238,6 +248,19 @@ def test_an_index_that_is_replaced_every_time_ends_the_attempts(bring, target, f
     assert (ran.code, error_of(ran)["code"]) == (6, "attachment-unlisted")
     assert front.count("PUT", path) == 5
     assert "1" not in target.tags["team/app"]
+
+
+def test_an_index_that_is_replaced_before_the_end_is_joined_again(bring, target, fronts):
+    APP.push(target, "team/app")
+    FOREIGN.push(target, "team/app")
+
+    def replaced_with_the_tag(front: Front, request: Any) -> bool:
+        if request.command == "PUT" and request.path == "/v2/team/app/manifests/1":
+            fallback_index(FOREIGN).push(target, "team/app", dashed(APP))
+        return False
+
+    assert bring(fronts(target, replaced_with_the_tag).host).code == 0
+    assert {entry["digest"] for entry in listed(target, APP)} == {FOREIGN.digest, SBOM.digest}
 
 
 # Taken tags

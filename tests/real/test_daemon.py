@@ -16,7 +16,9 @@ import pytest
 
 from bundler.core.inventory import parse_inventory
 from bundler.core.reference import Reference
+from tests.real.test_attachments import APP, ATTACHED, ENTRY, NAME, listed
 from tests.support import images
+from tests.support.attached_bundles import TRUSTED, write_bundle
 from tests.support.parts import RealDaemon, free_port, shell
 from tests.support.servers import Front, certificates
 
@@ -470,3 +472,17 @@ def test_the_inventory_of_a_daemon_has_names_and_no_blobs(bundler, built, tmp_pa
     assert {f"{image.id} {name}" for image in found.images for name in image.names} == {
         f"{line.split()[0]} {Reference.parse(line.split()[1])}" for line in named
     }
+
+
+def test_signatures_go_to_the_registry_and_not_to_the_daemon(bundler, empty_daemon, target, tmp_path):
+    bundle = write_bundle(tmp_path, {NAME: (APP, ATTACHED)})
+    ran = bundler(
+        "import", bundle, "--trust", TRUSTED, "--to", "docker-daemon:", "--to", target.host, "--json",
+        environment=of(empty_daemon),
+    )  # fmt: skip
+    assert ran.code == 0, ran.err
+    images_there = [image for each in ran.json["targets"] for image in each["images"]]
+    found = [[image["outcome"], *(each["outcome"] for each in image["attached"])] for image in images_there]
+    assert found == [["loaded", *["left out"] * 3], ["pushed"] * 4]
+    assert ran.err.count("docker-daemon:: 3 attachments of images are not imported there") == 1
+    assert listed(target, APP) == [ENTRY]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core import oci
+from bundler.core.manifest import Variant
 from bundler.core.oci import Manifest
 from bundler.core.plan import ResolvedAttachment, ResolvedImage
 from bundler.core.reference import Reference
@@ -56,7 +57,7 @@ def write_bundle(
             Reference.parse(reference),
             f"docker://{reference}",
             tuple(_manifests(image)),
-            (),
+            tuple(_variants(image)),
             attachments=tuple(each.resolved() for each in attached),
         )
         for reference, (image, attached) in images.items()
@@ -73,6 +74,14 @@ def write_bundle(
     blobs = {digest: blob for part in parts for digest, blob in part.all_blobs().items()}
     write(folder, name, made, [Content("x/y", blob) for blob in blobs.values()], KEYS)
     return folder / name
+
+
+def _variants(image: Image) -> Iterator[Variant]:
+    blobs = image.all_blobs()
+    for each in _manifests(image):
+        if each.is_runnable and each.config is not None:
+            config = oci.parse_image_config(blobs[str(each.config.digest)], what="test")
+            yield Variant(each.descriptor.digest, config, sum(layer.size_bytes for layer in each.layers))
 
 
 def _manifests(image: Image) -> Iterator[Manifest]:
