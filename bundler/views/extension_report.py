@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from bundler.core import roles
 from bundler.core.outer_manifest import OuterManifest
 from bundler.core.policy.verdict import ACCEPTED
-from bundler.texts import joined, some, text
+from bundler.texts import some, text
+from bundler.views.attachment_report import kind_words
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, more_lines, size
 
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
     from bundler.core.manifest import Attachment, Blob, BundleManifest
 
 _SHOWN = 6
-_KINDS = {"signature": "signature", "sbom": "SBOM", "attestation": "attestation"}
-"""The nouns of the kinds of attachments."""
-_OTHER = "other attachment"
 _FILES = {
     roles.RESTORE: text("restore script"),
     roles.PARITY: text("parity"),
@@ -119,6 +116,4 @@ def attached_lines(manifest: BundleManifest) -> list[str]:
 
 def attachment_words(attachments: Iterable[Attachment]) -> str:
     """The number of attachments of each kind."""
-    nouns = Counter(_KINDS.get(each.kind, _OTHER) for each in attachments)
-    ordered = [noun for noun in (*_KINDS.values(), _OTHER) if nouns[noun]]
-    return translated(joined([count(nouns[noun], noun) for noun in ordered], ", "))
+    return translated(kind_words(each.kind for each in attachments))

@@ -99,13 +99,14 @@ def undo_lines(result: UndoResult) -> list[str]:
 
 
 def _list_words(each: ListResult) -> str:
-    return translated(
-        counted(
-            len(each.entries.digests),
-            "{count} attachment in the fallback index of this manifest",
-            "{count} attachments in the fallback index of this manifest",
-        )
+    words = counted(
+        len(each.entries.digests),
+        "{count} attachment in the fallback index of this manifest",
+        "{count} attachments in the fallback index of this manifest",
     )
+    if each.outcome.value == "would remove":
+        return said("{attachments}, if the tags of its image can be restored", attachments=words)
+    return translated(words)
 
 
 def _outcome(image: ReceiptImage) -> str:
