@@ -109,7 +109,7 @@ def need_list(bundle: Bundle | LockedBundle, lacking: Lacking, *, created: str) 
                 chunk.size_bytes,
                 sealed.sums[chunk.file],
                 state,
-                hurt.by_chunk.get(number, ()),
+                tuple(hurt.by_chunk.get(number, ())),
                 tuple(holds.get(number, ())),
                 held.get(number, 0),
             )
@@ -128,7 +128,7 @@ def _blob(manifest: BundleManifest, number: int, hurt: _Hurt) -> NeededBlob:
         blob.descriptor.digest,
         blob.descriptor.size_bytes,
         blob.descriptor.media_type,
-        hurt.by_blob.get(number, ()),
+        tuple(hurt.by_blob.get(number, ())),
         tuple(manifest.bases[place.base].name for place in blob.bases),
     )
 
@@ -138,8 +138,8 @@ class _Hurt:
 
     def __init__(self, manifest: BundleManifest | None, lacking: Lacking) -> None:
         self.images: tuple[NeededImage, ...] = ()
-        self.by_chunk: dict[int, tuple[int, ...]] = {}
-        self.by_blob: dict[int, tuple[int, ...]] = {}
+        self.by_chunk: dict[int, list[int]] = {}
+        self.by_blob: dict[int, list[int]] = {}
         if manifest is None:
             return
         wanted = frozenset(lacking.blobs)
@@ -152,8 +152,8 @@ class _Hurt:
             if not chunks and not blobs:
                 continue
             for chunk in chunks:
-                self.by_chunk[chunk] = (*self.by_chunk.get(chunk, ()), len(images))
+                self.by_chunk.setdefault(chunk, []).append(len(images))
             for number in blobs:
-                self.by_blob[number] = (*self.by_blob.get(number, ()), len(images))
+                self.by_blob.setdefault(number, []).append(len(images))
             images.append(NeededImage(image.reference, image.source))
         self.images = tuple(images)

@@ -200,6 +200,9 @@ NAMES = 1_000_000
 NEED_LIST_BYTES = 64 << 20
 """A need-list: some 250,000 blobs that a base lacked."""
 
+NEED_LIST_LINE_BYTES = 16 << 20
+"""The short form of a need-list in a file: a million numbers."""
+
 NEED_LIST_CONTAINERS = 1_000_000
 """Objects and lists in one need-list."""
 

@@ -24,6 +24,7 @@ from bundler.core.limits import (
     BASE_NAME_CHARACTERS,
     BASES,
     NEED_LIST_CONTAINERS,
+    NEED_LIST_LINE_BYTES,
     NEED_LIST_NUMBERS,
     NEED_LIST_PIECES,
 )
@@ -250,7 +251,7 @@ def parse_need_list(content: bytes, *, what: str) -> NeedList | Wanted:
     """
     head = content[:64].lstrip()
     if head[:13].upper() == b"BUNDLER-NEED:":
-        return parse_line(content.decode("ascii", "replace"), what=what)
+        return parse_line(content[: NEED_LIST_LINE_BYTES + 1].decode("ascii", "replace"), what=what)
     document = strict_json.loads(content, what=what, containers=NEED_LIST_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
         raise Damaged("this is not a need-list", subject=what)
@@ -270,7 +271,7 @@ def parse_line(line: str, *, what: str) -> Wanted:
     Raises:
         Damaged, Refused: As `parse_need_list`.
     """
-    match = _LINE.fullmatch(line.strip().upper())
+    match = _LINE.fullmatch(line.strip().upper()) if len(line) <= NEED_LIST_LINE_BYTES else None
     if match is None:
         raise Damaged(
             "this is not the short form of a need-list",

@@ -17,7 +17,7 @@ from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.fulfilling.asked import Asked
 from bundler.system.buffers import new_buffer
 from bundler.system.durable_files import closing_file, write_from
-from bundler.system.files import let_go, open_for_reading, read_bounded, read_into, sha256_of, size_of
+from bundler.system.files import forget_cached, let_go, open_for_reading, read_bounded, read_into, sha256_of, size_of
 from bundler.texts import text
 
 
@@ -28,7 +28,7 @@ def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
 
 
 def is_done(asked: Asked, folder: HeldFolder, number: int) -> bool:
-    """True if a chunk is in the folder already, with its SHA-256. Every byte is read."""
+    """True if a chunk is in the folder, with its SHA-256. Every byte is read, from the device and not from memory."""
     chunk = asked.bundle.manifest.chunks[number - 1]
     descriptor = folder.open(chunk.file)
     if descriptor is None:
@@ -36,8 +36,11 @@ def is_done(asked: Asked, folder: HeldFolder, number: int) -> bool:
     try:
         if size_of(descriptor, what=chunk.file) != chunk.size_bytes:
             return False
+        forget_cached(descriptor)
         digest = sha256_of(descriptor, what=chunk.file, passed=lambda _: asked.run.cancellation.check())
         return digest == asked.bundle.sealed.sums[chunk.file]
+    except (Damaged, OSError):  # the medium cannot read what it took
+        return False
     finally:
         let_go(descriptor)
 

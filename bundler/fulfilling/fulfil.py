@@ -16,7 +16,7 @@ from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.lanes import Lanes
 from bundler.bundle.medium import has_sparse_files, is_removable
-from bundler.bundle.partial import PartialFolder, StartedFolder, finished_already
+from bundler.bundle.partial import PartialFolder, StartedFolder
 from bundler.bundle.writer import BundleWriter
 from bundler.core import roles
 from bundler.core.archive_kind import TAR
@@ -24,7 +24,7 @@ from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.journal import ExportStart
 from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import BundleManifest, Stored
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Several
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
 from bundler.fulfilling.asked import Asked, ask
 from bundler.fulfilling.copied import copy_chunk, is_done, other_files, places_of
 from bundler.fulfilling.origins import Origins
@@ -125,7 +125,11 @@ def _taken(asked: Asked, path: Path) -> FulfilResult:
         except BundlerError:
             is_same = False
         if not is_same or not all(is_done(asked, folder, number) for number in asked.wanted.chunks):
-            raise finished_already(path)
+            raise Misuse(
+                "another folder has the name of the bundle",
+                subject=str(path),
+                hint="choose another folder with -o DIR, or remove this one",
+            )
         files = [name for name in folder.names() if not roles.is_chunk(name)]
     finally:
         folder.close()
@@ -210,8 +214,27 @@ def _made(
         if left:
             _write(asked, folder, left)
         run.listener(PhaseEnded("copying"))
+        if is_removable(asked.request.output):
+            _read_back(asked, folder)
         folder.complete({name: read() for name, read in files.items()})
     return sorted((*made, *left), key=lambda each: each.number), list(files)
+
+
+def _read_back(asked: Asked, folder: StartedFolder) -> None:
+    """Reads all chunks again: a removable medium may report success and keep other bytes.
+
+    Raises:
+        LocalStorage: The medium returns other bytes than were written. The chunk is removed.
+    """
+    for number in asked.wanted.chunks:
+        if not is_done(asked, folder.folder, number):
+            file = asked.bundle.manifest.chunks[number - 1].file
+            folder.folder.remove(file)
+            raise LocalStorage(
+                text("the medium returns other bytes than were written: {files}", files=file),
+                subject=str(folder.path),
+                hint="the medium is bad: replace it, and give another -o DIR",
+            )
 
 
 def _bytes_to_move(asked: Asked, planned: Sequence[FulfilledChunk]) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 from tests.conftest import Ran
 from tests.support import attachments, images
 from tests.support.archives import docker_files, tar_of
+from tests.support.fault_fs import FaultFs
 from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front
 from tests.support.steps import Steps
@@ -441,3 +443,26 @@ def test_a_full_disk_is_told_before_anything_is_fetched(whole):
         shell(f"umount {small}", cwd=whole.folder)
     assert whole.fulfil_more(need, whole.bundle).code == 0
     whole.compare("chunk-0002.tar")
+
+
+@pytest.mark.parametrize("place", ["kept", "sources"])
+def test_a_disk_that_is_full_in_the_middle_is_told_and_the_same_command_goes_on(whole, place):
+    need = whole.need(whole.carried(without=("chunk-0002.tar", "chunk-0003.tar")))
+    given = whole.bundle if place == "kept" else whole.small_files()
+    with FaultFs(whole.folder / "full").mount() as fs:
+        command = ("fulfil", need, "-o", fs.path, "--trust", whole.pub, "--from", given)
+        fs.fail("write", 1, errno.ENOSPC, pattern="*/chunk-0003*", is_for_good=True)
+        assert whole.here(*command).code == 8
+        assert not (fs.path / "test").exists()
+        fs.heal()
+        assert whole.here(*command).code == 0
+        shutil.copytree(fs.path, whole.again.parent)
+    whole.compare("chunk-0002.tar", "chunk-0003.tar")
+
+
+def test_a_folder_that_is_not_of_fulfil_is_left_alone(whole):
+    need = whole.need(whole.carried(without=("chunk-0002.tar",)))
+    kept = whole.small_files()
+    shutil.copytree(kept, whole.again)
+    assert whole.fulfil_more(need, whole.bundle).code == 2
+    assert {path.name for path in whole.again.iterdir()} == {path.name for path in kept.iterdir()}
