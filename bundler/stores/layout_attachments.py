@@ -81,7 +81,7 @@ class _Search:
         own_names = [name for name in held.names if not _is_of_attachment(name, held.image.digest)]
         has_subject = self._note_subject(held.image)
         if is_list or (not own_names and held.image.is_index):
-            self._search_children(held.image, depth=0)
+            is_list = self._has_only_attachments(held.image, depth=0) or is_list
         return not own_names and (is_attached or is_list or has_subject)
 
     def _note_subject(self, descriptor: Descriptor) -> bool:
@@ -98,15 +98,16 @@ class _Search:
         self._note(facts.subject, FoundAttachment(descriptor.bare, LAYOUT, facts.kind, facts.artifact_type))
         return True
 
-    def _search_children(self, index: Descriptor, *, depth: int) -> None:
-        """Notes the attachments that are listed in an index."""
+    def _has_only_attachments(self, index: Descriptor, *, depth: int) -> bool:
+        """True if an index lists attachments and nothing else. Notes all that it lists."""
         if index.digest in self._seen or depth > INDEX_DEPTH:
-            return
+            return False
         self._seen.add(index.digest)
+        are_attached = []
         for child in self._children(index):
-            if child.is_index:
-                self._search_children(child, depth=depth + 1)
-            self._note_subject(child)
+            is_list = child.is_index and self._has_only_attachments(child, depth=depth + 1)
+            are_attached.append(self._note_subject(child) or is_list)
+        return bool(are_attached) and all(are_attached)
 
     def _children(self, index: Descriptor) -> Iterator[Descriptor]:
         content = self._read(index)
