@@ -118,8 +118,6 @@ class ReferrersApi:
         tag = fallback_tag(subject)
         try:
             descriptor = manifests.resolve(tag)
-            if descriptor.media_type != oci.OCI_INDEX or descriptor.digest == subject:
-                return None
             content = manifests.read_manifest(descriptor)
         except NotFound:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -302,6 +303,11 @@ def test_a_resumed_export_keeps_the_attachments_of_its_start(target, fronts, her
     late = referrer(SUBJECT, content=b"late")
     late.push(target, WHERE)
     fallback_index(found["sbom"], late).push(target, WHERE, dashed(SUBJECT))
+    list_file = tmp_path / "list.yaml"
+    list_file.write_text(f"images: [{{image: '{front.host}/{WHERE}:1', attachments: none}}]")
+    for flags in ((), ("--attachments", "signatures,sboms")):
+        refused = here("export", list_file, *command[2:], *flags)
+        assert (refused.code, "ttachments" in refused.json["error"]["message"]) == (2, True)
     broken[0] = False
     refused = here(*command)
     assert (refused.code, "--attachments" in refused.json["error"]["message"]) == (2, True)
@@ -344,7 +350,7 @@ def source_of(folder: Path, form: str) -> str:
 
 @pytest.mark.parametrize("form", LAYOUT_FORMS)
 def test_attachments_of_layouts_travel_and_are_no_images(export, tmp_path, form):
-    sbom, signature = referrer(SUBJECT), cosign(SUBJECT)
+    sbom, signature = referrer(SUBJECT, content=random.Random(1).randbytes(70_000)), cosign(SUBJECT)
     listed = referrer(SUBJECT, "application/vnd.cncf.notary.signature")
     of_sbom = referrer(sbom, "application/vnd.cncf.notary.signature")
     named = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bundler.core import limits
+from bundler.core import attachments, limits
 from bundler.core.attachments import FALLBACK_TAG, REFERRERS, TAG
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Refused
@@ -89,6 +89,16 @@ def test_all_pages_are_read(target, fronts):
         each.push(front, WHERE)
     assert [name for _, _, name in found_in(front)] == [each.digest for each in pushed]
     assert front.count("GET", "/referrers/") == 3
+
+
+def test_referrers_are_counted_over_all_pages(target, fronts, monkeypatch):
+    monkeypatch.setattr(attachments, "ATTACHMENTS", 4)
+    front = fronts(target, Referrers(page_size=2))
+    SUBJECT.push(front, WHERE, "1")
+    for number in range(5):
+        referrer(SUBJECT, content=b"%d" % number).push(front, WHERE)
+    with raises(Refused):
+        found_in(front)
 
 
 def test_a_registry_that_shows_that_it_has_no_api_is_asked_once(target, fronts):

@@ -119,6 +119,21 @@ def test_an_attachment_that_is_listed_twice_is_carried_once_and_asked_about_once
     assert source.asked.count(Digest.parse(sbom.digest)) == 1
 
 
+def test_a_loop_of_tags_ends():
+    one, two = cosign(SUBJECT), cosign(images.simple("other"))
+    tags = [dashed(each, ".sig") for each in (SUBJECT, one, two)]
+    source = Memory(
+        {
+            ROOT: [found(one, tag=tags[0])],
+            Digest.parse(one.digest): [found(two, tag=tags[1])],
+            Digest.parse(two.digest): [found(one, tag=tags[2])],
+        }
+    )
+    source.keep(one, two)
+    assert digests(search(source)) == [one.digest, two.digest, one.digest]
+    assert len(source.asked) == 3
+
+
 def test_of_two_manifests_with_one_tag_only_one_is_carried():
     """A layout can name two. FORMAT.md 5.11: the last one would have the tag at the target."""
     one, two = cosign(SUBJECT), cosign(SUBJECT, "application/vnd.dsse.envelope.v1+json")
