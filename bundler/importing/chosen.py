@@ -112,17 +112,15 @@ def narrowed(bundle: Bundle, images: Sequence[Image], platforms: tuple[Platform,
 
 def _notice_left_out(image: Image, reduced: Image, run: Run) -> None:
     """Reports attachments of manifests that are not imported: a signature of an index is none of another index."""
-    count = len(image.attachments) - len(reduced.attachments)
-    if count:
+    left_out = set(image.attachments) - set(reduced.attachments)
+    if left_out:
+        names = [f"{each.kind} of {each.subject.short}" for each in image.attachments if each in left_out]
         run.listener(
             Noticed(
-                texts.counted(
-                    count,
-                    "{reference}: {count} attachment is of a manifest that the choice of platforms leaves out, and is "
-                    "not imported",
-                    "{reference}: {count} attachments are of manifests that the choice of platforms leaves out, and "
-                    "are not imported",
+                texts.text(
+                    "{reference}: not imported, because the chosen platforms leave out their subjects: {attachments}",
                     reference=image.reference,
+                    attachments=texts.some(names, most=4),
                 )
             )
         )

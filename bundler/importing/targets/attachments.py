@@ -186,18 +186,25 @@ class Attachments:
         ]
 
     def check_lists(self) -> None:
-        """Reads the lists again that this stage wrote, and adds what is lost: another client may have replaced one."""
-        written: dict[tuple[ImageSink, Digest], None] = {
-            (sink, subject): None for (sink, subject, _), is_added in self._listed.items() if is_added
-        }
-        for each in self._progress.images:
+        """Reads the lists again that this stage wrote, and adds what is lost: another client may have replaced one.
+
+        Raises:
+            Interrupted: The user stopped the run.
+        """
+        written = {(sink, subject) for (sink, subject, _), is_added in self._listed.items() if is_added}
+        groups: dict[ImageSink, list[tuple[ImageResult, Digest, list[AttachmentResult]]]] = {}
+        for each in self._progress.images if written else ():
             sink = self._target.sink_for(each.name)
-            for subject, items in _by_subject(each.attached).items():
+            for subject, items in _by_subject(item for item in each.attached if item.is_in_fallback).items():
                 if (sink, subject) in written:
-                    added = [item for item in items if item.is_in_fallback]
-                    with self._progress.failing(each):
-                        self._target.links_for(each.name).add(subject, self._entries(each, added))
-                    del written[sink, subject]
+                    groups.setdefault(sink, []).append((each, subject, items))
+                    written.remove((sink, subject))
+        ask_all(list(groups.values()), self._check_group, self._run)
+
+    def _check_group(self, group: Sequence[tuple[ImageResult, Digest, Sequence[AttachmentResult]]]) -> None:
+        for each, subject, items in group:
+            with self._progress.failing(each):
+                self._target.links_for(each.name).add(subject, self._entries(each, items))
 
     def _entries(self, each: ImageResult, items: Iterable[AttachmentResult]) -> dict[Digest, Entry]:
         """The entries of attachments in a list."""
