@@ -25,12 +25,11 @@ def with_whole_graphs(bundle: Bundle, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
     """Fails the images whose manifests, or whose attachments' manifests, need a blob that the bundle does not list."""
     images = {each.image.reference: each.image for leg in reversed(legs) for each in leg.result.open_images}
     faults = _faults(images, lambda image: _fault_of_image(bundle, image))
-    attached = {
-        each.image.reference: tuple(item.attachment for item in each.open_attachments)
-        for leg in reversed(legs)
-        for each in leg.result.open_images
-        if each.open_attachments
-    }
+    attached: dict[Reference, dict[Attachment, None]] = {}  # the targets may lack different ones
+    for each in (each for leg in legs for each in leg.result.open_images if each.open_attachments):
+        attached.setdefault(each.image.reference, {}).update(
+            dict.fromkeys(item.attachment for item in each.open_attachments)
+        )
     of_attached = _faults(attached, lambda attachments: _fault_of_attachments(bundle, attachments))
     return tuple(_failing(leg, faults, of_attached) for leg in legs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -455,6 +456,25 @@ def test_undo_takes_back_what_the_import_added(bring, here, target, receipt):
     assert {each["outcome"] for each in again.json["tags"]} == {"as before"}
 
 
+def test_undo_removes_new_tags_and_lists_where_a_registry_removes_tags(bring, here, target, fronts, receipt):
+    def removes_tags(front: Front, request: Any) -> bool:
+        """As distribution from 3.0 on: DELETE of a tag removes the tag alone, 202."""
+        if request.command != "DELETE" or ":" in request.path:
+            return False
+        tag = request.path.rpartition("/")[2]
+        shutil.rmtree(target.storage / f"docker/registry/v2/repositories/team/app/_manifests/tags/{tag}")
+        front.send(request, 202, {}, b"")
+        return True
+
+    host = fronts(target, removes_tags).host
+    assert bring(host, "--receipt", receipt).code == 0
+    assert len(target.tags["team/app"]) == 4
+    undone = here("undo", receipt, "--json")
+    assert (undone.code, target.tags["team/app"]) == (0, []), undone.out
+    assert [each["outcome"] for each in (*undone.json["tags"], *undone.json["lists"])] == ["removed"] * 4
+    assert here("undo", receipt).code == 0, "again, nothing is left"
+
+
 def test_undo_leaves_the_attachments_of_a_tag_that_stays(bring, here, target, receipt):
     assert bring(target.host, "--attachments", "none").code == 0
     assert bring(target.host, "--receipt", receipt).code == 0
@@ -499,6 +519,18 @@ def test_an_attachment_of_another_subject_is_refused(attached, here, target, tmp
     assert "team/app" not in target.tags
     alone = here("import", bundle, "--trust", TRUSTED, "--to", f"{target.host}/x", "--attachments", "none", "-q")
     assert alone.code == 0
+
+
+def test_an_attachment_that_one_target_has_is_checked_for_the_others(here, target, new_registry, tmp_path):
+    lying, other = referrer(simple("another")), new_registry()
+    for image in (APP, lying):
+        image.push(other, "team/app")
+    APP.push(other, "team/app", "1")
+    fallback_index(lying).push(other, "team/app", dashed(APP))
+    bundle = write_bundle(tmp_path, {NAME: (APP, [To(APP, lying), To(APP, SIGNED, ".sig")])})
+    ran = here("import", bundle, "--trust", TRUSTED, "--to", other.host, "--to", target.host, "--json", "-q")
+    assert (ran.code, ran.json["targets"][1]["images"][0]["error"]["subject"]) == (4, lying.digest)
+    assert target.tags == {}
 
 
 MALFORMED = {
