@@ -193,27 +193,54 @@ def test_bundles_that_do_not_follow_each_other_are_refused(made, bring, here, ta
     assert content(target) == {}
 
 
-@pytest.mark.parametrize("known_by", ["receipt of the builder", "receipts here", "images that are there"])
-def test_what_another_repository_has_is_mounted(made, bring, here, new_registry, tmp_path, known_by):
+def test_a_bundle_that_cannot_be_opened_on_a_medium_was_perhaps_not_meant(made, bring, target, tmp_path):
+    for name in ("month-1", "month-2"):
+        shutil.copytree(made / name, tmp_path / "medium" / name)
+    next((tmp_path / "medium/month-1").glob("*.sig")).unlink()
+    done = bring(tmp_path / "medium", to=target)
+    assert (done.code, str(tmp_path / "medium/month-2") in done.err) == (2, True)
+    assert bring(tmp_path / "medium/month-1", tmp_path / "medium/month-2", to=target).code == 5
+
+
+@pytest.mark.parametrize("known_by", ["statement", "own receipts", "complete images", "inventory"])
+def test_what_another_repository_has_is_mounted(made, bring, here, new_registry, tmp_path, monkeypatch, known_by):
     """Image ``d`` of the third month is new, and its second layer is in the repository of ``c``."""
-    target = new_registry()
-    assert bring("month-1", "month-2", to=target).code == 0
-    receipt = tmp_path / "receipt.json"
-    state = {"receipts here": (), "images that are there": ("--receipt", receipt)}.get(known_by)
-    options = ("--receipt", receipt, "--receipt-key", made.key) if state is None else state
-    assert bring("month-2", to=target, options=("--verify-target", *options)).code == 0
-    since = receipt if known_by == "receipt of the builder" else made / "month-2"
-    made.export(f"third-{known_by.split()[0]}", since=(since,), month="month-3")
+    target, receipt, inventory = new_registry(), tmp_path / "receipt.json", tmp_path / "inventory.json"
+    assert bring("month-1", "month-2", to=target, options=("--receipt", receipt, "--receipt-key", made.key)).code == 0
+    assert here("inventory", target.host, "-o", inventory, "--key", made.key).code == 0
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "no receipts of mine"))
+    if known_by == "own receipts":
+        (tmp_path / "no receipts of mine/bundler/receipts").mkdir(parents=True)
+        shutil.copy(receipt, tmp_path / "no receipts of mine/bundler/receipts/1.json")
+    since = {"statement": receipt, "inventory": inventory}.get(known_by, made / "month-2")
+    name = f"third-by-{known_by.replace(' ', '-')}"
+    made.export(name, since=(since,), month="month-3")
     shared = months.layer("c1")
-    assert sha256(shared) in {
-        blob["digest"] for blob in json.loads((made / f"third-{known_by.split()[0]}/bundle.json").read_text())["blobs"]
-        if "in" in blob
-    }  # fmt: skip
-    done = bring(f"third-{known_by.split()[0]}", to=target, options=("--on-conflict", "replace", "--json"))
+    only = () if known_by == "complete images" else ("--only", "*/d:*")
+    done = bring(name, to=target, options=("--on-conflict", "replace", "--json", *only))
     assert done.code == 0, done.out
-    sent = done.json["targets"][0]["bytesSent"]
-    assert 0 < sent < 2 * len(months.layer("a3")) + 10_000
+    assert 0 < done.json["targets"][0]["bytesSent"] < len(months.layer("other")) + (0 if only else 2 * 20_500) + 2_000
     assert target.get(f"team/d/blobs/{sha256(shared)}") == shared
+
+
+def test_nobody_guesses_where_a_blob_is(made, bring, target, tmp_path, monkeypatch):
+    """The registry has the blob, but neither a statement nor a receipt nor an image says in which repository."""
+    assert bring("month-1", "month-2", to=target, options=("--receipt", tmp_path / "receipt.json")).code == 0
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "empty"))
+    done = bring("month-3", to=target, options=("--on-conflict", "replace", "--json", "--only", "*/d:*"))
+    assert (done.code, missing(done)) == (9, {"month-2/chunk-0001.tar"})
+
+
+def test_an_inventory_that_lies_is_found_out_before_anything_moves(made, bring, here, new_registry, tmp_path):
+    full, target = new_registry(), new_registry()
+    assert bring("month-1", to=full).code == 0
+    inventory = tmp_path / "inventory.json"
+    assert here("inventory", full.host, "-o", inventory, "--key", made.key).code == 0
+    made.export("by-a-lying-inventory", since=(inventory,), month="month-2")
+    done = bring("by-a-lying-inventory", to=target, options=("--json",))
+    assert done.code == 9
+    assert missing(done) <= {digest for layers in MONTHS["month-1"].values() for digest in months.image(layers).blobs}
+    assert (content(target), target.blobs) == ({}, set())
 
 
 def test_a_registry_that_mounts_nothing_gets_the_bytes_from_its_other_repository(made, bring, target, fronts):
@@ -306,11 +333,24 @@ def test_a_daemon_gets_whole_images_or_nothing(made, bring, daemon, monkeypatch)
     refused = bring("month-2", to="docker-daemon:", options=("--json",))
     assert refused.code == 9, refused.out
     assert "month-1/chunk-0001.tar" in missing(refused)
+    only_layers = bring("month-2", to="docker-daemon:", options=("--json", "--only", "*/a:*"))
+    assert (only_layers.code, missing(only_layers)) == (9, {"month-1/chunk-0001.tar"}), "its config is in the bundle"
     assert not daemon.docker("images", "-q").stdout
     done = bring("month-2", "month-1", to="docker-daemon:", options=("--json",))
     assert done.code == 0, done.out
     names = set(daemon.docker("images", "--format", "{{.Repository}}:{{.Tag}}").stdout.split())
     assert names == {months.reference(name) for name in MONTHS["month-2"]}
+    daemon.docker("rmi", "-f", *names)
+
+
+def test_a_config_that_is_missing_stops_the_images_that_are_complete_too(made, bring, daemon, monkeypatch):
+    monkeypatch.setenv("DOCKER_HOST", daemon.address)
+    before = daemon.docker("images", "-q").stdout
+    months.write_layout({"b": MONTHS["month-1"]["b"], "z": ["z"]}, made.folder.parent / "layouts/with-news")
+    made.export("with-news", since=(made / "month-1",))
+    refused = bring("with-news", to="docker-daemon:", options=("--json",))
+    assert (refused.code, missing(refused)) == (9, {"month-1/chunk-0001.tar"})
+    assert daemon.docker("images", "-q").stdout == before
 
 
 @pytest.mark.parametrize("options", [("--format", "7z"), ("--encrypt",)], ids=["7z", "encrypted"])

@@ -105,6 +105,18 @@ def test_a_bundle_with_bases_is_checked_and_unpacked_together_with_them_as_its_r
         pytest.fail("README.txt does not say how to import it together with its bases")
 
 
+def test_a_blob_that_two_bases_have_cut_in_different_parts_is_joined_rightly(bundler, keys, tmp_path):
+    large = months.layer("large", 2_600_000)
+    layout = tmp_path / "layout"
+    image([large]).write_layout(layout, months.reference("big"))
+    export = ["export", f"oci:{layout}", "-o", tmp_path, "--key", keys[0], "--trust", keys[1]]
+    for name, size in (("one", "1MiB"), ("other", "2MiB")):
+        assert bundler(*export[:-2], "--name", name, "--chunk-size", size).code == 0
+    assert bundler(*export, "--name", "new", "--since", tmp_path / "one", "--since", tmp_path / "other").code == 0
+    restored = restore(tmp_path / "new")
+    assert (restored / "blobs/sha256" / sha256(large).removeprefix("sha256:")).read_bytes() == large
+
+
 def layout_index(folder: Path) -> list[dict[str, object]]:
     return json.loads((folder / "index.json").read_text())["manifests"]
 
