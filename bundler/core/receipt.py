@@ -24,6 +24,7 @@ from bundler.core.receipt_attachments import (
     finished_attached,
     read_attachment,
 )
+from bundler.core.receipt_bundles import OtherBundle, other_bundle_document, read_other_bundle
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Misuse, Refused
 
@@ -157,6 +158,7 @@ class Receipt:
         targets: The results at each target.
         merged: The ids of the receipts that this one was made of.
         verdicts: The verdicts of the policies of the import; empty without a policy, and in older receipts.
+        others: The other bundles that were given, which have blobs that this one leaves out.
     """
 
     tool: str
@@ -178,6 +180,7 @@ class Receipt:
     trusted_fingerprints: tuple[str, ...] = ()
     blobs: tuple[str, ...] = ()
     verdicts: tuple[ReceiptVerdict, ...] = ()
+    others: tuple[OtherBundle, ...] = ()
     blob_sizes: tuple[int, ...] = ()
 
     @property
@@ -254,6 +257,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         targets=targets,
         merged=tuple(identity for _, identity in pairs),
         verdicts=tuple(dict.fromkeys(verdict for receipt in ordered for verdict in receipt.verdicts)),
+        others=tuple(dict.fromkeys(other for receipt in ordered for other in receipt.others)),
     )
 
 
@@ -375,6 +379,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "blobs": list(receipt.blobs),
         "blobSizes": list(receipt.blob_sizes),
         "verdicts": [_verdict_document(verdict) for verdict in receipt.verdicts],
+        **({"otherBundles": list(map(other_bundle_document, receipt.others))} if receipt.others else {}),
     }
 
 
@@ -436,6 +441,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         merged=_texts(document.get("merged", [])),
         required_signatures=size(document.get("requiredSignatures", 1)),  # the first receipts did not have it
         verdicts=tuple(_verdict(verdict) for verdict in list_of(document.get("verdicts", []))),
+        others=tuple(map(read_other_bundle, list_of(document.get("otherBundles", [])))),
     )
     if receipt.blob_sizes and len(receipt.blob_sizes) != len(receipt.blobs):
         raise ValueError("not every blob has a size")

@@ -7,6 +7,7 @@ from bundler.bundle.reader import Bundle
 from bundler.core.policy import PolicyVerdict
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget, ReceiptVerdict
 from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
+from bundler.core.receipt_bundles import OtherBundle
 from bundler.importing.attached import AttachmentResult
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImageResult, ImportResult, Outcome, TargetResult
@@ -38,6 +39,7 @@ def receipt_of(
         blobs=tuple(str(blob.descriptor.digest) for blob in bundle.manifest.blobs),
         blob_sizes=tuple(blob.descriptor.size_bytes for blob in bundle.manifest.blobs),
         verdicts=tuple(map(_verdict, result.verdicts)),
+        others=tuple(OtherBundle(each.id, each.name, each.sealed.signers) for each in bundle.others),
     )
 
 

@@ -321,6 +321,9 @@ def import_document(result: ImportResult) -> Document:
         "name": bundle.manifest.name,
         "signers": list(bundle.sealed.signers),
         "badSigners": list(bundle.sealed.bad_signers),
+        "otherBundles": [
+            {"bundleId": each.id, "name": each.name, "signers": list(each.sealed.signers)} for each in bundle.others
+        ],
         "missing": _missing(bundle.manifest),
         "scratch": _scratch(bundle),
         "receipt": str(result.receipt) if result.receipt else None,

@@ -49,6 +49,11 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     lines = [fact(said("bundle"), f"{bundle.manifest.name}  {bundle.id}")]
     lines.append(fact(said("signed by"), ", ".join(signers)) if signers else fact(said("signature"), unchecked(bundle)))
     lines += [fact_below(words) for words in bad_signer_words(bundle)]
+    for each in bundle.others:
+        by = ", ".join(each.sealed.signers) or unchecked(each)
+        lines.append(
+            fact(said("with"), said("{name}  {id}  signed by {signers}", name=each.name, id=each.id[:12], signers=by))
+        )
     if bundle.decrypted is not None:
         number = min(bundle.decrypted.at_a_time, len(bundle.chunks))
         room = said(

@@ -41,6 +41,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         (said("id"), file.id),
         (said("bundle"), bundle),
         ("", _signer_words(receipt)),
+        *((said("with"), f"{each.name}  {each.id}  {', '.join(each.signers)}") for each in receipt.others),
         (said("trusted"), ", ".join(receipt.trust) or said("no key: --insecure-no-signature")),
         *(("", fingerprint) for fingerprint in receipt.trusted_fingerprints),
         (said("weakened"), ", ".join(receipt.weakened) or said("nothing")),

@@ -109,6 +109,10 @@ def test_a_full_bundle_and_three_that_follow_are_as_one_full_bundle(made, bring,
     done = bring(*(f"month-{number}" for number in order), to=one, options=("--json",))
     assert done.code == 0, done.err
     assert done.json["name"] == NEWEST
+    receipt = json.loads(Path(done.json["receipt"]).read_text())
+    for others in (done.json["otherBundles"], receipt["otherBundles"]):
+        assert {each["name"] for each in others} == {"month-1", "month-2", "month-3"}
+        assert all(each["signers"] == done.json["signers"] for each in others)
     check_whole(one)
     assert content(one) == content(other)
     assert one.blobs == other.blobs
