@@ -160,6 +160,7 @@ DOORS = {
     "py7zr": "bundle/seven_zip_container.py",
     "rfc3161_client": "keys/timestamps.py",  # the extra bundler[notation]
     "requests": "stores/docker_sdk.py",  # the docker SDK lets its errors through
+    "sigstore": "keys/sigstore_bundles.py",  # the extra bundler[sigstore]
     "tqdm": "views/progress.py",
     "urllib3": "stores/http.py",
     "yaml": "core/strict_yaml.py",

@@ -97,6 +97,7 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
 )
 @options.policy_option
 @options.notation_policy_option
+@options.trusted_root_option
 @click.option(
     "--skip-refused",
     is_flag=True,
@@ -155,6 +156,7 @@ def export(
     skip_missing: bool,
     policies: tuple[str, ...],
     notation_policies: tuple[str, ...],
+    trusted_root: str | None,
     skip_refused: bool,
     since: tuple[str, ...],
     trust: tuple[str, ...],
@@ -212,7 +214,7 @@ def export(
         selection=options.selection(only, except_),
         is_dry_run=dry_run,
         skips_missing=skip_missing,
-        policies=options.image_policies(policies, notation_policies),
+        policies=options.image_policies(policies, notation_policies, trusted_root),
         skips_refused=skip_refused,
         since=options.paths(since),
         trust=options.paths(trust),

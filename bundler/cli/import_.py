@@ -42,6 +42,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.unsigned_ok_option
 @options.policy_option
 @options.notation_policy_option
+@options.trusted_root_option
 @click.option(
     "--map",
     "mapping",
@@ -139,6 +140,7 @@ def import_(
     insecure_no_signature: bool,
     policies: tuple[str, ...],
     notation_policies: tuple[str, ...],
+    trusted_root: str | None,
     mapping: str,
     rules: str | None,
     only: tuple[str, ...],
@@ -215,7 +217,7 @@ def import_(
         is_verifying_target=verify_target,
         receipt=bundler.ReceiptRequest(path=Path(receipt) if receipt else None, key=key),
         need=options.need_request(need, key),
-        policies=options.image_policies(policies, notation_policies),
+        policies=options.image_policies(policies, notation_policies, trusted_root),
     )
     result = options.of_one_bundle(
         lambda chosen: with_run(

@@ -99,6 +99,11 @@ notation_policy_option = click.option(
     help="Trust policy for Notation signatures, trustpolicy.json, with the folder truststore next to it. May be "
     "repeated. See docs/policy.md.",
 )
+trusted_root_option = click.option(
+    "--trusted-root",
+    metavar="FILE",
+    help="trusted_root.json of sigstore, by which --policy judges keyless sigstore bundles. Needs bundler[sigstore].",
+)
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Number of large blobs to transfer in parallel.")
 plain_http_option = click.option(
     "--plain-http",
@@ -217,13 +222,20 @@ def _chosen(several: SeveralBundles) -> tuple[Path, ...]:
     return bundles[answer - 1].folders
 
 
-def image_policies(files: tuple[str, ...], notation_files: tuple[str, ...]) -> tuple[ImagePolicy, ...]:
+def image_policies(
+    files: tuple[str, ...], notation_files: tuple[str, ...], trusted_root: str | None
+) -> tuple[ImagePolicy, ...]:
     """The policies of ``--policy`` and of ``--notation-policy``, with their keys and certificates.
 
     Raises:
-        Misuse: A file is no valid policy, or a key or certificate cannot be read.
+        Misuse: A file is no valid policy, a key or certificate cannot be read, or a trusted root has no policy.
     """
-    return (*map(bundler.read_policy, files), *map(bundler.read_notation_policy, notation_files))
+    if trusted_root is not None and not files:
+        raise Misuse("a trusted root needs --policy FILE", subject=f"--trusted-root {trusted_root}")
+    return (
+        *(bundler.read_policy(file, trusted_root=trusted_root) for file in files),
+        *map(bundler.read_notation_policy, notation_files),
+    )
 
 
 def network(

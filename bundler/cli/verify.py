@@ -32,6 +32,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.key_passphrase_file_option
 @options.policy_option
 @options.notation_policy_option
+@options.trusted_root_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -49,6 +50,7 @@ def verify(
     key_passphrase_file: str | None,
     policies: tuple[str, ...],
     notation_policies: tuple[str, ...],
+    trusted_root: str | None,
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -73,6 +75,7 @@ def verify(
             "--need": need is not None,
             "--policy": bool(policies),
             "--notation-policy": bool(notation_policies),
+            "--trusted-root": trusted_root is not None,
         },
     )
     if file is not None:
@@ -93,7 +96,7 @@ def verify(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
-        policies=options.image_policies(policies, notation_policies),
+        policies=options.image_policies(policies, notation_policies, trusted_root),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):

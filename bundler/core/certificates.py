@@ -21,6 +21,9 @@ FULCIO_ISSUER = "1.3.6.1.4.1.57264.1.1"
 FULCIO_ISSUER_V2 = "1.3.6.1.4.1.57264.1.8"
 """The same as a DER-encoded UTF8String."""
 
+FULCIO_BUILD_SIGNER = "1.3.6.1.4.1.57264.1.9"
+"""The URI of the workflow that signs, as a DER-encoded UTF8String."""
+
 CODE_SIGNING = "1.3.6.1.5.5.7.3.3"
 
 
@@ -57,9 +60,10 @@ class Certificate:
         names_revocation: True if it names a CRL or an OCSP server, so that it can be revoked.
         emails: The e-mail addresses of the subject.
         uris: The URIs of the subject.
+        has_unhandled_critical: True if it has a critical extension other than constraints, key usages and names.
         extensions: The raw bytes of extensions that `cryptography` does not know, by number.
         fingerprint: The SHA-256 of the certificate, 64 hex digits.
-        public_key_der: The public key, SPKI in DER form.
+        public_key_pem: The public key, SPKI in PEM form.
         algorithm: The one algorithm of JWS (RFC 7518) for the kind and size of its key; None if there is none.
         serial_number: Its number.
         issuer_der: The name of its issuer in DER form.
@@ -80,9 +84,10 @@ class Certificate:
     names_revocation: bool
     emails: tuple[str, ...]
     uris: tuple[str, ...]
+    has_unhandled_critical: bool
     extensions: Mapping[str, bytes]
     fingerprint: str
-    public_key_der: bytes
+    public_key_pem: bytes
     algorithm: str | None
     serial_number: int
     issuer_der: bytes

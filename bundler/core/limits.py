@@ -101,6 +101,9 @@ VERDICTS = 100
 TRUST_POLICY_STATEMENTS = 1000
 """Statements of a Notation trust policy, and the values of each of their lists."""
 
+TRUSTED_ROOT_BYTES = 1 << 20
+"""A trusted root of sigstore: the public one has 7 KiB."""
+
 TRUST_STORE_FILES = 1000
 """Files of one named store of a Notation trust store, and certificates in it."""
 

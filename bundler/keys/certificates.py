@@ -33,6 +33,14 @@ _NAMES = {
 }
 """The attribute types that have a short name in RFC 4514 or in Go's ``crypto/x509/pkix``; others have their number."""
 
+_HANDLED = frozenset(
+    {
+        ExtensionOID.BASIC_CONSTRAINTS,
+        ExtensionOID.KEY_USAGE,
+        ExtensionOID.EXTENDED_KEY_USAGE,
+        ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    }
+)
 _KEY_USAGES = (
     "digital_signature",
     "content_commitment",
@@ -181,13 +189,14 @@ def _read(found: x509.Certificate, der: bytes) -> Certificate:
         names_revocation=_names_revocation(found),
         emails=tuple(names.value.get_values_for_type(x509.RFC822Name)) if names is not None else (),
         uris=tuple(names.value.get_values_for_type(x509.UniformResourceIdentifier)) if names is not None else (),
+        has_unhandled_critical=any(each.critical and each.oid not in _HANDLED for each in found.extensions),
         extensions={
             each.oid.dotted_string: each.value.value
             for each in found.extensions
             if isinstance(each.value, x509.UnrecognizedExtension)
         },
         fingerprint=hashlib.sha256(der).hexdigest(),
-        public_key_der=key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        public_key_pem=key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         algorithm=keys.algorithm,
         serial_number=found.serial_number,
         issuer_der=found.issuer.public_bytes(),

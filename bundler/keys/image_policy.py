@@ -7,39 +7,59 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from bundler.core.limits import KEY_BYTES, POLICY_BYTES
+from bundler.core.limits import CERTIFICATES_BYTES, KEY_BYTES, POLICY_BYTES
 from bundler.core.policy import ContainersPolicy, Judge
-from bundler.core.policy.document import AcceptAnything, Named, Reject, Requirement, SigstoreSigned, parse_policy
+from bundler.core.policy.document import (
+    AcceptAnything,
+    Fulcio,
+    Named,
+    Reject,
+    Requirement,
+    SigstoreSigned,
+    parse_policy,
+)
 from bundler.core.policy.image_policy import Anything, Nothing
 from bundler.core.policy.key_signed import KeySigned
-from bundler.errors import Misuse
+from bundler.core.policy.keyless import BundleVerifier, FulcioTrust, KeylessSigned
+from bundler.core.policy.verifying_key import VerifyingKey
+from bundler.errors import Misuse, Untrusted
+from bundler.keys.keyless import keyless_tools, trusted_bundles
 from bundler.system.given_files import read_given, read_regular
-from bundler.texts import text
 
 
-def read_policy(file: str) -> ContainersPolicy:
+def read_policy(file: str, *, trusted_root: str | None = None) -> ContainersPolicy:
     """Reads a policy, containers-policy.json(5), and every key that it names.
 
     Args:
         file: The file of the policy. Relative paths in it start at its folder, so that a policy and its keys can be
             copied together.
+        trusted_root: A ``trusted_root.json`` of sigstore, by which keyless sigstore bundles are judged; None to judge
+            them by the policy alone.
 
     Raises:
         Misuse: The policy or a key cannot be read or is not valid, or the policy needs what bundler does not judge.
     """
     content = read_given(file, POLICY_BYTES, subject=f"--policy {file}")
     document = parse_policy(content, source=file)
-    loader = _Loader(file)
+    bundles = None if trusted_root is None else trusted_bundles(trusted_root)
+    loader = _Loader(file, bundles)
     default = loader.judges(document.default)
     scopes = {scope: loader.judges(requirements) for scope, requirements in document.docker.items()}
-    return ContainersPolicy(file, hashlib.sha256(content).hexdigest(), default, scopes, files=tuple(loader.files))
+    return ContainersPolicy(
+        file,
+        hashlib.sha256(content).hexdigest(),
+        default,
+        scopes,
+        files=tuple(loader.files) + ((trusted_root,) if trusted_root else ()),
+    )
 
 
 class _Loader:
     """Makes judges of the requirements of one policy."""
 
-    def __init__(self, file: str) -> None:
+    def __init__(self, file: str, bundles: BundleVerifier | None) -> None:
         self._file = file
+        self._bundles = bundles
         self.files = [file]
 
     def judges(self, requirements: Iterable[Requirement]) -> tuple[Judge, ...]:
@@ -56,24 +76,33 @@ class _Loader:
                 return self._signed(requirement)
 
     def _signed(self, requirement: SigstoreSigned) -> Judge:
+        keys, logs = self._keys(requirement.keys), self._keys(requirement.rekor_keys)
+        if requirement.fulcio is None:
+            return KeySigned(keys, requirement.identity, logs)
+        return KeylessSigned(self._trust(requirement.fulcio), logs, requirement.identity, keyless_tools(self._bundles))
+
+    def _keys(self, named: Iterable[Named]) -> tuple[VerifyingKey, ...]:
         from bundler.keys.image_keys import load_image_key
 
-        if requirement.fulcio is not None or requirement.rekor_keys:
-            raise Misuse(
-                text("bundler does not judge {what}", what=text("keyless signatures and entries of transparency logs")),
-                subject=f"{self._file}: {requirement.field}",
-                hint="remove this requirement, or check these images with another tool",
-                code="bad-policy",
-            )
-        keys = (load_image_key(self._content(key), origin=self._origin(key)) for key in requirement.keys)
-        return KeySigned(tuple(keys), requirement.identity)
+        return tuple(load_image_key(self._content(key), origin=self._origin(key)) for key in named)
 
-    def _content(self, named: Named) -> bytes:
+    def _trust(self, fulcio: Fulcio) -> FulcioTrust:
+        from bundler.keys.certificates import load_pem
+
+        authority = fulcio.authority
+        try:
+            roots = load_pem(self._content(authority, CERTIFICATES_BYTES), what=self._origin(authority))
+        except Untrusted as error:
+            subject = f"{self._file}: {authority.field}"
+            raise Misuse(error.message, subject=subject, actual=error.actual, code="bad-policy") from error
+        return FulcioTrust(roots, fulcio.oidc_issuer, fulcio.subject_email, fulcio.build_signer_uri)
+
+    def _content(self, named: Named, limit_bytes: int = KEY_BYTES) -> bytes:
         if not named.path:
             return named.data
         path = Path(os.path.dirname(self._file), named.path)
         self.files.append(str(path))
-        return read_regular(path, KEY_BYTES, subject=f"{self._file}: {named.field}: {named.path}")
+        return read_regular(path, limit_bytes, subject=f"{self._file}: {named.field}: {named.path}")
 
     def _origin(self, named: Named) -> str:
         return named.path or f"{self._file}: {named.field}"

@@ -10,7 +10,8 @@
   `Documents`, a bounded way to read each manifest and blob, verified against its digest. `judge_manifests` decides
   which manifests must be signed.
 - `document`, `fields`, `scopes`, `identity`: containers-policy.json(5).
-- `simple_signing`, `sigstore_bundle`: the two formats of cosign, which `key_signed` judges by keys.
+- `simple_signing`, `sigstore_bundle`: the two formats of cosign, which `key_signed` judges by keys and
+  `keyless` by identities, with entries of logs (`transparency`).
 - `image_policy`: `ContainersPolicy` selects the rule of an image and asks its judges.
 - `verdict`: `Judgement` is the answer of one judge, `PolicyVerdict` that of a policy.
 

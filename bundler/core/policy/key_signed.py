@@ -2,94 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
-from typing import ClassVar, Protocol
 
-from bundler.core.limits import MANIFEST_BYTES, SIGNATURE_DOCUMENT_BYTES, SIGNATURES_TRIED
-from bundler.core.oci import Descriptor
-from bundler.core.policy import sigstore_bundle, simple_signing
-from bundler.core.policy.evidence import Attached, SignatureLayer, SignedImage, judge_manifests
-from bundler.core.policy.identity import DEFAULT_IDENTITY, SignedIdentity, SignedName
-from bundler.core.policy.verdict import Judgement, Unfit, Verified
-from bundler.errors import BundlerError, Interrupted
-from bundler.texts import Text, first_of, text
-
-_FOUND_SHOWN = 3
-"""Reasons that a verdict lists; an image may have a thousand signatures."""
-
-
-class VerifyingKey(Protocol):
-    """A public key. `bundler.keys.image_keys` has the implementation."""
-
-    @property
-    def fingerprint(self) -> str:
-        """The SHA-256 of its SPKI DER, in hex."""
-
-    @property
-    def origin(self) -> str:
-        """The file or the field of the policy that it comes from."""
-
-    def verifies(self, signature: bytes, message: bytes) -> bool:
-        """True if the private half of this key made the signature over the message."""
+from bundler.core.policy import simple_signing, transparency
+from bundler.core.policy.evidence import SignatureLayer
+from bundler.core.policy.identity import SignedIdentity
+from bundler.core.policy.signature_judge import FOUND_SHOWN, SignatureJudge
+from bundler.core.policy.sigstore_bundle import Claim, SigstoreBundle
+from bundler.core.policy.verdict import Unfit, Verified
+from bundler.core.policy.verifying_key import VerifyingKey
+from bundler.texts import Text, text
 
 
 @dataclass(frozen=True, slots=True)
-class KeySigned:
-    """A judge: one of the keys must have signed the image, under the right name."""
+class KeySigned(SignatureJudge):
+    """A judge: one of the keys must have signed the image, under the right name.
 
-    kind: ClassVar[str] = "sigstoreSigned"
+    Attributes:
+        keys: The keys.
+        identity: The name that the signature must state.
+        logs: The keys of transparency logs, one of which must have an entry of the signature; empty if none is needed.
+    """
+
     keys: tuple[VerifyingKey, ...]
     identity: SignedIdentity
+    logs: tuple[VerifyingKey, ...] = ()
 
-    def judge(self, image: SignedImage) -> Judgement:
-        """Judges an image by its signatures of both formats. One good signature is enough."""
-        return judge_manifests(image, lambda manifest: self._judge(image, manifest))
+    def wanted(self) -> Text:
+        """The requirement in words."""
+        names = ", ".join(f"{key.fingerprint[:16]} ({key.origin})" for key in self.keys[:FOUND_SHOWN])
+        return text("a signature by {keys}", keys=names)
 
-    def _judge(self, image: SignedImage, manifest: Descriptor) -> Judgement:
-        found: list[str] = []
-        unreadable: BundlerError | None = None
-        for layer in signatures_of(image, manifest):
-            try:
-                if not isinstance(layer, SignatureLayer):
-                    raise layer
-                good = self._check(image, manifest, layer)
-            except Unfit as unfit:
-                found.append(unfit.found)
-            except Interrupted:
-                raise
-            except BundlerError as error:
-                unreadable = unreadable or error
-                found.append(text("a signature that cannot be read: {error}", error=str(error)))
-            else:
-                return Judgement(True, good.signer, self._wanted())
-        said = first_of(list(dict.fromkeys(found)), _FOUND_SHOWN) if found else text("no signature")
-        return Judgement(False, wanted=self._wanted(), found=said, error=unreadable)
+    def prove_payload(self, layer: SignatureLayer, payload: bytes) -> Verified:
+        """Checks the signature of a payload of simple signing."""
+        signature = simple_signing.signature_of(layer)
+        if self.logs:
+            entry = transparency.entry_of_annotation(layer.annotations, self.logs)
+            transparency.check_hashed(entry, self._fingerprints, signature, payload)
+        return self._verified(payload, signature, payload)
 
-    def _check(self, image: SignedImage, manifest: Descriptor, layer: SignatureLayer) -> Verified:
-        """Checks one signature.
-
-        Raises:
-            Unfit: It does not satisfy the requirement.
-            Damaged, Incomplete, LocalStorage: It cannot be read.
-        """
-        content = image.read(layer.descriptor, limit_bytes=SIGNATURE_DOCUMENT_BYTES)
-        if layer.descriptor.media_type == simple_signing.MEDIA_TYPE:
-            good = self._verified(content, simple_signing.signature_of(layer), content)
-            payload = simple_signing.read_payload(good)
-            simple_signing.check_digest(payload, manifest.digest)
-            self._check_name(image, payload.reference)
-            return good
-        bundle = sigstore_bundle.parse_bundle(content)
+    def prove_bundle(self, content: bytes, bundle: SigstoreBundle, claim: Claim, message: bytes) -> Verified:  # noqa: ARG002
+        """Checks the signature of a sigstore bundle."""
         self._check_hint(bundle)
-        claim = sigstore_bundle.claim_of(bundle, manifest.digest)
-        message = image.read(manifest, limit_bytes=MANIFEST_BYTES) if claim.message is None else claim.message
-        good = self._verified(claim.statement or b"", claim.signature, message)
-        if claim.statement is not None:
-            sigstore_bundle.check_statement(good, manifest.digest)
-        self._check_namelessness(image)
-        return good
+        if self.logs:
+            entry = transparency.entry_of_bundle(bundle.material, self.logs)
+            if claim.statement is None:
+                transparency.check_hashed(entry, self._fingerprints, claim.signature, message)
+            else:
+                transparency.check_envelope(entry, self._fingerprints, claim.signature, claim.statement)
+        return self._verified(claim.statement or b"", claim.signature, message)
+
+    @property
+    def _fingerprints(self) -> set[str]:
+        return {key.fingerprint for key in self.keys}
 
     def _verified(self, content: bytes, signature: bytes, message: bytes) -> Verified:
         for key in self.keys:
@@ -97,66 +62,8 @@ class KeySigned:
                 return Verified(content, f"{key.fingerprint[:16]} ({key.origin})")
         raise Unfit(text("a signature by none of the keys"))
 
-    def _check_hint(self, bundle: sigstore_bundle.SigstoreBundle) -> None:
+    def _check_hint(self, bundle: SigstoreBundle) -> None:
         """Refuses a bundle that names another key in cosign's way, so that people learn which one."""
         hint = bundle.key_hint
-        if hint is not None and hint.hex() not in {key.fingerprint for key in self.keys}:
+        if hint is not None and hint.hex() not in self._fingerprints:
             raise Unfit(text("a signature by the key {fingerprint}", fingerprint=hint.hex()[:16]))
-
-    def _check_name(self, image: SignedImage, stated: str) -> None:
-        name = SignedName.parse(stated)
-        if name is None or not self.identity.matches(image.reference, name):
-            raise Unfit(
-                text(
-                    "a signature for the name {stated:.200}; {kind} needs {wanted}",
-                    stated=stated,
-                    kind=self.identity.kind,
-                    wanted=self.identity.wanted(image.reference),
-                )
-            )
-
-    def _check_namelessness(self, image: SignedImage) -> None:
-        """Accepts a signature that states no name only if the policy asks for none.
-
-        cosign 3 signs a digest and no name. With one key for many repositories, such a signature does not prove that
-        the image has its right name, so it cannot satisfy a ``signedIdentity`` that the policy states.
-        """
-        if self.identity != DEFAULT_IDENTITY:
-            raise Unfit(
-                text(
-                    "a signature that states no name, as cosign 3 makes it; {kind} needs {wanted}",
-                    kind=self.identity.kind,
-                    wanted=self.identity.wanted(image.reference),
-                )
-            )
-
-    def _wanted(self) -> Text:
-        names = ", ".join(f"{key.fingerprint[:16]} ({key.origin})" for key in self.keys[:_FOUND_SHOWN])
-        return text("a signature by {keys}", keys=names)
-
-
-def signatures_of(image: SignedImage, manifest: Descriptor) -> Iterator[SignatureLayer | Unfit | BundlerError]:
-    """The layers of a manifest's attachments that are signatures of cosign's two formats, or why one cannot be read.
-
-    They are bounded: an attacker may attach as many manifests as a registry takes.
-    """
-    found = (each for attached in image.attached_to(manifest.digest) for each in _layers_of(image, attached))
-    yield from islice(found, SIGNATURES_TRIED)
-    if next(found, None) is not None:
-        yield Unfit(
-            text("more than {count:,} signatures, of which the others were not checked", count=SIGNATURES_TRIED)
-        )
-
-
-def _layers_of(image: SignedImage, attached: Attached) -> Iterator[SignatureLayer | Unfit | BundlerError]:
-    try:
-        manifest = image.manifest_of(attached)
-    except Interrupted:
-        raise
-    except (Unfit, BundlerError) as error:
-        yield error
-        return
-    for layer in manifest.layers:
-        kind = layer.descriptor.media_type
-        if kind == simple_signing.MEDIA_TYPE or kind.startswith(sigstore_bundle.MEDIA_TYPE_STEM):
-            yield layer

@@ -188,9 +188,8 @@ def test_a_missing_key_is_an_error_before_the_bundle_is_opened(policy: Path) -> 
         read_policy(str(policy))
 
 
-@pytest.mark.parametrize("fields", [{"rekorPublicKeyPath": "rekor.pub"}])
-def test_what_is_not_judged_is_an_error(tmp_path: Path, fields: dict[str, str]) -> None:
-    (tmp_path / "rekor.pub").write_bytes(US.pem)
+@pytest.mark.parametrize("fields", [{"pki": {}}])
+def test_what_is_not_judged_is_an_error(tmp_path: Path, fields: dict[str, object]) -> None:
     with raises(Misuse, code="bad-policy"):
         read_policy(str(policy_file(tmp_path, US, **fields)))
 
