@@ -32,6 +32,7 @@ class AttachmentResult:
         digest: The digest of its manifest.
         outcome: The outcome; None while it is not done.
         replaced: The digest that its tag has or had there, if it is another one.
+        is_extending: True if it has all layers of that other manifest, so that moving the tag loses nothing.
         is_in_fallback: True if this import added it to the index at the fallback tag of its subject.
     """
 
@@ -39,6 +40,7 @@ class AttachmentResult:
     digest: Digest
     outcome: Attached | None = None
     replaced: Digest | None = None
+    is_extending: bool = False
     is_in_fallback: bool = False
 
     @property
@@ -50,6 +52,11 @@ class AttachmentResult:
     def is_open(self) -> bool:
         """True if it is not done yet."""
         return self.outcome is None
+
+    @property
+    def is_taken(self) -> bool:
+        """True if its tag has another manifest, with layers that it does not have."""
+        return self.is_open and self.replaced is not None and not self.is_extending
 
     @property
     def is_there(self) -> bool:

@@ -309,6 +309,19 @@ def test_more_signatures_at_the_target_are_no_conflict(bring, target):
     assert outcomes(bring(target.host, "--verify-target"))[2] == "kept"
 
 
+def test_more_signatures_in_the_bundle_are_no_conflict_either(bring, here, target, tmp_path):
+    assert bring(target.host).code == 0
+    more = more_signed()
+    bundle = write_bundle(tmp_path, {NAME: (APP, [To(APP, more, ".sig", "signature")])})
+    skipped = bring(target.host, "--on-conflict", "skip", bundle=bundle)
+    assert (skipped.code, outcomes(skipped)) == (0, ["present", "skipped"])
+    ran = bring(target.host, "--receipt", tmp_path / "r.json", bundle=bundle)
+    assert (ran.code, outcomes(ran)) == (0, ["present", "pushed"])
+    assert target.get(f"team/app/manifests/{dashed(APP, '.sig')}") == more.content
+    (attached,) = json.loads((tmp_path / "r.json").read_text())["targets"][0]["images"][0]["attached"]
+    assert attached["replaced"] == SIGNED.digest
+
+
 def test_a_tag_that_moves_during_the_import_is_noticed(bring, target, fronts):
     def signed_meanwhile(front: Front, request: Any) -> bool:
         if request.command == "PUT" and request.path.endswith(APP.digest):

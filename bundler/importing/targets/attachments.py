@@ -107,7 +107,7 @@ class Attachments:
                     self._progress.fail(each, error)
 
     def _conflicts(self, each: ImageResult) -> list[BundlerError]:
-        return [_conflict(each, item) for item in each.open_attachments if item.replaced is not None]
+        return [_conflict(each, item) for item in each.open_attachments if item.is_taken]
 
     def _look_at(self, each: ImageResult) -> None:
         looked: list[AttachmentResult] = []
@@ -124,22 +124,24 @@ class Attachments:
         """Requests the tag of an attachment."""
         found = self._ask_tag(each, item)
         if found is None:
-            return replace(item, replaced=None)
+            return replace(item, replaced=None, is_extending=False)
         if found.digest == item.digest:
-            return replace(item, outcome=Attached.PRESENT, replaced=None)
-        replaced = replace(item, replaced=found.digest)
-        if self._has_all_of(each, item, found):
-            return replace(replaced, outcome=Attached.KEPT)
-        return replace(replaced, outcome=Attached.SKIPPED) if each.on_conflict == SKIP else replaced
+            return replace(item, outcome=Attached.PRESENT, replaced=None, is_extending=False)
+        return self._compared(each, replace(item, replaced=found.digest, is_extending=False), found)
 
-    def _has_all_of(self, each: ImageResult, item: AttachmentResult, found: Descriptor) -> bool:
+    def _compared(self, each: ImageResult, item: AttachmentResult, found: Descriptor) -> AttachmentResult:
+        """Compares the layers of an attachment with those of the other manifest that its tag has."""
         source = self._target.source_for(each.name)
-        content = self._ask(each, partial(source.read_manifest, found))
+        theirs = self._ask(each, partial(source.read_manifest, found))
         ours = self._bundle.read_document(self._root(item))
+        what = f"{each.name.name}@{found.digest}"
         try:
-            return has_all_layers(content, ours, what=f"{each.name.name}@{found.digest}")
+            if has_all_layers(theirs, ours, what=what):
+                return replace(item, outcome=Attached.KEPT)
+            item = replace(item, is_extending=has_all_layers(ours, theirs, what=what))
         except Damaged:
-            return False
+            pass  # then it is another one
+        return replace(item, outcome=Attached.SKIPPED) if each.on_conflict == SKIP else item
 
     # Push
 
@@ -221,7 +223,7 @@ class Attachments:
         """Moves the tag of an attachment, after one more request for it."""
         now = self._tag_looked_at(each, item)
         if now.is_open and now.replaced not in (None, item.replaced):
-            if each.on_conflict != REPLACE:
+            if now.is_taken and each.on_conflict != REPLACE:
                 raise _conflict(each, now).but(message=_MOVED_SINCE)
             tags.moving(self._target.name, each.with_attached([now]))
         if now.is_open:
