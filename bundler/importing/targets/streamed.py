@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from bundler.core.digest import Digest
-from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource, ImageSink, ImageSource
 from bundler.core.reference import Reference
@@ -23,9 +23,10 @@ from bundler.importing.targets.attachments import Attachments
 from bundler.importing.targets.demand import Demand
 from bundler.importing.targets.left_out import LeftOut
 from bundler.importing.targets.manifests import Manifests
+from bundler.importing.targets.re_reading import mend_open, open_incomplete
 from bundler.importing.targets.target import TagLog, Target
 from bundler.run import retrying
-from bundler.texts import counted, text
+from bundler.texts import text
 from bundler.transfer import Copied, Destination, ask_all
 
 
@@ -141,7 +142,7 @@ class StreamedTarget(Target):
             if decided.error is not None:
                 raise decided.error
             if reader is not None:
-                self._open_what_lacks_something(progress, reader)
+                open_incomplete(progress, reader, self._run.listener)
         return progress.leg(ground=ground, reading=reader.reading if reader else None)
 
     def _with_attachments(self, decided: Settled, progress: Progress, ground: Ground) -> Settled:
@@ -195,23 +196,6 @@ class StreamedTarget(Target):
 
     def _reader(self, leg: Leg) -> Reader | None:
         return Reader(self._bundle, self, self._run, leg.reading) if leg.reading is not None else None
-
-    def _open_what_lacks_something(self, progress: Progress, reader: Reader) -> None:
-        """Reopens complete images if a blob is missing or damaged that can be sent again."""
-        present = [each for each in progress.images if each.outcome is Outcome.PRESENT]
-        for each, faults in reader.faults(present):
-            final = [fault.error for fault in faults if not fault.is_mendable]
-            if final:
-                progress.fail(each, final[0])
-                continue
-            progress.note(each.reopened())
-            words = counted(
-                len(faults),
-                "{name}: a blob is missing or damaged at the target; sent again",
-                "{name}: {count} blobs are missing or damaged at the target; sent again",
-                name=each.name,
-            )
-            self._run.listener(Noticed(words))
 
     # Prove
 
@@ -288,22 +272,8 @@ class StreamedTarget(Target):
             manifests, attachments = self._manifests(progress), self._attachments(progress)
             self._step("pushing manifests", progress, partial(_push, manifests, attachments))
             if reader is not None and not self._is_over(progress):
-                self._read_back(progress, reader)
+                mend_open(progress, reader, manifests, self.sink_for)
         return progress.leg(reading=reader.reading if reader else None)
-
-    def _read_back(self, progress: Progress, reader: Reader) -> None:
-        """Reads back the open images, and fails those that stay incomplete, so that they get no tag."""
-        lacking, manifests = [], self._manifests(progress)
-        for each, faults in reader.faults(progress.open_images):
-            final = [fault.error for fault in faults if not fault.is_mendable]
-            if final:
-                progress.fail(each, final[0])
-            else:
-                lacking.append(each)
-                with progress.failing(each):
-                    manifests.send_again(self.sink_for(each.name), each.manifests, subject=str(each.name))
-        for each, faults in reader.faults([each for each in map(progress.now, lacking) if each.is_open]):
-            progress.fail(each, faults[0].error)
 
     def _step(self, title: str, progress: Progress, work_on: Callable[[ImageSink, ImageResult], None]) -> None:
         """Works on the open images: different repositories in parallel, the images of one in sequence.
