@@ -5,7 +5,7 @@
     BundlerError
     ├── Misuse          2   the caller: flags, image list, references, keys
     ├── Damaged         4   the courier: the bytes are not the promised ones
-    ├── Untrusted       5   the security officer: unsigned, unknown signer, bad signature
+    ├── Untrusted       5   the security officer: unsigned, unknown signer, bad signature, policy
     ├── Refused         6   an administrator: not found, denied, policy, quota, tag conflict
     ├── Unavailable     7   nobody, try again: network, server errors, timeouts
     ├── LocalStorage    8   the machine's owner: no space, read-only, I/O error

@@ -36,7 +36,7 @@ _ALL = (
         "import writes a list of them: `bundler import --retry-failed LIST` repeats only those.",
     ),
     ExitCode(4, "integrity: bytes differ from what was promised"),
-    ExitCode(5, "trust: unsigned, unknown signer, bad signature"),
+    ExitCode(5, "trust: unsigned, unknown signer, bad signature, policy not met"),
     ExitCode(6, "refused: not found, denied, policy, quota, tag conflict"),
     ExitCode(7, "try again: network, server errors, timeouts, after retries"),
     ExitCode(8, "local storage: no space, read-only, I/O error"),

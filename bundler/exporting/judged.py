@@ -86,7 +86,10 @@ def _skipped(failed: Mapping[Entry, BundlerError], total: int, *, skips: bool) -
     """
     is_verdict = all(error.code == REFUSED for error in failed.values())
     if skips and is_verdict and len(failed) < total:
-        return {entry: missing_image(entry, error) for entry, error in failed.items()}
+        return {
+            entry: replace(missing_image(entry, error), reason=f"{error.message}: {error.actual}")
+            for entry, error in failed.items()
+        }
     if not failed:
         return {}
     hint = "have them signed, or leave them out with --skip-refused" if is_verdict and len(failed) < total else None

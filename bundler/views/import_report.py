@@ -16,7 +16,7 @@ from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
 from bundler.views.media_report import in_runs, media_lines
 from bundler.views.need_report import need_lines
-from bundler.views.policy_report import count_lines, policy_lines
+from bundler.views.policy_report import summary_lines
 from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
@@ -66,7 +66,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     lines += media_lines(bundle, result.litter)
     lines += missing_lines(bundle.manifest)
     lines += finding_lines(result.findings, is_verbose=is_verbose)
-    lines += policy_lines(result.verdicts, is_verbose=True) if is_verbose else count_lines(result.verdicts)
+    lines += summary_lines(result.verdicts, is_verbose=is_verbose)
     elsewhere = frozenset(state.chunk.file for state in bundle.chunks if state.is_elsewhere)
     for target in result.targets:
         lines += ["", *_target_lines(target, elsewhere, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]

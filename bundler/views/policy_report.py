@@ -21,9 +21,12 @@ def policy_lines(verdicts: Sequence[PolicyVerdict], *, is_verbose: bool) -> list
     return lines
 
 
-def count_lines(verdicts: Sequence[PolicyVerdict]) -> list[str]:
-    """One line for each policy, with the numbers of accepted and refused images."""
-    return [_count_line(own) for own in _by_policy(verdicts)]
+def summary_lines(verdicts: Sequence[PolicyVerdict], *, is_verbose: bool) -> list[str]:
+    """One line for each policy, with the numbers of accepted and refused images; the table with ``--verbose``.
+
+    For reports that list refused images anyway.
+    """
+    return policy_lines(verdicts, is_verbose=True) if is_verbose else [_count_line(own) for own in _by_policy(verdicts)]
 
 
 def _by_policy(verdicts: Sequence[PolicyVerdict]) -> Iterator[list[PolicyVerdict]]:

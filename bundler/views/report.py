@@ -93,7 +93,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     if passphrase:
         lines += ["", fact(said("passphrase"), passphrase)]
         lines.append(fact_below(said("shown only once: write it down, and keep it apart from the medium")))
-    lines += policy_report.policy_lines(result.verdicts, is_verbose=is_verbose)
+    lines += policy_report.summary_lines(result.verdicts, is_verbose=is_verbose)
     lines += missing_lines(manifest)
     if result.failed_list:
         words = said("{file}: the missing images, for a later export", file=escaped(result.failed_list))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,8 @@ def test_an_export_may_go_without_refused_images_and_the_bundle_says_so(export, 
     assert {each["reference"].rpartition(":")[2]: each["code"] for each in bundle["missing"]} == dict.fromkeys(
         ("wrong", "unsigned", "moved"), "policy"
     )
+    reasons = {each["reference"].rpartition(":")[2]: each["reason"] for each in bundle["missing"]}
+    assert "no signature" in reasons["unsigned"]
     for image in bundle["images"]:
         (verdict,) = image["verdicts"]
         assert verdict["result"] == "accepted"
@@ -134,7 +137,9 @@ def test_an_interrupted_export_goes_on_with_its_verdicts(export, policy, tmp_pat
         assert export("--policy", policy, "--skip-refused").code == 130
     assert (tmp_path / "b.partial").exists()
     assert export("--policy", policy).code == 2
-    assert export("--skip-refused").code == 2
+    without = export("--skip-refused")
+    assert without.code == 2
+    assert "--policy" in without.json["error"]["message"]
     ran = export("--policy", policy, "--skip-refused")
     assert ran.code == 3, ran.err
     assert tags(ran.json) == GOOD
@@ -143,7 +148,9 @@ def test_an_interrupted_export_goes_on_with_its_verdicts(export, policy, tmp_pat
 
 def test_a_finished_bundle_of_another_policy_is_another_bundle(export, policy, here):
     assert export("--policy", policy, kinds=("simple",)).code == 0
-    assert export(kinds=("simple",)).code == 2
+    without = export(kinds=("simple",))
+    assert without.code == 2
+    assert "--policy" in without.json["error"]["message"]
 
 
 def test_a_dry_run_judges_and_writes_nothing(export, policy, tmp_path):
@@ -156,6 +163,29 @@ def test_a_dry_run_judges_and_writes_nothing(export, policy, tmp_path):
 
 def test_if_every_image_is_refused_nothing_is_made(export, policy, tmp_path):
     assert export("--policy", policy, "--skip-refused", kinds=("wrong", "unsigned")).code == 5
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_signature_that_cannot_be_read_is_no_refusal(export, policy, source, new_registry, here, tmp_path):
+    """An image whose signature a failure hides must not be left out as refused: it may be signed."""
+    registry = new_registry()
+    image, other = images.simple("hidden"), images.simple("seen")
+    requirement = {"type": "sigstoreSigned", "keyPath": "us.pub"}
+    policy.write_text(json.dumps({"default": [requirement]}))
+    for tag, each in (("hidden", image), ("seen", other)):
+        each.push(registry, WHERE, tag)
+        signature = simple_signature(US, each, f"{registry.host}/{WHERE}:{tag}")
+        signature.push(registry, WHERE, dashed(each, ".sig"))
+        if tag == "hidden":
+            payload = json.loads(signature.content)["layers"][0]["digest"].removeprefix("sha256:")
+            shutil.rmtree(registry.storage / "docker/registry/v2/blobs/sha256" / payload[:2] / payload)
+    names = [f"docker://{registry.host}/{WHERE}:{tag}" for tag in ("hidden", "seen")]
+    ran = here(
+        "export", *names, "-o", tmp_path, "--name", "b", "--unsigned", "--json", "--policy", policy, "--skip-refused"
+    )
+    assert ran.code == 6, ran.out
+    (error,) = ran.json["error"]["errors"]
+    assert error["code"] != "policy"
     assert not (tmp_path / "b").exists()
 
 

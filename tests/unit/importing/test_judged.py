@@ -8,15 +8,19 @@ from pathlib import Path
 import pytest
 
 from bundler import cli
+from bundler.bundle.evidence import evidence_of
 from bundler.commands.verify import VerifyRequest, verify
 from bundler.core.digest import Digest
+from bundler.core.events import PhaseBegan
+from bundler.core.oci import Descriptor
 from bundler.core.receipt import parse_receipt
-from bundler.errors import Misuse, Untrusted
+from bundler.errors import Damaged, Misuse, Untrusted
 from bundler.importing.import_ import import_bundle
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImportResult, Outcome
 from bundler.keys.image_policy import read_policy
 from bundler.keys.open_bundle import open_bundle
+from bundler.run import Run
 from bundler.transports.parsing import parse_target
 from tests.support.errors import raises
 from tests.support.signatures import Evidence, dsse_bundle, policy_file, signed_bundle, signer
@@ -161,11 +165,25 @@ def test_a_policy_or_key_in_the_bundle_decides_nothing(tmp_path: Path) -> None:
     outside = policy_file(tmp_path / "outside", US, keyPath=str(bundle / "policy" / "signer.pub"))
     for file in (inside, outside):
         request = VerifyRequest((bundle,), is_without_signature=True, policies=(read_policy(str(file)),))
+        events: list[object] = []
         with raises(Untrusted, code="key-came-along"):
-            verify(request)
+            verify(request, Run(listener=events.append))
+        assert not any(isinstance(event, PhaseBegan) for event in events), "before terabytes are read"
         with raises(Untrusted, code="key-came-along"):
             raise imported(bundle, file, tmp_path / "layout").error or AssertionError
     assert not (tmp_path / "layout").exists()
+
+
+def test_a_document_is_read_only_with_the_size_that_the_bundle_lists(bundle: Path) -> None:
+    """A manifest may state a small size for a large blob of the bundle, to fill the memory."""
+    with open_bundle([bundle], (), is_without_signature=True) as opened:
+        image = opened.images[0]
+        evidence = evidence_of(opened, image)
+        listed = opened.manifest.blobs[image.attachments[0].blobs[-1]].descriptor
+        assert evidence.read(listed, limit_bytes=1 << 20)
+        for other in (Descriptor(listed.media_type, listed.digest, 1), Descriptor("x/y", Digest.of(b"other"), 5)):
+            with raises(Damaged, subject=str(other.digest)):
+                evidence.read(other, limit_bytes=1 << 20)
 
 
 def test_a_damaged_signature_is_damage_and_no_matter_of_trust(tmp_path: Path, policy: Path) -> None:

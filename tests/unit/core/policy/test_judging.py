@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import given, settings, strategies as st
 
 from bundler.core import oci
@@ -12,11 +13,12 @@ from bundler.core.digest import Digest
 from bundler.core.limits import SIGNATURE_DOCUMENT_BYTES, SIGNATURES_TRIED
 from bundler.core.oci import Descriptor
 from bundler.core.policy import Attached, ContainersPolicy, Judgement
+from bundler.core.policy.base64_text import exact_base64
 from bundler.core.policy.identity import DEFAULT_IDENTITY, MatchExact, MatchRepoDigestOrExact, MatchRepository
 from bundler.core.policy.image_policy import Anything, Nothing
 from bundler.core.policy.key_signed import KeySigned
 from bundler.core.policy.simple_signing import MEDIA_TYPE as SIMPLE_SIGNING
-from bundler.core.policy.verdict import refused
+from bundler.core.policy.verdict import Unfit, refused
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, Incomplete, Untrusted
 from tests.support.signatures import (
@@ -90,7 +92,6 @@ def test_one_of_several_keys_is_enough():
     assert judge.judge(Evidence().signed_simply(US).image).is_accepted
 
 
-SIGNED_TWICE = enveloped(signatures=[{"sig": "AAAA"}, {"sig": "AAAA"}])
 NAME = Evidence().reference
 DIGEST = Evidence().digest
 
@@ -123,7 +124,21 @@ ATTACKS = {
         (simple_payload(OTHER, NAME), {SIGNATURE: base64_of(US.sign(simple_payload(OTHER, NAME)))}),
     ),
     "no signature in a bundle": enveloped(signatures=[]),
-    "two signatures in a bundle": SIGNED_TWICE,
+    "two good signatures in a bundle": enveloped(
+        signatures=envelope(US, statement(Evidence().digest))["signatures"] * 2
+    ),
+    "a good and a bad signature in a bundle": enveloped(
+        signatures=[*envelope(US, statement(Evidence().digest))["signatures"], {"sig": "AAAA"}]
+    ),
+    "a right message signature with another digest": Evidence().bundle(
+        bundle_document(
+            US,
+            messageSignature={
+                **message_bundle(US, Evidence().manifest)["messageSignature"],
+                "messageDigest": message_bundle(US, b"other bytes")["messageSignature"]["messageDigest"],
+            },
+        )
+    ),
     "signatures that are no list": enveloped(signatures={"sig": "AAAA"}),
     "an empty signature in a bundle": enveloped(signatures=[{"sig": ""}]),
     "another payload type in a bundle": enveloped(payloadType="application/json"),
@@ -186,6 +201,19 @@ def test_a_wrong_signature_is_refused(name):
     assert judgement.error is None
     assert judgement.found
     assert US.public.fingerprint[:16] in judgement.wanted
+
+
+@each_case(
+    "value, expected",
+    [("QQ==", b"A"), ("", b""), ("QR==", None), ("QQ=", None), ("QQ", None), ("QQ==\n", None), (" QQ==", None), ("Q-_=", None), (1, None), (None, None)],
+)  # fmt: skip
+def test_each_value_has_one_text_in_base64(value, expected):
+    """Python's decoder ignores the last bits of a text: two texts would be one signature."""
+    if expected is None:
+        with pytest.raises(Unfit):
+            exact_base64(value, what="it")
+    else:
+        assert exact_base64(value, what="it") == expected
 
 
 def test_the_attacks_are_told_apart():
