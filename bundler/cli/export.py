@@ -12,6 +12,9 @@ from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
 
+_MOST_BUNDLES = 1 << 53
+"""The largest number that every JSON reader keeps exactly."""
+
 
 @program.command(
     examples="""
@@ -118,6 +121,18 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
     metavar="FILE",
     help="Read the passphrase of encrypted bundles in --since from the first line; - is stdin.",
 )
+@click.option(
+    "--channel",
+    metavar="NAME",
+    help="Give the bundle the next number of this series; importers refuse older ones. The number comes from --since, "
+    "or from the state of this user.",
+)
+@click.option(
+    "--sequence",
+    type=click.IntRange(1, _MOST_BUNDLES),
+    metavar="N",
+    help="Number of the bundle in its channel, for a new channel (1) or if the state was lost.",
+)
 @click.option("--restart", is_flag=True, help="Delete the partial state of an earlier run. Default: resume it.")
 @click.option(
     "--read-back/--no-read-back",
@@ -162,6 +177,8 @@ def export(
     trust: tuple[str, ...],
     insecure_no_signature: bool,
     since_passphrase_file: str | None,
+    channel: str | None,
+    sequence: int | None,
     restart: bool,
     read_back: bool | None,
     jobs: int | None,
@@ -220,6 +237,8 @@ def export(
         trust=options.paths(trust),
         is_since_without_signature=insecure_no_signature,
         since_unlocking=options.unlocking_since(since_passphrase_file, scratch),
+        channel=channel,
+        sequence=sequence,
         is_restarted=restart,
         is_passphrase_new=made is not None,
         is_read_back=read_back,

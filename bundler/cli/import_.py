@@ -12,6 +12,10 @@ from bundler.cli import options
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
+from bundler.texts import text
+
+_REASON_CHARACTERS = 500
+"""The longest reason that a receipt gets."""
 
 
 @program.command(
@@ -51,6 +55,12 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     show_default=True,
     help="Names at the target: keep drops the source registry, scoped keeps it in the path, flatten joins the path "
     "to one part.",
+)
+@click.option(
+    "--allow-rollback",
+    metavar="REASON",
+    help="Accept a bundle whose channel would refuse it: an older one, another one of the same number, or one with a "
+    "number that is far too high. The receipt has the reason.",
 )
 @click.option("--rules", metavar="FILE", help="Rules for names, tags and conflicts, YAML; see docs/rules.yaml.")
 @options.only_option
@@ -142,6 +152,7 @@ def import_(
     notation_policies: tuple[str, ...],
     trusted_root: str | None,
     mapping: str,
+    allow_rollback: str | None,
     rules: str | None,
     only: tuple[str, ...],
     except_: tuple[str, ...],
@@ -198,6 +209,7 @@ def import_(
         platforms=tuple(map(bundler.Platform.parse, platform)),
         mapping=mapping,
         rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
+        allow_rollback=_reason(allow_rollback),
         on_conflict=on_conflict,
         has_attachments=attachments == "all",
         has_digest_tags=not no_digest_tags,
@@ -231,3 +243,20 @@ def import_(
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
     show(lines, documents.import_document(result), is_json=is_json)
     return result.exit_code
+
+
+def _reason(given: str | None) -> str:
+    """The reason of ``--allow-rollback``.
+
+    Raises:
+        Misuse: It is empty, or too long.
+    """
+    if given is None:
+        return ""
+    if not given.strip() or len(given) > _REASON_CHARACTERS:
+        raise Misuse(
+            "--allow-rollback needs a reason",
+            expected=text("1 to {most} characters", most=_REASON_CHARACTERS),
+            actual=str(len(given)),
+        )
+    return given.strip()

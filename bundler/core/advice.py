@@ -718,6 +718,45 @@ _ENTRIES = (
         "version that bundle.json names in `tool`, or a copy of the bundle.",
     ),
     Advice(
+        "older-bundle",
+        Untrusted,
+        "an older bundle of this channel than the one that the target has accepted",
+        "bring the newest bundle; if the older one is intended: --allow-rollback REASON",
+        "Bundles of a channel have numbers, and a target accepts only higher ones: a person who kept an old medium "
+        "could otherwise bring back images with known faults. Nothing was sent. Check with the builder which bundle is "
+        "the newest. To go back on purpose, give --allow-rollback with a reason: it is written into the receipt.",
+    ),
+    Advice(
+        "forked-channel",
+        Untrusted,
+        "another bundle of this channel than the one that the target has accepted",
+        "ask the builder which of the two is right; to accept this one: --allow-rollback REASON",
+        "Two bundles have the same number, or this one follows another bundle than the one that was imported here. So "
+        "two builders make bundles of one channel, a builder has lost its state, or a key was stolen. Nothing was "
+        "sent. Compare the ids with the builder over another channel. --allow-rollback REASON accepts the bundle, and "
+        "the receipt has the reason.",
+    ),
+    Advice(
+        "channel-jump",
+        Untrusted,
+        "the number of this bundle is far higher than expected",
+        "ask the builder for the number; to accept it: --allow-rollback REASON",
+        "A bundle of a channel may skip up to 1,000 numbers. A person with a stolen key could sign a number that no "
+        "later bundle can exceed, and so stop all updates. Nothing was sent. --allow-rollback REASON accepts the "
+        "bundle, and the receipt has the reason.",
+    ),
+    Advice(
+        "channel-memory",
+        Untrusted,
+        "the memory of this channel is damaged, or not ours",
+        "find out who changed it; if this bundle is the newest: --allow-rollback REASON",
+        "The file says which bundle of the channel the target has accepted. It was cut or changed, belongs to another "
+        "user, or is about another channel. It never counts as empty, because an older bundle would then be accepted "
+        "in silence. If receipts of earlier imports are here, bundler makes the memory again from them. If not, check "
+        "with the builder that this bundle is the newest, and give --allow-rollback with a reason: it is written into "
+        "the receipt, and the memory starts with this bundle. Remove a file of another user first.",
+    ),
+    Advice(
         "secret-as-text",
         Misuse,
         "a secret was given instead of a file name",

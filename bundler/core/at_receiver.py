@@ -9,8 +9,9 @@ from bundler.core.digest import Digest
 from bundler.core.inventory import Inventory
 from bundler.core.limits import BASE_REPOSITORIES
 from bundler.core.location import DAEMON, REGISTRY
-from bundler.core.manifest import MANIFEST, Base, BundleManifest, InBase
+from bundler.core.manifest import MANIFEST, Base, BundleManifest, InBase, Series
 from bundler.core.receipt import Receipt
+from bundler.core.receipt_series import ReceiptSeries
 from bundler.core.reference import Reference
 from bundler.core.statement import Statement
 from bundler.errors import BundlerError, Damaged
@@ -28,11 +29,13 @@ class AtReceiver:
         bases: The statements that say so, and those that these statements rely on.
         blobs: The places of the blobs in the bases, by digest.
         given: The numbers in ``bases`` of the statements that the user gave; the others were found in these.
+        earlier: The channels of the bundles in these statements, with the ids of the bundles.
     """
 
     bases: tuple[Base, ...] = ()
     blobs: Mapping[Digest, tuple[InBase, ...]] = field(default_factory=dict)
     given: tuple[int, ...] = ()
+    earlier: tuple[tuple[Series, str], ...] = ()
 
 
 NOTHING_THERE = AtReceiver()
@@ -45,6 +48,21 @@ def by_statement(statement: Statement) -> AtReceiver:
     Raises:
         Damaged: A receipt has a digest or a name that is not valid.
     """
+    return replace(_blobs_by(statement), earlier=_earlier(statement))
+
+
+def _earlier(statement: Statement) -> tuple[tuple[Series, str], ...]:
+    """The channel of the bundle that a statement is, or that it is the receipt of."""
+    match statement.document:
+        case BundleManifest(series=Series() as series):
+            return ((series, statement.id),)
+        case Receipt(series=ReceiptSeries() as found) as receipt:
+            return ((Series(found.channel, found.sequence, found.previous), receipt.bundle_id),)
+        case _:
+            return ()
+
+
+def _blobs_by(statement: Statement) -> AtReceiver:
     match statement.document:
         case BundleManifest() as manifest:
             return _by_bundle(manifest, statement.base)
@@ -144,7 +162,8 @@ def together(statements: Iterable[AtReceiver]) -> AtReceiver:
             if merged:
                 found[digest] = shared.setdefault(merged, merged)
     given = tuple(sorted(number_of[base_id] for base_id in own))
-    return AtReceiver(tuple(bases), found, given)
+    earlier = tuple(dict.fromkeys(pair for each in statements for pair in each.earlier))
+    return AtReceiver(tuple(bases), found, given, earlier)
 
 
 def _merged(one: tuple[InBase, ...], other: tuple[InBase, ...]) -> tuple[InBase, ...]:

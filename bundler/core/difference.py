@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bundler.core.manifest import BundleManifest, Image
+from bundler.core.manifest import BundleManifest, Image, Series
 from bundler.texts import Text, some, text
 
 
@@ -22,6 +22,10 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
                 there=there.chunk_size_bytes,
                 now=wanted.chunk_size_bytes,
             )
+        )
+    if there.series != wanted.series:
+        found.append(
+            text("--channel: {there} there, {now} now", there=_series(there.series), now=_series(wanted.series))
         )
     if there.archive is not wanted.archive:
         found.append(text("--format: {there} there, {now} now", there=there.archive.name, now=wanted.archive.name))
@@ -66,6 +70,10 @@ def _of_attachments(there: BundleManifest, before: Image, wanted: BundleManifest
             now=len(now.attachments),
         )
     ]
+
+
+def _series(series: Series | None) -> str:
+    return text("{channel}, number {sequence}", channel=series.channel, sequence=series.sequence) if series else "none"
 
 
 def _of_image(there: Image, wanted: Image) -> Sequence[str]:

@@ -221,6 +221,21 @@ PLACES_OF_BLOB = 16
 NEED_LINE_CHARACTERS = 2953
 """The short form of a need-list that fits into a QR code: the largest symbol with the weakest correction, in bytes."""
 
+CHANNEL_JUMP = 1000
+"""Numbers that a channel may skip. A stolen key could sign a number that no later bundle can exceed."""
+
+CHANNEL_MEMORY_BYTES = 16 << 10
+"""The file that remembers one channel at one target."""
+
+CHANNEL_STATE_BYTES = 4 << 20
+"""The file in which a builder keeps the bundles of one channel."""
+
+CHANNEL_BUNDLES = 1000
+"""The newest bundles of a channel that a builder remembers."""
+
+CHANNEL_RECEIPTS = 200
+"""The newest receipts from which the memory of a channel is made again."""
+
 UNREADABLE_READS = 32
 """Failed reads of one file, after which the rest of it is not read: each one may take a failing medium a minute."""
 

@@ -25,6 +25,7 @@ from bundler.core.receipt_attachments import (
     read_attachment,
 )
 from bundler.core.receipt_bundles import OtherBundle, other_bundle_document, read_other_bundle
+from bundler.core.receipt_series import ReceiptSeries, read_receipt_series, series_document
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Misuse, Refused
 
@@ -146,6 +147,7 @@ class Receipt:
         trusted_fingerprints: The fingerprints of all trusted keys.
         blobs: The digests of all blobs of the bundle, in its order; empty in older receipts.
         blob_sizes: Their sizes in bytes, in the same order; empty in older receipts.
+        series: The place of the bundle in its channel; None if it has none, and in older receipts.
         required_signatures: The number of signatures that the import required; 0 with --insecure-no-signature.
         trust: The files and folders with the trusted public keys.
         weakened: The options of the run that weaken a check.
@@ -182,6 +184,7 @@ class Receipt:
     verdicts: tuple[ReceiptVerdict, ...] = ()
     others: tuple[OtherBundle, ...] = ()
     blob_sizes: tuple[int, ...] = ()
+    series: ReceiptSeries | None = None
 
     @property
     def is_unfinished(self) -> bool:
@@ -378,6 +381,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "merged": list(receipt.merged),
         "blobs": list(receipt.blobs),
         "blobSizes": list(receipt.blob_sizes),
+        "series": series_document(receipt.series),
         "verdicts": [_verdict_document(verdict) for verdict in receipt.verdicts],
         **({"otherBundles": list(map(other_bundle_document, receipt.others))} if receipt.others else {}),
     }
@@ -429,6 +433,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         trusted_fingerprints=_fingerprints(document, "trustedFingerprints"),
         blobs=tuple(str(Digest.parse(each)) for each in _texts(document.get("blobs", []))),
         blob_sizes=tuple(map(size, list_of(document.get("blobSizes", [])))),
+        series=read_receipt_series(document.get("series")),
         trust=_texts(document["trust"]),
         weakened=_texts(document["weakened"]),
         operator=text(document["operator"]),

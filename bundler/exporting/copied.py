@@ -17,6 +17,7 @@ from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
 from bundler.core.protocols import Passed
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError
+from bundler.exporting.channel import reserve
 from bundler.exporting.failures import not_copied
 from bundler.exporting.planned import Planned, ready_start
 from bundler.exporting.result import Deviations
@@ -57,6 +58,7 @@ def copy(planned: Planned) -> Copied:
     """
     session, run, resume = planned.session, planned.session.run, planned.resume
     start = ready_start(planned)
+    reserve(session, resume.series)
 
     def passed(amount_bytes: int) -> None:
         run.cancellation.check()

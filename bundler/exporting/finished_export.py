@@ -18,6 +18,7 @@ from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
+from bundler.exporting.channel import note_sealed
 from bundler.exporting.planned import Planned
 from bundler.exporting.result import ExportResult, result_of
 from bundler.system.files import is_there
@@ -55,6 +56,7 @@ def take_finished(planned: Planned) -> ExportResult:
         raise _not_whole(path, [error]) from error
     if not session.request.is_dry_run:
         session.folder.forget_start()
+        note_sealed(session, planned.manifest.series, finished.bundle_id)
     return result_of(session, finished.manifest, planned.deviations, bundle_id=finished.bundle_id, is_old=True)
 
 

@@ -62,6 +62,7 @@ def plan(judged: Judged) -> Planned:
             signed=session.key is not None,
             missing=tuple(resolved.missing.values()),
             completes=session.request.completes,
+            series=resolved.resume.series,
         ),
         chunk_size_bytes=session.request.chunk_size_bytes,
         archive=session.request.archive_kind,

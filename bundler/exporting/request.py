@@ -61,6 +61,8 @@ class ExportRequest:
         carried: Blobs that the bundle carries in any case, because the receiver lost them.
         policies: The policies that must all accept an image before anything of the bundle is written.
         skips_refused: True to go without images that a policy refuses.
+        channel: The channel that the bundle belongs to; None for none.
+        sequence: Its number in the channel; None for the next one.
     """
 
     lists: tuple[str, ...]
@@ -95,6 +97,8 @@ class ExportRequest:
     carried: frozenset[Digest] = frozenset()
     policies: tuple[ImagePolicy, ...] = ()
     skips_refused: bool = False
+    channel: str | None = None
+    sequence: int | None = None
 
     @property
     def archive_kind(self) -> ArchiveKind:

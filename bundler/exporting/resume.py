@@ -13,14 +13,17 @@ from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart, Journal, PinnedAttachments
-from bundler.core.manifest import BundleManifest, MissingImage
+from bundler.core.manifest import BundleManifest, MissingImage, Series
 from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
+from bundler.exporting.channel import series_of
 from bundler.exporting.listed import Listed
 from bundler.exporting.missing_images import REFUSED
+from bundler.exporting.request import ExportRequest
 from bundler.texts import first_of, text
 
 _SHOWN = 5
+_CHANNEL = "--channel"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +37,7 @@ class Resume:
         options: The options that decide which bundle is made, in words; its images decide the rest.
         created: When the export started: ISO 8601, UTC.
         tool: The tool that started it.
+        series: The place of the bundle in its channel.
     """
 
     journal: Journal | None
@@ -42,6 +46,7 @@ class Resume:
     options: Mapping[str, str]
     created: str
     tool: str
+    series: Series | None = None
 
     @property
     def is_first(self) -> bool:
@@ -134,13 +139,15 @@ def find_resume(listed: Listed) -> Resume:
     session = listed.session
     folder, request = session.folder, session.request
     journal = folder.read_journal()
+    series = _started_series(journal, session.request) or series_of(session, listed.there.earlier)
     resume = Resume(
         journal,
         folder.has_partial,
         folder.path,
-        _options(listed),
+        {**_options(listed), **_channel(series)},
         created=journal.start.created if journal else request.created,
         tool=journal.start.tool if journal else f"bundler {__version__}",
+        series=series,
     )
     resume.check(listed.entries, skips_missing=request.skips_missing, skips_refused=request.skips_refused)
     if journal is None and resume.has_partial:
@@ -168,6 +175,19 @@ def _options(listed: Listed) -> dict[str, str]:
         "--attachments": str(request.attachments),
         **_policies(request.policies),
     }
+
+
+def _channel(series: Series | None) -> dict[str, str]:
+    """The option that is in the journal only if it was given: the channel, its number, and the id of the one before."""
+    return {_CHANNEL: f"{series.channel} {series.sequence} {series.previous or '-'}"} if series else {}
+
+
+def _started_series(journal: Journal | None, request: ExportRequest) -> Series | None:
+    """The place that the bundle had when its export started, if the channel is the same; the number never changes."""
+    words = journal.start.options.get(_CHANNEL, "").split() if journal else []
+    if len(words) != 3 or words[0] != request.channel or request.sequence not in (None, int(words[1])):
+        return None
+    return Series(words[0], int(words[1]), None if words[2] == "-" else words[2])
 
 
 def _since(there: AtReceiver) -> dict[str, str]:

@@ -7,6 +7,7 @@ from contextlib import closing
 from bundler.bundle.medium import is_removable
 from bundler.bundle.read_back import ReadingBack
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.exporting.channel import note_sealed
 from bundler.exporting.copied import Copied
 from bundler.exporting.result import ExportResult, result_of
 
@@ -29,4 +30,5 @@ def seal(copied: Copied) -> ExportResult:
         run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
         manifest, bundle_id = writer.seal(session.key, read_back=read_back)
         run.listener(PhaseEnded(title))
+    note_sealed(session, manifest.series, bundle_id)
     return result_of(session, manifest, copied.deviations, bundle_id=bundle_id, is_read_back=is_read_back)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bundler.core.limits import EARLIER_RECEIPT_BYTES, EARLIER_RECEIPTS
 from bundler.core.receipt import Receipt, parse_receipt, places_of_blobs
+from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError
 from bundler.system.files import is_own, read_with_facts
@@ -24,12 +25,24 @@ class EarlierImports:
 
     def places(self, registry: str) -> Mapping[str, Reference]:
         """The name of an image at a registry that probably has a blob, by the digest of the blob."""
-        return places_of_blobs(self._receipts(), registry)
+        return places_of_blobs(self.receipts(), registry)
 
-    def _receipts(self) -> Iterator[Receipt]:
-        """The newest receipts, newest first. Files that are unreadable, no receipts, or of other users do not count."""
-        found = {path.name: path for folder in self.folders if folder.is_dir() for path in folder.glob("*.json")}
-        for _, path in sorted(found.items(), reverse=True)[:EARLIER_RECEIPTS]:
+    def receipts(self, *, most: int = EARLIER_RECEIPTS, is_unfinished_too: bool = False) -> Iterator[Receipt]:
+        """The newest receipts, newest first. Files that are unreadable, no receipts, or of other users do not count.
+
+        Args:
+            most: The largest number of files that are read.
+            is_unfinished_too: Also those that a killed import has left.
+        """
+        patterns = ("*.json", *([f"*.json.{UNFINISHED}*"] if is_unfinished_too else []))
+        found = {
+            path.name: path
+            for folder in self.folders
+            if folder.is_dir()
+            for pattern in patterns
+            for path in folder.glob(pattern)
+        }
+        for _, path in sorted(found.items(), reverse=True)[:most]:
             try:
                 content, facts = read_with_facts(path, EARLIER_RECEIPT_BYTES)
                 if is_own(facts):

@@ -32,6 +32,7 @@ from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
 from bundler.importing.selected import select
 from bundler.importing.sent import send
+from bundler.importing.series import checked_series
 from bundler.importing.surveyed import plan, survey
 from bundler.importing.targets import open_target, refuse_impossible
 from bundler.importing.targets.target import Target
@@ -106,6 +107,8 @@ class _Reached:
     verdicts: tuple[PolicyVerdict, ...] = ()
     legs: tuple[Leg, ...] = ()
     ended: BundlerError | None = None
+    overridden: tuple[str, ...] = ()
+    series_remarks: tuple[str, ...] = ()
 
     def result(self, opened: Opened) -> ImportResult:
         """The result for the caller."""
@@ -117,6 +120,8 @@ class _Reached:
             is_dry_run=opened.request.is_dry_run,
             litter=opened.litter,
             error=self.ended,
+            overridden=self.overridden,
+            series_remarks=self.series_remarks,
         )
 
 
@@ -159,16 +164,23 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
     reached = _Reached()
     try:
         reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
-        judged = judge(select(opened, targets))
-        reached = replace(reached, verdicts=judged.verdicts)
-        surveyed = prove(survey(name(judged, targets)))
-        if opened.request.is_dry_run and surveyed.ended is None:
-            surveyed = plan(surveyed)
-        reached = replace(reached, legs=surveyed.legs, ended=surveyed.ended)
-        if opened.request.is_dry_run or surveyed.ended is not None:
-            return reached
-        tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
-        published = publish(send(surveyed), tags)
+        with checked_series(opened) as series:
+            reached = replace(reached, overridden=series.overridden, series_remarks=series.remarks)
+            judged = judge(select(opened, targets))
+            reached = replace(reached, verdicts=judged.verdicts)
+            surveyed = prove(survey(name(judged, targets)))
+            if opened.request.is_dry_run and surveyed.ended is None:
+                surveyed = plan(surveyed)
+            reached = replace(reached, legs=surveyed.legs, ended=surveyed.ended)
+            if opened.request.is_dry_run or surveyed.ended is not None:
+                return reached
+            tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
+            sent = send(surveyed)
+            series.begin()
+            published = publish(sent, tags)
+            reached = replace(reached, legs=published.legs, ended=published.ended)
+            if reached.ended is None:
+                series.accept([leg.result for leg in reached.legs])
     except (BundlerError, KeyboardInterrupt) as error:
-        return replace(reached, ended=as_end(error))
-    return replace(reached, legs=published.legs, ended=published.ended)
+        return replace(reached, ended=reached.ended or as_end(error))
+    return reached

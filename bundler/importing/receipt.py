@@ -8,6 +8,7 @@ from bundler.core.policy import PolicyVerdict
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget, ReceiptVerdict
 from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
 from bundler.core.receipt_bundles import OtherBundle
+from bundler.core.receipt_series import ReceiptSeries
 from bundler.importing.attached import AttachmentResult
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImageResult, ImportResult, Outcome, TargetResult
@@ -28,7 +29,7 @@ def receipt_of(
         trusted_fingerprints=bundle.sealed.trusted_fingerprints,
         required_signatures=0 if request.is_without_signature else request.required_signatures,
         trust=() if request.is_without_signature else tuple(map(str, request.trust or filter(None, [trust_folder()]))),
-        weakened=_weakened(request),
+        weakened=_weakened(request, result),
         operator=wanted.operator,
         host=wanted.host,
         started=started,
@@ -40,7 +41,16 @@ def receipt_of(
         blob_sizes=tuple(blob.descriptor.size_bytes for blob in bundle.manifest.blobs),
         verdicts=tuple(map(_verdict, result.verdicts)),
         others=tuple(OtherBundle(each.id, each.name, each.sealed.signers) for each in bundle.others),
+        series=_series(result, request),
     )
+
+
+def _series(result: ImportResult, request: ImportRequest) -> ReceiptSeries | None:
+    series = result.bundle.manifest.series
+    if series is None:
+        return None
+    allowed = request.allow_rollback or None
+    return ReceiptSeries(series.channel, series.sequence, series.previous, allowed, result.overridden)
 
 
 def _verdict(verdict: PolicyVerdict) -> ReceiptVerdict:
@@ -55,11 +65,12 @@ def _verdict(verdict: PolicyVerdict) -> ReceiptVerdict:
     )
 
 
-def _weakened(request: ImportRequest) -> tuple[str, ...]:
+def _weakened(request: ImportRequest, result: ImportResult) -> tuple[str, ...]:
     """The options that make a run less safe."""
     return (
         *(["--insecure-no-signature"] if request.is_without_signature else []),
         *(f"--plain-http {host}" for host in sorted(request.network.plain_http)),
+        *(["--allow-rollback"] if result.overridden else []),
         *(["--via-daemon"] if request.is_via_daemon else []),
         *([] if request.has_attachments else ["--attachments none"]),
     )

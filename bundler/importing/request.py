@@ -102,6 +102,7 @@ class ImportRequest:
         has_attachments: The attachments of images are imported too: signatures, SBOMs, attestations.
         is_verifying_target: All blobs that images need are read back from the target before a tag moves.
         policies: The policies that must all accept an image before anything of it is sent.
+        allow_rollback: The reason for which a bundle is accepted that its channel would refuse; empty to refuse it.
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
     """
@@ -128,5 +129,6 @@ class ImportRequest:
     has_attachments: bool = True
     is_verifying_target: bool = False
     policies: tuple[ImagePolicy, ...] = ()
+    allow_rollback: str = ""
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None

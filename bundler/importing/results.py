@@ -233,6 +233,8 @@ class ImportResult:
         receipt: The path of the receipt.
         failed_list: The path of the list of failed images; None if none failed.
         need: The need-list; None if none was asked for.
+        overridden: The codes of the problems of the channel that ``--allow-rollback`` overrode.
+        series_remarks: Facts about the channel that people should know.
     """
 
     bundle: Bundle
@@ -245,6 +247,8 @@ class ImportResult:
     receipt: Path | None = None
     failed_list: Path | None = None
     need: NeedResult | None = None
+    overridden: tuple[str, ...] = ()
+    series_remarks: tuple[str, ...] = ()
 
     @property
     def exit_code(self) -> int:

@@ -329,12 +329,20 @@ def import_document(result: ImportResult) -> Document:
         "receipt": str(result.receipt) if result.receipt else None,
         "failedList": str(result.failed_list) if result.failed_list else None,
         "error": error_document(result.error) if result.error else None,
+        "series": _imported_series(result),
         "findings": [_finding(finding) for finding in result.findings],
         "need": _need(result.need),
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         **_media(bundle, result.litter),
         "targets": [_target(target) for target in result.targets],
     }
+
+
+def _imported_series(result: ImportResult) -> Document | None:
+    series = _series(result.bundle.manifest)
+    if series is None:
+        return None
+    return {**series, "overridden": list(result.overridden), "remarks": list(map(str, result.series_remarks))}
 
 
 def receipt_document(command: str, file: ReceiptFile) -> Document:

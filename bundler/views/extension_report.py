@@ -30,7 +30,7 @@ _FILES = {
 
 def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
     """The lines about series, bases, attachments and planned media; empty if the bundle has none."""
-    lines = [] if isinstance(manifest, OuterManifest) else [*_series_lines(manifest), *base_lines(manifest)]
+    lines = [] if isinstance(manifest, OuterManifest) else [*series_lines(manifest), *base_lines(manifest)]
     if isinstance(manifest, OuterManifest):
         lines += (
             [] if manifest.is_whole else [fact(said("bases"), said("it leaves blobs out; their names are encrypted"))]
@@ -97,7 +97,8 @@ def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
     return lines
 
 
-def _series_lines(manifest: BundleManifest) -> list[str]:
+def series_lines(manifest: BundleManifest) -> list[str]:
+    """The lines about the place of a bundle in its channel; empty if it has none."""
     if manifest.completes:
         return [fact(said("supplement"), said("to the bundle {id}", id=manifest.completes))]
     series = manifest.series

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.undo import ListResult, TagResult, UndoResult
     from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
+    from bundler.core.receipt_series import ReceiptSeries
 
 KINDS = {"registry": text("registry"), "daemon": text("Docker daemon"), "layout": text("layout")}
 UNDONE = {
@@ -49,6 +50,8 @@ def show_lines(file: ReceiptFile) -> list[str]:
         (said("time"), said("{started} to {finished}", started=receipt.started, finished=receipt.finished)),
         (said("result"), _result_words(receipt)),
     ]
+    if receipt.series:
+        facts.append((said("channel"), _series_words(receipt.series)))
     if receipt.verdicts:
         facts.append((said("policy"), _verdict_words(receipt)))
     if receipt.merged:
@@ -113,6 +116,15 @@ def _list_words(each: ListResult) -> str:
 def _outcome(image: ReceiptImage) -> str:
     known = OUTCOMES.get(image.outcome)
     return translated(known) if known else escaped(image.outcome)
+
+
+def _series_words(series: ReceiptSeries) -> str:
+    channel, number = series.channel, series.sequence
+    if not series.overridden:
+        return said("{channel}, number {sequence}", channel=channel, sequence=number)
+    return said(
+        "{channel}, number {sequence}; allowed: {reason}", channel=channel, sequence=number, reason=series.allowed
+    )
 
 
 def _result_words(receipt: Receipt) -> str:

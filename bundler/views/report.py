@@ -79,7 +79,8 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines.append(fact(said("signed by"), result.key_id or said("no key. {unsigned}", unsigned=NOT_SIGNED)))
     if result.is_encrypted:
         lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
-    lines += [*_content_lines(manifest), *extension_report.attached_lines(manifest)]
+    lines += [*_content_lines(manifest), *extension_report.series_lines(manifest)]
+    lines += [*extension_report.attached_lines(manifest)]
     lines += [*since_report.since_lines(result, is_verbose=is_verbose)]
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")

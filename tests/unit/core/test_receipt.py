@@ -234,6 +234,7 @@ ABSENT_IN_OLDER = {
     "verdicts",
     "blobs",
     "blobSizes",
+    "series",
     "merged",
     "document",
     "requiredSignatures",
