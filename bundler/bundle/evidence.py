@@ -10,7 +10,7 @@ from bundler.core.digest import Digest
 from bundler.core.manifest import Blob, Image
 from bundler.core.oci import Descriptor
 from bundler.core.policy import Attached, SignedImage
-from bundler.errors import Damaged, Incomplete
+from bundler.errors import Damaged
 
 
 def evidence_of(bundle: Bundle, image: Image) -> SignedImage:
@@ -36,6 +36,4 @@ class _Documents:
         blob = self.listed.get(descriptor.digest)
         if blob is None or blob.descriptor.size_bytes != descriptor.size_bytes:
             raise Damaged("a manifest needs a blob that the bundle does not list", subject=str(descriptor.digest))
-        if blob.is_left_out:
-            raise Incomplete("the bundle leaves out this blob", subject=str(descriptor.digest), code="incomplete")
         return self.bundle.read_document(blob.descriptor)

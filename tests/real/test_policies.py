@@ -62,6 +62,11 @@ def source(tmp_path_factory: pytest.TempPathFactory):
 
 
 @pytest.fixture
+def place(source: RealRegistry) -> Callable[[str], str]:
+    return lambda kind: f"docker://{source.host}/{WHERE}:{kind}"
+
+
+@pytest.fixture
 def policy(tmp_path: Path, source: RealRegistry) -> Path:
     folder = tmp_path / "policy"
     folder.mkdir()
@@ -207,6 +212,27 @@ def test_an_import_sends_nothing_that_its_policy_refuses(export, policy, here, t
     for kind, image in source.images.items():
         assert (target.get(f"{WHERE}/manifests/{image.digest}") is not None) == (kind in GOOD), kind
     assert tags(ran.json) == GOOD
+
+
+def test_encrypted_and_later_bundles_are_judged_too(export, policy, here, tmp_path, place):
+    """A bundle that leaves out what the receiver has carries all signatures."""
+    (tmp_path / "passphrase").write_text("a passphrase of the test\n")
+    secret = ("--passphrase-file", tmp_path / "passphrase")
+    assert export("--encrypt", *secret, kinds=("simple", "unsigned")).code == 0
+    verifying = ("--insecure-no-signature", "--policy", policy, "--json")
+    ran = here("verify", tmp_path / "b", *verifying, *secret)
+    assert (ran.code, tags(ran.json)) == (5, {"simple"})
+    assert here("verify", tmp_path / "b", *verifying).code == 2, "its content is not known"
+    since = ("--since", tmp_path / "b", "--since-passphrase-file", tmp_path / "passphrase", "--insecure-no-signature")
+    names = [place("simple"), place("bundle")]
+    later = here(
+        "export", *names, "-o", tmp_path, "--name", "later", "--unsigned", "--policy", policy, *since, "--json"
+    )
+    assert later.code == 0, later.out
+    bundle = json.loads((tmp_path / "later/bundle.json").read_bytes())
+    assert bundle["bases"]
+    ran = here("verify", tmp_path / "later", *verifying)
+    assert (ran.code, tags(ran.json)) == (0, GOOD)
 
 
 @each_case(

@@ -110,6 +110,39 @@ def test_a_document_that_is_not_that_of_its_digest_is_never_judged(tool):
     assert judgement.error.exit_code == 4
 
 
+@each_case("tool", VECTORS)
+def test_a_changed_manifest_of_a_signature_is_never_judged(tool):
+    """Its digest is in the signed bundle: only the attacker who signs bundles can change both."""
+    manifest, document = with_layer(content(VECTORS[tool][0]), content(VECTORS[tool][1])), content(VECTORS[tool][1])
+    judge = KeySigned((load_image_key(content(VECTORS[tool][2]), origin="k"),), VECTORS[tool][4])
+    evidence = Evidence(VECTORS[tool][3], root=ROOT)
+    evidence.documents[Digest.of(document)] = document
+    descriptor = evidence.put(manifest, oci.OCI_MANIFEST)
+    evidence.attached.append(Attached(SUBJECT, descriptor, "" if b'"subject"' in manifest else "x.sig"))
+    assert judge.judge(evidence.image).is_accepted
+    for changed in changed_bits(manifest):
+        evidence.documents[descriptor.digest] = changed
+        assert not judge.judge(evidence.image).is_accepted
+
+
+@each_case("field", ["subject", "layers", "mediaType", "artifactType"])
+def test_a_manifest_with_another_field_is_refused_where_the_field_matters(field):
+    """The attacker gets every digest right. The artifact type is a remark: what is signed decides."""
+    manifest, document = json.loads(content("c3man.json")), content("c3bundle.json")
+    other = f"sha256:{'0' * 64}"
+    match field:
+        case "subject":
+            manifest["subject"]["digest"] = other
+        case "layers":
+            manifest["layers"][0]["mediaType"] = "application/vnd.example"
+        case "mediaType":
+            manifest["mediaType"] = oci.OCI_INDEX
+        case _:
+            manifest["artifactType"] = "application/vnd.example"
+    accepted = judged("cosign 3", json.dumps(manifest).encode(), document).is_accepted
+    assert accepted is (field == "artifactType")
+
+
 @each_case("key", ["cosign.pub", "cosign3.pub", "kb.pub"])
 def test_no_changed_key_accepts(key):
     """A changed key is no key, or another one."""
