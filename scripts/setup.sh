@@ -46,3 +46,15 @@ ensure_venv() {
     install_project "[$extras]" && touch "$VENV/.bundler-extras-$extras" || return 1
   fi
 }
+
+# ensure_npm FOLDER  the npm packages of FOLDER/package.json in $VENV/npm, installed again when that file has changed. No
+# script of a package runs.
+ensure_npm() {
+  local made=$VENV/npm
+  cmp -s "$1/package.json" "$made/.installed" && return 0
+  say "adding the npm packages of $1"
+  rm -rf "$made" && mkdir -p "$made" && cp "$1/package.json" "$made/" || return 1
+  (cd "$made" && npm install --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error > install.log 2>&1) \
+    || { say "could not install them: $made/install.log"; return 1; }
+  cp "$1/package.json" "$made/.installed"
+}
