@@ -8,7 +8,8 @@ from pathlib import Path
 
 from bundler.bundle.signing import PublicKey
 from bundler.core.events import Listener, nobody
-from bundler.core.receipt import Receipt, merged, parse_receipt
+from bundler.core.joined_receipts import merged
+from bundler.core.receipt import Receipt, parse_receipt
 from bundler.importing.request import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed, refuse_taken, write_signed
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
@@ -20,14 +19,12 @@ from bundler.core.receipt_attachments import (
     UNFINISHED,
     ReceiptAttachment,
     attachment_document,
-    better_attached,
-    finished_attached,
     read_attachment,
 )
 from bundler.core.receipt_bundles import OtherBundle, other_bundle_document, read_other_bundle
 from bundler.core.receipt_series import ReceiptSeries, read_receipt_series, series_document
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Damaged, Misuse, Refused
+from bundler.errors import BundlerError, Damaged, Refused
 
 DOCUMENT = "bundler.receipt/1"
 OUTCOMES = frozenset({"pushed", "loaded", "present", "skipped", "failed", "held back", "not tried", UNFINISHED})
@@ -216,139 +213,6 @@ def parse_receipt(content: bytes, *, what: str) -> Receipt:
         return _receipt(document)
     except (KeyError, TypeError, ValueError, BundlerError) as error:
         raise Damaged(texts.text("not a receipt of bundler: {error}", error=error), subject=what) from error
-
-
-def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
-    """One receipt for several imports of one bundle, with the best result of each image at each target.
-
-    Args:
-        receipts: At least one receipt, in any order.
-        ids: The ids of the receipts, in the same order.
-
-    Raises:
-        Misuse: The receipts belong to different bundles.
-    """
-    pairs = sorted(zip(receipts, ids, strict=True), key=lambda pair: (pair[0].started, pair[1]))
-    ordered = [receipt for receipt, _ in pairs]
-    first, last = ordered[0], ordered[-1]
-    for receipt in ordered:
-        if receipt.bundle_id != first.bundle_id:
-            raise Misuse(
-                "the receipts belong to different bundles",
-                subject=receipt.bundle_name,
-                expected=first.bundle_id or "none",
-                actual=receipt.bundle_id or "none",
-            )
-    targets = tuple(_merged_target(ordered, name) for name in _each_once(t.target for r in ordered for t in r.targets))
-    is_done = bool(targets) and all(image.is_done for target in targets for image in target.images)
-    return replace(
-        last,
-        signers=_each_once(signer for receipt in ordered for signer in receipt.signers),
-        signer_fingerprints=_each_once(key for receipt in ordered for key in receipt.signer_fingerprints),
-        trusted_fingerprints=_each_once(key for receipt in ordered for key in receipt.trusted_fingerprints),
-        blobs=max((receipt.blobs for receipt in ordered), key=len),
-        blob_sizes=max((receipt.blob_sizes for receipt in ordered), key=len),
-        trust=_each_once(path for receipt in ordered for path in receipt.trust),
-        required_signatures=min(receipt.required_signatures for receipt in ordered),
-        weakened=_each_once(option for receipt in ordered for option in receipt.weakened),
-        operator=", ".join(_each_once(receipt.operator for receipt in ordered)),
-        host=", ".join(_each_once(receipt.host for receipt in ordered)),
-        started=first.started,
-        finished=max(receipt.finished for receipt in ordered),
-        exit_code=0 if is_done else next((r.exit_code for r in reversed(ordered) if r.exit_code), 3),
-        error=None if is_done else last.error,
-        targets=targets,
-        merged=tuple(identity for _, identity in pairs),
-        verdicts=tuple(dict.fromkeys(verdict for receipt in ordered for verdict in receipt.verdicts)),
-        others=tuple(dict.fromkeys(other for receipt in ordered for other in receipt.others)),
-    )
-
-
-def places_of_blobs(receipts: Iterable[Receipt], registry: str) -> dict[str, Reference]:
-    """The places of blobs in a registry, by the receipts of earlier imports.
-
-    Args:
-        receipts: The receipts, the newest first. The first one that has a blob decides its place.
-        registry: Host and port of the registry.
-
-    Returns:
-        For each blob's digest the name of an image that needs it and was in the registry when its import ended.
-    """
-    found: dict[str, Reference] = {}
-    for receipt in receipts:
-        for target in receipt.targets:
-            for image in target.images if target.kind == "registry" else ():
-                name = Reference.parse(image.name)
-                if image.outcome in ("pushed", "present") and name.registry == registry:
-                    for number in image.blobs:
-                        if number < len(receipt.blobs):
-                            found.setdefault(receipt.blobs[number], name)
-    return found
-
-
-def finishing(receipt: Receipt, unfinished: Receipt, identity: str) -> Receipt | None:
-    """The receipt of an import, with the results of an earlier import that was killed and that it has completed.
-
-    Args:
-        receipt: The receipt of the import that has ended.
-        unfinished: The receipt of the import that was killed.
-        identity: The SHA-256 of the unfinished receipt's bytes.
-
-    Returns:
-        The completed receipt; None if the unfinished one belongs to another bundle, or if some of its images are not
-        done.
-    """
-    if not unfinished.is_unfinished or unfinished.bundle_id != receipt.bundle_id:
-        return None
-    earlier = {(target.target, image.name): image for target in unfinished.targets for image in target.images}
-    done = {(target.target, image.name) for target in receipt.targets for image in target.images if image.is_done}
-    if not done.issuperset(earlier):
-        return None
-    targets = tuple(
-        replace(
-            target, images=tuple(_finished(image, earlier.get((target.target, image.name))) for image in target.images)
-        )
-        for target in receipt.targets
-    )
-    return replace(receipt, targets=targets, merged=(*receipt.merged, identity))
-
-
-def _finished(image: ReceiptImage, earlier: ReceiptImage | None) -> ReceiptImage:
-    """The result for an image, with the earlier digest of its tag if the killed import has moved it."""
-    # Only the import that moved a tag knows its earlier digest. So a tag that is in place now, and had another digest
-    # when the killed import started, counts as pushed, with that digest.
-    if earlier is None or earlier.outcome != UNFINISHED:
-        return image
-    image = replace(image, attached=finished_attached(image.attached, earlier.attached))
-    if earlier.replaced is None:
-        return image
-    has_moved = image.outcome == "present" and image.digest == earlier.digest != earlier.replaced
-    return replace(image, outcome="pushed", replaced=earlier.replaced) if has_moved else image
-
-
-def _merged_target(receipts: list[Receipt], name: str) -> ReceiptTarget:
-    found = [target for receipt in receipts for target in receipt.targets if target.target == name]
-    images: dict[tuple[str, str], ReceiptImage] = {}
-    for target in found:
-        for image in target.images:
-            key = (image.reference, image.name)
-            images[key] = _better(images.get(key, image), image)
-    there = {image.reference for image in images.values() if image.is_done}
-    kept = tuple(image for image in images.values() if image.is_done or image.reference not in there)
-    return ReceiptTarget(name, found[-1].kind, sum(target.bytes_sent for target in found), kept, found[-1].re_read)
-
-
-def _better(earlier: ReceiptImage, later: ReceiptImage) -> ReceiptImage:
-    """The later result, unless it failed. If the later run found the image in place, the earlier push is kept."""
-    if earlier.is_done and not later.is_done:
-        return earlier
-    has_brought = earlier.outcome in ("pushed", "loaded") and earlier.digest == later.digest
-    better = earlier if has_brought and later.outcome in ("present", "skipped") else later
-    return replace(better, attached=better_attached(earlier.attached, later.attached))
-
-
-def _each_once(texts: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(texts))
 
 
 def _document(receipt: Receipt) -> dict[str, Any]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.joined_receipts import places_of_blobs
 from bundler.core.limits import EARLIER_RECEIPT_BYTES, EARLIER_RECEIPTS
-from bundler.core.receipt import Receipt, parse_receipt, places_of_blobs
+from bundler.core.receipt import Receipt, parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError

@@ -12,8 +12,9 @@ from pathlib import Path
 from bundler import texts
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener, Noticed
+from bundler.core.joined_receipts import finishing
 from bundler.core.limits import RECEIPT_BYTES
-from bundler.core.receipt import Receipt, finishing, parse_receipt
+from bundler.core.receipt import Receipt, parse_receipt
 from bundler.core.receipt_attachments import UNFINISHED
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.keys.signed_files import refuse_taken, write_signed

@@ -18,10 +18,11 @@ from bundler.bundle import signing, sums
 from bundler.core import image_list, manifest as bundle_manifest, oci, strict_json, tar
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
+from bundler.core.joined_receipts import merged
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
 from bundler.core.policies import CONFLICT_POLICIES
-from bundler.core.receipt import merged, parse_receipt
+from bundler.core.receipt import parse_receipt
 from bundler.core.reference import Reference
 from bundler.core.rules_file import parse_rules
 from bundler.errors import Damaged, Misuse, Refused, Several

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bundler.core.joined_receipts import finishing, merged, places_of_blobs
 from bundler.core.receipt import (
     DOCUMENT,
     DONE,
@@ -16,10 +17,7 @@ from bundler.core.receipt import (
     ReceiptImage,
     ReceiptReading,
     ReceiptTarget,
-    finishing,
-    merged,
     parse_receipt,
-    places_of_blobs,
 )
 from bundler.errors import Damaged, Misuse, Refused
 from tests.support.errors import raises

@@ -6,7 +6,8 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from bundler.core.receipt import Receipt, finishing, merged, parse_receipt
+from bundler.core.joined_receipts import finishing, merged
+from bundler.core.receipt import Receipt, parse_receipt
 from bundler.core.receipt_attachments import ReceiptAttachment
 from bundler.errors import Damaged
 from tests.support.errors import raises
