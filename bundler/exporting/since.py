@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver, by_statement, together
 from bundler.core.events import Noticed
-from bundler.errors import BundlerError
+from bundler.core.inventory import Inventory
+from bundler.core.location import DAEMON
+from bundler.core.statement import Statement
+from bundler.errors import BundlerError, Misuse
 from bundler.exporting.session import Session
 from bundler.keys.signed_files import Demand
 from bundler.keys.statements import read_statement
@@ -39,9 +43,25 @@ def _statements(session: Session) -> Iterator[AtReceiver]:
     unlocking = replace(request.since_unlocking, scratch=request.since_unlocking.scratch or request.scratch)
     for path in request.since:
         try:
-            yield by_statement(read_statement(path, request.trust, demand=demand, unlocking=unlocking, run=session.run))
+            statement = read_statement(path, request.trust, demand=demand, unlocking=unlocking, run=session.run)
+            _refuse_daemon(statement, path)
+            yield by_statement(statement)
         except BundlerError as error:
             if error.subject and str(path) in error.subject:
                 raise
             subject = f"{path} ({error.subject})" if error.subject else str(path)
             raise error.but(subject=subject) from error.__cause__
+
+
+def _refuse_daemon(statement: Statement, path: Path) -> None:
+    """Refuses the inventory of a daemon: it unpacks layers and keeps no blobs, so nothing could be left out.
+
+    Raises:
+        Misuse: It is one.
+    """
+    if isinstance(statement.document, Inventory) and statement.document.kind == DAEMON:
+        raise Misuse(
+            "the inventory of a Docker daemon names no blobs, so it is no base",
+            subject=str(path),
+            hint="give the inventory of a registry, a receipt, or an earlier bundle",
+        )

@@ -101,13 +101,13 @@ def registry_contents(
         Interrupted: The user stopped it.
     """
     listed = _tags(registry, names or _repositories(registry, prefix, run), run)
-    found = _Found()
+    found, api = _Found(), _ReferrersApi()
     before = {
         tag.repository: kept is not None and kept.knows(f"{registry.name}/{tag.repository}") for tag in listed.tags
     }
 
     def read(tag: _Tag) -> None:
-        reader = _Reader(Repository(registry, tag.repository), kept, before[tag.repository])
+        reader = _Reader(Repository(registry, tag.repository), api, kept, before[tag.repository])
         is_found = partial(found.has, tag.repository)
         follow = partial(_follow, tag, reader, is_found)
         found.add(tag, retrying(follow, run, subject=f"{registry.name}/{tag}", peer=registry.name))
@@ -173,17 +173,44 @@ def _all_names(ask: Callable[[str], NamePage], subject: str, peer: str, run: Run
         path = page.following
 
 
+class _ReferrersApi:
+    """Asks a registry for the attachments of manifests, until it has shown that it has no such API. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._is_absent = threading.Event()
+
+    def of(self, subject: Digest, repository: Repository) -> tuple[Digest, ...]:
+        """Returns the manifests that are attached to another one by their ``subject``; those with a tag are tags.
+
+        A list that is no list counts as none: the inventory then names less than the registry has.
+
+        Raises:
+            Unavailable: The registry does not answer.
+        """
+        if self._is_absent.is_set():
+            return ()
+        try:
+            found = repository.referrers(subject)
+        except (Refused, Damaged):
+            return ()
+        if found is None:
+            self._is_absent.set()
+        return tuple(each.descriptor.digest for each in found or ())
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """Reads manifests of one repository.
 
     Attributes:
         repository: The repository.
+        api: The referrers API of its registry.
         kept: The manifests that earlier runs have read.
         is_known: True if they may have read some of this repository: then a HEAD shows which manifest is wanted.
     """
 
     repository: Repository
+    api: _ReferrersApi
     kept: KeptDocuments | None
     is_known: bool
 
@@ -208,11 +235,12 @@ class _Reader:
 
 
 def _follow(tag: _Tag, reader: _Reader, is_found: Callable[[Digest], bool]) -> list[FoundManifest]:
-    """Reads the manifest of a tag, and all manifests below it that were not found before.
+    """Reads the manifest of a tag, and all manifests below it or attached to it that were not found before.
 
     A child that the repository does not have is left out: registries accept such indexes.
     """
     found: list[FoundManifest] = []
+    seen: set[Digest] = set()  # a registry may list manifests as attached to each other
     left: list[tuple[str, int]] = [(tag.tag, 0)]
     while left:
         name, depth = left.pop()
@@ -225,9 +253,13 @@ def _follow(tag: _Tag, reader: _Reader, is_found: Callable[[Digest], bool]) -> l
             continue
         each = FoundManifest.of(oci.parse_manifest(content, descriptor.media_type, what=what))
         found.append(replace(each, descriptor=descriptor.bare))
+        seen.add(descriptor.digest)
         if each.children and depth == INDEX_DEPTH:
             raise Damaged("indexes nested too deeply", subject=what)
-        left += [(str(child), depth + 1) for child in each.children if not is_found(child)]
+        attached = reader.api.of(descriptor.digest, reader.repository) if depth < INDEX_DEPTH else ()
+        below = [one for one in dict.fromkeys((*each.children, *attached)) if one not in seen and not is_found(one)]
+        seen.update(below)
+        left += [(str(digest), depth + 1) for digest in below]
     return found
 
 

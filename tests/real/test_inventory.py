@@ -14,8 +14,9 @@ from urllib.parse import parse_qs, urlsplit
 
 from bundler.core.inventory import Inventory, parse_inventory
 from tests.conftest import Ran
-from tests.support import images
+from tests.support import attachments, images
 from tests.support.parts import skopeo_raw
+from tests.support.referrers import Referrers
 from tests.support.servers import Front
 from tests.support.tables import each_case
 
@@ -235,6 +236,23 @@ def test_a_child_that_the_registry_has_lost_is_left_out(here, new_registry, tmp_
     ).close()
     assert here("inventory", registry.host, "-o", tmp_path / "again.json").code == 0
     assert contents(read(tmp_path / "again.json"))["team/app"][1] == set()
+
+
+def test_attachments_of_the_referrers_api_are_in_it_and_a_registry_without_it_is_asked_once(
+    here, new_registry, fronts, origin, tmp_path
+):
+    registry, image = new_registry(), images.simple("signed")
+    front = fronts(registry, Referrers())
+    sbom = attachments.referrer(image)
+    for each in (image, sbom, attachments.referrer(sbom, "application/another")):
+        each.push(front, "team/app", "1" if each is image else None)
+    path = tmp_path / "inventory.json"
+    assert here("inventory", front.host, "-o", path).code == 0
+    assert len(read(path).repositories[0].manifests) == 3
+    assert contents(read(path))["team/app"][1] >= set(sbom.blobs)
+    without = fronts(origin)
+    assert here("inventory", without.host, "-o", tmp_path / "without.json").code == 0
+    assert without.count("GET", "/referrers/") <= 9  # of all threads, before the first answer
 
 
 def test_a_layout_says_which_blobs_it_has(here, tmp_path):

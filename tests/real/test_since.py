@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
+from bundler.bundle.signing import load_private
+from bundler.keys.signed_files import write_signed
 from tests.support import months
 from tests.support.months import MONTHS
 from tests.support.tables import each_case
+from tests.unit.core.test_inventory import DAEMON_PLACE
 
 
 @pytest.fixture
@@ -262,3 +265,11 @@ def test_an_encrypted_base_needs_its_passphrase(export, here, keys, tmp_path):
     wrong = tmp_path / "wrong"
     wrong.write_text("another passphrase")
     assert export("month-3", *encrypted, "--since-passphrase-file", wrong, since=("month-2",)).code == 2
+
+
+def test_the_inventory_of_a_daemon_is_refused_because_it_names_no_blobs(export, keys, tmp_path):
+    path = tmp_path / "daemon.json"
+    key = load_private(keys[0].read_bytes(), origin="key", passphrase=bytes)
+    write_signed(path, b"".join(DAEMON_PLACE.to_json()), key)
+    made = export("month-1", "--json", since=(path,))
+    assert (made.code, made.json["error"]["subject"]) == (2, str(path))
