@@ -64,3 +64,5 @@ class AttachmentChoice:
 
 ALL_ATTACHMENTS = AttachmentChoice((_ALL,))
 """The default."""
+NO_ATTACHMENTS = AttachmentChoice((_NONE,))
+"""Images alone."""

@@ -8,7 +8,9 @@ bundle.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 
+from bundler.core.attachment_choice import ALL_ATTACHMENTS, NO_ATTACHMENTS, AttachmentChoice
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.manifest import BundleManifest, Image
@@ -57,6 +59,7 @@ def make_supplement(asked: Asked, manifest: BundleManifest) -> ExportResult:
             trust=request.trust,
             is_since_without_signature=request.is_without_signature,
             completes=asked.bundle.id,
+            attachments=_attachments(manifest, images, wanted),
             carried=frozenset(wanted),
             is_dry_run=request.is_dry_run,
             network=request.network,
@@ -67,6 +70,14 @@ def make_supplement(asked: Asked, manifest: BundleManifest) -> ExportResult:
     )
     _check(result, wanted)
     return result
+
+
+def _attachments(manifest: BundleManifest, images: Iterable[Image], wanted: set[Digest]) -> AttachmentChoice:
+    """All attachments, if one of them needs a blob that is wanted; else none, because the bundle has them."""
+    blobs = manifest.blobs
+    attached = (number for image in images for each in image.attachments for number in each.needs)
+    is_needed = any(blobs[number].descriptor.digest in wanted for number in attached)
+    return ALL_ATTACHMENTS if is_needed else NO_ATTACHMENTS
 
 
 def check_key(asked: Asked) -> None:

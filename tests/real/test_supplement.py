@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Ran
-from tests.support import images
+from tests.support import attachments, images
 from tests.support.months import image, layer
 from tests.support.parts import RealRegistry
 
@@ -31,7 +31,7 @@ class Months:
 
     def export(self, name: str, month: dict[str, list[str]], *flags: object) -> None:
         for repository, layers in month.items():
-            image(layers).push(self.source, repository, "1")
+            attachments.push_all(self.source, repository, image(layers))
         listed = self.folder / f"{name}.txt"
         listed.write_text("".join(f"{self.source.host}/{repository}:1\n" for repository in month))
         done = self.here("export", listed, "-o", self.folder, "--key", self.key, *flags)
