@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bundler import texts
@@ -210,6 +210,16 @@ class NeedList:
     def size_bytes(self) -> int:
         """The bytes of its chunks and blobs."""
         return sum(chunk.size_bytes for chunk in self.chunks) + sum(blob.size_bytes for blob in self.blobs)
+
+    @property
+    def bare(self) -> NeedList:
+        """The same without the words for people: images, and the content of chunks. They may take much memory."""
+        return replace(
+            self,
+            images=(),
+            chunks=tuple(replace(chunk, images=(), holds=()) for chunk in self.chunks),
+            blobs=tuple(replace(blob, images=(), bases=()) for blob in self.blobs),
+        )
 
     def to_json(self) -> bytes:
         """The bytes of the document. The same need-list gives the same bytes."""

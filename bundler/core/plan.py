@@ -50,6 +50,9 @@ CHUNK_PRESETS = {
 }
 """Sizes for media. Files on ISO 9660 and FAT32 are smaller than 4 GiB: a DVD holds one, a double-layer DVD two."""
 
+OCI_LAYOUT = strict_json.canonical({"imageLayoutVersion": "1.0.0"})
+"""The file ``oci-layout``, which is the same in every bundle."""
+
 _DOCKER_DEFAULT = Platform("linux", "amd64")
 
 
@@ -238,9 +241,9 @@ def _used_bases(omitted: Mapping[Digest, tuple[InBase, ...]]) -> list[int]:
 def layout_files(images: Sequence[ResolvedImage]) -> dict[str, bytes]:
     """The files of the OCI layout, by their paths, in the order of the bundle. FORMAT.md, section 7."""
     return {
-        "oci-layout": strict_json.canonical({"imageLayoutVersion": "1.0.0"}),
-        "index.json": _index_json(images),
-        "manifest.json": _docker_manifest_json(images),
+        "oci-layout": OCI_LAYOUT,
+        "index.json": index_json(images),
+        "manifest.json": docker_manifest_json(images),
     }
 
 
@@ -370,7 +373,8 @@ def _attached_json(attachment: ResolvedAttachment, name: str) -> dict[str, objec
     }
 
 
-def _index_json(images: Sequence[ResolvedImage]) -> bytes:
+def index_json(images: Sequence[ResolvedImage]) -> bytes:
+    """The index.json of the layout. Of each image it needs the name, the root and the roots of its attachments."""
     entries: list[dict[str, object]] = [
         {
             **image.root.to_json(),
@@ -390,7 +394,7 @@ def _index_json(images: Sequence[ResolvedImage]) -> bytes:
     return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries})
 
 
-def _docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
+def docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
     """The manifest.json that ``docker load`` reads: for each image its variant for linux/amd64, or its first for Linux.
 
     Images with zstd layers come last: an old daemon that cannot read them loads all other images first.

@@ -83,7 +83,8 @@ def _need_list(request: FulfilRequest, run: Run) -> tuple[NeedList | Wanted, tup
     if not file.signers:
         reason = text("{path}: no trusted key signed this need-list; it is a request, no proof", path=file.path)
         run.listener(Noticed(reason))
-    return parse_need_list(file.content, what=request.need), tuple(key.id for key in file.signers)
+    need = parse_need_list(file.content, what=request.need)
+    return need.bare if isinstance(need, NeedList) else need, tuple(key.id for key in file.signers)
 
 
 def _copies(

@@ -8,7 +8,6 @@ again in the same way, and the digest decides.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from bundler.core import manifest as bundle_manifest, oci
@@ -16,7 +15,14 @@ from bundler.core.digest import Digest
 from bundler.core.limits import PLACES_OF_BLOB
 from bundler.core.manifest import BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor, Manifest
-from bundler.core.plan import ResolvedAttachment, ResolvedImage, docker_variant, layout_files
+from bundler.core.plan import (
+    OCI_LAYOUT,
+    ResolvedAttachment,
+    ResolvedImage,
+    docker_manifest_json,
+    docker_variant,
+    index_json,
+)
 from bundler.core.protocols import BlobSink, ImageSource, Pieces
 from bundler.errors import BundlerError, Interrupted, Refused
 from bundler.exporting.blob_index import Documents, Manifests
@@ -32,21 +38,23 @@ from bundler.transports.transport import SourceLocation
 _BYTES = "application/octet-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """A place that may have a blob, for an image."""
-
-    location: SourceLocation
-    open: Callable[[], ImageSource]
-
-
 class AnyOf:
     """Gives a blob from the first of several places that has it. A source of blobs, thread-safe as these are."""
 
     is_remote = True
 
-    def __init__(self, places: Sequence[_Place], *, is_manifest: bool) -> None:
+    def __init__(
+        self, places: Sequence[SourceLocation], open_: Callable[[SourceLocation], ImageSource], *, is_manifest: bool
+    ) -> None:
+        """Opens nothing yet.
+
+        Args:
+            places: At least one, in the order in which they are asked.
+            open_: Opens a place.
+            is_manifest: True if the blob is a manifest: registries have another endpoint for those.
+        """
         self._places = places
+        self._open = open_
         self._is_manifest = is_manifest
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
@@ -58,7 +66,7 @@ class AnyOf:
         errors: list[BundlerError] = []
         for place in self._places:
             try:
-                store = place.open()
+                store = self._open(place)
                 source = Manifests(store) if self._is_manifest else store
                 pieces = source.open_blob(descriptor, offset_bytes=offset_bytes)
                 first = next(pieces, None)
@@ -100,7 +108,7 @@ class Origins:
         places = given_places(asked, manifest.images, stores)
         found = [(image, places.of(image)) for image in needed]
         self._failed = make_places_ready(asked, found, stores)
-        self._places: dict[Digest, list[_Place]] = {}
+        self._places: dict[Digest, tuple[SourceLocation, ...]] = {}
         self._kinds = {blob.descriptor.digest: blob for blob in manifest.blobs}
         for image, locations in found:
             for number in image.needs_with_attachments:
@@ -122,16 +130,19 @@ class Origins:
         if blob is None:
             raise Refused("this file of the layout cannot be made again by this version", subject=stored.path)
         source = self._source_of(blob.descriptor, is_manifest=blob.kind == bundle_manifest.MANIFEST)
-        places = self._places.get(stored.digest, [])
-        peer = places[0].location.peer if places else ""
+        peer = self._places[stored.digest][0].peer
         return BlobCopy(blob.descriptor, source, (Destination((sink,), peer),), stored.digest.short)
 
-    def _add_places(self, digest: Digest, locations: Iterable[SourceLocation]) -> None:
-        """Adds places that may have a blob. A layer that all images share is asked of a few of them only."""
-        known = self._places.setdefault(digest, [])
-        for location in locations:
-            if len(known) < PLACES_OF_BLOB and all(each.location != location for each in known):
-                known.append(_Place(location, partial(self._open, location)))
+    def _add_places(self, digest: Digest, locations: tuple[SourceLocation, ...]) -> None:
+        """Adds places that may have a blob. A layer that all images share is asked of a few of them only.
+
+        The blobs of an image share its tuple of places: there may be 60,000.
+        """
+        known = self._places.get(digest)
+        if known is None:
+            self._places[digest] = locations
+        elif known != locations and len(known) < PLACES_OF_BLOB:
+            self._places[digest] = tuple(dict.fromkeys((*known, *locations)))[:PLACES_OF_BLOB]
 
     def _open(self, location: SourceLocation) -> ImageSource:
         if location in self._failed:
@@ -139,10 +150,10 @@ class Origins:
         return location.open(self._stores)
 
     def _source_of(self, descriptor: Descriptor, *, is_manifest: bool) -> AnyOf:
-        places = self._places.get(descriptor.digest, [])
+        places = self._places.get(descriptor.digest)
         if not places:
             raise Refused("no image of the bundle needs this blob", subject=str(descriptor.digest))
-        return AnyOf(places, is_manifest=is_manifest)
+        return AnyOf(places, self._open, is_manifest=is_manifest)
 
     def _read(self, descriptor: Descriptor, *, is_manifest: bool) -> bytes:
         """Reads a small blob or a manifest from any place that has it, verified."""
@@ -190,21 +201,27 @@ class Origins:
 
     def _layout(self) -> Iterable[bytes]:
         """The files of the layout that come out as the bundle has them."""
-        wanted = {file.digest for file in self._manifest.files}
-        for content in layout_files([self._resolved(image) for image in self._manifest.images]).values():
-            if Digest.of(content) in wanted:
-                yield content
+        images, wanted = self._manifest.images, {file.digest for file in self._manifest.files}
+        made = (
+            OCI_LAYOUT,
+            index_json([self._resolved(image) for image in images]),
+            docker_manifest_json(self._resolved(image, with_variant=True) for image in images),
+        )
+        return [content for content in made if Digest.of(content) in wanted]
 
-    def _resolved(self, image: Image) -> ResolvedImage:
-        """The facts of an image that the files of the layout are made of."""
+    def _resolved(self, image: Image, *, with_variant: bool = False) -> ResolvedImage:
+        """The facts of an image that the files of the layout are made of.
+
+        Args:
+            image: The image.
+            with_variant: True to read the manifest of the variant for Docker. Those of 20,000 images are not kept.
+        """
         blobs = self._manifest.blobs
         descriptors = [blobs[number].descriptor for number in image.manifests]
         by_digest = {variant.digest: variant for variant in image.variants}
         chosen = docker_variant(by_digest[each.digest] for each in descriptors if each.digest in by_digest)
-        manifests = [
-            self._parsed(each, image) if chosen is not None and each.digest == chosen.digest else Manifest(each)
-            for each in descriptors
-        ]
+        read = chosen.digest if chosen is not None and with_variant else None
+        manifests = [self._parsed(each, image) if each.digest == read else Manifest(each) for each in descriptors]
         return ResolvedImage(
             image.reference,
             image.source,
