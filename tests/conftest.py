@@ -142,11 +142,19 @@ def bundler() -> Bundler:
     return run
 
 
+@pytest.fixture(scope="session")
+def made_keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a private and a public key. Tests only read from it."""
+    folder = tmp_path_factory.mktemp("made") / "keys"
+    made = Steps(["keygen", "tester", "-d", folder]).run()
+    assert made.code == 0, made.err
+    return folder
+
+
 @pytest.fixture
-def keys(bundler: Bundler, tmp_path: Path) -> tuple[Path, Path]:
-    """A private and a public key."""
-    folder = tmp_path / "keys"
-    assert bundler("keygen", "tester", "-d", folder).code == 0
+def keys(made_keys: Path, tmp_path: Path) -> tuple[Path, Path]:
+    """A private and a public key, the same for all tests, in a folder of the test's own."""
+    folder = shutil.copytree(made_keys, tmp_path / "keys")
     return folder / "tester.key", folder / "tester.pub"
 
 

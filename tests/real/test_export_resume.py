@@ -237,13 +237,18 @@ def done_in(journal: Path) -> list[int]:
     return sorted(read.done) if read else []
 
 
+LEFT_OFF: dict[tuple[object, ...], int] = {}
+"""By the options of an export, the step at which its first chunks were done in an earlier test."""
+
+
 def left_off(make, registry, tmp_path, *more: object) -> Path:
     """An export that was killed when its first chunks were done; its journal."""
-    for number in itertools.count(10):
+    for number in itertools.count(LEFT_OFF.get(more, 10)):
         ended = Steps(make(registry, *more), EPOCH).kill_at(number)
         assert ended.was_killed
         journal = tmp_path / "out/test.partial.journal"
         if done_in(journal):
+            LEFT_OFF[more] = number
             return journal
         shutil.rmtree(tmp_path / "out")
     raise AssertionError

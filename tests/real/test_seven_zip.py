@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ import pytest
 from bundler.keys.passphrase import generate_passphrase
 from tests.real.test_stock_tools import commands
 from tests.support.images import every_kind, image, layer_tar, simple
-from tests.support.parts import require, shell, skopeo_raw
+from tests.support.parts import RealRegistry, require, shell, skopeo_raw
 
 KINDS = every_kind()
 LABELS = {"org.example.secret": "a-label-that-nobody-shall-read"}
@@ -23,12 +24,14 @@ BIG = image([gzip.compress(layer_tar("big", 2_500_000), mtime=0)], labels=LABELS
 CANARY = "canary-passphrase-of-this-test"
 
 
-@pytest.fixture
-def registry(new_registry):
-    registry = new_registry()
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory) -> Iterator[RealRegistry]:
+    """A registry that holds an image of every kind, and a large one. Tests only read from it."""
+    registry = RealRegistry(tmp_path_factory.mktemp("registry")).start()
     for name, each in {**KINDS, "team/big:1": BIG}.items():
         each.push(registry, *name.split(":"))
-    return registry
+    yield registry
+    registry.stop()
 
 
 @pytest.fixture
