@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from bundler.core.digest import Digest
-from bundler.errors import Interrupted
+from bundler.errors import Interrupted, Misuse
+from bundler.keys.image_policy import read_policy
 from tests.conftest import Ran
 from tests.support import images
 from tests.support.attachments import BUNDLE, SIMPLE_SIGNING, dashed, fallback_index, referrer
 from tests.support.images import OCI_CONFIG, OCI_MANIFEST, Image, descriptor, sha256
-from tests.support.parts import RealRegistry
-from tests.support.signatures import SIGNATURE, Signer, base64_of, dsse_bundle, signer, simple_payload
+from tests.support.parts import RealRegistry, require
+from tests.support.signatures import SIGNATURE, Evidence, Signer, base64_of, dsse_bundle, signer, simple_payload
 from tests.support.tables import each_case
 
 US, THEM = signer(), signer("P-256", 1)
@@ -255,3 +257,63 @@ def test_each_policy_gives_its_verdicts(export, policy, here, tmp_path, source, 
     ran = here("verify", tmp_path / "b", "--insecure-no-signature", "--policy", policy, "--json")
     assert tags(ran.json) == accepted
     assert ran.code == (0 if accepted == set(KINDS) else 5)
+
+
+ACCEPT, REJECT = [{"type": "insecureAcceptAnything"}], [{"type": "reject"}]
+JUDGED_BY_SKOPEO = {
+    "default accepts": {"default": ACCEPT},
+    "default refuses": {"default": REJECT},
+    "all must accept": {"default": [*ACCEPT, *REJECT]},
+    "no transport": {"default": ACCEPT, "transports": {}},
+    "default of the transport": {"default": REJECT, "transports": {"docker": {"": ACCEPT}}},
+    "another transport": {"default": REJECT, "transports": {"docker-daemon": {"": ACCEPT}, "dir": {"/a": ACCEPT}}},
+    "registry": {"default": REJECT, "transports": {"docker": {"HOST": ACCEPT}}},
+    "registry without its port": {"default": REJECT, "transports": {"docker": {"127.0.0.1": ACCEPT}}},
+    "namespace": {"default": REJECT, "transports": {"docker": {"HOST/team": ACCEPT}}},
+    "part of a namespace": {"default": REJECT, "transports": {"docker": {"HOST/tea": ACCEPT}}},
+    "repository": {"default": REJECT, "transports": {"docker": {"HOST/team/app": ACCEPT, "HOST/team": REJECT}}},
+    "tag": {"default": ACCEPT, "transports": {"docker": {"HOST/team/app:simple": REJECT, "HOST/team/app": ACCEPT}}},
+    "another tag": {"default": ACCEPT, "transports": {"docker": {"HOST/team/app:other": REJECT, "HOST": ACCEPT}}},
+    "wildcard": {"default": REJECT, "transports": {"docker": {"*.0.0.1": ACCEPT}}},
+    "shorter wildcard": {"default": REJECT, "transports": {"docker": {"*.0.1": ACCEPT, "": REJECT}}},
+    "wildcard after the registry": {"default": REJECT, "transports": {"docker": {"*.0.0.1": ACCEPT, "HOST": REJECT}}},
+    "no requirement": {"default": []},
+    "no default": {"transports": {}},
+    "unknown field": {"default": ACCEPT, "extra": 1},
+    "unknown field of a requirement": {"default": [{"type": "reject", "extra": 1}]},
+    "unknown requirement": {"default": [{"type": "accept"}]},
+    "no type": {"default": [{}]},
+    "two kinds of keys": {"default": [{"type": "sigstoreSigned", "keyPath": "a", "keyData": "Zm9v"}]},
+    "no key": {"default": [{"type": "sigstoreSigned"}]},
+    "path that is not absolute": {"default": ACCEPT, "transports": {"dir": {"a": ACCEPT}}},
+    "scope of an archive": {"default": ACCEPT, "transports": {"docker-archive": {"/a": ACCEPT}}},
+}
+"""Policies without signatures: Debian's skopeo judges no sigstore signature."""
+
+
+@each_case("name", JUDGED_BY_SKOPEO)
+def test_skopeo_gives_the_same_verdict(name, source, policy, tmp_path):
+    require("skopeo")
+    policy.write_text(json.dumps(JUDGED_BY_SKOPEO[name]).replace("HOST", source.host))
+    image = f"{source.host}/{WHERE}:simple"
+    shutil.rmtree(tmp_path / "out", ignore_errors=True)
+    copied = subprocess.run(
+        [
+            "skopeo",
+            "--policy",
+            policy,
+            "copy",
+            "-q",
+            "--src-tls-verify=false",
+            f"docker://{image}",
+            f"dir:{tmp_path}/out",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    verdict = "accepted" if copied.returncode == 0 else "refused" if "rejected" in copied.stderr else "invalid"
+    try:
+        ours = read_policy(str(policy)).judge(Evidence(image).image).result
+    except Misuse:
+        ours = "invalid"
+    assert ours == verdict, copied.stderr

@@ -134,7 +134,7 @@ def parse_attached(content: bytes, attached: Attached) -> AttachedManifest:
     if manifest.children or not isinstance(document, dict):
         raise Unfit(text("an index, not the manifest of a signature"))
     _check_subject(document, attached)
-    listed = document.get("layers") or document.get("blobs") or []
+    listed = document.get("blobs" if attached.descriptor.media_type == oci.OCI_ARTIFACT else "layers") or []
     annotations = [_annotations(entry) for entry in listed]
     config = manifest.config.media_type if manifest.config else ""
     declared = document.get("artifactType")

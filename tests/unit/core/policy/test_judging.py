@@ -237,6 +237,22 @@ def test_nothing_unsigned_is_parsed():
         assert judged(evidence).found == judged(Evidence().signed_simply(THEM)).found
 
 
+def test_a_signature_in_an_artifact_manifest_of_oci_is_found():
+    """Its list is ``blobs``. A list ``layers`` next to it is nothing, and must not lend its annotations."""
+    evidence = Evidence()
+    payload = simple_payload(DIGEST, NAME)
+    blob = {**evidence.put(payload, SIMPLE_SIGNING).to_json(), "annotations": {SIGNATURE: base64_of(US.sign(payload))}}
+    document = {
+        "mediaType": oci.OCI_ARTIFACT,
+        "artifactType": "application/vnd.example",
+        "blobs": [blob],
+        "layers": [{**blob, "annotations": {}}],
+        "subject": Descriptor(oci.OCI_MANIFEST, DIGEST, 1).to_json(),
+    }
+    evidence.attached.append(Attached(DIGEST, evidence.put_json(document, oci.OCI_ARTIFACT)))
+    assert judged(evidence).is_accepted
+
+
 def test_the_signature_of_an_attachment_is_none_of_the_image():
     evidence = Evidence()
     sbom = evidence.attach(
