@@ -32,21 +32,26 @@ from bundler.core.digest import Digest
 from bundler.core.inventory import parse_inventory
 from bundler.core.journal import Chain, parse_journal
 from bundler.core.need_list import NeedList, parse_line, parse_need_list
+from bundler.core.notation import cose, jws, trust_policy as notation_policy
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
+from bundler.core.policy import transparency
 from bundler.core.policy.document import parse_policy
 from bundler.core.policy.identity import MatchRepository
 from bundler.core.policy.key_signed import KeySigned
+from bundler.core.policy.verdict import Unfit
 from bundler.core.receipt import parse_receipt
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import recognised
 from bundler.core.rules_file import parse_rules
+from bundler.core.sbom import Wrapping, parse_sbom, unwrapped
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
-from bundler.errors import BundlerError
+from bundler.errors import BundlerError, Untrusted
 from bundler.importing.named_files import parse_failed_list
+from bundler.keys import certificates
 from bundler.keys.image_keys import load_image_key
 from bundler.stores import addresses, archive_check, compression, http, referrers as referrers_of
 from bundler.stores.image_file import ImageFile, PieceStream
@@ -337,11 +342,62 @@ def attached_manifest(data: bytes) -> None:
     assert not KeySigned((AnyKey(),), MatchRepository()).judge(evidence.image).is_accepted
 
 
+def envelope(data: bytes) -> None:
+    """An envelope of Notation, JWS or COSE, as if its signature were good."""
+    errors = []
+    for read in (jws.read, cose.read):
+        try:
+            sealed = read(data)
+            assert sealed.signature is not None
+            assert sealed.read().scheme.startswith("notary.x509")
+        except Untrusted as error:
+            errors.append(error)
+    if len(errors) == 2:
+        raise errors[0]
+
+
+def trust_policy(data: bytes) -> None:
+    for statement in notation_policy.parse(data, origin="test").statements:
+        assert set(statement.actions.values()) <= {"enforce", "log", "skip"}
+        assert statement.is_skipped or statement.stores
+
+
+def certificate(data: bytes) -> None:
+    for found in certificates.load_file(data, what="test"):
+        assert found.is_valid_at(found.begins_seconds) or found.begins_seconds > found.ends_seconds
+        found.is_issued_by(found)
+
+
+def log_entry(data: bytes) -> None:
+    """The entry of a transparency log in a bundle, as if the log had signed it."""
+    try:
+        text = data.decode("utf-8", errors="replace")  # as all texts of JSON are
+        found = transparency.entry_of_annotation({transparency.ANNOTATION: text}, [AnyKey()])
+    except Unfit as unfit:
+        raise Untrusted(unfit.found) from unfit
+    for check in (transparency.check_hashed, transparency.check_envelope):
+        with suppress(Unfit):
+            check(found, {AnyKey.fingerprint}, b"", b"")
+
+
+def sbom(data: bytes) -> None:
+    errors = []
+    for wrapping in Wrapping:
+        try:
+            document = unwrapped(data, wrapping, what="test")
+            assert all(package.name is not None for package in parse_sbom(document, what="test").packages)
+        except BundlerError as error:
+            errors.append(error)
+    if len(errors) == len(Wrapping):
+        raise errors[0]
+
+
 TARGETS: dict[str, Target] = {
     "address": address,
     "attached-manifest": attached_manifest,
     "bundle-manifest": bundle_json,
     "bundle-name": lambda data: check_bundle_name(text_of(data)),
+    "certificate": certificate,
     "challenge": challenge,
     "checksums": checksums,
     "chunk-size": lambda data: parse_chunk_size(text_of(data)),
@@ -369,16 +425,20 @@ TARGETS: dict[str, Target] = {
     "next-page": next_page,
     "outer-manifest": lambda data: read_manifest(data, what="test"),
     "need-list": need_list,
+    "notation-envelope": envelope,
+    "notation-policy": trust_policy,
     "pax-records": pax_records,
     "platform": lambda data: Platform.parse(text_of(data)),
     "policy": lambda data: parse_policy(data, source="test"),
     "private-key": private_key,
     "public-key": public_key,
     "journal": journal,
+    "log-entry": log_entry,
     "receipt": lambda data: parse_receipt(data, what="test"),
     "reference": reference,
     "referrers": referrers,
     "registry-answer": registry_answer,
+    "sbom": sbom,
     "selection": selection,
     "seven-zip-decrypted": seven_zip_decrypted,
     "seven-zip-frame": seven_zip_frame,
