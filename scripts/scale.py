@@ -130,6 +130,36 @@ def plan_only(folder: Path, gib: int) -> None:
     shutil.rmtree(layout.folder)
 
 
+def news_of(folder: Path, images: int, changed: int) -> None:
+    """Measures a bundle of many images that leaves out what an earlier one has: some images have a new layer."""
+    trust = ["--since", folder / "bundle", "--trust", folder / "tester.pub"]
+    key = ["--key", folder / "tester.key"]
+    for name, version in (("bundle", 1), ("news", 2)):
+        layout = Layout(folder / "layout")
+        shared = layout.blob(bytes(4096), LAYER)
+        for each in range(images):
+            own = version if each < changed else 1
+            layer = layout.blob(f"{each:032d}{own:032d}".encode() * 64, LAYER)
+            layout.image(f"registry.example.com/team-{each % 100}/image-{each}:1", shared, layer)
+        layout.close()
+        run = ["export", f"oci:{layout.folder}", "-o", folder, "--name", name, *key]
+        if version == 1:
+            subprocess.run([sys.executable, "-m", "bundler", "keygen", "tester", "-d", folder], cwd=ROOT, check=True)
+            measure(f"export, {images} images", *run)
+        else:
+            title = f"{changed} of {images} images changed"
+            measure(f"export --since --dry-run, {title}", *run, *trust, "--dry-run")
+            measure(f"export --since, {title}", *run, *trust)
+            print(f"{'bytes of the chunks':<44}{_chunk_bytes(folder / 'news')} of {_chunk_bytes(folder / 'bundle')}")
+        shutil.rmtree(layout.folder)
+    for name in ("bundle", "news"):
+        shutil.rmtree(folder / name)
+
+
+def _chunk_bytes(bundle: Path) -> int:
+    return sum(path.stat().st_size for path in bundle.glob("chunk-*"))
+
+
 @contextlib.contextmanager
 def registry_in(folder: Path) -> Iterator[str]:
     """Runs a registry of our own and yields its host. Removes it afterwards with all its content."""
@@ -194,6 +224,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, nargs="*", default=[1, 5000, 20_000], help="images of a layer")
     parser.add_argument("--blobs", type=int, nargs="*", default=[12_500, 50_000], help="blobs, ten for each image")
     parser.add_argument("--planned", type=int, default=200, help="GiB that are planned only")
+    parser.add_argument("--news", type=int, default=200, help="images of 20,000 that change in an export --since")
     parser.add_argument("--dir", type=Path, help="where there is room for twice the layer; default: $TMPDIR")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.dir) as work:
@@ -209,6 +240,9 @@ def main() -> None:
             alone.join()
         if options.planned:
             plan_only(folder, options.planned)
+        if options.news:
+            (folder / "series").mkdir()
+            news_of(folder / "series", 20_000, options.news)
         for number, layers in [(n, 1) for n in options.images] + [(n // 10, 8) for n in options.blobs]:
             layout = Layout(folder / "layout")
             title = many(layout, number, layers)
