@@ -17,6 +17,7 @@ import pytest
 from bundler import cli
 from tests.conftest import Ran
 from tests.support import months
+from tests.support.attachments import referrer
 from tests.support.faults import answer
 from tests.support.forge import Forged
 from tests.support.images import sha256
@@ -409,6 +410,29 @@ def test_a_base_that_lies_about_a_blob_gives_no_wrong_byte(made, bring, target, 
     done = bring("on-a-lie", base.folder, to=target, options=("--json",))
     assert done.code in (code, 2), done.out
     assert content(target) == {}
+
+
+def test_large_attachments_are_left_out_and_found_like_layers(made, bring, target, tmp_path):
+    data = b"{}" + b" " * (1 << 20)
+    first, second = months.image(["base", "x"]), months.image(["base", "x", "y"])
+    for name, image in (("sbom-1", first), ("sbom-2", second)):
+        layout = made.folder.parent / "layouts" / name
+        image.write_layout(layout, months.reference("x"))
+        referrer(image, content=data).write_layout(layout, "")
+        since = (made / "sbom-1",) if name == "sbom-2" else ()
+        made.export(name, since=since)
+    blobs = json.loads((made / "sbom-2/bundle.json").read_text())["blobs"]
+    assert sha256(data) in {blob["digest"] for blob in blobs if "in" in blob}
+    refused = bring("sbom-2", to=target, options=("--json",))
+    assert (refused.code, missing(refused)) == (9, {"sbom-1/chunk-0001.tar"})
+    assert bring("sbom-2", "sbom-1", to=target).code == 0
+    assert target.get(f"team/x/blobs/{sha256(data)}") == data
+    assert (
+        target.get(f"team/x/manifests/{referrer(second, content=data).digest}")
+        == referrer(second, content=data).content
+    )
+    again = bring("sbom-2", to=target, options=("--verify-target",))
+    assert again.code == 0, again.err
 
 
 def test_a_repository_that_the_user_may_not_read_is_passed_over(made, bring, target, fronts, tmp_path):
