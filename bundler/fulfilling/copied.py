@@ -76,7 +76,11 @@ def other_files(asked: Asked) -> dict[str, Callable[[], Iterator[bytes]]]:
     for name in sorted(sealed.sums):
         role = roles.role_of(name)
         is_wanted = name in asked.wanted.files
-        if role is roles.CHUNK or "/" in name or not (role.is_on_every_medium or is_wanted):
+        if role is roles.CHUNK or not (role.is_on_every_medium or is_wanted):
+            continue
+        if role in (roles.TOOL, roles.UNKNOWN):
+            reason = text("copy it from the bundle")
+            asked.run.listener(Noticed(text("{file} does not come along: {reason}", file=name, reason=reason)))
             continue
         path = _good_copy(asked, name, is_needed=is_wanted or role in (roles.MANIFEST, roles.CONTENT))
         if path is not None:

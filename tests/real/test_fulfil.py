@@ -21,6 +21,7 @@ from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front
 from tests.support.steps import Steps
 from tests.support.sweeps import steps
+from tests.support.tables import each_case
 
 CHUNK_BYTES = 1 << 20
 
@@ -466,3 +467,26 @@ def test_a_folder_that_is_not_of_fulfil_is_left_alone(whole):
     shutil.copytree(kept, whole.again)
     assert whole.fulfil_more(need, whole.bundle).code == 2
     assert {path.name for path in whole.again.iterdir()} == {path.name for path in kept.iterdir()}
+
+
+GOLDEN = Path(__file__).parents[1] / "vectors"
+ALWAYS = ("SHA256SUMS", "bundle.json", "content.7z")
+BY_HAND = {"tool", "later.bin"}
+
+
+@each_case("kind", ["tar", "7z", "parts", "artifacts", "encrypted", "extensions", "base"])
+def test_all_that_a_golden_bundle_has_comes_again_from_a_copy(here, tmp_path_factory, kind):
+    folder, trust = tmp_path_factory.mktemp("golden"), GOLDEN / "keys" / "golden.pub"
+    arrived = folder / "arrived"
+    arrived.mkdir()
+    for path in (GOLDEN / kind).iterdir():
+        if path.name.startswith(ALWAYS):
+            shutil.copy(path, arrived)
+    assert here("verify", arrived, "--trust", trust, "--need", folder / "need.json").code == 9
+    done = here("fulfil", folder / "need.json", "-o", folder, "--from", GOLDEN / kind, "--trust", trust, "--json")
+    assert done.code == 0, done.err
+    made = Path(done.json["path"])
+    names = {path.name for path in (GOLDEN / kind).iterdir()} - BY_HAND
+    assert {path.name for path in made.iterdir()} == names
+    assert all((made / name).read_bytes() == (GOLDEN / kind / name).read_bytes() for name in names)
+    assert all(f"{name}" in done.err for name in BY_HAND if (GOLDEN / kind / name).exists())
