@@ -11,6 +11,7 @@ from collections.abc import Callable, Container, Iterable, Sequence
 from functools import partial
 
 from bundler.core import manifest as bundle_manifest, oci
+from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
 from bundler.core.limits import PLACES_OF_BLOB
 from bundler.core.manifest import BundleManifest, Image, Stored
@@ -23,7 +24,7 @@ from bundler.core.plan import (
     docker_variant,
     index_json,
 )
-from bundler.core.protocols import BlobSink, ImageSource, Pieces
+from bundler.core.protocols import BlobSink, ImageSource, Passed, Pieces
 from bundler.errors import BundlerError, Interrupted, Refused
 from bundler.exporting.blob_index import Documents, Manifests
 from bundler.fulfilling.asked import Asked
@@ -56,6 +57,9 @@ class AnyOf:
         self._places = places
         self._open = open_
         self._is_manifest = is_manifest
+        self._first = 0
+        self._last = 0
+        """The place that gave bytes last."""
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """The bytes of a blob.
@@ -64,7 +68,8 @@ class AnyOf:
             BundlerError: No place gives it. An error that goes away by itself is preferred, so that it is tried again.
         """
         errors: list[BundlerError] = []
-        for place in self._places:
+        for number in range(self._first, len(self._places)):
+            place, self._last = self._places[number], number
             try:
                 store = self._open(place)
                 source = Manifests(store) if self._is_manifest else store
@@ -80,6 +85,16 @@ class AnyOf:
                 yield from pieces
             return
         raise next((error for error in errors if error.retryable), errors[0])
+
+
+class AnyOfMany(AnyOf):
+    """The same, for sinks that take a blob a second time: a place with wrong bytes is not asked again for the blob."""
+
+    def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
+        """Goes on to the next place, after the bytes of the last one were wrong; True if there is one."""
+        del descriptor, passed
+        self._first = self._last + 1
+        return self._first < len(self._places)
 
 
 class Origins:
@@ -153,7 +168,9 @@ class Origins:
         places = self._places.get(descriptor.digest)
         if not places:
             raise Refused("no image of the bundle needs this blob", subject=str(descriptor.digest))
-        return AnyOf(places, self._open, is_manifest=is_manifest)
+        # The group of a 7z archive starts again at its first blob.
+        kind = AnyOfMany if self._manifest.archive is TAR else AnyOf
+        return kind(places, self._open, is_manifest=is_manifest)
 
     def _read(self, descriptor: Descriptor, *, is_manifest: bool) -> bytes:
         """Reads a small blob or a manifest from any place that has it, verified."""

@@ -486,3 +486,22 @@ def test_signatures_go_to_the_registry_and_not_to_the_daemon(bundler, empty_daem
     assert found == [["loaded", *["left out"] * 3], ["pushed"] * 4]
     assert ran.err.count("docker-daemon:: 3 attachments of images are not imported there") == 1
     assert listed(target, APP) == [ENTRY]
+
+
+def test_a_lost_chunk_is_made_again_from_the_daemon_while_it_has_the_image(bundler, built, keys, tmp_path):
+    listed = tmp_path / "list.yaml"
+    listed.write_text("name: apps\nimages:\n- {image: 'example.com/app:dev', from: 'docker-daemon:app:dev'}\n")
+    out, environment = tmp_path / "out", of(built)
+    flags = ("--key", keys[0], "--chunk-size", "1MiB")
+    assert bundler("export", listed, "-o", out, *flags, environment=environment).code == 0
+    names = sorted(path.name for path in (out / "apps").glob("chunk-*"))
+    assert len(names) > 1
+    kept, need = tmp_path / "kept", tmp_path / "need.json"
+    shutil.copytree(out / "apps", kept, ignore=shutil.ignore_patterns("chunk-*"))
+    assert bundler("verify", kept, "--trust", keys[1], "--need", need).code == 9
+    fulfil = ("fulfil", need, "-o", tmp_path, "--from", kept, "--trust", keys[1])
+    without = bundler(*fulfil, environment={"DOCKER_HOST": f"unix://{tmp_path}/nobody.sock"})
+    assert without.code in (6, 7)
+    assert not (tmp_path / "apps").exists()
+    assert bundler(*fulfil, environment=environment).code == 0
+    assert all((tmp_path / "apps" / name).read_bytes() == (out / "apps" / name).read_bytes() for name in names)

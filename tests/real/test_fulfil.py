@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gzip
+import hashlib
 import json
 import os
 import shutil
@@ -330,6 +331,38 @@ def test_a_host_in_a_need_list_is_never_asked(gone, source):
     assert journey.fulfil(written, journey.small_files()).code == 6
     assert journey.fulfil(written, journey.small_files(), f"docker://{source.host}/a/cut:1").code == 0
     journey.compare("chunk-0002.tar")
+
+
+def test_a_registry_with_wrong_bytes_is_passed_over(whole, new_registry):
+    rotten = new_registry()
+    for name, image in kinds().items():
+        image.push(rotten, *name.split(":"))
+    for data in (rotten.storage / "docker/registry/v2/blobs").glob("*/*/*/data"):
+        content = bytearray(data.read_bytes())
+        content[-1] ^= 1
+        data.write_bytes(content)
+    need = whole.need(whole.carried(without=("chunk-0002.tar",)))
+    place = f"docker://{rotten.host}/a/cut:1"
+    assert whole.fulfil(need, whole.small_files(), place).code == 0
+    whole.compare("chunk-0002.tar")
+
+
+@pytest.mark.parametrize("flags", [(), ("--format", "7z")], ids=["tar", "7z"])
+def test_a_chunk_that_comes_out_with_other_bytes_is_refused_and_removed(journey, source, flags):
+    """As where another version of the program made the bundle: the signed sum of a chunk is another one."""
+    journey.export(f"{source.host}/a/small:1", f"{source.host}/a/multi:1", flags=flags)
+    kept, name = journey.small_files(), journey.chunks[1].name
+    sums = kept / "SHA256SUMS"
+    (signature,) = kept.glob("*.sig")
+    lines = [f"{'ab' * 32}  {name}" if line.endswith(name) else line for line in sums.read_text().splitlines()]
+    sums.write_text("\n".join(lines) + "\n")
+    shell(f"openssl pkeyutl -sign -rawin -inkey {journey.key} -in {sums} -out {signature}", cwd=kept)
+    line = f"BUNDLER-NEED:1:{hashlib.sha256(sums.read_bytes()).hexdigest()}:C2"
+    done = journey.fulfil(line, kept, flags=("--json",))
+    assert (done.code, done.json["error"]["code"]) == (4, "need-other-bytes")
+    assert done.json["error"]["subject"] == name
+    assert not journey.again.exists()
+    assert not list(journey.again.parent.glob("*/chunk-*"))
 
 
 def test_encrypted_chunks_come_from_a_copy_only(journey, source):
