@@ -31,6 +31,10 @@ Answer = TypeVar("Answer")
 class Links(Protocol):
     """The lists of attachments of one sink."""
 
+    @property
+    def settles_after_seconds(self) -> float:
+        """The time after which another client can hardly replace a list any more that it read before it was written."""
+
     def listed(self, subject: Digest, wanted: Collection[Digest]) -> frozenset[Digest]:
         """Returns those of some attachments of a manifest that are listed, and are there.
 
@@ -67,6 +71,11 @@ class RegistryLinks:
     run: Run
     peer: str
 
+    @property
+    def settles_after_seconds(self) -> float:
+        """Other clients write an index right after they read it; no registry refuses the write of an outdated one."""
+        return 0.5
+
     def listed(self, subject: Digest, wanted: Collection[Digest]) -> frozenset[Digest]:
         """Asks the referrers API, then the fallback tag; asks for the manifests that only an index lists."""
         by_api = self._by_api(subject) & frozenset(wanted)
@@ -91,12 +100,15 @@ class RegistryLinks:
             unlisted = lacking - set(_digests(index))
             if not unlisted:
                 return frozenset(added)
-            if index is None:
-                self._check_free(subject)
+            if index is None and self._is_taken(subject):
+                continue  # another client has just made the index
             self._write(subject, index, [entries[each] for each in entries if each in unlisted])
             added |= unlisted
-        if lacking <= set(_digests(self._index(subject))):
+        index = self._index(subject)
+        if lacking <= set(_digests(index)):
             return frozenset(added)
+        if index is None and not added:
+            raise self._taken(subject, oci.OCI_INDEX)  # an index, but no list of attachments
         raise problem("attachment-unlisted", subject=self._called(subject))
 
     def remove(self, subject: Digest, digests: Collection[Digest]) -> bool:
@@ -130,19 +142,23 @@ class RegistryLinks:
     def _has(self, subject: Digest, digest: Digest) -> bool:
         return self._ask(subject, partial(self.repository.find, str(digest))) is not None
 
-    def _check_free(self, subject: Digest) -> None:
-        """Makes sure that the fallback tag refers to nothing, if it does not refer to a list of attachments."""
+    def _is_taken(self, subject: Digest) -> bool:
+        """True if the fallback tag refers to an index, which may be a new list of attachments.
+
+        Raises:
+            Refused: It refers to something else.
+        """
         tag = fallback_tag(subject)
         found = self._ask(subject, lambda: self.repository.find(tag))
         if found is not None and found.digest == subject:  # GitLab takes the tag for the digest
             raise problem("attachment-unlisted", subject=self._called(subject))
-        if found is not None:
-            raise problem(
-                "attachment-list-taken",
-                subject=f"{self.repository.name}:{tag}",
-                expected=oci.OCI_INDEX,
-                actual=found.media_type,
-            )
+        if found is not None and found.media_type != oci.OCI_INDEX:
+            raise self._taken(subject, found.media_type)
+        return found is not None
+
+    def _taken(self, subject: Digest, media_type: str) -> BundlerError:
+        name = f"{self.repository.name}:{fallback_tag(subject)}"
+        return problem("attachment-list-taken", subject=name, actual=media_type)
 
     def _write(self, subject: Digest, index: FallbackIndex | None, entries: Collection[Entry]) -> None:
         before = index.content if index else None
@@ -197,6 +213,11 @@ class LayoutLinks:
     """The list of a layout: the entries of its index.json, from which tools read the ``subject`` of each manifest."""
 
     sink: ListingSink
+
+    @property
+    def settles_after_seconds(self) -> float:
+        """Zero: the layout is locked."""
+        return 0.0
 
     def listed(self, subject: Digest, wanted: Collection[Digest]) -> frozenset[Digest]:
         """Looks into index.json."""

@@ -129,12 +129,20 @@ def test_a_refused_attachment_holds_its_image_back(status, bring, target, fronts
     assert target.tags.get("team/app", []) == []
 
 
-def test_a_fallback_tag_of_something_else_is_not_replaced(bring, target):
-    other = simple("other")
+OTHERS = {
+    "an image": simple("other"),
+    "a list of Docker's": index([(simple("d", docker=True), platform("amd64"))], docker=True),
+    "an index with a subject": fallback_index(subject=APP.descriptor()),
+}
+
+
+@each_case("other", OTHERS.values(), ids=OTHERS)
+def test_a_fallback_tag_of_something_else_is_not_replaced(other, bring, target):
     other.push(target, "team/app", dashed(APP))
     ran = bring(target.host)
     assert (ran.code, error_of(ran)["code"]) == (6, "attachment-list-taken")
     assert target.get(f"team/app/manifests/{dashed(APP)}") == other.content
+    assert "1" not in target.tags["team/app"]
 
 
 # What is there already
@@ -229,6 +237,19 @@ def test_a_write_between_our_read_and_our_write_is_joined(bring, target, fronts)
         return True
 
     assert bring(fronts(target, replace_after_put).host).code == 0
+    assert {entry["digest"] for entry in listed(target, APP)} == {FOREIGN.digest, SBOM.digest}
+
+
+def test_an_index_that_another_client_has_just_made_is_joined(bring, target, fronts):
+    APP.push(target, "team/app")
+    FOREIGN.push(target, "team/app")
+
+    def made_after_we_looked(front: Front, request: Any) -> bool:
+        if request.command == "HEAD" and request.path.endswith(dashed(APP)):
+            fallback_index(FOREIGN).push(target, "team/app", dashed(APP))
+        return False
+
+    assert bring(fronts(target, made_after_we_looked).host).code == 0
     assert {entry["digest"] for entry in listed(target, APP)} == {FOREIGN.digest, SBOM.digest}
 
 

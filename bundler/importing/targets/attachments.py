@@ -201,7 +201,11 @@ class Attachments:
                 if (sink, subject) in written:
                     groups.setdefault(sink, []).append((each, subject, items))
                     written.remove((sink, subject))
-        ask_all(list(groups.values()), self._check_group, self._run)
+        links = [self._target.links_for(members[0][0].name) for members in groups.values()]
+        seconds = max((each.settles_after_seconds for each in links), default=0.0)
+        if seconds:
+            self._run.cancellation.wait(seconds)
+            ask_all(list(groups.values()), self._check_group, self._run)
 
     def _check_group(self, group: Sequence[tuple[ImageResult, Digest, Sequence[AttachmentResult]]]) -> None:
         for each, subject, items in group:
