@@ -109,7 +109,7 @@ def test_a_manifest_with_all_signatures_of_another_one_is_found(found: bytes, wa
     assert has_all_layers(found, wanted, what="x") is expected
 
 
-REAL = Path(__file__).parents[2] / "data/attachments"
+REAL = Path(__file__).parents[2] / "vectors/signatures"
 """What cosign 3.1.3 pushed to docker-registry 2.8.2; README there has the source."""
 
 
