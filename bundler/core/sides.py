@@ -54,11 +54,15 @@ class Names:
 
 
 def side_of_bundle(manifest: BundleManifest, names: Names) -> Side:
-    """A bundle, as if it had arrived: blobs that it leaves out are there, because an import proves them first."""
+    """A bundle, as if it had arrived: blobs that it leaves out are there, because an import proves them first.
+
+    The blobs of an image include those of its attachments, which travel with it.
+    """
     blobs = manifest.blobs
     images = {}
     for image in manifest.images:
-        own = tuple(blobs[number].descriptor.digest for number in image.blobs)
+        attached = (number for each in image.attachments for number in each.blobs)
+        own = tuple(blobs[number].descriptor.digest for number in dict.fromkeys((*image.blobs, *attached)))
         configs = frozenset(blobs[number].descriptor.digest for number in image.blobs if blobs[number].kind == CONFIG)
         images[names.of(image.reference, image.root.digest)] = SideImage(image.root.digest, own, configs)
     return Side(images, {blob.descriptor.digest: blob.descriptor.size_bytes for blob in blobs})

@@ -7,6 +7,7 @@ from dataclasses import replace
 from bundler.core.comparison import compare
 from bundler.core.digest import Digest
 from bundler.core.mapping import Naming
+from bundler.core.plan import ResolvedAttachment
 from bundler.core.policies import SCOPED
 from bundler.core.receipt import ReceiptImage, ReceiptTarget
 from bundler.core.reference import Reference
@@ -15,7 +16,7 @@ from bundler.core.sides import Names, side_of_bundle, side_of_images, side_of_in
 from tests.support.tables import each_case
 from tests.unit.core.test_inventory import DAEMON_PLACE, LAYOUT, inventory
 from tests.unit.core.test_receipt import REGISTRY, receipt
-from tests.unit.values import digest, layer, planned, resolved
+from tests.unit.values import digest, image_manifest, layer, planned, resolved
 
 BASE, OWN = layer("base", 900), layer("own", 100)
 IMAGE = resolved("docker.io/library/nginx:1.27", BASE, OWN)
@@ -42,6 +43,14 @@ def test_a_bundle_has_the_images_and_blobs_of_its_list():
     side = side_of_images([IMAGE], Names())
     assert set(side.images) == {"docker.io/library/nginx:1.27"}
     assert {BASE.digest, OWN.digest} < set(side.blobs)
+
+
+def test_the_attachments_of_an_image_in_a_bundle_travel_with_it():
+    signature = image_manifest("signature", layer("payload", 10))
+    attached = ResolvedAttachment(IMAGE.root.digest, "signature", "referrers", (signature,))
+    side = side_of_bundle(planned(replace(IMAGE, attachments=(attached,))).manifest, Names())
+    assert digest("payload") in side.images["docker.io/library/nginx:1.27"].blobs
+    assert compare(side_of_images([IMAGE], Names()), side).is_same
 
 
 @each_case(
