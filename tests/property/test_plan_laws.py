@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, strategies as st
 
 from bundler.bundle.chunk import members_by_chunk, members_of
 from bundler.core import tar
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
-from bundler.core.manifest import BundleManifest, from_json, to_json
+from bundler.core.at_receiver import by_statement
+from bundler.core.manifest import MANIFEST, BundleManifest, from_json, to_json
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.plan import Plan, ResolvedImage
+from bundler.core.statement import Statement
 from tests.property.strategies import configs, image_sets, law
 from tests.unit.values import plan_with
 
@@ -179,3 +182,38 @@ def test_what_anybody_may_know_of_an_encrypted_bundle_is_read_back_and_names_not
         assert str(image.reference).encode() not in content
     for stored in manifest.stored():
         assert stored.digest.encoded.encode() not in content
+
+
+@law
+@given(old=image_sets(), case=image_sets(), share=st.integers(0, 3))
+def test_what_an_earlier_bundle_has_is_left_out_and_nothing_else(old: ImageSet, case: ImageSet, share: int) -> None:
+    images, chunk_size = case
+    earlier = planned([*old[0], *_renamed(images[:share])], old[1], TAR).manifest
+    there = by_statement(Statement("ab" * 32, earlier))
+    later = plan_with(
+        images,
+        name="law",
+        created="2026-12-23T00:00:00Z",
+        tool="t",
+        signed=True,
+        chunk_size_bytes=chunk_size,
+        bases=there.bases,
+        left_out=dict(there.blobs),
+    ).manifest
+    held = {blob.descriptor.digest: blob.stored.pieces for blob in earlier.blobs if blob.kind != MANIFEST}
+    for blob in later.blobs:
+        is_there = blob.kind != MANIFEST and blob.descriptor.digest in held
+        assert blob.is_left_out is is_there is not bool(blob.stored.pieces)
+        if is_there:
+            assert [place.chunks for place in blob.bases] == [tuple(p.chunk for p in held[blob.descriptor.digest])]
+    assert from_json(to_json(later), what="bundle.json") == later
+    again = by_statement(Statement("cd" * 32, later))
+    assert again.blobs.keys() == {blob.descriptor.digest for blob in later.blobs if blob.kind != MANIFEST}
+
+
+def _renamed(images: list[ResolvedImage]) -> list[ResolvedImage]:
+    """The same images under other names."""
+    return [
+        replace(image, reference=replace(image.reference, registry="earlier.example.com", digest=None, tag=str(n)))
+        for n, image in enumerate(images)
+    ]
