@@ -40,9 +40,9 @@ def prove(surveyed: Surveyed) -> Surveyed:
 
 def _with_unread(leg: Leg, bundle: Bundle) -> Leg:
     """Adds the configs that were needed to choose platforms, and are nowhere: their images failed for this reason."""
-    failed = (each.image for each in leg.result.images if each.error is not None and each.error.code == NOT_HELD)
-    blobs = bundle.manifest.blobs
-    unread = {number for image in failed for number in bundle.absent.intersection(image.needs)}
+    failed = [each.image for each in leg.result.images if each.error is not None and each.error.code == NOT_HELD]
+    absent, blobs = bundle.absent if failed else frozenset(), bundle.manifest.blobs
+    unread = {number for image in failed for number in absent.intersection(image.needs)}
     configs = frozenset(number for number in unread if blobs[number].kind == CONFIG)
     return replace(leg, result=replace(leg.result, lacking=leg.result.lacking | configs)) if configs else leg
 
