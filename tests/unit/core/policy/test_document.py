@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 from bundler.core.limits import POLICY_BYTES, POLICY_REQUIREMENTS
 from bundler.core.policy.document import AcceptAnything, Named, Reject, SigstoreSigned, parse_policy
@@ -227,3 +228,11 @@ def test_an_error_of_syntax_names_the_line():
     with raises(Misuse) as caught:
         parsed(b'{\n "default": [\n  {"type" "reject"}]}')
     assert re.search(r"line 3 column \d+", str(caught.value))
+
+
+def test_the_examples_of_the_page_are_policies():
+    page = (Path(__file__).parents[4] / "docs" / "policy.md").read_text()
+    examples = [block for block in re.findall(r"```json\n(.*?)```", page, re.DOTALL) if '"default"' in block]
+    assert len(examples) >= 2
+    for example in examples:
+        assert parsed(example.encode()).default
