@@ -4,8 +4,7 @@ A need-list is a request and proves nothing, signed or not. It names chunks and 
 only the bundle's id, numbers, and names of listed files from it, and compares all other statements with the signed
 bundle. No host, path or source in it is ever used. docs/json.md describes the fields.
 
-The short form is one line, for sites that only paper leaves: ``BUNDLER-NEED:1:<bundle id>:C7+9-12:B45`` asks for the
-chunks 7 and 9 to 12, and for the blob with the number 45. Its characters are those that a QR code stores best.
+The short form is one line: `bundler.core.need_line`.
 """
 
 from __future__ import annotations
@@ -29,42 +28,15 @@ from bundler.core.limits import (
     NEED_LIST_PIECES,
 )
 from bundler.core.manifest import Blob, BundleManifest, Chunk
+from bundler.core.need_line import Wanted, is_line, parse_line, unknown_version
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Damaged, Refused
+from bundler.errors import BundlerError, Damaged
 
 DOCUMENT = "bundler.need/1"
 MISSING, DAMAGED = "missing", "damaged"
 
-_LINE = re.compile(r"BUNDLER-NEED:(\d{1,4}):([0-9A-F]{64})((?::[CB][0-9+-]+)*)")
-_VERSION = 1
-_FORM = "BUNDLER-NEED:1:ID:C1+3-5"
-_NUMBERS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCE_CHARACTERS = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A request for parts of a bundle.
-
-    Attributes:
-        bundle_id: The id of the bundle.
-        chunks: The numbers of chunks, from 1, in their order.
-        blobs: The numbers of blobs that the bundle leaves out and that its bases lacked, from 0, in their order.
-        files: The names of other files of the bundle.
-    """
-
-    bundle_id: str
-    chunks: tuple[int, ...] = ()
-    blobs: tuple[int, ...] = ()
-    files: tuple[str, ...] = ()
-
-    @property
-    def line(self) -> str:
-        """The short form. It names no files: small files always come along."""
-        chunks = f":C{_ranges(self.chunks)}" if self.chunks else ""
-        blobs = f":B{_ranges(self.blobs)}" if self.blobs else ""
-        return f"BUNDLER-NEED:{_VERSION}:{self.bundle_id.upper()}{chunks}{blobs}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,100 +232,19 @@ def parse_need_list(content: bytes, *, what: str) -> NeedList | Wanted:
         Refused: This version does not know its format.
     """
     head = content[:64].lstrip()
-    if head[:13].upper() == b"BUNDLER-NEED:":
+    if is_line(head.decode("ascii", "replace")):
         return parse_line(content[: NEED_LIST_LINE_BYTES + 1].decode("ascii", "replace"), what=what)
     document = strict_json.loads(content, what=what, containers=NEED_LIST_CONTAINERS)
     if not isinstance(document, dict) or not isinstance(document.get("document"), str):
         raise Damaged("this is not a need-list", subject=what)
     if document["document"] != DOCUMENT:
         if document["document"].startswith("bundler.need/"):
-            raise _unknown_version(document["document"], what)
+            raise unknown_version(document["document"], what)
         raise Damaged("this is not a need-list", subject=what, expected=DOCUMENT, actual=document["document"][:60])
     try:
         return _checked(_need_list(document))
     except (KeyError, TypeError, ValueError, BundlerError) as error:
         raise Damaged(texts.text("not a need-list of bundler: {error}", error=error), subject=what) from error
-
-
-def parse_line(line: str, *, what: str) -> Wanted:
-    """Reads the short form, in capitals or not.
-
-    Raises:
-        Damaged, Refused: As `parse_need_list`.
-    """
-    match = _LINE.fullmatch(line.strip().upper()) if len(line) <= NEED_LIST_LINE_BYTES else None
-    if match is None:
-        raise Damaged(
-            "this is not the short form of a need-list",
-            subject=what,
-            expected=_FORM,
-        )
-    version, bundle_id, parts = match.groups()
-    if int(version) != _VERSION:
-        raise _unknown_version(version, what)
-    asked: dict[str, tuple[int, ...]] = {}
-    try:
-        for part in parts.split(":")[1:]:
-            if part[0] in asked:
-                raise ValueError(texts.text("two lists of {kind}", kind=part[0]))
-            asked[part[0]] = _numbers(part[1:])
-        if not asked:
-            raise ValueError("it asks for nothing")
-        if 0 in asked.get("C", ()):
-            raise ValueError("chunks are numbered from 1")
-    except ValueError as error:
-        raise Damaged(texts.text("not a need-list of bundler: {error}", error=error), subject=what) from error
-    return Wanted(bundle_id.lower(), asked.get("C", ()), asked.get("B", ()))
-
-
-def is_line(text: str) -> bool:
-    """True if a text is meant as the short form, and not as the name of a file."""
-    return text.strip().upper().startswith("BUNDLER-NEED:")
-
-
-def _unknown_version(version: str, what: str) -> Refused:
-    return Refused(
-        "a need-list of an unknown version",
-        subject=what,
-        expected=DOCUMENT,
-        actual=version[:60],
-        hint="read it with a newer bundler",
-    )
-
-
-def _ranges(numbers: Sequence[int]) -> str:
-    """Numbers in their order, consecutive ones as a range.
-
-    >>> _ranges((7, 9, 10, 11))
-    '7+9-11'
-    """
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return "+".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    """The numbers in `_ranges`. Each is larger than the one before, so that none is there twice.
-
-    Raises:
-        ValueError: They are not of this form, or too many.
-    """
-    numbers: list[int] = []
-    for part in text.split("+"):
-        match = _NUMBERS.fullmatch(part)
-        if match is None:
-            raise ValueError(texts.text("not a list of numbers: {numbers:.60}", numbers=repr(text)))
-        first, last = int(match[1]), int(match[2] or match[1])
-        if last < first or (numbers and first <= numbers[-1]):
-            raise ValueError(texts.text("the numbers are not in their order: {numbers:.60}", numbers=repr(text)))
-        if len(numbers) + last - first + 1 > NEED_LIST_NUMBERS:
-            raise ValueError(texts.text("more than {count:,} numbers", count=NEED_LIST_NUMBERS))
-        numbers.extend(range(first, last + 1))
-    return tuple(numbers)
 
 
 def _document(need: NeedList) -> dict[str, Any]:

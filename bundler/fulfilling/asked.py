@@ -17,7 +17,8 @@ from bundler.bundle.reader import Bundle
 from bundler.core import roles
 from bundler.core.events import Noticed
 from bundler.core.manifest import BundleManifest
-from bundler.core.need_list import NeedList, Wanted, is_line, parse_line, parse_need_list
+from bundler.core.need_line import Wanted, is_line, parse_line
+from bundler.core.need_list import NeedList, parse_need_list
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse
 from bundler.fulfilling.request import FulfilRequest
 from bundler.keys.open_bundle import open_trusted

@@ -31,7 +31,8 @@ from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
 from bundler.core.inventory import parse_inventory
 from bundler.core.journal import Chain, parse_journal
-from bundler.core.need_list import NeedList, parse_line, parse_need_list
+from bundler.core.need_line import parse_line
+from bundler.core.need_list import NeedList, parse_need_list
 from bundler.core.notation import cose, jws, trust_policy as notation_policy
 from bundler.core.outer_manifest import read_manifest
 from bundler.core.plan import parse_chunk_size
