@@ -41,6 +41,7 @@ class Graph:
         documents: The bytes of manifests and configs, by digest, as they were read.
         made: The bytes of indexes that were made here, by digest.
         remarks: Notices for people.
+        cut_off: The attestations of its manifests that only an index lists which is not among them.
     """
 
     manifests: tuple[Manifest, ...]
@@ -48,6 +49,7 @@ class Graph:
     documents: dict[Digest, bytes]
     made: dict[Digest, bytes]
     remarks: tuple[str, ...]
+    cut_off: tuple[Descriptor, ...] = ()
 
     @property
     def root(self) -> Descriptor:
@@ -126,7 +128,8 @@ class _Walk:
         images = [node for node in _in_order(chosen) if node.manifest.is_runnable]
         if len(images) == 1 and len(self._platforms) == 1:
             # One platform, one image: its own manifest is the root, byte for byte, and no index is needed.
-            return self._graph(images[0])
+            attesting = (child for child in manifest.children if child.attests == images[0].digest)
+            return replace(self._graph(images[0]), cut_off=tuple(attesting))
         if images:
             self._remarks += self._absent_platforms()
         graph = self._graph(chosen)

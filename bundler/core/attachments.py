@@ -23,8 +23,8 @@ SIGNATURE, SBOM, ATTESTATION, OTHER = "signature", "sbom", "attestation", "other
 KINDS = (SIGNATURE, SBOM, ATTESTATION, OTHER)
 """The kinds, for people and for choices."""
 
-REFERRERS, FALLBACK_TAG, TAG, LAYOUT = "referrers", "fallback-tag", "tag", "layout"
-"""The places where an attachment can be found."""
+REFERRERS, FALLBACK_TAG, TAG, LAYOUT, INDEX = "referrers", "fallback-tag", "tag", "layout", "index"
+"""The places where an attachment can be found; an index lists BuildKit's attestations."""
 
 TAG_SUFFIXES = {".sig": SIGNATURE, ".att": ATTESTATION, ".sbom": SBOM}
 """The suffixes of cosign's tags, with their kinds."""
@@ -92,7 +92,7 @@ class FoundAttachment:
 
     Attributes:
         descriptor: The descriptor of its manifest; None if only its tag is known, which the source resolves.
-        found: The place where it was found: `REFERRERS`, `FALLBACK_TAG`, `TAG` or `LAYOUT`.
+        found: The place where it was found: `REFERRERS`, `FALLBACK_TAG`, `TAG`, `LAYOUT` or `INDEX`.
         kind: Its kind, as far as the list shows it.
         artifact_type: Its type, as the list says; empty if it does not.
         tag: The tag that attaches it; empty if its ``subject`` must do that.

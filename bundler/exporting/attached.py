@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 
 from bundler.core.advice import problem
 from bundler.core.attachment_choice import AttachmentChoice
-from bundler.core.attachments import WITHOUT_HINT, FoundAttachment, facts_of, too_many
+from bundler.core.attachments import ATTESTATION, INDEX, WITHOUT_HINT, FoundAttachment, facts_of, too_many
 from bundler.core.digest import Digest
 from bundler.core.journal import PinnedAttachment, PinnedAttachments
 from bundler.core.limits import ATTACHMENT_DEPTH, ATTACHMENT_MANIFESTS_BYTES, ATTACHMENTS
@@ -29,6 +29,7 @@ NOT_CHOSEN, NEW_INDEX, NOT_ASKED = "not-chosen", "new-index", "not-asked"
 """Why attachments are not carried: by the choice; because they belong to the source's index, and the bundle has a new
 one; because the source does not say which there are, and none are wanted."""
 
+_MISSING = "attachment-missing"
 _REMARKS = 5
 """Remarks about one image: a source that lists wrong attachments lists many."""
 
@@ -80,6 +81,7 @@ def with_attachments(
     choice: AttachmentChoice,
     *,
     made: Iterable[Digest] = (),
+    cut_off: Iterable[Descriptor] = (),
     pinned: PinnedAttachments | None = None,
 ) -> Attached:
     """Finds the attachments of an image.
@@ -89,6 +91,8 @@ def with_attachments(
         source: Its source.
         choice: The attachments to carry.
         made: The digests of manifests that were made here: nothing is attached to them.
+        cut_off: Attestations that only the source's index lists, which the bundle lacks. Those with a ``subject`` are
+            carried as attachments.
         pinned: The attachments when the resumed export started; they are kept, and nothing else is looked for.
 
     Raises:
@@ -100,6 +104,7 @@ def with_attachments(
     if pinned is not None:
         search.take_pinned(pinned.carried)
         return replace(search.result(), left=pinned.left)
+    search.take_cut_off(cut_off)
     search.find({manifest.descriptor.digest for manifest in image.manifests} - set(made))
     if image.made_from is not None:
         search.count_lost(image.made_from)
@@ -135,8 +140,10 @@ class _Search:
         """Finds what is attached to some manifests of the image, level by level: a subject before its attachments."""
         ordered = [each.descriptor.digest for each in self.image.manifests]
         wanted = set(subjects)
-        left = deque((digest, 1) for digest in ordered if digest in wanted)
-        seen = set(ordered)
+        taken = [each.root.digest for each in self._found.values()]
+        # The root first: cosign signs it, and the first question shows whether the list of tags is complete.
+        left = deque((digest, 1) for digest in (*reversed(ordered), *taken) if digest in wanted or digest in taken)
+        seen = {*ordered, *taken}
         while left:
             subject, depth = left.popleft()
             listed = self._listed(subject)
@@ -151,6 +158,34 @@ class _Search:
         """Counts what is attached to the index of the source, for which the bundle has another one."""
         for each in self._listed(index):
             self._left[NEW_INDEX, each.kind] += 1
+
+    def take_cut_off(self, attestations: Iterable[Descriptor]) -> None:
+        """Takes the attestations that only the source's index lists, if they name their subjects themselves."""
+        for each in attestations:
+            if each.attests is None or self.choice.is_none:
+                self._left[NOT_CHOSEN, ATTESTATION] += 1
+            else:
+                self._take_attestation(each.attests, FoundAttachment(each.bare, INDEX, ATTESTATION))
+
+    def _take_attestation(self, subject: Digest, found: FoundAttachment) -> None:
+        try:
+            _, stated = self._read(subject, found)
+        except Refused as error:
+            if error.code != _MISSING:
+                raise
+            # As in an index that is carried: some tools copy images without their attestations.
+            self._remark(
+                text(
+                    "{what}: {digest} is listed, but the source does not have it; skipped",
+                    what=self._name,
+                    digest=found.name,
+                )
+            )
+            return
+        if stated == subject:
+            self._take(subject, found)
+        else:
+            self._left[NEW_INDEX, ATTESTATION] += 1
 
     def take_pinned(self, pinned: Iterable[PinnedAttachment]) -> None:
         """Takes the attachments with which the export started."""
@@ -258,7 +293,7 @@ class _Search:
 
     def _unreadable(self, found: FoundAttachment, error: BundlerError) -> BundlerError:
         # Not of the family of missing images: the image is there, and --skip-missing must not leave it out.
-        return problem("attachment-missing", subject=f"{self._name} ({found.name})", said=str(error.message))
+        return problem(_MISSING, subject=f"{self._name} ({found.name})", said=str(error.message))
 
     def _too_deep(self, found: FoundAttachment) -> Refused:
         return Refused(

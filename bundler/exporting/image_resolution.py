@@ -45,12 +45,14 @@ class Resolution:
         documents: The manifests and configs that were read at the source.
         made: The manifests and configs that were made here; no source has them.
         moved_to: The digest that its name has now, if the bundle gets the one that it had when the export started.
+        cut_off: The attestations that only the source's index lists, which is not in the bundle.
     """
 
     image: ResolvedImage
     documents: dict[Digest, bytes]
     made: dict[Digest, bytes]
     moved_to: Digest | None = None
+    cut_off: tuple[Descriptor, ...] = ()
 
 
 def resolve_image(entry: Entry, source: Source, listener: Listener, *, earlier: Digest | None = None) -> Resolution:
@@ -91,7 +93,7 @@ def resolve_image(entry: Entry, source: Source, listener: Listener, *, earlier: 
         made_from=root.digest if graph.root.digest != root.digest else None,
         repacked=source.repacked,
     )
-    return Resolution(image, graph.documents, graph.made, moved_to)
+    return Resolution(image, graph.documents, graph.made, moved_to, graph.cut_off)
 
 
 def _pin_hint(entry: Entry) -> str:

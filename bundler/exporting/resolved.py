@@ -152,6 +152,7 @@ def _attached(entry: Entry, found: Resolution, listed: Listed, pinned: PinnedAtt
         AttachmentSource(place.open(listed.stores), partial(read_small, entry, session, listed.stores), retry),
         entry.attachments or session.request.attachments,
         made=found.made,
+        cut_off=found.cut_off,
         pinned=pinned,
     )
     for remark in attached.remarks:

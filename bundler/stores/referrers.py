@@ -77,10 +77,15 @@ class ReferrersApi:
         self._has_none = False
         """True after the registry has shown that it has no such API."""
 
-    def referrers(self, subject: Digest) -> tuple[Referrer, ...] | None:
+    def referrers(self, subject: Digest, *, is_there: bool = False) -> tuple[Referrer, ...] | None:
         """Returns the referrers of a manifest by the API, of all pages; None if there is no API. Nothing is verified.
 
         An empty list may be wrong: see the module.
+
+        Args:
+            subject: The manifest.
+            is_there: True if the repository is known to have it. GitHub answers about each manifest, without having the
+                API, that there is no such manifest (artifact-keeper#3559).
 
         Raises:
             Damaged: The answer is not a list of referrers.
@@ -99,7 +104,7 @@ class ReferrersApi:
                 self._has_none = True
                 return None
             if answer.status in _NO_API or media_type_of(answer) != oci.OCI_INDEX:
-                self._note_absence(answer, what, is_first=not found)
+                self._note_absence(answer, what, is_first=not found, is_there=is_there)
                 return None
             following = next_page(answer)
             found += parse_referrers(answer.read(REFERRERS_BYTES), subject=subject, what=what, before=len(found))
@@ -132,7 +137,7 @@ class ReferrersApi:
             raise error_of(answer, subject=self._place.name)
         return answer
 
-    def _note_absence(self, answer: Answer, what: str, *, is_first: bool) -> None:
+    def _note_absence(self, answer: Answer, what: str, *, is_first: bool, is_there: bool) -> None:
         """Notes that there is no API. The answer about a repository or a subject that does not exist shows nothing.
 
         Raises:
@@ -145,7 +150,7 @@ class ReferrersApi:
             answer.drop()
             self._has_none = True
         else:
-            is_of_nothing = facts_of(answer).code in _OF_NOTHING
+            is_of_nothing = facts_of(answer).code in _OF_NOTHING and not is_there
             self._has_none = answer.status != 400 and not is_of_nothing
 
 
@@ -156,12 +161,14 @@ class AttachmentTags:
     does not list them, or has very many, each possible tag is asked for by HEAD, which Docker Hub does not count.
     """
 
-    __slots__ = ("_is_listed", "_lock", "_place", "_tags")
+    __slots__ = ("_is_listed", "_is_tried", "_lock", "_place", "_tags")
 
     def __init__(self, place: RepositoryPlace) -> None:
         self._place = place
         self._lock = threading.Lock()
         self._is_listed = False
+        self._is_tried = False
+        """True after a tag that is not listed was asked for."""
         self._tags: frozenset[str] | None = None
         """The listed tags of this form; None if they cannot be listed."""
 
@@ -181,10 +188,9 @@ class AttachmentTags:
             Refused, Unavailable: The registry does not say.
         """
         if self.are_listed:
-            return tag in (self._tags or ())
-        path = f"{self._place.path}/manifests/{tag}"
+            return tag in (self._tags or ()) or self._is_hidden(tag)
         for method in ("HEAD", "GET"):
-            answer = self._place.registry.request(method, path, scopes=self._place.pull, headers={"Accept": oci.ACCEPT})
+            answer = self._ask(method, tag)
             if answer.status in (200, 404):
                 answer.drain()
                 return answer.status == 200
@@ -192,6 +198,25 @@ class AttachmentTags:
                 break
             answer.drain()
         raise error_of(answer, subject=self._place.called(tag))
+
+    def _is_hidden(self, tag: str) -> bool:
+        """True if there is a tag that is not listed: caches of other registries may list only what they have already.
+
+        It asks for one signature in each repository. If that exists, the list is not used any more.
+        """
+        with self._lock:
+            if self._is_tried or not tag.endswith(".sig"):
+                return False
+            self._is_tried = True
+        answer = self._ask("HEAD", tag)
+        answer.drain()
+        if answer.status == 200:
+            self._tags = None
+        return answer.status == 200
+
+    def _ask(self, method: str, tag: str) -> Answer:
+        path = f"{self._place.path}/manifests/{tag}"
+        return self._place.registry.request(method, path, scopes=self._place.pull, headers={"Accept": oci.ACCEPT})
 
     def _list(self) -> frozenset[str] | None:
         found: set[str] = set()
@@ -245,7 +270,13 @@ def attachments_of(
         Refused: There are too many attachments.
         Unavailable: The registry does not answer.
     """
-    listed = api.referrers(subject) or ()
+    tagged = [
+        FoundAttachment(None, TAG, kind, tag=tag_of(subject, suffix))
+        for suffix, kind in TAG_SUFFIXES.items()
+        # The name of another digest is longer than a tag may be.
+        if subject.algorithm == "sha256" and tags.has(tag_of(subject, suffix))
+    ]
+    listed = api.referrers(subject, is_there=True) or ()
     found = [FoundAttachment(each.descriptor, REFERRERS, each.kind, each.artifact_type) for each in listed]
     # An API with entries knows those of the fallback tag too; without a list of tags it would cost a request.
     is_asked = (tags.are_listed or not listed) and tags.has(fallback_tag(subject))
@@ -256,13 +287,7 @@ def attachments_of(
         for each in (index.referrers if index else ())
         if each.descriptor.digest not in known
     ]
-    if subject.algorithm == "sha256":  # the name of another digest is longer than a tag may be
-        found += [
-            FoundAttachment(None, TAG, kind, tag=tag_of(subject, suffix))
-            for suffix, kind in TAG_SUFFIXES.items()
-            if tags.has(tag_of(subject, suffix))
-        ]
-    return tuple(found)
+    return (*found, *tagged)
 
 
 def _within_origin(location: str, by: str) -> str:

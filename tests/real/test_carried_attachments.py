@@ -152,8 +152,26 @@ def test_signatures_of_an_index_cannot_apply_to_a_choice_of_platforms(target, fr
     ran = export(place(front), "--platform", "linux/amd64")
     assert attached(ran.json) == [("sbom", of_amd.digest, None)]
     reference = f"{front.host}/{WHERE}:1"
-    assert ran.json["notCarried"] == [{"reference": reference, "reason": "new-index", "kind": "signature", "count": 1}]
-    assert "signatures: 1" in ran.err
+    assert ran.json["notCarried"] == [
+        {"reference": reference, "reason": "new-index", "kind": kind, "count": 1}
+        for kind in ("attestation", "signature")
+    ]
+    assert "signatures: 1, attestations: 1" in ran.err
+
+
+def test_an_attestation_of_an_index_that_names_its_subject_travels_with_one_platform(target, export):
+    amd, arm = images.simple("amd"), images.simple("arm", architecture="arm64")
+    buildx = referrer(amd, "application/vnd.in-toto+json")
+    marks = {"vnd.docker.reference.type": "attestation-manifest", "vnd.docker.reference.digest": amd.digest}
+    unknown = {"platform": {"os": "unknown", "architecture": "unknown"}, "annotations": marks}
+    index = images.index([(amd, images.platform("amd64")), (arm, images.platform("arm64")), (buildx, unknown)])
+    index.push(target, WHERE, "1")
+    one = export(place(target), "--platform", "linux/amd64", "--dry-run").json
+    assert (attached(one), one["notCarried"]) == ([("attestation", buildx.digest, None)], [])
+    both = export(place(target), "--platform", "linux/amd64", "--platform", "linux/arm64", "--dry-run").json
+    assert (attached(both), both["notCarried"]) == ([], [])  # it is a child of the index
+    none = export(place(target), "--platform", "linux/amd64", "--attachments", "none", "--dry-run").json
+    assert [(each["reason"], each["kind"]) for each in none["notCarried"]] == [("not-chosen", "attestation")]
 
 
 def test_a_tag_that_a_list_names_is_carried_once(target, export, tmp_path):
@@ -269,7 +287,7 @@ def test_a_source_that_does_not_tell_is_an_error_unless_nothing_is_wanted(target
 
 
 def test_few_requests_are_added_where_nothing_is_attached(target, fronts, export):
-    """Without the API two for each repository; with it, one for each manifest and one for each repository."""
+    """Without the API three for each repository; with it, two for each repository and one for each manifest."""
     children = [images.simple(f"child {number}", architecture=f"a{number}") for number in range(10)]
     index = images.index([(child, images.platform(f"a{number}")) for number, child in enumerate(children)])
     counts = {}
@@ -282,8 +300,8 @@ def test_few_requests_are_added_where_nothing_is_attached(target, fronts, export
         counts[name] = [
             path for _, path in front.requests if "/referrers/" in path or "sha256-" in path or "/tags/" in path
         ]
-    assert len(counts["no API"]) <= 3  # both images may find out at the same time
-    assert len(counts["API"]) == 2 * 11 + 1
+    assert len(counts["no API"]) <= 4  # both images may find out at the same time
+    assert len(counts["API"]) == 2 * 11 + 2
 
 
 def test_a_resumed_export_keeps_the_attachments_of_its_start(target, fronts, here, tmp_path):

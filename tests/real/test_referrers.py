@@ -61,8 +61,8 @@ def test_a_registry_without_the_api_lists_by_tags(target, fronts):
     front = fronts(target)
     assert found_in(front) == [(FALLBACK_TAG, "sbom", found["sbom"].digest), *BY_TAGS]
     assert [path for _, path in front.requests if "referrers" in path or "tags/" in path] == [
-        f"/v2/{WHERE}/referrers/{SUBJECT.digest}",
         f"/v2/{WHERE}/tags/list?n=1000",
+        f"/v2/{WHERE}/referrers/{SUBJECT.digest}",
     ]
 
 
@@ -110,9 +110,26 @@ def test_a_registry_that_shows_that_it_has_no_api_is_asked_once(target, fronts):
     for number in range(10):
         place.attachments_of(Digest("sha256", f"{number:064x}"))
     assert [path for _, path in front.requests] == [
-        f"/v2/{WHERE}/referrers/sha256:{0:064x}",
         f"/v2/{WHERE}/tags/list?n=1000",
+        f"/v2/{WHERE}/manifests/sha256-{0:064x}.sig",  # is the list complete?
+        f"/v2/{WHERE}/referrers/sha256:{0:064x}",
     ]
+
+
+def test_a_list_of_tags_that_lacks_a_signature_is_not_used(target, fronts):
+    found = push_all(target, WHERE, SUBJECT)
+    front = fronts(target, Answers("/tags/list", body=b'{"tags":["1"]}'))
+    assert found_in(front) == [(FALLBACK_TAG, "sbom", found["sbom"].digest), *BY_TAGS]
+
+
+def test_a_registry_that_knows_no_manifest_that_it_has_has_no_api(target, fronts):
+    """As GitHub answers: artifact-keeper#3559."""
+    unknown = b'{"errors":[{"code":"MANIFEST_UNKNOWN"}]}'
+    front = fronts(target, Answers("/referrers/", 404, unknown))
+    place = repository(front)
+    for _ in range(3):
+        place.attachments_of(Digest.parse(SUBJECT.digest))
+    assert front.count("GET", "/referrers/") == 1
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 500])

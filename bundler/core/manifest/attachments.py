@@ -29,7 +29,8 @@ class Attachment:
         subject: The digest of the manifest that it is attached to.
         kind: ``signature``, ``sbom``, ``attestation`` or ``other``, for people. Readers count kinds that they do not
             know as ``other``.
-        found: The place where the writer found it: ``referrers``, ``fallback-tag``, ``tag`` or ``layout``.
+        found: The place where the writer found it: ``referrers``, ``fallback-tag``, ``tag``,
+            ``layout`` or ``index``.
         manifests: Numbers of its manifests in `BundleManifest.blobs`, children before parents, the root last.
         blobs: Numbers of its configs and layers in the same list.
         artifact_type: Its type in a list of referrers; empty if it has none.

@@ -174,6 +174,12 @@ def test_the_lists_of_the_index_of_the_source_are_counted_and_not_read():
     assert search(source, image=image).left == (("new-index", "signature", 1),)
 
 
+def test_an_attestation_that_the_source_lacks_is_skipped_as_in_an_index():
+    gone = Descriptor(oci.OCI_MANIFEST, Digest.of(b"gone"), 4, attests=ROOT)
+    result = search(Memory(), cut_off=[gone])
+    assert (digests(result), result.left, len(result.remarks)) == ([], (), 1)
+
+
 def test_the_pinned_ones_are_read_and_nothing_is_looked_for():
     source, sbom, signature = Memory(), referrer(SUBJECT), cosign(SUBJECT)
     source.keep(sbom, signature)
