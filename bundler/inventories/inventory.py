@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from bundler.core.image_list import Entry
 from bundler.core.inventory import Inventory
 from bundler.core.mapping import Naming
 from bundler.core.reference import is_repository
-from bundler.errors import BundlerError, Misuse
+from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.exporting.lists import read_lists
 from bundler.inventories.contents import contents_of
 from bundler.inventories.request import InventoryRequest, InventoryResult
@@ -49,6 +50,8 @@ def inventory(request: InventoryRequest, run: Run | None = None) -> InventoryRes
     target = parse_target(request.place)
     key = read_private_key(request.key_path, request.key_passphrases, run.listener) if request.key_path else None
     there = _there_already(request.output)
+    if there is None:
+        _check_place(request.output)
     created = request.now()
     names = _given_repositories(request, target)
     stores = Stores(request.network, paces_of(run), listener=run.listener)
@@ -86,6 +89,19 @@ def _there_already(output: Path) -> Inventory | None:
     except BundlerError:
         refuse_taken(output)
         raise
+
+
+def _check_place(output: Path) -> None:
+    """Makes sure that the file can be written, before a registry is read for minutes.
+
+    Raises:
+        LocalStorage: It cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=output.absolute().parent, prefix=".bundler-"):
+            pass
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(output)) from error
 
 
 def _complete_already(output: Path, there: Inventory, made: Inventory, key: PrivateKey | None) -> InventoryResult:

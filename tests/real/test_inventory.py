@@ -14,10 +14,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from bundler.core.inventory import Inventory, parse_inventory
 from tests.conftest import Ran
-from tests.support import attachments, images
+from tests.support import attachments, images, sweeps
 from tests.support.parts import skopeo_raw
 from tests.support.referrers import Referrers
 from tests.support.servers import Front
+from tests.support.steps import Steps
 from tests.support.tables import each_case
 
 Command = Callable[..., Ran]
@@ -135,6 +136,28 @@ def test_a_file_is_never_overwritten(here, origin, fronts, new_registry, keys, t
     images.simple("b").push(registry, "team/a", "1")
     assert here("inventory", front.host, "-o", path).code == 2
     assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written_is_found_before_anything_is_asked(here, origin, fronts, tmp_path):
+    front = fronts(origin)
+    assert here("inventory", front.host, "-o", tmp_path / "none/inventory.json").code == 8
+    assert front.requests == []
+
+
+def test_a_kill_at_any_step_leaves_no_half_inventory(origin, keys, tmp_path):
+    path = tmp_path / "inventory.json"
+    command = Steps(["inventory", f"{origin.host}/team/other", "-o", path, "--key", keys[0]])
+    for number in sweeps.steps():
+        ended = command.kill_at(number)
+        if path.exists():
+            read(path)
+            assert list(tmp_path.glob("inventory.json.*.sig"))
+        if not ended.was_killed:
+            break
+    assert ended.code == 0
+    again = command.run()
+    assert again.code == 0
+    assert "complete already" in again.out
 
 
 def test_an_interrupted_run_goes_on_where_it_was(here, origin, fronts, monkeypatch, tmp_path):
