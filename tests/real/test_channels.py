@@ -11,8 +11,9 @@ import pytest
 
 from bundler.errors import LocalStorage
 from bundler.importing import series as importing_series
-from tests.support import months
+from tests.support import months, sweeps
 from tests.support.months import MONTHS
+from tests.support.steps import Steps
 from tests.support.tables import each_case
 
 
@@ -333,6 +334,28 @@ def test_s28_a_bundle_counts_only_when_all_its_tags_are_in_place(made, imported,
         patched.setattr(importing_series.ImportSeries, "begin", killed)
         assert imported("month-3").code == 8
     assert remembered() == 3
+
+
+def test_s28_whenever_an_import_is_killed_no_older_bundle_can_replace_a_tag_of_it(made, imported, keys, tmp_path):
+    assert imported("month-2").code == 0
+    shutil.copytree(state(), tmp_path / "state")
+    shutil.copytree(tmp_path / "target", tmp_path / "before")
+    news = months.image(MONTHS["month-3"]["a"]).digest
+    target = f"oci:{tmp_path}/target"
+    command = ["import", tmp_path / "out/month-3", "--to", target, "--trust", keys[1], "--on-conflict", "replace"]
+    for number in sweeps.steps(every=3):
+        for kept, used in (("state", state()), ("before", tmp_path / "target")):
+            shutil.rmtree(used)
+            shutil.copytree(tmp_path / kept, used)
+        ended = Steps(command).kill_at(number)
+        moved = tags(tmp_path)[months.reference("a")] == news
+        assert not moved or remembered("started") == 3, number
+        assert remembered() == (3 if ended.code == 0 else 2) or moved, number
+        if moved:
+            assert imported("month-2").code == 5, number
+        if not ended.was_killed:
+            break
+    assert (ended.code, remembered()) == (0, 3)
 
 
 def test_a_failed_image_leaves_the_bundle_begun(made, imported, tmp_path):
