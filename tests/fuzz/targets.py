@@ -29,6 +29,7 @@ from bundler.core import (
 )
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
+from bundler.core.fallback_index import digests_in, entry_of, with_entries, without_entries
 from bundler.core.inventory import parse_inventory
 from bundler.core.journal import Chain, parse_journal
 from bundler.core.need_line import parse_line
@@ -284,6 +285,11 @@ def referrers(data: bytes) -> None:
     index = oci.Descriptor(oci.OCI_INDEX, Digest.of(data), len(data))
     found = attachments.parse_fallback_index(data, index, subject=subject, what=what)
     assert found is None or found.referrers == read
+    if found is not None:  # what can be read can be written: nothing of it gets lost, and ours can be taken out again
+        before, ours = digests_in(data, what=what), entry_of(index, b"{}", what=what)
+        added = with_entries(data, [ours], what=what)
+        assert digests_in(added, what=what) == (*before, *([] if index.digest in before else [index.digest]))
+        assert index.digest not in digests_in(without_entries(added, [index.digest], what=what), what=what)
 
 
 def next_page(data: bytes) -> None:
