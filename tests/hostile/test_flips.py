@@ -20,7 +20,7 @@ from bundler.importing.request import ImportRequest
 from bundler.run import Run
 from bundler.transports.oci_layout import LayoutTarget
 from bundler.workers import Cancellation
-from tests.support import images
+from tests.support import images, sweeps
 
 pytestmark = pytest.mark.no_cover  # thousands of rounds through what other tests run as well
 
@@ -95,7 +95,7 @@ def test_every_flip_is_found_by_verify_with_the_right_exit_code_and_file(sealed,
     flip = Flipped(bundle, tmp_path)
     chance = random.Random(1)
     assert code_of(lambda: verify(VerifyRequest((flip.path,), (key,)), run())) == 0
-    for name, position in positions(bundle):
+    for name, position in sweeps.some(positions(bundle)):
         mask = 1 << chance.randrange(8)
         flip(name, position, mask)
         expected = 5 if name.startswith("SHA256SUMS") else 4

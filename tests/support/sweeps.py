@@ -1,4 +1,4 @@
-"""Which steps a sweep visits: every third one, from a start that the commit decides, so that all are visited in turn.
+"""Which steps or bytes a sweep visits: every third one, from a start that the commit decides, so that all are visited in turn.
 A power cut that takes nothing leaves what a kill leaves, so one sweep has both; of these states it visits every sixth.
 
 ``FULL=1 scripts/test`` visits every step, and kills as often at random times as releases are tried with.
