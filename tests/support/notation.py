@@ -76,6 +76,7 @@ class Recipe:
     ends: int = NOW + HOUR
     attributes: Sequence[tuple[x509.ObjectIdentifier, str]] | None = None
     extensions: Sequence[x509.ExtensionType] = ()
+    critical: Sequence[x509.ExtensionType] = ()
     hashed_by: hashes.HashAlgorithm | None = None
 
     @property
@@ -118,8 +119,8 @@ def issue(recipe: Recipe, issuer: Recipe) -> x509.Certificate:
         builder = builder.add_extension(x509.KeyUsage(**bits), recipe.is_usage_critical)
     if recipe.purposes is not None:
         builder = builder.add_extension(x509.ExtendedKeyUsage(recipe.purposes), recipe.is_purpose_critical)
-    for extension in recipe.extensions:
-        builder = builder.add_extension(extension, False)
+    for extension in (*recipe.extensions, *recipe.critical):
+        builder = builder.add_extension(extension, extension in recipe.critical)
     return builder.sign(issuer.key, recipe.hashed_by or hashes.SHA256())
 
 

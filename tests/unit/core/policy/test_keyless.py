@@ -79,6 +79,16 @@ def messaged(by=GOOD, log=LOG):
     return evidence.bundle(by.message_bundle(log, evidence.manifest))
 
 
+def set_in(*path, value):
+    def change(body):
+        place = body
+        for name in path[:-1]:
+            place = place[name]
+        place[path[-1]] = value
+
+    return change
+
+
 FORMS = [simple, bundled, messaged]
 
 
@@ -108,6 +118,18 @@ def test_a_good_signature_is_accepted_with_its_identity(form):
             ),
             {},
         ),
+        (
+            keyless(
+                "old contradiction",
+                extensions=(
+                    *identity()[:1],
+                    unknown("1.3.6.1.4.1.57264.1.1", b"https://other.example"),
+                    *identity()[2:],
+                ),
+            ),
+            {},
+        ),
+        (keyless("critical", critical=[unknown("1.2.3.4", b"x")]), {}),
         (keyless("purpose", purposes=[ExtendedKeyUsageOID.SERVER_AUTH]), {}),
         (keyless("no purpose", purposes=None), {}),
         (keyless("authority", issuer=ca("stranger")), {}),
@@ -144,13 +166,50 @@ def test_an_intermediate_authority_comes_from_the_signature_or_from_the_policy()
 
 
 @each_case(
+    "change",
+    [
+        set_in("kind", value="intoto"),
+        set_in("spec", "payloadHash", "value", value="0" * 64),
+        set_in("spec", "payloadHash", "algorithm", value="sha512"),
+        set_in("spec", "signatures", value=[]),
+        set_in("spec", "signatures", 0, "signature", value=base64_of(b"another")),
+        set_in("spec", "signatures", 0, "verifier", value=base64_of(pem_of(ROOTS[0]).encode())),
+        set_in("more", value=1),
+    ],
+)
+def test_an_entry_for_another_envelope_is_refused(change):
+    assert not judged(Evidence().bundle(GOOD.bundle(LOG, statement(Evidence().digest), change=change))).is_accepted
+
+
+def test_a_signature_by_another_key_than_that_of_its_certificate_is_refused():
+    evidence = Evidence()
+    payload = simple_payload(evidence.digest, evidence.reference)
+    signature = signer("P-256", 13).sign(payload)
+    assert not judged(evidence.simple((payload, GOOD.annotations(LOG, payload, signature=signature)))).is_accepted
+
+
+def test_an_authority_that_may_have_no_other_below_it_is_refused():
+    sub = ca("sub")
+    by = keyless("below", issuer=sub)
+    chain = chain_of(sub, ca("fulcio"))
+    evidence = Evidence()
+    payload = simple_payload(evidence.digest, evidence.reference)
+    for top, is_accepted in ((ca("fulcio", path_length=0), False), (ca("fulcio", path_length=1), True)):
+        others = pem_of(chain[0], *chain_of(top, ca("fulcio root")))
+        notes = by.annotations(LOG, payload, **{"dev.sigstore.cosign/chain": others})
+        only_root = load_pem(pem_of(ROOTS[1]).encode(), what="root")
+        assert judged(Evidence().simple((payload, notes)), roots=only_root).is_accepted is is_accepted
+
+
+@each_case(
     "intermediate",
     [
         ca("fulcio", is_ca=False),
         ca("fulcio", usage=("crl_sign",)),
         ca("fulcio", ends=NOW - 1),
         ca("fulcio", purposes=[ExtendedKeyUsageOID.TIME_STAMPING]),
-        ca("fulcio", extensions=[x509.NameConstraints([x509.DNSName("a.example")], None)], is_basic_critical=True),
+        ca("fulcio", extensions=[x509.NameConstraints([x509.DNSName("a.example")], None)]),
+        ca("fulcio", critical=[x509.NameConstraints([x509.DNSName("a.example")], None)]),
     ],
     ids=lambda recipe: str(recipe)[30:90],
 )
@@ -183,16 +242,6 @@ def changed_entry(change):
     body = GOOD.body(payload, signature)
     change(body)
     return evidence.simple((payload, GOOD.annotations(LOG, payload, body=body, signature=signature)))
-
-
-def set_in(*path, value):
-    def change(body):
-        place = body
-        for name in path[:-1]:
-            place = place[name]
-        place[path[-1]] = value
-
-    return change
 
 
 @each_case(
