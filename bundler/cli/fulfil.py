@@ -16,7 +16,7 @@ from bundler.cli.values import KeyFile
     examples="""
 bundler fulfil need.json -o out --from bundles/platform --trust builder.pub
 bundler fulfil need.json -o out --from kept/platform --from mirror.txt --trust builder.pub --dry-run
-bundler fulfil BUNDLER-NEED:1:9F86D081884C7D659A2FEAA0C55AD015A3BF4F1B2B0B822CD15D6C15B0F00A08:C7+9 -o out --from kept
+bundler fulfil need.json -o out --from kept/platform --trust builder.pub --key builder.key
 """
 )
 @click.argument("need", metavar="NEED")
