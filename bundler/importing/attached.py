@@ -17,7 +17,7 @@ class Attached(str, Enum):
     KEPT = "kept"
     """Its tag has another manifest, which has all its layers and more: signatures that were added at the target."""
     SKIPPED = "skipped"
-    """Its tag has another manifest, which stays as the user asked."""
+    """Its tag has another manifest, or the tag of its image another image, which stays as the user asked."""
     LEFT_OUT = "left out"
     """The user wants none, or the target cannot hold any."""
     WOULD_PUSH = "would push"
@@ -66,6 +66,10 @@ class AttachmentResult:
     def reopened(self) -> AttachmentResult:
         """Returns it as open, if it was found at the target."""
         return replace(self, outcome=None) if self.outcome is Attached.PRESENT else self
+
+    def skipped(self) -> AttachmentResult:
+        """Returns it as skipped, if it is open."""
+        return replace(self, outcome=Attached.SKIPPED) if self.is_open else self
 
     def closed(self) -> AttachmentResult:
         """Returns it as planned, if it is open."""

@@ -321,6 +321,13 @@ def test_on_conflict_decides_about_tags_of_attachments(policy, code, signature, 
         assert ran.json["targets"][0]["images"][0]["attached"][1]["outcome"] == outcome
 
 
+def test_an_image_that_is_skipped_brings_no_attachments(bring, target, fronts):
+    simple("other").push(target, "team/app", "1")
+    front = fronts(target)
+    ran = bring(front.host, "--on-conflict", "skip")
+    assert (ran.code, outcomes(ran), changes(front)) == (0, ["skipped"] * 4, [])
+
+
 def test_more_signatures_at_the_target_are_no_conflict(bring, target):
     more = more_signed()
     more.push(target, "team/app", dashed(APP, ".sig"))

@@ -82,6 +82,9 @@ class Attachments:
         Raises:
             Interrupted: The user stopped the run.
         """
+        for each in self._progress.images:
+            if each.outcome is Outcome.SKIPPED and each.open_attachments:
+                self._progress.note(each.with_attached(item.skipped() for item in each.attached))
         asked = [
             each
             for each in self._progress.images
