@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from bundler import texts
 from bundler.core import manifest as bundle_manifest, oci, strict_json
@@ -175,12 +176,15 @@ def plan_bundle(
     used = _used_bases(omitted)
     base_number = {before: number for number, before in enumerate(used)}
 
+    @cache  # thousands of blobs are in one chunk of one base
+    def places_of(places: tuple[InBase, ...]) -> tuple[InBase, ...]:
+        return tuple(replace(place, base=base_number[place.base]) for place in places)
+
     def blob_of(descriptor: Descriptor, kind: str) -> Blob:
         digest, size_bytes = descriptor.digest, descriptor.size_bytes
         if digest not in omitted:
             return Blob(descriptor, kind, filler.place(digest, size_bytes))
-        places = tuple(replace(place, base=base_number[place.base]) for place in omitted[digest])
-        return Blob(descriptor, kind, Stored(digest, size_bytes, ()), places)
+        return Blob(descriptor, kind, Stored(digest, size_bytes, ()), places_of(omitted[digest]))
 
     blobs = tuple(blob_of(descriptor, kind) for descriptor, kind in numbered.values())
     number_of = {digest: number for number, digest in enumerate(numbered)}
