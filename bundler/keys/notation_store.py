@@ -46,10 +46,12 @@ def read_notation_policy(file: str, *, now_seconds: int | None = None) -> Notati
         now_seconds: The time by which signatures are judged, in seconds since 1970; None for the time of the clock.
 
     Raises:
-        Misuse: The policy or a store cannot be read or is not valid.
+        Misuse: The policy or a store cannot be read or is not valid, or it needs a library that is not installed.
     """
     content = read_given(file, POLICY_BYTES, subject=f"--notation-policy {file}")
     policy = trust_policy.parse(content, origin=file)
+    if any(name.kind == trust_policy.TSA for name in policy.stores):
+        timestamps.require_library()
     folders = {name: Path(file).parent / FOLDER / "x509" / name.kind / name.name for name in policy.stores}
     store = {name: _read_store(folder, name) for name, folder in folders.items()}
     given = Circumstances(store, clock.now_seconds() if now_seconds is None else now_seconds, tools())

@@ -26,6 +26,23 @@ _SEQUENCE, _CONTENT, _CERTIFICATES = 0x30, 0xA0, 0xA0
 _TIMESTAMPING = "1.3.6.1.5.5.7.3.8"
 
 
+def require_library() -> None:
+    """Checks that timestamps can be verified, before any image is judged.
+
+    Raises:
+        Misuse: The library is not installed.
+    """
+    try:
+        import rfc3161_client  # noqa: F401
+    except ImportError as error:
+        raise Misuse(
+            "timestamps of signatures need the package rfc3161-client",
+            subject="--notation-policy",
+            hint="install it with: pip install 'bundler[notation]', or leave tsa: out of trustStores",
+            code="package-missing",
+        ) from error
+
+
 def moment_of(token: bytes, signature: bytes, roots: Iterable[Certificate]) -> Moment:
     """Verifies a countersignature.
 
@@ -39,16 +56,10 @@ def moment_of(token: bytes, signature: bytes, roots: Iterable[Certificate]) -> M
             then.
         Misuse: The library is not installed.
     """
-    try:
-        import rfc3161_client
-        from rfc3161_client.errors import VerificationError
-    except ImportError as error:
-        raise Misuse(
-            "timestamps of signatures need the package rfc3161-client",
-            subject="--notation-policy",
-            hint="install it with: pip install 'bundler[notation]', or leave tsa: out of trustStores",
-            code="package-missing",
-        ) from error
+    require_library()
+    import rfc3161_client
+    from rfc3161_client.errors import VerificationError
+
     try:
         answer: Any = rfc3161_client.decode_timestamp_response(_answer(token))
         builder = rfc3161_client.VerifierBuilder(roots=[root.keys.library_object for root in roots])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -92,6 +94,15 @@ def test_a_store_that_is_missing_or_a_link_is_an_error(folder):
     store.unlink()
     store.write_text("a file")
     with raises(Misuse, code="notation-policy", subject=str(store)):
+        read(folder)
+
+
+def test_a_store_of_timestamp_authorities_needs_its_library(folder, monkeypatch):
+    write_store(folder, {"tsa:clock": [OTHER]})
+    (folder / "trustpolicy.json").write_bytes(policy_of(statement_of(trustStores=["ca:acme", "tsa:clock"])))
+    assert list(stored(folder)) == ["ca:acme", "tsa:clock"]
+    monkeypatch.setitem(sys.modules, "rfc3161_client", None)
+    with raises(Misuse, code="package-missing"):
         read(folder)
 
 

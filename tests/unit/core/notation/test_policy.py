@@ -54,7 +54,9 @@ def policy(**statement):
     return NotationPolicy("trustpolicy.json", "0" * 64, (), parsed, Circumstances(store, NOW, tools()))
 
 
-def image_with(*signatures, root_type=OCI_MANIFEST, root=b'{"schemaVersion":2}', made_from=None, artifact=NOTATION):
+def image_with(
+    *signatures, root_type=OCI_MANIFEST, root=b'{"schemaVersion":2}', made_from=None, artifact=NOTATION, config=EMPTY
+):
     """An image with attached manifests, each with one layer: ``(content, media type)``, or with several."""
     documents = Documents()
     subject = documents.add(root, root_type)
@@ -63,7 +65,7 @@ def image_with(*signatures, root_type=OCI_MANIFEST, root=b'{"schemaVersion":2}',
         layers = layers(subject) if callable(layers) else layers
         listed = [documents.add(*layer).to_json() for layer in (layers if isinstance(layers, list) else [layers])]
         manifest = {
-            "schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": artifact, "config": EMPTY, "layers": listed,
+            "schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": artifact, "config": config, "layers": listed,
             "subject": subject.to_json(),
         }  # fmt: skip
         attached.append(Attached(subject.digest, documents.add(json.dumps(manifest).encode(), OCI_MANIFEST)))
@@ -117,6 +119,12 @@ def test_other_images_are_refused_with_rule_and_reason(signatures):
 def test_one_good_signature_among_bad_ones_is_enough():
     bad = [signed(key=ec_key("stranger")), (b"{}", JWS)]
     assert policy().judge(image_with(*bad, signed(), *bad)).is_accepted
+
+
+def test_the_older_form_names_its_type_in_the_config():
+    config = {**EMPTY, "mediaType": NOTATION}
+    assert policy().judge(image_with(signed(), artifact="", config=config)).is_accepted
+    assert not policy().judge(image_with(signed(), artifact="")).is_accepted
 
 
 def test_a_signature_of_another_kind_of_artifact_does_not_count():
