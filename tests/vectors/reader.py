@@ -182,10 +182,13 @@ def check_image(manifest: Document, image: Document) -> None:
     root = blobs[image["manifests"][-1]]
     require(all(root[field] == image["root"][field] for field in ("mediaType", "digest", "size")), "5.2: root")
     subjects = {blobs[number]["digest"] for number in image["manifests"]}
+    tagged: dict[str, int] = {}
     for each in image.get("attachments", []):
         require(each["subject"] in subjects, "5.11: subject")
         suffix = each.get("tag", ".x").removeprefix(each["subject"].replace(":", "-"))
         require(re.fullmatch(r"\.[a-z]{1,32}", suffix), "5.11: tag")
+        root_number = each["manifests"][-1]
+        require("tag" not in each or tagged.setdefault(each["tag"], root_number) == root_number, "5.11: one tag twice")
         subjects |= {blobs[number]["digest"] for number in each["manifests"]}
 
 

@@ -183,6 +183,9 @@ WRONG: dict[str, Callable[[Path], object]] = {
         lambda d: d["images"][0]["attachments"][0].update(subject=f"sha256:{'0' * 64}")
     ),
     "the tag of an image, signed": _edited(lambda d: d["images"][0]["attachments"][1].update(tag="latest")),
+    "two attachments with one tag, signed": _edited(
+        lambda d: d["images"][0]["attachments"][0].update(tag=d["images"][0]["attachments"][1]["tag"])
+    ),
     "media with a chunk twice, signed": _edited(lambda d: d["media"][0]["chunks"].append(2)),
     "a root that is another, signed": _edited(lambda d: d["images"][0]["root"].update(size=1)),
 }

@@ -218,6 +218,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
         lambda d: attached(d)[0].update(tag=f"sha256-{digest('other').encoded}.sig"),
         "is not one for attachments of",
     ),
+    "two attachments with one tag": (
+        lambda d: attached(d)[0].update(tag=attached(d)[1]["tag"]),
+        "has two attachments with the tag",
+    ),
     "an attachment with an empty tag": (lambda d: attached(d)[0].update(tag=""), "is not one for attachments of"),
     "an attachment of two kinds": (lambda d: attached(d)[0].update(kind="signature, sbom"), "not one word"),
     "an attachment that was found by magic": (lambda d: attached(d)[0].update(found="\x1b[2J"), "not one word"),
