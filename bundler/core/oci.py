@@ -59,7 +59,7 @@ class Descriptor:
     size_bytes: int
     platform: Platform | None = None
     attests: Digest | None = None
-    """The digest of the sibling that this child of an index attests, as BuildKit marks it."""
+    """The digest of the sibling that this child of an index attests, as BuildKit marks it; it has no known platform."""
     urls: tuple[str, ...] = ()
     """Other addresses of the bytes, by the maker of the image. They are used only if the user allowed their hosts."""
 
@@ -345,12 +345,14 @@ def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descripto
         raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
     if value.get("data") is not None:
         _check_data(value["data"], digest, size, what)
+    platform = _platform(value.get("platform"))
     return Descriptor(
         one_text(media_type),
         digest,
         size,
-        platform=_platform(value.get("platform")),
-        attests=_attests(value),
+        platform=platform,
+        # The entry of an image that a machine can choose stays one, whatever an annotation says.
+        attests=_attests(value) if platform is None or not platform.is_known else None,
         urls=_texts(value.get("urls"))[:LAYER_URLS],
     )
 

@@ -155,6 +155,15 @@ def test_an_attestation_stays_with_what_it_attests(source: Source) -> None:
     assert "skipped" in graph.remarks[0]
 
 
+def test_an_image_for_a_platform_is_no_attestation_whatever_an_annotation_says(source: Source) -> None:
+    amd = source.image("amd", "linux/amd64", **on("linux/amd64"))
+    marks = {"annotations": {"vnd.docker.reference.digest": amd["digest"]}}
+    arm = source.image("arm", "linux/arm64", **on("linux/arm64"), **marks)
+    root = source.index(amd, arm)
+    assert kept(source.follow(root, "linux/amd64")) == [amd["digest"]]
+    assert kept(source.follow(root, "linux/arm64")) == [arm["digest"]]
+
+
 def test_a_sparse_image_works_for_the_platforms_that_are_there(source: Source) -> None:
     amd, arm = source.image("amd", "linux/amd64", **on("linux/amd64")), source.image("arm", "linux/arm64")
     arm |= on("linux/arm64")

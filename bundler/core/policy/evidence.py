@@ -16,6 +16,10 @@ from bundler.errors import Damaged, Refused
 from bundler.texts import text
 
 
+_STATEMENT_TYPES = "application/vnd.in-toto"
+"""The beginning of the media types of in-toto statements, which are the layers of BuildKit's attestations."""
+
+
 class Documents(Protocol):
     """Reads small documents of one image: manifests, and the blobs of attachments."""
 
@@ -165,7 +169,7 @@ def judge_manifests(image: SignedImage, judge: Callable[[Descriptor], Judgement]
 
     A signature of the root is enough: its digest covers everything below it. No signature of the source can apply to
     an index that was made for chosen platforms; there, each child needs one. Attestations of BuildKit need none,
-    because no container runs them.
+    because no container runs them: the annotation alone makes none of an image.
 
     Args:
         image: The image.
@@ -176,9 +180,21 @@ def judge_manifests(image: SignedImage, judge: Callable[[Descriptor], Judgement]
         return root
     content = image.read(image.root, limit_bytes=MANIFEST_BYTES)
     index = oci.parse_manifest(content, image.root.media_type, what=str(image.reference))
-    children = [child for child in index.children if child.attests is None]
+    children = [child for child in index.children if not _is_attestation(image, child)]
     judgements = [judge(child) for child in children]
     for child, judgement in zip(children, judgements, strict=True):
         if not judgement.is_accepted:
             return judgement.of(child.digest)
     return judgements[0] if judgements else root
+
+
+def _is_attestation(image: SignedImage, child: Descriptor) -> bool:
+    """True if a child of an index is marked as an attestation, and has statements where an image has its layers.
+
+    Whoever may push to the source writes the mark. Runtimes do not read it, and `Variant` of a bundle neither.
+    """
+    if child.attests is None or child.is_index:
+        return False
+    content = image.read(child, limit_bytes=MANIFEST_BYTES)
+    layers = oci.parse_manifest(content, child.media_type, what=str(image.reference)).layers
+    return bool(layers) and all(layer.media_type.startswith(_STATEMENT_TYPES) for layer in layers)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -344,22 +345,40 @@ def test_a_signature_without_a_name_satisfies_no_stated_identity(identity):
     assert not judged(evidence, identity=identity).is_accepted
 
 
-def index_of(evidence: Evidence, *children: Descriptor, attestation: bool = False) -> Descriptor:
+def index_of(evidence: Evidence, *children: Descriptor, last: Mapping[str, object] | None = None) -> Descriptor:
+    """An index of some manifests, whose last entry has more fields."""
     listed = [child.to_json() for child in children]
-    if attestation:
-        listed[-1]["annotations"] = {"vnd.docker.reference.digest": str(children[0].digest)}
+    listed[-1] |= last or {}
     return evidence.put_json({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": listed}, oci.OCI_INDEX)
 
 
-def multi_platform(*, made: bool, attestation: bool = False) -> tuple[Evidence, list[Descriptor]]:
+def multi_platform(*, made: bool) -> tuple[Evidence, list[Descriptor]]:
     evidence = Evidence()
     children = [
         evidence.put_json({**manifest_of(evidence.put(b"{}", oci.OCI_CONFIG)), "n": n}, oci.OCI_MANIFEST)
         for n in range(2)
     ]
-    evidence.root = index_of(evidence, *children, attestation=attestation)
+    evidence.root = index_of(evidence, *children)
     evidence.made_from = OTHER if made else None
     return evidence, children
+
+
+NOWHERE, AMD64 = ({"os": each, "architecture": other} for each, other in (("unknown", "unknown"), ("linux", "amd64")))
+OCI_LAYER, IN_TOTO = "application/vnd.oci.image.layer.v1.tar+gzip", "application/vnd.in-toto+json"
+
+
+def marked(*layers: str, platform: Mapping[str, str] | None = NOWHERE, is_index: bool = False) -> Evidence:
+    """A made index of a signed image, and of another manifest that is marked as the attestation of that image."""
+    evidence = Evidence(made_from=OTHER)
+    config, signed = evidence.put(b"{}", oci.OCI_CONFIG), evidence.root
+    assert signed is not None
+    blobs = [evidence.put(kind.encode(), kind).to_json() for kind in layers]
+    other = evidence.put_json({**manifest_of(config, *blobs), "marked": True}, oci.OCI_MANIFEST)
+    evidence.signed_simply(US)
+    marks = {"annotations": {"vnd.docker.reference.digest": str(signed.digest)}}
+    other = index_of(evidence, other) if is_index else other
+    evidence.root = index_of(evidence, signed, other, last=marks | ({"platform": platform} if platform else {}))
+    return evidence
 
 
 def test_the_signature_of_an_index_covers_its_children():
@@ -381,9 +400,26 @@ def test_each_child_of_a_made_index_needs_a_signature():
 
 
 def test_an_attestation_in_a_made_index_needs_no_signature():
-    evidence, (image, _) = multi_platform(made=True, attestation=True)
-    assert not judged(evidence).is_accepted
-    assert judged(evidence.signed_simply(US, subject=image.digest)).is_accepted
+    for platform in (NOWHERE, None):
+        assert judged(marked(IN_TOTO, IN_TOTO, platform=platform)).is_accepted
+
+
+DISGUISES = {
+    "an image for a platform": marked(OCI_LAYER, platform=AMD64),
+    "statements for a platform": marked(IN_TOTO, platform=AMD64),
+    "an image for no platform, of which daemons get the config's": marked(OCI_LAYER),
+    "an image without a platform, of which runtimes read the config's": marked(OCI_LAYER, platform=None),
+    "an image with a statement as one layer": marked(OCI_LAYER, IN_TOTO, platform=None),
+    "an image without layers": marked(platform=None),
+    "an index of images": marked(OCI_LAYER, is_index=True),
+}
+
+
+@each_case("evidence", DISGUISES.values(), ids=DISGUISES)
+def test_an_image_that_is_marked_as_an_attestation_needs_a_signature(evidence):
+    judgement = judged(evidence)
+    assert not judgement.is_accepted
+    assert "no signature" in judgement.found
 
 
 REJECT = (Nothing(),)
