@@ -72,10 +72,16 @@ def _check_graph(bundle: Bundle, what_needs: Image | Attachment, *, what: str) -
     listed: dict[Digest, int] = {
         blobs[number].descriptor.digest: blobs[number].descriptor.size_bytes for number in what_needs.needs
     }
-    for number in what_needs.manifests:
+    reached = {blobs[what_needs.manifests[-1]].descriptor.digest}
+    for number in reversed(what_needs.manifests):  # parents before children
         descriptor = blobs[number].descriptor
+        if descriptor.digest not in reached:  # a signature of the root says nothing of it
+            raise Damaged(
+                "the bundle lists a manifest that is not below the root", subject=what, actual=str(descriptor.digest)
+            )
         content = bundle.read_document(descriptor)
         manifest = oci.parse_manifest(content, descriptor.media_type, what=what)
+        reached.update(child.digest for child in manifest.children)
         # Registries take an index that gives a child a wrong size; the bundle lists the true one.
         lacks_child = any(child.digest not in listed for child in manifest.children)
         for needed in manifest.children if lacks_child else manifest.blobs:

@@ -143,6 +143,8 @@ class Evidence:
     documents: dict[Digest, bytes] = field(default_factory=dict)
     asked: list[Descriptor] = field(default_factory=list)
     """The documents that were read, in order."""
+    strays: list[Descriptor] = field(default_factory=list)
+    """Manifests that a bundle lists as its own, although they are not below the root."""
 
     def __post_init__(self) -> None:
         if self.root is None:
@@ -244,7 +246,7 @@ def resolved(evidence: Evidence, *, verdicts: Sequence[Verdict] = ()) -> Resolve
         )
         for each in evidence.attached
     )
-    children = tuple(parsed(child) for child in root.children)
+    children = tuple(parsed(child) for child in (*evidence.strays, *root.children))
     return ResolvedImage(
         Reference.parse(evidence.reference),
         f"docker://{evidence.reference}",

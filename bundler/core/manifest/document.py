@@ -300,6 +300,11 @@ def _check_image(manifest: BundleManifest, image: Image) -> None:
         )
     if manifest.blobs[image.manifests[-1]].descriptor != image.root:
         raise ValueError(texts.text("the last manifest of {reference} is not its root", reference=image.reference))
+    manifests = {manifest.blobs[number].descriptor.digest for number in image.manifests}
+    if any(variant.digest not in manifests for variant in image.variants):
+        raise ValueError(
+            texts.text("{reference} has a platform that is none of its manifests", reference=image.reference)
+        )
 
 
 def _check_attachments(manifest: BundleManifest, image: Image) -> None:

@@ -193,6 +193,10 @@ CONTRADICTIONS: dict[str, tuple[Callable[[Document], object], str]] = {
     "a blob that is true": (lambda d: d["images"][0]["blobs"].append(True), "number"),
     "an image without manifests": (lambda d: d["images"][0].update(manifests=[]), "blob"),
     "a layer as a manifest": (lambda d: d["images"][0]["manifests"].insert(0, 4), "manifest"),
+    "a platform of a manifest that the image does not list": (
+        lambda d: d["images"][0]["variants"][0].update(digest=str(digest("other"))),
+        "a platform that is none",
+    ),
     "labels as a list": (lambda d: d["images"][0]["variants"][0].update(labels=[1]), "format"),
     "an environment of numbers": (lambda d: d["images"][0]["variants"][0].update(env=[1]), "text"),
     "a blob without a place": (lambda d: d["blobs"][0].update(pieces=[]), "add up"),

@@ -10,6 +10,7 @@ import pytest
 from bundler import cli
 from bundler.bundle.evidence import evidence_of
 from bundler.commands.verify import VerifyRequest, verify
+from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.events import PhaseBegan
 from bundler.core.oci import Descriptor
@@ -23,7 +24,7 @@ from bundler.keys.open_bundle import open_bundle
 from bundler.run import Run
 from bundler.transports.parsing import parse_target
 from tests.support.errors import raises
-from tests.support.signatures import Evidence, dsse_bundle, policy_file, signed_bundle, signer
+from tests.support.signatures import Evidence, dsse_bundle, manifest_of, policy_file, signed_bundle, signer
 
 US, THEM = signer(), signer("P-256", 1)
 GOOD, BUNDLED, WRONG, UNSIGNED, FOREIGN = (
@@ -102,6 +103,19 @@ def test_no_signature_of_a_refused_image_is_sent(bundle: Path, policy: Path, tmp
     for name in (WRONG, FOREIGN):
         assert of[name] - of[GOOD]
         assert not (of[name] - of[GOOD]) & there
+
+
+def test_a_manifest_that_is_not_below_the_signed_root_is_not_imported_with_it(policy: Path, tmp_path: Path) -> None:
+    hiding = Evidence(BUNDLED).signed_simply(US)
+    unsigned = manifest_of(hiding.put(b'{"os":"linux","architecture":"amd64"}', oci.OCI_CONFIG))
+    hiding.strays.append(hiding.put_json(unsigned, oci.OCI_MANIFEST))
+    bundle = signed_bundle(tmp_path, Evidence(GOOD).signed_simply(US), hiding)
+    result = imported(bundle, policy, tmp_path / "layout")
+    assert outcomes(result) == {GOOD: Outcome.PUSHED, BUNDLED: Outcome.FAILED}
+    error = next(each.error for each in result.targets[0].images if each.error)
+    assert isinstance(error, Damaged)
+    assert error.actual == str(hiding.strays[0].digest)
+    assert not (tmp_path / "layout" / "blobs" / "sha256" / hiding.strays[0].digest.encoded).exists()
 
 
 def test_a_dry_run_judges_too(bundle: Path, policy: Path, tmp_path: Path) -> None:
