@@ -15,7 +15,6 @@ from bundler.core.reference import Reference
 from bundler.errors import Damaged, Refused
 from bundler.texts import text
 
-
 _STATEMENT_TYPES = "application/vnd.in-toto"
 """The beginning of the media types of in-toto statements, which are the layers of BuildKit's attestations."""
 
