@@ -158,6 +158,18 @@ class Answer:
         """Closes the connection without reading the body."""
         self._response.close()
 
+    @contextmanager
+    def dropped_on_error(self) -> Generator[None, None, None]:
+        """Calls `drop` if an exception ends the block.
+
+        The exception keeps the answer, and its connection, until the garbage collector finds both.
+        """
+        try:
+            yield
+        except BaseException:
+            self.drop()
+            raise
+
     def drain(self) -> None:
         """Reads and ignores a body. The connection is reused if the body was short."""
         with translated(self.url, self.method):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import closing
 
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
@@ -64,12 +65,13 @@ def pieces_from(ask: Ask, descriptor: Descriptor, offset_bytes: int, *, called: 
             actual=text("{size} bytes", size=size[:20]),
         )
     skip = offset_bytes - (begin if answer.status == 206 else 0)
-    for piece in answer.pieces():
-        if skip >= len(piece):
-            skip -= len(piece)
-        else:
-            yield memoryview(piece)[skip:] if skip else piece
-            skip = 0
+    with closing(answer.pieces()) as pieces:
+        for piece in pieces:
+            if skip >= len(piece):
+                skip -= len(piece)
+            else:
+                yield memoryview(piece)[skip:] if skip else piece
+                skip = 0
 
 
 def _is_range_from(answer: Answer, offset_bytes: int) -> bool:

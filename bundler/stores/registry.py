@@ -82,7 +82,8 @@ class Registry:
         answer = http.request("GET", f"{base}/v2/", headers={})
         challenge = Challenge.parse(answer.headers.get("WWW-Authenticate", "")) if answer.status == 401 else None
         if challenge is not None:
-            authenticator.learn(answer, ())
+            with answer.dropped_on_error():
+                authenticator.learn(answer, ())
         return answer, challenge
 
     def call(
@@ -158,7 +159,8 @@ class Registry:
             return self._upload_client(url).request("PUT", url, headers=headers, body=body)
         _, http, authenticator = self._connect()
         answer = http.request("PUT", url, headers={**headers, **authenticator.header(scopes)}, body=body)
-        self._warnings.collect(answer)
+        with answer.dropped_on_error():
+            self._warnings.collect(answer)
         return answer
 
     def upload_at(self, answer: Answer, repository: str) -> str | None:
@@ -186,13 +188,14 @@ class Registry:
         for attempt in (1, 2):
             sent = {**headers, **authenticator.header(scopes)}
             answer = http.request(method, url, headers=sent, body=body, redirects=redirects)
-            self._warnings.collect(answer)
-            if answer.status in (401, 403):
-                answer.username = authenticator.username(scopes)
-            # Do not send the same password twice: where accounts are locked, each try counts.
-            is_tried = sent.get("Authorization", "").startswith("Basic ")
-            if answer.status != 401 or attempt == 2 or is_tried or not authenticator.learn(answer, scopes):
-                break
+            with answer.dropped_on_error():
+                self._warnings.collect(answer)
+                if answer.status in (401, 403):
+                    answer.username = authenticator.username(scopes)
+                # Do not send the same password twice: where accounts are locked, each try counts.
+                is_tried = sent.get("Authorization", "").startswith("Basic ")
+                if answer.status != 401 or attempt == 2 or is_tried or not authenticator.learn(answer, scopes):
+                    break
             answer.drain()
         return answer
 

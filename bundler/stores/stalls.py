@@ -124,6 +124,18 @@ class WatchedConnection(_Connection):
         self.answering = WatchedResponse(sock, *arguments, **options)
         return self.answering
 
+    def getresponse(self) -> Any:
+        """Reads the head of the answer. Closes what urllib3 leaves open: an answer with lengths that differ.
+
+        That answer ends the connection, so `http.client` has handed the socket over to it.
+        """
+        try:
+            return super().getresponse()
+        except BaseException:
+            if self.answering is not None:
+                self.answering.close()
+            raise
+
     def connect(self) -> None:
         """Connects. The timeout for connecting ends here."""
         self._pace = Pace()

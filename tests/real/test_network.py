@@ -40,9 +40,6 @@ from tests.support.parts import RealRegistry, shell
 from tests.support.servers import Front, Server
 from tests.unit.runs import run_with
 
-# urllib3 leaves the socket of an answer whose lengths contradict each other to the garbage collector.
-pytestmark = pytest.mark.filterwarnings("ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning")
-
 BIG = simple("big", 3_500_000)
 LAYER, LAYER_BYTES = max(BIG.blobs.items(), key=lambda blob: len(blob[1]))
 DESCRIPTOR = Descriptor("application/octet-stream", Digest.parse(LAYER), len(LAYER_BYTES))
