@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, NameOID
 
 from bundler.core.digest import Digest
-from bundler.core.notation import trust_policy
+from bundler.core.notation import jws, trust_policy
 from bundler.core.notation.judge import Circumstances, Verified, judge
 from bundler.core.oci import Descriptor
 from bundler.errors import Misuse, Untrusted
@@ -514,3 +514,18 @@ def test_without_the_library_a_policy_with_timestamps_is_an_error(timed, monkeyp
             trustStores=["ca:acme", "tsa:clock"],
             now=today,
         )
+
+
+def test_the_conformance_vector_of_notation_calls_an_attribute_critical_that_nobody_knows():
+    """notation-core-go, signature/jws/testdata/conformance.json (Apache-2.0): its library leaves such to plugins."""
+    protected = (
+        "eyJhbGciOiJFUzI1NiIsImNyaXQiOlsiaW8uY25jZi5ub3Rhcnkuc2lnbmluZ1NjaGVtZSIsInNpZ25lZENyaXRLZXkxIiwiaW8uY25jZi5ub3Rhcnku"
+        "ZXhwaXJ5Il0sImN0eSI6ImFwcGxpY2F0aW9uL3ZuZC5jbmNmLm5vdGFyeS5wYXlsb2FkLnYxK2pzb24iLCJpby5jbmNmLm5vdGFyeS5leHBpcnkiOiIy"
+        "MDk5LTA4LTMwVDEzOjUwOjAwWiIsImlvLmNuY2Yubm90YXJ5LnNpZ25pbmdTY2hlbWUiOiJub3RhcnkueDUwOSIsImlvLmNuY2Yubm90YXJ5LnNpZ25p"
+        "bmdUaW1lIjoiMjAyMi0wOC0yOVQxMzo1MDowMFoiLCJzaWduZWRDcml0S2V5MSI6InNpZ25lZENyaXRWYWx1ZTEiLCJzaWduZWRLZXkxIjoic2lnbmVk"
+        "VmFsdWUxIiwic2lnbmVkS2V5MiI6InNpZ25lZFZhbHVlMSIsInNpZ25lZEtleTMiOiJzaWduZWRWYWx1ZTEiLCJzaWduZWRLZXk0Ijoic2lnbmVkVmFs"
+        "dWUxIn0"
+    )
+    sealed = jws.read(with_jws(protected=protected, payload="ImFHVnNiRzhnU2xkVCI"))
+    with raises(Untrusted, code="notation-signature", actual="signedCritKey1"):
+        sealed.read()

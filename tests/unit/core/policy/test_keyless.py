@@ -51,6 +51,7 @@ from tests.support.tables import each_case
 DATA = Path(__file__).parents[3] / "vectors" / "keyless"
 LOG, OTHER_LOG = Log(signer("P-256", 10)), Log(signer("P-256", 11))
 GOOD = keyless()
+KEY_ITSELF = {"verifier": base64_of(GOOD.signer.pem)}
 
 
 def trust(**changes):
@@ -340,6 +341,25 @@ def test_a_key_can_need_an_entry_of_a_log_too():
     notes = {SIGNATURE: base64_of(signature), "dev.sigstore.cosign/bundle": json.dumps(LOG.entry(body))}
     assert judge.judge(evidence.simple((payload, notes)).image).is_accepted
     assert not judge.judge(Evidence().bundle(dsse_bundle(by, Evidence().digest)).image).is_accepted
+
+
+def test_bundles_with_a_key_can_need_an_entry_of_a_log_too():
+    """The signer of a keyless bundle serves as the key; the log has an entry with that key in each form."""
+    judge = KeySigned((GOOD.signer.public,), DEFAULT_IDENTITY, (LOG.key,))
+    evidence = Evidence()
+    for document, key_in in (
+        (
+            GOOD.bundle(
+                LOG, statement(evidence.digest), change=lambda body: body["spec"]["signatures"][0].update(KEY_ITSELF)
+            ),
+            True,
+        ),
+        (GOOD.bundle(LOG, statement(evidence.digest)), False),
+        (GOOD.message_bundle(LOG, evidence.manifest), False),
+    ):
+        document["verificationMaterial"].pop("certificate")
+        document["verificationMaterial"]["publicKey"] = {}
+        assert judge.judge(Evidence().bundle(document).image).is_accepted is key_in
 
 
 def test_a_signature_of_the_public_instance_is_accepted_years_later(tmp_path):
