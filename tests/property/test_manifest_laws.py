@@ -46,7 +46,7 @@ def _attached(draw: st.DrawFn, image: ResolvedImage) -> ResolvedImage:
     """An image with attachments, and attachments of those."""
     subjects = [manifest.descriptor.digest for manifest in image.manifests]
     layers = [layer for manifest in image.manifests for layer in manifest.layers]
-    attachments = []
+    attachments: list[ResolvedAttachment] = []
     for number in range(draw(st.integers(0, 3))):
         word = f"{image.reference} attachment {number}".encode()
         subject = draw(st.sampled_from(subjects))
@@ -57,13 +57,10 @@ def _attached(draw: st.DrawFn, image: ResolvedImage) -> ResolvedImage:
             config=config,
             layers=(own, *draw(st.lists(st.sampled_from(layers), max_size=1) if layers else st.just([]))),
         )
-        tag = f"{subject.algorithm}-{subject.encoded}"[:128]
-        tagged = draw(st.booleans()) and len(tag) < 120
-        attachments.append(
-            ResolvedAttachment(
-                subject, draw(_words), draw(_words), (manifest,), draw(_types), f"{tag}.sig" if tagged else ""
-            )
-        )
+        tag = f"{f'{subject.algorithm}-{subject.encoded}'[:128]}.sig"
+        is_free = len(tag) <= 128 and tag not in {each.tag for each in attachments}
+        tag = tag if is_free and draw(st.booleans()) else ""
+        attachments.append(ResolvedAttachment(subject, draw(_words), draw(_words), (manifest,), draw(_types), tag))
         subjects.append(manifest.descriptor.digest)
     verdicts = tuple(draw(st.lists(_verdicts, max_size=2)))
     return replace(image, attachments=tuple(attachments), verdicts=verdicts)
