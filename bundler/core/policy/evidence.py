@@ -190,7 +190,7 @@ def judge_manifests(image: SignedImage, judge: Callable[[Descriptor], Judgement]
 def _is_attestation(image: SignedImage, child: Descriptor) -> bool:
     """True if a child of an index is marked as an attestation, and has statements where an image has its layers.
 
-    Whoever may push to the source writes the mark. Runtimes do not read it, and `Variant` of a bundle neither.
+    Any user who may push to the source can write the mark. Runtimes do not read it, and `Variant` of a bundle neither.
     """
     if child.attests is None or child.is_index:
         return False
