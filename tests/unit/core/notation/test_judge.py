@@ -503,6 +503,26 @@ def test_the_time_of_a_timestamp_fits_signature_and_certificate(
         refused(with_token(parts, token), **given)
 
 
+def test_a_timestamp_of_a_public_authority_keeps_a_signature_good_that_notation_made():
+    content = (DATA / "jwsExpiredWithTimestamp.sig").read_bytes()
+    header = json.loads(content)["header"]
+    token = base64.b64decode(header["io.cncf.notary.timestampSignature"])
+    begin = token.rindex(b"\x30\x82\x05\x83")  # the root of GlobalSign, as the token has it
+    manifest = Digest.parse("sha256:c0669ef34cdc14332c0f1ab0c2c01acb91d96014b172f1a76f3a39e63d1f0bda")
+    given = {
+        "roots": [base64.b64decode(header["x5c"][0])],
+        "tsa": [token[begin : begin + 4 + 0x583]],
+        "subject": Descriptor("application/vnd.docker.distribution.manifest.v2+json", manifest, 528),
+        "trustStores": ["ca:acme", "tsa:clock"],
+    }
+    levels = {"level": "strict", "override": {"revocation": "log"}}
+    found = judged(content, **given, signatureVerification=levels)
+    assert found.stamped.earliest_seconds == 1718695301
+    assert [each.code for each in found.noted] == ["revocation-unknown"]
+    assert refused(content, **given).code == "revocation-unknown"  # the authority can revoke, and no server is asked
+    assert refused(content, **{**given, "trustStores": ["ca:acme"]}).code == "signature-expired"
+
+
 def test_without_the_library_a_policy_with_timestamps_is_an_error(timed, monkeypatch):
     today, chain, parts, token, authority = timed
     monkeypatch.setitem(__import__("sys").modules, "rfc3161_client", None)
