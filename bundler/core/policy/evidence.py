@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bundler.core import oci, strict_json
@@ -89,6 +89,14 @@ class SignedImage:
     attached: tuple[Attached, ...]
     documents: Documents
     made_from: Digest | None = None
+    _by_subject: Mapping[Digest, list[Attached]] = field(init=False, repr=False, compare=False)
+    """The attachments of each manifest: a registry may list thousands of both."""
+
+    def __post_init__(self) -> None:
+        by_subject: dict[Digest, list[Attached]] = {}
+        for each in self.attached:
+            by_subject.setdefault(each.subject, []).append(each)
+        object.__setattr__(self, "_by_subject", by_subject)
 
     def read(self, descriptor: Descriptor, *, limit_bytes: int) -> bytes:
         """The verified bytes of a manifest, or of a blob of an attachment.
@@ -109,7 +117,7 @@ class SignedImage:
 
     def attached_to(self, subject: Digest) -> Iterator[Attached]:
         """The attachments of one manifest, without attachments of attachments. A manifest cannot attach itself."""
-        return (each for each in self.attached if each.subject == subject and each.descriptor.digest != subject)
+        return (each for each in self._by_subject.get(subject, ()) if each.descriptor.digest != subject)
 
     def manifest_of(self, attached: Attached) -> AttachedManifest:
         """Reads an attached manifest.
@@ -180,17 +188,19 @@ def judge_manifests(image: SignedImage, judge: Callable[[Descriptor], Judgement]
     content = image.read(image.root, limit_bytes=MANIFEST_BYTES)
     index = oci.parse_manifest(content, image.root.media_type, what=str(image.reference))
     children = [child for child in index.children if not _is_attestation(image, child)]
-    judgements = [judge(child) for child in children]
-    for child, judgement in zip(children, judgements, strict=True):
+    judgements: list[Judgement] = []
+    for child in children:
+        judgement = judge(child)
         if not judgement.is_accepted:
             return judgement.of(child.digest)
+        judgements.append(judgement)
     return judgements[0] if judgements else root
 
 
 def _is_attestation(image: SignedImage, child: Descriptor) -> bool:
     """True if a child of an index is marked as an attestation, and has statements where an image has its layers.
 
-    Any user who may push to the source can write the mark. Runtimes do not read it, and `Variant` of a bundle neither.
+    Every user who may push to the source can write the mark, and container runtimes do not read it.
     """
     if child.attests is None or child.is_index:
         return False
