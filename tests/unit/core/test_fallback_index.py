@@ -99,6 +99,11 @@ LAYERS = {
     "more": (signed("two", "one"), signed("one"), True),
     "less": (signed("one"), signed("one", "two"), False),
     "others over the same payload": (signed("two"), signed("one"), False),
+    "fields in another order": (
+        signed("one"),
+        signed("one").replace(b'"mediaType": "a/b", ', b"").replace(b"}}", b'}, "mediaType": "a/b"}'),
+        True,
+    ),
     "no layers": (signed("one"), b'{"layers": []}', False),
     "an index": (b'{"manifests": []}', signed("one"), False),
 }
