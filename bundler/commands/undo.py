@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
 
 from bundler.commands.receipts import ReceiptFile
-from bundler.commands.undo_attachments import AddedEntries, entries_of, images_by_group, tags_of
+from bundler.commands.undo_attachments import AddedEntries, Group, entries_of, images_by_group, tags_of
+from bundler.commands.undo_others import tagged_elsewhere
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
@@ -122,6 +123,7 @@ def undo(request: UndoRequest, run: Run | None = None) -> UndoResult:
     _restore(tags, work, run)
     # An image keeps its signatures until its tag has moved.
     gone = {group: images for group, images in groups.items() if not _stays(images, moved[group])}
+    gone = _without_tagged(gone, [tag.name for tag in tags], stores, run)
     attached = [TagResult(each.name, each.pushed, each.before) for each in tags_of(gone)]
     _restore(attached, work, run)
     lists = tuple(_removed(each, stores, run, is_dry_run=request.is_dry_run) for each in entries_of(gone))
@@ -143,6 +145,15 @@ def _stays(images: Sequence[ReceiptImage], tags: Sequence[TagResult]) -> bool:
     """True if an image stays in its repository, under a tag or by its digest: then its attachments stay too."""
     is_untouched = any(image.outcome == "present" or _is_by_digest(image) for image in images)
     return is_untouched or any(tag.outcome in _STAYING for tag in tags)
+
+
+def _without_tagged(
+    groups: Mapping[Group, list[ReceiptImage]], restored: Sequence[Reference], stores: Stores, run: Run
+) -> dict[Group, list[ReceiptImage]]:
+    """The images with attachments to undo, without those that have another tag. Others are not asked for."""
+    concerned = [group for group, images in groups.items() if tags_of({group: images}) or entries_of({group: images})]
+    kept = tagged_elsewhere(concerned, restored, stores, run)
+    return {group: groups[group] for group in concerned if group not in kept}
 
 
 def _is_by_digest(image: ReceiptImage) -> bool:

@@ -95,6 +95,9 @@ ATTACHMENT_TAGS = 20_000
 FALLBACK_WRITES = 5
 """Writes of one fallback index, if other clients replace it each time."""
 
+UNDO_TAGS = 2000
+"""Tags of one repository that an undo asks for, to see if another one has the image; above that, attachments stay."""
+
 VERDICTS = 100
 """Verdicts on one image: one for each policy and signature that was checked."""
 

@@ -524,6 +524,34 @@ def test_undo_leaves_the_attachments_of_a_tag_that_stays(bring, here, target, re
     assert dashed(APP, ".sig") in target.tags["team/app"]
 
 
+def test_undo_leaves_the_attachments_of_an_image_that_another_tag_has(bring, here, target, receipt):
+    simple("earlier").push(target, "team/app", "1")
+    assert bring(target.host, "--on-conflict", "replace", "--receipt", receipt).code == 0
+    APP.push(target, "team/app", "stable")
+    dry = here("undo", receipt, "--json", "--dry-run")
+    undone = here("undo", receipt, "--json")
+    assert (undone.code, [each["outcome"] for each in undone.json["tags"]]) == (0, ["put back"])
+    assert (dry.json["lists"], undone.json["lists"]) == ([], [])
+    assert listed(target, APP) == [ENTRY]
+    assert dashed(APP, ".sig") in target.tags["team/app"]
+
+
+def test_undo_leaves_attachments_where_a_registry_lists_no_tags(bring, here, target, fronts, receipt):
+    simple("earlier").push(target, "team/app", "1")
+
+    def no_list(front: Front, request: Any) -> bool:
+        is_refused = "/tags/list" in request.path
+        if is_refused:
+            front.send(request, 403, {}, b"")
+        return is_refused
+
+    refusing = fronts(target, no_list)
+    assert bring(refusing.host, "--on-conflict", "replace", "--receipt", receipt).code == 0
+    undone = here("undo", receipt, "--json")
+    assert [each["outcome"] for each in undone.json["tags"]] == ["put back"]
+    assert listed(target, APP) == [ENTRY]
+
+
 def test_undo_leaves_the_attachments_of_a_new_tag_that_the_registry_cannot_remove(bring, here, target, receipt):
     assert bring(target.host, "--receipt", receipt).code == 0
     undone = here("undo", receipt, "--json")
