@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import doctest
 import re
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 
 import bundler
 from tests.support import images
+from tests.support.errors import raises
+from tests.support.tables import each_case
 from tests.test_architecture import MODULES, ROOT, imports_of, part_of
 
 PAGE = Path(__file__).parent.parent / "docs" / "api.md"
@@ -89,3 +92,86 @@ def test_the_examples_of_the_page_run_as_they_are_printed(tmp_path, monkeypatch)
     runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS)
     runner.run(examples, out=found.append)
     assert not runner.failures, "".join(found)
+
+
+REQUESTS = {
+    name: getattr(bundler, name) for name in bundler.__all__ if name.endswith("Request") or name == "NetworkOptions"
+} | {"ReceiptKey": bundler.ReceiptKey, "Unlocking": bundler.Unlocking}
+NEEDED = {
+    "lists": "list.txt", "output": "media", "paths": "media", "targets": "oci:there", "need": "need.json", "path": "file",
+    "place": "oci:there", "old": "list.txt", "new": "list.txt", "name": "key", "key_path": "me.key", "image": "*",
+}  # fmt: skip
+OBJECTS = {"file": "ReceiptFile", "inspect": "InspectRequest"}
+"""The fields that have values of our own classes; a text cannot be one of them."""
+
+
+def made_of_texts(request: type, **changes: object) -> object:
+    """A request whose required fields are texts."""
+    required = [each.name for each in dataclasses.fields(request) if _is_required(each)]
+    return request(**({name: NEEDED.get(name) for name in required} | changes))
+
+
+def _is_required(field: dataclasses.Field[object]) -> bool:
+    return field.default is field.default_factory is dataclasses.MISSING
+
+
+@each_case("name", sorted(REQUESTS))
+def test_a_text_is_accepted_in_place_of_each_path_and_target(name):
+    request = REQUESTS[name]
+    for field in dataclasses.fields(request):
+        if "Path" not in str(field.type) and field.type not in ("tuple[Target, ...]", "Target | None"):
+            continue
+        given = "oci:some" if "Target" in str(field.type) else "some"
+        wanted = bundler.parse_target(given) if "Target" in str(field.type) else Path(given)
+        is_several = str(field.type).startswith("tuple")
+        for several in ([given], (given,), iter([wanted]), given) if is_several else (given, wanted):
+            made = getattr(made_of_texts(request, **{field.name: several}), field.name)
+            assert made == ((wanted,) if is_several else wanted), field.name
+
+
+@each_case("name", sorted(REQUESTS))
+def test_a_value_of_another_type_is_misuse_of_its_field(name):
+    request = REQUESTS[name]
+    for field in dataclasses.fields(request):
+        kind = str(field.type)
+        strange = b"some" if "Path" in kind or "str" in kind or "Target" in kind else "some"
+        if kind in ("bytes | None",) or kind.startswith("tuple[Platform") or kind == "Platform | None":
+            continue
+        with raises(bundler.Misuse, subject=field.name, actual=repr(strange)):
+            made_of_texts(request, **{field.name: strange})
+
+
+@each_case("value", ["", "a\0b", None, 7, b"media", ("media", None)])
+def test_what_is_no_path_is_misuse_of_its_field(value):
+    for call in (bundler.open_bundle, bundler.bundles_on, bundler.VerifyRequest, bundler.merge_receipts):
+        with raises(bundler.Misuse, subject="paths"):
+            call(value, output="out.json") if call is bundler.merge_receipts else call(value)
+
+
+def test_functions_accept_texts_and_paths_alike(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("failed").write_text("nginx:1\n")
+    Path("word").write_text("open\n")
+    Path("policy").write_text('{"default": [{"type": "reject"}]}')
+    pair = bundler.keygen(bundler.KeygenRequest("me", folder="keys"))
+    images.simple("app").write_layout(tmp_path / "layout", "docker.io/library/app:1.4")
+    exported = bundler.export(bundler.ExportRequest("oci:layout", "media", key_path="keys/me.key"))
+    request = bundler.ImportRequest(str(exported.path), "oci:there", "keys/me.pub", receipt=bundler.ReceiptRequest("r"))
+    assert bundler.import_bundle(request).exit_code == 0
+    assert bundler.read_receipt("r", "keys", demand=bundler.Demand.NONE).path == Path("r")
+    assert bundler.open_bundle(str(exported.path), str(pair.public_path)).images
+    assert bundler.read_passphrase(Path("word")) == bundler.read_passphrase("word") == "open"
+    assert bundler.read_policy(Path("policy")) == bundler.read_policy("policy")
+    assert bundler.read_failed_list(Path("failed")) == bundler.read_failed_list("failed")
+    with raises(bundler.Misuse):
+        bundler.inspect_file(str(exported.path / "bundle.json"))
+
+
+def test_platforms_and_destinations_are_read_as_on_the_command_line():
+    request = bundler.ImportRequest("media", ("registry:5000", "docker-daemon:"), platforms=("linux/aarch64",))
+    assert list(map(str, request.targets)) == ["registry:5000", "docker-daemon:"]
+    assert request.platforms == (bundler.Platform.parse("linux/arm64"),)
+    assert bundler.DoctorRequest(target="registry:5000").target == request.targets[0]
+    for wrong in ("not a host", "ftp://x"):
+        with raises(bundler.Misuse):
+            bundler.ImportRequest("media", wrong)

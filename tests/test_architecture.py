@@ -84,6 +84,7 @@ ALLOWED = {
         "stores",
         "system",
         "transfer",
+        "transports",
         "workers",
     },
     "inventories": {

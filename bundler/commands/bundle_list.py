@@ -11,6 +11,7 @@ from bundler.bundle.signing import PublicKey
 from bundler.core.limits import BUNDLES_SHOWN
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
+from bundler.system.request_fields import paths_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def bundles_on(paths: Sequence[Path]) -> tuple[UncheckedBundle, ...]:
     Raises:
         Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.opening.find_all`.
     """
-    return find_all(paths)
+    return find_all(paths_of(paths, "paths"))
 
 
 def list_bundles(found: Sequence[UncheckedBundle], trust: Sequence[Path], *, exit_code: int) -> BundleList:

@@ -23,7 +23,9 @@ from bundler.stores import probe
 from bundler.stores.docker_sdk import Daemon
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.places import scratch_folder
+from bundler.system.request_fields import complete, optional
 from bundler.texts import text
+from bundler.transports.parsing import target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,14 @@ class DoctorRequest:
     target: Target | None = None
     repository: str | None = None
     network: NetworkOptions = DEFAULT_NETWORK
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self, target=optional(target_of))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from bundler.run import Run
 from bundler.stores import archive_check
 from bundler.stores.archive_check import FileFacts
 from bundler.stores.image_file import ImageFile, Tap
+from bundler.system.request_fields import path_of
 from bundler.texts import text
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -83,6 +84,7 @@ def verify_file(path: Path, run: Run | None = None, *, sha256: str | None = None
 
 
 def _opened(path: Path) -> ImageFile:
+    path = path_of(path, "path")
     if roles.role_of(path.name) in (roles.CHUNK, roles.SUMS, roles.MANIFEST):
         raise Misuse(
             "this is a part of a bundle", subject=str(path), hint=text("give its folder: {parent}", parent=path.parent)

@@ -12,6 +12,7 @@ from bundler.core.joined_receipts import merged
 from bundler.core.receipt import Receipt, parse_receipt
 from bundler.importing.request import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed, refuse_taken, write_signed
+from bundler.system.request_fields import path_of, paths_of
 
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
 
@@ -48,7 +49,8 @@ def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Dem
         Untrusted: No trusted key has signed it. This is checked before the receipt is parsed.
         Damaged, Refused: The file is no receipt.
     """
-    file = read_signed(path, RECEIPT_FILE, trust, demand=demand)
+    path = path_of(path, "path")
+    file = read_signed(path, RECEIPT_FILE, paths_of(trust, "trust"), demand=demand)
     return ReceiptFile(path, parse_receipt(file.content, what=str(path)), file.id, file.signers, file.is_unsigned)
 
 
@@ -78,6 +80,7 @@ def merge_receipts(
         Damaged: One of them is no receipt.
         LocalStorage: The output cannot be written.
     """
+    paths, output = paths_of(paths, "paths"), path_of(output, "output")
     refuse_taken(output)
     private = key.load(listener)
     demand = Demand.of(is_without_signature=is_without_signature)

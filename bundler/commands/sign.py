@@ -18,6 +18,7 @@ from bundler.keys.private_key import Passphrases, no_passphrases, read_private_k
 from bundler.run import Run
 from bundler.system.durable_files import place_durably
 from bundler.system.files import is_there, read_bounded
+from bundler.system.request_fields import complete
 from bundler.texts import text
 
 
@@ -31,6 +32,14 @@ class SignRequest:
     trust: tuple[Path, ...] = ()
     required_signatures: int = 1
     unlocking: Unlocking = LOCKED
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

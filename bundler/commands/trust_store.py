@@ -14,6 +14,7 @@ from bundler.core.fingerprint import grouped, parse_fingerprint
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
 from bundler.keys.trust import SUFFIX, FoundKey, members_of, read_public_key, trust_folder
 from bundler.system.durable_files import place_durably, sync_folder
+from bundler.system.request_fields import path_of
 from bundler.texts import text
 
 Confirm = Callable[[str], bool]
@@ -58,6 +59,7 @@ def add_key(file: Path, *, fingerprint: str | None, name: str | None, confirm: C
         Untrusted: The fingerprint is another one, or the trust folder cannot be used.
         LocalStorage: The key cannot be written.
     """
+    file = path_of(file, "file")
     name = check_bundle_name(name if name is not None else file.name.removesuffix(SUFFIX).lower())
     said = parse_fingerprint(fingerprint) if fingerprint is not None else None
     key = read_public_key(file)

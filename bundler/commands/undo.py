@@ -20,6 +20,7 @@ from bundler.importing.links import RegistryLinks
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
+from bundler.system.request_fields import complete
 from bundler.texts import text
 from bundler.transfer import ask_all
 
@@ -31,6 +32,14 @@ class UndoRequest:
     file: ReceiptFile
     network: NetworkOptions = DEFAULT_NETWORK
     is_dry_run: bool = False
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 class Undone(str, Enum):

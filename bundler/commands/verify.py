@@ -23,6 +23,7 @@ from bundler.importing.request import NeedRequest
 from bundler.keys.judging import judge_bundle, refuse_carried
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run
+from bundler.system.request_fields import complete
 from bundler.transfer import counting
 
 
@@ -47,6 +48,14 @@ class VerifyRequest:
     unlocking: Unlocking | None = None
     need: NeedRequest | None = None
     policies: tuple[ImagePolicy, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import creation_time
 from bundler.system.places import scratch_folder
+from bundler.system.request_fields import complete
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,14 @@ class ExportRequest:
     skips_refused: bool = False
     channel: str | None = None
     sequence: int | None = None
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
     @property
     def archive_kind(self) -> ArchiveKind:

@@ -9,6 +9,7 @@ from bundler.core.reference import Reference
 from bundler.core.rules_file import parse_rules
 from bundler.core.text_file import decoded
 from bundler.system.given_files import read_given
+from bundler.system.request_fields import text_of
 from bundler.transports.parsing import parse_image
 
 
@@ -18,6 +19,7 @@ def read_rules(file: str) -> NamingRules:
     Raises:
         Misuse: The file cannot be read, or is invalid.
     """
+    file = text_of(file, "file")
     return parse_rules(_text_of(file, "--rules"), source=file)
 
 
@@ -27,6 +29,7 @@ def read_failed_list(file: str) -> frozenset[Reference]:
     Raises:
         Misuse: The file cannot be read, or is no image list.
     """
+    file = text_of(file, "file")
     return parse_failed_list(_text_of(file, "--retry-failed"), source=file)
 
 

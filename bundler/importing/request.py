@@ -22,6 +22,8 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import now
 from bundler.system.operator import host, operator
+from bundler.system.request_fields import complete, several
+from bundler.transports.parsing import target_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +32,14 @@ class ReceiptKey:
 
     path: Path | None = None
     passphrases: Passphrases = no_passphrases
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
     def load(self, listener: Listener) -> PrivateKey | None:
         """Reads the key.
@@ -61,6 +71,14 @@ class ReceiptRequest:
     host: str = field(default_factory=host)
     now: Callable[[], str] = now
 
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
+
 
 @dataclass(frozen=True, slots=True)
 class NeedRequest:
@@ -73,6 +91,14 @@ class NeedRequest:
 
     path: Path
     key: ReceiptKey = NO_KEY
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,3 +158,11 @@ class ImportRequest:
     allow_rollback: str = ""
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self, targets=several(target_of))

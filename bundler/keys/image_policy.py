@@ -25,6 +25,7 @@ from bundler.core.policy.verifying_key import VerifyingKey
 from bundler.errors import Misuse, Untrusted
 from bundler.keys.keyless import keyless_tools, trusted_bundles
 from bundler.system.given_files import read_given, read_regular
+from bundler.system.request_fields import text_of
 
 
 def read_policy(file: str, *, trusted_root: str | None = None) -> ContainersPolicy:
@@ -39,6 +40,7 @@ def read_policy(file: str, *, trusted_root: str | None = None) -> ContainersPoli
     Raises:
         Misuse: The policy or a key cannot be read or is not valid, or the policy needs what bundler does not judge.
     """
+    file = text_of(file, "file")
     content = read_given(file, POLICY_BYTES, subject=f"--policy {file}")
     document = parse_policy(content, source=file)
     bundles = None if trusted_root is None else trusted_bundles(trusted_root)

@@ -27,6 +27,7 @@ from bundler.errors import LocalStorage, Misuse, Untrusted
 from bundler.keys import certificates, timestamps
 from bundler.system import clock
 from bundler.system.given_files import read_given, read_regular
+from bundler.system.request_fields import text_of
 from bundler.texts import text
 
 FOLDER = "truststore"
@@ -48,6 +49,7 @@ def read_notation_policy(file: str, *, now_seconds: int | None = None) -> Notati
     Raises:
         Misuse: The policy or a store cannot be read or is not valid, or it needs a library that is not installed.
     """
+    file = text_of(file, "file")
     content = read_given(file, POLICY_BYTES, subject=f"--notation-policy {file}")
     policy = trust_policy.parse(content, origin=file)
     if any(name.kind == trust_policy.TSA for name in policy.stores):

@@ -25,6 +25,7 @@ from bundler.errors import BundlerError, Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 from bundler.system.places import scratch_folder
+from bundler.system.request_fields import complete, paths_of
 from bundler.system.scratch import Scratch
 
 
@@ -43,6 +44,14 @@ class Unlocking:
 
     passphrase: Callable[[], str] = _no_passphrase
     scratch: Path | None = None
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
     def unlocked(self, bundle: Bundle | LockedBundle, run: Run) -> Bundle:
         """Returns the bundle, decrypted if necessary.
@@ -89,6 +98,7 @@ def open_bundle(
         Interrupted: The user stopped it.
     """
     run = run or Run()
+    paths, trust = paths_of(paths, "paths"), paths_of(trust, "trust")
     opened = open_trusted(
         paths, trust, run, is_without_signature=is_without_signature, required_signatures=required_signatures
     )

@@ -9,6 +9,7 @@ import sys
 from bundler import texts
 from bundler.errors import Misuse
 from bundler.system.given_files import read_first_line
+from bundler.system.request_fields import text_of
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 """Crockford's base 32: no character looks like another one."""
@@ -26,6 +27,7 @@ def read_passphrase(file: str) -> str:
     Raises:
         Misuse: It cannot be read, or the line is empty.
     """
+    file = text_of(file, "file")
     if file != "-" and not os.path.lexists(file):
         raise Misuse(
             "the passphrase cannot be read: there is no such file; its name is not printed, because it may be the "

@@ -24,6 +24,7 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
 from bundler.system import places
 from bundler.system.given_files import check_regular, read_given, read_regular
+from bundler.system.request_fields import complete
 from bundler.texts import text
 
 _CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
@@ -51,6 +52,14 @@ class NetworkOptions:
     base_path: str = ""
     foreign_layers: frozenset[str] = frozenset()
     upload_hosts: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 DEFAULT_NETWORK = NetworkOptions()

@@ -6,10 +6,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from bundler import texts
 from bundler.core.characters import named
+from bundler.core.location import Target
 from bundler.core.reference import without_password
 from bundler.errors import Misuse
+from bundler.system.request_fields import wrong_type
 from bundler.transport_table import prefix_of, prefixes
 from bundler.transports.transport import SourceLocation, TargetLocation, transport_of
 
@@ -44,6 +48,19 @@ def parse_target(text: str) -> TargetLocation:
     if not prefix:
         refuse_unknown_transport(text)
     return transport_of(prefix).parse_target(prefix, text.removeprefix(prefix))
+
+
+def target_of(given: object, field: str) -> Target:
+    """The destination that a caller gave for a field of a request: a target, or a text that `parse_target` reads.
+
+    Raises:
+        Misuse: It is none.
+    """
+    if isinstance(given, str):
+        return parse_target(given)
+    if not hasattr(given, "pushed_to"):
+        raise wrong_type(field, "Target", given)
+    return cast("Target", given)
 
 
 def _refuse_control_characters(text: str) -> None:
