@@ -64,7 +64,7 @@ def find_attachments(files: Documents, images: Sequence[HeldImage[Descriptor]]) 
 @dataclass(slots=True)
 class _Search:
     files: Documents
-    found: dict[Digest, list[FoundAttachment]] = field(default_factory=dict)
+    found: dict[Digest, dict[FoundAttachment, None]] = field(default_factory=dict)
     _seen: set[Digest] = field(default_factory=set)
 
     def is_attached(self, held: HeldImage[Descriptor]) -> bool:
@@ -133,9 +133,7 @@ class _Search:
             return False
 
     def _note(self, subject: Digest, attachment: FoundAttachment) -> None:
-        known = self.found.setdefault(subject, [])
-        if attachment not in known:
-            known.append(attachment)
+        self.found.setdefault(subject, {})[attachment] = None  # each once: an index may have 100,000 entries
 
 
 def _tag_of(name: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest
 from bundler.core.limits import INDEX_DEPTH
 from bundler.errors import Damaged
@@ -162,3 +163,12 @@ def test_the_only_image_is_the_one_that_is_not_attached():
     choose = Choice(layout.images, called="test")
     assert str(choose(None).digest) == SUBJECT.digest
     assert str(choose(SBOM.digest).digest) == SBOM.digest
+
+
+def test_many_attachments_are_not_compared_with_each_other(monkeypatch):
+    compared = []
+    monkeypatch.setattr(FoundAttachment, "__eq__", lambda one, other: compared.append(1) or one is other)
+    many = [referrer(SUBJECT, content=f"{number}".encode()) for number in range(100)]
+    layout = search((SUBJECT, {REF: NAME}), *((each, {}) for each in many))
+    assert len(found(layout)) == len(many)
+    assert len(compared) < len(many)
