@@ -60,6 +60,7 @@ _RSA_ALGORITHMS: dict[int, tuple[str, hashes.HashAlgorithm]] = {
     3072: ("PS384", hashes.SHA384()),
     4096: ("PS512", hashes.SHA512()),
 }
+_SUBJECT_CHARACTERS = 300
 _BROKEN = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, InternalError)
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?-----END CERTIFICATE-----", re.DOTALL)
 
@@ -174,7 +175,7 @@ def _read(found: x509.Certificate, der: bytes) -> Certificate:
     is_ca = basic is not None and basic.value.ca
     return Certificate(
         der=der,
-        subject=found.subject.rfc4514_string(),
+        subject=_shown(found.subject.rfc4514_string()),
         attributes=tuple((_NAMES.get(each.oid, each.oid.dotted_string), str(each.value)) for each in found.subject),
         begins_seconds=int(found.not_valid_before_utc.timestamp()),
         ends_seconds=int(found.not_valid_after_utc.timestamp()),
@@ -200,6 +201,11 @@ def _read(found: x509.Certificate, der: bytes) -> Certificate:
         issuer_der=found.issuer.public_bytes(),
         keys=keys,
     )
+
+
+def _shown(subject: str) -> str:
+    """A subject for people: reasons with it are in bundles and receipts, and the maker of a signature chooses it."""
+    return subject if len(subject) <= _SUBJECT_CHARACTERS else f"{subject[:_SUBJECT_CHARACTERS]}…"
 
 
 def _bits(usage: x509.KeyUsage) -> frozenset[str]:
