@@ -65,6 +65,9 @@ JSON_CONTAINERS = 1_000_000
 BUNDLE_MANIFEST_CONTAINERS = 8_000_000
 """The same in bundle.json, which is signed."""
 
+JSON_COMMAS = 16_000_000
+"""Commas in one JSON document, so about its values; bundle.json has one in 29 bytes, 9 million in its largest size."""
+
 ATTACHMENTS = 10_000
 """Attachments of one image, attachments of attachments included; some dozens are usual."""
 

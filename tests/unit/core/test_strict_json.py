@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bundler.core import strict_json
-from bundler.core.limits import JSON_DEPTH
+from bundler.core.limits import BUNDLE_MANIFEST_CONTAINERS, JSON_COMMAS, JSON_DEPTH
 from bundler.errors import Damaged
 from tests.support.errors import raises
 from tests.support.tables import each_case
@@ -119,3 +119,18 @@ def test_a_field_that_differs_from_a_known_one_in_case_is_refused() -> None:
         strict_json.check_fields(value, known, what="test")
     with raises(Damaged, subject="test", values={"name": "'mediatype'", "folded": "'mediaType'"}):
         strict_json.check_fields({"mediaType": 1, "mediatype": 2}, known, what="test")
+
+
+def test_a_document_of_too_many_values_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_json.json, "loads", lambda *_, **__: pytest.fail("it was parsed"))
+    monkeypatch.setattr(strict_json, "_check_shape", lambda *_: pytest.fail("it was searched for brackets"))
+    numbers = b"[" + b"1," * (JSON_COMMAS + 1) + b"1]"
+    with raises(Damaged, subject="test", values={"error": "too many values"}):
+        strict_json.loads(numbers, what="test", containers=BUNDLE_MANIFEST_CONTAINERS)
+
+
+def test_a_document_of_as_many_values_as_allowed_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(strict_json, "JSON_COMMAS", 3)
+    assert strict_json.loads(b"[1,2,3,4]", what="test") == [1, 2, 3, 4]
+    with raises(Damaged):
+        strict_json.loads(b"[1,2,3,4,5]", what="test")
