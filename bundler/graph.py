@@ -11,7 +11,7 @@ from typing import Protocol
 
 from bundler.core import oci
 from bundler.core.digest import Digest
-from bundler.core.limits import IMAGE_CONFIG_BYTES, INDEX_DEPTH, MANIFEST_BYTES
+from bundler.core.limits import IMAGE_CONFIG_BYTES, IMAGE_DOCUMENTS_BYTES, INDEX_DEPTH, MANIFEST_BYTES
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.core.platform import Platform, any_accepts
@@ -114,6 +114,7 @@ class _Walk:
         self._offered: dict[Platform, None] = {}
         """All platforms that were seen, in their order."""
         self._remarks: list[str] = []
+        self._size_bytes = 0
 
     def follow(self, root: Descriptor) -> Graph:
         manifest, content = self._read(root)
@@ -143,6 +144,7 @@ class _Walk:
             parsed = oci.parse_manifest(content, typed.media_type, what=f"{self._what} ({descriptor.digest})")
             # The digest may be of another algorithm than the one that a fresh parse computes.
             true = Descriptor(parsed.descriptor.media_type, descriptor.digest, len(content))
+            self._count(content)
             self._read_already[descriptor.digest] = replace(parsed, descriptor=true), content
         return self._read_already[descriptor.digest]
 
@@ -156,7 +158,19 @@ class _Walk:
     def _blob(self, descriptor: Descriptor) -> bytes:
         if descriptor.digest not in self._blobs:
             self._blobs[descriptor.digest] = self._read_blob(descriptor)
+            self._count(self._blobs[descriptor.digest])
         return self._blobs[descriptor.digest]
+
+    def _count(self, content: bytes) -> None:
+        """Counts a document that is kept in memory."""
+        self._size_bytes += len(content)
+        if self._size_bytes > IMAGE_DOCUMENTS_BYTES:
+            raise Refused(
+                "the manifests and configs of the image are too large",
+                subject=self._what,
+                expected=text("at most {size:,} bytes", size=IMAGE_DOCUMENTS_BYTES),
+                actual="more",
+            )
 
     def _whole(self, descriptor: Descriptor, *, depth: int) -> _Node:
         """A manifest with all that is below it."""

@@ -13,6 +13,10 @@ MANIFEST_BYTES = 4 << 20
 IMAGE_CONFIG_BYTES = 8 << 20
 """An image config whose metadata are read; larger ones are carried unread."""
 
+IMAGE_DOCUMENTS_BYTES = 128 << 20
+"""The manifests and configs of one image or attachment, which are in memory while its graph is followed. An index could
+list 30,000 manifests of 4 MiB; one of 100 platforms has some 2 MiB."""
+
 DOCUMENTS_BYTES = 8 << 20
 """Manifests and configs that an export keeps, compressed, from resolving to writing: those of some 4,000 images. Others
 are read twice."""

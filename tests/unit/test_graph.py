@@ -164,6 +164,17 @@ def test_an_image_for_a_platform_is_no_attestation_whatever_an_annotation_says(s
     assert kept(source.follow(root, "linux/arm64")) == [arm["digest"]]
 
 
+def test_an_index_of_very_many_documents_is_refused_before_they_fill_the_memory(source: Source, monkeypatch) -> None:
+    root = source.index(*(source.image(f"n{number}", "linux/amd64") for number in range(10)))
+    whole = source.follow(root)
+    size_bytes = sum(map(len, whole.documents.values()))
+    monkeypatch.setattr("bundler.graph.IMAGE_DOCUMENTS_BYTES", size_bytes)
+    assert source.follow(root).documents == whole.documents
+    monkeypatch.setattr("bundler.graph.IMAGE_DOCUMENTS_BYTES", size_bytes - 1)
+    with raises(Refused, subject="a:1", expected=f"at most {size_bytes - 1:,} bytes"):
+        source.follow(root)
+
+
 def test_a_sparse_image_works_for_the_platforms_that_are_there(source: Source) -> None:
     amd, arm = source.image("amd", "linux/amd64", **on("linux/amd64")), source.image("arm", "linux/arm64")
     arm |= on("linux/arm64")
