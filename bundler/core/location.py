@@ -79,5 +79,9 @@ class Target(Protocol):
         """The registry whose host and prefix the names of images get; None if images keep their full names."""
 
     @property
+    def identity(self) -> str:
+        """The same text for every spelling of the same place, from any working folder."""
+
+    @property
     def removes_untagged(self) -> bool:
         """True if garbage collection or pruning removes images without a tag there."""

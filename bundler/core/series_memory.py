@@ -48,7 +48,7 @@ class Memory:
 
     Attributes:
         channel: The name of the channel.
-        target: The target.
+        target: The identity of the target: the same for every spelling of it.
         accepted: The last bundle whose tags are all in place; None if there is none.
         started: The last bundle whose import has started. It may have moved some tags, so an older one is refused too.
     """
@@ -121,7 +121,9 @@ def parse_memory(content: bytes, *, channel: str, target: str, what: str) -> Mem
     return memory
 
 
-def memory_by_receipts(receipts: Iterable[Receipt], *, channel: str, target: str) -> Memory | None:
+def memory_by_receipts(
+    receipts: Iterable[Receipt], *, channel: str, target: str, spelling: str | None = None
+) -> Memory | None:
     """The memory of a channel at a target, by the receipts of earlier imports; None if none of them is about it.
 
     The newest receipt counts, not the highest number: a user may have allowed an older bundle.
@@ -129,7 +131,8 @@ def memory_by_receipts(receipts: Iterable[Receipt], *, channel: str, target: str
     Args:
         receipts: The receipts, in any order.
         channel: The channel.
-        target: The target.
+        target: The identity of the target.
+        spelling: The target as the user wrote it, which is how receipts name it; None if that is its identity.
     """
     accepted: Accepted | None = None
     started: Accepted | None = None
@@ -138,7 +141,7 @@ def memory_by_receipts(receipts: Iterable[Receipt], *, channel: str, target: str
         if series is None or series.channel != channel or receipt.required_signatures == 0:
             continue
         for found in receipt.targets:
-            if found.target != target:
+            if found.target not in (target, spelling):
                 continue
             this = Accepted(series.sequence, receipt.bundle_id, receipt.bundle_name, receipt.finished)
             accepted, started = (this, this) if _is_complete(receipt, found) else (accepted, this)

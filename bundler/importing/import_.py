@@ -175,8 +175,9 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             if opened.request.is_dry_run or surveyed.ended is not None:
                 return reached
             tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
+            series.begin(leg.target.name for leg in surveyed.legs if leg.target.tags_while_sending)
             sent = send(surveyed)
-            series.begin()
+            series.begin(leg.target.name for leg in surveyed.legs)
             published = publish(sent, tags)
             reached = replace(reached, legs=published.legs, ended=published.ended)
             if reached.ended is None:

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler.core.advice import problem
 from bundler.core.events import Noticed
 from bundler.core.limits import CHANNEL_MEMORY_BYTES, CHANNEL_RECEIPTS
+from bundler.core.location import Target
 from bundler.core.manifest import Series
 from bundler.core.series_memory import Accepted, Memory, judge, memory_by_receipts, parse_memory
 from bundler.errors import BundlerError, LocalStorage
@@ -40,7 +41,7 @@ class ImportSeries:
         bundle: The bundle, as the memories will note it; None for a bundle without a channel.
         channel: The name of the channel.
         folder: The folder of the memories; None if nothing is remembered.
-        memories: The memory of each target before the import.
+        memories: The memory of each target before the import, by the name of the target.
         overridden: The codes of the problems that the user overrode.
         remarks: Facts that people should know.
     """
@@ -48,18 +49,19 @@ class ImportSeries:
     bundle: Accepted | None = None
     channel: str = ""
     folder: Path | None = None
-    memories: tuple[Memory, ...] = ()
+    memories: Mapping[str, Memory] = field(default_factory=dict)
     overridden: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
 
-    def begin(self) -> None:
-        """Notes the bundle as started at each target, before its first tag moves.
+    def begin(self, targets: Iterable[str]) -> None:
+        """Notes the bundle as started at some targets, before the first tag moves there.
 
         Raises:
-            LocalStorage: The memory cannot be written; nothing was sent.
+            LocalStorage: The memory cannot be written; no tag has moved.
         """
-        for memory in self.memories:
-            self._write(replace(memory, started=self.bundle))
+        for target in targets:
+            if target in self.memories:
+                self._write(replace(self.memories[target], started=self.bundle))
 
     def accept(self, results: Sequence[TargetResult]) -> None:
         """Notes the bundle as accepted at each target where every image is in place.
@@ -72,8 +74,8 @@ class ImportSeries:
             for result in results
             if result.images and all(each.outcome is not None and each.outcome.is_done for each in result.images)
         }
-        for memory in self.memories:
-            if memory.target in done:
+        for target, memory in self.memories.items():
+            if target in done:
                 self._write(replace(memory, accepted=self.bundle, started=self.bundle))
 
     def _write(self, memory: Memory) -> None:
@@ -120,23 +122,22 @@ def checked_series(opened: Opened) -> Iterator[ImportSeries]:
         yield ImportSeries(remarks=tuple(remark.all))
         return
     folder = _folder(series, remark)
-    targets = [str(location) for location in request.targets]
     with ExitStack() as locks:
         if folder is not None and not request.is_dry_run:
-            _hold(folder, series.channel, targets, locks)
-        judged = [_judged(opened, series, folder, target, remark) for target in targets]
+            _hold(folder, series.channel, request.targets, locks)
+        judged = {str(target): _judged(opened, series, folder, target, remark) for target in request.targets}
         yield ImportSeries(
             Accepted(series.sequence, opened.bundle.id, opened.bundle.manifest.name, now()),
             series.channel,
             folder,
-            tuple(memory for memory, _ in judged),
-            tuple(dict.fromkeys(code for _, codes in judged for code in codes)),
+            {name: memory for name, (memory, _) in judged.items()},
+            tuple(dict.fromkeys(code for _, codes in judged.values() for code in codes)),
             tuple(remark.all),
         )
 
 
 def _judged(
-    opened: Opened, series: Series, folder: Path | None, target: str, remark: _Remarks
+    opened: Opened, series: Series, folder: Path | None, target: Target, remark: _Remarks
 ) -> tuple[Memory, tuple[str, ...]]:
     """The memory of a target, and the codes of the problems that the user has overridden.
 
@@ -157,34 +158,34 @@ def _judged(
         memory = _remembered(opened, series, folder, target, remark)
     except BundlerError as error:
         overrule(error)
-    judgement = judge(series, opened.bundle.id, memory, target=target)
+    judgement = judge(series, opened.bundle.id, memory, target=str(target))
     for each in judgement.remarks:
         remark(each)
     if judgement.problem is not None:
         overrule(judgement.problem)
-    return memory or Memory(series.channel, target), tuple(overridden)
+    return memory or Memory(series.channel, target.identity), tuple(overridden)
 
 
-def _remembered(opened: Opened, series: Series, folder: Path | None, target: str, remark: _Remarks) -> Memory | None:
+def _remembered(opened: Opened, series: Series, folder: Path | None, target: Target, remark: _Remarks) -> Memory | None:
     """The memory of a target; None if no import of the channel is known.
 
     Raises:
         Untrusted: The file is damaged or not ours, and no receipt says what was accepted.
     """
-    path = _path(folder, series.channel, target) if folder else None
+    path = _path(folder, series.channel, target.identity) if folder else None
     damage: str | None = None
     if path is not None and os.path.lexists(path):
         try:
             content, facts = read_with_facts(path, CHANNEL_MEMORY_BYTES)
             if is_own(facts):
-                return parse_memory(content, channel=series.channel, target=target, what=str(path))
+                return parse_memory(content, channel=series.channel, target=target.identity, what=str(path))
             damage = text("the file is of another user, or others may write it")
         except BundlerError as error:
             damage = error.message
     receipt = opened.request.receipt
     earlier = EarlierImports(earlier_folders(receipt.path if receipt else None))
     receipts = earlier.receipts(most=CHANNEL_RECEIPTS, is_unfinished_too=True)
-    found = memory_by_receipts(receipts, channel=series.channel, target=target)
+    found = memory_by_receipts(receipts, channel=series.channel, target=target.identity, spelling=str(target))
     if found is None and damage is not None:
         raise problem("channel-memory", subject=str(path), said=damage)
     if found is not None:
@@ -213,14 +214,15 @@ def _folder(series: Series, remark: _Remarks) -> Path | None:
     return state / "accepted"
 
 
-def _hold(folder: Path, channel: str, targets: Sequence[str], locks: ExitStack) -> None:
+def _hold(folder: Path, channel: str, targets: Iterable[Target], locks: ExitStack) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(folder)) from error
-    for target in sorted(set(targets)):  # in one order, so that two imports cannot wait for each other
-        lock = Lock(_path(folder, channel, target).with_suffix(".lock"))
-        lock.take(text("channel {channel} at {target}", channel=channel, target=target))
+    names = {target.identity: str(target) for target in targets}
+    for identity in sorted(names):  # in one order, so that two imports cannot wait for each other
+        lock = Lock(_path(folder, channel, identity).with_suffix(".lock"))
+        lock.take(text("channel {channel} at {target}", channel=channel, target=names[identity]))
         locks.callback(lock.release)
 
 

@@ -83,6 +83,11 @@ class DaemonTarget(TargetLocation):
         return f"docker-daemon:{self.names or ''}"
 
     @property
+    def identity(self) -> str:
+        """The same with the identity of the registry."""
+        return f"docker-daemon:{self.names.identity if self.names else ''}"
+
+    @property
     def kind(self) -> str:
         """A daemon."""
         return DAEMON

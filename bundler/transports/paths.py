@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
@@ -55,6 +56,11 @@ class PathTarget(TargetLocation):
 
     def __str__(self) -> str:
         return f"{self.prefix}{self.path}"
+
+    @property
+    def identity(self) -> str:
+        """The path without links, from the root folder."""
+        return f"{self.prefix}{os.path.realpath(self.path)}"
 
 
 def path_and_name(prefix: str, rest: str) -> tuple[str, str | None]:

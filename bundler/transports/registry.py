@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bundler.core.location import REGISTRY, RegistryPlace
@@ -75,6 +75,11 @@ class RegistryTarget(TargetLocation):
 
     def __str__(self) -> str:
         return f"{self.registry}/{self.prefix}" if self.prefix else self.registry
+
+    @property
+    def identity(self) -> str:
+        """The host in small letters, without the port of HTTPS."""
+        return str(replace(self, registry=self.registry.lower().removesuffix(":443")))
 
     @property
     def kind(self) -> str:

@@ -224,6 +224,11 @@ class TargetLocation:
         return None
 
     @property
+    def identity(self) -> str:
+        """Its spelling."""
+        return str(self)
+
+    @property
     def removes_untagged(self) -> bool:
         """False: what was imported stays."""
         return False

@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from bundler.errors import LocalStorage
-from bundler.importing import series as importing_series
+from bundler.importing import import_, series as importing_series
+from bundler.importing.targets.layout import IntoLayout
+from bundler.importing.targets.loaded import LoadedTarget
 from tests.support import months, sweeps
 from tests.support.months import MONTHS
 from tests.support.steps import Steps
@@ -249,6 +251,31 @@ def test_two_targets_have_memories_of_their_own(made, imported, here, keys, targ
     )
     assert both.code == 5
     assert len(list((state() / "accepted").glob("*.json"))) == 2
+
+
+def test_another_spelling_of_a_target_is_the_same_target(made, imported, monkeypatch, tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert imported("month-3").code == 0
+    for spelling in ("oci:target", "oci:./target", "oci:link/target", f"oci:{tmp_path}/out/../target"):
+        refused = imported("month-2", to=spelling)
+        assert (refused.code, refused.json["error"]["code"]) == (5, "older-bundle"), spelling
+
+
+def test_s28_a_target_that_tags_while_it_is_sent_to_notes_the_bundle_before(made, imported, monkeypatch):
+    assert imported("month-1").code == 0
+
+    def killed(*_: object) -> None:
+        raise LocalStorage("the power went")
+
+    monkeypatch.setattr(import_, "send", killed)
+    assert imported("month-2").code == 8
+    assert remembered("started") == 1  # tags of a layout move later
+    monkeypatch.setattr(IntoLayout, "tags_while_sending", LoadedTarget.tags_while_sending)
+    assert imported("month-2", "--all-or-nothing").code == 8
+    assert remembered("started") == 1
+    assert imported("month-2").code == 8
+    assert (remembered(), remembered("started")) == (1, 2)
 
 
 def test_two_importers_do_not_overtake_each_other(made, imported, tmp_path):

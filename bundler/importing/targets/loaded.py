@@ -63,6 +63,11 @@ class LoadedTarget(Target):
         """The facts about the daemon, requested once."""
         return self.daemon.facts
 
+    @property
+    def tags_while_sending(self) -> bool:
+        """True, unless the run is all or nothing."""
+        return not self._request.is_all_or_nothing
+
     # These differ between a daemon and a registry that is reached through it.
 
     @property

@@ -77,6 +77,11 @@ class Target(ABC):
         """
         return self._request.kind or DISTRIBUTION
 
+    @property
+    def tags_while_sending(self) -> bool:
+        """True if images get their tags while others are still being sent; else `publish` moves all tags."""
+        return False
+
     @abstractmethod
     def survey(self, leg: Leg) -> Leg:
         """Finds the images that are there already, and the tags that are taken. Sends nothing."""

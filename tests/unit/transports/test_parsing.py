@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bundler.core.location import Location, Target
@@ -208,3 +210,22 @@ def test_a_location_that_is_shown_can_be_given_again(location: Location) -> None
 )
 def test_a_target_that_is_shown_can_be_given_again(target: Target) -> None:
     assert parse_target(str(target)) == target
+
+
+@each_case(
+    ("spelling", "other"),
+    [
+        ("registry.example.com/prefix", "docker://Registry.Example.COM/prefix"),
+        ("registry.example.com", "registry.example.com:443"),
+        ("docker-daemon:registry.example.com", "docker-daemon:REGISTRY.example.com"),
+        ("oci:/srv/images", "oci:/srv/../srv/images/"),
+    ],
+)
+def test_every_spelling_of_a_target_has_one_identity(spelling: str, other: str) -> None:
+    assert parse_target(spelling).identity == parse_target(other).identity
+
+
+def test_a_relative_path_is_another_target_in_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    here = parse_target("oci:images").identity
+    monkeypatch.chdir(tmp_path)
+    assert parse_target("oci:images").identity != here
