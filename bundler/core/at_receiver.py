@@ -124,15 +124,22 @@ def _repositories_by_receipt(receipt: Receipt) -> dict[Digest, dict[str, None]]:
 
 
 def _repositories_by_inventory(inventory: Inventory) -> dict[Digest, dict[str, None]]:
-    """The blobs of an inventory, each with its repositories; none for a layout. A daemon does not keep blobs."""
-    found: dict[Digest, dict[str, None]] = {}
+    """The blobs of an inventory, each with its repositories; none for a layout. A daemon does not keep blobs.
+
+    Of each manifest only so many repositories are looked at as one blob may have: many may list the same large one.
+    """
+    holders: dict[int, list[str]] = {}
     for repository in inventory.repositories if inventory.kind != DAEMON else ():
-        named = {repository.name: None} if inventory.kind == REGISTRY else {}
         for manifest in repository.manifests:
-            for number in inventory.manifests[manifest].blobs:
-                names = found.setdefault(inventory.blobs[number].digest, {})
-                if len(names) < BASE_REPOSITORIES:
-                    names |= named
+            names = holders.setdefault(manifest, [])
+            if len(names) < BASE_REPOSITORIES:
+                names.append(repository.name)
+    found: dict[Digest, dict[str, None]] = {}
+    for manifest, names in holders.items():
+        for number in inventory.manifests[manifest].blobs:
+            held = found.setdefault(inventory.blobs[number].digest, {})
+            if inventory.kind == REGISTRY and len(held) < BASE_REPOSITORIES:
+                held.update(dict.fromkeys(names))
     return found
 
 

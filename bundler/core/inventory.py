@@ -321,5 +321,8 @@ def _check_order(field: str, values: list[Any] | tuple[Any, ...]) -> None:
 
 
 def _check_numbers(numbers: tuple[int, ...], count: int) -> None:
+    """Checks that all numbers are listed, and that none is there twice: readers walk along them."""
     if any(number >= count for number in numbers):
         raise ValueError("a number of something that is not listed")
+    if len(set(numbers)) != len(numbers):
+        raise ValueError("a manifest lists something twice")

@@ -208,7 +208,7 @@ NAME_PAGE = 1000
 """The names on one page of such a list; the maximum of distribution, unless its configuration has another one."""
 
 NAMES = 1_000_000
-"""The repositories of a registry, or the tags of a repository."""
+"""The repositories of a registry, or the tags of a repository or of all of them."""
 
 NEED_LIST_BYTES = 64 << 20
 """A need-list: some 250,000 blobs that a base lacked."""

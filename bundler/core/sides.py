@@ -124,6 +124,7 @@ def side_of_inventory(inventory: Inventory, names: Names) -> Side:
         return Side(_images_of_daemon(inventory, names), sizes)
     prefix = inventory.place.partition("/")[2] if inventory.kind == REGISTRY else ""
     images: dict[str, SideImage] = {}
+    blobs_of: dict[int, tuple[Digest, ...]] = {}  # many tags may name one large index
     for repository in inventory.repositories:
         for tag, number in repository.tags:
             if not names.has_attachments and subject_of_tag(tag):
@@ -133,8 +134,9 @@ def side_of_inventory(inventory: Inventory, names: Names) -> Side:
                 name = _at_place(Reference(inventory.registry, repository.name, tag), prefix, digest)
             else:
                 name = names.of(Reference.parse(f"{repository.name}:{tag}"), digest)
-            own = tuple(inventory.blobs[blob].digest for blob in inventory.blobs_of(number))
-            images[name] = SideImage(digest, own)
+            if number not in blobs_of:
+                blobs_of[number] = tuple(inventory.blobs[blob].digest for blob in inventory.blobs_of(number))
+            images[name] = SideImage(digest, blobs_of[number])
     return Side(images, sizes)
 
 

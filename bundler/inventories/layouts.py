@@ -33,10 +33,13 @@ def layout_contents(layout: LayoutSource, run: Run) -> Contents:
     tags: dict[str, dict[str, Digest]] = defaultdict(dict)
     held: dict[str, set[Digest]] = defaultdict(set)
     not_listed: list[NotListed] = []
+    followed: dict[Descriptor, list[FoundManifest]] = {}  # an image may have many names
     for image in layout.images:
         run.cancellation.check()
         try:
-            found = _follow(image.image, layout)
+            if image.image not in followed:
+                followed[image.image] = _follow(image.image, layout)
+            found = followed[image.image]
         except (NotFound, Damaged) as error:
             name = (image.shown or (str(image.image.digest),))[0]
             not_listed.append(NotListed(name, error.code or "", str(error)))
@@ -67,6 +70,8 @@ def _follow(root: Descriptor, layout: LayoutSource) -> list[FoundManifest]:
     left = [(root, 0)]
     while left:
         descriptor, depth = left.pop()
+        if descriptor.digest in found:
+            continue  # an index may list one child many times
         what = str(descriptor.digest)
         try:
             content = layout.read_manifest(descriptor)

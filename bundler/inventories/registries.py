@@ -134,8 +134,12 @@ def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
 
 def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
     found: dict[str, list[str]] = {}
+    listed, lock = 0, threading.Lock()
 
     def ask(repository: str) -> None:
+        nonlocal listed
+        if listed > NAMES:
+            raise _too_many_tags(registry)
         subject = f"{registry.name}/{repository}"
         pages = _all_names(lambda path: tags_page(registry, repository, path), subject, registry.name, run)
         try:
@@ -143,14 +147,27 @@ def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
         except UnknownRepository:  # distribution still lists a repository whose manifests were all deleted
             found[repository] = []
             run.listener(Noticed(text("{repository}: there is no tag", repository=subject)))
+        with lock:
+            listed += len(found[repository])
         run.listener(Moved(1))
 
     title = "listing tags"
     run.listener(PhaseBegan(title, len(repositories), in_bytes=False))
     failed = ask_all(repositories, ask, run)
     run.listener(PhaseEnded(title))
+    if listed > NAMES:
+        raise _too_many_tags(registry)
     tags = tuple(_Tag(repository, tag) for repository in sorted(found) for tag in sorted(found[repository]))
     return _Tags(tags, tuple(failed))
+
+
+def _too_many_tags(registry: Registry) -> Refused:
+    return Refused(
+        "the registry lists more tags than an inventory can hold",
+        subject=registry.name,
+        expected=text("at most {count:,}", count=NAMES),
+        hint=text("make several inventories: bundler inventory {host}/PREFIX, or --repository", host=registry.name),
+    )
 
 
 def _all_names(ask: Callable[[str], NamePage], subject: str, peer: str, run: Run) -> Iterator[str]:

@@ -13,6 +13,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from bundler.core.inventory import Inventory, parse_inventory
+from bundler.core.oci import Descriptor
+from bundler.inventories import registries
+from bundler.stores.oci_layout import LayoutSource
 from tests.conftest import Ran
 from tests.support import attachments, images, sweeps
 from tests.support.parts import skopeo_raw
@@ -197,6 +200,14 @@ def test_a_list_that_never_ends_is_refused(here, origin, fronts, tmp_path):
     assert front.count("GET", "_catalog") == 2
 
 
+def test_a_registry_that_lists_tags_without_end_is_refused_as_a_whole(here, origin, fronts, monkeypatch, tmp_path):
+    front = fronts(origin)
+    monkeypatch.setattr(registries, "NAMES", 3)  # no repository has so many
+    ran = here("inventory", front.host, "-o", tmp_path / "inventory.json", "--json")
+    assert (ran.code, ran.json["error"]["subject"]) == (6, front.host)
+    assert front.count("HEAD", "/manifests/") == 0
+
+
 @each_case("status", [401, 403, 404, 405])
 def test_a_registry_without_a_catalog_says_what_to_do(here, origin, fronts, tmp_path, status):
     front = fronts(origin, refusing("_catalog", status, "UNSUPPORTED"))
@@ -276,6 +287,25 @@ def test_attachments_of_the_referrers_api_are_in_it_and_a_registry_without_it_is
     without = fronts(origin)
     assert here("inventory", without.host, "-o", tmp_path / "without.json").code == 0
     assert without.count("GET", "/referrers/") <= 9  # of all threads, before the first answer
+
+
+def test_a_layout_that_lists_one_manifest_many_times_is_read_once(here, monkeypatch, tmp_path):
+    reads: list[str] = []
+    whole = LayoutSource.read_manifest
+
+    def counted(layout: LayoutSource, descriptor: Descriptor) -> bytes:
+        reads.append(str(descriptor.digest))
+        return whole(layout, descriptor)
+
+    monkeypatch.setattr(LayoutSource, "read_manifest", counted)
+    image = images.simple("one")
+    inner = images.index([(image, images.platform("amd64"))] * 4)
+    outer = images.index([(inner, images.platform("amd64"))] * 4)
+    for tag in range(3):
+        outer.write_layout(tmp_path / "layout", f"docker.io/library/one:{tag}")
+    assert here("inventory", f"oci:{tmp_path}/layout", "-o", tmp_path / "inventory.json").code == 0
+    assert sorted(reads) == sorted((image.digest, inner.digest, outer.digest))
+    assert len(read(tmp_path / "inventory.json").manifests) == 3
 
 
 def test_a_layout_says_which_blobs_it_has(here, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -154,6 +155,23 @@ def test_an_inventory_proves_the_blobs_of_each_repository() -> None:
     assert there.bases == (Base("12" * 32, "inventory", "registry.example.com", "2026-11-24T00:00:00Z"),)
     assert places(there, first) == {("inventory", "12" * 32, (), ("a/one",))}
     assert places(there, second) == {("inventory", "12" * 32, (), ("a/one", "b/two"))}
+
+
+def test_the_blobs_of_a_manifest_are_looked_at_once_in_however_many_repositories_it_is() -> None:
+    class Counted(tuple[int, ...]):
+        looks = 0
+
+        def __iter__(self) -> Iterator[int]:
+            Counted.looks += 1
+            return super().__iter__()
+
+    few = inventory("registry")
+    large = replace(few.manifests[1], blobs=Counted((0, 1)))
+    many = tuple(HeldRepository(f"a/{number:02}", (), (1,)) for number in range(40))
+    there = by_statement(Statement("12" * 32, replace(few, repositories=many, manifests=(few.manifests[0], large))))
+    assert Counted.looks == 1
+    expected = tuple(f"a/{number:02}" for number in range(BASE_REPOSITORIES))
+    assert [found[0].repositories for found in there.blobs.values()] == [expected, expected]
 
 
 def test_an_inventory_of_a_layout_names_no_repository_and_one_of_a_daemon_no_blob() -> None:

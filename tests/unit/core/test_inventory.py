@@ -157,6 +157,8 @@ def _set(*path: Any, to: Any) -> Callable[[dict[str, Any]], None]:
         pytest.param(_set("manifests", 0, "size", to=5 << 20), id="a manifest that is too large"),
         pytest.param(_set("manifests", 0, "blobs", to=[3]), id="an unlisted blob"),
         pytest.param(_set("manifests", 0, "manifests", to=[3]), id="an unlisted child"),
+        pytest.param(_set("manifests", 0, "blobs", to=[0, 0]), id="a blob of a manifest twice"),
+        pytest.param(_set("manifests", 0, "manifests", to=[1, 1]), id="a child twice"),
         pytest.param(_set("blobs", 0, "size", to=1 << 54), id="a size out of range"),
         pytest.param(_set("blobs", 1, to={"digest": str(BLOBS[0].digest), "size": 1}), id="a blob twice"),
         pytest.param(_set("images", to=[{"id": str(digest("x")), "size": 1, "names": [], "digests": []}]),

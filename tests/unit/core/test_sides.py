@@ -114,6 +114,13 @@ def test_names_in_a_registry_are_below_its_prefix_and_tags_of_signatures_do_not_
     assert f"app:{signature}" in side_of_inventory(signed, replace(AT_PLACE, has_attachments=True)).images
 
 
+def test_tags_of_one_index_share_its_blobs():
+    found = side_of_inventory(inventory(), AT_PLACE).images
+    assert (
+        found["app:1.0"].blobs is found["app:latest"].blobs
+    )  # a hostile registry may name a large index a million times
+
+
 def test_a_layout_and_a_daemon_have_full_references():
     assert set(side_of_inventory(LAYOUT, Names()).images) == {"docker.io/library/nginx:1"}
     daemon = side_of_inventory(DAEMON_PLACE, Names()).images["docker.io/library/nginx:1"]
