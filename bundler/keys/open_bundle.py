@@ -21,7 +21,7 @@ from bundler.bundle.sealed import Sealed
 from bundler.bundle.survey import DifferentBundles
 from bundler.core.events import Moved, PhaseBegan
 from bundler.core.newest import newest
-from bundler.errors import BundlerError, Misuse
+from bundler.errors import BundlerError, Interrupted, Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 from bundler.system.places import scratch_folder
@@ -141,7 +141,7 @@ def open_series(
     except BaseException as error:
         for each in opened:
             each.close()
-        if len(found) > 1 and isinstance(error, BundlerError):
+        if len(found) > 1 and isinstance(error, BundlerError) and not isinstance(error, Interrupted):
             _refuse_several_unnamed(paths)
         raise
 
