@@ -284,6 +284,17 @@ class Interrupted(BundlerError):
         super().__init__("stopped", hint="run the same command again")
 
 
+class Bug(BundlerError):
+    """An exception that is no error of these families, as a value: work that must end well ends before it is raised."""
+
+    exit_code = EXIT_BUG
+    kind = "bug"
+
+    def __init__(self, exception: Exception) -> None:
+        super().__init__(text("a bug in bundler: {name}", name=type(exception).__name__))
+        self.exception = exception
+
+
 class Several(BundlerError):
     """Many findings at once, so that one run tells all that is wrong."""
 

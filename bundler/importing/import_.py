@@ -4,7 +4,8 @@ One failed image does not stop the others, unless the user asked for that. Nothi
 trusted. No tag moves before all blobs of its image are verified and sent. The bundle is read once for all targets.
 
 Each stage is a frozen value; one function makes it from the one before. An error that ends an import early is part of
-the value, so that the receipt also lists what was done until then.
+the value, so that the receipt also lists what was done until then. So is a bug of ours: it is raised after the receipt
+is written.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.policy import PolicyVerdict
-from bundler.errors import BundlerError, LocalStorage, Misuse
+from bundler.errors import Bug, BundlerError, LocalStorage, Misuse
 from bundler.importing.judged import judge
 from bundler.importing.leg import Leg, as_end
 from bundler.importing.named import name
@@ -64,7 +65,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
     if wanted is None or request.is_dry_run:
         result = _imported(request, run, need_key)
         if result.error is not None:
-            raise result.error
+            raise _raisable(result.error)
         return result
     key = wanted.key.load(run.listener)
     check_place(wanted.path)
@@ -73,7 +74,7 @@ def import_bundle(request: ImportRequest, run: Run | None = None) -> ImportResul
         recorder = Recorder(file, request, wanted, started)
         try:
             result = _imported(request, run, need_key, recorder)
-        except (BundlerError, KeyboardInterrupt):
+        except (Exception, KeyboardInterrupt):
             run.cancellation.set()
             raise
         return _recorded(result, recorder, run)
@@ -96,7 +97,12 @@ def _recorded(result: ImportResult, recorder: Recorder, run: Run) -> ImportResul
         run.listener(Noticed(texts.text("receipt: {receipt}", receipt=receipt)))
     except LocalStorage as unwritten:
         run.listener(Noticed(texts.text("the receipt could not be written: {unwritten}", unwritten=unwritten)))
-    raise result.error
+    raise _raisable(result.error)
+
+
+def _raisable(error: BundlerError) -> Exception:
+    """The error itself; for a bug its exception, with the place where it was raised."""
+    return error.exception if isinstance(error, Bug) else error
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +162,7 @@ def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
     """Adds the findings of the last check: only now it is known which copies were needed."""
     try:
         return replace(reached, findings=(*reached.findings, *check_files(opened.bundle)))
-    except (BundlerError, KeyboardInterrupt) as error:  # tags have moved: the receipt must list them
+    except (Exception, KeyboardInterrupt) as error:  # tags have moved: the receipt must list them
         return replace(reached, ended=reached.ended or as_end(error))
 
 
@@ -182,6 +188,6 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             reached = replace(reached, legs=published.legs, ended=published.ended)
             if reached.ended is None:
                 series.accept([leg.result for leg in reached.legs])
-    except (BundlerError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         return replace(reached, ended=reached.ended or as_end(error))
     return reached

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundler.core.digest import Digest
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted
+from bundler.errors import Bug, BundlerError, Interrupted
 from bundler.importing.results import ImageResult, Outcome, TargetResult
 from bundler.run import Run
 
@@ -141,7 +141,7 @@ class Progress:
         """Notes an error that ends the import in the leg: the receipt lists what was done until then."""
         try:
             yield
-        except (BundlerError, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt) as error:
             self._ended = as_end(error)
 
     def leg(self, **changes: Any) -> Leg:
@@ -151,9 +151,11 @@ class Progress:
         return replace(leg, result=replace(result, re_read=leg.reading.counted)) if leg.reading else leg
 
 
-def as_end(error: BundlerError | KeyboardInterrupt) -> BundlerError:
+def as_end(error: Exception | KeyboardInterrupt) -> BundlerError:
     """The error that ends an import, as a value: Ctrl-C arrives as `KeyboardInterrupt` in the main thread."""
-    return error if isinstance(error, BundlerError) else Interrupted()
+    if isinstance(error, BundlerError):
+        return error
+    return Interrupted() if isinstance(error, KeyboardInterrupt) else Bug(error)
 
 
 def ended(legs: Iterable[Leg]) -> BundlerError | None:
@@ -185,5 +187,5 @@ def stepped(leg: Leg, step: Callable[[Leg], Leg]) -> Leg:
     """Returns the next value of a leg. An error of the step ends this leg; the values of the other legs are kept."""
     try:
         return step(leg)
-    except (BundlerError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         return replace(leg, ended=leg.ended or as_end(error))

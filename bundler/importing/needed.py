@@ -10,7 +10,7 @@ from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.need_list import DAMAGED
-from bundler.errors import BundlerError, Damaged
+from bundler.errors import Damaged
 from bundler.importing.leg import as_end
 from bundler.importing.need_file import write_need
 from bundler.importing.request import NeedRequest
@@ -34,7 +34,7 @@ def with_need(result: ImportResult, request: NeedRequest | None, key: PrivateKey
             )
             lacking = replace(lacking, blobs=())
         need = write_need(request, result.bundle, lacking, key)
-    except (BundlerError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         return replace(result, error=result.error or as_end(error))
     if need is not None and need.path is not None and result.error is not None:
         run.listener(Noticed(text("need-list: {path}", path=need.path)))

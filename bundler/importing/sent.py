@@ -50,7 +50,7 @@ def send(surveyed: Surveyed) -> Sent:
         if not is_over(legs, opened.run):
             legs = _sent(opened, legs, passed)
         legs = in_turn(legs, lambda leg: leg.target.complete(leg), opened.run)
-    except (BundlerError, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt) as error:
         return Sent(opened, legs, as_end(error))
     return Sent(opened, legs, ended(legs))
 

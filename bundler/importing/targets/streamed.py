@@ -358,7 +358,7 @@ class StreamedTarget(Target):
         arrived = [each for each in leg.result.images if each.outcome in (Outcome.PUSHED, Outcome.PRESENT)]
         try:
             self.complete_store(is_worth_keeping=bool(arrived))
-        except (BundlerError, KeyboardInterrupt) as error:
+        except (Exception, KeyboardInterrupt) as error:
             progress = Progress(leg)
             for each in arrived:
                 progress.fail(each, as_end(error))

@@ -74,11 +74,11 @@ def test_of_several_targets_one_that_is_no_registry_stops_no_other(
     assert [each.outcome for each in taken.images] == [Outcome.WOULD_PUSH if is_dry_run else Outcome.PUSHED]
 
 
-def recorded(bundle: Path, folder: Path) -> list[list[str]]:
-    """The outcomes of the receipt of an import into two layouts that Ctrl-C ends."""
-    targets = parse_target(f"oci:{folder / 'first'}"), parse_target(f"oci:{folder / 'second'}")
+def recorded(bundle: Path, folder: Path, ended_by: type[Exception] = Interrupted) -> list[list[str]]:
+    """The outcomes of the receipt of an import into two places that Ctrl-C or a bug ends."""
+    targets = parse_target(f"oci-archive:{folder / 'first'}"), parse_target(f"oci:{folder / 'second'}")
     path = folder / "receipt.json"
-    with pytest.raises(Interrupted):
+    with pytest.raises(ended_by):
         import_bundle(request(bundle, *targets, receipt=ReceiptRequest(path)))
     receipt = parse_receipt(path.read_bytes(), what="receipt")
     return [[image.outcome for image in target.images] for target in receipt.targets]
@@ -106,6 +106,24 @@ def test_ctrl_c_during_the_last_check_of_the_bundle_keeps_the_record_of_all_targ
 
     monkeypatch.setattr(import_, "check_files", interrupted)
     assert recorded(bundle, tmp_path) == [["pushed"], ["pushed"]]
+
+
+@pytest.mark.parametrize("at", ["publish", "complete_store"])
+def test_a_bug_at_one_target_completes_the_others_and_the_receipt_lists_their_tags(
+    at: str, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    work = getattr(IntoLayout, at)
+
+    def broken(target: IntoLayout, *arguments: Any, **more: Any) -> Any:
+        if target.name.endswith("second"):
+            raise ZeroDivisionError
+        return work(target, *arguments, **more)
+
+    monkeypatch.setattr(IntoLayout, at, broken)
+    outcomes = recorded(bundle, tmp_path, ZeroDivisionError)
+    assert outcomes == [["pushed"], ["unfinished" if at == "publish" else "failed"]]
+    assert (tmp_path / "first").is_file(), "the archive was completed"
+    assert cli.run(["undo", str(tmp_path / "receipt.json"), "--insecure-no-signature", "--dry-run", "-q"]) == 0
 
 
 @pytest.mark.parametrize(

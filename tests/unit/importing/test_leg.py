@@ -9,7 +9,7 @@ import pytest
 
 from bundler.core.events import nobody
 from bundler.core.reference import Reference
-from bundler.errors import BundlerError, Interrupted, Refused, Unavailable, Unreachable
+from bundler.errors import EXIT_BUG, Bug, BundlerError, Interrupted, Refused, Unavailable, Unreachable
 from bundler.importing.leg import Leg, Progress, ended, in_turn, is_over
 from bundler.importing.results import ImageResult, Outcome, TargetResult
 from bundler.importing.sharing import Sharing
@@ -88,9 +88,13 @@ def test_what_was_done_until_a_stage_ended_is_in_its_value(error: BaseException)
     assert isinstance(after.ended, type(error) if isinstance(error, BundlerError) else Interrupted)
 
 
-def test_a_bug_is_not_taken_for_the_end_of_a_stage() -> None:
-    with pytest.raises(ZeroDivisionError), Progress(leg()).until_ended():
-        raise ZeroDivisionError
+def test_a_bug_ends_a_stage_and_is_kept_in_its_value() -> None:
+    progress, bug = Progress(leg()), ZeroDivisionError()
+    with progress.until_ended():
+        raise bug
+    after = progress.leg().ended
+    assert isinstance(after, Bug)
+    assert (after.exception, after.exit_code) == (bug, EXIT_BUG)
 
 
 def test_one_image_that_fails_stops_no_other_and_an_interruption_stops_all() -> None:
