@@ -14,6 +14,7 @@ from typing import Any
 from bundler.core import strict_json
 from bundler.core.limits import TRUST_POLICY_STATEMENTS
 from bundler.core.notation import distinguished_name
+from bundler.core.policy.scopes import folded
 from bundler.errors import Damaged, Misuse
 from bundler.texts import as_text, text
 
@@ -57,7 +58,7 @@ class Statement:
 
     Attributes:
         name: Its name.
-        scopes: The repositories that it is for, or ``*``.
+        scopes: The repositories that it is for, their hosts in lower case; or ``*``.
         level: ``strict``, ``permissive``, ``audit`` or ``skip``, as written.
         actions: For each check `ENFORCE`, `LOG` or `SKIP`, after the override.
         stores: The trust stores that have its roots.
@@ -88,7 +89,8 @@ class TrustPolicy:
 
     def applies_to(self, repository: str) -> Statement | None:
         """The statement for a repository, with its registry: the one that names it, else the one for all."""
-        named = (each for each in self.statements if repository in each.scopes)
+        name = folded(repository)
+        named = (each for each in self.statements if name in each.scopes)
         general = (each for each in self.statements if _ANY in each.scopes)
         return next(named, None) or next(general, None)
 
@@ -181,7 +183,7 @@ def _scopes(value: object, level: str) -> tuple[str, ...]:
     for scope in scopes:
         if not _SCOPE.fullmatch(scope):
             raise ValueError(text("the scope {scope} is not REGISTRY/REPOSITORY", scope=repr(scope[:100])))
-    return scopes
+    return tuple(map(folded, scopes))
 
 
 def _store(value: str) -> StoreName:

@@ -86,8 +86,8 @@ class PolicyDocument:
 
     Attributes:
         default: The requirements of images for which no scope is given.
-        docker: The requirements by scope of the transport ``docker``. Policies have other transports too; no image of
-            a bundle has one of them.
+        docker: The requirements by scope of the transport ``docker``, with hosts in lower case. Policies have other
+            transports too; no image of a bundle has one of them.
     """
 
     default: tuple[Requirement, ...]
@@ -119,7 +119,10 @@ def _scopes(transport: str, field: Field) -> dict[str, tuple[Requirement, ...]]:
         fault = scopes.fault_in(transport, scope)
         if fault is not None:
             raise requirements.invalid(text("not a valid scope: {fault}", fault=fault))
-        found[scope] = _requirements(requirements)
+        key = scopes.folded(scope) if transport == scopes.DOCKER else scope
+        if key in found:
+            raise requirements.invalid("two scopes differ only in the case of their hosts")
+        found[key] = _requirements(requirements)
     return found
 
 

@@ -1,7 +1,8 @@
 """Scopes of containers-policy.json(5): which part of a policy applies to an image.
 
 The rules are those of containers/image, ``docker/policyconfiguration/naming.go``: the most specific scope decides, and
-scopes of fewer parts apply only if there is none.
+scopes of fewer parts apply only if there is none. One rule is ours: hosts are compared in lower case, as DNS does, so
+that no image escapes its rule by the spelling of its host.
 """
 
 from __future__ import annotations
@@ -25,7 +26,12 @@ Rule = TypeVar("Rule")
 
 
 def scope_of(scopes: Mapping[str, Rule], reference: Reference) -> str | None:
-    """The scope that applies to an image; None if none does, not even the transport's own default ``""``."""
+    """The scope that applies to an image; None if none does, not even the transport's own default ``""``.
+
+    Args:
+        scopes: The rules by their scopes, which are `folded`.
+        reference: The name of the image.
+    """
     return next((scope for scope in candidates(reference) if scope in scopes), None)
 
 
@@ -36,7 +42,7 @@ def candidates(reference: Reference) -> Iterator[str]:
     ['registry.example.com:5000/team/app:1', 'registry.example.com:5000/team/app', 'registry.example.com:5000/team',
     'registry.example.com:5000', '*.example.com', '*.com', '']
     """
-    name = reference.name
+    name = folded(reference.name)
     if reference.digest:
         yield f"{name}@{reference.digest}"
     if reference.tag:
@@ -50,6 +56,12 @@ def candidates(reference: Reference) -> Iterator[str]:
         host = host.partition(".")[2]
         yield f"*.{host}"
     yield ""
+
+
+def folded(scope: str) -> str:
+    """A scope, or the name of a repository, with its host in lower case."""
+    host, slash, path = scope.partition("/")
+    return host.lower() + slash + path
 
 
 def fault_in(transport: str, scope: str) -> str | None:

@@ -63,6 +63,19 @@ def test_the_most_special_statement_applies():
     assert [str(store) for store in policy.stores] == ["ca:acme"]
 
 
+def test_the_case_of_a_host_changes_no_statement():
+    content = policy_of(
+        statement_of(name="app", registryScopes=["Registry.example:5000/team/app"]),
+        statement_of(name="all", registryScopes=["*"]),
+    )
+    policy = trust_policy.parse(content, origin="trustpolicy.json")
+    named = policy.applies_to("registry.example:5000/team/app")
+    assert named.name == "app"
+    assert policy.applies_to("REGISTRY.EXAMPLE:5000/team/app") is named
+    with raises(Misuse, code="notation-policy"):
+        trust_policy.parse(policy_of(statement_of(registryScopes=["A.example/b", "a.example/b"])), origin="x")
+
+
 def test_without_a_statement_for_all_some_repositories_have_none():
     policy = trust_policy.parse(policy_of(statement_of(registryScopes=["a.example/b"])), origin="trustpolicy.json")
     assert policy.applies_to("a.example/c") is None

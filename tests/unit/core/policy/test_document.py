@@ -120,6 +120,19 @@ def test_an_identity_is_read(identity, expected):
     assert requirement.identity == expected
 
 
+def test_the_host_of_a_scope_is_read_in_lower_case():
+    def read(*scopes: str):
+        document = {
+            "default": [{"type": "reject"}],
+            "transports": {"docker": {each: [{"type": "reject"}] for each in scopes}},
+        }
+        return parsed(document).docker
+
+    assert list(read("A.Example:5000/b:Tag", "*.Example")) == ["a.example:5000/b:Tag", "*.example"]
+    with raises(Misuse, code="bad-policy"):
+        read("a.example", "A.example")
+
+
 BAD_KEYS = [
     (signed(), ""),
     (signed(keyPath="a", keyData="Zm9v"), ""),

@@ -12,7 +12,7 @@ from bundler.core.policy.identity import (
     SignedName,
     is_identity_prefix,
 )
-from bundler.core.policy.scopes import candidates, scope_of
+from bundler.core.policy.scopes import candidates, folded, scope_of
 from bundler.core.reference import Reference
 from tests.support.tables import each_case
 
@@ -59,6 +59,14 @@ def test_the_most_specific_scope_comes_first(reference, expected):
 )
 def test_a_scope_is_whole_parts_of_the_full_name(scopes, expected):
     assert scope_of(dict.fromkeys(scopes), Reference.parse("busybox:latest")) == expected
+
+
+@each_case("scope", ["A.example:5000", "a.Example:5000/b", "a.EXAMPLE:5000/b:Tag", "*.EXAMPLE"])
+def test_the_case_of_a_host_changes_no_rule(scope):
+    scopes = {folded(scope): "rule"}
+    for name in ("a.example:5000/b:Tag", "A.EXAMPLE:5000/b:Tag"):
+        assert scope_of(scopes, Reference.parse(name)) in scopes
+    assert scope_of({"a.example:5000/b:tag": "rule"}, Reference.parse("a.example:5000/b:Tag")) is None
 
 
 IMAGE = "registry.example.com/team/app"
