@@ -131,7 +131,7 @@ def inspect_sbom(request: SbomRequest, run: Run | None = None) -> SbomResult:
 
 
 def _image(bundle: Bundle, pattern: str) -> Image:
-    chosen = Selection(only=(pattern,)).chosen(image.reference for image in bundle.images)
+    chosen = Selection(only=(pattern,)).chosen((image.reference for image in bundle.images), flag="--sbom")
     if len(chosen) > 1:
         raise Misuse(
             "several images match this pattern",

@@ -22,8 +22,8 @@ class Selection:
     only: tuple[str, ...] = ()
     except_: tuple[str, ...] = ()
 
-    def chosen(self, references: Iterable[Reference]) -> frozenset[Reference]:
-        """The selected references.
+    def chosen(self, references: Iterable[Reference], *, flag: str = "--only") -> frozenset[Reference]:
+        """The selected references. ``flag`` gave the patterns of ``only``.
 
         Raises:
             Misuse: A pattern of ``only`` matches nothing, or no image is selected.
@@ -33,7 +33,7 @@ class Selection:
             if not any(_fits(pattern, reference) for reference in known):
                 raise Misuse(
                     "no image matches this pattern",
-                    subject=f"--only {pattern[:200]}",
+                    subject=f"{flag} {pattern[:200]}",
                     hint=text("the images are: {known}", known=some(map(str, known), most=3)),
                 )
         left = frozenset(

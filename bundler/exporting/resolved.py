@@ -122,7 +122,8 @@ def resolve(listed: Listed) -> Resolved:
         listed.there,
         listed.entries,
     )
-    notice_left(resolved.left, run.listener)
+    if not session.request.completes:  # a supplement leaves out what the bundle that it completes has
+        notice_left(resolved.left, run.listener)
     return resolved
 
 

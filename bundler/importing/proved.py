@@ -15,7 +15,7 @@ from bundler.errors import BundlerError, Incomplete, Several, Unreachable
 from bundler.importing.leg import Leg, ended, in_turn
 from bundler.importing.opened import Opened
 from bundler.importing.surveyed import Surveyed, forgiven
-from bundler.texts import counted, some, text
+from bundler.texts import Text, counted, some, text
 
 
 def prove(surveyed: Surveyed) -> Surveyed:
@@ -61,9 +61,12 @@ def _absence(opened: Opened, legs: Iterable[Leg]) -> BundlerError | None:
         for number in users.keys() & {*each.image.needs, *each.missing_blobs}:
             users[number][each.image.reference] = None
     wanted = _files_to_bring(opened.bundle, lacking)
+    next_step = _next_step(opened)
     errors = [_of_file(file, {image: None for n in numbers for image in users[n]}) for file, numbers in wanted.items()]
     errors += [
-        _of_blob(opened.bundle, number, users[number]) for number in lacking if not _bundles(opened.bundle, number)
+        _of_blob(opened.bundle, number, users[number], next_step)
+        for number in lacking
+        if not _bundles(opened.bundle, number)
     ]
     targets = some(dict.fromkeys(name for names in lacking.values() for name in names))
     title = counted(
@@ -75,13 +78,22 @@ def _absence(opened: Opened, legs: Iterable[Leg]) -> BundlerError | None:
         bundle=manifest.name,
         targets=targets,
     )
-    return Several(title, errors, hint=_HINT if wanted else None)
+    folders = text("give the folders of these bundles too, with SHA256SUMS, its signature and bundle.json in each")
+    return Several(
+        title, errors, hint=text("{folders}; or {step}", folders=folders, step=next_step) if wanted else None
+    )
 
 
-_HINT = text(
-    "give the folders of these bundles too, with SHA256SUMS, its signature and bundle.json in each; or run again with "
-    "--need FILE, and send the need-list to the builder"
-)
+def _next_step(opened: Opened) -> Text:
+    """The step by which the builder learns which blobs are needed."""
+    need = opened.request.need
+    if need is None or opened.bundle.is_encrypted:  # the need-list of an encrypted bundle names no blobs
+        return text("run again with --need FILE, and send the need-list to the builder, who makes a supplement")
+    return text(
+        "send {path} to the builder, who makes a supplement: bundler fulfil {name} -o DIR --from BUNDLE --key KEY",
+        path=need.path,
+        name=need.path.name,
+    )
 
 
 def _bundles(bundle: Bundle, number: int) -> dict[Base, tuple[int, ...]]:
@@ -122,7 +134,7 @@ def _of_file(file: tuple[Base, int], images: Iterable[Reference]) -> Incomplete:
     )
 
 
-def _of_blob(bundle: Bundle, number: int, images: Iterable[Reference]) -> Incomplete:
+def _of_blob(bundle: Bundle, number: int, images: Iterable[Reference], next_step: Text) -> Incomplete:
     manifest = bundle.manifest
     blob = manifest.blobs[number]
     bases = some(f"{manifest.bases[place.base].kind} {manifest.bases[place.base].name}" for place in blob.bases)
@@ -133,6 +145,6 @@ def _of_blob(bundle: Bundle, number: int, images: Iterable[Reference]) -> Incomp
         ),
         subject=str(blob.descriptor.digest),
         expected=text("the blob, by {bases}", bases=bases),
-        hint="run again with --need FILE, and send the need-list to the builder, who makes a supplement",
+        hint=next_step,
         code=NOT_HELD,
     )

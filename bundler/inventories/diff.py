@@ -181,6 +181,12 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
         return _Read(given, listed_images(given, request.platforms, request.network, request.scratch, run))
     if not prefix_of(given) and (given.endswith(_LIST_SUFFIXES) or given.startswith((".", "/", "~"))):
         raise Misuse("there is no such file", subject=given)
+    if not prefix_of(given) and "/" in given and path.parent.is_dir():
+        raise Misuse(
+            "there is no such file or folder",
+            subject=given,
+            hint=text("for a registry write docker://{given}", given=given),
+        )
     target = parse_target(given)
     stores = Stores(request.network, paces_of(run), listener=run.listener)
     try:

@@ -157,5 +157,6 @@ def _given_repositories(request: InventoryRequest, target: TargetLocation) -> tu
             subject=outside[0],
             expected=text("{prefix}/…", prefix=place.prefix),
             actual=outside[0],
+            hint=text("write the whole name: --repository {prefix}/{name}", prefix=place.prefix, name=outside[0]),
         )
     return tuple(sorted(found))

@@ -139,12 +139,13 @@ def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, d
     if demand is Demand.ALWAYS and not keys:
         raise Untrusted("there is no trusted key", hint=kind.no_key)
     if is_unsigned and demand is not Demand.NONE:
+        claimed = _claimed(path)
         raise Untrusted(
             kind.untrusted,
             subject=str(path),
             expected=", ".join(sorted(key.id for key in keys)),
-            actual=_claimed(path) or text("its signature file is missing"),
-            hint=kind.hint,
+            actual=claimed or text("its signature file is missing"),
+            hint=kind.no_key if claimed else kind.hint,
             code=kind.code,
         )
     return SignedFile(path, content, hashlib.sha256(content).hexdigest(), good, is_unsigned)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bundler.texts import Text, joined, some, text
 from bundler.views.languages import said, translated
 from bundler.views.receipt_report import KINDS as PLACES
-from bundler.views.words import count, escaped, fact, limited, size, table
+from bundler.views.words import STATEMENTS, count, escaped, fact, limited, size, table
 
 if TYPE_CHECKING:
     from bundler.core.comparison import Change, Comparison
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 KINDS = {
     **PLACES,
     "list": text("image list"),
-    "bundle": text("bundle"),
-    "receipt": text("receipt"),
-    "inventory": text("inventory"),
+    **STATEMENTS,
 }
 _SHOWN_IMAGES = 3
 

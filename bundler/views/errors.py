@@ -19,11 +19,14 @@ def error_lines(error: BundlerError) -> list[str]:
     if not isinstance(error, Several):
         return [f"{_label()} {escaped(worded(error))}", *advice_lines(error, "  ")]
     lines = [f"{_label()} {escaped(translated(error.message))}"]
-    for advice, errors in groupby(error.errors[:_SHOWN], lambda each: tuple(advice_lines(each, "    "))):
-        shown = list(errors)
-        lines += [f"  {escaped(worded(each))}" for each in shown]
-        if shown[0].hint and shown[0].hint != error.hint:
-            lines += advice
+    for _code, same in groupby(error.errors[:_SHOWN], lambda each: each.code):
+        errors = list(same)
+        for hint, group in groupby(errors, hint_of):
+            shown = list(group)
+            lines += [f"  {escaped(worded(each))}" for each in shown]
+            if hint and shown[0].hint != error.hint:
+                is_last = shown[-1] is errors[-1]
+                lines += advice_lines(shown[0], "    ") if is_last else [f"    -> {escaped(hint)}"]
     lines += more_lines(len(error.errors) - _SHOWN, indent="  ", flag="--json")
     return [*lines, *advice_lines(error, "  ")]
 

@@ -11,7 +11,7 @@ from bundler.core.policy.verdict import ACCEPTED
 from bundler.texts import some, text
 from bundler.views.attachment_report import kind_words
 from bundler.views.languages import said, translated
-from bundler.views.words import count, escaped, fact, fact_below, more_lines, size
+from bundler.views.words import STATEMENTS, count, escaped, fact, fact_below, more_lines, size
 
 if TYPE_CHECKING:
     from bundler.bundle.locked import LockedBundle
@@ -62,10 +62,12 @@ def base_lines(manifest: BundleManifest) -> list[str]:
     """The size of the blobs that the bundle leaves out, and the bundles, receipts and inventories that it relies on."""
     if not manifest.bases:
         return []
-    words = said("NOT COMPLETE: {amount} are left out, and were not checked here", amount=_amount(manifest.left_out))
+    words = said("NOT COMPLETE: {amount} left out, not checked here", amount=_amount(manifest.left_out))
     lines = [fact(said("bases"), words)]
     lines += [
-        fact_below(f"{base.kind} {escaped(base.name)}  {base.id[:12]}: {_in_base(manifest, number)}")
+        fact_below(
+            f"{translated(STATEMENTS[base.kind])} {escaped(base.name)}  {base.id[:12]}: {_in_base(manifest, number)}"
+        )
         for number, base in enumerate(manifest.bases[:_SHOWN])
     ]
     return [*lines, *map(fact_below, more_lines(len(manifest.bases) - _SHOWN))]

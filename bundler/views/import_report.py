@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Container, Iterable, Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bundler.errors import TagTaken
@@ -169,7 +170,10 @@ def _plan_fact(label: str, value: str) -> str:
 
 
 def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> list[str]:
-    """Each reason once, with the images that failed for it. All chunks on other media are one reason."""
+    """Each reason once, with the images that failed for it, and advice that follows for many below the last of them.
+
+    All chunks on other media are one reason.
+    """
     kept_back: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     waiting: dict[str, list[str]] = {}
     for each in images:
@@ -182,8 +186,12 @@ def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> 
                 str(each.image.reference)
             )
     lines = _waiting_lines(waiting)
-    for (reason, advice), references in kept_back.items():
-        lines += ["", f"  {reason}", f"    {said('holds back {images}', images=some(references))}", *advice]
+    for advice, same in groupby(kept_back.items(), lambda item: item[0][1]):
+        for (reason, _), references in same:
+            lines += ["", f"  {reason}"]
+            if len(references) > 1 or not reason.startswith(f"{references[0]}: "):
+                lines.append(f"    {said('holds back {images}', images=some(references))}")
+        lines += advice
     return lines
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core import roles
-from bundler.texts import some
+from bundler.texts import counted, some
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, more_lines, shell_word, size, table
 
@@ -72,6 +72,12 @@ def presence_lines(result: VerifyResult) -> list[str]:
     bad = {finding.file for finding in result.findings if finding.is_wanted}.intersection(here)
     elsewhere = [state.chunk.file for state in states if state.is_elsewhere]
     numbers = {"here": len(here), "total": len(states), "good": len(here) - len(bad), "bad": len(bad)}
+    others = counted(
+        len(elsewhere),
+        "{count:,} is elsewhere: {names}",
+        "{count:,} are elsewhere: {names}",
+        names=in_runs(elsewhere),
+    )
     if not here:
         words = said("none of the {total:,} chunks are here: {names}", total=len(states), names=in_runs(absent))
     elif not elsewhere:
@@ -82,18 +88,11 @@ def presence_lines(result: VerifyResult) -> list[str]:
         )
     elif bad:
         words = said(
-            "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; {away:,} are elsewhere: {names}",
-            **numbers,
-            away=len(elsewhere),
-            names=in_runs(elsewhere),
+            "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; {away}", **numbers, away=others
         )
     else:
         words = said(
-            "{here:,} of {total:,} chunks are here, all good; {away:,} are elsewhere: {names}",
-            here=len(here),
-            total=len(states),
-            away=len(elsewhere),
-            names=in_runs(elsewhere),
+            "{here:,} of {total:,} chunks are here, all good; {away}", here=len(here), total=len(states), away=others
         )
     away = frozenset(elsewhere)
     users = {image: None for finding in result.findings if finding.file in away for image in finding.images}

@@ -97,7 +97,7 @@ class Phase:
     def amounts(self) -> str:
         """The amount that is done, and the total: in MiB, or in items."""
         unit = _MIB if self._in_bytes else 1
-        done, total = self._done // unit, -(-self._total // unit)
+        done, total = self._done // unit, max(1, round(self._total / unit))
         if not self._total:
             return said("{done:,} MiB", done=done) if self._in_bytes else f"{done:,}"
         if self._in_bytes:

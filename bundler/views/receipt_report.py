@@ -195,7 +195,9 @@ def _tag_words(tag: TagResult) -> str:
     words: dict[str, Text] = {
         "put back": text("{pushed} -> {before}", pushed=tag.pushed.short, before=before),
         "would put back": text("{pushed} -> {before}", pushed=tag.pushed.short, before=before),
-        "would remove": text("it did not exist before; distribution before 3.0 cannot remove tags, so it stays"),
+        "would remove": text(
+            "it did not exist before; if the registry cannot remove tags (distribution before 3.0), it stays"
+        ),
         "moved on": text("now points to {digest}; not changed", digest=now),
         "left": text("it did not exist before, and this registry cannot remove tags"),
     }

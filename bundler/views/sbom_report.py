@@ -40,7 +40,7 @@ def _one(result: SbomResult, found: FoundSbom, *, is_quiet: bool) -> list[str]:
         return [*lines, fact(said("SBOM"), str(found.digest)), *_problem(found)]
     head = f"{found.sbom.format}, {count_of(found)}"
     lines += [fact(said("SBOM"), escaped(f"{head}  {found.digest}"))]
-    lines += [fact(said("of"), escaped(found.sbom.name))] if found.sbom.name else []
+    lines += [fact(said("describes"), escaped(found.sbom.name))] if found.sbom.name else []
     titles = [said("PACKAGE"), said("VERSION"), said("LICENCE")]
     return [*lines, "", *table([titles, *rows])]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bundler.core.manifest import BUNDLE, MANIFEST
 from bundler.texts import some, text
 from bundler.views.languages import said, translated
-from bundler.views.words import count, escaped, fact, fact_below, limited, size, table
+from bundler.views.words import STATEMENTS, count, escaped, fact, fact_below, limited, size, table
 
 if TYPE_CHECKING:
     from bundler.core.manifest import Base, Blob, BundleManifest
@@ -88,7 +88,7 @@ def _statement_rows(result: ExportResult) -> list[str]:
             if base.kind == BUNDLE
             else said("proof of {time}", time=escaped(base.created))
         )
-        rows.append(f"{base.kind} {escaped(base.name)}  {base.id[:12]}: {amount}  ({trust})")
+        rows.append(f"{translated(STATEMENTS[base.kind])} {escaped(base.name)}  {base.id[:12]}: {amount}  ({trust})")
     return rows
 
 

@@ -33,6 +33,8 @@ def size(size_bytes: int) -> str:
     return f"{value:.{digits}f} {unit}"
 
 
+STATEMENTS = {"bundle": text("bundle"), "receipt": text("receipt"), "inventory": text("inventory")}
+"""The kinds of statements about a receiver, which are also the kinds of bases."""
 NOUNS = {
     "blob": (text("{count:,} blob"), text("{count:,} blobs")),
     "check": (text("{count:,} check"), text("{count:,} checks")),

@@ -214,6 +214,13 @@ def test_what_does_not_exist_is_an_error_and_never_a_difference(here, tmp_path, 
         assert here("diff", *sides).code not in (0, 1)
 
 
+def test_a_folder_that_was_to_be_next_to_others_is_no_registry(here, tmp_path, monkeypatch):
+    (tmp_path / "out").mkdir()
+    monkeypatch.chdir(tmp_path)
+    ran = here("diff", "out/platform-2026.10", "out/platform-2026.11", "--json")
+    assert (ran.code, ran.json["error"]["subject"]) == (2, "out/platform-2026.10")
+
+
 def test_only_one_list_comes_from_standard_input(here):
     assert here("diff", "-", "-").code == 2
 

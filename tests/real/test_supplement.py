@@ -44,6 +44,7 @@ class Months:
     def ask(self, target: RealRegistry) -> None:
         done = self.bring(target, "second", flags=("--need", self.need))
         assert done.code == 9, done.err
+        assert f"bundler fulfil {self.need.name}" in done.err
 
     def fulfil(self, *flags: object, need: object = None) -> Ran:
         trusted = ("--trust", self.pub, "--from", self.kept)
@@ -76,6 +77,7 @@ def test_the_bundle_is_imported_with_the_supplement_that_its_need_list_asked_for
     images.simple("moved").push(months.source, "team/a", "1")
     done = months.fulfil("--key", months.key, "--json")
     assert done.code == 0, done.err
+    assert "--attachments" not in done.err
     assert done.json["path"] is None
     assert done.json["supplement"]["path"] == str(months.supplement)
     manifest = json.loads((months.supplement / "bundle.json").read_text())

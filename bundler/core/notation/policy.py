@@ -63,7 +63,7 @@ class NotationPolicy:
     def _judgement(self, statement: Statement | None, image: SignedImage) -> Judgement:
         if statement is None:
             wanted = text("a statement of the policy for {repository}", repository=image.reference.name)
-            return Judgement(False, wanted=wanted, found=text("no statement is for this repository"))
+            return Judgement(False, wanted=wanted, found=text("no statement for this repository"))
         if statement.is_skipped:
             return Judgement(True, found=text("no signature is needed"))
         return judge_manifests(image, partial(self._of_manifest, image, statement))

@@ -60,7 +60,7 @@ class KeySigned(SignatureJudge):
         for key in self.keys:
             if key.verifies(signature, message):
                 return Verified(content, f"{key.fingerprint[:16]} ({key.origin})")
-        raise Unfit(text("a signature by none of the keys"))
+        raise Unfit(text("a signature by another key"))
 
     def _check_hint(self, bundle: SigstoreBundle) -> None:
         """Refuses a bundle that names another key in cosign's way, so that people learn which one."""

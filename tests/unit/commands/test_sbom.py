@@ -174,3 +174,8 @@ def test_an_sbom_that_no_trusted_key_covers_is_marked(shown, tmp_path, bundled):
     other.write_bytes(signing.generate(None)[1])
     code, out, _ = shown("--trust", str(other), "--sbom", APP, trust=False)
     assert (code, "UNVERIFIED" in out) == (5, True)
+
+
+def test_an_image_that_the_bundle_lacks_is_an_error_of_the_flag_that_named_it(shown):
+    code, out, _ = shown("--sbom", "team/none", "--json")
+    assert (code, json.loads(out)["error"]["subject"]) == (2, "--sbom team/none")

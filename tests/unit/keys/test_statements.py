@@ -112,8 +112,9 @@ def test_a_changed_document_is_refused_before_it_is_parsed(tmp_path_factory, key
 def test_the_inventory_of_a_stranger_is_refused_with_the_name_of_the_signer(tmp_path, key, trust):
     path = written(tmp_path, DOCUMENTS["inventory"], None)
     (tmp_path / f"{path.name}.{'ab' * 8}.sig").write_bytes(key.sign(DOCUMENTS["inventory"]))
-    with raises(Untrusted, code="inventory-unsigned", expected=key.id, actual="ab" * 8):
+    with raises(Untrusted, code="inventory-unsigned", expected=key.id, actual="ab" * 8) as refused:
         read_inventory(path, trust, demand=Demand.ALWAYS)
+    assert refused.value.hint == INVENTORY_FILE.no_key
 
 
 @each_case("kept", [None, {"SHA256SUMS", "bundle.json"}], ids=["whole", "its small files"])

@@ -24,3 +24,16 @@ def test_advice_that_follows_for_many_errors_is_given_once_below_them():
         "  c: not found",
         *advice,
     ]
+
+
+def test_the_explanation_of_a_code_is_named_once_below_its_errors():
+    chunks = [
+        Refused("a chunk is needed", subject=name, hint=f"copy {name}", code="base-missing") for name in ("one", "two")
+    ]
+    assert error_lines(Several("2 chunks are needed", chunks))[1:] == [
+        "  one: a chunk is needed",
+        "    -> copy one",
+        "  two: a chunk is needed",
+        "    -> copy two",
+        "       more: bundler explain base-missing",
+    ]

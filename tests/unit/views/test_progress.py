@@ -113,6 +113,15 @@ def test_no_line_is_wider_than_the_terminal_and_all_that_matters_is_in_it(monkey
     assert "sha256:" not in told
 
 
+def test_a_total_is_rounded_as_the_report_rounds_it(monkeypatch, clock):
+    lines = in_log(monkeypatch, clock, [PhaseBegan("copying", 4 * MIB + 1, True)])
+    assert lines == ["copying: 0 of 4 MiB"]
+
+
+def test_a_small_total_is_not_nothing(monkeypatch, clock):
+    assert in_log(monkeypatch, clock, [PhaseBegan("copying", 1, True)]) == ["copying: 0 of 1 MiB"]
+
+
 def test_a_log_has_one_unit_and_a_time_that_is_left(monkeypatch, clock):
     lines = in_log(monkeypatch, clock, [*phase_events(3.0), PhaseEnded("sending")])
     assert lines[0] == "sending to registry.internal:5000/mirror: 0 of 100 MiB"
