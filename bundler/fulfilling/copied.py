@@ -20,6 +20,9 @@ from bundler.system.durable_files import closing_file, write_from
 from bundler.system.files import forget_cached, let_go, open_for_reading, read_bounded, read_into, sha256_of, size_of
 from bundler.texts import text
 
+_COPIED_BY_PEOPLE = (roles.TOOL, roles.UNKNOWN)
+"""The roles of files that do not come along. The user is told to copy them."""
+
 
 def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
     """The files that may hold a chunk, in the order of the copies."""
@@ -30,15 +33,25 @@ def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
 def is_done(asked: Asked, folder: HeldFolder, number: int) -> bool:
     """True if a chunk is in the folder, with its SHA-256. Every byte is read, from the device and not from memory."""
     chunk = asked.bundle.manifest.chunks[number - 1]
-    descriptor = folder.open(chunk.file)
+    return _is_there(asked, folder, chunk.file, size_bytes=chunk.size_bytes)
+
+
+def has_files(asked: Asked, folder: HeldFolder) -> bool:
+    """True if the files that the need-list names are in the folder, but for those that people must copy."""
+    wanted = (name for name in asked.wanted.files if roles.role_of(name) not in _COPIED_BY_PEOPLE)
+    return all(_is_there(asked, folder, name) for name in wanted)
+
+
+def _is_there(asked: Asked, folder: HeldFolder, name: str, *, size_bytes: int | None = None) -> bool:
+    descriptor = folder.open(name)
     if descriptor is None:
         return False
     try:
-        if size_of(descriptor, what=chunk.file) != chunk.size_bytes:
+        if size_bytes is not None and size_of(descriptor, what=name) != size_bytes:
             return False
         forget_cached(descriptor)
-        digest = sha256_of(descriptor, what=chunk.file, passed=lambda _: asked.run.cancellation.check())
-        return digest == asked.bundle.sealed.sums[chunk.file]
+        digest = sha256_of(descriptor, what=name, passed=lambda _: asked.run.cancellation.check())
+        return digest == asked.bundle.sealed.sums[name]
     except (Damaged, OSError):  # the medium cannot read what it took
         return False
     finally:
@@ -78,7 +91,7 @@ def other_files(asked: Asked) -> dict[str, Callable[[], Iterator[bytes]]]:
         is_wanted = name in asked.wanted.files
         if role is roles.CHUNK or not (role.is_on_every_medium or is_wanted):
             continue
-        if role in (roles.TOOL, roles.UNKNOWN):
+        if role in _COPIED_BY_PEOPLE:
             reason = text("copy it from the bundle")
             asked.run.listener(Noticed(text("{file} does not come along: {reason}", file=name, reason=reason)))
             continue

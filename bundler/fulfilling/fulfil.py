@@ -26,7 +26,7 @@ from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import BundleManifest, Stored
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
 from bundler.fulfilling.asked import Asked, ask
-from bundler.fulfilling.copied import copy_chunk, is_done, other_files, places_of
+from bundler.fulfilling.copied import copy_chunk, has_files, is_done, other_files, places_of
 from bundler.fulfilling.origins import Origins
 from bundler.fulfilling.request import COPY, SOURCES, THERE, FulfilledChunk, FulfilRequest, FulfilResult
 from bundler.fulfilling.supplement import check_key, make_supplement
@@ -124,7 +124,8 @@ def _taken(asked: Asked, path: Path) -> FulfilResult:
             is_same = read_bounded(path / roles.SUMS.file, SUMS_BYTES) == asked.bundle.sealed.sums_content
         except BundlerError:
             is_same = False
-        if not is_same or not all(is_done(asked, folder, number) for number in asked.wanted.chunks):
+        has_chunks = is_same and all(is_done(asked, folder, number) for number in asked.wanted.chunks)
+        if not has_chunks or not has_files(asked, folder):
             raise Misuse(
                 "another folder has the name of the bundle",
                 subject=str(path),

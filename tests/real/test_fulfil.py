@@ -240,6 +240,16 @@ def test_small_files_that_are_damaged_are_asked_for_and_come_along(whole):
     whole.compare()
 
 
+def test_a_finished_folder_without_a_file_that_is_asked_for_is_not_complete(whole):
+    need = whole.need(whole.carried(damaged=("README.txt",)))
+    assert whole.fulfil(need, whole.small_files()).code == 0
+    assert whole.fulfil_more(need, whole.small_files()).code == 0
+    (whole.again / "README.txt").write_bytes(b"something else")
+    assert whole.fulfil_more(need, whole.small_files()).code == 2
+    (whole.again / "README.txt").unlink()
+    assert whole.fulfil_more(need, whole.small_files(), flags=("--dry-run",)).code == 2
+
+
 def test_a_damaged_copy_is_passed_over_and_the_next_place_is_taken(whole):
     name = "chunk-0002.tar"
     need = whole.need(whole.carried(without=(name,)))
