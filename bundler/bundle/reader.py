@@ -175,15 +175,26 @@ class Bundle:
         return self._blobs.get(digest)
 
     def find_whole(self, descriptor: Descriptor, passed: Passed) -> bool:
-        """Looks for whole copies of the chunks of a blob, after its bytes were wrong.
+        """Looks for whole copies of the chunks of a blob, after its bytes were wrong; then for another bundle with it.
 
         It looks once for each blob, because a medium may return wrong bytes every time.
 
         Returns:
-            True if the blob is now read from another copy.
+            True if the blob is now read from another copy, or from another bundle.
         """
         holder = self.holder(descriptor)
-        return holder._find_whole(holder._blobs[descriptor.digest].stored, passed)
+        is_found = holder._find_whole(holder._blobs[descriptor.digest].stored, passed)
+        return is_found or self._turn_to_next(descriptor)
+
+    def _turn_to_next(self, descriptor: Descriptor) -> bool:
+        """Turns to the next of the other bundles that has a blob which this one leaves out; True if there is one."""
+        with self._lock:
+            last = self._elsewhere.get(descriptor.digest, len(self.others))
+            able = (number for number in range(last + 1, len(self.others)) if self.others[number].can_read(descriptor))
+            following = next(able, None)
+            if following is not None:
+                self._elsewhere[descriptor.digest] = following
+            return following is not None
 
     def find_whole_chunk(self, number: int, passed: Passed) -> bool:
         """Looks for a whole copy of a chunk that may be damaged, if it has several copies; True if there is one."""
@@ -246,7 +257,12 @@ class Bundle:
             return self.made[descriptor.digest]
         holder = self.holder(descriptor)
         holder._check_held(descriptor.digest)
-        return holder.read_stored(holder._blobs[descriptor.digest].stored)
+        try:
+            return holder.read_stored(holder._blobs[descriptor.digest].stored)
+        except Damaged:
+            if not self._turn_to_next(descriptor):
+                raise
+        return self.read_document(descriptor)
 
     def _check_held(self, digest: Digest) -> None:
         blob = self._blobs[digest]

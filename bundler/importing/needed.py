@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import cache, partial
 
 from bundler.bundle.needed import Lacking, lacking_by, lacking_chunks
 from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.need_list import DAMAGED
-from bundler.errors import Damaged
+from bundler.errors import Damaged, Incomplete
 from bundler.importing.leg import as_end
 from bundler.importing.need_file import write_need
 from bundler.importing.request import NeedRequest
@@ -46,6 +47,8 @@ def _lacking(result: ImportResult, run: Run) -> Lacking:
     found = lacking_by(result.findings, bundle)
     absent = lacking_chunks(bundle)
     chunks = dict(found.chunks)
+    lacking = {number for target in result.targets for number in target.lacking}
+    is_good = cache(partial(_is_good_elsewhere, bundle, run=run))  # images share blobs
     is_open = not result.targets
     for needs, is_damaged in _needs_of_failed(result, bundle, is_open=is_open):
         for number in _chunks_of(bundle, needs):
@@ -53,7 +56,8 @@ def _lacking(result: ImportResult, run: Run) -> Lacking:
                 chunks.setdefault(number, absent[number])
             elif is_damaged and number not in chunks and _is_damaged(bundle, number, run):
                 chunks[number] = DAMAGED
-    lacking = {number for target in result.targets for number in target.lacking}
+        if is_damaged:
+            lacking.update(number for number in needs if not is_good(number))
     return Lacking(dict(sorted(chunks.items())), found.files, tuple(sorted(lacking)))
 
 
@@ -82,6 +86,21 @@ def _read_wrong_bytes(result: ImageResult) -> bool:
 def _chunks_of(bundle: Bundle, needs: Iterable[int]) -> list[int]:
     blobs = (bundle.manifest.blobs[number] for number in needs)
     return sorted({piece.chunk for blob in blobs for piece in blob.stored.pieces})
+
+
+def _is_good_elsewhere(bundle: Bundle, number: int, run: Run) -> bool:
+    """False if the bundle leaves a blob out and another bundle gives wrong bytes of it. The blob is read."""
+    descriptor = bundle.manifest.blobs[number].descriptor
+    if bundle.holder(descriptor) is bundle:
+        return True
+    hasher = descriptor.digest.hasher()
+    try:
+        for piece in bundle.open_blob(descriptor, offset_bytes=0):
+            run.cancellation.check()
+            hasher.update(piece)
+    except (Damaged, Incomplete):
+        return False
+    return hasher.hexdigest() == descriptor.digest.encoded
 
 
 def _is_damaged(bundle: Bundle, number: int, run: Run) -> bool:

@@ -98,6 +98,12 @@ def check_whole(registry: RealRegistry, month: str = NEWEST) -> None:
             assert registry.get(f"team/{name}/blobs/{digest}") == blob
 
 
+def _config(name: str, month: str) -> bytes:
+    """The config of an image of a month."""
+    image = months.image(MONTHS[month][name])
+    return image.blobs[json.loads(image.content)["config"]["digest"]]
+
+
 def missing(done: Ran) -> set[str]:
     """What an import asked for."""
     return {each["subject"] for each in done.json["error"]["errors"]}
@@ -179,6 +185,28 @@ def test_a_damaged_chunk_of_a_base_fails_its_images_and_never_reaches_the_target
     assert done.code == 4, done.out
     assert content(target) == {"team/d:1": wanted()["team/d:1"]}
     assert sha256(blob).removeprefix("sha256:") not in target.blobs
+
+
+@pytest.mark.parametrize("options", [(), ("--platform", "linux/amd64")], ids=["sent", "read to choose a platform"])
+def test_blobs_that_a_damaged_base_could_not_give_are_asked_for_and_come(
+    made, bring, here, new_registry, tmp_path, options
+):
+    target, need = new_registry(), tmp_path / "need.json"
+    blob = _config("a", "month-3") if options else months.layer("base")
+    damaged = []
+    for name in ("month-1", "month-2", "month-3"):
+        damaged.append(shutil.copytree(made / name, tmp_path / name))
+        chunk = tmp_path / name / "chunk-0001.tar"
+        chunk.write_bytes(chunk.read_bytes().replace(blob, blob[:-1] + b"!"))
+    damaged.append(made / NEWEST)
+    assert bring(*damaged, to=target, options=("--need", need, *options)).code == 4
+    assert [each["digest"] for each in json.loads(need.read_text())["blobs"]] == [sha256(blob)]
+    trust = ("--trust", made.public, "--key", made.key)
+    assert here("fulfil", need, "-o", tmp_path / "made", "--from", made / NEWEST, *trust).code == 0
+    (supplement,) = (tmp_path / "made").iterdir()
+    # The damaged bundle is given first.
+    assert bring(*damaged, supplement, to=target, options=("--on-conflict", "replace", *options)).code == 0
+    check_whole(target)
 
 
 def test_a_base_that_no_trusted_key_signed_gives_nothing(made, bring, here, target, tmp_path):
