@@ -21,7 +21,7 @@ from bundler.system.files import forget_cached, let_go, open_for_reading, read_b
 from bundler.texts import text
 
 _COPIED_BY_PEOPLE = (roles.TOOL, roles.UNKNOWN)
-"""The roles of files that do not come along. The user is told to copy them."""
+"""The roles of files that do not come along: a message asks the user to copy them."""
 
 
 def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
