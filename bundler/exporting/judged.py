@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
 from bundler.core.image_list import Entry
+from bundler.core.limits import VERDICTS
 from bundler.core.manifest import MissingImage
 from bundler.core.oci import Descriptor
 from bundler.core.policy import Attached, PolicyVerdict, SignedImage, refused
-from bundler.errors import BundlerError, Damaged, Several
+from bundler.errors import BundlerError, Damaged, Misuse, Several
 from bundler.exporting.blob_index import FoundImage
 from bundler.exporting.missing_images import REFUSED, missing_image
 from bundler.exporting.resolved import Resolved, read_small
@@ -41,6 +42,7 @@ def judge(resolved: Resolved) -> Judged:
     """Judges every image by its name in the bundle, as an import does.
 
     Raises:
+        Misuse: There are more policies than a bundle can have verdicts of.
         Several: Images are refused, and the run does not go without them, or no other image is left. Or a signature
             cannot be read. The error names all of these images.
         Interrupted: The user stopped it.
@@ -48,6 +50,13 @@ def judge(resolved: Resolved) -> Judged:
     session = resolved.session
     if not session.request.policies:
         return Judged(resolved)
+    if len(session.request.policies) > VERDICTS:
+        raise Misuse(
+            "too many policies",
+            subject="--policy",
+            expected=text("at most {count}", count=VERDICTS),
+            actual=str(len(session.request.policies)),
+        )
     run, by_entry = session.run, {found.entry: found for found in resolved.images}
 
     def ask(entry: Entry) -> tuple[PolicyVerdict, ...]:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundler.core.digest import Digest
+from bundler.core.limits import VERDICTS
 from bundler.errors import Interrupted, Misuse
 from bundler.keys.image_policy import read_policy
 from tests.conftest import Ran
@@ -129,6 +130,13 @@ def test_an_export_may_go_without_refused_images_and_the_bundle_says_so(export, 
     again = export("--policy", policy, "--skip-refused")
     assert (again.code, again.json["completeAlready"]) == (3, True)
     assert here("verify", tmp_path / "b", "--insecure-no-signature", "--policy", policy).code == 0
+
+
+def test_a_bundle_has_no_more_verdicts_than_a_reader_takes(export, policy, tmp_path):
+    ran = export(*["--policy", policy] * (VERDICTS + 1), kinds=("simple",))
+    assert ran.code == 2
+    assert not (tmp_path / "b").exists()
+    assert export(*["--policy", policy] * VERDICTS, kinds=("simple",)).code == 0
 
 
 def test_an_interrupted_export_goes_on_with_its_verdicts(export, policy, tmp_path, monkeypatch):
