@@ -31,7 +31,7 @@ def show_receipt(path: str, is_json: bool) -> int:
     """Show a receipt, and check whether a trusted key has signed it."""
     from bundler.views import documents, receipt_report
 
-    file = bundler.read_receipt(Path(path), demand=bundler.Demand.NONE)
+    file = bundler.read_receipt(Path(path), demand=bundler.Demand.OPTIONAL)
     show(receipt_report.show_lines(file), documents.receipt_document("receipt-show", file), is_json=is_json)
     return 0
 
@@ -44,7 +44,7 @@ def verify_receipt(path: str, trust: tuple[str, ...], is_json: bool) -> int:
     """Verify that a trusted key has signed a receipt, then show it."""
     from bundler.views import documents, receipt_report
 
-    file = bundler.read_receipt(Path(path), options.paths(trust), demand=bundler.Demand.ALWAYS)
+    file = bundler.read_receipt(Path(path), options.paths(trust), demand=bundler.Demand.REQUIRED)
     show(receipt_report.verify_lines(file), documents.receipt_document("receipt-verify", file), is_json=is_json)
     return 0
 

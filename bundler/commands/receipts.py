@@ -36,7 +36,7 @@ class ReceiptFile:
     is_unsigned: bool = False
 
 
-def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.ALWAYS) -> ReceiptFile:
+def read_receipt(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.REQUIRED) -> ReceiptFile:
     """Reads a receipt.
 
     Args:
@@ -89,4 +89,4 @@ def merge_receipts(
     if is_without_signature:
         receipt = replace(receipt, weakened=tuple(dict.fromkeys((*receipt.weakened, _MERGED_UNSEEN))))
     write_signed(output, receipt.to_json(), private)
-    return read_receipt(output, demand=Demand.NOT_EVEN_LOOKED_AT)
+    return read_receipt(output, demand=Demand.IGNORED)

@@ -39,7 +39,7 @@ def read_since(session: Session) -> AtReceiver:
 
 def _statements(session: Session) -> Iterator[AtReceiver]:
     request = session.request
-    demand = Demand.NOT_EVEN_LOOKED_AT if request.is_since_without_signature else Demand.ALWAYS
+    demand = Demand.IGNORED if request.is_since_without_signature else Demand.REQUIRED
     unlocking = replace(request.since_unlocking, scratch=request.since_unlocking.scratch or request.scratch)
     for path in request.since:
         try:

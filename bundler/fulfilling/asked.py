@@ -79,7 +79,7 @@ def _need_list(request: FulfilRequest, run: Run) -> tuple[NeedList | Wanted, tup
     """Reads the need-list; returns it with the ids of the trusted keys that signed it."""
     if is_line(request.need):
         return parse_line(request.need, what=text("the need-list")), ()
-    demand = Demand.NOT_EVEN_LOOKED_AT if request.is_without_signature else Demand.NONE
+    demand = Demand.IGNORED if request.is_without_signature else Demand.OPTIONAL
     file = read_signed(Path(request.need), NEED_FILE, request.trust, demand=demand)
     if not file.signers:
         reason = text("{path}: no trusted key signed this need-list; it is a request, no proof", path=file.path)

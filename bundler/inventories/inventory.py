@@ -85,7 +85,7 @@ def _there_already(output: Path) -> Inventory | None:
     if not os.path.lexists(output):
         return None
     try:
-        return read_inventory(output, demand=Demand.NOT_EVEN_LOOKED_AT).inventory
+        return read_inventory(output, demand=Demand.IGNORED).inventory
     except BundlerError:
         refuse_taken(output)
         raise

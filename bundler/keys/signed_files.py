@@ -25,19 +25,19 @@ from bundler.texts import some, text
 class Demand(Enum):
     """The signature that a reader demands of a document."""
 
-    ALWAYS = auto()
+    REQUIRED = auto()
     """A trusted key must have signed it."""
-    IF_ANY_IS_TRUSTED = auto()
+    REQUIRED_IF_KEYS_TRUSTED = auto()
     """A trusted key must have signed it, unless no key at all is trusted here."""
-    NONE = auto()
+    OPTIONAL = auto()
     """The signature is checked and reported. Only one that does not match is refused."""
-    NOT_EVEN_LOOKED_AT = auto()
+    IGNORED = auto()
     """The signature is not checked: the user gave ``--insecure-no-signature``."""
 
     @classmethod
     def of(cls, *, is_without_signature: bool) -> Demand:
         """The demand of a command that acts on a document."""
-        return cls.NOT_EVEN_LOOKED_AT if is_without_signature else cls.IF_ANY_IS_TRUSTED
+        return cls.IGNORED if is_without_signature else cls.REQUIRED_IF_KEYS_TRUSTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,13 +132,13 @@ def read_signed(path: Path, kind: DocumentKind, trust: Sequence[Path] = (), *, d
         raise Misuse(kind.missing, subject=str(path))
     content = read_bounded(path, kind.limit_bytes)
     keys: Sequence[PublicKey] = ()
-    if demand is not Demand.NOT_EVEN_LOOKED_AT:
+    if demand is not Demand.IGNORED:
         keys = trusted_keys(trust, judged=Judged(files=(path,)))
     good = _signers(path, content, keys, kind)
     is_unsigned = bool(keys) and not good
-    if demand is Demand.ALWAYS and not keys:
+    if demand is Demand.REQUIRED and not keys:
         raise Untrusted("there is no trusted key", hint=kind.no_key)
-    if is_unsigned and demand is not Demand.NONE:
+    if is_unsigned and demand is not Demand.OPTIONAL:
         claimed = _claimed(path)
         raise Untrusted(
             kind.untrusted,

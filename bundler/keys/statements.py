@@ -37,7 +37,7 @@ class InventoryFile:
     file: SignedFile
 
 
-def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.ALWAYS) -> InventoryFile:
+def read_inventory(path: Path, trust: Sequence[Path] = (), *, demand: Demand = Demand.REQUIRED) -> InventoryFile:
     """Reads an inventory.
 
     Args:
@@ -93,7 +93,7 @@ def read_statement(
 
 def _bundle(path: Path, trust: Sequence[Path], demand: Demand, unlocking: Unlocking, run: Run) -> Statement:
     unchecked = find([path])
-    if demand is Demand.NOT_EVEN_LOOKED_AT:
+    if demand is Demand.IGNORED:
         sealed = unchecked.taken_as_it_is()
     else:
         keys = trusted_keys(trust, judged=Judged(unchecked.folders))
@@ -102,7 +102,7 @@ def _bundle(path: Path, trust: Sequence[Path], demand: Demand, unlocking: Unlock
         except BadSignature:
             raise
         except Untrusted:
-            if demand is Demand.ALWAYS or (keys and demand is Demand.IF_ANY_IS_TRUSTED):
+            if demand is Demand.REQUIRED or (keys and demand is Demand.REQUIRED_IF_KEYS_TRUSTED):
                 raise
             sealed = unchecked.taken_as_it_is()
     with closing(unlocking.unlocked(load(sealed), run)) as bundle:

@@ -53,7 +53,7 @@ DOCUMENTS = {"receipt": FULL.to_json(), "inventory": b"".join(inventory().to_jso
 @each_case("kind", DOCUMENTS)
 def test_a_signed_document_is_read_with_its_id_and_signer(tmp_path_factory, key, trust, kind):
     path = written(tmp_path_factory.mktemp("statement"), DOCUMENTS[kind], key)
-    found = read_statement(path, trust, demand=Demand.ALWAYS)
+    found = read_statement(path, trust, demand=Demand.REQUIRED)
     assert (found.kind, found.signers) == (kind, (key.id,))
     assert found.id == hashlib.sha256(DOCUMENTS[kind]).hexdigest()
     assert found.document == (FULL if kind == "receipt" else inventory())
@@ -70,12 +70,12 @@ def test_the_name_of_a_statement_tells_the_place():
 @each_case(
     "demand, is_signed, has_trust, is_read",
     [
-        (Demand.ALWAYS, False, True, False),
-        (Demand.ALWAYS, True, False, False),
-        (Demand.IF_ANY_IS_TRUSTED, False, True, False),
-        (Demand.IF_ANY_IS_TRUSTED, False, False, True),
-        (Demand.NONE, False, True, True),
-        (Demand.NOT_EVEN_LOOKED_AT, False, True, True),
+        (Demand.REQUIRED, False, True, False),
+        (Demand.REQUIRED, True, False, False),
+        (Demand.REQUIRED_IF_KEYS_TRUSTED, False, True, False),
+        (Demand.REQUIRED_IF_KEYS_TRUSTED, False, False, True),
+        (Demand.OPTIONAL, False, True, True),
+        (Demand.IGNORED, False, True, True),
     ],
 )
 def test_an_unsigned_document_is_read_only_if_the_reader_allows_it(
@@ -99,7 +99,7 @@ def test_a_document_must_be_signed_unless_less_is_demanded(tmp_path):
             read(path)
 
 
-@each_case("demand", [Demand.ALWAYS, Demand.IF_ANY_IS_TRUSTED, Demand.NONE])
+@each_case("demand", [Demand.REQUIRED, Demand.REQUIRED_IF_KEYS_TRUSTED, Demand.OPTIONAL])
 def test_a_changed_document_is_refused_before_it_is_parsed(tmp_path_factory, key, demand):
     folder = tmp_path_factory.mktemp("statement")
     path = written(folder, DOCUMENTS["inventory"], key)
@@ -113,7 +113,7 @@ def test_the_inventory_of_a_stranger_is_refused_with_the_name_of_the_signer(tmp_
     path = written(tmp_path, DOCUMENTS["inventory"], None)
     (tmp_path / f"{path.name}.{'ab' * 8}.sig").write_bytes(key.sign(DOCUMENTS["inventory"]))
     with raises(Untrusted, code="inventory-unsigned", expected=key.id, actual="ab" * 8) as refused:
-        read_inventory(path, trust, demand=Demand.ALWAYS)
+        read_inventory(path, trust, demand=Demand.REQUIRED)
     assert refused.value.hint == INVENTORY_FILE.no_key
 
 
@@ -126,7 +126,7 @@ def test_a_bundle_is_an_assumption_whole_or_not(tmp_path_factory, kept, named):
     for file in bundle.iterdir() if kept else ():
         if file.name not in kept and file.suffix != ".sig":
             file.unlink()
-    found = read_statement(bundle / named, trust, demand=Demand.ALWAYS)
+    found = read_statement(bundle / named, trust, demand=Demand.REQUIRED)
     assert (found.kind, found.is_proof, len(found.signers)) == ("bundle", False, 1)
     assert found.base.id == hashlib.sha256((bundle / "SHA256SUMS").read_bytes()).hexdigest()
 
@@ -134,17 +134,17 @@ def test_a_bundle_is_an_assumption_whole_or_not(tmp_path_factory, kept, named):
 def test_a_bundle_without_a_signature_is_read_only_if_the_reader_allows_it(bundle, trust):
     for signature in bundle.glob("*.sig"):
         signature.unlink()
-    for demand in (Demand.ALWAYS, Demand.IF_ANY_IS_TRUSTED):
+    for demand in (Demand.REQUIRED, Demand.REQUIRED_IF_KEYS_TRUSTED):
         with raises(Untrusted):
             read_statement(bundle, trust, demand=demand)
-    assert read_statement(bundle, trust, demand=Demand.NONE).signers == ()
-    assert read_statement(bundle, (), demand=Demand.IF_ANY_IS_TRUSTED).signers == ()
+    assert read_statement(bundle, trust, demand=Demand.OPTIONAL).signers == ()
+    assert read_statement(bundle, (), demand=Demand.REQUIRED_IF_KEYS_TRUSTED).signers == ()
 
 
 def test_a_bundle_with_a_changed_list_is_refused_even_if_no_signature_is_demanded(bundle, trust):
     (bundle / "SHA256SUMS").write_bytes((bundle / "SHA256SUMS").read_bytes().replace(b"a", b"b", 1))
     with raises(Untrusted, code="bad-signature"):
-        read_statement(bundle, trust, demand=Demand.NONE)
+        read_statement(bundle, trust, demand=Demand.OPTIONAL)
 
 
 def test_other_files_are_no_statements(tmp_path, trust):
@@ -155,9 +155,9 @@ def test_other_files_are_no_statements(tmp_path, trust):
     assert not is_statement(tmp_path / "none")
     assert not is_statement(tmp_path / "pipe")
     with raises(Misuse, subject=str(tmp_path / "none")):
-        read_statement(tmp_path / "none", trust, demand=Demand.NONE)
+        read_statement(tmp_path / "none", trust, demand=Demand.OPTIONAL)
     with raises(Damaged, subject=str(path)):
-        read_statement(path, (), demand=Demand.NONE)
+        read_statement(path, (), demand=Demand.OPTIONAL)
 
 
 def test_a_document_is_never_overwritten(tmp_path, key):
@@ -167,11 +167,11 @@ def test_a_document_is_never_overwritten(tmp_path, key):
     with raises(Misuse, subject=str(path)):
         refuse_taken(path)
     assert path.read_bytes() == b"first"
-    assert read_signed(path, INVENTORY_FILE, demand=Demand.NONE).content == b"first"
+    assert read_signed(path, INVENTORY_FILE, demand=Demand.OPTIONAL).content == b"first"
 
 
 def test_a_receipt_is_a_receipt(tmp_path):
     path = written(tmp_path, DOCUMENTS["receipt"], None)
-    assert isinstance(read_statement(path, demand=Demand.NONE).document, Receipt)
+    assert isinstance(read_statement(path, demand=Demand.OPTIONAL).document, Receipt)
     with raises(Damaged):
-        read_inventory(path, demand=Demand.NONE)
+        read_inventory(path, demand=Demand.OPTIONAL)
