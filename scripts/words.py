@@ -3,7 +3,7 @@
 It prints each finding as FILE:LINE, with the word and what to write instead. Any finding is a failure.
 
 It reads names, comments, docstrings and other texts of Python files, the prose of Markdown pages (no code, in blocks or
-in backticks), and all of scripts and image lists.
+in backticks), and all of scripts and image lists. Of tests it reads the names only.
 """
 
 from __future__ import annotations
@@ -61,6 +61,7 @@ PAGES = (
     "bundler/**/*.md",
 )
 PROGRAMS = ("bundler/**/*.py", "scripts/**/*.py")
+TESTS = "tests/"
 PLAIN = (
     "pyproject.toml",
     "bundler/locale/README",
@@ -145,6 +146,13 @@ def _program(source: str) -> Iterator[Passage]:
             yield Passage(token.start[0], token.string, False)
 
 
+def _test_names(source: str) -> Iterator[Passage]:
+    """The names of the tests in a Python file."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)) and node.name.startswith("test_"):
+            yield Passage(node.lineno, node.name, False)
+
+
 def _page(source: str) -> Iterator[Passage]:
     """The paragraphs, items, headings and table rows of a Markdown page, without code."""
     paragraph: list[str] = []
@@ -185,12 +193,14 @@ def findings_in(file: str, source: str) -> list[Finding]:
         source: Its text.
     """
     read = {".py": _program, ".md": _page}.get(Path(file).suffix, _plain)
+    if file.startswith(TESTS):
+        read = _test_names
     return sorted({f for passage in read(source) for look in (_words, _openings) for f in look(file, passage)})
 
 
 def findings() -> list[Finding]:
     """All findings of the repository, by file and line."""
-    paths = {path for pattern in (*PAGES, *PROGRAMS, *PLAIN) for path in ROOT.glob(pattern)}
+    paths = {path for pattern in (*PAGES, *PROGRAMS, *PLAIN, f"{TESTS}**/test_*.py") for path in ROOT.glob(pattern)}
     found = []
     for path in sorted(paths - {Path(__file__).resolve()}):
         if path.is_file() and "__pycache__" not in path.parts:

@@ -306,7 +306,7 @@ def test_help_loads_no_library_but_click():
     assert not loaded & {"yaml", "urllib3", "docker", "cryptography", "tqdm", "py7zr", "requests"}
 
 
-def test_whoever_checks_signatures_loads_nothing_that_reads_private_keys():
+def test_checking_signatures_loads_nothing_that_reads_private_keys():
     import subprocess
     import sys
 

@@ -34,6 +34,11 @@ def test_each_word_is_found_in_names_comments_docstrings_messages_and_pages(word
     assert found_in("x.yaml", f"key: 1  # {word}\n") == [(1, word)]
 
 
+def test_of_tests_the_names_are_read_and_nothing_else():
+    source = '"""It is told."""\ntold = 1\ndef test_it_is_told_1(): ...\ndef is_told(): ...\nclass X:\n    def test_told(self): ...\n'
+    assert found_in("tests/unit/test_x.py", source) == [(3, "told"), (6, "told")]
+
+
 def test_a_word_within_another_one_is_none():
     assert not found_in("x.py", '"""The standard understands besides."""\nstandard = understood\n')
 

@@ -121,7 +121,7 @@ def test_a_manifest_may_be_put_twice(sink):
         store.put_manifest(ROOT, IMAGE.content)
 
 
-def test_a_name_that_stands_for_nothing_is_found_to(sink):
+def test_a_name_that_refers_to_nothing_is_found_too(sink):
     store, name, _ = sink
     assert store.find(name) is None
 
@@ -189,7 +189,7 @@ def empty(registry: Registry, path: str) -> Repository:
     return repository
 
 
-def test_a_blob_for_a_new_repository_is_begun_by_the_request_that_asks_for_it(answering):
+def test_a_blob_for_a_new_repository_is_started_by_the_request_that_asks_for_it(answering):
     registry, front = answering
     registry.self_mounts.is_to_be_asked()
     repository = empty(registry, "a/new")
@@ -330,7 +330,7 @@ def of(stored) -> Descriptor:
     return Descriptor("x/y", stored.digest, stored.size_bytes)
 
 
-def test_a_bundle_of_7z_is_the_same_when_its_groups_had_to_be_begun_anew(tmp_path):
+def test_a_bundle_of_7z_is_the_same_when_its_groups_had_to_start_again(tmp_path):
     assert write_archives(tmp_path / "spoilt", spoil=True) == write_archives(tmp_path / "smooth", spoil=False)
 
 
@@ -374,7 +374,7 @@ def test_a_bundle_is_not_sealed_before_every_blob_was_put(tmp_path):
     assert not (tmp_path / "test").exists()
 
 
-def test_two_writers_of_one_bundle_are_told_of_each_other(tmp_path):
+def test_two_writers_of_one_bundle_are_shown_each_other(tmp_path):
     first, second = PartialFolder(tmp_path, "test"), PartialFolder(tmp_path, "test")
     first.hold()
     with raises(Unavailable, values={"pid": os.getpid()}):
@@ -415,7 +415,7 @@ def torn(content: bytes):
     raise Damaged("torn")
 
 
-def test_what_stands_whole_is_known_and_chunks_that_are_done_are_not_read_again(tmp_path, monkeypatch):
+def test_what_is_whole_is_known_and_chunks_that_are_done_are_not_read_again(tmp_path, monkeypatch):
     planned = plan()
     contents = {**planned.contents, **BLOBS, ROOT.digest: IMAGE.content}
     writer = begun(BundleWriter, tmp_path, planned)

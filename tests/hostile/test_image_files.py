@@ -370,7 +370,7 @@ MEMBERS: dict[str, object] = {
 
 @each_case("place_of_it", ["first", "last", "alone"])
 @each_case("harmful", table(MEMBERS))
-def test_a_harmful_member_is_found_wherever_it_stands(judged, harmful, place_of_it):
+def test_a_harmful_member_is_found_at_any_place(judged, harmful, place_of_it):
     good = members(SAVED)
     content = {"first": harmful + good, "last": good + harmful, "alone": harmful}[place_of_it]
     verdict = judged(content + tar.END)
@@ -378,7 +378,7 @@ def test_a_harmful_member_is_found_wherever_it_stands(judged, harmful, place_of_
 
 
 @each_case("harmful", table(MEMBERS))
-def test_a_harmful_member_hides_behind_no_compression(judged, harmful):
+def test_a_harmful_member_hides_in_no_compression(judged, harmful):
     assert judged(gzip.compress(tarred(SAVED, harmful), 1)).code == 4
 
 
@@ -556,7 +556,7 @@ def test_an_end_that_is_none_is_found(judged, packed, content):
 
 
 @pytest.mark.parametrize("padding", [0, 1, 511, 512, 9216, 10240, 1 << 20])
-def test_zeros_behind_the_end_are_padding(judged, padding):
+def test_zeros_after_the_end_are_padding(judged, padding):
     for content in BOTH_KINDS.values():
         verdict = judged(content + bytes(padding))
         assert (verdict.code, len(verdict.facts.images)) == (0, 1), verdict.text
@@ -999,13 +999,13 @@ def zipped() -> bytes:
     return buffer.getvalue()
 
 
-def test_an_xz_file_that_wants_much_memory_is_told_to(judged):
+def test_an_xz_file_that_wants_much_memory_is_reported_too(judged):
     verdict = judged(greedy_xz())
     assert (verdict.code, "not an image archive" in verdict.text) == (4, False)
     assert "memory" in verdict.text.lower()
 
 
-def test_a_zstd_file_that_wants_much_memory_is_told_to(judged):
+def test_a_zstd_file_that_wants_much_memory_is_reported_too(judged):
     verdict = judged(greedy_zstd())
     assert (verdict.code, "not an image archive" in verdict.text) == (4, False)
     assert "zstd" in verdict.text
@@ -1358,7 +1358,7 @@ def test_a_checksum_that_is_none_is_not_passed_over(whole, capsys, checksum):
     assert "Traceback" not in capsys.readouterr().err
 
 
-def test_a_checksum_of_another_file_is_told(whole, capsys):
+def test_a_checksum_of_another_file_is_reported(whole, capsys):
     assert cli.run(["verify", str(whole), "--sha256", "0" * 64]) == 4
     assert "checksum" in "".join(capsys.readouterr())
     assert cli.run(["verify", str(whole), "--sha256", hashlib.sha256(GOOD).hexdigest()]) == 0
@@ -1376,7 +1376,7 @@ FORBIDDEN = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 
 @each_case("text", table(EVIL_TEXTS))
 @each_case("command", [["verify"], ["inspect"], ["verify", "--json"], ["inspect", "--json"]], ids=" ".join)
-def test_texts_of_a_file_stand_escaped_on_the_screen(tmp_path, capsys, command, text):
+def test_texts_of_a_file_are_escaped_on_the_screen(tmp_path, capsys, command, text):
     path = tmp_path / "image.tar"
     config = config_of(
         LAYER,
@@ -1392,7 +1392,7 @@ def test_texts_of_a_file_stand_escaped_on_the_screen(tmp_path, capsys, command, 
 
 
 @pytest.mark.parametrize("text", table(EVIL_TEXTS))
-def test_names_of_members_and_fields_stand_escaped_on_the_screen(tmp_path, capsys, text):
+def test_names_of_members_and_fields_are_escaped_on_the_screen(tmp_path, capsys, text):
     path = tmp_path / "image.tar"
     for content in (
         tarred(SAVED, pax(path=f"../{text[:9000]}"), member("n")),

@@ -255,7 +255,7 @@ def test_M12_litter_of_systems_is_let_be_and_anything_else_is_named(forged, veri
     assert sorted(each["file"] for each in done.json["findings"]) == sorted(strangers)
 
 
-def test_M12_many_strangers_are_counted_and_not_all_told(forged, verified):
+def test_M12_many_strangers_are_counted_and_not_all_reported(forged, verified):
     for number in range(FINDINGS + 5):
         os.close(os.open(forged / f"stranger-{number}", os.O_CREAT | os.O_WRONLY))
     done = verified(forged.folder)
@@ -316,7 +316,7 @@ def test_M21_a_sector_in_a_blob_that_is_cut_hurts_that_blob_once(forged, verifie
     assert owners(done) == {"chunk-0003.tar": {BIG}}
 
 
-def test_M21_places_far_apart_are_told_each(forged, verified, failing):
+def test_M21_places_far_apart_are_each_reported(forged, verified, failing):
     failing[0]["chunk-0005.tar"] = [(SECTOR * 30, 1), (SECTOR * 90, 1), (SECTOR * 91, 1)]
     assert findings(verified(forged.folder)) == [
         ("chunk-0005.tar", SECTOR * 30, SECTOR),
@@ -346,7 +346,7 @@ def test_M21_a_sector_hurts_only_the_images_that_need_it(forged, imported, faili
     assert "Input/output error" in done.out
 
 
-def test_M21_errors_of_the_system_are_told_by_the_real_command(forged, tmp_path):
+def test_M21_errors_of_the_system_are_reported_by_the_real_command(forged, tmp_path):
     chunk = forged / "chunk-0006.tar"
     inject = ["-P", str(chunk), "-e", "trace=preadv,preadv2", "-e", "inject=preadv,preadv2:error=EIO:when=1"]
     done = strace(["verify", forged.folder, "--trust", forged.public, "--jobs", 1], tmp_path / "log", *inject)
@@ -441,7 +441,7 @@ def test_M32_an_export_into_such_a_folder_says_how_to_go_on(good, command, tmp_p
             assert words[words.index("verify") + 1] == f"{name} out/x"
 
 
-def test_all_faults_at_once_are_all_told(forged, verified):
+def test_all_faults_at_once_are_all_reported(forged, verified):
     forged.flip("chunk-0001.tar", 600)
     forged.flip("chunk-0002.tar", 5000)
     (forged / "chunk-0003.tar").unlink()

@@ -86,7 +86,7 @@ def test_a_good_signature_of_a_stranger_is_no_finding(forged, verified):
     assert (verified(forged.folder).code, verified(forged.folder).json["noSignatures"]) == (0, [])
 
 
-def test_many_files_that_are_no_signatures_are_counted_and_not_all_told(forged, verified):
+def test_many_files_that_are_no_signatures_are_counted_and_not_all_named(forged, verified):
     for number in range(FINDINGS + 5):
         (forged / f"SHA256SUMS.{number:016x}.sig").touch()
     done = verified(forged.folder)
@@ -297,7 +297,7 @@ def test_lists_of_checksums_without_end_on_a_medium_are_bounded_in_memory(two, g
     assert command("verify", two / "platform", "--trust", good.public).code == 0
 
 
-def test_a_folder_whose_list_is_a_pipe_is_skipped_beside_a_bundle(stick, verified):
+def test_a_folder_whose_list_is_a_pipe_is_skipped_next_to_a_bundle(stick, verified):
     (stick / "pipe").mkdir()
     os.mkfifo(stick / "pipe/SHA256SUMS")
     done = verified(stick)
@@ -423,7 +423,7 @@ def test_damaged_copies_of_encrypted_chunks_and_changed_names_are_passed_over(go
     assert (into.code, "chunk-0003.7z" in {each["file"] for each in into.json["badCopies"]}) == (0, True)
 
 
-def test_a_second_good_copy_under_another_name_is_told_as_what_it_is(forged, verified, imported):
+def test_a_second_good_copy_under_another_name_is_reported_as_what_it_is(forged, verified, imported):
     shutil.copy(forged / "chunk-0002.tar", forged / "Copy of chunk-0002.tar")
     for done in (verified(forged.folder), imported(forged.folder)):
         (finding,) = done.json["findings"]
@@ -515,7 +515,7 @@ def test_chunks_in_a_folder_of_the_bundle_are_named_and_used_if_the_folder_is_gi
     assert command("verify", forged.folder, inner, "--trust", forged.public).code == 4
 
 
-def test_a_bundle_that_was_copied_without_its_signature_is_told_of_it(forged, command):
+def test_a_bundle_that_was_copied_without_its_signature_is_reported(forged, command):
     for path in forged.folder.glob("*.sig"):
         path.unlink()
     done = command("verify", forged.folder, "--trust", forged.public)

@@ -44,7 +44,7 @@ def full(forged: Forged) -> Forged:
     return forged
 
 
-def test_they_are_told_with_their_roles_and_are_no_fault(full, verified, imported, command):
+def test_they_are_reported_with_their_roles_and_are_no_fault(full, verified, imported, command):
     checked = verified(full.folder)
     assert (checked.code, checked.json["findings"]) == (0, [])
     assert {each["file"]: each["role"] for each in checked.json["otherFiles"]} == ROLES

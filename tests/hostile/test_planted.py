@@ -290,7 +290,7 @@ def test_A1_where_owners_are_made_up_they_do_not_count(tmp_path, monkeypatch):
     partial.release()
 
 
-def test_A1_without_a_state_folder_that_is_told_and_nothing_is_believed(bundler, make, tmp_path, monkeypatch):
+def test_A1_without_a_state_folder_that_is_reported_and_nothing_is_believed(bundler, make, tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     for number in itertools.count(20):
         assert Steps(make()).kill_at(number).was_killed

@@ -162,7 +162,7 @@ NO_SIGNATURES = {
 
 
 @pytest.mark.parametrize("spoil", NO_SIGNATURES.values(), ids=NO_SIGNATURES)
-def test_S03_S11_S13_what_is_no_signature_is_none_and_beside_a_good_one_it_is_told(run, place, spoil):
+def test_S03_S11_S13_what_is_no_signature_is_none_and_next_to_a_good_one_it_is_reported(run, place, spoil):
     good = place.signature("builder").read_bytes()
     place.signature("builder").unlink()
     spoil(place.signature("builder"), good)
@@ -190,7 +190,7 @@ def test_S03_ten_thousand_signature_files_of_strangers_hide_nothing_and_are_not_
     assert (refused.code, len(refused.err) < 1000) == (5, True)
 
 
-def test_S04_a_bundle_that_was_changed_and_signed_by_somebody_unknown_is_refused_with_both_key_ids(run, place):
+def test_S04_a_bundle_that_was_changed_and_signed_by_an_unknown_user_is_refused_with_both_key_ids(run, place):
     readme = place.bundle / "README.txt"
     readme.write_text("changed")
     shell(
@@ -344,7 +344,7 @@ WRITABLE = {
 
 
 @pytest.mark.parametrize(("member", "mode"), WRITABLE.values(), ids=WRITABLE)
-def test_S14_a_folder_of_keys_that_others_may_write_is_no_trust_and_the_command_that_is_told_mends_it(
+def test_S14_a_folder_of_keys_that_others_may_write_is_no_trust_and_the_command_that_is_shown_mends_it(
     run, place, keys, member, mode
 ):
     folder, flags = keys
@@ -363,7 +363,7 @@ def test_S14_a_folder_of_keys_that_others_may_write_is_no_trust_and_the_command_
 
 @needs_root
 @pytest.mark.parametrize("member", [".", "builder.pub"])
-def test_S14_a_folder_of_keys_that_belongs_to_somebody_else_is_no_trust(run, place, keys, member, monkeypatch):
+def test_S14_a_folder_of_keys_that_belongs_to_another_user_is_no_trust(run, place, keys, member, monkeypatch):
     folder, flags = keys
     os.chown(folder / member, NOBODY, NOBODY)
     done = run("verify", place.bundle, *flags)
@@ -546,7 +546,7 @@ def test_S14_roots_folder_of_keys_is_trusted_by_everybody(run, theirs):
 
 
 @needs_root
-def test_K10_a_bundle_that_is_somebody_elses_to_write_is_signed_nowhere(run, theirs):
+def test_K10_a_bundle_that_another_user_may_write_is_signed_nowhere(run, theirs):
     shell(f"cp -p approver.key home/ && chown {NOBODY} home/approver.key", cwd=theirs.folder)
     key = theirs.folder / "home/approver.key"
     assert run("verify", theirs.bundle, *theirs.trusting("builder")).code == 0
@@ -729,7 +729,7 @@ def test_a3_a_trust_folder_that_has_a_link_into_the_bundle_trusts_nobody(run, pl
 
 
 @needs_root
-def test_a3_a_key_in_the_bundle_is_found_behind_another_mount(place):
+def test_a3_a_key_in_the_bundle_is_found_through_another_mount(place):
     shutil.copy(place.pub("builder"), place.bundle)
     (place.folder / "mount").mkdir()
     script = 'mount --bind b mount && exec "$0" -m bundler verify b --trust mount/builder.pub'
@@ -805,7 +805,7 @@ def test_a3_a_folder_of_keys_below_one_that_others_may_write_is_no_trust(run, pl
 
 @needs_root
 @pytest.mark.parametrize("changed", ["a parent", "a link to the folder", "a link on the way", "a key's own way"])
-def test_a3_a_folder_of_keys_that_somebody_else_leads_to_is_no_trust(run, place, keys, changed):
+def test_a3_a_folder_of_keys_that_another_user_leads_to_is_no_trust(run, place, keys, changed):
     folder, flags = keys
     assert run("verify", place.bundle, *flags).code == 0
     if changed == "a parent":
@@ -1026,7 +1026,7 @@ def test_K10_an_encrypted_bundle_is_opened_before_it_is_signed(run, place):
 
 
 @needs_root
-def test_K10_a_read_only_medium_is_told_before_the_long_check(run, place):
+def test_K10_a_read_only_medium_is_reported_before_the_long_check(run, place):
     medium = place.folder / "medium"
     medium.mkdir()
     shell(f"mount -t tmpfs none {medium} && cp -r b {medium}/ && mount -o remount,ro {medium}", cwd=place.folder)
@@ -1093,7 +1093,7 @@ def signing_commands(place) -> dict[str, list[object]]:
 
 @pytest.mark.parametrize("command", ["export", "sign", "import"])
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660, 0o611])
-def test_K01_a_private_key_that_others_may_use_is_refused_and_the_command_that_is_told_mends_it(
+def test_K01_a_private_key_that_others_may_use_is_refused_and_the_command_that_is_shown_mends_it(
     run, place, signing_commands, command, mode
 ):
     key = place.key("approver")
@@ -1125,7 +1125,7 @@ def test_K01_a_link_leads_to_a_key_and_its_modes(run, place, signing_commands):
 
 
 @needs_root
-def test_K01_of_a_key_of_somebody_else_the_mode_is_their_own_affair_as_in_ssh(run, place, signing_commands):
+def test_K01_of_a_key_of_another_user_the_mode_is_their_own_affair_as_in_ssh(run, place, signing_commands):
     os.chown(place.key("approver"), NOBODY, NOBODY)
     place.key("approver").chmod(0o644)
     assert run(*signing_commands["sign"], place.key("approver")).code == 0
@@ -1149,7 +1149,7 @@ def test_K01_K03_what_is_no_private_key_is_a_wrong_request(run, place, signing_c
     assert (done.code, str(key) in done.err) == (2, True), done.err
 
 
-def test_K03_a_key_with_a_passphrase_that_can_be_guessed_works_and_is_told_with_a_command_that_mends_it(run, place):
+def test_K03_a_key_with_a_passphrase_that_can_be_guessed_works_and_is_reported_with_a_command_that_mends_it(run, place):
     weak, word = place.folder / "weak.key", place.folder / "word"
     word.write_text("hunter2\n")
     shell(f"openssl pkcs8 -topk8 -v2 aes-256-cbc -in approver.key -passout file:word -out {weak}", cwd=place.folder)
@@ -1234,7 +1234,7 @@ def test_a_private_key_on_the_same_medium_signs_nothing(run, place, signing_comm
 
 
 @pytest.mark.parametrize("name", ["builder.key", "BUILDER.KEY"])
-def test_a_file_that_may_be_a_private_key_on_a_medium_is_told_and_not_opened(run, place, name):
+def test_a_file_that_may_be_a_private_key_on_a_medium_is_reported_and_not_opened(run, place, name):
     os.mkfifo(place.bundle / name)  # whoever opened it would wait for ever
     for command in (["verify"], ["import", "--to", f"oci:{place.folder}/out"]):
         done = run(*command, place.bundle, *place.trusting("builder"))
@@ -1254,7 +1254,7 @@ def test_K02_a_public_key_to_sign_with_is_named_with_the_one_to_give_and_not_its
     assert "chmod" not in done.err
 
 
-def test_K02_a_key_without_its_ending_is_told_the_file_that_is_there(run, place, signing_commands):
+def test_K02_a_key_without_its_ending_is_reported_with_the_file_that_is_there(run, place, signing_commands):
     done = run(*signing_commands["sign"], place.key("approver").with_suffix(""))
     assert (done.code, f"-> give {place.key('approver')}" in done.err) == (2, True)
     done = run("verify", place.bundle, "--trust", place.pub("builder").with_suffix(""))

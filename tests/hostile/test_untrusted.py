@@ -168,7 +168,7 @@ def test_P17_what_a_signed_manifest_says_moves_no_cursor_and_forges_no_line(forg
 
 
 @pytest.mark.parametrize("canary", CANARIES)
-def test_P17_what_an_image_says_of_itself_is_escaped_wherever_it_is_told(command, good, tmp_path, canary):
+def test_P17_what_an_image_says_of_itself_is_escaped_wherever_it_is_reported(command, good, tmp_path, canary):
     text = CANARIES[canary]
     image = images.simple("x", labels={text: text})
     layout = tmp_path / "layout"
@@ -204,7 +204,7 @@ def test_a_link_to_a_folder_on_a_medium_is_not_followed(good, verified, tmp_path
     assert verified(medium / "bundle").code == 0
 
 
-def test_a_bundle_beside_other_things_on_a_medium_is_found(good: Forged, verified, tmp_path: Path):
+def test_a_bundle_next_to_other_things_on_a_medium_is_found(good: Forged, verified, tmp_path: Path):
     medium = tmp_path / "medium"
     shutil.copytree(good.folder, medium / "bundle")
     (medium / "music").mkdir()

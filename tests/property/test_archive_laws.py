@@ -70,7 +70,7 @@ def test_decompressing_undoes_what_we_compress(content: bytes, kind: str, one: i
 
 @law
 @given(st.lists(contents, max_size=4), kinds, piece_sizes)
-def test_streams_behind_each_other_are_one(parts: list[bytes], kind: str, size_bytes: int) -> None:
+def test_streams_one_after_the_other_are_one(parts: list[bytes], kind: str, size_bytes: int) -> None:
     assert inflate(b"".join(map(COMPRESSIONS[kind], parts)), kind, size_bytes) == b"".join(parts)
 
 

@@ -149,7 +149,7 @@ def test_no_two_images_get_one_name_and_every_name_is_read_back(
 
 @law
 @given(images_at_a_target, targets, st.sampled_from(MAPPINGS))
-def test_without_rules_tags_stay_and_names_keep_what_told_them_apart(
+def test_without_rules_tags_stay_and_names_keep_what_distinguished_them(
     images: list[tuple[Reference, Digest]], target: RegistryTarget, mapping: str
 ) -> None:
     try:
@@ -223,7 +223,7 @@ def test_any_text_that_is_taken_for_a_template_makes_tags(text: str, digest: Dig
 
 @law
 @given(st.from_regex(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}", fullmatch=True), digests, digests)
-def test_a_tag_beside_another_is_a_tag_and_of_one_image_only(tag: str, digest: Digest, other: Digest) -> None:
+def test_a_tag_next_to_another_is_a_tag_and_of_one_image_only(tag: str, digest: Digest, other: Digest) -> None:
     made = suffixed(tag, digest)
     assert is_tag(made)
     assert made == suffixed(tag, digest)

@@ -42,7 +42,7 @@ def planned(images: list[ResolvedImage], chunk_size_bytes: int, kind: ArchiveKin
 @both_kinds
 @law
 @given(case=image_sets())
-def test_chunks_are_members_one_behind_the_other_without_gap_or_overlap(case: ImageSet, kind: ArchiveKind) -> None:
+def test_chunks_are_members_one_after_the_other_without_gap_or_overlap(case: ImageSet, kind: ArchiveKind) -> None:
     manifest = planned(*case, kind).manifest
     for chunk, members in zip(manifest.chunks, members_by_chunk(manifest), strict=True):
         position = kind.start_bytes

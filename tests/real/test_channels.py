@@ -385,7 +385,7 @@ def test_s28_whenever_an_import_is_killed_no_older_bundle_can_replace_a_tag_of_i
     assert (ended.code, remembered()) == (0, 3)
 
 
-def test_a_failed_image_leaves_the_bundle_begun(made, imported, tmp_path):
+def test_a_failed_image_leaves_the_bundle_unfinished(made, imported, tmp_path):
     assert imported("month-1").code == 0
     (chunk,) = (tmp_path / "out/month-2").glob("chunk-*")
     content = bytearray(chunk.read_bytes())

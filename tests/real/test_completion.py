@@ -97,7 +97,7 @@ def test_names_of_files_are_completed(shell, tmp_path, typed):
     assert shell("fish", text, "--no-config") == ["platform.pub"]
 
 
-def test_the_protocol_answers_with_help_beside_the_words(bundler):
+def test_the_protocol_answers_with_help_for_each_word(bundler):
     environment = {"_BUNDLER_COMPLETE": "zsh_complete", "COMP_WORDS": "bundler imp", "COMP_CWORD": "1"}
     done = bundler(environment=environment)
     assert (done.code, done.err) == (0, "")

@@ -223,7 +223,7 @@ def test_a_tag_of_another_image_is_not_taken_unless_that_is_wanted(
     assert replaced.json["targets"][0]["images"][0]["replaced"] == theirs
 
 
-def test_an_image_is_tagged_beside_the_one_that_has_its_tag(bundler, bundle, built, empty_daemon, keys, tmp_path):
+def test_an_image_is_tagged_next_to_the_one_that_has_its_tag(bundler, bundle, built, empty_daemon, keys, tmp_path):
     (tmp_path / "Dockerfile").write_text("FROM scratch\nLABEL other=1\n")
     empty_daemon.docker("build", "-q", "-t", "app:dev", str(tmp_path))
     before = image_id(empty_daemon, "app:dev")
@@ -433,7 +433,7 @@ def test_an_image_that_the_daemon_has_not_is_named(bundler, built, tmp_path):
     assert not list(tmp_path.glob("t*"))
 
 
-def test_an_old_daemon_that_cannot_read_zstd_is_told_of(bundler, empty_daemon, keys, tmp_path):
+def test_an_old_daemon_that_cannot_read_zstd_is_reported(bundler, empty_daemon, keys, tmp_path):
     tars = [images.layer_tar("zstd")]
     image = images.image([images.zstd(tars[0])], layer_type=f"{images.OCI_LAYER}+zstd", uncompressed=tars)
     image.write_layout(tmp_path / "layout", "example.org/team/zstd:1")

@@ -47,7 +47,7 @@ def test_without_digest_tags_it_arrives_by_its_digest_alone(bring, target):
     assert target.get(f"library/oci/manifests/{ONLY.digest}") == ONLY.content
 
 
-def test_a_digest_tag_that_stands_for_another_image_is_a_conflict(bring, target):
+def test_a_digest_tag_that_refers_to_another_image_is_a_conflict(bring, target):
     other = simple("other")
     other.push(target, "library/oci", TAG)
     done = bring(target.host)

@@ -65,7 +65,7 @@ def log_in(host: str, password: str) -> Path:
     return folder / "config.json"
 
 
-def test_a_good_registry_is_ok_throughout_and_nothing_is_left_behind(doctor, target):
+def test_a_good_registry_is_ok_throughout_and_nothing_is_left(doctor, target):
     simple("there").push(target, "team/there", "1")
     before = held(target)
     new = doctor("--to", f"{target.host}/team")
@@ -121,7 +121,7 @@ def guarded(new_registry, tmp_path):
     return new_registry(extra=f"auth: {{htpasswd: {{realm: basic, path: {tmp_path}/htpasswd}}}}\n")
 
 
-def test_credentials_are_told_by_name_and_file_and_wrong_ones_fail(doctor, guarded):
+def test_credentials_are_reported_by_name_and_file_and_wrong_ones_fail(doctor, guarded):
     before = content_of(guarded.storage)
     nobody = doctor("--to", guarded.host, code=6)
     assert failed(nobody) == {"credentials": "unauthorized"}
@@ -164,7 +164,7 @@ def test_a_wrong_password_is_not_tried_again_and_again(doctor, guarded):
     assert 1 <= len(logins) <= 2
 
 
-def test_whoever_may_only_pull_is_told_so(doctor, new_registry, tmp_path):
+def test_a_user_who_may_only_pull_is_reported(doctor, new_registry, tmp_path):
     tokens = TokenServer(tmp_path)
     try:
         registry = new_registry(extra=tokens.registry_config)
@@ -185,7 +185,7 @@ def test_whoever_may_only_pull_is_told_so(doctor, new_registry, tmp_path):
         tokens.server.stop()
 
 
-def test_a_registry_that_is_read_only_is_told_before_anything_is_sent(doctor, new_registry):
+def test_a_registry_that_is_read_only_is_reported_before_anything_is_sent(doctor, new_registry):
     registry = new_registry(storage_extra=", maintenance: {readonly: {enabled: true}}")
     found = doctor("--to", registry.host, code=6)
     assert failed(found) == {"push": "registry-read-only"}
@@ -219,7 +219,7 @@ def day(days: int) -> str:
     return str((datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)).date())
 
 
-def test_a_certificate_is_told_with_issuer_protocol_and_end(doctor, secure):
+def test_a_certificate_is_reported_with_issuer_protocol_and_end(doctor, secure):
     registry, authority = secure(300)
     good = doctor("--to", registry.host, "--cacert", authority)
     assert set(states(good).values()) == {"ok"}
@@ -240,7 +240,7 @@ def test_what_ends_soon_is_a_warning(doctor, secure, days, authority_days, words
     assert "new certificate" in soon["tls"]["error"]["hint"]
 
 
-def test_what_is_wrong_with_a_certificate_is_told_with_what_it_says(doctor, secure):
+def test_what_is_wrong_with_a_certificate_is_reported_with_what_it_says(doctor, secure):
     registry, authority = secure(300)
     unknown = doctor("--to", registry.host, code=6)
     assert failed(unknown) == {"tls": "unknown-authority"}
@@ -255,14 +255,14 @@ def test_what_is_wrong_with_a_certificate_is_told_with_what_it_says(doctor, secu
     assert "ago)" in expired["tls"]["found"]
 
 
-def test_a_port_without_tls_is_told(doctor, target, secure):
+def test_a_port_without_tls_is_reported(doctor, target, secure):
     _, authority = secure()
     found = doctor("--to", target.host, "--cacert", authority, code=6)
     assert failed(found) == {"tls": "no-tls"}
 
 
 @pytest.mark.parametrize(("seconds", "state"), [(-45, "warn"), (45, "warn"), (3600, "fail"), (-3600, "fail")])
-def test_clocks_that_differ_are_told_with_the_direction(doctor, target, seconds, state):
+def test_clocks_that_differ_are_reported_with_the_direction(doctor, target, seconds, state):
     def lie(front, request):
         if request.path != "/v2/":
             return False
@@ -282,7 +282,7 @@ def test_clocks_that_differ_are_told_with_the_direction(doctor, target, seconds,
     assert ("slow" if seconds > 0 else "fast") in found["clock"]["found"]
 
 
-def test_what_is_no_registry_is_told(doctor, target):
+def test_what_is_no_registry_is_reported(doctor, target):
     def page(front, request):
         front.send(request, 200, {"Content-Type": "text/html"}, b"<html>welcome</html>")
         return True
@@ -416,7 +416,7 @@ def test_C3_a_proxy_that_changes_paths_is_a_failure(doctor, new_registry, tmp_pa
     assert failed(found) == {"upload": "upload-astray"}
 
 
-def test_a_proxy_of_the_environment_is_told_and_nothing_beside_it_is_asked(doctor, target):
+def test_a_proxy_of_the_environment_is_reported_and_nothing_next_to_it_is_asked(doctor, target):
     def record(front, request):
         front.send(request, 503, {}, b"")
         return True
@@ -435,7 +435,7 @@ def test_a_proxy_of_the_environment_is_told_and_nothing_beside_it_is_asked(docto
     assert proxy.requests == [("GET", "http://registry.invalid/v2/")]
 
 
-def test_room_is_told_of_each_medium(bundler, tmp_path, target):
+def test_room_is_reported_for_each_medium(bundler, tmp_path, target):
     require("mount", "umount")
     if os.geteuid():
         pytest.skip("only root may mount")

@@ -82,7 +82,7 @@ def test_D1_other_content_is_exit_2_with_what_differs(export, origin, names, mor
         assert told.format(host=origin.host) in done.err
 
 
-def test_D1_a_tag_that_moved_and_another_key_are_told(export, bundler, new_registry, tmp_path):
+def test_D1_a_tag_that_moved_and_another_key_are_reported(export, bundler, new_registry, tmp_path):
     registry = new_registry()
     TWO.push(registry, "b/two", "1")
     assert export(registry, ["b/two:1"]).code == 0
@@ -97,7 +97,9 @@ def test_D1_a_tag_that_moved_and_another_key_are_told(export, bundler, new_regis
 
 
 @pytest.mark.parametrize("file", ["chunk-0001.tar", "README.txt", "bundle.json"])
-def test_D1_of_a_finished_bundle_that_lost_a_file_the_builder_is_told_to_make_it_again(export, origin, tmp_path, file):
+def test_D1_of_a_finished_bundle_that_lost_a_file_the_builder_is_advised_to_make_it_again(
+    export, origin, tmp_path, file
+):
     assert export(origin, BOTH).code == 0
     (tmp_path / "out/test" / file).unlink()
     done = export(origin, BOTH)

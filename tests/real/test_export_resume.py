@@ -214,7 +214,7 @@ def test_half_a_blob_is_gone_on_with_by_range_and_finished_ones_are_not_fetched_
 
 
 @pytest.mark.parametrize("spoilt", [10_000, 2_000_000])
-def test_half_a_blob_that_has_rotted_is_fetched_anew(bundler, make, front, tmp_path, spoilt):
+def test_half_a_blob_that_has_rotted_is_fetched_again(bundler, make, front, tmp_path, spoilt):
     assert bundler(*make(front, into="smooth"), environment=EPOCH).code == 0
     front.faults.append(torn := Torn(2_300_000))
     kill_with_half_a_blob(make(front), torn, tmp_path)
@@ -254,7 +254,9 @@ def left_off(make, registry, tmp_path, *more: object) -> Path:
     raise AssertionError
 
 
-def test_C12_a_tag_that_moved_meanwhile_is_told_and_what_was_begun_is_finished(bundler, make, new_registry, tmp_path):
+def test_C12_a_tag_that_moved_since_then_is_reported_and_what_was_started_is_finished(
+    bundler, make, new_registry, tmp_path
+):
     registry = new_registry()
     LARGE.push(registry, "a/large", "1")
     OTHER.push(registry, "b/other", "1")
@@ -269,7 +271,7 @@ def test_C12_a_tag_that_moved_meanwhile_is_told_and_what_was_begun_is_finished(b
     assert finished(tmp_path / "out") == finished(tmp_path / "smooth")
 
 
-def test_C12_what_was_begun_and_is_gone_at_the_source_is_told(bundler, make, new_registry, tmp_path):
+def test_C12_what_was_started_and_is_gone_at_the_source_is_reported(bundler, make, new_registry, tmp_path):
     registry = new_registry()
     LARGE.push(registry, "a/large", "1")
     OTHER.push(registry, "b/other", "1")
@@ -293,7 +295,9 @@ def test_C12_what_was_begun_and_is_gone_at_the_source_is_told(bundler, make, new
     ],
     ids=["chunk size", "list", "platform", "format"],
 )
-def test_C12_another_list_or_other_options_are_told_and_nothing_is_lost(bundler, make, origin, tmp_path, more, told):
+def test_C12_another_list_or_other_options_are_reported_and_nothing_is_lost(
+    bundler, make, origin, tmp_path, more, told
+):
     left_off(make, origin, tmp_path)
     before = {path.name: path.stat().st_size for path in (tmp_path / "out/test.partial").iterdir()}
     other = bundler(*make(origin, *more), environment=EPOCH)
@@ -304,7 +308,7 @@ def test_C12_another_list_or_other_options_are_told_and_nothing_is_lost(bundler,
     assert bundler(*make(origin, *more, "--restart"), environment=EPOCH).code == 0
 
 
-def test_C12_another_key_is_told(bundler, make, origin, tmp_path):
+def test_C12_another_key_is_reported(bundler, make, origin, tmp_path):
     left_off(make, origin, tmp_path)
     bundler("keygen", "second", "-d", tmp_path / "keys")
     other = bundler(*make(origin, "--key", tmp_path / "keys/second.key"), environment=EPOCH)
@@ -345,7 +349,7 @@ def test_a_chunk_that_was_damaged_or_removed_since_it_was_done_is_made_again(bun
     assert bundler("verify", tmp_path / "out/test", "--trust", keys[1]).code == 0
 
 
-def test_two_exports_at_once_the_second_is_told_who_makes_the_bundle(bundler, make, front, tmp_path):
+def test_two_exports_at_once_the_second_is_shown_who_makes_the_bundle(bundler, make, front, tmp_path):
     front.faults.append(torn := Torn(100_000))
     process = subprocess.Popen([sys.executable, "-m", "bundler", *map(str, make(front))])
     assert torn.is_torn.wait(60)
@@ -371,7 +375,7 @@ def test_an_encrypted_export_goes_on_with_its_passphrase_only(bundler, make, ori
     assert bundler(*check).code == 0
 
 
-def test_a_passphrase_that_nobody_has_seen_is_made_anew(bundler, make, origin, keys, tmp_path):
+def test_a_passphrase_that_nobody_has_seen_is_made_again(bundler, make, origin, keys, tmp_path):
     left_off(make, origin, tmp_path, "--encrypt", "--generate-passphrase")
     done = bundler(*make(origin, "--encrypt", "--generate-passphrase"), "--json", environment=EPOCH)
     assert done.code == 0, done.err
@@ -399,7 +403,7 @@ def test_a_finished_bundle_is_not_thrown_away(bundler, make, origin, tmp_path):
     assert finished(tmp_path / "out") == before
 
 
-def test_a_dry_run_tells_of_what_was_begun_and_changes_nothing(bundler, make, origin, tmp_path):
+def test_a_dry_run_reports_unfinished_work_and_changes_nothing(bundler, make, origin, tmp_path):
     left_off(make, origin, tmp_path)
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
     assert bundler(*make(origin, "--dry-run"), environment=EPOCH).code == 0

@@ -83,7 +83,7 @@ def test_the_operation_that_was_named_fails_and_no_other(tmp_path):
                     write(fs.path / name, b"1")
 
 
-def test_reads_fail_and_lie_where_they_were_told(tmp_path):
+def test_reads_fail_and_lie_where_they_were_set_to(tmp_path):
     with FaultFs(tmp_path).mount() as fs:
         write(fs.path / "f", bytes(1000))
         fs.unreadable("/f", 500, 501)
@@ -100,7 +100,7 @@ def test_reads_fail_and_lie_where_they_were_told(tmp_path):
         assert (fs.path / "f").read_bytes()[7] == 1
 
 
-def test_a_forged_stick_wraps_around_behind_the_page_cache(tmp_path):
+def test_a_forged_stick_wraps_around_below_the_page_cache(tmp_path):
     with FaultFs(tmp_path, wraps_at=8 * 4096, direct_io=False).mount() as fs:
         for name in "abc":
             write(fs.path / name, name.encode() * 4 * 4096)

@@ -230,7 +230,7 @@ def test_a_target_that_fails_every_image_decides_the_exit_code(bring, target):
     assert target.tags == {}
 
 
-def test_a_tag_that_moves_while_it_is_pushed_is_told(bring):
+def test_a_tag_that_moves_while_it_is_pushed_is_reported(bring):
     seen: list[str] = []
 
     def moved(front, request) -> bool:
@@ -258,7 +258,7 @@ def short(*methods: str):
     return lambda front, r: r.command in methods and PLAIN_LAYER in r.path and rewritten(change)(front, r)
 
 
-def test_A7_a_blob_that_is_there_in_another_length_is_sent_again_and_then_told(bring):
+def test_A7_a_blob_that_is_there_in_another_length_is_sent_again_and_then_reported(bring):
     done, outcomes, front = bring(short("HEAD", "GET"))
     assert (done.code, outcomes) == (3, ["pushed", "failed", "pushed"])
     assert "damaged blob" in done.out

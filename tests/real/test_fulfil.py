@@ -321,7 +321,7 @@ def gone(here, tmp_path, made_keys, new_registry) -> tuple[Journey, RealRegistry
     return journey, registry
 
 
-def test_a_source_that_is_gone_is_told_with_chunk_and_image_and_nothing_has_the_name(gone):
+def test_a_source_that_is_gone_is_reported_with_chunk_and_image_and_nothing_has_the_name(gone):
     journey, registry = gone
     need = journey.need(journey.carried(without=("chunk-0002.tar",)))
     done = journey.fulfil(need, journey.small_files())
@@ -474,7 +474,7 @@ def test_what_is_done_is_not_fetched_again(journey, source, fronts):
     assert not fetched & first
 
 
-def test_a_full_disk_is_told_before_anything_is_fetched(whole):
+def test_a_full_disk_is_reported_before_anything_is_fetched(whole):
     if os.geteuid():
         pytest.skip("mounting needs root")
     need = whole.need(whole.carried(without=("chunk-0002.tar",)))
@@ -490,7 +490,7 @@ def test_a_full_disk_is_told_before_anything_is_fetched(whole):
 
 
 @pytest.mark.parametrize("place", ["kept", "sources"])
-def test_a_disk_that_is_full_in_the_middle_is_told_and_the_same_command_goes_on(whole, place):
+def test_a_disk_that_is_full_in_the_middle_is_reported_and_the_same_command_goes_on(whole, place):
     need = whole.need(whole.carried(without=("chunk-0002.tar", "chunk-0003.tar")))
     given = whole.bundle if place == "kept" else whole.small_files()
     with FaultFs(whole.folder / "full").mount() as fs:

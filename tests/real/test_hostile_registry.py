@@ -164,7 +164,7 @@ def test_O05_a_tag_that_moves_after_it_was_resolved_changes_nothing(here, target
     assert target.get("a/x/manifests/1") == TWO.content
 
 
-def test_O06_a_pinned_tag_that_stands_for_something_else_is_refused_with_both_digests(here, target, tmp_path):
+def test_O06_a_pinned_tag_that_refers_to_something_else_is_refused_with_both_digests(here, target, tmp_path):
     TWO.push(target, "a/x", "1")
     ONE.push(target, "a/x")
     listed = tmp_path / "list.yaml"

@@ -88,7 +88,7 @@ def test_a_journey_is_all_chinese(told, origin, target, image_list, tmp_path):
     assert "在别处" in told("verify", bundle, *trust, code=9)
 
 
-def test_what_is_wrong_with_a_request_is_told_in_chinese(told, keys, tmp_path):
+def test_what_is_wrong_with_a_request_is_reported_in_chinese(told, keys, tmp_path):
     told("import", tmp_path / "nothing", "--to", "registry.internal", code=2)
     told("trust", "add", keys[0], code=2)
     told("trust", "add", keys[1], code=2)

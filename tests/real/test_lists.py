@@ -40,7 +40,7 @@ def test_a_tag_and_its_digest_are_carried_as_one_image(bundler, held, new_regist
     assert done.code == 0, done.err
 
 
-def test_a_tag_with_another_digest_is_told_at_export_with_advice_that_works(bundler, held, tmp_path):
+def test_a_tag_with_another_digest_is_reported_at_export_with_advice_that_works(bundler, held, tmp_path):
     (tmp_path / "list.txt").write_text(f"{held}:1\n{held}:1@{TWO.digest}\n")
     done = bundler("export", tmp_path / "list.txt", "--name", "t", "-o", tmp_path, "--unsigned")
     assert done.code == 6

@@ -168,7 +168,7 @@ LIBRARY = {
 
 
 @pytest.mark.parametrize("kind", LIBRARY)
-def test_A9_what_happens_while_the_command_starts_is_told_in_plain_words(tmp_path, kind):
+def test_A9_what_happens_while_the_command_starts_is_reported_in_plain_words(tmp_path, kind):
     (tmp_path / "click.py").write_text(LIBRARY[kind])
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.getcwd()}"}
     process = hearing(*COMMAND, "--version", env=environment, stdout=subprocess.DEVNULL)

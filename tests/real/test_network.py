@@ -264,7 +264,7 @@ STALLS = {
 
 
 @pytest.mark.parametrize(("kind", "head", "told"), STALLS.values(), ids=STALLS)
-def test_N12_what_stalls_is_given_up_and_told(front, ended, monkeypatch, kind, head, told):
+def test_N12_what_stalls_is_given_up_and_reported(front, ended, monkeypatch, kind, head, told):
     monkeypatch.setattr(stalls, "STALL_SECONDS", 0.15)
     front.faults = [kind(ended, head=head)]
     client = http.HttpClient(None, None)
@@ -331,7 +331,7 @@ HEARD = {
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(("asked", "least", "most"), HEARD.values(), ids=HEARD)
-def test_N07_a_pause_that_is_asked_for_is_kept_and_told(export, front, waits, status, asked, least, most):
+def test_N07_a_pause_that_is_asked_for_is_kept_and_reported(export, front, waits, status, asked, least, most):
     front.faults = [times(1, answer(status, {"Retry-After": asked()}), is_layer)]
     done = export()
     assert done.code == 0, done.err
@@ -354,7 +354,7 @@ LONG_WAITS = {"an hour": "3600", "a day": "86400", "a date": date_in(100 * 86_40
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize("asked", LONG_WAITS.values(), ids=LONG_WAITS)
-def test_N07_a_pause_longer_than_we_wait_is_told_as_a_time_and_nothing_is_tried_again(
+def test_N07_a_pause_longer_than_we_wait_is_reported_as_a_time_and_nothing_is_tried_again(
     export, front, tmp_path, waits, status, asked
 ):
     front.faults = [times(99, answer(status, {"Retry-After": asked}), is_layer)]
@@ -405,7 +405,7 @@ def test_N15_a_page_where_a_registry_should_answer_is_refused_for_good(export, f
 
 
 @pytest.mark.parametrize("status", [401, 403])
-def test_N15_a_page_with_a_status_that_says_enough_is_told_by_it(export, front, status):
+def test_N15_a_page_with_a_status_that_says_enough_is_reported_by_it(export, front, status):
     front.faults = [times(99, answer(status, HTML, PAGE), is_manifest)]
     done = export()
     assert done.code == 6
@@ -484,7 +484,7 @@ def test_N15_a_head_that_is_none_is_refused(export, front, head):
 
 
 @pytest.mark.parametrize("part", ["/v2/", "/manifests/"])
-def test_N15_a_login_page_before_everything_is_told_before_anything_is_sent(here, front, bundle, part):
+def test_N15_a_login_page_before_everything_is_reported_before_anything_is_sent(here, front, bundle, part):
     """A captive portal answers 200 to all that it is asked."""
     front.faults = [times(99, answer(200, HTML, PAGE), lambda request: part in request.path)]
     done = here("import", bundle, "--insecure-no-signature", "--to", front.host, "--dry-run")

@@ -143,7 +143,7 @@ def test_a_registry_that_puts_away_what_it_was_sent_gets_time_for_its_size(bring
 
 @pytest.mark.parametrize("method", ["POST", "PUT"])
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
-def test_N08_an_upload_that_fails_for_a_while_is_begun_again(bring, target, method, status):
+def test_N08_an_upload_that_fails_for_a_while_is_started_again(bring, target, method, status):
     done = bring(times(2, answer(status, {}), lambda r: r.command == method and "/uploads/" in r.path))
     assert done.code == 0, done.out + done.err
     assert has_all(target)
@@ -163,7 +163,7 @@ FOR_GOOD = {
 
 
 @pytest.mark.parametrize(("fault", "code", "told"), FOR_GOOD.values(), ids=FOR_GOOD)
-def test_T09_an_upload_that_is_refused_is_told_and_not_sent_again(bring, front, target, fault, code, told):
+def test_T09_an_upload_that_is_refused_is_reported_and_not_sent_again(bring, front, target, fault, code, told):
     done = bring(times(99, fault, is_upload))
     assert done.code == code, done.out + done.err
     assert told in done.out
@@ -173,7 +173,7 @@ def test_T09_an_upload_that_is_refused_is_told_and_not_sent_again(bring, front, 
 
 
 @pytest.mark.parametrize("page", [b"", b"<html>nginx</html>"], ids=["nothing", "a page"])
-def test_T09_a_registry_that_takes_no_body_at_all_is_told_after_pieces_were_tried(bring, front, target, page):
+def test_T09_a_registry_that_takes_no_body_at_all_is_reported_after_pieces_were_tried(bring, front, target, page):
     def too_large(front, request) -> bool:
         is_piece = request.command == "PATCH" and "a/big" in request.path
         return (is_piece or is_upload(request)) and answer(413, {"Content-Type": "text/html"}, page)(front, request)
@@ -198,7 +198,9 @@ LOCATIONS = {
 
 
 @pytest.mark.parametrize(("status", "headers", "code", "told"), LOCATIONS.values(), ids=LOCATIONS)
-def test_an_upload_that_begins_wrongly_is_told_and_nothing_is_sent(bring, front, target, status, headers, code, told):
+def test_an_upload_that_begins_wrongly_is_reported_and_nothing_is_sent(
+    bring, front, target, status, headers, code, told
+):
     done = bring(times(99, answer(status, headers), lambda r: r.command == "POST" and "a/big" in r.path))
     assert done.code == code, done.out + done.err
     assert told in done.out
@@ -341,7 +343,7 @@ def test_C4_a_warning_of_the_registry_is_shown_once(bring, front):
     assert done.err.count("this registry goes away in May") == 1
 
 
-def test_C4_roots_of_sha512_are_told_once_and_not_sent_again(here, front, target, tmp_path):
+def test_C4_roots_of_sha512_are_reported_once_and_not_sent_again(here, front, target, tmp_path):
     folder = tmp_path / "layout"
     for name, place in (("one", "a/long:1"), ("two", "a/long:2"), ("three", "a/three:1")):
         simple(name).write_layout(folder, f"registry.example/{place}")

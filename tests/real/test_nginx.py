@@ -79,7 +79,7 @@ def test_C4_a_limit_of_bodies_is_met_with_pieces(bring, target, nginx, limit, cl
     assert (again.code, "already there" in again.out or "present" in again.out) == (0, True), again.out
 
 
-def test_C4_a_limit_that_leaves_no_room_is_told(bring, target, nginx):
+def test_C4_a_limit_that_leaves_no_room_is_reported(bring, target, nginx):
     front = nginx(f"client_max_body_size 20k; location / {{ proxy_pass http://{target.host}; {HOST} }}")
     done = bring(front.host)
     assert done.code == 6
@@ -104,7 +104,7 @@ def test_C2_a_registry_with_a_prefix_and_relative_urls_takes_uploads(bring, new_
     assert target.tags == {"a/big": ["1"]}
 
 
-def test_C2_a_prefix_of_the_inside_is_told_with_what_the_proxy_has_to_do(bring, new_registry, nginx):
+def test_C2_a_prefix_of_the_inside_is_reported_with_what_the_proxy_has_to_do(bring, new_registry, nginx):
     target = new_registry(http_extra="  prefix: /inner/\n")
     front = nginx(
         f"client_max_body_size 0; location /v2/ {{ proxy_pass http://{target.host}/inner/v2/; {HOST} }}\n"
@@ -124,7 +124,7 @@ def tls(tmp_path) -> tuple[str, Path]:
     return f"ssl_certificate {files['server.crt']}; ssl_certificate_key {files['server.key']};", files["ca.crt"]
 
 
-def test_C2_a_proxy_that_does_not_say_that_it_speaks_tls_is_told_so(bring, target, nginx, tls):
+def test_C2_a_proxy_that_does_not_say_that_it_speaks_tls_is_reported_as_such(bring, target, nginx, tls):
     lines, authority = tls
     front = nginx(f"{lines} client_max_body_size 0; location / {{ proxy_pass http://{target.host}; {HOST} }}", "ssl")
     done = bring(front.host, "--cacert", authority)
@@ -193,7 +193,7 @@ def test_C2_redirects_within_the_origin_are_followed_by_what_can_be_sent_again(b
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_C2_a_redirect_to_another_port_is_told_and_not_followed(bring, target, nginx, status):
+def test_C2_a_redirect_to_another_port_is_reported_and_not_followed(bring, target, nginx, status):
     front = nginx(f"location / {{ return {status} http://{target.host}$request_uri; }}")
     done = bring(front.host)
     assert done.code == 6

@@ -93,7 +93,7 @@ def test_flatten_makes_one_part_and_a_collision_is_found_before_a_byte_moves(
         ("nonsense\n", 1, "mapping"),
     ],
 )
-def test_wrong_rules_are_told_with_their_line(bring, target, tmp_path, text, line, expected):
+def test_wrong_rules_are_reported_with_their_line(bring, target, tmp_path, text, line, expected):
     rules = tmp_path / "rules.yaml"
     rules.write_text(text)
     done = bring(target.host, "--rules", rules)
@@ -133,7 +133,7 @@ def test_one_platform_is_imported_byte_for_byte(bundler, origin, target, keys, i
 # Conflicts
 
 
-def test_a_taken_tag_is_left_and_the_image_is_pushed_beside_it(bring, target):
+def test_a_taken_tag_is_left_and_the_image_is_pushed_under_another(bring, target):
     other = simple("other")
     other.push(target, "library/oci", "1")
     done = bring(target.host, "--on-conflict", "suffix", "--json")
@@ -280,7 +280,7 @@ def test_all_or_nothing_moves_no_tag_unless_every_image_is_there(bundler, twenty
     assert len(target.tags) == 20
 
 
-def test_a_full_disk_of_the_target_is_told(bundler, new_registry, tmp_path_factory, keys, image_list, tmp_path):
+def test_a_full_disk_of_the_target_is_reported(bundler, new_registry, tmp_path_factory, keys, image_list, tmp_path):
     if os.geteuid():
         pytest.skip("mounting needs root")
     source, target = new_registry(), new_registry()
@@ -396,7 +396,7 @@ def test_gitlab_and_quay_and_artifactory_have_rules_for_names(bring, target, fro
     assert unknown.code == 6
 
 
-def test_a_kind_that_is_told_has_its_rules_whatever_the_registry_says(bring, target):
+def test_a_kind_that_is_given_has_its_rules_whatever_the_registry_says(bring, target):
     deep = bring(f"{target.host}/group/app", "--map", "scoped", "--target", "gitlab")
     assert deep.code == 2
     assert "GitLab allows at most 2 path parts" in deep.err
@@ -464,7 +464,7 @@ def test_every_import_leaves_a_receipt_also_one_that_failed(bring, bundler, keys
     assert bundler("receipt", "verify", mine, "--trust", keys[1]).code == 5
 
 
-def test_what_weakens_an_import_stands_in_its_receipt(bundler, bundle, target, tmp_path):
+def test_what_weakens_an_import_is_in_its_receipt(bundler, bundle, target, tmp_path):
     mine = tmp_path / "r.json"
     run = [
         "import",
@@ -484,14 +484,14 @@ def test_what_weakens_an_import_stands_in_its_receipt(bundler, bundle, target, t
     assert "NOT CHECKED" in bundler("receipt", "show", mine).out
 
 
-def test_a_receipt_that_cannot_be_written_is_told_before_anything_is_sent(bring, target):
+def test_a_receipt_that_cannot_be_written_is_reported_before_anything_is_sent(bring, target):
     done = bring(target.host, "--receipt", "/proc/receipt.json")
     assert done.code == 8
     assert "--receipt" in done.err
     assert target.blobs == set()
 
 
-def test_undo_puts_back_what_still_stands_and_leaves_what_moved_on(bring, bundler, target, tmp_path):
+def test_undo_puts_back_what_is_still_there_and_leaves_what_moved_on(bring, bundler, target, tmp_path):
     before, later = simple("before"), simple("later")
     before.push(target, "library/oci", "1")
     simple("two").push(target, "library/docker", "1")

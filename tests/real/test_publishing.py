@@ -199,7 +199,7 @@ def test_t05_a_manifest_that_is_another_one_is_noticed(bring, target):
 
 
 @pytest.mark.parametrize("kind", ["blob", "manifest of a platform"])
-def test_t05_what_is_missing_though_the_tag_stands_is_sent_again(bring, target, kind):
+def test_t05_what_is_missing_though_the_tag_is_there_is_sent_again(bring, target, kind):
     assert bring(target.host).code == 0
     digest = largest(MULTI.children[0])[0] if kind == "blob" else MULTI.children[0].digest
     stored(target, digest).unlink()
@@ -215,7 +215,7 @@ def test_t05_what_is_missing_though_the_tag_stands_is_sent_again(bring, target, 
     assert {image["outcome"] for image in receipt["targets"][0]["images"]} == {"present"}, "undo moves no tag for it"
 
 
-def test_t05_a_rotten_blob_in_a_layout_is_written_anew(bring, tmp_path):
+def test_t05_a_rotten_blob_in_a_layout_is_written_again(bring, tmp_path):
     layout = tmp_path / "layout"
     assert bring(f"oci:{layout}").code == 0
     digest, content = largest(PLAIN)
@@ -248,7 +248,7 @@ def test_t05_the_way_through_a_daemon_cannot_be_read_back(bring, target):
     ("policy", "code", "outcome"),
     [("fail", 3, "failed"), ("skip", 0, "skipped"), ("replace", 0, "pushed"), ("suffix", 0, "pushed")],
 )
-def test_t02_a_tag_that_moves_meanwhile_is_treated_as_if_it_had_been_so_from_the_beginning(
+def test_t02_a_tag_that_moves_during_an_import_is_treated_as_if_it_had_been_so_from_the_beginning(
     bring, bundler, target, fronts, tmp_path, policy, code, outcome
 ):
     theirs, mine = simple("theirs"), tmp_path / "r.json"
@@ -270,7 +270,7 @@ def test_t02_a_tag_that_moves_meanwhile_is_treated_as_if_it_had_been_so_from_the
         assert target.get("team/plain/manifests/1") == theirs.content
 
 
-def test_t02_what_a_tag_stands_for_is_written_down_before_it_moves_also_when_it_moved_meanwhile(
+def test_t02_the_digest_of_a_tag_is_recorded_before_it_moves_also_when_it_moved_since_then(
     bring, target, fronts, tmp_path
 ):
     theirs, mine = simple("theirs"), tmp_path / "r.json"
@@ -286,7 +286,7 @@ def test_t02_what_a_tag_stands_for_is_written_down_before_it_moves_also_when_it_
     assert written == [theirs.digest]
 
 
-def test_t02_a_tag_that_somebody_moved_to_our_image_meanwhile_is_left_alone(bring, target, fronts):
+def test_t02_a_tag_that_another_user_moved_to_our_image_is_left_alone(bring, target, fronts):
     moved = before_first("PUT", f"plain/manifests/{PLAIN.digest}", lambda: PLAIN.push(target, "team/plain", "1"))
     front = fronts(target, moved)
     done = bring(front.host, "--json")
@@ -311,7 +311,7 @@ def test_t02_a_tag_that_somebody_moved_to_our_image_meanwhile_is_left_alone(brin
     ],
     ids=["Harbor", "Hub", "ECR", "too large", "read-only", "no space", "quota", "no project"],
 )  # fmt: skip
-def test_t04_t09_a_refusal_is_one_images_and_told_with_its_cause(bring, target, fronts, status, content, code):
+def test_t04_t09_a_refusal_is_one_images_and_reported_with_its_cause(bring, target, fronts, status, content, code):
     body = json.dumps({"errors": [content]}).encode()
     front = fronts(target, answering("PUT", "plain/manifests/1", status, {}, body))
     done = bring(front.host, "--json")
@@ -586,7 +586,7 @@ def test_t17_two_imports_of_bundles_that_share_layers_both_end_well(bundler, ori
 
 
 @pytest.mark.parametrize("kind", ["oci", "oci-archive"])
-def test_t17_the_second_import_into_one_layout_is_told_who_has_it(made, bring, target, fronts, tmp_path, kind):
+def test_t17_the_second_import_into_one_layout_is_shown_who_has_it(made, bring, target, fronts, tmp_path, kind):
     """The first one is kept busy by a registry that it serves too."""
     place = tmp_path / "place"
     told: list[subprocess.CompletedProcess[str]] = []
@@ -606,7 +606,7 @@ def test_t17_the_second_import_into_one_layout_is_told_who_has_it(made, bring, t
         assert bring(f"oci:{place}").code == 0
 
 
-def test_t17_what_a_killed_import_left_in_a_layout_is_told_and_removed(bring, tmp_path):
+def test_t17_what_a_killed_import_left_in_a_layout_is_reported_and_removed(bring, tmp_path):
     place = tmp_path / "place"
     (place / "blobs/sha256").mkdir(parents=True)
     litter = place / f"blobs/sha256/.{'a' * 64}.123.456"
@@ -623,7 +623,7 @@ def test_t17_what_a_killed_import_left_in_a_layout_is_told_and_removed(bring, tm
     assert not (place / ".bundler-lock").exists()
 
 
-def test_t17_two_imports_that_are_to_write_one_receipt_are_told_of_each_other(made, target, fronts, tmp_path):
+def test_t17_two_imports_that_are_to_write_one_receipt_are_shown_each_other(made, target, fronts, tmp_path):
     mine = tmp_path / "r.json"
     told: list[subprocess.CompletedProcess[str]] = []
     run = ["import", made[0], "--trust", made[1], "--receipt", mine, "--to"]

@@ -66,7 +66,7 @@ def test_M18_a_sector_that_cannot_be_read_is_found_before_the_medium_leaves_the_
     assert not (stick.path / "test").exists()
 
 
-def test_M20_a_forged_stick_that_begins_anew_when_it_is_full_is_found(make, tmp_path):
+def test_M20_a_forged_stick_that_begins_again_when_it_is_full_is_found(make, tmp_path):
     with FaultFs(tmp_path / "forged", direct_io=False, wraps_at=2_000_000).mount() as fs:
         bad = make(fs.path, "--read-back")
         assert bad.code == 8

@@ -98,7 +98,7 @@ def test_a_registry_elsewhere_is_never_spoken_to_without_tls(bundler, keys, tmp_
     assert "cannot be resolved" in done.err
 
 
-def test_too_little_space_is_told_before_the_first_byte(bundler, new_registry, keys, image_list, tmp_path):
+def test_too_little_space_is_reported_before_the_first_byte(bundler, new_registry, keys, image_list, tmp_path):
     if os.geteuid():
         pytest.skip("mounting needs root")
     registry = new_registry()
@@ -203,7 +203,7 @@ def test_a_key_is_never_overwritten(bundler, keys):
     assert keys[0].read_bytes() == before
 
 
-def test_a_tag_that_is_taken_is_told_before_the_first_byte(bundler, bundle, target, keys):
+def test_a_tag_that_is_taken_is_reported_before_the_first_byte(bundler, bundle, target, keys):
     other = simple("other")
     other.push(target, "library/oci", "1")
     before = target.blobs
@@ -289,7 +289,7 @@ def test_a_closed_pipe_is_no_bug(bundler, bundle, keys):
     assert "Traceback" not in done.stderr
 
 
-def test_a_chunk_that_was_cut_is_told_once_with_the_images_that_it_keeps_back(bundler, bundle, target, keys):
+def test_a_chunk_that_was_cut_is_reported_once_with_the_images_that_it_keeps_back(bundler, bundle, target, keys):
     with open(bundle / "chunk-0001.tar", "r+b") as chunk:
         chunk.truncate((bundle / "chunk-0001.tar").stat().st_size - 5)
     done = bundler("import", bundle, "--trust", keys[1], "--to", target.host)
@@ -298,7 +298,7 @@ def test_a_chunk_that_was_cut_is_told_once_with_the_images_that_it_keeps_back(bu
     assert target.blobs == set()
 
 
-def test_B6_one_image_needs_no_name_for_its_bundle_and_is_told_it(bundler, origin, keys, tmp_path):
+def test_B6_one_image_needs_no_name_for_its_bundle_and_its_user_sees_it(bundler, origin, keys, tmp_path):
     done = bundler("export", f"docker://{origin.host}/team/plain:1", "-o", tmp_path / "out", "--key", keys[0])
     assert done.code == 0, done.err
     assert "name of the bundle is plain-1" in done.err

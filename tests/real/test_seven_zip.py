@@ -310,7 +310,7 @@ def test_the_passphrase_is_in_no_output_file_or_traceback(bundler, origin, image
     assert not any(CANARY.encode() in path.read_bytes() for path in files)
 
 
-def test_a_scratch_folder_without_room_is_told_of_before_anything_is_sent(
+def test_a_scratch_folder_without_room_is_reported_before_anything_is_sent(
     bundler, origin, image_list, keys, tmp_path, target, secret
 ):
     require("mount", "umount")

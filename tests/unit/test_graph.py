@@ -106,7 +106,7 @@ def test_all_features_of_a_system_fit(source: Source) -> None:
     assert kept(source.follow(root, "windows/amd64:+win32k")) == [children[1]["digest"]]
 
 
-def test_arm_beside_arm_v7_fits_and_the_index_counts_more_than_the_config(source: Source) -> None:
+def test_arm_next_to_arm_v7_fits_and_the_index_counts_more_than_the_config(source: Source) -> None:
     texts = ("linux/arm/v6", "linux/arm", "linux/arm/v7")
     children = [source.image(text, "linux/arm", **on(text)) for text in texts]
     root = source.index(*children)
@@ -197,7 +197,7 @@ def test_a_sparse_image_works_for_the_platforms_that_are_there(source: Source) -
 
 
 @pytest.mark.parametrize("size", [0, 7])
-def test_a_wrong_size_in_an_index_is_carried_and_told(source: Source, size: int) -> None:
+def test_a_wrong_size_in_an_index_is_carried_and_reported(source: Source, size: int) -> None:
     amd = source.image("amd", "linux/amd64", **on("linux/amd64"))
     root = source.index({**amd, "size": size})
     graph = source.follow(root)

@@ -95,7 +95,7 @@ def test_C1_a_pause_holds_for_every_request_to_the_host_and_for_no_other_host() 
     assert 9.0 <= clock.waits[0] <= 9.0 * 1.25
 
 
-def test_C1_whoever_waits_for_its_place_waits_for_a_pause_that_comes_in_between() -> None:
+def test_C1_a_request_that_waits_for_its_place_waits_for_a_pause_that_comes_in_between() -> None:
     clock = Clock()
     paces = paced(clock)
     sent = paces.turn(HOST)
@@ -231,7 +231,7 @@ def test_C1_one_request_that_is_always_put_off_while_others_pass_ends() -> None:
         (9e99, "docker.io: the registry asks to wait until 2028-01-03 01:30 (400 d)"),
     ],
 )
-def test_C1_a_pause_longer_than_we_wait_is_told_as_a_time_of_day_at_once(asked: float, told: str) -> None:
+def test_C1_a_pause_longer_than_we_wait_is_reported_as_a_time_of_day_at_once(asked: float, told: str) -> None:
     clock = Clock()
     paces = paced(clock)
     for _ in range(2):
@@ -243,7 +243,7 @@ def test_C1_a_pause_longer_than_we_wait_is_told_as_a_time_of_day_at_once(asked: 
     assert clock.waits == []
 
 
-def test_C1_a_pause_is_told_once_and_with_the_words_of_the_host() -> None:
+def test_C1_a_pause_is_reported_once_and_with_the_words_of_the_host() -> None:
     clock, recorder = Clock(), Recorder()
     ask(paced(clock, recorder), busy(3.0), None)
     [event] = recorder.retries
@@ -293,7 +293,7 @@ def test_C1_what_a_busy_host_never_takes_ends() -> None:
         retrying(refusing(99, lambda: busy(1.0)), run_with(retry=AT_ONCE), subject="x", peer=HOST)
 
 
-def test_C1_a_host_that_asks_for_hours_is_told_so_for_every_image() -> None:
+def test_C1_a_host_that_asks_for_hours_is_reported_as_such_for_every_image() -> None:
     run = run_with(retry=AT_ONCE)
 
     def closed() -> BundlerError:

@@ -171,7 +171,7 @@ def test_a_blob_that_is_too_long_is_damage_and_never_completed(script: Script) -
     assert not stream.is_complete
 
 
-def test_bytes_behind_the_end_are_never_handed_on() -> None:
+def test_bytes_after_the_end_are_never_handed_on() -> None:
     assert read_all(verified(Source([[CONTENT, b"more"]]))) == CONTENT
 
 
@@ -313,7 +313,7 @@ def test_the_first_pause_within_a_blob_is_the_first_of_the_policy() -> None:
 # Copies of many blobs
 
 
-def test_a_blob_is_copied_and_told() -> None:
+def test_a_blob_is_copied_and_reported() -> None:
     recorder, sink = Recorder(), Sink()
     copied = copy_blobs([copy(BLOB, Source([[CONTENT]]), sink)], run_with(recorder))
     assert (copied.failed, copied.bytes_by_peer.total()) == ((), len(CONTENT))
@@ -384,14 +384,14 @@ class Ordered(Sink):
 
 
 @pytest.mark.parametrize("fault", [None, Refused("denied"), Damaged("bad"), ValueError("a bug")], ids=repr)
-def test_a_sink_with_an_order_is_told_when_nothing_more_comes(fault: BaseException | None) -> None:
+def test_a_sink_with_an_order_learns_when_nothing_more_comes(fault: BaseException | None) -> None:
     sink = Ordered(fails_with=[fault] if fault else [])
     with suppress(ValueError):
         copy_blobs([copy(BLOB, Source([HALVES]), sink)], run_with(), ordered_workers=2)
     assert sink.over == [str(BLOB.digest)]
 
 
-def test_a_sink_with_an_order_is_told_of_blobs_that_are_not_even_begun() -> None:
+def test_a_sink_with_an_order_learns_of_blobs_that_were_never_started() -> None:
     contents = [b"%d" % number * 9 for number in range(5)]
     sink = Ordered(fails_with=[Refused("denied")])
     copies = [copy(described(content), Source([[content]]), sink) for content in contents]
@@ -711,7 +711,7 @@ def test_the_blobs_of_a_group_are_copied_in_their_order_and_one_that_fails_stops
     assert recorder.moved == copied.bytes_by_peer.total() == 100
 
 
-def test_a_group_that_must_be_whole_is_begun_again_when_one_of_its_blobs_arrives_damaged():
+def test_a_group_that_must_be_whole_is_started_again_when_one_of_its_blobs_arrives_damaged():
     sink = OrderedSink()
     sources = [Source([good(0)]), Source([[b"x" * 50], good(1)]), Source([good(2)])]
     group = group_of(sources, sink)

@@ -85,7 +85,7 @@ def test_tasks_are_made_as_they_are_worked_on(back: int) -> None:
     assert most_ahead < 2000
 
 
-def test_an_error_while_tasks_are_made_is_a_bug_that_is_told() -> None:
+def test_an_error_while_tasks_are_made_is_a_bug_that_is_reported() -> None:
     def tasks() -> Iterator[int]:
         yield 1
         raise ValueError("a bug")
@@ -94,7 +94,7 @@ def test_an_error_while_tasks_are_made_is_a_bug_that_is_told() -> None:
         run_all(tasks(), lambda task: None, front_workers=2, cancellation=Cancellation())
 
 
-def test_somebody_beside_does_its_part_with_each_thing() -> None:
+def test_a_background_hash_does_its_part_with_each_piece() -> None:
     taken: list[bytes] = []
     buffer = bytearray(3)
     with BackgroundHash(lambda view: taken.append(bytes(view)), name="beside") as beside:
@@ -105,7 +105,7 @@ def test_somebody_beside_does_its_part_with_each_thing() -> None:
     assert taken == [b"%03d" % number for number in range(100)]
 
 
-def test_what_goes_wrong_with_its_owner_goes_through_whatever_is_still_being_done_beside() -> None:
+def test_an_error_of_the_owner_is_raised_while_the_background_still_works() -> None:
     ended: list[bytes] = []
 
     def own() -> None:
@@ -119,7 +119,7 @@ def test_what_goes_wrong_with_its_owner_goes_through_whatever_is_still_being_don
     assert len(ended) == 300
 
 
-def test_what_goes_wrong_beside_is_told_and_holds_nobody_up() -> None:
+def test_an_error_in_the_background_is_raised_and_blocks_nobody() -> None:
     def work(view: memoryview) -> None:
         raise ValueError("a bug")
 
@@ -266,7 +266,7 @@ def test_a_cancellation_is_heard_once_it_is_set() -> None:
         cancellation.wait(PATIENCE_SECONDS)
 
 
-def test_a_follower_runs_beside_us_until_it_is_done() -> None:
+def test_a_background_thread_runs_until_it_is_done() -> None:
     go, done = threading.Event(), threading.Event()
 
     def run() -> None:
@@ -281,7 +281,7 @@ def test_a_follower_runs_beside_us_until_it_is_done() -> None:
 
 
 @pytest.mark.parametrize("error", [Damaged("x"), ValueError("x")], ids=["a finding", "a bug"])
-def test_what_ends_a_follower_is_raised_where_it_is_joined(error: Exception) -> None:
+def test_what_ends_a_background_thread_is_raised_where_it_is_joined(error: Exception) -> None:
     def run() -> None:
         raise error
 
@@ -292,7 +292,7 @@ def test_what_ends_a_follower_is_raised_where_it_is_joined(error: Exception) -> 
 
 
 @pytest.mark.parametrize("error", [None, Damaged("x"), ValueError("x")], ids=["nothing", "a finding", "a bug"])
-def test_the_outcome_of_a_follower_is_told_and_not_raised(error: Exception | None) -> None:
+def test_the_outcome_of_a_background_thread_is_returned_and_not_raised(error: Exception | None) -> None:
     def run() -> None:
         if error is not None:
             raise error
@@ -345,7 +345,7 @@ def test_a_channel_that_nobody_asks_any_more_takes_nothing() -> None:
     assert not channel.put(b"two")
 
 
-def test_whoever_waits_for_a_slow_reader_is_told_when_it_gives_up() -> None:
+def test_a_writer_that_waits_for_a_slow_reader_learns_when_it_gives_up() -> None:
     channel, answers = Channel(), []
 
     def put() -> None:

@@ -98,7 +98,7 @@ def test_room_is_given_back_and_no_name_is_left(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == before - 2
 
 
-def test_a_scratch_folder_that_takes_nothing_is_told_of_with_the_flag_to_change_it(tmp_path):
+def test_a_scratch_folder_that_takes_nothing_is_reported_with_the_flag_to_change_it(tmp_path):
     chunks = Chunks(tmp_path / "absent")
     with pytest.raises(LocalStorage) as caught:
         chunks.read(1)

@@ -104,7 +104,7 @@ def test_of_a_volume_over_several_disks_one_that_is_removable_decides(sysfs, pla
 
 
 @pytest.mark.parametrize(("path", "expected"), [(USB, True), (CARD, True), (DISK, False)])
-def test_two_paths_on_one_medium_are_told_from_two_on_one_disk(sysfs, place, path, expected):
+def test_two_paths_on_one_medium_are_distinguished_from_two_on_one_disk(sysfs, place, path, expected):
     sysfs.number(os.stat(place).st_dev, sysfs.disk(path))
     made = {"sysfs": sysfs.root, "mountinfo": NOT_HERE}
     assert on_one_medium(place / "a", place / "b", system=Path("/proc"), **made) is expected

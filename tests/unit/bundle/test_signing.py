@@ -160,7 +160,9 @@ def test_we_open_the_keys_that_openssl_encrypts(cipher: tuple[str, ...], tmp_pat
         pytest.param(("-topk8", "-v1", "PBE-SHA1-3DES"), True, id="PBES1"),
     ],
 )
-def test_a_key_whose_passphrase_can_be_guessed_is_told(cipher: tuple[str, ...], is_weak: bool, tmp_path: Path) -> None:
+def test_a_key_whose_passphrase_can_be_guessed_is_reported(
+    cipher: tuple[str, ...], is_weak: bool, tmp_path: Path
+) -> None:
     pem = openssl_output("genpkey", "-algorithm", "ed25519", cwd=tmp_path)
     if cipher:
         pem = openssl_output("pkcs8", *cipher, "-passout", "pass:secret", cwd=tmp_path, stdin=pem)
@@ -229,13 +231,13 @@ def test_keys_of_other_kinds_are_refused(algorithm: tuple[str, ...], tmp_path: P
         signing.load_public(public, origin="k")
 
 
-def test_a_private_key_where_a_public_one_belongs_is_told(pair: tuple[bytes, bytes, str]) -> None:
+def test_a_private_key_where_a_public_one_belongs_is_reported(pair: tuple[bytes, bytes, str]) -> None:
     with pytest.raises(Misuse, match="private key") as caught:
         signing.load_public(pair[0], origin="builder.key")
     assert "builder.pub" in (caught.value.hint or "")
 
 
-def test_a_public_key_where_a_private_one_belongs_is_told(pair: tuple[bytes, bytes, str]) -> None:
+def test_a_public_key_where_a_private_one_belongs_is_reported(pair: tuple[bytes, bytes, str]) -> None:
     with pytest.raises(Misuse, match="public key") as caught:
         signing.load_private(pair[1], origin="builder.pub", passphrase=no_passphrase)
     assert "builder.key" in (caught.value.hint or "")
@@ -377,7 +379,7 @@ def test_an_unsigned_bundle_is_not_trusted(pair: Pair) -> None:
         signing.signers(MESSAGE, {}, [trusted_key(pair[1])])
 
 
-def test_an_unknown_signer_is_named_beside_those_that_are_trusted(pair: Pair, other: Pair) -> None:
+def test_an_unknown_signer_is_named_with_those_that_are_trusted(pair: Pair, other: Pair) -> None:
     with raises(Untrusted, code="unknown-signer", values={"others": other[2], "trusted": pair[2]}):
         signing.signers(MESSAGE, {other[2]: signed(other)}, [trusted_key(pair[1])])
 
@@ -441,7 +443,7 @@ def test_a_bad_signature_counts_for_nothing_and_is_named(pair: Pair, other: Pair
         signing.signers(MESSAGE, found, keys, required=2)
 
 
-def test_where_two_are_required_an_unsigned_bundle_and_strangers_are_told_so(pair: Pair, other: Pair) -> None:
+def test_where_two_are_required_an_unsigned_bundle_and_strangers_are_reported(pair: Pair, other: Pair) -> None:
     with raises(Untrusted, code="unsigned", values={"count": 2}) as caught:
         signing.signers(MESSAGE, {}, [trusted_key(pair[1])], required=2)
     assert caught.value.code == "unsigned"

@@ -41,7 +41,7 @@ def test_the_first_one_waits_for_nobody(turns: WriteOrder) -> None:
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=str)
-def test_each_waits_for_all_before_it_whoever_ends_first(turns: WriteOrder, order: tuple[int, int]) -> None:
+def test_each_waits_for_all_before_it_in_any_order_of_their_ends(turns: WriteOrder, order: tuple[int, int]) -> None:
     waiting = Waiting(lambda: turns.await_turn(2))
     turns.end(order[0])
     assert waiting.is_waiting()
@@ -51,7 +51,7 @@ def test_each_waits_for_all_before_it_whoever_ends_first(turns: WriteOrder, orde
     turns.await_turn(2)
 
 
-def test_one_that_is_over_already_is_let_in_with_those_behind_it(turns: WriteOrder) -> None:
+def test_one_that_is_over_already_is_let_in_with_those_after_it(turns: WriteOrder) -> None:
     turns.end(2)
     early, late = Waiting(lambda: turns.await_turn(2)), Waiting(lambda: turns.await_turn(3))
     assert early.is_waiting()

@@ -129,7 +129,7 @@ def test_help_and_version_are_understood_as_verbs(capsys, arguments, same):
     assert told
 
 
-def test_a_flag_that_lacks_its_value_and_a_switch_that_has_one_are_told(capsys):
+def test_a_flag_that_lacks_its_value_and_a_switch_that_has_one_are_reported(capsys):
     assert "--output needs a value" in refused(capsys, "export", "x", "--output")
     assert "--quiet takes no value" in refused(capsys, "export", "x", "--quiet=3")
 

@@ -91,14 +91,14 @@ def test_a3_an_empty_name_is_an_error_and_never_the_default(capsys, folder, word
 
 
 @pytest.mark.parametrize("value", ["/v2", "/v2/", "/repository/docker/v2/"])
-def test_c2_a_base_path_with_v2_is_told_before_anything_is_asked(capsys, value) -> None:
+def test_c2_a_base_path_with_v2_is_reported_before_anything_is_asked(capsys, value) -> None:
     code, text = told(capsys, "doctor", "--to", "127.0.0.1:9", "--base-path", value)
     assert (code, "leave /v2 out" in text) == (2, True), text
 
 
 @pytest.mark.parametrize("flag", ["--to", "LIST"])
 @pytest.mark.parametrize("transport", ["oci:", "oci-archive:"])
-def test_a3_an_empty_path_behind_a_transport_is_an_error(capsys, folder, flag, transport) -> None:
+def test_a3_an_empty_path_after_a_transport_is_an_error(capsys, folder, flag, transport) -> None:
     command = ["import", "x", "--to", transport] if flag == "--to" else ["export", transport, "-o", "x", "--unsigned"]
     code, text = told(capsys, *command)
     assert (code, list(folder.iterdir())) == (2, []), text
@@ -199,7 +199,7 @@ def test_a4_a_key_that_is_taken_for_an_image_list_is_not_repeated(capsys, folder
 
 
 @pytest.mark.parametrize("command", [["import", "x", "--to", "r.example"], ["doctor", "--to", "r.example"]])
-def test_a4_a_password_behind_a_switch_or_in_a_user_name_is_not_repeated(capsys, command) -> None:
+def test_a4_a_password_after_a_switch_or_in_a_user_name_is_not_repeated(capsys, command) -> None:
     for words in (["--username", "me", "--password-stdin", CANARY], ["--username", f"me:{CANARY}", "--password-stdin"]):
         for more in ([], ["--json"]):
             code, text = told(capsys, *command, *words, *more)

@@ -116,7 +116,7 @@ def test_room_is_judged_by_what_the_folder_is_for(given, is_bundle, is_scratch, 
 
 
 @pytest.mark.parametrize("kind", ["vfat", "msdos"])
-def test_fat_is_told_with_what_fits(kind):
+def test_fat_is_reported_with_what_fits(kind):
     check = judged_files("/media/stick", room(kind=kind))
     assert check.state is State.WARN
     assert f"{kind} on /media/stick, no file of 4 GiB or more" in check.found

@@ -29,7 +29,7 @@ def fields(text: str) -> set[str]:
     return {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
 
 
-def test_no_code_stands_for_two_failures() -> None:
+def test_no_code_refers_to_two_failures() -> None:
     codes = [entry.code for entry in advice._ENTRIES]
     assert len(codes) == len(set(codes)) == len(ADVICE)
     assert all(ADVICE[code].code == code for code in codes)
@@ -112,7 +112,7 @@ def test_no_error_has_a_code_that_nothing_explains() -> None:
     assert [(file, code) for file, code, _ in said if code not in ADVICE] == []
 
 
-def test_whoever_makes_an_error_fills_in_its_words() -> None:
+def test_the_maker_of_an_error_fills_in_its_words() -> None:
     missing = [
         (file, code, wanted - {keyword.arg for keyword in call.keywords})
         for file, code, call in said_in_code()
@@ -128,7 +128,7 @@ def test_a_code_that_nobody_knows_is_a_bug_and_no_error() -> None:
         problem("no-such-code", subject=None)
 
 
-def test_an_error_of_the_table_is_told_as_its_words() -> None:
+def test_an_error_of_the_table_is_reported_as_its_words() -> None:
     error: BundlerError = problem("denied", subject="h.example/team/app", said="403 DENIED", **PARAMETERS)
     assert isinstance(error, Refused)
     assert (error.code, error.subject, error.said) == ("denied", "h.example/team/app", "403 DENIED")

@@ -57,7 +57,7 @@ def test_a_size_that_the_side_does_not_know_is_said():
     assert (found.carried_bytes, found.unknown_sizes) == (4, 1)
 
 
-def test_an_image_is_the_same_if_another_digest_stands_for_it():
+def test_an_image_is_the_same_if_another_digest_refers_to_it():
     config = digest("config")
     daemon = Side({"a": SideImage(digest("id"), also=frozenset({config}))}, {})
     bundle = Side({"a": SideImage(digest("manifest"), (config,), frozenset({config}))}, {config: 7})

@@ -118,7 +118,7 @@ REAL = Path(__file__).parents[2] / "vectors/signatures"
 """What cosign 3.1.3 pushed to docker-registry 2.8.2; README there has the source."""
 
 
-def test_the_index_of_a_real_cosign_keeps_its_entry_beside_ours() -> None:
+def test_the_index_of_a_real_cosign_keeps_its_entry_next_to_ours() -> None:
     index, manifest = (REAL / "c3idx.json").read_bytes(), (REAL / "c3man.json").read_bytes()
     same = entry_of(described(manifest, oci.OCI_MANIFEST), manifest, what="x")
     assert same["annotations"]["dev.sigstore.bundle.content"] == "dsse-envelope"

@@ -122,7 +122,7 @@ def test_a_plain_text_list_is_one_reference_a_line() -> None:
         pytest.param("images:1\na:1\n", "list.txt", id="an image called images"),
     ],
 )
-def test_yaml_and_plain_text_are_told_apart(text: str, source: str) -> None:
+def test_yaml_and_plain_text_are_distinguished(text: str, source: str) -> None:
     assert "docker.io/library/a:1" in names(parse_image_list(text, source=source, parse_image=parse_image))
 
 
@@ -186,7 +186,7 @@ def test_a_bundle_may_be_called_like_a_number() -> None:
         pytest.param("images:\n- dir:/x\n", "list.yaml:2", "the transport dir: is not supported", id="a transport"),
     ],
 )
-def test_an_error_in_a_list_is_told_with_its_line(text: str, where: str, message: str) -> None:
+def test_an_error_in_a_list_is_reported_with_its_line(text: str, where: str, message: str) -> None:
     error = complaint(text)
     assert (error.subject or "").startswith(where)
     assert message in error.message
@@ -217,7 +217,7 @@ def test_an_empty_yaml_file_is_refused(text: str) -> None:
     assert "mapping" in complaint(text).message
 
 
-def test_all_errors_of_a_list_are_told_at_once() -> None:
+def test_all_errors_of_a_list_are_reported_at_once() -> None:
     with pytest.raises(Several) as caught:
         yaml_list("name: A\nplatforms: [x]\nimages:\n- B\n- image: ok\n  diggest: y\n- fine\n")
     assert caught.value.exit_code == 2
@@ -230,7 +230,7 @@ def test_all_errors_of_a_list_are_told_at_once() -> None:
     ]
 
 
-def test_all_errors_of_a_plain_text_list_are_told_at_once() -> None:
+def test_all_errors_of_a_plain_text_list_are_reported_at_once() -> None:
     with pytest.raises(Several) as caught:
         text_list("fine:1\nNOT/A/NAME\ntwo words\nhttp://x/y\n")
     assert [(error.subject or "").split(": ")[0] for error in caught.value.errors] == [
@@ -262,7 +262,7 @@ def test_an_image_of_an_archive_goes_by_the_name_that_it_has_there() -> None:
     )
 
 
-def test_platforms_of_an_image_stand_in_for_those_of_the_list() -> None:
+def test_platforms_of_an_image_replace_those_of_the_list() -> None:
     read = yaml_list("platforms: [linux/amd64]\nimages:\n- a\n- {image: b, platforms: [linux/arm64, linux/aarch64]}\n")
     assert [entry.platforms for entry in read.entries] == [(AMD64,), (ARM64,)]
 
@@ -278,7 +278,7 @@ def test_platforms_of_an_image_stand_in_for_those_of_the_list() -> None:
         ("oci:layout", LayoutImage("layout")),
     ],
 )
-def test_a_file_without_a_name_behind_it_stands_for_all_images_in_it(text: str, source: Container) -> None:
+def test_a_file_without_an_image_name_refers_to_all_images_in_it(text: str, source: Container) -> None:
     assert entry_of(parse_image(text), where="here", platforms=(AMD64,)) == HeldImages(source, None, (AMD64,), "here")
     assert text_list(f"{text}\n").entries == (HeldImages(source, None, (), "images.txt:1"),)
     read = yaml_list(f"platforms: [linux/arm64]\nimages: ['{text}']\n")

@@ -64,7 +64,7 @@ def test_the_same_file_given_twice_is_taken_once() -> None:
     assert each_once([every[0], entry, every[1], other, every[2]]) == (every[0], entry, other)
 
 
-def test_a_file_given_twice_with_different_platforms_is_told_with_both_places() -> None:
+def test_a_file_given_twice_with_different_platforms_is_reported_with_both_places() -> None:
     every = [
         HeldImages(OciArchiveImage("a.tar"), None, platforms, f"line {len(platforms)}") for platforms in ((), (AMD64,))
     ]
@@ -131,7 +131,7 @@ def test_a_tag_and_a_digest_in_two_lists_are_one_image() -> None:
         pytest.param(("quay.io/x:1", f"quay.io/x:1@{D}", f"QUAY.io/x:1@{OTHER}"), id="after a tag"),
     ],
 )
-def test_two_digests_for_one_tag_are_told_with_both_lines(lines: tuple[str, ...]) -> None:
+def test_two_digests_for_one_tag_are_reported_with_both_lines(lines: tuple[str, ...]) -> None:
     with raises(Misuse, values={"where": "list.yaml:2"}) as caught:
         joined("".join(f"- {line}\n" for line in lines))
     assert (caught.value.subject or "").startswith(f"list.yaml:{len(lines) + 1}: ")
@@ -166,13 +166,13 @@ def test_one_name_that_is_spelt_in_two_ways_is_one_image(other: str) -> None:
         pytest.param("- {image: a, platforms: [linux/amd64]}", id="other platforms"),
     ],
 )
-def test_one_name_cannot_stand_for_two_things(other: str) -> None:
+def test_one_name_cannot_refer_to_two_things(other: str) -> None:
     with raises(Misuse, values={"where": "list.yaml:2"}) as caught:
         joined(f"- a\n{other}\n")
     assert (caught.value.subject or "").startswith("list.yaml:3")
 
 
-def test_all_contradictions_are_told_at_once() -> None:
+def test_all_contradictions_are_reported_at_once() -> None:
     with pytest.raises(Several) as caught:
         joined(f"- a\n- {{image: a, from: 'oci:dir'}}\n- b@{D}\n- {{image: 'b:1', from: 'c@{D}'}}\n- 'b:1@{OTHER}'\n")
     assert [error.subject for error in caught.value.errors] == [

@@ -139,7 +139,7 @@ def test_a_line_that_says_nothing_that_we_would_takes_all_chunks_back(line):
     assert journal.whole_bytes == len(HEAD)
 
 
-def test_what_differs_is_told():
+def test_what_differs_is_reported():
     options = {"--chunk-size": "5", "--key": "none", "--encrypt": "yes"}
     assert BEGUN.differences(BEGUN.options, BEGUN.images) == []
     assert BEGUN.differences(options, BEGUN.images) == [

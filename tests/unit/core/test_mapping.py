@@ -112,7 +112,7 @@ def test_two_images_that_would_land_on_one_name_are_refused_with_a_way_out() -> 
     assert len(set(names_of(references, LayoutTarget("out"), Naming(KEEP)).values())) == 2
 
 
-def test_one_tag_cannot_stand_for_two_digests() -> None:
+def test_one_tag_cannot_refer_to_two_digests() -> None:
     references = [Reference.parse(f"a/b:1@{D}"), Reference.parse(f"a/b:1@{digest('other')}")]
     with raises(Misuse, values={"key": "registry.example.com:5000/a/b:1"}):
         names_of(references, HOST, Naming(KEEP))
@@ -130,7 +130,7 @@ def test_two_tags_and_two_digests_of_one_repository_are_no_conflict() -> None:
     assert len(set(names_of(references, HOST, Naming(KEEP)).values())) == 4
 
 
-def test_all_conflicts_are_told_at_once() -> None:
+def test_all_conflicts_are_reported_at_once() -> None:
     texts = ["docker.io/t/a:1", "quay.io/t/a:1", "docker.io/t/b:1", "quay.io/t/b:1"]
     with raises(Several, values={"count": 2}) as caught:
         names_of([Reference.parse(text) for text in texts], HOST, Naming(KEEP))
@@ -178,7 +178,7 @@ def test_the_mappings_that_can_be_chosen_are_these() -> None:
 
 
 @pytest.mark.parametrize("mapping", [SCOPED, FLATTEN])
-def test_where_the_origin_does_not_help_a_collision_is_told_to_be_named(mapping: str) -> None:
+def test_where_the_origin_does_not_help_a_collision_asks_for_a_name(mapping: str) -> None:
     texts = {SCOPED: ("host:8080/a:1", "Host-8080/a:1"), FLATTEN: ("a/b-c:1", "a-b/c:1")}[mapping]
     with pytest.raises(Misuse) as caught:
         names_of(map(Reference.parse, texts), HOST, Naming(mapping))
@@ -217,7 +217,7 @@ def test_where_the_origin_does_not_help_a_collision_is_told_to_be_named(mapping:
     ],
 )
 @each_case("target", [HOST, PREFIXED], ids=["no prefix", "below a prefix"])
-def test_a_rule_goes_before_the_mapping_and_behind_the_prefix(
+def test_a_rule_goes_before_the_mapping_and_after_the_prefix(
     target: RegistryTarget, rules: str, text: str, name: str
 ) -> None:
     assert name_at(text, target, rules=rules) == f"{target}/{name}"
@@ -319,7 +319,7 @@ def test_the_same_bundle_gets_the_same_names_on_any_day() -> None:
         pytest.param(DISTRIBUTION, "a/b", "quay.io/a/b/c/d/e:1", SCOPED, None, id="distribution takes any depth"),
     ],
 )
-def test_a_name_that_a_kind_of_registry_refuses_is_told_before_it_is_asked(
+def test_a_name_that_a_kind_of_registry_refuses_is_reported_before_it_is_asked(
     kind: RegistryKind, prefix: str, text: str, mapping: str, fault: str | None
 ) -> None:
     target = RegistryTarget("registry.example.com", prefix)
@@ -361,7 +361,7 @@ def test_layouts_have_the_rules_of_no_registry(kind: RegistryKind) -> None:
     assert name_at("quay.io/a:1", LayoutTarget("out"), kind=kind) == "quay.io/a:1"
 
 
-def test_faults_and_collisions_are_told_together() -> None:
+def test_faults_and_collisions_are_reported_together() -> None:
     texts = ["docker.io/t/a:1", "quay.io/t/a:1", "quay.io/b:1"]
     with raises(Several, values={"count": 2}) as caught:
         names_of(map(Reference.parse, texts), HOST, Naming(KEEP), HARBOR)

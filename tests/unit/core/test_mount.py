@@ -41,7 +41,7 @@ def test_without_a_mount_nothing_is_guessed():
 
 
 @pytest.mark.parametrize("name", ["ext4", "xfs", "btrfs", "tmpfs"])
-def test_file_systems_of_disks_take_bytes_behind_the_end_of_a_file(name):
+def test_file_systems_of_disks_take_bytes_after_the_end_of_a_file(name):
     assert Mount("/media", name, "/dev/sdb1", False).has_sparse_files
 
 

@@ -150,7 +150,7 @@ def test_without_rules_nothing_is_decided() -> None:
         pytest.param("{from: quay.io/a, to: a}", "quay.io/a", "a", id="one part"),
     ],
 )
-def test_a_star_stands_for_what_followed_the_prefix(rule: str, text: str, path: str) -> None:
+def test_a_star_refers_to_what_followed_the_prefix(rule: str, text: str, path: str) -> None:
     assert rules(rule).repository(Reference.parse(text)) == path
 
 
@@ -196,7 +196,7 @@ def test_a_star_stands_for_what_followed_the_prefix(rule: str, text: str, path: 
         pytest.param("rules: " + "[" * 20 + "]" * 20, "rules.yaml:1", "nested too deeply", id="nested"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(text: str, subject: str, message: str) -> None:
+def test_what_is_wrong_is_reported_with_its_line(text: str, subject: str, message: str) -> None:
     error = complaint(text)
     assert error.subject is not None
     assert error.subject.startswith(subject)
@@ -209,7 +209,7 @@ def test_two_rules_for_the_same_images_are_refused_however_they_are_spelt() -> N
     assert "rules.yaml:2" in error.message
 
 
-def test_all_errors_of_a_file_are_told_at_once() -> None:
+def test_all_errors_of_a_file_are_reported_at_once() -> None:
     with raises(Several, values={"source": "rules.yaml", "count": 4}) as caught:
         parse_rules(
             "rules:\n- {from: a, to: B}\n- {to: a}\n- {from: 'a**', to: C, on-conflict: skip}\n", source="rules.yaml"

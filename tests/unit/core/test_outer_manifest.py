@@ -30,7 +30,7 @@ def document(**changes: object) -> bytes:
     return json.dumps({name: value for name, value in changed.items() if value is not ...}).encode()
 
 
-def test_it_is_told_from_the_bundle_manifest_by_one_field():
+def test_it_is_distinguished_from_the_bundle_manifest_by_one_field():
     assert read_manifest(OUTER.to_json(), what="test") == OUTER
     assert isinstance(read_manifest(to_json(ARCHIVES), what="test"), BundleManifest)
 

@@ -98,7 +98,7 @@ def test_one_of_several_platforms_is_enough() -> None:
 
 
 @pytest.mark.parametrize("given", ["linux/amd64,linux/arm64", "linux/amd64, linux/arm64"])
-def test_platforms_with_commas_as_docker_takes_them_are_told_as_several(given: str) -> None:
+def test_platforms_with_commas_as_docker_takes_them_are_reported_as_several(given: str) -> None:
     with raises(Misuse, subject=f"'{given}'") as caught:
         Platform.parse(given)
     assert "arm64" not in (caught.value.hint or "")

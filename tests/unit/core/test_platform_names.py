@@ -29,7 +29,7 @@ from tests.support.tables import each_case
         ("linux/ppc64el", "linux/ppc64le"),
     ],
 )
-def test_a_misspelt_platform_is_told_with_the_one_that_was_meant(written: str, likely: str) -> None:
+def test_a_misspelt_platform_is_reported_with_the_one_that_was_meant(written: str, likely: str) -> None:
     with pytest.raises(Misuse) as caught:
         Platform.parse(written)
     assert likely in (caught.value.hint or "")
@@ -59,7 +59,7 @@ def test_a_platform_that_is_no_misspelling_is_taken(written: str) -> None:
     assert str(Platform.parse(written)) == written
 
 
-def test_a_misspelt_platform_of_a_list_is_told_with_its_line() -> None:
+def test_a_misspelt_platform_of_a_list_is_reported_with_its_line() -> None:
     with pytest.raises(Misuse) as caught:
         parse_image_list(
             "images:\n- image: a\n  platforms: [linux/amd46]\n", source="list.yaml", parse_image=parse_image

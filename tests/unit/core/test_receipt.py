@@ -257,7 +257,7 @@ def test_a6_a_fingerprint_in_a_receipt_is_whole(field: str, wrong: object) -> No
 
 
 @each_case("key", sorted(set(document()) - ABSENT_IN_OLDER))
-def test_a_field_that_is_missing_is_told(key: str) -> None:
+def test_a_field_that_is_missing_is_reported(key: str) -> None:
     lacking = document()
     del lacking[key]
     with pytest.raises(Damaged, match=f"'{key}'"):

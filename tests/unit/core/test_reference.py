@@ -41,7 +41,7 @@ def test_a_reference_is_completed_as_docker_completes_it(text: str, whole: str) 
     assert str(Reference.parse(text)) == whole
 
 
-def test_the_parts_of_a_reference_are_told_apart() -> None:
+def test_the_parts_of_a_reference_are_distinguished() -> None:
     parsed = Reference.parse(f"registry.example.com:5000/team/app:1.4@{D}")
     assert parsed == Reference("registry.example.com:5000", "team/app", "1.4", D)
     assert parsed.name == "registry.example.com:5000/team/app"

@@ -162,7 +162,7 @@ def test_words_about_writing_mean_nothing_where_nothing_is_written(method: str, 
     [(status, "no-registry", Refused) for status in (200, 302, 400, 404)]
     + [(status, "proxy-page", Unavailable) for status in (500, 502, 503)],
 )
-def test_a_page_for_people_is_told_as_such(status: int, code: str, family: type[BundlerError]) -> None:
+def test_a_page_for_people_is_reported_as_such(status: int, code: str, family: type[BundlerError]) -> None:
     page = error(RegistryAnswer("GET", status, message="an HTML page, likely of a proxy", is_page=True))
     assert (page.code, type(page)) == (code, family)
     assert page.retryable is (family is Unavailable), "a proxy whose registry is down may find it again"
@@ -195,7 +195,7 @@ def test_C1_any_other_answer_is_a_failure_or_none(status: int, asked: float | No
         (429, "too-many-requests"),
     ],
 )
-def test_a_page_whose_status_says_enough_is_told_by_its_status(status: int, meaning: str) -> None:
+def test_a_page_whose_status_says_enough_is_reported_by_its_status(status: int, meaning: str) -> None:
     assert error(RegistryAnswer("PUT", status, message="an HTML page", is_page=True)).code == meaning
 
 
@@ -205,7 +205,7 @@ def test_a_405_page_is_no_registry_that_is_read_only(method: str) -> None:
     assert error(RegistryAnswer(method, 405, "UNSUPPORTED", "read only")).code == "registry-read-only"
 
 
-def test_who_is_known_and_lacks_the_right_is_not_told_to_log_in() -> None:
+def test_who_is_known_and_lacks_the_right_is_not_advised_to_log_in() -> None:
     assert error(RegistryAnswer("PUT", 401, "UNAUTHORIZED", is_scope_missing=True)).code == "denied"
 
 

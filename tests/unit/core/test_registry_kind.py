@@ -108,5 +108,5 @@ def test_a_path_is_refused_for_the_rules_of_its_kind(
     [(QUAY, "a/b", False), (QUAY, "a/b/c", True), (HARBOR, "a/b/c/d", False), (DISTRIBUTION, "a/b/c/d", False)],
     ids=["Quay, two parts", "Quay, three parts", "Harbor", "distribution"],
 )
-def test_a_path_that_some_releases_refuse_is_told(kind: RegistryKind, path: str, is_unusual: bool) -> None:
+def test_a_path_that_some_releases_refuse_is_reported(kind: RegistryKind, path: str, is_unusual: bool) -> None:
     assert kind.is_unusual(path) is is_unusual

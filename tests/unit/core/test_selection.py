@@ -90,7 +90,7 @@ def test_a_selection_that_leaves_nothing_is_a_mistake(only: tuple[str, ...], exc
     assert caught.value.subject == f"--except {except_[0]}"
 
 
-def test_exceptions_that_fit_nothing_are_told_but_change_nothing() -> None:
+def test_exceptions_that_fit_nothing_are_reported_but_change_nothing() -> None:
     selection = Selection(except_=("nginx", "ngnix", "quay.io/*:v2"))
     assert selection.idle(IMAGES) == ("ngnix", "quay.io/*:v2")
     assert selection.chosen(IMAGES) == frozenset(IMAGES[1:])

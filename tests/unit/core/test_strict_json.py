@@ -83,7 +83,7 @@ def test_the_deepest_document_that_is_allowed_is_read() -> None:
         pytest.param(rb'{"a": {"}": []}}, [[1], [2]]', id="other lists and objects"),
     ],
 )
-def test_depth_is_counted_whatever_stands_beside_it(beside: bytes) -> None:
+def test_depth_is_counted_with_anything_next_to_it(beside: bytes) -> None:
     inner = JSON_DEPTH - 1
     deepest = b"[%b, %b1%b, %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
     too_deep = b"[%b, [%b1%b], %b]" % (beside, b'{"a":' * inner, b"}" * inner, beside)
@@ -97,7 +97,7 @@ def test_brackets_within_texts_and_side_by_side_are_not_depth() -> None:
     assert strict_json.loads(json.dumps(document).encode(), what="test") == document
 
 
-def test_a_name_that_stands_twice_is_named() -> None:
+def test_a_name_that_appears_twice_is_named() -> None:
     with pytest.raises(Damaged, match="'digest'"):
         strict_json.loads(b'{"size": 1, "digest": 2, "digest": 3}', what="test")
 

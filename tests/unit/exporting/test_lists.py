@@ -54,7 +54,7 @@ def two_images(*tags: list[str] | None) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("form", ["none", "gzip", "7z"])
-def test_a_file_of_docker_save_stands_for_each_of_its_tags(form: str, tmp_path: Path) -> None:
+def test_a_file_of_docker_save_refers_to_each_of_its_tags(form: str, tmp_path: Path) -> None:
     path = write_as(form, tmp_path / "image", two_images(["app:1", "quay.io/team/app:1"], ["other:2"]))
     entries = each_of(f"docker-archive:{path}", AMD64)
     assert sorted(names(entries)) == ["docker.io/library/app:1", "docker.io/library/other:2", "quay.io/team/app:1"]
@@ -64,7 +64,7 @@ def test_a_file_of_docker_save_stands_for_each_of_its_tags(form: str, tmp_path: 
 
 
 @pytest.mark.parametrize("transport", ["oci", "oci-archive"])
-def test_a_layout_stands_for_each_of_its_full_names(transport: str, tmp_path: Path) -> None:
+def test_a_layout_refers_to_each_of_its_full_names(transport: str, tmp_path: Path) -> None:
     image = images.simple("x")
     if transport == "oci":
         image.write_layout(tmp_path / "image", "quay.io/team/app:1")
@@ -88,7 +88,7 @@ def test_a_layout_stands_for_each_of_its_full_names(transport: str, tmp_path: Pa
     ],
     ids=["one of two", "the only one", "a layout", "a layout with a short name"],
 )
-def test_an_image_without_a_full_name_is_told_with_an_entry_that_works(
+def test_an_image_without_a_full_name_is_reported_with_an_entry_that_works(
     files: Mapping[str, bytes], place: str, tmp_path: Path
 ) -> None:
     path = write_as("none", tmp_path / "image", files)
@@ -208,7 +208,7 @@ def test_the_tags_of_docker_name_an_image_that_the_index_leaves_without_a_name(t
     assert names(each_of(write_place(transport, files, tmp_path))) == [NGINX, APP]
 
 
-def test_all_images_without_a_name_are_told_at_once_with_the_line_of_the_list(tmp_path: Path) -> None:
+def test_all_images_without_a_name_are_reported_at_once_with_the_line_of_the_list(tmp_path: Path) -> None:
     for name in ("a.tar", "b.tar"):
         write_as("none", tmp_path / name, layout_files(images.simple(name), "v1"))
     (tmp_path / "list.txt").write_text(f"oci-archive:{tmp_path}/a.tar\noci-archive:{tmp_path}/b.tar:v1\n")
@@ -277,7 +277,7 @@ def test_a_list_is_read_from_standard_input(monkeypatch: pytest.MonkeyPatch) -> 
     assert "standard input:2" in str(caught.value)
 
 
-def test_a_name_without_its_transport_is_taken_for_a_file_and_told_how_to_write_it() -> None:
+def test_a_name_without_its_transport_is_taken_for_a_file_and_shown_how_to_write_it() -> None:
     with raises(Misuse, subject="quay.io/a:1") as caught:
         read_lists(("quay.io/a:1",), name="x", platforms=())
     assert "docker://quay.io/a:1" in (caught.value.hint or "")
@@ -378,13 +378,13 @@ def test_a10_a_layout_without_images_is_an_error_and_never_a_success(tmp_path, t
 
 
 @pytest.mark.parametrize("given", ["dir:/srv/image", "containers-storage:app:1", "docker-image://app:1"])
-def test_a_transport_that_is_not_ours_is_told_as_one_and_not_as_a_list_that_is_absent(given: str) -> None:
+def test_a_transport_that_is_not_ours_is_reported_as_one_and_not_as_a_list_that_is_absent(given: str) -> None:
     with pytest.raises(Misuse) as caught:
         read_lists((given,), name="x", platforms=())
     assert "oci-archive:" in f"{caught.value.expected}{caught.value.hint}"
 
 
-def test_a_file_called_a_folder_and_a_folder_called_a_file_are_told_with_the_right_word(tmp_path: Path) -> None:
+def test_a_file_called_a_folder_and_a_folder_called_a_file_are_reported_with_the_right_word(tmp_path: Path) -> None:
     path = write_as("none", tmp_path / "image.tar", docker_files([LAYER], tags=["app:1"]))
     with pytest.raises(Refused) as caught:
         each_of(f"oci:{path}")

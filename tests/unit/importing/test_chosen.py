@@ -41,11 +41,11 @@ def test_patterns_and_a_list_of_failed_ones_are_both_obeyed() -> None:
     assert chosen(Selection(only=("docker.io/*",)), "b:1", "quay.io/c:1") == (["b:1"], [])
 
 
-def test_an_exception_that_fits_nothing_is_told() -> None:
+def test_an_exception_that_fits_nothing_is_reported() -> None:
     assert chosen(Selection(except_=("quay.io/*", "ngnix"))) == (["a:1", "b:1"], ["--except ngnix matches no image"])
 
 
-def test_names_of_another_bundle_in_a_list_of_failed_ones_are_told() -> None:
+def test_names_of_another_bundle_in_a_list_of_failed_ones_are_reported() -> None:
     images, notices = chosen(EVERYTHING, "a:1", "x:1", "a:2")
     assert images == ["a:1"]
     assert notices == ["not in this bundle: docker.io/library/a:2, docker.io/library/x:1"]

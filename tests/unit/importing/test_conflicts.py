@@ -70,7 +70,7 @@ def test_tags_move_when_they_are_to_be_replaced(is_dry_run: bool) -> None:
 
 
 @pytest.mark.parametrize("taken", [["b:1"], ["a:1", "b:1", "c:1"]], ids=["one", "three"])
-def test_conflicts_stop_the_run_before_anything_is_sent_and_are_told_together(taken: list[str]) -> None:
+def test_conflicts_stop_the_run_before_anything_is_sent_and_are_reported_together(taken: list[str]) -> None:
     error = conflicts(results(*taken))
     assert (values_in(error.message)["count"], error.exit_code) == (len(taken), Refused.exit_code)
     assert [each.subject for each in error.errors] == [str(Reference.parse(name)) for name in taken]
@@ -128,14 +128,14 @@ def test_a_tag_that_did_not_move_is_to_move_now(on_conflict: str, taken: list[st
 
 @each_case("on_conflict", CONFLICT_POLICIES)
 @each_case("taken", [[], ["a:1"]], ids=["new", "replaced"])
-def test_a_tag_that_stands_for_the_image_by_now_is_not_ours_to_undo(on_conflict: str, taken: list[str]) -> None:
+def test_a_tag_that_refers_to_the_image_by_now_is_not_ours_to_undo(on_conflict: str, taken: list[str]) -> None:
     each = results(*taken, on_conflict=on_conflict)[0]
     again = look_again(each, each.image.root.digest)
     assert (again.outcome, again.read_back, again.replaced) == (Outcome.PRESENT, each.image.root.digest, None)
 
 
 @each_case("taken", [[], ["a:1"]], ids=["new", "replaced"])
-def test_a_tag_that_moved_meanwhile_is_decided_by_the_same_rule(taken: list[str]) -> None:
+def test_a_tag_that_moved_since_then_is_decided_by_the_same_rule(taken: list[str]) -> None:
     failed, skipped, replaced = (
         look_again(results(*taken, on_conflict=policy)[0], THEIRS) for policy in (FAIL, SKIP, REPLACE)
     )
@@ -145,7 +145,7 @@ def test_a_tag_that_moved_meanwhile_is_decided_by_the_same_rule(taken: list[str]
     assert (replaced.is_open, replaced.replaced) == (True, THEIRS)
 
 
-def test_an_image_steps_aside_from_a_tag_that_is_taken_meanwhile() -> None:
+def test_an_image_steps_aside_from_a_tag_that_is_taken_since_then() -> None:
     each = results(on_conflict=SUFFIX)[0]
     aside = look_again(each, THEIRS, None)
     assert (aside.is_open, str(aside.taken_name), aside.replaced) == (True, str(Reference.parse("a:1")), None)
@@ -166,7 +166,7 @@ def test_an_image_that_steps_aside_is_asked_for_by_its_new_name() -> None:
     assert again.name != each.name
 
 
-def test_a_tag_that_was_removed_meanwhile_replaces_nothing() -> None:
+def test_a_tag_that_was_removed_since_then_replaces_nothing() -> None:
     again = look_again(results("a:1", on_conflict=REPLACE)[0], None)
     assert (again.is_open, again.replaced) == (True, None)
 

@@ -50,7 +50,7 @@ def test_a_good_file_has_no_findings_and_is_known_by_its_checksum(
     assert (facts.members, facts.is_layout) == (len(files), files is LAYOUT)
 
 
-def test_what_is_in_a_file_of_docker_save_is_told(tmp_path: Path) -> None:
+def test_what_is_in_a_file_of_docker_save_is_reported(tmp_path: Path) -> None:
     (image,) = archive_check.describe(file_of(tmp_path, DOCKER)).images
     config = docker_config([LOWER, UPPER])
     assert (image.names, image.id, image.digest) == (("app:dev", NAME), Digest.of(config), None)
@@ -61,7 +61,7 @@ def test_what_is_in_a_file_of_docker_save_is_told(tmp_path: Path) -> None:
     assert image.config.cmd == ("/run",)
 
 
-def test_what_is_in_a_layout_is_told(tmp_path: Path) -> None:
+def test_what_is_in_a_layout_is_reported(tmp_path: Path) -> None:
     (image,) = archive_check.describe(file_of(tmp_path, LAYOUT)).images
     manifest = json.loads(IMAGE.content)
     assert (image.names, str(image.digest)) == ((NAME,), IMAGE.digest)
@@ -79,7 +79,7 @@ def test_a_description_is_the_same_as_the_one_that_comes_with_a_check(
     assert (described.findings, described.sha256) == ([], None)
 
 
-def test_every_image_of_an_index_is_told_with_its_platform(tmp_path: Path) -> None:
+def test_every_image_of_an_index_is_reported_with_its_platform(tmp_path: Path) -> None:
     amd, arm = images.simple("amd"), images.simple("arm", architecture="arm64")
     multi = images.index([(amd, images.platform("amd64")), (arm, images.platform("arm64"))])
     facts = checked(tmp_path, layout_files(multi, NAME))
@@ -102,7 +102,7 @@ def test_the_images_of_other_platforms_may_be_elsewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("form", ["none", "gzip", "7z"])
-def test_a_changed_layer_is_told_with_its_place(form: str, tmp_path: Path) -> None:
+def test_a_changed_layer_is_reported_with_its_place(form: str, tmp_path: Path) -> None:
     facts = checked(tmp_path, {**DOCKER, LAYERS[1]: UPPER[:-1] + b"x"}, form)
     (finding,) = findings(facts)
     assert "layer 2 of 2 differs from the one in the image config" in finding
@@ -110,7 +110,7 @@ def test_a_changed_layer_is_told_with_its_place(form: str, tmp_path: Path) -> No
     assert images.sha256(UPPER) in finding
 
 
-def test_a_changed_blob_is_told_with_its_digests(tmp_path: Path) -> None:
+def test_a_changed_blob_is_reported_with_its_digests(tmp_path: Path) -> None:
     spoilt = bytearray(LAYOUT[BLOB])
     spoilt[600_000] ^= 1
     facts = checked(tmp_path, {**LAYOUT, BLOB: bytes(spoilt)})
@@ -119,7 +119,7 @@ def test_a_changed_blob_is_told_with_its_digests(tmp_path: Path) -> None:
     assert {type(error) for error in facts.findings} == {Damaged}
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+def test_all_that_is_wrong_is_reported_at_once(tmp_path: Path) -> None:
     one, two = docker_files([LOWER], tags=["one:1"]), docker_files([UPPER], tags=["two:1"])
     entries = json.loads(one.pop("manifest.json")) + json.loads(two.pop("manifest.json"))
     files = {name: content[:-1] + b"x" if name.endswith("tar") else content for name, content in {**one, **two}.items()}
@@ -128,14 +128,14 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert facts.sha256 is not None
 
 
-def test_a_blob_that_is_absent_and_one_of_another_size_are_told(tmp_path: Path) -> None:
+def test_a_blob_that_is_absent_and_one_of_another_size_are_reported(tmp_path: Path) -> None:
     facts = checked(tmp_path, {name: content for name, content in LAYOUT.items() if name != BLOB})
     assert any("a blob is missing" in finding for finding in findings(facts))
     facts = checked(tmp_path, {**LAYOUT, BLOB: LAYOUT[BLOB] + b"x"})
     assert any("another size" in finding for finding in findings(facts))
 
 
-def test_a_layer_that_is_not_in_the_config_is_told_although_its_digest_is_right(tmp_path: Path) -> None:
+def test_a_layer_that_is_not_in_the_config_is_reported_although_its_digest_is_right(tmp_path: Path) -> None:
     swapped = images.image([images.gzip.compress(LOWER, mtime=0)], uncompressed=[UPPER])
     (finding,) = findings(checked(tmp_path, layout_files(swapped, NAME)))
     assert "differs from the one in the config" in finding
@@ -158,7 +158,7 @@ def broken_gzip(first_bytes: int) -> bytes:
         pytest.param(1_500_000, id="in a later piece"),
     ],
 )
-def test_a_layer_with_the_right_digest_and_damage_inside_is_told_for_the_damage_alone(
+def test_a_layer_with_the_right_digest_and_damage_inside_is_reported_for_the_damage_alone(
     first_bytes: int, form: str, tmp_path: Path
 ) -> None:
     """The bytes are those of the digest: whoever made the image has compressed it wrongly."""
@@ -168,7 +168,7 @@ def test_a_layer_with_the_right_digest_and_damage_inside_is_told_for_the_damage_
 
 
 @pytest.mark.parametrize("form", [form for form in FORMS if "7z" not in form])  # which has an end of its own
-def test_something_behind_the_end_of_the_archive_is_told(form: str, tmp_path: Path) -> None:
+def test_something_after_the_end_of_the_archive_is_reported(form: str, tmp_path: Path) -> None:
     path = tmp_path / "image"
     path.write_bytes(COMPRESSIONS[form](tar_of(DOCKER) + b"#!/bin/sh"))
     (finding,) = findings(archive_check.check(ImageFile(path, called="test")))
@@ -178,7 +178,7 @@ def test_something_behind_the_end_of_the_archive_is_told(form: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("form", list(COMPRESSIONS))
-def test_a_file_that_was_cut_is_told(form: str, tmp_path: Path) -> None:
+def test_a_file_that_was_cut_is_reported(form: str, tmp_path: Path) -> None:
     path = write_as(form, tmp_path / "image", DOCKER)
     path.write_bytes(path.read_bytes()[:500_000])
     facts = archive_check.check(ImageFile(path, called="test"))
@@ -187,12 +187,12 @@ def test_a_file_that_was_cut_is_told(form: str, tmp_path: Path) -> None:
         archive_check.describe(ImageFile(path, called="test"))
 
 
-def test_a_file_without_images_is_told(tmp_path: Path) -> None:
+def test_a_file_without_images_is_reported(tmp_path: Path) -> None:
     (finding,) = findings(checked(tmp_path, {"readme": b"hello"}))
     assert "not an image archive" in finding
 
 
-def test_a_document_that_a_manifest_lists_as_a_layer_is_told(tmp_path: Path) -> None:
+def test_a_document_that_a_manifest_lists_as_a_layer_is_reported(tmp_path: Path) -> None:
     entry = {**json.loads(DOCKER["manifest.json"])[0], "Layers": [LAYERS[0], CONFIG]}
     (finding,) = findings(checked(tmp_path, {**DOCKER, "manifest.json": json.dumps([entry]).encode()}))
     assert "layer 2 of 2 differs" in finding

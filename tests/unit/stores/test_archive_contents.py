@@ -65,7 +65,7 @@ def test_a_file_is_found_through_a_link() -> None:
     [("nothing", "found nothing"), ("layer", "found a file that is not JSON")],
     ids=["absent", "no JSON"],
 )
-def test_what_is_no_document_is_told_when_it_is_asked_for_as_one(name: str, found: str) -> None:
+def test_what_is_no_document_is_reported_when_it_is_asked_for_as_one(name: str, found: str) -> None:
     contents, _ = of({"layer": LAYER})
     with raises(Damaged, expected="JSON") as caught:
         contents.document(name)
@@ -93,7 +93,7 @@ def test_a_layer_whose_first_file_has_a_bracket_in_front_is_no_document(first: s
 
 
 @pytest.mark.parametrize("at_a_time", [pytest.param(1), pytest.param(100), 511, 513])
-def test_a_layer_is_told_from_a_document_however_few_bytes_come_at_a_time(at_a_time: int) -> None:
+def test_a_layer_is_distinguished_from_a_document_however_few_bytes_come_at_a_time(at_a_time: int) -> None:
     layer = tar_of({"[": b"x"})
     files = {"layer.tar": layer, "manifest.json": b"\n" * 600 + b"[]", "plain": LAYER}
     contents, shown = of(files, at_a_time=at_a_time)
@@ -122,7 +122,7 @@ def test_an_archive_that_was_cut_is_damage_wherever_it_was_cut(at_a_time: int) -
             surveyed(whole[:length], at_a_time)
 
 
-def test_an_error_of_whoever_is_shown_a_member_comes_through() -> None:
+def test_an_error_of_the_reader_of_a_member_comes_through() -> None:
     def take(member: TarMember, pieces: Pieces) -> None:
         raise LocalStorage("no space left")
 

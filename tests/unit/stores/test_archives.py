@@ -205,7 +205,7 @@ def test_an_artifact_that_ctr_saves_with_a_manifest_json_is_carried_as_it_is(sta
     assert (str(ready.source.resolve(NAME).digest), ready.is_repacked) == (chart.digest, False)
 
 
-def test_what_somebody_calls_it_counts_where_a_file_has_both_forms(tmp_path: Path) -> None:
+def test_the_name_that_a_user_gives_counts_where_a_file_has_both_forms(tmp_path: Path) -> None:
     files = docker_25(layers=[LOWER], is_gzip=False)
     assert indexed(tmp_path / "1", files, transport=OCI).is_layout
     assert not indexed(tmp_path / "1", files, transport=DOCKER).is_layout
@@ -313,7 +313,7 @@ def test_an_empty_layer_is_one(staging: Staging, tmp_path: Path) -> None:
     assert [plain(layer) for layer in layers] == [LOWER, b"", b"\0" * 1024]
 
 
-def test_a_config_under_the_digest_of_another_is_told_and_does_no_harm(tmp_path: Path) -> None:
+def test_a_config_under_the_digest_of_another_is_reported_and_does_no_harm(tmp_path: Path) -> None:
     warnings: list[str] = []
     staging = Staging(Scratch(tmp_path), StagingCache(), compression.GZIP, warnings.append)
     config = docker_config([LOWER, UPPER])

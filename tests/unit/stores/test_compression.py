@@ -103,19 +103,19 @@ def test_a_changed_byte_is_damage(kind: str, size_bytes: int) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_something_else_behind_the_end_is_damage(kind: str) -> None:
+def test_something_else_after_the_end_is_damage(kind: str) -> None:
     with pytest.raises(Damaged):
         inflate(COMPRESSIONS[kind](TEXT) + b"#!/bin/sh\n" * 100, kind)
 
 
 @each_case("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
 @each_case("size_bytes", [1, 512, PIECE_BYTES], ids=lambda size: f"pieces of {size}")
-def test_zeros_behind_the_end_are_padding(kind: str, size_bytes: int) -> None:
+def test_zeros_after_the_end_are_padding(kind: str, size_bytes: int) -> None:
     assert inflate(COMPRESSIONS[kind](TEXT) + bytes(10_240), kind, size_bytes) == TEXT
 
 
 @pytest.mark.parametrize("kind", [compression.GZIP, compression.XZ, compression.BZIP2])
-def test_a_frame_behind_padding_is_taken_or_refused_whatever_the_size_of_the_pieces(kind: str) -> None:
+def test_a_frame_after_padding_is_taken_or_refused_whatever_the_size_of_the_pieces(kind: str) -> None:
     padded = COMPRESSIONS[kind](b"one") + bytes(512) + COMPRESSIONS[kind](b"two")
     results = set()
     for size_bytes in (1, 64, 512, PIECE_BYTES):

@@ -58,7 +58,7 @@ def test_a_helper_that_knows_nobody_is_no_failure(helper) -> None:  # type: igno
     assert helper("echo credentials not found in native keychain; exit 1") is None
 
 
-def test_a_helper_that_fails_is_told(helper) -> None:  # type: ignore[no-untyped-def]
+def test_a_helper_that_fails_is_reported(helper) -> None:  # type: ignore[no-untyped-def]
     with raises(Refused, values={"name": "DockerException"}):
         helper("echo the keyring is locked; exit 1")
 
@@ -90,13 +90,13 @@ def test_A9_what_a_helper_leaves_running_is_not_waited_for(helper, tmp_path) -> 
     assert has_ended(tmp_path / "child")
 
 
-def test_A9_a_helper_that_cannot_be_started_is_told(helper) -> None:  # type: ignore[no-untyped-def]
+def test_A9_a_helper_that_cannot_be_started_is_reported(helper) -> None:  # type: ignore[no-untyped-def]
     with raises(LocalStorage, subject="/dev/null"):
         credential_helper.ask("/dev/null", b"")
 
 
 @pytest.mark.parametrize("kind", ["pipe", "folder", "too large"])
-def test_A9_configuration_of_docker_that_is_no_file_is_told(tmp_path: Path, kind: str) -> None:
+def test_A9_configuration_of_docker_that_is_no_file_is_reported(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "config.json"
     if kind == "pipe":
         os.mkfifo(path)

@@ -89,7 +89,7 @@ def test_without_any_file_everybody_is_anonymous() -> None:
     assert user() is None
 
 
-def test_a_file_that_was_named_and_is_not_there_is_told_and_not_passed_over(home: Path, tmp_path: Path) -> None:
+def test_a_file_that_was_named_and_is_not_there_is_reported_and_not_passed_over(home: Path, tmp_path: Path) -> None:
     written(home / ".docker" / "config.json", auths=auths(HOST="somebody"))
     with pytest.raises(Misuse) as caught:
         files({"REGISTRY_AUTH_FILE": str(tmp_path / "missing.json")})
@@ -211,7 +211,7 @@ def test_the_name_for_tokens_makes_a_helpers_secret_a_token(
     assert (found.identity_token, found.password) == ("s3cret", "")
 
 
-def test_a_helper_that_is_not_there_is_told_with_its_file(home: Path) -> None:
+def test_a_helper_that_is_not_there_is_reported_with_its_file(home: Path) -> None:
     config = written(home / ".docker" / "config.json", credHelpers={HOST: "does-not-exist"}, auths=auths(HOST="x"))
     with raises(Refused, values={"helper": "does-not-exist"}) as caught:
         Login(HOST).find()
@@ -232,7 +232,7 @@ def test_a_helper_that_is_not_there_is_told_with_its_file(home: Path) -> None:
         pytest.param({"credHelpers": [HOST]}, id="helpers in a list"),
     ],
 )
-def test_a_file_that_is_wrong_is_told_and_not_shown(home: Path, content: dict[str, object]) -> None:
+def test_a_file_that_is_wrong_is_reported_and_not_shown(home: Path, content: dict[str, object]) -> None:
     config = written(home / ".docker" / "config.json", **content)
     with pytest.raises(Refused) as caught:
         Login(HOST).find("team/app")

@@ -265,7 +265,7 @@ def error_line(message: str) -> bytes:
         pytest.param(f"{NO_ROOM}{'/deeper' * 100}", id="long"),
     ],
 )
-def test_an_error_instead_of_the_rest_is_told_as_the_words_of_the_daemon(
+def test_an_error_instead_of_the_rest_is_reported_as_the_words_of_the_daemon(
     message: str, length: int, has_containerd_store: bool, staging: Staging
 ) -> None:
     files = registry_layout() if has_containerd_store else classic([LOWER, UPPER])

@@ -42,19 +42,19 @@ def test_what_a_daemon_says_belongs_to_who_must_act(message: str, family: type, 
 
 
 @pytest.mark.parametrize("status", [400, 403, 409])
-def test_what_a_daemon_refuses_is_told_with_its_status(status: int) -> None:
+def test_what_a_daemon_refuses_is_reported_with_its_status(status: int) -> None:
     error = docker_sdk._of_api(status, "you must not", "app:1")
     assert (type(error), error.retryable) == (Refused, False)
     assert (error.subject, values_in(error.message)["status"]) == ("app:1", status)
     assert "you must not" in error.message
 
 
-def test_an_image_that_a_daemon_does_not_have_is_told_in_our_words() -> None:
+def test_an_image_that_a_daemon_does_not_have_is_reported_in_our_words() -> None:
     error = docker_sdk._of_api(404, "No such image: app:1", "docker-daemon:app:1")
     assert (type(error), error.subject) == (Absent, "docker-daemon:app:1")
 
 
-def test_an_answer_without_a_status_is_told_by_its_words() -> None:
+def test_an_answer_without_a_status_is_reported_by_its_words() -> None:
     assert isinstance(docker_sdk._of_api(None, NO_ROOM, None), LocalStorage)
 
 
@@ -78,7 +78,7 @@ def _of_sdk(cause: Exception) -> Exception:
     ],
     ids=["no socket", "refused", "unknown host", "timeout", "certificate", "another name", "anything else"],
 )
-def test_a_daemon_that_does_not_answer_is_told_in_short(
+def test_a_daemon_that_does_not_answer_is_reported_in_short(
     cause: Exception, reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     error = docker_sdk._unreachable(_of_sdk(cause), "app:1")
@@ -89,7 +89,7 @@ def test_a_daemon_that_does_not_answer_is_told_in_short(
     assert "tcp://dock.example:2376" in (docker_sdk._unreachable(_of_sdk(cause), None).hint or "")
 
 
-def test_a_daemon_that_may_not_be_asked_is_told_with_the_group() -> None:
+def test_a_daemon_that_may_not_be_asked_is_reported_with_the_group() -> None:
     error = docker_sdk._unreachable(_of_sdk(PermissionError(13, "Permission denied")), None)
     assert "permission denied" in str(error)
     assert "group docker" in (error.hint or "")
@@ -146,7 +146,7 @@ def docker_folder(config: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
         '{"auths": {"h": {"auth": 3}}}',
     ],
 )
-def test_a9_values_of_a_wrong_type_in_docker_configuration_are_told(config, monkeypatch, tmp_path) -> None:
+def test_a9_values_of_a_wrong_type_in_docker_configuration_are_reported(config, monkeypatch, tmp_path) -> None:
     docker_folder(config, monkeypatch, tmp_path)
     with pytest.raises(Misuse) as caught:
         _ = Daemon().facts
@@ -176,7 +176,7 @@ def context(meta: str | None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *
         '{"Name": "inside", "Metadata": {}, "Endpoints": {"docker": 3}}',
     ],
 )
-def test_a9_a_docker_context_of_another_form_is_told(meta, monkeypatch, tmp_path) -> None:
+def test_a9_a_docker_context_of_another_form_is_reported(meta, monkeypatch, tmp_path) -> None:
     context(meta, monkeypatch, tmp_path)
     with pytest.raises(Misuse):
         _ = Daemon().facts
@@ -195,7 +195,7 @@ def test_a5_a_docker_context_that_is_not_there_never_means_the_default_daemon(
     assert caught.value.subject == "inside"
 
 
-def test_a9_a_pipe_where_a_docker_context_should_be_is_told(monkeypatch, tmp_path) -> None:
+def test_a9_a_pipe_where_a_docker_context_should_be_is_reported(monkeypatch, tmp_path) -> None:
     os.mkfifo(context(None, monkeypatch, tmp_path))
     with raises(Misuse, actual="a pipe"):
         _ = Daemon().facts
@@ -216,7 +216,7 @@ def line(message: str) -> bytes:
 
 @each_case("end", [b"", b"\r\n", b"\n", bytes(100)], ids=["nothing", "CRLF", "LF", "zeros"])
 @each_case("before", [b"", b"x" * 500, b'{"errorDetail": not this one}'], ids=["alone", "bytes", "a trap"])
-def test_an_error_within_a_stream_is_told_as_the_words_of_the_daemon(before: bytes, end: bytes) -> None:
+def test_an_error_within_a_stream_is_reported_as_the_words_of_the_daemon(before: bytes, end: bytes) -> None:
     error = error_in_stream(before + line(NO_ROOM) + end)
     assert isinstance(error, BundlerError)
     assert NO_ROOM in str(error)

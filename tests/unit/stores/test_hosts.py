@@ -103,7 +103,7 @@ def test_tls_is_always_verified(certificates: Path, authority: tuple[bytes, byte
         assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
-def test_a_client_certificate_is_used_with_the_key_beside_it(
+def test_a_client_certificate_is_used_with_the_key_next_to_it(
     certificates: Path, authority: tuple[bytes, bytes]
 ) -> None:
     (certificates / "client.cert").write_bytes(authority[0])
@@ -115,7 +115,7 @@ def test_a_client_certificate_is_used_with_the_key_beside_it(
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a certificate"], ids=["missing", "empty", "no PEM"])
-def test_an_authority_that_cannot_be_read_is_told(content: bytes | None, tmp_path: Path) -> None:
+def test_an_authority_that_cannot_be_read_is_reported(content: bytes | None, tmp_path: Path) -> None:
     path = tmp_path / "ca.pem"
     if content is not None:
         path.write_bytes(content)

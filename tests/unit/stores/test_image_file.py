@@ -36,7 +36,7 @@ def test_what_a_file_is_compressed_with_does_not_depend_on_its_name(form: str, n
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_whoever_watches_is_shown_every_byte_of_the_file_once(form: str, tmp_path: Path) -> None:
+def test_a_listener_is_shown_every_byte_of_the_file_once(form: str, tmp_path: Path) -> None:
     path = write_as(form, tmp_path / "image", FILES)
     shown = bytearray()
     with ImageFile(path, called="test").stream(shown.extend) as stream:

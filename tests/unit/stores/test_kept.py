@@ -127,5 +127,5 @@ def test_what_was_only_read_is_not_looked_through(documents: KeptDocuments, tmp_
         ("http://127.0.0.1:5000/v2/", "127.0.0.1:5000"),
     ],
 )
-def test_C1_docker_hub_is_told_by_the_name_that_people_log_in_to(url: str, name: str) -> None:
+def test_C1_docker_hub_is_reported_by_the_name_that_people_log_in_to(url: str, name: str) -> None:
     assert registry_name(url) == name

@@ -21,7 +21,7 @@ def names(index: LayoutIndex) -> list[list[str]]:
     return [sorted(names_of(entry)) for entry in json.loads(index.to_json())["manifests"]]
 
 
-def test_a_name_stands_for_what_it_was_given_last():
+def test_a_name_refers_to_what_it_was_given_last():
     index = LayoutIndex([])
     for word in ("one", "two"):
         index.put("a", root(word))
@@ -33,7 +33,7 @@ def test_a_name_stands_for_what_it_was_given_last():
     assert index.find("c") is None
 
 
-def test_what_stands_there_twice_goes_as_a_whole():
+def test_what_is_there_twice_goes_as_a_whole():
     twice = [named_entry("a", root("one")), named_entry("a", root("two")), named_entry("b", root("three"))]
     twice[0]["annotations"]["io.containerd.image.name"] = "other"
     index = LayoutIndex(twice)

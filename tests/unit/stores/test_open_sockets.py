@@ -158,7 +158,7 @@ def test_no_connection_is_open_after_an_error(
     assert [left for left in connected if left.fileno() != -1] == [], held.value
 
 
-def test_no_connection_is_open_after_a_warning_that_cannot_be_told(connected: list[socket.socket]) -> None:
+def test_no_connection_is_open_after_a_warning_that_cannot_be_shown(connected: list[socket.socket]) -> None:
     def fails(_text: str) -> None:
         raise Unavailable("nobody hears it")
 

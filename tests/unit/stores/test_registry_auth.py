@@ -422,7 +422,7 @@ def test_a_token_server_that_says_no_decides_what_to_do(status: int, family: typ
     assert made.header(PULL) == {"Authorization": "Bearer token-2"}
 
 
-def test_who_is_denied_a_token_is_told_to_log_in_to_the_registry() -> None:
+def test_who_is_denied_a_token_is_advised_to_log_in_to_the_registry() -> None:
     with pytest.raises(Refused) as caught:
         authenticator(TokenServer([answer(401)])).header(PULL)
     assert caught.value.hint == LOG_IN.format(host="registry.example.com")

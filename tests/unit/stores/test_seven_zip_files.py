@@ -125,7 +125,7 @@ def test_what_is_no_7z_archive_is_damage(content: bytes, tmp_path: Path) -> None
         pytest.param(True, id="its names too"),
     ],
 )
-def test_an_encrypted_archive_is_told_as_such(has_hidden_names: bool, tmp_path: Path) -> None:
+def test_an_encrypted_archive_is_reported_as_such(has_hidden_names: bool, tmp_path: Path) -> None:
     path = write_7z(tmp_path / "x", FILES, password="secret", has_hidden_names=has_hidden_names)
     error = refusal(path)
     assert "encrypted" in str(error)
@@ -142,7 +142,7 @@ def test_pieces_are_bounded(tmp_path: Path) -> None:
     assert (sum(sizes), max(sizes) <= 1 << 20) == (5 << 20, True)
 
 
-def test_the_process_that_decodes_ends_with_whoever_listens(tmp_path: Path) -> None:
+def test_the_process_that_decodes_ends_with_its_reader(tmp_path: Path) -> None:
     archive = write_7z(tmp_path / "x", {"image.tar": os.urandom(5 << 20)})
     others = children()
     pieces = seven_zip_files.unpacked(archive, what="x")
@@ -156,7 +156,7 @@ def children() -> set[str]:
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())
 
 
-def test_nothing_is_written_beside_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_written_next_to_the_archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     unpacked(write_7z(tmp_path / "x", FILES))
     assert [path.name for path in tmp_path.iterdir()] == ["x"]

@@ -95,7 +95,7 @@ def test_the_last_piece_is_whole_although_its_room_is_given_back_before(scratch:
     assert (b"".join(pieces), max(map(len, pieces))) == (LAYER, 1 << 20)
 
 
-def test_bytes_that_break_off_leave_nothing_behind(scratch: Scratch) -> None:
+def test_bytes_that_break_off_leave_nothing(scratch: Scratch) -> None:
     def breaking():
         yield b"x" * 1000
         raise Refused("gone")
@@ -107,7 +107,7 @@ def test_bytes_that_break_off_leave_nothing_behind(scratch: Scratch) -> None:
     assert used_bytes(scratch) == 0
 
 
-def test_bytes_in_a_file_of_somebody_are_read_where_they_are_as_often_as_wanted(tmp_path: Path) -> None:
+def test_bytes_in_a_file_of_a_user_are_read_in_place_as_often_as_wanted(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"before" + LAYER + b"behind")
     location = InFile(path, 6, len(LAYER))
@@ -117,7 +117,7 @@ def test_bytes_in_a_file_of_somebody_are_read_where_they_are_as_often_as_wanted(
     assert read(location) == LAYER
 
 
-def test_a_file_that_was_cut_meanwhile_is_damage(tmp_path: Path) -> None:
+def test_a_file_that_was_cut_since_then_is_damage(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x" * 100)
     with raises(Damaged, subject="x", actual="100 bytes"):
@@ -163,7 +163,7 @@ def test_a_layer_that_is_compressed_already_is_carried_as_it_is(kind: str, scrat
 
 
 @pytest.mark.parametrize("kind", [compression.XZ, compression.BZIP2])
-def test_a_layer_compressed_as_no_registry_has_it_is_compressed_anew(kind: str, scratch: Scratch) -> None:
+def test_a_layer_compressed_as_no_registry_has_it_is_compressed_again(kind: str, scratch: Scratch) -> None:
     layer = staged(COMPRESSIONS[kind](LAYER), scratch)
     assert layer == StagedLayer(staged(LAYER, scratch).descriptor, Digest.of(LAYER), layer.location)
     assert gzip.decompress(content_of(layer)) == LAYER
@@ -200,7 +200,7 @@ def test_what_can_be_read_where_it_is_takes_no_scratch(
 
 
 @pytest.mark.parametrize("kind", [kind for kind in COMPRESSIONS if kind != "none"])
-def test_a_compressed_layer_that_is_cut_is_damage_and_leaves_nothing_behind(kind: str, scratch: Scratch) -> None:
+def test_a_compressed_layer_that_is_cut_is_damage_and_leaves_nothing(kind: str, scratch: Scratch) -> None:
     with pytest.raises(Damaged) as caught:
         staged(COMPRESSIONS[kind](LAYER)[:-100], scratch)
     assert caught.value.subject == "the layer"
@@ -249,7 +249,7 @@ def test_what_is_not_recalled_is_not_read(scratch: Scratch) -> None:
     assert b"".join(map(bytes, pieces)) == LAYER
 
 
-def test_another_layer_of_the_same_name_and_size_is_told_once_and_taken_the_next_time(scratch: Scratch) -> None:
+def test_another_layer_of_the_same_name_and_size_is_reported_once_and_taken_the_next_time(scratch: Scratch) -> None:
     staging_cache, other = StagingCache(), b"x" * len(LAYER)
     staging_cache.remember("a/layer.tar", len(LAYER), staged(LAYER, scratch))
     with pytest.raises(Damaged) as caught:

@@ -19,14 +19,14 @@ SLOWEST = STALL_BYTES / stalls.STALL_SECONDS
 
 
 @given(st.lists(st.tuples(st.floats(0.001, 59.0), st.floats(1.0, 50.0)), min_size=1, max_size=50))
-def test_whoever_keeps_the_pace_is_never_given_up(steps: list[tuple[float, float]]) -> None:
+def test_a_host_that_keeps_the_pace_is_never_given_up(steps: list[tuple[float, float]]) -> None:
     pace = Pace()
     for seconds, factor in steps:
         pace.note(seconds, int(seconds * SLOWEST * factor) + 1)
 
 
 @given(st.floats(0.01, 10.0), st.floats(0.0, 0.8))  # in up to 70 s, less than what 60 s need
-def test_whoever_trickles_is_given_up_in_bounded_time(seconds: float, factor: float) -> None:
+def test_a_host_that_trickles_is_given_up_in_bounded_time(seconds: float, factor: float) -> None:
     pace, waited = Pace(), 0.0
     amount = int(seconds * SLOWEST * factor)
     is_given_up = False

@@ -106,7 +106,7 @@ def test_a_link_to_no_file_is_refused(files):
         resolve_links({"b/layer.tar": "a/layer.tar"}, files, what="x")
 
 
-def test_a_name_that_stands_there_twice_is_refused():
+def test_a_name_that_is_there_twice_is_refused():
     content = made(a=b"1")[:1024] + made(a=b"2")
     with raises(Damaged, subject="test.tar: 'a'"):
         read(content)

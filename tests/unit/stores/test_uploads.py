@@ -102,7 +102,7 @@ def test_C4_a_piece_that_is_too_large_is_halved_until_it_passes_and_that_is_reme
     assert known.piece_bytes(100 * KIB) is None, "what passes is sent whole"
 
 
-def test_C4_a_registry_that_refuses_the_least_is_told_and_not_asked_for_ever():
+def test_C4_a_registry_that_refuses_the_least_is_reported_and_not_asked_for_ever():
     registry = Registry(most_bytes=0)
     with pytest.raises(Refused) as caught:
         send(registry)

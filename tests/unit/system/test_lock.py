@@ -45,7 +45,7 @@ def end(process: subprocess.Popen[str]) -> None:
     assert process.returncode == 0
 
 
-def test_the_second_is_told_who_the_first_is_and_may_when_it_has_ended(tmp_path: Path) -> None:
+def test_the_second_is_shown_who_the_first_is_and_may_when_it_has_ended(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     first = another_holder(path)
     with pytest.raises(Unavailable) as caught:
@@ -64,7 +64,7 @@ def test_the_second_is_told_who_the_first_is_and_may_when_it_has_ended(tmp_path:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_holder_that_was_killed_holds_nothing_back_and_is_told(tmp_path: Path) -> None:
+def test_a_holder_that_was_killed_holds_nothing_back_and_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     first = another_holder(path)
     first.send_signal(signal.SIGKILL)
@@ -86,7 +86,7 @@ def test_within_one_process_too_there_is_one_holder(tmp_path: Path) -> None:
     Lock(tmp_path / "lock").take("it")
 
 
-def test_a_lock_that_was_removed_and_made_anew_is_not_taken_from_its_new_holder(
+def test_a_lock_that_was_removed_and_made_again_is_not_taken_from_its_new_holder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process that opened the file of the first holder must not believe that it has what the second one has."""
@@ -135,7 +135,7 @@ def test_where_a_file_system_has_no_locks_a_living_process_is_believed(
     assert not path.exists()
 
 
-def test_where_a_file_system_has_no_locks_another_machine_is_told_and_does_not_hold_back(
+def test_where_a_file_system_has_no_locks_another_machine_is_reported_and_does_not_hold_back(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "lock"
@@ -144,7 +144,7 @@ def test_where_a_file_system_has_no_locks_another_machine_is_told_and_does_not_h
     assert str(Lock(path).take("it")) == "process 1 on elsewhere since 2026-11-24T01:02:03Z"
 
 
-def test_a_disk_that_is_full_is_told_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_is_reported_and_nothing_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(descriptor: int, content: bytes, offset: int) -> int:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -24,7 +24,7 @@ def test_a_file_has_no_name_from_its_first_byte_on(tmp_path: Path) -> None:
     file.close()
 
 
-def test_bytes_stand_in_the_order_in_which_they_came(tmp_path: Path) -> None:
+def test_bytes_are_in_the_order_in_which_they_came(tmp_path: Path) -> None:
     scratch = Scratch(tmp_path)
     file, other = scratch.file(), scratch.file()
     file.write(b"one ")
@@ -92,7 +92,7 @@ def test_a_folder_that_takes_no_files_is_named_with_the_flag_that_chooses_anothe
     assert "--scratch" in (caught.value.hint or "")
 
 
-def test_a_device_without_room_is_told_with_the_flag_that_chooses_another(tmp_path: Path) -> None:
+def test_a_device_without_room_is_reported_with_the_flag_that_chooses_another(tmp_path: Path) -> None:
     file = Scratch(tmp_path).file()
     full = os.open("/dev/full", os.O_WRONLY)
     os.dup2(full, file.descriptor)

@@ -60,7 +60,7 @@ def test_wrapping_loses_nothing(language, code):
     assert "".join(translated.split()) in shown
 
 
-def test_chinese_lines_neither_begin_nor_end_with_what_must_not_stand_there(monkeypatch):
+def test_chinese_lines_neither_begin_nor_end_with_what_must_not_be_there(monkeypatch):
     monkeypatch.setattr(languages, "_catalogue", lambda: ZH)
     for code in ADVICE:
         for line in explain_report.explain_lines(explain(code), width=50):

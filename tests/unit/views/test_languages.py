@@ -118,7 +118,7 @@ def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goe
     assert changed.encode() not in compiled  # until somebody has looked at it
 
 
-def test_what_stands_where_a_message_belongs_can_be_looked_up():
+def test_what_is_in_place_of_a_message_can_be_looked_up():
     assert [str(each) for each in SOURCE.problems] == []
 
 

@@ -23,7 +23,7 @@ def test_every_variable_that_the_code_asks_for_is_named():
     assert asked - named == set()
 
 
-def test_the_sections_stand_in_their_usual_order():
+def test_the_sections_are_in_their_usual_order():
     page = man_page(CommandText("bundler", "", "Carry.", "bundler x", ()), "1.0")
     assert re.findall(r"^\.SH (.+)$", page, re.MULTILINE) == [
         "NAME", "SYNOPSIS", "DESCRIPTION", "COMMANDS", "EXIT STATUS", "FILES", "ENVIRONMENT", "SEE ALSO",

@@ -156,7 +156,7 @@ def test_retries_are_merged_by_host_on_a_terminal(monkeypatch, clock):
     assert max(map(len, lines)) <= 80
 
 
-def test_a_bar_that_stood_still_is_gone_before_the_summary_of_retries(monkeypatch, clock):
+def test_a_bar_that_did_not_move_is_gone_before_the_summary_of_retries(monkeypatch, clock):
     events = [PhaseBegan("resolving", 6, False), Moved(2), *retries(4, 2.0), PhaseEnded("resolving")]
     lines = on_screen(monkeypatch, clock, 80, events)
     assert any(line.startswith("resolving") for line in lines)
@@ -164,7 +164,7 @@ def test_a_bar_that_stood_still_is_gone_before_the_summary_of_retries(monkeypatc
     assert "host-1:5000: 2 retries, last: the registry failed" in lines
 
 
-def test_what_is_noticed_of_many_images_is_told_of_a_few(monkeypatch, clock):
+def test_what_is_noticed_of_many_images_is_reported_for_a_few(monkeypatch, clock):
     events = [Noticed(text("{image}: its index was made anew", image=f"app:{n}")) for n in range(5000)]
     lines = in_log(monkeypatch, clock, [*events, Noticed("something else")])
     assert len(lines) == progress.SAME_NOTICES + 2
@@ -172,7 +172,7 @@ def test_what_is_noticed_of_many_images_is_told_of_a_few(monkeypatch, clock):
     assert lines[-1] == "note: 4,990 more of this kind: IMAGE: its index was made anew"
 
 
-def test_what_is_told_cannot_move_the_cursor(monkeypatch, clock):
+def test_what_is_reported_cannot_move_the_cursor(monkeypatch, clock):
     lines = in_log(monkeypatch, clock, [Noticed(text("a rule for {pattern}", pattern="\x1b[2J"))])
     assert lines == ["note: a rule for \\x1b[2J"]
 

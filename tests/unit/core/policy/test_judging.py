@@ -217,7 +217,7 @@ def test_each_value_has_one_text_in_base64(value, expected):
         assert exact_base64(value, what="it") == expected
 
 
-def test_the_attacks_are_told_apart():
+def test_the_attacks_are_distinguished():
     """Most of them have words of their own, so that an operator knows what to ask for."""
     assert len({str(judged(evidence).found) for evidence in ATTACKS.values()}) > 25
 
