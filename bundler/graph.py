@@ -111,6 +111,7 @@ class _Walk:
         self._chosen_already: dict[Digest, _Node | None] = {}
         """The result for each nested index, so that indexes which share children are followed once."""
         self._blobs: dict[Digest, bytes] = {}
+        self._configs: dict[Digest, ImageConfig] = {}
         self._offered: dict[Platform, None] = {}
         """All platforms that were seen, in their order."""
         self._remarks: list[str] = []
@@ -153,7 +154,10 @@ class _Walk:
         config = manifest.config
         if config is None or not manifest.is_runnable or config.size_bytes > IMAGE_CONFIG_BYTES:
             return None
-        return oci.parse_image_config(self._blob(config), what=f"{self._what}: config {config.digest}")
+        if config.digest not in self._configs:
+            what = f"{self._what}: config {config.digest}"
+            self._configs[config.digest] = oci.parse_image_config(self._blob(config), what=what)
+        return self._configs[config.digest]
 
     def _blob(self, descriptor: Descriptor) -> bytes:
         if descriptor.digest not in self._blobs:

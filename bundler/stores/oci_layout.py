@@ -216,6 +216,7 @@ class FolderFiles:
             is_from_device: Read files that were just written from the device again, not from the page cache.
         """
         self._root = root
+        self._prefix = str(root / "_")[:-1]
         self._is_from_device = is_from_device
 
     @property
@@ -229,7 +230,7 @@ class FolderFiles:
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """Yields the bytes of a file from an offset on."""
-        what = str(self._root / path)
+        what = self._prefix + path
         with opened_within(self._root, path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
@@ -237,7 +238,7 @@ class FolderFiles:
 
     def read(self, path: str, limit_bytes: int) -> bytes:
         """Returns a whole file, up to a limit."""
-        what = str(self._root / path)
+        what = self._prefix + path
         with opened_within(self._root, path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)

@@ -18,12 +18,15 @@ import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused
 from bundler.system.buffers import new_buffer, rest_of
 from bundler.texts import text
+
+Answer = TypeVar("Answer")
 
 Fault = Callable[[OSError, str], BundlerError]
 """Makes the error for an unreadable file of this name."""
@@ -286,13 +289,16 @@ def opened_within(root: Path, path: str) -> Generator[int, None, None]:
             has "..".
         LocalStorage: It cannot be opened.
     """
-    what = str(root / path)
-    with _folder_within(root, path) as folder:
-        _check_regular(os.stat(Path(path).name, dir_fd=folder, follow_symlinks=False), what)
-        flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(Path(path).name, flags, dir_fd=folder)
+
+    def open_it(name: str, folder: int) -> int:
+        if not stat.S_ISREG((state := os.stat(name, dir_fd=folder, follow_symlinks=False)).st_mode):
+            _check_regular(state, str(root / path))
+        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+
+    descriptor = _within(root, path, open_it)
     try:
-        _check_regular(state_of(descriptor, what=what, fault=of_machine), what)
+        if not stat.S_ISREG((state := state_of(descriptor, what=f"{root}/{path}", fault=of_machine)).st_mode):
+            _check_regular(state, str(root / path))
         yield descriptor
     finally:
         let_go(descriptor)
@@ -305,11 +311,11 @@ def size_within(root: Path, path: str) -> int | None:
         Damaged, LocalStorage: As `opened_within`.
     """
     try:
-        with _folder_within(root, path) as folder:
-            state = os.stat(Path(path).name, dir_fd=folder, follow_symlinks=False)
+        state = _within(root, path, lambda name, folder: os.stat(name, dir_fd=folder, follow_symlinks=False))
     except Refused:
         return None
-    _check_regular(state, str(root / path))
+    if not stat.S_ISREG(state.st_mode):
+        _check_regular(state, str(root / path))
     return state.st_size
 
 
@@ -366,33 +372,44 @@ class FileStream:
         return self._position <= self._size_bytes
 
 
-@contextmanager
-def _folder_within(root: Path, path: str) -> Generator[int, None, None]:
-    """Opens the folder of a path below another folder, without following a link.
+def _within(root: Path, path: str, act: Callable[[str, int], Answer]) -> Answer:
+    """Opens the folder of a path below another folder, without following a link, and calls ``act`` in it.
+
+    Thousands of documents are read in this way, so it makes paths only for errors.
+
+    Args:
+        root: The other folder.
+        path: The path below it.
+        act: Receives the last name of the path, and the open folder.
 
     Raises:
-        Refused, Damaged, LocalStorage: As `opened_within`, for errors within the context too.
+        Refused, Damaged, LocalStorage: As `opened_within`, also for an `OSError` of ``act``.
     """
-    if path.startswith("/") or ".." in Path(path).parts:
+    names = [name for name in path.split("/") if name not in ("", ".")]
+    if path.startswith("/") or ".." in names:
         raise Damaged("the path leads out of its folder", subject=str(root / path))
+    *folders, last = names or [""]
     flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    what = root
+    entered = 0
     folder = -1
     try:
         folder = os.open(root, flags)
-        for name in Path(path).parent.parts:
-            what /= name
+        for name in folders:
+            entered += 1
             inner = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
             os.close(folder)
             folder = inner
-        what = root / path
-        yield folder
+        entered = len(names)
+        return act(last, folder)
     except FileNotFoundError as error:
         raise Refused("there is no such file", subject=str(root / path)) from error
     except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR) and what != root:
-            raise Damaged("a link or a file; a folder is expected", subject=str(what)) from error
-        raise LocalStorage(text("cannot be opened: {reason}", reason=error.strerror), subject=str(what)) from error
+        if error.errno in (errno.ELOOP, errno.ENOTDIR) and entered:
+            what = str(root.joinpath(*names[:entered]))
+            raise Damaged("a link or a file; a folder is expected", subject=what) from error
+        raise LocalStorage(
+            text("cannot be opened: {reason}", reason=error.strerror), subject=str(root / path)
+        ) from error
     finally:
         if folder >= 0:
             let_go(folder)

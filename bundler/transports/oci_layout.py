@@ -42,11 +42,14 @@ class LayoutImage(PathImage):
     def _layout(self, stores: Stores) -> LayoutSource:
         from bundler.stores.oci_layout import FolderFiles, LayoutSource
 
-        path = Path(self.path)
-        if not path.is_dir():
-            hint = text("it is a file: write docker-archive:{path} or oci-archive:{path}", path=path)
-            raise Refused("there is no such folder", subject=str(self), hint=hint if path.is_file() else None)
-        return stores.once(self.of(None), lambda: LayoutSource(FolderFiles(path)))
+        def opened() -> LayoutSource:
+            path = Path(self.path)
+            if not path.is_dir():
+                hint = text("it is a file: write docker-archive:{path} or oci-archive:{path}", path=path)
+                raise Refused("there is no such folder", subject=str(self), hint=hint if path.is_file() else None)
+            return LayoutSource(FolderFiles(path))
+
+        return stores.once(self.of(None), opened)
 
 
 @dataclass(frozen=True, slots=True)
