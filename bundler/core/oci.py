@@ -44,6 +44,8 @@ _MANIFEST_FIELDS = frozenset({"schemaVersion", "mediaType", "config", "layers", 
 _DESCRIPTOR_FIELDS = frozenset({"mediaType", "digest", "size", "platform", "annotations", "urls", "data"})
 _CACHE_TYPES = "application/vnd.buildkit.cacheconfig."
 _LAYER_ENDINGS = (".tar", ".tar.gzip", "+gzip", "+zstd", ".tar.zstd")
+_SHARED_CHARACTERS = 200
+"""The longest platform that is kept to be shared, so that hostile ones take no memory."""
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 
 
@@ -223,12 +225,14 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
     runtime = runtime if isinstance(runtime, dict) else {}
     labels = runtime.get("Labels")
     return ImageConfig(
-        platform=Platform(
-            _text(document.get("os")) or "unknown",
-            _text(document.get("architecture")) or "unknown",
-            _text(document.get("variant")),
-            _text(document.get("os.version")),
-            _texts(document.get("os.features")),
+        platform=one_platform(
+            Platform(
+                _text(document.get("os")) or "unknown",
+                _text(document.get("architecture")) or "unknown",
+                _text(document.get("variant")),
+                _text(document.get("os.version")),
+                _texts(document.get("os.features")),
+            )
         ),
         created=_text(document.get("created")),
         env=_texts(runtime.get("Env")),
@@ -273,6 +277,27 @@ def is_media_type(text: object) -> bool:
 def one_text(media_type: str) -> str:
     """A media type, as one object that all descriptors with it share, because there are many descriptors."""
     return media_type
+
+
+def one_descriptor(descriptor: Descriptor) -> Descriptor:
+    """A descriptor, as one object that images which share a layer share too, if they are read soon after each other."""
+    return _one_descriptor(descriptor) if descriptor.bare is descriptor else descriptor
+
+
+def one_platform(platform: Platform) -> Platform:
+    """A platform, as one object that all images for it share."""
+    length = len(platform.os) + len(platform.architecture) + len(platform.variant) + len(platform.os_version)
+    return platform if platform.os_features or length > _SHARED_CHARACTERS else _one_platform(platform)
+
+
+@lru_cache(maxsize=1024)
+def _one_descriptor(descriptor: Descriptor) -> Descriptor:
+    return descriptor
+
+
+@lru_cache(maxsize=64)
+def _one_platform(platform: Platform) -> Platform:
+    return platform
 
 
 def refuse_disguise(content: bytes, media_type: str, *, what: str) -> None:
@@ -346,7 +371,7 @@ def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descripto
     if value.get("data") is not None:
         _check_data(value["data"], digest, size, what)
     platform = _platform(value.get("platform"))
-    return Descriptor(
+    descriptor = Descriptor(
         one_text(media_type),
         digest,
         size,
@@ -355,6 +380,7 @@ def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descripto
         attests=_attests(value) if platform is None or not platform.is_known else None,
         urls=_texts(value.get("urls"))[:LAYER_URLS],
     )
+    return one_descriptor(descriptor)
 
 
 def _check_data(value: object, digest: Digest, size_bytes: int, what: str) -> None:
@@ -374,7 +400,7 @@ def _platform(value: object) -> Platform | None:
     if not os or not architecture:
         return None
     version, features = _text(value.get("os.version")), _texts(value.get("os.features"))
-    return Platform(os, architecture, _text(value.get("variant")), version, features)
+    return one_platform(Platform(os, architecture, _text(value.get("variant")), version, features))
 
 
 def _attests(descriptor: Mapping[str, Any]) -> Digest | None:

@@ -26,8 +26,8 @@ _BYTES = "application/octet-stream"
 class Documents:
     """Manifests, configs and files of the layout, in memory since they were read or made. A source of blobs.
 
-    Blobs that were made here are kept. Of those that a source can give again, a limited number of bytes is kept,
-    compressed: JSON shrinks to a third. Thread-safe.
+    Blobs that were made here are kept. Of those that a remote source can give again, a limited number of bytes is kept,
+    compressed: JSON shrinks to a third. Those of a source on this machine are read again. Thread-safe.
     """
 
     is_remote = False

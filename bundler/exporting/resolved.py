@@ -95,10 +95,13 @@ def resolve(listed: Listed) -> Resolved:
         if entry.source in absent:
             raise absent[entry.source]
         found = _resolution(entry, listed, resume.digest_of(entry))
-        documents.keep_read(found.documents)
+        is_remote = source_of(entry.source).open(stores).is_remote
+        if is_remote:
+            documents.keep_read(found.documents)
         documents.keep_made(found.made)
         attached = _attached(entry, found, listed, resume.attachments_of(entry))
-        documents.keep_read(attached.documents)
+        if is_remote:
+            documents.keep_read(attached.documents)
         run.listener(Moved(1))
         return FoundImage(entry, attached.image, found.moved_to, attached.left)
 

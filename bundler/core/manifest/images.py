@@ -12,7 +12,7 @@ from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import ATTACHMENTS, VERDICTS
 from bundler.core.manifest.attachments import Attachment, attachment_json, read_attachment
 from bundler.core.manifest.blobs import read_descriptor
-from bundler.core.oci import Descriptor, ImageConfig
+from bundler.core.oci import Descriptor, ImageConfig, one_platform
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 
@@ -203,12 +203,14 @@ def _variant(entry: Mapping[str, Any]) -> Variant:
     return Variant(
         digest=Digest.parse(entry["digest"]),
         config=ImageConfig(
-            platform=Platform(
-                text(entry["os"]),
-                text(entry["architecture"]),
-                text(entry.get("variant", "")),
-                text(entry.get("osVersion", "")),
-                tuple(map(text, entry.get("osFeatures", ()))),
+            platform=one_platform(
+                Platform(
+                    text(entry["os"]),
+                    text(entry["architecture"]),
+                    text(entry.get("variant", "")),
+                    text(entry.get("osVersion", "")),
+                    tuple(map(text, entry.get("osFeatures", ()))),
+                )
             ),
             created=text(entry.get("created", "")),
             env=tuple(map(text, entry.get("env", ()))),
