@@ -253,7 +253,7 @@ def export(
         if quiet
         else report.export_lines(result, made, is_verbose=verbose)
     )
-    show(lines, documents.export_document(result, made), is_json=is_json)
+    show(lines, documents.export_document(result, made) if is_json else {}, is_json=is_json)
     return result.exit_code
 
 

@@ -89,5 +89,5 @@ def fulfil(
     )
     result = with_run(lambda run: bundler.fulfil(request, run), jobs=jobs, is_quiet=quiet)
     lines = need_report.folders(result) if quiet else need_report.fulfil_lines(result)
-    show(lines, documents.fulfil_document(result), is_json=is_json)
+    show(lines, documents.fulfil_document(result) if is_json else {}, is_json=is_json)
     return result.exit_code

@@ -241,7 +241,7 @@ def import_(
         request.paths,
     )
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
-    show(lines, documents.import_document(result), is_json=is_json)
+    show(lines, documents.import_document(result) if is_json else {}, is_json=is_json)
     return result.exit_code
 
 

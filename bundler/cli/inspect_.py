@@ -59,7 +59,7 @@ def inspect(
     if isinstance(result, bundler.BundleList):
         return files.show_list("inspect", result, is_json=is_json)
     lines = report.names_of(result) if quiet else report.inspect_lines(result)
-    show(lines, documents.inspect_document(result), is_json=is_json)
+    show(lines, documents.inspect_document(result) if is_json else {}, is_json=is_json)
     return result.exit_code
 
 

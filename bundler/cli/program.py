@@ -164,7 +164,10 @@ def _show_version(context: click.Context) -> None:
 
 
 def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
-    """Prints the result of a command: the document with ``--json``, else the lines."""
+    """Prints the result of a command: the document with ``--json``, else the lines.
+
+    A command of many images makes the document only for ``--json``: that of 20,000 images takes 20 MiB.
+    """
     from bundler.views import documents, errors
 
     if is_json:

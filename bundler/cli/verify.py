@@ -102,5 +102,5 @@ def verify(
     if isinstance(result, bundler.BundleList):
         return files.show_list("verify", result, is_json=is_json)
     lines = [] if quiet and not result.exit_code else report.verify_lines(result, is_verbose=verbose)
-    show(lines, documents.verify_document(result), is_json=is_json)
+    show(lines, documents.verify_document(result) if is_json else {}, is_json=is_json)
     return result.exit_code
