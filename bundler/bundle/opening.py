@@ -233,8 +233,8 @@ def load(sealed: Sealed) -> Bundle | LockedBundle:
         Damaged: bundle.json does not match SHA256SUMS, or contradicts itself.
         Incomplete: bundle.json is missing.
     """
-    content = sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES)
-    manifest = read_manifest(content, what=roles.MANIFEST.file)
+    # No variable holds the bytes: they can go before their document becomes a manifest.
+    manifest = read_manifest(sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES), what=roles.MANIFEST.file)
     needed = [chunk.file for chunk in manifest.chunks]
     if isinstance(manifest, OuterManifest):
         needed.append(roles.CONTENT.file)

@@ -77,6 +77,7 @@ def read_manifest(content: bytes, *, what: str) -> BundleManifest | OuterManifes
         Damaged, Refused: As `bundler.core.manifest.from_json`.
     """
     document = document_of(content, what=what)
+    del content
     if "encrypted" not in document:
         return from_document(document, what=what)
     try:

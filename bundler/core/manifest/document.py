@@ -243,14 +243,15 @@ def _manifest(document: Mapping[str, Any]) -> BundleManifest:
     bases = list_of(document.get("bases", []))
     if len(bases) > BASES:
         raise ValueError(texts.text("more than {count} bases", count=BASES))
+    blobs = tuple(map(read_blob, drained(document["blobs"])))
     manifest = BundleManifest(
         name=check_bundle_name(text(document["name"])),
         created=text(document["created"]),
         tool=text(document["tool"]),
         signed=boolean(document["signed"]),
         chunk_size_bytes=size(document["chunkSize"]),
-        images=tuple(map(read_image, drained(document["images"]))),
-        blobs=tuple(map(read_blob, drained(document["blobs"]))),
+        images=tuple(read_image(each, blobs) for each in drained(document["images"])),
+        blobs=blobs,
         files=tuple(map(read_file, list_of(document["files"]))),
         chunks=chunks,
         archive=archive,

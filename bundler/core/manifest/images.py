@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ from bundler.core.digest import Digest
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import ATTACHMENTS, VERDICTS
 from bundler.core.manifest.attachments import Attachment, attachment_json, read_attachment
-from bundler.core.manifest.blobs import read_descriptor
+from bundler.core.manifest.blobs import Blob, read_descriptor
 from bundler.core.oci import Descriptor, ImageConfig, one_platform
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -137,19 +137,27 @@ def missing_json(image: MissingImage) -> dict[str, Any]:
     }
 
 
-def read_image(entry: Mapping[str, Any]) -> Image:
+def read_image(entry: Mapping[str, Any], blobs: Sequence[Blob]) -> Image:
     """The image that an entry of ``images`` describes.
+
+    Args:
+        entry: The entry.
+        blobs: The blobs of the bundle. The image shares their descriptors and digests, as 20,000 images have many.
 
     Raises:
         ValueError, TypeError, KeyError, AttributeError, BundlerError: The entry is not valid.
     """
+    manifests = tuple(map(size, entry["manifests"]))
+    known = {blobs[each].descriptor.digest: blobs[each].descriptor for each in manifests if each < len(blobs)}
+    root = read_descriptor(entry["root"])
+    listed = known.get(root.digest)
     return Image(
         reference=Reference.parse(text(entry["reference"])),
         source=text(entry["source"]),
-        root=read_descriptor(entry["root"]),
-        manifests=tuple(map(size, entry["manifests"])),
+        root=listed if listed is not None and listed == root else root,
+        manifests=manifests,
         blobs=tuple(map(size, entry["blobs"])),
-        variants=tuple(map(_variant, entry["variants"])),
+        variants=tuple(_variant(each, known) for each in entry["variants"]),
         made_from=Digest.parse(entry["madeFrom"]) if "madeFrom" in entry else None,
         repacked=text(entry["repacked"]) if "repacked" in entry else None,
         attachments=tuple(map(read_attachment, _bounded(entry, "attachments", ATTACHMENTS))),
@@ -199,9 +207,10 @@ def _variant_json(variant: Variant) -> dict[str, Any]:
     }
 
 
-def _variant(entry: Mapping[str, Any]) -> Variant:
+def _variant(entry: Mapping[str, Any], known: Mapping[Digest, Descriptor]) -> Variant:
+    digest = Digest.parse(entry["digest"])
     return Variant(
-        digest=Digest.parse(entry["digest"]),
+        digest=known[digest].digest if digest in known else digest,
         config=ImageConfig(
             platform=one_platform(
                 Platform(
