@@ -180,6 +180,8 @@ def names_of(result: InspectResult) -> list[str]:
 def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     """The lines that ``verify`` prints."""
     verdicts = policy_report.policy_lines(result.verdicts, is_verbose=is_verbose)
+    if any(not each.is_accepted for each in result.verdicts):
+        verdicts.append(f"  {said('more: bundler explain {code}', code='policy')}")
     return [*_verify_lines(result, is_verbose=is_verbose), *(["", *verdicts] if verdicts else [])]
 
 

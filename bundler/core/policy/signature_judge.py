@@ -15,7 +15,7 @@ from bundler.core.limits import MANIFEST_BYTES, SIGNATURE_DOCUMENT_BYTES, SIGNAT
 from bundler.core.oci import Descriptor
 from bundler.core.policy import sigstore_bundle, simple_signing
 from bundler.core.policy.evidence import Attached, SignatureLayer, SignedImage, judge_manifests
-from bundler.core.policy.identity import DEFAULT_IDENTITY, SignedIdentity, SignedName
+from bundler.core.policy.identity import DEFAULT_IDENTITY, MatchRepository, SignedIdentity, SignedName
 from bundler.core.policy.sigstore_bundle import Claim, SigstoreBundle
 from bundler.core.policy.verdict import Judgement, Unfit, Verified
 from bundler.errors import BundlerError, Interrupted
@@ -114,15 +114,18 @@ class SignatureJudge:
 
     def _check_name(self, image: SignedImage, stated: str) -> None:
         name = SignedName.parse(stated)
-        if name is None or not self.identity.matches(image.reference, name):
+        if name is not None and self.identity.matches(image.reference, name):
+            return
+        values = {"stated": stated, "kind": self.identity.kind, "wanted": self.identity.wanted(image.reference)}
+        if name is not None and name.is_name_only and MatchRepository().matches(image.reference, name):
             raise Unfit(
                 text(
-                    "a signature for the name {stated:.200}; {kind} needs {wanted}",
-                    stated=stated,
-                    kind=self.identity.kind,
-                    wanted=self.identity.wanted(image.reference),
+                    "a signature for the repository {stated:.200} without a tag, as cosign makes it; {kind} needs "
+                    "{wanted}, matchRepository accepts it",
+                    **values,
                 )
             )
+        raise Unfit(text("a signature for the name {stated:.200}; {kind} needs {wanted}", **values))
 
     def _check_namelessness(self, image: SignedImage) -> None:
         """Accepts a signature that states no name only if the policy asks for none.

@@ -517,3 +517,12 @@ def test_a_remark_of_the_bundle_decides_nothing():
     evidence = Evidence().signed_simply(US)
     evidence.attached = [replace(evidence.attached[0], tag="anything.sig")]
     assert judged(evidence).is_accepted
+
+
+@each_case("identity", [DEFAULT_IDENTITY, MatchExact()])
+def test_a_signature_of_cosign_is_refused_with_the_identity_that_accepts_it(identity):
+    evidence = Evidence().signed_simply(US, "registry.example.com/team/app")
+    assert "matchRepository" in KeySigned((US.public,), identity).judge(evidence.image).found
+    assert KeySigned((US.public,), MatchRepository()).judge(evidence.image).is_accepted
+    other = Evidence().signed_simply(US, "registry.example.com/team/other")
+    assert "matchRepository" not in KeySigned((US.public,), identity).judge(other.image).found
