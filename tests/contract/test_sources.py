@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -26,12 +28,13 @@ from bundler.workers import Cancellation
 from tests.support import images
 from tests.support.archives import write_as
 from tests.support.attachments import cosign, dashed, fallback_index, referrer
-from tests.support.parts import shell
+from tests.support.parts import RealRegistry, shell
 
 BIG = images.simple("contract", 2_300_000)
 EMPTY = images.image([images.gzip.compress(b"\0" * 1024, mtime=0), b""], uncompressed=[b"\0" * 1024, b""])
 SBOM, SIGNATURE = referrer(BIG), cosign(BIG)
 NAME = "example.org/a/contract:1"
+PASSPHRASE = "only for this test"
 
 
 def descriptor(media_type: str, content: bytes) -> Descriptor:
@@ -53,6 +56,39 @@ def layout(tmp_path_factory) -> Path:
     SBOM.write_layout(folder, "sbom")
     SIGNATURE.write_layout(folder, f"example.org/a/contract:{dashed(BIG, '.sig')}")
     return folder
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory) -> Iterator[RealRegistry]:
+    """A registry with both images and the attachments. Tests only read from it."""
+    registry = RealRegistry(tmp_path_factory.mktemp("filled")).start()
+    BIG.push(registry, "a/contract", "1")
+    SBOM.push(registry, "a/contract")
+    fallback_index(SBOM).push(registry, "a/contract", dashed(BIG))
+    SIGNATURE.push(registry, "a/contract", dashed(BIG, ".sig"))
+    EMPTY.push(registry, "a/contract", "empty")
+    yield registry
+    registry.stop()
+
+
+@pytest.fixture(scope="module")
+def exported(layout) -> Callable[[str], Path]:
+    """Makes the folder of a bundle of a kind, once. Tests only read from it."""
+
+    @cache
+    def make(kind: str) -> Path:
+        folder = layout.with_name(f"{layout.name} as {kind}")
+        folder.mkdir()
+        sources = [f"oci:{layout}:{NAME}", f"oci:{layout}:example.org/a/empty:1"]
+        export = ["export", *sources, "--name", "b", "-o", str(folder), "--unsigned", "--chunk-size", "1MiB", "-q"]
+        secret = folder / "passphrase"
+        secret.write_text(f"{PASSPHRASE}\n")
+        encrypted = ["--encrypt", "--passphrase-file", str(secret)]
+        options = {"bundle of 7z": ["--format", "7z"], "encrypted bundle": encrypted}
+        assert cli.run([*export, *options.get(kind, [])]) == 0
+        return folder / "b"
+
+    return make
 
 
 STAGED = {"archive.gz": "gzip", "archive.zst": "zstd", "archive.xz": "xz", "archive.7z": "7z"}
@@ -83,12 +119,7 @@ def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_pat
         return LayoutSource(ArchiveFiles(tmp_path / "layout.tar")), NAME
     if kind in STAGED:
         return staged_source(STAGED[kind], layout, tmp_path), NAME
-    registry = request.getfixturevalue("new_registry")()
-    BIG.push(registry, "a/contract", "1")
-    SBOM.push(registry, "a/contract")
-    fallback_index(SBOM).push(registry, "a/contract", dashed(BIG))
-    SIGNATURE.push(registry, "a/contract", dashed(BIG, ".sig"))
-    EMPTY.push(registry, "a/contract", "empty")
+    registry = request.getfixturevalue("filled")
     return Repository(Registry(registry.host, NetworkOptions()), "a/contract"), "1"
 
 
@@ -103,16 +134,9 @@ def blobs(request, layout, tmp_path):
     if "bundle" not in request.param:
         yield open_source(request.param, layout, request, tmp_path)[0]
         return
-    sources = [f"oci:{layout}:{NAME}", f"oci:{layout}:example.org/a/empty:1"]
-    export = ["export", *sources, "--name", "b", "-o", str(tmp_path), "--unsigned", "--chunk-size", "1MiB", "-q"]
-    secret = tmp_path / "passphrase"
-    secret.write_text("only for this test\n")
-    options = {"bundle of 7z": ["--format", "7z"], "encrypted bundle": ["--encrypt", "--passphrase-file", str(secret)]}
-    assert cli.run([*export, *options.get(request.param, [])]) == 0
-    bundle = load(find([tmp_path / "b"]).taken_as_it_is())
+    bundle = load(find([request.getfixturevalue("exported")(request.param)]).taken_as_it_is())
     if isinstance(bundle, LockedBundle):
-        options = {"scratch": Scratch(tmp_path), "jobs": 1, "cancellation": Cancellation()}
-        bundle = bundle.unlock("only for this test", **options)
+        bundle = bundle.unlock(PASSPHRASE, scratch=Scratch(tmp_path), jobs=1, cancellation=Cancellation())
     yield bundle
     bundle.close()
 
