@@ -17,10 +17,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from tests.support import images
 from tests.support.parts import RealDaemon, RealRegistry
 from tests.support.steps import Steps
+from tests.support.sweeps import IS_FULL
+
+settings.register_profile("bundler", max_examples=100 if IS_FULL else 40, deadline=None, database=None)
+settings.load_profile("bundler")
+"""No deadline: how long an example takes is not what is tested."""
 
 
 @dataclass(frozen=True)

@@ -22,13 +22,10 @@ from bundler.core.reference import Reference
 from bundler.core.tag_template import TagTemplate
 
 law = settings(
-    max_examples=100,
-    deadline=None,
-    database=None,
     suppress_health_check=[HealthCheck.too_slow],
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
-"""No deadline: how long an example takes is not what is tested."""
+"""How many examples there are: tests/conftest.py."""
 
 MIB = 1 << 20
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, strategies as st
 
 from bundler.core import oci
 from bundler.core.digest import Digest
@@ -479,7 +479,6 @@ def test_an_index_that_cannot_be_read_is_no_pass():
     assert isinstance(verdict.failure, Damaged)
 
 
-@settings(max_examples=150, deadline=None)
 @given(
     st.sampled_from(KINDS), st.sampled_from(["payload", "signature", "statement", "message"]), st.integers(0, 1 << 20)
 )
