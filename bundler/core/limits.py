@@ -246,6 +246,9 @@ CHANNEL_BUNDLES = 1000
 CHANNEL_RECEIPTS = 200
 """The newest receipts from which the memory of a channel is made again."""
 
+CHANNEL_RECEIPT_BYTES = 32 << 20
+"""One of these receipts, some 80,000 images: without the newest one, an older bundle would be accepted."""
+
 UNREADABLE_READS = 32
 """Failed reads of one file, after which the rest of it is not read: each one may take a failing medium a minute."""
 

@@ -7,7 +7,7 @@ number, is refused: a person who kept an old medium could otherwise bring back i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,21 +136,30 @@ def memory_by_receipts(
     """
     accepted: Accepted | None = None
     started: Accepted | None = None
-    for receipt in sorted(receipts, key=_order):
-        series = receipt.series
-        if series is None or series.channel != channel or receipt.required_signatures == 0:
-            continue
-        for found in receipt.targets:
-            if found.target not in (target, spelling):
-                continue
-            this = Accepted(series.sequence, receipt.bundle_id, receipt.bundle_name, receipt.finished)
-            accepted, started = (this, this) if _is_complete(receipt, found) else (accepted, this)
+    targets = frozenset((target, spelling))
+    # Only these facts are kept: all receipts together may be large.
+    for this, is_complete in sorted(_imports(receipts, channel, targets), key=_order):
+        accepted, started = (this, this) if is_complete else (accepted, this)
     return Memory(channel, target, accepted, started) if accepted or started else None
 
 
-def _order(receipt: Receipt) -> tuple[str, int]:
+def _imports(
+    receipts: Iterable[Receipt], channel: str, targets: Container[str | None]
+) -> Iterator[tuple[Accepted, bool]]:
+    """The imports of a channel into a target, each with True if all its tags are in place."""
+    for receipt in receipts:
+        series = receipt.series
+        if series is None or series.channel != channel or receipt.required_signatures == 0:
+            continue
+        this = Accepted(series.sequence, receipt.bundle_id, receipt.bundle_name, receipt.finished)
+        for found in receipt.targets:
+            if found.target in targets:
+                yield this, _is_complete(receipt, found)
+
+
+def _order(found: tuple[Accepted, bool]) -> tuple[str, int]:
     """By time; of two in one second the higher number is the later one, so that no older bundle is accepted."""
-    return receipt.finished, receipt.series.sequence if receipt.series else 0
+    return found[0].time, found[0].sequence
 
 
 def judge(series: Series, bundle_id: str, memory: Memory | None, *, target: str) -> Judgement:

@@ -28,11 +28,18 @@ class EarlierImports:
         """The name of an image at a registry that probably has a blob, by the digest of the blob."""
         return places_of_blobs(self.receipts(), registry)
 
-    def receipts(self, *, most: int = EARLIER_RECEIPTS, is_unfinished_too: bool = False) -> Iterator[Receipt]:
+    def receipts(
+        self,
+        *,
+        most: int = EARLIER_RECEIPTS,
+        limit_bytes: int = EARLIER_RECEIPT_BYTES,
+        is_unfinished_too: bool = False,
+    ) -> Iterator[Receipt]:
         """The newest receipts, newest first. Files that are unreadable, no receipts, or of other users do not count.
 
         Args:
             most: The largest number of files that are read.
+            limit_bytes: The largest file that is read.
             is_unfinished_too: Also those that a killed import has left.
         """
         patterns = ("*.json", *([f"*.json.{UNFINISHED}*"] if is_unfinished_too else []))
@@ -45,7 +52,7 @@ class EarlierImports:
         }
         for _, path in sorted(found.items(), reverse=True)[:most]:
             try:
-                content, facts = read_with_facts(path, EARLIER_RECEIPT_BYTES)
+                content, facts = read_with_facts(path, limit_bytes)
                 if is_own(facts):
                     yield parse_receipt(content, what=str(path))
             except BundlerError:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bundler.core.advice import problem
 from bundler.core.events import Noticed
-from bundler.core.limits import CHANNEL_MEMORY_BYTES, CHANNEL_RECEIPTS
+from bundler.core.limits import CHANNEL_MEMORY_BYTES, CHANNEL_RECEIPT_BYTES, CHANNEL_RECEIPTS
 from bundler.core.location import Target
 from bundler.core.manifest import Series
 from bundler.core.series_memory import Accepted, Memory, judge, memory_by_receipts, parse_memory
@@ -184,7 +184,7 @@ def _remembered(opened: Opened, series: Series, folder: Path | None, target: Tar
             damage = error.message
     receipt = opened.request.receipt
     earlier = EarlierImports(earlier_folders(receipt.path if receipt else None))
-    receipts = earlier.receipts(most=CHANNEL_RECEIPTS, is_unfinished_too=True)
+    receipts = earlier.receipts(most=CHANNEL_RECEIPTS, limit_bytes=CHANNEL_RECEIPT_BYTES, is_unfinished_too=True)
     found = memory_by_receipts(receipts, channel=series.channel, target=target.identity, spelling=str(target))
     if found is None and damage is not None:
         raise problem("channel-memory", subject=str(path), said=damage)

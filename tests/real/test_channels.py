@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bundler.core.limits import EARLIER_RECEIPT_BYTES
 from bundler.errors import LocalStorage
 from bundler.importing import import_, series as importing_series
 from bundler.importing.targets.layout import IntoLayout
@@ -341,6 +342,15 @@ def test_s27_a_lost_memory_is_made_again_from_receipts(made, imported):
     assert imported("month-1").code == 5
     assert imported("month-3").code == 0
     assert remembered() == 3
+
+
+def test_s27_a_large_receipt_gives_the_memory_back_too(made, imported):
+    assert imported("month-1").code == 0
+    assert imported("month-3").code == 0
+    newest = max((state() / "receipts").glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    newest.write_bytes(newest.read_bytes() + b" " * EARLIER_RECEIPT_BYTES)  # one of 20,000 images is as large
+    memory().unlink()
+    assert imported("month-2").code == 5
 
 
 def test_s28_a_bundle_counts_only_when_all_its_tags_are_in_place(made, imported, monkeypatch, tmp_path):
