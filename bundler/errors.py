@@ -13,12 +13,12 @@
     ├── Several         of its worst member
     └── Interrupted   130   the user stopped it
 
-A subclass within a family exists where code acts on it; the code of an error is for people and documents only.
+A family has a subclass where our code handles that case. The code of an error is for people and documents only.
 
 Errors carry fields, not only text: what failed, on which object, what was expected and what was found. Passwords in
 addresses are masked in all of them. An error is a value: code that knows more about it makes another one with
-`BundlerError.but` and leaves the first as it was. Errors neither log nor exit; `bundler.views` words them and
-`bundler.cli` turns them into exit codes. Any other exception that reaches the top is a bug of ours (exit 70).
+`BundlerError.but` and leaves the first as it was. Errors neither log nor exit: `bundler.views` prints them, and
+`bundler.cli` returns their exit codes. Any other exception that reaches the top is a bug of ours (exit 70).
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class ErrorFields(TypedDict, total=False):
 
 
 class BundlerError(Exception):
-    """Root of everything that is not a bug.
+    """The base class of all errors that are not bugs.
 
     Args:
         message: The event, in lower case, without the advice. A message, as `bundler.texts` has them; so are the hint,
@@ -72,10 +72,10 @@ class BundlerError(Exception):
         expected: The promised or required value.
         actual: The value that was found.
         hint: The next step, a sentence or a command.
-        code: Which entry of `bundler.core.advice` tells more, if one does.
+        code: The entry of `bundler.core.advice` that explains it, if there is one.
         said: The answer of the other side, in its own words.
         retryable: True if the same call may succeed later.
-        retry_after_seconds: How long the other side asked us to wait, if it did.
+        retry_after_seconds: The pause that the other side asked for, if it did.
     """
 
     exit_code: ClassVar[int] = EXIT_BUG
@@ -169,14 +169,14 @@ class Untrusted(BundlerError):
 
 
 class Refused(BundlerError):
-    """The other side said no, and will say no again: not found, denied, policy, quota, conflict."""
+    """The other side refuses, and will refuse again: not found, denied, policy, quota, conflict."""
 
     exit_code = 6
     kind = "refused"
 
 
 class NotFound(Refused):
-    """The other side does not have what was asked for."""
+    """The other side does not have the object."""
 
 
 class Absent(NotFound):
@@ -219,7 +219,7 @@ class Unavailable(BundlerError):
 
 
 class Unreachable(Unavailable):
-    """No connection could be made at all: whatever else would be asked there, the answer would be the same."""
+    """No connection could be made at all. Other requests to this host would fail in the same way."""
 
 
 class Broken(Unavailable):
@@ -227,11 +227,11 @@ class Broken(Unavailable):
 
 
 class Busy(Unavailable):
-    """The other side asks to come back later. That is no failure of what was asked."""
+    """The other side is busy and asks for a later attempt. The request itself is not at fault."""
 
 
 class AskedToWait(Busy):
-    """It asks for a longer pause than one run waits for; everything else asked there gets the same answer."""
+    """It asks for a longer pause than a run waits. Other requests to this host get the same answer."""
 
 
 class LocalStorage(BundlerError):
@@ -275,7 +275,7 @@ class Incomplete(BundlerError):
 
 
 class Interrupted(BundlerError):
-    """The user stopped the run; nothing looks finished that is not."""
+    """The user stopped the run. No unfinished result looks finished."""
 
     exit_code = 130
     kind = "interrupted"
@@ -296,7 +296,7 @@ class Bug(BundlerError):
 
 
 class Several(BundlerError):
-    """Many findings at once, so that one run tells all that is wrong."""
+    """Several errors at once, so that one run reports all problems."""
 
     def __init__(self, message: str, errors: Sequence[BundlerError], *, hint: str | None = None) -> None:
         super().__init__(message, hint=hint)
@@ -321,7 +321,7 @@ def causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def worst(errors: Iterable[BundlerError]) -> int:
-    """The exit code that decides among several findings; 0 when there are none."""
+    """The exit code of the worst of several errors; 0 if there are none."""
     return _worst({error.exit_code for error in errors})
 
 
@@ -333,7 +333,7 @@ def worst_of_images(errors: Sequence[BundlerError], *, done: int) -> int:
 
     Args:
         errors: One finding for each image or file that failed.
-        done: How many images are in place.
+        done: The number of images that are done.
     """
     codes = {error.exit_code for error in errors}
     if done and codes & {Refused.exit_code, Unavailable.exit_code}:

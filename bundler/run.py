@@ -1,7 +1,7 @@
-"""One run of a command: how often it tries again, whom it tells, and how it is stopped.
+"""One run of a command: its retries, its listener, and its cancellation.
 
-Retries are one policy around one whole, repeatable thing; no store retries by itself, so attempts do not multiply.
-All that a run tries again at one peer comes out of one budget: one that fails all the time does not keep it for days.
+One policy repeats a whole operation. No store retries by itself, so attempts do not multiply. All retries of a run at
+one peer come out of one budget, so that a peer that fails all the time does not keep a run busy for days.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class RetryPolicy:
         attempts: In all, the first one included.
         first_pause_seconds: Before the second attempt; doubled before each further one, with jitter.
         longest_pause_seconds: Bound of a pause.
-        refusals: How often in all something is tried that a busy host does not take; see `bundler.pace`.
+        refusals: The number of attempts, in all, at a host that answers that it is busy; see `bundler.pace`.
     """
 
     attempts: int = 5
@@ -46,11 +46,11 @@ class RetryPolicy:
 
 
 class RetryBudget:
-    """The retries that are left for a peer: each retry takes one, each success gives a part of one back. Thread-safe.
+    """The retries that are left for a peer: a retry takes one, a success adds a part of one. Thread-safe.
 
-    Who fails less often than one time in six is tried again without end; who fails every second time, a few hundred
-    times. As gRPC throttles retries (gRFC A6), but what is used up stays so: with each failure a minute of waiting may
-    be lost, and the next run starts with a full budget.
+    A peer that fails less often than one time in six is tried again without end, one that fails every second time a few
+    hundred times. gRPC throttles retries in this way (gRFC A6). A used-up budget stays used up here, because each
+    failure may cost a minute of waiting. The next run starts with a full budget.
     """
 
     RETRIES = 100
@@ -62,7 +62,7 @@ class RetryBudget:
         self.is_used_up = False
 
     def take(self) -> bool:
-        """Takes one retry; whether there was one."""
+        """Takes one retry. Returns True if there was one."""
         with self._lock:
             self.is_used_up = self.is_used_up or self._left < 1
             if not self.is_used_up:
@@ -70,16 +70,16 @@ class RetryBudget:
             return not self.is_used_up
 
     def give_back(self, successes: int = 1) -> None:
-        """Something succeeded."""
+        """Adds to the budget after successes."""
         with self._lock:
             self._left = min(float(self.RETRIES), self._left + successes * self.GIVEN_BACK)
 
 
 class CircuitBreaker:
-    """Notices that a registry is gone, so that 50,000 blobs do not wait for it one after the other. Thread-safe.
+    """Notices that a registry does not answer any more, so that 50,000 blobs do not each wait for it. Thread-safe.
 
-    After some questions in a row that were given up, each after all its attempts, the others fail at once; so they do
-    when the registry's budget of retries is used up.
+    After some requests in a row that failed in all their attempts, further requests fail at once. So they do when the
+    registry's budget of retries is used up.
     """
 
     GIVEN_UP_IN_A_ROW = 8
@@ -90,10 +90,10 @@ class CircuitBreaker:
         self._lasts: dict[str, BundlerError] = {}
 
     def check(self, peer: str) -> None:
-        """Returns while there is hope.
+        """Returns if the peer may be asked.
 
         Raises:
-            Unavailable: The peer is gone, or fails too often; the error is the last one that it gave.
+            Unavailable: The peer does not answer any more, or fails too often. The message has its last error.
         """
         errors = self._given_up.get(peer, [])
         if len(errors) >= self.GIVEN_UP_IN_A_ROW:
@@ -105,19 +105,19 @@ class CircuitBreaker:
             raise _spent(self._lasts[peer], Unavailable)
 
     def succeeded(self, peer: str, successes: int = 1) -> None:
-        """The peer answered, or gave as many pieces."""
+        """Notes that the peer answered, or sent this many pieces."""
         self._given_up.pop(peer, None)
         self._budgets[peer].give_back(successes)
 
     def gave_up(self, peer: str, error: Unavailable) -> None:
-        """A question to the peer was given up."""
+        """Notes a request to the peer that failed in all its attempts."""
         self._given_up.setdefault(peer, []).append(error)
 
     def try_again(self, peer: str, error: BundlerError) -> None:
         """Takes a retry out of the peer's budget.
 
         Raises:
-            BundlerError: None was left; of the error's family, and not to be retried.
+            BundlerError: No retry is left. The error is of the same family, and not retryable.
         """
         self._lasts[peer] = error
         if not self._budgets[peer].take():
@@ -134,19 +134,19 @@ def _spent(last: BundlerError, family: type[BundlerError]) -> BundlerError:
 
 
 def default_jobs() -> int:
-    """As many as there are processors, but at least 2 and at most 4: more only makes disks seek."""
+    """The number of processors, but at least 2 and at most 4: more threads only make disks seek."""
     return max(2, min(4, os.cpu_count() or 2))
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """Shared by all parts of one run: the listener, how to stop, how to retry, and how much at a time.
+    """The objects that all parts of one run share.
 
     Attributes:
         listener: Receives every event, from any thread.
         cancellation: Stops the run when it is set.
-        retry: How often a failed attempt is repeated, and after which pause.
-        jobs: How many large blobs move at a time.
+        retry: The number of attempts, and the pauses between them.
+        jobs: The number of large blobs that move at a time.
         is_fail_fast: Nothing new starts after the first failure.
     """
 
@@ -159,18 +159,18 @@ class Run:
 
 
 def paces_of(run: Run) -> Paces:
-    """The paces of all hosts that a run asks, for its stores to share."""
+    """The paces of all hosts that a run asks. Its stores share them."""
     return Paces(run.listener, run.cancellation.wait)
 
 
 def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer: str = "") -> Result:
-    """Calls until it succeeds, fails for good, or the attempts are used up.
+    """Repeats an attempt until it succeeds, fails with an error that is not retryable, or no attempt is left.
 
     Args:
         attempt_once: One attempt; repeatable.
         run: The run that this is part of.
         subject: The object of the attempt, for people.
-        peer: Who is asked; questions to one peer fail at once when it is gone. Empty for nobody.
+        peer: The host that is asked, for `CircuitBreaker`; empty for none.
 
     Raises:
         BundlerError: The last error.
@@ -198,10 +198,10 @@ def retrying(attempt_once: Callable[[], Result], run: Run, *, subject: str, peer
 
 
 def pause(attempt: int, error: BundlerError, run: Run, subject: str, *, peer: str = "") -> None:
-    """Waits before the next attempt, and says so.
+    """Waits before the next attempt, and reports the wait.
 
     Raises:
-        BundlerError: So much failed that there is none.
+        BundlerError: The budget has no retry left.
         Interrupted: The user stopped the run.
     """
     run.circuit_breaker.try_again(peer, error)

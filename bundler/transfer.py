@@ -1,8 +1,8 @@
-"""The engine: copies blobs and manifests from any source to any sink, verified on the way.
+"""Copies blobs and manifests from any source to any sink, and verifies them during the copy.
 
-The bytes that are hashed are the bytes that are handed on, and the last piece of a blob is handed on only when the
-digest is right: a sink never completes a damaged blob. Retries are around one whole blob, and within a blob where its
-source can go on at an offset; how often, says `bundler.run`.
+The bytes that are hashed are the bytes that the sink gets. It gets the last piece of a blob only if the digest is
+right, so it never completes a damaged blob. A failed blob is copied again, from an offset if its source can do that.
+`bundler.run` has the number of attempts.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ COPIED, READ, FAILED = "copied", "read", "failed"
 MOUNTED, PRESENT = Obtained.MOUNTED.value, Obtained.PRESENT.value
 
 SMALL_BLOB_BYTES = 1 << 20
-"""Below this the round trips weigh more than the bytes."""
+"""Smaller blobs cost more time for round trips than for bytes."""
 
 SMALL_WORKERS = 8
 """Threads for small blobs and single questions."""
@@ -50,7 +50,7 @@ SMALL_WORKERS = 8
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Sinks of one store that are to have a blob: the first one gets the bytes, those after it may mount it."""
+    """Sinks of one store that need a blob. The first one gets the bytes; the others may mount it."""
 
     sinks: tuple[BlobSink, ...]
     peer: str = ""
@@ -61,12 +61,12 @@ class Destination:
 
 @dataclass(frozen=True, slots=True)
 class BlobCopy:
-    """One blob, where it comes from, and who is to have it. It is read once, however many stores take it.
+    """One blob with its source and its destinations. It is read once for all stores.
 
     Attributes:
         descriptor: The blob.
-        source: Where it comes from.
-        destinations: Who is to have it.
+        source: The source of its bytes.
+        destinations: The sinks that need it.
         label: The name of the blob in errors.
         image: The image that it is for, of several the first; for progress.
     """
@@ -89,7 +89,7 @@ class Copied:
 
     Attributes:
         failed: The copies that failed, each with those of its sinks that do not have the blob, and why.
-        bytes_by_peer: Handed to the sinks of each peer, and there to stay.
+        bytes_by_peer: The bytes that the sinks of each peer received and kept.
     """
 
     failed: tuple[tuple[BlobCopy, BundlerError], ...] = ()
@@ -177,8 +177,8 @@ def _copy_into(gathered: _Gathered, copy: BlobCopy, run: Run) -> None:
 def copy_wholes(groups: Iterable[Sequence[BlobCopy]], run: Run) -> Copied:
     """Copies groups of blobs in parallel, into sinks that need each group as a whole and in its order.
 
-    A group in which a blob fails is repeated from its first blob. When that is given up, the others of the group are
-    still asked for, so that one run tells all that cannot be had.
+    A group in which a blob fails is repeated from its first blob. After the last attempt the other blobs of the group
+    are still requested, so that one run reports all blobs that cannot be read.
 
     Raises:
         Interrupted: The user stopped the run.
@@ -235,7 +235,7 @@ class _Whole:
 
 
 def counting(listener: Listener, tally: Tally) -> Listener:
-    """A listener that also hears when all parts of an image are done. Thread-safe."""
+    """A listener that also reports when all parts of an image are done. Thread-safe."""
     lock = threading.Lock()
 
     def heard(event: Event) -> None:
@@ -250,7 +250,7 @@ def counting(listener: Listener, tally: Tally) -> Listener:
 
 
 def read_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, label: str, peer: str) -> None:
-    """Reads a blob to its end and gives it to nobody, to find out whether its store has it whole.
+    """Reads a blob to its end and discards the bytes, to check that its store has all of it.
 
     Bytes that were wrong are read once more, because they may have been changed on their way.
 
@@ -364,7 +364,7 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, pee
 
 
 class _BlobCopying:
-    """Brings one blob to all that are to have it. Used once, in one thread."""
+    """Copies one blob to all its destinations. To be used once, in one thread."""
 
     def __init__(self, copy: BlobCopy, run: Run) -> None:
         self._copy = copy
@@ -379,7 +379,7 @@ class _BlobCopying:
         """Destinations that will never have it, because the source gave up."""
 
     def copied(self) -> Copied:
-        """Does it. Raises only `Interrupted` and bugs."""
+        """Copies the blob. Raises only `Interrupted` and bugs."""
         self._run.listener(Began(self._copy.called, self._size_bytes))
         if len(self._copy.destinations) > 1:
             self._pour()
@@ -392,7 +392,7 @@ class _BlobCopying:
         return Copied(tuple(self._failed), self._bytes_by_peer)
 
     def bring_once(self) -> None:
-        """Brings the blob to its one sink, without trying again.
+        """Copies the blob to its one sink, without retries.
 
         Raises:
             BundlerError: It did not work.
@@ -405,7 +405,7 @@ class _BlobCopying:
     def _pour(self) -> None:
         """Reads the blob once for the first sinks of several destinations.
 
-        A sink that fails is no failure yet: it is served again by itself, with retries. A source that gave up is.
+        A sink that fails is served again by itself, with retries. A source that fails for good ends the copy.
         """
         wanting = [destination for destination in self._copy.destinations if self._lacks(destination)]
         if len(wanting) < 2:
@@ -451,7 +451,7 @@ class _BlobCopying:
             raise Unavailable("the registry did not take the whole blob", subject=self._copy.label, retryable=True)
 
     def _serve(self, destination: Destination) -> bool:
-        """Brings the blob to all sinks of one destination; whether all of them have it."""
+        """Copies the blob to all sinks of one destination. Returns True if all of them have it."""
         if destination in self._lost:
             self._note_failed(destination, self._lost[destination])
             return False
@@ -477,7 +477,7 @@ class _BlobCopying:
         return is_served
 
     def _bring(self, sink: BlobSink, holder: BlobSink | None, peer: str) -> str:
-        """Makes sure that one sink has the blob; says how."""
+        """Makes sure that one sink has the blob. Returns the way that it got it."""
         obtained = _obtained(sink, self._copy.descriptor, holder)
         if obtained is not None:
             return obtained.value
@@ -497,7 +497,7 @@ class _BlobCopying:
         )
 
     def _put(self, sink: BlobSink, peer: str) -> None:
-        """Brings the bytes of the blob to one sink that lacks them."""
+        """Copies the bytes of the blob to one sink that lacks them."""
         descriptor = self._copy.descriptor
         partial = sink.partial_blob(descriptor) if isinstance(sink, ResumingSink) else None
         stream = VerifiedBlob(
@@ -541,7 +541,7 @@ def _obtained(sink: BlobSink, descriptor: Descriptor, holder: BlobSink | None) -
 
 
 class VerifiedBlob:
-    """The bytes of one blob on their way: hashed as they pass, the end withheld until the digest is right."""
+    """The bytes of one blob, hashed while they are read. The last piece comes only if the digest is right."""
 
     def __init__(
         self,
@@ -557,10 +557,10 @@ class VerifiedBlob:
 
         Args:
             descriptor: The blob.
-            source: Where it is.
+            source: The source of its bytes.
             run: The run that this is part of.
             label: The name of the blob, for people.
-            peer: Who is asked, see `CircuitBreaker`.
+            peer: The host that is asked, see `CircuitBreaker`.
             partial: The bytes that the sink has already; the pieces continue after them.
         """
         self._descriptor = descriptor
@@ -591,7 +591,7 @@ class VerifiedBlob:
                 if not self.is_complete:
                     raise self._ended_early()
             except Unavailable as error:
-                # Real progress renews the attempts; a byte at a time does not.
+                # The attempts start again after real progress, but not after a byte.
                 progress = (self.handed_on_bytes - before) // PIECE_BYTES
                 failures = 1 if progress else failures + 1
                 if progress:
@@ -599,7 +599,7 @@ class VerifiedBlob:
                 if not error.retryable:
                     raise
                 if failures >= self._run.retry.attempts:
-                    # A source that gave up on us is not asked again from the beginning.
+                    # A source that failed for good is not asked again from the beginning.
                     raise error.but(retryable=False) from error.__cause__
                 pause(failures, error, self._run, self._label, peer=self._peer)
 

@@ -1,4 +1,4 @@
-"""The only threads: pools that work through a queue, single background threads, and the end of both on Ctrl-C.
+"""All threads of the program: pools that work through a queue, single background threads, and their end on Ctrl-C.
 
 Threads are daemons: a thread that hangs in a system call does not keep the process alive after an interruption.
 """
@@ -35,7 +35,7 @@ class Cancellation:
         self._event = threading.Event()
 
     def set(self) -> None:
-        """Asks everybody to stop."""
+        """Asks all threads to stop."""
         self._event.set()
 
     @property
@@ -44,7 +44,7 @@ class Cancellation:
         return self._event.is_set()
 
     def check(self) -> None:
-        """Returns while nobody asked to stop.
+        """Returns if no stop was requested.
 
         Raises:
             Interrupted: A stop was requested.
@@ -88,16 +88,16 @@ class BackgroundThread:
             raise error
 
     def outcome(self) -> BaseException | None:
-        """Waits for its end, and tells what ended it if that was an error."""
+        """Waits for its end. Returns the error that ended it, or None."""
         while not self.ends_within(_POLL_SECONDS):
             pass
         return self._error
 
     def ends_within(self, seconds: float) -> bool:
-        """Waits for its end, but not longer than this; whether it has ended.
+        """Waits for its end, but not longer than this. Returns True if it has ended.
 
-        `Thread.join` is not for those who are interrupted while they wait: before Python 3.13 it then takes a thread
-        for ended that is not (python/cpython#90882).
+        `Thread.join` cannot be used here: before Python 3.13, after an interruption, it takes a running thread for an
+        ended one (python/cpython#90882).
         """
         return self._ended.wait(seconds)
 
@@ -111,28 +111,28 @@ class BackgroundThread:
 
 
 class BackgroundHash:
-    """A thread that does its part with something while its owner does another part with the same. A context manager.
+    """A thread that hashes bytes while its owner does something else with the same bytes. A context manager.
 
-    The owner hands it over, does its own part, and waits for this one before it touches the thing again.
+    The owner gives the bytes, does its own work, and calls `wait` before it changes them.
     """
 
     def __init__(self, work: Callable[[memoryview], object], *, name: str) -> None:
         self._work = work
         self._given: memoryview | None = None
         self._is_pending = False
-        # Locks that one side takes and the other gives back: there is no cheaper way to meet.
+        # One side acquires these locks and the other releases them: the cheapest way to wait for each other.
         self._is_given, self._is_done = threading.Lock(), threading.Lock()
         self._is_given.acquire()
         self._is_done.acquire()
         self._thread = BackgroundThread(self._serve, name=name)
 
     def give(self, view: memoryview) -> None:
-        """Hands over some bytes, which must stay as they are until `wait`."""
+        """Gives it some bytes, which must not change before `wait` returns."""
         self._given, self._is_pending = view, True
         self._is_given.release()
 
     def wait(self) -> None:
-        """Waits until the part with what was given last is done. Once for each `give`."""
+        """Waits until the bytes that were given last are hashed. To be called once for each `give`."""
         self._is_done.acquire()
         self._is_pending = False
 
@@ -159,7 +159,7 @@ class BackgroundHash:
 
 
 class Channel:
-    """Bytes on their way from one thread, which has them, to another, which asks for them. Holds a few pieces."""
+    """A queue of a few pieces of bytes from one thread to another."""
 
     _PIECES = 4
 
@@ -171,7 +171,7 @@ class Channel:
         self._error: BaseException | None = None
 
     def put(self, piece: bytes) -> bool:
-        """Hands on a piece, waiting while the other side is slow; False if the other side has given up."""
+        """Adds a piece, and waits while the queue is full. Returns False if the reader has given up."""
         with self._changed:
             while len(self._pieces) >= self._PIECES and not self._is_abandoned:
                 self._changed.wait()
@@ -181,14 +181,14 @@ class Channel:
             return not self._is_abandoned
 
     def end(self, error: BaseException | None = None) -> None:
-        """Says that nothing more comes, or that what comes next is an error. The first call counts."""
+        """Ends the queue, perhaps with an error. Only the first call counts."""
         with self._changed:
             if not self._is_ended:
                 self._is_ended, self._error = True, error
                 self._changed.notify_all()
 
     def abandon(self) -> None:
-        """Says that nobody asks any more."""
+        """Notes that the reader has given up."""
         with self._changed:
             self._is_abandoned = True
             self._pieces.clear()
@@ -229,7 +229,7 @@ class Consumer(Generic[Result]):
         self._thread = BackgroundThread(run, name=name)
 
     def write(self, piece: bytes | memoryview) -> None:
-        """Hands on a piece, which may be reused afterwards.
+        """Passes a piece on. The caller may reuse its memory afterwards.
 
         Raises:
             BaseException: The error that ended the function, if it has ended.
@@ -239,7 +239,7 @@ class Consumer(Generic[Result]):
             raise BrokenPipeError("the function ended before its input did")
 
     def finish(self) -> Result:
-        """Says that nothing more comes, and waits for what the function returns.
+        """Ends the pieces, and waits for the result of the function.
 
         Raises:
             BaseException: The error of the function.
@@ -249,7 +249,7 @@ class Consumer(Generic[Result]):
         return self._results[0]
 
     def abort(self, error: BaseException) -> None:
-        """Lets the function meet an error instead of its next piece, and waits until it has ended."""
+        """Raises an error in the function in place of its next piece, and waits until it has ended."""
         self._channel.end(error)
         self._thread.outcome()
 
@@ -276,7 +276,7 @@ def pour(
     pieces: Generator[bytes | memoryview, None, None],
     takes: Sequence[Callable[[Generator[bytes | memoryview, None, None]], None]],
 ) -> Poured:
-    """Gives the same pieces to several functions at once, each in a thread of its own, at the pace of the slowest.
+    """Gives the same pieces to several functions at once, each in its own thread, as fast as the slowest one reads.
 
     One that fails stops no other.
 
@@ -367,14 +367,14 @@ def run_all(
 
 
 def _wait_a_moment(workers: Iterable[BackgroundThread]) -> None:
-    """Lets threads end by themselves. Threads that hang in a system call are left running."""
+    """Waits a moment for threads to end. A thread that hangs in a system call stays."""
     until = time.monotonic() + _GRACE_SECONDS
     for worker in workers:
         worker.ends_within(max(0.0, until - time.monotonic()))
 
 
 def interruptible(work: Callable[[], Result], cancellation: Cancellation) -> Result:
-    """Does something in a thread of its own, so that Ctrl-C is heard also while that hangs in a system call.
+    """Works in a separate thread, so that Ctrl-C has an effect even while that thread hangs in a system call.
 
     On Ctrl-C all threads are asked to stop. They get a moment to finish their present work and the receipt. A thread
     that has not ended then is abandoned, as if the process had been killed. No file is harmed by that.
@@ -407,7 +407,7 @@ def interruptible(work: Callable[[], Result], cancellation: Cancellation) -> Res
 
 
 def in_front(question: Callable[[], Result]) -> Result:
-    """Calls a function in the thread that hears Ctrl-C: a user at a terminal may answer a question with that.
+    """Calls a function in the thread that receives Ctrl-C, because a user may answer a question with Ctrl-C.
 
     Raises:
         BaseException: The error of ``question``.
