@@ -48,7 +48,7 @@ def series_of(session: Session, earlier: tuple[tuple[Series, str], ...]) -> Seri
     check_bundle_name(request.channel)
     if session.key is None:
         raise Misuse("--channel and --unsigned cannot be used together: nobody would sign the number")
-    state = _state(request.channel, session)
+    state = _state(request.channel)
     finished = _finished(session, state)
     if finished is not None:
         return finished
@@ -80,7 +80,7 @@ def reserve(session: Session, series: Series | None) -> None:
     with _locked(series.channel, session) as folder:
         if folder is None:
             return
-        state = _state(series.channel, session) or Channel(series.channel)
+        state = _state(series.channel) or Channel(series.channel)
         path = _path_of(session)
         other = next((each for each in state.bundles if each.sequence == series.sequence and each.path != path), None)
         if other is not None:
@@ -106,7 +106,7 @@ def note_sealed(session: Session, series: Series | None, bundle_id: str) -> None
     with _locked(series.channel, session) as folder:
         if folder is None:
             return
-        state = _state(series.channel, session) or Channel(series.channel)
+        state = _state(series.channel) or Channel(series.channel)
         if state.of_id(bundle_id) is None:
             made = MadeBundle(series.sequence, bundle_id, series.previous, _path_of(session))
             _write(folder, state.with_bundle(made))
@@ -130,7 +130,7 @@ def _finished(session: Session, state: Channel | None) -> Series | None:
     return manifest.series
 
 
-def _state(channel: str, session: Session) -> Channel | None:
+def _state(channel: str) -> Channel | None:
     """The state of a channel; None if there is none.
 
     Raises:
@@ -147,7 +147,6 @@ def _state(channel: str, session: Session) -> Channel | None:
         reason: str = text("the file is of another user, or others may write it")
     except BundlerError as error:
         reason = error.message
-    del session
     raise Misuse(
         text("the state of the channel cannot be used: {reason}", reason=reason),
         subject=str(path),
