@@ -377,25 +377,20 @@ def _attached_json(attachment: ResolvedAttachment, name: str) -> dict[str, objec
     }
 
 
-def index_json(images: Sequence[ResolvedImage]) -> bytes:
+def index_json(images: Iterable[ResolvedImage]) -> bytes:
     """The index.json of the layout. Of each image it needs the name, the root and the roots of its attachments."""
-    entries: list[dict[str, object]] = [
-        {
-            **image.root.to_json(),
-            "annotations": {
-                "org.opencontainers.image.ref.name": str(image.reference),
-                "io.containerd.image.name": str(image.reference),
-            },
-        }
-        for image in images
-    ]
-    attached: dict[tuple[Digest, str], dict[str, object]] = {}
+    entries: list[bytes] = []
+    attached: dict[tuple[Digest, str], bytes] = {}
     for image in images:
+        name = str(image.reference)
+        names = {"org.opencontainers.image.ref.name": name, "io.containerd.image.name": name}
+        entries.append(_entry({**image.root.to_json(), "annotations": names}))
         for each in image.attachments:
-            name = f"{image.reference.name}:{each.tag}" if each.tag else ""
-            attached.setdefault((each.root.digest, name), _attached_json(each, name))
-    entries += attached.values()
-    return strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": entries})
+            own = f"{image.reference.name}:{each.tag}" if each.tag else ""
+            if (each.root.digest, own) not in attached:
+                attached[each.root.digest, own] = _entry(_attached_json(each, own))
+    head = strict_json.canonical({"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": []})
+    return head.replace(b"[]", _list((*entries, *attached.values())))
 
 
 def docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
@@ -403,7 +398,8 @@ def docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
 
     Images with zstd layers come last: an old daemon that cannot read them loads all other images first.
     """
-    entries = []
+    entries: list[bytes] = []
+    with_zstd: list[bytes] = []
     for image in images:
         manifest = _for_docker(image)
         if manifest is None or manifest.config is None:
@@ -414,8 +410,17 @@ def docker_manifest_json(images: Iterable[ResolvedImage]) -> bytes:
             "RepoTags": [f"{image.reference.name}:{image.reference.tag}"] if image.reference.tag else [],
             "Layers": [layer.digest.path for layer in manifest.layers],
         }
-        entries.append((has_zstd, entry))
-    return strict_json.canonical([entry for _, entry in sorted(entries, key=lambda pair: pair[0])])
+        (with_zstd if has_zstd else entries).append(_entry(entry))
+    return _list((*entries, *with_zstd)) + b"\n"
+
+
+def _entry(document: Mapping[str, object]) -> bytes:
+    """An entry of a list as bytes: as objects, those of 20,000 images take three times as much memory."""
+    return strict_json.canonical(document).rstrip(b"\n")
+
+
+def _list(entries: Iterable[bytes]) -> bytes:
+    return b"[" + b",".join(entries) + b"]"
 
 
 def _for_docker(image: ResolvedImage) -> Manifest | None:

@@ -60,6 +60,8 @@ class AnyOf:
         self._first = 0
         self._last = 0
         """The place that gave bytes last."""
+        self.was_remote = True
+        """False if that place is on this machine: it gives the same bytes again at once."""
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """The bytes of a blob.
@@ -80,6 +82,7 @@ class AnyOf:
             except BundlerError as error:
                 errors.append(error)
                 continue
+            self.was_remote = store.is_remote
             if first is not None:
                 yield first
                 yield from pieces
@@ -176,8 +179,10 @@ class Origins:
         """Reads a small blob or a manifest from any place that has it, verified."""
         if descriptor.digest in self._documents:
             return b"".join(map(bytes, self._documents.open_blob(descriptor, offset_bytes=0)))
-        content = read_small_blob(descriptor, self._source_of(descriptor, is_manifest=is_manifest), self._asked.run)
-        self._documents.keep_read({descriptor.digest: content})
+        source = self._source_of(descriptor, is_manifest=is_manifest)
+        content = read_small_blob(descriptor, source, self._asked.run)
+        if source.was_remote:
+            self._documents.keep_read({descriptor.digest: content})
         return content
 
     def _make_again(self, image: Image, locations: Sequence[SourceLocation]) -> None:
@@ -221,7 +226,7 @@ class Origins:
         images, wanted = self._manifest.images, {file.digest for file in self._manifest.files}
         made = (
             OCI_LAYOUT,
-            index_json([self._resolved(image) for image in images]),
+            index_json(self._resolved(image) for image in images),
             docker_manifest_json(self._resolved(image, with_variant=True) for image in images),
         )
         return [content for content in made if Digest.of(content) in wanted]
