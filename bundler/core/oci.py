@@ -124,6 +124,10 @@ class ImageConfig:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
+NO_LABELS: Mapping[str, str] = {}
+"""The labels of an image that has none, as one object that all such images share."""
+
+
 def is_layer_type(media_type: str) -> bool:
     """True if a media type is that of a file system layer."""
     return ("image.layer" in media_type or "image.rootfs" in media_type) and media_type.endswith(_LAYER_ENDINGS)
@@ -240,7 +244,7 @@ def parse_image_config(content: bytes, *, what: str) -> ImageConfig:
         cmd=_texts(runtime.get("Cmd")),
         working_dir=_text(runtime.get("WorkingDir")),
         user=_text(runtime.get("User")),
-        labels={k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else {},
+        labels={k: v for k, v in labels.items() if isinstance(v, str)} if isinstance(labels, dict) else NO_LABELS,
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from bundler import texts
 from bundler.core.characters import named, plain
@@ -76,7 +77,7 @@ class Reference:
             )
         registry, repository = _split_name(name)
         _check_name(registry, repository, text)
-        return cls(registry, repository, tag if colon else (None if digest else DEFAULT_TAG), digest)
+        return cls(_one_text(registry), repository, tag if colon else (None if digest else DEFAULT_TAG), digest)
 
     @property
     def name(self) -> str:
@@ -96,6 +97,12 @@ class Reference:
         tag = f":{self.tag}" if self.tag else ""
         digest = f"@{self.digest}" if self.digest else ""
         return f"{self.name}{tag}{digest}"
+
+
+@lru_cache(maxsize=64)
+def _one_text(registry: str) -> str:
+    """A registry, as one object that all references to it share, because there are many."""
+    return registry
 
 
 def full_reference(text: str) -> Reference | None:

@@ -114,7 +114,7 @@ def read_blob(entry: Mapping[str, Any]) -> Blob:
     if kind not in _KINDS:
         raise ValueError(texts.text("unknown kind of blob {kind}", kind=repr(kind[:40])))
     if "in" not in entry:
-        return Blob(descriptor, kind, Stored(descriptor.digest, descriptor.size_bytes, _pieces(entry["pieces"])))
+        return Blob(descriptor, kind, _stored(descriptor, entry["pieces"]))
     bases = tuple(map(_in_base, list_of(entry["in"])))
     if not bases:
         raise ValueError(texts.text("{digest} is left out, but no base has it", digest=descriptor.digest))
@@ -123,6 +123,14 @@ def read_blob(entry: Mapping[str, Any]) -> Blob:
     if kind == MANIFEST:
         raise ValueError(texts.text("{digest} is a manifest, but is left out", digest=descriptor.digest))
     return Blob(descriptor, kind, Stored(descriptor.digest, descriptor.size_bytes, ()), bases)
+
+
+def _stored(descriptor: Descriptor, entries: Sequence[Sequence[Any]]) -> Stored:
+    """The place of a blob. A single piece shares the number of its length with the size."""
+    pieces, size_bytes = _pieces(entries), descriptor.size_bytes
+    if len(pieces) == 1 and pieces[0].length_bytes == size_bytes:
+        pieces = (Piece(pieces[0].chunk, pieces[0].offset_bytes, size_bytes),)
+    return Stored(descriptor.digest, size_bytes, pieces)
 
 
 def read_file(entry: Mapping[str, Any]) -> Stored:

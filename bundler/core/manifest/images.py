@@ -12,7 +12,7 @@ from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import ATTACHMENTS, VERDICTS
 from bundler.core.manifest.attachments import Attachment, attachment_json, read_attachment
 from bundler.core.manifest.blobs import Blob, read_descriptor
-from bundler.core.oci import Descriptor, ImageConfig, one_platform
+from bundler.core.oci import NO_LABELS, Descriptor, ImageConfig, one_platform
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 
@@ -227,7 +227,7 @@ def _variant(entry: Mapping[str, Any], known: Mapping[Digest, Descriptor]) -> Va
             cmd=tuple(map(text, entry.get("cmd", ()))),
             working_dir=text(entry.get("workingDir", "")),
             user=text(entry.get("user", "")),
-            labels={name: text(value) for name, value in entry.get("labels", {}).items()},
+            labels={name: text(value) for name, value in entry.get("labels", {}).items()} or NO_LABELS,
         ),
         size_bytes=size(entry["size"]),
     )
