@@ -141,11 +141,10 @@ if TYPE_CHECKING:
     from bundler.importing.attached import Attached as Attached, AttachmentResult as AttachmentResult
     from bundler.importing.import_ import import_bundle as import_bundle
     from bundler.importing.named_files import read_failed_list as read_failed_list, read_rules as read_rules
-    from bundler.importing.need_file import NeedResult as NeedResult
+    from bundler.importing.need_file import NeedRequest as NeedRequest, NeedResult as NeedResult
+    from bundler.importing.receipt_key import ReceiptKey as ReceiptKey
     from bundler.importing.request import (
         ImportRequest as ImportRequest,
-        NeedRequest as NeedRequest,
-        ReceiptKey as ReceiptKey,
         ReceiptRequest as ReceiptRequest,
     )
     from bundler.importing.results import (
@@ -251,9 +250,10 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.exporting.left_out": ("NotCarried",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
-    "bundler.importing.request": ("ImportRequest", "ReceiptRequest", "ReceiptKey", "NeedRequest"),
+    "bundler.importing.request": ("ImportRequest", "ReceiptRequest"),
     "bundler.importing.attached": ("Attached", "AttachmentResult"),
-    "bundler.importing.need_file": ("NeedResult",),
+    "bundler.importing.need_file": ("NeedRequest", "NeedResult"),
+    "bundler.importing.receipt_key": ("ReceiptKey",),
     "bundler.fulfilling.fulfil": ("fulfil",),
     "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),

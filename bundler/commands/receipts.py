@@ -10,7 +10,7 @@ from bundler.bundle.signing import PublicKey
 from bundler.core.events import Listener, nobody
 from bundler.core.joined_receipts import merged
 from bundler.core.receipt import Receipt, parse_receipt
-from bundler.importing.request import NO_KEY, ReceiptKey
+from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import RECEIPT_FILE, Demand, read_signed, refuse_taken, write_signed
 from bundler.system.request_fields import path_of, paths_of
 

@@ -18,8 +18,7 @@ from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.policy import ImagePolicy, PolicyVerdict, refused
 from bundler.core.tally import Tally
 from bundler.errors import Misuse, worst
-from bundler.importing.need_file import NeedResult, check_need, write_need
-from bundler.importing.request import NeedRequest
+from bundler.importing.need_file import NeedRequest, NeedResult, check_need, write_need
 from bundler.keys.judging import judge_bundle, refuse_carried
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run

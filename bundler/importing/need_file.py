@@ -12,9 +12,31 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener
 from bundler.core.need_list import NeedList
 from bundler.errors import Misuse
-from bundler.importing.request import NeedRequest
+from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import refuse_taken, write_signed
 from bundler.system.clock import now
+from bundler.system.request_fields import complete
+
+
+@dataclass(frozen=True, slots=True)
+class NeedRequest:
+    """The request for a need-list.
+
+    Attributes:
+        path: Its file, which must not exist.
+        key: The key that signs it; an unsigned one is still a request that `fulfil` reads.
+    """
+
+    path: Path
+    key: ReceiptKey = NO_KEY
+
+    def __post_init__(self) -> None:
+        """Reads the fields as `bundler.system.request_fields` does.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,7 @@ from bundler.core.events import Noticed
 from bundler.core.need_list import DAMAGED
 from bundler.errors import Damaged, Incomplete
 from bundler.importing.leg import as_end
-from bundler.importing.need_file import write_need
-from bundler.importing.request import NeedRequest
+from bundler.importing.need_file import NeedRequest, write_need
 from bundler.importing.results import ImageResult, ImportResult
 from bundler.run import Run
 from bundler.texts import text

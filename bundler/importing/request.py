@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bundler.bundle.signing import PrivateKey
-from bundler.core.events import Listener
 from bundler.core.location import Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
@@ -16,41 +14,15 @@ from bundler.core.policy import ImagePolicy
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.importing.need_file import NeedRequest
+from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.open_bundle import LOCKED, Unlocking
-from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import now
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import complete, several
 from bundler.transports.parsing import target_of
-
-
-@dataclass(frozen=True, slots=True)
-class ReceiptKey:
-    """The key of receipts: the file of a private key, and the callback for its passphrase; no file for no signature."""
-
-    path: Path | None = None
-    passphrases: Passphrases = no_passphrases
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
-
-    def load(self, listener: Listener) -> PrivateKey | None:
-        """Reads the key.
-
-        Raises:
-            Misuse: It cannot be used.
-        """
-        return read_private_key(self.path, self.passphrases, listener) if self.path else None
-
-
-NO_KEY = ReceiptKey()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,27 +42,6 @@ class ReceiptRequest:
     operator: str = field(default_factory=operator)
     host: str = field(default_factory=host)
     now: Callable[[], str] = now
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
-
-
-@dataclass(frozen=True, slots=True)
-class NeedRequest:
-    """The request for a need-list.
-
-    Attributes:
-        path: Its file, which must not exist.
-        key: The key that signs it; an unsigned one is still a request that `fulfil` reads.
-    """
-
-    path: Path
-    key: ReceiptKey = NO_KEY
 
     def __post_init__(self) -> None:
         """Reads the fields as `bundler.system.request_fields` does.
