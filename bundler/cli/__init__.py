@@ -10,6 +10,7 @@ import codecs
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn, TextIO
 
 import click
@@ -71,6 +72,12 @@ def run(arguments: list[str]) -> int:
         return _run(arguments)
     except KeyboardInterrupt:  # a second Ctrl-C, while the first one was being reported
         return Interrupted.exit_code
+    except Exception as error:
+        exhausted = LocalStorage.exhausted(error)
+        if exhausted is None:
+            raise
+        _say_without_help(exhausted)
+        return exhausted.exit_code
 
 
 def _run(arguments: list[str]) -> int:
@@ -106,6 +113,12 @@ def _run(arguments: list[str]) -> int:
 
         click.echo(said("error: this is a bug in bundler; please report it with the lines above"), err=True)
         return EXIT_BUG
+
+
+def _say_without_help(error: LocalStorage) -> None:
+    """Prints an error when nothing is left to load the part that formats errors."""
+    with suppress(OSError):
+        os.write(2, f"error: {error.message}\n  -> {error.hint}\n".encode())
 
 
 def _spelled_out(arguments: list[str]) -> list[str]:
