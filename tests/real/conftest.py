@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,13 @@ from bundler.workers import Cancellation
 from tests.conftest import Ran
 from tests.support.parts import RealRegistry
 from tests.support.servers import Fault, Front
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measures no coverage in these tests: most of their time is in other processes, and measuring is a third of the rest."""
+    for item in items:
+        if item.path.is_relative_to(Path(__file__).parent):
+            item.add_marker("no_cover")
 
 
 @pytest.fixture
