@@ -301,12 +301,17 @@ def next_page(answer: Answer) -> str | None:
     """Returns the path of a list's next page, below ``/v2/``, by the header ``Link`` (RFC 8288); None on the last page.
 
     Raises:
-        Refused: The page is not at the same origin, or not below ``/v2/``.
+        Refused: The page is not at the same origin, or not below ``/v2/``. The answer is dropped then.
     """
-    for address, parameters in _LINK.findall(answer.headers.get("Link", "")):
+    with answer.dropped_on_error():
+        return _page_named(answer.headers.get("Link", ""), by=answer.url)
+
+
+def _page_named(link: str, *, by: str) -> str | None:
+    for address, parameters in _LINK.findall(link):
         if not _NEXT.search(parameters):
             continue
-        parts = urlsplit(checked(address, Kind.PAGE, by=answer.url))
+        parts = urlsplit(checked(address, Kind.PAGE, by=by))
         _, below, path = parts.path.partition("/v2/")
         if not below:
             raise Refused("the registry names a page that is not in its API", subject=parts.path)

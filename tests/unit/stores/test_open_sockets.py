@@ -112,6 +112,10 @@ def send_blob(repository: Repository) -> None:
     repository.put_blob(BLOB, (piece for piece in [CONTENT]))
 
 
+def list_referrers(repository: Repository) -> None:
+    repository.referrers(BLOB.digest)
+
+
 def log_in_fails(repository: Repository) -> None:
     def find(_repository: str) -> None:
         raise Misuse("the helper fails")
@@ -124,6 +128,8 @@ def length(size_bytes: object) -> dict[str, str]:
     return {"Content-Length": str(size_bytes)}
 
 
+PAGE = {"Content-Type": "application/vnd.oci.image.index.v1+json", "Link": '</api/x>; rel="next"'}
+
 ENDS = {
     "a manifest that is none": (Answering(body=b"x"), resolve),
     "a token server that must not be asked": (Answering(401, {"WWW-Authenticate": TOKENS}, b"no"), resolve),
@@ -131,6 +137,7 @@ ENDS = {
     "a login that cannot be had": (Answering(401, {"WWW-Authenticate": "Basic"}, b"no"), log_in_fails),
     "lengths that differ": (Answering(headers=length("5, 7"), body=b"x" * 7), resolve),
     "a redirect that is not allowed": (Answering(302, {"Location": "file:///etc/passwd"}, b"there"), resolve),
+    "a page of another API": (Answering(headers=PAGE, body=b'{"manifests":[]}'), list_referrers),
     "an error": (Answering(500, length(6), b"broken"), resolve),
     "an error without an end": (Answering(404, length(1 << 40), b"x" * 100_000), resolve),
     "a blob of another size": (Answering(headers=length(5), body=b"hello"), read_blob),
