@@ -25,6 +25,7 @@ FULCIO_BUILD_SIGNER = "1.3.6.1.4.1.57264.1.9"
 """The URI of the workflow that signs, as a DER-encoded UTF8String."""
 
 CODE_SIGNING = "1.3.6.1.5.5.7.3.3"
+ANY_PURPOSE = "2.5.29.37.0"
 
 
 class CertificateKeys(Protocol):

@@ -11,25 +11,20 @@ either: the policy trusts the CA. Bundles without a SET have other proofs of tim
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from bundler.core.certificates import CODE_SIGNING, FULCIO_BUILD_SIGNER, FULCIO_ISSUER, FULCIO_ISSUER_V2, Certificate
 from bundler.core.limits import CERTIFICATE_CHAIN
-from bundler.core.policy import simple_signing, transparency
-from bundler.core.policy.base64_text import exact_base64
+from bundler.core.policy import signer_certificate, simple_signing, transparency
 from bundler.core.policy.evidence import SignatureLayer
 from bundler.core.policy.identity import SignedIdentity
 from bundler.core.policy.signature_judge import SignatureJudge
 from bundler.core.policy.sigstore_bundle import Claim, SigstoreBundle
 from bundler.core.policy.verdict import Unfit, Verified
 from bundler.core.policy.verifying_key import VerifyingKey
-from bundler.errors import Untrusted
 from bundler.texts import Text, text
-
-CERTIFICATE_ANNOTATION = "dev.sigstore.cosign/certificate"
-CHAIN_ANNOTATION = "dev.sigstore.cosign/chain"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +107,7 @@ class KeylessSigned(SignatureJudge):
         """Checks the signature of a payload, with the certificate and the entry in the annotations of its layer."""
         signature = simple_signing.signature_of(layer)
         entry = transparency.entry_of_annotation(layer.annotations, self.logs)
-        leaf, others = self._annotated(layer.annotations)
+        leaf, others = signer_certificate.annotated(layer.annotations, self.tools.load_pem)
         transparency.check_hashed(entry, (leaf.fingerprint,), signature, payload)
         return self._proved(leaf, others, entry.logged_seconds, signature, payload, payload)
 
@@ -123,7 +118,7 @@ class KeylessSigned(SignatureJudge):
             statement = self.tools.bundles.statement_of(content, signed, self.fulcio)
             return Verified(statement, self._signer())
         entry = transparency.entry_of_bundle(bundle.material, self.logs)
-        leaf, *others = self._carried(bundle.material)
+        leaf, *others = signer_certificate.carried(bundle.material, self.tools.load)
         if claim.statement is None:
             transparency.check_hashed(entry, (leaf.fingerprint,), claim.signature, message)
         else:
@@ -148,33 +143,6 @@ class KeylessSigned(SignatureJudge):
     def _signer(self) -> str:
         return f"{self.fulcio.identity} ({self.fulcio.oidc_issuer})"
 
-    def _annotated(self, annotations: Mapping[str, str]) -> tuple[Certificate, Sequence[Certificate]]:
-        if CERTIFICATE_ANNOTATION not in annotations:
-            raise Unfit(text("a signature without a certificate"))
-        try:
-            found = self.tools.load_pem(annotations[CERTIFICATE_ANNOTATION].encode())
-            chain = annotations.get(CHAIN_ANNOTATION)
-            others = self.tools.load_pem(chain.encode()) if chain else ()
-        except Untrusted as error:
-            raise Unfit(error.message) from error
-        if len(found) != 1:
-            raise Unfit(text("a signature with several certificates"))
-        return found[0], others
-
-    def _carried(self, material: Mapping[str, Any]) -> Sequence[Certificate]:
-        """The certificates of a bundle, the leaf first."""
-        chain, single = material.get("x509CertificateChain"), material.get("certificate")
-        listed = chain.get("certificates") if isinstance(chain, dict) else [single]
-        if not isinstance(listed, list) or not 1 <= len(listed) <= CERTIFICATE_CHAIN:
-            raise Unfit(text("a signature without a certificate"))
-        raw = [each.get("rawBytes") if isinstance(each, dict) else None for each in listed]
-        if raw[0] is None:
-            raise Unfit(text("a signature without a certificate"))
-        try:
-            return [self.tools.load(exact_base64(each, what="rawBytes")) for each in raw]
-        except Untrusted as error:
-            raise Unfit(error.message) from error
-
 
 def check_chain(leaf: Certificate, others: Sequence[Certificate], roots: Sequence[Certificate], seconds: int) -> None:
     """Checks that a certificate was for signing code and valid at a time, and that a chain leads to a root.
@@ -192,36 +160,8 @@ def check_chain(leaf: Certificate, others: Sequence[Certificate], roots: Sequenc
         raise Unfit(text("a certificate {subject} that is not for signing code", subject=leaf.subject))
     if not leaf.is_valid_at(seconds):
         raise Unfit(text("a certificate that was not valid when the log took the signature"))
-    if not _leads(leaf, others[:CERTIFICATE_CHAIN], roots, seconds):
+    if not signer_certificate.leads(leaf, others[:CERTIFICATE_CHAIN], roots, seconds):
         raise Unfit(text("a certificate that the policy's authority has not issued"))
-
-
-def _leads(leaf: Certificate, others: Sequence[Certificate], roots: Sequence[Certificate], seconds: int) -> bool:
-    """True if a chain from a certificate leads to a root.
-
-    The certificates are reached level by level, each once: an attacker cannot make it try all orders of copies.
-    """
-    level, left = [leaf], list(others)
-    for depth in range(len(others) + 1):
-        fit = [each for each in (*roots, *left) if _is_authority(each, depth) and each.is_valid_at(seconds)]
-        issuers = [above for above in fit if any(below.is_issued_by(above) for below in level)]
-        if any(above in roots for above in issuers):
-            return True
-        level, left = issuers, [each for each in left if each not in issuers]
-        if not level:
-            return False
-    return False
-
-
-def _is_authority(certificate: Certificate, depth: int) -> bool:
-    """True if a certificate may issue others for signing code, with so many authorities below it."""
-    return (
-        certificate.is_ca
-        and not certificate.has_unhandled_critical
-        and (certificate.path_length is None or certificate.path_length >= depth)
-        and (certificate.key_usage is None or "key_cert_sign" in certificate.key_usage)
-        and (certificate.purposes is None or bool({CODE_SIGNING, "2.5.29.37.0"} & certificate.purposes))
-    )
 
 
 def check_identity(leaf: Certificate, trust: FulcioTrust) -> None:
