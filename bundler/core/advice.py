@@ -576,8 +576,8 @@ _ENTRIES = (
         "correct the field that the message names",
         "A policy is JSON as containers-policy.json(5) has it, without comments. Podman and skopeo read the same file. "
         "Unknown and duplicate fields, empty lists and unknown kinds of requirements are errors of the whole file, "
-        "because a misspelt requirement must not pass. So is what bundler does not judge: signedBy (GPG) and "
-        "sigstoreSigned with pki. docs/policy.md lists what it judges.",
+        "because a misspelt requirement must not pass. So is what bundler does not judge: signedBy (GPG). "
+        "docs/policy.md lists what it judges.",
     ),
     Advice(
         "unknown-signer",

@@ -6,6 +6,7 @@ hostile one. Nothing here knows a policy, reads a file or a clock, or asks for a
 
 from __future__ import annotations
 
+import ipaddress
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ FULCIO_BUILD_SIGNER = "1.3.6.1.4.1.57264.1.9"
 
 CODE_SIGNING = "1.3.6.1.5.5.7.3.3"
 ANY_PURPOSE = "2.5.29.37.0"
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class CertificateKeys(Protocol):
@@ -61,6 +64,9 @@ class Certificate:
         names_revocation: True if it names a CRL or an OCSP server, so that it can be revoked.
         emails: The e-mail addresses of the subject.
         uris: The URIs of the subject.
+        hosts: The DNS names of the subject.
+        addresses: The IP addresses of the subject.
+        constrains_names: True if it has name constraints, critical or not.
         has_unhandled_critical: True if it has a critical extension other than constraints, key usages and names.
         extensions: The raw bytes of extensions that `cryptography` does not know, by number.
         fingerprint: The SHA-256 of the certificate, 64 hex digits.
@@ -85,6 +91,9 @@ class Certificate:
     names_revocation: bool
     emails: tuple[str, ...]
     uris: tuple[str, ...]
+    hosts: tuple[str, ...]
+    addresses: tuple[Address, ...]
+    constrains_names: bool
     has_unhandled_critical: bool
     extensions: Mapping[str, bytes]
     fingerprint: str

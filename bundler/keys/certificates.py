@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
 
-from bundler.core.certificates import Certificate
+from bundler.core.certificates import Address, Certificate
 from bundler.core.limits import CERTIFICATE_BYTES, TRUST_STORE_FILES
 from bundler.errors import Untrusted
 from bundler.texts import text
@@ -188,6 +189,9 @@ def _read(found: x509.Certificate, der: bytes) -> Certificate:
         names_revocation=_names_revocation(found),
         emails=tuple(names.value.get_values_for_type(x509.RFC822Name)) if names is not None else (),
         uris=tuple(names.value.get_values_for_type(x509.UniformResourceIdentifier)) if names is not None else (),
+        hosts=tuple(names.value.get_values_for_type(x509.DNSName)) if names is not None else (),
+        addresses=_addresses(names.value) if names is not None else (),
+        constrains_names=_extension(found, x509.NameConstraints) is not None,
         has_unhandled_critical=any(each.critical and each.oid not in _HANDLED for each in found.extensions),
         extensions={
             each.oid.dotted_string: each.value.value
@@ -206,6 +210,12 @@ def _read(found: x509.Certificate, der: bytes) -> Certificate:
 def _shown(subject: str) -> str:
     """A subject for people: reasons with it are in bundles and receipts, and the maker of a signature chooses it."""
     return subject if len(subject) <= _SUBJECT_CHARACTERS else f"{subject[:_SUBJECT_CHARACTERS]}…"
+
+
+def _addresses(names: x509.SubjectAlternativeName) -> tuple[Address, ...]:
+    """The IP addresses of a subject. A network is none; it has its place in name constraints alone."""
+    found = names.get_values_for_type(x509.IPAddress)
+    return tuple(each for each in found if isinstance(each, (ipaddress.IPv4Address, ipaddress.IPv6Address)))
 
 
 def _bits(usage: x509.KeyUsage) -> frozenset[str]:

@@ -58,13 +58,27 @@ class Fulcio:
 
 
 @dataclass(frozen=True, slots=True)
+class Pki:
+    """The certificates of a public key infrastructure of one's own, and the subject of its signers.
+
+    At least one name of the subject is there.
+    """
+
+    roots: Named
+    intermediates: Named | None
+    subject_email: str = ""
+    subject_hostname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SigstoreSigned:
-    """``sigstoreSigned``: a signature by one of the keys, or keyless by an identity.
+    """``sigstoreSigned``: a signature by one of the keys, keyless by an identity, or by a certificate.
 
     Attributes:
         field: The path of the requirement in the policy, for messages.
-        keys: The public keys, any of which may have signed; empty for keyless signatures.
-        fulcio: The authority and identity of keyless signatures; None for keys.
+        keys: The public keys, any of which may have signed; empty for signatures with certificates.
+        fulcio: The authority and identity of keyless signatures; None for others.
+        pki: The authority and subject of certificates of one's own; None for others.
         rekor_keys: The public keys of transparency logs, one of which must have an entry of the signature; empty if
             none is needed.
         identity: The name that the signature must state.
@@ -73,6 +87,7 @@ class SigstoreSigned:
     field: str
     keys: tuple[Named, ...]
     fulcio: Fulcio | None
+    pki: Pki | None
     rekor_keys: tuple[Named, ...]
     identity: SignedIdentity
 
@@ -171,20 +186,19 @@ _REKOR_KEYS = ("rekorPublicKeyPath", "rekorPublicKeyPaths", "rekorPublicKeyData"
 
 def _sigstore_signed(field: Field) -> SigstoreSigned:
     fields = field.object(("type", *_KEYS, "fulcio", "pki", *_REKOR_KEYS, "signedIdentity"))
-    if "pki" in fields:
-        raise _unjudged(fields["pki"], text("certificates of a PKI of one's own"))
-    if len([name for name in (*_KEYS, "fulcio") if name in fields]) != 1:
-        raise field.invalid(
-            "exactly one of keyPath, keyPaths, keyData, keyDatas and fulcio must be there",
-        )
+    if len([name for name in (*_KEYS, "fulcio", "pki") if name in fields]) != 1:
+        raise field.invalid("exactly one of keyPath, keyPaths, keyData, keyDatas, fulcio and pki must be there")
     logs = [name for name in _REKOR_KEYS if name in fields]
     if len(logs) > 1:
         raise field.invalid(text("only one of {names} may be there", names=", ".join(logs)))
     fulcio = _fulcio(fields["fulcio"]) if "fulcio" in fields else None
     if fulcio is not None and not logs:
         raise field.invalid("fulcio needs one of the fields rekorPublicKey…")
+    pki = _pki(fields["pki"]) if "pki" in fields else None
+    if pki is not None and logs:
+        raise field.invalid("pki cannot be with the fields rekorPublicKey…")
     identity = _identity(fields["signedIdentity"]) if "signedIdentity" in fields else DEFAULT_IDENTITY
-    return SigstoreSigned(field.path, _named(fields, _KEYS), fulcio, _named(fields, _REKOR_KEYS), identity)
+    return SigstoreSigned(field.path, _named(fields, _KEYS), fulcio, pki, _named(fields, _REKOR_KEYS), identity)
 
 
 def _named(fields: Mapping[str, Field], names: tuple[str, str, str, str]) -> tuple[Named, ...]:
@@ -207,6 +221,11 @@ def _data(field: Field) -> Named:
     return Named(field.path, data=field.data())
 
 
+def _one(fields: Mapping[str, Field], path: str, data: str) -> Named:
+    """The file or the data, one of which is there."""
+    return _file(fields[path]) if path in fields else _data(fields[data])
+
+
 def _fulcio(field: Field) -> Fulcio:
     fields = field.object(
         ("caPath", "caData", "oidcIssuer", "subjectEmail", "buildSignerURI"), required=("oidcIssuer",)
@@ -216,10 +235,27 @@ def _fulcio(field: Field) -> Fulcio:
     if "subjectEmail" not in fields and "buildSignerURI" not in fields:
         raise field.invalid(text("the field {name} is missing", name="subjectEmail"))
     return Fulcio(
-        _file(fields["caPath"]) if "caPath" in fields else _data(fields["caData"]),
+        _one(fields, "caPath", "caData"),
         fields["oidcIssuer"].text(),
         fields["subjectEmail"].text() if "subjectEmail" in fields else "",
         fields["buildSignerURI"].text() if "buildSignerURI" in fields else "",
+    )
+
+
+def _pki(field: Field) -> Pki:
+    between = ("caIntermediatesPath", "caIntermediatesData")
+    fields = field.object(("caRootsPath", "caRootsData", *between, "subjectEmail", "subjectHostname"))
+    if ("caRootsPath" in fields) == ("caRootsData" in fields):
+        raise field.invalid("exactly one of caRootsPath and caRootsData must be there")
+    if all(name in fields for name in between):
+        raise field.invalid(text("only one of {names} may be there", names=", ".join(between)))
+    if "subjectEmail" not in fields and "subjectHostname" not in fields:
+        raise field.invalid("one of subjectEmail and subjectHostname must be there")
+    return Pki(
+        _one(fields, "caRootsPath", "caRootsData"),
+        _one(fields, *between) if any(name in fields for name in between) else None,
+        fields["subjectEmail"].text() if "subjectEmail" in fields else "",
+        fields["subjectHostname"].text() if "subjectHostname" in fields else "",
     )
 
 

@@ -220,7 +220,7 @@ def test_a_missing_key_is_an_error_before_the_bundle_is_opened(policy: Path) -> 
         read_policy(str(policy))
 
 
-@pytest.mark.parametrize("fields", [{"pki": {}}])
+@pytest.mark.parametrize("fields", [{"type": "signedBy"}])
 def test_what_is_not_judged_is_an_error(tmp_path: Path, fields: dict[str, object]) -> None:
     with raises(Misuse, code="bad-policy"):
         read_policy(str(policy_file(tmp_path, US, **fields)))
