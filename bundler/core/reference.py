@@ -168,9 +168,9 @@ def _url_hint(rest: str) -> str:
 
 
 def _refuse_lookalikes(text: str) -> None:
-    strange = next((character for character in text if not character.isascii()), None)
-    if strange is None:
+    if text.isascii():
         return
+    strange = next(character for character in text if not character.isascii())
     likeness = plain(strange)
     character = named(strange)
     hint = (

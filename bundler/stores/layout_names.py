@@ -104,7 +104,10 @@ def _name_of(entry: _Entry, subjects: Mapping[Reference, Digest]) -> Reference |
 
 def _attachment_name(entry: _Entry, full: Reference) -> Reference | None:
     """Returns the name of an attachment without a mark: Hauler from 2.1 on gives its path next to the image's name."""
-    own = full_reference(f"{full.registry}/{entry.text(REF_NAME)}")
+    path = entry.text(REF_NAME)
+    if "@" not in path and not _COSIGN_TAG.fullmatch(path.rpartition(":")[2]):
+        return None  # most entries are images, and need no second parse
+    own = full_reference(f"{full.registry}/{path}")
     if own is None or own.name != full.name:
         return None
     is_attachment = own.digest == entry.descriptor.digest if own.digest else _COSIGN_TAG.fullmatch(own.tag or "")
