@@ -26,7 +26,8 @@ from bundler.stores.layout_attachments import LayoutAttachments, find_attachment
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
 from bundler.system.durable_files import closing_file, sync_folder, write_all
-from bundler.system.files import forget, opened_within, pieces_of, read_whole, size_of, size_within
+from bundler.system.files import forget, pieces_of, read_whole, size_of
+from bundler.system.files_within import FilesWithin
 from bundler.system.lock import Holder, Lock
 from bundler.texts import text
 
@@ -216,6 +217,7 @@ class FolderFiles:
             is_from_device: Read files that were just written from the device again, not from the page cache.
         """
         self._root = root
+        self._files = FilesWithin(root)
         self._prefix = str(root / "_")[:-1]
         self._is_from_device = is_from_device
 
@@ -226,12 +228,12 @@ class FolderFiles:
 
     def size(self, path: str) -> int | None:
         """Returns the size of a file in bytes; None if it does not exist."""
-        return size_within(self._root, path)
+        return self._files.size(path)
 
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """Yields the bytes of a file from an offset on."""
         what = self._prefix + path
-        with opened_within(self._root, path) as descriptor:
+        with self._files.opened(path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
             yield from pieces_of(descriptor, offset_bytes, size_of(descriptor, what=what), what=what)
@@ -239,7 +241,7 @@ class FolderFiles:
     def read(self, path: str, limit_bytes: int) -> bytes:
         """Returns a whole file, up to a limit."""
         what = self._prefix + path
-        with opened_within(self._root, path) as descriptor:
+        with self._files.opened(path) as descriptor:
             if self._is_from_device:
                 forget(descriptor)
             size = size_of(descriptor, what=what)

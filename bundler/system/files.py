@@ -6,7 +6,7 @@ A file that people name, or that we make for them, is on this machine: a missing
 is `LocalStorage` (`of_machine`). Links differ as well: no file of a bundle is a link, and a file that people name may
 be one.
 
-`bundler.system.durable_files` writes.
+`bundler.system.files_within` opens files below a folder. `bundler.system.durable_files` writes.
 """
 
 from __future__ import annotations
@@ -18,15 +18,12 @@ import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused
 from bundler.system.buffers import new_buffer, rest_of
 from bundler.texts import text
-
-Answer = TypeVar("Answer")
 
 Fault = Callable[[OSError, str], BundlerError]
 """Makes the error for an unreadable file of this name."""
@@ -73,7 +70,7 @@ def open_for_reading(path: Path) -> int:
         Damaged: It is not a regular file, or it is unreadable.
     """
     try:
-        _check_regular(os.lstat(path), str(path))
+        check_regular(os.lstat(path), str(path))
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError as error:
         raise Incomplete("the file is missing", subject=str(path)) from error
@@ -86,7 +83,7 @@ def open_for_reading(path: Path) -> int:
             ) from error
         raise Damaged(text("the file cannot be opened: {reason}", reason=error.strerror), subject=str(path)) from error
     try:
-        _check_regular(state_of(descriptor, what=str(path)), str(path))
+        check_regular(state_of(descriptor, what=str(path)), str(path))
     except BundlerError:
         let_go(descriptor)
         raise
@@ -273,50 +270,10 @@ def opened(path: Path) -> Generator[int, None, None]:
     except OSError as error:
         raise LocalStorage(text("cannot be opened: {reason}", reason=error.strerror), subject=str(path)) from error
     try:
-        _check_regular(state_of(descriptor, what=str(path), fault=of_machine), str(path))
+        check_regular(state_of(descriptor, what=str(path), fault=of_machine), str(path))
         yield descriptor
     finally:
         let_go(descriptor)
-
-
-@contextmanager
-def opened_within(root: Path, path: str) -> Generator[int, None, None]:
-    """Opens a regular file below a folder for reading. Follows no link below the folder.
-
-    Raises:
-        Refused: The file does not exist.
-        Damaged: The file, or a folder above it, is a link or has another type than expected; or the path is absolute or
-            has "..".
-        LocalStorage: It cannot be opened.
-    """
-
-    def open_it(name: str, folder: int) -> int:
-        if not stat.S_ISREG((state := os.stat(name, dir_fd=folder, follow_symlinks=False)).st_mode):
-            _check_regular(state, str(root / path))
-        return os.open(name, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
-
-    descriptor = _within(root, path, open_it)
-    try:
-        if not stat.S_ISREG((state := state_of(descriptor, what=f"{root}/{path}", fault=of_machine)).st_mode):
-            _check_regular(state, str(root / path))
-        yield descriptor
-    finally:
-        let_go(descriptor)
-
-
-def size_within(root: Path, path: str) -> int | None:
-    """Returns the size of a regular file below a folder, in bytes; None if the name does not exist.
-
-    Raises:
-        Damaged, LocalStorage: As `opened_within`.
-    """
-    try:
-        state = _within(root, path, lambda name, folder: os.stat(name, dir_fd=folder, follow_symlinks=False))
-    except Refused:
-        return None
-    if not stat.S_ISREG(state.st_mode):
-        _check_regular(state, str(root / path))
-    return state.st_size
 
 
 def pieces_of(descriptor: int, begin: int, end: int, *, what: str) -> Pieces:
@@ -372,50 +329,12 @@ class FileStream:
         return self._position <= self._size_bytes
 
 
-def _within(root: Path, path: str, act: Callable[[str, int], Answer]) -> Answer:
-    """Opens the folder of a path below another folder, without following a link, and calls ``act`` in it.
-
-    Thousands of documents are read in this way, so it makes paths only for errors.
-
-    Args:
-        root: The other folder.
-        path: The path below it.
-        act: Receives the last name of the path, and the open folder.
+def check_regular(state: os.stat_result, what: str) -> None:
+    """Checks that a file is a regular one.
 
     Raises:
-        Refused, Damaged, LocalStorage: As `opened_within`, also for an `OSError` of ``act``.
+        Damaged: It is a link, or has another type.
     """
-    names = [name for name in path.split("/") if name not in ("", ".")]
-    if path.startswith("/") or ".." in names:
-        raise Damaged("the path leads out of its folder", subject=str(root / path))
-    *folders, last = names or [""]
-    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-    entered = 0
-    folder = -1
-    try:
-        folder = os.open(root, flags)
-        for name in folders:
-            entered += 1
-            inner = os.open(name, flags | os.O_NOFOLLOW, dir_fd=folder)
-            os.close(folder)
-            folder = inner
-        entered = len(names)
-        return act(last, folder)
-    except FileNotFoundError as error:
-        raise Refused("there is no such file", subject=str(root / path)) from error
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENOTDIR) and entered:
-            what = str(root.joinpath(*names[:entered]))
-            raise Damaged("a link or a file; a folder is expected", subject=what) from error
-        raise LocalStorage(
-            text("cannot be opened: {reason}", reason=error.strerror), subject=str(root / path)
-        ) from error
-    finally:
-        if folder >= 0:
-            let_go(folder)
-
-
-def _check_regular(state: os.stat_result, what: str) -> None:
     if stat.S_ISLNK(state.st_mode):
         raise Damaged("a link; a regular file is expected", subject=what)
     if not stat.S_ISREG(state.st_mode):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bundler.errors import Damaged
-from bundler.system.files import opened_within, size_within
+from bundler.system.files_within import FilesWithin
 from tests.support.errors import raises
 from tests.support.tables import each_case
 
@@ -16,12 +16,12 @@ def test_a_path_that_leads_out_of_its_folder_opens_nothing(tmp_path: Path, path:
     (root / "blobs").mkdir(parents=True, exist_ok=True)
     (tmp_path / "secret").write_bytes(b"secret")
     with raises(Damaged, subject=str(root / path)):
-        size_within(root, path)
-    with raises(Damaged, subject=str(root / path)), opened_within(root, path):
+        FilesWithin(root).size(path)
+    with raises(Damaged, subject=str(root / path)), FilesWithin(root).opened(path):
         pass
 
 
 def test_a_path_with_dots_in_its_names_is_plain(tmp_path: Path) -> None:
     (tmp_path / "..a").mkdir()
     (tmp_path / "..a/b..c").write_bytes(b"four")
-    assert size_within(tmp_path, "..a/b..c") == 4
+    assert FilesWithin(tmp_path).size("..a/b..c") == 4
