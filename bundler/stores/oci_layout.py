@@ -209,15 +209,16 @@ def read_index(files: LayoutFiles) -> list[HeldImage[Descriptor]]:
 class FolderFiles:
     """The files of a layout in a folder. The folder itself may be a link; links below it are not followed."""
 
-    def __init__(self, root: Path, *, is_from_device: bool = False) -> None:
+    def __init__(self, root: Path, *, is_from_device: bool = False, keeps_folders: bool = False) -> None:
         """Reads nothing yet.
 
         Args:
             root: The folder.
             is_from_device: Read files that were just written from the device again, not from the page cache.
+            keeps_folders: Keep the folders of the files open, see `FilesWithin`.
         """
         self._root = root
-        self._files = FilesWithin(root)
+        self._files = FilesWithin(root, keeps_folders=keeps_folders)
         self._prefix = str(root / "_")[:-1]
         self._is_from_device = is_from_device
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
+import threading
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
+from weakref import finalize
 
 from bundler.errors import Damaged, LocalStorage, Refused
 from bundler.system.files import check_regular, let_go, of_machine, state_of
@@ -17,6 +19,8 @@ from bundler.texts import text
 Answer = TypeVar("Answer")
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_KEPT_FOLDERS = 4
+"""The most folders that are kept open. A layout has its blobs in two."""
 
 
 class FilesWithin:
@@ -25,13 +29,19 @@ class FilesWithin:
     Thousands of documents are read in this way, so it makes paths only for errors.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, keeps_folders: bool = False) -> None:
         """Opens nothing yet.
 
         Args:
             root: The folder.
+            keeps_folders: Keep the folders of the files open, up to a limit, until nothing refers to this object: for
+                folders that are only read. A file that is not there is looked for again from the root on.
         """
         self._root = root
+        self._keeps_folders = keeps_folders
+        self._kept: dict[str, int] = {}
+        self._lock = threading.Lock()
+        finalize(self, _let_all_go, self._kept)
 
     @contextmanager
     def opened(self, path: str) -> Generator[int, None, None]:
@@ -82,20 +92,28 @@ class FilesWithin:
         Raises:
             Refused, Damaged, LocalStorage: As `opened`, also for an `OSError` of ``act``.
         """
-        names = tuple(name for name in path.split("/") if name not in ("", "."))
+        above, _, last = path.rpartition("/")
+        kept = self._kept.get(above)
+        if kept is not None and last not in ("", ".", ".."):
+            with suppress(OSError):  # the walk from the root on says why, and finds a folder that took its place
+                return act(last, kept)
+        names = [name for name in path.split("/") if name not in ("", ".")]
         if path.startswith("/") or ".." in names:
             raise Damaged("the path leads out of its folder", subject=str(self._root / path))
         entered = 0
         folder = -1
         try:
             folder = os.open(self._root, _FOLDER)
-            for name in names[:-1]:
+            *folders, last = names or [""]
+            for name in folders:
                 entered += 1
                 inner = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
                 os.close(folder)
                 folder = inner
             entered = len(names)
-            return act(names[-1] if names else "", folder)
+            if above == "/".join(folders):
+                self._keep(above, folder)
+            return act(last, folder)
         except FileNotFoundError as error:
             raise Refused("there is no such file", subject=str(self._root / path)) from error
         except OSError as error:
@@ -108,3 +126,16 @@ class FilesWithin:
         finally:
             if folder >= 0:
                 let_go(folder)
+
+    def _keep(self, above: str, folder: int) -> None:
+        """Keeps a folder open for the next file in it. Never the root: an absolute path has no name above it either."""
+        if not self._keeps_folders or not above:
+            return
+        with self._lock:
+            if above not in self._kept and len(self._kept) < _KEPT_FOLDERS:
+                self._kept[above] = os.dup(folder)
+
+
+def _let_all_go(kept: Mapping[str, int]) -> None:
+    for folder in kept.values():
+        let_go(folder)

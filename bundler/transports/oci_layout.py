@@ -47,9 +47,9 @@ class LayoutImage(PathImage):
             if not path.is_dir():
                 hint = text("it is a file: write docker-archive:{path} or oci-archive:{path}", path=path)
                 raise Refused("there is no such folder", subject=str(self), hint=hint if path.is_file() else None)
-            return LayoutSource(FolderFiles(path))
+            return LayoutSource(FolderFiles(path, keeps_folders=True))
 
-        return stores.once(self.of(None), opened)
+        return stores.once((LayoutImage, self.path), opened)
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def staged_source(form: str, layout: Path, tmp_path: Path) -> LayoutSource:
 def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, tmp_path: Path):
     """A source with both images, and the name that the big one has there."""
     if kind == "folder":
-        return LayoutSource(FolderFiles(layout)), NAME
+        return LayoutSource(FolderFiles(layout, keeps_folders=True)), NAME
     if kind == "archive":
         shell(f"tar -cf {tmp_path}/layout.tar -C {layout} .", cwd=tmp_path)
         return LayoutSource(ArchiveFiles(tmp_path / "layout.tar")), NAME
