@@ -113,7 +113,8 @@ def preview(planned: Planned) -> ExportResult:
         Misuse: As `ready_start`.
         LocalStorage: There is not enough space.
     """
-    ready_start(planned)
+    _check_file_size(planned.session.request.output, planned.manifest)
+    planned.resume.check_plan(planned.manifest)
     check_space(_existing(planned.session.request.output), planned.manifest.size_bytes)
     return result_of(planned.session, planned.manifest, planned.deviations)
 

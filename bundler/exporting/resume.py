@@ -85,8 +85,7 @@ class Resume:
             Misuse: The earlier run had another plan.
         """
         plan = bundle_manifest.plan_digest(manifest)
-        if self.journal is not None and self.journal.start.plan != plan:
-            raise self._differs("the plan differs from the one at the start of this export")
+        self._check_plan(plan)
         return ExportStart(
             options=self.options,
             images={_words(entry): digest for entry, digest in digests.items()},
@@ -96,6 +95,15 @@ class Resume:
             missing={_words(entry): (image.code, image.reason) for entry, image in missing.items()},
             attachments={_words(entry): pinned for entry, pinned in attachments.items()},
         )
+
+    def check_plan(self, manifest: BundleManifest) -> None:
+        """Returns if the earlier run, if any, had the same plan.
+
+        Raises:
+            Misuse: It had another one.
+        """
+        if self.journal is not None:
+            self._check_plan(bundle_manifest.plan_digest(manifest))
 
     def check(self, entries: Iterable[Entry], *, skips_missing: bool, skips_refused: bool) -> None:
         """Returns if the earlier run, if any, had the same request.
@@ -121,6 +129,10 @@ class Resume:
         if differences:
             shown = first_of(differences, _SHOWN)
             raise self._differs(text("the unfinished export here differs; {differences}", differences=shown))
+
+    def _check_plan(self, plan: str) -> None:
+        if self.journal is not None and self.journal.start.plan != plan:
+            raise self._differs("the plan differs from the one at the start of this export")
 
     def _differs(self, message: str) -> Misuse:
         return Misuse(
