@@ -78,5 +78,8 @@ class Digest:
         """The first twelve digits, for people."""
         return self.encoded[:12]
 
+    def __hash__(self) -> int:
+        return hash(self.encoded)  # the text keeps its hash; the form of the digits says the algorithm
+
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.encoded}"
