@@ -18,11 +18,11 @@ from bundler.errors import BundlerError, Untrusted
 from bundler.keys.open_bundle import Unlocking
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 
 @dataclass(frozen=True, slots=True)
-class InspectRequest:
+class InspectRequest(Request):
     """A bundle to look into.
 
     Attributes:
@@ -34,14 +34,6 @@ class InspectRequest:
     paths: tuple[Path, ...]
     trust: tuple[Path, ...] = ()
     unlocking: Unlocking | None = None
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from bundler.bundle import signing
 from bundler.core.bundle_name import check_bundle_name
 from bundler.errors import LocalStorage, Misuse
 from bundler.system.durable_files import write_at_once
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class KeyPair:
 
 
 @dataclass(frozen=True, slots=True)
-class KeygenRequest:
+class KeygenRequest(Request):
     """A request for a key pair.
 
     Attributes:
@@ -38,14 +38,6 @@ class KeygenRequest:
     name: str
     folder: Path = Path()
     passphrase: bytes | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 def keygen(request: KeygenRequest) -> KeyPair:

@@ -18,12 +18,12 @@ from bundler.core.sbom import Place, Sbom, Wrapping, parse_sbom, places_in, unwr
 from bundler.core.selection import Selection
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, NotFound, worst
 from bundler.run import Run
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 from bundler.texts import some, text
 
 
 @dataclass(frozen=True, slots=True)
-class SbomRequest:
+class SbomRequest(Request):
     """An SBOM to show.
 
     Attributes:
@@ -37,14 +37,6 @@ class SbomRequest:
     image: str
     platform: Platform | None = None
     digest: str = ""
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

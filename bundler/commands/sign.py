@@ -18,12 +18,12 @@ from bundler.keys.private_key import Passphrases, no_passphrases, read_private_k
 from bundler.run import Run
 from bundler.system.durable_files import place_durably
 from bundler.system.files import is_there, read_bounded
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 from bundler.texts import text
 
 
 @dataclass(frozen=True, slots=True)
-class SignRequest:
+class SignRequest(Request):
     """A request to ``bundler sign``."""
 
     paths: tuple[Path, ...]
@@ -32,14 +32,6 @@ class SignRequest:
     trust: tuple[Path, ...] = ()
     required_signatures: int = 1
     unlocking: Unlocking = LOCKED
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,26 +20,18 @@ from bundler.importing.links import RegistryLinks
 from bundler.run import Run, paces_of, retrying
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 from bundler.texts import text
 from bundler.transfer import ask_all
 
 
 @dataclass(frozen=True, slots=True)
-class UndoRequest:
+class UndoRequest(Request):
     """A request to ``bundler undo``."""
 
     file: ReceiptFile
     network: NetworkOptions = DEFAULT_NETWORK
     is_dry_run: bool = False
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 class Undone(str, Enum):

@@ -22,12 +22,12 @@ from bundler.importing.need_file import NeedRequest, NeedResult, check_need, wri
 from bundler.keys.judging import judge_bundle, refuse_carried
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.run import Run
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 from bundler.transfer import counting
 
 
 @dataclass(frozen=True, slots=True)
-class VerifyRequest:
+class VerifyRequest(Request):
     """A bundle to check.
 
     Attributes:
@@ -47,14 +47,6 @@ class VerifyRequest:
     unlocking: Unlocking | None = None
     need: NeedRequest | None = None
     policies: tuple[ImagePolicy, ...] = ()
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,11 +20,11 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import creation_time
 from bundler.system.places import scratch_folder
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 
 @dataclass(frozen=True, slots=True)
-class ExportRequest:
+class ExportRequest(Request):
     """A request to `bundler.exporting.export.export`.
 
     Attributes:
@@ -100,14 +100,6 @@ class ExportRequest:
     skips_refused: bool = False
     channel: str | None = None
     sequence: int | None = None
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
     @property
     def archive_kind(self) -> ArchiveKind:

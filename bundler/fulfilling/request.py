@@ -10,13 +10,13 @@ from bundler.exporting.result import ExportResult
 from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.places import scratch_folder
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 COPY, SOURCES, THERE = "copy", "sources", "there"
 
 
 @dataclass(frozen=True, slots=True)
-class FulfilRequest:
+class FulfilRequest(Request):
     """A request to `bundler.fulfilling.fulfil.fulfil`.
 
     Attributes:
@@ -44,14 +44,6 @@ class FulfilRequest:
     scratch: Path = field(default_factory=scratch_folder)
     key_path: Path | None = None
     key_passphrases: Passphrases = no_passphrases
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@ from bundler.errors import Misuse
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.signed_files import refuse_taken, write_signed
 from bundler.system.clock import now
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 
 @dataclass(frozen=True, slots=True)
-class NeedRequest:
+class NeedRequest(Request):
     """The request for a need-list.
 
     Attributes:
@@ -29,14 +29,6 @@ class NeedRequest:
 
     path: Path
     key: ReceiptKey = NO_KEY
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

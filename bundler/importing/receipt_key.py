@@ -8,23 +8,15 @@ from pathlib import Path
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener
 from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptKey:
+class ReceiptKey(Request):
     """The key of receipts: the file of a private key, and the callback for its passphrase; no file for no signature."""
 
     path: Path | None = None
     passphrases: Passphrases = no_passphrases
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
     def load(self, listener: Listener) -> PrivateKey | None:
         """Reads the key.

@@ -21,12 +21,12 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import now
 from bundler.system.operator import host, operator
-from bundler.system.request_fields import complete, several
+from bundler.system.request_fields import Request, complete, several
 from bundler.transports.parsing import target_of
 
 
 @dataclass(frozen=True, slots=True)
-class ReceiptRequest:
+class ReceiptRequest(Request):
     """The request for a receipt.
 
     Attributes:
@@ -42,14 +42,6 @@ class ReceiptRequest:
     operator: str = field(default_factory=operator)
     host: str = field(default_factory=host)
     now: Callable[[], str] = now
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

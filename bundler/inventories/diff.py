@@ -31,7 +31,7 @@ from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.stores.opened import Stores
 from bundler.system.clock import now
 from bundler.system.places import scratch_folder
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 from bundler.texts import text
 from bundler.transport_table import prefix_of
 from bundler.transports.parsing import parse_target
@@ -44,7 +44,7 @@ _LIST_SUFFIXES = (".yaml", ".yml", ".txt", ".json", ".lst")
 
 
 @dataclass(frozen=True, slots=True)
-class DiffRequest:
+class DiffRequest(Request):
     """The request of ``bundler diff``.
 
     Attributes:
@@ -70,14 +70,6 @@ class DiffRequest:
     platforms: tuple[Platform, ...] = ()
     network: NetworkOptions = DEFAULT_NETWORK
     scratch: Path = field(default_factory=scratch_folder)
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,11 +13,11 @@ from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import creation_time
 from bundler.system.operator import host, operator
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 
 
 @dataclass(frozen=True, slots=True)
-class InventoryRequest:
+class InventoryRequest(Request):
     """The request of ``bundler inventory``.
 
     Attributes:
@@ -43,14 +43,6 @@ class InventoryRequest:
     operator: str = field(default_factory=operator)
     host: str = field(default_factory=host)
     now: Callable[[], str] = creation_time
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from bundler.errors import BundlerError, Interrupted, Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 from bundler.system.places import scratch_folder
-from bundler.system.request_fields import complete, paths_of
+from bundler.system.request_fields import Request, paths_of
 from bundler.system.scratch import Scratch
 
 
@@ -34,7 +34,7 @@ def _no_passphrase() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Unlocking:
+class Unlocking(Request):
     """The passphrase and the scratch folder for encrypted bundles.
 
     Attributes:
@@ -44,14 +44,6 @@ class Unlocking:
 
     passphrase: Callable[[], str] = _no_passphrase
     scratch: Path | None = None
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
     def unlocked(self, bundle: Bundle | LockedBundle, run: Run) -> Bundle:
         """Returns the bundle, decrypted if necessary.

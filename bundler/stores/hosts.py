@@ -24,7 +24,7 @@ from bundler.stores.credentials import Credentials
 from bundler.stores.http import HttpClient
 from bundler.system import places
 from bundler.system.given_files import check_regular, read_given, read_regular
-from bundler.system.request_fields import complete
+from bundler.system.request_fields import Request
 from bundler.texts import text
 
 _CERTIFICATE_FOLDERS = (Path("/etc/containers/certs.d"), Path("/etc/docker/certs.d"))
@@ -33,7 +33,7 @@ READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True, slots=True)
-class NetworkOptions:
+class NetworkOptions(Request):
     """The user's settings for the network.
 
     Attributes:
@@ -52,14 +52,6 @@ class NetworkOptions:
     base_path: str = ""
     foreign_layers: frozenset[str] = frozenset()
     upload_hosts: frozenset[str] = frozenset()
-
-    def __post_init__(self) -> None:
-        """Reads the fields as `bundler.system.request_fields` does.
-
-        Raises:
-            Misuse: A field has a value of another type.
-        """
-        complete(self)
 
 
 DEFAULT_NETWORK = NetworkOptions()

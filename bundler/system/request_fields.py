@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -23,6 +23,19 @@ Reader = Callable[[Any, str], Any]
 """Makes the value of a field from what a caller gave; its second argument is the name of the field, for errors."""
 
 _SHOWN_CHARACTERS = 80
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, or a part of one: its fields are read when it is made."""
+
+    def __post_init__(self) -> None:
+        """Reads the fields by their annotations.
+
+        Raises:
+            Misuse: A field has a value of another type.
+        """
+        complete(self)
 
 
 def complete(request: DataclassInstance, **readers: Reader) -> None:
