@@ -1,1 +1,1 @@
-"""The journey of an export: listed → resolved → planned → copied → sealed. One stage a module."""
+"""The journey of an export: listed → resolved → judged → planned → copied → sealed. One stage a module."""

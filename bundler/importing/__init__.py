@@ -1,1 +1,1 @@
-"""The journey of an import: opened → selected → named → surveyed → sent → published → receipt. One stage a module."""
+"""The journey of an import, one stage a module; `import_` has their order."""
