@@ -3,6 +3,8 @@
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 VENV=${BUNDLER_VENV:-$ROOT/.venv}
 PYTHON=${PYTHON:-python3}
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin  # dockerd, nginx and mkfs are there, and not on the PATH of every shell
+export PATH
 
 say() { printf '%s\n' "$*" >&2; }
 
