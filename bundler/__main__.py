@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import os
+import resource
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # the less is imported here, the sooner signals are heard
     from typing import NoReturn
 
+_ADDRESS_SPACE = 256 << 20
+"""Bytes that a command gets at least. With less, libraries crash in native code now and then."""
+_LIMITED = (
+    b"error: the address space of a process is limited here to less than 256 MiB\n"
+    b"  -> raise the limit, for example: ulimit -v 524288\n"
+)
 _STOPPED = b"error: stopped\n  -> run the same command again\n"
 _NO_MEMORY = (
     b"error: this machine has too little memory left to start\n  -> raise the limit (ulimit -v), or free some memory\n"
@@ -16,6 +23,9 @@ _NO_MEMORY = (
 
 def main() -> NoReturn:
     """Runs the command and exits."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit != resource.RLIM_INFINITY and limit < _ADDRESS_SPACE:
+        _end(8, _LIMITED)
     try:
         from bundler import errors
         from bundler.system import signals

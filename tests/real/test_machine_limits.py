@@ -52,14 +52,17 @@ def export(origin, tmp_path) -> Callable[..., subprocess.CompletedProcess]:
     return start
 
 
-@pytest.mark.parametrize("mebibytes", [40, 64, 96, 128, 160])
-def test_A9_too_little_memory_is_exit_8_or_enough(export, mebibytes):
-    limits = {resource.RLIMIT_AS: mebibytes << 20}
-    done = export(limits=limits)
-    if done.returncode == -signal.SIGSEGV:  # rare: a library's native code that did not expect to get no memory
-        done = export(limits=limits)
+def test_A9_too_little_address_space_is_exit_8_before_a_library_is_loaded(export):
+    for mebibytes in (40, 64, 160, 255):
+        done = export(limits={resource.RLIMIT_AS: mebibytes << 20})
+        assert done.returncode == 8, done.stderr
+        assert "ulimit -v" in done.stderr
+
+
+def test_A9_the_least_address_space_is_enough_or_said_to_be_too_little(export):
+    done = export(limits={resource.RLIMIT_AS: 256 << 20})  # how much a thread takes depends on the C library
     assert done.returncode in (0, 8), done.stderr
-    assert done.returncode == 0 or "ulimit -v" in done.stderr, done.stderr
+    assert done.returncode == 0 or "ulimit" in done.stderr, done.stderr
 
 
 @pytest.mark.parametrize("files", [5, 8, 12, 20])
