@@ -19,6 +19,7 @@ from bundler.bundle.partial_state import still_holds
 from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
+from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.journal import DoneChunk
 from bundler.core.limits import PIECE_BYTES
@@ -118,18 +119,21 @@ class SevenZipWriter:
         """The largest size that all chunks together may have."""
         return self._manifest.size_bytes
 
-    def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
+    def seal(
+        self, key: PrivateKey | None, *, tool: Tool = NO_TOOL, read_back: ReadBack | None = None
+    ) -> tuple[BundleManifest, str]:
         """Finishes the bundle, with the real sizes of its chunks.
 
         Args:
             key: The key that signs; None for a bundle that is explicitly unsigned.
+            tool: The tool that comes along.
             read_back: As of `StartedFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
 
         Raises:
-            LocalStorage: A file could not be written; the bundle stays partial.
+            BundlerError: As of `StartedFolder.seal`; the bundle stays partial.
         """
         finished = [chunk for group in self._groups for chunk in group.finished]
         if len(finished) != len(self._manifest.chunks):
@@ -140,17 +144,17 @@ class SevenZipWriter:
         files: dict[str, Iterable[bytes]]
         if self._passphrase is None:
             files = {
-                roles.README.file: [readme(manifest, key_id=key_id)],
+                roles.README.file: [readme(manifest, key_id=key_id, tool=tool)],
                 roles.MANIFEST.file: bundle_manifest.json_pieces(manifest),
             }
         else:
             outer = OuterManifest.of(manifest)
             files = {
-                roles.README.file: [encrypted_readme(outer, key_id=key_id)],
+                roles.README.file: [encrypted_readme(outer, key_id=key_id, tool=tool)],
                 roles.MANIFEST.file: [outer.to_json()],
             }
             digests = {roles.CONTENT.file: self._write_content(manifest, self._passphrase), **digests}
-        return manifest, self._partial.seal(files, digests, key, read_back=read_back)
+        return manifest, self._partial.seal(files, digests, key, tool=tool, read_back=read_back)
 
     def close(self) -> None:
         """Closes all files, in any state of the bundle."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from bundler.errors import LocalStorage, Misuse
@@ -16,14 +17,19 @@ from bundler.system.durable_files import fill_durably, sync_opened
 from bundler.system.files import let_go
 from bundler.system.ownership import refuse_foreign
 
+_OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class HeldFolder:
     """A folder that is held open. Its methods are thread-safe; call `close` when no thread uses them any more."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, within: int | None = None) -> None:
         """Opens the folder.
+
+        Args:
+            path: Its path.
+            within: The open folder that contains it; None to follow the path.
 
         Raises:
             Misuse: It is not a folder, or not ours.
@@ -31,7 +37,8 @@ class HeldFolder:
         """
         self.path = path
         try:
-            self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            place = path if within is None else path.name
+            self._descriptor = os.open(place, _OPEN_FOLDER, dir_fd=within)
         except OSError as error:
             if error.errno in (errno.ENOTDIR, errno.ELOOP):
                 raise Misuse("a link or a file; a folder is expected", subject=str(path)) from error
@@ -41,6 +48,31 @@ class HeldFolder:
         except BaseException:
             self.close()
             raise
+
+    def inner(self, name: str) -> HeldFolder:
+        """Opens a folder in this one, which is created if there is none.
+
+        Raises:
+            Misuse: It is not a folder, or not ours.
+            LocalStorage: It cannot be created or opened.
+        """
+        try:
+            with suppress(FileExistsError):
+                os.mkdir(name, 0o755, dir_fd=self._descriptor)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, self.where(name)) from error
+        return HeldFolder(self.path / name, within=self._descriptor)
+
+    def remove_inner(self, name: str) -> None:
+        """Removes an empty folder in this one.
+
+        Raises:
+            LocalStorage: It cannot be removed.
+        """
+        try:
+            os.rmdir(name, dir_fd=self._descriptor)
+        except OSError as error:
+            raise LocalStorage.unwritable(error, self.where(name)) from error
 
     def names(self) -> list[str]:
         """The names of all entries, sorted.

@@ -10,7 +10,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -18,6 +18,7 @@ from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
+from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import bundle_name, roles
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.manifest import Chunk
@@ -39,6 +40,7 @@ _WRITTEN = frozenset(
         roles.RESTORE,
         roles.RECORD,
         roles.PARITY,
+        roles.TOOL,
     }
 )
 """The roles of files that are written here; the next run reuses them or writes them again."""
@@ -127,17 +129,21 @@ class PartialFolder:
             try:
                 for name in _own_names(folder):
                     folder.remove(name)
+                _remove_tool(folder)
             finally:
                 folder.close()
         self._journal_file.remove()
 
-    def start(self, chunks: Sequence[Chunk], start: ExportStart, journal: Journal | None) -> StartedFolder:
+    def start(
+        self, chunks: Sequence[Chunk], start: ExportStart, journal: Journal | None, *, tool_bytes: int = 0
+    ) -> StartedFolder:
         """Creates the folder and the journal, or opens those of an earlier run.
 
         Args:
             chunks: The chunks of the plan.
             start: The start of the export; it is written if no journal is resumed.
             journal: The journal of the earlier run that is resumed.
+            tool_bytes: The size of the tool that `StartedFolder.seal` will write.
 
         Returns:
             The folder. The done chunks of its journal exist with their sizes.
@@ -157,7 +163,8 @@ class PartialFolder:
                 for number, chunk in journal.done.items():
                     if not _has(folder, number, chunk, chunks):
                         opened.take_back(number)
-            _make_room(folder, there, chunks)
+            _remove_tool(folder)  # written again when the bundle is sealed: it may be another one by then
+            _make_room(folder, there, chunks, tool_bytes)
             if journal is None:
                 opened = self._journal_file.start(start)  # flushes the name of the folder to the device, too
             on_failure.pop_all()
@@ -199,14 +206,16 @@ class StartedFolder:
         digests: Mapping[str, str],
         key: PrivateKey | None,
         *,
+        tool: Tool = NO_TOOL,
         read_back: ReadBack | None = None,
     ) -> str:
-        """Finishes the bundle: small files, checksums, signature, one rename.
+        """Finishes the bundle: tool, small files, checksums, signature, one rename.
 
         Args:
             files: README.txt and bundle.json, in pieces.
             digests: SHA-256 in hex of the files that are on the device already, by name.
             key: The key that signs; None for a bundle that is explicitly unsigned.
+            tool: The tool that comes along.
             read_back: Reads the bundle back from its medium. It receives the folder, SHA256SUMS, and the SHA-256 in hex
                 of each file that was written just now. It returns the names of the files that differ. None skips this.
 
@@ -214,10 +223,12 @@ class StartedFolder:
             The bundle's id.
 
         Raises:
+            Damaged, Incomplete: A file of the tool changed since it was listed. The bundle stays partial.
             LocalStorage: A file could not be written, or the medium returned other bytes than were written. The bundle
                 stays partial.
         """
-        written = {name: self._write(name, pieces) for name, pieces in files.items()}
+        written = self._write_tool(tool)
+        written |= {name: self._write(name, pieces) for name, pieces in files.items()}
         sums_content = sums.format_sums({**written, **digests})
         written[roles.SUMS.file] = self._write(roles.SUMS.file, [sums_content])
         if key:
@@ -260,6 +271,16 @@ class StartedFolder:
         self.journal.close()
         self.folder.close()
 
+    def _write_tool(self, tool: Tool) -> dict[str, str]:
+        """Writes the files of the tool, if there is one; returns the SHA-256 of each in hex, by its listed name."""
+        if not tool.files:
+            return {}
+        with closing(self.folder.inner(roles.TOOL_FOLDER)) as folder:
+            for file in tool.files:
+                folder.write(file.path.name, file.pieces())
+            folder.sync()
+        return tool.sums
+
     def _write(self, name: str, pieces: Iterable[bytes]) -> str:
         """Writes a file of the bundle; returns its SHA-256 in hex."""
         hasher = hashlib.sha256()
@@ -301,7 +322,7 @@ def _has(folder: HeldFolder, number: int, done: DoneChunk, chunks: Sequence[Chun
     return facts is not None and facts.st_size == done.size_bytes <= chunks[number - 1].size_bytes
 
 
-def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]) -> None:
+def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk], tool_bytes: int) -> None:
     """Removes the files that are not in the plan.
 
     Raises:
@@ -313,7 +334,7 @@ def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]
             folder.remove(name)
     kept = [facts for name in there if name in planned and (facts := folder.facts(name))]
     taken = sum(facts.st_blocks * 512 for facts in kept)
-    check_space(folder.path, sum(chunk.size_bytes for chunk in chunks) - taken)
+    check_space(folder.path, sum(chunk.size_bytes for chunk in chunks) + tool_bytes - taken)
 
 
 def finished_already(path: Path) -> Misuse:
@@ -325,16 +346,39 @@ def finished_already(path: Path) -> Misuse:
     )
 
 
-def _own_names(folder: HeldFolder) -> list[str]:
-    """The names of the files that exports left in a folder.
+def _remove_tool(folder: HeldFolder) -> None:
+    """Removes the folder of the tool, if there is one."""
+    if not _has_tool(folder):
+        return
+    with closing(folder.inner(roles.TOOL_FOLDER)) as inner:
+        for name in _own_names(inner, f"{roles.TOOL_FOLDER}/"):
+            inner.remove(name)
+    folder.remove_inner(roles.TOOL_FOLDER)
+
+
+def _has_tool(folder: HeldFolder) -> bool:
+    facts = folder.facts(roles.TOOL_FOLDER)
+    return facts is not None and stat.S_ISDIR(facts.st_mode)
+
+
+def _own_names(folder: HeldFolder, within: str = "") -> list[str]:
+    """The names of the files that exports left in a folder. The folder of the tool is checked and is not among them.
+
+    Args:
+        folder: The folder.
+        within: The path of the folder in the bundle's folder, with a slash at its end; empty for that folder itself.
 
     Raises:
         Misuse: There is a file of no export, or one that is not ours.
         LocalStorage: It cannot be read.
     """
     names = folder.names()
+    if not within and _has_tool(folder):
+        names.remove(roles.TOOL_FOLDER)
+        with closing(folder.inner(roles.TOOL_FOLDER)) as inner:
+            _own_names(inner, f"{roles.TOOL_FOLDER}/")
     for name in names:
-        if roles.role_of(name) not in _WRITTEN:
+        if roles.role_of(within + name) not in _WRITTEN:
             hint = text("move it out of {path}", path=folder.path)
             raise Misuse("this does not belong to an export", subject=folder.where(name), hint=hint)
         folder.refuse_foreign(name)

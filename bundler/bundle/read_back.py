@@ -41,7 +41,9 @@ class ReadingBack:
             Interrupted: The user stopped it.
         """
         listing = list_folder(folder)
-        wrong = [name for name in listing.entries if not _forgotten(folder / name)]
+        names = [name for name, entry in listing.entries.items() if not entry.is_folder]
+        names += [name for name in small if "/" in name]  # the tool, in a folder of its own
+        wrong = [name for name in names if not _forgotten(folder / name)]
         wrong += [name for name, digest in small.items() if not _holds(folder / name, digest)]
         if wrong:
             return list(dict.fromkeys(wrong))

@@ -8,6 +8,8 @@ from __future__ import annotations
 import textwrap
 
 from bundler.bundle.readme_bases import has_cut_blob, needed_words
+from bundler.bundle.readme_tool import tool_words
+from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import roles
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.outer_manifest import OuterManifest
@@ -39,7 +41,7 @@ RESTORE IT (with {restorer} alone; needs free space of the same size{bases})
   cd ../restored
 {parts}  Now the folder is an OCI image layout. (With several media, unpack the chunks
   of all media into the same folder.)
-{docker}{registry}
+{docker}{registry}{install}
 RESTORE IT (with bundler: verifies, needs {scratch}, keeps every digest)
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -73,7 +75,7 @@ _CHINESE = """\
 {first}{restore}
   cd ../restored
 {parts}  此时该目录是标准的 OCI 镜像布局。（有多个介质时，把每个介质的分块解压到同一目录。）
-{docker_zh}{registry_zh}
+{docker_zh}{registry_zh}{install_zh}
 还原（使用 bundler：自动校验，{scratch_zh}，摘要保持不变）
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -172,12 +174,13 @@ _FORMS: dict[str, dict[str, str]] = {
 }
 
 
-def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
+def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL) -> bytes:
     """Returns the bytes of README.txt.
 
     Args:
         manifest: The bundle manifest.
         key_id: The key id of the signer; None for an unsigned bundle.
+        tool: The tool that the bundle carries.
     """
     images, chunks, missing = len(manifest.images), len(manifest.chunks), len(manifest.missing)
     is_refused = any(image.code == "policy" for image in manifest.missing)
@@ -197,6 +200,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None) -> bytes:
         "lacks": _lacks(missing, is_refused=is_refused),
         "lacks_zh": _lacks_zh(missing, is_refused=is_refused),
         "passphrase": "",
+        **tool_words(tool),
         "scratch": "no extra space",
         "scratch_zh": "不需要额外空间",
     }
@@ -217,12 +221,13 @@ def _lacks_zh(missing: int, *, is_refused: bool) -> str:
     return f"缺少 {missing} 个镜像：{why}，见 bundle.json 的 missing。\n"
 
 
-def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
+def encrypted_readme(manifest: OuterManifest, *, key_id: str | None, tool: Tool = NO_TOOL) -> bytes:
     """Returns the bytes of README.txt of an encrypted bundle. They do not show the content of the bundle.
 
     Args:
         manifest: The outer manifest, which anybody may read.
         key_id: As for `readme`.
+        tool: As for `readme`.
     """
     chunks = len(manifest.chunks)
     values = {
@@ -239,6 +244,7 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None) -> bytes:
         "lacks": "",  # the encrypted manifest lists missing images
         "lacks_zh": "",
         "passphrase": " --passphrase-file FILE",
+        **tool_words(tool),
         "scratch": "scratch for a chunk per worker",
         "scratch_zh": "每个工作线程需要一个分块大小的临时空间",
     }

@@ -18,6 +18,7 @@ from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import PartialState, look
 from bundler.bundle.readme import readme
 from bundler.bundle.signing import PrivateKey
+from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.digest import Digest
 from bundler.core.journal import DoneChunk
@@ -156,25 +157,28 @@ class BundleWriter:
         (members,) = self._members_of(descriptor)
         self._write([_Cursor(members, offset_bytes)], pieces, descriptor.size_bytes)
 
-    def seal(self, key: PrivateKey | None, *, read_back: ReadBack | None = None) -> tuple[BundleManifest, str]:
+    def seal(
+        self, key: PrivateKey | None, *, tool: Tool = NO_TOOL, read_back: ReadBack | None = None
+    ) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
         Args:
             key: The key that signs; None for a bundle that is explicitly unsigned.
+            tool: The tool that comes along.
             read_back: As of `StartedFolder.seal`.
 
         Returns:
             The bundle manifest, and the bundle's id.
 
         Raises:
-            LocalStorage: A file could not be written; the bundle stays partial.
+            BundlerError: As of `StartedFolder.seal`; the bundle stays partial.
         """
         digests = self.finish()
         files = {
-            roles.README.file: [readme(self._manifest, key_id=key.id if key else None)],
+            roles.README.file: [readme(self._manifest, key_id=key.id if key else None, tool=tool)],
             roles.MANIFEST.file: bundle_manifest.json_pieces(self._manifest),
         }
-        return self._manifest, self._partial.seal(files, digests, key, read_back=read_back)
+        return self._manifest, self._partial.seal(files, digests, key, tool=tool, read_back=read_back)
 
     def finish(self) -> dict[str, str]:
         """Waits until every chunk is on the device; returns the SHA-256 of each that is written, in hex, by file name.

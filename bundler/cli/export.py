@@ -26,6 +26,7 @@ bundler export images.yaml -o out --key builder.key --encrypt --generate-passphr
 bundler export images.yaml -o out --key builder.key --dry-run
 bundler export images.yaml -o out --key builder.key --since out/platform-2026.10 --trust builder.pub
 bundler export images.yaml -o out --key builder.key --since receipt.json --trust importer.pub
+bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wheels
 """
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
@@ -133,6 +134,12 @@ bundler export images.yaml -o out --key builder.key --since receipt.json --trust
     metavar="N",
     help="Number of the bundle in its channel, for a new channel (1) or if the state was lost.",
 )
+@click.option(
+    "--with-tool",
+    metavar="DIR",
+    help="Carry the files of DIR in the bundle's folder tool, for receivers who do not have bundler; scripts/dist "
+    "makes such a folder.",
+)
 @click.option("--restart", is_flag=True, help="Delete the partial state of an earlier run. Default: resume it.")
 @click.option(
     "--read-back/--no-read-back",
@@ -179,6 +186,7 @@ def export(
     since_passphrase_file: str | None,
     channel: str | None,
     sequence: int | None,
+    with_tool: str | None,
     restart: bool,
     read_back: bool | None,
     jobs: int | None,
@@ -239,6 +247,7 @@ def export(
         since_unlocking=options.unlocking_since(since_passphrase_file, scratch),
         channel=channel,
         sequence=sequence,
+        tool=Path(with_tool) if with_tool is not None else None,
         is_restarted=restart,
         is_passphrase_new=made is not None,
         is_read_back=read_back,

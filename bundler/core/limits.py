@@ -153,6 +153,9 @@ RESTORE_SCRIPT_BYTES = 1 << 20
 RECORD_BYTES = 64 << 20
 """A record: the result of a scan of some thousand images."""
 
+TOOL_FILES = 1_000
+"""Files of the tool that a bundle carries: a wheel for each library, Python version and platform is some 100."""
+
 OTHER_FILES_BYTES = 1 << 30
 """One file of parity, of the tool or of an unknown role may be larger than all chunks together, by this many bytes."""
 

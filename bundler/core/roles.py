@@ -88,7 +88,9 @@ CHUNK = Role("chunk", re.compile(r"chunk-(\d{4,})\.(?:tar|7z)"), is_required=Tru
 """An archive with blobs of the images."""
 PARITY = Role("parity", re.compile(r"parity-\d{2,}(?:\.vol\d+\+\d+)?\.par2"), is_on_every_medium=False)
 """Recovery data for lost and damaged chunks."""
-TOOL = Role("tool", re.compile(r"tool/.+"), is_on_every_medium=False)
+TOOL_FOLDER = "tool"
+"""The only folder in a bundle's folder that this version writes."""
+TOOL = Role("tool", re.compile(rf"{TOOL_FOLDER}/.+"), is_on_every_medium=False)
 """The program that imports the bundle, for receivers who do not have it."""
 RECORD = Role("record", re.compile(r"record-[a-z0-9][a-z0-9._-]*\.json"), limit_bytes=RECORD_BYTES)
 """A finding or decision from the time of the export: a scan, or the settings of a registry."""

@@ -67,7 +67,8 @@ def copy(planned: Planned) -> Copied:
     title = "starting" if resume.is_first else "checking the partial state"
     with ExitStack() as on_failure:
         run.listener(PhaseBegan(title, 0 if resume.is_first else planned.manifest.size_bytes, in_bytes=True))
-        folder = session.folder.start(planned.manifest.chunks, start, resume.journal)
+        tool_bytes = session.tool.size_bytes
+        folder = session.folder.start(planned.manifest.chunks, start, resume.journal, tool_bytes=tool_bytes)
         on_failure.callback(folder.close)
         writer = _writer(planned, folder, passed)
         on_failure.callback(writer.close)

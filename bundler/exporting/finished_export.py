@@ -13,6 +13,7 @@ from bundler.bundle.partial import finished_already
 from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.bundle.signing import PrivateKey
+from bundler.bundle.tool import Tool
 from bundler.core import roles
 from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
@@ -64,6 +65,7 @@ def _compared(path: Path, planned: Planned) -> _Finished:
     wanted, session = planned.manifest, planned.session
     sealed = _sealed(path, session.key)
     sealed.read(roles.README.file, SUMS_BYTES)
+    _check_tool(sealed, path, session.tool)
     bundle_id = sums.bundle_id(sealed.sums_content)
     if session.passphrase is None and is_plan_of(sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES), wanted):
         # The manifest equals the plan: it is not loaded once more, as it may take much memory.
@@ -110,6 +112,19 @@ def _sealed(path: Path, key: PrivateKey | None) -> Sealed:
         raise _other(
             path, [text("--key: signed by {signers} there, by {key} now", signers=signers, key=key.id)]
         ) from error
+
+
+def _check_tool(sealed: Sealed, path: Path, tool: Tool) -> None:
+    """Compares the tool of the bundle with the one that this run would write, and finds its files."""
+    there = {name: digest for name, digest in sealed.sums.items() if roles.role_of(name) is roles.TOOL}
+    if there != tool.sums:
+        words = text("--with-tool: {old} files there, {new} files now", old=len(there), new=len(tool.files))
+        if there.keys() == tool.sums.keys():
+            words = text("--with-tool: other files there than now")
+        raise _other(path, [words])
+    missing = [name for name in there if not sealed.found_copies(name)]
+    if missing:
+        raise _not_whole(path, [Incomplete("the file is missing", subject=name) for name in missing])
 
 
 def _refuse_incomplete(path: Path, chunks: tuple[ChunkState, ...]) -> None:

@@ -115,7 +115,8 @@ def preview(planned: Planned) -> ExportResult:
     """
     _check_file_size(planned.session.request.output, planned.manifest)
     planned.resume.check_plan(planned.manifest)
-    check_space(_existing(planned.session.request.output), planned.manifest.size_bytes)
+    size_bytes = planned.manifest.size_bytes + planned.session.tool.size_bytes
+    check_space(_existing(planned.session.request.output), size_bytes)
     return result_of(planned.session, planned.manifest, planned.deviations)
 
 

@@ -64,6 +64,7 @@ class ExportRequest(Request):
         skips_refused: True to go without images that a policy refuses.
         channel: The channel that the bundle belongs to; None for none.
         sequence: Its number in the channel; None for the next one.
+        tool: The folder with the tool that the bundle carries for its receiver; None for none.
     """
 
     lists: tuple[str, ...]
@@ -100,6 +101,7 @@ class ExportRequest(Request):
     skips_refused: bool = False
     channel: str | None = None
     sequence: int | None = None
+    tool: Path | None = None
 
     @property
     def archive_kind(self) -> ArchiveKind:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.manifest import Base, BundleManifest, MissingImage
@@ -73,6 +74,7 @@ class ExportResult:
         since: The statements of ``--since``. The bases of the manifest are those that list a blob that is left out.
         not_carried: The attachments of the images that the bundle leaves out.
         verdicts: The verdicts of the policies on the images that this run judged.
+        tool: The tool that the bundle carries.
     """
 
     path: Path
@@ -91,6 +93,7 @@ class ExportResult:
     since: tuple[Base, ...] = ()
     not_carried: tuple[NotCarried, ...] = ()
     verdicts: tuple[PolicyVerdict, ...] = ()
+    tool: Tool = NO_TOOL
 
     @property
     def exit_code(self) -> int:
@@ -133,4 +136,5 @@ def result_of(
         since=deviations.since,
         not_carried=deviations.not_carried,
         verdicts=deviations.verdicts,
+        tool=session.tool,
     )

@@ -16,6 +16,7 @@ def seal(copied: Copied) -> ExportResult:
     """Seals the bundle: checksums, signature, everything on the medium, one rename. Closes folder and writer.
 
     Raises:
+        Damaged, Incomplete: A file of the tool has changed since it was listed. The bundle stays partial.
         LocalStorage: Something could not be written, or did not come back from the medium as it was written. The bundle
             stays partial.
     """
@@ -28,7 +29,7 @@ def seal(copied: Copied) -> ExportResult:
     title = "sealing, reading back" if is_read_back else "sealing"
     with closing(copied.folder), closing(copied.writer) as writer:
         run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
-        manifest, bundle_id = writer.seal(session.key, read_back=read_back)
+        manifest, bundle_id = writer.seal(session.key, tool=session.tool, read_back=read_back)
         run.listener(PhaseEnded(title))
     note_sealed(session, manifest.series, bundle_id)
     return result_of(session, manifest, copied.deviations, bundle_id=bundle_id, is_read_back=is_read_back)

@@ -10,6 +10,7 @@ from pathlib import Path
 from bundler.bundle.medium import on_one_medium
 from bundler.bundle.partial import PartialFolder, finished_already
 from bundler.bundle.signing import PrivateKey
+from bundler.bundle.tool import NO_TOOL, Tool, read_tool
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Noticed
 from bundler.core.image_list import Entry, HeldImages, ImageList
@@ -39,6 +40,7 @@ class Session:
         passphrase: The passphrase that encrypts; None for a bundle that is not encrypted, and in a dry run.
         folder: The place that the bundle is made in; held, except in a dry run.
         scratch: The place for temporary data.
+        tool: The tool that the bundle carries. The run that seals decides about it, so no journal has it.
     """
 
     request: ExportRequest
@@ -49,6 +51,7 @@ class Session:
     passphrase: str | None
     folder: PartialFolder
     scratch: Scratch
+    tool: Tool = NO_TOOL
 
 
 @contextmanager
@@ -58,7 +61,8 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
     The lock is held until the context ends. A dry run takes no lock, asks for no passphrase and changes nothing.
 
     Raises:
-        Misuse: The request, a list or the key is wrong; or what is in the output folder is not ours.
+        Misuse: The request, a list, the key or the tool is wrong; or what is in the output folder is not ours.
+        Damaged, Incomplete: The tool is not what its SHA256SUMS says.
         Unavailable: Another process makes this bundle.
         LocalStorage: The output folder cannot be written.
     """
@@ -97,7 +101,8 @@ def _checked(request: ExportRequest, run: Run) -> Session:
     if request.key_path is not None:
         refuse_on_medium(request.key_path, (folder.path, folder.final_path))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
-    return Session(request, run, name, images.entries, key, None, folder, scratch)
+    tool = NO_TOOL if request.tool is None else read_tool(request.tool, lambda _: run.cancellation.check())
+    return Session(request, run, name, images.entries, key, None, folder, scratch, tool)
 
 
 def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:

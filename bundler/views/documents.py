@@ -85,6 +85,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         "encrypted": result.is_encrypted,
         "readBack": result.is_read_back,
         "completeAlready": result.is_old,
+        "tool": {"files": len(result.tool.files), "bytes": result.tool.size_bytes},
         "failedList": str(result.failed_list) if result.failed_list else None,
         "moved": [
             {"reference": str(moved.reference), "carried": str(moved.carried), "now": str(moved.now)}

@@ -85,6 +85,10 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
         lines.append(fact(said("medium"), words))
+    if result.tool.files:
+        files = count(len(result.tool.files), "file")
+        words = said("{files}, {size}, in the folder tool", files=files, size=size(result.tool.size_bytes))
+        lines.append(fact(said("tool"), words))
     if result.scratch_bytes:
         lines.append(fact(said("scratch"), _scratch_words(result)))
     if result.is_encrypted:
