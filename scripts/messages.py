@@ -187,8 +187,8 @@ class Source:
         self.problems: list[Problem] = []
         self._modules = [Module.read(path) for path in sorted(package.rglob("*.py"))]
         self._errors = self._error_classes()
-        self._given: set[tuple[str, str, int | str, str]] = set()
-        """The parameters that take messages: module, function, position or keyword, kind."""
+        self._given: dict[str, set[tuple[str, int | str, str]]] = defaultdict(set)
+        """The parameters that take messages, by their function: module, position or keyword, kind."""
         self._returned: set[tuple[str, str, str]] = set()
         self._seen: set[tuple[ast.AST, str]] = set()
         self._is_complete = False
@@ -223,8 +223,8 @@ class Source:
         for name, calls in module.calls.items():
             is_error = name in (*self._errors, "but") or (name in MAKERS_OF_ERRORS and module.name in HOMES_OF_ERRORS)
             expected = dict(ERROR) if is_error else dict(ARGUMENTS.get(name, {}))
-            for where, function, place, kind in list(self._given):
-                if function == name and (where == module.name or not name.startswith("_")):
+            for where, place, kind in list(self._given.get(name, ())):
+                if where == module.name or not name.startswith("_"):
                     expected.setdefault(place, kind)
             for call in calls if expected else ():
                 if name not in OURS or module.is_ours(call):
@@ -379,9 +379,9 @@ class Source:
             called = _called(function, module)
             is_followed = function not in module.methods or called != function.name or called.startswith("_")
             if name in places and is_followed:  # many classes have public methods of the same name
-                self._add(self._given, (module.name, called, places.index(name) - shift, kind))
+                self._add(self._given[called], (module.name, places.index(name) - shift, kind))
             if name in places + keywords and is_followed:
-                self._add(self._given, (module.name, called, name, kind))
+                self._add(self._given[called], (module.name, name, kind))
             values = module.assigned[function, name]
             for value in values:
                 self._take(module, value, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -119,6 +120,19 @@ def _own_home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(_home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(_home / ".config"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _known_keys() -> Iterator[None]:
+    """Derives the key of a 7z archive once for each passphrase; each time takes tenths of a second of SHA-256."""
+    from py7zr import compressor
+
+    from bundler.core import seven_zip_format
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compressor, "calculate_key", functools.cache(compressor.calculate_key))
+        patch.setattr(seven_zip_format, "aes_key", functools.cache(seven_zip_format.aes_key))
+        yield
 
 
 @pytest.fixture

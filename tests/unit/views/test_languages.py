@@ -21,9 +21,17 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import catalogues  # noqa: E402
 import messages  # noqa: E402
 
-SOURCE = messages.Source()
-TEXTS = SOURCE.templates
 LANGUAGES = sorted(path.name for path in LOCALES.iterdir() if path.is_dir())
+
+
+@pytest.fixture(scope="module")
+def source():
+    return messages.Source()
+
+
+@pytest.fixture(scope="module")
+def texts(source):
+    return source.templates
 
 
 def po_path(language: str) -> Path:
@@ -48,20 +56,20 @@ def test_there_is_chinese():
     assert "zh" in LANGUAGES
 
 
-def test_every_text_is_translated(language):
+def test_every_text_is_translated(texts, language):
     known = catalogue(language)
-    missing = [text for text in TEXTS if not known.get(text) or not known[text].string or known[text].fuzzy]
+    missing = [text for text in texts if not known.get(text) or not known[text].string or known[text].fuzzy]
     assert not missing, "run scripts/catalogues, and translate what it names"
 
 
-def test_nothing_is_translated_that_is_not_said_any_more(language):
+def test_nothing_is_translated_that_is_not_said_any_more(texts, language):
     known = {message.id for message in catalogue(language) if message.id}
-    assert known == set(TEXTS), "run scripts/catalogues"
+    assert known == set(texts), "run scripts/catalogues"
 
 
-def test_a_translation_has_the_same_fields_commands_flags_and_names(language):
+def test_a_translation_has_the_same_fields_commands_flags_and_names(texts, language):
     known = catalogue(language)
-    for english in TEXTS:
+    for english in texts:
         other = known[english].string
         assert fields(english) == fields(other), english
         for pattern in (
@@ -100,11 +108,11 @@ def test_the_compiled_catalogue_is_what_the_text_compiles_to(language):
     )
 
 
-def test_bringing_it_up_to_date_again_changes_nothing(language):
+def test_bringing_it_up_to_date_again_changes_nothing(texts, language):
     known = catalogue(language)
-    again = catalogues.updated(catalogue(language), TEXTS)
-    assert [(m.id, m.string) for m in again if m.id] == [(text, known[text].string) for text in dict.fromkeys(TEXTS)]
-    assert catalogues.po_of(again) == catalogues.po_of(catalogues.updated(again, TEXTS))
+    again = catalogues.updated(catalogue(language), texts)
+    assert [(m.id, m.string) for m in again if m.id] == [(text, known[text].string) for text in texts]
+    assert catalogues.po_of(again) == catalogues.po_of(catalogues.updated(again, texts))
 
 
 def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goes():
@@ -118,8 +126,8 @@ def test_a_text_that_changes_keeps_its_translation_as_fuzzy_and_what_is_gone_goe
     assert changed.encode() not in compiled  # until somebody has looked at it
 
 
-def test_what_is_in_place_of_a_message_can_be_looked_up():
-    assert [str(each) for each in SOURCE.problems] == []
+def test_what_is_in_place_of_a_message_can_be_looked_up(source):
+    assert [str(each) for each in source.problems] == []
 
 
 IMPORTS = "from bundler.texts import text\nfrom bundler.views.languages import said\n"
