@@ -93,6 +93,7 @@ if TYPE_CHECKING:
         Image as Image,
         MissingImage as MissingImage,
     )
+    from bundler.core.medium_size import chunk_size_for as chunk_size_for, parse_medium_size as parse_medium_size
     from bundler.core.naming_rules import NO_RULES as NO_RULES, NamingRules as NamingRules
     from bundler.core.need_list import NeedList as NeedList, parse_need_list as parse_need_list
     from bundler.core.oci import Descriptor as Descriptor
@@ -218,6 +219,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
     "bundler.core.naming_rules": ("NamingRules", "NO_RULES"),
     "bundler.core.plan": ("parse_chunk_size",),
+    "bundler.core.medium_size": ("parse_medium_size", "chunk_size_for"),
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
     "bundler.core.policy": ("ImagePolicy", "PolicyVerdict"),

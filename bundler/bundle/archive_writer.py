@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk
-from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.held_media import Held
 from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import still_holds
 from bundler.bundle.readme import encrypted_readme, readme
@@ -102,7 +102,8 @@ class SevenZipWriter:
             for number in numbers:
                 partial.journal.take_back(number)
         if finished and passphrase is not None:
-            _check_passphrase(partial.path / manifest.chunks[min(finished) - 1].file, passphrase, partial.path)
+            first = Path(partial.folder.where(manifest.chunks[min(finished) - 1].file))
+            _check_passphrase(first, passphrase, partial.path)
         return cls(partial, manifest, passphrase, finished)
 
     @property
@@ -312,13 +313,13 @@ def _slices(content: bytes) -> Iterator[memoryview]:
         yield view[begin : begin + PIECE_BYTES]
 
 
-def _new_archive(folder: HeldFolder, name: str, passphrase: str | None) -> ArchiveWriter:
+def _new_archive(folder: Held, name: str, passphrase: str | None) -> ArchiveWriter:
     """Starts an archive, and removes the file of this name that an earlier run left."""
     folder.remove(name)
     return ArchiveWriter(folder.create(name), passphrase, what=folder.where(name))
 
 
-def _digest_of(folder: HeldFolder, name: str) -> tuple[int, str]:
+def _digest_of(folder: Held, name: str) -> tuple[int, str]:
     """Returns the size of a file and its SHA-256 in hex. The file was just written, so the page cache still holds it.
 
     The first bytes of an archive are written last, so nothing can be hashed earlier.

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from bundler.bundle.chunk import ChunkMember
-from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.held_media import Held
 from bundler.bundle.write_order import WriteOrder
 from bundler.core import tar
 from bundler.core.digest import Hasher
@@ -33,7 +33,7 @@ class ChunkFile:
 
     def __init__(
         self,
-        folder: HeldFolder,
+        folder: Held,
         name: str,
         members: Sequence[ChunkMember],
         *,
@@ -51,7 +51,7 @@ class ChunkFile:
         """
         self._folder = folder
         self.name = name
-        self.path = folder.path / name
+        self.path = folder.where(name)
         self.members = members
         # Arrays: there may be a million members.
         self._begins = array("q", (member.header_offset for member in members))
@@ -146,11 +146,11 @@ class ChunkFile:
         end = offset_bytes + sum(map(len, buffers))
         hasher = self._claimed(offset_bytes, end)
         if self._has_sparse_files:
-            write_from(self._open(), buffers, offset_bytes, what=str(self.path))
+            write_from(self._open(), buffers, offset_bytes, what=self.path)
         else:
             with self._growing:
                 self._fill_up_to(offset_bytes)
-                write_from(self._open(), buffers, offset_bytes, what=str(self.path))
+                write_from(self._open(), buffers, offset_bytes, what=self.path)
         if hasher is not None:
             for buffer in buffers:
                 hasher.update(buffer)
@@ -181,7 +181,7 @@ class ChunkFile:
             if begin < end:
                 view = buffer[: end - begin]
                 try:
-                    read_into(self._open(), [view], begin, what=str(self.path))
+                    read_into(self._open(), [view], begin, what=self.path)
                 except Damaged as error:  # of our own file, which was written just now
                     raise LocalStorage(
                         error.message, subject=error.subject, hint="the medium is bad: replace it"
@@ -191,7 +191,7 @@ class ChunkFile:
                     if hasher is self._hasher:  # else it was restarted during the read, and these bytes do not count
                         self._hashed_bytes = end
             elif is_last:
-                write_from(self._open(), [tar.END], self._end, what=str(self.path))
+                write_from(self._open(), [tar.END], self._end, what=self.path)
                 hasher.update(tar.END)
                 with self._lock:
                     self.is_hashed = hasher is self._hasher
@@ -217,14 +217,14 @@ class ChunkFile:
             else:
                 os.fdatasync(self._descriptor)
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.path)) from error
+            raise LocalStorage.unwritable(error, self.path) from error
         with self._lock:
             is_flushed = is_last and self.is_hashed and not self._unflushed_bytes
             if is_flushed:
                 try:
                     self._close()  # there may be more chunks than a process may have files
                 except OSError as error:  # some file systems report only now that they did not take the bytes
-                    raise LocalStorage.unwritable(error, str(self.path)) from error
+                    raise LocalStorage.unwritable(error, self.path) from error
             self.is_flushed = is_flushed
 
     def close(self) -> None:
@@ -257,10 +257,10 @@ class ChunkFile:
         try:
             size_bytes = os.fstat(self._open()).st_size
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.path)) from error
+            raise LocalStorage.unwritable(error, self.path) from error
         for begin in range(size_bytes, offset_bytes, PIECE_BYTES):
             zeros = bytes(min(PIECE_BYTES, offset_bytes - begin))
-            write_from(self._open(), [zeros], begin, what=str(self.path))
+            write_from(self._open(), [zeros], begin, what=self.path)
 
     def _number_of(self, member: ChunkMember) -> int:
         return bisect_left(self._begins, member.header_offset)

@@ -7,7 +7,9 @@ import re
 import stat
 from pathlib import Path
 
+from bundler.core.media import Room
 from bundler.core.mount import Mount, mount_of
+from bundler.errors import LocalStorage
 
 SYSFS = Path("/sys")
 MOUNTINFO = Path("/proc/self/mountinfo")
@@ -85,6 +87,26 @@ def has_sparse_files(path: Path, *, mountinfo: Path = MOUNTINFO) -> bool:
     """
     mount = _mount(path, mountinfo)
     return mount is None or mount.has_sparse_files
+
+
+def room_on(path: Path, *, common_bytes: int = 0, taken_bytes: int = 0, share: int = 1) -> Room:
+    """The room on the file system of a folder.
+
+    Args:
+        path: As for `is_removable`.
+        common_bytes: The size of files that are written there besides those that are placed.
+        taken_bytes: The room that files have which will be written again.
+        share: The number of folders that share the file system.
+
+    Raises:
+        LocalStorage: The file system does not say.
+    """
+    try:
+        state = os.statvfs(_existing(path.absolute()))
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
+    available = state.f_bavail * state.f_frsize + taken_bytes
+    return Room(available // share - common_bytes, largest_file_bytes(path), max(1, state.f_frsize))
 
 
 def _mount(path: Path, mountinfo: Path) -> Mount | None:

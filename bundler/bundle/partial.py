@@ -2,6 +2,9 @@
 
 Next to it are the journal of the export, ``NAME.partial.journal``, and, while an export runs, its lock,
 ``NAME.partial.lock``. All writers share this: FORMAT.md, section 10.
+
+A bundle on several media has one such folder on each. The first one has the journal, and is renamed last: the bundle is
+finished when the first medium is.
 """
 
 from __future__ import annotations
@@ -11,20 +14,23 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.held_media import Held, HeldMedia
 from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import bundle_name, roles
 from bundler.core.journal import DoneChunk, ExportStart, Journal
+from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import Chunk
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.system.durable_files import check_space, sync_folder
-from bundler.system.files import is_there
+from bundler.system.files import is_there, read_bounded
 from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import some, text
@@ -46,14 +52,29 @@ _WRITTEN = frozenset(
 """The roles of files that are written here; the next run reuses them or writes them again."""
 
 
-ReadBack = Callable[[Path, bytes, Mapping[str, str]], Sequence[str]]
+ReadBack = Callable[[Sequence[Path], bytes, Mapping[str, str]], Sequence[str]]
 """Reads a bundle back; see `StartedFolder.seal` and `bundler.bundle.read_back`."""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFolders:
+    """The folders of a bundle on several media.
+
+    Attributes:
+        paths: The folders that the finished bundle will have, the one of its `PartialFolder` first.
+        places: The number of the folder, from 0, of each file that lies in one of them only.
+    """
+
+    paths: tuple[Path, ...]
+    places: Mapping[str, int]
 
 
 class PartialFolder:
     """The place where an export writes its bundle. For one thread."""
 
-    def __init__(self, parent: Path, name: str, *, secrets: Path | None = None, suffix: str = "") -> None:
+    def __init__(
+        self, parent: Path, name: str, *, secrets: Path | None = None, suffix: str = "", further: Sequence[Path] = ()
+    ) -> None:
         """Computes the paths; does nothing else.
 
         Args:
@@ -62,13 +83,17 @@ class PartialFolder:
             secrets: The builder's folder with the secrets of journals; None if there is none. Then no journal of an
                 earlier run is accepted.
             suffix: A part of the name of the partial folder, for work that is no export of this bundle.
+            further: The folders of the same bundle on further media, finished or not, as far as they are known.
         """
         self.final_path = parent / name
-        self.path = parent / (name + suffix + bundle_name.PARTIAL)
+        self._ending = suffix + bundle_name.PARTIAL
+        self._further = tuple(further)
+        self.path = self.partial_of(self.final_path)
         journal = parent / f"{self.path.name}.journal"
         self._journal_file = JournalFile(journal, JournalKey(secrets, self.path))
         self._parent = parent
-        self._lock = Lock(parent / f"{self.path.name}.lock")
+        elsewhere = (self.partial_of(path) for path in further if path.parent != parent)
+        self._locks = [Lock(path.with_name(f"{path.name}.lock")) for path in (self.path, *elsewhere)]
 
     def hold(self) -> None:
         """Locks the bundle, so that no other process writes it until `release`.
@@ -81,11 +106,16 @@ class PartialFolder:
             self._parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise LocalStorage.unwritable(error, str(self._parent)) from error
-        self._lock.take(str(self.path))
+        with ExitStack() as on_failure:
+            on_failure.callback(self.release)
+            for lock in self._locks:
+                lock.take(str(self.path))
+            on_failure.pop_all()
 
     def release(self) -> None:
         """Unlocks the bundle. Idempotent."""
-        self._lock.release()
+        for lock in self._locks:
+            lock.release()
 
     def read_journal(self) -> Journal | None:
         """Reads the journal of an unfinished export; None if it is damaged, or cannot be recognised as ours.
@@ -103,6 +133,11 @@ class PartialFolder:
     def is_finished(self) -> bool:
         """True if there is a finished bundle of this name."""
         return is_there(self.final_path)
+
+    @property
+    def final_paths(self) -> tuple[Path, ...]:
+        """The folder of the finished bundle, and those on further media that are there."""
+        return (self.final_path, *filter(is_there, self._further))
 
     def forget_start(self) -> None:
         """Removes the journal of a finished bundle, which nobody needs any more."""
@@ -124,8 +159,8 @@ class PartialFolder:
         """
         if self.is_finished:
             raise finished_already(self.final_path)
-        if self.has_partial:
-            folder = HeldFolder(self.path)
+        for path in filter(is_there, map(self.partial_of, (self.final_path, *self._further))):
+            folder = HeldFolder(path)
             try:
                 for name in _own_names(folder):
                     folder.remove(name)
@@ -135,7 +170,13 @@ class PartialFolder:
         self._journal_file.remove()
 
     def start(
-        self, chunks: Sequence[Chunk], start: ExportStart, journal: Journal | None, *, tool_bytes: int = 0
+        self,
+        chunks: Sequence[Chunk],
+        start: ExportStart,
+        journal: Journal | None,
+        *,
+        media: MediaFolders | None = None,
+        tool_bytes: int = 0,
     ) -> StartedFolder:
         """Creates the folder and the journal, or opens those of an earlier run.
 
@@ -143,58 +184,83 @@ class PartialFolder:
             chunks: The chunks of the plan.
             start: The start of the export; it is written if no journal is resumed.
             journal: The journal of the earlier run that is resumed.
-            tool_bytes: The size of the tool that `StartedFolder.seal` will write.
+            media: The folders of all media; None for one folder.
+            tool_bytes: The size of the tool that `StartedFolder.seal` will write to the first folder.
 
         Returns:
             The folder. The done chunks of its journal exist with their sizes.
 
         Raises:
-            Misuse: A file in the folder is from no export, or is not ours.
+            Misuse: A file in the folder is from no export, or is not ours; or a medium has a finished bundle of this
+                name.
             LocalStorage: There is not enough space, or the folder cannot be written.
         """
-        was_there = self._make()
+        paths = media.paths if media else (self.final_path,)
+        for path in paths[1:]:
+            self._reopen(path)
+        found = [_make(self.partial_of(path)) for path in paths]
         with ExitStack() as on_failure:
-            folder = HeldFolder(self.path)
-            on_failure.callback(folder.close)
-            there = _own_names(folder)
+            folders: list[HeldFolder] = []
+            for path in paths:
+                folders.append(HeldFolder(self.partial_of(path)))
+                on_failure.callback(folders[-1].close)
+            folder = HeldMedia(folders, media.places) if media else folders[0]
+            there = [_own_names(each) for each in folders]
             if journal is not None:
                 opened = self._journal_file.resume(journal)
                 on_failure.callback(opened.close)
                 for number, chunk in journal.done.items():
                     if not _has(folder, number, chunk, chunks):
                         opened.take_back(number)
-            _remove_tool(folder)  # written again when the bundle is sealed: it may be another one by then
-            _make_room(folder, there, chunks, tool_bytes)
+            for number, each in enumerate(folders):
+                planned = [chunk for chunk in chunks if not media or media.places[chunk.file] == number]
+                _remove_tool(each)  # written again when the bundle is sealed: it may be another one by then
+                _make_room(each, there[number], planned, 0 if number else tool_bytes)
             if journal is None:
                 opened = self._journal_file.start(start)  # flushes the name of the folder to the device, too
             on_failure.pop_all()
-        return StartedFolder(self, folder, opened, was_there=was_there)
+        return StartedFolder(self, folder, opened, paths, was_there=any(found))
 
-    def _make(self) -> bool:
-        """Creates the folder; True if it existed already."""
+    def partial_of(self, path: Path) -> Path:
+        """The folder that becomes this one when the bundle is finished."""
+        return path.with_name(path.name + self._ending)
+
+    def _reopen(self, path: Path) -> None:
+        """Makes the folder of a medium partial again, if a run ended between the renames of two media.
+
+        Raises:
+            Misuse: It is the folder of another bundle.
+            LocalStorage: It cannot be renamed.
+        """
+        if not is_there(path):
+            return
+        if is_there(self.partial_of(path)) or not _has_same_sums(path, self.path):
+            raise finished_already(path)
+        refuse_foreign_name(path)
         try:
-            os.mkdir(self.path, 0o755)
-        except FileExistsError:
-            return True
+            os.rename(path, self.partial_of(path))
         except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.path)) from error
-        return False
+            raise LocalStorage.unwritable(error, str(path)) from error
 
 
 class StartedFolder:
     """An open partial bundle with its journal. `seal` turns it into a bundle. For one thread."""
 
-    def __init__(self, place: PartialFolder, folder: HeldFolder, journal: OpenJournal, *, was_there: bool) -> None:
+    def __init__(
+        self, place: PartialFolder, folder: Held, journal: OpenJournal, paths: Sequence[Path], *, was_there: bool
+    ) -> None:
         """Takes over the open folder and journal.
 
         Args:
             place: The place of the bundle.
-            folder: The open folder; `close` closes it.
+            folder: The open folder, or those of several media; `close` closes it.
             journal: Its journal; `close` closes it.
+            paths: The folders that the finished bundle will have.
             was_there: True if an earlier run created the folder.
         """
         self.path = place.path
         self.final_path = place.final_path
+        self._paths = tuple(paths)
         self.folder = folder
         self.journal = journal
         self.was_there = was_there
@@ -215,8 +281,8 @@ class StartedFolder:
             files: README.txt and bundle.json, in pieces.
             digests: SHA-256 in hex of the files that are on the device already, by name.
             key: The key that signs; None for a bundle that is explicitly unsigned.
-            tool: The tool that comes along.
-            read_back: Reads the bundle back from its medium. It receives the folder, SHA256SUMS, and the SHA-256 in hex
+            tool: The tool that comes along, in the folder of the first medium.
+            read_back: Reads the bundle back from its media. It receives the folders, SHA256SUMS, and the SHA-256 in hex
                 of each file that was written just now. It returns the names of the files that differ. None skips this.
 
         Returns:
@@ -229,6 +295,9 @@ class StartedFolder:
         """
         written = self._write_tool(tool)
         written |= {name: self._write(name, pieces) for name, pieces in files.items()}
+        if isinstance(self.folder, HeldMedia):
+            for name in digests:
+                self.folder.spread(name)
         sums_content = sums.format_sums({**written, **digests})
         written[roles.SUMS.file] = self._write(roles.SUMS.file, [sums_content])
         if key:
@@ -236,7 +305,9 @@ class StartedFolder:
             written[signature] = self._write(signature, [key.sign(sums_content)])
         self.folder.sync()
         if read_back is not None:
-            self._refuse_medium(read_back(self.path, sums_content, written))
+            self._refuse_medium(
+                read_back([self._place.partial_of(path) for path in self._paths], sums_content, written)
+            )
         self._finish()
         return sums.bundle_id(sums_content)
 
@@ -255,14 +326,17 @@ class StartedFolder:
         self._finish()
 
     def _finish(self) -> None:
-        """Gives the folder its name, and removes the journal."""
-        self._refuse_swapped(self.path)
-        try:
-            os.rename(self.path, self.final_path)
-        except OSError as error:
-            raise LocalStorage.unwritable(error, str(self.final_path)) from error
-        self._refuse_swapped(self.final_path)
-        sync_folder(self.final_path.parent)
+        """Gives the folders their names, that of the first medium last, and removes the journal."""
+        held = self.folder.folders if isinstance(self.folder, HeldMedia) else (self.folder,)
+        for folder, final in reversed(list(zip(held, self._paths, strict=True))):
+            path = self._place.partial_of(final)
+            _refuse_swapped(folder, path)
+            try:
+                os.rename(path, final)
+            except OSError as error:
+                raise LocalStorage.unwritable(error, str(final)) from error
+            _refuse_swapped(folder, final)
+            sync_folder(final.parent)
         self.journal.close()
         self._place.forget_start()
 
@@ -293,15 +367,6 @@ class StartedFolder:
         self.folder.write(name, hashed())
         return hasher.hexdigest()
 
-    def _refuse_swapped(self, path: Path) -> None:
-        """Refuses to go on if another folder was put in the place of ours."""
-        if not self.folder.is_at(path):
-            raise LocalStorage(
-                "the folder was moved or replaced during the export; nothing in it was signed",
-                subject=str(path),
-                hint="another program writes there: choose another -o DIR",
-            )
-
     def _refuse_medium(self, wrong: Sequence[str]) -> None:
         if not wrong:
             return
@@ -314,7 +379,36 @@ class StartedFolder:
         )
 
 
-def _has(folder: HeldFolder, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
+def _refuse_swapped(folder: HeldFolder, path: Path) -> None:
+    """Refuses to go on if another folder was put in the place of ours."""
+    if not folder.is_at(path):
+        raise LocalStorage(
+            "the folder was moved or replaced during the export; nothing in it was signed",
+            subject=str(path),
+            hint="another program writes there: choose another -o DIR",
+        )
+
+
+def _make(path: Path) -> bool:
+    """Creates a folder; True if it existed already."""
+    try:
+        os.mkdir(path, 0o755)
+    except FileExistsError:
+        return True
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
+    return False
+
+
+def _has_same_sums(one: Path, other: Path) -> bool:
+    """True if both folders have the same SHA256SUMS."""
+    try:
+        return read_bounded(one / roles.SUMS.file, SUMS_BYTES) == read_bounded(other / roles.SUMS.file, SUMS_BYTES)
+    except BundlerError:
+        return False
+
+
+def _has(folder: Held, number: int, done: DoneChunk, chunks: Sequence[Chunk]) -> bool:
     """True if a chunk that is done in the journal is in the plan, and exists with its size."""
     if not 0 < number <= len(chunks):
         return False

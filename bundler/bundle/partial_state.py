@@ -15,7 +15,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
 from bundler.bundle.chunk import ChunkMember, members_of
-from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.held_media import Held
 from bundler.core import tar
 from bundler.core.digest import Digest, Hasher
 from bundler.core.journal import DoneChunk
@@ -47,7 +47,7 @@ class PartialState:
 
 
 def look(
-    folder: HeldFolder, manifest: BundleManifest, passed: Passed, *, only: Collection[int] | None = None
+    folder: Held, manifest: BundleManifest, passed: Passed, *, only: Collection[int] | None = None
 ) -> PartialState:
     """Reads the chunks of a plan, which are tars.
 
@@ -132,7 +132,7 @@ def _found(stored: Stored, members: Sequence[ChunkMember], chunks: _Chunks, pass
 class _Chunks:
     """The chunk files, one open at a time. A chunk that is read in sequence from its start is also hashed."""
 
-    def __init__(self, folder: HeldFolder, manifest: BundleManifest) -> None:
+    def __init__(self, folder: Held, manifest: BundleManifest) -> None:
         self.complete: dict[int, str] = {}
         """The SHA-256 in hex of the chunks that were read from their first byte to their last."""
         self._folder = folder
@@ -218,7 +218,7 @@ class _Chunks:
 
 
 def still_holds(
-    folder: HeldFolder,
+    folder: Held,
     chunks: Sequence[tuple[Chunk, DoneChunk, Sequence[ChunkMember]]],
     passed: Passed,
     *,

@@ -6,7 +6,7 @@ because their SHA-256 may have been taken from the medium already, if the page c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bundler.bundle.check import check
@@ -29,25 +29,27 @@ class ReadingBack:
         self._listener = listener
         self._cancellation = cancellation
 
-    def __call__(self, folder: Path, sums_content: bytes, small: Mapping[str, str]) -> list[str]:
+    def __call__(self, folders: Sequence[Path], sums_content: bytes, small: Mapping[str, str]) -> list[str]:
         """Returns the names of the files that differ from what was written.
 
         Args:
-            folder: The folder of the bundle.
+            folders: The folders of the bundle, one on each medium.
             sums_content: The bytes of SHA256SUMS.
             small: SHA-256 in hex of the files that were written last, by name.
 
         Raises:
             Interrupted: The user stopped it.
         """
-        listing = list_folder(folder)
-        names = [name for name, entry in listing.entries.items() if not entry.is_folder]
-        names += [name for name in small if "/" in name]  # the tool, in a folder of its own
-        wrong = [name for name in names if not _forgotten(folder / name)]
-        wrong += [name for name, digest in small.items() if not _holds(folder / name, digest)]
+        listings = tuple(map(list_folder, folders))
+        files = [(name, each.path) for one in listings for name, each in one.entries.items() if not each.is_folder]
+        files += [(name, folders[0] / name) for name in small if "/" in name]  # the tool, in a folder of its own
+        wrong = [name for name, path in files if not _forgotten(path)]
+        for name, sha256 in small.items():
+            copies = folders[:1] if "/" in name else folders
+            wrong += [] if all(_holds(folder / name, sha256) for folder in copies) else [name]
         if wrong:
             return list(dict.fromkeys(wrong))
-        bundle = load(UncheckedBundle((listing,), sums_content).taken_as_it_is())
+        bundle = load(UncheckedBundle(listings, sums_content).taken_as_it_is())
         checked = check(bundle, jobs=self._jobs, listener=self._listener, cancellation=self._cancellation)
         return sorted({file for finding in checked.findings for file in _suspects(bundle, finding)})
 

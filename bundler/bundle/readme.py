@@ -8,6 +8,7 @@ from __future__ import annotations
 import textwrap
 
 from bundler.bundle.readme_bases import has_cut_blob, needed_words
+from bundler.bundle.readme_media import media_words
 from bundler.bundle.readme_tool import tool_words
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import roles
@@ -20,7 +21,7 @@ Container images: {name}
 
 {what}, {size:,} bytes. Made by {tool} ({created}).
 Content: {content}. {signed}
-{lacks}{needs}
+{lacks}{needs}{media}
 CHECK IT (no special software: OpenSSL 3 and sha256sum)
 
   1. The folder holds only plain files. This command prints nothing:
@@ -55,7 +56,7 @@ _CHINESE = """\
 
 {what_zh}，{size:,} 字节。由 {tool} 生成（{created}）。
 内容清单：{content_zh}。{signed_zh}
-{lacks_zh}{needs_zh}
+{lacks_zh}{needs_zh}{media_zh}
 校验（只需 OpenSSL 3 和 sha256sum）
 
   1. 本目录中只有普通文件，下面的命令不应有任何输出：
@@ -201,6 +202,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL
         "lacks_zh": _lacks_zh(missing, is_refused=is_refused),
         "passphrase": "",
         **tool_words(tool),
+        **media_words(manifest, has_tool=bool(tool.files)),
         "scratch": "no extra space",
         "scratch_zh": "不需要额外空间",
     }
@@ -245,6 +247,7 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None, tool: Tool 
         "lacks_zh": "",
         "passphrase": " --passphrase-file FILE",
         **tool_words(tool),
+        **media_words(manifest, has_tool=bool(tool.files)),
         "scratch": "scratch for a chunk per worker",
         "scratch_zh": "每个工作线程需要一个分块大小的临时空间",
     }

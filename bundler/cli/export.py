@@ -23,6 +23,8 @@ bundler export rancher-images.txt -o out --key builder.key --name rancher-2.9 --
 bundler export docker://quay.io/prometheus/prometheus:v3.0.1 -o out --key builder.key
 bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key builder.key --name apps
 bundler export images.yaml -o out --key builder.key --encrypt --generate-passphrase
+bundler export images.yaml -o /media/one -o /media/two --key builder.key
+bundler export images.yaml -o out --key builder.key --medium-size bd25
 bundler export images.yaml -o out --key builder.key --dry-run
 bundler export images.yaml -o out --key builder.key --since out/platform-2026.10 --trust builder.pub
 bundler export images.yaml -o out --key builder.key --since receipt.json --trust importer.pub
@@ -30,7 +32,17 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
 """
 )
 @click.argument("lists", nargs=-1, required=True, metavar="LIST...")
-@click.option("-o", "--output", required=True, metavar="DIR", help="Create the bundle's folder in DIR.")
+@click.option(
+    "-o",
+    "--output",
+    "outputs",
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    help="Create the bundle's folder in DIR. With more than one, a folder on each of several media: the chunks are "
+    "spread over them by their free space.",
+)
+@options.medium_size_option
 @click.option("--key", type=KeyFile(), metavar="FILE", help="Private key to sign with; see bundler keygen.")
 @click.option(
     "--passphrase-file",
@@ -68,10 +80,9 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
 @options.except_option
 @click.option(
     "--chunk-size",
-    default="2000000000",
     metavar="SIZE",
-    show_default=True,
-    help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.",
+    help="Largest chunk file: bytes, 1900MiB, 4GB, or cd, dvd, dvd-dl, bd25, bd50, bd100, fat32. Default: 2000000000, "
+    "or less on a smaller medium.",
 )
 @click.option(
     "--layer-compression",
@@ -159,7 +170,8 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
 @options.json_option
 def export(
     lists: tuple[str, ...],
-    output: str,
+    outputs: tuple[str, ...],
+    medium_size: str | None,
     key: str | None,
     passphrase_file: str | None,
     key_passphrase_file: str | None,
@@ -169,7 +181,7 @@ def export(
     attachments: tuple[str, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
-    chunk_size: str,
+    chunk_size: str | None,
     layer_compression: str,
     scratch: str | None,
     archive: str | None,
@@ -208,6 +220,8 @@ def export(
 
     If it is interrupted, run the same command again: it resumes, checks what it has, and does not fetch it again.
 
+    With several -o, or --medium-size, each folder has all small files and some of the chunks, and can be checked alone.
+
     With --since the bundle leaves out blobs. An import proves first that the target or other bundles have them.
     """
     from bundler.views import documents, report
@@ -220,11 +234,14 @@ def export(
     if [passphrase_file, key_passphrase_file, since_passphrase_file].count("-") > 1:
         raise Misuse("only one passphrase can come from standard input")
     key_file = key_passphrase_file if encrypt else passphrase_file or key_passphrase_file
+    medium_bytes = bundler.parse_medium_size(medium_size) if medium_size else None
     made = bundler.generate_passphrase() if generate_passphrase and not dry_run else None
     request = bundler.ExportRequest(
         lists=lists,
-        output=Path(output),
-        chunk_size_bytes=bundler.parse_chunk_size(chunk_size),
+        output=Path(outputs[0]),
+        further_outputs=options.paths(outputs[1:]),
+        medium_size_bytes=medium_bytes,
+        chunk_size_bytes=(bundler.parse_chunk_size(chunk_size) if chunk_size else bundler.chunk_size_for(medium_bytes)),
         key_path=Path(key) if key else None,
         key_passphrases=lambda: options.passphrases_of_key(
             key_file, option="--key-passphrase-file" if encrypt else None
@@ -258,7 +275,7 @@ def export(
     )
     result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet)
     lines = (
-        [str(result.path), *([made] if made else [])]
+        [*map(str, result.folders), *([made] if made else [])]
         if quiet
         else report.export_lines(result, made, is_verbose=verbose)
     )

@@ -125,6 +125,12 @@ allow_upload_host_option = click.option(
     metavar="HOST[:PORT]",
     help="Send layers to this host, without credentials, if the registry names it for an upload. May be repeated.",
 )
+medium_size_option = click.option(
+    "--medium-size",
+    metavar="SIZE",
+    help="Make a folder NAME.medium-01 … in DIR for each medium of this size, ready to burn or copy: bytes, 64GB, or "
+    "cd, dvd, dvd-dl, bd25, bd50, bd100, fat32.",
+)
 dry_run_option = click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 scratch_option = click.option(
     "--scratch",

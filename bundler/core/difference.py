@@ -29,6 +29,8 @@ def differences(there: BundleManifest, wanted: BundleManifest) -> list[str]:
         )
     if there.archive is not wanted.archive:
         found.append(text("--format: {there} there, {now} now", there=there.archive.name, now=wanted.archive.name))
+    if there.media != wanted.media:
+        found.append(text("media: planned for {there} there, {now} now", there=len(there.media), now=len(wanted.media)))
     if sorted(base.id for base in there.bases) != sorted(base.id for base in wanted.bases):
         found.append(text("--since: {there} there, {now} now", there=_names(there), now=_names(wanted)))
     old, new = ({image.reference: image for image in manifest.images} for manifest in (there, wanted))

@@ -8,11 +8,11 @@ an import finishes images medium by medium. Recovery data lie apart from what th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bundler.core import roles
 from bundler.core.limits import MEDIA
-from bundler.core.manifest import Medium
+from bundler.core.manifest import Chunk, Medium
 from bundler.errors import LocalStorage, Misuse
 from bundler.texts import text
 
@@ -91,13 +91,19 @@ def place(files: Sequence[MediaFile], rooms: Sequence[Room]) -> Places:
     return filling.places(files)
 
 
-def place_on_equal(files: Sequence[MediaFile], room: Room) -> Places:
+def place_on_equal(files: Sequence[MediaFile], room: Room, *, first_bytes: int = 0) -> Places:
     """Places files on as many equal media as they need, at least one.
+
+    Args:
+        files: The files, in the order of the bundle.
+        room: The room on each medium.
+        first_bytes: The size of files that only the first medium has, and that are not placed: the tool.
 
     Raises:
         Misuse: A file does not fit on such a medium, or there would be too many media.
     """
-    for file in files:
+    first = replace(room, size_bytes=room.size_bytes - first_bytes)
+    for file in (MediaFile(f"{roles.TOOL_FOLDER}/", first_bytes), *files):
         if not room.takes(file):
             raise Misuse(
                 "the file does not fit on the medium",
@@ -106,9 +112,9 @@ def place_on_equal(files: Sequence[MediaFile], room: Room) -> Places:
                 actual=text("{size:,} bytes", size=file.size_bytes),
                 hint="give a smaller --chunk-size, or a larger --medium-size",
             )
-    filling = _Filling([])
+    filling = _Filling([first])
     for file in files:
-        if not file.is_recovery and not (filling.rooms and filling.add(len(filling.rooms) - 1, file)):
+        if not file.is_recovery and not filling.add(len(filling.rooms) - 1, file):
             filling.open(room)
             filling.add(len(filling.rooms) - 1, file)
     for file in files:
@@ -141,9 +147,29 @@ def media_plan(places: Places, sizes: Sequence[int | None] = ()) -> tuple[Medium
     return tuple(media)
 
 
+def chunk_files(chunks: Iterable[Chunk]) -> list[MediaFile]:
+    """The chunks of a bundle, as files to place."""
+    return [MediaFile(chunk.file, chunk.size_bytes) for chunk in chunks]
+
+
 def medium_of(media: Sequence[Medium], chunk: int) -> int | None:
     """The number of the medium that a chunk was planned for, from 1; None if no media were planned."""
     return next((number for number, medium in enumerate(media, start=1) if chunk in medium.chunks), None)
+
+
+def runs_of(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """The first and the last of each run of consecutive numbers.
+
+    >>> runs_of([1, 2, 3, 5])
+    [(1, 3), (5, 5)]
+    """
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] + 1 == number:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return runs
 
 
 def media_with(media: Sequence[Medium], chunks: Iterable[int]) -> Mapping[int, tuple[int, ...]]:

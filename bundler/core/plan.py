@@ -51,6 +51,17 @@ CHUNK_PRESETS = {
 }
 """Sizes for media. Files on ISO 9660 and FAT32 are smaller than 4 GiB: a DVD holds one, a double-layer DVD two."""
 
+_UNITS = {
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "TiB": 1 << 40,
+    "KB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+    "TB": 10**12,
+}
+
 OCI_LAYOUT = strict_json.canonical({"imageLayoutVersion": "1.0.0"})
 """The file ``oci-layout``, which is the same in every bundle."""
 
@@ -268,33 +279,34 @@ def parse_chunk_size(text: str) -> int:
     Raises:
         Misuse: The text is neither, or the size is out of range.
     """
-    if text.lower() in CHUNK_PRESETS:
-        return CHUNK_PRESETS[text.lower()]
+    size = parse_size(text, CHUNK_PRESETS, wrong=texts.text("not a chunk size"))
+    _check_chunk_size(size, 0)
+    return size
+
+
+def parse_size(text: str, presets: Mapping[str, int], *, wrong: str) -> int:
+    """Reads a size: a preset's name or a number of bytes with an optional unit (``1900MiB``, ``4GB``).
+
+    Args:
+        text: The text.
+        presets: The sizes that have names.
+        wrong: The message for a text that is no size.
+
+    Raises:
+        Misuse: The text is neither.
+    """
+    if text.lower() in presets:
+        return presets[text.lower()]
     number = text.strip()
     factor = 1
-    units = {
-        "KiB": 1 << 10,
-        "MiB": 1 << 20,
-        "GiB": 1 << 30,
-        "TiB": 1 << 40,
-        "KB": 10**3,
-        "MB": 10**6,
-        "GB": 10**9,
-        "TB": 10**12,
-    }
-    for unit, value in units.items():
+    for unit, value in _UNITS.items():
         if number.lower().endswith(unit.lower()):
             number, factor = number[: -len(unit)].strip(), value
             break
     if not number.isascii() or not number.isdigit() or len(number) > 15:
-        raise Misuse(
-            "not a chunk size",
-            subject=repr(text),
-            hint=texts.text("write 1900MiB, 4GB or one of {chunk_presets}", chunk_presets=", ".join(CHUNK_PRESETS)),
-        )
-    size = int(number) * factor
-    _check_chunk_size(size, 0)
-    return size
+        hint = texts.text("write 1900MiB, 4GB or one of {chunk_presets}", chunk_presets=", ".join(presets))
+        raise Misuse(wrong, subject=repr(text), hint=hint)
+    return int(number) * factor
 
 
 def _check_chunk_size(chunk_size_bytes: int, first_files_bytes: int) -> None:

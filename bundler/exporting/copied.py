@@ -19,6 +19,7 @@ from bundler.core.tally import Tally
 from bundler.errors import BundlerError
 from bundler.exporting.channel import reserve
 from bundler.exporting.failures import not_copied
+from bundler.exporting.media import media_folders
 from bundler.exporting.planned import Planned, ready_start
 from bundler.exporting.result import Deviations
 from bundler.exporting.session import Session
@@ -67,8 +68,10 @@ def copy(planned: Planned) -> Copied:
     title = "starting" if resume.is_first else "checking the partial state"
     with ExitStack() as on_failure:
         run.listener(PhaseBegan(title, 0 if resume.is_first else planned.manifest.size_bytes, in_bytes=True))
-        tool_bytes = session.tool.size_bytes
-        folder = session.folder.start(planned.manifest.chunks, start, resume.journal, tool_bytes=tool_bytes)
+        media = media_folders(planned.manifest, session.request, session.folder)
+        folder = session.folder.start(
+            planned.manifest.chunks, start, resume.journal, media=media, tool_bytes=session.tool.size_bytes
+        )
         on_failure.callback(folder.close)
         writer = _writer(planned, folder, passed)
         on_failure.callback(writer.close)
@@ -86,8 +89,8 @@ def _writer(planned: Planned, folder: StartedFolder, passed: Passed) -> Writer:
     if request.archive_kind is not TAR:
         return SevenZipWriter.resuming(folder, planned.manifest, passed, planned.session.passphrase)
     # Removable media are written one file after the other: many of them are slow with random writes.
-    has_holes = has_sparse_files(request.output)
-    count = run.jobs if has_holes and not is_removable(request.output) else 1
+    has_holes = all(map(has_sparse_files, request.outputs))
+    count = run.jobs if has_holes and not any(map(is_removable, request.outputs)) else 1
     return BundleWriter.resuming(folder, planned.manifest, passed, Lanes(count, has_holes))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
 from bundler.exporting.channel import note_sealed
+from bundler.exporting.media import with_media_of
 from bundler.exporting.planned import Planned
 from bundler.exporting.result import ExportResult, result_of
 from bundler.system.files import is_there
@@ -63,7 +65,7 @@ def take_finished(planned: Planned) -> ExportResult:
 
 def _compared(path: Path, planned: Planned) -> _Finished:
     wanted, session = planned.manifest, planned.session
-    sealed = _sealed(path, session.key)
+    sealed = _sealed(session.folder.final_paths, session.key)
     sealed.read(roles.README.file, SUMS_BYTES)
     _check_tool(sealed, path, session.tool)
     bundle_id = sums.bundle_id(sealed.sums_content)
@@ -90,7 +92,8 @@ def _same_manifest(bundle: Bundle | LockedBundle, path: Path, planned: Planned) 
     elif session.passphrase is not None:
         raise _other(path, ["--encrypt: no there, yes now"])
     try:
-        found = differences(bundle.manifest, planned.manifest)
+        wanted = with_media_of(bundle.manifest, planned.manifest, session.request)
+        found = differences(bundle.manifest, wanted)
     finally:
         bundle.close()
     if found:
@@ -98,9 +101,10 @@ def _same_manifest(bundle: Bundle | LockedBundle, path: Path, planned: Planned) 
     return bundle.manifest
 
 
-def _sealed(path: Path, key: PrivateKey | None) -> Sealed:
+def _sealed(paths: Sequence[Path], key: PrivateKey | None) -> Sealed:
     """The bundle, if it was signed as it would be now."""
-    unchecked = find([path])
+    path = paths[0]
+    unchecked = find(paths)
     signers = ", ".join(unchecked.signed_by) or "nobody"
     if key is None:
         if unchecked.signed_by:

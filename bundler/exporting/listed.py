@@ -63,7 +63,8 @@ def list_images(session: Session) -> Listed:
 def _kept_documents(request: ExportRequest) -> KeptDocuments | None:
     """The documents that earlier exports have read. Never on a medium: they would travel, and show other exports."""
     folder = places.cache_folder()
-    if folder is None or folder.is_relative_to(request.output.absolute()) or is_removable(folder):
+    outputs = (output.absolute() for output in request.outputs)
+    if folder is None or any(map(folder.is_relative_to, outputs)) or is_removable(folder):
         return None
     return KeptDocuments(folder)
 

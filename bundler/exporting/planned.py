@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bundler.bundle.medium import largest_file_bytes
@@ -11,10 +11,12 @@ from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart, PinnedAttachment, PinnedAttachments
 from bundler.core.manifest import BundleManifest
+from bundler.core.medium_size import common_bytes
 from bundler.core.plan import BundleFacts, plan_bundle
 from bundler.errors import Misuse
 from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
 from bundler.exporting.judged import Judged
+from bundler.exporting.media import options_of, planned_media
 from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
 from bundler.exporting.resume import Resume
 from bundler.exporting.session import Session
@@ -49,7 +51,8 @@ def plan(judged: Judged) -> Planned:
     """Gives each byte of the bundle its place. Same images and options, same plan.
 
     Raises:
-        Misuse: The chunks are too small, or the bundle would rely on too many statements.
+        Misuse: The chunks are too small, or too large for the media, or the bundle would rely on too many statements.
+        LocalStorage: The media have not enough room.
     """
     resolved = judged.resolved
     session, images = resolved.session, resolved.images
@@ -68,9 +71,11 @@ def plan(judged: Judged) -> Planned:
         archive=session.request.archive_kind,
         there=resolved.there,
     )
+    tool_bytes, journal = session.tool.size_bytes, resolved.resume.journal
+    media = planned_media(made.manifest, session.request, session.folder, journal, tool_bytes=tool_bytes)
     return Planned(
         session,
-        made.manifest,
+        replace(made.manifest, media=media),
         BlobIndex((resolved.documents, Documents.made(made.contents)), images, resolved.stores),
         resolved.resume,
         {found.entry: found.image.source_digest for found in images},
@@ -102,8 +107,14 @@ def ready_start(planned: Planned) -> ExportStart:
     Raises:
         Misuse: The file system takes no file as large as the chunks, or the run that is resumed had another plan.
     """
-    _check_file_size(planned.session.request.output, planned.manifest)
-    return planned.resume.start(planned.manifest, planned.digests, planned.deviations.missing, planned.attachments)
+    _check_file_size(planned)
+    return planned.resume.start(
+        planned.manifest,
+        planned.digests,
+        planned.deviations.missing,
+        planned.attachments,
+        options_of(planned.manifest, planned.session.request),
+    )
 
 
 def preview(planned: Planned) -> ExportResult:
@@ -113,20 +124,26 @@ def preview(planned: Planned) -> ExportResult:
         Misuse: As `ready_start`.
         LocalStorage: There is not enough space.
     """
-    _check_file_size(planned.session.request.output, planned.manifest)
-    planned.resume.check_plan(planned.manifest)
-    size_bytes = planned.manifest.size_bytes + planned.session.tool.size_bytes
-    check_space(_existing(planned.session.request.output), size_bytes)
+    request, manifest = planned.session.request, planned.manifest
+    _check_file_size(planned)
+    planned.resume.check_plan(manifest)
+    if not request.further_outputs:  # several were compared with the room that they have
+        common = common_bytes(manifest, is_encrypted=request.is_encrypted) if manifest.media else 0
+        size_bytes = manifest.size_bytes + planned.session.tool.size_bytes + len(manifest.media) * common
+        check_space(_existing(request.output), size_bytes)
     return result_of(planned.session, planned.manifest, planned.deviations)
 
 
-def _check_file_size(output: Path, manifest: BundleManifest) -> None:
-    limit_bytes = largest_file_bytes(output)
+def _check_file_size(planned: Planned) -> None:
+    request, manifest = planned.session.request, planned.manifest
+    if request.further_outputs:
+        return  # no chunk was planned for a medium that does not take it
+    limit_bytes = largest_file_bytes(request.output)
     largest = max(manifest.chunks, key=lambda chunk: chunk.size_bytes)
     if limit_bytes is not None and largest.size_bytes > limit_bytes:
         raise Misuse(
             "the file system does not support files of this size",
-            subject=f"{output}/{manifest.name}/{largest.file}",
+            subject=f"{request.output}/{manifest.name}/{largest.file}",
             expected=text("at most {limit_bytes:,} bytes", limit_bytes=limit_bytes),
             actual=text("{size:,} bytes", size=largest.size_bytes),
             hint="use --chunk-size fat32",

@@ -30,6 +30,9 @@ class ExportRequest(Request):
     Attributes:
         lists: Image lists, ``-`` for standard input, or single locations with their transport.
         output: The folder that the bundle's folder is made in.
+        further_outputs: Folders on further media. The chunks are spread over all of them, by their free space.
+        medium_size_bytes: The size of the media that the bundle is made for: one folder in ``output`` for each; None
+            for one folder of any size.
         created: The time that the bundle bears: ISO 8601, UTC. Default: now, or SOURCE_DATE_EPOCH.
         chunk_size_bytes: The largest size of a chunk file.
         key_path: The private key that signs; required unless `is_unsigned`.
@@ -102,6 +105,13 @@ class ExportRequest(Request):
     channel: str | None = None
     sequence: int | None = None
     tool: Path | None = None
+    further_outputs: tuple[Path, ...] = ()
+    medium_size_bytes: int | None = None
+
+    @property
+    def outputs(self) -> tuple[Path, ...]:
+        """The folders that folders of the bundle are made in."""
+        return (self.output, *self.further_outputs)
 
     @property
     def archive_kind(self) -> ArchiveKind:

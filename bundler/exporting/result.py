@@ -14,6 +14,7 @@ from bundler.core.policy import PolicyVerdict
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.left_out import NotCarried
+from bundler.exporting.media import media_folders
 from bundler.exporting.missing_images import write_list
 from bundler.exporting.session import Session
 from bundler.keys.private_key import public_half
@@ -58,7 +59,7 @@ class ExportResult:
     """The result of an export, or of its dry run.
 
     Attributes:
-        path: The bundle's folder.
+        path: The bundle's folder; that of the first medium if there are several.
         manifest: The bundle manifest.
         key_id: The id of the key that signed; None for an unsigned bundle.
         key_path: The file of that key.
@@ -75,6 +76,7 @@ class ExportResult:
         not_carried: The attachments of the images that the bundle leaves out.
         verdicts: The verdicts of the policies on the images that this run judged.
         tool: The tool that the bundle carries.
+        media: The bundle's folder on each medium; empty if it has one folder.
     """
 
     path: Path
@@ -94,6 +96,12 @@ class ExportResult:
     not_carried: tuple[NotCarried, ...] = ()
     verdicts: tuple[PolicyVerdict, ...] = ()
     tool: Tool = NO_TOOL
+    media: tuple[Path, ...] = ()
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """All folders of the bundle."""
+        return self.media or (self.path,)
 
     @property
     def exit_code(self) -> int:
@@ -137,4 +145,5 @@ def result_of(
         not_carried=deviations.not_carried,
         verdicts=deviations.verdicts,
         tool=session.tool,
+        media=media.paths if (media := media_folders(manifest, request, session.folder)) else (),
     )

@@ -18,6 +18,7 @@ from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
 from bundler.exporting.channel import series_of
 from bundler.exporting.listed import Listed
+from bundler.exporting.media import started_options
 from bundler.exporting.missing_images import REFUSED
 from bundler.exporting.request import ExportRequest
 from bundler.texts import first_of, text
@@ -72,6 +73,7 @@ class Resume:
         digests: Mapping[Entry, Digest],
         missing: Mapping[Entry, MissingImage],
         attachments: Mapping[Entry, PinnedAttachments],
+        media: Mapping[str, str],
     ) -> ExportStart:
         """The start of the export, as its journal records it.
 
@@ -80,6 +82,7 @@ class Resume:
             digests: The digests of the images at their sources, in the order of the list.
             missing: The images that the bundle goes without.
             attachments: The attachments of the images that have some.
+            media: The options about media, with their plan.
 
         Raises:
             Misuse: The earlier run had another plan.
@@ -87,7 +90,7 @@ class Resume:
         plan = bundle_manifest.plan_digest(manifest)
         self._check_plan(plan)
         return ExportStart(
-            options=self.options,
+            options={**self.options, **media},
             images={_words(entry): digest for entry, digest in digests.items()},
             created=self.created,
             tool=self.tool,
@@ -156,7 +159,7 @@ def find_resume(listed: Listed) -> Resume:
         journal,
         folder.has_partial,
         folder.path,
-        {**_options(listed), **_channel(series)},
+        {**_options(listed), **_channel(series), **started_options(request, journal)},
         created=journal.start.created if journal else request.created,
         tool=journal.start.tool if journal else f"bundler {__version__}",
         series=series,

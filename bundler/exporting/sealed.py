@@ -22,7 +22,7 @@ def seal(copied: Copied) -> ExportResult:
     """
     session, run = copied.session, copied.session.run
     request = session.request
-    is_read_back = is_removable(request.output) if request.is_read_back is None else request.is_read_back
+    is_read_back = any(map(is_removable, request.outputs)) if request.is_read_back is None else request.is_read_back
     read_back = (
         ReadingBack(jobs=run.jobs, listener=run.listener, cancellation=run.cancellation) if is_read_back else None
     )

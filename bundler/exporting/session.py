@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ from bundler.core.image_list import Entry, HeldImages, ImageList
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, read_lists
+from bundler.exporting.media import folder_of
 from bundler.exporting.request import ExportRequest
 from bundler.keys.private_key import read_private_key, refuse_on_medium
 from bundler.run import Run
@@ -97,9 +98,10 @@ def _checked(request: ExportRequest, run: Run) -> Session:
     if request.lists:
         images = read_lists(request.lists, name=request.name, platforms=request.platforms)
     name = images.name or _name_of_source(request, run)
-    folder = PartialFolder(request.output, name, secrets=_secrets(request.output))
+    folder = folder_of(request, name, _secrets(request.outputs))
     if request.key_path is not None:
-        refuse_on_medium(request.key_path, (folder.path, folder.final_path))
+        further = (output / name for output in request.further_outputs)
+        refuse_on_medium(request.key_path, (folder.path, folder.final_path, *further))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     tool = NO_TOOL if request.tool is None else read_tool(request.tool, lambda _: run.cancellation.check())
     return Session(request, run, name, images.entries, key, None, folder, scratch, tool)
@@ -131,10 +133,12 @@ def _name_of_source(request: ExportRequest, run: Run) -> str:
     return name
 
 
-def _secrets(output: Path) -> Path | None:
-    """The folder for the secrets of journals; None if it would be on the medium, which others get to read."""
+def _secrets(outputs: Iterable[Path]) -> Path | None:
+    """The folder for the secrets of journals; None if it would be on a medium, which others get to read."""
     state = places.state_folder()
-    return None if state is None or on_one_medium(state, output) else state / "exports"
+    if state is None or any(on_one_medium(state, output) for output in outputs):
+        return None
+    return state / "exports"
 
 
 def _bundle_passphrase(request: ExportRequest, run: Run) -> str | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.held_media import Held
 from bundler.bundle.locked import check_sum
 from bundler.core import roles
 from bundler.core.events import Moved, Noticed
@@ -30,19 +30,19 @@ def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
     return tuple(dict.fromkeys(paths))
 
 
-def is_done(asked: Asked, folder: HeldFolder, number: int) -> bool:
+def is_done(asked: Asked, folder: Held, number: int) -> bool:
     """True if a chunk is in the folder, with its SHA-256. Every byte is read, from the device and not from memory."""
     chunk = asked.bundle.manifest.chunks[number - 1]
     return _is_there(asked, folder, chunk.file, size_bytes=chunk.size_bytes)
 
 
-def has_files(asked: Asked, folder: HeldFolder) -> bool:
+def has_files(asked: Asked, folder: Held) -> bool:
     """True if the files that the need-list names are in the folder, but for those that people must copy."""
     wanted = (name for name in asked.wanted.files if roles.role_of(name) not in _COPIED_BY_PEOPLE)
     return all(_is_there(asked, folder, name) for name in wanted)
 
 
-def _is_there(asked: Asked, folder: HeldFolder, name: str, *, size_bytes: int | None = None) -> bool:
+def _is_there(asked: Asked, folder: Held, name: str, *, size_bytes: int | None = None) -> bool:
     descriptor = folder.open(name)
     if descriptor is None:
         return False
@@ -58,7 +58,7 @@ def _is_there(asked: Asked, folder: HeldFolder, name: str, *, size_bytes: int | 
         let_go(descriptor)
 
 
-def copy_chunk(asked: Asked, folder: HeldFolder, number: int) -> Path | None:
+def copy_chunk(asked: Asked, folder: Held, number: int) -> Path | None:
     """Copies a chunk from the first copy that has its bytes; returns that file, or None if none of them has them.
 
     Raises:
@@ -158,7 +158,7 @@ def _reader(path: Path, sha256: str) -> Callable[[], Iterator[bytes]]:
     return read
 
 
-def _copy(asked: Asked, path: Path, folder: HeldFolder, name: str, *, limit_bytes: int) -> None:
+def _copy(asked: Asked, path: Path, folder: Held, name: str, *, limit_bytes: int) -> None:
     """Copies a file while its SHA-256 is taken, and waits until it is on the device."""
     source = open_for_reading(path)
     try:

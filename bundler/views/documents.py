@@ -78,6 +78,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         **_head("export", result.exit_code),
         "dryRun": result.bundle_id is None,
         "path": str(result.path),
+        "folders": [str(path) for path in result.folders],
         "bundleId": result.bundle_id,
         "keyId": result.key_id,
         "scratch": {"folder": str(result.scratch), "bytes": result.scratch_bytes},

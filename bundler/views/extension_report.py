@@ -1,4 +1,4 @@
-"""Lines about the optional parts of a bundle: series, bases, attachments, planned media, and other files."""
+"""Lines about the optional parts of a bundle: series, bases, attachments, and other files."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _FILES = {
 
 
 def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
-    """The lines about series, bases, attachments and planned media; empty if the bundle has none."""
+    """The lines about series, bases and attachments; empty if the bundle has none."""
     lines = [] if isinstance(manifest, OuterManifest) else [*series_lines(manifest), *base_lines(manifest)]
     if isinstance(manifest, OuterManifest):
         lines += (
@@ -37,8 +37,6 @@ def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
         )
     else:
         lines += [*attached_lines(manifest), *_verdict_lines(manifest)]
-    if manifest.media:
-        lines.append(fact(said("media"), said("planned for {media}", media=count(len(manifest.media), "medium"))))
     return lines
 
 

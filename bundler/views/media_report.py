@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core import roles
-from bundler.texts import counted, some
+from bundler.texts import Text, counted, some
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, more_lines, shell_word, size, table
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bundler.bundle.reader import Bundle
     from bundler.commands.bundle_list import BundleList, ListedBundle
     from bundler.commands.verify import VerifyResult
+    from bundler.core.manifest import BundleManifest
+    from bundler.core.outer_manifest import OuterManifest
     from bundler.errors import BundlerError
 
 _SHOWN = 6
@@ -103,7 +105,54 @@ def presence_lines(result: VerifyResult) -> list[str]:
     return [*lines, fact_below(f"-> {said('give the other media too, in any order: bundler verify PATH PATH...')}")]
 
 
-def in_runs(files: Sequence[str]) -> str:
+def plan_lines(
+    manifest: BundleManifest | OuterManifest, folders: Sequence[object] = (), here: Collection[str] | None = None
+) -> list[str]:
+    """The media that a bundle is planned for: the files of each, and how full it is; empty if there are none.
+
+    Args:
+        manifest: The bundle manifest.
+        folders: The folder of each medium, if they are known.
+        here: The names of the chunks that are here; None if that does not matter.
+    """
+    media = manifest.media
+    if not media:
+        return []
+    rows = []
+    for number, medium in enumerate(media, start=1):
+        chunks = [manifest.chunks[chunk - 1] for chunk in medium.chunks]
+        files = [chunk.file for chunk in chunks]
+        total = sum(chunk.size_bytes for chunk in chunks)
+        rows.append(
+            (
+                said("medium {number}", number=number),
+                escaped(folders[number - 1]) if folders else "",
+                translated(in_runs([*files, *medium.files])) if files or medium.files else said("no chunk"),
+                size(total),
+                _fill_words(total, medium.size_bytes),
+                _here_words(files, here),
+            )
+        )
+    words = said("planned for {media}; each can be checked alone", media=count(len(media), "medium"))
+    return [fact(said("media"), words), *table(rows, right=[3])]
+
+
+def _fill_words(total_bytes: int, size_bytes: int | None) -> str:
+    if not size_bytes:
+        return ""
+    return said("{percent} % of {size}", percent=100 * total_bytes // size_bytes, size=size(size_bytes))
+
+
+def _here_words(files: Sequence[str], here: Collection[str] | None) -> str:
+    if here is None or not files:
+        return ""
+    found = sum(file in here for file in files)
+    if found == len(files):
+        return said("here")
+    return said("{found} of {total} here", found=found, total=len(files)) if found else said("not here")
+
+
+def in_runs(files: Sequence[str]) -> Text:
     """Names of chunks; of each run of consecutive numbers only the first and the last.
 
     >>> in_runs(["chunk-0001.tar", "chunk-0004.tar", "chunk-0005.tar", "chunk-0006.tar"])

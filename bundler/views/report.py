@@ -80,7 +80,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     if result.is_encrypted:
         lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
     lines += [*_content_lines(manifest), *extension_report.series_lines(manifest)]
-    lines += [*extension_report.attached_lines(manifest)]
+    lines += [*extension_report.attached_lines(manifest), *media_report.plan_lines(manifest, result.media)]
     lines += [*since_report.since_lines(result, is_verbose=is_verbose)]
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
@@ -110,7 +110,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     public = shell_word(result.public_key) if result.public_key else "NAME.pub"
     trust = f"--trust {public}" if result.key_id else "--insecure-no-signature"
     secret = " --passphrase-file FILE" if result.is_encrypted else ""
-    command = f"bundler verify {shell_word(result.path)} {trust}{secret}"
+    command = f"bundler verify {' '.join(map(shell_word, result.folders))} {trust}{secret}"
     return [*lines, "", said("next: {command}", command=command)]
 
 
@@ -169,7 +169,9 @@ def inspect_lines(result: InspectResult) -> list[str]:
     else:
         lines += [fact(said("content"), said("encrypted, opened"))] if bundle.is_encrypted else []
         lines += [*_content_lines(manifest), *missing_lines(manifest)]
-    lines += extension_report.extension_lines(manifest) + extension_report.other_file_lines(bundle)
+    lines += extension_report.extension_lines(manifest)
+    here = frozenset(state.chunk.file for state in bundle.chunks if not state.is_absent)
+    lines += media_report.plan_lines(manifest, here=here) + extension_report.other_file_lines(bundle)
     lines += [] if isinstance(manifest, OuterManifest) else ["", *_image_lines(manifest)]
     lines += ["", said("chunks"), *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
     return lines if is_verified else [*lines, "", unverified]

@@ -181,7 +181,7 @@ def test_sums_without_a_small_file_are_damaged(folder):
 
 def read_back(folder: Path, small: dict[str, str] | None = None) -> list[str]:
     reading = ReadingBack(jobs=1, listener=lambda _: None, cancellation=Cancellation())
-    return reading(folder, (folder / "SHA256SUMS").read_bytes(), small or {})
+    return reading([folder], (folder / "SHA256SUMS").read_bytes(), small or {})
 
 
 def test_a_bundle_that_is_as_it_was_written_comes_back(folder):

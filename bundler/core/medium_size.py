@@ -1,0 +1,50 @@
+"""The sizes of media: presets, and the room that the files of each medium take. Pure."""
+
+from __future__ import annotations
+
+from bundler.core.manifest import BundleManifest, json_pieces
+from bundler.core.plan import DEFAULT_CHUNK_BYTES, parse_size
+from bundler.texts import text
+
+MEDIUM_PRESETS = {
+    "cd": 730_000_000,
+    "dvd": 4_700_000_000,
+    "dvd-dl": 8_540_000_000,
+    "bd25": 25_000_000_000,
+    "bd50": 50_000_000_000,
+    "bd100": 100_000_000_000,
+    "fat32": 4_294_000_000,
+}
+"""The sizes of media, by the names of the presets for chunks; each holds chunks of the preset of its name."""
+
+SECTOR_BYTES = 2048
+"""The unit of ISO 9660."""
+
+_OTHER_BYTES = 1 << 20
+"""README.txt, restore.py, signatures, and the folders of the file system."""
+_LINE_BYTES = 2 * 128
+"""A chunk in SHA256SUMS and in ``media``."""
+_CHUNK_SHARE = 0.95
+"""The part of a small medium that a chunk takes by default."""
+
+
+def common_bytes(manifest: BundleManifest, *, is_encrypted: bool = False) -> int:
+    """An upper bound of the size of the files that each medium has, with what their file system needs."""
+    document = sum(map(len, json_pieces(manifest)))
+    return (2 if is_encrypted else 1) * document + _LINE_BYTES * len(manifest.chunks) + _OTHER_BYTES
+
+
+def parse_medium_size(words: str) -> int:
+    """Reads the size of a medium: the name of a preset or a number of bytes with an optional unit (``64GB``).
+
+    Raises:
+        Misuse: The text is neither.
+    """
+    return parse_size(words, MEDIUM_PRESETS, wrong=text("not the size of a medium"))
+
+
+def chunk_size_for(medium_size_bytes: int | None) -> int:
+    """The chunk size if none was given: the default one, or less if the medium is small."""
+    if medium_size_bytes is None:
+        return DEFAULT_CHUNK_BYTES
+    return min(DEFAULT_CHUNK_BYTES, int(_CHUNK_SHARE * medium_size_bytes))
