@@ -60,6 +60,28 @@ YAML_NODES = 500_000
 YAML_DEPTH = 8
 """Nesting of YAML collections in such a file; four levels are used."""
 
+YAML_DOCUMENT_DEPTH = 100
+"""Nesting of YAML that other programs write: the schema in a CRD has some 50 levels."""
+
+YAML_STREAM_NODES = 4_000_000
+"""Values of all documents of such a stream together, aliases as often as they are used. 16 MiB of manifests have some
+2.5 million."""
+
+LIST_NO_IMAGES = 1000
+"""Parts of a list that are no images, which are named. Further ones are only counted."""
+
+LIST_PLACES = 100
+"""Places of one image in lists that are named. Further ones are only counted."""
+
+LIST_ERRORS = 1000
+"""Errors of one list that are reported."""
+
+LIST_FILES = 100
+"""Files that one list includes."""
+
+VARIABLE_CHARACTERS = 4096
+"""A text of a list after its variables were replaced: some names may have a kilobyte."""
+
 JSON_DEPTH = 100
 """Nesting of JSON from a registry or medium; OCI documents use fewer than ten."""
 

@@ -1,4 +1,4 @@
-"""Small YAML files that people write, read strictly. The only module that imports PyYAML.
+"""Small YAML files that people write, read strictly. Only this module and `bundler.core.yaml_documents` import PyYAML.
 
 Every scalar is the text that was written: ``tag: 1.10`` is not 1.1, ``on`` is not true. Unknown and duplicate keys,
 aliases and tags are errors, each with its line. One run collects and reports all errors of a file.
@@ -20,9 +20,18 @@ from bundler.core.limits import YAML_DEPTH, YAML_NODES
 from bundler.core.several import located
 from bundler.errors import BundlerError, Misuse
 
-__all__ = ["MappingNode", "Node", "ScalarNode", "SequenceNode", "YamlDocument"]
+__all__ = [
+    "LOADER",
+    "MappingNode",
+    "Node",
+    "ScalarNode",
+    "SequenceNode",
+    "YamlDocument",
+    "check_characters",
+    "syntax_error",
+]
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _TEXT_TAGS = frozenset(
     f"tag:yaml.org,2002:{name}" for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge")
 )
@@ -64,11 +73,11 @@ class YamlDocument:
             form: The required form, for the error.
         """
         try:
-            self._check_characters(text)
+            check_characters(text, self._source)
             self._check_events(text)
-            root = yaml.compose(text, Loader=_LOADER)
+            root = yaml.compose(text, Loader=LOADER)
         except yaml.YAMLError as error:
-            self.errors.append(self._syntax_error(error, text))
+            self.errors.append(syntax_error(error, text, self._source))
             return None
         except Misuse as error:
             self.errors.append(error)
@@ -128,7 +137,7 @@ class YamlDocument:
 
     def _check_events(self, text: str) -> None:
         depth = documents = nodes = 0
-        for event in yaml.parse(text, Loader=_LOADER):
+        for event in yaml.parse(text, Loader=LOADER):
             where = f"{self._source}:{event.start_mark.line + 1}" if event.start_mark else self._source
             if isinstance(event, yaml.AliasEvent):
                 raise Misuse(texts.text("aliases (*name) are not allowed in {what}", what=self._what), subject=where)
@@ -148,23 +157,31 @@ class YamlDocument:
             if documents > 1:
                 raise Misuse("a second YAML document", subject=where, hint="give them as separate files")
 
-    def _check_characters(self, text: str) -> None:
-        match = yaml.reader.Reader.NON_PRINTABLE.search(text)
-        if match:
-            line = text.count("\n", 0, match.start()) + 1
-            character = named(match[0])
-            raise Misuse(
-                texts.text("a character that is not allowed in YAML: {character}", character=character),
-                subject=f"{self._source}:{line}",
-            )
 
-    def _syntax_error(self, error: yaml.YAMLError, text: str) -> Misuse:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{self._source}:{mark.line + 1}" if mark else self._source
-        line = text.split("\n")[mark.line : mark.line + 1] if mark else []
-        hint = "indent with spaces, not with tabs" if any("\t" in each for each in line) else None
-        return Misuse(
-            texts.text("not valid YAML: {getattr}", getattr=getattr(error, "problem", None) or error),
-            subject=where,
-            hint=hint,
+def check_characters(text: str, source: str) -> None:
+    """Checks that YAML allows all characters of a text.
+
+    Raises:
+        Misuse: It does not allow one; the error names its line.
+    """
+    match = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    if match:
+        line = text.count("\n", 0, match.start()) + 1
+        character = named(match[0])
+        raise Misuse(
+            texts.text("a character that is not allowed in YAML: {character}", character=character),
+            subject=f"{source}:{line}",
         )
+
+
+def syntax_error(error: yaml.YAMLError, text: str, source: str) -> Misuse:
+    """The error for a text that is not YAML."""
+    mark = getattr(error, "problem_mark", None)
+    where = f"{source}:{mark.line + 1}" if mark else source
+    line = text.split("\n")[mark.line : mark.line + 1] if mark else []
+    hint = "indent with spaces, not with tabs" if any("\t" in each for each in line) else None
+    return Misuse(
+        texts.text("not valid YAML: {getattr}", getattr=getattr(error, "problem", None) or error),
+        subject=where,
+        hint=hint,
+    )
