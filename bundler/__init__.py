@@ -86,6 +86,7 @@ if TYPE_CHECKING:
         PhaseEnded as PhaseEnded,
         Retrying as Retrying,
     )
+    from bundler.core.image_list import NoImage as NoImage
     from bundler.core.manifest import (
         Blob as Blob,
         BundleManifest as BundleManifest,
@@ -130,6 +131,13 @@ if TYPE_CHECKING:
         Untrusted as Untrusted,
     )
     from bundler.exporting.export import export as export
+    from bundler.exporting.images import (
+        ImagesRequest as ImagesRequest,
+        ImagesResult as ImagesResult,
+        ListedImage as ListedImage,
+        ListSummary as ListSummary,
+        images as images,
+    )
     from bundler.exporting.left_out import NotCarried as NotCarried
     from bundler.exporting.request import ExportRequest as ExportRequest
     from bundler.exporting.result import ExportResult as ExportResult, MovedTag as MovedTag
@@ -171,6 +179,7 @@ if TYPE_CHECKING:
     )
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
     from bundler.keys.signed_files import Demand as Demand
+    from bundler.lists.listing import Place as Place
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
@@ -197,6 +206,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     ),
     "bundler.run": ("Run", "RetryPolicy", "default_jobs"),
     "bundler.workers": ("Cancellation",),
+    "bundler.core.image_list": ("NoImage",),
     "bundler.core.events": (
         "Event",
         "Listener",
@@ -249,7 +259,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.explain": ("ExplainResult", "explain"),
     "bundler.commands.trust_store": ("TrustResult", "add_key", "list_keys", "remove_key"),
     "bundler.exporting.export": ("export",),
+    "bundler.exporting.images": ("images", "ImagesRequest", "ImagesResult", "ListedImage", "ListSummary"),
     "bundler.exporting.left_out": ("NotCarried",),
+    "bundler.lists.listing": ("Place",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest"),

@@ -45,6 +45,8 @@ ARGUMENTS: dict[str, dict[int | str, str]] = {
     "TypeError": {0: MESSAGE},
     "problem": {"expected": NAME, "actual": NAME, "subject": NAME},
     "option": {"help": MESSAGE},
+    "NoImage": {2: MESSAGE},
+    "left": {3: MESSAGE},
 }
 """The calls that take messages, in addition to errors: by the name of the function, then by position or keyword."""
 

@@ -14,6 +14,8 @@ import yaml
 import bundler.bundle
 from bundler import cli, errors
 from bundler.core import image_list, manifest, plan, roles, tar
+from bundler.lists.found import Surroundings
+from bundler.lists.table import KINDS, read_list
 from bundler.transport_table import DEFAULT, prefixes
 from bundler.transports.parsing import parse_image
 from bundler.transports.transport import transport_of
@@ -25,6 +27,7 @@ FORMAT = (Path(bundler.bundle.__file__).parent / "FORMAT.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md", ROOT / "scripts/ci/README.md",
          Path(bundler.bundle.__file__).parent / "FORMAT.md"]  # fmt: skip
 LISTS = sorted(path for path in (ROOT / "manifests").iterdir() if path.suffix in (".yaml", ".txt"))
+AROUND = Surroundings(lambda name: (ROOT / "manifests" / name).read_text(), {"TAG": "1.4"})
 
 
 def help_of(command: str) -> str:
@@ -91,10 +94,21 @@ def test_the_list_in_the_readme_parses():
 
 @pytest.mark.parametrize("path", LISTS, ids=lambda path: path.name)
 def test_every_list_in_manifests_parses_and_explains_itself(path):
-    parsed = image_list.parse_image_list(path.read_text(), source=path.name, parse_image=parse_image)
-    assert parsed.entries
+    parsed = read_list(path.read_text(), source=path.name, parse_image=parse_image, surroundings=AROUND)
+    assert parsed.images.entries
     assert path.read_text().startswith("#")
     assert path.name in (ROOT / "manifests/README.md").read_text()
+
+
+def test_every_kind_of_list_has_an_example_and_a_row_in_the_page():
+    page = (ROOT / "docs/lists.md").read_text()
+    read = {
+        kind
+        for path in LISTS
+        for kind in read_list(path.read_text(), source=path.name, parse_image=parse_image, surroundings=AROUND).kinds
+    }
+    assert read >= {kind.name for kind in KINDS}
+    assert all(f"| {kind.name} |" in page for kind in KINDS)
 
 
 def test_there_are_lists_to_start_from():

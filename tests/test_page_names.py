@@ -22,6 +22,7 @@ PAGES = sorted(
 FOREIGN = {
     "RepoTags", "diff_ids", "StrictModes", "Thumbs.db",  # of Docker, the OCI image config, sshd, Windows
     "iter_content", "iter_raw",  # of requests and httpx
+    "HelmChart", "HelmRelease",  # of the CRDs of k3s and Flux
     "restore.py",  # of a bundle: FORMAT.md has it for later
 }  # fmt: skip
 """The names on our pages that belong to others."""

@@ -23,6 +23,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     explain,
     export,
     fulfil,
+    images,
     import_,
     inspect_,
     inventory,

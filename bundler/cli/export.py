@@ -76,6 +76,7 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
         "repeated. Default: attachments: in the list, or all."
     ),
 )
+@options.set_option
 @options.only_option
 @options.except_option
 @click.option(
@@ -179,6 +180,7 @@ def export(
     name: str | None,
     platform: tuple[str, ...],
     attachments: tuple[str, ...],
+    variables: tuple[str, ...],
     only: tuple[str, ...],
     except_: tuple[str, ...],
     chunk_size: str | None,
@@ -216,7 +218,8 @@ def export(
 
     A LIST is a file (YAML, or one reference per line; - is stdin), or images of one source: docker://NAME,
     docker-daemon:NAME, docker-archive:FILE[:NAME], oci-archive:FILE[:NAME], oci:DIR[:NAME]. Without NAME, all images
-    of a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z).
+    of a file or folder. Files may be compressed (.gz, .xz, .zst, .bz2, .7z). Lists of other tools, such as Kubernetes
+    manifests and Compose files, are read too: bundler images LIST shows their images.
 
     If it is interrupted, run the same command again: it resumes, checks what it has, and does not fetch it again.
 
@@ -265,6 +268,7 @@ def export(
         channel=channel,
         sequence=sequence,
         tool=Path(with_tool) if with_tool is not None else None,
+        variables=variables,
         is_restarted=restart,
         is_passphrase_new=made is not None,
         is_read_back=read_back,

@@ -104,6 +104,13 @@ trusted_root_option = click.option(
     metavar="FILE",
     help="trusted_root.json of sigstore, by which --policy judges keyless sigstore bundles. Needs bundler[sigstore].",
 )
+set_option = click.option(
+    "--set",
+    "variables",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Value of a variable in the lists (Compose, Zarf). May be repeated. The environment is not used.",
+)
 jobs_option = click.option("--jobs", type=click.IntRange(1, 64), help="Number of large blobs to transfer in parallel.")
 plain_http_option = click.option(
     "--plain-http",

@@ -226,7 +226,6 @@ VERBS: dict[str, Text] = {
     "relocate": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
     "ls": text("bundler inspect BUNDLE"),
     "list": text("bundler inspect BUNDLE"),
-    "images": text("bundler inspect BUNDLE"),
     "info": text("bundler inspect BUNDLE"),
     "show": text("bundler inspect BUNDLE"),
     "describe": text("bundler inspect BUNDLE"),

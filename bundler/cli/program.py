@@ -105,6 +105,7 @@ class Group(Helping, click.Group):
 _ORDER = (
     "keygen",
     "trust",
+    "images",
     "export",
     "inspect",
     "verify",

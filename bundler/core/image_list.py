@@ -81,11 +81,33 @@ class HeldImages:
 
 
 @dataclass(frozen=True, slots=True)
+class NoImage:
+    """A part of a list that is no image, or whose images are not known, so that nothing is carried for it.
+
+    Attributes:
+        where: File and line.
+        what: Its name in the list: ``charts: shop 1.0``.
+        why: The reason, or what to do for it: a message.
+    """
+
+    where: str
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
 class ImageList:
-    """The images of one or more lists, and the name of the bundle if a list gives it."""
+    """The images of one or more lists.
+
+    Attributes:
+        name: The name of the bundle, if a list gives it.
+        entries: The images.
+        no_images: The parts that are no images.
+    """
 
     name: str | None
     entries: tuple[Entry | HeldImages, ...]
+    no_images: tuple[NoImage, ...] = ()
 
 
 def parse_image_list(
@@ -104,9 +126,8 @@ def parse_image_list(
         Misuse: The list is not valid. `Several` if there is more than one error.
     """
     text = text.removeprefix("\ufeff")
-    if "-----BEGIN" in text:  # the errors of the list would print each line of a private key
-        raise Misuse("this is a key or a certificate, not an image list", subject=source)
-    reader = (_YamlList if _looks_like_yaml(text, source) else _TextList)(source, parse_image, platforms)
+    refuse_key(text, source)
+    reader = (_YamlList if looks_like_yaml(text, source) else _TextList)(source, parse_image, platforms)
     result = reader.read(text)
     if reader.errors:
         raise together(
@@ -118,6 +139,16 @@ def parse_image_list(
             "the image list names no image", subject=source, hint="write one reference a line, or images: in YAML"
         )
     return result
+
+
+def refuse_key(text: str, source: str) -> None:
+    """Checks that a text is no key: the errors of a list would print each line of a private key.
+
+    Raises:
+        Misuse: It is one.
+    """
+    if "-----BEGIN" in text:
+        raise Misuse("this is a key or a certificate, not an image list", subject=source)
 
 
 def entry_of(
@@ -155,7 +186,8 @@ def nameless(location: Location) -> Misuse:
     )
 
 
-def _looks_like_yaml(text: str, source: str) -> bool:
+def looks_like_yaml(text: str, source: str) -> bool:
+    """True for a text that is a list in YAML or JSON, by the file's name or its first line."""
     if source.lower().endswith((".yaml", ".yml", ".json")):
         return True
     lines = [line for line in _LINE_END.split(text) if line.strip() and not line.lstrip().startswith("#")]

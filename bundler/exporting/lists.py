@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from bundler.core import image_list
 from bundler.core.bundle_name import BUNDLE_NAME, name_of_words
-from bundler.core.image_list import Entry, HeldImages, ImageList, nameless
+from bundler.core.events import Listener, Noticed
+from bundler.core.image_list import Entry, HeldImages, ImageList, NoImage, nameless
 from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.platform import Platform
@@ -16,32 +18,77 @@ from bundler.core.reference import Reference
 from bundler.core.several import located, together
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError, Misuse, Several
+from bundler.lists.found import Surroundings
+from bundler.lists.listing import ReadList
+from bundler.lists.table import read_list
 from bundler.stores import compression
 from bundler.stores.held_images import Choice, HeldImage, completed
 from bundler.stores.opened import Stores
-from bundler.system.given_files import read_beginning
+from bundler.system.given_files import read_beginning, read_regular
 from bundler.texts import text
 from bundler.transport_table import prefix_of
 from bundler.transports.parsing import parse_image, refuse_unknown_transport
 from bundler.transports.transport import source_of
 
 _TAR_MAGIC = slice(257, 262)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
 
 
-def read_lists(arguments: tuple[str, ...], *, name: str | None, platforms: tuple[Platform, ...]) -> ImageList:
+def read_lists(
+    arguments: tuple[str, ...],
+    *,
+    name: str | None,
+    platforms: tuple[Platform, ...],
+    variables: tuple[str, ...] = (),
+) -> ImageList:
     """The images of all lists together.
 
     Args:
-        arguments: Files, ``-`` for standard input, or single locations with their transport.
+        arguments: Files of any kind, ``-`` for standard input, or single locations with their transport.
         name: The bundle's name; None for the name that the lists give.
         platforms: For the images whose list says none.
+        variables: Values of variables of the lists, each as ``NAME=VALUE``.
 
     Raises:
         Misuse: A list cannot be read, is wrong, or contradicts another one.
     """
-    lists = [_read_list(argument, platforms) for argument in arguments]
+    lists = [each.images for each in read_each(arguments, platforms=platforms, variables=variables)]
     merged = merge(lists, name=name)
-    return ImageList(merged.name or _stem(arguments), merged.entries)
+    left = tuple(part for each in lists for part in each.no_images)
+    return ImageList(merged.name or _stem(arguments), merged.entries, left)
+
+
+def read_each(
+    arguments: tuple[str, ...], *, platforms: tuple[Platform, ...], variables: tuple[str, ...]
+) -> Iterator[ReadList]:
+    """Yields the lists one by one, with the places of their images.
+
+    Raises:
+        Misuse: A list cannot be read, or is wrong.
+    """
+    values = _variables(variables)
+    return (_read_list(argument, platforms, values) for argument in arguments)
+
+
+def notice_no_images(left: tuple[NoImage, ...], listener: Listener) -> None:
+    """Tells which parts of lists are no images, so that nobody takes them for carried."""
+    for part in left:
+        listener(Noticed(text("{where}: not carried: {what} ({why})", where=part.where, what=part.what, why=part.why)))
+
+
+def _variables(given: tuple[str, ...]) -> dict[str, str]:
+    """The values of variables.
+
+    Raises:
+        Misuse: One has no name.
+    """
+    found = {}
+    for each in given:
+        name, equals, value = each.partition("=")
+        if not equals or not _VARIABLE.fullmatch(name):
+            raise Misuse("not a variable with its value", subject=repr(each[:80]), hint="write --set NAME=VALUE")
+        found[name] = value
+    return found
 
 
 def name_after(arguments: tuple[str, ...]) -> str | None:
@@ -122,9 +169,10 @@ def _ambiguous(held: HeldImages, name: str, images: Sequence[HeldImage[object]])
     )
 
 
-def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
+def _read_list(argument: str, platforms: tuple[Platform, ...], variables: Mapping[str, str]) -> ReadList:
     if prefix_of(argument):
-        return ImageList(None, (image_list.entry_of(parse_image(argument), where=argument, platforms=platforms),))
+        entry = image_list.entry_of(parse_image(argument), where=argument, platforms=platforms)
+        return ReadList(argument, ("location",), ImageList(None, (entry,)), {})
     content = _content_of(argument)
     if compression.kind_of(content) != compression.NONE or content[_TAR_MAGIC] == b"ustar":
         raise Misuse(
@@ -142,9 +190,26 @@ def _read_list(argument: str, platforms: tuple[Platform, ...]) -> ImageList:
             actual="more",
         )
     source = text("standard input") if argument == "-" else argument
-    return image_list.parse_image_list(
-        decoded(content, source=source), source=source, parse_image=parse_image, platforms=platforms
+    return read_list(
+        decoded(content, source=source),
+        source=source,
+        parse_image=parse_image,
+        platforms=platforms,
+        surroundings=_surroundings(argument, variables),
     )
+
+
+def _surroundings(argument: str, variables: Mapping[str, str]) -> Surroundings:
+    """The files around a list: those of its folder; of standard input, those of the working folder."""
+    folder = Path() if argument == "-" else Path(argument).parent
+
+    def read(path: str) -> str | None:
+        found = folder / path
+        if not found.is_file():
+            return None
+        return decoded(read_regular(found, IMAGE_LIST_BYTES), source=str(found))
+
+    return Surroundings(read, variables)
 
 
 def _hint_for_single(argument: str) -> str | None:
@@ -161,6 +226,15 @@ def _content_of(argument: str) -> bytes:
             refuse_unknown_transport(argument)
             hint = _hint_for_single(argument)
             raise Misuse("the image list cannot be read: there is no such file", subject=argument, hint=hint)
+        if Path(argument).is_dir():
+            raise Misuse(
+                "a folder, not an image list",
+                subject=argument,
+                hint=text(
+                    "for an OCI layout write oci:{argument}; the images of a bundle: bundler inspect {argument}",
+                    argument=argument,
+                ),
+            )
         return read_beginning(argument, IMAGE_LIST_BYTES + 1)
     try:
         return sys.stdin.buffer.read(IMAGE_LIST_BYTES + 1)

@@ -68,6 +68,7 @@ class ExportRequest(Request):
         channel: The channel that the bundle belongs to; None for none.
         sequence: Its number in the channel; None for the next one.
         tool: The folder with the tool that the bundle carries for its receiver; None for none.
+        variables: Values of variables of the lists, each as ``NAME=VALUE``.
     """
 
     lists: tuple[str, ...]
@@ -107,6 +108,7 @@ class ExportRequest(Request):
     tool: Path | None = None
     further_outputs: tuple[Path, ...] = ()
     medium_size_bytes: int | None = None
+    variables: tuple[str, ...] = ()
 
     @property
     def outputs(self) -> tuple[Path, ...]:

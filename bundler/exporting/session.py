@@ -16,7 +16,7 @@ from bundler.core.events import Noticed
 from bundler.core.image_list import Entry, HeldImages, ImageList
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.errors import Misuse
-from bundler.exporting.lists import name_after, read_lists
+from bundler.exporting.lists import name_after, notice_no_images, read_lists
 from bundler.exporting.media import folder_of
 from bundler.exporting.request import ExportRequest
 from bundler.keys.private_key import read_private_key, refuse_on_medium
@@ -96,7 +96,8 @@ def _checked(request: ExportRequest, run: Run) -> Session:
     key = _signing_key(request, run)
     images = ImageList(request.name, request.images)
     if request.lists:
-        images = read_lists(request.lists, name=request.name, platforms=request.platforms)
+        images = read_lists(request.lists, name=request.name, platforms=request.platforms, variables=request.variables)
+        notice_no_images(images.no_images, run.listener)
     name = images.name or _name_of_source(request, run)
     folder = folder_of(request, name, _secrets(request.outputs))
     if request.key_path is not None:

@@ -13,7 +13,7 @@ from bundler.core.platform import Platform
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.core.several import together
 from bundler.exporting.image_resolution import Source, resolve_image
-from bundler.exporting.lists import expanded, read_lists
+from bundler.exporting.lists import expanded, notice_no_images, read_lists
 from bundler.exporting.staging import index_files, make_ready
 from bundler.inventories.kept import kept_documents
 from bundler.run import Run, paces_of, retrying
@@ -42,7 +42,9 @@ def listed_images(
         BundlerError: Images cannot be resolved; the error names all of them.
     """
     stores = Stores(network, paces_of(run), kept_documents(), run.listener)
-    listed = read_lists((argument,), name=None, platforms=platforms).entries
+    read = read_lists((argument,), name=None, platforms=platforms)
+    notice_no_images(read.no_images, run.listener)
+    listed = read.entries
     index_files(listed, stores, run)
     entries = expanded(listed, stores)
     compression = LAYER_COMPRESSIONS[0]

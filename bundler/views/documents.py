@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.core.policy import PolicyVerdict
+    from bundler.exporting.images import ImagesResult
     from bundler.exporting.result import ExportResult
     from bundler.fulfilling.request import FulfilResult
     from bundler.importing.attached import AttachmentResult
@@ -121,6 +122,29 @@ def inventory_document(result: InventoryResult) -> Document:
         "bytes": sum(blob.size_bytes for blob in found.blobs),
         "images": len(found.images),
         "notListed": [{"name": each.name, "code": each.code, "reason": each.reason} for each in found.not_listed],
+    }
+
+
+def images_document(result: ImagesResult) -> Document:
+    """The document that ``images --json`` prints."""
+    return {
+        **_head("images", 0),
+        "lists": [{"source": each.source, "kinds": list(each.kinds), "images": each.images} for each in result.lists],
+        "images": [
+            {
+                "name": each.name,
+                "source": each.source or None,
+                "pin": each.pin or None,
+                "platforms": list(each.platforms),
+                "places": [
+                    {"where": place.where, "path": place.path or None, "note": place.note or None}
+                    for place in each.places
+                ],
+                "count": each.count,
+            }
+            for each in result.images
+        ],
+        "notCarried": [{"where": each.where, "what": each.what, "why": each.why} for each in result.no_images],
     }
 
 

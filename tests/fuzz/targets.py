@@ -51,10 +51,14 @@ from bundler.core.sbom import Wrapping, parse_sbom, unwrapped
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
+from bundler.core.yaml_documents import Mapping, documents
 from bundler.errors import BundlerError, Untrusted
 from bundler.importing.named_files import parse_failed_list
 from bundler.keys import certificates
 from bundler.keys.image_keys import load_image_key
+from bundler.lists import table as list_table
+from bundler.lists.found import Surroundings
+from bundler.lists.listing import Listing
 from bundler.stores import addresses, archive_check, compression, http, referrers as referrers_of
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.registry_auth import Challenge
@@ -369,6 +373,30 @@ def trust_policy(data: bytes) -> None:
         assert statement.is_skipped or statement.stores
 
 
+def list_reader(name: str) -> Target:
+    """A target for one kind of lists: each document goes to its reader, even if detection would choose another one."""
+
+    def read(data: bytes) -> None:
+        kind = next(kind for kind in list_table.KINDS if kind.name == name)
+        around = Surroundings({"a.yaml": lines_of(data)}.get, {"TAG": "1"})
+        listing, text = Listing("list.yaml", parse_image, ()), lines_of(data)
+        for document in documents(text, source="list.yaml"):
+            if isinstance(document.root, Mapping):
+                listing.add(kind.name, kind.read(document, around))
+        found = listing.result()
+        for entry in found.images.entries:
+            places = found.places_of(entry)
+            assert places.count >= len(places.first) > 0
+
+    return read
+
+
+def any_list(data: bytes) -> None:
+    found = list_table.read_list(lines_of(data), source="-", parse_image=parse_image)
+    assert found.images.entries
+    assert all(each.where for each in found.images.no_images)
+
+
 def certificate(data: bytes) -> None:
     for found in certificates.load_file(data, what="test"):
         assert found.is_valid_at(found.begins_seconds) or found.begins_seconds > found.ends_seconds
@@ -426,6 +454,8 @@ TARGETS: dict[str, Target] = {
     "inventory": inventory,
     "json": json_document,
     "layout-index": layout_index,
+    "list-any": any_list,
+    **{f"list-{kind.name.lower().replace(' ', '-')}": list_reader(kind.name) for kind in list_table.KINDS},
     "location": lambda data: parse_image(text_of(data)),
     "media-type": lambda data: oci.media_type_of(data, what="test"),
     "naming-rules": rules,

@@ -1,0 +1,55 @@
+"""``bundler images``."""
+
+from __future__ import annotations
+
+import click
+
+import bundler
+from bundler.cli import options
+from bundler.cli.program import program, show, with_run
+
+
+@program.command(
+    examples="""
+bundler images deployment.yaml                    which images would export carry?
+bundler images -                                  of a chart: helm template NAME CHART | bundler images -
+bundler images shop.yaml rancher-images.txt -q    a plain list, to keep in a file
+bundler images compose.yaml --set TAG=1.4 --json
+"""
+)
+@click.argument("lists", nargs=-1, required=True, metavar="LIST...")
+@options.set_option
+@click.option(
+    "--platform",
+    multiple=True,
+    metavar="OS/ARCH[:OSVERSION]",
+    help="Platform of the images whose list chooses none, as for export. May be repeated. Default: all.",
+)
+@options.quiet_option
+@options.verbose_option
+@options.json_option
+def images(
+    lists: tuple[str, ...],
+    variables: tuple[str, ...],
+    platform: tuple[str, ...],
+    quiet: bool,
+    verbose: bool,
+    is_json: bool,
+) -> None:
+    """Print the images of LISTs as a plain image list, with the file and line where each name was found.
+
+    A LIST is a file of any kind that export reads; - is stdin. The kind is known by the content, see docs/lists.md.
+    Parts that are no images, or whose images are not known, are named on stderr: nothing is carried for them.
+
+    It reads files only and asks no registry. -q prints the names alone, -v all places.
+    """
+    from bundler.views import documents, images_report
+
+    request = bundler.ImagesRequest(
+        lists=lists,
+        platforms=tuple(map(bundler.Platform.parse, platform)),
+        variables=variables,
+    )
+    result = with_run(lambda run: bundler.images(request, run), jobs=None, is_quiet=quiet)
+    lines = images_report.lines(result, is_quiet=quiet, is_verbose=verbose)
+    show(lines, documents.images_document(result), is_json=is_json)

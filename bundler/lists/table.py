@@ -1,0 +1,135 @@
+"""The kinds of lists, and the choice of the reader by the content. A new kind is one file, and one line here.
+
+A YAML file may have documents of several kinds. Each document goes to the first kind that knows it. A file of our own
+kind, and a text with one image a line, go to `bundler.core.image_list`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+from bundler import texts
+from bundler.core.image_list import NoImage, ParseImage, looks_like_yaml, parse_image_list
+from bundler.core.platform import Platform
+from bundler.core.yaml_documents import Document, Mapping, Node, documents
+from bundler.errors import Misuse
+from bundler.lists import kubernetes
+from bundler.lists.found import NO_SURROUNDINGS, ReadDocument, Surroundings
+from bundler.lists.listing import Listing, ReadList
+
+IMAGE_LIST = "image list"
+"""The kind of our own lists."""
+
+_OWN_KEYS = ("name", "platforms", "attachments", "images")
+_TOP_KEY = re.compile(r"^(?P<quote>['\"]?)(?P<key>[\w./-]+)(?P=quote)[ \t]*:(?=\s|$)", re.MULTILINE)
+_FIRST_LINE = re.compile(r"---|%YAML|[{]|(?P<quote>['\"]?)(?!image(?P=quote)\s*:)[\w$./:-]+(?P=quote)\s*:(?:\s|$)")
+_KEYS_COMPARED = 20
+
+
+class Kind(NamedTuple):
+    """A kind of lists.
+
+    Attributes:
+        name: As people know it.
+        knows: True for the mapping of a document of this kind.
+        read: Reads such a document.
+    """
+
+    name: str
+    knows: Callable[[Mapping], bool]
+    read: ReadDocument
+
+
+KINDS = (Kind("Kubernetes", kubernetes.is_manifest, kubernetes.read),)
+"""The kinds of documents. The first that knows a document reads it."""
+
+
+def read_list(
+    text: str,
+    *,
+    source: str,
+    parse_image: ParseImage,
+    platforms: tuple[Platform, ...] = (),
+    surroundings: Surroundings = NO_SURROUNDINGS,
+) -> ReadList:
+    """Reads a list of any kind.
+
+    Args:
+        text: The whole list.
+        source: The name of the file, for messages.
+        parse_image: Reads the location of one image.
+        platforms: The platforms of images for which the list chooses none.
+        surroundings: The files next to the list, and the values of its variables.
+
+    Raises:
+        Misuse: The list is of no known kind, or is wrong. `Several` if there is more than one error.
+    """
+    text = text.removeprefix("\ufeff")
+    if _is_yaml(text, source):
+        stream = documents(text, source=source)
+        first = next(stream, None)
+        kind = _kind_of(first.root) if first is not None else None
+        if first is not None and kind is not None:
+            return _read_stream(kind, first, stream, Listing(source, parse_image, platforms), surroundings)
+        if first is not None and _is_strange(first.root):
+            raise _unknown(first)
+    images = parse_image_list(text, source=source, parse_image=parse_image, platforms=platforms)
+    return ReadList(source, (IMAGE_LIST,), images, {})
+
+
+def _is_yaml(text: str, source: str) -> bool:
+    """True for YAML that may be of another kind than ours. The top keys tell it without reading the whole file."""
+    if text.lstrip().startswith("-----BEGIN"):
+        return False
+    first = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    if not looks_like_yaml(text, source) and not _FIRST_LINE.match(first):
+        return False
+    keys = {match["key"] for match in _TOP_KEY.finditer(text)}
+    return not ("images" in keys and keys <= set(_OWN_KEYS))
+
+
+def _kind_of(root: Node) -> Kind | None:
+    if not isinstance(root, Mapping):
+        return None
+    return next((kind for kind in KINDS if kind.knows(root)), None)
+
+
+def _read_stream(
+    kind: Kind | None, document: Document | None, stream: Iterator[Document], listing: Listing, around: Surroundings
+) -> ReadList:
+    while document is not None:
+        if kind is None:
+            listing.leave(NoImage(document.where(document.root), "document", "a document of an unknown kind"))
+        else:
+            listing.add(kind.name, kind.read(document, around))
+        if listing.is_hopeless:
+            break
+        try:
+            document = next(stream, None)
+        except Misuse as error:
+            listing.errors.append(error)
+            break
+        kind = _kind_of(document.root) if document is not None else None
+    return listing.result()
+
+
+def _is_strange(root: Node) -> bool:
+    """True for a mapping without any key that is ours, or looks like a slip of the pen."""
+    if not isinstance(root, Mapping) or not root.pairs:
+        return False
+    keys = root.keys()[:_KEYS_COMPARED]
+    return not any(difflib.get_close_matches(key[:60], _OWN_KEYS, n=1, cutoff=0.6) for key in keys)
+
+
+def _unknown(document: Document) -> Misuse:
+    return Misuse(
+        "a list of an unknown kind",
+        subject=document.where(document.root),
+        hint=texts.text(
+            "write images: with a list of references; or give a list of one of these kinds: {kinds}",
+            kinds=", ".join(kind.name for kind in KINDS),
+        ),
+    )
