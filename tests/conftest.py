@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import json
 import os
@@ -20,7 +19,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from tests.support import images
+from tests.support import images, known_keys
 from tests.support.parts import RealDaemon, RealRegistry
 from tests.support.steps import Steps
 from tests.support.sweeps import IS_FULL
@@ -123,16 +122,8 @@ def _own_home(_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _known_keys() -> Iterator[None]:
-    """Derives the key of a 7z archive once for each passphrase; each time takes tenths of a second of SHA-256."""
-    from py7zr import compressor
-
-    from bundler.core import seven_zip_format
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compressor, "calculate_key", functools.cache(compressor.calculate_key))
-        patch.setattr(seven_zip_format, "aes_key", functools.cache(seven_zip_format.aes_key))
-        yield
+def _known_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
+    known_keys.remember(tmp_path_factory.mktemp("known"))
 
 
 @pytest.fixture

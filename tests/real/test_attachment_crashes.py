@@ -31,7 +31,7 @@ def test_an_import_that_is_killed_at_any_step_leaves_no_tag_without_its_attachme
     front = Counting(target)
     front.start()
     try:
-        for number in sweeps.steps(every=1 if sweeps.IS_FULL else 3):
+        for number in sweeps.steps(every=1 if sweeps.IS_FULL else 2):
             shutil.rmtree(target.storage / "docker", ignore_errors=True)
             state = tmp_path / f"state-{number}"
             steps = Steps(

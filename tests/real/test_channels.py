@@ -380,7 +380,7 @@ def test_s28_whenever_an_import_is_killed_no_older_bundle_can_replace_a_tag_of_i
     news = months.image(MONTHS["month-3"]["a"]).digest
     target = f"oci:{tmp_path}/target"
     command = ["import", tmp_path / "out/month-3", "--to", target, "--trust", keys[1], "--on-conflict", "replace"]
-    for number in sweeps.steps(every=3):
+    for number in sweeps.steps(every=2):
         for kept, used in (("state", state()), ("before", tmp_path / "target")):
             shutil.rmtree(used)
             shutil.copytree(tmp_path / kept, used)

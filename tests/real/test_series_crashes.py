@@ -76,7 +76,7 @@ def test_an_import_that_is_killed_at_any_step_is_finished_by_the_same_command(bu
     months.image(MONTHS["month-1"]["b"]).push(registry, "team/b", "1")
     shutil.copytree(registry.storage, tmp_path / "template")
     run = ["import", *paths, "--to", registry.host, "--on-conflict", "replace"]
-    for number in sweeps.steps(every=3):
+    for number in sweeps.steps(every=2):
         shutil.rmtree(registry.storage)
         shutil.copytree(tmp_path / "template", registry.storage)
         steps = Steps(run, {"XDG_STATE_HOME": str(tmp_path / "state")})

@@ -37,6 +37,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.support import known_keys
+
 ROOT = Path(__file__).parents[2]
 
 WRITES = (
@@ -269,6 +271,12 @@ def _wait(process: int, seconds: float | None) -> int:
 def main() -> None:
     """The driver: one request a line on stdin, one answer a line on stdout."""
     _import_all()
+    with tempfile.TemporaryDirectory() as keys:
+        known_keys.remember(Path(keys))
+        _serve()
+
+
+def _serve() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     counter = _Counter()
     _count_files(counter)
