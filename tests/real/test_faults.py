@@ -158,7 +158,7 @@ def test_a_manifest_that_is_none_is_refused(export, front, tmp_path, change, cod
 
 
 def test_a_registry_that_asks_to_wait_is_asked_again(export, front, tmp_path):
-    busy = answer(429, {"Retry-After": "0"}, b'{"errors":[{"code":"TOOteam/many:127REQUESTS"}]}')
+    busy = answer(429, {"Retry-After": "0"}, b'{"errors":[{"code":"TOOMANYREQUESTS"}]}')
     front.faults = [times(2, busy), times(1, answer(503, {}), is_layer)]
     assert export().code == 0
 
