@@ -247,7 +247,7 @@ def image_policies(
         raise Misuse("a trusted root needs --policy FILE", subject=f"--trusted-root {trusted_root}")
     return (
         *(bundler.read_policy(file, trusted_root=trusted_root) for file in files),
-        *map(bundler.read_notation_policy, notation_files),
+        *(bundler.read_notation_policy(file) for file in notation_files),
     )
 
 
