@@ -67,6 +67,14 @@ if TYPE_CHECKING:
         verify_or_list as verify_or_list,
     )
     from bundler.commands.version import Versions as Versions, versions as versions
+    from bundler.copying.copy import copy as copy
+    from bundler.copying.request import (
+        CopiedFolder as CopiedFolder,
+        CopyRequest as CopyRequest,
+        CopyResult as CopyResult,
+        SpreadRequest as SpreadRequest,
+    )
+    from bundler.copying.spread import spread as spread
     from bundler.core.archive_kind import ARCHIVE_KINDS as ARCHIVE_KINDS, ArchiveKind as ArchiveKind
     from bundler.core.attachment_choice import (
         ALL_ATTACHMENTS as ALL_ATTACHMENTS,
@@ -264,6 +272,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.lists.listing": ("Place",),
     "bundler.exporting.request": ("ExportRequest",),
     "bundler.exporting.result": ("ExportResult", "MovedTag"),
+    "bundler.copying.copy": ("copy",),
+    "bundler.copying.spread": ("spread",),
+    "bundler.copying.request": ("CopyRequest", "SpreadRequest", "CopyResult", "CopiedFolder"),
     "bundler.importing.request": ("ImportRequest", "ReceiptRequest"),
     "bundler.importing.attached": ("Attached", "AttachmentResult"),
     "bundler.importing.need_file": ("NeedRequest", "NeedResult"),

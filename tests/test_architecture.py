@@ -46,6 +46,7 @@ ALLOWED = {
         "transports",
         "workers",
     },
+    "copying": {"bundle", "core", "errors", "keys", "run", "system", "workers"},
     "fulfilling": {
         "bundle",
         "core",
@@ -105,6 +106,7 @@ ALLOWED = {
     "views": {
         "bundle",
         "commands",
+        "copying",
         "core",
         "errors",
         "exporting",
@@ -118,6 +120,7 @@ ALLOWED = {
     },
     "cli": {
         "commands",
+        "copying",
         "core",
         "errors",
         "exporting",
@@ -137,6 +140,7 @@ ALLOWED = {
     "__init__": {
         "bundle",
         "commands",
+        "copying",
         "core",
         "errors",
         "exporting",

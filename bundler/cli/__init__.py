@@ -18,6 +18,7 @@ import click
 
 from bundler.cli import (  # noqa: F401  # each adds its command to the program
     completion,
+    copy,
     diff,
     doctor,
     explain,
@@ -31,6 +32,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     man,
     receipt,
     sign,
+    spread,
     trust,
     undo,
     verify,

@@ -132,6 +132,28 @@ allow_upload_host_option = click.option(
     metavar="HOST[:PORT]",
     help="Send layers to this host, without credentials, if the registry names it for an upload. May be repeated.",
 )
+outputs_option = click.option(
+    "-o",
+    "--output",
+    "outputs",
+    required=True,
+    multiple=True,
+    metavar="DIR",
+    help="Make the folder of the bundle in DIR, which must be there. May be repeated, once for each medium.",
+)
+copy_trust_option = click.option(
+    "--trust",
+    multiple=True,
+    metavar="PUB",
+    help="Copy only if this public key, or one of a folder, has signed the bundle. May be repeated. Default: the "
+    "bytes are compared with SHA256SUMS, and the signature is not checked.",
+)
+copy_read_back_option = click.option(
+    "--read-back/--no-read-back",
+    default=True,
+    show_default=True,
+    help="Read each file back from its medium, past the memory of this machine, and compare it.",
+)
 medium_size_option = click.option(
     "--medium-size",
     metavar="SIZE",

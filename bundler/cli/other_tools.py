@@ -219,7 +219,6 @@ VERBS: dict[str, Text] = {
     "unpack": text("bundler import BUNDLE --to oci:DIR --trust PUB"),
     "extract": text("bundler import BUNDLE --to oci:DIR --trust PUB"),
     "unbundle": text("bundler import BUNDLE --to HOST --trust PUB"),
-    "copy": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
     "cp": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
     "sync": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),
     "mirror": text("bundler export LIST -o DIR --key KEY, then bundler import BUNDLE --to HOST --trust PUB"),

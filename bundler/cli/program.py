@@ -110,6 +110,8 @@ _ORDER = (
     "inspect",
     "verify",
     "sign",
+    "copy",
+    "spread",
     "import",
     "fulfil",
     "undo",

@@ -7,6 +7,7 @@ an import finishes images medium by medium. Recovery data lie apart from what th
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,8 @@ from bundler.core.limits import MEDIA
 from bundler.core.manifest import Chunk, Medium
 from bundler.errors import LocalStorage, Misuse
 from bundler.texts import text
+
+_MEDIUM = re.compile(r"\.medium-(\d{2,})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +148,21 @@ def media_plan(places: Places, sizes: Sequence[int | None] = ()) -> tuple[Medium
         others = [name for name in names if roles.chunk_number(name) is None]
         media.append(Medium(tuple(chunks), tuple(others), sizes[number] if sizes else None))
     return tuple(media)
+
+
+def medium_folder(name: str, number: int) -> str:
+    """The name of the folder of a medium, if all media are made in one folder.
+
+    >>> medium_folder("platform", 3)
+    'platform.medium-03'
+    """
+    return f"{name}.medium-{number:02d}"
+
+
+def medium_number_of(folder: str, name: str) -> int | None:
+    """The number of the medium whose folder has a name, if it is one; else None."""
+    match = _MEDIUM.fullmatch(folder.removeprefix(name)) if folder.startswith(name) else None
+    return int(match[1]) if match else None
 
 
 def chunk_files(chunks: Iterable[Chunk]) -> list[MediaFile]:

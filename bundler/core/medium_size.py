@@ -20,7 +20,7 @@ MEDIUM_PRESETS = {
 SECTOR_BYTES = 2048
 """The unit of ISO 9660."""
 
-_OTHER_BYTES = 1 << 20
+OTHER_BYTES = 1 << 20
 """README.txt, restore.py, signatures, and the folders of the file system."""
 _LINE_BYTES = 2 * 128
 """A chunk in SHA256SUMS and in ``media``."""
@@ -31,7 +31,7 @@ _CHUNK_SHARE = 0.95
 def common_bytes(manifest: BundleManifest, *, is_encrypted: bool = False) -> int:
     """An upper bound of the size of the files that each medium has, with what their file system needs."""
     document = sum(map(len, json_pieces(manifest)))
-    return (2 if is_encrypted else 1) * document + _LINE_BYTES * len(manifest.chunks) + _OTHER_BYTES
+    return (2 if is_encrypted else 1) * document + _LINE_BYTES * len(manifest.chunks) + OTHER_BYTES
 
 
 def parse_medium_size(words: str) -> int:

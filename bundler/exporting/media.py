@@ -7,7 +7,6 @@ space, which changes: so the journal keeps the plan for the next run, and a fini
 from __future__ import annotations
 
 import os
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,19 +17,22 @@ from bundler.bundle.partial import MediaFolders, PartialFolder
 from bundler.core import bundle_name
 from bundler.core.journal import Journal
 from bundler.core.manifest import BundleManifest, Medium
-from bundler.core.media import MediaFile, Room, chunk_files, media_plan, place, place_on_equal
+from bundler.core.media import (
+    MediaFile,
+    Room,
+    chunk_files,
+    media_plan,
+    medium_folder,
+    medium_number_of,
+    place,
+    place_on_equal,
+)
 from bundler.core.medium_size import SECTOR_BYTES, common_bytes
 from bundler.errors import LocalStorage, Misuse
 from bundler.exporting.request import ExportRequest
 from bundler.texts import text
 
 OUTPUT_OPTION, SIZE_OPTION = "-o", "--medium-size"
-_NUMBERED = re.compile(r"\.medium-(\d{2,})")
-
-
-def medium_folder(name: str, number: int) -> str:
-    """The name of the folder of a medium, if all media are made in one folder."""
-    return f"{name}.medium-{number:02d}"
 
 
 def folder_of(request: ExportRequest, name: str, secrets: Path | None) -> PartialFolder:
@@ -67,9 +69,10 @@ def _further(output: Path, name: str, first: str) -> list[Path]:
         return []  # it is not there yet, or its first use reports the reason
     found = {}
     for each in names:
-        match = _NUMBERED.fullmatch(each.removesuffix(bundle_name.PARTIAL).removeprefix(name))
-        if match and each.startswith(name) and not each.startswith(first):
-            found[int(match[1])] = output / each.removesuffix(bundle_name.PARTIAL)
+        final = each.removesuffix(bundle_name.PARTIAL)
+        number = medium_number_of(final, name)
+        if number is not None and final != first:
+            found[number] = output / final
     return [found[number] for number in sorted(found)]
 
 

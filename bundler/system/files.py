@@ -245,10 +245,18 @@ def forget_cached(descriptor: int) -> None:
     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def forget(descriptor: int) -> None:
-    """Drops a file from the page cache, so that the device is read. Pages that are not synced stay."""
+def forget(descriptor: int, offset_bytes: int = 0, size_bytes: int = 0) -> None:
+    """Drops a file, or some bytes of it, from the page cache, so that the device is read.
+
+    Pages that are not synced stay, but Linux starts to write them to the device.
+
+    Args:
+        descriptor: The open file.
+        offset_bytes: The first of the bytes.
+        size_bytes: Their number; 0 for all up to the end.
+    """
     with suppress(OSError):
-        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.posix_fadvise(descriptor, offset_bytes, size_bytes, os.POSIX_FADV_DONTNEED)
 
 
 # Files of this machine: named by people, or made for them

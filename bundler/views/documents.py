@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from bundler.commands.undo import UndoResult
     from bundler.commands.verify import VerifyResult
     from bundler.commands.version import Versions
+    from bundler.copying.request import CopyResult
     from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.core.policy import PolicyVerdict
@@ -257,6 +258,31 @@ def fulfil_document(result: FulfilResult) -> Document:
         ],
         "files": list(result.files),
         "supplement": export_document(result.supplement, None) if result.supplement else None,
+    }
+
+
+def copy_document(command: str, result: CopyResult) -> Document:
+    """The document that ``copy --json`` and ``spread --json`` print."""
+    return {
+        **_head(command, result.exit_code),
+        "dryRun": result.is_dry_run,
+        "bundleId": result.bundle_id,
+        "name": result.manifest.name,
+        "signers": list(result.signers),
+        "completeAlready": result.is_old,
+        "readBack": result.is_read_back,
+        "folders": [
+            {
+                "path": str(folder.path),
+                "files": list(folder.files),
+                "size": folder.size_bytes,
+                "written": folder.written_bytes,
+                "completeAlready": folder.is_old,
+            }
+            for folder in result.folders
+        ],
+        "missing": list(result.missing),
+        "wholeMedia": result.is_part,
     }
 
 

@@ -40,6 +40,7 @@ NOUNS = {
     "check": (text("{count:,} check"), text("{count:,} checks")),
     "chunk": (text("{count:,} chunk"), text("{count:,} chunks")),
     "file": (text("{count:,} file"), text("{count:,} files")),
+    "folder": (text("{count:,} folder"), text("{count:,} folders")),
     "finding": (text("{count:,} finding"), text("{count:,} findings")),
     "image": (text("{count:,} image"), text("{count:,} images")),
     "attestation": (text("{count:,} attestation"), text("{count:,} attestations")),
