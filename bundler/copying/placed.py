@@ -124,7 +124,7 @@ def _placed(opened: Opened, targets: Sequence[Target], files: Sequence[tuple[Sou
 
 
 def _on_media(source: Source, targets: Sequence[Target]) -> Places:
-    """Places files on media that are there. Files that are there already stay; a plan of the builder is kept if it fits."""
+    """Places files on media that are there. Files that are on one stay; a plan of the builder is kept if it fits."""
     for target in targets:
         target.refuse_other(source)
     devices = [_device_of(target.final.parent) for target in targets]
