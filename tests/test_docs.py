@@ -27,7 +27,7 @@ FORMAT = (Path(bundler.bundle.__file__).parent / "FORMAT.md").read_text()
 PAGES = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), ROOT / "manifests/README.md", ROOT / "scripts/ci/README.md",
          Path(bundler.bundle.__file__).parent / "FORMAT.md"]  # fmt: skip
 LISTS = sorted(path for path in (ROOT / "manifests").iterdir() if path.suffix in (".yaml", ".txt"))
-AROUND = Surroundings(lambda name: (ROOT / "manifests" / name).read_text(), {"TAG": "1.4"})
+AROUND = Surroundings({}.get, {"TAG": "1.4"})
 
 
 def help_of(command: str) -> str:

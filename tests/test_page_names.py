@@ -22,7 +22,8 @@ PAGES = sorted(
 FOREIGN = {
     "RepoTags", "diff_ids", "StrictModes", "Thumbs.db",  # of Docker, the OCI image config, sshd, Windows
     "iter_content", "iter_raw",  # of requests and httpx
-    "HelmChart", "HelmRelease",  # of the CRDs of k3s and Flux
+    "HelmChart", "HelmRelease", "env_file", "image_manifests",  # of k3s, Flux, Compose, KubeKey
+    "compose_all",  # of PyYAML
     "restore.py",  # of a bundle: FORMAT.md has it for later
 }  # fmt: skip
 """The names on our pages that belong to others."""

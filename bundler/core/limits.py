@@ -79,6 +79,9 @@ LIST_ERRORS = 1000
 LIST_FILES = 100
 """Files that one list includes."""
 
+LIST_FILES_CHARACTERS = 4 << 20
+"""These files together: some ten thousand services. All of them are held in memory."""
+
 VARIABLE_CHARACTERS = 4096
 """A text of a list after its variables were replaced: some names may have a kilobyte."""
 

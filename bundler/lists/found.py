@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from bundler.core.image_list import NoImage
+from bundler.core.reference import Reference
+from bundler.core.several import located
 from bundler.core.yaml_documents import Document, Node
 from bundler.errors import Misuse
 
@@ -56,6 +58,18 @@ NO_SURROUNDINGS = Surroundings(lambda _: None, {})
 
 ReadDocument = Callable[[Document, Surroundings], Iterator[Item]]
 """Reads one document of a kind."""
+
+
+def reference_at(document: Document, node: Node, written: str) -> Reference:
+    """The reference that a document has at a node.
+
+    Raises:
+        Misuse: It is none; the error has the line.
+    """
+    try:
+        return Reference.parse(written)
+    except Misuse as error:
+        raise located(error, document.where(node)) from error
 
 
 def left(document: Document, node: Node, what: str, why: str) -> NoImage:

@@ -46,8 +46,10 @@ _NOT_HERE = {
 """Kinds that bring images which their manifest does not name."""
 
 
-def is_manifest(root: Mapping) -> bool:
+def knows(root: Node) -> bool:
     """True for a mapping with the two fields that each resource has."""
+    if not isinstance(root, Mapping):
+        return False
     return isinstance(root.get("kind"), Scalar) and isinstance(root.get("apiVersion"), Scalar)
 
 

@@ -81,8 +81,14 @@ class Listing:
         """True if there are so many errors that reading on would help nobody."""
         return len(self.errors) >= LIST_ERRORS
 
-    def add(self, kind: str, items: Iterable[Item]) -> None:
-        """Takes what a reader yields of one document. An error that it raises ends this document only."""
+    def add(self, kind: str, items: Iterable[Item], *, where: str) -> None:
+        """Takes what a reader yields of one document. An error that it raises ends this document only.
+
+        Args:
+            kind: The kind of the document.
+            items: The images, the other parts and the errors.
+            where: File and line of the document, for an error without a line.
+        """
         self._kinds[kind] = None
         try:
             for item in items:
@@ -91,11 +97,11 @@ class Listing:
                 elif isinstance(item, NoImage):
                     self.leave(item)
                 else:
-                    self.errors.append(item)
+                    self.errors.append(located(item, where))
                 if self.is_hopeless:
                     return
         except Misuse as error:
-            self.errors.append(error)
+            self.errors.append(located(error, where))
 
     def leave(self, part: NoImage) -> None:
         """Notes a part that is no image."""

@@ -1,4 +1,4 @@
-"""The kinds of lists, and the choice of the reader by the content. A new kind is one file, and one line here.
+"""The kinds of lists, and the choice of the reader by the content. A new kind is one file and one line here.
 
 A YAML file may have documents of several kinds. Each document goes to the first kind that knows it. A file of our own
 kind, and a text with one image a line, go to `bundler.core.image_list`.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from bundler import texts
@@ -16,8 +16,20 @@ from bundler.core.image_list import NoImage, ParseImage, looks_like_yaml, parse_
 from bundler.core.platform import Platform
 from bundler.core.yaml_documents import Document, Mapping, Node, documents
 from bundler.errors import Misuse
-from bundler.lists import kubernetes
-from bundler.lists.found import NO_SURROUNDINGS, ReadDocument, Surroundings
+from bundler.lists import (
+    compose,
+    docker_images,
+    hauler,
+    imgpkg,
+    kubeadm,
+    kubekey,
+    kubernetes,
+    oc_mirror,
+    rancher,
+    skopeo_sync,
+    zarf,
+)
+from bundler.lists.found import NO_SURROUNDINGS, Item, ReadDocument, Surroundings
 from bundler.lists.listing import Listing, ReadList
 
 IMAGE_LIST = "image list"
@@ -26,25 +38,60 @@ IMAGE_LIST = "image list"
 _OWN_KEYS = ("name", "platforms", "attachments", "images")
 _TOP_KEY = re.compile(r"^(?P<quote>['\"]?)(?P<key>[\w./-]+)(?P=quote)[ \t]*:(?=\s|$)", re.MULTILINE)
 _FIRST_LINE = re.compile(r"---|%YAML|[{]|(?P<quote>['\"]?)(?!image(?P=quote)\s*:)[\w$./:-]+(?P=quote)\s*:(?:\s|$)")
+_LINE_END = re.compile(r"\r\n?")
+_JSON_LINE = re.compile(r"^(?=\{)", re.MULTILINE)
 _KEYS_COMPARED = 20
 
 
 class Kind(NamedTuple):
-    """A kind of lists.
+    """A kind of YAML or JSON documents.
 
     Attributes:
         name: As people know it.
-        knows: True for the mapping of a document of this kind.
+        knows: True for the value of a document of this kind.
         read: Reads such a document.
     """
 
     name: str
-    knows: Callable[[Mapping], bool]
+    knows: Callable[[Node], bool]
     read: ReadDocument
 
 
-KINDS = (Kind("Kubernetes", kubernetes.is_manifest, kubernetes.read),)
+KINDS = (
+    Kind("oc-mirror", oc_mirror.knows, oc_mirror.read),
+    Kind("Zarf", zarf.knows, zarf.read),
+    Kind("Hauler", hauler.knows, hauler.read),
+    Kind("imgpkg", imgpkg.knows, imgpkg.read),
+    Kind("KubeKey", kubekey.knows, kubekey.read),
+    Kind("kubeadm", kubeadm.knows, kubeadm.read),
+    Kind("Kubernetes", kubernetes.knows, kubernetes.read),
+    Kind("Compose", compose.knows, compose.read),
+    Kind("skopeo sync", skopeo_sync.knows, skopeo_sync.read),
+    Kind("docker images", docker_images.knows, docker_images.read),
+)
 """The kinds of documents. The first that knows a document reads it."""
+
+
+class TextKind(NamedTuple):
+    """A kind of texts with columns.
+
+    Attributes:
+        name: As people know it.
+        knows: True for the lines of such a text.
+        read: Reads them, with their numbers.
+    """
+
+    name: str
+    knows: Callable[[Sequence[str]], bool]
+    read: Callable[[str, Sequence[tuple[int, str]]], Iterator[Item]]
+
+
+TEXT_KINDS = (
+    TextKind("docker images", docker_images.knows_table, docker_images.read_table),
+    TextKind("Rancher", rancher.knows_digests, rancher.read),
+    TextKind("Rancher", rancher.knows_sources, rancher.read),
+)
+"""The kinds of texts."""
 
 
 def read_list(
@@ -67,24 +114,44 @@ def read_list(
     Raises:
         Misuse: The list is of no known kind, or is wrong. `Several` if there is more than one error.
     """
-    text = text.removeprefix("\ufeff")
+    text = _LINE_END.sub("\n", text.removeprefix("\ufeff"))
+    listing = Listing(source, parse_image, platforms)
     if _is_yaml(text, source):
-        stream = documents(text, source=source)
+        stream = documents(_one_stream(text), source=source)
         first = next(stream, None)
         kind = _kind_of(first.root) if first is not None else None
         if first is not None and kind is not None:
-            return _read_stream(kind, first, stream, Listing(source, parse_image, platforms), surroundings)
+            return _read_stream(kind, first, stream, listing, surroundings)
         if first is not None and _is_strange(first.root):
             raise _unknown(first)
+    else:
+        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if _is_content(line)]
+        rows = [line for _, line in lines]
+        columns = next((kind for kind in TEXT_KINDS if kind.knows(rows)), None)
+        if columns is not None:
+            listing.add(columns.name, columns.read(source, lines), where=source)
+            return listing.result()
     images = parse_image_list(text, source=source, parse_image=parse_image, platforms=platforms)
     return ReadList(source, (IMAGE_LIST,), images, {})
+
+
+def _is_content(line: str) -> bool:
+    return bool(line.strip()) and not line.lstrip().startswith("#")
+
+
+def _one_stream(text: str) -> str:
+    """A text whose lines are JSON objects, as ``docker images --format json`` writes them, as documents of YAML."""
+    lines = [line for line in text.split("\n", 3) if line.strip()][:2]
+    if len(lines) == 2 and all(line.startswith("{") and line.rstrip().endswith("}") for line in lines):
+        return _JSON_LINE.sub("--- ", text)
+    return text
 
 
 def _is_yaml(text: str, source: str) -> bool:
     """True for YAML that may be of another kind than ours. The top keys tell it without reading the whole file."""
     if text.lstrip().startswith("-----BEGIN"):
         return False
-    first = next((line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")), "")
+    first = next((line for line in text.split("\n") if _is_content(line)), "")
     if not looks_like_yaml(text, source) and not _FIRST_LINE.match(first):
         return False
     keys = {match["key"] for match in _TOP_KEY.finditer(text)}
@@ -92,8 +159,6 @@ def _is_yaml(text: str, source: str) -> bool:
 
 
 def _kind_of(root: Node) -> Kind | None:
-    if not isinstance(root, Mapping):
-        return None
     return next((kind for kind in KINDS if kind.knows(root)), None)
 
 
@@ -104,7 +169,7 @@ def _read_stream(
         if kind is None:
             listing.leave(NoImage(document.where(document.root), "document", "a document of an unknown kind"))
         else:
-            listing.add(kind.name, kind.read(document, around))
+            listing.add(kind.name, kind.read(document, around), where=document.where(document.root))
         if listing.is_hopeless:
             break
         try:

@@ -51,7 +51,7 @@ from bundler.core.sbom import Wrapping, parse_sbom, unwrapped
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
-from bundler.core.yaml_documents import Mapping, documents
+from bundler.core.yaml_documents import documents
 from bundler.errors import BundlerError, Untrusted
 from bundler.importing.named_files import parse_failed_list
 from bundler.keys import certificates
@@ -381,8 +381,7 @@ def list_reader(name: str) -> Target:
         around = Surroundings({"a.yaml": lines_of(data)}.get, {"TAG": "1"})
         listing, text = Listing("list.yaml", parse_image, ()), lines_of(data)
         for document in documents(text, source="list.yaml"):
-            if isinstance(document.root, Mapping):
-                listing.add(kind.name, kind.read(document, around))
+            listing.add(kind.name, kind.read(document, around), where=document.where(document.root))
         found = listing.result()
         for entry in found.images.entries:
             places = found.places_of(entry)

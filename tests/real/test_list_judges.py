@@ -63,3 +63,31 @@ def test_kustomize_finds_the_same_images_in_a_manifest(tmp_path):
     (tmp_path / "kustomization.yaml").write_text(json.dumps({"resources": ["web.yaml"], "images": listed}))
     built = output_of("kubectl", "kustomize", tmp_path, cwd=tmp_path)
     assert names(built) == {f"docker.io/judge/{number}:1" for number in range(len(images))}
+
+
+COMPOSE = """\
+name: p
+include: [sub/more.yaml]
+x-base: &base
+  image: "base:${TAG:-1}"
+services:
+  a: {image: "registry.example.com:5000/a:${TAG}-${REST:-x}", depends_on: [b]}
+  b: {<<: *base}
+  c: {image: "c:$TAG", profiles: [debug]}
+  d: {extends: {file: sub/base.yaml, service: s}}
+  e: {extends: b, command: [x]}
+  f: {image: "f:${EMPTY:-a${TAG}b}"}
+  g: {image: "g:${TAG:+yes}${NO:+no}"}
+"""
+
+
+def test_docker_compose_finds_the_same_images(tmp_path):
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    (tmp_path / ".env").write_text("# c\nTAG=2 # why\nEMPTY=\n")
+    (tmp_path / "sub/.env").write_text("TAG=9\nOTHER='7'\n")
+    (tmp_path / "sub/more.yaml").write_text("services: {m: {image: 'm:$TAG'}, n: {image: 'n:${OTHER}'}}\n")
+    (tmp_path / "sub/base.yaml").write_text("services: {s: {image: 's:${TAG}'}}\n")
+    judged = output_of("docker-compose", "-f", "compose.yaml", "--profile", "*", "config", "--images", cwd=tmp_path)
+    listed = output_of("bundler", "images", "compose.yaml", "-q", cwd=tmp_path)
+    assert {name.removeprefix("docker.io/library/") for name in listed.split()} == set(judged.split())
