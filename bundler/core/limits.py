@@ -391,3 +391,33 @@ SIGNATURE_CONTAINERS = 10_000
 
 SIGNATURES_TRIED = 1000
 """Signatures of one manifest that are checked; one or two are usual. Each check takes a part of a millisecond."""
+
+PARITY_BLOCKS = 1000
+"""Blocks of one group of parity. The cost of recovery data grows with the bytes and with the number of its blocks."""
+
+PARITY_GROUP_CHUNKS = 32
+"""Chunks of one group of parity, so that one lost chunk of a group costs about 3 % to be safe from."""
+
+PARITY_GROUP_BYTES = 64 << 30
+"""The size of a group of parity, so that a receiver has the room to hold one, and a block has at most some 32 MiB."""
+
+PARITY_VOLUMES = 31
+"""Files with recovery data of one group: ``par2`` takes no larger number."""
+
+PARITY_PACKET_BYTES = 4 << 20
+"""A packet of a parity file that describes files. The checksums of 32,768 blocks, more than PAR2 has, are 640 KiB."""
+
+PARITY_PACKETS = 200_000
+"""Packets of one parity file: recovery data has one for each block, and each file two more, repeated some times."""
+
+PARITY_MEMORY_BYTES = 128 << 20
+"""The memory that ``par2`` is asked to use."""
+
+PARITY_MEMORY_AT_MOST_BYTES = 1 << 30
+"""The data of the process of ``par2``: damaged parity files are the input of strangers. The kernel enforces it."""
+
+PARITY_CPU_SECONDS = 600
+"""The processor time of ``par2``, and as much again for each GiB: slow programs and machines need some 100."""
+
+PARITY_FILES = 64
+"""Files with unknown names that a repair searches for lost blocks, the largest first."""
