@@ -16,7 +16,7 @@ from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk
 from bundler.bundle.held_media import Held
 from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import still_holds
-from bundler.bundle.readme import encrypted_readme, readme
+from bundler.bundle.readme import NO_PARITY, encrypted_readme, readme
 from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
@@ -121,7 +121,12 @@ class SevenZipWriter:
         return self._manifest.size_bytes
 
     def seal(
-        self, key: PrivateKey | None, *, tool: Tool = NO_TOOL, read_back: ReadBack | None = None
+        self,
+        key: PrivateKey | None,
+        *,
+        tool: Tool = NO_TOOL,
+        read_back: ReadBack | None = None,
+        parity: Mapping[str, str] = NO_PARITY,
     ) -> tuple[BundleManifest, str]:
         """Finishes the bundle, with the real sizes of its chunks.
 
@@ -129,6 +134,7 @@ class SevenZipWriter:
             key: The key that signs; None for a bundle that is explicitly unsigned.
             tool: The tool that comes along.
             read_back: As of `StartedFolder.seal`.
+            parity: The SHA-256 of the parity files that are in the folder, in hex, by name.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -145,17 +151,17 @@ class SevenZipWriter:
         files: dict[str, Iterable[bytes]]
         if self._passphrase is None:
             files = {
-                roles.README.file: [readme(manifest, key_id=key_id, tool=tool)],
+                roles.README.file: [readme(manifest, key_id=key_id, tool=tool, parity=parity)],
                 roles.MANIFEST.file: bundle_manifest.json_pieces(manifest),
             }
         else:
             outer = OuterManifest.of(manifest)
             files = {
-                roles.README.file: [encrypted_readme(outer, key_id=key_id, tool=tool)],
+                roles.README.file: [encrypted_readme(outer, key_id=key_id, tool=tool, parity=parity)],
                 roles.MANIFEST.file: [outer.to_json()],
             }
             digests = {roles.CONTENT.file: self._write_content(manifest, self._passphrase), **digests}
-        return manifest, self._partial.seal(files, digests, key, tool=tool, read_back=read_back)
+        return manifest, self._partial.seal(files, {**digests, **parity}, key, tool=tool, read_back=read_back)
 
     def close(self) -> None:
         """Closes all files, in any state of the bundle."""

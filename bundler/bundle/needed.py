@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from bundler import __version__
@@ -45,6 +45,15 @@ class Lacking:
     def __bool__(self) -> bool:
         """True if there is any."""
         return bool(self.chunks or self.files or self.blobs)
+
+    def without(self, repairable: Collection[str]) -> Lacking:
+        """The same without the chunks that parity can repair: they need not come again."""
+        chunks = {number: state for number, state in self.chunks.items() if not _is_among(repairable, number)}
+        return replace(self, chunks=chunks)
+
+
+def _is_among(names: Collection[str], number: int) -> bool:
+    return any(roles.chunk_number(name) == number for name in names)
 
 
 def lacking_by(findings: Iterable[Finding], bundle: Bundle | LockedBundle) -> Lacking:

@@ -6,6 +6,8 @@ It contains only commands that work for this bundle. It depends on the bundle ma
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from bundler.bundle.readme_bases import has_cut_blob, needed_words
 from bundler.bundle.readme_media import media_words
@@ -14,6 +16,7 @@ from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import roles
 from bundler.core.manifest import BundleManifest, Image
 from bundler.core.outer_manifest import OuterManifest
+from bundler.core.parity import recovery_blocks_in
 from bundler.texts import some
 
 _ENGLISH = """\
@@ -42,7 +45,7 @@ RESTORE IT (with {restorer} alone; needs free space of the same size{bases})
   cd ../restored
 {parts}  Now the folder is an OCI image layout. (With several media, unpack the chunks
   of all media into the same folder.)
-{docker}{registry}{install}
+{docker}{registry}{repair}{install}
 RESTORE IT (with bundler: verifies, needs {scratch}, keeps every digest)
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -76,7 +79,7 @@ _CHINESE = """\
 {first}{restore}
   cd ../restored
 {parts}  此时该目录是标准的 OCI 镜像布局。（有多个介质时，把每个介质的分块解压到同一目录。）
-{docker_zh}{registry_zh}{install_zh}
+{docker_zh}{registry_zh}{repair_zh}{install_zh}
 还原（使用 bundler：自动校验，{scratch_zh}，摘要保持不变）
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -153,6 +156,29 @@ _REGISTRY_CHINESE = """
   只有摘要的镜像会得到标签。把 REGISTRY 换成 HOST[:PORT][/PREFIX]{hard_zh}。
 """
 
+_REPAIR = """
+REPAIR IT (with par2 alone; {files} files parity-*.par2 hold recovery data)
+
+  Bring all files of the bundle into one folder. A chunk that is lost, cut or
+  damaged comes back, if not too much is lost; then check the bundle again:
+{commands}
+    sha256sum --strict -c SHA256SUMS && rm -f chunk-*.[0-9]
+"""
+
+_REPAIR_CHINESE = """
+修复（只用 par2，{files} 个 parity-*.par2 文件是恢复数据）
+
+  把镜像包的所有文件放到同一目录。丢失、被截断或损坏的分块，只要损失不太多，就能恢复；
+  然后重新校验：
+{commands}
+    sha256sum --strict -c SHA256SUMS && rm -f chunk-*.[0-9]
+"""
+"""``par2`` keeps a damaged chunk as ``chunk-0001.tar.1``."""
+
+NO_PARITY: Mapping[str, str] = MappingProxyType({})
+"""No parity files."""
+_SHOWN_GROUPS = 4
+
 _FORMS: dict[str, dict[str, str]] = {
     "tar": {
         "restorer": "tar",
@@ -175,13 +201,16 @@ _FORMS: dict[str, dict[str, str]] = {
 }
 
 
-def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL) -> bytes:
+def readme(
+    manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL, parity: Iterable[str] = ()
+) -> bytes:
     """Returns the bytes of README.txt.
 
     Args:
         manifest: The bundle manifest.
         key_id: The key id of the signer; None for an unsigned bundle.
         tool: The tool that the bundle carries.
+        parity: The names of its parity files.
     """
     images, chunks, missing = len(manifest.images), len(manifest.chunks), len(manifest.missing)
     is_refused = any(image.code == "policy" for image in manifest.missing)
@@ -198,6 +227,7 @@ def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh=f"{images} 个镜像中的 {loaded} 个") if loaded else "",
         **_registry(hard, is_any_other=len(hard) < images),
         **needed_words(manifest),
+        **_repair(parity),
         "lacks": _lacks(missing, is_refused=is_refused),
         "lacks_zh": _lacks_zh(missing, is_refused=is_refused),
         "passphrase": "",
@@ -223,13 +253,16 @@ def _lacks_zh(missing: int, *, is_refused: bool) -> str:
     return f"缺少 {missing} 个镜像：{why}，见 bundle.json 的 missing。\n"
 
 
-def encrypted_readme(manifest: OuterManifest, *, key_id: str | None, tool: Tool = NO_TOOL) -> bytes:
+def encrypted_readme(
+    manifest: OuterManifest, *, key_id: str | None, tool: Tool = NO_TOOL, parity: Iterable[str] = ()
+) -> bytes:
     """Returns the bytes of README.txt of an encrypted bundle. They do not show the content of the bundle.
 
     Args:
         manifest: The outer manifest, which anybody may read.
         key_id: As for `readme`.
         tool: As for `readme`.
+        parity: As for `readme`.
     """
     chunks = len(manifest.chunks)
     values = {
@@ -243,6 +276,7 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None, tool: Tool 
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh="可运行的镜像"),
         **_registry([], is_any_other=True),
         **needed_words(manifest),
+        **_repair(parity),
         "lacks": "",  # the encrypted manifest lists missing images
         "lacks_zh": "",
         "passphrase": " --passphrase-file FILE",
@@ -252,6 +286,19 @@ def encrypted_readme(manifest: OuterManifest, *, key_id: str | None, tool: Tool 
         "scratch_zh": "每个工作线程需要一个分块大小的临时空间",
     }
     return _text(manifest, values, key_id)
+
+
+def _repair(parity: Iterable[str]) -> dict[str, str]:
+    """The text about parity: the commands of ``par2``."""
+    names = sorted(parity)
+    if not names:
+        return {"repair": "", "repair_zh": ""}
+    numbers = [name for name in names if not recovery_blocks_in(name)]
+    commands = "\n".join(f"    par2 repair {name}" for name in numbers)
+    if len(numbers) > _SHOWN_GROUPS:
+        commands = '    for file in $(ls parity-*.par2 | grep -v vol); do par2 repair "$file"; done'
+    values = {"files": len(names), "commands": commands}
+    return {"repair": _REPAIR.format(**values), "repair_zh": _REPAIR_CHINESE.format(**values)}
 
 
 def _is_beyond_skopeo(manifest: BundleManifest, image: Image) -> bool:

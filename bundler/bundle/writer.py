@@ -9,14 +9,14 @@ bundle is the folder ``NAME.partial``; sealing is one rename. An interrupted run
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 
 from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk, members_of
 from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.lanes import Lanes, in_lanes
 from bundler.bundle.partial import ReadBack, StartedFolder
 from bundler.bundle.partial_state import PartialState, look
-from bundler.bundle.readme import readme
+from bundler.bundle.readme import NO_PARITY, readme
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import manifest as bundle_manifest, roles
@@ -158,7 +158,12 @@ class BundleWriter:
         self._write([_Cursor(members, offset_bytes)], pieces, descriptor.size_bytes)
 
     def seal(
-        self, key: PrivateKey | None, *, tool: Tool = NO_TOOL, read_back: ReadBack | None = None
+        self,
+        key: PrivateKey | None,
+        *,
+        tool: Tool = NO_TOOL,
+        read_back: ReadBack | None = None,
+        parity: Mapping[str, str] = NO_PARITY,
     ) -> tuple[BundleManifest, str]:
         """Finishes the bundle: checksums, signature, everything on the device, one rename.
 
@@ -166,6 +171,7 @@ class BundleWriter:
             key: The key that signs; None for a bundle that is explicitly unsigned.
             tool: The tool that comes along.
             read_back: As of `StartedFolder.seal`.
+            parity: The SHA-256 of the parity files that are in the folder, in hex, by name.
 
         Returns:
             The bundle manifest, and the bundle's id.
@@ -175,10 +181,10 @@ class BundleWriter:
         """
         digests = self.finish()
         files = {
-            roles.README.file: [readme(self._manifest, key_id=key.id if key else None, tool=tool)],
+            roles.README.file: [readme(self._manifest, key_id=key.id if key else None, tool=tool, parity=parity)],
             roles.MANIFEST.file: bundle_manifest.json_pieces(self._manifest),
         }
-        return self._manifest, self._partial.seal(files, digests, key, tool=tool, read_back=read_back)
+        return self._manifest, self._partial.seal(files, {**digests, **parity}, key, tool=tool, read_back=read_back)
 
     def finish(self) -> dict[str, str]:
         """Waits until every chunk is on the device; returns the SHA-256 of each that is written, in hex, by file name.

@@ -16,13 +16,16 @@ from bundler.bundle.sealed import Sealed
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import Tool
 from bundler.core import roles
+from bundler.core.archive_kind import TAR
 from bundler.core.difference import differences
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
+from bundler.core.parity import group_number, recovery_blocks_in
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
 from bundler.exporting.channel import note_sealed
 from bundler.exporting.media import with_media_of
 from bundler.exporting.planned import Planned
+from bundler.exporting.protected import parity_plan
 from bundler.exporting.result import ExportResult, result_of
 from bundler.system.files import is_there
 from bundler.texts import first_of, text
@@ -68,6 +71,7 @@ def _compared(path: Path, planned: Planned) -> _Finished:
     sealed = _sealed(session.folder.final_paths, session.key)
     sealed.read(roles.README.file, SUMS_BYTES)
     _check_tool(sealed, path, session.tool)
+    _refuse_other_parity(path, sealed, planned)
     bundle_id = sums.bundle_id(sealed.sums_content)
     if session.passphrase is None and is_plan_of(sealed.read(roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES), wanted):
         # The manifest equals the plan: it is not loaded once more, as it may take much memory.
@@ -129,6 +133,24 @@ def _check_tool(sealed: Sealed, path: Path, tool: Tool) -> None:
     missing = [name for name in there if not sealed.found_copies(name)]
     if missing:
         raise _not_whole(path, [Incomplete("the file is missing", subject=name) for name in missing])
+
+
+def _refuse_other_parity(path: Path, sealed: Sealed, planned: Planned) -> None:
+    """Refuses a bundle with more or less recovery data than this run would make.
+
+    Raises:
+        Misuse: It has.
+    """
+    choice = planned.session.request.parity
+    wanted = {group.number: group.recovery_blocks for group in parity_plan(planned.session.request, planned.manifest)}
+    there: dict[int, int] = {}
+    for name in sealed.sums:
+        if (number := group_number(name)) is not None:
+            there[number] = there.get(number, 0) + recovery_blocks_in(name)
+    is_same = there.keys() == wanted.keys() if planned.session.request.archive_kind is not TAR else there == wanted
+    if not is_same:
+        amount = text("{count:,} recovery blocks", count=sum(there.values())) if there else text("none")
+        raise _other(path, [text("--parity: {there} there, {now} now", there=amount, now=choice or text("none"))])
 
 
 def _refuse_incomplete(path: Path, chunks: tuple[ChunkState, ...]) -> None:

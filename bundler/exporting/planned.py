@@ -17,6 +17,7 @@ from bundler.errors import Misuse
 from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
 from bundler.exporting.judged import Judged
 from bundler.exporting.media import options_of, planned_media
+from bundler.exporting.protected import parity_plan
 from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
 from bundler.exporting.resume import Resume
 from bundler.exporting.session import Session
@@ -130,6 +131,7 @@ def preview(planned: Planned) -> ExportResult:
     if not request.further_outputs:  # several were compared with the room that they have
         common = common_bytes(manifest, is_encrypted=request.is_encrypted) if manifest.media else 0
         size_bytes = manifest.size_bytes + planned.session.tool.size_bytes + len(manifest.media) * common
+        size_bytes += sum(group.size_bytes for group in parity_plan(request, manifest))
         check_space(_existing(request.output), size_bytes)
     return result_of(planned.session, planned.manifest, planned.deviations)
 

@@ -10,6 +10,7 @@ from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.attachment_choice import ALL_ATTACHMENTS, AttachmentChoice
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
+from bundler.core.parity import ParityChoice
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.platform import Platform
 from bundler.core.policy import ImagePolicy
@@ -69,6 +70,7 @@ class ExportRequest(Request):
         sequence: Its number in the channel; None for the next one.
         tool: The folder with the tool that the bundle carries for its receiver; None for none.
         variables: Values of variables of the lists, each as ``NAME=VALUE``.
+        parity: The amount of recovery data; None for none.
     """
 
     lists: tuple[str, ...]
@@ -109,6 +111,7 @@ class ExportRequest(Request):
     further_outputs: tuple[Path, ...] = ()
     medium_size_bytes: int | None = None
     variables: tuple[str, ...] = ()
+    parity: ParityChoice | None = None
 
     @property
     def outputs(self) -> tuple[Path, ...]:

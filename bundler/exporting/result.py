@@ -10,12 +10,14 @@ from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core.digest import Digest
 from bundler.core.image_list import Entry
 from bundler.core.manifest import Base, BundleManifest, MissingImage
+from bundler.core.parity import ParityGroup
 from bundler.core.policy import PolicyVerdict
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.left_out import NotCarried
 from bundler.exporting.media import media_folders
 from bundler.exporting.missing_images import write_list
+from bundler.exporting.protected import parity_plan
 from bundler.exporting.session import Session
 from bundler.keys.private_key import public_half
 
@@ -77,6 +79,7 @@ class ExportResult:
         verdicts: The verdicts of the policies on the images that this run judged.
         tool: The tool that the bundle carries.
         media: The bundle's folder on each medium; empty if it has one folder.
+        parity: The groups of recovery data, as they were planned from the sizes of the chunks.
     """
 
     path: Path
@@ -97,6 +100,7 @@ class ExportResult:
     verdicts: tuple[PolicyVerdict, ...] = ()
     tool: Tool = NO_TOOL
     media: tuple[Path, ...] = ()
+    parity: tuple[ParityGroup, ...] = ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -146,4 +150,5 @@ def result_of(
         verdicts=deviations.verdicts,
         tool=session.tool,
         media=media.paths if (media := media_folders(manifest, request, session.folder)) else (),
+        parity=parity_plan(request, manifest),
     )

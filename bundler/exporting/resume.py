@@ -14,6 +14,7 @@ from bundler.core.events import Noticed
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart, Journal, PinnedAttachments
 from bundler.core.manifest import BundleManifest, MissingImage, Series
+from bundler.core.parity import ParityChoice
 from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
 from bundler.exporting.channel import series_of
@@ -189,6 +190,7 @@ def _options(listed: Listed) -> dict[str, str]:
         **_since(listed.there),
         "--attachments": str(request.attachments),
         **_policies(request.policies),
+        **_parity(request.parity),
     }
 
 
@@ -214,6 +216,11 @@ def _since(there: AtReceiver) -> dict[str, str]:
 def _policies(policies: Sequence[ImagePolicy]) -> dict[str, str]:
     """The policies, if there are some: likewise."""
     return {"--policy": " ".join(sorted(policy.digest for policy in policies))} if policies else {}
+
+
+def _parity(choice: ParityChoice | None) -> dict[str, str]:
+    """The amount of parity, if there is any: likewise."""
+    return {"--parity": str(choice)} if choice else {}
 
 
 def _words(entry: Entry) -> str:

@@ -9,11 +9,12 @@ from bundler.bundle.read_back import ReadingBack
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.exporting.channel import note_sealed
 from bundler.exporting.copied import Copied
+from bundler.exporting.protected import protect
 from bundler.exporting.result import ExportResult, result_of
 
 
 def seal(copied: Copied) -> ExportResult:
-    """Seals the bundle: checksums, signature, everything on the medium, one rename. Closes folder and writer.
+    """Seals the bundle: parity, checksums, signature, everything on the medium, one rename. Closes folder and writer.
 
     Raises:
         Damaged, Incomplete: A file of the tool has changed since it was listed. The bundle stays partial.
@@ -28,8 +29,9 @@ def seal(copied: Copied) -> ExportResult:
     )
     title = "sealing, reading back" if is_read_back else "sealing"
     with closing(copied.folder), closing(copied.writer) as writer:
+        parity = protect(session, copied.folder.folder, writer.finish())
         run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
-        manifest, bundle_id = writer.seal(session.key, tool=session.tool, read_back=read_back)
+        manifest, bundle_id = writer.seal(session.key, tool=session.tool, read_back=read_back, parity=parity)
         run.listener(PhaseEnded(title))
     note_sealed(session, manifest.series, bundle_id)
     return result_of(session, manifest, copied.deviations, bundle_id=bundle_id, is_read_back=is_read_back)

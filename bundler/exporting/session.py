@@ -93,6 +93,10 @@ def _checked(request: ExportRequest, run: Run) -> Session:
         )
     if request.is_encrypted and request.archive_kind is TAR:
         raise Misuse("--encrypt needs --format 7z, not tar")
+    if request.parity is not None:
+        from bundler.system.par2_program import find_par2
+
+        find_par2()  # before the long work
     key = _signing_key(request, run)
     images = ImageList(request.name, request.images)
     if request.lists:
