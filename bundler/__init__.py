@@ -40,6 +40,11 @@ if TYPE_CHECKING:
         merge_receipts as merge_receipts,
         read_receipt as read_receipt,
     )
+    from bundler.commands.repair import (
+        RepairRequest as RepairRequest,
+        RepairResult as RepairResult,
+        repair as repair,
+    )
     from bundler.commands.sbom import (
         FoundSbom as FoundSbom,
         SbomRequest as SbomRequest,
@@ -106,6 +111,11 @@ if TYPE_CHECKING:
     from bundler.core.naming_rules import NO_RULES as NO_RULES, NamingRules as NamingRules
     from bundler.core.need_list import NeedList as NeedList, parse_need_list as parse_need_list
     from bundler.core.oci import Descriptor as Descriptor
+    from bundler.core.parity import (
+        ParityChoice as ParityChoice,
+        ParityGroup as ParityGroup,
+        parse_parity as parse_parity,
+    )
     from bundler.core.plan import parse_chunk_size as parse_chunk_size
     from bundler.core.platform import Platform as Platform
     from bundler.core.policies import (
@@ -236,6 +246,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.selection": ("Selection",),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
     "bundler.core.naming_rules": ("NamingRules", "NO_RULES"),
+    "bundler.core.parity": ("ParityChoice", "ParityGroup", "parse_parity"),
     "bundler.core.plan": ("parse_chunk_size",),
     "bundler.core.medium_size": ("parse_medium_size", "chunk_size_for"),
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
@@ -259,6 +270,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.verify": ("VerifyRequest", "VerifyResult", "verify", "verify_or_list"),
     "bundler.commands.bundle_list": ("BundleList", "ListedBundle", "bundles_on"),
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
+    "bundler.commands.repair": ("RepairRequest", "RepairResult", "repair"),
     "bundler.commands.sbom": ("FoundSbom", "SbomRequest", "SbomResult", "inspect_sbom"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),

@@ -31,6 +31,7 @@ from bundler.cli import (  # noqa: F401  # each adds its command to the program
     keygen,
     man,
     receipt,
+    repair,
     sign,
     spread,
     trust,

@@ -26,6 +26,7 @@ bundler export images.yaml -o out --key builder.key --encrypt --generate-passphr
 bundler export images.yaml -o /media/one -o /media/two --key builder.key
 bundler export images.yaml -o out --key builder.key --medium-size bd25
 bundler export images.yaml -o out --key builder.key --dry-run
+bundler export images.yaml -o out --key builder.key --parity 1chunk
 bundler export images.yaml -o out --key builder.key --since out/platform-2026.10 --trust builder.pub
 bundler export images.yaml -o out --key builder.key --since receipt.json --trust importer.pub
 bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wheels
@@ -91,6 +92,12 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
     default="gzip",
     show_default=True,
     help="Compression of layers that the source has uncompressed (Docker daemons, docker save).",
+)
+@click.option(
+    "--parity",
+    metavar="AMOUNT",
+    help="Add recovery data, with which lost and damaged chunks can be repaired: a part of the data (10%), or as much "
+    "as any one chunk of each group needs (1chunk). Default: none.",
 )
 @options.scratch_option
 @click.option(
@@ -185,6 +192,7 @@ def export(
     except_: tuple[str, ...],
     chunk_size: str | None,
     layer_compression: str,
+    parity: str | None,
     scratch: str | None,
     archive: str | None,
     encrypt: bool,
@@ -276,6 +284,7 @@ def export(
         login=options.credentials(username, password_stdin),
         layer_compression=layer_compression,
         scratch=options.scratch_folder(scratch),
+        parity=bundler.parse_parity(parity) if parity else None,
     )
     result = with_run(lambda run: bundler.export(request, run), jobs=jobs, is_quiet=quiet)
     lines = (

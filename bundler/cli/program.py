@@ -109,6 +109,7 @@ _ORDER = (
     "export",
     "inspect",
     "verify",
+    "repair",
     "sign",
     "copy",
     "spread",

@@ -12,6 +12,7 @@ from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.needed import lacking_by
 from bundler.bundle.opening import SeveralBundles
+from bundler.bundle.parity import Parity, facts_by, parity_of
 from bundler.bundle.reader import Bundle
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.core.events import PhaseBegan, PhaseEnded
@@ -59,6 +60,7 @@ class VerifyResult:
         litter: The files that operating systems left in its folders.
         need: The need-list; None if none was asked for.
         verdicts: The verdicts of the policies on the images.
+        parity: The recovery data, and what it can repair; None if the bundle has none.
     """
 
     bundle: Bundle | LockedBundle
@@ -66,6 +68,7 @@ class VerifyResult:
     litter: Litter
     need: NeedResult | None = None
     verdicts: tuple[PolicyVerdict, ...] = ()
+    parity: Parity | None = None
 
     @property
     def exit_code(self) -> int:
@@ -121,8 +124,10 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
         if isinstance(bundle, Bundle):
             bundle.close()
     bundle = replace(bundle, chunks=checked.chunks)
-    need = write_need(request.need, bundle, lacking_by(checked.findings, bundle), key)
-    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts)
+    parity = parity_of(bundle, facts_by(checked.findings, bundle), lambda _: run.cancellation.check())
+    lacking = lacking_by(checked.findings, bundle).without(parity.repairable if parity else frozenset())
+    need = write_need(request.need, bundle, lacking, key)
+    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts, parity)
 
 
 def _opened(request: VerifyRequest, run: Run) -> Bundle | LockedBundle:

@@ -12,6 +12,7 @@ from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
+from bundler.views.parity_report import parity_document, planned_parity_document
 from bundler.views.since_report import since_document
 from bundler.views.words import with_placeholders
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from bundler.commands.inspect_file import FileResult
     from bundler.commands.keygen import KeyPair
     from bundler.commands.receipts import ReceiptFile
+    from bundler.commands.repair import RepairResult
     from bundler.commands.sign import SignResult
     from bundler.commands.trust_store import TrustResult
     from bundler.commands.undo import UndoResult
@@ -99,6 +101,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
             for each in result.not_carried
         ],
         "since": since_document(result),
+        "parity": [planned_parity_document(group) for group in result.parity],
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         **_content(result.manifest),
     }
@@ -223,6 +226,7 @@ def verify_document(result: VerifyResult) -> Document:
         "copyAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
         "need": _need(result.need),
+        "parity": parity_document(result.parity),
         **_media(result.bundle, result.litter),
     }
 
@@ -329,6 +333,22 @@ def _media(bundle: Bundle | LockedBundle, litter: Litter | None) -> Document:
             "names": [{"name": name, "size": size_bytes} for name, size_bytes in shown],
         },
         "skipped": [error_document(error) for error in bundle.sealed.skipped],
+    }
+
+
+def repair_document(result: RepairResult) -> Document:
+    """The document that ``repair --json`` prints."""
+    return {
+        **_head("repair", result.exit_code),
+        "dryRun": result.is_dry_run,
+        "bundleId": result.bundle_id,
+        "name": result.name,
+        "path": str(result.output) if result.output else None,
+        "parity": parity_document(result.parity),
+        "repaired": [{"file": file, "path": str(path)} for file, path in result.repaired.items()],
+        "renamed": [{"file": file, "from": str(path)} for file, path in result.renamed.items()],
+        "failedGroups": [group.number for group in result.failed],
+        "verified": verify_document(result.verified) if result.verified else None,
     }
 
 

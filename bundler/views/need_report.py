@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from bundler.core.limits import NEED_LINE_CHARACTERS
@@ -20,11 +21,18 @@ _WAYS = {
 }
 
 
-def need_lines(result: NeedResult | None) -> list[str]:
-    """The lines about a need-list, and the next command; none if no need-list was asked for."""
+def need_lines(result: NeedResult | None, repairable: Collection[str] = ()) -> list[str]:
+    """The lines about a need-list, and the next command; none if no need-list was asked for.
+
+    Args:
+        result: The need-list.
+        repairable: The chunks that parity can repair. They are not in it.
+    """
     if result is None:
         return []
     if result.path is None or result.need is None:
+        if repairable:
+            return ["", fact(said("need-list"), said("not written: parity can repair what is missing or damaged"))]
         return ["", fact(said("need-list"), said("not written: nothing is missing or damaged"))]
     signed = (
         said("signed by {signers}", signers=result.key_id)
@@ -32,6 +40,8 @@ def need_lines(result: NeedResult | None) -> list[str]:
         else said("not signed: it is a request, no proof")
     )
     lines = ["", fact(said("need-list"), escaped(result.path)), fact_below(signed)]
+    if repairable:
+        lines.append(fact_below(said("chunks that parity can repair are not in it")))
     line = result.need.wanted.line
     if len(line) <= NEED_LINE_CHARACTERS:
         lines.append(fact_below(line))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
-from bundler.views import extension_report, media_report, need_report, policy_report, since_report
+from bundler.views import extension_report, media_report, need_report, parity_report, policy_report, since_report
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import (
@@ -82,6 +82,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines += [*_content_lines(manifest), *extension_report.series_lines(manifest)]
     lines += [*extension_report.attached_lines(manifest), *media_report.plan_lines(manifest, result.media)]
     lines += [*since_report.since_lines(result, is_verbose=is_verbose)]
+    lines += parity_report.plan_lines(result.parity, is_verbose=is_verbose)
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
         lines.append(fact(said("medium"), words))
@@ -207,7 +208,8 @@ def _verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
         closed = said("NOT OPENED: it is encrypted; with --passphrase-file FILE each blob is checked too")
         lines.append(fact(said("content"), closed))
         found = _findings_of(result, said("files"), is_verbose=is_verbose)
-        return [*lines, *found, *need_report.need_lines(result.need)]
+        parity = parity_report.state_lines(result.parity, bundle)
+        return [*lines, *found, *parity, *need_report.need_lines(result.need, _repairable(result))]
     if not result.findings:
         images, chunks = count(len(manifest.images), "image"), count(len(manifest.chunks), "chunk")
         good = said("good: {images}, {chunks}, {size}", images=images, chunks=chunks, size=total)
@@ -220,7 +222,12 @@ def _verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
 def _remarks(result: VerifyResult, manifest: BundleManifest) -> list[str]:
     """The lines after those about the bytes."""
     bases = extension_report.base_lines(manifest)
-    return [*missing_lines(manifest), *bases, *need_report.need_lines(result.need)]
+    parity = parity_report.state_lines(result.parity, result.bundle)
+    return [*missing_lines(manifest), *bases, *parity, *need_report.need_lines(result.need, _repairable(result))]
+
+
+def _repairable(result: VerifyResult) -> frozenset[str]:
+    return result.parity.repairable if result.parity else frozenset()
 
 
 def sign_lines(result: SignResult, *, is_verbose: bool) -> list[str]:

@@ -42,6 +42,7 @@ NOUNS = {
     "file": (text("{count:,} file"), text("{count:,} files")),
     "folder": (text("{count:,} folder"), text("{count:,} folders")),
     "finding": (text("{count:,} finding"), text("{count:,} findings")),
+    "group": (text("{count:,} group"), text("{count:,} groups")),
     "image": (text("{count:,} image"), text("{count:,} images")),
     "attestation": (text("{count:,} attestation"), text("{count:,} attestations")),
     "medium": (text("{count:,} medium"), text("{count:,} media")),
