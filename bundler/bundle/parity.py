@@ -1,4 +1,4 @@
-"""The parity of a bundle on its media: what it protects, what is lost, and if it can be repaired. FORMAT.md, section 2.1.
+"""The parity of a bundle on its media: its groups, what is lost, and if it can be repaired. FORMAT.md, section 2.1.
 
 Only parity files that SHA256SUMS lists are read, and only those whose SHA-256 matches. `bundler.bundle.check` has found
 that out. Lost blocks of damaged chunks are counted by the CRC-32 of each block. This says what ``par2`` will find at
@@ -7,7 +7,9 @@ least: it also finds blocks that have moved within a file.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +20,7 @@ from bundler.bundle.reader import Bundle
 from bundler.core import par2, roles
 from bundler.core.limits import PARITY_PACKET_BYTES, PARITY_PACKETS, PIECE_BYTES
 from bundler.core.par2 import ProtectedFile, RecoverySet
-from bundler.core.parity import NO, PERHAPS, WHOLE, YES, group_number, recovery_blocks_in
+from bundler.core.parity import NO, PERHAPS, WHOLE, YES, blocks_of, group_number, recovery_blocks_in
 from bundler.errors import BundlerError, Damaged
 from bundler.system.buffers import new_buffer
 from bundler.system.files import let_go, open_for_reading, read_into, size_of
@@ -36,7 +38,7 @@ class GroupState:
         damaged: The files with names of its other parity files.
         lost: For each chunk of the group without a whole copy the number of its lost blocks.
         listed_blocks: The number of recovery blocks that SHA256SUMS lists, by the names of the files.
-        is_shifted: True if a damaged chunk has another size: its blocks may all be there, at other places.
+        shifted_blocks: The number of lost blocks that may be at other places: in files of another size.
     """
 
     number: int
@@ -46,7 +48,7 @@ class GroupState:
     damaged: Mapping[str, tuple[Path, ...]]
     lost: Mapping[str, int]
     listed_blocks: int
-    is_shifted: bool = False
+    shifted_blocks: int = 0
 
     @property
     def lost_blocks(self) -> int:
@@ -66,7 +68,7 @@ class GroupState:
         if self.lost_blocks <= self.recovery_blocks:
             return YES
         more = sum(recovery_blocks_in(name) for name, paths in self.damaged.items() if paths)
-        return PERHAPS if self.is_shifted or self.lost_blocks <= self.recovery_blocks + more else NO
+        return PERHAPS if self.lost_blocks <= self.recovery_blocks + more + self.shifted_blocks else NO
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +165,12 @@ def _state(
     passed: Callable[[int], object],
 ) -> GroupState:
     lost: dict[str, int] = {}
-    is_shifted = False
+    shifted = 0
     for file in described.files:
         if file.name in facts.lost:
             state = states[file.name]
             lost[file.name] = _lost_blocks(state, file, described.block_bytes, passed)
-            is_shifted = is_shifted or bool(state.bad)
+            shifted += min(lost[file.name], _blocks_of_others(state, described.block_bytes))
     return GroupState(
         number,
         described.files,
@@ -177,8 +179,17 @@ def _state(
         {name: facts.damaged[name] for name in names if name in facts.damaged},
         lost,
         sum(map(recovery_blocks_in, names)),
-        is_shifted,
+        shifted,
     )
+
+
+def _blocks_of_others(state: ChunkState, block_bytes: int) -> int:
+    """The number of blocks that the files of a chunk with another size may have."""
+    sizes = []
+    for copy in state.bad:
+        with suppress(OSError):
+            sizes.append(os.lstat(copy.path).st_size)
+    return max((blocks_of(size, block_bytes) for size in sizes), default=0)
 
 
 def damaged_copies(state: ChunkState) -> tuple[Path, ...]:

@@ -201,9 +201,7 @@ _FORMS: dict[str, dict[str, str]] = {
 }
 
 
-def readme(
-    manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL, parity: Iterable[str] = ()
-) -> bytes:
+def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL, parity: Iterable[str] = ()) -> bytes:
     """Returns the bytes of README.txt.
 
     Args:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bundler.bundle.held_folder import HeldFolder
+from bundler.bundle.held_media import Held
 from bundler.core import roles
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.manifest import BundleManifest, Chunk
@@ -18,7 +19,7 @@ def parity_plan(request: ExportRequest, manifest: BundleManifest) -> tuple[Parit
     return _planned(request, manifest.chunks)
 
 
-def protect(session: Session, folder: HeldFolder, names: Iterable[str]) -> dict[str, str]:
+def protect(session: Session, folder: Held, names: Iterable[str]) -> dict[str, str]:
     """Makes the parity that was asked for; returns the SHA-256 of each of its files, in hex, by name.
 
     Args:
@@ -34,6 +35,7 @@ def protect(session: Session, folder: HeldFolder, names: Iterable[str]) -> dict[
     request, run = session.request, session.run
     if request.parity is None:
         return {}
+    assert isinstance(folder, HeldFolder), "parity on several media is refused"
     from bundler.bundle.parity_maker import make_parity
 
     # The sizes are those of the files: archives are planned with the largest size that they may have.

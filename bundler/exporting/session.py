@@ -94,9 +94,7 @@ def _checked(request: ExportRequest, run: Run) -> Session:
     if request.is_encrypted and request.archive_kind is TAR:
         raise Misuse("--encrypt needs --format 7z, not tar")
     if request.parity is not None:
-        from bundler.system.par2_program import find_par2
-
-        find_par2()  # before the long work
+        _check_parity(request)
     key = _signing_key(request, run)
     images = ImageList(request.name, request.images)
     if request.lists:
@@ -123,6 +121,22 @@ def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
             hint="make a key with: bundler keygen NAME, then give --key NAME.key",
         )
     return read_private_key(request.key_path, request.key_passphrases, run.listener)
+
+
+def _check_parity(request: ExportRequest) -> None:
+    """Checks before the long work that parity can be made.
+
+    Raises:
+        Misuse: There is no program ``par2``; or the chunks go to several media, and ``par2`` reads one folder.
+    """
+    from bundler.system.par2_program import find_par2
+
+    find_par2()
+    if request.further_outputs or request.medium_size_bytes is not None:
+        raise Misuse(
+            "--parity needs all chunks in one folder",
+            hint="export into one folder with --parity, then put it on the media",
+        )
 
 
 def _name_of_source(request: ExportRequest, run: Run) -> str:

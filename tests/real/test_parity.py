@@ -390,3 +390,13 @@ def test_the_plan_says_what_may_be_lost(here, layout, made_keys, tmp_path):
     for wrong in ("0%", "51%", "all", "10", "0chunks"):
         assert here("export", f"oci:{layout}", "-o", tmp_path, *flags, "--parity", wrong).code == 2
     assert not os.listdir(tmp_path)
+
+
+def test_several_media_are_refused_before_anything_is_written(here, layout, made_keys, tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    for flags in (("-o", tmp_path / "two"), ("--medium-size", "64MB")):
+        done = here(*export(layout, tmp_path / "one", made_keys, *flags))
+        assert done.code == 2
+        assert "--parity needs all chunks in one folder" in done.err
+    assert not os.listdir(tmp_path / "one")
