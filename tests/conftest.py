@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import os
@@ -10,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,6 +185,33 @@ def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealRegistry]:
     registry.stop()
 
 
+@pytest.fixture(scope="session")
+def _exported(
+    origin: RealRegistry, made_keys: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[tuple[object, ...], tuple[str, ...]], Path]:
+    """Exports images of the origin, each choice once."""
+
+    @functools.cache
+    def export(options: tuple[object, ...], names: tuple[str, ...]) -> Path:
+        folder = tmp_path_factory.mktemp("exported")
+        listed = write_list(folder / "list.yaml", origin, names)
+        made = Steps(["export", listed, "-o", folder, "--key", made_keys / "tester.key", *options]).run()
+        assert made.code == 0, made.err
+        return folder / "test"
+
+    return export
+
+
+@pytest.fixture
+def exported(_exported: Callable[..., Path], tmp_path: Path) -> Callable[..., Path]:
+    """Gives a bundle of images of the origin, signed with the key of all tests, in a folder of the test's own."""
+
+    def copy(*names: str, options: tuple[object, ...] = ()) -> Path:
+        return shutil.copytree(_exported(options, names), tmp_path / "test")
+
+    return copy
+
+
 @pytest.fixture
 def new_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., RealRegistry]]:
     """Starts empty registries, with whatever configuration."""
@@ -229,8 +257,11 @@ def image_list(tmp_path: Path) -> Callable[..., Path]:
     """Writes an image list of references in a registry."""
 
     def write(registry: RealRegistry, *names: str, name: str = "test") -> Path:
-        path = tmp_path / "list.yaml"
-        path.write_text(f"name: {name}\nimages:\n" + "".join(f"- {registry.host}/{each}\n" for each in names))
-        return path
+        return write_list(tmp_path / "list.yaml", registry, names, name=name)
 
     return write
+
+
+def write_list(path: Path, registry: RealRegistry, names: Iterable[str], *, name: str = "test") -> Path:
+    path.write_text(f"name: {name}\nimages:\n" + "".join(f"- {registry.host}/{each}\n" for each in names))
+    return path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from functools import cache
 from pathlib import Path
 
 import bundler
@@ -201,6 +202,7 @@ def part_of(path: Path) -> str:
     return path.parts[0] if len(path.parts) > 1 else path.stem
 
 
+@cache
 def imports_of(path: Path) -> list[str]:
     """The full names of all that a module imports, at the top or inside a function."""
     found = []

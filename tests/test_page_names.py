@@ -50,8 +50,9 @@ def names(page: Path) -> list[str]:
 @cache
 def files() -> list[str]:
     """All files and folders, each as "/a/b.py"; what is installed or generated is none of them."""
-    found = [path.relative_to(ROOT) for path in ROOT.rglob("*") if "__pycache__" not in path.parts]
-    return [f"/{path}" for path in found if path.parts[0] in {path.name for path in ROOT.iterdir()} - {".venv", ".git"}]
+    tops = [path for path in ROOT.iterdir() if path.name not in (".venv", ".git")]
+    found = [path.relative_to(ROOT) for top in tops for path in (top, *top.rglob("*"))]
+    return [f"/{path}" for path in found if "__pycache__" not in path.parts]
 
 
 def exists(name: str, folder: str) -> bool:

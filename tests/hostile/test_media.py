@@ -17,7 +17,7 @@ from bundler.core.limits import FINDINGS, UNREADABLE_READS
 from bundler.system import files
 from tests.support import sweeps
 from tests.support.forge import BIG, Forged, spread
-from tests.support.watching import reads_of, strace
+from tests.support.watching import READS, reads_of, strace
 
 SECTOR = 4096
 
@@ -131,7 +131,7 @@ def test_M05_every_file_that_is_cut_or_has_grown_is_found(good, verified, tmp_pa
 def test_M06_a_chunk_that_has_grown_is_refused_before_it_is_read(forged, tmp_path, command):
     os.truncate(forged / "chunk-0005.tar", 1 << 40)
     to = ["--to", f"oci:{tmp_path}/target"] if command == "import" else []
-    done = strace([command, forged.folder, "--trust", forged.public, *to], tmp_path / "log", "-e", "trace=desc")
+    done = strace([command, forged.folder, "--trust", forged.public, *to], tmp_path / "log", "-e", f"trace={READS}")
     assert done.returncode == 4, done.stderr
     assert "too long" in done.stdout
     assert reads_of(tmp_path / "log", "chunk-0005.tar") == []

@@ -14,7 +14,7 @@ from bundler.core import strict_json
 from bundler.system import files
 from tests.support import images
 from tests.support.forge import FAILS, Forged
-from tests.support.watching import reads_of, strace
+from tests.support.watching import READS, reads_of, strace
 
 CANARIES = {
     "an escape code": "a\x1b[31mb",
@@ -104,7 +104,9 @@ def test_P02_P04_what_is_no_file_is_refused_before_a_byte_of_it_is_read(forged, 
     secret.write_bytes((forged / name).read_bytes())  # even what would be right is not read through a link
     (forged / name).unlink()
     SPECIAL[kind](forged / name, secret)
-    done = strace(["verify", forged.folder, "--trust", forged.public], tmp_path / "log", "-e", "trace=open,openat,desc")
+    done = strace(
+        ["verify", forged.folder, "--trust", forged.public], tmp_path / "log", "-e", f"trace=open,openat,{READS}"
+    )
     assert done.returncode == 4, done.stderr
     assert reads_of(tmp_path / "log", name) == []
     assert str(secret) not in (tmp_path / "log").read_text()
@@ -124,7 +126,7 @@ def test_P01_a_signed_name_that_is_a_path_is_not_even_looked_for(forged, tmp_pat
 @pytest.mark.parametrize("name", ["SHA256SUMS", "bundle.json", "README.txt"])
 def test_P06_a_file_that_is_larger_than_it_may_be_is_refused_before_it_is_read(forged, tmp_path, name):
     os.truncate(forged / name, 1 << 40)
-    done = strace(["verify", forged.folder, "--trust", forged.public], tmp_path / "log", "-e", "trace=desc")
+    done = strace(["verify", forged.folder, "--trust", forged.public], tmp_path / "log", "-e", f"trace={READS}")
     assert (done.returncode, "too large" in done.stdout + done.stderr) == (4, True)
     assert reads_of(tmp_path / "log", f"bundle/{name}") == []
 

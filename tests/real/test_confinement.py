@@ -24,10 +24,8 @@ LARGE_BYTES = 3 << 28 if IS_FULL else 3 << 27
 
 
 @pytest.fixture
-def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
-    listed = image_list(origin, "library/oci:1", "team/multi:1")
-    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0], "--chunk-size", "1MiB").code == 0
-    return tmp_path / "test"
+def bundle(exported) -> Path:
+    return exported("library/oci:1", "team/multi:1", options=("--chunk-size", "1MiB"))
 
 
 def test_import_works_from_a_read_only_medium_with_no_network_but_the_target(bundle, keys, tmp_path):

@@ -118,7 +118,7 @@ def test_who_waits_for_it_in_the_kernel_is_let_go(tmp_path):
         while not fs.count("read"):
             assert reader.poll() is None
         fs.heal()
-        assert reader.communicate(timeout=20)[0] == b"1\n"
+        assert reader.communicate(timeout=60)[0] == b"1\n"
 
 
 def test_locks_hold(tmp_path):

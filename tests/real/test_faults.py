@@ -164,10 +164,8 @@ def test_a_registry_that_asks_to_wait_is_asked_again(export, front, tmp_path):
 
 
 @pytest.fixture
-def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
-    listed = image_list(origin, "library/oci:1", "team/plain:1", "team/other/shares:1")
-    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
-    return tmp_path / "test"
+def bundle(exported) -> Path:
+    return exported("library/oci:1", "team/plain:1", "team/other/shares:1")
 
 
 @pytest.fixture
@@ -319,11 +317,9 @@ def test_a_shared_blob_is_mounted_and_not_sent_again(bring):
 
 
 @pytest.fixture
-def many(bundler, origin, keys, image_list, tmp_path) -> tuple[Path, Image]:
+def many(exported) -> tuple[Path, Image]:
     """A bundle of one image with many layers."""
-    listed = image_list(origin, "team/many:127")
-    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
-    return tmp_path / "test", every_kind()["team/many:127"]
+    return exported("team/many:127"), every_kind()["team/many:127"]
 
 
 def cannot_mount(front, request) -> bool:

@@ -28,10 +28,8 @@ def login(host: str, password: str = SECRET) -> dict[str, object]:
 
 
 @pytest.fixture
-def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
-    listed = image_list(origin, "library/oci:1", "team/other/shares:1")
-    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
-    return tmp_path / "test"
+def bundle(exported) -> Path:
+    return exported("library/oci:1", "team/other/shares:1")
 
 
 @pytest.fixture

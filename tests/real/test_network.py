@@ -265,7 +265,7 @@ STALLS = {
 
 @pytest.mark.parametrize(("kind", "head", "told"), STALLS.values(), ids=STALLS)
 def test_N12_what_stalls_is_given_up_and_reported(front, ended, monkeypatch, kind, head, told):
-    monkeypatch.setattr(stalls, "STALL_SECONDS", 0.15)
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 0.5)
     front.faults = [kind(ended, head=head)]
     client = http.HttpClient(None, None)
     with raises(http.Unavailable, code=told) as caught:

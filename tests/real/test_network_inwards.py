@@ -89,12 +89,12 @@ def test_T08_a_registry_that_is_killed_in_mid_upload_and_started_again_gets_that
 
     def held(front, request) -> bool:
         """What is asked meanwhile waits, as pauses are not waited for here."""
-        is_up.wait(30)
+        is_up.wait(300)
         return False
 
     def killed(front, request) -> bool:
         half = body_of(request, len(LAYER_BYTES) // 2)
-        connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", target.port, timeout=100)
         connection.putrequest("PUT", request.path, skip_host=True, skip_accept_encoding=True)
         for name, value in request.headers.items():
             connection.putheader(name, value)
@@ -118,7 +118,7 @@ def test_T08_a_registry_that_is_killed_in_mid_upload_and_started_again_gets_that
 
 
 def test_N12_an_upload_that_nobody_reads_is_given_up_and_sent_once_more(bring, front, target, ended, monkeypatch):
-    monkeypatch.setattr(stalls, "STALL_SECONDS", 1.0)
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 2.0)
     done = bring(times(1, hang(ended), is_upload))
     assert done.code == 0, done.out + done.err
     assert has_all(target)
@@ -127,12 +127,12 @@ def test_N12_an_upload_that_nobody_reads_is_given_up_and_sent_once_more(bring, f
 
 def test_a_registry_that_puts_away_what_it_was_sent_gets_time_for_its_size(bring, front, target, ended, monkeypatch):
     """Storage in clouds copies a blob before the registry answers, for minutes where it is large."""
-    monkeypatch.setattr(stalls, "STALL_SECONDS", 1.5)
+    monkeypatch.setattr(stalls, "STALL_SECONDS", 3.0)
     monkeypatch.setattr(http_client, "STORING_BYTES_PER_SECOND", len(LAYER_BYTES) // 30)
 
     def slow(front, request) -> bool:
         status, headers, content = front.ask(request)
-        ended.wait(2.2)
+        ended.wait(4.0)
         front.send(request, status, headers, content)
         return True
 

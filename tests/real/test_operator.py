@@ -21,10 +21,8 @@ CANARY = "c4nary-s3cret"
 
 
 @pytest.fixture
-def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
-    listed = image_list(origin, "library/oci:1", "team/other/shares:1", "library/docker:1")
-    assert bundler("export", listed, "-o", tmp_path, "--key", keys[0]).code == 0
-    return tmp_path / "test"
+def bundle(exported) -> Path:
+    return exported("library/oci:1", "team/other/shares:1", "library/docker:1")
 
 
 @pytest.fixture

@@ -377,7 +377,7 @@ def test_t08_a_registry_that_is_killed_in_mid_upload_gets_that_blob_once_more(bu
         process = target._process
         assert process is not None
         process.send_signal(signal.SIGKILL)
-        process.wait(10)
+        process.wait(60)
         target._serve()
         request.close_connection = True
         return True

@@ -51,7 +51,7 @@ def limiting(tmp_path) -> Iterator[Callable[[RealRegistry], str]]:
     yield start
     for process in started:
         process.terminate()
-        process.wait(10)
+        process.wait(60)
 
 
 def log_of(tmp_path: Path, host: str) -> list[str]:

@@ -13,11 +13,8 @@ KINDS = list(every_kind())
 
 
 @pytest.fixture
-def bundle(bundler, origin, keys, image_list, tmp_path) -> Path:
-    listed = image_list(origin, *KINDS)
-    done = bundler("export", listed, "-o", tmp_path, "--key", keys[0], "--chunk-size", "1MiB")
-    assert done.code == 0, done.err
-    return tmp_path / "test"
+def bundle(exported) -> Path:
+    return exported(*KINDS, options=("--chunk-size", "1MiB"))
 
 
 def test_every_kind_of_image_arrives_byte_for_byte(bundler, bundle, origin, target, keys):

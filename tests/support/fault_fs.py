@@ -174,10 +174,10 @@ class FaultFs:
         assert process.stdout
         process.stdin.close()  # it unmounts itself
         try:
-            process.wait(5)
+            process.wait(30)
         except subprocess.TimeoutExpired:
             process.kill()  # also lets go whoever waits for it in the kernel
-            process.wait(5)
+            process.wait(30)
         process.stdout.close()
         if mount_line(self.path):
             subprocess.run(["fusermount3", "-u", "-z", str(self.path)], check=False)

@@ -109,7 +109,7 @@ def hang(until: threading.Event, *, head: bytes = b"") -> Fault:
 
     def fault(front: Front, request: BaseHTTPRequestHandler) -> bool:
         request.wfile.write(head)
-        until.wait(30)
+        until.wait(300)
         request.close_connection = True
         return True
 

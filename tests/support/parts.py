@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 100
     while time.monotonic() < deadline:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")
@@ -112,23 +112,23 @@ class Endpoint:
         request = urllib.request.Request(
             f"http://{self.host}/v2/{path}", data=content, method="PUT", headers={"Content-Type": media_type}
         )
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=100).close()
 
     def put_blob(self, repository: str, digest: str, content: bytes) -> None:
         begin = urllib.request.Request(f"http://{self.host}/v2/{repository}/blobs/uploads/", data=b"", method="POST")
-        with urllib.request.urlopen(begin, timeout=30) as answer:
+        with urllib.request.urlopen(begin, timeout=100) as answer:
             location = answer.headers["Location"]
         url = f"{location}{'&' if '?' in location else '?'}digest={digest}"
         request = urllib.request.Request(
             url, data=content, method="PUT", headers={"Content-Type": "application/octet-stream"}
         )
-        urllib.request.urlopen(request, timeout=30).close()
+        urllib.request.urlopen(request, timeout=100).close()
 
     def get(self, path: str) -> bytes | None:
         """A GET below /v2/; None for 404."""
         request = urllib.request.Request(f"http://{self.host}/v2/{path}", headers={"Accept": MANIFESTS})
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
+            with urllib.request.urlopen(request, timeout=100) as answer:
                 return bytes(answer.read())
         except urllib.error.HTTPError as error:
             error.close()

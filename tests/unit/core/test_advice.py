@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import string
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -88,6 +89,7 @@ def test_every_exit_code_of_an_entry_is_explained() -> None:
     assert {entry.family.exit_code for entry in ADVICE.values()} == set(OF_EXIT_CODES)
 
 
+@cache
 def said_in_code() -> list[tuple[str, str, ast.Call]]:
     """Every literal code in a call, with its file: ``problem("x")`` and ``Error(code="x")``."""
     found = []

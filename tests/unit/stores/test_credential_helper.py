@@ -14,11 +14,6 @@ from bundler.stores import credential_helper, docker_sdk
 from tests.support.errors import raises
 
 
-@pytest.fixture(autouse=True)
-def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(credential_helper, "CREDENTIAL_HELPER_SECONDS", 1.0)
-
-
 @pytest.fixture
 def helper(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):  # type: ignore[no-untyped-def]
     """Installs docker-credential-it with a script, and a configuration that names it; gives what is found with it."""
@@ -44,7 +39,7 @@ def has_ended(file: Path) -> bool:
     poll = select.poll()
     poll.register(descriptor, select.POLLIN)
     try:
-        return bool(poll.poll(5000))
+        return bool(poll.poll(60_000))
     finally:
         os.close(descriptor)
 
@@ -66,16 +61,17 @@ def test_a_helper_that_fails_is_reported(helper) -> None:  # type: ignore[no-unt
 @pytest.mark.parametrize(
     ("script", "values"),
     [
-        ("sleep 1000 & echo $! > child; wait", {"credential_helper_seconds": 1.0}),
-        ("sleep 1000 & echo $! > child; exec >&-; wait", {"credential_helper_seconds": 1.0}),
+        ("sleep 1000 & echo $! > child; wait", {"credential_helper_seconds": 2.0}),
+        ("sleep 1000 & echo $! > child; exec >&-; wait", {"credential_helper_seconds": 2.0}),
         ("sleep 1000 & echo $! > child; yes", {}),
-        ("sleep 1000 & echo $! > child; yes >&2", {"credential_helper_seconds": 1.0}),
+        ("sleep 1000 & echo $! > child; yes >&2", {"credential_helper_seconds": 2.0}),
     ],
     ids=["hangs", "hangs with its output closed", "floods", "floods standard error"],
 )
 def test_A9_a_helper_that_hangs_or_floods_is_ended_with_what_it_started(  # type: ignore[no-untyped-def]
-    helper, tmp_path, capfd, script, values
+    helper, tmp_path, capfd, monkeypatch, script, values
 ) -> None:
+    monkeypatch.setattr(credential_helper, "CREDENTIAL_HELPER_SECONDS", 2.0)
     with raises(Misuse, values=values) as caught:
         helper(script)
     assert caught.value.subject == "docker-credential-it"

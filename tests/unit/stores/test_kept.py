@@ -99,8 +99,8 @@ def test_what_is_old_and_what_is_too_much_goes(
     for age, content in enumerate(contents):
         documents.keep(f"r.example/{age}", digest(content), content)
         [path] = [path for path in files(tmp_path) if path.name == f"sha256-{digest(content).encoded}"]
-        os.utime(path, ns=(0, path.stat().st_mtime_ns - age * 10**9))
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 7.5)
+        os.utime(path, ns=(0, path.stat().st_mtime_ns - age * 3600 * 10**9))
+    monkeypatch.setattr(kept, "KEPT_SECONDS", 7.5 * 3600)
     documents.prune()
     assert len(files(tmp_path)) == 8
     monkeypatch.setattr(kept, "KEPT_BYTES", 13)

@@ -365,7 +365,7 @@ def test_many_threads_fetch_a_token_once() -> None:
     headers = []
 
     def ask() -> None:
-        together.wait(30)
+        together.wait(60)
         headers.append(made.header(PULL))
 
     threads = [threading.Thread(target=ask) for _ in range(8)]
