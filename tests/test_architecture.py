@@ -316,6 +316,20 @@ def test_help_loads_no_library_but_click():
     assert not loaded & {"yaml", "urllib3", "docker", "cryptography", "tqdm", "py7zr", "requests"}
 
 
+def test_a_command_loads_no_other_command_and_help_has_each():
+    import subprocess
+    import sys
+
+    from bundler.cli.program import program
+
+    modules = {path.stem for path in (ROOT / "cli").glob("*.py") if "@program." in path.read_text()}
+    assert {name.rstrip("_") for name in modules} == set(program.order)
+    code = "import sys; from bundler.cli import run; run(['inspect', '--help']); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.splitlines()[-1].split())
+    assert loaded & {f"bundler.cli.{name}" for name in modules} == {"bundler.cli.inspect_"}
+
+
 def test_checking_signatures_loads_nothing_that_reads_private_keys():
     import subprocess
     import sys

@@ -1,7 +1,8 @@
 """The command line: flags become a request, errors become exit codes. Nothing else happens here.
 
-Each command has one file; `program` is the program of all commands, `options` has the flags that several share.
-Everything but click is imported inside the commands, so that ``bundler --help`` answers at once.
+Each command has one file, which is loaded when the command runs; `program` is the program of all commands, `options`
+has the flags that several share. Everything but click is imported inside the commands, so that ``bundler --help``
+answers at once.
 """
 
 from __future__ import annotations
@@ -16,28 +17,6 @@ from typing import NoReturn, TextIO
 
 import click
 
-from bundler.cli import (  # noqa: F401  # each adds its command to the program
-    completion,
-    copy,
-    diff,
-    doctor,
-    explain,
-    export,
-    fulfil,
-    images,
-    import_,
-    inspect_,
-    inventory,
-    keygen,
-    man,
-    receipt,
-    repair,
-    sign,
-    spread,
-    trust,
-    undo,
-    verify,
-)
 from bundler.cli.program import OutputClosed, program
 from bundler.cli.usage import misuse_of
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage

@@ -9,7 +9,7 @@ import click
 
 from bundler import __version__
 from bundler.cli import options
-from bundler.cli.program import program, show
+from bundler.cli.program import Group, program, show
 
 if TYPE_CHECKING:
     from bundler.views.man_page import CommandText
@@ -42,9 +42,7 @@ def described(command: click.Command, above: click.Context | None) -> CommandTex
     arguments = [OptionText(" ".join(each.get_usage_pieces(context)), _of_argument(each)) for each in parameters
                  if isinstance(each, click.Argument)]  # fmt: skip
     records = [each.get_help_record(context) for each in parameters if isinstance(each, click.Option)]
-    below = (
-        [command.commands[name] for name in command.list_commands(context)] if isinstance(command, click.Group) else []
-    )
+    below = command.all_commands(context).values() if isinstance(command, Group) else ()
     return CommandText(
         path=context.command_path,
         usage=" ".join(command.collect_usage_pieces(context)),

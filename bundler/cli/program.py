@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -71,7 +72,7 @@ class Group(Helping, click.Group):
         from bundler.views.languages import said
 
         with formatter.section(said("Commands")):
-            formatter.write_dl([(name, summary_of(self.commands[name])) for name in self.list_commands(ctx)])
+            formatter.write_dl([(name, summary_of(command)) for name, command in self.all_commands(ctx).items()])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -81,7 +82,7 @@ class Group(Helping, click.Group):
         Raises:
             Misuse: There is no command of this name.
         """
-        if not ctx.resilient_parsing and args[0] not in self.commands and not args[0].startswith("-"):
+        if not ctx.resilient_parsing and args[0] not in self.order and not args[0].startswith("-"):
             raise no_command(args[0], ctx)
         return super().resolve_command(ctx, args)
 
@@ -99,8 +100,26 @@ class Group(Helping, click.Group):
     def list_commands(self, context: click.Context) -> list[str]:
         """The commands in the order of a journey."""
         del context
-        return sorted(self.commands, key=self.order.index)
+        return list(self.order)
 
+    def all_commands(self, context: click.Context) -> dict[str, click.Command]:
+        """The commands by their names, in the order of a journey."""
+        found = ((name, self.get_command(context, name)) for name in self.order)
+        return {name: command for name, command in found if command is not None}
+
+
+class _Program(Group):
+    """The program of all commands. The module of a command is loaded when the command is asked for."""
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        """The command of a name; None if there is none. Its module adds it to the program."""
+        if name in self.order and name not in self.commands:
+            import_module(f"bundler.cli.{name}{'_' if name in _TAKEN_NAMES else ''}")
+        return super().get_command(context, name)
+
+
+_TAKEN_NAMES = ("import", "inspect")
+"""The commands with the name of a keyword or of a module of Python; their modules end with an underscore."""
 
 _ORDER = (
     "keygen",
@@ -135,7 +154,7 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal:
 
 
 @click.group(
-    cls=Group,
+    cls=_Program,
     examples=_EXAMPLES,
     order=_ORDER,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},

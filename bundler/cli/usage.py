@@ -38,7 +38,7 @@ def no_command(given: str, context: click.Context) -> Misuse:
     group, path = context.command, context.command_path
     assert isinstance(group, click.Group)
     hint = text("see: {path} --help", path=path)
-    near = _near(given, group.commands, cutoff=0.6)
+    near = _near(given, group.list_commands(context), cutoff=0.6)
     if context.parent is None and given in VERBS:
         hint = text("bundler has: {verbs}", verbs=VERBS[given])
     elif near:
@@ -144,7 +144,8 @@ def _commands(context: click.Context) -> list[tuple[str, click.Command]]:
     while waiting:
         path, command = waiting.pop(0)
         if isinstance(command, click.Group):
-            waiting += [(f"{path} {name}", command.commands[name]) for name in command.list_commands(context)]
+            names = command.list_commands(context)
+            waiting += [(f"{path} {name}", below) for name in names if (below := command.get_command(context, name))]
         else:
             found.append((path, command))
     return found

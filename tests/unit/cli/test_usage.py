@@ -14,8 +14,10 @@ from bundler.cli.program import program
 from tests.support.tables import each_case
 
 CONTEXT = click.Context(program, info_name="bundler")
-COMMANDS = {name: command for name, command in program.commands.items() if not isinstance(command, click.Group)}
-GROUPS = {name: command for name, command in program.commands.items() if isinstance(command, click.Group)}
+COMMANDS = {
+    name: command for name, command in program.all_commands(CONTEXT).items() if not isinstance(command, click.Group)
+}
+GROUPS = {name: command for name, command in program.all_commands(CONTEXT).items() if isinstance(command, click.Group)}
 ALL = {**COMMANDS, **{f"{group} {name}": each for group, of in GROUPS.items() for name, each in of.commands.items()}}
 ANSWERS: dict[str, Instead] = {answer.text: answer for answers in FLAGS.values() for answer in answers}
 
@@ -48,7 +50,7 @@ def test_no_flag_is_answered_that_its_commands_have(flag):
 
 @each_case("verb", VERBS)
 def test_each_answer_to_a_verb_names_commands_and_flags_that_exist(verb):
-    assert verb not in program.commands
+    assert verb not in program.order
     for part in re.findall(r"bundler [^,|]*", VERBS[verb]):
         name, *rest = shlex.split(part)[1:]
         name = f"{name} {rest[0]}" if name in GROUPS else name

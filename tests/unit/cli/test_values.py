@@ -11,7 +11,7 @@ import click
 import pytest
 
 from bundler import cli
-from bundler.cli.program import program
+from bundler.cli.program import Group, program
 from bundler.cli.values import FileName, KeyFile, SecretFile, Text
 from tests.support.tables import each_case
 
@@ -32,9 +32,9 @@ def parameters(kind: type[Text]) -> list[object]:
     return found
 
 
-def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    for name, command in group.commands.items():
-        if isinstance(command, click.Group):
+def _commands(group: Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    for name, command in group.all_commands(click.Context(group)).items():
+        if isinstance(command, Group):
             yield from _commands(command, (*path, name))
         else:
             yield (*path, name), command
