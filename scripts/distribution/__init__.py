@@ -1,0 +1,1 @@
+"""Builds what a receiver without internet installs bundler from: ``scripts/dist``, docs/tool.md."""

@@ -1,0 +1,159 @@
+"""The command: ``scripts/dist``."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from distribution.deb import ARCHITECTURES, build_deb
+from distribution.pyz import build_pyz
+from distribution.unpacked import unpack
+from distribution.wheels import MACHINES, PYTHONS, ROOT, DistError, Target, build_wheelhouse
+
+KINDS = ("wheels", "pyz", "deb")
+INSTALL = Path(__file__).with_name("install.sh")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The kinds of files to build, and the Pythons and machines that they are for."""
+
+    pythons: Sequence[str]
+    machines: Sequence[str]
+    kinds: Sequence[str]
+    epoch: str
+
+
+def main() -> int:
+    """Builds the distribution, and gives the folder its name when all of it is there."""
+    arguments = _parsed()
+    output = Path(arguments.output).absolute()
+    request = Request(
+        [each for each in PYTHONS if each in (arguments.python or PYTHONS)],
+        [each for each in MACHINES if each in (arguments.machine or MACHINES)],
+        [each for each in KINDS if each in (arguments.only or KINDS)],
+        os.environ.get("SOURCE_DATE_EPOCH") or _time_of_commit(),
+    )
+    try:
+        _refuse_foreign(output)
+        output.parent.mkdir(parents=True, exist_ok=True)
+        made = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        try:
+            _build(request, made)
+            made.chmod(0o755)
+            _replace(made, output)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
+    except DistError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    for line in _summary(output):
+        print(line)
+    return 0
+
+
+def _parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="scripts/dist",
+        description="Builds what a receiver without internet installs bundler from: a wheelhouse with install.sh, a "
+        "file for python3, and packages for Debian. All are for CPython on Linux with glibc.",
+        epilog="export --with-tool dist/wheels puts it into a bundle. docs/tool.md has more.",
+    )
+    parser.add_argument("-o", "--output", default=str(ROOT / "dist"), metavar="DIR", help="default: dist")
+    parser.add_argument("--python", action="append", choices=PYTHONS, help="only this Python; may be repeated")
+    parser.add_argument("--machine", action="append", choices=MACHINES, help="only this machine; may be repeated")
+    parser.add_argument("--only", action="append", choices=KINDS, help="only this; may be repeated")
+    return parser.parse_args()
+
+
+def _build(request: Request, made: Path) -> None:
+    wheels = made / "wheels"
+    wheels.mkdir()
+    targets = [Target(python, machine) for python in request.pythons for machine in request.machines]
+    print(f"wheels for {len(targets)} pairs of Python and machine", file=sys.stderr)
+    version = build_wheelhouse(wheels, targets, epoch=request.epoch)
+    shutil.copyfile(INSTALL, wheels / INSTALL.name)
+    builders: dict[str, Callable[[Path, str], None]] = {
+        "pyz": lambda libraries, machine: build_pyz(
+            libraries, made / "pyz" / f"bundler-{version}-{machine}.pyz", epoch=request.epoch
+        ),
+        "deb": lambda libraries, machine: build_deb(
+            libraries.parents[2],
+            made / "deb" / f"image-bundler_{version}_{ARCHITECTURES[machine]}.deb",
+            version=version,
+            machine=machine,
+            epoch=request.epoch,
+            manual=_manual(),
+        ),
+    }
+    kinds = [kind for kind in builders if kind in request.kinds]
+    for kind in kinds:
+        (made / kind).mkdir()
+    for machine in request.machines if kinds else ():
+        with tempfile.TemporaryDirectory() as scratch:
+            libraries = Path(scratch, "root/usr/lib/bundler")
+            unpack(wheels, machine, libraries)
+            for kind in kinds:
+                print(f"{kind} for {machine}", file=sys.stderr)
+                builders[kind](libraries, machine)
+    if "wheels" not in request.kinds:
+        shutil.rmtree(wheels)
+    for folder in made.iterdir():
+        _write_sums(folder)
+    _write_sums(made)
+
+
+def _manual() -> bytes:
+    return subprocess.run([sys.executable, "-m", "bundler", "man"], cwd=ROOT, capture_output=True, check=True).stdout
+
+
+def _write_sums(folder: Path) -> None:
+    """Writes SHA256SUMS of a folder, with all files below it."""
+    lines = [
+        f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}\n"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+def _time_of_commit() -> str:
+    done = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, capture_output=True, text=True)
+    return done.stdout.strip() or "315532800"
+
+
+def _refuse_foreign(output: Path) -> None:
+    """Refuses to replace a folder that was not made here."""
+    if output.exists() and any(output.iterdir()) and not (output / "SHA256SUMS").is_file():
+        raise DistError(f"{output} has other files; choose another -o DIR")
+
+
+def _replace(made: Path, output: Path) -> None:
+    if output.exists():
+        old = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+        output.rename(old / "old")
+        made.rename(output)
+        shutil.rmtree(old)
+    else:
+        made.rename(output)
+
+
+def _summary(output: Path) -> list[str]:
+    lines = []
+    for folder in sorted(path for path in output.iterdir() if path.is_dir()):
+        files = [path for path in folder.iterdir() if path.name != "SHA256SUMS"]
+        size = sum(path.stat().st_size for path in files)
+        lines.append(f"{folder}: {len(files)} files, {size / 1_000_000:.1f} MB")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,325 @@
+"""scripts/dist: the tool is built from the index, crosses in a bundle, and is installed where there is no network."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from bundler.core import roles
+from tests.support.images import simple
+from tests.support.parts import require
+from tests.support.sweeps import IS_FULL
+
+ROOT = Path(__file__).parents[2]
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+MACHINE = platform.machine()
+INSTALL = ROOT / "scripts/distribution/install.sh"
+NO_NETWORK = ("unshare", "-n")
+
+
+def run(*command: object, cwd: Path | None = None, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Runs a command with next to nothing in its environment."""
+    return subprocess.run(
+        list(map(str, command)),
+        cwd=cwd,
+        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **environment},
+        text=True,
+        capture_output=True,
+        timeout=600,
+    )
+
+
+def build(folder: Path, *arguments: str) -> Path:
+    done = subprocess.run(
+        [sys.executable, "-m", "distribution", "-o", folder, *arguments],
+        env={**os.environ, "PYTHONPATH": str(ROOT / "scripts")},
+        text=True,
+        capture_output=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory) -> Path:
+    """The distribution for the Python of these tests; for all of them with FULL=1."""
+    require("dpkg-deb", *NO_NETWORK[:1])
+    folder = tmp_path_factory.mktemp("dist") / "dist"
+    return build(folder, *([] if IS_FULL else ["--python", PYTHON, "--machine", MACHINE, "--only", "wheels"]))
+
+
+def base_pythons() -> list[str]:
+    """The Pythons to install with: that of these tests; with FULL=1 also those of pyenv."""
+    own = os.path.realpath(sys.executable)
+    if not IS_FULL:
+        return [own]
+    found = Path.home().glob(".pyenv/versions/3.1[0-3].*/bin/python3")
+    return [own, *map(str, sorted(found))]
+
+
+def test_all_files_are_listed_and_a_bundle_and_every_medium_can_have_their_names(dist):
+    assert run("sha256sum", "--quiet", "-c", "SHA256SUMS", cwd=dist).returncode == 0
+    for folder in filter(Path.is_dir, dist.iterdir()):
+        assert run("sha256sum", "--quiet", "-c", "SHA256SUMS", cwd=folder).returncode == 0
+        names = [path.name for path in folder.iterdir() if path.name != "SHA256SUMS"]
+        assert [name for name in names if not roles.is_listable(f"tool/{name}")] == []
+        assert [name for name in names if len(name) > 64] == [], "Joliet would cut them"
+    own = zipfile.ZipFile(next(dist.glob("wheels/bundler-*.whl"))).namelist()
+    assert {"bundler/py.typed", "bundler/locale/zh/LC_MESSAGES/bundler.mo", "bundler/bundle/FORMAT.md"} <= set(own)
+    assert [name for name in own if not name.startswith(("bundler/", "bundler-"))] == []
+
+
+def test_no_file_that_is_written_names_the_host_of_an_index(dist):
+    settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], text=True, capture_output=True).stdout
+    settings += " ".join(value for name, value in os.environ.items() if name.startswith("PIP_"))
+    hosts = {host for host in re.findall(r"://([^/\s'\"]+)/", settings) if host}
+    written = [path for path in dist.rglob("*") if path.is_file() and path.suffix not in (".whl", ".pyz", ".deb")]
+    written_texts = [path.read_text() for path in written]
+    with zipfile.ZipFile(next(dist.glob("wheels/bundler-*.whl"))) as wheel:
+        written_texts += [wheel.read(name).decode("utf-8", "replace") for name in wheel.namelist()]
+    for host in (*hosts, "file:///"):
+        assert not any(host in text for text in written_texts if "tests" not in text), host
+
+
+@pytest.mark.parametrize("python", base_pythons())
+def test_from_a_bundle_it_is_installed_and_imports_that_bundle_without_any_network(
+    dist, bundler, keys, tmp_path, python
+):
+    simple("one", 3000).write_layout(tmp_path / "layout", "example.com/a/one:1")
+    made = bundler("export", f"oci:{tmp_path / 'layout'}", "-o", tmp_path / "medium", "--name", "test", "--key", keys[0],
+                   "--with-tool", dist / "wheels")  # fmt: skip
+    assert made.code == 0, made.err
+    bundle = tmp_path / "medium/test"
+    (way,) = set(re.findall(r"^ +(sh tool/install\.sh)$", (bundle / "README.txt").read_text(), re.MULTILINE))
+    home = {"HOME": str(tmp_path / "home"), "PIP_INDEX_URL": "http://127.0.0.1:9/simple", "PYTHONPATH": "/nowhere"}
+    install = [*NO_NETWORK, "sh", "-c", f"{way} --prefix '{tmp_path}/op t' --python {python}"]
+    done = run(*install, cwd=bundle, **home)
+    assert done.returncode == 0, done.stdout + done.stderr
+    command = tmp_path / "op t/bin/bundler"
+    assert f"the command: {command}" in done.stdout
+    assert f"to uninstall: rm -r {tmp_path}/op t\n" in done.stdout
+    assert not (tmp_path / "home").exists()
+    checked = run(*NO_NETWORK, command, "verify", bundle, "--trust", keys[1], **home)
+    assert checked.returncode == 0, checked.stderr
+    receipt = tmp_path / "receipt.json"
+    arguments = ("import", bundle, "--trust", keys[1], "--to", f"oci:{tmp_path}/new", "--receipt", receipt)
+    imported = run(*NO_NETWORK, command, *arguments, **home)
+    assert imported.returncode == 0, imported.stderr
+    again = run(*install, cwd=bundle, **home)
+    assert (again.returncode, "is installed already" in again.stdout) == (0, True)
+
+
+FAKE_PIP = """
+import os, sys
+if os.path.exists("{folder}/fails"):
+    sys.exit("pip fails")
+assert os.environ["PIP_CONFIG_FILE"] == "/dev/null" and "PIP_INDEX_URL" not in os.environ
+path = os.path.join(sys.prefix, "bin/bundler")
+with open(path, "w") as file:
+    file.write("#!/bin/sh\\necho bundler 1.2.3\\n")
+os.chmod(path, 0o755)
+"""
+
+
+@pytest.fixture
+def small(tmp_path) -> Path:
+    """A folder like dist/wheels whose pip only makes the command, so that an installation takes no time."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    tag = f"cp{PYTHON.replace('.', '')}"
+    for name in ("bundler-1.2.3-py3-none-any.whl", f"cffi-1-{tag}-{tag}-manylinux_2_17_{MACHINE}.whl"):
+        (folder / name).write_bytes(name.encode())
+    with zipfile.ZipFile(folder / "pip-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("pip/__main__.py", FAKE_PIP.format(folder=folder))
+    shutil.copy(INSTALL, folder)
+    list_files(folder)
+    return folder
+
+
+def list_files(folder: Path) -> None:
+    files = sorted(path for path in folder.iterdir() if path.name != "SHA256SUMS")
+    lines = (f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+    (folder / "SHA256SUMS").write_text("".join(lines))
+
+
+@pytest.fixture
+def install(small, tmp_path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    python = os.path.realpath(sys.executable)
+
+    def install(*more: object, python: str = python, prefix: Sequence[object] = ("--prefix", tmp_path / "opt"),
+                **environment: str):  # fmt: skip
+        return run("sh", small / "install.sh", "--python", python, *prefix, *more, **environment)
+
+    return install
+
+
+def other_glibc(folder: Path) -> None:
+    (wheel,) = folder.glob("cffi-*")
+    wheel.rename(str(wheel).replace("2_17", "9_99"))
+    list_files(folder)
+
+
+def of_another_python(folder: Path) -> None:
+    (wheel,) = folder.glob("cffi-*")
+    wheel.rename(re.sub("cp3[0-9]+", "cp399", str(wheel)))
+    list_files(folder)
+
+
+REFUSED: dict[str, tuple[Callable[[Path], object], int, str]] = {
+    "a changed wheel": (lambda folder: next(folder.glob("cffi-*")).write_bytes(b"evil"), 4, r"cffi-.*: FAILED"),
+    "a wheel that is not listed": (lambda folder: (folder / "click-9-py3-none-any.whl").touch(), 4, "does not list"),
+    "a missing wheel": (lambda folder: next(folder.glob("cffi-*")).unlink(), 4, r"cffi-.*: FAILED"),
+    "no wheels": (lambda folder: [path.unlink() for path in folder.glob("*.whl")], 2, "there are no wheels"),
+    "no list": (lambda folder: (folder / "SHA256SUMS").unlink(), 2, "SHA256SUMS is missing"),
+    "an empty list": (lambda folder: (folder / "SHA256SUMS").write_text(""), 2, "lists no file of this folder"),
+    "another Python": (of_another_python, 9, r"for CPython 3\.99 on \S+ *\nfound:\n .*: no wheels for it here"),
+    "a newer glibc": (other_glibc, 9, r"needs glibc 9\.99 or newer, and has glibc 2\."),
+    "pip fails": (lambda folder: ((folder / "fails").touch(), list_files(folder)), 8, "pip could not install"),
+    "a foreign folder": (lambda folder: shutil.copytree(folder, folder.parent / "opt/x"), 2, "has files that are not"),
+    "a foreign command": (lambda folder: ((folder.parent / "opt/bin").mkdir(parents=True), (folder.parent / "opt/bin/bundler").touch(),
+                                          (folder.parent / "opt/bundler-0-x").mkdir()), 2, "is no link to an installation"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("how", REFUSED)
+def test_nothing_is_installed_where_something_is_wrong_and_the_reason_is_said(small, install, tmp_path, how):
+    change, code, told = REFUSED[how]
+    change(small)
+    before = sorted(tmp_path.rglob("*"))
+    done = install()
+    assert done.returncode == code, done.stderr
+    assert re.search(told, done.stderr), done.stderr
+    assert "\n  -> " in done.stderr
+    left = set(tmp_path.rglob("*")) - set(before)
+    assert left <= {tmp_path / "opt"}
+
+
+def test_a_version_takes_the_place_of_another_and_the_old_one_is_left_until_then(small, install, tmp_path):
+    assert install().returncode == 0
+    command = tmp_path / "opt/bin/bundler"
+    first = command.resolve()
+    (small / "note.txt").write_text("newer")
+    (small / "fails").touch()
+    list_files(small)
+    assert install().returncode == 8
+    assert (command.resolve(), run(command).stdout) == (first, "bundler 1.2.3\n")
+    (small / "fails").unlink()
+    list_files(small)
+    done = install()
+    assert done.returncode == 0
+    assert command.resolve() != first
+    assert f"an older installation is left: rm -r {first.parents[1]}\n" in done.stdout
+
+
+def test_an_installation_that_was_interrupted_is_made_again(small, install, tmp_path):
+    assert install().returncode == 0
+    made = (tmp_path / "opt/bin/bundler").resolve().parents[1]
+    (made / "complete").unlink()
+    (made / "bin/bundler").unlink()
+    assert install().returncode == 0
+    assert run(tmp_path / "opt/bin/bundler").stdout == "bundler 1.2.3\n"
+
+
+def test_without_a_folder_it_goes_into_the_home_of_its_user_and_with_a_relative_one_into_the_working_folder(
+    small, install, tmp_path
+):
+    if os.geteuid() == 0:
+        assert (
+            "prefix=/opt/bundler bin=/usr/local/bin" in INSTALL.read_text()
+        )  # not tried: it would be the machine's own
+    done = install(prefix=("--prefix", "near"), cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "near/bin/bundler").resolve().is_file()) == (0, True)
+    for wrong in (("--prefix",), ("--what",)):
+        assert install(prefix=wrong).returncode == 2
+    assert "sh install.sh [--prefix DIR]" in run("sh", INSTALL, "--help").stdout
+
+
+@pytest.fixture(scope="module")
+def libraries(tmp_path_factory) -> Path:
+    """A folder of libraries that suffices for ``bundler --version``."""
+    import click
+
+    folder = tmp_path_factory.mktemp("root") / "root/usr/lib/bundler"
+    ignored = shutil.ignore_patterns("__pycache__", "locale")
+    shutil.copytree(ROOT / "bundler", folder / "bundler", ignore=ignored)
+    shutil.copytree(Path(click.__file__).parent, folder / "click", ignore=ignored)
+    return folder
+
+
+@pytest.fixture
+def distribution(monkeypatch) -> None:
+    monkeypatch.syspath_prepend(ROOT / "scripts")
+
+
+def test_the_package_of_debian_has_the_command_and_its_manual_and_leaves_other_files_alone(
+    distribution, libraries, tmp_path
+):
+    from distribution.deb import build_deb
+
+    shutil.copytree(libraries, tmp_path / "root/usr/lib/bundler")
+    package = tmp_path / "x.deb"
+    build_deb(tmp_path / "root", package, version="0.1.0", machine=MACHINE, epoch="1700000000", manual=b".TH X 1\n")
+    use_package(package, tmp_path / "there")
+
+
+def use_package(package: Path, place: Path) -> None:
+    """Unpacks a package, and runs its command where it would be, seen only here."""
+    assert run("dpkg-deb", "-x", package, place).returncode == 0
+    assert {path.name for path in (place / "usr").iterdir()} == {"bin", "lib", "share"}
+    assert {path.name for path in (place / "usr/lib").iterdir()} == {"bundler"}
+    script = f"mount -t overlay -o lowerdir={place}/usr:/usr none /usr && exec bundler --version"
+    done = run("unshare", "-n", "-m", "sh", "-c", script)
+    assert re.match(r"bundler \d", done.stdout), done.stderr
+    control = run("dpkg-deb", "-f", package).stdout
+    assert "Package: image-bundler\n" in control, "bundler is Ruby's"
+    assert run("gzip", "-dc", place / "usr/share/man/man1/bundler.1.gz").stdout.startswith(".TH")
+
+
+def test_one_file_is_the_command_for_every_python_and_says_which_it_needs(distribution, libraries, tmp_path):
+    from distribution.pyz import build_pyz
+
+    build_pyz(libraries, tmp_path / "x.pyz", epoch="1700000000")
+    home = {"HOME": str(tmp_path / "home")}
+    done = run(*NO_NETWORK, os.path.realpath(sys.executable), tmp_path / "x.pyz", "--version", **home)
+    assert re.match(r"bundler \d", done.stdout), done.stderr
+    preamble = (ROOT / "scripts/distribution/preamble.py").read_text()
+    old = run(sys.executable, "-c", f"import sys; sys.version_info = (3, 9, 0)\n{preamble}")
+    assert (old.returncode, "needs Python 3.10 to 3.14" in old.stderr) == (1, True)
+
+
+if IS_FULL:
+
+    def test_the_real_packages_run_in_every_python_and_all_pairs_have_their_wheels(dist, tmp_path):
+        (package,) = dist.glob("deb/*_amd64.deb" if MACHINE == "x86_64" else "deb/*_arm64.deb")
+        use_package(package, tmp_path / "there")
+        (one_file,) = dist.glob(f"pyz/*-{MACHINE}.pyz")
+        for python in base_pythons():
+            done = run(*NO_NETWORK, python, one_file, "--version", HOME=str(tmp_path / "home"))
+            assert re.match(r"bundler \d", done.stdout), done.stderr
+        names = [path.name for path in dist.glob("wheels/cffi-*")]
+        assert len(names) == 5 * 2
+
+
+def test_names_of_wheels_are_cut_to_the_oldest_glibc_and_others_are_refused(distribution):
+    from distribution.wheels import DistError, short_name
+
+    for name, short in {
+        "a-1-cp310-cp310-manylinux2014_x86_64.manylinux_2_17_x86_64.manylinux_2_28_x86_64.whl": "a-1-cp310-cp310-manylinux_2_17_x86_64.whl",
+        "PyX-1-cp36-abi3-manylinux1_x86_64.manylinux_2_28_x86_64.whl": "pyx-1-cp36-abi3-manylinux_2_5_x86_64.whl",
+        "a-1-cp310-cp310-manylinux_2_28_aarch64.whl": "a-1-cp310-cp310-manylinux_2_28_aarch64.whl",
+        "a-1-py2.py3-none-any.whl": "a-1-py2.py3-none-any.whl",
+    }.items():
+        assert short_name(name) == short
+    for name in ("a-1-cp310-cp310-win_amd64.whl", f"{'a' * 60}-1-py3-none-any.whl"):
+        with pytest.raises(DistError):
+            short_name(name)
