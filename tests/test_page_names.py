@@ -24,7 +24,6 @@ FOREIGN = {
     "iter_content", "iter_raw",  # of requests and httpx
     "HelmChart", "HelmRelease", "env_file", "image_manifests",  # of k3s, Flux, Compose, KubeKey
     "compose_all",  # of PyYAML
-    "restore.py",  # of a bundle: FORMAT.md has it for later
 }  # fmt: skip
 """The names on our pages that belong to others."""
 

@@ -22,6 +22,7 @@ from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.held_media import Held, HeldMedia
 from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
+from bundler.bundle.restore_script import restore_script
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import bundle_name, roles
@@ -275,7 +276,7 @@ class StartedFolder:
         tool: Tool = NO_TOOL,
         read_back: ReadBack | None = None,
     ) -> str:
-        """Finishes the bundle: tool, small files, checksums, signature, one rename.
+        """Finishes the bundle: tool, small files, restore.py, checksums, signature, one rename.
 
         Args:
             files: README.txt and bundle.json, in pieces.
@@ -293,12 +294,14 @@ class StartedFolder:
             LocalStorage: A file could not be written, or the medium returned other bytes than were written. The bundle
                 stays partial.
         """
-        written = self._write_tool(tool)
-        written |= {name: self._write(name, pieces) for name, pieces in files.items()}
+        tool_sums = self._write_tool(tool)
+        small = {**files, roles.RESTORE.file: [restore_script()]}
+        written = {name: self._write(name, pieces) for name, pieces in small.items()}
         if isinstance(self.folder, HeldMedia):
             for name in digests:
                 self.folder.spread(name)
-        sums_content = sums.format_sums({**written, **digests})
+        sums_content = sums.format_sums({**written, **digests, **tool_sums})
+        written |= tool_sums
         written[roles.SUMS.file] = self._write(roles.SUMS.file, [sums_content])
         if key:
             signature = roles.signature_file(key.id)

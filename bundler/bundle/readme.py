@@ -12,6 +12,7 @@ from types import MappingProxyType
 from bundler.bundle.readme_bases import has_cut_blob, needed_words
 from bundler.bundle.readme_media import media_words
 from bundler.bundle.readme_tool import tool_words
+from bundler.bundle.restore_script import restore_words
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import roles
 from bundler.core.manifest import BundleManifest, Image
@@ -45,7 +46,7 @@ RESTORE IT (with {restorer} alone; needs free space of the same size{bases})
   cd ../restored
 {parts}  Now the folder is an OCI image layout. (With several media, unpack the chunks
   of all media into the same folder.)
-{docker}{registry}{repair}{install}
+{docker}{registry}{python}{repair}{install}
 RESTORE IT (with bundler: verifies, needs {scratch}, keeps every digest)
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -79,7 +80,7 @@ _CHINESE = """\
 {first}{restore}
   cd ../restored
 {parts}  此时该目录是标准的 OCI 镜像布局。（有多个介质时，把每个介质的分块解压到同一目录。）
-{docker_zh}{registry_zh}{repair_zh}{install_zh}
+{docker_zh}{registry_zh}{python_zh}{repair_zh}{install_zh}
 还原（使用 bundler：自动校验，{scratch_zh}，摘要保持不变）
 
   bundler verify . --trust KEY.pub{passphrase}
@@ -128,7 +129,7 @@ _DOCKER_CHINESE = """
 _REGISTRY = """
   Into a registry, with skopeo 1.5 or later: all platforms, digests unchanged.
   An old skopeo refuses an index with unknown fields ("must be converted"); use
-  bundler for it. An image without a tag gets one.
+  {other} for it. An image without a tag gets one.
   Replace REGISTRY with HOST[:PORT][/PREFIX]{hard}:
     ( cd blobs/sha256
     tr '}' '\\n' < ../../index.json |
@@ -152,7 +153,7 @@ every kind. From ``oci:`` skopeo copies no Docker manifests (1.9). Without --pre
 
 _REGISTRY_CHINESE = """
   推送到镜像仓库：用上面英文部分的 skopeo 命令（1.5 或更高版本），所有平台，摘要不变；
-  旧版 skopeo 会拒绝含有未知字段的索引（"must be converted"），请改用 bundler；
+  旧版 skopeo 会拒绝含有未知字段的索引（"must be converted"），请改用 {other}；
   只有摘要的镜像会得到标签。把 REGISTRY 换成 HOST[:PORT][/PREFIX]{hard_zh}。
 """
 
@@ -223,8 +224,9 @@ def readme(manifest: BundleManifest, *, key_id: str | None, tool: Tool = NO_TOOL
         "parts": _JOIN_PARTS if has_cut_blob(manifest) or any(len(s.pieces) > 1 for s in manifest.stored()) else "",
         "docker": _DOCKER.format(loaded=f"{loaded} of {images} images") if loaded else "",
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh=f"{images} 个镜像中的 {loaded} 个") if loaded else "",
-        **_registry(hard, is_any_other=len(hard) < images),
-        **needed_words(manifest),
+        **_registry(hard, is_any_other=len(hard) < images, other="restore.py"),
+        **(needed := needed_words(manifest)),
+        **restore_words(is_signed=key_id is not None, folders=needed["folders"]),
         **_repair(parity),
         "lacks": _lacks(missing, is_refused=is_refused),
         "lacks_zh": _lacks_zh(missing, is_refused=is_refused),
@@ -272,8 +274,9 @@ def encrypted_readme(
         "parts": _JOIN_PARTS,  # always: the text must not show if blobs were cut
         "docker": _DOCKER.format(loaded="the runnable images"),
         "docker_zh": _DOCKER_CHINESE.format(loaded_zh="可运行的镜像"),
-        **_registry([], is_any_other=True),
+        **_registry([], is_any_other=True, other="bundler"),
         **needed_words(manifest),
+        **restore_words(is_signed=key_id is not None, is_encrypted=True),
         **_repair(parity),
         "lacks": "",  # the encrypted manifest lists missing images
         "lacks_zh": "",
@@ -307,17 +310,17 @@ def _is_beyond_skopeo(manifest: BundleManifest, image: Image) -> bool:
     )
 
 
-def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
-    """The text about registries: the skopeo commands, and the images that only bundler can copy."""
+def _registry(hard: list[Image], *, is_any_other: bool, other: str) -> dict[str, str]:
+    """The text about registries: the skopeo commands, and the images that skopeo cannot copy."""
     if not is_any_other:
         return {
-            "registry": "\n  Into a registry: with bundler, see below; skopeo cannot copy an index inside an index.\n",
-            "registry_zh": "\n  推送到镜像仓库：请使用 bundler（见下）；skopeo 无法复制嵌套的索引。\n",
+            "registry": "\n  Into a registry: with restore.py, see below; skopeo copies no index inside an index.\n",
+            "registry_zh": "\n  推送到镜像仓库：请使用 restore.py（见下）；skopeo 无法复制嵌套的索引。\n",
         }
     if not hard:
         return {
-            "registry": _REGISTRY.replace("{hard}", "").replace("{skip}", ""),
-            "registry_zh": _REGISTRY_CHINESE.format(hard_zh=""),
+            "registry": _REGISTRY.replace("{hard}", "").replace("{skip}", "").replace("{other}", other),
+            "registry_zh": _REGISTRY_CHINESE.format(hard_zh="", other=other),
         }
     names = textwrap.fill(
         some(str(image.reference) for image in hard),
@@ -330,10 +333,14 @@ def _registry(hard: list[Image], *, is_any_other: bool) -> dict[str, str]:
     digests = "|".join(f"{image.root.digest.short}*" for image in hard)
     skip = f"      case $hex in {digests}) continue;; esac\n"
     return {
-        "registry": _REGISTRY.replace("{hard}", f".\n  Only bundler can copy these:\n{names}\n  The others").replace(
-            "{skip}", skip
+        "registry": _REGISTRY.replace(
+            "{hard}", f".\n  Only restore.py and bundler can copy these:\n{names}\n  The others"
+        )
+        .replace("{skip}", skip)
+        .replace("{other}", other),
+        "registry_zh": _REGISTRY_CHINESE.format(
+            hard_zh=f"（其中 {len(hard)} 个只能用 restore.py 或 bundler 推送，名称见上）", other=other
         ),
-        "registry_zh": _REGISTRY_CHINESE.format(hard_zh=f"（其中 {len(hard)} 个只能用 bundler 推送，名称见上）"),
     }
 
 

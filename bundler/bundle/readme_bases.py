@@ -36,8 +36,8 @@ _JOIN = """\
 """Two bundles may have cut one blob in different parts, so the parts of each are joined before the next is unpacked."""
 
 _ONLY_THERE = """\
-{count} of them are in no bundle that is known: import this bundle with bundler, into
-the registry that has them.
+{count} of them are in no bundle that is known: import this bundle with bundler or
+restore.py, into the registry that has them.
 """
 
 _NEEDS_CHINESE = """\
@@ -55,7 +55,7 @@ def needed_words(manifest: BundleManifest | OuterManifest) -> dict[str, str]:
         needs = {"needs": "", "needs_zh": ""}
         if not manifest.is_whole:
             needs = {"needs": _ENCRYPTED, "needs_zh": _ENCRYPTED_CHINESE}
-        return {**needs, "first": "", "more": "", "more_zh": "", "bases": "", "bases_zh": ""}
+        return {**needs, "first": "", "more": "", "more_zh": "", "bases": "", "bases_zh": "", "folders": ""}
     folders = _folders(manifest)
     joining = _JOIN if has_cut_blob(manifest) else ""
     commands = [
@@ -71,6 +71,7 @@ def needed_words(manifest: BundleManifest | OuterManifest) -> dict[str, str]:
         "more_zh": f"\n  如果目标仓库缺少数据，请同时给出上述镜像包：{importing}" if paths else "",
         "bases": ", and theirs" if commands else "",
         "bases_zh": "，并加上上述镜像包的大小" if commands else "",
+        "folders": f" .{paths}" if paths else "",
     }
 
 
@@ -114,7 +115,7 @@ def _needs_zh(manifest: BundleManifest, folders: dict[str, str]) -> str:
     total = sum(blob.descriptor.size_bytes for blob in left_out)
     only = len(_in_no_bundle(manifest))
     needs = _NEEDS_CHINESE.format(count=len(left_out), total=total)
-    there = f"其中 {only} 个只在接收方的仓库中，只能用 bundler 导入该仓库。\n" if only else ""
+    there = f"其中 {only} 个只在接收方的仓库中，只能用 bundler 或 restore.py 导入该仓库。\n" if only else ""
     return needs + there + (_BUNDLES_CHINESE if folders else "")
 
 

@@ -25,12 +25,12 @@ ROLES = {
 
 
 def put(bundle: Forged, files: dict[str, bytes]) -> None:
-    """Adds files to a bundle, and lists and signs them."""
+    """Adds files to a bundle, or replaces them, and lists and signs them."""
     for name, content in files.items():
         (bundle / name).parent.mkdir(exist_ok=True)
         (bundle / name).write_bytes(content)
-    lines = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
-    bundle.sign_list((bundle / "SHA256SUMS").read_bytes() + lines.encode())
+    sums = dict(bundle.sums) | {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    bundle.sign_list("".join(f"{digest}  {name}\n" for name, digest in sums.items()).encode())
 
 
 @pytest.fixture

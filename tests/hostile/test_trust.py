@@ -195,7 +195,7 @@ def test_S04_a_bundle_that_was_changed_and_signed_by_an_unknown_user_is_refused_
     readme.write_text("changed")
     shell(
         f"""
-        sha256sum README.txt bundle.json chunk-*.tar > SHA256SUMS
+        sha256sum README.txt bundle.json restore.py chunk-*.tar > SHA256SUMS
         openssl genpkey -algorithm ed25519 -out ../stranger.key
         id=$(openssl pkey -in ../stranger.key -pubout -outform DER | sha256sum | cut -c1-16)
         rm SHA256SUMS.{place.id("builder")}.sig
@@ -980,7 +980,7 @@ def damaged(place: Place) -> None:
 def says_unsigned(place: Place) -> None:
     manifest = place.bundle / "bundle.json"
     manifest.write_text(manifest.read_text().replace('"signed": true', '"signed": false'))
-    shell("sha256sum README.txt bundle.json chunk-*.tar > SHA256SUMS", cwd=place.bundle)
+    shell("sha256sum README.txt bundle.json restore.py chunk-*.tar > SHA256SUMS", cwd=place.bundle)
     place.signature("builder").write_bytes(place.signed("builder"))
 
 

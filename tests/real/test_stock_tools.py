@@ -103,6 +103,10 @@ def test_a_bundle_with_bases_is_checked_and_unpacked_together_with_them_as_its_r
             break
     else:
         pytest.fail("README.txt does not say how to import it together with its bases")
+    shell(python_commands(readme).replace("KEY.pub", str(keys[1])).replace("REGISTRY", f"{target.host}/p"), cwd=newest)
+    for name, digest in names.items():
+        place = f"{target.host}/p/{name.partition('/')[2]}"
+        assert sha256(skopeo_raw(place)) == digest, place
 
 
 def test_a_blob_that_two_bases_have_cut_in_different_parts_is_joined_rightly(bundler, keys, tmp_path):
@@ -126,7 +130,7 @@ def test_openssl_and_sha256sum_check_the_bundle_as_its_readme_says(bundle, keys)
     script = check_commands(folder, keys[1])
     done = shell(script, cwd=folder)
     assert "Signature Verified Successfully" in done.stdout
-    assert done.stdout.count(": OK") == len(list(folder.glob("chunk-*.tar"))) + 2
+    assert done.stdout.count(": OK") == len(list(folder.glob("chunk-*.tar"))) + 3
 
 
 def test_openssl_refuses_an_edited_list_and_sha256sum_an_edited_file(bundle, keys):
@@ -159,6 +163,12 @@ def test_tar_restores_a_layout_that_skopeo_copies(bundle, target):
 def section(readme: str, begin: str, end: str, indent: int) -> str:
     assert begin in readme
     return commands(readme, begin, end, indent=indent)
+
+
+def python_commands(readme: str) -> str:
+    """The commands of README.txt that run restore.py, in its English part."""
+    lines = readme.partition("-" * 78)[0].splitlines()
+    return "\n".join(line for line in lines if line.startswith("  python3 restore.py"))
 
 
 @pytest.fixture
@@ -196,7 +206,7 @@ def test_what_readme_txt_says_works_as_it_is_printed(
     assert done.code == 0, done.err
     folder = tmp_path / "test"
     readme = (folder / "README.txt").read_text()
-    assert len(readme.splitlines()) < 120
+    assert len(readme.splitlines()) < 140
     checks = section(readme, "CHECK IT", "RESTORE IT", 7).replace("KEY.pub", str(keys[1]))
     assert key_id(keys[1]) in shell(checks, cwd=folder).stdout.split()
     assert key_id(keys[1]) in readme
@@ -214,6 +224,12 @@ def test_what_readme_txt_says_works_as_it_is_printed(
         assert skopeo_raw(f"{target.host}/{name}") == images[name].content, name
     assert ("docker load" in readme) == (kind != "artifacts")
     assert not list((tmp_path / "restored").glob("blobs/sha256/*json"))
+    done = shell(
+        python_commands(readme).replace("KEY.pub", str(keys[1])).replace("REGISTRY", f"{target.host}/p"), cwd=folder
+    )
+    assert done.stderr.count("everything is right") == (1 if kind == "encrypted" else 2)
+    for name in images if kind != "encrypted" else ():
+        assert skopeo_raw(f"{target.host}/p/{name}") == images[name].content, name
 
 
 def test_images_with_a_digest_in_their_names_are_copied_by_what_readme_txt_says(
@@ -238,7 +254,7 @@ def test_one_of_several_media_is_checked_as_readme_txt_says(bundle, keys, tmp_pa
         chunk.unlink()
     line = next(line for line in (folder / "README.txt").read_text().splitlines() if "--ignore-missing" in line)
     done = shell(line.partition(": ")[2], cwd=folder)
-    assert done.stdout.count(": OK") == 3
+    assert done.stdout.count(": OK") == 4
 
 
 def test_a_signature_by_another_key_is_seen_by_its_id(bundle, keys, tmp_path):

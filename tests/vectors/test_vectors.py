@@ -106,14 +106,14 @@ def test_people_see_series_bases_attachments_media_and_other_files(capsys: Any) 
 def test_it_comes_out_with_the_same_bytes_when_it_is_made_again(kind: str, tmp_path: Path) -> None:
     make.make(tmp_path, [kind])
     for path in (HERE / kind).rglob("*"):
-        # The words of README.txt belong to the version of the writer, and its digest is in SHA256SUMS.
-        if path.is_file() and not path.name.startswith(("README", "SHA256SUMS")):
+        # README.txt and restore.py belong to the version of the writer, and their digests are in SHA256SUMS.
+        if path.is_file() and not path.name.startswith(("README", "restore.py", "SHA256SUMS")):
             assert (tmp_path / path.relative_to(HERE)).read_bytes() == path.read_bytes(), path.name
 
 
 def test_all_of_them_are_small() -> None:
     files = [path for kind in KINDS for path in (HERE / f"{kind}.json", *(HERE / kind).rglob("*")) if path.is_file()]
-    assert sum(path.stat().st_size for path in files) < 220 << 10
+    assert sum(path.stat().st_size for path in files) < 260 << 10
 
 
 @pytest.mark.parametrize("kind", KINDS)

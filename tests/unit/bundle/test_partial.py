@@ -114,7 +114,7 @@ def test_a_medium_that_returns_other_bytes_leaves_the_bundle_partial(place):
         started.seal(SMALL_FILES, {"chunk-0001.tar": "a" * 64}, None, read_back=read_back)
     started.close()
     sums_content = (place.path / "SHA256SUMS").read_bytes()
-    assert asked == [([place.path], sums_content, ["README.txt", "SHA256SUMS", "bundle.json"])]
+    assert asked == [([place.path], sums_content, ["README.txt", "SHA256SUMS", "bundle.json", "restore.py"])]
     assert not place.is_finished
     assert list(place.read_journal().done) == [1], "the chunk that came back otherwise is written again"
 

@@ -1,0 +1,115 @@
+"""restore.py: what it may be made of, its signatures, and bundles of every kind that it restores to a folder."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bundler import cli
+from bundler.bundle import restore
+from bundler.bundle.restore_script import restore_script
+from tests.vectors.make import KINDS
+
+VECTORS = Path(__file__).parents[2] / "vectors"
+KEY = VECTORS / "keys/golden.pub"
+SECRET = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+PUBLIC = SECRET.public_key().public_bytes_raw()
+
+
+def test_it_is_short_and_runs_with_python_3_6_and_its_library_alone():
+    text = restore_script().decode("ascii")
+    assert len(text.splitlines()) <= 700
+    tree = ast.parse(text, feature_version=(3, 6))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names - {"dataclasses", "subprocess"}
+
+
+def test_it_accepts_good_signatures_alone():
+    for size in (0, 1, 100, 5000):
+        content = bytes(size)
+        signature = SECRET.sign(content)
+        assert restore.verifies(PUBLIC, signature, content)
+        assert not restore.verifies(PUBLIC, signature, content + b"x")
+    for position in range(0, 512, 37):
+        flipped = bytearray(signature)
+        flipped[position // 8] ^= 1 << position % 8
+        assert not restore.verifies(PUBLIC, bytes(flipped), content), position
+    larger = int.from_bytes(signature[32:], "little") + restore.ORDER
+    assert not restore.verifies(PUBLIC, signature[:32] + larger.to_bytes(32, "little"), content), "s is not reduced"
+    assert not restore.verifies(PUBLIC, signature[:63], content)
+    assert not restore.verifies(PUBLIC, signature + b"\0", content)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *(0, 1, restore.P - 1, restore.P, restore.P + 1),  # y of points of small order, and of other forms of them
+        2707385501144840649318225287225658788936804267575313519463743609750303021,
+        55188659117513257062467267217118295137698188065244968500265048394206261417927,
+        2,  # of no point
+    ],
+)
+def test_nobody_signs_for_keys_of_small_order_or_of_no_point(key):
+    for sign in (0, 1 << 255):
+        encoded = (key | sign).to_bytes(32, "little")
+        for r in (encoded, (1).to_bytes(32, "little")):
+            assert not restore.verifies(encoded, r + bytes(32), b"")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda pem: pem + pem,
+        lambda pem: pem.replace("PUBLIC", "PRIVATE"),
+        lambda pem: pem.replace("MCowBQYDK2Vw", "MCowBQYDK2Vu"),
+        lambda pem: pem[:60],
+        lambda pem: "x" * 20_000,
+        lambda pem: "\xff",
+    ],
+    ids=["two", "private", "X25519", "cut", "large", "binary"],
+)
+def test_keys_that_are_none_are_a_wrong_call(tmp_path, change, capsys):
+    (tmp_path / "key.pub").write_text(change(KEY.read_text()), encoding="latin-1")
+    assert restore.main(["--trust", str(tmp_path / "key.pub"), str(VECTORS / "tar")]) == 2
+    assert "key.pub: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_golden_bundles_become_the_layouts_that_import_makes_of_them(kind, tmp_path, capsys):
+    bundle = str(VECTORS / kind)
+    assert restore.main([bundle]) == 5, "nothing is trusted by itself"
+    assert restore.main(["--trust", str(KEY), bundle]) == 0
+    code = restore.main(["--trust", str(KEY), "--to", f"oci:{tmp_path}/ours", bundle])
+    said = capsys.readouterr().err
+    if kind in ("encrypted", "base"):
+        assert code == {"encrypted": 6, "base": 9}[kind]
+        assert {"encrypted": "--passphrase-file", "base": "bundle platform-2026.10, chunks [1, 2]"}[kind] in said
+        assert not (tmp_path / "ours").exists()
+        return
+    assert code == 0
+    assert cli.run(["import", bundle, "--trust", str(KEY), "--to", f"oci:{tmp_path}/theirs", "-q"]) == 0
+    ours, theirs = (files_of(tmp_path / name) for name in ("ours", "theirs"))
+    assert ours.keys() == theirs.keys()
+    for name, content in ours.items():
+        if name == "index.json":
+            assert entries_of(content) == entries_of(theirs[name])
+        elif name != "oci-layout":
+            assert content == theirs[name], name
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "ours/blobs").rglob("*")}
+    assert restore.main(["--trust", str(KEY), "--to", str(tmp_path / "ours"), bundle]) == 0
+    assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "ours/blobs").rglob("*")}
+    assert files_of(tmp_path / "ours") == ours
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def entries_of(index: bytes) -> list[str]:
+    return sorted(json.dumps(entry, sort_keys=True) for entry in json.loads(index)["manifests"])
