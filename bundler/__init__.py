@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from bundler.bundle.findings import Finding as Finding
     from bundler.bundle.locked import LockedBundle as LockedBundle
     from bundler.bundle.reader import Bundle as Bundle
+    from bundler.commands.add_parity import (
+        ParityRequest as ParityRequest,
+        ParityResult as ParityResult,
+        add_parity as add_parity,
+    )
     from bundler.commands.bundle_list import (
         BundleList as BundleList,
         ListedBundle as ListedBundle,
@@ -268,6 +273,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.keygen": ("KeygenRequest", "KeyPair", "keygen"),
     "bundler.commands.inspect_": ("InspectRequest", "InspectResult", "inspect"),
     "bundler.commands.verify": ("VerifyRequest", "VerifyResult", "verify", "verify_or_list"),
+    "bundler.commands.add_parity": ("ParityRequest", "ParityResult", "add_parity"),
     "bundler.commands.bundle_list": ("BundleList", "ListedBundle", "bundles_on"),
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
     "bundler.commands.repair": ("RepairRequest", "RepairResult", "repair"),

@@ -128,6 +128,7 @@ _ORDER = (
     "export",
     "inspect",
     "verify",
+    "parity",
     "repair",
     "sign",
     "copy",

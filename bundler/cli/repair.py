@@ -50,7 +50,7 @@ def repair(
 ) -> int:
     """Make lost and damaged chunks again, with the parity of the bundle.
 
-    A bundle has parity if it was exported with --parity. Chunks that are missing, truncated,
+    A bundle has parity if it was exported with --parity, or by bundler parity. Chunks that are missing, truncated,
     damaged or renamed are repaired, if not too much is lost; then the whole bundle is verified. Each repaired chunk has
     the bytes that were signed, or it is not kept. The program par2 does the work: pip install 'bundler[parity]', or
     apt install par2.

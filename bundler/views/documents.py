@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from bundler.bundle.litter import Litter
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.reader import Bundle
+    from bundler.commands.add_parity import ParityResult
     from bundler.commands.bundle_list import BundleList
     from bundler.commands.doctor import DoctorResult
     from bundler.commands.explain import ExplainResult
@@ -333,6 +334,23 @@ def _media(bundle: Bundle | LockedBundle, litter: Litter | None) -> Document:
             "names": [{"name": name, "size": size_bytes} for name, size_bytes in shown],
         },
         "skipped": [error_document(error) for error in bundle.sealed.skipped],
+    }
+
+
+def parity_result_document(result: ParityResult) -> Document:
+    """The document that ``parity --json`` prints."""
+    return {
+        **_head("parity", result.exit_code),
+        "dryRun": result.bundle_id is None and result.exit_code == 0,
+        "path": str(result.path),
+        "name": result.name,
+        "bundleId": result.bundle_id,
+        "oldBundleId": result.old_id,
+        "keyId": result.key_id,
+        "completeAlready": result.is_old,
+        "removedSigners": list(result.removed_signers),
+        "parity": [planned_parity_document(group) for group in result.groups],
+        "verified": verify_document(result.verified) if result.verified else None,
     }
 
 

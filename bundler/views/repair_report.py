@@ -1,4 +1,4 @@
-"""The lines that ``repair`` prints."""
+"""The lines that ``repair`` and ``parity`` print."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from bundler.texts import some
 from bundler.views.languages import said, translated
-from bundler.views.parity_report import group_words
+from bundler.views.parity_report import group_words, plan_lines
 from bundler.views.report import finding_lines
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word
 
 if TYPE_CHECKING:
+    from bundler.commands.add_parity import ParityResult
     from bundler.commands.repair import RepairResult
 
 _SHOWN = 6
@@ -39,6 +40,30 @@ def repair_lines(result: RepairResult, *, is_verbose: bool) -> list[str]:
         folders = dict.fromkeys([*result.verified.bundle.sealed.folders, result.output])
         command = f"bundler import {' '.join(map(shell_word, folders))}"
         lines += ["", said("next, with the folder of the repaired chunks: {command}", command=command)]
+    return lines
+
+
+def added_lines(result: ParityResult, *, is_verbose: bool) -> list[str]:
+    """The lines that ``parity`` prints."""
+    lines = [fact(said("bundle"), f"{escaped(result.path)}  {result.name}")]
+    if result.verified is not None and result.exit_code:
+        lines += finding_lines(result.verified.findings, is_verbose=is_verbose)
+        return [*lines, "", said("nothing was written: the bundle has problems")]
+    lines += plan_lines(result.groups, is_verbose=is_verbose)
+    if result.bundle_id is None:
+        return [*lines, "", said("nothing was written: --dry-run")]
+    lines.append(fact(said("id"), result.bundle_id))
+    if result.is_old:
+        return [*lines, "", said("complete already: nothing was written")]
+    if result.old_id != result.bundle_id:
+        lines.append(fact_below(said("before: {id}", id=result.old_id)))
+    lines.append(fact(said("signed by"), result.key_id))
+    if result.removed_signers:
+        signers = ", ".join(result.removed_signers)
+        lines.append(
+            fact_below(said("removed, because they are about the bundle without parity: {keys}", keys=signers))
+        )
+        lines.append(fact_below(f"-> {said('ask these signers again: bundler sign')}"))
     return lines
 
 

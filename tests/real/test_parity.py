@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -400,3 +401,119 @@ def test_several_media_are_refused_before_anything_is_written(here, layout, made
         assert done.code == 2
         assert "--parity needs all chunks in one folder" in done.err
     assert not os.listdir(tmp_path / "one")
+
+
+class Later:
+    """A bundle without parity, which gets it later."""
+
+    def __init__(self, here: Callable[..., Ran], folder: Path, plain: Path, keys: Path) -> None:
+        self.here, self.keys = here, keys
+        self.bundle = folder / "later" / "test"
+        shutil.copytree(plain, self.bundle)
+
+    @property
+    def command(self) -> list[object]:
+        trust = ("--trust", self.keys / "tester.pub")
+        return ["parity", self.bundle, "--key", self.keys / "tester.key", "--amount", PARITY, *trust]
+
+    def content(self) -> dict[str, bytes]:
+        return {path.name: path.read_bytes() for path in self.bundle.iterdir()}
+
+
+@pytest.fixture(scope="module")
+def plain(layout, made, made_keys, tmp_path_factory) -> Path:
+    """The bundle in tars as it would be without parity: same time, same key."""
+    folder = tmp_path_factory.mktemp("plain")
+    created = json.loads((made["tar"] / "bundle.json").read_text())["created"]
+    seconds = subprocess.run(["date", "-d", created, "+%s"], capture_output=True, text=True, check=True).stdout.strip()
+    command = export(layout, folder, made_keys)
+    index = command.index("--parity")
+    done = Steps([*command[:index], *command[index + 2 :]], environment={"SOURCE_DATE_EPOCH": seconds}).run()
+    assert done.code == 0, done.err
+    return folder / "test"
+
+
+@pytest.fixture
+def later(here, tmp_path, plain, made_keys) -> Later:
+    return Later(here, tmp_path, plain, made_keys)
+
+
+def test_parity_that_is_added_later_is_the_same(later, made):
+    before = later.content()
+    done = later.here(*later.command, "--json")
+    assert done.code == 0, done.err
+    after = later.content()
+    assert after == {path.name: path.read_bytes() for path in made["tar"].iterdir()}
+    assert {name: after[name] for name in before if name.startswith(("chunk-", "bundle"))}.items() <= before.items()
+    assert done.json["bundleId"] != done.json["oldBundleId"]
+    done = later.here(*later.command)
+    assert done.code == 0
+    assert "complete already" in done.out
+    assert later.content() == after
+    done = later.here(*(each if each != PARITY else "1chunk" for each in later.command))
+    assert done.code == 2
+    assert "has parity already" in done.err
+
+
+def test_killed_at_any_moment_the_same_command_adds_the_parity(later, made, plain):
+    whole = {path.name: path.read_bytes() for path in made["tar"].iterdir()}
+    for number in steps(every=2):
+        shutil.rmtree(later.bundle)
+        shutil.copytree(plain, later.bundle)
+        ended = Steps(later.command).kill_at(number)
+        if not ended.was_killed:
+            break
+        assert Steps(later.command).run().code == 0, ended.last
+        assert later.content() == whole, ended.last
+    assert number > 15
+
+
+def test_other_signatures_go_and_another_key_may_sign(later, tmp_path):
+    assert later.here("keygen", "second", "-d", tmp_path).code == 0
+    assert (
+        later.here("sign", later.bundle, "--key", tmp_path / "second.key", "--trust", later.keys / "tester.pub").code
+        == 0
+    )
+    command = [each if each != later.keys / "tester.key" else tmp_path / "second.key" for each in later.command]
+    done = later.here(*command, "--json")
+    assert done.code == 0, done.err
+    assert len(done.json["removedSigners"]) == 1
+    assert later.here("verify", later.bundle, "--trust", tmp_path / "second.pub").code == 0
+    assert later.here("verify", later.bundle, "--trust", later.keys / "tester.pub").code == 5
+
+
+def test_only_a_whole_and_trusted_bundle_gets_parity(later, tmp_path):
+    assert later.here("keygen", "second", "-d", tmp_path).code == 0
+    before = later.content()
+    assert later.here(*later.command[:-1], tmp_path / "second.pub").code == 5
+    assert later.here(*later.command, "--dry-run").code == 0
+    assert later.content() == before
+    chunk = later.bundle / "chunk-0002.tar"
+    chunk.write_bytes(chunk.read_bytes()[:-1] + b"x")
+    before = later.content()
+    done = later.here(*later.command)
+    assert done.code == 4
+    assert "nothing was written" in done.out
+    assert later.content() == before
+    planted = later.bundle / "._parity"
+    planted.mkdir()
+    for name in ("SHA256SUMS", "README.txt"):
+        (planted / name).write_bytes(b"of somebody else")
+    assert later.here(*later.command).code == 4
+    assert later.content() == before
+
+
+def test_an_encrypted_bundle_gets_parity_without_its_passphrase(here, layout, made_keys, tmp_path):
+    (tmp_path / "passphrase").write_text("a long enough passphrase\n")
+    command = export(layout, tmp_path / "out", made_keys, "--encrypt", "--passphrase-file", tmp_path / "passphrase")
+    index = command.index("--parity")
+    assert here(*command[:index], *command[index + 2 :]).code == 0
+    bundle = tmp_path / "out" / "test"
+    trust = ("--trust", made_keys / "tester.pub")
+    done = here("parity", bundle, "--key", made_keys / "tester.key", *trust)
+    assert done.code == 0, done.err
+    lost = (bundle / "chunk-0002.7z").read_bytes()
+    (bundle / "chunk-0002.7z").unlink()
+    assert here("repair", bundle, *trust).code == 0
+    assert (bundle / "chunk-0002.7z").read_bytes() == lost
+    assert here("verify", bundle, *trust, "--passphrase-file", tmp_path / "passphrase").code == 0
