@@ -30,12 +30,15 @@ LISTS = sorted(path for path in (ROOT / "manifests").iterdir() if path.suffix in
 AROUND = Surroundings({}.get, {"TAG": "1.4"})
 
 
+COMMANDS = cli.program.all_commands(click.Context(cli.program))
+
+
 def help_of(command: str) -> str:
-    context = click.Context(cli.program.commands[command], info_name=f"bundler {command}")
-    return cli.program.commands[command].get_help(context)
+    context = click.Context(COMMANDS[command], info_name=f"bundler {command}")
+    return COMMANDS[command].get_help(context)
 
 
-@each_case("command", list(cli.program.commands))
+@each_case("command", list(COMMANDS))
 def test_every_command_is_in_the_readme_and_its_help_opens_with_examples(command):
     assert f"| `bundler {command} " in README
     first, *rest = help_of(command).splitlines()
@@ -43,14 +46,14 @@ def test_every_command_is_in_the_readme_and_its_help_opens_with_examples(command
     assert f"bundler {command} " in rest[0]
 
 
-@each_case("command", list(cli.program.commands))
+@each_case("command", list(COMMANDS))
 def test_every_example_of_the_help_is_a_command_that_is_understood(command):
     examples = [line.strip() for line in help_of(command).partition("Usage:")[0].splitlines()[1:] if line.strip()]
     assert examples
     for example in examples:
         words = re.split(r"\s{2,}", example)[0].split()
         assert words[:2] == ["bundler", command]
-        cli.program.commands[command].make_context(command, words[2:])
+        COMMANDS[command].make_context(command, words[2:])
 
 
 def test_readme_and_help_name_every_transport():
@@ -65,7 +68,7 @@ def test_readme_and_help_name_every_transport():
 
 
 def test_every_flag_that_the_readme_names_exists():
-    known = {name for command in cli.program.commands.values() for option in command.params for name in option.opts}
+    known = {name for command in COMMANDS.values() for option in command.params for name in option.opts}
     known |= {"--help", "--version", "--strict", "--images", "--registry", "--slow"}
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README))
     assert named <= known
@@ -164,7 +167,7 @@ def test_links_lead_to_files_and_headings_that_exist(page):
 
 def test_json_md_describes_every_document():
     text = (ROOT / "docs/json.md").read_text()
-    for command in cli.program.commands:
+    for command in COMMANDS:
         assert f"bundler.{command}/1" in text
 
 
