@@ -112,6 +112,12 @@ if TYPE_CHECKING:
         Image as Image,
         MissingImage as MissingImage,
     )
+    from bundler.core.media_changer import (
+        MediaChanger as MediaChanger,
+        MediumReason as MediumReason,
+        NoMedia as NoMedia,
+        WantedMedium as WantedMedium,
+    )
     from bundler.core.medium_size import chunk_size_for as chunk_size_for, parse_medium_size as parse_medium_size
     from bundler.core.naming_rules import NO_RULES as NO_RULES, NamingRules as NamingRules
     from bundler.core.need_list import NeedList as NeedList, parse_need_list as parse_need_list
@@ -250,6 +256,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
+    "bundler.core.media_changer": ("MediaChanger", "WantedMedium", "MediumReason", "NoMedia"),
     "bundler.core.naming_rules": ("NamingRules", "NO_RULES"),
     "bundler.core.parity": ("ParityChoice", "ParityGroup", "parse_parity"),
     "bundler.core.plan": ("parse_chunk_size",),

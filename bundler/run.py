@@ -12,13 +12,16 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from bundler.core.events import Listener, Retrying, nobody
 from bundler.errors import AskedToWait, BundlerError, Busy, Unavailable
 from bundler.pace import Paces
 from bundler.texts import text
 from bundler.workers import Cancellation
+
+if TYPE_CHECKING:
+    from bundler.core.media_changer import MediaChanger
 
 Result = TypeVar("Result")
 
@@ -148,6 +151,7 @@ class Run:
         retry: The number of attempts, and the pauses between them.
         jobs: The number of large blobs that move at a time.
         is_fail_fast: Nothing new starts after the first failure.
+        changer: Changes media while the run waits for them; None to use only the media that are there.
     """
 
     listener: Listener = nobody
@@ -156,6 +160,7 @@ class Run:
     jobs: int = field(default_factory=default_jobs)
     circuit_breaker: CircuitBreaker = field(default_factory=CircuitBreaker)
     is_fail_fast: bool = False
+    changer: MediaChanger | None = None
 
 
 def paces_of(run: Run) -> Paces:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -68,28 +68,63 @@ def check(bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cance
     Raises:
         Interrupted: The user stopped it.
     """
-    if isinstance(bundle, LockedBundle):
-        checker: _LockedChecker | _Checker = _LockedChecker(bundle, listener, cancellation, jobs=jobs)
-    else:
-        checker = _Checker(bundle, listener, cancellation, jobs=jobs)
+    checker = checker_of(bundle, jobs=jobs, listener=listener, cancellation=cancellation)
     checker.check()
     bundle = checker.bundle
     findings = [finding for number in sorted(checker.found) for finding in checker.found[number]]
-    if isinstance(bundle, Bundle):
-        findings += [_given_up(each) for each in bundle.given_up]
-    findings += check_files(bundle, bad={finding.file for finding in findings})
-    findings += check_copies(bundle, roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES)
+    findings += given_up_copies(bundle)
+    findings += check_around_chunks(bundle, bad={finding.file for finding in findings})
+    for name in other_files(bundle.sealed.sums):
+        findings += check_other_file(bundle, name, listener=listener, cancellation=cancellation)
+    return Checked(in_order(findings), bundle.chunks)
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings in the order of the files."""
+    return tuple(sorted(findings, key=lambda finding: (finding.file, finding.offset_bytes or 0)))
+
+
+def check_around_chunks(bundle: Bundle | LockedBundle, bad: Container[str]) -> Iterator[Finding]:
+    """Checks the small files that are on each medium, and what is in the folders besides.
+
+    Args:
+        bundle: The bundle.
+        bad: The chunks whose first copies are damaged.
+    """
+    yield from check_files(bundle, bad=bad)
+    yield from check_copies(bundle, roles.MANIFEST.file, BUNDLE_MANIFEST_BYTES)
     if bundle.is_encrypted:
-        findings += _check_large_file(bundle, roles.CONTENT.file, CONTENT_BYTES)
+        yield from _check_large_file(bundle, roles.CONTENT.file, CONTENT_BYTES)
+
+
+def check_other_file(
+    bundle: Bundle | LockedBundle, name: str, *, listener: Listener, cancellation: Cancellation
+) -> Iterator[Finding]:
+    """Compares every copy of a file of parity, of the tool or of an unknown role with SHA256SUMS.
+
+    Raises:
+        Interrupted: The user stopped it.
+    """
 
     def passed(amount: int) -> None:
         cancellation.check()
         listener(Moved(amount))
 
-    for name in other_files(bundle.sealed.sums):
-        findings += _check_large_file(bundle, name, _other_files_limit(bundle), passed)
-    findings.sort(key=lambda finding: (finding.file, finding.offset_bytes or 0))
-    return Checked(tuple(findings), bundle.chunks)
+    yield from _check_large_file(bundle, name, _other_files_limit(bundle), passed)
+
+
+def checker_of(
+    bundle: Bundle | LockedBundle, *, jobs: int, listener: Listener, cancellation: Cancellation
+) -> LockedChecker | Checker:
+    """The checker of the chunks of a bundle, encrypted or not."""
+    if isinstance(bundle, LockedBundle):
+        return LockedChecker(bundle, listener, cancellation, jobs=jobs)
+    return Checker(bundle, listener, cancellation, jobs=jobs)
+
+
+def given_up_copies(bundle: Bundle | LockedBundle) -> list[Finding]:
+    """The findings for the copies of chunks that proved bad while good ones were read."""
+    return [_given_up(each) for each in bundle.given_up]
 
 
 def _given_up(copy_of: GivenUp) -> Finding:
@@ -259,7 +294,7 @@ def _with_chunks(chunks: Sequence[ChunkState], changed: Mapping[int, ChunkState]
     return tuple(changed.get(number, state) for number, state in enumerate(chunks, start=1))
 
 
-class _LockedChecker:
+class LockedChecker:
     """Checks the files of an encrypted bundle that was not opened."""
 
     def __init__(self, bundle: LockedBundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
@@ -281,6 +316,27 @@ class _LockedChecker:
         failed = run_all(numbers, self._check_chunk, front_workers=self._jobs, cancellation=self._cancellation)
         assert not failed, "a file's errors are findings"
 
+    def due(self, here: Collection[int]) -> list[int]:
+        """The chunks of those that are here that can be checked now."""
+        return sorted(set(here) - self.found.keys())
+
+    @property
+    def next_due(self) -> list[int]:
+        """The chunks that can be checked as soon as they are here."""
+        return self.due(range(1, len(self.bundle.chunks) + 1))
+
+    def check_some(self, bundle: LockedBundle, numbers: Collection[int]) -> None:
+        """Checks some chunks of media that were inserted; one that was checked before is another copy of it."""
+        self.bundle, self._seen = bundle, {}
+        self._check(numbers)
+        relocated = _relocated(bundle, {number: self.found[number] for number in numbers}, self._seen)
+        self.bundle = replace(bundle, chunks=_with_chunks(bundle.chunks, relocated))
+        self._check(list(relocated))
+
+    def note_absent(self, number: int, error: BundlerError) -> None:
+        """Notes a chunk that nobody brings."""
+        self.found.setdefault(number, [Finding(error, self.bundle.manifest.chunks[number - 1].file)])
+
     def _check_chunk(self, number: int) -> None:
         state = self.bundle.chunks[number - 1]
         faults = [state.problem] if state.problem else []
@@ -291,7 +347,7 @@ class _LockedChecker:
         self.found[number] = list(_with_copies(self.bundle, state, findings, self._listener, self._cancellation))
 
 
-class _Checker:
+class Checker:
     """Checks the chunks of a bundle to their last byte."""
 
     def __init__(self, bundle: Bundle, listener: Listener, cancellation: Cancellation, *, jobs: int) -> None:
@@ -306,17 +362,64 @@ class _Checker:
         self._members = members_by_chunk(bundle.manifest)
         self._users = bundle.manifest.users()
         self._names = {bundle.sealed.sums[chunk.file]: chunk.file for chunk in bundle.manifest.chunks}
+        self._groups = groups_of(bundle.manifest)
+        self._cut: dict[int, CutBlobs] = {}
+        """The blobs that join the chunks of a group, by its first chunk."""
         self._seen: dict[str, Path] = {}
         """The places of chunks that have the names of other chunks, by their SHA-256."""
 
     def check(self) -> None:
         """Checks all chunks; those with each other's names are checked again as what they are."""
-        groups = groups_of(self.bundle.manifest)
-        self._check(groups)
+        self._check(self._groups)
         relocated = _relocated(self.bundle, self.found, self._seen)
         if relocated:
             self.bundle = replace(self.bundle, chunks=_with_chunks(self.bundle.chunks, relocated))
-            self._check([numbers for numbers in groups if not relocated.keys().isdisjoint(numbers)])
+            self._cut = {}
+            self._check([numbers for numbers in self._groups if not relocated.keys().isdisjoint(numbers)])
+
+    def due(self, here: Collection[int]) -> list[int]:
+        """The chunks of those that are here that can be checked now: each after those that a cut blob joins it with."""
+        found = []
+        for group in self._groups:
+            for number in (number for number in group if number not in self.found):
+                if number not in here:
+                    break
+                found.append(number)
+        return found
+
+    @property
+    def next_due(self) -> list[int]:
+        """The chunks that can be checked as soon as they are here: of each group the first that was not checked."""
+        unchecked = ([number for number in group if number not in self.found] for group in self._groups)
+        return [numbers[0] for numbers in unchecked if numbers]
+
+    def check_some(self, bundle: Bundle, numbers: Collection[int]) -> None:
+        """Checks some chunks of media that were inserted; one that was checked before is another copy of it."""
+        self.bundle, self._seen = bundle, {}
+        self._check_again(numbers)
+        relocated = _relocated(bundle, {number: self.found[number] for number in numbers}, self._seen)
+        if relocated:
+            self.bundle = replace(bundle, chunks=_with_chunks(bundle.chunks, relocated))
+            self._check_again(relocated)
+
+    def _check_again(self, numbers: Collection[int]) -> None:
+        for number in self.found.keys() & numbers:
+            self._settle(number)
+        self._check([chosen for group in self._groups if (chosen := [each for each in group if each in numbers])])
+
+    def note_absent(self, number: int, error: BundlerError) -> None:
+        """Notes a chunk that nobody brings."""
+        if number not in self.found:
+            self.found[number] = [self._lost(number, error, None, None)]
+            self._settle(number)
+
+    def _settle(self, number: int) -> None:
+        """Leaves it to the SHA-256 of the chunks to judge the blobs that are cut and have a part in a chunk."""
+        self._cut_of(number).note_reported(self._members[number - 1])
+
+    def _cut_of(self, number: int) -> CutBlobs:
+        first = next(group[0] for group in self._groups if number in group)
+        return self._cut.setdefault(first, CutBlobs())
 
     def _check(self, groups: Sequence[list[int]]) -> None:
         self._unfinished = len(groups)
@@ -325,7 +428,8 @@ class _Checker:
 
     def _check_group(self, numbers: list[int]) -> None:
         """Checks the chunks of one group, in their order."""
-        cut = CutBlobs()
+        with self._lock:
+            cut = self._cut_of(numbers[0])
         for number in numbers:
             found = self._check_chunk(number, cut)
             state = self.bundle.chunks[number - 1]

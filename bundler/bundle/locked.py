@@ -20,7 +20,7 @@ from bundler.bundle.reader import Bundle, GivenUp
 from bundler.bundle.sealed import Sealed
 from bundler.core import manifest as bundle_manifest, roles
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
-from bundler.core.manifest import Chunk
+from bundler.core.manifest import BundleManifest, Chunk
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.system.buffers import new_buffer
@@ -94,8 +94,33 @@ class LockedBundle:
                 ),
                 subject=roles.CONTENT.file,
             )
-        members = members_by_chunk(manifest)
         given_up: list[GivenUp] = []
+        decrypted = self.decrypting(
+            manifest, passphrase, given_up, scratch=scratch, jobs=jobs, cancellation=cancellation
+        )
+        return Bundle(self.sealed, manifest, self.chunks, decrypted, given_up=given_up)
+
+    def decrypting(
+        self,
+        manifest: BundleManifest,
+        passphrase: str,
+        given_up: list[GivenUp],
+        *,
+        scratch: Scratch,
+        jobs: int,
+        cancellation: Cancellation,
+    ) -> DecryptedChunks:
+        """The decrypted chunks of the bundle. Nothing is decrypted yet.
+
+        Args:
+            manifest: The manifest of its content.
+            passphrase: The passphrase, which has opened the content.
+            given_up: Receives the copies of chunks that prove bad.
+            scratch: As for `unlock`.
+            jobs: As for `unlock`.
+            cancellation: As for `unlock`.
+        """
+        members = members_by_chunk(manifest)
 
         def decrypt(number: int, into: ScratchFile) -> None:
             state = self.chunks[number - 1]
@@ -103,8 +128,7 @@ class LockedBundle:
             if used != state.paths[0]:
                 given_up.append(GivenUp(state.chunk.file, state.paths[0], used))
 
-        decrypted = DecryptedChunks(decrypt, scratch, at_a_time=jobs)
-        return Bundle(self.sealed, manifest, self.chunks, decrypted, given_up=given_up)
+        return DecryptedChunks(decrypt, scratch, at_a_time=jobs)
 
     def _whole_content(self, scratch: Scratch) -> ScratchFile:
         """Copies the first content.7z that matches SHA256SUMS."""

@@ -8,10 +8,11 @@ some were given with it: FORMAT.md, section 5.13.
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import ChunkMember, members_by_chunk, members_of
@@ -28,6 +29,9 @@ from bundler.errors import BundlerError, Damaged, Incomplete
 from bundler.system.buffers import new_buffer
 from bundler.system.files import let_go, open_for_reading, read_into
 from bundler.texts import some, text
+
+if TYPE_CHECKING:
+    from bundler.bundle.documents import Documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,8 @@ class Bundle:
     """Indexes that were made from signed ones when platforms were chosen: no chunk holds them."""
     others: tuple[Bundle, ...] = ()
     """Other bundles, which may have the blobs that this one leaves out. Closed with it."""
+    documents: Documents | None = None
+    """Remembers all documents that are read, while media are changed; None if they stay where they are."""
     _blobs: dict[Digest, Blob] = field(init=False)
     _elsewhere: dict[Digest, int] = field(init=False)
     """For the blobs that this bundle leaves out, the place in ``others`` of a bundle that has the blob."""
@@ -76,6 +82,23 @@ class Bundle:
         )
         self.manifest = replace(self.manifest, blobs=(*self.manifest.blobs, *added))
         self.made |= {descriptor.digest: content for descriptor, content in made.items()}
+
+    def turn_to(self, sealed: Sealed, chunks: tuple[ChunkState, ...], decrypted: DecryptedChunks | None = None) -> None:
+        """Reads from other files from now on, because a medium was changed. Nothing is known of these files.
+
+        Args:
+            sealed: The same bundle, with the folders that are there now.
+            chunks: The state of each chunk in them.
+            decrypted: The decrypted chunks of an encrypted bundle.
+        """
+        with self._lock:
+            self.sealed, self.chunks = sealed, chunks
+            self._turned.clear()
+            self._read_again.clear()
+            if decrypted is not None:
+                if self.decrypted is not None:
+                    self.decrypted.close()
+                self.decrypted = decrypted
 
     @property
     def is_encrypted(self) -> bool:
@@ -160,6 +183,8 @@ class Bundle:
             each.close()
         if self.decrypted is not None:
             self.decrypted.close()
+        if self.documents is not None:
+            self.documents.close()
 
     def problems_of(self, numbers: Iterable[int]) -> list[BundlerError]:
         """The reasons for which blobs cannot be read from the chunks that are here; empty if they can.
@@ -238,13 +263,24 @@ class Bundle:
             Incomplete: The chunk is not here, or the bundle leaves the blob out and no other bundle has it.
         """
         holder = self.holder(descriptor)
-        yield from holder._read_blob(descriptor, offset_bytes)
+        yield from holder.read_in_turn(descriptor, lambda _: None, offset_bytes=offset_bytes)
 
-    def _read_blob(self, descriptor: Descriptor, offset_bytes: int) -> Pieces:
+    def read_in_turn(self, descriptor: Descriptor, before: Callable[[int], object], *, offset_bytes: int) -> Pieces:
+        """Reads a blob of this bundle as `open_blob` does.
+
+        Args:
+            descriptor: The blob.
+            before: Called with the number of each chunk before it is opened; no other chunk is open then.
+            offset_bytes: The offset in the blob to begin at.
+
+        Raises:
+            Damaged, Incomplete: As `open_blob`.
+        """
         self._check_held(descriptor.digest)
         buffer = new_buffer(min(PIECE_BYTES, descriptor.size_bytes))
         for member in members_of(self._blobs[descriptor.digest].stored, self.manifest.archive):
             if offset_bytes < member.start_bytes + member.piece.length_bytes or not descriptor.size_bytes:
+                before(member.piece.chunk)
                 yield from self._read_member(member, buffer, max(0, offset_bytes - member.start_bytes))
 
     def read_document(self, descriptor: Descriptor) -> bytes:
@@ -255,6 +291,12 @@ class Bundle:
         """
         if descriptor.digest in self.made:
             return self.made[descriptor.digest]
+        if self.documents is None:
+            return self._read_document(descriptor)
+        found = self.documents.find(descriptor.digest)
+        return self.documents.add(descriptor.digest, self._read_document(descriptor)) if found is None else found
+
+    def _read_document(self, descriptor: Descriptor) -> bytes:
         holder = self.holder(descriptor)
         holder._check_held(descriptor.digest)
         try:
@@ -262,7 +304,7 @@ class Bundle:
         except Damaged:
             if not self._turn_to_next(descriptor):
                 raise
-        return self.read_document(descriptor)
+        return self._read_document(descriptor)
 
     def _check_held(self, digest: Digest) -> None:
         blob = self._blobs[digest]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -52,6 +52,10 @@ class Sealed:
     def own_listings(self) -> tuple[Listing, ...]:
         """The listings of folders that belong to the bundle alone. A medium with some chunks may have other files."""
         return tuple(listing for listing in self.listings if listing.has_sums)
+
+    def without_folders(self) -> Sealed:
+        """Returns it with its folders, and nothing in them: the medium was taken out."""
+        return replace(self, listings=tuple(Listing.of(folder, ()) for folder in self.folders), others=(), skipped=())
 
     def copies_of(self, name: str) -> list[Path]:
         """The files of a name, one for each folder that has it; the expected path if no folder has it."""

@@ -23,6 +23,7 @@ _REASON_CHARACTERS = 500
     examples="""
 bundler import /media/stick/platform --trust builder.pub --to registry.internal:5000
 bundler import /media/disc1 /media/disc2 --trust keys/ --to registry.internal/mirror --dry-run
+bundler import /media/cdrom --wait --trust builder.pub --to registry.internal:5000
 bundler import /media/stick/platform --trust builder.pub --to docker-daemon: --to registry.internal:5000
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --map flatten --on-conflict suffix
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --policy policy.json --all-or-nothing
@@ -132,6 +133,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 )
 @options.receipt_key_option
 @options.need_option
+@options.wait_option
 @options.key_passphrase_file_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
@@ -174,6 +176,7 @@ def import_(
     receipt: str | None,
     receipt_key: str | None,
     need: str | None,
+    wait: bool,
     key_passphrase_file: str | None,
     passphrase_file: str | None,
     scratch: str | None,
@@ -196,6 +199,8 @@ def import_(
     options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
     if receipt_key and dry_run:
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
+    if wait and dry_run:
+        raise Misuse("--dry-run waits for no medium; leave out --wait")
     parsed = tuple(map(bundler.parse_target, targets))
     key = options.receipt_key(receipt_key, key_passphrase_file)
     request = bundler.ImportRequest(
@@ -237,6 +242,7 @@ def import_(
             jobs=jobs,
             is_quiet=quiet,
             is_fail_fast=fail_fast,
+            is_waiting=wait,
         ),
         request.paths,
     )

@@ -201,6 +201,12 @@ need_option = click.option(
     metavar="FILE",
     help="If something of the bundle is missing or damaged, write a need-list to this new file, for bundler fulfil.",
 )
+wait_option = click.option(
+    "--wait",
+    is_flag=True,
+    help="Ask for media that are not here, and wait for them: PATHs may be mount points in which media are changed. "
+    "Without a terminal: work on the media that are here, and list the others.",
+)
 receipt_key_option = click.option(
     "--receipt-key", type=KeyFile(), metavar="FILE", help="Private key to sign the receipt with."
 )

@@ -18,6 +18,7 @@ from bundler.errors import Misuse
 
 if TYPE_CHECKING:
     from bundler import Run
+    from bundler.views.progress import Progress
 
 Result = TypeVar("Result")
 
@@ -200,12 +201,40 @@ def show(lines: list[str], document: dict[str, Any], *, is_json: bool) -> None:
         errors.show(lines)
 
 
-def with_run(work: Callable[[Run], Result], *, jobs: int | None, is_quiet: bool, is_fail_fast: bool = False) -> Result:
-    """Does the work of a command, with progress on stderr. Ctrl-C stops all its threads."""
+def with_run(
+    work: Callable[[Run], Result],
+    *,
+    jobs: int | None,
+    is_quiet: bool,
+    is_fail_fast: bool = False,
+    is_waiting: bool = False,
+) -> Result:
+    """Does the work of a command, with progress on stderr. Ctrl-C stops all its threads.
+
+    Args:
+        work: The work.
+        jobs: The number of large blobs that move at a time; None for the default.
+        is_quiet: Show no progress.
+        is_fail_fast: End after the first failed image.
+        is_waiting: Ask the person at the terminal for media that are not here.
+    """
     from bundler.views.progress import Progress
     from bundler.workers import interruptible
 
     cancellation = bundler.Cancellation()
-    with Progress(is_quiet=is_quiet) as listener:
-        run = bundler.Run(listener, cancellation, jobs=jobs or bundler.default_jobs(), is_fail_fast=is_fail_fast)
+    progress = Progress(is_quiet=is_quiet)
+    with progress as listener:
+        run = bundler.Run(
+            listener,
+            cancellation,
+            jobs=jobs or bundler.default_jobs(),
+            is_fail_fast=is_fail_fast,
+            changer=_changer(progress) if is_waiting else None,
+        )
         return interruptible(lambda: work(run), cancellation)
+
+
+def _changer(progress: Progress) -> bundler.MediaChanger:
+    from bundler.views.media_prompt import changer_at
+
+    return changer_at(progress)

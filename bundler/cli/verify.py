@@ -15,6 +15,7 @@ from bundler.errors import Misuse
     examples="""
 bundler verify /media/stick/platform --trust builder.pub
 bundler verify /media/disc1 /media/disc2 --trust builder.pub
+bundler verify /media/cdrom --wait --trust builder.pub
 bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify /media/stick/platform --trust builder.pub --need need.json
 bundler verify /media/stick/platform --trust builder.pub --policy policy.json
@@ -28,6 +29,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.unsigned_ok_option
 @click.option("--sha256", metavar="HEX", help="Expected SHA-256 of an image file.")
 @options.need_option
+@options.wait_option
 @click.option("--need-key", type=KeyFile(), metavar="FILE", help="Private key to sign the need-list with.")
 @options.key_passphrase_file_option
 @options.policy_option
@@ -46,6 +48,7 @@ def verify(
     insecure_no_signature: bool,
     sha256: str | None,
     need: str | None,
+    wait: bool,
     need_key: str | None,
     key_passphrase_file: str | None,
     policies: tuple[str, ...],
@@ -73,6 +76,7 @@ def verify(
             "--require-signatures": required is not None,
             "--insecure-no-signature": insecure_no_signature,
             "--need": need is not None,
+            "--wait": wait,
             "--policy": bool(policies),
             "--notation-policy": bool(notation_policies),
             "--trusted-root": trusted_root is not None,
@@ -98,7 +102,7 @@ def verify(
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
         policies=options.image_policies(policies, notation_policies, trusted_root),
     )
-    result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet)
+    result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet, is_waiting=wait)
     if isinstance(result, bundler.BundleList):
         return files.show_list("verify", result, is_json=is_json)
     lines = [] if quiet and not result.exit_code else report.verify_lines(result, is_verbose=verbose)

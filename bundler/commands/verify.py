@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bundler.bundle.check import check, checked_bytes
+from bundler.bundle.check import Checked, check, checked_bytes
 from bundler.bundle.findings import Finding
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.locked import LockedBundle
@@ -112,22 +112,72 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
     """
     run = run or Run()
     key = check_need(request.need, run.listener)
-    bundle = _opened(request, run)
+    if run.changer is not None:
+        bundle, checked, verdicts = _checked_in_turns(request, run)
+    else:
+        bundle = _opened(request, run)
+        checked, verdicts = _checked(bundle, request, run)
+    bundle = replace(bundle, chunks=checked.chunks)
+    parity: Parity | None = None
+    if run.changer is None:  # else the chunks and their parity are not here together
+        parity = parity_of(bundle, facts_by(checked.findings, bundle), lambda _: run.cancellation.check())
+    lacking = lacking_by(checked.findings, bundle).without(parity.repairable if parity else frozenset())
+    need = write_need(request.need, bundle, lacking, key)
+    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts, parity)
+
+
+def _checked(
+    bundle: Bundle | LockedBundle, request: VerifyRequest, run: Run
+) -> tuple[Checked, tuple[PolicyVerdict, ...]]:
     tally = Tally(_chunks_of_images(bundle))
     run.listener(PhaseBegan("verifying", checked_bytes(bundle), in_bytes=True, images=tally.images))
     listener = counting(run.listener, tally)
     try:
         checked = check(bundle, jobs=run.jobs, listener=listener, cancellation=run.cancellation)
         run.listener(PhaseEnded("verifying"))
-        verdicts = _judged(bundle, request, run)
+        return checked, _judged(bundle, request, run)
     finally:
         if isinstance(bundle, Bundle):
             bundle.close()
-    bundle = replace(bundle, chunks=checked.chunks)
-    parity = parity_of(bundle, facts_by(checked.findings, bundle), lambda _: run.cancellation.check())
-    lacking = lacking_by(checked.findings, bundle).without(parity.repairable if parity else frozenset())
-    need = write_need(request.need, bundle, lacking, key)
-    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts, parity)
+
+
+def _checked_in_turns(
+    request: VerifyRequest, run: Run
+) -> tuple[Bundle | LockedBundle, Checked, tuple[PolicyVerdict, ...]]:
+    """Checks a bundle whose media are changed. Policies judge at the end, from documents that are remembered."""
+    from bundler.bundle.check_in_turns import check_in_turns
+    from bundler.bundle.drive import Drive
+    from bundler.keys.open_media import checked_media
+
+    assert run.changer is not None
+    drive = Drive(request.paths, run.changer, run.cancellation)
+    unlocking = request.unlocking.remembered() if request.unlocking else None
+    request = replace(request, paths=drive.first(), unlocking=unlocking)
+    bundle = _opened(request, run)
+    media = checked_media(bundle, drive, unlocking, run)
+    documents = _documents(bundle) if request.policies else ()
+
+    def before_change() -> None:
+        if documents:
+            media.read_documents(documents, run.listener)
+
+    try:
+        checked = check_in_turns(
+            media, before_change, jobs=run.jobs, listener=run.listener, cancellation=run.cancellation
+        )
+        return media.bundle, checked, _judged(media.bundle, request, run)
+    finally:
+        if isinstance(bundle, Bundle):
+            bundle.close()
+
+
+def _documents(bundle: Bundle | LockedBundle) -> Sequence[int]:
+    """The numbers of the blobs that policies read."""
+    if not isinstance(bundle, Bundle):
+        return ()
+    attached = (each for image in bundle.images for each in image.attachments)
+    manifests = (number for image in bundle.images for number in image.manifests)
+    return [*manifests, *(number for each in attached for number in each.needs)]
 
 
 def _opened(request: VerifyRequest, run: Run) -> Bundle | LockedBundle:

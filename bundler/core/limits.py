@@ -17,6 +17,10 @@ IMAGE_DOCUMENTS_BYTES = 128 << 20
 """The manifests and configs of one image or attachment, which are in memory while its graph is followed. An index could
 list 30,000 manifests of 4 MiB; one of 100 platforms has some 2 MiB."""
 
+REMEMBERED_BYTES = 32 << 20
+"""The manifests of a bundle that are kept in memory while media are changed: those of some 15,000 images. Further ones
+go to scratch."""
+
 DOCUMENTS_BYTES = 8 << 20
 """Manifests and configs that an export keeps, compressed, from resolving to writing: those of some 4,000 images. Others
 are read twice."""

@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from bundler import texts
 from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
+from bundler.bundle.needed import Lacking
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.policy import PolicyVerdict
@@ -115,6 +116,7 @@ class _Reached:
     ended: BundlerError | None = None
     overridden: tuple[str, ...] = ()
     series_remarks: tuple[str, ...] = ()
+    lacking: Lacking | None = None
 
     def result(self, opened: Opened) -> ImportResult:
         """The result for the caller."""
@@ -155,11 +157,24 @@ def _imported(
         for target in targets:
             target.close()
         open_.bundle.close()
-    return with_need(reached.result(open_), request.need, need_key, run)
+    result = reached.result(open_)
+    return with_need(result, request.need, need_key, run, reached.lacking or _lacking_at_targets(result, open_))
+
+
+def _lacking_at_targets(result: ImportResult, opened: Opened) -> Lacking | None:
+    """The blobs of bases that targets lack, if media were to be changed and the import ended before: others may come.
+
+    None if all media of the bundle are here, so that what is missing there is missing.
+    """
+    if opened.media is None:
+        return None
+    return Lacking(blobs=tuple(sorted({number for target in result.targets for number in target.lacking})))
 
 
 def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
     """Adds the findings of the last check: only now it is known which copies were needed."""
+    if opened.media is not None:
+        return reached  # each medium was checked before it could be taken out
     try:
         return replace(reached, findings=(*reached.findings, *check_files(opened.bundle)))
     except (Exception, KeyboardInterrupt) as error:  # tags have moved: the receipt must list them
@@ -169,7 +184,12 @@ def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
 def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
     reached = _Reached()
     try:
-        reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
+        if opened.media is None:
+            reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
+        else:
+            from bundler.importing.changed import publish_in_turns, remember_documents
+
+            remember_documents(opened, targets)
         with checked_series(opened) as series:
             reached = replace(reached, overridden=series.overridden, series_remarks=series.remarks)
             judged = judge(select(opened, targets))
@@ -181,10 +201,16 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             if opened.request.is_dry_run or surveyed.ended is not None:
                 return reached
             tags = recorder.begin(reached.result(opened)) if recorder else NOT_RECORDED
-            series.begin(leg.target.name for leg in surveyed.legs if leg.target.tags_while_sending)
-            sent = send(surveyed)
-            series.begin(leg.target.name for leg in surveyed.legs)
-            published = publish(sent, tags)
+            if opened.media is None:
+                series.begin(leg.target.name for leg in surveyed.legs if leg.target.tags_while_sending)
+                sent = send(surveyed)
+                series.begin(leg.target.name for leg in surveyed.legs)
+                published = publish(sent, tags)
+            else:
+                series.begin(leg.target.name for leg in surveyed.legs)
+                changed = publish_in_turns(surveyed, tags)
+                published = changed.published
+                reached = replace(reached, findings=changed.findings, lacking=changed.lacking)
             reached = replace(reached, legs=published.legs, ended=published.ended)
             if reached.ended is None:
                 series.accept([leg.result for leg in reached.legs])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator, Iterable, Mapping
+from collections.abc import Callable, Container, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -76,6 +76,17 @@ class Leg:
             if each.image.reference in errors:
                 progress.fail(each, errors[each.image.reference])
         return progress.leg()
+
+    def only(self, references: Container[Reference]) -> Leg:
+        """Returns a part of it: its open images of these references."""
+        images = tuple(each for each in self.result.open_images if each.image.reference in references)
+        return replace(self, result=replace(self.result, images=images))
+
+    def joined(self, part: Leg) -> Leg:
+        """Returns it after a stage has worked on a part of it."""
+        news = {each.image.reference: each for each in part.result.images}
+        images = tuple(news.get(each.image.reference, each) for each in self.result.images)
+        return replace(part, result=replace(part.result, images=images))
 
     def failing_all(self, error: BundlerError) -> Leg:
         """Returns it with one failure for all images that are still open."""

@@ -19,15 +19,28 @@ from bundler.run import Run
 from bundler.texts import text
 
 
-def with_need(result: ImportResult, request: NeedRequest | None, key: PrivateKey | None, run: Run) -> ImportResult:
+def with_need(
+    result: ImportResult,
+    request: NeedRequest | None,
+    key: PrivateKey | None,
+    run: Run,
+    lacking: Lacking | None = None,
+) -> ImportResult:
     """Returns the result of an import with its need-list, which is written if something of the bundle is lacking.
 
     A need-list that cannot be written is the error of the result: tags may have moved, and the receipt must list them.
+
+    Args:
+        result: The result.
+        request: The request for the need-list; None for none.
+        key: The key that signs it.
+        run: The run.
+        lacking: The parts that are lacking, if they are known because media were changed: no chunk is here at the end.
     """
     if request is None:
         return result
     try:
-        lacking = _lacking(result, run)
+        lacking = _lacking(result, run) if lacking is None else lacking
         if lacking.blobs and result.bundle.is_encrypted:
             run.listener(
                 Noticed("the need-list names no blobs: the bundle is encrypted, and anybody can read the list")
@@ -49,13 +62,13 @@ def _lacking(result: ImportResult, run: Run) -> Lacking:
     lacking = {number for target in result.targets for number in target.lacking}
     is_good = cache(partial(_is_good_elsewhere, bundle, run=run))  # images share blobs
     is_open = not result.targets
-    for needs, is_damaged in _needs_of_failed(result, bundle, is_open=is_open):
+    for needs, has_damage in _needs_of_failed(result, bundle, is_open=is_open):
         for number in _chunks_of(bundle, needs):
             if number in absent:
                 chunks.setdefault(number, absent[number])
-            elif is_damaged and number not in chunks and _is_damaged(bundle, number, run):
+            elif has_damage and number not in chunks and _is_damaged(bundle, number, run):
                 chunks[number] = DAMAGED
-        if is_damaged:
+        if has_damage:
             lacking.update(number for number in needs if not is_good(number))
     return Lacking(dict(sorted(chunks.items())), found.files, tuple(sorted(lacking)))
 

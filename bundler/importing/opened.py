@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Noticed
+from bundler.errors import Misuse
 from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.importing.receipt_file import earlier_folders
 from bundler.importing.request import ImportRequest
@@ -14,6 +16,9 @@ from bundler.keys.open_bundle import open_series
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
 from bundler.texts import some, text
+
+if TYPE_CHECKING:
+    from bundler.bundle.changed_media import ChangedMedia
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Opened:
         stores: The registries and the daemon of the run.
         litter: The files that operating systems left in the bundle's folders.
         earlier: The receipts of earlier imports, which list blobs that can be mounted.
+        media: The media of the bundle, if they are changed during the import; None if they stay.
     """
 
     request: ImportRequest
@@ -36,6 +42,7 @@ class Opened:
     stores: Stores
     litter: Litter
     earlier: EarlierImports
+    media: ChangedMedia[Bundle] | None = None
 
 
 def opened(request: ImportRequest, run: Run) -> Opened:
@@ -45,7 +52,21 @@ def opened(request: ImportRequest, run: Run) -> Opened:
         Misuse, Untrusted, Damaged, Incomplete: It cannot be opened.
         Interrupted: The user stopped it.
     """
-    bundle = open_series(
+    if run.changer is None:
+        return _shared(request, _bundle(request, run), run)
+    from bundler.bundle.drive import Drive
+    from bundler.keys.open_media import changed_media
+
+    if request.is_dry_run:
+        raise Misuse("a dry run waits for no medium", subject="changer", hint="plan with the media that are here")
+    drive = Drive(request.paths, run.changer, run.cancellation)
+    request = replace(request, paths=drive.first(), unlocking=request.unlocking.remembered())
+    bundle = _bundle(request, run)
+    return replace(_shared(request, bundle, run), media=changed_media(bundle, drive, request.unlocking, run))
+
+
+def _bundle(request: ImportRequest, run: Run) -> Bundle:
+    return open_series(
         request.paths,
         request.trust,
         is_without_signature=request.is_without_signature,
@@ -53,6 +74,9 @@ def opened(request: ImportRequest, run: Run) -> Opened:
         unlocking=request.unlocking,
         run=run,
     )
+
+
+def _shared(request: ImportRequest, bundle: Bundle, run: Run) -> Opened:
     if bundle.others:
         others = some(each.name for each in bundle.others)
         run.listener(

@@ -5,7 +5,7 @@ No tag has moved, except in daemons, which get each image as a whole.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler.bundle.chunk import groups_of
@@ -21,7 +21,7 @@ from bundler.importing.surveyed import Surveyed, forgiven
 from bundler.importing.whole import with_whole_graphs
 from bundler.system.durable_files import check_space
 from bundler.texts import text
-from bundler.transfer import BlobCopy, Destination, copy_blobs, copy_groups, counting
+from bundler.transfer import BlobCopy, Copied, Destination, copy_blobs, copy_groups, counting
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +43,8 @@ def send(surveyed: Surveyed) -> Sent:
     """Loads images into daemons, and shares each blob with all targets that want it; then sends the other blobs."""
     opened, legs = surveyed.opened, surveyed.legs
     try:
-        legs = with_whole_graphs(opened.bundle, legs)
-        _check_scratch(opened.bundle)
-        legs = in_turn(legs, lambda leg: _prepared(leg, is_alone=len(legs) == 1))
-        legs, passed = _loaded(legs)
+        legs = prepared(opened, with_whole_graphs(opened.bundle, legs))
+        legs, passed = loaded(legs)
         if not is_over(legs, opened.run):
             legs = _sent(opened, legs, passed)
         legs = in_turn(legs, lambda leg: leg.target.complete(leg), opened.run)
@@ -55,13 +53,23 @@ def send(surveyed: Surveyed) -> Sent:
     return Sent(opened, legs, ended(legs))
 
 
+def prepared(opened: Opened, legs: tuple[Leg, ...]) -> tuple[Leg, ...]:
+    """Prepares all targets for the first blob.
+
+    Raises:
+        LocalStorage: There is no scratch space for an encrypted bundle.
+    """
+    _check_scratch(opened.bundle)
+    return in_turn(legs, lambda leg: _prepared(leg, is_alone=len(legs) == 1))
+
+
 def _prepared(leg: Leg, *, is_alone: bool) -> Leg:
     """Prepares one target. If another process is writing there, its own images fail, and the other targets go on."""
     ready = leg.target.prepare(leg)
     return ready if is_alone else forgiven(ready, Unavailable)
 
 
-def _loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
+def loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
     """Lets targets load images. Also returns the numbers of the blobs that were offered to all targets."""
     passed: frozenset[int] = frozenset()
     for number in range(len(legs)):
@@ -77,13 +85,33 @@ def _loaded(legs: tuple[Leg, ...]) -> tuple[tuple[Leg, ...], frozenset[int]]:
 
 
 def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tuple[Leg, ...]:
-    """Sends every other blob that a target wants: it is read once, and given to all at the same time."""
+    """Sends every other blob that a target wants."""
+    copied = copy_wanted(opened, [(leg, leg.target.wanted(leg)) for leg in legs], passed)
+    return tuple(leg.target.settle(leg, copied) for leg in legs) if copied is not None else legs
+
+
+def copy_wanted(
+    opened: Opened,
+    wanted: Sequence[tuple[Leg, Mapping[int, Destination]]],
+    passed: frozenset[int] = frozenset(),
+    source: BlobSource | None = None,
+) -> Copied | None:
+    """Sends blobs: each is read once, and given to all targets that want it at the same time.
+
+    Args:
+        opened: The open bundle.
+        wanted: The blobs that each target wants, by their numbers.
+        passed: The blobs that were offered to all targets already.
+        source: Reads the blobs of the bundle; None for the bundle itself.
+
+    Returns:
+        The result; None if there was nothing to send.
+    """
     bundle, run = opened.bundle, opened.run
-    wanted = [(leg, leg.target.wanted(leg)) for leg in legs]
     destined = [leg for leg, blobs in wanted if blobs]
     shipments = _shipments(bundle, wanted, passed)
     if not shipments:
-        return legs
+        return None
     descriptors = {each.number: bundle.manifest.blobs[each.number].descriptor for each in shipments}
     images = [each for leg in destined for each in leg.result.open_images]
     first = {
@@ -93,7 +121,7 @@ def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tupl
         if number in descriptors
     }
     copies = (
-        copy_of(bundle, each.number, each.destinations, first.get(each.number, ""), each.source)
+        copy_of(bundle, each.number, each.destinations, first.get(each.number, ""), each.source or source)
         for each in sorted(shipments, key=lambda each: -descriptors[each.number].size_bytes)
     )
     whole = {each.image.reference: each for each in images}
@@ -107,7 +135,7 @@ def _sent(opened: Opened, legs: tuple[Leg, ...], passed: frozenset[int]) -> tupl
     run.listener(PhaseBegan(text("sending to {where}", where=where), total, in_bytes=True, images=tally.images))
     copied = copy_groups(_by_chunks(bundle, copies), counted) if bundle.needs_order else copy_blobs(copies, counted)
     run.listener(PhaseEnded("sending"))
-    return tuple(leg.target.settle(leg, copied) for leg in legs)
+    return copied
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,9 +30,10 @@ class Surveyed:
 def survey(named: Named) -> Surveyed:
     """Asks every target for the blobs and tags that it has."""
     is_alone = len(named.legs) == 1
+    waits = named.opened.media is not None  # then missing chunks are brought later
 
     def step(leg: Leg) -> Leg:
-        asked = leg.target.survey(leg.failing(_unreadable(leg, named.opened)))
+        asked = leg.target.survey(leg if waits else leg.failing(_unreadable(leg, named.opened)))
         return asked if is_alone else forgiven(asked, Unreachable)
 
     legs = in_turn(named.legs, step)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
@@ -54,8 +55,15 @@ class Unlocking(Request):
         """
         if isinstance(bundle, Bundle):
             return bundle
-        scratch = Scratch(self.scratch or scratch_folder())
-        return bundle.unlock(self.passphrase(), scratch=scratch, jobs=run.jobs, cancellation=run.cancellation)
+        return bundle.unlock(self.passphrase(), scratch=self.space(), jobs=run.jobs, cancellation=run.cancellation)
+
+    def space(self) -> Scratch:
+        """The scratch space; nothing is in it yet."""
+        return Scratch(self.scratch or scratch_folder())
+
+    def remembered(self) -> Unlocking:
+        """Returns it so that it asks for the passphrase only once: media that are changed are opened more than once."""
+        return replace(self, passphrase=cache(self.passphrase))
 
 
 LOCKED = Unlocking()

@@ -53,7 +53,8 @@ class Uploads:
         """
         limit = self._place.registry.body_limit
         piece_bytes = limit.piece_bytes(descriptor.size_bytes)
-        send = self._send_whole if piece_bytes is None else self._send_pieces
+        is_whole = piece_bytes is None and not limit.takes_pause(descriptor.digest)
+        send = self._send_whole if is_whole else self._send_pieces
         try:
             answer = send(upload, descriptor, pieces)
         except Broken:

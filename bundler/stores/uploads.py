@@ -65,6 +65,16 @@ class BodyLimit:
         self._is_proven = False
         self._takes_pieces = True
         self._broke_at: set[Digest] = set()
+        self._pausing: set[Digest] = set()
+
+    def expect_pause(self, digest: Digest) -> None:
+        """Records that the bytes of a blob will pause for minutes: no server or proxy waits for a body that long."""
+        with self._lock:
+            self._pausing.add(digest)
+
+    def takes_pause(self, digest: Digest) -> bool:
+        """True if a blob must be sent in pieces because its bytes will pause."""
+        return self._takes_pieces and digest in self._pausing
 
     def piece_bytes(self, size_bytes: int) -> int | None:
         """Returns the number of bytes of a blob for one body; None for all of it."""

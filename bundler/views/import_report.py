@@ -6,7 +6,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from bundler.texts import joined, some, text
 from bundler.views.attachment_report import attached_lines
 from bundler.views.errors import advice_lines, error_lines
 from bundler.views.languages import said, translated, worded
-from bundler.views.media_report import in_runs, media_lines
+from bundler.views.media_report import media_lines, on_media
 from bundler.views.need_report import need_lines
 from bundler.views.policy_report import summary_lines
 from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
+    from bundler.core.manifest import Medium
     from bundler.importing.results import ImageResult, ImportResult, RegistryPlan, TargetResult
 
 OUTCOMES = {
@@ -41,6 +43,14 @@ OUTCOMES = {
 """The outcomes of images, as people read them. Outcomes that need an action come first."""
 
 _ACTED_ON = frozenset({"failed", "conflict", "held back", "not tried", "would replace"})
+
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """The chunks that are on other media, and the media that the bundle was planned for."""
+
+    files: frozenset[str]
+    media: Sequence[Medium]
 
 
 def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
@@ -68,7 +78,9 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     lines += missing_lines(bundle.manifest)
     lines += finding_lines(result.findings, is_verbose=is_verbose)
     lines += summary_lines(result.verdicts, is_verbose=is_verbose)
-    elsewhere = frozenset(state.chunk.file for state in bundle.chunks if state.is_elsewhere)
+    elsewhere = Elsewhere(
+        frozenset(state.chunk.file for state in bundle.chunks if state.is_elsewhere), bundle.manifest.media
+    )
     for target in result.targets:
         lines += ["", *_target_lines(target, elsewhere, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]
     if result.error:
@@ -84,7 +96,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     return [*lines, *need_lines(result.need)]
 
 
-def _target_lines(target: TargetResult, elsewhere: Container[str], *, is_dry_run: bool, is_verbose: bool) -> list[str]:
+def _target_lines(target: TargetResult, elsewhere: Elsewhere, *, is_dry_run: bool, is_verbose: bool) -> list[str]:
     outcomes = [_outcome(each) for each in target.images]
     shown = [
         (outcome, each)
@@ -169,7 +181,7 @@ def _plan_fact(label: str, value: str) -> str:
     return "  " + fact(label, value, width=13)
 
 
-def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> list[str]:
+def _failure_lines(images: Iterable[ImageResult], elsewhere: Elsewhere) -> list[str]:
     """Each reason once, with the images that failed for it, and advice that follows for many below the last of them.
 
     All chunks on other media are one reason.
@@ -178,14 +190,14 @@ def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> 
     waiting: dict[str, list[str]] = {}
     for each in images:
         file = each.error.subject if each.error else None
-        if each.error and file and file in elsewhere:
+        if each.error and file and file in elsewhere.files:
             waiting.setdefault(file, []).append(str(each.image.reference))
         elif each.error:
             reason = escaped(worded(each.error)).removeprefix(f"{each.name}: ")
             kept_back.setdefault((reason, tuple(advice_lines(each.error, "    "))), []).append(
                 str(each.image.reference)
             )
-    lines = _waiting_lines(waiting)
+    lines = _waiting_lines(waiting, elsewhere.media)
     for advice, same in groupby(kept_back.items(), lambda item: item[0][1]):
         for (reason, _), references in same:
             lines += ["", f"  {reason}"]
@@ -195,11 +207,11 @@ def _failure_lines(images: Iterable[ImageResult], elsewhere: Container[str]) -> 
     return lines
 
 
-def _waiting_lines(waiting: Mapping[str, Iterable[str]]) -> list[str]:
+def _waiting_lines(waiting: Mapping[str, Iterable[str]], media: Sequence[Medium]) -> list[str]:
     """The chunks on other media that images wait for, and these images."""
     if not waiting:
         return []
-    files = in_runs(sorted(waiting))
+    files = on_media(sorted(waiting), media)
     references = [reference for each in waiting.values() for reference in each]
     return [
         "",

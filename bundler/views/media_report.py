@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core import roles
-from bundler.texts import Text, counted, some
+from bundler.core.media import media_with
+from bundler.texts import Text, counted, some, text
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, more_lines, shell_word, size, table
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from bundler.bundle.reader import Bundle
     from bundler.commands.bundle_list import BundleList, ListedBundle
     from bundler.commands.verify import VerifyResult
-    from bundler.core.manifest import BundleManifest
+    from bundler.core.manifest import BundleManifest, Medium
     from bundler.core.outer_manifest import OuterManifest
     from bundler.errors import BundlerError
 
@@ -78,7 +79,7 @@ def presence_lines(result: VerifyResult) -> list[str]:
         len(elsewhere),
         "{count:,} is elsewhere: {names}",
         "{count:,} are elsewhere: {names}",
-        names=in_runs(elsewhere),
+        names=on_media(elsewhere, result.bundle.manifest.media),
     )
     if not here:
         words = said("none of the {total:,} chunks are here: {names}", total=len(states), names=in_runs(absent))
@@ -150,6 +151,15 @@ def _here_words(files: Sequence[str], here: Collection[str] | None) -> str:
     if found == len(files):
         return said("here")
     return said("{found} of {total} here", found=found, total=len(files)) if found else said("not here")
+
+
+def on_media(files: Sequence[str], media: Sequence[Medium]) -> Text:
+    """Names of chunks, with the media that they were planned for, if the bundle has a plan."""
+    numbers = media_with(media, (number for file in files if (number := roles.chunk_number(file)) is not None))
+    if not numbers:
+        return in_runs(files)
+    words = [text("medium {number} of {count}", number=number, count=len(media)) for number in numbers]
+    return text("{files}, on {media}", files=in_runs(files), media=some(words))
 
 
 def in_runs(files: Sequence[str]) -> Text:

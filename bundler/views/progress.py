@@ -69,6 +69,13 @@ class Progress:
         if self._view:
             self._view.end()
 
+    def say(self, line: str) -> None:
+        """Shows a line above the bars, even if progress is not shown."""
+        if self._view is not None:
+            self._view.say(line)
+        elif sys.stderr is not None:
+            print(line, file=sys.stderr, flush=True)
+
 
 class Phase:
     """The state of a phase, in numbers and in words."""
@@ -252,6 +259,10 @@ class _Bars:
             else:
                 self._write(self._notices.description(event))
 
+    def say(self, line: str) -> None:
+        with self._lock:
+            self._write(line)
+
     def end(self) -> None:
         with self._lock:
             self._close()
@@ -388,6 +399,10 @@ class _Lines:
                     self._say(self._retries.description(host, now))
             elif isinstance(event, Noticed):
                 self._say(self._notices.description(event))
+
+    def say(self, line: str) -> None:
+        with self._lock:
+            self._say(line)
 
     def end(self) -> None:
         with self._lock:

@@ -7,16 +7,17 @@ import pty
 import select
 import subprocess
 import sys
+from collections.abc import Callable
 
 _WAIT_SECONDS = 60
 
 
-def on_terminal(*arguments: object, answers: list[tuple[str, str]]) -> tuple[int, str]:
+def on_terminal(*arguments: object, answers: list[tuple[str, str | Callable[[], object]]]) -> tuple[int, str]:
     """Runs the command on a terminal of its own.
 
     Args:
         arguments: Of the command.
-        answers: What to wait for, and what to type then, in their order.
+        answers: What to wait for, and what to type or to do then, in their order.
 
     Returns:
         The exit code, and all that was shown.
@@ -41,7 +42,10 @@ def on_terminal(*arguments: object, answers: list[tuple[str, str]]) -> tuple[int
             while waiting and waiting[0][0] in shown[seen:]:
                 question, answer = waiting.pop(0)
                 seen = shown.index(question, seen) + len(question)
-                os.write(master, f"{answer}\n".encode())
+                if callable(answer):
+                    answer()
+                else:
+                    os.write(master, f"{answer}\n".encode())
         code = process.wait(_WAIT_SECONDS)
     finally:
         process.kill()

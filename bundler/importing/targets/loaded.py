@@ -192,6 +192,12 @@ class LoadedTarget(Target):
                 lacking |= needed
         return replace(leg, result=replace(leg.result, lacking=frozenset(lacking)))
 
+    def needs(self, leg: Leg, each: ImageResult) -> tuple[int, ...]:
+        """The config and the layers of its platform."""
+        variant, blobs = leg.variants[each.image.reference], self._bundle.manifest.blobs
+        digests = {variant.config.digest, *(layer.digest for layer in variant.layers)}
+        return tuple(number for number in each.image.blobs if blobs[number].descriptor.digest in digests)
+
     def _layers_of_present(self, leg: Leg) -> HeldLayers:
         """The layers of the images that the daemon had at the survey."""
         layers = HeldLayers()

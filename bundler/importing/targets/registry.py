@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property, partial
 
 from bundler.core.advice import problem
+from bundler.core.oci import Descriptor
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, HARBOR, RegistryKind
 from bundler.errors import BundlerError, Interrupted
@@ -128,6 +129,10 @@ class IntoRegistry(StreamedTarget):
 
     def complete_store(self, *, is_worth_keeping: bool) -> None:
         """Does nothing: each image is complete by itself."""
+
+    def expect_pause(self, descriptor: Descriptor) -> None:
+        """Sends the blob in pieces, each in a request of its own."""
+        self._stores.registry(self._host).body_limit.expect_pause(descriptor.digest)
 
     def close(self) -> None:
         """Does nothing: a registry has no lock."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -214,6 +214,27 @@ class StreamedTarget(Target):
         """The names at the target of repositories that had a blob, by the statement that allowed to leave it out."""
         del repositories
         return ()
+
+    def has_blobs(self, leg: Leg, numbers: Collection[int]) -> frozenset[int]:
+        """Asks each sink for the blobs that its open images need. One that cannot be asked does not have them."""
+        names: dict[int, dict[ImageSink, Reference]] = {}
+        for each in leg.result.open_images:
+            for number in set(each.missing_blobs).intersection(numbers):
+                names.setdefault(number, {}).setdefault(self.sink_for(each.name), each.name)
+        found: set[int] = set()
+        blobs = self._bundle.manifest.blobs
+
+        def ask(number: int) -> None:
+            descriptor = blobs[number].descriptor
+            if all(self.has_left_out(descriptor, name, leg.ground) for name in names[number].values()):
+                found.add(number)
+            self._run.listener(Moved(1))
+
+        title = text("looking at {target} for what is there already", target=self.name)
+        self._run.listener(PhaseBegan(title, len(names), in_bytes=False))
+        ask_all(sorted(names), ask, self._run)
+        self._run.listener(PhaseEnded("looking"))
+        return frozenset(found)
 
     def source_at_target(self, leg: Leg, number: int) -> BlobSource | None:
         """The sink that has a blob, read: for a registry that does not mount it."""

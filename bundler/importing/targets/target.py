@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from bundler.core.location import Target as Location
+from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
 from bundler.importing.leg import Leg
@@ -97,6 +98,25 @@ class Target(ABC):
         Returns:
             The leg, with the names that have such blobs, and with the blobs that are ``lacking``.
         """
+
+    def needs(self, leg: Leg, each: ImageResult) -> tuple[int, ...]:
+        """The numbers of the blobs of an open image that bundles must have, unless the target has them."""
+        del leg
+        return each.missing_blobs
+
+    def has_blobs(self, leg: Leg, numbers: Collection[int]) -> frozenset[int]:
+        """The blobs that all open images which need them have at the target. Sends nothing.
+
+        Args:
+            leg: The leg of the target.
+            numbers: The blobs to ask for.
+        """
+        del leg, numbers
+        return frozenset()
+
+    def expect_pause(self, descriptor: Descriptor) -> None:
+        """Prepares for a blob whose bytes will pause for minutes, because a medium is changed in the middle."""
+        del descriptor
 
     def prepare(self, leg: Leg) -> Leg:
         """Prepares the target for the first blob."""

@@ -5,16 +5,19 @@ from __future__ import annotations
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Refused, Untrusted
 from bundler.importing.results import ImageResult
-from bundler.views.import_report import _failure_lines
+from bundler.views.import_report import Elsewhere, _failure_lines
 from tests.unit.values import layer, planned, resolved
 
+NOWHERE = Elsewhere(frozenset(), ())
 NAMES = ["host/a:1", "host/b:1", "host/c:1"]
 
 
 def lines_of(*errors: BundlerError) -> list[str]:
     made = planned(*(resolved(name, layer(name, 10)) for name in NAMES)).manifest.images
     named = zip(NAMES, made, errors, strict=True)
-    return _failure_lines([ImageResult(image, Reference.parse(name)).failed(error) for name, image, error in named], ())
+    return _failure_lines(
+        [ImageResult(image, Reference.parse(name)).failed(error) for name, image, error in named], NOWHERE
+    )
 
 
 def refused_by_policy(name: str) -> Untrusted:
@@ -34,7 +37,7 @@ def test_an_image_that_its_reason_names_is_not_named_again() -> None:
     places = [Reference.parse(f"target:5000/{name}") for name in NAMES]
     images = [ImageResult(image, place) for image, place in zip(made, places, strict=True)]
     failed = [images[0].failed(named), images[1].failed(shared), images[2].failed(shared)]
-    shown = _failure_lines(failed, ())
+    shown = _failure_lines(failed, NOWHERE)
     held = [line for line in shown if "holds back" in line]
     assert len(held) == 1
     assert all(str(image.reference) in held[0] for image in made[1:])
