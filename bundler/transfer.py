@@ -327,7 +327,11 @@ class Answers(Generic[Question, Result]):
 
 
 def ask_each(
-    questions: Sequence[Question], ask: Callable[[Question], Result], run: Run, *, workers: int = SMALL_WORKERS
+    questions: Sequence[Question],
+    ask: Callable[[Question], Result],
+    run: Run,
+    *,
+    is_remote: Callable[[Question], bool] = lambda _question: True,
 ) -> Answers[Question, Result]:
     """Asks many questions in parallel, each with retries of its own.
 
@@ -335,20 +339,30 @@ def ask_each(
         questions: Each once; hashable.
         ask: Answers one question; called from many threads.
         run: The run that this is part of.
-        workers: The number of threads.
+        is_remote: Returns True for a question to another machine. One thread answers the others: there is no round
+            trip to hide, and several threads would take turns at the interpreter's lock.
 
     Raises:
         Interrupted: The user stopped the run.
     """
-    given: dict[Question, Result] = {}
+    given: dict[int, Result] = {}  # by number: the hash of a question takes as long as a small answer
 
-    def keep(question: Question) -> None:
-        given[question] = ask(question)
+    def keep(number: int) -> None:
+        given[number] = ask(questions[number])
 
-    failed = dict(ask_all(questions, keep, run, workers=workers))
+    failed = dict(
+        run_all(
+            range(len(questions)),
+            keep,
+            front_workers=1,
+            back_workers=SMALL_WORKERS - 1,
+            is_for_back=lambda number: is_remote(questions[number]),
+            cancellation=run.cancellation,
+        )
+    )
     return Answers(
-        {question: given[question] for question in questions if question in given},
-        {question: failed[question] for question in questions if question in failed},
+        {questions[number]: given[number] for number in sorted(given)},
+        {questions[number]: failed[number] for number in sorted(failed)},
     )
 
 

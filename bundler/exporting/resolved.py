@@ -107,7 +107,7 @@ def resolve(listed: Listed) -> Resolved:
 
     run.listener(PhaseBegan("resolving", len(asked), in_bytes=False))
     try:
-        answers = ask_each(asked, ask, run)
+        answers = ask_each(asked, ask, run, is_remote=lambda entry: bool(source_of(entry.source).peer))
     finally:
         if listed.kept is not None:
             listed.kept.prune()

@@ -60,7 +60,7 @@ def listed_images(
         return image
 
     run.listener(PhaseBegan("resolving", len(entries), in_bytes=False))
-    answers = ask_each(entries, ask, run)
+    answers = ask_each(entries, ask, run, is_remote=lambda entry: bool(source_of(entry.source).peer))
     run.listener(PhaseEnded("resolving"))
     if answers.failed:
         errors = list(answers.failed.values())

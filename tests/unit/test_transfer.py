@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -789,8 +790,20 @@ def test_answers_come_in_the_order_of_the_questions_and_failures_apart():
             raise Refused(f"not {number}")
         return str(number)
 
-    answers = ask_each(range(50), ask, run_with(), workers=8)
+    answers = ask_each(range(50), ask, run_with())
     assert list(answers.given.items()) == [(number, str(number)) for number in range(50) if number % 3]
     assert [(number, error.message) for number, error in answers.failed.items()] == [
         (number, f"not {number}") for number in range(0, 50, 3)
     ]
+
+
+def test_one_thread_answers_all_questions_to_this_machine():
+    threads: dict[int, str] = {}
+
+    def ask(number: int) -> int:
+        threads[number] = threading.current_thread().name
+        return number
+
+    answers = ask_each(range(2000), ask, run_with(), is_remote=lambda number: number % 10 == 0)
+    assert list(answers.given) == list(range(2000))
+    assert len({name for number, name in threads.items() if number % 10}) == 1
