@@ -17,8 +17,9 @@ from bundler import texts
 from bundler.core.limits import JSON_COMMAS, JSON_CONTAINERS, JSON_DEPTH, JSON_INTEGER_DIGITS
 from bundler.errors import Damaged
 
-_BRACKETS = re.compile(r'"[^"]*"|[\[{]|[\]}]')
-"""Brackets. It also matches whole strings, so that the brackets in them do not count."""
+_ONE_KIND = bytes.maketrans(b"{}", b"[]")
+_OTHER_BYTES = bytes(byte for byte in range(256) if byte not in b'"[]{}')
+_STRING = re.compile(rb'"[^"]*"')
 
 
 def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> Any:
@@ -37,14 +38,8 @@ def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> An
         if content.count(b",") > JSON_COMMAS:  # counted first: a list of numbers costs 300 ns for each to parse
             raise ValueError(texts.text("too many values"))
         text = content.decode("utf-8")
-        _check_shape(text, containers)
-        document = json.loads(
-            text,
-            object_pairs_hook=_unique_names,
-            parse_constant=_no_constant,
-            parse_int=_bounded_integer,
-            parse_float=_finite,
-        )
+        _check_shape(content, containers)
+        document = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(document, ensure_ascii=False).encode("utf-8")  # fails on lone surrogates
         return document
@@ -82,23 +77,23 @@ def _folded(known: tuple[str, ...]) -> dict[str, str]:
     return {name.casefold(): name for name in known}
 
 
-def _check_shape(text: str, containers: int) -> None:
-    if text.count("{") + text.count("[") <= min(JSON_DEPTH, containers):
+def _check_shape(content: bytes, containers: int) -> None:
+    """Counts objects and lists, and their depth, on the brackets alone: no step looks at each of them in Python."""
+    if content.count(b"{") + content.count(b"[") <= min(JSON_DEPTH, containers):
         return  # most documents are small
-    depth = 0
-    if "\\" in text:
-        text = text.replace("\\\\", "").replace('\\"', "")
-    for match in _BRACKETS.finditer(text):
-        mark = match[0]
-        if mark in "[{":
-            depth += 1
-            containers -= 1
-            if depth > JSON_DEPTH:
-                raise ValueError(texts.text("nested deeper than {json_depth}", json_depth=JSON_DEPTH))
-            if containers < 0:
-                raise ValueError(texts.text("too many objects and lists"))
-        elif mark in "]}":
-            depth -= 1
+    if b"\\" in content:
+        content = content.replace(b"\\\\", b"").replace(b'\\"', b"")
+    brackets = content.translate(_ONE_KIND, _OTHER_BYTES).replace(b'""', b"")  # most strings have no bracket
+    if b'"' in brackets:
+        brackets = _STRING.sub(b"", brackets)
+    if max(brackets.count(b"["), brackets.count(b"]")) > containers:
+        raise ValueError(texts.text("too many objects and lists"))
+    for _ in range(JSON_DEPTH):
+        if b"[]" not in brackets:
+            break
+        brackets = brackets.replace(b"[]", b"")  # the innermost ones
+    if b"[]" in brackets or brackets.count(b"[") > JSON_DEPTH:
+        raise ValueError(texts.text("nested deeper than {json_depth}", json_depth=JSON_DEPTH))
 
 
 def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -125,3 +120,8 @@ def _bounded_integer(digits: str) -> int:
     if len(digits) > JSON_INTEGER_DIGITS:
         raise ValueError(texts.text("an integer of {count} digits", count=len(digits)))
     return int(digits)
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_int=_bounded_integer, parse_float=_finite
+)
