@@ -30,8 +30,8 @@ class Documents(Protocol):
     def size(self, path: str) -> int | None:
         """The size of a file in bytes; None if it does not exist."""
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
-        """A whole file, up to a limit."""
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """A whole file, up to a limit; None if it does not exist."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,8 +119,6 @@ class _Search:
             return
 
     def _read(self, descriptor: Descriptor) -> bytes | None:
-        if not self._is_there(descriptor.digest):
-            return None
         try:
             return self.files.read(descriptor.digest.path, MANIFEST_BYTES)
         except BundlerError:

@@ -46,8 +46,10 @@ class ArchiveFiles:
         with opened(self._path) as descriptor:
             yield from pieces_of(descriptor, begin + offset_bytes, end, what=f"{self.called}: {path}")
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
-        """Returns a whole member, up to a limit."""
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """Returns a whole member, up to a limit; None if it does not exist."""
+        if path not in self._members:
+            return None
         begin, end = self._members[path]
         with opened(self._path) as descriptor:
             return read_whole(descriptor, begin, end, limit_bytes=limit_bytes, what=f"{self.called}: {path}")
@@ -267,7 +269,9 @@ class _Written:
             forget(descriptor)
             yield from pieces_of(descriptor, begin + offset_bytes, end, what=f"{self.called}: {path}")
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        if path not in self._places:
+            return None
         begin, end = self._places[path]
         with opened(self._path) as descriptor:
             forget(descriptor)

@@ -26,7 +26,7 @@ from bundler.stores.layout_attachments import LayoutAttachments, find_attachment
 from bundler.stores.layout_index import LayoutIndex, index_document, named_entry
 from bundler.stores.layout_names import held_images
 from bundler.system.durable_files import closing_file, sync_folder, write_all
-from bundler.system.files import forget, pieces_of, read_whole, size_of
+from bundler.system.files import forget, pieces_of, read_whole
 from bundler.system.files_within import FilesWithin
 from bundler.system.lock import Holder, Lock
 from bundler.texts import text
@@ -54,8 +54,8 @@ class LayoutFiles(Protocol):
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """Yields the bytes of a file from an offset on."""
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
-        """Returns a whole file, up to a limit."""
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """Returns a whole file, up to a limit; None if it does not exist."""
 
 
 class LayoutSource:
@@ -113,9 +113,9 @@ class LayoutSource:
             digest = Digest.parse((name or "").removeprefix("@"))
         except Damaged:
             return None
-        if self._files.size(digest.path) is None:
-            return None
         content = self._files.read(digest.path, MANIFEST_BYTES)
+        if content is None:
+            return None
         return Descriptor(oci.media_type_of(content, what=f"{self._files.called}: {digest}"), digest, len(content))
 
     @property
@@ -128,34 +128,42 @@ class LayoutSource:
 
     def read_manifest(self, descriptor: Descriptor) -> bytes:
         """Returns a manifest, verified by its digest. Ignores the descriptor's size: an index may have a wrong one."""
-        subject = f"{self._files.called}: {descriptor.digest}"
-        if self._files.size(descriptor.digest.path) is None:
-            raise NotFound("the manifest is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
-        content = self._files.read(descriptor.digest.path, MANIFEST_BYTES)
-        found = Digest.of(content, algorithm=descriptor.digest.algorithm)
-        if found != descriptor.digest:
+        digest = descriptor.digest
+        content = self._files.read(digest.path, MANIFEST_BYTES)
+        if content is None:
+            raise NotFound(
+                "the manifest is not in the layout", subject=self._name_of(digest), code="not-found", hint=_COPY_AGAIN
+            )
+        found = Digest.of(content, algorithm=digest.algorithm)
+        if found != digest:
             raise Damaged(
                 "the manifest does not match its digest",
-                subject=subject,
-                expected=str(descriptor.digest),
+                subject=self._name_of(digest),
+                expected=str(digest),
                 actual=str(found),
             )
         return content
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """Returns the bytes of a blob."""
-        size = self._files.size(descriptor.digest.path)
-        subject = f"{self._files.called}: {descriptor.digest}"
+        digest = descriptor.digest
+        size = self._files.size(digest.path)
         if size is None:
-            raise NotFound("the blob is not in the layout", subject=subject, code="not-found", hint=_COPY_AGAIN)
+            raise NotFound(
+                "the blob is not in the layout", subject=self._name_of(digest), code="not-found", hint=_COPY_AGAIN
+            )
         if size != descriptor.size_bytes:
             raise Damaged(
                 "the blob has another size than its descriptor says",
-                subject=subject,
+                subject=self._name_of(digest),
                 expected=text("{size} bytes", size=descriptor.size_bytes),
                 actual=text("{size} bytes", size=size),
             )
-        return self._files.open_at(descriptor.digest.path, offset_bytes)
+        return self._files.open_at(digest.path, offset_bytes)
+
+    def _name_of(self, digest: Digest) -> str:
+        """The name of a blob in errors."""
+        return f"{self._files.called}: {digest}"
 
 
 def check_marker(files: LayoutFiles) -> None:
@@ -164,10 +172,11 @@ def check_marker(files: LayoutFiles) -> None:
     Raises:
         Damaged: It is missing, or of an unknown version.
     """
-    if files.size(MARKER) is None:
+    content = files.read(MARKER, MARKER_BYTES)
+    if content is None:
         raise Damaged(text("not an OCI image layout: there is no file {marker}", marker=MARKER), subject=files.called)
     what = f"{files.called}: {MARKER}"
-    document = strict_json.loads(files.read(MARKER, MARKER_BYTES), what=what)
+    document = strict_json.loads(content, what=what)
     strict_json.check_fields(document, ("imageLayoutVersion",), what=what)
     version = document.get("imageLayoutVersion") if isinstance(document, dict) else None
     if version != _VERSION:
@@ -183,11 +192,12 @@ def index_entries(files: LayoutFiles) -> list[dict[str, Any]]:
         Refused: This is not a layout.
         Damaged: index.json or ``oci-layout`` has a wrong format.
     """
-    if files.size(INDEX) is None:
+    content = files.read(INDEX, LAYOUT_JSON_BYTES)
+    if content is None:
         raise Refused("not an OCI image layout: there is no index.json", subject=files.called)
     check_marker(files)
     what = f"{files.called}: {INDEX}"
-    document = strict_json.loads(files.read(INDEX, LAYOUT_JSON_BYTES), what=what)
+    document = strict_json.loads(content, what=what)
     strict_json.check_fields(document, ("schemaVersion", "manifests"), what=what)
     entries = document.get("manifests") if isinstance(document, dict) else None
     if isinstance(document, dict) and entries is None:
@@ -234,19 +244,21 @@ class FolderFiles:
     def open_at(self, path: str, offset_bytes: int) -> Pieces:
         """Yields the bytes of a file from an offset on."""
         what = self._prefix + path
-        with self._files.opened(path) as descriptor:
+        with self._files.opened(path) as file:
             if self._is_from_device:
-                forget(descriptor)
-            yield from pieces_of(descriptor, offset_bytes, size_of(descriptor, what=what), what=what)
+                forget(file.descriptor)
+            yield from pieces_of(file.descriptor, offset_bytes, file.size_bytes, what=what)
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
-        """Returns a whole file, up to a limit."""
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """Returns a whole file, up to a limit; None if it does not exist."""
         what = self._prefix + path
-        with self._files.opened(path) as descriptor:
-            if self._is_from_device:
-                forget(descriptor)
-            size = size_of(descriptor, what=what)
-            return read_whole(descriptor, 0, size, limit_bytes=limit_bytes, what=what)
+        try:
+            with self._files.opened(path) as file:
+                if self._is_from_device:
+                    forget(file.descriptor)
+                return read_whole(file.descriptor, 0, file.size_bytes, limit_bytes=limit_bytes, what=what)
+        except Refused:
+            return None
 
 
 class LayoutFolderSink:

@@ -41,9 +41,9 @@ def source_of_present(
 
 def _reduced(files: LayoutFiles, root: Descriptor, made: dict[str, bytes], warn: Callable[[str], None]) -> Descriptor:
     what = f"{files.called}: {root.digest}"
-    if not root.is_index or files.size(root.digest.path) is None:
+    content = files.read(root.digest.path, MANIFEST_BYTES) if root.is_index else None
+    if content is None:
         return root
-    content = files.read(root.digest.path, MANIFEST_BYTES)
     index = oci.parse_manifest(content, root.media_type, what=what)
     here = [child for child in index.children if files.size(child.digest.path) is not None]
     if len(here) == len(index.children):
@@ -81,5 +81,5 @@ class _WithDocuments:
         else:
             yield from self._files.open_at(path, offset_bytes)
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
         return self._documents[path] if path in self._documents else self._files.read(path, limit_bytes)

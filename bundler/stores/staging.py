@@ -177,9 +177,11 @@ class StagedFiles:
         else:
             yield from pieces_in(document, offset_bytes)
 
-    def read(self, path: str, limit_bytes: int) -> bytes:
-        """Returns a whole file, up to a limit."""
-        size = self.size(path) or 0
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
+        """Returns a whole file, up to a limit; None if it does not exist."""
+        size = self.size(path)
+        if size is None:
+            return None
         if size > limit_bytes:
             raise Damaged(
                 "too large",

@@ -306,7 +306,9 @@ def read_whole(descriptor: int, begin: int, end: int, *, limit_bytes: int, what:
         LocalStorage: It cannot be read.
     """
     _check_size(end - begin, limit_bytes, what=what)
-    return b"".join(bytes(piece) for piece in pieces_of(descriptor, begin, end, what=what))
+    content = bytearray(end - begin)
+    read_into(descriptor, [content], begin, what=what, fault=of_machine)
+    return bytes(content)
 
 
 class FileStream:

@@ -8,6 +8,7 @@ import stat
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from weakref import finalize
@@ -21,6 +22,14 @@ Answer = TypeVar("Answer")
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _KEPT_FOLDERS = 4
 """The most folders that are kept open. A layout has its blobs in two."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFile:
+    """A file that is open for reading: its descriptor, and its size in bytes when it was opened."""
+
+    descriptor: int
+    size_bytes: int
 
 
 class FilesWithin:
@@ -44,7 +53,7 @@ class FilesWithin:
         finalize(self, _let_all_go, self._kept)
 
     @contextmanager
-    def opened(self, path: str) -> Generator[int, None, None]:
+    def opened(self, path: str) -> Generator[OpenedFile, None, None]:
         """Opens a file for reading.
 
         Raises:
@@ -60,8 +69,9 @@ class FilesWithin:
 
         descriptor = self._in_folder(path, open_it)
         try:
-            self._check(state_of(descriptor, what=f"{self._root}/{path}", fault=of_machine), path)
-            yield descriptor
+            state = state_of(descriptor, what=f"{self._root}/{path}", fault=of_machine)
+            self._check(state, path)
+            yield OpenedFile(descriptor, state.st_size)
         finally:
             let_go(descriptor)
 

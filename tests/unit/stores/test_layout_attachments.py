@@ -8,7 +8,7 @@ from typing import Any
 
 from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest
-from bundler.core.limits import INDEX_DEPTH
+from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES
 from bundler.errors import Damaged
 from bundler.stores.held_images import Choice
 from bundler.stores.layout_attachments import LayoutAttachments, find_attachments
@@ -33,12 +33,13 @@ class Documents:
     called: str = "oci:test"
 
     def size(self, path: str) -> int | None:
+        content = self.read(path, MANIFEST_BYTES)
+        return None if content is None else len(content)
+
+    def read(self, path: str, limit_bytes: int) -> bytes | None:
         if path in self.broken:
             raise Damaged("a link")
-        return len(self.contents[path]) if path in self.contents else None
-
-    def read(self, path: str, limit_bytes: int) -> bytes:
-        return self.contents[path]
+        return self.contents.get(path)
 
 
 def entry(image: images.Image, **annotations: str) -> dict[str, Any]:
