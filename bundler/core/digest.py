@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from bundler import texts
 from bundler.errors import Damaged
@@ -36,9 +35,11 @@ class Hasher(Protocol):
         """An independent copy with the same state."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Digest:
-    """The digest of some bytes. `parse` and `of` make one; the constructor checks nothing."""
+class Digest(NamedTuple):
+    """The digest of some bytes. `parse` and `of` make one; the constructor checks nothing.
+
+    A named tuple, because digests are the keys of most tables: Python hashes and compares tuples without our code.
+    """
 
     algorithm: str
     encoded: str
@@ -77,9 +78,6 @@ class Digest:
     def short(self) -> str:
         """The first twelve digits, for people."""
         return self.encoded[:12]
-
-    def __hash__(self) -> int:
-        return hash(self.encoded)  # the text keeps its hash; the form of the digits says the algorithm
 
     def __str__(self) -> str:
         return f"{self.algorithm}:{self.encoded}"
