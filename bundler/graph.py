@@ -142,11 +142,10 @@ class _Walk:
         if descriptor.digest not in self._read_already:
             typed = descriptor if descriptor.media_type else self._source.resolve(str(descriptor.digest))
             content = self._source.read_manifest(typed)
-            parsed = oci.parse_manifest(content, typed.media_type, what=f"{self._what} ({descriptor.digest})")
-            # The digest may be of another algorithm than the one that a fresh parse computes.
-            true = Descriptor(parsed.descriptor.media_type, descriptor.digest, len(content))
+            what = f"{self._what} ({descriptor.digest})"
+            parsed = oci.parse_manifest(content, typed.media_type, what=what, digest=descriptor.digest)
             self._count(content)
-            self._read_already[descriptor.digest] = replace(parsed, descriptor=true), content
+            self._read_already[descriptor.digest] = parsed, content
         return self._read_already[descriptor.digest]
 
     def _config_of(self, manifest: Manifest) -> ImageConfig | None:

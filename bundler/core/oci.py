@@ -138,7 +138,7 @@ def is_manifest_type(media_type: str) -> bool:
     return not is_layer_type(media_type) and not media_type.startswith(_CACHE_TYPES)
 
 
-def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
+def parse_manifest(content: bytes, media_type: str, *, what: str, digest: Digest | None = None) -> Manifest:
     """Reads a manifest or index.
 
     Args:
@@ -146,6 +146,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
         media_type: The type by the registry's ``Content-Type`` or the parent's descriptor. If it is empty, the
             document's own type counts.
         what: The name of the document, for messages.
+        digest: The digest that was checked; None for its SHA-256.
 
     Raises:
         Damaged: The document is not valid, or does not match its media type.
@@ -159,7 +160,7 @@ def parse_manifest(content: bytes, media_type: str, *, what: str) -> Manifest:
             actual=texts.text("{size} bytes", size=len(content)),
         )
     media_type = media_type or media_type_of(content, what=what)
-    descriptor = Descriptor(media_type, Digest.of(content), len(content))
+    descriptor = Descriptor(media_type, digest or Digest.of(content), len(content))
     if media_type in _SCHEMA_1_TYPES:
         raise Refused(
             "a Docker schema 1 manifest, which no current registry accepts",
@@ -372,6 +373,8 @@ def _descriptor(value: object, what: str, *, is_typed: bool = True) -> Descripto
         digest = Digest.parse(value.get("digest"))
     except Damaged as error:
         raise Damaged(error.message, subject=what, expected=error.expected, actual=error.actual) from error
+    if media_type and len(value) == 3:
+        return _one_descriptor(Descriptor(one_text(media_type), digest, size))  # most have no other field
     if value.get("data") is not None:
         _check_data(value["data"], digest, size, what)
     platform = _platform(value.get("platform"))

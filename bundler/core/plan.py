@@ -456,9 +456,9 @@ class _Filler:
     def place(self, digest: Digest, size_bytes: int, *, file: str = "") -> Stored:
         """Gives a blob or a file of the layout the next place that can hold it."""
         path = file or digest.path
-        if not self._fits(self._empty, path, size_bytes):
-            return Stored(digest, size_bytes, self._take_in_parts(path, size_bytes), file)
         if not self._fits(self._open, path, size_bytes):
+            if not self._fits(self._empty, path, size_bytes):
+                return Stored(digest, size_bytes, self._take_in_parts(path, size_bytes), file)
             self._open_chunk()
         return Stored(digest, size_bytes, (self._take(path, size_bytes),), file)
 

@@ -116,6 +116,7 @@ def full_reference(text: str) -> Reference | None:
         return None
 
 
+@lru_cache(maxsize=64)  # thousands of images are in a few registries
 def is_registry(text: str) -> bool:
     """True if a text is a registry's host with an optional port."""
     return bool(_REGISTRY.fullmatch(text)) and _port_is_valid(text) and _address_is_valid(text)
@@ -217,7 +218,7 @@ def _split_name(name: str) -> tuple[str, str]:
 
 def names_registry(first: str) -> bool:
     """True if the part of a name before its first slash is a registry, and not a part of the repository."""
-    return first == "localhost" or any(mark in first for mark in ".:[") or first != first.lower()
+    return "." in first or ":" in first or "[" in first or first == "localhost" or first != first.lower()
 
 
 def _check_name(registry: str, repository: str, text: str) -> None:

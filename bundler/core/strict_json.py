@@ -49,7 +49,7 @@ def loads(content: bytes, *, what: str, containers: int = JSON_CONTAINERS) -> An
 
 def canonical(document: object) -> bytes:
     """JSON in our own form: compact, names in the given order, ASCII, one newline at the end."""
-    return json.dumps(document, ensure_ascii=True, separators=(",", ":")).encode() + b"\n"
+    return _ENCODER.encode(document).encode() + b"\n"
 
 
 def check_fields(value: Any, known: Collection[str], *, what: str) -> None:
@@ -122,6 +122,7 @@ def _bounded_integer(digits: str) -> int:
     return int(digits)
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique_names, parse_constant=_no_constant, parse_int=_bounded_integer, parse_float=_finite
 )

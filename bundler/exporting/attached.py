@@ -129,8 +129,9 @@ class _Search:
 
     def result(self) -> Attached:
         """The result."""
+        found = tuple(self._found.values())
         return Attached(
-            replace(self.image, attachments=tuple(self._found.values())),
+            replace(self.image, attachments=found) if found else self.image,
             self._documents,
             tuple((reason, kind, number) for (reason, kind), number in sorted(self._left.items())),
             tuple(self._remarks),

@@ -127,10 +127,12 @@ def read_blob(entry: Mapping[str, Any]) -> Blob:
 
 def _stored(descriptor: Descriptor, entries: Sequence[Sequence[Any]]) -> Stored:
     """The place of a blob. A single piece shares the number of its length with the size."""
-    pieces, size_bytes = _pieces(entries), descriptor.size_bytes
-    if len(pieces) == 1 and pieces[0].length_bytes == size_bytes:
-        pieces = (Piece(pieces[0].chunk, pieces[0].offset_bytes, size_bytes),)
-    return Stored(descriptor.digest, size_bytes, pieces)
+    size_bytes = descriptor.size_bytes
+    if len(entries) == 1:
+        ((chunk, offset, length),) = entries
+        if size(length) == size_bytes:
+            return Stored(descriptor.digest, size_bytes, (Piece(size(chunk), size(offset), size_bytes),))
+    return Stored(descriptor.digest, size_bytes, _pieces(entries))
 
 
 def read_file(entry: Mapping[str, Any]) -> Stored:

@@ -83,7 +83,7 @@ def check_pieces(chunks: Sequence[Chunk], everything: Iterable[Stored], kind: Ar
                         "{name} does not start at the end of the previous member of {file}", name=name, file=chunk.file
                     )
                 )
-            end = begin + kind.member_bytes(name, length)
+            end = offset + length + kind.padding_bytes(length)
         if not inside or not kind.is_end(chunk.size_bytes - end, (name for _, _, name in inside)):
             raise ValueError(texts.text("the members of {file} do not make up its size", file=chunk.file))
 
