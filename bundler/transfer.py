@@ -22,13 +22,14 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import (
     BlobSink,
     BlobSource,
-    MountingSink,
     Obtained,
-    OrderedSink,
     PartialBlob,
     Pieces,
-    ResumingSink,
-    SourceOfCopies,
+    can_mount,
+    can_resume,
+    gives_wholes,
+    is_ordered,
+    may_have_copies,
 )
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unavailable
@@ -170,7 +171,7 @@ def _copy_into(gathered: _Gathered, copy: BlobCopy, run: Run) -> None:
             gathered.add(_BlobCopying(copy, run).copied())
     finally:
         for sink in (sink for destination in copy.destinations for sink in destination.sinks):
-            if isinstance(sink, OrderedSink):
+            if is_ordered(sink):
                 sink.end_blob(copy.descriptor)
 
 
@@ -372,8 +373,10 @@ def read_small_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, pee
     Raises:
         BundlerError: As `VerifiedBlob.pieces`.
     """
-    silent = replace(run, listener=nobody)
-    stream = VerifiedBlob(descriptor, source, silent, label=str(descriptor.digest), peer=peer)
+    label = str(descriptor.digest)
+    if gives_wholes(source):
+        return VerifiedBlob(descriptor, source, run, label=label, peer=peer).checked(source.read_whole(descriptor))
+    stream = VerifiedBlob(descriptor, source, replace(run, listener=nobody), label=label, peer=peer)
     return b"".join(bytes(piece) for piece in stream.pieces())
 
 
@@ -506,20 +509,20 @@ class _BlobCopying:
     def _has_another_copy(self) -> bool:
         """True if the source, which gave wrong bytes, has found the right ones elsewhere."""
         source = self._copy.source
-        return isinstance(source, SourceOfCopies) and source.find_whole(
+        return may_have_copies(source) and source.find_whole(
             self._copy.descriptor, lambda _: self._run.cancellation.check()
         )
 
     def _put(self, sink: BlobSink, peer: str) -> None:
         """Copies the bytes of the blob to one sink that lacks them."""
         descriptor = self._copy.descriptor
-        partial = sink.partial_blob(descriptor) if isinstance(sink, ResumingSink) else None
+        partial = sink.partial_blob(descriptor) if can_resume(sink) else None
         stream = VerifiedBlob(
             descriptor, self._copy.source, self._run, label=self._copy.label, peer=peer, partial=partial
         )
         try:
             with closing(stream.pieces()) as pieces:
-                if partial is not None and isinstance(sink, ResumingSink):
+                if partial is not None and can_resume(sink):
                     self._run.listener(Moved(partial.offset_bytes))
                     sink.resume_blob(descriptor, pieces, offset_bytes=partial.offset_bytes)
                 else:
@@ -549,7 +552,7 @@ class _BlobCopying:
 
 def _obtained(sink: BlobSink, descriptor: Descriptor, holder: BlobSink | None) -> Obtained | None:
     """The way a sink got a blob without receiving its bytes; None if it lacks the blob."""
-    if isinstance(sink, MountingSink):
+    if can_mount(sink):
         return sink.obtain_blob(descriptor, holder)
     return Obtained.PRESENT if sink.has_blob(descriptor) else None
 
@@ -616,6 +619,19 @@ class VerifiedBlob:
                     # A source that failed for good is not asked again from the beginning.
                     raise error.but(retryable=False) from error.__cause__
                 pause(failures, error, self._run, self._label, peer=self._peer)
+
+    def checked(self, content: bytes) -> bytes:
+        """Returns bytes that were read at once, if they are the whole blob. To be called in place of `pieces`.
+
+        Raises:
+            Damaged: They are not.
+        """
+        self._hasher.update(content)
+        self._check_digest(self._hasher)
+        if len(content) != self._descriptor.size_bytes:
+            expected, actual = f"{self._descriptor.size_bytes} bytes", f"{len(content)} bytes"
+            raise self._damaged("another size than the declared one", expected, actual)
+        return content
 
     def _verified(self, arriving: Pieces, hasher: Hasher) -> Pieces:
         size = self._descriptor.size_bytes

@@ -146,20 +146,33 @@ class LayoutSource:
 
     def open_blob(self, descriptor: Descriptor, *, offset_bytes: int) -> Pieces:
         """Returns the bytes of a blob."""
-        digest = descriptor.digest
-        size = self._files.size(digest.path)
+        size = self._files.size(descriptor.digest.path)
         if size is None:
-            raise NotFound(
-                "the blob is not in the layout", subject=self._name_of(digest), code="not-found", hint=_COPY_AGAIN
-            )
-        if size != descriptor.size_bytes:
+            raise self._lacks(descriptor.digest)
+        self._check_size(size, descriptor)
+        return self._files.open_at(descriptor.digest.path, offset_bytes)
+
+    def read_whole(self, descriptor: Descriptor) -> bytes:
+        """Returns a blob that fits into memory, unverified."""
+        content = self._files.read(descriptor.digest.path, max(descriptor.size_bytes, MANIFEST_BYTES))
+        if content is None:
+            raise self._lacks(descriptor.digest)
+        self._check_size(len(content), descriptor)
+        return content
+
+    def _lacks(self, digest: Digest) -> NotFound:
+        return NotFound(
+            "the blob is not in the layout", subject=self._name_of(digest), code="not-found", hint=_COPY_AGAIN
+        )
+
+    def _check_size(self, size_bytes: int, descriptor: Descriptor) -> None:
+        if size_bytes != descriptor.size_bytes:
             raise Damaged(
                 "the blob has another size than its descriptor says",
-                subject=self._name_of(digest),
+                subject=self._name_of(descriptor.digest),
                 expected=text("{size} bytes", size=descriptor.size_bytes),
-                actual=text("{size} bytes", size=size),
+                actual=text("{size} bytes", size=size_bytes),
             )
-        return self._files.open_at(digest.path, offset_bytes)
 
     def _name_of(self, digest: Digest) -> str:
         """The name of a blob in errors."""
