@@ -630,7 +630,7 @@ class VerifiedBlob:
         self._check_digest(self._hasher)
         if len(content) != self._descriptor.size_bytes:
             expected, actual = f"{self._descriptor.size_bytes} bytes", f"{len(content)} bytes"
-            raise self._damaged("another size than the declared one", expected, actual)
+            raise self._damaged("the blob has another size than its descriptor says", expected, actual)
         return content
 
     def _verified(self, arriving: Pieces, hasher: Hasher) -> Pieces:

@@ -14,6 +14,7 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import find, load
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
+from bundler.core.protocols import gives_wholes
 from bundler.errors import Damaged, Refused
 from bundler.stores.archives import OCI, Archive, Staging
 from bundler.stores.hosts import NetworkOptions
@@ -203,6 +204,19 @@ def test_a_blob_can_be_left_in_the_middle_and_opened_again(blobs):
         next(pieces)
         pieces.close()
     assert sum(len(piece) for piece in blobs.open_blob(LAYER, offset_bytes=0)) == LAYER.size_bytes
+
+
+def test_a_source_that_gives_small_blobs_at_once_gives_them_whole(source):
+    store, _ = source
+    if not gives_wholes(store):
+        assert store.is_remote
+        return
+    assert store.read_whole(LAYER) == LAYER_BYTES
+    with pytest.raises(Refused):
+        store.read_whole(ABSENT)
+    for size_bytes in (LAYER.size_bytes - 1, LAYER.size_bytes + 1):
+        with pytest.raises(Damaged):
+            store.read_whole(Descriptor(LAYER.media_type, LAYER.digest, size_bytes))
 
 
 def test_a_blob_that_is_not_there_is_refused(source):

@@ -30,6 +30,7 @@ from bundler.transfer import (
     work_through,
 )
 from bundler.workers import Cancellation
+from tests.support.errors import raises
 from tests.support.tables import each_case
 from tests.unit.runs import AT_ONCE, Recorder, broken, run_with
 from tests.unit.values import described
@@ -61,6 +62,17 @@ class Source:
                 yield step
         finally:
             self.closed += 1
+
+
+@dataclass
+class Wholes(Source):
+    """Gives a small blob at once."""
+
+    is_remote: bool = False
+    content: bytes = b""
+
+    def read_whole(self, descriptor: Descriptor) -> bytes:
+        return self.content
 
 
 @dataclass(eq=False)
@@ -294,6 +306,16 @@ def test_a_small_blob_is_read_into_memory_silently() -> None:
     source = Source([[CONTENT[:10], broken()], [CONTENT[10:]]])
     assert read_small_blob(BLOB, source, run_with(recorder)) == CONTENT
     assert recorder.events == []
+
+
+def test_a_small_blob_that_is_read_at_once_is_verified_too() -> None:
+    assert read_small_blob(BLOB, Wholes([], content=CONTENT), run_with()) == CONTENT
+    for content in (CONTENT[:-1], CONTENT[:-1] + b"?", CONTENT + b"?"):
+        with raises(Damaged, subject=str(BLOB.digest)):
+            read_small_blob(BLOB, Wholes([], content=content), run_with())
+    longer = replace(BLOB, size_bytes=BLOB.size_bytes + 1)
+    with raises(Damaged, subject=str(BLOB.digest), actual=f"{BLOB.size_bytes} bytes"):
+        read_small_blob(longer, Wholes([], content=CONTENT), run_with())
 
 
 def test_failed_attempts_within_a_blob_are_counted_from_1_as_everywhere() -> None:
