@@ -196,7 +196,7 @@ def can_resume(sink: BlobSink) -> TypeGuard[ResumingSink]:
 
 
 def is_ordered(sink: BlobSink) -> TypeGuard[OrderedSink]:
-    """True if a sink must be told of the end of each blob."""
+    """True if a sink waits for the end of each blob."""
     return _has(type(sink), "end_blob")
 
 
