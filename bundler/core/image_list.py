@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from bundler import texts
 from bundler.core.attachment_choice import AttachmentChoice
@@ -19,11 +20,14 @@ from bundler.core.digest import Digest
 from bundler.core.list_line import parse_line
 from bundler.core.location import Container, Location
 from bundler.core.platform import Platform
-from bundler.core.reference import Reference
+from bundler.core.reference import Reference, is_registry, names_registry
 from bundler.core.several import located, together
 from bundler.core.strict_yaml import MappingNode, Node, ScalarNode, SequenceNode, YamlDocument
+from bundler.core.tag_choice import BY_CREATED, BY_VERSION, TagChoice, read_since
+from bundler.core.version_range import VersionRange
 from bundler.errors import BundlerError, Damaged, Misuse
 
+Value = TypeVar("Value")
 ParseImage = Callable[[str], Location]
 """Reads the location of one image: `bundler.transports.parsing.parse_image`."""
 
@@ -31,6 +35,12 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
 _TOP_KEYS = ("name", "platforms", "attachments", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "attachments", "from")
+_MANY_KEYS = ("repository", "tags", "platforms", "attachments")
+_TAG_KEYS = ("match", "except", "semver", "newest", "by", "since")
+_PATTERN = re.compile(r"[*?\[]")
+_REPOSITORY_PATTERN = re.compile(r"[a-z0-9*?\[\]!._/-]{1,255}")
+_NEWEST_AT_MOST = 10_000
+_PATTERN_CHARACTERS = 128
 _YAML = re.compile(rf"---|%YAML|\{{|\[(?![0-9A-Fa-f:.]*\](?::\d+)?/)|['\"]?(?:{'|'.join(_TOP_KEYS)})['\"]?\s*:(?:\s|$)")
 """The first line of a YAML or JSON list. A host like ``[::1]:5000/app`` does not match."""
 
@@ -81,6 +91,35 @@ class HeldImages:
 
 
 @dataclass(frozen=True, slots=True)
+class ManyImages:
+    """The images of repositories by their names and tags. The registry is asked for them when the export starts.
+
+    Attributes:
+        registry: The registry.
+        repository: A repository, or a pattern of them; ``*`` means any characters.
+        tags: The choice of the tags.
+        platforms: The platforms to carry; empty for all.
+        where: File and line of the entry, for messages.
+        attachments: The attachments to carry; None for those of the request.
+    """
+
+    registry: str
+    repository: str
+    tags: TagChoice
+    platforms: tuple[Platform, ...] = ()
+    where: str = ""
+    attachments: AttachmentChoice | None = None
+
+    @property
+    def is_pattern(self) -> bool:
+        """True if the registry must be asked which repositories it has."""
+        return bool(_PATTERN.search(self.repository))
+
+    def __str__(self) -> str:
+        return f"{self.registry}/{self.repository} ({self.tags})"
+
+
+@dataclass(frozen=True, slots=True)
 class NoImage:
     """A part of a list that is no image, or whose images are not known, so that nothing is carried for it.
 
@@ -95,6 +134,10 @@ class NoImage:
     why: str
 
 
+ListEntry = Entry | HeldImages | ManyImages
+"""An entry of a list."""
+
+
 @dataclass(frozen=True, slots=True)
 class ImageList:
     """The images of one or more lists.
@@ -106,7 +149,7 @@ class ImageList:
     """
 
     name: str | None
-    entries: tuple[Entry | HeldImages, ...]
+    entries: tuple[ListEntry, ...]
     no_images: tuple[NoImage, ...] = ()
 
 
@@ -208,6 +251,19 @@ def _written(text: str, parse_image: ParseImage, *, where: str, platforms: tuple
     return Entry(_name_of(image), parse_image(line.source), None, platforms, where)
 
 
+def _newest(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or not 0 < int(text[:10]) <= _NEWEST_AT_MOST:
+        raise Misuse("newest: must be a number from 1 on", subject=repr(text[:40]))
+    return int(text)
+
+
+def _order(text: str) -> str:
+    order = {"semver": BY_VERSION}.get(text, text)
+    if order not in (BY_VERSION, BY_CREATED):
+        raise Misuse("by: must be version or created", subject=repr(text[:40]))
+    return order
+
+
 class _TextList:
     """Reads the text form: one reference a line; ``#`` begins a comment."""
 
@@ -263,7 +319,7 @@ class _YamlList:
             tuple(entry if entry.attachments else replace(entry, attachments=attachments) for entry in entries),
         )
 
-    def _entries(self, node: Node | None, defaults: tuple[Platform, ...]) -> Iterator[Entry | HeldImages]:
+    def _entries(self, node: Node | None, defaults: tuple[Platform, ...]) -> Iterator[ListEntry]:
         if node is None:
             return
         if not isinstance(node, SequenceNode):
@@ -274,8 +330,10 @@ class _YamlList:
             if entry is not None:
                 yield entry
 
-    def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> Entry | HeldImages | None:
+    def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> ListEntry | None:
         where = self._yaml.where(node)
+        if isinstance(node, MappingNode) and "repository" in {key.value for key, _ in node.value}:
+            return self._many(node, defaults)
         if isinstance(node, ScalarNode):
             return _written(self._yaml.text(node), self._parse_image, where=where, platforms=defaults)
         if not isinstance(node, MappingNode):
@@ -302,6 +360,61 @@ class _YamlList:
             self._yaml.error(node, "image: and digest: name different digests", "remove one of them")
             return None
         return replace(entry, attachments=attachments)
+
+    def _many(self, node: MappingNode, defaults: tuple[Platform, ...]) -> ManyImages | None:
+        before = len(self.errors)
+        fields = self._yaml.mapping(node, _MANY_KEYS)
+        if len(self.errors) > before:
+            return None
+        registry, _, repository = self._yaml.text(fields["repository"]).removeprefix("docker://").partition("/")
+        is_known = is_registry(registry) and names_registry(registry) and _REPOSITORY_PATTERN.fullmatch(repository)
+        if not is_known or "//" in repository or repository.endswith("/"):
+            self._yaml.error(
+                fields["repository"],
+                "not a registry with a repository or a pattern",
+                "write repository: HOST/team/app, or HOST/team/*, without a tag",
+            )
+        tags = self._tags(fields.get("tags"))
+        platforms = self._platforms(fields["platforms"]) if "platforms" in fields else defaults
+        attachments = self._attachments(fields.get("attachments"))
+        if len(self.errors) > before:
+            return None
+        if registry in ("docker.io", "index.docker.io") and "/" not in repository:
+            repository = f"library/{repository}"
+        return ManyImages(registry, repository, tags, platforms, self._yaml.where(node), attachments)
+
+    def _tags(self, node: Node | None) -> TagChoice:
+        if node is None:
+            return TagChoice()
+        if not isinstance(node, MappingNode):
+            return TagChoice(match=self._patterns(node))
+        fields = self._yaml.mapping(node, _TAG_KEYS)
+
+        def read(key: str, parse: Callable[[str], Value]) -> Value | None:
+            field = fields.get(key)
+            return None if field is None else self._yaml.collected(field, lambda: parse(self._yaml.text(field)))
+
+        return TagChoice(
+            match=self._patterns(fields.get("match")),
+            without=self._patterns(fields.get("except")),
+            versions=read("semver", VersionRange.parse),
+            newest=read("newest", _newest),
+            by=read("by", _order) or BY_VERSION,
+            since=read("since", read_since) or "",
+        )
+
+    def _patterns(self, node: Node | None) -> tuple[str, ...]:
+        if node is None:
+            return ()
+        parts = node.value if isinstance(node, SequenceNode) else [node]
+        found = (self._yaml.collected(part, partial(self._pattern, part)) for part in parts)
+        return tuple(pattern for pattern in found if pattern is not None)
+
+    def _pattern(self, node: Node) -> str:
+        pattern = self._yaml.text(node)
+        if not pattern or len(pattern) > _PATTERN_CHARACTERS:
+            raise Misuse("not a pattern of tags", subject=repr(pattern[:80]), hint="write for example 1.*")
+        return pattern
 
     def _name(self, node: Node | None) -> str | None:
         if node is None:

@@ -11,14 +11,14 @@ from typing import TypeVar
 
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
-from bundler.core.image_list import Entry, HeldImages, ImageList
+from bundler.core.image_list import Entry, HeldImages, ImageList, ListEntry, ManyImages
 from bundler.core.location import Location
 from bundler.core.reference import Reference
 from bundler.core.several import together
 from bundler.errors import BundlerError, Misuse
 from bundler.texts import text
 
-Listed = TypeVar("Listed", Entry, "Entry | HeldImages")
+Listed = TypeVar("Listed", Entry, "Entry | HeldImages | ManyImages")
 
 
 def merge(lists: Iterable[ImageList], *, name: str | None) -> ImageList:
@@ -62,8 +62,10 @@ def each_once(entries: Iterable[Listed]) -> tuple[Listed, ...]:
     return tuple(found.values())
 
 
-def _key(entry: Entry | HeldImages) -> Reference | str:
+def _key(entry: ListEntry) -> Reference | str:
     """A key that is equal for two entries whose images would get the same name."""
+    if isinstance(entry, ManyImages):
+        return str(entry)
     return str(entry.source) if isinstance(entry, HeldImages) else _comparable(entry.reference)
 
 
@@ -94,8 +96,8 @@ def _joined(first: Listed, second: Listed) -> Listed:
     return replace(kept, pin=wanted.pop(), pinned_at=pinned_at)
 
 
-def _contradiction(first: Entry | HeldImages, second: Entry | HeldImages) -> Misuse:
-    name = second.reference if isinstance(second, Entry) else second.source
+def _contradiction(first: ListEntry, second: ListEntry) -> Misuse:
+    name = second.reference if isinstance(second, Entry) else _key(second)
     return Misuse(
         text("listed twice with different options, first at {where}", where=first.where),
         subject=f"{second.where}: {name}",

@@ -71,6 +71,9 @@ YAML_STREAM_NODES = 4_000_000
 """Values of all documents of such a stream together, aliases as often as they are used. 16 MiB of manifests have some
 2.5 million."""
 
+MANY_IMAGES = 100_000
+"""Images that one entry with patterns may mean: five times as many as a bundle is tested with."""
+
 LIST_NO_IMAGES = 1000
 """Parts of a list that are no images, which are named. Further ones are only counted."""
 

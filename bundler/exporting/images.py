@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bundler.core.image_list import Entry, HeldImages, NoImage
+from bundler.core.image_list import Entry, HeldImages, ManyImages, NoImage
 from bundler.core.joined_lists import each_once
 from bundler.core.platform import Platform
 from bundler.errors import Misuse
@@ -66,11 +66,13 @@ class ImagesResult:
     Attributes:
         lists: The lists in the order of the request.
         images: The images, each once, in the order of the lists.
+        patterns: The entries whose images only a registry knows: file and line, and the pattern.
         no_images: The parts of the lists that are no images.
     """
 
     lists: tuple[ListSummary, ...]
     images: tuple[ListedImage, ...]
+    patterns: tuple[tuple[str, str], ...]
     no_images: tuple[NoImage, ...]
 
 
@@ -93,7 +95,8 @@ def images(request: ImagesRequest, run: Run | None = None) -> ImagesResult:
     places = _places(lists)
     return ImagesResult(
         tuple(ListSummary(each.source, each.kinds, len(each.images.entries)) for each in lists),
-        tuple(_listed(entry, places[_name(entry)]) for entry in found),
+        tuple(_listed(entry, places[_name(entry)]) for entry in found if not isinstance(entry, ManyImages)),
+        tuple((entry.where, str(entry)) for entry in found if isinstance(entry, ManyImages)),
         left,
     )
 
@@ -110,6 +113,8 @@ def _places(lists: tuple[ReadList, ...]) -> dict[str, tuple[list[Place], int]]:
     found: dict[str, tuple[list[Place], int]] = {}
     for each in lists:
         for entry in each.images.entries:
+            if isinstance(entry, ManyImages):
+                continue
             first, count = found.get(_name(entry), ([], 0))
             places = each.places_of(entry)
             found[_name(entry)] = ([*first, *places.first], count + places.count)

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 
 from bundler.bundle.medium import is_removable
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
-from bundler.core.image_list import Entry
+from bundler.core.image_list import Entry, ManyImages
+from bundler.core.reference import Reference
 from bundler.errors import Misuse
+from bundler.exporting.image_words import name_in
 from bundler.exporting.lists import expanded
 from bundler.exporting.request import ExportRequest
 from bundler.exporting.session import Session
@@ -55,9 +57,19 @@ def list_images(session: Session) -> Listed:
     kept = _kept_documents(request)
     stores = Stores(_network(session), paces_of(run), kept, run.listener)
     index_files(session.listed, stores, run)
-    entries = expanded(session.listed, stores)
+    entries = expanded(session.listed, stores, run, _started_names(session))
     chosen = selected([entry.reference for entry in entries], request.selection, run)
     return Listed(session, tuple(entry for entry in entries if entry.reference in chosen), stores, kept, there)
+
+
+def _started_names(session: Session) -> tuple[Reference, ...] | None:
+    """The names of the images of the run that is resumed, for the patterns of its list; None if there is none."""
+    if not any(isinstance(entry, ManyImages) for entry in session.listed):
+        return None
+    journal = session.folder.read_journal()
+    if journal is None:
+        return None
+    return tuple(name_in(words) for words in (*journal.start.images, *journal.start.missing))
 
 
 def _kept_documents(request: ExportRequest) -> KeptDocuments | None:
@@ -78,8 +90,9 @@ def _network(session: Session) -> NetworkOptions:
     request = session.request
     if request.login is None:
         return request.network
-    names = [entry.source.reference for entry in session.listed]
-    registries = sorted({name.registry for name in names if name is not None})
+    patterns = {entry.registry for entry in session.listed if isinstance(entry, ManyImages)}
+    names = [entry.source.reference for entry in session.listed if not isinstance(entry, ManyImages)]
+    registries = sorted(patterns | {name.registry for name in names if name is not None})
     if len(registries) != 1:
         raise Misuse(
             "--username is for one registry, but the images come from several",

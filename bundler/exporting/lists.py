@@ -10,7 +10,7 @@ from pathlib import Path
 from bundler.core import image_list
 from bundler.core.bundle_name import BUNDLE_NAME, name_of_words
 from bundler.core.events import Listener, Noticed
-from bundler.core.image_list import Entry, HeldImages, ImageList, NoImage, nameless
+from bundler.core.image_list import Entry, HeldImages, ImageList, ListEntry, ManyImages, NoImage, nameless
 from bundler.core.joined_lists import each_once, merge
 from bundler.core.limits import IMAGE_LIST_BYTES
 from bundler.core.platform import Platform
@@ -18,9 +18,11 @@ from bundler.core.reference import Reference
 from bundler.core.several import located, together
 from bundler.core.text_file import decoded
 from bundler.errors import BundlerError, Misuse, Several
+from bundler.exporting.many_images import found_entries, known_entries
 from bundler.lists.found import Surroundings
 from bundler.lists.listing import ReadList
 from bundler.lists.table import read_list
+from bundler.run import Run
 from bundler.stores import compression
 from bundler.stores.held_images import Choice, HeldImage, completed
 from bundler.stores.opened import Stores
@@ -98,24 +100,35 @@ def name_after(arguments: tuple[str, ...]) -> str | None:
     return name_of_words(parse_image(arguments[0]).bundle_words)
 
 
-def expanded(entries: tuple[Entry | HeldImages, ...], stores: Stores) -> tuple[Entry, ...]:
-    """The entries, with one for each image of files and layouts whose names are in there.
+def expanded(
+    entries: tuple[ListEntry, ...], stores: Stores, run: Run, names: tuple[Reference, ...] | None = None
+) -> tuple[Entry, ...]:
+    """The entries, with one for each image of files and layouts, and for each image that a pattern means.
+
+    Args:
+        entries: The entries of lists.
+        stores: The stores of the run.
+        run: Receives progress, and can be stopped.
+        names: The names of the run that is resumed, which patterns keep; None to ask the registries.
 
     Raises:
-        Misuse: An image there has no full name.
-        BundlerError: A file or layout cannot be read.
+        Misuse: An image in a file or layout has no full name.
+        BundlerError: A file or layout cannot be read, or a registry does not list what a pattern means.
     """
     single: list[Entry] = []
     errors: list[BundlerError] = []
     for entry in entries:
         try:
-            single += [entry] if isinstance(entry, Entry) else _named(entry, stores)
+            if isinstance(entry, ManyImages):
+                single += found_entries(entry, stores, run) if names is None else known_entries(entry, names)
+            else:
+                single += [entry] if isinstance(entry, Entry) else _named(entry, stores)
         except Several as several:
             errors += several.errors
         except BundlerError as error:
             errors.append(error)
     if errors:
-        raise together(text("{count} errors in image files", count=len(errors)), errors)
+        raise together(text("{count} errors in the images that lists mean", count=len(errors)), errors)
     return each_once(single)
 
 

@@ -11,13 +11,14 @@ from bundler.core import manifest as bundle_manifest
 from bundler.core.at_receiver import AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
-from bundler.core.image_list import Entry
+from bundler.core.image_list import Entry, ListEntry, ManyImages
 from bundler.core.journal import ExportStart, Journal, PinnedAttachments
 from bundler.core.manifest import BundleManifest, MissingImage, Series
 from bundler.core.parity import ParityChoice
 from bundler.core.policy import ImagePolicy
 from bundler.errors import Misuse
 from bundler.exporting.channel import series_of
+from bundler.exporting.image_words import words_of
 from bundler.exporting.listed import Listed
 from bundler.exporting.media import started_options
 from bundler.exporting.missing_images import REFUSED
@@ -57,16 +58,16 @@ class Resume:
 
     def digest_of(self, entry: Entry) -> Digest | None:
         """The digest that an image had when the export started; None if it starts now."""
-        return self.journal.start.images[_words(entry)] if self.journal else None
+        return self.journal.start.images[words_of(entry)] if self.journal else None
 
     def missing(self, entry: Entry) -> MissingImage | None:
         """An image that the export goes without since it started; None for the others."""
-        why = self.journal.start.missing.get(_words(entry)) if self.journal else None
+        why = self.journal.start.missing.get(words_of(entry)) if self.journal else None
         return MissingImage(entry.reference, str(entry.source), *why) if why else None
 
     def attachments_of(self, entry: Entry) -> PinnedAttachments | None:
         """The attachments that an image had when the export started; None if it starts now."""
-        return self.journal.start.attachments.get(_words(entry), PinnedAttachments()) if self.journal else None
+        return self.journal.start.attachments.get(words_of(entry), PinnedAttachments()) if self.journal else None
 
     def start(
         self,
@@ -92,12 +93,12 @@ class Resume:
         self._check_plan(plan)
         return ExportStart(
             options={**self.options, **media},
-            images={_words(entry): digest for entry, digest in digests.items()},
+            images={words_of(entry): digest for entry, digest in digests.items()},
             created=self.created,
             tool=self.tool,
             plan=plan,
-            missing={_words(entry): (image.code, image.reason) for entry, image in missing.items()},
-            attachments={_words(entry): pinned for entry, pinned in attachments.items()},
+            missing={words_of(entry): (image.code, image.reason) for entry, image in missing.items()},
+            attachments={words_of(entry): pinned for entry, pinned in attachments.items()},
         )
 
     def check_plan(self, manifest: BundleManifest) -> None:
@@ -123,7 +124,7 @@ class Resume:
         if self.journal is None:
             return
         start = self.journal.start
-        differences = start.differences(self.options, {_words(entry): entry for entry in entries})
+        differences = start.differences(self.options, {words_of(entry): entry for entry in entries})
         refused = sum(code == REFUSED for code, _ in start.missing.values())
         missing = len(start.missing) - refused
         if missing and not skips_missing:
@@ -191,6 +192,7 @@ def _options(listed: Listed) -> dict[str, str]:
         "--attachments": str(request.attachments),
         **_policies(request.policies),
         **_parity(request.parity),
+        **_patterns(session.listed),
     }
 
 
@@ -213,6 +215,12 @@ def _since(there: AtReceiver) -> dict[str, str]:
     return {"--since": " ".join(sorted(ids))} if there.given else {}
 
 
+def _patterns(listed: Sequence[ListEntry]) -> dict[str, str]:
+    """The patterns of the lists, if there are some: a resumed export takes over what they meant when it started."""
+    found = [str(entry) for entry in listed if isinstance(entry, ManyImages)]
+    return {"repository:": "; ".join(found)} if found else {}
+
+
 def _policies(policies: Sequence[ImagePolicy]) -> dict[str, str]:
     """The policies, if there are some: likewise."""
     return {"--policy": " ".join(sorted(policy.digest for policy in policies))} if policies else {}
@@ -221,10 +229,3 @@ def _policies(policies: Sequence[ImagePolicy]) -> dict[str, str]:
 def _parity(choice: ParityChoice | None) -> dict[str, str]:
     """The amount of parity, if there is any: likewise."""
     return {"--parity": str(choice)} if choice else {}
-
-
-def _words(entry: Entry) -> str:
-    pin = f", pinned to {entry.pin}" if entry.pin else ""
-    platforms = f", for {' '.join(map(str, entry.platforms))}" if entry.platforms else ""
-    attachments = f", with attachments {entry.attachments}" if entry.attachments else ""
-    return f"{entry.reference} from {entry.source}{pin}{platforms}{attachments}"

@@ -13,7 +13,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool, read_tool
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Noticed
-from bundler.core.image_list import Entry, HeldImages, ImageList
+from bundler.core.image_list import ImageList, ListEntry
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, notice_no_images, read_lists
@@ -47,7 +47,7 @@ class Session:
     request: ExportRequest
     run: Run
     name: str
-    listed: tuple[Entry | HeldImages, ...]
+    listed: tuple[ListEntry, ...]
     key: PrivateKey | None
     passphrase: str | None
     folder: PartialFolder

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from bundler import texts
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
-from bundler.core.image_list import Entry, HeldImages
+from bundler.core.image_list import Entry, ListEntry, ManyImages
 from bundler.core.location import Location
 from bundler.core.reference import Reference
 from bundler.errors import Absent, BundlerError, Several
@@ -21,13 +21,14 @@ from bundler.transfer import COPIED, FAILED, ask_all
 from bundler.transports.transport import IndexedFile, Preparation, SourceLocation, source_of
 
 
-def index_files(entries: Sequence[Entry | HeldImages], stores: Stores, run: Run) -> None:
+def index_files(entries: Sequence[ListEntry], stores: Stores, run: Run) -> None:
     """Reads the index of each image file of a list.
 
     Raises:
         BundlerError: A file cannot be read, or is no image archive; with more than one, `Several`.
     """
-    files = list(dict.fromkeys(file for entry in entries if (file := source_of(entry.source).indexed_file)))
+    sources = [source_of(entry.source) for entry in entries if not isinstance(entry, ManyImages)]
+    files = list(dict.fromkeys(file for source in sources if (file := source.indexed_file)))
     if not files:
         return
     total = sum(file.bytes_to_index(stores) for file in files)

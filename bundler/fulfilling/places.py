@@ -62,7 +62,7 @@ def given_places(asked: Asked, images: Iterable[Image], stores: Stores) -> Place
     known = {_without_digest(image.reference) for image in images}
     by_name: dict[Reference, list[SourceLocation]] = {}
     others: list[SourceLocation] = []
-    for entry in expanded(listed, stores):
+    for entry in expanded(listed, stores, asked.run):
         name = _without_digest(entry.reference)
         if name in known:
             by_name.setdefault(name, []).append(source_of(entry.source))

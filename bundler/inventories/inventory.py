@@ -11,12 +11,13 @@ from pathlib import Path
 from bundler import __version__
 from bundler.bundle.signing import PrivateKey
 from bundler.core.digest import Digest
-from bundler.core.image_list import Entry
+from bundler.core.image_list import Entry, ManyImages
 from bundler.core.inventory import Inventory
 from bundler.core.mapping import Naming
-from bundler.core.reference import is_repository
+from bundler.core.reference import DEFAULT_TAG, is_repository
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.exporting.lists import read_lists
+from bundler.exporting.many_images import entry_for
 from bundler.inventories.contents import contents_of
 from bundler.inventories.request import InventoryRequest, InventoryResult
 from bundler.keys.private_key import read_private_key
@@ -148,6 +149,14 @@ def _given_repositories(request: InventoryRequest, target: TargetLocation) -> tu
         listed = read_lists(request.lists, name=None, platforms=())
         naming = Naming()
         for entry in listed.entries:
+            if isinstance(entry, ManyImages) and entry.is_pattern:
+                raise Misuse(
+                    "a pattern does not say which repositories it means",
+                    subject=f"{entry.where}: {entry}",
+                    hint="write --repository NAME for each of them",
+                )
+            if isinstance(entry, ManyImages):
+                entry = entry_for(entry, entry.repository, DEFAULT_TAG)
             if isinstance(entry, Entry):
                 found[naming.name(entry.reference, Digest.of(b""), place).repository] = None
     outside = [name for name in found if place.prefix and not f"{name}/".startswith(f"{place.prefix}/")]

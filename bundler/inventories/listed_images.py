@@ -46,7 +46,7 @@ def listed_images(
     notice_no_images(read.no_images, run.listener)
     listed = read.entries
     index_files(listed, stores, run)
-    entries = expanded(listed, stores)
+    entries = expanded(listed, stores, run)
     compression = LAYER_COMPRESSIONS[0]
     absent = make_ready(entries, stores, Scratch(scratch), run, layer_compression=compression)
 

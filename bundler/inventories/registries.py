@@ -8,7 +8,7 @@ goes on, and a later one needs one HEAD for each tag.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -21,10 +21,11 @@ from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES, NAMES
 from bundler.core.oci import Descriptor
 from bundler.core.several import together
 from bundler.errors import BundlerError, Damaged, NotFound, Refused, UnknownRepository
+from bundler.exporting.names import all_names
 from bundler.inventories.request import Contents
 from bundler.run import Run, retrying
 from bundler.stores.kept import KeptDocuments
-from bundler.stores.name_lists import NamePage, catalog_page, tags_page
+from bundler.stores.name_lists import catalog_page, tags_page
 from bundler.stores.registry import Registry
 from bundler.stores.repository import Repository
 from bundler.texts import text
@@ -127,7 +128,7 @@ def registry_contents(
 def _repositories(registry: Registry, prefix: str, run: Run) -> list[str]:
     title = "listing repositories"
     run.listener(PhaseBegan(title, 0, in_bytes=False))
-    names = list(_all_names(lambda path: catalog_page(registry, path), registry.name, registry.name, run))
+    names = list(all_names(lambda path: catalog_page(registry, path), registry.name, registry.name, run))
     run.listener(PhaseEnded(title))
     return [name for name in names if not prefix or name == prefix or name.startswith(f"{prefix}/")]
 
@@ -141,7 +142,7 @@ def _tags(registry: Registry, repositories: Sequence[str], run: Run) -> _Tags:
         if listed > NAMES:
             raise _too_many_tags(registry)
         subject = f"{registry.name}/{repository}"
-        pages = _all_names(lambda path: tags_page(registry, repository, path), subject, registry.name, run)
+        pages = all_names(lambda path: tags_page(registry, repository, path), subject, registry.name, run)
         try:
             found[repository] = list(pages)
         except UnknownRepository:  # distribution still lists a repository whose manifests were all deleted
@@ -168,26 +169,6 @@ def _too_many_tags(registry: Registry) -> Refused:
         expected=text("at most {count:,}", count=NAMES),
         hint=text("make several inventories: bundler inventory {host}/PREFIX, or --repository", host=registry.name),
     )
-
-
-def _all_names(ask: Callable[[str], NamePage], subject: str, peer: str, run: Run) -> Iterator[str]:
-    """Yields the names of all pages, each once.
-
-    Raises:
-        Refused: There are too many, or a page repeats the names of the pages before it: the list would never end.
-    """
-    seen: set[str] = set()
-    path = ""
-    while True:
-        page = retrying(lambda path=path: ask(path), run, subject=subject, peer=peer)  # type: ignore[misc]
-        new = [name for name in dict.fromkeys(page.names) if name not in seen]
-        seen.update(new)
-        yield from new
-        if page.following is None:
-            return
-        if not new or len(seen) > NAMES:
-            raise Refused("the list of names does not end", subject=subject, actual=text("{count:,}", count=len(seen)))
-        path = page.following
 
 
 class _ReferrersApi:

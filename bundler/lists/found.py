@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
-from bundler.core.image_list import NoImage
+from bundler.core.image_list import ManyImages, NoImage
 from bundler.core.reference import Reference
 from bundler.core.several import located
 from bundler.core.yaml_documents import Document, Node
@@ -38,7 +38,7 @@ class Found(NamedTuple):
     note: str = ""
 
 
-Item = Found | NoImage | Misuse
+Item = Found | ManyImages | NoImage | Misuse
 
 
 class Surroundings(NamedTuple):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from bundler import texts
 from bundler.core.digest import Digest
-from bundler.core.image_list import Entry, HeldImages, ImageList, NoImage, ParseImage, entry_of
+from bundler.core.image_list import Entry, HeldImages, ImageList, ListEntry, ManyImages, NoImage, ParseImage, entry_of
 from bundler.core.limits import LIST_ERRORS, LIST_NO_IMAGES, LIST_PLACES
 from bundler.core.platform import Platform
 from bundler.core.reference import Reference
@@ -53,9 +53,9 @@ class ReadList:
     source: str
     kinds: tuple[str, ...]
     images: ImageList
-    places: Mapping[Entry | HeldImages, Places]
+    places: Mapping[ListEntry, Places]
 
-    def places_of(self, entry: Entry | HeldImages) -> Places:
+    def places_of(self, entry: ListEntry) -> Places:
         """The places of an image."""
         return self.places.get(entry) or Places((Place(entry.where),), 1)
 
@@ -67,7 +67,7 @@ class Listing:
         self._source = source
         self._parse_image = parse_image
         self._platforms = platforms
-        self._entries: dict[object, Entry | HeldImages] = {}
+        self._entries: dict[object, ListEntry] = {}
         self._known: dict[Found, object] = {}
         self._places: dict[object, list[Place]] = {}
         self._counts: dict[object, int] = {}
@@ -94,6 +94,8 @@ class Listing:
             for item in items:
                 if isinstance(item, Found):
                     self._image(item)
+                elif isinstance(item, ManyImages):
+                    self._entries.setdefault(str(item), replace(item, platforms=self._platforms))
                 elif isinstance(item, NoImage):
                     self.leave(item)
                 else:
@@ -130,7 +132,11 @@ class Listing:
         if not self._entries:
             raise _no_image(self._source, left)
         entries = tuple(self._entries.values())
-        places = {entry: Places(tuple(self._places[key]), self._counts[key]) for key, entry in self._entries.items()}
+        places = {
+            entry: Places(tuple(self._places[key]), self._counts[key])
+            for key, entry in self._entries.items()
+            if key in self._places
+        }
         return ReadList(self._source, tuple(self._kinds), ImageList(name, entries, left), places)
 
     def _image(self, found: Found) -> None:
@@ -171,7 +177,7 @@ class Listing:
         return (entry.reference if isinstance(entry, Entry) else None), str(entry.source), entry.pin
 
 
-def _for_both(first: Entry | HeldImages, second: Entry | HeldImages) -> Entry | HeldImages:
+def _for_both(first: ListEntry, second: ListEntry) -> ListEntry:
     """The entry for an image that a list asks for twice, with the platforms of both. None means all of them."""
     both = (*first.platforms, *second.platforms) if first.platforms and second.platforms else ()
     return replace(first, platforms=tuple(dict.fromkeys(both)))

@@ -1,10 +1,19 @@
-"""The YAML of ``skopeo sync --src yaml`` (skopeo-sync(1)): registries, and of each the repositories and tags."""
+"""The YAML of ``skopeo sync --src yaml`` (skopeo-sync(1)): registries, and of each the repositories and tags.
+
+The registry is asked for the tags of a repository that has none here, or a range of versions.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bundler.core.yaml_documents import Document, Mapping, Node
+from bundler.core.image_list import ManyImages
+from bundler.core.reference import Reference
+from bundler.core.several import located
+from bundler.core.tag_choice import TagChoice
+from bundler.core.version_range import VersionRange
+from bundler.core.yaml_documents import Document, Mapping, Node, Scalar
+from bundler.errors import Misuse
 from bundler.lists.found import Found, Item, Surroundings, left
 from bundler.texts import text
 
@@ -15,7 +24,7 @@ _OTHER_KEYS = {
     "cert-dir": text("give --cacert FILE instead, or use certs.d"),
 }
 _KEYS = frozenset((_IMAGES, _BY_REGEX, _BY_SEMVER, *_OTHER_KEYS))
-_ALL_TAGS = text("which tags this means must be asked: list them")
+_REGEX = text("a regular expression: write an entry with repository: and tags: for it, see docs/lists.md")
 
 
 def knows(root: Node) -> bool:
@@ -37,9 +46,25 @@ def read(document: Document, surroundings: Surroundings) -> Iterator[Item]:
                 continue
             for repository, tags in document.mapping(value).pairs:
                 path = f"{registry.text}: {key.text}: {repository.text}"
-                listed = document.scalars(tags) if key.text == _IMAGES else []
+                if key.text == _BY_REGEX:
+                    yield left(document, repository, path, _REGEX)
+                    continue
+                if key.text == _BY_SEMVER:
+                    yield _many(document, registry.text, repository, document.text(tags))
+                    continue
+                listed = document.scalars(tags)
                 if not listed:
-                    yield left(document, repository, path, _ALL_TAGS)
+                    yield _many(document, registry.text, repository, "")
                 for tag in listed:
                     mark = "@" if tag.text.startswith("sha256:") else ":"
                     yield Found(f"{registry.text}/{repository.text}{mark}{tag.text}", document.where(tag), path)
+
+
+def _many(document: Document, registry: str, repository: Scalar, versions: str) -> Item:
+    """All tags of a repository, or those in a range of versions."""
+    try:
+        reference = Reference.parse(f"{registry}/{repository.text}")
+        choice = TagChoice(versions=VersionRange.parse(versions) if versions else None)
+    except Misuse as error:
+        return located(error, document.where(repository))
+    return ManyImages(reference.registry, reference.repository, choice, where=document.where(repository))

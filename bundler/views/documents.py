@@ -149,6 +149,7 @@ def images_document(result: ImagesResult) -> Document:
             }
             for each in result.images
         ],
+        "patterns": [{"where": where, "pattern": pattern} for where, pattern in result.patterns],
         "notCarried": [{"where": each.where, "what": each.what, "why": each.why} for each in result.no_images],
     }
 

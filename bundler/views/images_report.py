@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 def lines(result: ImagesResult, *, is_quiet: bool, is_verbose: bool) -> list[str]:
     """One line for each list, as a comment, and one for each image."""
+    asked = [
+        f"# {escaped(where)}: {said('export asks the registry: {pattern}', pattern=escaped(pattern))}"
+        for where, pattern in result.patterns
+    ]
     if is_quiet:
         return [_plain(image) for image in result.images]
     shown = [
@@ -28,7 +32,7 @@ def lines(result: ImagesResult, *, is_quiet: bool, is_verbose: bool) -> list[str
             shown += [*(f"# {_place(place)}" for place in image.places), *_more(image, len(image.places)), plain]
         else:
             shown.append(f"{plain:{min(width, _WIDTH)}}  # {_short(image)}")
-    return shown
+    return shown + asked
 
 
 _WIDTH = 60

@@ -104,11 +104,12 @@ def image(
     variant: str | None = None,
     uncompressed: list[bytes] | None = None,
     labels: dict[str, str] | None = None,
+    created: str = "2026-01-02T03:04:05Z",
 ) -> Image:
     """A runnable image; ``layers`` are the blobs, ``uncompressed`` the tars they stand for."""
     diff_ids = [sha256(tar) for tar in uncompressed or [gzip.decompress(layer) for layer in layers]]
     config = {
-        "created": "2026-01-02T03:04:05Z",
+        "created": created,
         "architecture": architecture,
         "os": "linux",
         **({"variant": variant} if variant else {}),

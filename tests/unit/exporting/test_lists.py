@@ -14,6 +14,7 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 from bundler.errors import Misuse, Refused, Several
 from bundler.exporting.lists import expanded, name_after, read_lists
+from bundler.run import Run
 from bundler.stores.hosts import NetworkOptions
 from bundler.stores.opened import Stores
 from bundler.transports.docker_archive import DockerArchiveImage
@@ -36,7 +37,7 @@ def stores() -> Stores:
 
 def each_of(location: str, *platforms: Platform) -> tuple[Entry, ...]:
     read = read_lists((location,), name="x", platforms=platforms)
-    return expanded(read.entries, stores())
+    return expanded(read.entries, stores(), Run())
 
 
 def names(entries: tuple[Entry, ...]) -> list[str]:
@@ -110,7 +111,7 @@ def test_an_image_without_a_full_name_is_reported_with_an_entry_that_works(
 def test_an_image_that_is_listed_by_itself_and_within_its_file_is_taken_once(tmp_path: Path) -> None:
     path = write_as("none", tmp_path / "image", two_images(["quay.io/a:1"], ["quay.io/b:1"]))
     both = (f"docker-archive:{path}:quay.io/a:1", f"docker-archive:{path}")
-    entries = expanded(read_lists(both, name="x", platforms=()).entries, stores())
+    entries = expanded(read_lists(both, name="x", platforms=()).entries, stores(), Run())
     assert names(entries) == ["quay.io/a:1", "quay.io/b:1"]
 
 
@@ -214,7 +215,7 @@ def test_all_images_without_a_name_are_reported_at_once_with_the_line_of_the_lis
     (tmp_path / "list.txt").write_text(f"oci-archive:{tmp_path}/a.tar\noci-archive:{tmp_path}/b.tar:v1\n")
     read = read_lists((str(tmp_path / "list.txt"),), name="x", platforms=())
     with pytest.raises(Several) as caught:
-        expanded(read.entries, stores())
+        expanded(read.entries, stores(), Run())
     assert [(error.subject or "").split(": ")[0] for error in caught.value.errors] == [
         f"{tmp_path}/list.txt:1",
         f"{tmp_path}/list.txt:2",
@@ -225,7 +226,7 @@ def test_one_name_cannot_come_from_a_registry_and_from_a_file(tmp_path: Path) ->
     place = write_place("oci", layout_files(images.simple("x"), "quay.io/a:1"), tmp_path)
     read = read_lists((place, "docker://quay.io/a:1"), name="x", platforms=())
     with raises(Misuse, subject="docker://quay.io/a:1: quay.io/a:1"):
-        expanded(read.entries, stores())
+        expanded(read.entries, stores(), Run())
 
 
 # Lists and single locations as arguments

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundler.core.image_list import Entry
+from bundler.core.image_list import Entry, ManyImages
 from tests.support.tables import each_case
 from tests.unit.lists.reading import complaint, left, lines, names, read
 
@@ -13,6 +13,9 @@ def entries(text: str, source: str = "list.yaml", **variables: str) -> list[str]
     """Each image with its source and platforms."""
     found = []
     for each in read(text, source=source, **variables).images.entries:
+        if isinstance(each, ManyImages):
+            found.append(str(each))
+            continue
         name = str(each.reference) if isinstance(each, Entry) else ""
         pin = f" pin {each.pin}" if each.pin else ""
         platforms = f" for {' '.join(map(str, each.platforms))}" if each.platforms else ""
@@ -31,6 +34,7 @@ registry.example.com:5000:
     team/app: [1.10, "DIGEST"]
     team/all: []
   images-by-semver: {team/x: ">= 1"}
+  images-by-tag-regex: {team/y: "^1"}
 quay.io:
   images: {a/b: ["1"]}
 """.replace("DIGEST", DIGEST)
@@ -38,11 +42,15 @@ quay.io:
 
 def test_skopeo_sync() -> None:
     host = "registry.example.com:5000/team/app"
-    assert entries(SKOPEO) == plain(f"{host}:1.10", f"{host}@{DIGEST}", "quay.io/a/b:1")
+    assert entries(SKOPEO) == [
+        *plain(f"{host}:1.10", f"{host}@{DIGEST}"),
+        "registry.example.com:5000/team/all (all tags)",
+        "registry.example.com:5000/team/x (semver >= 1)",
+        *plain("quay.io/a/b:1"),
+    ]
     assert left(read(SKOPEO)) == [
         (2, "registry.example.com:5000: tls-verify"),
-        (5, "registry.example.com:5000: images: team/all"),
-        (6, "registry.example.com:5000: images-by-semver: team/x"),
+        (7, "registry.example.com:5000: images-by-tag-regex: team/y"),
     ]
 
 
@@ -235,6 +243,8 @@ def test_the_columns_of_rancher() -> None:
         (IMGPKG.replace("image: r.io/c@", "imag: r.io/c@"), 8, "image: is missing"),
         (SKOPEO.replace("[1.10,", "[[1.10],"), 4, "a text is expected"),
         (SKOPEO.replace("team/app", "TEAM"), 4, "not a repository"),
+        (SKOPEO.replace(">= 1", "some"), 6, "not a range"),
+        (SKOPEO.replace("team/all", "ALL"), 5, "not a repository"),
         (f"a/b:1 {DIGEST}\na/B:1 {DIGEST}\n", 2, "not a repository"),
         ("- {Repository: a, Tag: []}\n", 1, "a text is expected"),
         ("apiVersion: kubekey.kubesphere.io/v1\nkind: Manifest\nspec: {images: [{a: b}]}\n", 3, "a text is expected"),
