@@ -18,7 +18,7 @@ from tests.support.images import simple
 from tests.support.steps import Steps
 
 EPOCH = {"SOURCE_DATE_EPOCH": "1700000000"}
-COMMON = {"README.txt", "SHA256SUMS", "bundle.json"}
+COMMON = {"README.txt", "SHA256SUMS", "bundle.json", "restore.py"}
 MB = 1_000_000
 
 

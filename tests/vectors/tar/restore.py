@@ -497,7 +497,7 @@ class Registry:
         A path is below /v2/, or a function that makes a new one each time. The first name is that of the repository to
         write to. A body is None, bytes or a blob. Kind is its media type; without a body, that of the answer.
         """
-        fault = ""
+        fault, is_denied = "", False
         for attempt in range(ATTEMPTS):
             if fault:
                 say(f"{self._host}: {fault}; trying again")
@@ -513,7 +513,8 @@ class Registry:
                 content = answer.read(MANIFEST_LIMIT)
                 if answer.status in statuses:
                     return answer.status, answer.headers, content
-                is_new = answer.status == 401 and self._log_in(answer.headers.get("WWW-Authenticate", ""), names)
+                is_new = answer.status == 401 and not is_denied and self._log_in(answer, names)
+                is_denied = answer.status == 401
                 fault = "" if is_new else f"{method} {place} was answered with {answer.status} {content[:300]!r}"
                 if fault and answer.status < 500 and answer.status != 429:
                     raise Failed(6, f"{self._host}: {fault}{LOGIN * (answer.status == 401)}")
@@ -531,9 +532,9 @@ class Registry:
         secure = http.client.HTTPSConnection(host, timeout=TIMEOUT_SECONDS, context=self._tls)
         return secure if scheme == "https" else http.client.HTTPConnection(host, timeout=TIMEOUT_SECONDS)
 
-    def _log_in(self, challenge: str, names: Tuple[str, ...]) -> bool:
-        """Gets what the registry asks for: a token, or user and password. False if that is not new."""
-        login, before = f"Basic {self._login}", self._logins.get(names)
+    def _log_in(self, denial: Any, names: Tuple[str, ...]) -> bool:
+        """Gets what the registry asks for: a token, or user and password. False if it asks for something else."""
+        login, challenge = f"Basic {self._login}", str(denial.headers.get("WWW-Authenticate"))
         fields = dict(re.findall(r'(\w+)="([^"]*)"', challenge))
         realm = urlsplit(fields.get("realm", ""))
         if challenge.lower().startswith("basic") and self._login:
@@ -552,7 +553,7 @@ class Registry:
             if not isinstance(token, str) or not token.isprintable():
                 raise Failed(6, f"{self._host}: the login at {realm.netloc} failed with {answer.status}")
             self._logins[names] = f"Bearer {token}"
-        return self._logins.get(names) != before
+        return names in self._logins
 
 
 class Layout:

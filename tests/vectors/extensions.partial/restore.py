@@ -1,0 +1,1 @@
+raise SystemExit('a golden bundle restores nothing')
