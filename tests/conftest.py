@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import itertools
 import json
 import os
@@ -25,7 +26,7 @@ from tests.support.parts import RealDaemon, RealRegistry
 from tests.support.steps import Steps
 from tests.support.sweeps import IS_FULL
 
-settings.register_profile("bundler", max_examples=100 if IS_FULL else 40, deadline=None, database=None)
+settings.register_profile("bundler", max_examples=100 if IS_FULL else 25, deadline=None, database=None)
 settings.load_profile("bundler")
 """No deadline: how long an example takes is not what is tested."""
 
@@ -61,6 +62,13 @@ def pytest_configure(config: pytest.Config) -> None:
     if room_in_memory_bytes() >= ROOM_BYTES:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
     os.environ.setdefault("GOGC", GO_GARBAGE_PERCENT)
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Takes all that was collected out of later searches for garbage: thousands of tests, and modules that stay."""
+    gc.freeze()
+    gc.enable()
 
 
 def room_in_memory_bytes() -> int:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from bundler.bundle.restore_script import restore_script
 from bundler.keys.passphrase import generate_passphrase
+from tests.conftest import write_list
 from tests.real.test_stock_tools import commands
 from tests.support.images import every_kind, image, layer_tar, simple
 from tests.support.parts import RealRegistry, require, shell, skopeo_raw
+from tests.support.steps import Steps
 
 KINDS = every_kind()
 LABELS = {"org.example.secret": "a-label-that-nobody-shall-read"}
@@ -38,6 +42,30 @@ def registry(tmp_path_factory) -> Iterator[RealRegistry]:
 @pytest.fixture
 def listed(registry, image_list) -> Path:
     return image_list(registry, *KINDS, "team/big:1")
+
+
+@pytest.fixture(scope="module")
+def exports(registry, made_keys, tmp_path_factory) -> Callable[..., Path]:
+    """Exports all images of the registry, each choice of options once."""
+
+    @functools.cache
+    def export(*options: str) -> Path:
+        folder = tmp_path_factory.mktemp("exported")
+        listed = write_list(folder / "list.yaml", registry, [*KINDS, "team/big:1"])
+        (folder / "passphrase").write_text(CANARY + "\n")
+        secret = ["--passphrase-file", folder / "passphrase"] if "--encrypt" in options else []
+        signed = ["--key", made_keys / "tester.key", "--chunk-size", "1MiB"]
+        made = Steps(["export", listed, "-o", folder, *signed, *options, *secret]).run()
+        assert made.code == 0, made.err
+        return folder / "test"
+
+    return export
+
+
+@pytest.fixture
+def exported(exports, tmp_path) -> Callable[..., Path]:
+    """Gives a bundle of all images of the registry, in a folder of the test's own."""
+    return lambda *options: shutil.copytree(exports(*options), tmp_path / "test")
 
 
 @pytest.fixture
@@ -72,10 +100,9 @@ def assert_skopeo_reads(folder: Path, origin, target) -> None:
         assert skopeo_raw(f"{target.host}/{name}") == {**KINDS, "team/big:1": BIG}[name].content, name
 
 
-def test_7zip_lists_and_tests_each_chunk_with_the_members_that_the_tars_have(bundler, registry, listed, keys, tmp_path):
+def test_7zip_lists_and_tests_each_chunk_with_the_members_that_the_tars_have(exports):
     require("7z")
-    archives = export(bundler, listed, keys, tmp_path / "archives", "--format", "7z")
-    tars = export(bundler, listed, keys, tmp_path / "tars")
+    archives, tars = exports("--format", "7z"), exports("--format", "tar")
     names: list[str] = []
     for chunk in sorted(archives.glob("chunk-*.7z")):
         tested = shell(f"7z t {chunk.name}", cwd=archives).stdout
@@ -90,12 +117,12 @@ def test_7zip_lists_and_tests_each_chunk_with_the_members_that_the_tars_have(bun
     assert len(names) == len(set(names))
 
 
-def test_7zip_restores_a_layout_that_skopeo_copies(bundler, registry, listed, keys, tmp_path, target):
-    assert_skopeo_reads(unpack(export(bundler, listed, keys, tmp_path, "--format", "7z")), registry, target)
+def test_7zip_restores_a_layout_that_skopeo_copies(exported, registry, target):
+    assert_skopeo_reads(unpack(exported("--format", "7z")), registry, target)
 
 
-def test_pieces_say_where_each_blob_lies(bundler, registry, listed, keys, tmp_path):
-    bundle = export(bundler, listed, keys, tmp_path, "--format", "7z")
+def test_pieces_say_where_each_blob_lies(exports):
+    bundle = exports("--format", "7z")
     document = json.loads((bundle / "bundle.json").read_text())
     assert document["archive"] == "7z"
     for blob in document["blobs"]:
@@ -121,11 +148,9 @@ def test_the_same_input_gives_the_same_7z_bundle(bundler, registry, listed, keys
 
 
 @pytest.mark.parametrize("options", [["--format", "7z"], ["--encrypt"]], ids=["plain", "encrypted"])
-def test_every_kind_of_image_goes_from_registry_to_registry(
-    bundler, registry, listed, keys, tmp_path, target, secret, options
-):
+def test_every_kind_of_image_goes_from_registry_to_registry(bundler, exported, keys, tmp_path, target, secret, options):
     encryption = ["--passphrase-file", secret] if "--encrypt" in options else []
-    bundle = export(bundler, listed, keys, tmp_path, *options, *encryption)
+    bundle = exported(*options)
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     room = ["--scratch", scratch]
@@ -143,10 +168,10 @@ def test_every_kind_of_image_goes_from_registry_to_registry(
 
 
 def test_an_encrypted_bundle_is_checked_without_the_passphrase_and_restored_with_7zip(
-    bundler, registry, listed, keys, tmp_path, target, secret
+    bundler, registry, exported, keys, target
 ):
     require("7z")
-    bundle = export(bundler, listed, keys, tmp_path, "--encrypt", "--passphrase-file", secret)
+    bundle = exported("--encrypt")
     done = shell(check_commands_of(bundle, keys[1]), cwd=bundle)
     assert "Signature Verified Successfully" in done.stdout
     assert done.stdout.count(": OK") == len(list(bundle.glob("*.7z"))) + 3
@@ -166,8 +191,8 @@ def check_commands_of(bundle: Path, key: Path) -> str:
     return commands(readme, "CHECK IT", "Each *.7z", indent=7).replace("KEY.pub", str(key))
 
 
-def test_nothing_in_an_encrypted_bundle_tells_what_it_holds(bundler, registry, listed, keys, tmp_path, secret):
-    bundle = export(bundler, listed, keys, tmp_path, "--encrypt", "--passphrase-file", secret)
+def test_nothing_in_an_encrypted_bundle_tells_what_it_holds(bundler, registry, exports, keys, secret):
+    bundle = exports("--encrypt")
     everything = {**KINDS, "team/big:1": BIG}
     words = {
         registry.host,
