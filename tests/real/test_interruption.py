@@ -43,7 +43,7 @@ def stalled(new_registry):
             request.end_headers()
             request.wfile.write(content[:1_500_000])
         reached.set()
-        released.wait(60)
+        released.wait(10 * SECONDS_TO_END)
         request.close_connection = True
         return True
 
@@ -69,7 +69,7 @@ def test_an_export_that_is_stopped_ends_soon_and_leaves_nothing_that_looks_finis
     export = ["export", f"docker://{front.host}/a/slow:1", "--name", "test", "-o", str(tmp_path), "--key", str(keys[0])]
     export += ["--format", form]
     process = start(*export, text=True)
-    assert reached.wait(60)
+    assert reached.wait(SECONDS_TO_END)
     process.send_signal(number)
     _, told = process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 130
@@ -94,7 +94,7 @@ def test_an_import_that_is_stopped_has_moved_no_tag_and_goes_on(bundler, stalled
     front.registry = target
     bring = ["import", str(tmp_path / "test"), "--trust", str(keys[1]), "--to", front.host]
     process = start(*bring, stdout=subprocess.DEVNULL)
-    assert reached.wait(60)
+    assert reached.wait(SECONDS_TO_END)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 130

@@ -11,6 +11,7 @@ import pytest
 from bundler.views.words import columns
 from tests.support.images import simple
 from tests.support.parts import free_port
+from tests.support.steps import Steps
 
 
 @pytest.mark.parametrize(
@@ -47,11 +48,11 @@ def english_in(told: str) -> list[str]:
 
 
 @pytest.fixture
-def told(bundler):
-    """Runs a command for an operator who reads Chinese; what it says must be Chinese."""
+def told():
+    """Runs a command for an operator who reads Chinese, in a fork; what it says must be Chinese."""
 
-    def run(*arguments: object, code: int, **options: object) -> str:
-        done = bundler(*arguments, environment=CHINESE, **options)
+    def run(*arguments: object, code: int) -> str:
+        done = Steps(arguments, CHINESE).run()
         assert done.code == code, done.out + done.err
         said = done.out + done.err
         assert english_in(said) == [], said
