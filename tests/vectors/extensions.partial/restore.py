@@ -1,1 +1,0 @@
-raise SystemExit('a golden bundle restores nothing')
