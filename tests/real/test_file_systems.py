@@ -79,6 +79,15 @@ def test_M17_export_to_and_import_from_each_file_system(bundler, export, mounted
     done = bundler("import", folder, "--trust", keys[1], "--to", f"oci:{tmp_path}/there")
     assert done.code == 0, done.err
     assert bundler("import", folder, "--trust", keys[1], "--to", f"oci:{folder}/oci").code == 0
+    (folder / "copies").mkdir()
+    for command in (["copy", "-o", folder / "copies"], ["spread", "-o", folder, "--medium-size", "2000KB"]):
+        for is_again in (False, True):
+            done = bundler(*command, folder / "test", "--trust", keys[1], "--json")
+            assert (done.code, done.json.get("completeAlready")) == (0, is_again), done.err
+    media = sorted(folder.glob("test.medium-*"))
+    assert len(media) == 2
+    assert bundler("verify", *media, "--trust", keys[1]).code == 0
+    assert bundler("verify", folder / "copies", "--trust", keys[1]).code == 0
 
 
 def test_M17_FAT_by_fusefat(bundler, export, mounted, keys, tmp_path):
@@ -98,6 +107,34 @@ def test_M17_FAT_by_fusefat(bundler, export, mounted, keys, tmp_path):
     assert bundler("verify", medium / "copied", "--trust", keys[1]).code == 0
     done = bundler("import", medium / "copied", "--trust", keys[1], "--to", f"oci:{tmp_path}/there")
     assert done.code == 0, done.err
+    (tmp_path / "back").mkdir()
+    assert bundler("copy", medium / "copied", "-o", tmp_path / "back").code == 0
+    assert bundler("verify", tmp_path / "back", "--trust", keys[1]).code == 0
+    done = bundler("copy", tmp_path / "made/test", "-o", medium)
+    assert (done.code, f"{medium}/test.copy.partial" in done.err) == (8, True), done.err
+
+
+def test_M17_discs_that_xorriso_wrote(bundler, export, mounted, keys, tmp_path):
+    """The folder of each medium fits on a disc of its size, and the discs are verified and imported as they are."""
+    require("xorriso", "fuseiso")
+    assert export(tmp_path / "made", "--medium-size", "2000KB").code == 0
+    discs = []
+    for folder in sorted((tmp_path / "made").iterdir()):
+        name = folder.name[-2:]
+        shell(
+            f"xorriso -outdev stdio:{name}.iso -volid TEST_{name} -joliet on -map {folder} /test -commit", cwd=tmp_path
+        )
+        assert (tmp_path / f"{name}.iso").stat().st_size <= 2_000_000
+        discs.append(mounted(f"fuseiso {name}.iso {{}}"))
+        shell("sha256sum --strict --ignore-missing -c SHA256SUMS", cwd=discs[-1] / "test")
+    assert len(discs) == 2
+    for order in (discs, discs[::-1]):
+        assert bundler("verify", *order, "--trust", keys[1]).code == 0
+    done = bundler("import", *discs, "--trust", keys[1], "--to", f"oci:{tmp_path}/there")
+    assert done.code == 0, done.err
+    (tmp_path / "back").mkdir()
+    assert bundler("copy", *discs, "-o", tmp_path / "back").code == 0
+    assert bundler("verify", tmp_path / "back", "--trust", keys[1]).code == 0
 
 
 @pytest.mark.parametrize("name", ["tmpfs", "ext4"])
@@ -161,6 +198,7 @@ def test_M22_read_only_media(bundler, export, mounted, keys, tmp_path):
             bundler("import", medium, "--trust", keys[1], "--to", f"oci-archive:{medium}/oci.tar"),
             bundler("import", medium, "--trust", keys[1], "--to", f"oci:{tmp_path}/x", "--receipt", medium / "r.json"),
             bundler("keygen", "me", "-d", medium),
+            bundler("copy", tmp_path / "made/test", "-o", medium / "test"),
         ):
             assert refused.code == 8, refused.err
             assert "read-only" in (refused.err + refused.out).lower().replace("read only", "read-only")
