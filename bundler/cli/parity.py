@@ -27,7 +27,8 @@ bundler parity bundles/platform --key builder.key --trust builder.pub --dry-run
     "--amount",
     default="1chunk",
     show_default=True,
-    help="Amount of recovery data: as much as any one chunk of each group needs (1chunk), or a part of the data (10%).",
+    help="Amount of recovery data: as much as any one chunk of each group needs (1chunk), or any one medium of a size "
+    "(1medium:bd25), or a part of the data (10%).",
 )
 @options.trust_option
 @options.require_signatures_option

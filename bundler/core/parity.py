@@ -6,19 +6,21 @@ lost chunk loses all of its blocks. This module counts blocks; `par2` makes them
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from bundler.core.limits import PARITY_BLOCKS, PARITY_GROUP_BYTES, PARITY_GROUP_CHUNKS, PARITY_VOLUMES
 from bundler.core.manifest import Chunk
+from bundler.core.medium_size import parse_medium_size
 from bundler.errors import Misuse
 from bundler.texts import text
 
 WHOLE, YES, PERHAPS, NO = "whole", "yes", "perhaps", "no"
 """The answers to the question if parity can repair a group: nothing is lost, and as they say."""
 
-_CHOICE = re.compile(r"([1-9]\d?)%|([1-9])chunks?")
+_CHOICE = re.compile(r"([1-9]\d?)%|([1-9])chunks?|1medium:([0-9a-zA-Z.-]{1,20})", re.ASCII)
 _MOST_PERCENT = 50
 _LEAST_BLOCK_BYTES = 64 << 10
 """Smaller ones cost more time than they save room: the work grows with the number of recovery blocks."""
@@ -31,17 +33,23 @@ _FILE_NAME = re.compile(r"parity-(\d{2,})(?:\.vol\d+\+(\d+))?\.par2")
 
 @dataclass(frozen=True, slots=True)
 class ParityChoice:
-    """The amount of parity: a part of the data, or a number of chunks that may be lost whole.
+    """The amount of parity: a part of the data, a number of chunks that may be lost whole, or one medium of them.
+
+    Exactly one of the three is given.
 
     Attributes:
-        percent: The part of the blocks, in percent; 0 if chunks are counted.
-        chunks: The number of chunks of each group that may be lost; 0 if percent is given.
+        percent: The part of the blocks, in percent.
+        chunks: The number of chunks of each group that may be lost.
+        medium_bytes: The size of a medium: all chunks that fit on one, with consecutive numbers, may be lost.
     """
 
     percent: int = 0
     chunks: int = 0
+    medium_bytes: int = 0
 
     def __str__(self) -> str:
+        if self.medium_bytes:
+            return f"1medium:{self.medium_bytes}"
         return f"{self.percent}%" if self.percent else f"{self.chunks}chunk{'s' if self.chunks > 1 else ''}"
 
 
@@ -55,6 +63,7 @@ class ParityGroup:
         block_bytes: The size of a block.
         recovery_blocks: The number of recovery blocks.
         volumes: The number of files that have them; one more file has only checksums.
+        medium_bytes: The size of the media of which any one may be lost; 0 if that was not asked for.
     """
 
     number: int
@@ -62,6 +71,7 @@ class ParityGroup:
     block_bytes: int
     recovery_blocks: int
     volumes: int
+    medium_bytes: int = 0
 
     @property
     def index_file(self) -> str:
@@ -92,7 +102,7 @@ class ParityGroup:
 
 
 def parse_parity(value: str) -> ParityChoice:
-    """Reads ``10%``, ``1chunk`` or ``2chunks``.
+    """Reads ``10%``, ``1chunk``, ``2chunks`` or ``1medium:bd25``.
 
     Raises:
         Misuse: It is something else, or too much.
@@ -102,40 +112,90 @@ def parse_parity(value: str) -> ParityChoice:
         raise Misuse(
             "not an amount of parity",
             subject=value[:40],
-            expected=text("1% to 50%, or 1chunk to 9chunks"),
+            expected=text("1% to 50%, 1chunk to 9chunks, or 1medium:SIZE"),
             hint="for example: --parity 10%, or --parity 1chunk",
         )
+    if match[3]:
+        return ParityChoice(medium_bytes=parse_medium_size(match[3]))
     return ParityChoice(percent=int(match[1] or 0), chunks=int(match[2] or 0))
 
 
 def plan_parity(chunks: Sequence[Chunk], choice: ParityChoice, *, largest_file_bytes: int) -> tuple[ParityGroup, ...]:
     """Puts chunks into groups, and counts their recovery blocks. Same chunks and choice, same plan.
 
-    A group has neighbours, and is small enough that a receiver can hold it and ``par2`` is quick.
+    A group is small enough that a receiver can hold it and ``par2`` is quick. It has neighbours. But if a medium may be
+    lost, the chunks take turns: each group then loses only its share of that medium.
 
     Args:
         chunks: The chunks of a bundle, with their sizes.
         choice: The amount of parity.
         largest_file_bytes: The size that parity files keep to, as far as they can: that of chunks.
+
+    Raises:
+        Misuse: All chunks fit on the one medium that may be lost.
     """
     total_bytes = sum(chunk.size_bytes for chunk in chunks)
+    if choice.medium_bytes >= total_bytes:
+        raise Misuse(
+            "all chunks fit on one medium of this size: parity cannot replace all of them",
+            subject=f"1medium:{choice.medium_bytes}",
+            actual=text("{size:,} bytes", size=total_bytes),
+            hint="for example: --parity 1chunk, or a smaller medium",
+        )
     count = max(-(-len(chunks) // PARITY_GROUP_CHUNKS), min(-(-total_bytes // PARITY_GROUP_BYTES), len(chunks)))
-    bounds = [len(chunks) * number // count for number in range(count + 1)]
+    if choice.medium_bytes:
+        runs = _runs(chunks, choice.medium_bytes)
+        parts = [tuple(chunks[number::count]) for number in range(count)]
+        shares = [tuple(_share(begin, end, number, count) for begin, end in runs) for number in range(count)]
+    else:
+        bounds = [len(chunks) * number // count for number in range(count + 1)]
+        parts = [tuple(chunks[begin:end]) for begin, end in itertools.pairwise(bounds)]
+        shares = [()] * count
     return tuple(
-        _group(number, tuple(chunks[bounds[number - 1] : bounds[number]]), choice, largest_file_bytes)
-        for number in range(1, count + 1)
+        _group(number, part, choice, share, largest_file_bytes)
+        for number, part, share in zip(itertools.count(1), parts, shares, strict=False)
     )
 
 
-def _group(number: int, chunks: tuple[Chunk, ...], choice: ParityChoice, largest_file_bytes: int) -> ParityGroup:
+def _runs(chunks: Sequence[Chunk], medium_bytes: int) -> tuple[tuple[int, int], ...]:
+    """The longest runs of consecutive chunks that fit on one medium: the first of each, and the one after its last."""
+    runs, begin, size_bytes = [], 0, 0
+    for end, chunk in enumerate(chunks):
+        size_bytes += chunk.size_bytes
+        if size_bytes > medium_bytes and begin < end:
+            runs.append((begin, end))
+        while size_bytes > medium_bytes and begin < end:
+            size_bytes -= chunks[begin].size_bytes
+            begin += 1
+    return (*runs, (begin, len(chunks)))
+
+
+def _share(begin: int, end: int, number: int, count: int) -> tuple[int, int]:
+    """The part of a run that a group has, if each of several groups has every so many-th chunk."""
+    return -(-(begin - number) // count), -(-(end - number) // count)
+
+
+def _group(
+    number: int,
+    chunks: tuple[Chunk, ...],
+    choice: ParityChoice,
+    runs: Sequence[tuple[int, int]],
+    largest_file_bytes: int,
+) -> ParityGroup:
     size_bytes = sum(chunk.size_bytes for chunk in chunks)
     block = max(_LEAST_BLOCK_BYTES, 4 * -(-size_bytes // (4 * (PARITY_BLOCKS - len(chunks)))))
     blocks = sorted((blocks_of(chunk.size_bytes, block) for chunk in chunks), reverse=True)
-    recovery = -(-sum(blocks) * choice.percent // 100) if choice.percent else sum(blocks[: choice.chunks]) + 1
+    if choice.percent:
+        recovery = -(-sum(blocks) * choice.percent // 100)
+    elif choice.chunks:
+        recovery = sum(blocks[: choice.chunks]) + 1
+    else:
+        sums = [0, *itertools.accumulate(blocks_of(chunk.size_bytes, block) for chunk in chunks)]
+        recovery = max(1, *(sums[end] - sums[begin] for begin, end in runs))
     checksums = _checksums_bytes(sum(blocks), len(chunks))
     a_file = max(1, (largest_file_bytes - 8 * checksums) // (block + _PACKET_BYTES))
     volumes = min(recovery, PARITY_VOLUMES, max(_LEAST_VOLUMES, -(-recovery // a_file)))
-    return ParityGroup(number, chunks, block, recovery, volumes)
+    return ParityGroup(number, chunks, block, recovery, volumes, choice.medium_bytes)
 
 
 def blocks_of(size_bytes: int, block_bytes: int) -> int:

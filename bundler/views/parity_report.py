@@ -33,6 +33,8 @@ def plan_lines(groups: Sequence[ParityGroup], *, is_verbose: bool) -> list[str]:
 def _may_be_lost(group: ParityGroup) -> str:
     names = [chunk.file for chunk in group.chunks]
     span = names[0] if len(names) == 1 else f"{names[0]} … {names[-1]}"
+    if group.medium_bytes:
+        return _medium_words(group)
     blocks = said("{blocks:,} blocks of {size}", blocks=group.recovery_blocks, size=size(group.block_bytes))
     if not group.whole_chunks:
         return said("{chunks}: no whole chunk may be lost, but {blocks} of any chunks", chunks=span, blocks=blocks)
@@ -40,6 +42,16 @@ def _may_be_lost(group: ParityGroup) -> str:
         counted(group.whole_chunks, "any one chunk may be lost as a whole", "any {count} chunks may be lost as a whole")
     )
     return said("{chunks}: {lost}, or {blocks} of any chunks", chunks=span, lost=chunks, blocks=blocks)
+
+
+def _medium_words(group: ParityGroup) -> str:
+    return said(
+        "group {number}, {chunks}: those of any one medium of {size} may be lost, or {blocks:,} blocks of any chunks",
+        number=group.number,
+        chunks=count(len(group.chunks), "chunk"),
+        size=size(group.medium_bytes),
+        blocks=group.recovery_blocks,
+    )
 
 
 def state_lines(parity: Parity | None, bundle: Bundle | LockedBundle) -> list[str]:

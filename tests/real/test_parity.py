@@ -517,3 +517,27 @@ def test_an_encrypted_bundle_gets_parity_without_its_passphrase(here, layout, ma
     assert here("repair", bundle, *trust).code == 0
     assert (bundle / "chunk-0002.7z").read_bytes() == lost
     assert here("verify", bundle, *trust, "--passphrase-file", tmp_path / "passphrase").code == 0
+
+
+def test_any_medium_of_a_set_may_be_lost(here, layout, made_keys, tmp_path):
+    size = "4000000"
+    command = [each if each != PARITY else f"1medium:{size}" for each in export(layout, tmp_path / "out", made_keys)]
+    done = here(*command)
+    assert done.code == 0, done.err
+    assert "any one medium" in done.out
+    trust = ("--trust", made_keys / "tester.pub")
+    made = tmp_path / "out" / "test"
+    chunks = {path.name: path.read_bytes() for path in made.glob("chunk-*")}
+    (tmp_path / "media").mkdir()
+    done = here("spread", made, "-o", tmp_path / "media", "--medium-size", size, *trust)
+    assert done.code == 0, done.err
+    media = sorted((tmp_path / "media").iterdir())
+    assert len(media) > 3
+    for lost in media:
+        rest = [medium for medium in media if medium != lost]
+        shutil.rmtree(tmp_path / "repaired", ignore_errors=True)
+        done = here("repair", *rest, "-o", tmp_path / "repaired", *trust)
+        assert done.code in (0, 9), done.out  # 9: parity files of the lost medium do not come back
+        for name, content in chunks.items():
+            places = [*rest, tmp_path / "repaired" / "test"]
+            assert any((place / name).is_file() and (place / name).read_bytes() == content for place in places), name

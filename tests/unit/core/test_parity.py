@@ -25,9 +25,26 @@ def chunks(*sizes: int) -> tuple[Chunk, ...]:
 
 
 def test_amounts_are_read_and_written():
-    for text in ("10%", "1%", "50%", "1chunk", "2chunks", "9chunks"):
+    for text in ("10%", "1%", "50%", "1chunk", "2chunks", "9chunks", "1medium:25000000000"):
         assert str(parse_parity(text)) == text
-    for text in ("", "0%", "51%", "100%", "5", "%", "0chunks", "10chunks", "1 chunk", "-1%", "1medium", "٣%"):
+    assert str(parse_parity("1medium:bd25")) == "1medium:25000000000"
+    for text in (
+        "",
+        "0%",
+        "51%",
+        "100%",
+        "5",
+        "%",
+        "0chunks",
+        "10chunks",
+        "1 chunk",
+        "-1%",
+        "1medium",
+        "1medium:",
+        "1medium:-1",
+        "2medium:cd",
+        "٣%",
+    ):
         with pytest.raises(Misuse):
             parse_parity(text)
 
@@ -59,6 +76,33 @@ def test_groups_are_small_enough_and_volumes_no_larger_than_chunks():
         assert group.data_bytes <= 64 << 30
         assert -(-group.recovery_blocks // group.volumes) * group.block_bytes < 2 * GB
         assert group.size_bytes < 2.1 * GB + group.block_bytes
+
+
+@given(st.lists(st.integers(1, 2 * GB), min_size=2, max_size=80), st.integers(1, 30 * GB))
+def test_any_chunks_of_one_medium_may_be_lost(sizes, medium_bytes):
+    given_chunks = chunks(*sizes)
+    if sum(sizes) <= medium_bytes:
+        with pytest.raises(Misuse):
+            plan_parity(given_chunks, ParityChoice(medium_bytes=medium_bytes), largest_file_bytes=max(sizes))
+        return
+    groups = plan_parity(given_chunks, ParityChoice(medium_bytes=medium_bytes), largest_file_bytes=max(sizes))
+    assert sorted(chunk.file for group in groups for chunk in group.chunks) == [chunk.file for chunk in given_chunks]
+    for begin in range(len(sizes)):
+        end = begin + 1
+        while end < len(sizes) and sum(sizes[begin : end + 1]) <= medium_bytes:
+            end += 1
+        lost = {chunk.file for chunk in given_chunks[begin:end]}
+        for group in groups:
+            blocks = sum(blocks_of(each.size_bytes, group.block_bytes) for each in group.chunks if each.file in lost)
+            assert blocks <= group.recovery_blocks
+
+
+def test_groups_take_turns_so_that_a_medium_costs_its_share_of_all():
+    groups = plan_parity(chunks(*[2 * GB] * 60), ParityChoice(medium_bytes=25 * GB), largest_file_bytes=2 * GB)
+    assert [len(group.chunks) for group in groups] == [30, 30]
+    assert [chunk.file for chunk in groups[1].chunks][:2] == ["chunk-0002.tar", "chunk-0004.tar"]
+    for group in groups:
+        assert group.recovery_blocks * group.block_bytes < 12.5 * GB  # 6 of 30 chunks
 
 
 def test_what_is_counted():
