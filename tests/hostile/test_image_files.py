@@ -1031,7 +1031,10 @@ def test_what_is_no_image_file_is_said_to_be_none(judged, content):
 
 def seven_zip(path: Path, files: list[tuple[str, bytes]], links: Collection[str] = (), **options: object) -> bytes:
     """A 7z archive of members with any names: py7zr checks what it is asked to write, not what it writes."""
-    with py7zr.SevenZipFile(path, "w", **options) as archive:
+    methods = [{"id": py7zr.FILTER_LZMA2, "preset": 0}]
+    if "password" in options:
+        methods.append({"id": py7zr.FILTER_CRYPTO_AES256_SHA256})
+    with py7zr.SevenZipFile(path, "w", **{"filters": methods, **options}) as archive:
         for number, (name, content) in enumerate(files):
             archive.writestr(content, f"placeholder{number}")
             written = archive.header.files_info.files[-1]

@@ -143,7 +143,7 @@ def test_pieces_are_bounded(tmp_path: Path) -> None:
 
 
 def test_the_process_that_decodes_ends_with_its_reader(tmp_path: Path) -> None:
-    archive = write_7z(tmp_path / "x", {"image.tar": os.urandom(5 << 20)})
+    archive = write_7z(tmp_path / "x", {"image.tar": os.urandom(3 << 20)})
     others = children()
     pieces = seven_zip_files.unpacked(archive, what="x")
     next(pieces)
