@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import bundler
 from bundler.core.inventory import Inventory, parse_inventory
 from bundler.core.oci import Descriptor
 from bundler.inventories import registries
@@ -165,6 +166,7 @@ def test_a_kill_at_any_step_leaves_no_half_inventory(origin, keys, tmp_path):
 
 def test_an_interrupted_run_goes_on_where_it_was(here, origin, fronts, monkeypatch, tmp_path):
     front, path = fronts(origin), tmp_path / "inventory.json"
+    monkeypatch.setattr(bundler, "default_jobs", lambda: 1)  # two at a time may both read what two images share
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "other cache"))
     assert here("inventory", front.host, "-o", tmp_path / "whole.json").code == 0
     manifests = front.count("GET", "/manifests/")

@@ -183,7 +183,7 @@ def test_an_export_that_was_killed_goes_on_with_it_without_it_or_is_thrown_away(
     command = ["export", f"oci:{tmp_path / 'layout'}", "-o", tmp_path / "out", "--name", "test", "--key", keys[0]]
     with_tool = Steps([*command, "--with-tool", tool])
     killed = 0
-    for step in sweeps.steps(every=2):
+    for step in sweeps.steps():
         if not with_tool.kill_at(step).was_killed:
             break
         killed += 1
@@ -196,7 +196,7 @@ def test_an_export_that_was_killed_goes_on_with_it_without_it_or_is_thrown_away(
         assert (tmp_path / "out/test/tool").exists() is bool(more)
         assert [path.name for path in (tmp_path / "out").iterdir()] == ["test"]
         shutil.rmtree(tmp_path / "out")
-    assert killed > 5
+    assert killed > 3
 
 
 def test_files_of_others_in_the_unfinished_tool_are_left_alone(export, keys, tool, tmp_path):
