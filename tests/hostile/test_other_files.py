@@ -55,6 +55,14 @@ def test_they_are_reported_with_their_roles_and_are_no_fault(full, verified, imp
     assert not (full.folder.parent / "ran").exists()
 
 
+def test_a_bundle_of_a_version_before_restore_py_is_as_good_as_ever(forged, verified, imported):
+    sums = (forged / "SHA256SUMS").read_text().splitlines(keepends=True)
+    assert [line[66:-1] for line in sums][:3] == ["README.txt", "bundle.json", "restore.py"]
+    (forged / "restore.py").unlink()
+    forged.sign_list("".join(line for line in sums if "restore.py" not in line).encode())
+    assert (verified(forged.folder).code, imported(forged.folder).code) == (0, 0)
+
+
 @pytest.mark.parametrize("name", ROLES)
 def test_one_that_was_changed_is_found_and_named(full, verified, name):
     full.flip(name, 5)

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from bundler import cli
 from bundler.bundle import restore
-from bundler.bundle.restore_script import restore_script
+from bundler.bundle.restore_script import restore_script, restore_words
 from tests.vectors.make import KINDS
 
 VECTORS = Path(__file__).parents[2] / "vectors"
@@ -105,6 +105,16 @@ def test_golden_bundles_become_the_layouts_that_import_makes_of_them(kind, tmp_p
     assert restore.main(["--trust", str(KEY), "--to", str(tmp_path / "ours"), bundle]) == 0
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "ours/blobs").rglob("*")}
     assert files_of(tmp_path / "ours") == ours
+
+
+def test_readme_txt_has_the_command_that_fits_the_bundle():
+    for words in restore_words(is_signed=True, folders=" . ../old").values():
+        assert "  python3 restore.py --trust KEY.pub --to REGISTRY . ../old\n" in words
+    for words in restore_words(is_signed=False).values():
+        assert "  python3 restore.py --insecure-no-signature --to REGISTRY\n" in words
+    for words in restore_words(is_signed=True, is_encrypted=True).values():
+        assert "  python3 restore.py --trust KEY.pub\n" in words
+        assert "--to" not in words
 
 
 def files_of(folder: Path) -> dict[str, bytes]:

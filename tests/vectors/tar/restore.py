@@ -10,7 +10,6 @@ restore, the others its further media, and earlier bundles that it needs. KEY.pu
 It checks the signature of SHA256SUMS, then the SHA-256 of bundle.json, which SHA256SUMS lists, then the digest of each
 blob, which bundle.json lists. It sends the last bytes of a blob only if its digest is right, and moves a tag only after
 everything that the image needs is there. If it stops, run the same command again: it sends what is missing.
-
 The login comes from the file of "docker login", or from --user NAME with a prompt or the password on standard input.
 Exit codes: 0 done, 2 wrong call, 4 damaged, 5 not trusted, 6 refused, 7 try again, 8 local storage, 9 incomplete.
 """
@@ -129,7 +128,7 @@ def is_regular(path: str) -> bool:
     return os.path.isfile(path) and not os.path.islink(path)
 
 
-def read_small(path: str, limit: int, code: int = 4) -> bytes:
+def read_small(path: str, limit: int = JSON_LIMIT, code: int = 4) -> bytes:
     """The content of a regular file."""
     if os.path.lexists(path) and not is_regular(path):
         raise Failed(code, f"{path}: not a regular file")
@@ -297,7 +296,7 @@ class Bundle:
         self.id = hashlib.sha256(content).hexdigest()
         for key in keys:
             key_id = hashlib.sha256(SPKI + key).hexdigest()[:16]
-            paths = filter(is_regular, self.find(f"SHA256SUMS.{key_id}.sig"))
+            paths = list(filter(is_regular, self.find(f"SHA256SUMS.{key_id}.sig")))
             if any(verifies(key, read_small(path, 64, code=5), content) for path in paths):
                 self.signer = key_id
         if needs_signature and not self.signer:
@@ -307,12 +306,12 @@ class Bundle:
         self.sums = {match.group(2): "sha256:" + match.group(1) for match in sums if match}
         if len(self.sums) != len(lines) - 1 or lines[-1]:
             raise Failed(4, "SHA256SUMS: not a list of different names as a bundle has them")
-        contents = [read_small(path, JSON_LIMIT) for path in self.find("bundle.json")]
-        right = [each for each in contents if digest_of([each]) == self.sums.get("bundle.json")]
+        paths, wanted = self.find("bundle.json"), self.sums.get("bundle.json")
+        right = [each for each in map(read_small, paths) if digest_of([each]) == wanted]
         if not right:
-            raise Failed(4 if contents else 9, f"bundle.json in {', '.join(folders)}: missing, or changed")
+            raise Failed(4 if paths else 9, f"bundle.json in {', '.join(folders)}: missing, or changed")
         try:
-            self._read(json_of(right[0], "bundle.json"))
+            self._read(json_of(right.pop(), "bundle.json"))
         except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
             raise Failed(4, f"bundle.json: not as the format says ({type(error).__name__}: {error!s:.200})")
 
@@ -325,7 +324,8 @@ class Bundle:
         self.chunks = [(chunk["file"], count(chunk["size"])) for chunk in manifest["chunks"]]
         names = [f"chunk-{number:04d}.{kind}" for number in range(1, len(self.chunks) + 1)]
         demand(names and kind in ("tar", "7z") and names == [name for name, _ in self.chunks], "the names of chunks")
-        self.is_encrypted, self.series = manifest.get("encrypted") is True, manifest.get("series")
+        self.is_encrypted, series = manifest.get("encrypted") is True, manifest.get("series")
+        self.series = f", number {count(series['sequence'])} of {series['channel']}" if series else ""
         listed = {name for name in self.sums if re.fullmatch(r"chunk-\d+\..*|content\.7z", name)}
         demand(listed == {*names, *["content.7z"] * self.is_encrypted}, "SHA256SUMS lists other chunks")
         demand("README.txt" in self.sums and isinstance(manifest["signed"], bool), "README.txt or signed")
@@ -419,7 +419,6 @@ class Registry:
             return ""
 
     def place_of(self, image: Image) -> Tuple[str, str]:
-        """The repository and tag of an image."""
         return self._prefix + image.repository, image.tag
 
     def digest_at(self, name: str, part: Image) -> str:
@@ -465,6 +464,7 @@ class Registry:
             place = urlsplit(urljoin(f"{self._scheme}://{self._host}/", answer[1].get("Location", "")))
             if place.hostname != urlsplit(f"//{self._host}").hostname:  # it would get the bytes and the login
                 raise Failed(6, f"{self._host}: it wants uploads at another host, {place.hostname}")
+            say(f"sending {blob.digest}, {blob.size // MIB} MiB") if blob.size > 100 * MIB else None
             return f"{place.path}?{place.query}{'&' * bool(place.query)}{urlencode({'digest': blob.digest})}"
 
         self._ask("PUT", begin, (name,), (201,), blob)
@@ -663,9 +663,10 @@ def run(options: argparse.Namespace) -> int:
         raise Failed(2, f"{options.to}: not HOST[:PORT][/PREFIX] in small letters, and not oci:FOLDER")
     codes = set()
     for bundle in bundles:
-        signed = f"signed with the key {bundle.signer}" if bundle.signer else "WITHOUT A TRUSTED SIGNATURE"
-        images = "encrypted" if bundle.is_encrypted else f"{len(bundle.images)} images"
-        say(f"{bundle.name}: {images}, id {bundle.id}, {signed}, series {bundle.series or 'none'}")
+        signer, count_of = bundle.signer or "NO TRUSTED KEY", len(bundle.images) or "encrypted"
+        say(f"{bundle.name}: {count_of} images, id {bundle.id}, signed by {signer}{bundle.series}")
+        if bundle.bases:
+            say(f"{bundle.name} is not whole, it leaves out blobs of {', '.join(bundle.bases)}")
         if target and bundle.is_encrypted:
             raise Failed(6, "nothing was done; use bundler import . --to TARGET --trust KEY.pub --passphrase-file FILE")
     sources = [bundle.faults(is_all=not target) for bundle in bundles]
