@@ -82,6 +82,14 @@ class Bundler:
         """Checks every byte."""
         return self._run("verify", str(folder / "bench"), *self._trust)
 
+    def copy(self, folder: Path, to: Path) -> Measured:
+        """Copies the bundle to a medium, and reads it back from there."""
+        return self._run("copy", str(folder / "bench"), "-o", str(to))
+
+    def spread(self, folder: Path, to: Path) -> Measured:
+        """Does the same for media of a size that holds all of it."""
+        return self._run("spread", str(folder / "bench"), "-o", str(to), "--medium-size", "bd25")
+
     def inspect(self, folder: Path) -> Measured:
         """Reads the description of the bundle."""
         return self._run("inspect", str(folder / "bench"), *self._trust)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,13 @@ def run_slow(bundler: Bundler, corpus: Corpus, runner: Runner, work: Path) -> It
         with OwnRegistry(work / "near") as registry:
             wall_seconds = bundler.import_(medium, registry.host).wall_seconds
             yield SlowRun("import from the stick", moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
+        shutil.rmtree(medium / "bench")
+        bundler.export(work / "part", bundler.list_of(part, corpus.host))
+        for title, put in (("copy", bundler.copy), ("spread", bundler.spread)):
+            (medium / title).mkdir()
+            wall_seconds = put(work / "part", medium / title).wall_seconds
+            # Each byte is written, then read back.
+            yield SlowRun(f"{title} to the stick", 2 * moved_bytes, STICK_BYTES_PER_SECOND, wall_seconds)
 
 
 @contextlib.contextmanager
