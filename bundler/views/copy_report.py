@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bundler.texts import some
+from bundler.core import roles
+from bundler.texts import joined, some, text
 from bundler.views.languages import said, translated
 from bundler.views.media_report import in_runs
 from bundler.views.words import count, escaped, fact, fact_below, shell_word, size, table
 
 if TYPE_CHECKING:
     from bundler.copying.request import CopiedFolder, CopyResult
+
+
+_OTHERS = {roles.PARITY: text("parity"), roles.TOOL: text("tool"), roles.UNKNOWN: text("other")}
 
 
 def copy_lines(result: CopyResult) -> list[str]:
@@ -28,7 +33,7 @@ def copy_lines(result: CopyResult) -> list[str]:
     rows = [
         (
             escaped(folder.path),
-            translated(in_runs(folder.files)) if folder.files else said("no chunk"),
+            _file_words(folder.files),
             size(folder.size_bytes),
             _state(folder, result),
         )
@@ -52,6 +57,16 @@ def copy_lines(result: CopyResult) -> list[str]:
 def folders(result: CopyResult) -> list[str]:
     """The folders that were made."""
     return [str(folder.path) for folder in result.folders]
+
+
+def _file_words(files: Sequence[str]) -> str:
+    """Chunks by their names, and the number of other files: a tool or parity may have a hundred."""
+    chunks = [file for file in files if roles.role_of(file) is roles.CHUNK]
+    parts: list[str] = [in_runs(chunks)] if chunks else []
+    for role, words in _OTHERS.items():
+        number = sum(roles.role_of(file) is role for file in files)
+        parts += [text("{words}: {files}", words=words, files=count(number, "file"))] if number else []
+    return translated(joined(parts, ", ")) if parts else said("no chunk")
 
 
 def _are_copies(result: CopyResult) -> bool:

@@ -20,6 +20,7 @@ from tests.support import sweeps
 from tests.support.errors import raises
 from tests.support.fault_fs import FaultFs
 from tests.support.images import simple
+from tests.support.parts import require
 from tests.support.steps import Steps
 from tests.unit.runs import Recorder, run_with
 
@@ -287,6 +288,21 @@ def test_parity_lies_apart_and_the_tool_on_the_first_medium(made, outputs, tmp_p
     ]
     copy(*(each.path for each in done.folders), to=outputs[1])
     assert content_of(outputs[1] / "test") == content_of(folder)
+
+
+def test_a_lost_medium_comes_back_by_the_parity_on_others(made, outputs, keys, here, tmp_path):
+    require("par2")
+    layout = f"oci:{made.parent}/layout"
+    command = ["export", layout, "--name", "test", "--key", keys[0], "-o", tmp_path, "--chunk-size", "1MiB"]
+    assert here(*command, "--parity", "2chunks").code == 0
+    said = here("spread", tmp_path / "test", "-o", outputs[0], "--medium-size", "3200KB")
+    assert "parity: " in said.out
+    media = sorted(outputs[0].iterdir())
+    lost = [content_of(medium) for medium in media if chunks_in(medium)][1]
+    shutil.rmtree(media[1])
+    done = here("repair", *(medium for medium in media if medium.exists()), "-o", outputs[1], "--trust", keys[1])
+    assert done.code == 0, done.err
+    assert content_of(outputs[1] / "test") == lost
 
 
 def test_the_plan_of_the_builder_is_kept_if_it_fits(made, outputs, tmp_path):
