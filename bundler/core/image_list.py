@@ -6,6 +6,7 @@ Unknown and duplicate keys, aliases and tags are errors, each with its line. One
 
 from __future__ import annotations
 
+import io
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -17,6 +18,7 @@ from bundler.core.attachment_choice import AttachmentChoice
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.characters import trimmed
 from bundler.core.digest import Digest
+from bundler.core.limits import LIST_ERRORS
 from bundler.core.list_line import parse_line
 from bundler.core.location import Container, Location
 from bundler.core.platform import Platform
@@ -31,7 +33,6 @@ Value = TypeVar("Value")
 ParseImage = Callable[[str], Location]
 """Reads the location of one image: `bundler.transports.parsing.parse_image`."""
 
-_LINE_END = re.compile(r"\r\n|\r|\n")
 _COMMENT = re.compile(r"(^|\s)#.*", re.DOTALL)
 _TOP_KEYS = ("name", "platforms", "attachments", "images")
 _IMAGE_KEYS = ("image", "digest", "platforms", "attachments", "from")
@@ -233,9 +234,17 @@ def looks_like_yaml(text: str, source: str) -> bool:
     """True for a text that is a list in YAML or JSON, by the file's name or its first line."""
     if source.lower().endswith((".yaml", ".yml", ".json")):
         return True
-    lines = [line for line in _LINE_END.split(text) if line.strip() and not line.lstrip().startswith("#")]
-    first = lines[0] if lines else ""
-    return bool(_YAML.match(first)) or (first.startswith("-") and any(map(_YAML_ITEM.match, lines)))
+    first = next((line for _, line in content_lines(text)), "")
+    if bool(_YAML.match(first)):
+        return True
+    return first.startswith("-") and any(_YAML_ITEM.match(line) for _, line in content_lines(text))
+
+
+def content_lines(text: str) -> Iterator[tuple[int, str]]:
+    """Yields the lines that are neither empty nor a comment, with their numbers. A list of millions takes no memory."""
+    for number, line in enumerate(io.StringIO(text, newline=None), start=1):
+        if line.strip() and not line.lstrip().startswith("#"):
+            yield number, line.removesuffix("\n")
 
 
 def _written(text: str, parse_image: ParseImage, *, where: str, platforms: tuple[Platform, ...]) -> Entry | HeldImages:
@@ -275,7 +284,7 @@ class _TextList:
 
     def read(self, text: str) -> ImageList:
         entries: dict[Entry | HeldImages, Entry | HeldImages] = {}
-        for number, line in enumerate(_LINE_END.split(text), start=1):
+        for number, line in content_lines(text):
             written = trimmed(_COMMENT.sub("", line))
             if not written:
                 continue
@@ -284,6 +293,8 @@ class _TextList:
                 entry = _written(written, self._parse_image, where=where, platforms=self._platforms)
             except Misuse as error:
                 self.errors.append(located(error, where))
+                if len(self.errors) >= LIST_ERRORS:
+                    break
                 continue
             entries.setdefault(replace(entry, where=""), entry)
         return ImageList(None, tuple(entries.values()))
@@ -326,6 +337,8 @@ class _YamlList:
             self._yaml.error(node, "images: must be a list of references")
             return
         for item in node.value:
+            if len(self.errors) >= LIST_ERRORS:
+                return
             entry = self._yaml.collected(item, partial(self._entry, item, defaults))
             if entry is not None:
                 yield entry

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core.digest import Digest
-from bundler.core.image_list import Entry
+from bundler.core.image_list import Entry, NoImage
 from bundler.core.manifest import Base, BundleManifest, MissingImage
 from bundler.core.parity import ParityGroup
 from bundler.core.policy import PolicyVerdict
@@ -78,6 +78,7 @@ class ExportResult:
         not_carried: The attachments of the images that the bundle leaves out.
         verdicts: The verdicts of the policies on the images that this run judged.
         tool: The tool that the bundle carries.
+        no_images: The parts of the lists that are no images, so that nothing is carried for them.
         media: The bundle's folder on each medium; empty if it has one folder.
         parity: The groups of recovery data, as they were planned from the sizes of the chunks.
     """
@@ -101,6 +102,7 @@ class ExportResult:
     tool: Tool = NO_TOOL
     media: tuple[Path, ...] = ()
     parity: tuple[ParityGroup, ...] = ()
+    no_images: tuple[NoImage, ...] = ()
 
     @property
     def folders(self) -> tuple[Path, ...]:
@@ -151,4 +153,5 @@ def result_of(
         tool=session.tool,
         media=media.paths if (media := media_folders(manifest, request, session.folder)) else (),
         parity=parity_plan(request, manifest),
+        no_images=session.no_images,
     )

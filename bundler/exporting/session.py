@@ -13,7 +13,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool, read_tool
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Noticed
-from bundler.core.image_list import ImageList, ListEntry
+from bundler.core.image_list import ImageList, ListEntry, NoImage
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, notice_no_images, read_lists
@@ -42,6 +42,7 @@ class Session:
         folder: The place that the bundle is made in; held, except in a dry run.
         scratch: The place for temporary data.
         tool: The tool that the bundle carries. The run that seals decides about it, so no journal has it.
+        no_images: The parts of the lists that are no images.
     """
 
     request: ExportRequest
@@ -53,6 +54,7 @@ class Session:
     folder: PartialFolder
     scratch: Scratch
     tool: Tool = NO_TOOL
+    no_images: tuple[NoImage, ...] = ()
 
 
 @contextmanager
@@ -107,7 +109,7 @@ def _checked(request: ExportRequest, run: Run) -> Session:
         refuse_on_medium(request.key_path, (folder.path, folder.final_path, *further))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     tool = NO_TOOL if request.tool is None else read_tool(request.tool, lambda _: run.cancellation.check())
-    return Session(request, run, name, images.entries, key, None, folder, scratch, tool)
+    return Session(request, run, name, images.entries, key, None, folder, scratch, tool, images.no_images)
 
 
 def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:

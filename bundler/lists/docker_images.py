@@ -7,7 +7,7 @@ not there: ``docker-daemon:NAME`` as an argument of export carries it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from bundler.core.image_list import NoImage
 from bundler.core.yaml_documents import Document, Mapping, Node, Scalar, Sequence as YamlSequence
@@ -25,20 +25,21 @@ _BUILT_HERE = text("built on this machine: add docker-archive:FILE or docker-dae
 _NAME_KEYS = frozenset(("Repository", "Names", "RepoTags", "repoTags"))
 
 
-def knows_table(lines: Sequence[str]) -> bool:
+def knows_table(lines: Iterable[str]) -> bool:
     """True for a table with the header of these commands."""
-    return bool(lines) and bool(_HEADER.match(lines[0]))
+    return bool(_HEADER.match(next(iter(lines), "")))
 
 
-def read_table(source: str, lines: Sequence[tuple[int, str]]) -> Iterator[Item]:
+def read_table(source: str, lines: Iterable[tuple[int, str]]) -> Iterator[Item]:
     """Yields the images of a table.
 
     Args:
         source: The name of the file, for messages.
         lines: Its lines that are not empty, with their numbers; the first is the header.
     """
-    is_joined = bool(_ONE_COLUMN.match(lines[0][1]))
-    for number, line in lines[1:]:
+    rows = iter(lines)
+    is_joined = bool(_ONE_COLUMN.match(next(rows)[1].strip()))
+    for number, line in rows:
         words = line.split()
         name = words[0] if is_joined else ":".join(words[:2])
         yield _image(name, f"{source}:{number}", "")

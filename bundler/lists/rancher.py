@@ -6,25 +6,40 @@ The lists of Rancher, RKE2 and k3s with one image a line are texts of our own ki
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 
 from bundler.lists.found import Found, Item
 
 _DIGESTS = re.compile(r"(?P<image>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)\s+(?P<digest>sha256:[0-9a-f]{64})")
 _SOURCES = re.compile(r"(?P<image>[\w./-]+(?::\d+/[\w./-]+)?:[\w.-]+)\s+(?P<sources>[\w.:+-]+(?:,[\w.:+-]+)*)")
 
+_LINE_CHARACTERS = 4096
+"""A name, and the parts of Rancher that use it: some hundred of them."""
 
-def knows_digests(lines: Sequence[str]) -> bool:
+
+def knows_digests(lines: Iterable[str]) -> bool:
     """True if each line is an image with a tag, and its digest."""
-    return bool(lines) and all(map(_DIGESTS.fullmatch, lines))
+    count = _count(_DIGESTS, lines)
+    return count is not None and count > 0
 
 
-def knows_sources(lines: Sequence[str]) -> bool:
+def knows_sources(lines: Iterable[str]) -> bool:
     """True if each line is an image with a tag, and the parts of Rancher that use it."""
-    return len(lines) > 1 and all(map(_SOURCES.fullmatch, lines))
+    count = _count(_SOURCES, lines)
+    return count is not None and count > 1
 
 
-def read(source: str, lines: Sequence[tuple[int, str]]) -> Iterator[Item]:
+def _count(pattern: re.Pattern[str], lines: Iterable[str]) -> int | None:
+    """The number of lines; None if one does not fit."""
+    count = 0
+    for line in lines:
+        if len(line) > _LINE_CHARACTERS or not pattern.fullmatch(line):
+            return None
+        count += 1
+    return count
+
+
+def read(source: str, lines: Iterable[tuple[int, str]]) -> Iterator[Item]:
     """Yields the images of a list. A digest is a pin: a tag that has another one at its source is an error."""
     for number, line in lines:
         image, second = line.split()

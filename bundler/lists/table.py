@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from bundler import texts
-from bundler.core.image_list import NoImage, ParseImage, looks_like_yaml, parse_image_list
+from bundler.core.image_list import NoImage, ParseImage, content_lines, looks_like_yaml, parse_image_list
 from bundler.core.platform import Platform
 from bundler.core.yaml_documents import Document, Mapping, Node, documents
 from bundler.errors import Misuse
@@ -82,8 +82,8 @@ class TextKind(NamedTuple):
     """
 
     name: str
-    knows: Callable[[Sequence[str]], bool]
-    read: Callable[[str, Sequence[tuple[int, str]]], Iterator[Item]]
+    knows: Callable[[Iterable[str]], bool]
+    read: Callable[[str, Iterable[tuple[int, str]]], Iterator[Item]]
 
 
 TEXT_KINDS = (
@@ -125,18 +125,14 @@ def read_list(
         if first is not None and _is_strange(first.root):
             raise _unknown(first)
     else:
-        lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1) if _is_content(line)]
-        rows = [line for _, line in lines]
-        columns = next((kind for kind in TEXT_KINDS if kind.knows(rows)), None)
+        columns = next(
+            (kind for kind in TEXT_KINDS if kind.knows(line.strip() for _, line in content_lines(text))), None
+        )
         if columns is not None:
-            listing.add(columns.name, columns.read(source, lines), where=source)
+            listing.add(columns.name, columns.read(source, content_lines(text)), where=source)
             return listing.result()
     images = parse_image_list(text, source=source, parse_image=parse_image, platforms=platforms)
     return ReadList(source, (IMAGE_LIST,), images, {})
-
-
-def _is_content(line: str) -> bool:
-    return bool(line.strip()) and not line.lstrip().startswith("#")
 
 
 def _one_stream(text: str) -> str:
@@ -151,7 +147,7 @@ def _is_yaml(text: str, source: str) -> bool:
     """True for YAML that may be of another kind than ours. The top keys tell it without reading the whole file."""
     if text.lstrip().startswith("-----BEGIN"):
         return False
-    first = next((line for line in text.split("\n") if _is_content(line)), "")
+    first = next((line for _, line in content_lines(text)), "")
     if not looks_like_yaml(text, source) and not _FIRST_LINE.match(first):
         return False
     keys = {match["key"] for match in _TOP_KEY.finditer(text)}

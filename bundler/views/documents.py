@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bundler.commands.verify import VerifyResult
     from bundler.commands.version import Versions
     from bundler.copying.request import CopyResult
+    from bundler.core.image_list import NoImage
     from bundler.core.manifest import Attachment, Blob, Image, InBase, Verdict
     from bundler.core.oci import ImageConfig
     from bundler.core.policy import PolicyVerdict
@@ -101,6 +102,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
             {"reference": str(each.reference), "reason": each.reason, "kind": each.kind or None, "count": each.count}
             for each in result.not_carried
         ],
+        "noImages": _no_images(result.no_images),
         "since": since_document(result),
         "parity": [planned_parity_document(group) for group in result.parity],
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
@@ -150,8 +152,12 @@ def images_document(result: ImagesResult) -> Document:
             for each in result.images
         ],
         "patterns": [{"where": where, "pattern": pattern} for where, pattern in result.patterns],
-        "notCarried": [{"where": each.where, "what": each.what, "why": each.why} for each in result.no_images],
+        "notCarried": _no_images(result.no_images),
     }
+
+
+def _no_images(parts: Sequence[NoImage]) -> list[Document]:
+    return [{"where": each.where, "what": each.what, "why": each.why} for each in parts]
 
 
 def diff_document(result: DiffResult) -> Document:

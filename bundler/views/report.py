@@ -105,6 +105,11 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
         words = said("{file}: the missing images, for a later export", file=escaped(result.failed_list))
         lines.append(fact(said("list"), words))
     lines += _moved_lines(result)
+    if result.no_images:
+        words = said("{count:,} parts of the lists are no images and are not carried", count=len(result.no_images))
+        lines.append(fact(said("not carried"), words))
+        rows = [f"  {escaped(each.where)}: {escaped(each.what)}" for each in result.no_images]
+        lines += limited(rows, is_verbose=is_verbose)
     if not result.bundle_id:
         lines += ["", *limited(_image_lines(manifest), is_verbose=is_verbose)]
         return lines

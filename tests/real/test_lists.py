@@ -78,3 +78,19 @@ def test_a_tag_in_a_layout_of_skopeo_is_refused_with_an_entry_that_works(bundler
         (tmp_path / "list.yaml").write_text(f"images:\n- {advice.replace('NAME', 'example.org/x:1.27')}\n")
         done = bundler("export", tmp_path / "list.yaml", "--name", f"n{number}", "-o", tmp_path, "--unsigned")
         assert done.code == 0, done.err
+
+
+def test_a_manifest_and_a_compose_file_are_exported_together_and_other_parts_are_reported(bundler, held, tmp_path):
+    pod = f"apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{containers: [{{image: '{held}:1', args: ['{held}:2']}}]}}\n"
+    (tmp_path / "pod.yaml").write_text(pod)
+    (tmp_path / "compose.yaml").write_text(f"services: {{a: {{image: '{held}@$DIGEST'}}, b: {{build: .}}}}\n")
+    lists = (tmp_path / "pod.yaml", tmp_path / "compose.yaml", "--set", f"DIGEST={TWO.digest}")
+    done = bundler("export", *lists, "--name", "t", "-o", tmp_path, "--unsigned")
+    assert done.code == 0, done.err
+    for place in ("pod.yaml:4: ", "compose.yaml:1: "):
+        assert place in done.err
+        assert place in done.out
+    again = bundler("export", *lists, "--name", "t", "-o", tmp_path, "--unsigned", "--json", "-q")
+    found = json.loads(again.out)
+    assert [image["digest"] for image in found["images"]] == [ONE.digest, TWO.digest]
+    assert [part["where"].rpartition("/")[2] for part in found["noImages"]] == ["pod.yaml:4", "compose.yaml:1"]

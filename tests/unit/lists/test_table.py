@@ -69,6 +69,9 @@ def test_only_so_many_errors_and_parts_are_kept(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("bundler.lists.listing.LIST_ERRORS", 2)
     bad = "---\napiVersion: v1\nkind: Pod\nspec: {containers: [{image: A}]}\n"
     assert len(complaint(bad * 5).errors) == 2  # type: ignore[attr-defined]
+    monkeypatch.setattr("bundler.core.image_list.LIST_ERRORS", 2)
+    assert len(complaint("a b\n" * 5, source="x.txt").errors) == 2  # type: ignore[attr-defined]
+    assert len(complaint("images: [A, B, C, D]\n").errors) == 2  # type: ignore[attr-defined]
 
 
 def test_each_kind_has_a_file() -> None:
