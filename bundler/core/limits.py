@@ -17,9 +17,9 @@ IMAGE_DOCUMENTS_BYTES = 128 << 20
 """The manifests and configs of one image or attachment, which are in memory while its graph is followed. An index could
 list 30,000 manifests of 4 MiB; one of 100 platforms has some 2 MiB."""
 
-REMEMBERED_BYTES = 32 << 20
-"""The manifests of a bundle that are kept in memory while media are changed: those of some 15,000 images. Further ones
-go to scratch."""
+REMEMBERED_BYTES = 4 << 20
+"""The manifests of a bundle that are kept in memory while media are changed: those of some 3,000 images. Further ones
+go to scratch: the memory for 20,000 images is nearly used up without them."""
 
 DOCUMENTS_BYTES = 8 << 20
 """Manifests and configs that an export keeps, compressed, from resolving to writing: those of some 4,000 images. Others
