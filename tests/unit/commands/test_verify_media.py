@@ -60,6 +60,7 @@ def test_the_first_part_of_a_cut_blob_is_asked_for_before_the_second(made, tmp_p
     result = verified(robot)
     assert result.exit_code == 0, result.findings
     assert robot.order.index(3) < robot.order.index(4), "its digest is compared too"
+    assert "damaged" not in robot.reasons
 
 
 def spoiled(made: Path, to: Path, number: int, *, size_bytes: int = -1) -> list[Path]:

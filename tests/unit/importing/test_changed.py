@@ -25,6 +25,7 @@ from bundler.importing.import_ import import_bundle
 from bundler.importing.need_file import NeedRequest
 from bundler.importing.request import ImportRequest, ReceiptRequest
 from bundler.importing.results import ImportResult, Outcome
+from bundler.keys.open_bundle import open_bundle
 from bundler.run import Run
 from bundler.transports.parsing import parse_target
 from tests.support.changer import NAMES, Robot, export, layer, media_in, media_set
@@ -215,6 +216,43 @@ def test_bytes_of_another_chunk_under_its_name_and_with_its_size_never_pass(run,
     assert any(chunk.name in each for each in robot.told)
     assert result.exit_code == 0, result
     assert contents(tmp_path / "out") == contents(made / "layout")
+
+
+def test_chunks_under_one_strange_name_on_two_media_are_known_by_their_bytes(run, media, made, tmp_path):
+    for number in (1, 4):
+        (media[number] / files_of(media[number])[0]).rename(media[number] / "lost.bin")
+    robot = Robot(tmp_path / "drive", media)
+    robot.before[0] = [lambda: robot.insert(media[4]), lambda: robot.insert(media[1])]
+    robot.before[1] = [lambda: robot.insert(media[1])]
+    result = run(robot)
+    assert result.exit_code == 0, result
+    assert contents(tmp_path / "out") == contents(made / "layout")
+
+
+def test_each_medium_is_checked_around_its_blobs_before_it_may_be_taken_out(run, media, tmp_path):
+    (media[1] / "README.txt").write_text("other")
+    (media[2] / "stray.key").touch()
+    result = run(Robot(tmp_path / "drive", media))
+    assert result.exit_code == Damaged.exit_code
+    assert {finding.file for finding in result.findings} == {"README.txt", "stray.key"}
+    assert set(outcomes(result).values()) == {Outcome.PUSHED}
+
+
+def test_nothing_is_known_of_the_files_of_the_next_medium(media, tmp_path):
+    """A copy that was read in place of a damaged chunk is forgotten, and is looked for again on each medium."""
+    first, second = media[0], Path(shutil.copytree(media[0], tmp_path / "second"))
+    for medium in (first, second):
+        (chunk,) = medium.glob("chunk-*")
+        shutil.copy(chunk, medium / "copy.bin")
+        content = chunk.read_bytes()
+        chunk.write_bytes(content[:512] + bytes(len(content) - 1536) + content[-1024:])
+    bundle = open_bundle([first], is_without_signature=True)
+    document = bundle.manifest.blobs[bundle.images[0].manifests[0]].descriptor
+    wanted = bundle.read_document(document)
+    other = open_bundle([second], is_without_signature=True)
+    shutil.rmtree(first)
+    bundle.turn_to(other.sealed, other.chunks)
+    assert bundle.read_document(document) == wanted
 
 
 class _Killed(BaseException):
