@@ -331,7 +331,7 @@ def test_killed_or_cut_off_at_any_moment_the_same_command_finishes(made, tmp_pat
     command = Steps([verb, made, *flags, "--quiet"])
     wanted = content_of(made)
     count = 0
-    for where in itertools.islice(sweeps.crashes(fs, command), None, None, 1 if sweeps.IS_FULL else 6):
+    for where in itertools.islice(sweeps.crashes(fs, command), None, None, 1 if sweeps.IS_FULL else 4):
         count += 1
         for folder in (*out.glob("*/test"), *out.glob("test.medium-0?")):
             assert content_of(folder).items() <= wanted.items(), where

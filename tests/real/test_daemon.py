@@ -21,6 +21,7 @@ from tests.support import images
 from tests.support.attached_bundles import TRUSTED, write_bundle
 from tests.support.parts import RealDaemon, free_port, shell
 from tests.support.servers import Front, certificates
+from tests.support.steps import Steps
 
 BUILDS = {
     "app:dev": 'FROM scratch\nADD base.tar /usr/\nCOPY noise /noise\nENV COLOUR=blue\nLABEL team=a\nCMD ["/noise"]\n',
@@ -106,12 +107,20 @@ def of(daemon: RealDaemon, **more: str) -> dict[str, str]:
     return {"DOCKER_HOST": daemon.address, **more}
 
 
-@pytest.fixture
-def bundle(bundler, built, keys, tmp_path) -> Path:
+@pytest.fixture(scope="module")
+def made(built, made_keys, tmp_path_factory) -> Path:
+    """A bundle of the two images, made once."""
+    folder = tmp_path_factory.mktemp("made")
     sources = [f"docker-daemon:{tag}" for tag in BUILDS]
-    done = bundler("export", *sources, "--name", "test", "-o", tmp_path, "--key", keys[0], environment=of(built))
+    command = ["export", *sources, "--name", "test", "-o", folder, "--key", made_keys / "tester.key"]
+    done = Steps(command, of(built)).run()
     assert done.code == 0, done.err
-    return tmp_path / "test"
+    return folder / "test"
+
+
+@pytest.fixture
+def bundle(made, tmp_path) -> Path:
+    return shutil.copytree(made, tmp_path / "test")
 
 
 def test_an_image_comes_out_of_the_other_daemon_as_it_was(bundler, bundle, built, empty_daemon, keys):
