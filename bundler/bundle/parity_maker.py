@@ -30,7 +30,7 @@ def make_parity(
     """Makes the parity files of all groups, and waits until they are on the device.
 
     Args:
-        folder: The folder that they are made in. Parity files of an earlier run in it are removed.
+        folder: The folder that they are made in. It has no parity files yet.
         chunks_in: The folder that has the chunks, which are whole.
         groups: The plan.
         jobs: The number of processors to use.
@@ -45,8 +45,6 @@ def make_parity(
         LocalStorage: There is not enough space, or ``par2`` fails.
         Interrupted: The user stopped it.
     """
-    for name in _parity_files(folder):
-        folder.remove(name)
     check_space(folder.path, sum(group.size_bytes for group in groups))
     digests: dict[str, str] = {}
     for group in groups:

@@ -17,6 +17,7 @@ from pathlib import Path
 import urllib3
 
 from bundler.bundle import seven_zip_container, signing, sums
+from bundler.bundle.parity import read_set
 from bundler.core import (
     attachments,
     image_list,
@@ -36,6 +37,7 @@ from bundler.core.need_line import parse_line
 from bundler.core.need_list import NeedList, parse_need_list
 from bundler.core.notation import cose, jws, trust_policy as notation_policy
 from bundler.core.outer_manifest import read_manifest
+from bundler.core.parity import blocks_of
 from bundler.core.plan import parse_chunk_size
 from bundler.core.platform import Platform
 from bundler.core.policy import transparency
@@ -256,6 +258,13 @@ def seven_zip_decrypted(data: bytes) -> None:
         os.close(descriptor)
 
 
+def parity_file(data: bytes) -> None:
+    scratch().write_bytes(data)
+    found = read_set(scratch())
+    assert found.data_blocks == sum(blocks_of(file.size_bytes, found.block_bytes) for file in found.files)
+    assert all(roles.role_of(file.name) is roles.CHUNK for file in found.files)
+
+
 def registry_answer(data: bytes) -> None:
     """A line with the status, header lines, an empty line, the body."""
     head, _, body = data.partition(b"\n\n")
@@ -463,6 +472,7 @@ TARGETS: dict[str, Target] = {
     "need-list": need_list,
     "notation-envelope": envelope,
     "notation-policy": trust_policy,
+    "parity-file": parity_file,
     "pax-records": pax_records,
     "platform": lambda data: Platform.parse(text_of(data)),
     "policy": lambda data: parse_policy(data, source="test"),

@@ -282,6 +282,15 @@ def test_a_killed_export_is_finished_by_the_same_command(layout, made, made_keys
     assert killed > 2
 
 
+def test_an_interrupted_export_is_not_continued_with_another_amount(layout, made_keys, tmp_path):
+    command = export(layout, tmp_path / "out", made_keys)
+    assert Steps(command).kill_at(60).was_killed
+    done = Steps([each if each != PARITY else "10%" for each in command]).run()
+    assert done.code == 2
+    assert "--parity" in done.err
+    assert Steps(command).run().code == 0
+
+
 def test_an_export_again_compares_the_parity(here, layout, made_keys, tmp_path):
     command = export(layout, tmp_path / "out", made_keys)
     assert here(*command).code == 0
@@ -497,8 +506,11 @@ def test_only_a_whole_and_trusted_bundle_gets_parity(later, tmp_path):
     assert later.content() == before
     planted = later.bundle / "._parity"
     planted.mkdir()
-    for name in ("SHA256SUMS", "README.txt"):
-        (planted / name).write_bytes(b"of somebody else")
+    sums = before["SHA256SUMS"] + b"%064d  parity-01.par2\n" % 0
+    for name, content in {"SHA256SUMS": sums, "README.txt": b"x", "parity-01.par2": b"of somebody else"}.items():
+        (planted / name).write_bytes(content)
+    signature = next(name for name in before if name.endswith(".sig"))
+    (planted / signature).write_bytes(before[signature])
     assert later.here(*later.command).code == 4
     assert later.content() == before
 
