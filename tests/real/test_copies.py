@@ -127,6 +127,11 @@ def test_what_is_no_file_of_the_bundle_is_left_alone(made, outputs, tmp_path):
     (a / "test/SHA256SUMS").write_text("another bundle\n")
     with raises(Misuse, subject=f"{a}/test"):
         copy(made, to=a)
+    shutil.rmtree(a / "test")
+    (a / "test").write_text("a file")
+    with raises(Misuse, subject=f"{a}/test"):
+        copy(made, to=a)
+    assert (a / "test").read_text() == "a file"
     (b / "test.copy.partial").mkdir()
     (b / "test.copy.partial/notes.txt").write_text("mine")
     with raises(Misuse, subject=f"{b}/test.copy.partial/notes.txt"):
@@ -143,6 +148,18 @@ def test_what_is_no_file_of_the_bundle_is_left_alone(made, outputs, tmp_path):
         copy(made, to=tmp_path / "none")
     with raises(Misuse, subject="-o"):
         copy(made, to=[b, tmp_path / "a/../b"])
+
+
+def test_a_medium_that_takes_no_file_of_this_size_is_refused_before_a_byte(made, outputs, monkeypatch):
+    for module in ("bundler.copying.placed", "bundler.bundle.medium"):
+        monkeypatch.setattr(f"{module}.largest_file_bytes", lambda path: 1_000_000 if path == outputs[0] else None)
+    with raises(Misuse, subject=f"{outputs[0]}/test/{CHUNKS[1]}", expected="at most 1,000,000 bytes"):
+        copy(made, to=outputs)
+    assert [list(output.iterdir()) for output in outputs] == [[], []]
+    done = spread(made, to=outputs)
+    large = [name for name in CHUNKS if (made / name).stat().st_size > 1_000_000]
+    assert large
+    assert set(large) <= set(done.folders[1].files), "spread gives them to the other medium"
 
 
 def test_a_signature_is_checked_if_a_key_is_given(made, outputs, keys, tmp_path):
