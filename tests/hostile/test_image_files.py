@@ -1109,10 +1109,10 @@ def test_a_7z_of_no_image_is_refused(judged, crafted, files):
     assert (verdict.code, verdict.facts.images) == (4, []), verdict.text
 
 
-@pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 0.98])
+@pytest.mark.parametrize("where", [0.02, 0.4, 0.6, 1.0])
 def test_a_7z_that_is_cut_or_changed_is_found(judged, crafted, where):
     content = crafted([("image.tar", tarred(SAVED))])
-    position = int(len(content) * where)
+    position = min(int(len(content) * where), len(content) - 2)  # not in the name, which may be any
     assert judged(content[:position]).code == 4
     assert judged(content[:position] + bytes([content[position] ^ 16]) + content[position + 1 :]).code == 4
 
