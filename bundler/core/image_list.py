@@ -345,7 +345,7 @@ class _YamlList:
 
     def _entry(self, node: Node, defaults: tuple[Platform, ...]) -> ListEntry | None:
         where = self._yaml.where(node)
-        if isinstance(node, MappingNode) and "repository" in {key.value for key, _ in node.value}:
+        if isinstance(node, MappingNode) and any(key.value == "repository" for key, _ in node.value):
             return self._many(node, defaults)
         if isinstance(node, ScalarNode):
             return _written(self._yaml.text(node), self._parse_image, where=where, platforms=defaults)

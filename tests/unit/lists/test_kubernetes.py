@@ -116,7 +116,7 @@ def test_other_values_of_a_crd_are_reported_and_not_taken() -> None:
 def test_a_schema_has_no_images_and_a_chart_has_unknown_ones() -> None:
     found = read(
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\n"
-        "spec: {properties: {image: {name: a/b, description: 'x:1'}}}\n---\n"
+        "spec: {properties: {default: {containers: [{image: 'x:1'}]}}}\n---\n"
         "apiVersion: helm.cattle.io/v1\nkind: HelmChart\nmetadata: {name: h}\nspec: {chart: traefik}\n---\n"
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata:\n  x: |\n    a: b\n    image: quay.io/a/side:1\n"
         "---\n" + POD
