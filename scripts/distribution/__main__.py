@@ -14,11 +14,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from distribution.deb import ARCHITECTURES, build_deb
+from distribution.image import build_image
 from distribution.pyz import build_pyz
 from distribution.unpacked import unpack
 from distribution.wheels import MACHINES, PYTHONS, ROOT, DistError, Target, build_wheelhouse
 
-KINDS = ("wheels", "pyz", "deb")
+KINDS = ("wheels", "pyz", "deb", "image")
+NEEDED = {"deb": "dpkg-deb", "image": "mmdebstrap"}
+"""The programs that some kinds need. A kind that nobody asked for is left out where its program is missing."""
 INSTALL = Path(__file__).with_name("install.sh")
 
 
@@ -39,7 +42,7 @@ def main() -> int:
     request = Request(
         [each for each in PYTHONS if each in (arguments.python or PYTHONS)],
         [each for each in MACHINES if each in (arguments.machine or MACHINES)],
-        [each for each in KINDS if each in (arguments.only or KINDS)],
+        [each for each in KINDS if each in (arguments.only or _possible_kinds())],
         os.environ.get("SOURCE_DATE_EPOCH") or _time_of_commit(),
     )
     try:
@@ -60,11 +63,19 @@ def main() -> int:
     return 0
 
 
+def _possible_kinds() -> list[str]:
+    """The kinds that can be built here."""
+    missing = [kind for kind, program in NEEDED.items() if shutil.which(program) is None]
+    for kind in missing:
+        print(f"no {kind}: {NEEDED[kind]} is missing", file=sys.stderr)
+    return [kind for kind in KINDS if kind not in missing]
+
+
 def _parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="scripts/dist",
         description="Builds what a receiver without internet installs bundler from: a wheelhouse with install.sh, a "
-        "file for python3, and packages for Debian. All are for CPython on Linux with glibc.",
+        "file for python3, packages for Debian, and images. All are for CPython on Linux with glibc.",
         epilog="export --with-tool dist/wheels puts it into a bundle. docs/tool.md has more.",
     )
     parser.add_argument("-o", "--output", default=str(ROOT / "dist"), metavar="DIR", help="default: dist")
@@ -92,6 +103,13 @@ def _build(request: Request, made: Path) -> None:
             machine=machine,
             epoch=request.epoch,
             manual=_manual(),
+        ),
+        "image": lambda libraries, machine: build_image(
+            libraries,
+            made / "image" / f"bundler-{version}-image-{machine}.tar",
+            version=version,
+            machine=machine,
+            epoch=int(request.epoch),
         ),
     }
     kinds = [kind for kind in builders if kind in request.kinds]

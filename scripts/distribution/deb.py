@@ -28,7 +28,7 @@ Description: carries container images across air gaps
  them, and pushes them to registries without internet. This package has all of
  its libraries, and changes nothing of the Python of the system.
 """
-_COMMAND = """\
+COMMAND = """\
 #!/usr/bin/python3 -I
 import sys
 
@@ -56,7 +56,7 @@ def build_deb(root: Path, target: Path, *, version: str, machine: str, epoch: st
         manual: The manual page.
     """
     files = {
-        "usr/bin/bundler": _COMMAND.encode(),
+        "usr/bin/bundler": COMMAND.encode(),
         "usr/share/man/man1/bundler.1.gz": gzip.compress(manual, mtime=0),
         "usr/share/doc/image-bundler/copyright": Path(__file__).resolve().parents[2].joinpath("LICENSE").read_bytes(),
     }

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 import platform
 import re
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -297,7 +300,68 @@ def test_one_file_is_the_command_for_every_python_and_says_which_it_needs(distri
     assert (old.returncode, "needs Python 3.10 to 3.14" in old.stderr) == (1, True)
 
 
+def tar_of(files: dict[str, bytes]) -> bytes:
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w") as archive:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            archive.addfile(info, io.BytesIO(data))
+    return content.getvalue()
+
+
+def test_an_image_has_the_libraries_of_its_python_and_nothing_of_the_machine_that_made_it(
+    distribution, here, monkeypatch, target, tmp_path
+):
+    from distribution import image
+
+    base = {
+        "./usr/bin/python3.11": b"python",
+        "./usr/share/ca-certificates/mozilla/a.crt": b"A\n",
+        "./usr/share/ca-certificates/mozilla/b.crt": b"B",
+        **dict.fromkeys(
+            ("./etc/resolv.conf", "./etc/hostname", "./etc/apt/sources.list", "./var/lib/x", "./x"), b"host"
+        ),
+        "./usr/share/doc/python3/copyright": b"",
+    }
+    monkeypatch.setattr(image, "_debootstrapped", lambda machine: tar_of(base))
+    libraries = tmp_path / "libraries"
+    libraries.mkdir()
+    for name in ("a.py", "b.abi3.so", "c.cpython-311-x86_64-linux-gnu.so", "c.cpython-312-x86_64-linux-gnu.so"):
+        (libraries / name).write_text(name)
+    file = tmp_path / "image.tar"
+    image.build_image(libraries, file, version="1.2.3", machine="x86_64", epoch=1_700_000_000)
+    first = file.read_bytes()
+    image.build_image(libraries, file, version="1.2.3", machine="x86_64", epoch=1_700_000_000)
+    assert file.read_bytes() == first
+    pushed = f"docker://{target.host}/tools/bundler:1.2.3"
+    copied = run("skopeo", "copy", "--preserve-digests", "--dest-tls-verify=false", f"oci-archive:{file}", pushed)
+    assert copied.returncode == 0, copied.stderr
+    shown = json.loads(run("skopeo", "inspect", "--config", "--tls-verify=false", pushed).stdout)
+    assert shown["config"]["Entrypoint"] == ["/usr/bin/bundler"]
+    with tarfile.open(file) as archive:
+        (saved,) = json.loads(archive.extractfile("manifest.json").read())
+        names, contents = set(), b""
+        for layer in saved["Layers"]:
+            with tarfile.open(fileobj=archive.extractfile(layer), mode="r:gz") as inner:
+                names |= set(inner.getnames())
+                contents += b"".join(inner.extractfile(each).read() for each in inner if each.isreg())
+    assert names == {
+        "usr/bin/python3.11", "usr/bin/bundler", "var", "var/tmp", "work", "etc/passwd", "etc/group",
+        "etc/ssl/certs/ca-certificates.crt", "usr/lib/bundler/a.py", "usr/lib/bundler/b.abi3.so",
+        "usr/lib/bundler/c.cpython-311-x86_64-linux-gnu.so",
+    }  # fmt: skip
+    assert b"A\nB\n" in contents
+    assert here("verify", file).code == 0
+
+
 if IS_FULL:
+
+    def test_the_real_image_runs_in_a_daemon_without_network(dist, daemon):
+        (file,) = dist.glob(f"image/*-{MACHINE}.tar")
+        (loaded,) = re.findall(r"^Loaded image: (\S+)$", daemon.docker("load", "-i", str(file)).stdout, re.MULTILINE)
+        done = daemon.docker("run", "--rm", "--network", "none", loaded, "--version")
+        assert re.match(r"bundler \d", done.stdout)
 
     def test_the_real_packages_run_in_every_python_and_all_pairs_have_their_wheels(dist, tmp_path):
         (package,) = dist.glob("deb/*_amd64.deb" if MACHINE == "x86_64" else "deb/*_arm64.deb")
