@@ -70,12 +70,9 @@ def build_wheelhouse(folder: Path, targets: Iterable[Target], *, epoch: str) -> 
         own = _build_own(scratch / "own", epoch)
         found: dict[str, str] = {}
         """The versions that were chosen, by project."""
-        wanted: dict[str, set[Requirement]] = {}
         for target in targets:
-            if not wanted:
-                wanted = _installed(target)
             got = scratch / f"{target.python}-{target.machine}"
-            wanted = _download(got, target, _requirements(own, target), wanted, found)
+            _download(got, target, _requirements(own, target), found)
             for wheel in got.glob("*.whl"):
                 project, version, *_ = parse_wheel_filename(wheel.name)
                 found.setdefault(project, str(version))
@@ -121,18 +118,17 @@ def _build_own(folder: Path, epoch: str) -> Path:
     return wheel
 
 
-def _download(
-    folder: Path,
-    target: Target,
-    own: list[Requirement],
-    known: dict[str, set[Requirement]],
-    versions: dict[str, str],
-) -> dict[str, set[Requirement]]:
-    """Downloads all wheels for a target; returns what was required of each project, to begin with for the next one."""
-    wanted: dict[str, set[Requirement]] = {"pip": {Requirement("pip")}}
-    _add(wanted, own)
-    for requirements in known.values():
-        _add(wanted, requirements)
+def _download(folder: Path, target: Target, own: list[Requirement], versions: dict[str, str]) -> None:
+    """Downloads all wheels for a target.
+
+    Args:
+        folder: The folder to fill.
+        target: The Python and machine.
+        own: The requirements of bundler itself.
+        versions: The versions that are chosen already, by project.
+    """
+    wanted = _installed(target)
+    _add(wanted, [*own, Requirement("pip")])
     while True:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
@@ -153,7 +149,7 @@ def _download(
             _add(needed, _requirements(wheel, target))
         if all(requirements <= wanted.get(name, set()) for name, requirements in needed.items()):
             _remove_others(folder, needed)
-            return needed
+            return
         wanted = needed
 
 
