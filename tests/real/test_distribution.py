@@ -86,7 +86,9 @@ def test_no_file_that_is_written_names_the_host_of_an_index(dist):
     settings = subprocess.run([sys.executable, "-m", "pip", "config", "list"], text=True, capture_output=True).stdout
     settings += " ".join(value for name, value in os.environ.items() if name.startswith("PIP_"))
     hosts = {host for host in re.findall(r"://([^/\s'\"]+)/", settings) if host}
-    written = [path for path in dist.rglob("*") if path.is_file() and path.suffix not in (".whl", ".pyz", ".deb")]
+    written = [
+        path for path in dist.rglob("*") if path.is_file() and path.suffix not in (".whl", ".pyz", ".deb", ".tar")
+    ]
     written_texts = [path.read_text() for path in written]
     with zipfile.ZipFile(next(dist.glob("wheels/bundler-*.whl"))) as wheel:
         written_texts += [wheel.read(name).decode("utf-8", "replace") for name in wheel.namelist()]
@@ -285,7 +287,7 @@ def use_package(package: Path, place: Path) -> None:
     assert re.match(r"bundler \d", done.stdout), done.stderr
     control = run("dpkg-deb", "-f", package).stdout
     assert "Package: image-bundler\n" in control, "bundler is Ruby's"
-    assert run("gzip", "-dc", place / "usr/share/man/man1/bundler.1.gz").stdout.startswith(".TH")
+    assert ".TH " in run("gzip", "-dc", place / "usr/share/man/man1/bundler.1.gz").stdout
 
 
 def test_one_file_is_the_command_for_every_python_and_says_which_it_needs(distribution, libraries, tmp_path):
