@@ -124,9 +124,9 @@ def open_source(kind: str, layout: Path, request: pytest.FixtureRequest, folder:
     return Repository(Registry(registry.host, NetworkOptions()), "a/contract"), "1"
 
 
-@pytest.fixture(scope="module", params=KINDS)
-def source(request, layout, tmp_path_factory):
-    return open_source(request.param, layout, request, tmp_path_factory.mktemp("source"))
+@pytest.fixture(params=KINDS)
+def source(request, layout, tmp_path):
+    return open_source(request.param, layout, request, tmp_path)
 
 
 HOLDERS = (*KINDS, "bundle", "bundle of 7z", "encrypted bundle")
