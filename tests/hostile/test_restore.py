@@ -63,6 +63,23 @@ STRANGER = b"MCowBQYDK2VwAyEA11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo="
 """The key of RFC 8032, section 7.1, TEST 1."""
 
 
+def test_images_that_need_what_the_bundle_does_not_list_are_refused_first(forged, tmp_path, restored):
+    forged.edit(lambda document: [image.update(blobs=[]) for image in document["images"]])
+    code = restore.main(["--trust", str(forged.public), "--to", f"oci:{tmp_path}/target", str(forged.folder)])
+    assert (code, list((tmp_path / "target").glob("blobs/*/*"))) == (4, [])
+
+
+def test_the_last_bytes_of_a_damaged_blob_are_never_handed_on(forged, capfd):
+    """The second part of a blob that is cut: most of it has been sent by then."""
+    forged.flip("chunk-0003.tar", 5000)
+    (bundle,) = restore.open_bundles([str(forged.folder)], [restore.read_key(str(forged.public))], True)
+    blob = next(each for each in bundle.blobs if len(each.pieces) > 1)
+    pieces: list[bytes] = []
+    with pytest.raises(restore.Failed) as caught:
+        pieces.extend(blob.read())
+    assert (caught.value.code, 0 < sum(map(len, pieces)) < blob.size) == (4, True)
+
+
 def test_a_folder_that_leads_elsewhere_is_not_written_to(good, tmp_path, restored):
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "target").mkdir()

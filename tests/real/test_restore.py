@@ -290,6 +290,22 @@ def test_a_tag_with_another_image_moves_only_if_that_is_asked_for(shared, small,
     assert state(shared, "taken")["a/one/_manifests/tags/1/current"] != other.digest
 
 
+def test_a_tag_that_another_client_sets_during_the_run_stays(shared, small, restored):
+    other = images.simple("during")
+
+    def push(front, request) -> bool:
+        other.push(shared, "during/a/one", "1")
+        return False
+
+    front = Front(shared, [faults.times(1, push, lambda request: request.command == "PUT")]).start()
+    try:
+        done = restored("--to", f"{front.host}/during", small)
+    finally:
+        front.stop()
+    assert (done.code, "was moved" in done.err) == (6, True)
+    assert state(shared, "during")["a/one/_manifests/tags/1/current"] == other.digest
+
+
 def test_bases_are_proved_at_the_registry_or_given(shared, made_keys, restored, tmp_path):
     key, trust = made_keys / "tester.key", made_keys / "tester.pub"
     since: list[object] = []
@@ -373,6 +389,9 @@ def test_a_private_authority_is_named_and_nothing_else_is_trusted(shared, small,
         assert certificates_refused(
             restored("--to", f"{host}/tls2", "--cacert", "/etc/ssl/certs/ca-certificates.crt", small)
         )
+        front.faults.append(faults.answer(401, {"WWW-Authenticate": f'Bearer realm="http://{shared.host}/token"'}))
+        done = restored("--to", f"{host}/tls2", "--cacert", made["ca.crt"], small)
+        assert (done.code, "wants a login without TLS" in done.err) == (6, True)
     finally:
         front.stop()
     assert not state(shared, "tls2")

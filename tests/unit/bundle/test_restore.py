@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import sys
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from bundler import cli
 from bundler.bundle import restore
 from bundler.bundle.restore_script import restore_script, restore_words
 from tests.vectors.make import KINDS
+from tests.vectors.test_vectors import _resign as resign
 
 VECTORS = Path(__file__).parents[2] / "vectors"
 KEY = VECTORS / "keys/golden.pub"
@@ -60,6 +62,8 @@ def test_nobody_signs_for_keys_of_small_order_or_of_no_point(key):
         encoded = (key | sign).to_bytes(32, "little")
         for r in (encoded, (1).to_bytes(32, "little")):
             assert not restore.verifies(encoded, r + bytes(32), b"")
+    assert restore.point_of((1).to_bytes(32, "little")) is not None
+    assert restore.point_of((1 | 1 << 255).to_bytes(32, "little")) is None, "x is 0, so it has no sign"
 
 
 @pytest.mark.parametrize(
@@ -105,6 +109,19 @@ def test_golden_bundles_become_the_layouts_that_import_makes_of_them(kind, tmp_p
     assert restore.main(["--trust", str(KEY), "--to", str(tmp_path / "ours"), bundle]) == 0
     assert before == {path: path.stat().st_mtime_ns for path in (tmp_path / "ours/blobs").rglob("*")}
     assert files_of(tmp_path / "ours") == ours
+
+
+def test_an_attachment_that_names_another_subject_is_not_pushed(tmp_path, capsys):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(VECTORS / "extensions", bundle)
+    document = json.loads((bundle / "bundle.json").read_text())
+    attachments = document["images"][0]["attachments"]
+    of_image = attachments[0]["subject"]
+    moved = next(each for each in attachments if "tag" not in each and each["subject"] != of_image)
+    moved["subject"] = of_image
+    resign(bundle, "bundle.json", json.dumps(document).encode())
+    code = restore.main(["--trust", str(KEY), "--to", f"oci:{tmp_path}/target", str(bundle)])
+    assert (code, "an attachment of another image" in capsys.readouterr().err) == (4, True)
 
 
 def test_readme_txt_has_the_command_that_fits_the_bundle():
