@@ -30,6 +30,19 @@ SYSTEM_PYTHON = Path("/usr/bin/python3")
 SECRET = "s3cret"
 
 
+def pythons() -> dict[str, Path]:
+    """The other versions of Python on this machine, the oldest first."""
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    return {
+        version: path
+        for version in ("3.6", "3.8", "3.9", "3.11", "3.13")
+        for path in sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
+    }
+
+
+PYTHONS = (SYSTEM_PYTHON, *pythons().values())
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory) -> Iterator[RealRegistry]:
     """A registry in which each test has a prefix of its own."""
@@ -141,7 +154,7 @@ def test_the_same_state_as_an_import_leaves_by_the_oldest_python(shared, zoo, ma
     assert cli.run([*run, "--to", f"{shared.host}/theirs"]) == 0
     expected = state(shared, "theirs")
     assert len(expected) > 100
-    oldest = (*pythons().values(), SYSTEM_PYTHON)[0]
+    oldest = (*PYTHONS[1:], SYSTEM_PYTHON)[0]
     front = Front(shared).start()
     try:
         run = ["--trust", made_keys / "tester.pub", "--to", f"{front.host}/ours"]
@@ -175,17 +188,7 @@ def check_order(requests: list[tuple[str, str]]) -> None:
         assert first[0] == "HEAD"
 
 
-def pythons() -> dict[str, Path]:
-    """The other versions of Python on this machine, the oldest first."""
-    root = Path(os.environ.get("PYENV_ROOT") or "/root/.pyenv")
-    return {
-        version: path
-        for version in ("3.6", "3.8", "3.9", "3.11", "3.13")
-        for path in sorted(root.glob(f"versions/{version}.*/bin/python{version}"))
-    }
-
-
-@pytest.mark.parametrize("python", [SYSTEM_PYTHON, *pythons().values()], ids=lambda path: path.name)
+@pytest.mark.parametrize("python", PYTHONS, ids=lambda path: path.name)
 def test_each_python_checks_and_pushes(shared, small, made_keys, python):
     prefix = python.name.replace(".", "-")
     done = ended(started(python, small, "--trust", made_keys / "tester.pub", "--to", f"{shared.host}/{prefix}"))
