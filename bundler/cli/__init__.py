@@ -129,7 +129,7 @@ def _fail(error: BundlerError, arguments: list[str]) -> int:
     if "--json" in arguments:
         from bundler.views import documents
 
-        command = next((argument for argument in arguments if argument in program.commands), "bundler")
+        command = next((argument for argument in arguments if argument in program.order), "bundler")
         try:
             errors.show([documents.dump(documents.failure_document(command, error))])
         except (OSError, LocalStorage):  # the first error is reported, not this one

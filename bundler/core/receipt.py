@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from io import BytesIO
 from typing import Any
 
 from bundler import texts
@@ -190,7 +191,10 @@ class Receipt:
 
     def to_json(self) -> bytes:
         """The bytes of the document, at least one line for each image, with a newline at the end."""
-        return json.dumps(_document(self), indent=1, ensure_ascii=True).encode() + b"\n"
+        content = BytesIO()  # piece by piece: json.dumps would hold a million of them before it joins them
+        content.writelines(map(str.encode, json.JSONEncoder(indent=1).iterencode(_document(self))))
+        content.write(b"\n")
+        return content.getvalue()
 
 
 def parse_receipt(content: bytes, *, what: str) -> Receipt:

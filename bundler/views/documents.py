@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from io import StringIO
 from typing import TYPE_CHECKING, Any
 
 from bundler.core import roles
@@ -57,10 +58,12 @@ Document = dict[str, Any]
 
 def dump(document: Document) -> str:
     """The text of a document. Escapes characters that would command a terminal or turn the direction of writing."""
-    text = json.dumps(document, indent=2, ensure_ascii=False)
-    return (
-        "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text) if not _PLAIN(text) else text
-    )
+    written = StringIO()  # piece by piece: json.dumps would hold millions of them before it joins them
+    written.writelines(json.JSONEncoder(indent=2, ensure_ascii=False).iterencode(document))
+    text = written.getvalue()
+    if _PLAIN(text):
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 _PLAIN = re.compile(r"[\n -~]*").fullmatch

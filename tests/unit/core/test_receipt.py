@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -118,6 +119,15 @@ def test_the_same_receipt_is_the_same_bytes_and_nothing_in_them_moves_a_cursor()
     assert content.isascii()
     assert content.endswith(b"}\n")
     assert b"\x1b" not in content
+
+
+def test_the_bytes_of_a_large_receipt_need_little_memory() -> None:
+    large = receipt(*(image(f"app-{number}:1") for number in range(2000)))
+    tracemalloc.start()
+    content = large.to_json()
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(content)  # json.dumps: 6.5
 
 
 def test_fields_that_a_later_version_adds_are_ignored() -> None:
