@@ -8,7 +8,7 @@ least: it also finds blocks that have moved within a file.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +18,7 @@ from bundler.bundle.findings import Finding
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core import par2, roles
-from bundler.core.limits import PARITY_PACKET_BYTES, PARITY_PACKETS, PIECE_BYTES
+from bundler.core.limits import OTHER_FILES_BYTES, PARITY_PACKET_BYTES, PARITY_PACKETS, PIECE_BYTES
 from bundler.core.par2 import ProtectedFile, RecoverySet
 from bundler.core.parity import NO, PERHAPS, WHOLE, YES, blocks_of, group_number, recovery_blocks_in
 from bundler.errors import BundlerError, Damaged
@@ -147,13 +147,50 @@ def parity_of(bundle: Bundle | LockedBundle, facts: Facts, passed: Callable[[int
         return None
     states = {state.chunk.file: state for state in bundle.chunks}
     groups = []
-    for number in sorted({number for name in names if (number := group_number(name)) is not None}):
-        own = [name for name in names if group_number(name) == number]
+    for number, own in _by_group(names).items():
         described = _first_set([facts.good[name] for name in own if name in facts.good])
         if described is not None and all(file.name in states for file in described.files):
             groups.append(_state(number, own, described, facts, states, passed))
     protected = {file.name for group in groups for file in group.files}
     return Parity(tuple(groups), tuple(file for file in states if file in facts.lost and file not in protected))
+
+
+def hopeful(bundle: Bundle | LockedBundle, hurt: Collection[str], passed: Callable[[int], object]) -> frozenset[str]:
+    """The chunks that parity may make again with what is here. No chunk is read, so `parity_of` may say less.
+
+    Args:
+        bundle: The bundle.
+        hurt: The chunks that are damaged or missing, by their names.
+        passed: Receives every number of bytes that was read; its errors pass through.
+    """
+    absent = {state.chunk.file for state in bundle.chunks if state.is_absent}
+    found: set[str] = set()
+    for own in _by_group(parity_names(bundle)).values():
+        here = {name: paths[0] for name in own if (paths := bundle.sealed.found_copies(name))}
+        described = _first_set(path for name, path in here.items() if _is_listed(bundle, name, path, passed))
+        if described is None:
+            continue
+        blocks = {file.name: len(file.block_sums) for file in described.files}
+        lost = sum(count if name in absent else 1 for name, count in blocks.items() if name in absent or name in hurt)
+        if lost <= sum(map(recovery_blocks_in, here)):
+            found.update(blocks.keys() & hurt)
+    return frozenset(found)
+
+
+def _by_group(names: Iterable[str]) -> dict[int, list[str]]:
+    """Parity files by the number of their group."""
+    groups: dict[int, list[str]] = {}
+    for name in names:
+        number = group_number(name)
+        if number is not None:
+            groups.setdefault(number, []).append(name)
+    return dict(sorted(groups.items()))
+
+
+def _is_listed(bundle: Bundle | LockedBundle, name: str, path: Path, passed: Callable[[int], object]) -> bool:
+    """True if a file has the SHA-256 that SHA256SUMS lists."""
+    limit_bytes = bundle.manifest.size_bytes + OTHER_FILES_BYTES
+    return bundle.sealed.contents.sha256(path, limit_bytes, passed) == bundle.sealed.sums[name]
 
 
 def _state(

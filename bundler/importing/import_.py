@@ -30,6 +30,7 @@ from bundler.importing.proved import prove
 from bundler.importing.published import publish
 from bundler.importing.receipt_file import ReceiptFile, check_place
 from bundler.importing.recorder import NOT_RECORDED, Recorder, with_failed_list
+from bundler.importing.repairable import with_repairable
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
 from bundler.importing.selected import select
@@ -158,6 +159,8 @@ def _imported(
             target.close()
         open_.bundle.close()
     result = reached.result(open_)
+    if open_.media is None:  # else the chunks and their parity are not here together
+        result = with_repairable(result, run)
     return with_need(result, request.need, need_key, run, reached.lacking or _lacking_at_targets(result, open_))
 
 

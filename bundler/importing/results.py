@@ -235,6 +235,7 @@ class ImportResult:
         need: The need-list; None if none was asked for.
         overridden: The codes of the problems of the channel that ``--allow-rollback`` overrode.
         series_remarks: Facts about the channel that people should know.
+        repairable: The missing and damaged chunks that the parity here may make again.
     """
 
     bundle: Bundle
@@ -249,6 +250,7 @@ class ImportResult:
     need: NeedResult | None = None
     overridden: tuple[str, ...] = ()
     series_remarks: tuple[str, ...] = ()
+    repairable: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> int:

@@ -431,6 +431,7 @@ def import_document(result: ImportResult) -> Document:
         "error": error_document(result.error) if result.error else None,
         "series": _imported_series(result),
         "findings": [_finding(finding) for finding in result.findings],
+        "repairable": sorted(result.repairable),
         "need": _need(result.need),
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         **_media(bundle, result.litter),

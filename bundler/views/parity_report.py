@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bundler.core.parity import NO, PERHAPS, WHOLE, YES
@@ -78,8 +78,20 @@ def state_lines(parity: Parity | None, bundle: Bundle | LockedBundle) -> list[st
         lines.append(fact_below(said("{files}: no parity for it is here", files=translated(names))))
     if parity.verdict == NO and not parity.repairable:
         return lines
+    return [*lines, _repair_line(bundle)]
+
+
+def hope_lines(chunks: Collection[str], bundle: Bundle) -> list[str]:
+    """The lines of ``import``: the chunks that parity may make again, and the command; empty for none."""
+    if not chunks:
+        return []
+    words = said("{chunks}: perhaps, with the parity here", chunks=translated(some(sorted(chunks), most=_SHOWN)))
+    return ["", fact(said("repairable"), words), _repair_line(bundle)]
+
+
+def _repair_line(bundle: Bundle | LockedBundle) -> str:
     command = f"bundler repair {' '.join(map(shell_word, bundle.sealed.folders))}"
-    return [*lines, f"  -> {said('repair it: {command}', command=command)}"]
+    return f"  -> {said('repair it: {command}', command=command)}"
 
 
 def group_words(group: GroupState) -> str:

@@ -186,6 +186,26 @@ def test_verify_says_if_it_can_be_repaired(side, tmp_path):
     assert "not without the other media" in side.verify().out
 
 
+def test_import_names_the_repair_only_where_it_may_help(side, tmp_path):
+    side = side("tar")
+    side.damage(side.chunks[3])
+    (side.bundle / side.chunks[1]).unlink()
+
+    def imported(*flags: object) -> Ran:
+        return side.here("import", side.bundle, "--trust", side.pub, "--to", f"oci:{tmp_path}/to", "--dry-run", *flags)
+
+    done = imported("--json")
+    assert done.json["repairable"] == [side.chunks[1]]  # a dry run reads no blobs
+    assert f"bundler repair {side.bundle}" in imported().out
+    for path in side.bundle.glob("*.vol*"):
+        path.unlink()
+    done = imported()
+    assert side.chunks[1] in done.out
+    assert "bundler repair" not in done.out
+    shutil.copytree(side.good, side.bundle, dirs_exist_ok=True)
+    assert imported("--json").json["repairable"] == []
+
+
 def test_too_much_is_lost_and_nothing_is_changed(side):
     side = side("tar")
     for name in side.chunks[1:4]:
