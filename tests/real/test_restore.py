@@ -408,15 +408,20 @@ def test_a_registry_that_fails_is_asked_again_and_one_that_refuses_is_not(shared
     def to_blobs(request) -> bool:
         return request.command == "PUT" and "/blobs/" in request.path
 
-    def elsewhere(status, headers, content):
-        return status, {**headers, "Location": "http://example.org/upload?x=1"}, content
+    def located(place: str) -> faults.Fault:
+        change = faults.rewritten(lambda status, headers, content: (status, {**headers, "Location": place}, content))
+        return faults.times(1, change, lambda request: request.command == "POST")
+
+    login = {"WWW-Authenticate": 'Bearer realm="http://example.org/token"'}
 
     cases = {
         "busy": (faults.times(2, faults.answer(503, {})), 0, "trying again"),
         "reset": (faults.times(2, lambda front, request: faults.reset(request) or True, to_blobs), 0, "trying again"),
         "down": (faults.answer(502, {}), 7, "run the same command again"),
         "full": (faults.times(99, faults.answer(413, {}, b'{"errors":[{"code":"\x1b[2J"}]}'), to_blobs), 6, "413"),
-        "elsewhere": (faults.times(1, faults.rewritten(elsewhere), lambda r: r.command == "POST"), 6, "another host, example.org"),
+        "elsewhere": (located("http://example.org/upload?x=1"), 6, "another host, example.org"),
+        "nowhere": (located("http://[upload"), 6, "Invalid IPv6 URL"),
+        "login": (faults.times(1, faults.answer(401, login)), 6, "wants a login without TLS, at example.org"),
     }  # fmt: skip
     for prefix, (fault, code, says) in cases.items():
         front = Front(shared, [fault]).start()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -30,6 +31,22 @@ def test_it_is_short_and_runs_with_python_3_6_and_its_library_alone():
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name.split(".")[0] for name in imported} <= sys.stdlib_module_names - {"dataclasses", "subprocess"}
+
+
+def test_no_module_is_taken_from_the_medium(tmp_path):
+    """``sha256sum -c`` passes a file that no list has, so people run restore.py next to it."""
+    bundle = tmp_path / "bundle"
+    shutil.copytree(VECTORS / "tar", bundle)
+    (bundle / "restore.py").write_bytes(restore_script())
+    for name in ("argparse", "json", "re", "hashlib"):
+        (bundle / f"{name}.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    (bundle / "typing").mkdir()
+    (bundle / "typing/__init__.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')\n")
+    for flags in ((), ("-I",), ("-S",)):
+        command = [sys.executable, *flags, "restore.py", "--trust", KEY]
+        done = subprocess.run(command, cwd=bundle, text=True, capture_output=True)
+        assert (done.returncode, "json.py: SHA256SUMS does not list it" in done.stderr) == (4, True), done.stderr
+    assert not (tmp_path / "ran").exists()
 
 
 def test_it_accepts_good_signatures_alone():

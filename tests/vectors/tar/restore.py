@@ -14,6 +14,11 @@ The login comes from the file of "docker login", or from --user NAME with a prom
 Exit codes: 0 done, 2 wrong call, 4 damaged, 5 not trusted, 6 refused, 7 try again, 8 local storage, 9 incomplete.
 """
 
+import sys
+
+if __name__ == "__main__" and not getattr(sys.flags, "safe_path", sys.flags.isolated):
+    del sys.path[0]  # the folder of this file: a json.py on a medium is no part of Python, and no list has it
+
 import argparse
 import base64
 import contextlib
@@ -24,7 +29,6 @@ import json
 import os
 import re
 import ssl
-import sys
 import time
 from typing import Any, Dict, Iterable, Iterator, List, Optional, Tuple
 from urllib.parse import urlencode, urljoin, urlsplit
@@ -64,8 +68,7 @@ def say(text: str) -> None:
     sys.stderr.flush()
 
 
-# Signatures: Ed25519 of RFC 8032. Points are X, Y, Z, T with x = X/Z, y = Y/Z, x * y = T/Z. openssl is not asked: old
-# ones do not know Ed25519, and it would read the file once more, from a medium that may give other bytes then.
+# Ed25519 of RFC 8032: an old openssl lacks it, and it would read the file again. x = X/Z, y = Y/Z, x * y = T/Z.
 
 P, ORDER = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
@@ -82,8 +85,7 @@ def times(number: int, point: Point) -> Point:
     """A multiple of a point."""
     result: Point = (0, 1, 1, 0)
     while number:
-        if number & 1:
-            result = added(result, point)
+        result = added(result, point) if number & 1 else result
         point, number = added(point, point), number >> 1
     return result
 
@@ -492,21 +494,18 @@ class Registry:
             self._put(name, tag, COMPACT(index).encode() + b"\n", INDEX)
 
     def _ask(self, method: str, path: Any, names: Any, statuses: Any, body: Any = None, kind: str = "") -> Any:
-        """One request, repeated after faults of the line and the server. Returns status, headers and content.
-
-        A path is below /v2/, or a function that makes a new one each time. The first name is that of the repository to
-        write to. A body is None, bytes or a blob. Kind is its media type; without a body, that of the answer.
-        """
+        """One request, repeated after faults of the line and the server. Returns status, headers and content."""
+        # A path is below /v2/, or a function makes it. names[0] is written to. Kind is the type of body, or of answer.
         fault, is_denied = "", False
         for attempt in range(ATTEMPTS):
             if fault:
                 say(f"{self._host}: {fault}; trying again")
                 time.sleep(2**attempt)
-            place = path() if callable(path) else f"/v2/{path}"
-            headers = {"Accept" if body is None else "Content-Type": kind or "application/octet-stream"}
-            headers.update({"Authorization": self._logins[names]} if names in self._logins else {})
-            headers.update({"Content-Length": str(body.size)} if isinstance(body, Blob) else {})
             try:
+                place = path() if callable(path) else f"/v2/{path}"
+                headers = {"Accept" if body is None else "Content-Type": kind or "application/octet-stream"}
+                headers.update({"Authorization": self._logins[names]} if names in self._logins else {})
+                headers.update({"Content-Length": str(body.size)} if isinstance(body, Blob) else {})
                 with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # an answer may be there already: 413
                     self._line.request(method, place, body.read() if isinstance(body, Blob) else body, headers)
                 answer = self._line.getresponse()
@@ -540,7 +539,8 @@ class Registry:
         if challenge.lower().startswith("basic") and self._login:
             self._logins[names] = login
         elif challenge.lower().startswith("bearer"):
-            if realm.scheme not in ("https", self._scheme):
+            is_here = (realm.scheme, realm.hostname) == (self._scheme, urlsplit(f"//{self._host}").hostname)
+            if realm.scheme != "https" and not is_here:
                 raise Failed(6, f"{self._host}: it wants a login without TLS, at {realm.netloc}")
             scopes = [("scope", f"repository:{name}:{'pull' if n else 'pull,push'}") for n, name in enumerate(names)]
             query = urlencode([("service", fields.get("service", "")), *scopes])
