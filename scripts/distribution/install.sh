@@ -30,7 +30,8 @@ done
 here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 within=''
 sums=$here/SHA256SUMS
-if [ ! -f "$sums" ]; then # in a bundle the list is that of the bundle, which is signed
+# In a bundle the list is that of the bundle, which is signed. A list in its folder tool would be one that nobody checked.
+if [ ! -f "$sums" ] || { [ "${here##*/}" = tool ] && [ -f "$here/../SHA256SUMS" ]; }; then
   within=tool/
   sums=$here/../SHA256SUMS
 fi
@@ -41,7 +42,8 @@ listed=$(sed -n "s|^\([0-9a-f]\{64\}\)  $within\([^/]*\)\$|\1  \2|p" "$sums")
 cd -- "$here"
 for file in *.whl; do
   [ -e "$file" ] || die "there are no wheels in $here" "copy the whole folder again"
-  printf '%s\n' "$listed" | grep -q "  $file\$" || die "$here/$file: SHA256SUMS does not list this file" \
+  case $file in *[!A-Za-z0-9._+-]*) is_listed='' ;; *) is_listed=$(printf '%s\n' "$listed" | cut -c67- | grep -Fx -e "$file" || :) ;; esac
+  [ -n "$is_listed" ] || die "$here/$file: SHA256SUMS does not list this file" \
     "remove it, and ask where it comes from" 4
 done
 bad=$(printf '%s\n' "$listed" | sha256sum -c 2>&1 | grep -v ': OK$' || :)
@@ -126,12 +128,20 @@ else
   trap 'code=$?; [ -e "$made/complete" ] || rm -rf "$made"; exit $code' EXIT
   trap 'exit 130' INT TERM HUP
   say "installing bundler $version into $made, for $("$python" -I -c 'import platform; print("Python", platform.python_version())')"
+  # pip gets copies of the listed wheels alone: next to others it would follow the links of an HTML file.
+  mkdir "$made/wheels" || die "cannot write $made" "give --prefix DIR, or run it as root" 8
+  wheels=$(printf '%s\n' "$listed" | grep '\.whl$')
+  printf '%s\n' "$wheels" | cut -c67- | while IFS= read -r file; do cp -- "$file" "$made/wheels/" || exit 1; done \
+    || die "cannot copy the wheels to $made" "free some space, or give --prefix DIR" 8
+  printf '%s\n' "$wheels" | (cd -- "$made/wheels" && sha256sum -c > /dev/null) \
+    || die "files are not those that SHA256SUMS lists; nothing was installed" "copy the whole folder again" 4
   "$python" -I -m venv --without-pip "$made" || die "cannot make a virtual environment in $made" "install the package python3-venv" 8
   env -i PATH="$PATH" HOME=/nonexistent TMPDIR="${TMPDIR:-/tmp}" PIP_CONFIG_FILE=/dev/null \
-    "$made/bin/python" -I "$pip/pip" --isolated install --quiet --no-index --find-links "$here" --only-binary :all: \
+    "$made/bin/python" -I "$made/wheels/$pip/pip" --isolated install --quiet --no-index --find-links "$made/wheels" --only-binary :all: \
     --no-cache-dir --disable-pip-version-check "bundler==$version" \
     || die "pip could not install the wheels; nothing is left of it" "the lines above say why" 8
   "$made/bin/bundler" --version > /dev/null || die "the installed command does not run; nothing is left of it" "the lines above say why" 8
+  rm -rf "$made/wheels"
   : > "$made/complete"
 fi
 mkdir -p "$bin" 2> /dev/null && ln -sf "$made/bin/bundler" "$bin/.bundler-$$" && mv -f "$bin/.bundler-$$" "$bin/bundler" \

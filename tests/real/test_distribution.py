@@ -183,6 +183,8 @@ def of_another_python(folder: Path) -> None:
 REFUSED: dict[str, tuple[Callable[[Path], object], int, str]] = {
     "a changed wheel": (lambda folder: next(folder.glob("cffi-*")).write_bytes(b"evil"), 4, r"cffi-.*: FAILED"),
     "a wheel that is not listed": (lambda folder: (folder / "click-9-py3-none-any.whl").touch(), 4, "does not list"),
+    "a wheel whose name is a pattern for a listed one": (lambda folder: (folder / "bundler.1.2.3-py3-none-any.whl").touch(), 4, "does not list"),
+    "a wheel whose name has two lines": (lambda folder: (folder / "x-1-py3-none-any\npip-1-py3-none-any.whl").touch(), 4, "does not list"),
     "a missing wheel": (lambda folder: next(folder.glob("cffi-*")).unlink(), 4, r"cffi-.*: FAILED"),
     "no wheels": (lambda folder: [path.unlink() for path in folder.glob("*.whl")], 2, "there are no wheels"),
     "no list": (lambda folder: (folder / "SHA256SUMS").unlink(), 2, "SHA256SUMS is missing"),
@@ -207,6 +209,30 @@ def test_nothing_is_installed_where_something_is_wrong_and_the_reason_is_said(sm
     assert "\n  -> " in done.stderr
     left = set(tmp_path.rglob("*")) - set(before)
     assert left <= {tmp_path / "opt"}
+
+
+def test_pip_gets_the_listed_wheels_alone_and_a_list_in_the_folder_of_a_bundle_counts_for_nothing(small, tmp_path):
+    """pip follows the links of HTML files in its folder. A list that somebody put there would hide a changed wheel."""
+    (small / "pip-1-py3-none-any.whl").unlink()
+    with zipfile.ZipFile(small / "pip-1-py3-none-any.whl", "w") as wheel:
+        seen = "import os, sys\nprint(sorted(os.listdir(sys.argv[sys.argv.index('--find-links') + 1])))\n"
+        wheel.writestr("pip/__main__.py", seen + FAKE_PIP.format(folder=small))
+    bundle = small.parent / "bundle"
+    bundle.mkdir()
+    list_files(small)
+    lines = (small / "SHA256SUMS").read_text().replace("  ", "  tool/")
+    wheels = sorted(path.name for path in small.glob("*.whl"))
+    (bundle / "SHA256SUMS").write_text(lines)
+    tool = small.rename(bundle / "tool")
+    (tool / "links.html").write_text('<a href="/tmp/click-99-py3-none-any.whl">click</a>')
+    done = run("sh", tool / "install.sh", "--python", sys.executable, "--prefix", tmp_path / "opt")
+    assert (done.returncode, str(wheels) in done.stdout) == (0, True), done.stdout + done.stderr
+    assert not list((tmp_path / "opt").glob("*/wheels"))
+    with zipfile.ZipFile(tool / "pip-1-py3-none-any.whl", "a") as wheel:
+        wheel.writestr("evil", "")
+    list_files(tool)
+    done = run("sh", tool / "install.sh", "--python", sys.executable, "--prefix", tmp_path / "opt2")
+    assert (done.returncode, "pip-1-py3-none-any.whl: FAILED" in done.stderr) == (4, True), done.stdout + done.stderr
 
 
 def test_a_version_takes_the_place_of_another_and_the_old_one_is_left_until_then(small, install, tmp_path):
