@@ -38,7 +38,7 @@ def disks_of(path: Path, *, sysfs: Path = SYSFS, mountinfo: Path = MOUNTINFO) ->
         mountinfo: As for `is_removable`.
     """
     try:
-        real = _existing(Path(os.path.realpath(path)))
+        real = existing(Path(os.path.realpath(path)))
         device = _folder_of(os.stat(real).st_dev, sysfs)
         if device is None:
             mount = mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))
@@ -102,7 +102,7 @@ def room_on(path: Path, *, common_bytes: int = 0, taken_bytes: int = 0, share: i
         LocalStorage: The file system does not say.
     """
     try:
-        state = os.statvfs(_existing(path.absolute()))
+        state = os.statvfs(existing(path.absolute()))
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error
     available = state.f_bavail * state.f_frsize + taken_bytes
@@ -112,14 +112,15 @@ def room_on(path: Path, *, common_bytes: int = 0, taken_bytes: int = 0, share: i
 def _mount(path: Path, mountinfo: Path) -> Mount | None:
     """The file system of a path; None if it is unknown."""
     try:
-        real = _existing(Path(os.path.realpath(path)))
+        real = existing(Path(os.path.realpath(path)))
         return mount_of(str(real), mountinfo.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None
 
 
-def _existing(path: Path) -> Path:
-    return path if path.exists() or path == path.parent else _existing(path.parent)
+def existing(path: Path) -> Path:
+    """A path, or its nearest parent that is there."""
+    return path if path.exists() or path == path.parent else existing(path.parent)
 
 
 def _folder_of(number: int, sysfs: Path) -> Path | None:

@@ -37,7 +37,8 @@ def spread(
     """Spread a finished bundle over several media: the small files to each, every chunk to one.
 
     With several -o, the chunks go to the media by their free space, in order. With --medium-size, DIR gets a folder
-    NAME.medium-01 … for each medium. The bundle itself is not changed: it keeps its id and its signatures.
+    NAME.medium-01 … for each medium; DIR is made if it is not there. The bundle itself is not changed: it keeps its id
+    and its signatures.
 
     If it is interrupted, run the same command again: it resumes, checks what is there, and does not write it again.
     """

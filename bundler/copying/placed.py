@@ -8,16 +8,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundler.bundle.medium import largest_file_bytes, room_on
+from bundler.bundle.medium import existing, largest_file_bytes, room_on
 from bundler.copying.opened import Opened
 from bundler.copying.request import SpreadRequest
 from bundler.copying.source import Source, SourceFile
-from bundler.copying.target import Target
+from bundler.copying.target import Target, names_in
 from bundler.core.manifest import Medium
-from bundler.core.media import Places, Room, medium_folder, place, place_on_equal
+from bundler.core.media import Places, Room, medium_folder, medium_number_of, place, place_on_equal
 from bundler.core.medium_size import OTHER_BYTES, SECTOR_BYTES
 from bundler.errors import Incomplete, LocalStorage, Misuse, Several
 from bundler.system.durable_files import check_space
+from bundler.system.files import is_there
 from bundler.texts import some, text
 
 
@@ -97,8 +98,46 @@ def place_spread(opened: Opened, request: SpreadRequest) -> Placed:
     by_name = {file.name: file for file in source.placed}
     files = [tuple(by_name[each.name] for each in medium) + common for medium in places]
     placed = _placed(opened, targets, files)
+    if request.medium_size_bytes is not None:
+        _refuse_other_spread(placed)
     _check_rooms(placed)
+    if request.medium_size_bytes is not None and not request.is_dry_run:
+        _make(request.outputs[0])
     return placed
+
+
+def _refuse_other_spread(placed: Placed) -> None:
+    """Checks that no folder has chunks that are for another one now: its medium could be too small for both.
+
+    Raises:
+        Misuse: A spread over media of another size has left such a folder.
+    """
+    source = placed.opened.source
+    name = source.bundle.manifest.name
+    everything = {file.name for file in source.placed}
+    output = placed.deliveries[0].target.final.parent
+    further = [
+        output / entry for entry in names_in(output) if (medium_number_of(entry, name) or 0) > len(placed.deliveries)
+    ]
+    others = [
+        each.target.final
+        for each in placed.deliveries
+        if is_there(each.target.final)
+        and not (everything & each.target.sizes().keys()) <= {file.name for file in each.files}
+    ]
+    for folder in [*others, *further]:
+        raise Misuse(
+            "the folder is of a spread over media of another size",
+            subject=str(folder),
+            hint=text("remove the folders {name}.medium-…, or choose another folder with -o DIR", name=name),
+        )
+
+
+def _make(output: Path) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(output)) from error
 
 
 def _outputs(opened: Opened) -> tuple[Path, ...]:
@@ -161,7 +200,7 @@ def _on_media(source: Source, targets: Sequence[Target]) -> Places:
 
 def _on_equal_media(opened: Opened, size_bytes: int) -> tuple[list[Target], Places]:
     source = opened.source
-    (output, *more) = _outputs(opened)
+    (output, *more) = opened.request.outputs
     if more:
         raise Misuse(
             "--medium-size makes all folders in one -o DIR", hint="give one -o DIR, or leave out --medium-size"
@@ -221,11 +260,11 @@ def _check_rooms(placed: Placed) -> None:
         needed[device] += sum(-(-file.size_bytes // unit) * unit for file in delivery.files) - kept
         folders.setdefault(device, parent)
     for device, size_bytes in needed.items():
-        check_space(folders[device], size_bytes)
+        check_space(existing(folders[device].absolute()), size_bytes)
 
 
 def _device_of(path: Path) -> int:
     try:
-        return os.stat(path).st_dev
+        return os.stat(existing(path.absolute())).st_dev
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error

@@ -78,8 +78,8 @@ class Target:
         """The size and the used room, in bytes, of each file that is there already, by its name in the bundle."""
         folder = self.final if is_there(self.final) else self.partial
         found: dict[str, tuple[int, int]] = {}
-        for top, within in ((folder, ""), *((folder / name, f"{name}/") for name in _names_in(folder))):
-            for name in _names_in(top):
+        for top, within in ((folder, ""), *((folder / name, f"{name}/") for name in names_in(folder))):
+            for name in names_in(top):
                 with suppress(OSError):
                     facts = os.lstat(top / name)
                     if stat.S_ISREG(facts.st_mode):
@@ -264,7 +264,8 @@ class Target:
         return self._inner[name]
 
 
-def _names_in(folder: Path) -> list[str]:
+def names_in(folder: Path) -> list[str]:
+    """The names in a folder, in order; none if it cannot be read."""
     try:
         return sorted(os.listdir(folder))
     except OSError:

@@ -105,6 +105,8 @@ def place_on_equal(files: Sequence[MediaFile], room: Room, *, first_bytes: int =
     Raises:
         Misuse: A file does not fit on such a medium, or there would be too many media.
     """
+    if room.size_bytes <= 0:
+        raise Misuse("the small files alone do not fit on a medium of this size", hint="give a larger --medium-size")
     first = replace(room, size_bytes=room.size_bytes - first_bytes)
     for file in (MediaFile(f"{roles.TOOL_FOLDER}/", first_bytes), *files):
         if not room.takes(file):
@@ -113,7 +115,7 @@ def place_on_equal(files: Sequence[MediaFile], room: Room, *, first_bytes: int =
                 subject=file.name,
                 expected=text("at most {size:,} bytes", size=max(0, room.size_bytes)),
                 actual=text("{size:,} bytes", size=file.size_bytes),
-                hint="give a smaller --chunk-size, or a larger --medium-size",
+                hint="give a larger --medium-size, or give export a smaller --chunk-size",
             )
     filling = _Filling([first])
     for file in files:

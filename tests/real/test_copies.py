@@ -257,6 +257,17 @@ def test_a_bundle_is_spread_by_size(made, outputs, keys, here):
     for order in itertools.permutations(folders):
         assert here("verify", *order, "--trust", keys[1]).code == 0
     assert spread(made, to=outputs[0], medium_size_bytes=3_100_000).is_old
+    before = {folder: content_of(folder) for folder in folders}
+    for size_bytes, folder in ((4_600_000, folders[1]), (20_000_000, folders[1])):
+        with raises(Misuse, subject=str(folder)):
+            spread(made, to=outputs[0], medium_size_bytes=size_bytes)
+    assert {folder: content_of(folder) for folder in folders} == before
+    fresh = outputs[1] / "new" / "media"
+    spread(made, to=fresh, medium_size_bytes=3_100_000, is_dry_run=True)
+    assert not fresh.parent.exists()
+    spread(made, to=fresh, medium_size_bytes=3_100_000)
+    assert [chunks_in(fresh / folder.name) for folder in folders] == [[1, 2], [3, 4], [5, 6]]
+    shutil.rmtree(fresh.parent)
     with raises(Misuse, subject="chunk-0002.tar"):
         spread(made, to=outputs[1], medium_size_bytes=2_000_000)
     with raises(Misuse):

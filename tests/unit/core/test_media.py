@@ -74,6 +74,8 @@ def test_equal_media_are_as_many_as_the_files_need():
     with pytest.raises(Misuse, match="does not fit on the medium") as caught:
         place_on_equal(chunks(10, 21), Room(20))
     assert (caught.value.subject, "--chunk-size" in str(caught.value.hint)) == ("chunk-0002.tar", True)
+    with pytest.raises(Misuse, match="the small files alone do not fit"):
+        place_on_equal(chunks(1), Room(-5))
     with pytest.raises(Misuse, match="too many media"):
         place_on_equal([MediaFile(f"tool/{number}", 2) for number in range(100_001)], Room(3))
 
