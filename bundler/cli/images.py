@@ -12,7 +12,7 @@ from bundler.cli.program import program, show, with_run
 @program.command(
     examples="""
 bundler images deployment.yaml                    which images would export carry?
-bundler images -                                  of a chart: helm template NAME CHART | bundler images -
+bundler images -                                  of what another command prints
 bundler images shop.yaml rancher-images.txt -q    a plain list, to keep in a file
 bundler images compose.yaml --set TAG=1.4 --json
 """
@@ -38,8 +38,9 @@ def images(
 ) -> None:
     """Print the images of LISTs as a plain image list, with the file and line where each name was found.
 
-    A LIST is a file of any kind that export reads; - is stdin. The kind is known by the content, see docs/lists.md.
-    Parts that are no images, or whose images are not known, are named on stderr: nothing is carried for them.
+    A LIST is a file of any kind that export reads; - is stdin: helm template NAME CHART | bundler images -. The kind
+    is known by the content, see docs/lists.md. Parts that are no images, or whose images are not known, are named on
+    stderr: nothing is carried for them.
 
     It reads files only and asks no registry. -q prints the names alone, -v all places.
     """

@@ -25,6 +25,7 @@ bundler parity bundles/platform --key builder.key --trust builder.pub --dry-run
 )
 @click.option(
     "--amount",
+    metavar="AMOUNT",
     default="1chunk",
     show_default=True,
     help="Amount of recovery data: as much as any one chunk of each group needs (1chunk), or any one medium of a size "

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from bundler.errors import TagTaken
+from bundler.errors import Incomplete, TagTaken
 from bundler.texts import joined, some, text
 from bundler.views.attachment_report import attached_lines
 from bundler.views.errors import advice_lines, error_lines
@@ -24,6 +24,8 @@ from bundler.views.report import bad_signer_words, finding_lines, missing_lines,
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bundler.core.manifest import Medium
     from bundler.importing.results import ImageResult, ImportResult, RegistryPlan, TargetResult
 
@@ -90,12 +92,20 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     if result.receipt:
         lines += ["", fact(said("receipt"), escaped(result.receipt))]
     if result.failed_list:
-        file = shell_word(result.failed_list)
-        lines += [
-            fact(said("failed"), escaped(result.failed_list)),
-            f"  -> {said('solve the problem, then run the same command with --retry-failed {file}', file=file)}",
-        ]
+        images = [each for target in result.targets for each in target.images]
+        lines.append(fact(said("failed"), escaped(result.failed_list)))
+        lines.append(f"  -> {_again_words(result.failed_list, images)}")
     return [*lines, *need_lines(result.need)]
+
+
+def _again_words(failed_list: Path, images: Iterable[ImageResult]) -> str:
+    """The next command after an import of which images failed: with the media that were missing, or after the cause."""
+    file = shell_word(failed_list)
+    if all(isinstance(each.error, Incomplete) for each in images if each.error):
+        return said(
+            "with what is missing, run the same command; for these images alone add --retry-failed {file}", file=file
+        )
+    return said("solve the problem, then run the same command with --retry-failed {file}", file=file)
 
 
 def _target_lines(target: TargetResult, elsewhere: Elsewhere, *, is_dry_run: bool, is_verbose: bool) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bundler.core import roles
 from bundler.core.media import media_with
-from bundler.texts import Text, counted, some, text
+from bundler.texts import Text, counted, joined, some, text
 from bundler.views.languages import said, translated
 from bundler.views.words import count, escaped, fact, fact_below, more_lines, shell_word, size, table
 
@@ -83,6 +83,10 @@ def presence_lines(result: VerifyResult) -> list[str]:
     )
     if not here:
         words = said("none of the {total:,} chunks are here: {names}", total=len(states), names=in_runs(absent))
+    elif not elsewhere and not bad:
+        words = said(
+            "{here:,} of {total:,} chunks are here, all good; missing: {names}", **numbers, names=in_runs(absent)
+        )
     elif not elsewhere:
         words = said(
             "{here:,} of {total:,} chunks are here, {good:,} good and {bad:,} damaged; missing: {names}",
@@ -127,7 +131,7 @@ def plan_lines(
         rows.append(
             (
                 said("medium {number}", number=number),
-                escaped(folders[number - 1]) if folders else "",
+                *([escaped(folders[number - 1])] if folders else []),
                 translated(in_runs([*files, *medium.files])) if files or medium.files else said("no chunk"),
                 size(total),
                 _fill_words(total, medium.size_bytes),
@@ -135,7 +139,7 @@ def plan_lines(
             )
         )
     words = said("planned for {media}; each can be checked alone", media=count(len(media), "medium"))
-    return [fact(said("media"), words), *table(rows, right=[3])]
+    return [fact(said("media"), words), *table(rows, right=[3 if folders else 2])]
 
 
 def _fill_words(total_bytes: int, size_bytes: int | None) -> str:
@@ -159,7 +163,10 @@ def on_media(files: Sequence[str], media: Sequence[Medium]) -> Text:
     if not numbers:
         return in_runs(files)
     words = [text("medium {number} of {count}", number=number, count=len(media)) for number in numbers]
-    return text("{files}, on {media}", files=in_runs(files), media=some(words))
+    shown = joined(words[:_SHOWN], ", ")
+    if len(words) > _SHOWN:
+        shown = text("{names} and {count:,} more", names=shown, count=len(words) - _SHOWN)
+    return text("{files}, on {media}", files=in_runs(files), media=shown)
 
 
 def in_runs(files: Sequence[str]) -> Text:

@@ -90,14 +90,15 @@ def hope_lines(chunks: Collection[str], bundle: Bundle) -> list[str]:
 
 
 def _repair_line(bundle: Bundle | LockedBundle) -> str:
-    command = f"bundler repair {' '.join(map(shell_word, bundle.sealed.folders))}"
+    trust = "--trust PUB" if bundle.sealed.signers else "--insecure-no-signature"
+    command = f"bundler repair {' '.join(map(shell_word, bundle.sealed.folders))} {trust}"
     return f"  -> {said('repair it: {command}', command=command)}"
 
 
 def group_words(group: GroupState) -> str:
     """The lost and recovery blocks of a group, and its lost chunks."""
     return said(
-        "group {number}: {lost:,} blocks are lost, {here:,} recovery blocks are here: {files}",
+        "group {number}: lost blocks: {lost:,}, recovery blocks here: {here:,}: {files}",
         number=group.number,
         lost=group.lost_blocks,
         here=group.recovery_blocks,

@@ -38,7 +38,8 @@ def repair_lines(result: RepairResult, *, is_verbose: bool) -> list[str]:
     lines += _verified_lines(result, is_verbose=is_verbose)
     if result.output is not None and result.repaired:
         folders = dict.fromkeys([*result.verified.bundle.sealed.folders, result.output])
-        command = f"bundler import {' '.join(map(shell_word, folders))}"
+        trust = "--trust PUB" if result.verified.bundle.sealed.signers else "--insecure-no-signature"
+        command = f"bundler import {' '.join(map(shell_word, folders))} --to DEST {trust}"
         lines += ["", said("next, with the folder of the repaired chunks: {command}", command=command)]
     return lines
 
@@ -53,8 +54,9 @@ def added_lines(result: ParityResult, *, is_verbose: bool) -> list[str]:
     if result.bundle_id is None:
         return [*lines, "", said("nothing was written: --dry-run")]
     lines.append(fact(said("id"), result.bundle_id))
+    next_line = said("next: {command}", command=f"bundler verify {shell_word(result.path)} --trust PUB")
     if result.is_old:
-        return [*lines, "", said("complete already: nothing was written")]
+        return [*lines, "", said("complete already: nothing was written"), next_line]
     if result.old_id != result.bundle_id:
         lines.append(fact_below(said("before: {id}", id=result.old_id)))
     lines.append(fact(said("signed by"), result.key_id))
@@ -64,7 +66,7 @@ def added_lines(result: ParityResult, *, is_verbose: bool) -> list[str]:
             fact_below(said("removed, because they are about the bundle without parity: {keys}", keys=signers))
         )
         lines.append(fact_below(f"-> {said('ask these signers again: bundler sign')}"))
-    return lines
+    return [*lines, "", next_line]
 
 
 def _verified_lines(result: RepairResult, *, is_verbose: bool) -> list[str]:

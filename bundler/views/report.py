@@ -107,7 +107,7 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines += _moved_lines(result)
     if result.no_images:
         words = said("{count:,} parts of the lists are no images and are not carried", count=len(result.no_images))
-        lines.append(fact(said("not carried"), words))
+        lines.append(fact(said("not taken"), words))
         rows = [f"  {escaped(each.where)}: {escaped(each.what)}" for each in result.no_images]
         lines += limited(rows, is_verbose=is_verbose)
     if not result.bundle_id:

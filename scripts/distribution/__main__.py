@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -89,7 +90,7 @@ def _build(request: Request, made: Path) -> None:
     wheels = made / "wheels"
     wheels.mkdir()
     targets = [Target(python, machine) for python in request.pythons for machine in request.machines]
-    print(f"wheels for {len(targets)} pairs of Python and machine", file=sys.stderr)
+    print(f"wheels for Python {', '.join(request.pythons)} on {', '.join(request.machines)}", file=sys.stderr)
     version = build_wheelhouse(wheels, targets, epoch=request.epoch)
     shutil.copyfile(INSTALL, wheels / INSTALL.name)
     builders: dict[str, Callable[[Path, str], None]] = {
@@ -169,8 +170,10 @@ def _summary(output: Path) -> list[str]:
     for folder in sorted(path for path in output.iterdir() if path.is_dir()):
         files = [path for path in folder.iterdir() if path.name != "SHA256SUMS"]
         size = sum(path.stat().st_size for path in files)
-        lines.append(f"{folder}: {len(files)} files, {size / 1_000_000:.1f} MB")
-    return lines
+        number = "1 file" if len(files) == 1 else f"{len(files)} files"
+        lines.append(f"{folder}: {number}, {size / 1_000_000:.1f} MB")
+    folder = next((output / kind for kind in KINDS if (output / kind).is_dir()), output)
+    return [*lines, f"next: bundler export LIST -o DIR --key KEY --with-tool {shlex.quote(str(folder))}"]
 
 
 if __name__ == "__main__":

@@ -167,7 +167,7 @@ def test_verify_says_if_it_can_be_repaired(side, tmp_path):
     done = side.verify("--need", need)
     assert done.code == 4
     assert "repairable yes" in done.out
-    assert "bundler repair" in done.out
+    assert f"bundler repair {side.bundle} --trust PUB" in done.out
     assert "parity can repair" in done.out
     assert not need.exists()
     group, size = side.verify("--json").json["parity"]["groups"][0], (side.good / side.chunks[3]).stat().st_size
@@ -478,6 +478,7 @@ def test_parity_that_is_added_later_is_the_same(later, made):
     done = later.here(*later.command)
     assert done.code == 0
     assert "complete already" in done.out
+    assert f"next: bundler verify {later.bundle} --trust PUB" in done.out
     assert later.content() == after
     done = later.here(*(each if each != PARITY else "1chunk" for each in later.command))
     assert done.code == 2
