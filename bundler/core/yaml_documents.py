@@ -79,6 +79,18 @@ class Mapping(NamedTuple):
                 merged = next((one for one in found if one is not None), None)
         return merged
 
+    def all(self) -> dict[str, Node]:
+        """What `get` returns, by key; for a mapping in which many keys are looked up."""
+        own = {}
+        for name, value in reversed(self.pairs):
+            own[name.text] = value
+        found = {key: value for key, value in own.items() if not (isinstance(value, Scalar) and value.is_null)}
+        for name, value in self.pairs:
+            for each in (value.nodes if isinstance(value, Sequence) else [value]) if name.text == _MERGE else []:
+                merged = each.all() if isinstance(each, Mapping) else {}
+                found.update((key, node) for key, node in merged.items() if key not in own and key not in found)
+        return found
+
     @property
     def is_template(self) -> bool:
         """True for ``{{ … }}`` of a template, which YAML reads as a mapping in a mapping."""
@@ -195,12 +207,14 @@ class _Open(NamedTuple):
         anchor: Its name for aliases, if it has one.
         weight: The values in all documents before it.
         keys: Of a mapping, the key whose value is not read yet, if there is one.
+        depths: One number: the levels of collections in it, those of aliases included.
     """
 
     node: Sequence | Mapping
     anchor: str | None
     weight: int
     keys: list[Scalar]
+    depths: list[int]
 
 
 class _Composer:
@@ -209,7 +223,7 @@ class _Composer:
     def __init__(self, source: str) -> None:
         self._source = source
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Node, int]] = {}
+        self._anchors: dict[str, tuple[Node, int, int]] = {}
         self._weight = 0
         self._nodes = 0
 
@@ -218,13 +232,13 @@ class _Composer:
             if isinstance(event, yaml.ScalarEvent):
                 scalar = Scalar(_line(event), event.value, event.style or "")
                 self._count(1, scalar.line)
-                root = self._place(scalar, event.anchor, 1)
+                root = self._place(scalar, event.anchor, 1, 0)
             elif isinstance(event, yaml.CollectionStartEvent):
                 self._begin(event)
                 continue
             elif isinstance(event, yaml.CollectionEndEvent):
                 ended = self._open.pop()
-                root = self._place(ended.node, ended.anchor, self._weight - ended.weight)
+                root = self._place(ended.node, ended.anchor, self._weight - ended.weight, ended.depths[0] + 1)
             elif isinstance(event, yaml.AliasEvent):
                 root = self._alias(event)
             else:
@@ -238,12 +252,11 @@ class _Composer:
     def _begin(self, event: yaml.CollectionStartEvent) -> None:
         line = _line(event)
         self._count(1, line)
-        if len(self._open) >= YAML_DOCUMENT_DEPTH:
-            raise Misuse("nested too deeply", subject=f"{self._source}:{line}")
+        self._check_depth(1, line)
         node = Mapping(line, []) if isinstance(event, yaml.MappingStartEvent) else Sequence(line, [])
         if event.anchor:
             self._anchors.pop(event.anchor, None)
-        self._open.append(_Open(node, event.anchor, self._weight - 1, []))
+        self._open.append(_Open(node, event.anchor, self._weight - 1, [], [0]))
 
     def _alias(self, event: yaml.AliasEvent) -> Node | None:
         line = _line(event)
@@ -253,9 +266,14 @@ class _Composer:
                 texts.text("the alias {alias} has no anchor before it", alias=repr(f"*{event.anchor}"[:60])),
                 subject=f"{self._source}:{line}",
             )
-        node, weight = found
+        node, weight, depth = found
         self._count(weight, line)
-        return self._place(node, None, weight)
+        self._check_depth(depth, line)  # readers recurse into it
+        return self._place(node, None, weight, depth)
+
+    def _check_depth(self, levels: int, line: int) -> None:
+        if len(self._open) + levels > YAML_DOCUMENT_DEPTH:
+            raise Misuse("nested too deeply", subject=f"{self._source}:{line}")
 
     def _count(self, weight: int, line: int) -> None:
         """Counts values, aliases as often as they are used.
@@ -272,13 +290,14 @@ class _Composer:
                 hint="give the parts as separate files",
             )
 
-    def _place(self, node: Node, anchor: str | None, weight: int) -> Node | None:
+    def _place(self, node: Node, anchor: str | None, weight: int, depth: int) -> Node | None:
         """Puts a node into the collection around it. Returns it if there is none: it is a document."""
         if anchor:
-            self._anchors[anchor] = (node, weight)
+            self._anchors[anchor] = (node, weight, depth)
         if not self._open:
             return node
-        around, _, _, keys = self._open[-1]
+        around, _, _, keys, depths = self._open[-1]
+        depths[0] = max(depths[0], depth)
         if isinstance(around, Sequence):
             around.nodes.append(node)
         elif not keys:

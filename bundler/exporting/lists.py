@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -213,13 +214,22 @@ def _read_list(argument: str, platforms: tuple[Platform, ...], variables: Mappin
 
 
 def _surroundings(argument: str, variables: Mapping[str, str]) -> Surroundings:
-    """The files around a list: those of its folder; of standard input, those of the working folder."""
+    """The files around a list: those of its folder; of standard input, those of the working folder.
+
+    No file outside of it is read: the list may be of somebody else, and its variables become names that registries see.
+    """
     folder = Path() if argument == "-" else Path(argument).parent
 
     def read(path: str) -> str | None:
         found = folder / path
         if not found.is_file():
             return None
+        if not Path(os.path.realpath(found)).is_relative_to(os.path.realpath(folder)):
+            raise Misuse(
+                "not in the folder of the list",
+                subject=path[:200],
+                hint=text("if you trust it: docker compose config | bundler images -"),
+            )
         return decoded(read_regular(found, IMAGE_LIST_BYTES), source=str(found))
 
     return Surroundings(read, variables)

@@ -57,7 +57,8 @@ class _Files:
         self._read = surroundings.read
         self._known: dict[str, str | None] = {}
         self._documents: dict[str, Document] = {}
-        self._characters = 0
+        self._services: dict[str, dict[str, Node]] = {}
+        self._characters = self._characters_of_variables = 0
         self._included: set[object] = set()
 
     def is_new(self, include: object) -> bool:
@@ -98,6 +99,27 @@ class _Files:
                 raise Misuse("there is nothing in this file", subject=f"{named.where(at)}: {path[:200]}")
             self._documents[path] = first
         return _File(self._documents[path], path)
+
+    def variables(self, path: str, known: Values[str, str]) -> Values[str, str]:
+        """Some variables, and those of a file, if there is one.
+
+        Raises:
+            Misuse: Such files are read too often.
+        """
+        content = self.text(path)
+        if content is None:
+            return known
+        self._characters_of_variables += len(content)
+        if self._characters_of_variables > LIST_FILES_CHARACTERS:
+            raise Misuse("the list includes too many files, or too large ones", subject=path[:200])
+        return dotenv(content, known)
+
+    def service(self, file: _File, name: str) -> Node | None:
+        """A service of a file; None if there is none."""
+        if file.path not in self._services:
+            services = file.document.mapping(file.document.mapping(file.document.root).get("services"))
+            self._services[file.path] = services.all()
+        return self._services[file.path].get(name)
 
 
 class _Project:
@@ -186,8 +208,7 @@ class _Project:
         if path is not None:
             target = posixpath.join(posixpath.dirname(file.path), self._expanded(document, path))
             file = self._files.document(target, named=document, at=path)
-        services = file.document.mapping(file.document.mapping(file.document.root).get("services"))
-        found = services.get(name)
+        found = self._files.service(file, name)
         if found is None:
             raise Misuse(
                 text("there is no service {name} to extend", name=repr(name[:80])), subject=document.where(node)
@@ -218,12 +239,10 @@ class _Project:
             folder = posixpath.join(here, self._expanded(document, other))
         env = given.get("env_file")
         env_files = [env] if isinstance(env, Scalar) else document.scalars(env)
-        variables = dict(self._variables)
+        variables = self._variables
         named = [posixpath.join(here, self._expanded(document, each)) for each in env_files]
         for name in named or [posixpath.join(folder, ".env")]:
-            content = self._files.text(name)
-            if content is not None:
-                variables = dotenv(content, variables)
+            variables = self._files.variables(name, variables)
         if not self._files.is_new((tuple(targets), tuple(named))):
             return
         files = [self._files.document(target, named=document, at=include) for target in targets]

@@ -7,6 +7,7 @@ default is an error, because an image with an empty part of its name is not the 
 from __future__ import annotations
 
 import re
+from collections import ChainMap
 from collections.abc import Mapping
 
 from bundler.core.limits import VARIABLE_CHARACTERS
@@ -43,6 +44,7 @@ def dotenv(content: str, known: Mapping[str, str]) -> dict[str, str]:
         Misuse: A value uses a variable without a value.
     """
     found: dict[str, str] = {}
+    all_of_them = ChainMap(dict(known), found)
     for line in content.splitlines()[:_ENV_LINES]:
         match = _ASSIGNMENT.fullmatch(line)
         if match is None or line.lstrip().startswith("#"):
@@ -50,7 +52,7 @@ def dotenv(content: str, known: Mapping[str, str]) -> dict[str, str]:
         value, quote = match["value"].strip(), match["value"].strip()[:1]
         end = value.find(quote, 1) if quote in ("'", '"') else 0
         value = value[1:end] if end > 0 else _COMMENT.sub("", value)
-        found[match["name"]] = value if quote == "'" else expanded(value, {**found, **known})
+        found[match["name"]] = value if quote == "'" else expanded(value, all_of_them)
     return {**found, **known}
 
 

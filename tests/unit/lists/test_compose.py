@@ -7,6 +7,7 @@ import pytest
 from bundler.errors import Misuse
 from bundler.lists.compose_variables import dotenv, expanded
 from tests.support.tables import each_case
+from tests.support.watching import within
 from tests.unit.lists.reading import complaint, left, lines, names, read
 
 SET = {"A": "1", "EMPTY": "", "B": "b"}
@@ -128,6 +129,33 @@ def test_a_wrong_file_gives_a_line_and_a_sentence(text: str, line: int, words: s
     first = getattr(error, "errors", [error])[0]
     assert words in str(first)
     assert f":{line}" in str(first.subject) or not line
+
+
+ALIASES = "".join(f"x{n}: &x{n} {{<<: *x{n - 1}, a: [*x{n - 1}]}}\n" if n % 9 == 0 else f"x{n}: &x{n} {{<<: *x{n - 1}}}\n"
+                  for n in range(1, 300))  # fmt: skip
+
+
+def test_a_list_that_is_made_to_take_long_is_refused_or_read_at_once() -> None:
+    """Aliases nest as deeply as what they name; a service is found without a look at all others; files are read often."""
+    with within(20):
+        assert "nested too deeply" in str(complaint(f"x0: &x0 {{}}\n{ALIASES}services: {{a: *x299}}\n"))
+        many = "".join(f"  s{n}: {{extends: z}}\n" for n in range(20_000))
+        assert names(read(f"services:\n{many}  z: {{image: 'z:1'}}\n")) == ["z:1"]
+        files = {"e": "A=1\n" * 10_000, "a.yaml": "services: {a: {image: 'a:1'}}\n"}
+        text = f"include: [{{path: a.yaml, env_file: [{', '.join(['e'] * 5000)}]}}]\n"
+        assert "too many files" in str(complaint(text, files=files))
+
+
+def test_a_service_that_is_extended_may_come_from_a_merge() -> None:
+    base = (
+        "x: &x {b: {image: 'b:1'}, c: {image: 'c:0'}, d: {image: 'd:1'}}\ny: &y {d: {image: 'd:2'}, n: }\n"
+        "services:\n  <<: [*y, *x]\n  c: {image: 'c:1'}\n"
+    )
+    for name, image in {"b": "b:1", "c": "c:1", "d": "d:2"}.items():
+        text = f"services: {{a: {{extends: {{file: base.yaml, service: {name}}}}}}}\n"
+        assert names(read(text, files={"base.yaml": base})) == [image]
+    text = "services: {a: {extends: {file: base.yaml, service: n}}}\n"
+    assert "no service 'n'" in str(complaint(text, files={"base.yaml": base}))
 
 
 def test_an_error_of_each_service_is_reported() -> None:
