@@ -80,7 +80,7 @@ class Mapping(NamedTuple):
         return merged
 
     def all(self) -> dict[str, Node]:
-        """What `get` returns, by key; for a mapping in which many keys are looked up."""
+        """The values that `get` returns, by their keys, for a mapping in which many are looked up."""
         own = {}
         for name, value in reversed(self.pairs):
             own[name.text] = value

@@ -214,9 +214,9 @@ def _read_list(argument: str, platforms: tuple[Platform, ...], variables: Mappin
 
 
 def _surroundings(argument: str, variables: Mapping[str, str]) -> Surroundings:
-    """The files around a list: those of its folder; of standard input, those of the working folder.
+    """The files in the folder of a list; of standard input, those in the working folder.
 
-    No file outside of it is read: the list may be of somebody else, and its variables become names that registries see.
+    No other file is read: the list may be of another person, and its variables become names that registries see.
     """
     folder = Path() if argument == "-" else Path(argument).parent
 

@@ -396,7 +396,7 @@ def test_a_file_called_a_folder_and_a_folder_called_a_file_are_reported_with_the
     assert f"oci:{tmp_path}/layout" in (caught.value.hint or "")
 
 
-def test_a_list_of_somebody_else_reads_no_file_outside_of_its_folder(tmp_path: Path) -> None:
+def test_a_list_of_another_person_reads_no_file_outside_of_its_folder(tmp_path: Path) -> None:
     folder = tmp_path / "list"
     (folder / "sub").mkdir(parents=True)
     (tmp_path / "secrets").write_text("[default]\nsecret_key = TopSecret\n")
@@ -407,8 +407,8 @@ def test_a_list_of_somebody_else_reads_no_file_outside_of_its_folder(tmp_path: P
     for name in (str(tmp_path / "secrets"), "../secrets", "sub/../../secrets", "link"):
         (folder / "list.yaml").write_text(f"include: [{{path: a.yaml, env_file: {name}}}]\n")
         with pytest.raises(Misuse, match="not in the folder of the list"):
-            read_lists((str(folder / "list.yaml"),))
+            read_lists((str(folder / "list.yaml"),), name="x", platforms=())
     for name in (str(folder / "sub/own"), "../list/sub/own", "here"):
         (folder / "list.yaml").write_text(f"include: [{{path: a.yaml, env_file: {name}}}]\n")
-        (entry,) = read_lists((str(folder / "list.yaml"),)).entries
+        (entry,) = read_lists((str(folder / "list.yaml"),), name="x", platforms=()).entries
         assert str(entry.reference) == "example.com/x:public"
