@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bundler.errors import LocalStorage, Misuse
@@ -19,6 +19,14 @@ from bundler.system.ownership import refuse_foreign
 
 _OPEN_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+@contextmanager
+def _writing(what: str) -> Generator[None, None, None]:
+    try:
+        yield
+    except OSError as error:
+        raise LocalStorage.unwritable(error, what) from error
 
 
 class HeldFolder:
@@ -164,6 +172,33 @@ class HeldFolder:
             pass
         except OSError as error:
             raise LocalStorage.unwritable(error, self.where(name)) from error
+
+    def link(self, name: str, source: HeldFolder) -> None:
+        """Gives a file of another folder the same name here too: a hard link.
+
+        Raises:
+            LocalStorage: The file system has no hard links, or the link cannot be made.
+        """
+        with _writing(self.where(name)):
+            os.link(name, name, src_dir_fd=source._descriptor, dst_dir_fd=self._descriptor, follow_symlinks=False)
+
+    def unlink(self, name: str) -> None:
+        """Removes a name, also one of a file that has more names.
+
+        Raises:
+            LocalStorage: It cannot be removed.
+        """
+        with _writing(self.where(name)):
+            os.unlink(name, dir_fd=self._descriptor)
+
+    def move(self, name: str, target: HeldFolder, new_name: str) -> None:
+        """Moves a file to another folder of the same file system.
+
+        Raises:
+            LocalStorage: It cannot be moved.
+        """
+        with _writing(target.where(new_name)):
+            os.rename(name, new_name, src_dir_fd=self._descriptor, dst_dir_fd=target._descriptor)
 
     def refuse_foreign(self, name: str) -> bool:
         """True if there is such a file.

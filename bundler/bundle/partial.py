@@ -53,6 +53,9 @@ _WRITTEN = frozenset(
 """The roles of files that are written here; the next run reuses them or writes them again."""
 
 
+PARITY_MADE, PARITY_LINKS = "._parity", "._parity.chunks"
+"""Folders in that of the first medium while its parity is made: the new files, and links to the chunks of all media."""
+
 ReadBack = Callable[[Sequence[Path], bytes, Mapping[str, str]], Sequence[str]]
 """Reads a bundle back; see `StartedFolder.seal` and `bundler.bundle.read_back`."""
 
@@ -163,6 +166,7 @@ class PartialFolder:
         for path in filter(is_there, map(self.partial_of, (self.final_path, *self._further))):
             folder = HeldFolder(path)
             try:
+                remove_parity_folders(folder)
                 for name in _own_names(folder):
                     folder.remove(name)
                 _remove_tool(folder)
@@ -177,7 +181,7 @@ class PartialFolder:
         journal: Journal | None,
         *,
         media: MediaFolders | None = None,
-        tool_bytes: int = 0,
+        more_bytes: int = 0,
     ) -> StartedFolder:
         """Creates the folder and the journal, or opens those of an earlier run.
 
@@ -186,7 +190,8 @@ class PartialFolder:
             start: The start of the export; it is written if no journal is resumed.
             journal: The journal of the earlier run that is resumed.
             media: The folders of all media; None for one folder.
-            tool_bytes: The size of the tool that `StartedFolder.seal` will write to the first folder.
+            more_bytes: The size of what will be written besides, to the file system of the first folder: the tool that
+                `StartedFolder.seal` writes, and parity.
 
         Returns:
             The folder. The done chunks of its journal exist with their sizes.
@@ -206,6 +211,7 @@ class PartialFolder:
                 folders.append(HeldFolder(self.partial_of(path)))
                 on_failure.callback(folders[-1].close)
             folder = HeldMedia(folders, media.places) if media else folders[0]
+            remove_parity_folders(folders[0])  # first, as chunks have only one name then
             there = [_own_names(each) for each in folders]
             if journal is not None:
                 opened = self._journal_file.resume(journal)
@@ -216,7 +222,7 @@ class PartialFolder:
             for number, each in enumerate(folders):
                 planned = [chunk for chunk in chunks if not media or media.places[chunk.file] == number]
                 _remove_tool(each)  # written again when the bundle is sealed: it may be another one by then
-                _make_room(each, there[number], planned, 0 if number else tool_bytes)
+                _make_room(each, there[number], planned, 0 if number else more_bytes)
             if journal is None:
                 opened = self._journal_file.start(start)  # flushes the name of the folder to the device, too
             on_failure.pop_all()
@@ -419,7 +425,7 @@ def _has(folder: Held, number: int, done: DoneChunk, chunks: Sequence[Chunk]) ->
     return facts is not None and facts.st_size == done.size_bytes <= chunks[number - 1].size_bytes
 
 
-def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk], tool_bytes: int) -> None:
+def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk], more_bytes: int) -> None:
     """Removes the files that are not in the plan.
 
     Raises:
@@ -431,7 +437,7 @@ def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]
             folder.remove(name)
     kept = [facts for name in there if name in planned and (facts := folder.facts(name))]
     taken = sum(facts.st_blocks * 512 for facts in kept)
-    check_space(folder.path, sum(chunk.size_bytes for chunk in chunks) + tool_bytes - taken)
+    check_space(folder.path, sum(chunk.size_bytes for chunk in chunks) + more_bytes - taken)
 
 
 def finished_already(path: Path) -> Misuse:
@@ -451,6 +457,26 @@ def _remove_tool(folder: HeldFolder) -> None:
         for name in _own_names(inner, f"{roles.TOOL_FOLDER}/"):
             inner.remove(name)
     folder.remove_inner(roles.TOOL_FOLDER)
+
+
+def remove_parity_folders(folder: HeldFolder) -> None:
+    """Removes the folders that parity for several media is made in, if they are there.
+
+    Raises:
+        Misuse: They have other files than ours.
+        LocalStorage: They cannot be removed.
+    """
+    for inner_name in (PARITY_MADE, PARITY_LINKS):
+        facts = folder.facts(inner_name)
+        if facts is None or not stat.S_ISDIR(facts.st_mode):
+            continue
+        with closing(folder.inner(inner_name)) as inner:
+            for name in inner.names():
+                if roles.role_of(name) not in (roles.CHUNK, roles.PARITY):
+                    hint = text("move it out of {path}", path=inner.path)
+                    raise Misuse("this does not belong to an export", subject=inner.where(name), hint=hint)
+                inner.unlink(name)
+        folder.remove_inner(inner_name)
 
 
 def _has_tool(folder: HeldFolder) -> bool:

@@ -97,7 +97,8 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
     "--parity",
     metavar="AMOUNT",
     help="Add recovery data, with which lost and damaged chunks can be repaired: a part of the data (10%), or as much "
-    "as any one chunk of each group needs (1chunk), or any one medium of a size (1medium:bd25). Default: none.",
+    "as any one chunk of each group needs (1chunk), or any one medium (1medium), also of a given size (1medium:bd25). "
+    "Default: none.",
 )
 @options.scratch_option
 @click.option(

@@ -8,12 +8,14 @@ an import finishes images medium by medium. Recovery data lie apart from what th
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bundler.core import roles
 from bundler.core.limits import MEDIA
 from bundler.core.manifest import Chunk, Medium
+from bundler.core.parity import ParityGroup, blocks_of, group_number, recovery_blocks_in
 from bundler.errors import LocalStorage, Misuse
 from bundler.texts import text
 
@@ -167,9 +169,14 @@ def medium_number_of(folder: str, name: str) -> int | None:
     return int(match[1]) if match else None
 
 
-def chunk_files(chunks: Iterable[Chunk]) -> list[MediaFile]:
-    """The chunks of a bundle, as files to place."""
-    return [MediaFile(chunk.file, chunk.size_bytes) for chunk in chunks]
+def placed_files(chunks: Iterable[Chunk], groups: Iterable[ParityGroup] = ()) -> list[MediaFile]:
+    """The chunks of a bundle and its planned parity, as files to place."""
+    group_of = {chunk.file: str(group.number) for group in groups for chunk in group.chunks}
+    files = [MediaFile(chunk.file, chunk.size_bytes, group_of.get(chunk.file, "")) for chunk in chunks]
+    for group in groups:
+        sizes = group.file_sizes.items()
+        files += [MediaFile(name, size, str(group.number), is_recovery=True) for name, size in sizes]
+    return files
 
 
 def medium_of(media: Sequence[Medium], chunk: int) -> int | None:
@@ -202,16 +209,41 @@ def media_with(media: Sequence[Medium], chunks: Iterable[int]) -> Mapping[int, t
     return {number: held for number, held in found if held}
 
 
-def survives_loss(places: Places, number: int) -> bool:
-    """True if recovery data on the other media can replace all files of a medium that have a parity group.
+def may_be_lost(media: Sequence[Medium], groups: Sequence[ParityGroup]) -> tuple[int, ...]:
+    """The numbers, from 1, of the media of which any one may be lost: parity on the others can replace its chunks.
+
+    It counts blocks: a recovery block replaces one block of its group, whichever that is.
 
     Args:
-        places: The files of each medium.
-        number: The number of the lost medium, from 1.
+        media: The planned media.
+        groups: The planned parity.
     """
-    lost = [file for file in places[number - 1] if file.group and not file.is_recovery]
-    left = [file for medium in (*places[: number - 1], *places[number:]) for file in medium if file.is_recovery]
-    return all(_bytes_of(group, lost) <= _bytes_of(group, left) for group in {file.group for file in lost})
+    places = {
+        roles.chunk_number(chunk.file): (group.number, blocks_of(chunk.size_bytes, group.block_bytes))
+        for group in groups
+        for chunk in group.chunks
+    }
+    recovery = [_recovery_blocks(medium) for medium in media]
+    total: Counter[int] = Counter()
+    for each in recovery:
+        total.update(each)
+    found = []
+    for number, (medium, own) in enumerate(zip(media, recovery, strict=True), start=1):
+        lost: Counter[int] = Counter()
+        for chunk in medium.chunks:
+            group, blocks = places.get(chunk, (0, 1))  # no group has the number 0, so nothing replaces it
+            lost[group] += blocks
+        if all(blocks <= total[group] - own[group] for group, blocks in lost.items()):
+            found.append(number)
+    return tuple(found)
+
+
+def _recovery_blocks(medium: Medium) -> Counter[int]:
+    """The number of recovery blocks on a medium, by the number of their group."""
+    blocks: Counter[int] = Counter()
+    for name in medium.files:
+        blocks[group_number(name) or 0] += recovery_blocks_in(name)
+    return blocks
 
 
 def _bytes_of(group: str, files: Iterable[MediaFile]) -> int:

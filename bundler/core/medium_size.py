@@ -23,15 +23,21 @@ SECTOR_BYTES = 2048
 OTHER_BYTES = 1 << 20
 """README.txt, restore.py, signatures, and the folders of the file system."""
 _LINE_BYTES = 2 * 128
-"""A chunk in SHA256SUMS and in ``media``."""
+"""A chunk, or another file of one medium, in SHA256SUMS and in ``media``."""
 _CHUNK_SHARE = 0.95
 """The part of a small medium that a chunk takes by default."""
 
 
-def common_bytes(manifest: BundleManifest, *, is_encrypted: bool = False) -> int:
-    """An upper bound of the size of the files that each medium has, with what their file system needs."""
+def common_bytes(manifest: BundleManifest, *, is_encrypted: bool = False, others: int = 0) -> int:
+    """An upper bound of the size of the files that each medium has, with what their file system needs.
+
+    Args:
+        manifest: The plan, without media.
+        is_encrypted: True if the bundle will be encrypted.
+        others: The number of files besides chunks that one medium has.
+    """
     document = sum(map(len, json_pieces(manifest)))
-    return (2 if is_encrypted else 1) * document + _LINE_BYTES * len(manifest.chunks) + OTHER_BYTES
+    return (2 if is_encrypted else 1) * document + _LINE_BYTES * (len(manifest.chunks) + others) + OTHER_BYTES
 
 
 def parse_medium_size(words: str) -> int:

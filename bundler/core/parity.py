@@ -20,7 +20,7 @@ from bundler.texts import text
 WHOLE, YES, PERHAPS, NO = "whole", "yes", "perhaps", "no"
 """The answers to the question if parity can repair a group: nothing is lost, and as they say."""
 
-_CHOICE = re.compile(r"([1-9]\d?)%|([1-9])chunks?|1medium:([0-9a-zA-Z.-]{1,20})", re.ASCII)
+_CHOICE = re.compile(r"([1-9]\d?)%|([1-9])chunks?|1medium(?::([0-9a-zA-Z.-]{1,20}))?", re.ASCII)
 _MOST_PERCENT = 50
 _LEAST_BLOCK_BYTES = 64 << 10
 """Smaller ones cost more time than they save room: the work grows with the number of recovery blocks."""
@@ -35,7 +35,7 @@ _FILE_NAME = re.compile(r"parity-(\d{2,})(?:\.vol\d+\+(\d+))?\.par2")
 class ParityChoice:
     """The amount of parity: a part of the data, a number of chunks that may be lost whole, or one medium of them.
 
-    Exactly one of the three is given.
+    At most one of the three is given. None means one medium, whose size is that of the media of the bundle.
 
     Attributes:
         percent: The part of the blocks, in percent.
@@ -47,7 +47,14 @@ class ParityChoice:
     chunks: int = 0
     medium_bytes: int = 0
 
+    @property
+    def needs_media(self) -> bool:
+        """True if the media of the bundle decide the amount."""
+        return not (self.percent or self.chunks or self.medium_bytes)
+
     def __str__(self) -> str:
+        if self.needs_media:
+            return "1medium"
         if self.medium_bytes:
             return f"1medium:{self.medium_bytes}"
         return f"{self.percent}%" if self.percent else f"{self.chunks}chunk{'s' if self.chunks > 1 else ''}"
@@ -96,13 +103,25 @@ class ParityGroup:
     @property
     def size_bytes(self) -> int:
         """The size of the parity files. It may be a little less: programs repeat the checksums as they like."""
+        return sum(self.file_sizes.values())
+
+    @property
+    def file_sizes(self) -> dict[str, int]:
+        """The names of the parity files, as ``par2`` gives them, each with its size, as that of all of them."""
         checksums = _checksums_bytes(self.data_blocks, len(self.chunks))
-        copies = 1 + self.volumes * (1 + (self.recovery_blocks // self.volumes).bit_length())
-        return self.recovery_blocks * (self.block_bytes + _PACKET_BYTES) + copies * checksums
+        most, begin = -(-self.recovery_blocks // self.volumes), 0
+        sizes = {self.index_file: checksums}
+        for number in range(self.volumes):
+            blocks = self.recovery_blocks // self.volumes + (number < self.recovery_blocks % self.volumes)
+            place = f"{begin:0{len(str(self.recovery_blocks))}d}+{blocks:0{len(str(most))}d}"
+            name = f"{self.index_file.removesuffix('.par2')}.vol{place}.par2"
+            sizes[name] = blocks * (self.block_bytes + _PACKET_BYTES) + (1 + blocks.bit_length()) * checksums
+            begin += blocks
+        return sizes
 
 
 def parse_parity(value: str) -> ParityChoice:
-    """Reads ``10%``, ``1chunk``, ``2chunks`` or ``1medium:bd25``.
+    """Reads ``10%``, ``1chunk``, ``2chunks``, ``1medium`` or ``1medium:bd25``.
 
     Raises:
         Misuse: It is something else, or too much.
@@ -112,7 +131,7 @@ def parse_parity(value: str) -> ParityChoice:
         raise Misuse(
             "not an amount of parity",
             subject=value[:40],
-            expected=text("1% to 50%, 1chunk to 9chunks, or 1medium:SIZE"),
+            expected=text("1% to 50%, 1chunk to 9chunks, 1medium, or 1medium:SIZE"),
             hint="for example: --parity 10%, or --parity 1chunk",
         )
     if match[3]:
@@ -132,8 +151,13 @@ def plan_parity(chunks: Sequence[Chunk], choice: ParityChoice, *, largest_file_b
         largest_file_bytes: The size that parity files keep to, as far as they can: that of chunks.
 
     Raises:
-        Misuse: All chunks fit on the one medium that may be lost.
+        Misuse: All chunks fit on the one medium that may be lost, or its size is not known.
     """
+    if choice.needs_media:
+        raise Misuse(
+            "1medium needs the size of a medium",
+            hint="give it: 1medium:bd25, 1medium:64GB; or export with --medium-size, or with several -o DIR",
+        )
     total_bytes = sum(chunk.size_bytes for chunk in chunks)
     if choice.medium_bytes >= total_bytes:
         raise Misuse(
@@ -142,7 +166,7 @@ def plan_parity(chunks: Sequence[Chunk], choice: ParityChoice, *, largest_file_b
             actual=text("{size:,} bytes", size=total_bytes),
             hint="for example: --parity 1chunk, or a smaller medium",
         )
-    count = max(-(-len(chunks) // PARITY_GROUP_CHUNKS), min(-(-total_bytes // PARITY_GROUP_BYTES), len(chunks)))
+    count = _group_count(chunks)
     if choice.medium_bytes:
         runs = _runs(chunks, choice.medium_bytes)
         parts = [tuple(chunks[number::count]) for number in range(count)]
@@ -155,6 +179,16 @@ def plan_parity(chunks: Sequence[Chunk], choice: ParityChoice, *, largest_file_b
         _group(number, part, choice, share, largest_file_bytes)
         for number, part, share in zip(itertools.count(1), parts, shares, strict=False)
     )
+
+
+def most_files(chunks: Sequence[Chunk]) -> int:
+    """The largest number of parity files that chunks may get."""
+    return _group_count(chunks) * (1 + PARITY_VOLUMES)
+
+
+def _group_count(chunks: Sequence[Chunk]) -> int:
+    total_bytes = sum(chunk.size_bytes for chunk in chunks)
+    return max(-(-len(chunks) // PARITY_GROUP_CHUNKS), min(-(-total_bytes // PARITY_GROUP_BYTES), len(chunks)))
 
 
 def _runs(chunks: Sequence[Chunk], medium_bytes: int) -> tuple[tuple[int, int], ...]:

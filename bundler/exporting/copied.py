@@ -14,12 +14,14 @@ from bundler.bundle.writer import BundleWriter
 from bundler.commands.checks import size_words
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.parity import ParityGroup
 from bundler.core.protocols import Passed
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError
 from bundler.exporting.channel import reserve
 from bundler.exporting.failures import not_copied
 from bundler.exporting.media import media_folders
+from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.planned import Planned, ready_start
 from bundler.exporting.result import Deviations
 from bundler.exporting.session import Session
@@ -39,12 +41,14 @@ class Copied:
         folder: The partial bundle.
         writer: The writer of the bundle.
         deviations: How the bundle differs from its list.
+        parity: The groups of its parity, by the planned sizes of the chunks.
     """
 
     session: Session
     folder: StartedFolder
     writer: Writer
     deviations: Deviations
+    parity: tuple[ParityGroup, ...] = ()
 
 
 def copy(planned: Planned) -> Copied:
@@ -69,8 +73,10 @@ def copy(planned: Planned) -> Copied:
     with ExitStack() as on_failure:
         run.listener(PhaseBegan(title, 0 if resume.is_first else planned.manifest.size_bytes, in_bytes=True))
         media = media_folders(planned.manifest, session.request, session.folder)
+        parity = parity_plan(session.request, planned.manifest)
+        more_bytes = session.tool.size_bytes + sum(group.size_bytes for group in parity)
         folder = session.folder.start(
-            planned.manifest.chunks, start, resume.journal, media=media, tool_bytes=session.tool.size_bytes
+            planned.manifest.chunks, start, resume.journal, media=media, more_bytes=more_bytes
         )
         on_failure.callback(folder.close)
         writer = _writer(planned, folder, passed)
@@ -81,7 +87,7 @@ def copy(planned: Planned) -> Copied:
         if failed:
             raise not_copied(failed, planned.manifest)
         on_failure.pop_all()
-    return Copied(session, folder, writer, planned.deviations)
+    return Copied(session, folder, writer, planned.deviations, parity)
 
 
 def _writer(planned: Planned, folder: StartedFolder, passed: Passed) -> Writer:

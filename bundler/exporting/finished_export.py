@@ -24,8 +24,8 @@ from bundler.core.parity import group_number, recovery_blocks_in
 from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several, Untrusted
 from bundler.exporting.channel import note_sealed
 from bundler.exporting.media import with_media_of
+from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.planned import Planned
-from bundler.exporting.protected import parity_plan
 from bundler.exporting.result import ExportResult, result_of
 from bundler.system.files import is_there
 from bundler.texts import first_of, text
@@ -141,13 +141,19 @@ def _refuse_other_parity(path: Path, sealed: Sealed, planned: Planned) -> None:
     Raises:
         Misuse: It has.
     """
-    choice = planned.session.request.parity
-    wanted = {group.number: group.recovery_blocks for group in parity_plan(planned.session.request, planned.manifest)}
+    request, manifest = planned.session.request, planned.manifest
+    choice = request.parity
     there: dict[int, int] = {}
     for name in sealed.sums:
         if (number := group_number(name)) is not None:
             there[number] = there.get(number, 0) + recovery_blocks_in(name)
-    is_same = there.keys() == wanted.keys() if planned.session.request.archive_kind is not TAR else there == wanted
+    if choice is not None and choice.needs_media and not request.medium_size_bytes:
+        if there:
+            return  # the media of the bundle have decided the amount, and they are taken over
+        wanted = {1: 1}
+    else:
+        wanted = {group.number: group.recovery_blocks for group in parity_plan(request, manifest)}
+    is_same = there.keys() == wanted.keys() if request.archive_kind is not TAR else there == wanted
     if not is_same:
         amount = text("{count:,} recovery blocks", count=sum(there.values())) if there else text("none")
         raise _other(path, [text("--parity: {there} there, {now} now", there=amount, now=choice or text("none"))])

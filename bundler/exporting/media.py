@@ -20,15 +20,17 @@ from bundler.core.manifest import BundleManifest, Medium
 from bundler.core.media import (
     MediaFile,
     Room,
-    chunk_files,
     media_plan,
     medium_folder,
     medium_number_of,
     place,
     place_on_equal,
+    placed_files,
 )
 from bundler.core.medium_size import SECTOR_BYTES, common_bytes
+from bundler.core.parity import most_files
 from bundler.errors import LocalStorage, Misuse
+from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.request import ExportRequest
 from bundler.texts import text
 
@@ -112,21 +114,24 @@ def planned_media(
         Misuse: A chunk does not fit on a medium of the size.
         LocalStorage: The media that are there have not enough room.
     """
-    files = chunk_files(manifest.chunks)
+    others = most_files(manifest.chunks) if request.parity else 0
+    common = common_bytes(manifest, is_encrypted=request.is_encrypted, others=others)
     if request.medium_size_bytes is not None:
         size = request.medium_size_bytes
-        room = Room(size - common_bytes(manifest, is_encrypted=request.is_encrypted), unit_bytes=SECTOR_BYTES)
-        places = place_on_equal(files, room, first_bytes=tool_bytes)
+        files = placed_files(manifest.chunks, parity_plan(request, manifest))
+        places = place_on_equal(files, Room(size - common, unit_bytes=SECTOR_BYTES), first_bytes=tool_bytes)
         return media_plan(places, [size] * len(places))
     if not request.further_outputs or folder.is_finished:
         return ()
-    started = _started(journal, len(manifest.chunks))
+    started = _started(journal, manifest, request)
     if started is not None:
         return started
-    common = common_bytes(manifest, is_encrypted=request.is_encrypted)
-    first, *others = _rooms(request.outputs, folder, files, common)
-    first = replace(first, size_bytes=first.size_bytes - tool_bytes)
-    return media_plan(place(files, [first, *others]))
+    chunks = placed_files(manifest.chunks)
+    first, *more = _rooms(request.outputs, folder, chunks, common)
+    rooms = [replace(first, size_bytes=first.size_bytes - tool_bytes), *more]
+    media = media_plan(place(chunks, rooms))
+    groups = parity_plan(request, replace(manifest, media=media))
+    return media_plan(place(placed_files(manifest.chunks, groups), rooms)) if groups else media
 
 
 def _rooms(outputs: Sequence[Path], folder: PartialFolder, files: Sequence[MediaFile], common: int) -> list[Room]:
@@ -201,16 +206,24 @@ def options_of(manifest: BundleManifest, request: ExportRequest) -> Mapping[str,
     """The options about media that the journal gets: with the plan, if the free space decided it."""
     if not request.further_outputs or not manifest.media:
         return {}
-    words = "; ".join(" ".join(map(str, medium.chunks)) for medium in manifest.media)
+    words = "; ".join(" ".join(map(str, (*medium.chunks, *medium.files))) for medium in manifest.media)
     return {OUTPUT_OPTION: f"{len(manifest.media)}: {words}"}
 
 
-def _started(journal: Journal | None, chunk_count: int) -> tuple[Medium, ...] | None:
-    """The media that the earlier run had planned; None if there is none, or the chunks are others."""
+def _started(journal: Journal | None, manifest: BundleManifest, request: ExportRequest) -> tuple[Medium, ...] | None:
+    """The media that the earlier run had planned; None if there is none, or the chunks or parity files are others."""
     words = journal.start.options.get(OUTPUT_OPTION, "") if journal else ""
     _, separator, runs = words.partition(": ")
     if not separator:
         return None
-    media = tuple(Medium(tuple(map(int, run.split()))) for run in runs.split(";"))
+    media = tuple(_medium_of(run.split()) for run in runs.split(";"))
     numbers = sorted(number for medium in media for number in medium.chunks)
-    return media if numbers == list(range(1, chunk_count + 1)) else None
+    if numbers != list(range(1, len(manifest.chunks) + 1)):
+        return None
+    names = sorted(name for medium in media for name in medium.files)
+    groups = parity_plan(request, replace(manifest, media=media))
+    return media if names == sorted(name for group in groups for name in group.file_sizes) else None
+
+
+def _medium_of(words: Sequence[str]) -> Medium:
+    return Medium(tuple(int(word) for word in words if word.isdigit()), tuple(w for w in words if not w.isdigit()))

@@ -17,7 +17,7 @@ from bundler.errors import Misuse
 from bundler.exporting.blob_index import BlobIndex, Documents, FoundImage
 from bundler.exporting.judged import Judged
 from bundler.exporting.media import options_of, planned_media
-from bundler.exporting.protected import parity_plan
+from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.result import Deviations, ExportResult, MovedTag, result_of
 from bundler.exporting.resume import Resume
 from bundler.exporting.session import Session

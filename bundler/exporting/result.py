@@ -17,7 +17,7 @@ from bundler.errors import EXIT_PARTIAL
 from bundler.exporting.left_out import NotCarried
 from bundler.exporting.media import media_folders
 from bundler.exporting.missing_images import write_list
-from bundler.exporting.protected import parity_plan
+from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.session import Session
 from bundler.keys.private_key import public_half
 

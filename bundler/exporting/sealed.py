@@ -29,7 +29,7 @@ def seal(copied: Copied) -> ExportResult:
     )
     title = "sealing, reading back" if is_read_back else "sealing"
     with closing(copied.folder), closing(copied.writer) as writer:
-        parity = protect(session, copied.folder.folder, writer.finish())
+        parity = protect(session, copied.folder.folder, writer.finish(), copied.parity)
         run.listener(PhaseBegan(title, writer.size_bytes if is_read_back else 0, in_bytes=True))
         manifest, bundle_id = writer.seal(session.key, tool=session.tool, read_back=read_back, parity=parity)
         run.listener(PhaseEnded(title))

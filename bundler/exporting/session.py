@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -71,6 +72,7 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
     """
     session = _checked(request, run)
     if request.is_dry_run:
+        _check_links(request)
         yield session
         return
     folder = session.folder
@@ -78,6 +80,8 @@ def started(request: ExportRequest, run: Run) -> Iterator[Session]:
     session = replace(session, passphrase=_bundle_passphrase(request, run))
     folder.hold()
     try:
+        if not folder.is_finished:
+            _check_links(request)
         _discard_unusable(session)
         yield session
     finally:
@@ -129,15 +133,39 @@ def _check_parity(request: ExportRequest) -> None:
     """Checks before the long work that parity can be made.
 
     Raises:
-        Misuse: There is no program ``par2``; or the chunks go to several media, and ``par2`` reads one folder.
+        Misuse: There is no program ``par2``, or the size of a medium is missing.
     """
     from bundler.system.par2_program import find_par2
 
     find_par2()
-    if request.further_outputs or request.medium_size_bytes is not None:
+    has_media = request.further_outputs or request.medium_size_bytes is not None
+    if request.parity is not None and request.parity.needs_media and not has_media:
         raise Misuse(
-            "--parity needs all chunks in one folder",
-            hint="export into one folder with --parity, then put it on the media",
+            "--parity 1medium needs --medium-size SIZE, or several -o DIR",
+            hint="or give the size of the medium that may be lost: --parity 1medium:bd25",
+        )
+
+
+def _check_links(request: ExportRequest) -> None:
+    """Checks that ``par2``, which reads one folder, can get the chunks of all media there: by hard links.
+
+    A dry run compares only the file systems, because it writes nothing.
+
+    Raises:
+        Misuse: It cannot.
+    """
+    if request.parity is None or not (request.further_outputs or request.medium_size_bytes is not None):
+        return
+    if request.is_dry_run:
+        is_possible = not request.further_outputs or len({os.stat(output).st_dev for output in request.outputs}) == 1
+    else:
+        from bundler.bundle.parity_media import share_links
+
+        is_possible = share_links(request.outputs)
+    if not is_possible:
+        raise Misuse(
+            "--parity needs all chunks in one folder, or media on one file system with hard links",
+            hint="export into one folder with --parity, then: bundler spread BUNDLE -o DIR",
         )
 
 

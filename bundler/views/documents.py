@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bundler.core import roles
 from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
+from bundler.core.media import may_be_lost
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
 from bundler.views.parity_report import parity_document, planned_parity_document
@@ -108,6 +109,7 @@ def export_document(result: ExportResult, passphrase: str | None) -> Document:
         "noImages": _no_images(result.no_images),
         "since": since_document(result),
         "parity": [planned_parity_document(group) for group in result.parity],
+        "mayBeLost": list(may_be_lost(result.manifest.media, result.parity)) if result.parity else [],
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         **_content(result.manifest),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from bundler.core import roles
@@ -111,7 +111,10 @@ def presence_lines(result: VerifyResult) -> list[str]:
 
 
 def plan_lines(
-    manifest: BundleManifest | OuterManifest, folders: Sequence[object] = (), here: Collection[str] | None = None
+    manifest: BundleManifest | OuterManifest,
+    folders: Sequence[object] = (),
+    here: Collection[str] | None = None,
+    others: Mapping[str, int] | None = None,
 ) -> list[str]:
     """The media that a bundle is planned for: the files of each, and how full it is; empty if there are none.
 
@@ -119,6 +122,7 @@ def plan_lines(
         manifest: The bundle manifest.
         folders: The folder of each medium, if they are known.
         here: The names of the chunks that are here; None if that does not matter.
+        others: The sizes of other files, by name, as far as they are known; None for none.
     """
     media = manifest.media
     if not media:
@@ -127,7 +131,7 @@ def plan_lines(
     for number, medium in enumerate(media, start=1):
         chunks = [manifest.chunks[chunk - 1] for chunk in medium.chunks]
         files = [chunk.file for chunk in chunks]
-        total = sum(chunk.size_bytes for chunk in chunks)
+        total = sum(chunk.size_bytes for chunk in chunks) + sum((others or {}).get(name, 0) for name in medium.files)
         rows.append(
             (
                 said("medium {number}", number=number),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bundler.core.media import may_be_lost, runs_of
 from bundler.core.parity import NO, PERHAPS, WHOLE, YES
 from bundler.texts import counted, some
 from bundler.views.languages import said, translated
@@ -14,20 +15,42 @@ if TYPE_CHECKING:
     from bundler.bundle.locked import LockedBundle
     from bundler.bundle.parity import GroupState, Parity
     from bundler.bundle.reader import Bundle
+    from bundler.core.manifest import Medium
     from bundler.core.parity import ParityGroup
 
 _SHOWN = 6
 
 
-def plan_lines(groups: Sequence[ParityGroup], *, is_verbose: bool) -> list[str]:
-    """The size of planned or made parity, and in words what may be lost; empty without parity."""
+def plan_lines(groups: Sequence[ParityGroup], media: Sequence[Medium] = (), *, is_verbose: bool) -> list[str]:
+    """The size of planned or made parity, and in words what may be lost; empty without parity.
+
+    Args:
+        groups: The groups.
+        media: The planned media; empty for one folder.
+        is_verbose: True for a line about each group.
+    """
     if not groups:
         return []
     files = count(sum(1 + group.volumes for group in groups), "file")
     total = size(sum(group.size_bytes for group in groups))
     lines = [fact(said("parity"), said("{files}, about {size}", files=files, size=total))]
+    if len(media) > 1:
+        lines.append(fact_below(_media_words(groups, media)))
     below = [fact_below(_may_be_lost(group)) for group in groups]
     return [*lines, *limited(below, is_verbose=is_verbose, most=_SHOWN)]
+
+
+def _media_words(groups: Sequence[ParityGroup], media: Sequence[Medium]) -> str:
+    """The media that may be lost, one of them at a time."""
+    numbers = may_be_lost(media, groups)
+    if len(numbers) == len(media):
+        return said("any one medium may be lost as a whole")
+    if not numbers:
+        return said("no medium may be lost as a whole")
+    runs = [str(first) if first == last else f"{first}-{last}" for first, last in runs_of(numbers)]
+    return said(
+        "one of these media may be lost as a whole, no other: {numbers}", numbers=translated(some(runs, most=_SHOWN))
+    )
 
 
 def _may_be_lost(group: ParityGroup) -> str:

@@ -80,9 +80,11 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     if result.is_encrypted:
         lines.append(fact(said("encrypted"), said("AES-256; only the passphrase opens it")))
     lines += [*_content_lines(manifest), *extension_report.series_lines(manifest)]
-    lines += [*extension_report.attached_lines(manifest), *media_report.plan_lines(manifest, result.media)]
+    parity = {name: size_bytes for group in result.parity for name, size_bytes in group.file_sizes.items()}
+    lines += extension_report.attached_lines(manifest)
+    lines += media_report.plan_lines(manifest, result.media, others=parity)
     lines += [*since_report.since_lines(result, is_verbose=is_verbose)]
-    lines += parity_report.plan_lines(result.parity, is_verbose=is_verbose)
+    lines += parity_report.plan_lines(result.parity, manifest.media, is_verbose=is_verbose)
     if result.is_read_back:
         words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
         lines.append(fact(said("medium"), words))

@@ -422,14 +422,116 @@ def test_the_plan_says_what_may_be_lost(here, layout, made_keys, tmp_path):
     assert not os.listdir(tmp_path)
 
 
-def test_several_media_are_refused_before_anything_is_written(here, layout, made_keys, tmp_path):
-    for name in ("one", "two"):
-        (tmp_path / name).mkdir()
-    for flags in (("-o", tmp_path / "two"), ("--medium-size", "64MB")):
-        done = here(*export(layout, tmp_path / "one", made_keys, *flags))
-        assert done.code == 2
-        assert "--parity needs all chunks in one folder" in done.err
-    assert not os.listdir(tmp_path / "one")
+def spread_export(layout: Path, keys: Path, output: Path, *flags: object) -> list[object]:
+    """Parity for the loss of a medium, and folders for small ones."""
+    given = [each if each != PARITY else "1medium" for each in export(layout, output, keys, *flags)]
+    return given if "-o" in flags else [*given, "--medium-size", 3_300_000]
+
+
+@pytest.fixture(scope="module")
+def media(layout, made_keys, tmp_path_factory) -> list[Path]:
+    """The folders of the media of such an export. Tests only read from them."""
+    output = tmp_path_factory.mktemp("media")
+    done = Steps(spread_export(layout, made_keys, output)).run()
+    assert done.code == 0, done.err
+    assert "any one medium may be lost as a whole" in done.out
+    assert len(done.out.split("medium 1 ")) == 2
+    return sorted(output.iterdir())
+
+
+def test_any_medium_of_a_spread_export_comes_back(here, media, made_keys, tmp_path):
+    trust = ("--trust", made_keys / "tester.pub")
+    assert len(media) > 3
+    assert here("verify", *media, *trust).code == 0
+    for number, lost in enumerate(media):
+        assert sum(path.stat().st_size for path in lost.iterdir()) < 3_300_000
+        shell("sha256sum --quiet --strict --ignore-missing -c SHA256SUMS", cwd=lost)
+        rest = [medium for medium in media if medium != lost]
+        repaired = tmp_path / f"repaired{number}"
+        done = here("repair", *rest, "-o", repaired, *trust)
+        chunks = sorted(lost.glob("chunk-*"))
+        assert done.code == (0 if chunks else 9), done.out  # 9: parity that is lost does not come back
+        for path in chunks:
+            assert (repaired / "test" / path.name).read_bytes() == path.read_bytes()
+        if not chunks:
+            continue
+        alone = tmp_path / f"alone{number}"
+        alone.mkdir()
+        for medium in rest:
+            shutil.copytree(medium, alone, dirs_exist_ok=True)
+        shell("par2 repair -q -q parity-01.par2", cwd=alone, environment={"PATH": "/usr/bin:/bin"})
+        for path in chunks:
+            assert (alone / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_killed_spread_export_is_finished_by_the_same_command(layout, made_keys, tmp_path, monkeypatch):
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1800000000")
+    command = Steps(spread_export(layout, made_keys, tmp_path / "out"))
+    whole = Steps(spread_export(layout, made_keys, tmp_path / "whole")).run()
+    assert whole.code == 0, whole.err
+    killed, states = 0, set()
+    for before in (8, 56, 64, 72, 80):
+        killed += command.kill_at(whole.steps - before).was_killed
+        partial = tmp_path / "out" / "test.medium-01.partial"
+        states.update(path.name for path in partial.glob("._*"))
+        done = command.run()
+        assert done.code == 0, done.err
+        assert shell("diff -r whole out && find out -links +1 -type f", cwd=tmp_path).stdout == ""
+        shutil.rmtree(tmp_path / "out")
+    assert killed > 3
+    assert "._parity.chunks" in states, "a run was killed while chunks had two names"
+
+
+def test_folders_on_one_file_system_keep_their_plan(here, layout, made_keys, tmp_path):
+    """Free space decides the places, and it has changed by the time of the second run."""
+    shell("mkdir fs other && mount -t tmpfs -o size=16m none fs && mkdir fs/2 fs/3 fs/4 fs/5", cwd=tmp_path)
+    try:
+        outputs = [tmp_path / "fs" / str(number) for number in (2, 3, 4, 5)]
+        flags = [flag for output in outputs[1:] for flag in ("-o", output)]
+        command = spread_export(layout, made_keys, outputs[0], *flags)
+        done = here(*command, "--dry-run", "--json")
+        assert done.json["mayBeLost"] == [1, 2, 3, 4], done.json
+        ended = Steps(command).kill_at(90)
+        assert ended.was_killed
+        shell("head -c 3000000 /dev/zero > fs/other", cwd=tmp_path)
+        done = here(*command)
+        assert done.code == 0, done.err
+        planned = json.loads((outputs[0] / "test" / "bundle.json").read_text())["media"]
+        for output, medium in zip(outputs, planned, strict=True):
+            names = {f"chunk-{number:04d}.tar" for number in medium["chunks"]} | {*medium.get("files", ())}
+            assert {path.name for path in (output / "test").glob("*-0*")} == names
+        assert "already complete" in here(*command).out
+        lost, *rest = (output / "test" for output in outputs)
+        done = here("repair", *rest, "-o", tmp_path / "repaired", "--trust", made_keys / "tester.pub")
+        assert done.code == 0, done.out
+        for path in lost.glob("chunk-*"):
+            assert (tmp_path / "repaired" / "test" / path.name).read_bytes() == path.read_bytes()
+        command = spread_export(layout, made_keys, tmp_path / "other", "-o", outputs[0], "--name", "else")
+        for more in ((), ("--dry-run",)):
+            done = here(*command, *more)
+            assert done.code == 2
+            assert "bundler spread" in done.err
+        assert not os.listdir(tmp_path / "other")
+    finally:
+        shell("umount fs", cwd=tmp_path)
+
+
+def test_what_parity_on_media_needs_is_asked_for_before_anything_is_written(
+    here, layout, made_keys, tmp_path, monkeypatch
+):
+    command = [each if each != PARITY else "1medium" for each in export(layout, tmp_path / "out", made_keys)]
+    done = here(*command)
+    assert done.code == 2
+    assert "--medium-size" in done.err
+
+    def no_links(*args: object, **flags: object) -> None:
+        raise PermissionError(1, "Operation not permitted")  # as FAT says
+
+    monkeypatch.setattr(os, "link", no_links)
+    done = here(*command, "--medium-size", 3_300_000)
+    assert done.code == 2
+    assert "bundler spread" in done.err
+    assert not os.listdir(tmp_path / "out")
 
 
 class Later:

@@ -5,18 +5,19 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from bundler.core.manifest import Medium
+from bundler.core.manifest import Chunk, Medium
 from bundler.core.media import (
     MediaFile,
     Places,
     Room,
+    may_be_lost,
     media_plan,
     media_with,
     medium_of,
     place,
     place_on_equal,
-    survives_loss,
 )
+from bundler.core.parity import ParityGroup
 from bundler.errors import LocalStorage, Misuse
 from tests.property.strategies import law
 from tests.support.tables import each_case
@@ -27,10 +28,19 @@ def chunks(*sizes: int, group: str = "") -> list[MediaFile]:
 
 
 def parity(*sizes: int, group: str = "1") -> list[MediaFile]:
+    """Parity files with blocks of one byte, and nothing else."""
     return [
-        MediaFile(f"parity-01.vol{number:03d}+10.par2", size, group, is_recovery=True)
+        MediaFile(f"parity-{group:0>2}.vol{number:03d}+{size}.par2", size, group, is_recovery=True)
         for number, size in enumerate(sizes)
     ]
+
+
+def lost(places: Places, block_bytes: int = 1) -> tuple[int, ...]:
+    """The media that may be lost, with blocks of a size."""
+    files = [file for medium in places for file in medium if not file.is_recovery]
+    of = {group: [Chunk(file.name, file.size_bytes) for file in files if file.group == group] for group in "12"}
+    groups = [ParityGroup(int(group), tuple(part), block_bytes, 0, 4) for group, part in of.items()]
+    return may_be_lost(media_plan(places), groups)
 
 
 def numbers(places: Places) -> list[list[int]]:
@@ -89,14 +99,14 @@ def test_equal_media_are_as_many_as_the_files_need():
     ],
 )
 def test_recovery_data_lie_apart_from_what_they_repair(places):
-    assert all(survives_loss(places, number) for number in range(1, len(places) + 1))
+    assert lost(places) == tuple(range(1, len(places) + 1))
 
 
 def test_recovery_data_of_a_bundle_on_one_medium_lie_there_too():
     """It repairs bytes that rot. Nothing repairs the only medium."""
     places = place_on_equal([*chunks(10, 10, group="1"), *parity(3, 3)], Room(30))
     assert [len(files) for files in places] == [4]
-    assert not survives_loss(places, 1)
+    assert lost(places) == ()
 
 
 def test_recovery_data_of_several_groups_cross():
@@ -104,14 +114,21 @@ def test_recovery_data_of_several_groups_cross():
         MediaFile("chunk-0001.tar", 11, "1"),
         MediaFile("chunk-0002.tar", 11, "2"),
         *parity(9, group="1"),
-        MediaFile("parity-02.par2", 9, "2", is_recovery=True),
+        *parity(9, group="2"),
     ]
     places = place(files, [Room(20), Room(20)])
     assert [[file.name for file in files] for files in places] == [
-        ["chunk-0001.tar", "parity-02.par2"],
-        ["chunk-0002.tar", "parity-01.vol000+10.par2"],
+        ["chunk-0001.tar", "parity-02.vol000+9.par2"],
+        ["chunk-0002.tar", "parity-01.vol000+9.par2"],
     ]
-    assert not survives_loss(places, 1), "9 bytes do not replace 11"
+    assert lost(places) == (), "9 blocks do not replace 11"
+
+
+def test_a_block_that_is_not_full_costs_a_whole_one():
+    places = place_on_equal([*chunks(10, 1, group="1"), *parity(2)], Room(11))
+    assert lost(places, block_bytes=10) == (1, 2)
+    places = place_on_equal([*chunks(10, 1, group="1"), *parity(1)], Room(11))
+    assert lost(places, block_bytes=11) == (2,), "there are two blocks on the first medium, and one replaces one"
 
 
 @law
@@ -132,7 +149,7 @@ def test_the_plan_of_the_bundle_manifest():
     media = media_plan(places, [20, 20, 20])
     assert media == (
         Medium((1, 2), ("tool/bundler.pyz",), 20),
-        Medium((3,), ("parity-01.vol000+10.par2",), 20),
+        Medium((3,), ("parity-01.vol000+5.par2",), 20),
     )
     assert (medium_of(media, 1), medium_of(media, 3), medium_of((), 3)) == (1, 2, None)
     assert media_with(media, [2, 3, 1]) == {1: (1, 2), 2: (3,)}

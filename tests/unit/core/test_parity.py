@@ -25,7 +25,7 @@ def chunks(*sizes: int) -> tuple[Chunk, ...]:
 
 
 def test_amounts_are_read_and_written():
-    for text in ("10%", "1%", "50%", "1chunk", "2chunks", "9chunks", "1medium:25000000000"):
+    for text in ("10%", "1%", "50%", "1chunk", "2chunks", "9chunks", "1medium", "1medium:25000000000"):
         assert str(parse_parity(text)) == text
     assert str(parse_parity("1medium:bd25")) == "1medium:25000000000"
     for text in (
@@ -39,7 +39,6 @@ def test_amounts_are_read_and_written():
         "10chunks",
         "1 chunk",
         "-1%",
-        "1medium",
         "1medium:",
         "1medium:-1",
         "2medium:cd",
@@ -95,6 +94,12 @@ def test_any_chunks_of_one_medium_may_be_lost(sizes, medium_bytes):
         for group in groups:
             blocks = sum(blocks_of(each.size_bytes, group.block_bytes) for each in group.chunks if each.file in lost)
             assert blocks <= group.recovery_blocks
+
+
+def test_a_medium_without_a_size_is_for_the_media_to_decide():
+    assert parse_parity("1medium").needs_media
+    with pytest.raises(Misuse, match="1medium needs the size"):
+        plan_parity(chunks(1, 2, 3), ParityChoice(), largest_file_bytes=3)
 
 
 def test_groups_take_turns_so_that_a_medium_costs_its_share_of_all():
