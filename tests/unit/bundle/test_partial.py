@@ -65,6 +65,23 @@ def test_nothing_that_is_of_no_export_is_removed(place, action):
     assert names(place.path) == ["chunk-0001.tar", "notes.txt"]
 
 
+@pytest.mark.parametrize("action", ["start", "discard"])
+def test_the_folders_of_an_interrupted_parity_are_removed_and_nothing_else(place, action):
+    for planted in ("", "notes.txt"):
+        start(place, "chunk-0001.tar").close()
+        links = place.path / "._parity.chunks"
+        links.mkdir(exist_ok=True)
+        (links / "chunk-0001.tar").hardlink_to(place.path / "chunk-0001.tar")
+        if planted:
+            (links / planted).write_text("of the user")
+            with raises(Misuse, subject=str(links / planted)):
+                place.discard() if action == "discard" else place.start(CHUNKS, START, None)
+            assert (links / planted).read_text() == "of the user"
+        else:
+            place.discard() if action == "discard" else place.start(CHUNKS, START, None).close()
+            assert names(place.path) == ([] if action == "discard" else ["chunk-0001.tar"])
+
+
 def test_a_folder_with_the_name_of_a_chunk_is_not_removed(place):
     start(place).close()
     (place.path / "chunk-0001.tar").mkdir()
