@@ -302,6 +302,11 @@ class _TextList:
 
 _FORM = texts.text("an image list must be a mapping with name: and images:, or a list of references")
 
+_OTHER_KINDS = texts.text(
+    "if it is a list of another tool, docs/lists.md has the kinds; of a chart, give the output: helm template NAME "
+    "CHART | bundler images -"
+)
+
 
 class _YamlList:
     """Reads the YAML form."""
@@ -323,7 +328,7 @@ class _YamlList:
         platforms = self._platforms(top["platforms"]) if "platforms" in top else self._defaults
         attachments = self._attachments(top.get("attachments"))
         if "images" not in top:
-            self._yaml.error(root, "images: is missing")
+            self._yaml.error(root, "images: is missing", _OTHER_KINDS)
         entries = self._entries(top.get("images"), platforms)
         return ImageList(
             name,

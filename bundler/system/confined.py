@@ -78,6 +78,7 @@ def run_confined(
             stderr=faults,
             env={"PATH": os.defpath, "LC_ALL": "C"},
             cwd="/",
+            start_new_session=True,  # Ctrl-C is for us: `check` ends it then, and its own end is no fault of a program
         )
     except OSError as error:
         faults.close()

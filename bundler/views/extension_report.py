@@ -93,7 +93,8 @@ def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
     for role, words in _FILES.items():
         names = [name for name in bundle.sealed.sums if roles.role_of(name) is role]
         if names:
-            lines.append(fact(said("also"), f"{translated(words)}: {escaped(some(names, most=_SHOWN))}"))
+            shown = escaped(some(names)) if len(names) <= _SHOWN else translated(count(len(names), "file"))
+            lines.append(fact(said("also"), f"{translated(words)}: {shown}"))
     return lines
 
 

@@ -217,6 +217,12 @@ def test_an_empty_yaml_file_is_refused(text: str) -> None:
     assert "mapping" in complaint(text).message
 
 
+def test_a_list_of_no_kind_names_the_page_of_kinds_and_helm() -> None:
+    hint = complaint("name: x\n").hint or ""
+    assert "docs/lists.md" in hint
+    assert "helm template NAME CHART" in hint
+
+
 def test_all_errors_of_a_list_are_reported_at_once() -> None:
     with pytest.raises(Several) as caught:
         yaml_list("name: A\nplatforms: [x]\nimages:\n- B\n- image: ok\n  diggest: y\n- fine\n")

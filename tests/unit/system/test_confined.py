@@ -58,6 +58,11 @@ def test_it_has_no_network_input_or_environment(tmp_path, monkeypatch):
     assert "ermission" in ended.fault  # refused before the other side could refuse it
 
 
+def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path):
+    session = run(f"exec {sys.executable} -I -S -c 'import os; print(os.getsid(0))'", tmp_path)[1]
+    assert int(session) != os.getsid(0)
+
+
 def test_an_error_of_ours_ends_it(tmp_path):
     def check() -> None:
         raise Interrupted
