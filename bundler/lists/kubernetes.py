@@ -47,10 +47,16 @@ _NOT_HERE = {
 
 
 def knows(root: Node) -> bool:
-    """True for a mapping with the two fields that each resource has."""
+    """True for a mapping with the two fields that each resource has, and for a kustomization, which needs neither."""
     if not isinstance(root, Mapping):
         return False
-    return isinstance(root.get("kind"), Scalar) and isinstance(root.get("apiVersion"), Scalar)
+    has_both = isinstance(root.get("kind"), Scalar) and isinstance(root.get("apiVersion"), Scalar)
+    return has_both or _is_bare_kustomization(root)
+
+
+def _is_bare_kustomization(root: Mapping) -> bool:
+    """True for a kustomization without ``kind``: it has the list of the manifests that it changes."""
+    return root.get("kind") is None and any(isinstance(root.get(key), Sequence) for key in ("resources", "bases"))
 
 
 def read(document: Document, surroundings: Surroundings) -> Iterator[Item]:
@@ -61,7 +67,7 @@ def read(document: Document, surroundings: Surroundings) -> Iterator[Item]:
     """
     root = document.mapping(document.root)
     kind, api = document.text(root.get("kind")), document.text(root.get("apiVersion"))
-    if api.startswith("kustomize.config.k8s.io/"):
+    if api.startswith("kustomize.config.k8s.io/") or _is_bare_kustomization(root):
         raise Misuse(
             "a kustomization changes the manifests that it names, and is no list of images",
             subject=document.where(root),

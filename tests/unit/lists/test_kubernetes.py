@@ -139,6 +139,8 @@ def test_a_schema_has_no_images_and_a_chart_has_unknown_ones() -> None:
         ("apiVersion: v1\nkind: Pod\nspec: &a\n  x: *a\n", 4, "no anchor"),
         ("apiVersion: v1\nkind: Pod\n\tspec: {}\n", 3, "YAML"),
         ("apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n", 1, "kustomization"),
+        ("resources: [a.yaml]\nimages:\n- name: nginx\n  newTag: '1'\n", 1, "kustomization"),
+        ("bases: [../base]\n", 1, "kustomization"),
         ("apiVersion: v1\nkind: Pod\nspec: " + "[" * 150, 3, "too deeply"),
     ],
 )
