@@ -107,6 +107,7 @@ def test_recovery_data_of_a_bundle_on_one_medium_lie_there_too():
     places = place_on_equal([*chunks(10, 10, group="1"), *parity(3, 3)], Room(30))
     assert [len(files) for files in places] == [4]
     assert lost(places) == ()
+    assert lost(place_on_equal([*chunks(3, group="1"), *parity(3)], Room(30))) == (), "it is lost too"
 
 
 def test_recovery_data_of_several_groups_cross():
