@@ -29,6 +29,7 @@ from bundler.keys.open_bundle import open_trusted
 from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.run import Run
 from bundler.system.durable_files import check_space
+from bundler.system.files import is_there
 from bundler.system.lock import Lock
 from bundler.system.par2_program import find_par2
 from bundler.system.request_fields import Request
@@ -115,6 +116,10 @@ def add_parity(request: ParityRequest, run: Run | None = None) -> ParityResult:
     """
     run = run or Run()
     find_par2()
+    if not is_there(request.path):
+        raise Misuse("there is no such folder", subject=str(request.path), hint="give the folder of the bundle")
+    if not request.path.is_dir():
+        raise Misuse("not a folder", subject=str(request.path), hint="give the folder of the bundle")
     key = read_private_key(request.key_path, request.key_passphrases, run.listener)
     refuse_on_medium(request.key_path, [request.path])
     if request.is_dry_run:

@@ -638,6 +638,13 @@ def test_only_a_whole_and_trusted_bundle_gets_parity(later, tmp_path):
     assert later.content() == before
 
 
+def test_parity_of_a_folder_that_is_not_there_is_refused(later, tmp_path):
+    command = ["--key", later.keys / "tester.key", "--trust", later.keys / "tester.pub"]
+    for path, words in ((tmp_path / "none", "there is no such folder"), (later.keys / "tester.pub", "not a folder")):
+        done = later.here("parity", path, *command)
+        assert (done.code, words in done.err, "give the folder of the bundle" in done.err) == (2, True, True)
+
+
 def test_an_encrypted_bundle_gets_parity_without_its_passphrase(here, layout, made_keys, tmp_path):
     (tmp_path / "passphrase").write_text("a long enough passphrase\n")
     command = export(layout, tmp_path / "out", made_keys, "--encrypt", "--passphrase-file", tmp_path / "passphrase")
