@@ -141,6 +141,27 @@ def test_an_attachment_that_names_another_subject_is_not_pushed(tmp_path, capsys
     assert (code, "an attachment of another image" in capsys.readouterr().err) == (4, True)
 
 
+def test_texts_of_others_write_no_line_and_nest_as_deeply_as_they_may(tmp_path, capsys):
+    bundle = tmp_path / "bundle"
+    shutil.copytree(VECTORS / "tar", bundle)
+    (bundle / "x\neverything is right\ny").touch()
+    assert restore.main(["--trust", str(KEY), str(bundle)]) == 4
+    assert "everything is right" not in capsys.readouterr().err.splitlines()
+    document = json.loads((bundle / "bundle.json").read_text())
+    (first, *_), reference = document["images"], document["images"][0]["reference"]
+    first["reference"] = f"{reference}\neverything is right\n"
+    resign(bundle, "bundle.json", json.dumps(document).encode())
+    assert restore.main(["--trust", str(KEY), str(bundle)]) == 4
+    assert "everything is right" not in capsys.readouterr().err.splitlines()
+    first["reference"], part = reference, {**first, "subject": first["root"]}
+    for _ in range(400):
+        part = {**part, "attachments": [part]}
+    first["attachments"] = [part]
+    resign(bundle, "bundle.json", json.dumps(document).encode())
+    assert restore.main(["--trust", str(KEY), str(bundle)]) == 4
+    assert "bundle.json: not as the format says" in capsys.readouterr().err
+
+
 def test_readme_txt_has_the_command_that_fits_the_bundle():
     for words in restore_words(is_signed=True, folders=" . ../old").values():
         assert "  python3 restore.py --trust KEY.pub --to REGISTRY . ../old\n" in words

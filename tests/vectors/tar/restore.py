@@ -254,7 +254,7 @@ class Image:
             return
         match, root = REFERENCE.fullmatch(self.reference), entry["root"]
         if not match:
-            raise ValueError(f"the reference {self.reference:.100}")
+            raise ValueError(f"the reference {self.reference!r:.100}")
         self.registry, self.repository, tag, digest = match.groups()
         self.tag = tag or "digest-" + self.root.digest.split(":")[1][:12]
         is_right = (root["digest"], count(root["size"])) == (self.root.digest, self.root.size)
@@ -314,7 +314,7 @@ class Bundle:
             raise Failed(4 if paths else 9, f"bundle.json in {', '.join(folders)}: missing, or changed")
         try:
             self._read(json_of(right.pop(), "bundle.json"))
-        except (KeyError, TypeError, IndexError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, IndexError, AttributeError, ValueError, RecursionError) as error:
             raise Failed(4, f"bundle.json: not as the format says ({type(error).__name__}: {error!s:.200})")
 
     def _read(self, manifest: Document) -> None:
@@ -375,7 +375,7 @@ class Bundle:
         for folder in map(os.path.dirname, self.find("SHA256SUMS")):
             for name in sorted(set(os.listdir(folder)) - {each.split("/")[0] for each in self.sums}):
                 if not UNLISTED.fullmatch(name.lower()):
-                    yield Failed(4, f"{os.path.join(folder, name)}: SHA256SUMS does not list it")
+                    yield Failed(4, f"{os.path.join(folder, name)}: SHA256SUMS does not list it".replace("\n", "?"))
 
 
 def open_bundles(folders: List[str], keys: List[bytes], needs_signature: bool) -> List[Bundle]:
