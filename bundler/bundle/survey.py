@@ -128,7 +128,7 @@ def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object
 def _look(path: Path) -> _Found:
     """Finds the folders at a path that may belong to a bundle: the path itself, or folders in it."""
     if not is_there(path):
-        raise Misuse("there is no such folder", subject=str(path))
+        raise Misuse("there is no such folder", subject=str(path), hint="mount the medium, or give another folder")
     if not path.is_dir():
         raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
     names = names_in(path)

@@ -34,7 +34,7 @@ def bundle(exported) -> Path:
         (["export", "x", "-o", "out", "--unsigned", "--platform", "amd64"], "not a platform"),
         (["export", "x", "-o", "out", "--unsigned", "--nonsense"], "bundler export has no flag --nonsense"),
         (["export", "dir:/x", "-o", "out", "--unsigned", "--name", "x"], "the transport dir: is not supported"),
-        (["inspect", "nowhere"], "there is no such folder"),
+        (["inspect", "nowhere"], "there is no such folder\n  -> mount the medium, or give another folder"),
         (["verify", ".", "--trust", "no.pub"], "no bundle here"),
         (["import", ".", "--to", "UPPER/x y"], "not a destination"),
         (["import", ".", "--to", "dir:/x"], "is not supported"),

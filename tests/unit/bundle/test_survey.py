@@ -53,7 +53,7 @@ def test_a_folder_of_chunks_alone_is_a_part_of_the_bundle(tmp_path):
 
 
 def test_what_is_no_folder_is_named(tmp_path):
-    with raises(Misuse, subject=str(tmp_path / "nothing"), hint=None):
+    with raises(Misuse, subject=str(tmp_path / "nothing"), hint="mount the medium, or give another folder"):
         survey([tmp_path / "nothing"])
     (tmp_path / "file").touch()
     with raises(Misuse, subject=str(tmp_path / "file"), hint="give the folder of the bundle"):
