@@ -183,19 +183,19 @@ _SHOWN_GROUPS = 4
 _FORMS: dict[str, dict[str, str]] = {
     "tar": {
         "restorer": "tar",
-        "restore": "  cat chunk-*.tar | tar -x -i -C ../restored",
+        "restore": "  grep -o 'chunk-.*' SHA256SUMS | xargs cat | tar -x -i -C ../restored",
         "about": "Each chunk-*.tar is a complete tar file: 7-Zip and virus scanners can open it.",
         "about_zh": "每个 chunk-*.tar 都是独立完整的 tar 文件，可用 7-Zip 打开，可用杀毒软件扫描。",
     },
     "7z": {
         "restorer": "7-Zip",
-        "restore": '  for chunk in chunk-*.7z; do 7z x -y -o../restored "$chunk"; done',
+        "restore": "  for chunk in $(grep -o 'chunk-.*' SHA256SUMS); do 7z x -y -o../restored $chunk; done",
         "about": "Each chunk-*.7z is a complete 7z archive without compression: virus scanners can open it.",
         "about_zh": "每个 chunk-*.7z 都是独立完整的 7z 文件（未压缩），可用杀毒软件扫描。",
     },
     "encrypted": {
         "restorer": "7-Zip",
-        "restore": '  for chunk in chunk-*.7z; do 7z x -y -o../restored "$chunk"; done',
+        "restore": "  for chunk in $(grep -o 'chunk-.*' SHA256SUMS); do 7z x -y -o../restored $chunk; done",
         "about": "Each *.7z is encrypted (AES-256). The checks above need no passphrase; 7-Zip asks for it.",
         "about_zh": "每个 *.7z 文件均已加密（AES-256）。以上校验无需口令；7-Zip 解压时会询问口令。",
     },

@@ -11,8 +11,8 @@ from bundler.core.manifest import BUNDLE, Base, BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 
 _UNPACK = {
-    "tar": "cat chunk-*.tar | tar -x -i -C ../restored",
-    "7z": 'for chunk in chunk-*.7z; do 7z x -y -o../restored "$chunk"; done',
+    "tar": "grep -o 'chunk-.*' SHA256SUMS | xargs cat | tar -x -i -C ../restored",
+    "7z": "for chunk in $(grep -o 'chunk-.*' SHA256SUMS); do 7z x -y -o../restored $chunk; done",
 }
 
 _ENCRYPTED = """\

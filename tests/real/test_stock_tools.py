@@ -160,6 +160,13 @@ def test_tar_restores_a_layout_that_skopeo_copies(bundle, target):
         assert skopeo_raw(f"{target.host}/{name}") == expected.content
 
 
+def test_a_chunk_that_nobody_signed_is_not_unpacked(bundle, tmp_path):
+    folder, _ = bundle
+    (tmp_path / "index.json").write_text("{}")
+    shell(f"tar -cf {folder}/chunk-9999.tar index.json", cwd=tmp_path)
+    assert layout_index(restore(folder))
+
+
 def section(readme: str, begin: str, end: str, indent: int) -> str:
     assert begin in readme
     return commands(readme, begin, end, indent=indent)
