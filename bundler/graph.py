@@ -6,11 +6,12 @@ One walk serves export and import: an export asks a registry, an import asks the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Protocol
 
 from bundler.core import oci
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import IMAGE_CONFIG_BYTES, IMAGE_DOCUMENTS_BYTES, INDEX_DEPTH, MANIFEST_BYTES
 from bundler.core.manifest import Variant
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
@@ -31,7 +32,7 @@ class ManifestSource(Protocol):
         """A manifest, verified."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Graph:
     """The manifests of an image, with what was read on the way.
 
@@ -77,7 +78,7 @@ def follow(
     return _Walk(platforms, source, read_blob, what).follow(root)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Node:
     """A manifest that is carried, with those below it."""
 

@@ -14,11 +14,11 @@ import random
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from bundler.core.advice import problem
 from bundler.core.events import Listener, Retrying, nobody
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError
 
 LONGEST_PAUSE_SECONDS = 60.0
@@ -130,7 +130,7 @@ class Turn:
             raise problem("too-many-requests", subject=error.subject, said=error.said, host=self._host.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Pause:
     number: int
     seconds: float

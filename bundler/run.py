@@ -11,10 +11,11 @@ import random
 import threading
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeVar
 
 from bundler.core.events import Listener, Retrying, nobody
+from bundler.core.frozen import frozen
 from bundler.errors import AskedToWait, BundlerError, Busy, Unavailable
 from bundler.pace import Paces
 from bundler.texts import text
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryPolicy:
     """The number of attempts, and the pauses between them.
 
@@ -141,7 +142,7 @@ def default_jobs() -> int:
     return max(2, min(4, os.cpu_count() or 2))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """The objects that all parts of one run share.
 

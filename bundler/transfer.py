@@ -11,12 +11,13 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import Generic, TypeVar
 
 from bundler.core.digest import Hasher
 from bundler.core.events import Began, Event, Finished, ImagesDone, Listener, Moved, nobody
+from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import (
@@ -49,7 +50,7 @@ SMALL_WORKERS = 8
 """Threads for small blobs and single questions."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Destination:
     """Sinks of one store that need a blob. The first one gets the bytes; the others may mount it."""
 
@@ -60,7 +61,7 @@ class Destination:
     """A sink of the same store that probably has the blob, for the first one to mount it from."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BlobCopy:
     """One blob with its source and its destinations. It is read once for all stores.
 
@@ -84,7 +85,7 @@ class BlobCopy:
         return self.image or self.label
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copied:
     """The results of some copies.
 
@@ -314,7 +315,7 @@ def ask_all(
     return run_all(questions, ask, front_workers=workers, cancellation=run.cancellation)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answers(Generic[Question, Result]):
     """The answers to many questions, in the order of the questions.
 

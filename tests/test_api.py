@@ -26,6 +26,7 @@ PROCESS = {"cli", "views", "texts", "errors", "secrecy", "system"}
 OF_THE_TERMINAL = {
     "bundler.workers.in_front": "a question waits in the thread that hears Ctrl-C",
     "bundler.workers.interruptible": "work runs in a thread that Ctrl-C can leave",
+    "bundler.core.frozen.frozen": "its own values are made as all others are",
     "bundler.stores.credential_helper": "programs that Ctrl-C must end with us",
 }
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.chunk import groups_of, members_by_chunk
@@ -25,6 +25,7 @@ from bundler.bundle.unreadable_ranges import UnreadableRange, read_around
 from bundler.core import roles, tar
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Began, Finished, Listener, Moved
+from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, OTHER_FILES_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
@@ -33,7 +34,7 @@ from bundler.texts import text
 from bundler.workers import BackgroundHash, Cancellation, run_all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Checked:
     """The result of the check of a bundle.
 

@@ -6,13 +6,12 @@ construction, and a lost chunk can be made again.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.core.archive_kind import ArchiveKind
+from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest, Piece, Stored
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChunkMember:
     """One member of a chunk: a piece of a blob or file, in its framing. Offsets count from the start of the chunk."""
 

@@ -7,16 +7,16 @@ no file. FORMAT.md, section 4.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from bundler.bundle.chunk import ChunkMember
 from bundler.core import seven_zip_format, tar
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest, Hasher
+from bundler.core.frozen import frozen
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Damage:
     """Damage in a chunk and its place: in a member, or in the framing around the members."""
 

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.listing import Entry, Listing
+from bundler.core.frozen import frozen
 from bundler.core.limits import STUB_BYTES
 from bundler.core.manifest import Chunk
 from bundler.core.protocols import Passed
@@ -20,7 +21,7 @@ from bundler.system.files import let_go, open_for_reading, read_into, sha256_of,
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BadCopy:
     """A file that should hold a chunk and cannot be used, and the reason."""
 
@@ -28,7 +29,7 @@ class BadCopy:
     error: BundlerError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ChunkState:
     """A chunk and the files that were found for it.
 

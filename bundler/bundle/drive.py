@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.copies import ChunkState, find_chunks, identified, misnamed
@@ -17,6 +17,7 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import UncheckedBundle, find_several
 from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
+from bundler.core.frozen import frozen
 from bundler.core.media import medium_of
 from bundler.core.media_changer import MediaChanger, MediumReason, WantedMedium
 from bundler.errors import BundlerError, Incomplete, Misuse
@@ -28,7 +29,7 @@ _LOOKS = 10
 """A folder that seems unchanged is listed after this many polls: files may have been copied into it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inserted:
     """The media of the bundle that are there now.
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Blob, Image
 from bundler.core.oci import Descriptor
 from bundler.core.policy import Attached, SignedImage
@@ -24,7 +24,7 @@ def evidence_of(bundle: Bundle, image: Image) -> SignedImage:
     return SignedImage(image.reference, image.root, attached, documents, image.made_from)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Documents:
     """The manifests of one image, and the manifests and blobs of its attachments."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.listing import Entry, Listing
@@ -11,13 +10,14 @@ from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core import roles
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import FINDINGS, SUMS_BYTES
 from bundler.core.litter_names import is_litter
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One fault and its place.
 

@@ -6,10 +6,10 @@ import os
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.journal_key import JournalKey
+from bundler.core.frozen import frozen
 from bundler.core.journal import (
     Chain,
     DoneChunk,
@@ -27,7 +27,7 @@ from bundler.system.files import is_there, let_go, read_with_facts
 from bundler.system.ownership import refuse_foreign, refuse_foreign_name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JournalFile:
     """The journal file of one export. Any process may read it; only the process that holds the lock may do the rest.
 

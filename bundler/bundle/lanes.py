@@ -7,12 +7,12 @@ So bytes can be hashed as they are written. File systems without sparse files (F
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest, Stored
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lanes:
     """The limits for writing chunks in parallel.
 

@@ -10,10 +10,11 @@ import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import FOLDER_ENTRIES
 from bundler.errors import BundlerError, Damaged, LocalStorage
 from bundler.system.files import of_medium
@@ -30,7 +31,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """An entry of a folder, as lstat(2) reports it: for a link, the link itself."""
 
@@ -61,7 +62,7 @@ class Entry:
         return _KINDS.get(stat.S_IFMT(self.mode), "something else")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing:
     """All entries of a folder, by name and by the same name in small letters."""
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bundler.bundle.listing import Entry, Listing
+from bundler.core.frozen import frozen
 from bundler.core.limits import LITTER_ENTRIES, LITTER_SHOWN
 from bundler.core.litter_names import is_litter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Litter:
     """The files that operating systems left in the folders of a bundle.
 
@@ -40,7 +40,7 @@ def litter_in(listings: Iterable[Listing]) -> Litter:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Count:
     files: int
     size_bytes: int

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import seven_zip_container, sums
@@ -19,6 +18,7 @@ from bundler.bundle.decrypted import DecryptedChunks, reading
 from bundler.bundle.reader import Bundle, GivenUp
 from bundler.bundle.sealed import Sealed
 from bundler.core import manifest as bundle_manifest, roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk
 from bundler.core.outer_manifest import OuterManifest
@@ -30,7 +30,7 @@ from bundler.texts import text
 from bundler.workers import Cancellation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LockedBundle:
     """An encrypted bundle without its passphrase."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import islice
 
 from bundler import __version__
@@ -11,6 +11,7 @@ from bundler.bundle.findings import Finding
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import NEED_LIST_PIECES
 from bundler.core.manifest import BundleManifest
 from bundler.core.need_list import (
@@ -28,7 +29,7 @@ from bundler.core.need_list import (
 from bundler.errors import Damaged
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Lacking:
     """The parts of a bundle that must come again.
 

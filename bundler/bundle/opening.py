@@ -8,7 +8,7 @@ a checked file names. FORMAT.md, section 11. Finding bundles on media: `bundler.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -21,6 +21,7 @@ from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.bundle.survey import DifferentBundles, FoundBundle, survey
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.protocols import Passed
@@ -31,7 +32,7 @@ from bundler.texts import some, text
 Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UncheckedBundle:
     """The folders of one bundle and its SHA256SUMS as they were found. Nothing of it is trusted.
 

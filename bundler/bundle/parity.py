@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.copies import ChunkState
@@ -18,6 +17,7 @@ from bundler.bundle.findings import Finding
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core import par2, roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import OTHER_FILES_BYTES, PARITY_PACKET_BYTES, PARITY_PACKETS, PIECE_BYTES
 from bundler.core.par2 import ProtectedFile, RecoverySet
 from bundler.core.parity import NO, PERHAPS, WHOLE, YES, blocks_of, group_number, recovery_blocks_in
@@ -26,7 +26,7 @@ from bundler.system.buffers import new_buffer
 from bundler.system.files import let_go, open_for_reading, read_into, size_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GroupState:
     """A group of chunks with its parity, as it is on the media.
 
@@ -71,7 +71,7 @@ class GroupState:
         return PERHAPS if self.lost_blocks <= self.recovery_blocks + more + self.shifted_blocks else NO
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parity:
     """All parity of a bundle.
 
@@ -97,7 +97,7 @@ class Parity:
         return frozenset(file for group in self.groups if group.verdict == YES for file in group.lost)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Facts:
     """The results of a check.
 

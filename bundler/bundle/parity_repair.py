@@ -12,12 +12,12 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.parity import GroupState
 from bundler.bundle.parity_maker import Progress
 from bundler.core.events import Listener
+from bundler.core.frozen import frozen
 from bundler.core.limits import PARITY_FILES
 from bundler.core.par2 import ProtectedFile
 from bundler.errors import LocalStorage
@@ -27,7 +27,7 @@ from bundler.system.files import let_go, open_for_reading, sha256_of
 from bundler.workers import Cancellation
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pieces:
     """The files that a group is repaired from.
 
@@ -81,7 +81,7 @@ def repair_group(
     return {}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Attempt:
     """One run of ``par2``."""
 

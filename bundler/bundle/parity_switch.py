@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -22,6 +21,7 @@ from bundler.bundle.readme import encrypted_readme, readme
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import Tool, ToolFile
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
@@ -33,7 +33,7 @@ ADDED = "._parity"
 """The folder of new files. Readers of bundles ignore names with this prefix."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Added:
     """New small files that are complete, and signed by the key that adds the parity.
 

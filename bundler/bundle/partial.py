@@ -14,7 +14,6 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -26,6 +25,7 @@ from bundler.bundle.restore_script import restore_script
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import bundle_name, roles
+from bundler.core.frozen import frozen
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import SUMS_BYTES
 from bundler.core.manifest import Chunk
@@ -60,7 +60,7 @@ ReadBack = Callable[[Sequence[Path], bytes, Mapping[str, str]], Sequence[str]]
 """Reads a bundle back; see `StartedFolder.seal` and `bundler.bundle.read_back`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaFolders:
     """The folders of a bundle on several media.
 

@@ -12,12 +12,13 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bundler.bundle.chunk import ChunkMember, members_of
 from bundler.bundle.held_media import Held
 from bundler.core import tar
 from bundler.core.digest import Digest, Hasher
+from bundler.core.frozen import frozen
 from bundler.core.journal import DoneChunk
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import BundleManifest, Chunk, Stored
@@ -28,7 +29,7 @@ from bundler.system.files import forget_cached, let_go, read_into
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PartialState:
     """The state of a partial bundle.
 

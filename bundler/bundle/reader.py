@@ -21,6 +21,7 @@ from bundler.bundle.decrypted import DecryptedChunks
 from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from bundler.bundle.documents import Documents
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenUp:
     """A copy of a chunk that proved bad, and the copy that is read in its place."""
 

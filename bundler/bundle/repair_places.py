@@ -10,7 +10,6 @@ import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.copies import ChunkState
@@ -19,6 +18,7 @@ from bundler.bundle.parity import damaged_copies
 from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES, SIGNATURE_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse
@@ -33,7 +33,7 @@ OUTPUT = "._repair"
 _LOCK = "._repair.lock"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairPlaces:
     """The places of the chunks of a bundle that is repaired.
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.copies import Contents
 from bundler.bundle.listing import Listing
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.system.files import read_bounded
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealed:
     """The parsed SHA256SUMS and its trusted signers; no signers if the caller asked for no trust.
 

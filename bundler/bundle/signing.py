@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -26,6 +25,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.key_kind import KeyForm, KeyKind, key_kind
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import Misuse, Untrusted
@@ -44,7 +44,7 @@ _SMALL_ORDER_Y = frozenset(
 """The y coordinates of the eight points whose order divides 8: keys under which anybody can forge signatures."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublicKey:
     """A key that verifies signatures."""
 
@@ -80,7 +80,7 @@ class WrongPassphrase(Misuse):
     """The passphrase does not open a private key."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrivateKey:
     """A key that makes signatures."""
 

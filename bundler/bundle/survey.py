@@ -6,20 +6,20 @@ It reads SHA256SUMS, and trusts nothing. It skips folders that cannot be searche
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
 from bundler.bundle.listing import Listing, entry_at, list_folder, names_in
 from bundler.core import roles
 from bundler.core.bundle_name import PARTIAL
+from bundler.core.frozen import frozen
 from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
 from bundler.system.files import is_there, read_bounded
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundBundle:
     """The folders of one bundle, the bytes of its SHA256SUMS, and the reasons for skipped folders of its media."""
 
@@ -45,7 +45,7 @@ class DifferentBundles(Misuse):
         self.bundles = tuple(bundles)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Folder:
     """A folder that may belong to a bundle. ``is_named`` is True if the user gave it, and not only its medium."""
 
@@ -53,7 +53,7 @@ class _Folder:
     is_named: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Found:
     """The folders at one path, and the reasons for skipped ones."""
 

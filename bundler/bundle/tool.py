@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.listing import Entry, list_folder
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import OTHER_FILES_BYTES, SUMS_BYTES, TOOL_FILES
 from bundler.core.litter_names import is_litter
 from bundler.core.protocols import Passed
@@ -22,7 +22,7 @@ from bundler.system.files import let_go, open_for_reading, pieces_of, read_bound
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToolFile:
     """A file of the tool, as it was when the tool was listed.
 
@@ -62,7 +62,7 @@ class ToolFile:
             )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tool:
     """The files of the tool, by name."""
 

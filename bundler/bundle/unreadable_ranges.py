@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
 from bundler.system.buffers import new_buffer
 from bundler.system.files import Unreadable, read_into
@@ -13,7 +13,7 @@ _STEP_BYTES = 4096
 """The size of the small steps: sectors of discs and sticks are not larger, pages of memory are not smaller."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UnreadableRange:
     """Bytes that cannot be read."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.parity import Facts, parity_names
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Listener, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.limits import OTHER_FILES_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import Damaged, Incomplete, LocalStorage
@@ -20,7 +20,7 @@ from bundler.workers import Cancellation, run_all
 _TITLE = text("looking for whole files")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WholeFiles:
     """The whole files of a bundle.
 

@@ -6,12 +6,11 @@ checks each answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.texts import Text, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Instead:
     """One equivalent of a flag of another tool.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -16,6 +15,7 @@ from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.verify import VerifyRequest, VerifyResult, verify
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest
 from bundler.core.parity import (
     ParityChoice,
@@ -40,7 +40,7 @@ TITLE = text("making parity")
 ONE_CHUNK = ParityChoice(chunks=1)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParityRequest(Request):
     """A bundle to add parity to.
 
@@ -63,7 +63,7 @@ class ParityRequest(Request):
     is_dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParityResult:
     """The result of ``parity``.
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.opening import UncheckedBundle, find_all, load
 from bundler.bundle.signing import PublicKey
+from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLES_SHOWN
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.request_fields import paths_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListedBundle:
     """The claims of a bundle about itself; nothing is verified.
 
@@ -43,7 +43,7 @@ class ListedBundle:
     problem: BundlerError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BundleList:
     """The bundles on some media.
 

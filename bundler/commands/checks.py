@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
 
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError
 
 MIB = 1 << 20
@@ -21,7 +21,7 @@ class State(str, Enum):
     SKIPPED = "skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Check:
     """One check that was made or skipped.
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from bundler.commands.checks import Check, State, asked, ok, size_words, skipped, warned
 from bundler.commands.registry_checks import RegistryVisit, registry_checks
 from bundler.core import roles
 from bundler.core.advice import problem
+from bundler.core.frozen import frozen
 from bundler.core.location import LAYOUT, Target
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
 from bundler.core.reference import is_repository
@@ -28,7 +29,7 @@ from bundler.texts import text
 from bundler.transports.parsing import target_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DoctorRequest:
     """A request to ``bundler doctor``.
 
@@ -55,7 +56,7 @@ class DoctorRequest:
         complete(self, target=optional(target_of))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DoctorResult:
     """All checks, in the order of the questions."""
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import difflib
-from dataclasses import dataclass
 
 from bundler.core.advice import ADVICE, OF_EXIT_CODES, Advice
 from bundler.core.exit_codes import EXIT_CODES, ExitCode
+from bundler.core.frozen import frozen
 from bundler.core.registry_answers import entry_of
 from bundler.errors import Misuse
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExplainResult:
     """The entries for a code.
 

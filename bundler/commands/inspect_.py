@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.copies import misnamed
@@ -14,6 +13,7 @@ from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.bundle.signing import unsigned
 from bundler.commands.bundle_list import BundleList, list_bundles
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError, Untrusted
 from bundler.keys.open_bundle import Unlocking
 from bundler.keys.trust import Judged, trusted_keys
@@ -21,7 +21,7 @@ from bundler.run import Run
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InspectRequest(Request):
     """A bundle to look into.
 
@@ -36,7 +36,7 @@ class InspectRequest(Request):
     unlocking: Unlocking | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InspectResult:
     """A bundle with its claimed signers, and the reason if it is not trusted."""
 

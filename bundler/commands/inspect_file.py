@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core import roles
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError, Damaged, Misuse, worst
 from bundler.run import Run
 from bundler.stores import archive_check
@@ -19,7 +19,7 @@ from bundler.texts import text
 _SHA256 = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileResult:
     """An image file: its content and its problems."""
 

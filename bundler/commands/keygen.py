@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from bundler.bundle import signing
 from bundler.core.bundle_name import check_bundle_name
+from bundler.core.frozen import frozen
 from bundler.errors import LocalStorage, Misuse
 from bundler.system.durable_files import write_at_once
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyPair:
     """A new key pair: its files, its id, and the fingerprint that both sides compare."""
 
@@ -25,7 +26,7 @@ class KeyPair:
     is_encrypted: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeygenRequest(Request):
     """A request for a key pair.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.signing import PublicKey
 from bundler.core.events import Listener, nobody
+from bundler.core.frozen import frozen
 from bundler.core.joined_receipts import merged
 from bundler.core.receipt import Receipt, parse_receipt
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
@@ -17,7 +18,7 @@ from bundler.system.request_fields import path_of, paths_of
 _MERGED_UNSEEN = "receipt merge --insecure-no-signature"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptFile:
     """A receipt that was read from a file.
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import urlsplit
 
 from bundler.commands.checks import GIB, MIB, Check, State, asked, ok, size_words, skipped, warned
 from bundler.core.advice import problem
+from bundler.core.frozen import frozen
 from bundler.core.limits import UPLOAD_PIECE_LEAST_BYTES
 from bundler.core.location import RegistryPlace
 from bundler.core.reference import is_loopback
@@ -347,7 +347,7 @@ class RegistryVisit:
         return Check("body", State.FAIL if is_fatal else State.WARN, found, error)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LargestBody:
     """The limits of a body's size.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from bundler.bundle.findings import Finding
@@ -16,6 +16,7 @@ from bundler.bundle.whole_files import WholeFiles, find_whole_files
 from bundler.commands.verify import VerifyRequest, VerifyResult, verify
 from bundler.core import roles
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.parity import NO, WHOLE
 from bundler.core.protocols import Passed
 from bundler.errors import Damaged, worst
@@ -31,7 +32,7 @@ from bundler.texts import text
 _TITLE = text("repairing")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairRequest(Request):
     """A bundle to repair.
 
@@ -54,7 +55,7 @@ class RepairRequest(Request):
     scratch: Path = field(default_factory=scratch_folder)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairResult:
     """The result of ``repair``.
 

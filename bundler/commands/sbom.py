@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.commands.inspect_ import InspectRequest, InspectResult, inspect
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import SBOM_BYTES, SBOMS
 from bundler.core.manifest import Blob, Image
 from bundler.core.oci import Descriptor, parse_manifest
@@ -22,7 +22,7 @@ from bundler.system.request_fields import Request
 from bundler.texts import some, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SbomRequest(Request):
     """An SBOM to show.
 
@@ -39,7 +39,7 @@ class SbomRequest(Request):
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundSbom:
     """An SBOM that an image carries.
 
@@ -64,7 +64,7 @@ class FoundSbom:
     problem: BundlerError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SbomResult:
     """The SBOMs of an image that fit the request.
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.opening import find
 from bundler.bundle.signing import PrivateKey
 from bundler.commands.verify import VerifyRequest, VerifyResult, verify
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
@@ -22,7 +22,7 @@ from bundler.system.request_fields import Request
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignRequest(Request):
     """A request to ``bundler sign``."""
 
@@ -34,7 +34,7 @@ class SignRequest(Request):
     unlocking: Unlocking = LOCKED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignResult:
     """A bundle that was verified, and signed if nothing was wrong with it.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.signing import PublicKey
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.fingerprint import grouped, parse_fingerprint
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError, LocalStorage, Misuse, Several, Untrusted
 from bundler.keys.trust import SUFFIX, FoundKey, members_of, read_public_key, trust_folder
 from bundler.system.durable_files import place_durably, sync_folder
@@ -21,7 +21,7 @@ Confirm = Callable[[str], bool]
 """Asks the user if the builder reads out the same fingerprint, 64 hex digits."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustResult:
     """The keys that a command added, listed or removed.
 

@@ -13,6 +13,7 @@ from bundler.commands.undo_others import tagged_elsewhere
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.receipt import ReceiptImage
 from bundler.core.reference import Reference
 from bundler.errors import EXIT_PARTIAL, BundlerError, Interrupted, worst_of_images
@@ -25,7 +26,7 @@ from bundler.texts import text
 from bundler.transfer import ask_all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UndoRequest(Request):
     """A request to ``bundler undo``."""
 
@@ -74,7 +75,7 @@ class TagResult:
     error: BundlerError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListResult:
     """The entries of a fallback index that an import added: removed, if the tags of the image are restored."""
 
@@ -83,7 +84,7 @@ class ListResult:
     error: BundlerError | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class UndoResult:
     """The result of an undo, or of its dry run.
 

@@ -7,9 +7,9 @@ until its garbage collection. So only what clients maintain is undone: fallback 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.receipt import Receipt, ReceiptImage
 from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
 from bundler.core.reference import Reference
@@ -18,7 +18,7 @@ Group = tuple[str, str]
 """A repository, and the digest of an image in it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttachmentTag:
     """A tag of an attachment that an import moved or made, and its digest before; None if it did not exist."""
 
@@ -27,7 +27,7 @@ class AttachmentTag:
     before: Digest | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AddedEntries:
     """The attachments that an import added to the fallback index of a subject."""
 

@@ -6,12 +6,12 @@ Another import, or a user, may have tagged the same image since then. Without it
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 
 from bundler.commands.undo_attachments import Group
 from bundler.core.attachments import subject_of_tag
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.limits import UNDO_TAGS
 from bundler.core.reference import Reference
 from bundler.errors import Refused
@@ -64,7 +64,7 @@ def tagged_elsewhere(
     return frozenset(found)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Search:
     """Reads the tags of repositories, without those that the import moved."""
 

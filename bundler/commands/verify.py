@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.check import Checked, check, checked_bytes
@@ -16,6 +16,7 @@ from bundler.bundle.parity import Parity, facts_by, parity_of
 from bundler.bundle.reader import Bundle
 from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.policy import ImagePolicy, PolicyVerdict, refused
 from bundler.core.tally import Tally
 from bundler.errors import Misuse, worst
@@ -27,7 +28,7 @@ from bundler.system.request_fields import Request
 from bundler.transfer import counting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyRequest(Request):
     """A bundle to check.
 
@@ -50,7 +51,7 @@ class VerifyRequest(Request):
     policies: tuple[ImagePolicy, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifyResult:
     """The bundle and its problems.
 

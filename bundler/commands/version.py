@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import platform
-from dataclasses import dataclass
 from importlib import metadata
 
 from bundler import __version__
+from bundler.core.frozen import frozen
 
 LIBRARIES = ("docker", "tqdm", "pyyaml", "py7zr", "cryptography", "urllib3", "click", "zlib-ng")
 """The libraries to report; the last one because the digests of layers that are compressed here depend on it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Versions:
     """The versions of this installation.
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.bundle.opening import find, load, with_misnamed
 from bundler.copying.request import CopyRequest
 from bundler.copying.source import Source, source_of
 from bundler.core.events import Moved, Noticed, PhaseBegan
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """A request that can be worked on.
 

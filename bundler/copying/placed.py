@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.medium import existing, largest_file_bytes, room_on
@@ -13,6 +12,7 @@ from bundler.copying.opened import Opened
 from bundler.copying.request import SpreadRequest
 from bundler.copying.source import Source, SourceFile
 from bundler.copying.target import Target, names_in
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Medium
 from bundler.core.media import Places, Room, medium_folder, medium_number_of, place, place_on_equal
 from bundler.core.medium_size import OTHER_BYTES, SECTOR_BYTES
@@ -22,7 +22,7 @@ from bundler.system.files import is_there
 from bundler.texts import some, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delivery:
     """A folder that is made.
 
@@ -42,7 +42,7 @@ class Delivery:
         return sum(file.size_bytes for file in self.files)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Placed:
     """A plan.
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import Incomplete
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopyRequest(Request):
     """A request to `bundler.copying.copy.copy`.
 
@@ -30,7 +30,7 @@ class CopyRequest(Request):
     is_dry_run: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SpreadRequest(CopyRequest):
     """A request to `bundler.copying.spread.spread`.
 
@@ -42,7 +42,7 @@ class SpreadRequest(CopyRequest):
     medium_size_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopiedFolder:
     """The folder of a bundle on one medium.
 
@@ -61,7 +61,7 @@ class CopiedFolder:
     is_old: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CopyResult:
     """The result of ``copy`` and ``spread``.
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import OTHER_FILES_BYTES, PIECE_BYTES, SIGNATURE_BYTES
 from bundler.core.media import MediaFile, medium_number_of
 from bundler.errors import BundlerError, Damaged
@@ -21,7 +21,7 @@ PARITY_GROUP = "parity"
 """The group of all chunks and of all recovery files, because the names do not say which chunks a file repairs."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SourceFile:
     """A file of the bundle.
 
@@ -50,7 +50,7 @@ class SourceFile:
         return MediaFile(self.name, self.size_bytes, group, is_recovery=role is roles.PARITY)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """A bundle that is copied.
 

@@ -6,8 +6,7 @@ English; `bundler.views.languages` has them in other languages. `problem` fills 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.errors import (
     AskedToWait,
     BundlerError,
@@ -32,7 +31,7 @@ from bundler.errors import (
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Advice:
     """One failure.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory
 from bundler.core.limits import BASE_REPOSITORIES
 from bundler.core.location import DAEMON, REGISTRY
@@ -21,7 +22,7 @@ _IN_PLACE = frozenset({"pushed", "present"})
 """The outcomes of images whose blobs the target has. A skipped image may have other blobs under its name."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AtReceiver:
     """The blobs that the receiver of a bundle has.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from bundler import texts
 from bundler.core import oci
 from bundler.core.attachments import ATTESTATION, SBOM, SIGNATURE
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
 _ALL, _NONE = "all", "none"
@@ -15,7 +15,7 @@ _KINDS = {"signatures": SIGNATURE, "sboms": SBOM, "attestations": ATTESTATION}
 _FORM = "write all, none, signatures, sboms, attestations, or an artifact type such as application/spdx+json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttachmentChoice:
     """A choice of attachments.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import ATTACHMENTS
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged, Refused
@@ -51,7 +51,7 @@ _BY_TYPE = (
 """Kinds by media type, of the artifact, its config or its layers; the first that matches counts."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Referrer:
     """An entry of a list of referrers.
 
@@ -71,7 +71,7 @@ class Referrer:
         return kind_of(self.artifact_type, annotations=dict(self.annotations))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FallbackIndex:
     """The index at the fallback tag of a subject.
 
@@ -86,7 +86,7 @@ class FallbackIndex:
     referrers: tuple[Referrer, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundAttachment:
     """An attachment that a source lists for a subject. Nothing of it is verified.
 
@@ -110,7 +110,7 @@ class FoundAttachment:
         return self.tag or str(self.descriptor.digest if self.descriptor else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttachmentFacts:
     """The statements of an attachment's manifest.
 

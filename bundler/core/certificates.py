@@ -9,9 +9,10 @@ from __future__ import annotations
 import ipaddress
 import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATE_CHAIN
 from bundler.errors import Untrusted
 from bundler.texts import text
@@ -45,7 +46,7 @@ class CertificateKeys(Protocol):
         """True if the key of another certificate, as its `library_object`, has signed this one, not by SHA-1 or MD5."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificate:
     """One certificate.
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bundler import texts
 from bundler.core import strict_json
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import CHANNEL_BUNDLES, SIZE_BYTES
 from bundler.core.manifest.series import Series
@@ -22,7 +23,7 @@ DOCUMENT = "bundler.channel/1"
 _ID = re.compile(r"[0-9a-f]{64}|")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MadeBundle:
     """A bundle of a channel.
 
@@ -39,7 +40,7 @@ class MadeBundle:
     path: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Channel:
     """The bundles of a channel that are known, those with higher numbers last.
 

@@ -8,12 +8,12 @@ it also compares options and the plan.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SideImage:
     """An image of a side.
 
@@ -32,7 +32,7 @@ class SideImage:
         return self.digest == other.digest or not (self.also | {self.digest}).isdisjoint(other.also)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Side:
     """One of two sides.
 
@@ -45,7 +45,7 @@ class Side:
     blobs: Mapping[Digest, int | None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Change:
     """A name and its digests on both sides.
 
@@ -62,7 +62,7 @@ class Change:
     carried_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Carried:
     """A config or layer of the second side that the first side lacks.
 
@@ -77,7 +77,7 @@ class Carried:
     images: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Comparison:
     """The differences of the second side from the first one. All lists are sorted by name, ``carried`` by size.
 

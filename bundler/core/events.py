@@ -7,12 +7,12 @@ thread; a listener that keeps state locks it. Titles and texts are messages, see
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhaseBegan:
     """A phase of the run began.
 
@@ -29,28 +29,28 @@ class PhaseBegan:
     images: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PhaseEnded:
     """The current phase ended."""
 
     title: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moved:
     """Some bytes or items of the phase are done. The amount is negative if they must be done again."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagesDone:
     """The phase has completed this many more images."""
 
     amount: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Began:
     """The transfer of an object began.
 
@@ -61,7 +61,7 @@ class Began:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """An object is done. ``outcome`` is one word: copied, mounted, present, read or failed.
 
@@ -73,7 +73,7 @@ class Finished:
     item: Hashable = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retrying:
     """An attempt failed; the next one follows after a pause.
 
@@ -88,7 +88,7 @@ class Retrying:
     peer: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Noticed:
     """A notice for people. The run continues."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bundler.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExitCode:
     """One exit code.
 

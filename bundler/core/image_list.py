@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
@@ -18,6 +18,7 @@ from bundler.core.attachment_choice import AttachmentChoice
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.characters import trimmed
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import LIST_ERRORS
 from bundler.core.list_line import parse_line
 from bundler.core.location import Container, Location
@@ -49,7 +50,7 @@ _YAML_ITEM = re.compile(r"\s*-\s+(?:\{|['\"]?[\w-]+['\"]?\s*:(?:\s|$))")
 """An item that is a mapping."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One image to carry.
 
@@ -72,7 +73,7 @@ class Entry:
     attachments: AttachmentChoice | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldImages:
     """One image, or all images, of an archive or a layout, under the names that they have there.
 
@@ -91,7 +92,7 @@ class HeldImages:
     attachments: AttachmentChoice | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ManyImages:
     """The images of repositories by their names and tags. The registry is asked for them when the export starts.
 
@@ -120,7 +121,7 @@ class ManyImages:
         return f"{self.registry}/{self.repository} ({self.tags})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NoImage:
     """A part of a list that is no image, or whose images are not known, so that nothing is carried for it.
 
@@ -139,7 +140,7 @@ ListEntry = Entry | HeldImages | ManyImages
 """An entry of a list."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageList:
     """The images of one or more lists.
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from bundler import texts
 from bundler.core import strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import drained, list_of, size, text
 from bundler.core.limits import BASE_NAME_CHARACTERS, INVENTORY_CONTAINERS, MANIFEST_BYTES
 from bundler.core.location import DAEMON, LAYOUT, REGISTRY
@@ -31,7 +31,7 @@ _KINDS = (REGISTRY, LAYOUT, DAEMON)
 _REPOSITORY_IN_LAYOUT = re.compile(r"[^/\s]+/\S+")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldManifest:
     """A manifest or index that the place has.
 
@@ -46,7 +46,7 @@ class HeldManifest:
     blobs: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldBlob:
     """A config or layer that the place has: its digest and its size in bytes."""
 
@@ -54,7 +54,7 @@ class HeldBlob:
     size_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldRepository:
     """A repository of the place.
 
@@ -70,7 +70,7 @@ class HeldRepository:
     manifests: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadedImage:
     """An image of a Docker daemon. A daemon has unpacked the layers, and does not keep the blobs that it pulled.
 
@@ -87,7 +87,7 @@ class LoadedImage:
     digests: tuple[Reference, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotListed:
     """A repository or tag that the place names, but whose content is not in the inventory.
 
@@ -102,7 +102,7 @@ class NotListed:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Inventory:
     """The content of a place at one time.
 

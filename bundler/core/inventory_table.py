@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.inventory import HeldBlob, HeldManifest, HeldRepository
 from bundler.core.oci import Descriptor, Manifest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundManifest:
     """A manifest that was read.
 
@@ -34,7 +35,7 @@ class FoundManifest:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundRepository:
     """A repository that was read.
 
@@ -49,7 +50,7 @@ class FoundRepository:
     manifests: frozenset[Digest] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Table:
     """The lists of an inventory, see `bundler.core.inventory.Inventory`."""
 

@@ -17,6 +17,7 @@ from typing import Any
 
 from bundler.core import json_fields, strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.errors import Damaged
 from bundler.texts import text
 
@@ -26,7 +27,7 @@ KEY_BYTES = 32
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PinnedAttachment:
     """An attachment that a bundle carries.
 
@@ -43,7 +44,7 @@ class PinnedAttachment:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PinnedAttachments:
     """The attachments of one image when an export started.
 
@@ -56,7 +57,7 @@ class PinnedAttachments:
     left: tuple[tuple[str, str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportStart:
     """The start of an export: its request, and the digests that its sources had then.
 
@@ -98,7 +99,7 @@ class ExportStart:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DoneChunk:
     """A chunk that is complete and on the device."""
 
@@ -106,7 +107,7 @@ class DoneChunk:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chain:
     """Computes the codes of a journal's lines, one after the other.
 

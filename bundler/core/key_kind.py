@@ -7,9 +7,9 @@ packets (RFC 9580, section 4.2) and DER (X.690). It parses nothing beyond that.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_BYTES
 from bundler.texts import text
 
@@ -37,7 +37,7 @@ class KeyForm(Enum):
     UNKNOWN = text("no key in PEM form")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyKind:
     """The kind of a file that was given as a key.
 

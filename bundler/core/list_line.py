@@ -7,9 +7,9 @@ as in ``oc image mirror``.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from bundler.core.characters import trimmed
+from bundler.core.frozen import frozen
 from bundler.core.reference import without_password
 from bundler.errors import Misuse
 from bundler.transport_table import TRANSPORTS, prefix_of
@@ -24,7 +24,7 @@ _BETWEEN_WORDS = re.compile(r"[\s,;]+", re.ASCII)
 """Only ASCII spaces separate words: for any other space a message names the invisible character."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListLine:
     """An image of a list.
 

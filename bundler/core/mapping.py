@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.location import RegistryPlace, Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.policies import FLATTEN, KEEP, SCOPED
@@ -23,7 +24,7 @@ _COLLISION_HINTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Naming:
     """Makes the names of images at a target.
 

@@ -10,9 +10,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.limits import MEDIA
 from bundler.core.manifest import Chunk, Medium
 from bundler.core.parity import ParityGroup, blocks_of, group_number, recovery_blocks_in
@@ -22,7 +23,7 @@ from bundler.texts import text
 _MEDIUM = re.compile(r"\.medium-(\d{2,})")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Room:
     """The room that a medium has for the files that are placed.
 
@@ -46,7 +47,7 @@ class Room:
         return is_small and used_bytes + self.taken_by(file) <= self.size_bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaFile:
     """A file that is on one medium.
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
+
+from bundler.core.frozen import frozen
 
 
 class MediumReason(str, Enum):
@@ -20,7 +21,7 @@ class MediumReason(str, Enum):
     """Wrong or unreadable bytes were found on it: another copy of it, or the cleaned disc, is needed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class WantedMedium:
     """A medium that a run asks for.
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from bundler.core.frozen import frozen
 
 _FAT_FILE_BYTES = (4 << 30) - 1
 _FILE_LIMITS = {
@@ -31,7 +32,7 @@ _WITHOUT_OWNERS = frozenset(
 """File systems that invent owners and modes, or whose server does. There, a file of ours may belong to another user."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mount:
     """A mounted file system.
 

@@ -17,14 +17,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference, is_tag
 from bundler.core.tag_template import TagTemplate
 from bundler.errors import Misuse
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pattern:
     """A pattern for the images of a rule: ``NAME`` or ``PREFIX*``, each with an optional ``:TAG``."""
 
@@ -67,7 +67,7 @@ class Pattern:
         return len(self.name), not self.is_prefix, self.tag is not None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rule:
     """The settings for the images of a pattern; None for a setting that the rule does not have."""
 
@@ -82,7 +82,7 @@ class Rule:
         return self.to.replace("*", reference.name[len(self.pattern.name) :])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamingRules:
     """The rules of a file."""
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bundler import texts
+from bundler.core.frozen import frozen
 from bundler.core.limits import NEED_LIST_LINE_BYTES, NEED_LIST_NUMBERS
 from bundler.errors import Damaged, Refused
 
@@ -20,7 +20,7 @@ _FORM = "BUNDLER-NEED:1:ID:C1+3-5"
 _NUMBERS = re.compile(r"(\d{1,9})(?:-(\d{1,9}))?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """A request for parts of a bundle.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bundler import texts
@@ -19,6 +19,7 @@ from bundler.core import json_fields, roles, strict_json
 from bundler.core.archive_kind import ARCHIVE_KINDS
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import (
     BASE_NAME_CHARACTERS,
     BASES,
@@ -39,7 +40,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SOURCE_CHARACTERS = 4096
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeededImage:
     """An image that needs something: its reference in the bundle, and its source as the builder wrote it."""
 
@@ -47,7 +48,7 @@ class NeededImage:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldPiece:
     """A piece of a blob, or of a file of the layout, in a chunk.
 
@@ -70,7 +71,7 @@ class HeldPiece:
     length_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeededChunk:
     """A chunk that is missing or damaged.
 
@@ -95,7 +96,7 @@ class NeededChunk:
     held: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeededFile:
     """Another file of the bundle that is missing or damaged."""
 
@@ -104,7 +105,7 @@ class NeededFile:
     state: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeededBlob:
     """A blob that the bundle leaves out and that was found nowhere.
 
@@ -125,7 +126,7 @@ class NeededBlob:
     bases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeededBundle:
     """The bundle that parts are asked of.
 
@@ -146,7 +147,7 @@ class NeededBundle:
     chunks: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeedList:
     """A list of the parts of a bundle that its receiver lacks.
 

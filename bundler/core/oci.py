@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
 from bundler import texts
 from bundler.core import strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import INDEX_CHILDREN, LAYER_URLS, MANIFEST_BYTES, SIZE_BYTES
 from bundler.core.platform import Platform
 from bundler.errors import Damaged, Refused
@@ -49,7 +50,7 @@ _SHARED_CHARACTERS = 200
 _ATTESTATION_SUBJECT = "vnd.docker.reference.digest"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Descriptor:
     """A descriptor of OCI image-spec: media type, digest and size in bytes; for a child of an index also its platform.
 
@@ -82,7 +83,7 @@ class Descriptor:
         return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size_bytes}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """A manifest or an index, with the descriptors of all that it needs.
 
@@ -110,7 +111,7 @@ class Manifest:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageConfig:
     """The metadata of an image that ``docker inspect`` shows, read from its config."""
 

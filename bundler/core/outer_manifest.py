@@ -7,12 +7,12 @@ The bundle manifest itself, with names, digests and places, is the member ``bund
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core.archive_kind import SEVEN_ZIP, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import boolean, size, text
 from bundler.core.manifest import BundleManifest, Chunk, Medium, document_of, from_document, lines_of
 from bundler.core.manifest.chunks import archive_json, archive_of, chunk_json, chunks_of
@@ -21,7 +21,7 @@ from bundler.core.manifest.media import media_of
 from bundler.errors import BundlerError, Damaged
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OuterManifest:
     """The public facts about an encrypted bundle."""
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import struct
 from collections.abc import Iterable
-from dataclasses import dataclass
 from zlib import crc32
 
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.errors import Damaged
 
 _HEADER = struct.Struct("<8sQ16s16s16s")
@@ -25,7 +25,7 @@ _DESCRIBING = (_MAIN, _FILE, _SUMS)
 _SUM = struct.Struct("<16sI")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PacketHeader:
     """The header of a packet.
 
@@ -47,7 +47,7 @@ class PacketHeader:
         return self.kind in _DESCRIBING
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ProtectedFile:
     """A file of a recovery set: its name, its size, and the CRC-32 of each of its blocks, padded with zeros."""
 
@@ -56,7 +56,7 @@ class ProtectedFile:
     block_sums: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RecoverySet:
     """The files that share recovery data."""
 

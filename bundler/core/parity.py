@@ -9,8 +9,8 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import PARITY_BLOCKS, PARITY_GROUP_BYTES, PARITY_GROUP_CHUNKS, PARITY_VOLUMES
 from bundler.core.manifest import Chunk
 from bundler.core.medium_size import parse_medium_size
@@ -31,7 +31,7 @@ _PACKET_BYTES = 68
 _FILE_NAME = re.compile(r"parity-(\d{2,})(?:\.vol\d+\+(\d+))?\.par2")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParityChoice:
     """The amount of parity: a part of the data, a number of chunks that may be lost whole, or one medium of them.
 
@@ -60,7 +60,7 @@ class ParityChoice:
         return f"{self.percent}%" if self.percent else f"{self.chunks}chunk{'s' if self.chunks > 1 else ''}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ParityGroup:
     """Chunks that share recovery data.
 

@@ -8,7 +8,7 @@ current chunk, or begins the next one. Only a blob that no chunk can hold is spl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 
 from bundler import texts
@@ -16,6 +16,7 @@ from bundler.core import manifest as bundle_manifest, oci, strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import BASES, CARRIED_ATTACHED_BYTES, FIRST_FILES_SHARE, MINIMUM_CHUNK_BYTES, SIZE_BYTES
 from bundler.core.manifest import (
     Attachment,
@@ -68,7 +69,7 @@ OCI_LAYOUT = strict_json.canonical({"imageLayoutVersion": "1.0.0"})
 _DOCKER_DEFAULT = Platform("linux", "amd64")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolvedAttachment:
     """An attachment with its manifests. The fields are those of `bundler.core.manifest.Attachment`."""
 
@@ -85,7 +86,7 @@ class ResolvedAttachment:
         return self.manifests[-1].descriptor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResolvedImage:
     """An image with all its manifests.
 
@@ -126,7 +127,7 @@ class ResolvedImage:
         return self.made_from or self.root.digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """The bundle manifest, and the files of the layout, which are the bytes of the bundle that the export makes."""
 
@@ -134,7 +135,7 @@ class Plan:
     contents: dict[Digest, bytes]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BundleFacts:
     """The statements of a bundle about itself.
 

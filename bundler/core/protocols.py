@@ -7,13 +7,13 @@ bundle. Implementations are thread-safe. They do not retry; their errors say if 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from typing import Protocol, TypeGuard
 
 from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest, Hasher
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 
 Pieces = Generator["bytes | memoryview", None, None]
@@ -128,7 +128,7 @@ class MountingSink(BlobSink, Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PartialBlob:
     """The partial blob of an earlier run: its length, and the hash of its bytes."""
 

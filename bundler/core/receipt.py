@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
 from bundler import texts
 from bundler.core import strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import RECEIPT_CONTAINERS
 from bundler.core.receipt_attachments import (
@@ -34,7 +34,7 @@ DONE = frozenset({"pushed", "loaded", "present", "skipped"})
 """The outcomes of images that are in place at the target, or that the user asked to skip."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptImage:
     """One image at one target.
 
@@ -75,7 +75,7 @@ class ReceiptImage:
         return self.outcome in DONE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptVerdict:
     """The verdict of a policy on one image, before anything was sent.
 
@@ -98,7 +98,7 @@ class ReceiptVerdict:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptReading:
     """The result of reading blobs back from a target and hashing them.
 
@@ -113,7 +113,7 @@ class ReceiptReading:
     damaged: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptTarget:
     """All images at one target.
 
@@ -132,7 +132,7 @@ class ReceiptTarget:
     re_read: ReceiptReading | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Receipt:
     """The receipt of an import.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bundler import texts
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import boolean, text
 from bundler.core.manifest.attachments import is_tag_for
 
@@ -16,7 +17,7 @@ ATTACHED = frozenset({"pushed", "present", "kept", "skipped", "left out", UNFINI
 """The outcomes of attachments."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptAttachment:
     """One attachment of an image at one target.
 

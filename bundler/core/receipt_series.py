@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptSeries:
     """The place of the bundle in its channel.
 

@@ -8,9 +8,9 @@ of the words.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
 from bundler.core.advice import problem
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError
 
 _RETRYABLE_STATUS = frozenset({408, 429, 500, 502, 503, 504})
@@ -66,7 +66,7 @@ _NO_PUSH = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryAnswer:
     """An error answer of a registry.
 

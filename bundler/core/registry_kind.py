@@ -6,12 +6,12 @@ This module has the facts that must be known before a push; `bundler.core.regist
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryKind:
     """One kind of registry.
 

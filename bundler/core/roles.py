@@ -10,8 +10,8 @@ that they make of the most important names.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import (
     BUNDLE_MANIFEST_BYTES,
     CONTENT_BYTES,
@@ -22,7 +22,7 @@ from bundler.core.limits import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Role:
     """The purpose of a file of the folder.
 

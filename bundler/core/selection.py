@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
 from bundler.texts import some, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selection:
     """Patterns as in shells, but ``*`` also matches slashes. Without patterns all images are selected.
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Container, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core import strict_json
 from bundler.core.advice import problem
 from bundler.core.bundle_name import BUNDLE_NAME
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import size, text
 from bundler.core.limits import CHANNEL_JUMP
 from bundler.core.manifest.series import Series
@@ -25,7 +25,7 @@ DOCUMENT = "bundler.accepted/1"
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Accepted:
     """A bundle of a channel at a target.
 
@@ -42,7 +42,7 @@ class Accepted:
     time: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Memory:
     """The memory of one channel at one target.
 
@@ -77,7 +77,7 @@ class Memory:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """The judgement on a bundle at one target.
 

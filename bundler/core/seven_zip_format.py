@@ -11,8 +11,9 @@ import hashlib
 import re
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 from zlib import crc32
+
+from bundler.core.frozen import frozen
 
 START_BYTES = 32
 
@@ -61,7 +62,7 @@ def header_bytes(name: str) -> int:
     return MEMBER_HEADER_BYTES + 2 * len(name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoredFile:
     """A member of an archive, as the header describes it."""
 
@@ -70,7 +71,7 @@ class StoredFile:
     crc: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Encryption:
     """The IV of an encrypted stream, and its size and CRC after encryption."""
 

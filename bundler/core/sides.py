@@ -8,11 +8,11 @@ import gives them. A receipt has recorded both names, so no rule is needed to un
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from bundler.core.attachments import subject_of_tag
 from bundler.core.comparison import Side, SideImage
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory
 from bundler.core.location import DAEMON, REGISTRY
 from bundler.core.manifest import CONFIG, BundleManifest
@@ -25,7 +25,7 @@ _HELD = frozenset({"pushed", "loaded", "present"})
 """The outcomes of images that are at the target. A skipped tag names another image."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Anywhere:
     """A registry without a host and a prefix, so that names are paths."""
 
@@ -33,7 +33,7 @@ class _Anywhere:
     prefix: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Names:
     """The form of the names in a comparison.
 

@@ -8,8 +8,7 @@ garbage. So an import looks for each blob again before anything moves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory
 from bundler.core.limits import BASE_NAME_CHARACTERS
 from bundler.core.manifest import BundleManifest
@@ -17,7 +16,7 @@ from bundler.core.manifest.series import BUNDLE, INVENTORY, RECEIPT, Base
 from bundler.core.receipt import Receipt
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """A statement, read from a file or folder.
 

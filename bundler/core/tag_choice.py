@@ -5,8 +5,8 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.moments import seconds_of
 from bundler.core.version_range import Version, VersionRange
 from bundler.errors import Misuse
@@ -20,7 +20,7 @@ _ATTACHMENT = re.compile(r"sha(?:256|512)-[0-9a-f]{64,128}(?:\..*)?")
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagChoice:
     """A choice of tags. Without any condition it takes all of them.
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bundler import texts
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
 FIELDS = ("tag", "date", "bundle", "digest12")
@@ -18,7 +18,7 @@ TAG_CHARACTERS = 128
 _FIELD = re.compile(r"\{([^{}]*)\}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TagTemplate:
     """A template whose fields are valid. `parse` makes one."""
 

@@ -7,8 +7,7 @@ owner 0, time 0. Source: POSIX.1-2017, ``pax`` utility, "ustar Interchange Forma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.errors import Damaged
 
 BLOCK_BYTES = 512
@@ -28,7 +27,7 @@ GNU_LONG_NAME = b"L"
 GNU_LONG_LINK = b"K"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Header:
     """The fields of a header block: the member's name and type, the size of its data, and the target of a link."""
 

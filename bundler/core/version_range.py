@@ -8,9 +8,9 @@ semver of Masterminds, which skopeo and Helm use.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import total_ordering
 
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 
 _VERSION = re.compile(
@@ -23,7 +23,7 @@ _CHARACTERS = 500
 
 
 @total_ordering
-@dataclass(frozen=True, slots=True)
+@frozen
 class Version:
     """A version.
 
@@ -65,7 +65,7 @@ class Version:
         return self.numbers, not self.pre, parts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Bound:
     """One comparison with a version."""
 
@@ -87,7 +87,7 @@ class _Bound:
         return version == self.version
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VersionRange:
     """A range of versions: one of its alternatives must accept a version with all of its bounds.
 

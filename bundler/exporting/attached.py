@@ -16,6 +16,7 @@ from bundler.core.advice import problem
 from bundler.core.attachment_choice import AttachmentChoice
 from bundler.core.attachments import ATTESTATION, INDEX, WITHOUT_HINT, FoundAttachment, facts_of, too_many
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.journal import PinnedAttachment, PinnedAttachments
 from bundler.core.limits import ATTACHMENT_DEPTH, ATTACHMENT_MANIFESTS_BYTES, ATTACHMENTS
 from bundler.core.oci import Descriptor
@@ -43,7 +44,7 @@ class Retry(Protocol):
         """The answer."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttachmentSource:
     """The source of an image, for its attachments.
 
@@ -58,7 +59,7 @@ class AttachmentSource:
     retry: Retry
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attached:
     """The attachments of an image.
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.limits import DOCUMENTS_BYTES
 from bundler.core.manifest import Stored
@@ -71,7 +72,7 @@ def _packed(contents: Mapping[Digest, bytes]) -> dict[Digest, bytes]:
     return {digest: zlib.compress(content, 1) for digest, content in contents.items()}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundImage:
     """An image that was found.
 
@@ -88,7 +89,7 @@ class FoundImage:
     left: tuple[tuple[str, str, int], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Origin:
     """The facts that all blobs of one image share."""
 

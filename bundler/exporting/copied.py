@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.bundle.archive_writer import SevenZipWriter
 from bundler.bundle.lanes import Lanes
@@ -14,6 +14,7 @@ from bundler.bundle.writer import BundleWriter
 from bundler.commands.checks import size_words
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.parity import ParityGroup
 from bundler.core.protocols import Passed
 from bundler.core.tally import Tally
@@ -32,7 +33,7 @@ from bundler.transfer import SMALL_WORKERS, BlobCopy, copy_blobs, copy_wholes, c
 Writer = BundleWriter | SevenZipWriter
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Copied:
     """A bundle whose blobs are all written. Folder and writer are open, for `bundler.exporting.sealed.seal` to close.
 

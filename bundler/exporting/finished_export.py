@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import sums
@@ -18,6 +17,7 @@ from bundler.bundle.tool import Tool
 from bundler.core import roles
 from bundler.core.archive_kind import TAR
 from bundler.core.difference import differences
+from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest, is_plan_of
 from bundler.core.parity import group_number, recovery_blocks_in
@@ -33,7 +33,7 @@ from bundler.texts import first_of, text
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Finished:
     """A complete bundle with the wanted content: its manifest and its id."""
 

@@ -5,10 +5,9 @@ Everything that is found is pinned by digest from here on: a tag that moves late
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.core.digest import Digest
 from bundler.core.events import Listener, Noticed
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.oci import Descriptor
 from bundler.core.plan import ResolvedImage
@@ -19,7 +18,7 @@ from bundler.graph import ReadBlob, follow
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Source:
     """The source of one image.
 
@@ -36,7 +35,7 @@ class Source:
     repacked: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolution:
     """A resolved image, with the bytes of its manifests and configs by digest.
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, HeldImages, ManyImages, NoImage
 from bundler.core.joined_lists import each_once
 from bundler.core.platform import Platform
@@ -14,7 +13,7 @@ from bundler.run import Run
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagesRequest(Request):
     """The request of ``bundler images``.
 
@@ -29,7 +28,7 @@ class ImagesRequest(Request):
     variables: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListedImage:
     """An image of one or more lists.
 
@@ -50,7 +49,7 @@ class ListedImage:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ListSummary:
     """A list that was read: the file, the kinds of its documents, and the number of its images."""
 
@@ -59,7 +58,7 @@ class ListSummary:
     images: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImagesResult:
     """The images of lists.
 

@@ -6,10 +6,11 @@ Judging reads manifests and signatures from the sources, and no layer. Nothing i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.limits import VERDICTS
 from bundler.core.manifest import MissingImage
@@ -25,7 +26,7 @@ from bundler.transfer import ask_each
 from bundler.transports.transport import source_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """The images of an export, judged.
 
@@ -121,7 +122,7 @@ def _evidence_of(found: FoundImage, resolved: Resolved) -> SignedImage:
     return SignedImage(image.reference, image.root, attached, documents, image.made_from)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _AtSource:
     """The manifests of an image and of its attachments, and the blobs of these, at the source of the image."""
 

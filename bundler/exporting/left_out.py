@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bundler.core.attachments import ATTESTATION, OTHER, SBOM, SIGNATURE
 from bundler.core.events import Listener, Noticed
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
 from bundler.exporting.attached import NEW_INDEX, NOT_ASKED, NOT_CHOSEN
 from bundler.texts import Text, joined, some, text
@@ -20,7 +20,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotCarried:
     """Attachments of one image and kind that the bundle leaves out.
 

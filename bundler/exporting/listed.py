@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.bundle.medium import is_removable
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, ManyImages
 from bundler.core.reference import Reference
 from bundler.errors import Misuse
@@ -23,7 +24,7 @@ from bundler.stores.opened import Stores
 from bundler.system import places
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listed:
     """The images of an export.
 

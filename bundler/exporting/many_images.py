@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 from bundler.core import oci
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, ManyImages
 from bundler.core.limits import IMAGE_CONFIG_BYTES, MANY_IMAGES
 from bundler.core.moments import seconds_of
@@ -30,7 +30,7 @@ from bundler.transports.parsing import parse_image
 _NO_CATALOG = "no-catalog"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tag:
     repository: str
     tag: str

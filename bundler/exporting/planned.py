@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.medium import largest_file_bytes
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.journal import ExportStart, PinnedAttachment, PinnedAttachments
 from bundler.core.manifest import BundleManifest
@@ -25,7 +26,7 @@ from bundler.system.durable_files import check_space
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planned:
     """The plan of a bundle. It keeps nothing of the images beyond what copying needs: there may be 20,000.
 

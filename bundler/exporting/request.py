@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
 from bundler.core.archive_kind import SEVEN_ZIP, TAR, ArchiveKind
 from bundler.core.attachment_choice import ALL_ATTACHMENTS, AttachmentChoice
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.parity import ParityChoice
 from bundler.core.plan import DEFAULT_CHUNK_BYTES
@@ -24,7 +25,7 @@ from bundler.system.places import scratch_folder
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportRequest(Request):
     """A request to `bundler.exporting.export.export`.
 

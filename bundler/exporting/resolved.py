@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
 from bundler.core.at_receiver import NOTHING_THERE, AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.journal import PinnedAttachments
 from bundler.core.manifest import MissingImage
@@ -34,7 +34,7 @@ from bundler.transports.transport import source_of
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resolved:
     """The images of an export, resolved, with their attachments.
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, NoImage
 from bundler.core.manifest import Base, BundleManifest, MissingImage
 from bundler.core.parity import ParityGroup
@@ -22,7 +22,7 @@ from bundler.exporting.session import Session
 from bundler.keys.private_key import public_half
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MovedTag:
     """A tag that names another digest now than when the export started. The bundle has the earlier image.
 
@@ -37,7 +37,7 @@ class MovedTag:
     now: Digest
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Deviations:
     """The differences between a bundle and what its list asks for now.
 
@@ -56,7 +56,7 @@ class Deviations:
     verdicts: tuple[PolicyVerdict, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExportResult:
     """The result of an export, or of its dry run.
 

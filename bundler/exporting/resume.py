@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler import __version__
@@ -11,6 +10,7 @@ from bundler.core import manifest as bundle_manifest
 from bundler.core.at_receiver import AtReceiver
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, ListEntry, ManyImages
 from bundler.core.journal import ExportStart, Journal, PinnedAttachments
 from bundler.core.manifest import BundleManifest, MissingImage, Series
@@ -29,7 +29,7 @@ _SHOWN = 5
 _CHANNEL = "--channel"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Resume:
     """The facts that this run takes over from an earlier one of the same export.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from bundler.bundle.medium import on_one_medium
@@ -14,6 +14,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool, read_tool
 from bundler.core.archive_kind import TAR
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.image_list import ImageList, ListEntry, NoImage
 from bundler.core.policies import LAYER_COMPRESSIONS
 from bundler.errors import Misuse
@@ -29,7 +30,7 @@ from bundler.texts import text
 SHORT_PASSPHRASE_CHARACTERS = 12
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Session:
     """A request that can be worked on.
 

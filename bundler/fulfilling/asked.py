@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
@@ -16,6 +15,7 @@ from bundler.bundle.opening import find_all
 from bundler.bundle.reader import Bundle
 from bundler.core import roles
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest
 from bundler.core.need_line import Wanted, is_line, parse_line
 from bundler.core.need_list import NeedList, parse_need_list
@@ -27,7 +27,7 @@ from bundler.run import Run
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Asked:
     """A request that can be worked on.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.manifest import Image
 from bundler.core.reference import Reference
@@ -20,7 +20,7 @@ from bundler.transports.parsing import parse_image
 from bundler.transports.transport import SourceLocation, source_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """The places of images.
 

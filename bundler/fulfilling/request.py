@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Chunk
 from bundler.exporting.result import ExportResult
 from bundler.keys.private_key import Passphrases, no_passphrases
@@ -15,7 +16,7 @@ from bundler.system.request_fields import Request
 COPY, SOURCES, THERE = "copy", "sources", "there"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FulfilRequest(Request):
     """A request to `bundler.fulfilling.fulfil.fulfil`.
 
@@ -46,7 +47,7 @@ class FulfilRequest(Request):
     key_passphrases: Passphrases = no_passphrases
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FulfilledChunk:
     """A chunk that was made again, or would be.
 
@@ -68,7 +69,7 @@ class FulfilledChunk:
     fetched_bytes: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FulfilResult:
     """The result of ``fulfil``.
 

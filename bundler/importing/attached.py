@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Attachment, BundleManifest, Image
 
 
@@ -23,7 +24,7 @@ class Attached(str, Enum):
     WOULD_PUSH = "would push"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttachmentResult:
     """The result for one attachment of an image at one target, so far.
 

@@ -12,7 +12,7 @@ blobs that are not here, and then for the media that are still needed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bundler.bundle.changed_media import ChangedMedia
@@ -20,6 +20,7 @@ from bundler.bundle.check import check_around_blobs
 from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.needed import Lacking, lacking_by
 from bundler.bundle.reader import Bundle
+from bundler.core.frozen import frozen
 from bundler.core.manifest import CONFIG, MANIFEST
 from bundler.core.need_list import DAMAGED, MISSING
 from bundler.core.oci import Descriptor
@@ -58,7 +59,7 @@ def remember_documents(opened: Opened, targets: Sequence[Target]) -> None:
             return
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """The end of an import whose media were changed.
 

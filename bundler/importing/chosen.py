@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler import texts
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Attachment, Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
@@ -56,7 +57,7 @@ def chosen_images(
     return [image for image in images if image.reference in chosen]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Narrowed:
     """Images reduced to platforms.
 

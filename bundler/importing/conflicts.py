@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core.advice import ADVICE, problem
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.policies import REPLACE, SKIP, SUFFIX
 from bundler.core.tag_template import suffixed
 from bundler.errors import BundlerError, Several
@@ -14,7 +15,7 @@ from bundler.importing.results import ImageResult, Outcome
 from bundler.texts import counted
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Conflict:
     """The message for a taken tag: the expected digest or id, and the advice."""
 
@@ -38,7 +39,7 @@ MOVED_SINCE = Conflict(
 """The message for a tag that was free, or pointed to another image, at the first request."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settled:
     """The images that the rule decides: skipped or failed. The other images stay open."""
 

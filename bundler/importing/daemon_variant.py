@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.bundle.reader import Bundle
 from bundler.core import oci
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Image
 from bundler.core.oci import Descriptor
 from bundler.core.platform import Platform
@@ -14,7 +13,7 @@ from bundler.importing.chosen import graph_of
 from bundler.stores.docker_archive import diff_ids_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variant:
     """The one platform of an image that a daemon gets.
 

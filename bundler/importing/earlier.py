@@ -6,9 +6,9 @@ A receipt is only a guess: the registry decides about the mount, and if it refus
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.core.joined_receipts import places_of_blobs
 from bundler.core.limits import EARLIER_RECEIPT_BYTES, EARLIER_RECEIPTS
 from bundler.core.receipt import Receipt, parse_receipt
@@ -18,7 +18,7 @@ from bundler.errors import BundlerError
 from bundler.system.files import is_own, read_with_facts
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EarlierImports:
     """The receipts of some folders; they are read at the first request."""
 

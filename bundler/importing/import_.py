@@ -10,7 +10,7 @@ is written.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler import texts
 from bundler.bundle.check import check_around_blobs
@@ -18,6 +18,7 @@ from bundler.bundle.findings import Finding, check_files
 from bundler.bundle.needed import Lacking
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.policy import PolicyVerdict
 from bundler.errors import Bug, BundlerError, LocalStorage, Misuse
 from bundler.importing.judged import judge
@@ -107,7 +108,7 @@ def _raisable(error: BundlerError) -> Exception:
     return error.exception if isinstance(error, Bug) else error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reached:
     """The progress of an import."""
 

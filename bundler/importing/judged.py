@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.policy import PolicyVerdict, refused
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError
@@ -12,7 +12,7 @@ from bundler.importing.selected import Selected
 from bundler.keys.judging import judge_bundle
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """The chosen images with their verdicts.
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Container, Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import TYPE_CHECKING, Any
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
 from bundler.errors import Bug, BundlerError, Interrupted
 from bundler.importing.results import ImageResult, Outcome, TargetResult
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from bundler.importing.targets.target import Target
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ground:
     """The projects that a registry lacks before a push, and its new repositories, as far as they were requested."""
 
@@ -28,7 +29,7 @@ class Ground:
     new_repositories: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """An image that a daemon has: its id there, and True if the daemon had it before this run."""
 
@@ -36,7 +37,7 @@ class Loaded:
     was_here: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Leg:
     """One target's part of an import.
 

@@ -8,7 +8,6 @@ it, some answer an empty list), so only a list that has an attachment proves tha
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol, TypeVar
 
@@ -18,6 +17,7 @@ from bundler.core.attachments import FallbackIndex, fallback_tag
 from bundler.core.digest import Digest
 from bundler.core.events import Noticed
 from bundler.core.fallback_index import Entry, digests_in, with_entries, without_entries
+from bundler.core.frozen import frozen
 from bundler.core.limits import FALLBACK_WRITES
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError, PartsMissing, Refused
@@ -57,7 +57,7 @@ class Links(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryLinks:
     """The lists of a repository.
 
@@ -208,7 +208,7 @@ class ListingSink(Protocol):
         """Adds a manifest to the list, if it is not in it. Other manifests stay."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayoutLinks:
     """The list of a layout: the entries of its index.json, from which tools read the ``subject`` of each manifest."""
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core import mapping
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Image
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import DISTRIBUTION, RegistryKind
@@ -22,7 +23,7 @@ from bundler.run import Run
 from bundler.texts import counted, some, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Named:
     """The legs of an import, one for each target."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.locked import LockedBundle
@@ -10,6 +9,7 @@ from bundler.bundle.needed import Lacking, need_list
 from bundler.bundle.reader import Bundle
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener
+from bundler.core.frozen import frozen
 from bundler.core.need_list import NeedList
 from bundler.errors import Misuse
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
@@ -18,7 +18,7 @@ from bundler.system.clock import now
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeedRequest(Request):
     """The request for a need-list.
 
@@ -31,7 +31,7 @@ class NeedRequest(Request):
     key: ReceiptKey = NO_KEY
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NeedResult:
     """The outcome of a request for a need-list.
 

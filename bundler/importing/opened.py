@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bundler.bundle.litter import Litter, litter_in
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.importing.earlier import NO_EARLIER_IMPORTS, EarlierImports
 from bundler.importing.receipt_file import earlier_folders
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from bundler.bundle.changed_media import ChangedMedia
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opened:
     """An open bundle, with the objects that all later stages of its import share.
 

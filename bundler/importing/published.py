@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.errors import BundlerError
 from bundler.importing.leg import Leg, ended, in_turn, stepped
 from bundler.importing.opened import Opened
@@ -12,7 +11,7 @@ from bundler.importing.sent import Sent
 from bundler.importing.targets.target import TagLog
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Published:
     """The legs of an import at its end.
 

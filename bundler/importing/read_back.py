@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
 from bundler.bundle.reader import Bundle
 from bundler.core.advice import problem
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
@@ -46,7 +46,7 @@ class ReadableTarget(Protocol):
         """The source that reads the content of that sink."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """A blob that is missing or damaged at the target; ``is_mendable`` is True if sending it again helps."""
 
@@ -54,7 +54,7 @@ class Fault:
     is_mendable: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """The blobs of one target that were read so far, by their numbers in the bundle.
 
@@ -76,7 +76,7 @@ class Reading:
         return ReadBack(len(self.read), self.size_bytes, len(self.damaged))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Wanted:
     """A blob by its number in the bundle, with an image name for each sink that has it, and its kind."""
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Listener
+from bundler.core.frozen import frozen
 from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptKey(Request):
     """The key of receipts: the file of a private key, and the callback for its passphrase; no file for no signature."""
 

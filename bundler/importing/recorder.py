@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
 from bundler.importing.receipt import failed_list, receipt_of
 from bundler.importing.receipt_file import ReceiptFile, write_failed_list
@@ -23,7 +24,7 @@ class _NotRecorded:
 NOT_RECORDED: TagLog = _NotRecorded()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recorder:
     """Writes the receipts of one import.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.core.location import Target
 from bundler.core.naming_rules import NO_RULES, NamingRules
 from bundler.core.platform import Platform
@@ -25,7 +26,7 @@ from bundler.system.request_fields import Request, complete, several
 from bundler.transports.parsing import target_of
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReceiptRequest(Request):
     """The request for a receipt.
 
@@ -44,7 +45,7 @@ class ReceiptRequest(Request):
     now: Callable[[], str] = now
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportRequest:
     """The request of ``bundler import``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import Enum
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from bundler.bundle.findings import Finding
 from bundler.bundle.litter import Litter
 from bundler.bundle.reader import Bundle
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.location import DAEMON
 from bundler.core.manifest import Image
 from bundler.core.policies import FAIL
@@ -45,7 +46,7 @@ class Outcome(str, Enum):
         return self in (Outcome.PUSHED, Outcome.LOADED, Outcome.PRESENT, Outcome.SKIPPED)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageResult:
     """The result for one image at one target, so far.
 
@@ -133,7 +134,7 @@ def _each_once(*numbers: Iterable[int]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(itertools.chain(*numbers)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Quota:
     """The free space of a project of a registry, in bytes, and the bytes that the run would add to it."""
 
@@ -142,7 +143,7 @@ class Quota:
     wanted_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryPlan:
     """The findings of a dry run about a registry.
 
@@ -167,7 +168,7 @@ class RegistryPlan:
     refused: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadBack:
     """The number of blobs (with manifests) that were read back and hashed, their bytes, and the number of bad ones."""
 
@@ -176,7 +177,7 @@ class ReadBack:
     damaged: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TargetResult:
     """The results of all images at one target, and the bytes that were (or would be) sent there.
 
@@ -218,7 +219,7 @@ class TargetResult:
         return replace(self, images=tuple(each.closed(outcome) for each in self.images))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportResult:
     """The result of an import, or of a dry run.
 

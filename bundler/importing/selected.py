@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.importing.chosen import Narrowed, chosen_images, narrowed
 from bundler.importing.opened import Opened
 from bundler.importing.targets.target import Target
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Selected:
     """The images that the user chose.
 

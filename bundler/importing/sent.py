@@ -6,11 +6,12 @@ No tag has moved, except in daemons, which get each image as a whole.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.bundle.chunk import groups_of
 from bundler.bundle.reader import Bundle
 from bundler.core.events import PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.protocols import BlobSource
 from bundler.core.tally import Tally
 from bundler.errors import BundlerError, Unavailable
@@ -24,7 +25,7 @@ from bundler.texts import text
 from bundler.transfer import BlobCopy, Copied, Destination, copy_blobs, copy_groups, counting
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sent:
     """The legs of an import after all blobs and manifests.
 
@@ -138,7 +139,7 @@ def copy_wanted(
     return copied
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Shipment:
     """A blob by its number, who is to have it, and the place that has it if no bundle does."""
 

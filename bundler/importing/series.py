@@ -11,11 +11,12 @@ import hashlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from bundler.core.advice import problem
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.limits import CHANNEL_MEMORY_BYTES, CHANNEL_RECEIPT_BYTES, CHANNEL_RECEIPTS
 from bundler.core.location import Target
 from bundler.core.manifest import Series
@@ -33,7 +34,7 @@ from bundler.system.lock import Lock
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImportSeries:
     """The channel of an import, at each of its targets.
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Unreachable, worst
 from bundler.importing.leg import Leg, ended, in_turn
@@ -12,7 +13,7 @@ from bundler.importing.named import Named
 from bundler.importing.opened import Opened
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Surveyed:
     """The legs of an import after all requests that only read.
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 
 from bundler import __version__
 from bundler.core.comparison import Comparison, Side, compare
 from bundler.core.events import Noticed
+from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory
 from bundler.core.location import REGISTRY
 from bundler.core.manifest import BundleManifest
@@ -43,7 +44,7 @@ NO_CATALOG = "no-catalog"
 _LIST_SUFFIXES = (".yaml", ".yml", ".txt", ".json", ".lst")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiffRequest(Request):
     """The request of ``bundler diff``.
 
@@ -72,7 +73,7 @@ class DiffRequest(Request):
     scratch: Path = field(default_factory=scratch_folder)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ComparedSide:
     """A side of a comparison, for people.
 
@@ -93,7 +94,7 @@ class ComparedSide:
     not_listed: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DiffResult:
     """The differences between two sides."""
 
@@ -110,7 +111,7 @@ class DiffResult:
 _Content = Statement | tuple[ResolvedImage, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Read:
     """A side that was read. An inventory without an id is that of a place, as it is now."""
 
@@ -213,7 +214,7 @@ def _read(given: str, request: DiffRequest, run: Run, other: _Read | None = None
     return _Read(given, Statement("", inventory))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Form:
     """The form of the names on both sides.
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bundler.core import oci
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.inventory import HeldBlob, NotListed
 from bundler.core.inventory_table import FoundManifest, FoundRepository, Table, table
 from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES, NAMES
@@ -32,7 +33,7 @@ from bundler.texts import text
 from bundler.transfer import ask_all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tag:
     repository: str
     tag: str
@@ -72,7 +73,7 @@ class _Found:
         return table(held, self._manifests)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Tags:
     """The tags of repositories, sorted, and the errors of repositories whose tags cannot be listed."""
 
@@ -196,7 +197,7 @@ class _ReferrersApi:
         return tuple(each.descriptor.digest for each in found or ())
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reader:
     """Reads manifests of one repository.
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory, LoadedImage, NotListed
 from bundler.core.inventory_table import NO_TABLE, Table
 from bundler.errors import EXIT_PARTIAL
@@ -16,7 +17,7 @@ from bundler.system.operator import host, operator
 from bundler.system.request_fields import Request
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InventoryRequest(Request):
     """The request of ``bundler inventory``.
 
@@ -45,7 +46,7 @@ class InventoryRequest(Request):
     now: Callable[[], str] = creation_time
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Contents:
     """The content of a place.
 
@@ -60,7 +61,7 @@ class Contents:
     not_listed: tuple[NotListed, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InventoryResult:
     """An inventory in its file.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import re
-from dataclasses import dataclass
 from typing import Any
 
 from cryptography import x509
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtensionOID, NameOID
 
 from bundler.core.certificates import Address, Certificate
+from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATE_BYTES, TRUST_STORE_FILES
 from bundler.errors import Untrusted
 from bundler.texts import text
@@ -66,7 +66,7 @@ _BROKEN = (ValueError, TypeError, x509.DuplicateExtension, x509.UnsupportedGener
 _PEM = re.compile(rb"-----BEGIN CERTIFICATE-----\s.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Keys:
     """The cryptography of a certificate."""
 

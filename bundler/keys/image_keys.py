@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from cryptography.exceptions import InternalError, InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAl
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_public_key
 
 from bundler.bundle.signing import is_weak
+from bundler.core.frozen import frozen
 from bundler.core.key_kind import KeyForm, key_kind
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import Misuse
@@ -42,7 +43,7 @@ _HASHES: dict[type, tuple[type[HashAlgorithm], ...]] = {
 _Check = Callable[[bytes, bytes], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageKey:
     """A public key: a `VerifyingKey` of `bundler.core.policy`.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.bundle.survey import DifferentBundles
 from bundler.core.events import Moved, PhaseBegan
+from bundler.core.frozen import frozen
 from bundler.core.newest import newest
 from bundler.errors import BundlerError, Interrupted, Misuse
 from bundler.keys.trust import Judged, trusted_keys
@@ -34,7 +35,7 @@ def _no_passphrase() -> str:
     raise Misuse("the bundle is encrypted", hint="give --passphrase-file FILE, or - for stdin")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unlocking(Request):
     """The passphrase and the scratch folder for encrypted bundles.
 

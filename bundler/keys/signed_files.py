@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
 from bundler.bundle.signing import PrivateKey, PublicKey
+from bundler.core.frozen import frozen
 from bundler.core.limits import INVENTORY_BYTES, NEED_LIST_BYTES, RECEIPT_BYTES, SIGNATURE_BYTES
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
@@ -40,7 +40,7 @@ class Demand(Enum):
         return cls.IGNORED if is_without_signature else cls.REQUIRED_IF_KEYS_TRUSTED
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DocumentKind:
     """A kind of signed documents, for messages.
 
@@ -95,7 +95,7 @@ NEED_FILE = DocumentKind(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedFile:
     """The bytes of a document whose signatures were checked.
 

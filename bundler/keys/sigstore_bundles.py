@@ -7,9 +7,9 @@ the times of their keys; the identity comes from the policy.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import TRUSTED_ROOT_BYTES
 from bundler.core.policy.keyless import FulcioTrust
 from bundler.core.policy.verdict import Unfit
@@ -18,7 +18,7 @@ from bundler.system.given_files import check_regular
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustedBundles:
     """A verifier of sigstore bundles: a `BundleVerifier` of `bundler.core.policy`."""
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle.opening import find, load
 from bundler.bundle.signing import BadSignature
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.inventory import Inventory, parse_inventory
 from bundler.core.receipt import parse_receipt
 from bundler.core.statement import Statement
@@ -29,7 +29,7 @@ _DOCUMENT = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.')
 _INVENTORY = re.compile(rb'\A\s*\{\s*"document"\s*:\s*"bundler\.inventory-file/')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InventoryFile:
     """An inventory that was read from a file, and the signatures of the file."""
 

@@ -15,9 +15,9 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.system import places
 
 OTHERS_MAY_WRITE = 0o022
@@ -25,7 +25,7 @@ _LINKS = 40
 """The most links on one path; the limit of Linux."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Step:
     """A folder or a link on a path."""
 

@@ -16,11 +16,11 @@ import pwd
 import shlex
 import stat
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.bundle import signing
 from bundler.bundle.medium import on_one_medium
+from bundler.core.frozen import frozen
 from bundler.core.limits import KEY_BYTES
 from bundler.errors import BundlerError, Misuse, Untrusted
 from bundler.keys.strict_modes import OTHERS_MAY_WRITE, is_inside, owners, weak_step
@@ -32,7 +32,7 @@ SUFFIX = ".pub"
 """The suffix of keys in a folder. Other files in it are ignored."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judged:
     """The files that keys are to verify.
 
@@ -78,7 +78,7 @@ class Judged:
 NOTHING = Judged()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FoundKey:
     """One file of a folder of keys: the key, or the reason why it is unusable."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from bundler import texts
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry, HeldImages, ImageList, ListEntry, ManyImages, NoImage, ParseImage, entry_of
 from bundler.core.limits import LIST_ERRORS, LIST_NO_IMAGES, LIST_PLACES
 from bundler.core.platform import Platform
@@ -31,7 +32,7 @@ class Place(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Places:
     """The first places of an image, and the number of all."""
 
@@ -39,7 +40,7 @@ class Places:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ReadList:
     """A list that was read.
 

@@ -10,12 +10,12 @@ import ipaddress
 import re
 import socket
 from collections.abc import Set
-from dataclasses import dataclass
 from enum import Enum, auto
 from urllib.parse import unquote, urljoin, urlsplit
 
 from bundler import texts
 from bundler.core.advice import problem
+from bundler.core.frozen import frozen
 from bundler.core.reference import is_loopback
 from bundler.errors import BundlerError, Refused
 
@@ -48,7 +48,7 @@ class Kind(Enum):
     """A layer that the registry does not hold. Only hosts that the user named for these."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Origin:
     """Scheme, host and port. Credentials are bound to them."""
 

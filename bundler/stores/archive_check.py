@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from bundler import texts
 from bundler.core import oci
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import FINDINGS, INDEX_DEPTH
 from bundler.core.oci import Descriptor, ImageConfig, Manifest
 from bundler.errors import BundlerError, Damaged, Refused
@@ -33,7 +34,7 @@ _ENDINGS = {
 """The endings of a layer's media type, by its compression."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayerFacts:
     """A layer as an archive lists it: by digest and media type in a layout, else by member name and diff_id."""
 
@@ -42,7 +43,7 @@ class LayerFacts:
     media_type: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageFacts:
     """One image of an archive, for one platform.
 

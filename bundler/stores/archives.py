@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 from bundler.core import oci, roles
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import INDEX_DEPTH
 from bundler.core.oci import Descriptor, Manifest
 from bundler.core.protocols import Pieces
@@ -35,7 +36,7 @@ from bundler.texts import text
 DOCKER, OCI = "docker-archive", "oci-archive"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Staging:
     """The means to prepare images for copying.
 
@@ -54,7 +55,7 @@ class Staging:
     tap: Tap = nothing
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ready:
     """Images that can be copied. ``is_repacked`` is true if we made their manifests, and so their digests."""
 

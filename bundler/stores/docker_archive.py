@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import IMAGE_CONFIG_BYTES
 from bundler.core.oci import Descriptor
 from bundler.errors import Damaged
@@ -25,7 +25,7 @@ from bundler.texts import text
 MANIFEST = "manifest.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArchivedImage:
     """One entry of manifest.json: its names as written there, and its members."""
 

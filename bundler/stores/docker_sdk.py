@@ -16,7 +16,6 @@ import subprocess
 import threading
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from bundler import texts
 from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import JSON_ANSWER_BYTES, PIECE_BYTES
 from bundler.core.platform import Platform
 from bundler.core.protocols import Pieces
@@ -147,7 +147,7 @@ def read_credentials(path: Path, registry: str, repository: str = "") -> Credent
     return Credentials(found.get("username", ""), found.get("password", ""), token, origin=str(path))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaemonFacts:
     """The daemon's facts about itself."""
 
@@ -156,7 +156,7 @@ class DaemonFacts:
     """True if it keeps images as a registry does, with compressed layers and manifests."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ImageFacts:
     """The daemon's facts about an image.
 

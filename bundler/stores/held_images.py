@@ -7,11 +7,11 @@ digest (``@sha256:…``), a position in manifest.json (``@0``).
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Generic, TypeVar
 
 from bundler import texts
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference
 from bundler.errors import Absent, Misuse, Refused
 
@@ -21,7 +21,7 @@ _SHOWN_CHARACTERS = 200
 Image = TypeVar("Image", covariant=True)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class HeldImage(Generic[Image]):
     """An image of a file or a layout.
 

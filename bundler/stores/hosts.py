@@ -12,10 +12,11 @@ import re
 import ssl
 import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATES_BYTES
 from bundler.core.reference import DEFAULT_REGISTRY, DOCKER_HUB, host_of, is_loopback
 from bundler.errors import Misuse
@@ -32,7 +33,7 @@ _CERTIFICATES_BELOW_HOME = ".config/containers/certs.d"
 READ_BY_OPENSSL = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NetworkOptions(Request):
     """The user's settings for the network.
 

@@ -14,6 +14,7 @@ from typing import Protocol
 from bundler.core import oci
 from bundler.core.attachments import LAYOUT, FoundAttachment, facts_of, kind_of, subject_of_tag
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import INDEX_DEPTH, MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError
@@ -34,7 +35,7 @@ class Documents(Protocol):
         """A whole file, up to a limit; None if it does not exist."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayoutAttachments:
     """The attachments of a layout.
 

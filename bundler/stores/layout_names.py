@@ -13,11 +13,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import oci
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.reference import Reference, full_reference
 from bundler.stores.held_images import HeldImage
@@ -61,7 +61,7 @@ def _subjects(entries: Sequence[_Entry]) -> dict[Reference, Digest]:
     return {entry.full: entry.descriptor.digest for entry in reversed(entries) if entry.full and not entry.kind}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     descriptor: Descriptor
     document: Mapping[str, Any]

@@ -7,10 +7,9 @@ only a request, and the header ``Link`` decides whether there is another page. O
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.core import strict_json
 from bundler.core.advice import problem
+from bundler.core.frozen import frozen
 from bundler.core.limits import NAME_LIST_BYTES, NAME_PAGE
 from bundler.core.reference import is_repository, is_tag
 from bundler.errors import BundlerError, Damaged
@@ -25,7 +24,7 @@ _NO_CATALOG = frozenset({401, 403, 404, 405, 501})
 _CATALOG_SCOPES = ("registry:catalog:*",)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NamePage:
     """A page of a list.
 

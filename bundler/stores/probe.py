@@ -14,13 +14,13 @@ import ssl
 import time
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.mount import Mount, mount_of
 from bundler.errors import LocalStorage, Refused, Unavailable
 from bundler.stores.http import HttpClient
@@ -70,7 +70,7 @@ def connect_seconds(host: str, port: int) -> float:
     return time.monotonic() - begin
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Certificate:
     """A server's certificate.
 
@@ -201,7 +201,7 @@ def _status(connection: socket.socket) -> int | None:
     return int(found[1]) if found else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Room:
     """The space of a folder, and its limits.
 

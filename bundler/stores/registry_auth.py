@@ -11,12 +11,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlencode, urlsplit
 
 from bundler import texts
 from bundler.core import strict_json
 from bundler.core.advice import LOG_IN
+from bundler.core.frozen import frozen
 from bundler.core.limits import JSON_ANSWER_BYTES
 from bundler.errors import Damaged, Denied, Refused
 from bundler.stores.addresses import Kind, Origin, checked, shown
@@ -31,7 +31,7 @@ _SAME_ORIGIN = redirects_of(Kind.TOKEN)
 """The server that answers for a token server decides what is sent to the registry. So it must be the same origin."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Challenge:
     """The challenge in ``WWW-Authenticate``: the scheme in lower case, and its parameters."""
 
@@ -53,7 +53,7 @@ class Challenge:
         return cls(scheme.lower(), found)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Token:
     text: str
     valid_until: float

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bundler.core.advice import problem
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.errors import BundlerError
 from bundler.stores.http import Answer, error_of
@@ -15,7 +15,7 @@ _NO_HEAD = frozenset({405, 501})
 """The statuses of servers that know no HEAD."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepositoryPlace:
     """A repository of a registry; it may not exist.
 

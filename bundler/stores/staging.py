@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
 from bundler.errors import Damaged
@@ -49,7 +49,7 @@ class StagingLocation(Protocol):
         """Frees its space."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InFile:
     """Bytes of a user's file that are already in their final form."""
 
@@ -68,7 +68,7 @@ class InFile:
         """Does nothing: the file is not ours."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InScratch:
     """Bytes in a file of our own. They can be read once: reading them frees their space."""
 
@@ -96,7 +96,7 @@ class InScratch:
         self.file.close()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StagedLayer:
     """A staged layer.
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from bundler.core import tar
+from bundler.core.frozen import frozen
 from bundler.core.limits import (
     ARCHIVE_MEMBERS,
     ARCHIVE_NAMES_CHARACTERS,
@@ -37,7 +37,7 @@ class ByteStream(Protocol):
         """Skips some bytes. False if the stream ends before."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TarMember:
     """A file in an archive, or a link to one.
 

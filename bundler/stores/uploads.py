@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import UPLOAD_PIECE_BYTES, UPLOAD_PIECE_LEAST_BYTES, UPLOAD_PIECE_MOST_BYTES
 from bundler.core.protocols import Pieces
 from bundler.errors import Refused, Unavailable
@@ -28,7 +28,7 @@ _BROKEN_BODY_BYTES = 1 << 20
 """The usual limit if a connection breaks in a large body: nginx's default."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Upload:
     """An upload that a registry opened.
 

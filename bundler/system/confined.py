@@ -9,9 +9,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.errors import LocalStorage
 from bundler.texts import text
 
@@ -21,7 +21,7 @@ _FAULT_BYTES = 4 << 10
 _WAIT_SECONDS = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Bounds:
     """The bounds of a program.
 
@@ -38,7 +38,7 @@ class Bounds:
     cpu_seconds: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """A program that has ended: its exit code, negative for a signal, and the end of what it wrote to stderr."""
 

@@ -8,11 +8,11 @@ import stat
 import threading
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from weakref import finalize
 
+from bundler.core.frozen import frozen
 from bundler.errors import Damaged, LocalStorage, Refused
 from bundler.system.files import check_regular, let_go, of_machine, state_of
 from bundler.texts import text
@@ -24,7 +24,7 @@ _KEPT_FOLDERS = 4
 """The most folders that are kept open. A layout has its blobs in two."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenedFile:
     """A file that is open for reading: its descriptor, and its size in bytes when it was opened."""
 

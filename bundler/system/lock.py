@@ -15,9 +15,9 @@ import re
 import socket
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
+from bundler.core.frozen import frozen
 from bundler.errors import LocalStorage, Unavailable
 from bundler.system.ownership import refuse_foreign, refuse_foreign_name
 from bundler.texts import Text, text
@@ -29,7 +29,7 @@ _NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOS
 """The errors of file systems that have no locks."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """The writer of a lock file: a process, its machine, and the time (UTC, ISO 8601)."""
 

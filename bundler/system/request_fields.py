@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from bundler.core.frozen import frozen
 from bundler.core.platform import Platform
 from bundler.errors import Misuse
 
@@ -25,7 +26,7 @@ Reader = Callable[[Any, str], Any]
 _SHOWN_CHARACTERS = 80
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Request:
     """A request, or a part of one: its fields are read when it is made."""
 

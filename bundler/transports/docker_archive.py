@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
+from bundler.core.frozen import frozen
 from bundler.core.reference import without_password
 from bundler.errors import Misuse
 from bundler.transports.image_files import FileImage
@@ -12,7 +12,7 @@ from bundler.transports.paths import path_and_name
 from bundler.transports.transport import TargetLocation, Transport
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DockerArchiveImage(FileImage):
     """An image in a file of ``docker save``."""
 

@@ -6,10 +6,10 @@ An image of a daemon is made ready before it is copied: most daemons keep neithe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.location import DAEMON, RegistryPlace
 from bundler.core.reference import Reference
 from bundler.errors import Damaged, Misuse
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bundler.stores.opened import Stores
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaemonImage(SourceLocation):
     """An image that a Docker daemon holds, by its name or its id."""
 
@@ -73,7 +73,7 @@ class DaemonImage(SourceLocation):
         return self.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaemonTarget(TargetLocation):
     """The Docker daemon that the environment names; with a registry, images get the names that they have there."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bundler.core.frozen import frozen
 from bundler.errors import Refused
 from bundler.texts import text
 from bundler.transports.paths import PathImage
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bundler.stores.opened import Stores
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileOfImages:
     """A file with images in it: an `IndexedFile`, and the `Preparation` of all its images.
 
@@ -72,7 +72,7 @@ class FileOfImages:
         return ImageFile(path, called=str(self))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FileImage(PathImage):
     """An image in a file."""
 

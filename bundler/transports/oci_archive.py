@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from bundler.core.frozen import frozen
 from bundler.transports.image_files import FileImage
 from bundler.transports.paths import PathTarget, path_alone, path_and_name
 from bundler.transports.transport import LayoutSink, Transport
@@ -13,14 +13,14 @@ from bundler.transports.transport import LayoutSink, Transport
 _PREFIX = "oci-archive:"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OciArchiveImage(FileImage):
     """An image in a tar of an OCI image layout."""
 
     prefix: ClassVar[str] = _PREFIX
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ArchiveTarget(PathTarget):
     """A tar file to import into, an OCI image layout inside."""
 

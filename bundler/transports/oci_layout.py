@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from bundler.core.frozen import frozen
 from bundler.core.protocols import ImageSource
 from bundler.errors import Refused
 from bundler.texts import text
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PREFIX = "oci:"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayoutImage(PathImage):
     """An image in an OCI image layout."""
 
@@ -52,7 +52,7 @@ class LayoutImage(PathImage):
         return stores.once((LayoutImage, self.path), opened)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LayoutTarget(PathTarget):
     """A folder to import into, as an OCI image layout."""
 

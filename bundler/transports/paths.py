@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar, TypeVar
 
+from bundler.core.frozen import frozen
 from bundler.core.reference import without_password
 from bundler.errors import Misuse
 from bundler.texts import text
@@ -15,7 +16,7 @@ from bundler.transports.transport import SourceContainer, TargetLocation, name_w
 Here = TypeVar("Here", bound="PathImage")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathImage(SourceContainer):
     """An image in a file or folder; without a name the only one in it, or all."""
 
@@ -47,7 +48,7 @@ class PathImage(SourceContainer):
         return stem, *name_words(self.name or "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PathTarget(TargetLocation):
     """A file or folder to import into."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from bundler.core.frozen import frozen
 from bundler.core.location import REGISTRY, RegistryPlace
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSource
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 _HELM = "oci://"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryImage(SourceLocation):
     """An image in a registry."""
 
@@ -66,7 +67,7 @@ class RegistryImage(SourceLocation):
         return stores.read_config(self.at.registry, self.at.repository, descriptor, read)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RegistryTarget(TargetLocation):
     """A registry to import into, with an optional prefix for all repositories."""
 

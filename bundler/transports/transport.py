@@ -6,12 +6,12 @@ A location overrides the defaults, which are those of a place that has one image
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol, cast, overload
 
 from bundler import transport_table
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.location import LAYOUT, Container, Location, RegistryPlace, Target
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSink, ImageSource
@@ -238,7 +238,7 @@ class TargetLocation:
         raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Transport:
     """A transport. One file of this package offers it as ``TRANSPORT``.
 

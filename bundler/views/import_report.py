@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from bundler.core.frozen import frozen
 from bundler.errors import Incomplete, TagTaken
 from bundler.texts import joined, some, text
 from bundler.views.attachment_report import attached_lines
@@ -48,7 +48,7 @@ OUTCOMES = {
 _ACTED_ON = frozenset({"failed", "conflict", "held back", "not tried", "would replace"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Elsewhere:
     """The chunks that are on other media, and the media that the bundle was planned for."""
 

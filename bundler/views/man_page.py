@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from bundler.core.exit_codes import EXIT_CODES
+from bundler.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OptionText:
     """One option, or one argument.
 
@@ -25,7 +25,7 @@ class OptionText:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CommandText:
     """One command, or the program itself.
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.manifest.blobs import media_type
 from bundler.core.oci import one_text
@@ -21,7 +21,7 @@ _WORD = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SUFFIX = re.compile(r"\.[a-z]{1,32}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attachment:
     """A manifest that is attached to a manifest of an image, or to another attachment of the image.
 

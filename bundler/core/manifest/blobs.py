@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import BASE_REPOSITORIES
 from bundler.core.oci import Descriptor, is_media_type, one_text
@@ -17,7 +17,7 @@ MANIFEST, CONFIG, LAYER = "manifest", "config", "layer"
 _KINDS = frozenset({MANIFEST, CONFIG, LAYER})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Piece:
     """A range of bytes of a chunk: the number of the chunk from 1, and offset and length of the data in bytes."""
 
@@ -26,7 +26,7 @@ class Piece:
     length_bytes: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stored:
     """A blob or file of the bundle: in one piece or, if it is larger than a chunk, in parts.
 
@@ -49,7 +49,7 @@ class Stored:
         return self.path if len(self.pieces) == 1 else f"{self.path}.part-{number + 1:04d}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class InBase:
     """The place of a blob that the bundle leaves out.
 
@@ -65,7 +65,7 @@ class InBase:
     repositories: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Blob:
     """A blob of the bundle: its descriptor, its kind and its place.
 

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core import roles
 from bundler.core.archive_kind import ARCHIVE_KINDS, TAR, ArchiveKind
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.manifest.blobs import Stored
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Chunk:
     """One chunk of the bundle: its file name and size."""
 

@@ -11,7 +11,7 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from bundler import texts
@@ -19,6 +19,7 @@ from bundler.core import strict_json
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import boolean, drained, list_of, size, text
 from bundler.core.limits import BASES, BUNDLE_MANIFEST_CONTAINERS, LAYOUT_JSON_BYTES, MANIFEST_BYTES
 from bundler.core.manifest.attachments import Attachment
@@ -47,7 +48,7 @@ _HEAD_BYTES = 4096
 _ENCODER = json.JSONEncoder(separators=(", ", ": "))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class BundleManifest:
     """The content of bundle.json. ``files`` are the files of the OCI layout that are not blobs."""
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import ATTACHMENTS, VERDICTS
 from bundler.core.manifest.attachments import Attachment, attachment_json, read_attachment
@@ -17,7 +17,7 @@ from bundler.core.platform import Platform
 from bundler.core.reference import Reference
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variant:
     """One runnable image within an image: the digest of its manifest, and the metadata of ``docker inspect``."""
 
@@ -27,7 +27,7 @@ class Variant:
     """The size of the layers as the bundle carries them."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """The writer's decision on an image by a policy. It is only a remark: readers decide by their own policy.
 
@@ -46,7 +46,7 @@ class Verdict:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Image:
     """An image of the bundle.
 
@@ -94,7 +94,7 @@ class Image:
         return tuple(dict.fromkeys((*self.needs, *attached)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MissingImage:
     """An image that was asked for and is not in the bundle, because its source does not have it or refuses it.
 

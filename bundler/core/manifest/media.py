@@ -7,16 +7,16 @@ names and bytes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core import roles
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import MEDIA
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Medium:
     """One USB stick or disc. Its number is its place in the list, from 1.
 

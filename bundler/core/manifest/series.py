@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler import texts
 from bundler.core.archive_kind import TAR, ArchiveKind
 from bundler.core.bundle_name import BUNDLE_NAME, check_bundle_name
+from bundler.core.frozen import frozen
 from bundler.core.json_fields import size, text
 from bundler.core.limits import BASE_NAME_CHARACTERS
 from bundler.core.manifest.chunks import archive_json, archive_of, chunk_file
@@ -22,7 +22,7 @@ _BASE_KINDS = (BUNDLE, RECEIPT, INVENTORY)
 _ID = re.compile(r"[0-9a-f]{64}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Series:
     """The place of a bundle in a series of bundles that follow each other.
 
@@ -37,7 +37,7 @@ class Series:
     previous: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Base:
     """A statement that the receiver has some blobs.
 

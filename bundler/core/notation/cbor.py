@@ -7,13 +7,12 @@ that appears twice. The encoding need not be the shortest one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.core.limits import CBOR_DEPTH, CBOR_ITEMS
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tagged:
     """An item with a tag."""
 

@@ -8,9 +8,9 @@ An envelope is read in two steps, so that nothing that was signed is parsed befo
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 
 from bundler.core import moments
+from bundler.core.frozen import frozen
 from bundler.errors import Untrusted
 from bundler.texts import text
 
@@ -32,7 +32,7 @@ UNDERSTOOD = frozenset({SCHEME, SIGNING_TIME, AUTHENTIC_TIME, EXPIRY})
 """The extended attributes that are understood, so that a signature may call them critical."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attributes:
     """The signed attributes.
 
@@ -52,7 +52,7 @@ class Attributes:
     expires_seconds: int | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sealed:
     """An envelope whose signature was not checked.
 

@@ -11,10 +11,10 @@ other chain the state is unknown; as in Notation itself that is a failure, and t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 from bundler.core import moments, strict_json
 from bundler.core.certificates import Certificate
+from bundler.core.frozen import frozen
 from bundler.core.notation import cose, distinguished_name, jws
 from bundler.core.notation.envelope import COSE, JWS, PAYLOAD_TYPE, X509, Attributes, Sealed, malformed
 from bundler.core.notation.moment import Moment
@@ -42,7 +42,7 @@ ENVELOPES: Mapping[str, Callable[[bytes], Sealed]] = {JWS: jws.read, COSE: cose.
 TrustStore = Mapping[StoreName, tuple[Certificate, ...]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tools:
     """The functions that need cryptography. `bundler.keys.notation_policy` has them.
 
@@ -56,7 +56,7 @@ class Tools:
     moment_of: Callable[[bytes, bytes, Sequence[Certificate]], Moment]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Circumstances:
     """The values that all signatures are judged by, next to the statement.
 
@@ -71,7 +71,7 @@ class Circumstances:
     tools: Tools
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """A signature that a statement accepts.
 
@@ -90,7 +90,7 @@ class Verified:
     noted: tuple[Untrusted, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Signed:
     """A signature whose integrity was checked."""
 

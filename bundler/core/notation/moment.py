@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from bundler.core.certificates import Certificate
+from bundler.core.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Moment:
     """The time of a countersignature, with the accuracy that the authority states.
 

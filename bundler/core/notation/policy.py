@@ -7,10 +7,10 @@ One good signature of an image is enough, as in Notation. An image without any s
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_DOCUMENT_BYTES, SIGNATURES_TRIED
 from bundler.core.notation.judge import ENVELOPES, Circumstances, Verified, judge
 from bundler.core.notation.trust_policy import Statement, TrustPolicy
@@ -25,7 +25,7 @@ ARTIFACT_TYPE = "application/vnd.cncf.notary.signature"
 _FOUND_SHOWN = 3
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NotationPolicy:
     """A trust policy with its trust store.
 

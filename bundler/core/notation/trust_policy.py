@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import strict_json
+from bundler.core.frozen import frozen
 from bundler.core.limits import TRUST_POLICY_STATEMENTS
 from bundler.core.notation import distinguished_name
 from bundler.core.policy.scopes import folded
@@ -41,7 +41,7 @@ _ANY = "*"
 _SUBJECT = "x509.subject"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class StoreName:
     """The name of a trust store, written ``ca:acme``."""
 
@@ -52,7 +52,7 @@ class StoreName:
         return f"{self.kind}:{self.name}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """One statement of the policy.
 
@@ -81,7 +81,7 @@ class Statement:
         return self.level == "skip"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TrustPolicy:
     """The whole policy."""
 

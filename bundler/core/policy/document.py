@@ -8,8 +8,8 @@ Requirements name files of keys; reading them is left to `bundler.keys.image_pol
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.policy import scopes
 from bundler.core.policy.fields import Field, parse_document
 from bundler.core.policy.identity import (
@@ -28,17 +28,17 @@ from bundler.errors import Misuse
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AcceptAnything:
     """``insecureAcceptAnything``: no signature is needed."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reject:
     """``reject``: no image is accepted."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Named:
     """A file that the policy names, or the data that it holds instead; with the field, for messages."""
 
@@ -47,7 +47,7 @@ class Named:
     data: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fulcio:
     """The certificate authority and the identity of keyless signatures. At least one identity is there."""
 
@@ -57,7 +57,7 @@ class Fulcio:
     build_signer_uri: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pki:
     """The certificates of a public key infrastructure of one's own, and the subject of its signers.
 
@@ -70,7 +70,7 @@ class Pki:
     subject_hostname: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SigstoreSigned:
     """``sigstoreSigned``: a signature by one of the keys, keyless by an identity, or by a certificate.
 
@@ -95,7 +95,7 @@ class SigstoreSigned:
 Requirement = AcceptAnything | Reject | SigstoreSigned
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyDocument:
     """The content of a policy.
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from bundler.core import oci, strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import MANIFEST_BYTES
 from bundler.core.oci import Descriptor
 from bundler.core.policy.verdict import Judgement, Unfit
@@ -32,7 +33,7 @@ class Documents(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Attached:
     """A manifest that is attached to a manifest of the image, or to another attachment.
 
@@ -47,7 +48,7 @@ class Attached:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureLayer:
     """A layer of an attached manifest, with its annotations."""
 
@@ -55,7 +56,7 @@ class SignatureLayer:
     annotations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AttachedManifest:
     """The content of an attached manifest.
 
@@ -70,7 +71,7 @@ class AttachedManifest:
     annotations: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedImage:
     """An image as a policy sees it.
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import base64
 import difflib
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from bundler.core import strict_json
+from bundler.core.frozen import frozen
 from bundler.core.limits import POLICY_BYTES, POLICY_CONTAINERS, POLICY_REQUIREMENTS
 from bundler.errors import Damaged, Misuse
 from bundler.texts import text
@@ -16,7 +16,7 @@ from bundler.texts import text
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """A value of the document, with its path for errors: ``policy.json: transports.docker["a.example"][0].keyPath``."""
 

@@ -6,16 +6,16 @@ cosign signs it, satisfies only the forms that compare repositories.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.reference import Reference, is_registry, is_repository
 from bundler.errors import BundlerError
 from bundler.texts import text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedName:
     """The name in a signature; unlike a `Reference` it may have neither tag nor digest."""
 
@@ -55,7 +55,7 @@ def _exact_or_repository(signed: SignedName, name: str, reference: Reference) ->
     return signed.name == name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MatchRepoDigestOrExact:
     """An image with a tag must be signed with that name; one with only a digest, with its repository.
 
@@ -75,7 +75,7 @@ class MatchRepoDigestOrExact:
         return str(reference) if reference.tag else text("a name in {repository}", repository=reference.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MatchExact:
     """The signature must name exactly the image."""
 
@@ -90,7 +90,7 @@ class MatchExact:
         return str(reference)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MatchRepository:
     """The signature must name the repository of the image; any tag will do."""
 
@@ -105,7 +105,7 @@ class MatchRepository:
         return text("a name in {repository}", repository=reference.name)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExactReference:
     """The signature must name one given image, whatever name the image has here."""
 
@@ -122,7 +122,7 @@ class ExactReference:
         return f"{self.name.name}{tag}" + (f"@{self.name.digest}" if self.name.digest else "")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ExactRepository:
     """The signature must name a given repository, whatever name the image has here."""
 
@@ -138,7 +138,7 @@ class ExactRepository:
         return text("a name in {repository}", repository=self.repository)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RemapIdentity:
     """The name of the image with another prefix, then as `MatchRepoDigestOrExact`: for mirrors."""
 

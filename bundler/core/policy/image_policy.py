@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from bundler.core.frozen import frozen
 from bundler.core.policy import scopes
 from bundler.core.policy.evidence import SignedImage
 from bundler.core.policy.verdict import Judgement, PolicyVerdict, Unfit
@@ -52,7 +52,7 @@ class ImagePolicy(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Anything:
     """The judge of ``insecureAcceptAnything``."""
 
@@ -63,7 +63,7 @@ class Anything:
         return Judgement(True, found=text("no signature is needed"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Nothing:
     """The judge of ``reject``."""
 
@@ -74,7 +74,7 @@ class Nothing:
         return Judgement(False, found=text("a rule that refuses every image"))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ContainersPolicy:
     """A policy of containers-policy.json(5).
 

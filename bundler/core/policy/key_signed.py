@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from bundler.core.frozen import frozen
 from bundler.core.policy import simple_signing, transparency
 from bundler.core.policy.evidence import SignatureLayer
 from bundler.core.policy.identity import SignedIdentity
@@ -14,7 +13,7 @@ from bundler.core.policy.verifying_key import VerifyingKey
 from bundler.texts import Text, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeySigned(SignatureJudge):
     """A judge: one of the keys must have signed the image, under the right name.
 

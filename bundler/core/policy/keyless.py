@@ -12,10 +12,10 @@ either: the policy trusts the CA. Bundles without a SET have other proofs of tim
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from bundler.core.certificates import CODE_SIGNING, FULCIO_BUILD_SIGNER, FULCIO_ISSUER, FULCIO_ISSUER_V2, Certificate
+from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATE_CHAIN
 from bundler.core.policy import signer_certificate, simple_signing, transparency
 from bundler.core.policy.evidence import SignatureLayer
@@ -27,7 +27,7 @@ from bundler.core.policy.verifying_key import VerifyingKey
 from bundler.texts import Text, text
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FulcioTrust:
     """The certificate authority and the identity that a policy trusts.
 
@@ -69,7 +69,7 @@ class BundleVerifier(Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeylessTools:
     """The functions that need cryptography.
 
@@ -86,7 +86,7 @@ class KeylessTools:
     bundles: BundleVerifier | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeylessSigned(SignatureJudge):
     """A judge: an identity must have signed the image, with a certificate of the moment."""
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from bundler.core.certificates import ANY_PURPOSE, CODE_SIGNING, Address, Certificate
+from bundler.core.frozen import frozen
 from bundler.core.limits import CERTIFICATE_CHAIN
 from bundler.core.policy import signer_certificate, simple_signing
 from bundler.core.policy.evidence import SignatureLayer
@@ -32,7 +32,7 @@ _LABEL = re.compile(r"[a-z0-9_][a-z0-9_-]*", re.ASCII)
 _LOWER = {code: code + 32 for code in range(ord("A"), ord("Z") + 1)}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PkiTrust:
     """The authorities and the subject that a policy trusts.
 
@@ -54,7 +54,7 @@ class PkiTrust:
         return " ".join(each for each in (self.subject_email, self.subject_hostname) if each)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PkiSigned(SignatureJudge):
     """A judge: a subject must have signed the image, with a certificate of the policy's authorities.
 

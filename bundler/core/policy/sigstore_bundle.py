@@ -8,11 +8,11 @@ A bundle of cosign states the digest of the image, but not its name.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_CONTAINERS
 from bundler.core.policy.base64_text import exact_base64
 from bundler.core.policy.verdict import Unfit, Verified
@@ -32,7 +32,7 @@ COSIGN_SIGN = "https://sigstore.dev/cosign/sign/v1"
 """The predicate of a signature. Attestations have others: a signed SBOM approves no image."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Envelope:
     """A DSSE envelope with exactly one signature."""
 
@@ -47,7 +47,7 @@ class Envelope:
         return b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(self.payload), self.payload)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MessageSignature:
     """A signature of the bytes of the manifest, with their SHA-256 as the bundle states it."""
 
@@ -55,7 +55,7 @@ class MessageSignature:
     signature: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """The claim that the signature of a bundle must prove.
 
@@ -71,7 +71,7 @@ class Claim:
     statement: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SigstoreBundle:
     """The content of a bundle, of which nothing is verified.
 

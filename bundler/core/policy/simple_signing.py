@@ -6,11 +6,11 @@ Each layer of the manifest is one payload; its signature is an annotation of the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import strict_json
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_CONTAINERS
 from bundler.core.policy.base64_text import exact_base64
 from bundler.core.policy.evidence import SignatureLayer
@@ -23,7 +23,7 @@ SIGNATURE_ANNOTATION = "dev.cosignproject.cosign/signature"
 PAYLOAD_TYPE = "cosign container image signature"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SimplePayload:
     """A payload whose signature is right: the digest and the reference that it states."""
 

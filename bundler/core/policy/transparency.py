@@ -12,10 +12,10 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import strict_json
+from bundler.core.frozen import frozen
 from bundler.core.limits import SIGNATURE_CONTAINERS
 from bundler.core.policy.base64_text import exact_base64
 from bundler.core.policy.verdict import Unfit
@@ -33,7 +33,7 @@ _PEM = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoggedEntry:
     """An entry that a trusted log has signed.
 

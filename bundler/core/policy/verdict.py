@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.manifest import Verdict
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError
@@ -27,7 +28,7 @@ class Unfit(Exception):
         self.found = found
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verified:
     """Bytes whose signature proved right. Only these are parsed: what nobody signed never reaches a parser.
 
@@ -40,7 +41,7 @@ class Verified:
     signer: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Judgement:
     """The answer of one judge.
 
@@ -63,7 +64,7 @@ class Judgement:
         return replace(self, found=text("in the manifest {digest}: {found}", digest=digest, found=self.found))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PolicyVerdict:
     """The verdict of a policy on one image.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core import strict_json
+from bundler.core.frozen import frozen
 from bundler.core.limits import SBOM_DEPTH
 from bundler.core.sbom.places import Wrapping, is_predicate
 from bundler.errors import Damaged
@@ -20,7 +20,7 @@ from bundler.texts import text
 _NO_LICENCE = frozenset({"", "NOASSERTION", "NONE"})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Package:
     """One package of an SBOM. The licence is an SPDX expression, or a name; empty if the SBOM has none."""
 
@@ -29,7 +29,7 @@ class Package:
     licence: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sbom:
     """An SBOM.
 

@@ -9,11 +9,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
 from bundler.core import oci, strict_json
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 
 DOCUMENT_TYPES = frozenset(
@@ -53,7 +53,7 @@ class Wrapping(Enum):
     BUNDLE = "sigstore bundle"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Place:
     """A blob that is, or seems to be, an SBOM.
 

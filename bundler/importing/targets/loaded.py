@@ -9,12 +9,13 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import ClassVar, TypeVar
 
 from bundler.core.digest import Digest
 from bundler.core.events import Began, Finished, Moved, Noticed, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.platform import Platform, any_accepts
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Interrupted, Refused, Unreachable
@@ -34,7 +35,7 @@ from bundler.workers import Consumer
 Answer = TypeVar("Answer")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Member:
     """An image that is being loaded into a daemon: its result so far, and the platform that the daemon gets."""
 

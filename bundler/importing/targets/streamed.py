@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bundler.core.digest import Digest
 from bundler.core.events import Moved, PhaseBegan, PhaseEnded
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import BlobSource, ImageSink, ImageSource
 from bundler.core.reference import Reference
@@ -30,7 +31,7 @@ from bundler.texts import text
 from bundler.transfer import Copied, Destination, ask_all
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Prospect:
     """The findings of a dry run about a target, before it asks for blobs.
 

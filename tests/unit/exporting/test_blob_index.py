@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.image_list import Entry
 from bundler.core.manifest import Stored
 from bundler.core.oci import OCI_MANIFEST, Descriptor, Manifest
@@ -43,7 +43,7 @@ class Source:
         yield {Digest.of(each): each for each in (CONFIG, LAYER)}[descriptor.digest][offset_bytes:]
 
 
-@dataclass(frozen=True)
+@frozen
 class Place(RegistryImage):
     """An image whose source is its own."""
 

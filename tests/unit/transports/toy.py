@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import ImageSource, Pieces
 from bundler.errors import Absent
@@ -79,7 +80,7 @@ class Shelf:
 SHELVES: dict[str, Shelf] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToyImage(PathImage):
     prefix: ClassVar[str] = "toy:"
 
@@ -90,7 +91,7 @@ class ToyImage(PathImage):
         return SHELVES[self.path]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ToyTarget(PathTarget):
     prefix: ClassVar[str] = "toy:"
 
