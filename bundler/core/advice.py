@@ -569,6 +569,53 @@ _ENTRIES = (
         "signedIdentity; --platform made a new index, and only the old one was signed. docs/policy.md has examples.",
     ),
     Advice(
+        "scan-missing",
+        Untrusted,
+        "there is no record of a scan of this bundle by {scanner}",
+        "scan it, and give the record: bundler scan PATH --with {scanner} -o scan.json --key KEY; then --scan-record "
+        "scan.json",
+        "--require-scan demands a record of exactly this bundle: its id is in the record. It is read from the files of "
+        "--scan-record, or from NAME.scan.json in the folder that has the bundle's folder. A bundle that was signed "
+        "again keeps its id. One that got parity or was exported again has another id, and must be scanned again; "
+        "verdicts that are kept make this fast. docs/scan.md has more.",
+    ),
+    Advice(
+        "scan-old",
+        Untrusted,
+        "the scan by {scanner} is too old",
+        "update the database of the scanner and scan again: bundler scan PATH --with {scanner} -o NEW.json --key KEY",
+        "--scan-age bounds the age of the scan and of the database of its scanner. A database without a date is too "
+        "old for every bound. If both times are right, check the clock of this machine: `date -u`.",
+    ),
+    Advice(
+        "scan-future",
+        Untrusted,
+        "the scan by {scanner} is from the future",
+        "check the clocks of this machine and of the one that scanned: date -u",
+        "The record, or the database of its scanner, has a time that is more than a day ahead of this machine. One of "
+        "the two clocks is wrong, so bundler cannot tell how old the scan is.",
+    ),
+    Advice(
+        "scan-not-clean",
+        Untrusted,
+        "objects that have not passed the scan by {scanner}: {count}",
+        "read the record; to accept a finding, scan again with --waivers FILE",
+        "Only `clean` is a pass. `found` is a pass if each finding is waived, or is below the severity of "
+        "--max-severity; a severity that is not known is never below. `not-scanned` is no pass: the scanner did not "
+        "look at the object, or not to its end, because it is too large, there is no database, or the operating system "
+        "is not known. An object without a verdict is no pass either. A waiver accepts a finding, or an object that "
+        "cannot be scanned, until a day, with a reason and a name. After this day the import refuses the record. "
+        "docs/scan.md has the form.",
+    ),
+    Advice(
+        "scan-unsigned",
+        Untrusted,
+        "no trusted key has signed this record of a scan",
+        "copy RECORD.<key id>.sig into the same folder; scan --key KEY writes it",
+        "A record without a signature by a trusted key proves nothing: the person who changed the bundle could have "
+        "written it. The keys are those of --scan-trust; without this flag, those that may sign bundles.",
+    ),
+    Advice(
         "bad-policy",
         Misuse,
         "the policy is not valid",

@@ -22,7 +22,6 @@ from bundler.errors import Damaged
 from bundler.texts import text
 
 FORMAT = "bundler-journal/3"
-KEY_BYTES = 32
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 

@@ -236,6 +236,36 @@ INVENTORY_BYTES = 256 << 20
 INVENTORY_CONTAINERS = 4_000_000
 """Objects and lists in one inventory."""
 
+SCAN_RECORD_BYTES = 256 << 20
+"""The record of a scan: some 500,000 objects, with 500,000 findings."""
+
+SCAN_RECORD_CONTAINERS = 3_000_000
+"""Objects and lists in one record of a scan."""
+
+SCAN_RECORDS = 100
+"""Records of scans that an import reads."""
+
+SCAN_SCANNERS = 32
+"""Scanners in one record."""
+
+SCAN_WAIVERS = 10_000
+"""Waivers in one file, and in one record."""
+
+SCAN_WAIVERS_BYTES = 4 << 20
+"""A file of waivers."""
+
+SCAN_TEXT_CHARACTERS = 1024
+"""One text of a scanner, such as the place of a finding."""
+
+SCAN_KEPT_BYTES = 64 << 20
+"""The verdicts that are kept of one scanner with one database: some 300,000 objects without findings."""
+
+SCAN_KEPT_FILES = 100
+"""Files with such verdicts; each update of a database begins another one."""
+
+SCAN_FUTURE_SECONDS = 86_400
+"""The time that the clock of a scanning machine may be ahead of ours."""
+
 NAME_LIST_BYTES = 64 << 20
 """One answer with names of repositories or tags; distribution 2.8 sends all tags of a repository in one answer."""
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,13 +14,13 @@ from bundler.core.image_list import Entry, ManyImages
 from bundler.core.inventory import Inventory
 from bundler.core.mapping import Naming
 from bundler.core.reference import DEFAULT_TAG, is_repository
-from bundler.errors import BundlerError, LocalStorage, Misuse
+from bundler.errors import BundlerError, Misuse
 from bundler.exporting.lists import read_lists
 from bundler.exporting.many_images import entry_for
 from bundler.inventories.contents import contents_of
 from bundler.inventories.request import InventoryRequest, InventoryResult
 from bundler.keys.private_key import read_private_key
-from bundler.keys.signed_files import Demand, refuse_taken, signature_path, write_signed
+from bundler.keys.signed_files import Demand, check_writable, refuse_taken, signature_path, write_signed
 from bundler.keys.statements import read_inventory
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
@@ -52,7 +51,7 @@ def inventory(request: InventoryRequest, run: Run | None = None) -> InventoryRes
     key = read_private_key(request.key_path, request.key_passphrases, run.listener) if request.key_path else None
     there = _there_already(request.output)
     if there is None:
-        _check_place(request.output)
+        check_writable(request.output)
     created = request.now()
     names = _given_repositories(request, target)
     stores = Stores(request.network, paces_of(run), listener=run.listener)
@@ -90,19 +89,6 @@ def _there_already(output: Path) -> Inventory | None:
     except BundlerError:
         refuse_taken(output)
         raise
-
-
-def _check_place(output: Path) -> None:
-    """Makes sure that the file can be written, before a registry is read for minutes.
-
-    Raises:
-        LocalStorage: It cannot.
-    """
-    try:
-        with tempfile.TemporaryFile(dir=output.absolute().parent, prefix=".bundler-"):
-            pass
-    except OSError as error:
-        raise LocalStorage.unwritable(error, str(output)) from error
 
 
 def _complete_already(output: Path, there: Inventory, made: Inventory, key: PrivateKey | None) -> InventoryResult:

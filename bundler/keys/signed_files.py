@@ -1,20 +1,21 @@
 """Documents with detached signatures: ``FILE``, and for each signer ``FILE.<key id>.sig`` in the same folder.
 
 A signature is raw Ed25519 over the exact bytes of the document, as those of bundles are. It is checked before the
-document is parsed. Receipts, inventories and need-lists are such documents.
+document is parsed. Receipts, inventories, need-lists and records of scans are such documents.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from collections.abc import Sequence
 from enum import Enum, auto
 from pathlib import Path
 
 from bundler.bundle.signing import PrivateKey, PublicKey
 from bundler.core.frozen import frozen
-from bundler.core.limits import INVENTORY_BYTES, NEED_LIST_BYTES, RECEIPT_BYTES, SIGNATURE_BYTES
+from bundler.core.limits import INVENTORY_BYTES, NEED_LIST_BYTES, RECEIPT_BYTES, SCAN_RECORD_BYTES, SIGNATURE_BYTES
 from bundler.errors import Damaged, LocalStorage, Misuse, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.system.durable_files import place_durably
@@ -92,6 +93,15 @@ NEED_FILE = DocumentKind(
     text("no trusted key has signed this need-list"),
     text("copy NEED.<key id>.sig into the same folder; verify --need-key KEY and import --receipt-key KEY write it"),
     text("give the importer's public key: --trust NAME.pub"),
+)
+SCAN_FILE = DocumentKind(
+    text("record of a scan"),
+    SCAN_RECORD_BYTES,
+    "scan-unsigned",
+    text("there is no such record of a scan"),
+    text("no trusted key has signed this record of a scan"),
+    text("copy RECORD.<key id>.sig into the same folder; scan --key KEY writes it"),
+    text("give the public key of the person who scanned: --scan-trust NAME.pub"),
 )
 
 
@@ -179,6 +189,19 @@ def refuse_taken(path: Path) -> None:
         raise Misuse(
             "the file exists; signed documents are never overwritten", subject=str(path), hint="choose another name"
         )
+
+
+def check_writable(path: Path) -> None:
+    """Makes sure that a document can be written, before the work for it begins.
+
+    Raises:
+        LocalStorage: It cannot.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=path.absolute().parent, prefix=".bundler-"):
+            pass
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
 
 
 def _signers(path: Path, content: bytes, keys: Sequence[PublicKey], kind: DocumentKind) -> tuple[PublicKey, ...]:

@@ -50,11 +50,16 @@ from bundler.core.reference import Reference
 from bundler.core.registry_kind import recognised
 from bundler.core.rules_file import parse_rules
 from bundler.core.sbom import Wrapping, parse_sbom, unwrapped
+from bundler.core.scan import Scanner, Unit, parse_record
+from bundler.core.scan.cyclonedx import cyclonedx_of
+from bundler.core.scan.kept import code_of as kept_code, kept_line, parse_kept
+from bundler.core.scan.sarif import sarif_of
+from bundler.core.scan.waivers_file import parse_waivers
 from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.core.yaml_documents import documents
-from bundler.errors import BundlerError, Untrusted
+from bundler.errors import BundlerError, Damaged, Untrusted
 from bundler.importing.named_files import parse_failed_list
 from bundler.keys import certificates
 from bundler.keys.image_keys import load_image_key
@@ -435,6 +440,30 @@ def sbom(data: bytes) -> None:
         raise errors[0]
 
 
+def scan_record(data: bytes) -> None:
+    record = parse_record(data, what="test")
+    assert parse_record(b"".join(record.to_json()), what="test") == record
+    for form in (sarif_of, cyclonedx_of):
+        strict_json.canonical(form(record, lambda _: ("quay.io/team/app:1",)))
+
+
+def kept_verdicts(data: bytes) -> None:
+    """Lines whose codes are right, so that what is behind the codes is reached."""
+    scanner, secret = Scanner("clamav", Unit.BLOB, "1", "2"), b"secret"
+    lines = [b"%s %s\n" % (kept_code(secret, scanner, line + b"\n"), line) for line in data.split(b"\n")]
+    found = parse_kept(b"".join(lines), secret, scanner)
+    again = b"".join(kept_line(secret, scanner, digest, verdict) for digest, verdict in found.items())
+    assert parse_kept(again, secret, scanner) == found
+    if not found:
+        raise Damaged("nothing that is kept")
+
+
+def waivers(data: bytes) -> None:
+    for waiver in parse_waivers(lines_of(data), source="waivers.yaml"):
+        waiver.check()
+        assert all((waiver.id, waiver.reason, waiver.who))
+
+
 TARGETS: dict[str, Target] = {
     "address": address,
     "attached-manifest": attached_manifest,
@@ -486,6 +515,9 @@ TARGETS: dict[str, Target] = {
     "registry-answer": registry_answer,
     "sbom": sbom,
     "selection": selection,
+    "scan-kept": kept_verdicts,
+    "scan-record": scan_record,
+    "scan-waivers": waivers,
     "seven-zip-decrypted": seven_zip_decrypted,
     "seven-zip-frame": seven_zip_frame,
     "signature": signature_document,

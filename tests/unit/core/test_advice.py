@@ -22,6 +22,8 @@ PARAMETERS = {
     "time": "03:40",
     "duration": "2 h 10 min",
     "rule": "docker registry.example.com: sigstoreSigned",
+    "scanner": "clamav",
+    "count": "3",
 }
 ENTRIES = [pytest.param(entry, id=entry.code) for entry in advice._ENTRIES]
 
