@@ -40,6 +40,12 @@ if TYPE_CHECKING:
         verify_file as verify_file,
     )
     from bundler.commands.keygen import KeygenRequest as KeygenRequest, KeyPair as KeyPair, keygen as keygen
+    from bundler.commands.layers import (
+        LayersRequest as LayersRequest,
+        LayersResult as LayersResult,
+        image_layers as image_layers,
+        inspect_layers as inspect_layers,
+    )
     from bundler.commands.receipts import (
         ReceiptFile as ReceiptFile,
         merge_receipts as merge_receipts,
@@ -105,12 +111,21 @@ if TYPE_CHECKING:
         Retrying as Retrying,
     )
     from bundler.core.image_list import NoImage as NoImage
+    from bundler.core.layers import (
+        Amount as Amount,
+        HiddenFile as HiddenFile,
+        ImageLayers as ImageLayers,
+        Layer as Layer,
+        LayerContents as LayerContents,
+        Step as Step,
+    )
     from bundler.core.manifest import (
         Blob as Blob,
         BundleManifest as BundleManifest,
         Chunk as Chunk,
         Image as Image,
         MissingImage as MissingImage,
+        Variant as Variant,
     )
     from bundler.core.media_changer import (
         MediaChanger as MediaChanger,
@@ -255,7 +270,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
-    "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage"),
+    "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),
+    "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage", "Variant"),
     "bundler.core.media_changer": ("MediaChanger", "WantedMedium", "MediumReason", "NoMedia"),
     "bundler.core.naming_rules": ("NamingRules", "NO_RULES"),
     "bundler.core.parity": ("ParityChoice", "ParityGroup", "parse_parity"),
@@ -285,6 +301,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
     "bundler.commands.repair": ("RepairRequest", "RepairResult", "repair"),
     "bundler.commands.sbom": ("FoundSbom", "SbomRequest", "SbomResult", "inspect_sbom"),
+    "bundler.commands.layers": ("LayersRequest", "LayersResult", "inspect_layers", "image_layers"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),
     "bundler.commands.receipts": ("ReceiptFile", "read_receipt", "merge_receipts"),

@@ -191,8 +191,8 @@ BACK_DOORS = {
 """What is imported beside the door of its library, and why."""
 
 STANDARD_LIBRARY_OF_CORE = {
-    "__future__", "abc", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "io", "ipaddress", "itertools", "json",
-    "hmac", "math", "operator",
+    "__future__", "abc", "array", "base64", "collections", "contextlib", "dataclasses", "difflib", "enum", "fnmatch", "functools", "hashlib", "heapq", "io", "ipaddress",
+    "itertools", "json", "hmac", "math", "operator",
     "re", "struct", "types", "typing", "unicodedata", "zlib",
 }  # fmt: skip
 """What the pure part may use: no files, network, clock, environment or threads."""

@@ -15,6 +15,7 @@ from bundler.errors import Misuse
 bundler inspect /media/stick/platform
 bundler inspect /media/stick/platform --trust builder.pub --json
 bundler inspect /media/stick/platform --sbom nginx:1.27 --platform linux/amd64
+bundler inspect /media/stick/platform --layers nginx:1.27
 bundler inspect vendor-image.tar.gz                 an image file of docker save, podman, skopeo
 """
 )
@@ -26,7 +27,12 @@ bundler inspect vendor-image.tar.gz                 an image file of docker save
     metavar="IMAGE",
     help="Show the packages and licences in the SBOM of this image. With --json: the document itself.",
 )
-@click.option("--platform", metavar="OS/ARCH", help="With --sbom: the SBOM of this platform of the image.")
+@click.option(
+    "--layers",
+    metavar="IMAGE",
+    help="Show the layers of this image: sizes, commands, shared bytes, files that later layers replace or delete.",
+)
+@click.option("--platform", metavar="OS/ARCH", help="With --sbom or --layers: this platform of the image.")
 @click.option("--document", metavar="DIGEST", help="With --sbom: one of several SBOMs; the beginning is enough.")
 @options.quiet_option
 @options.json_option
@@ -35,13 +41,14 @@ def inspect(
     trust: tuple[str, ...],
     passphrase_file: str | None,
     sbom: str | None,
+    layers: str | None,
     platform: str | None,
     document: str | None,
     quiet: bool,
     is_json: bool,
 ) -> int:
     """Show the content of a bundle or an image file: images, digests, platforms, sizes, layers."""
-    file = files.image_file(paths, {"--trust": bool(trust), "--sbom": sbom is not None})
+    file = files.image_file(paths, {"--trust": bool(trust), "--sbom": sbom is not None, "--layers": layers is not None})
     if file is not None:
         return files.show_file("inspect", lambda run: bundler.inspect_file(file, run), quiet=quiet, is_json=is_json)
     from bundler.views import documents, report
@@ -51,10 +58,16 @@ def inspect(
         trust=options.paths(trust),
         unlocking=options.unlocking(passphrase_file, None) if passphrase_file else None,
     )
+    if sbom is not None and layers is not None:
+        raise Misuse("--sbom and --layers cannot be combined")
     if sbom is not None:
         return _show_sbom(request, sbom, platform, document, is_json=is_json, is_quiet=quiet)
-    if platform is not None or document is not None:
-        raise Misuse("this flag needs --sbom IMAGE", subject="--platform" if platform is not None else "--document")
+    if document is not None:
+        raise Misuse("this flag needs --sbom IMAGE", subject="--document")
+    if layers is not None:
+        return _show_layers(request, layers, platform, is_json=is_json, is_quiet=quiet)
+    if platform is not None:
+        raise Misuse("this flag needs --sbom IMAGE or --layers IMAGE", subject="--platform")
     result = with_run(lambda run: bundler.inspect(request, run), jobs=None, is_quiet=quiet)
     if isinstance(result, bundler.BundleList):
         return files.show_list("inspect", result, is_json=is_json)
@@ -77,9 +90,25 @@ def _show_sbom(
     wanted = bundler.SbomRequest(
         inspect=request,
         image=image,
-        platform=bundler.Platform.parse(platform) if platform is not None else None,
+        platform=_platform(platform),
         digest=document or "",
     )
     result = with_run(lambda run: bundler.inspect_sbom(wanted, run), jobs=None, is_quiet=is_quiet)
     show(sbom_report.sbom_lines(result, is_quiet=is_quiet), sbom_report.sbom_document(result), is_json=is_json)
     return result.exit_code
+
+
+def _show_layers(
+    request: bundler.InspectRequest, image: str, platform: str | None, *, is_json: bool, is_quiet: bool
+) -> int:
+    from bundler.views import layers_report
+
+    wanted = bundler.LayersRequest(inspect=request, image=image, platform=_platform(platform))
+    result = with_run(lambda run: bundler.inspect_layers(wanted, run), jobs=None, is_quiet=is_quiet)
+    lines = layers_report.layers_lines(result, is_quiet=is_quiet)
+    show(lines, layers_report.layers_document(result), is_json=is_json)
+    return result.exit_code
+
+
+def _platform(platform: str | None) -> bundler.Platform | None:
+    return bundler.Platform.parse(platform) if platform is not None else None

@@ -52,6 +52,11 @@ class InspectResult:
     """Files that have the size of a chunk but another name. They were not read."""
 
     @property
+    def is_verified(self) -> bool:
+        """True if a trusted key has signed the bundle."""
+        return not self.trust_problem and bool(self.bundle.sealed.signers)
+
+    @property
     def exit_code(self) -> int:
         """5 if the bundle is unsigned, or if trusted keys were given and none of them has signed it; else 0."""
         return self.trust_problem.exit_code if self.trust_problem else 0

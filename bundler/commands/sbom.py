@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
-from bundler.commands.inspect_ import InspectRequest, InspectResult, inspect
+from bundler.commands.inspect_ import InspectRequest, InspectResult
+from bundler.commands.one_image import one_image, open_one
 from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import SBOM_BYTES, SBOMS
@@ -15,11 +15,10 @@ from bundler.core.manifest import Blob, Image
 from bundler.core.oci import Descriptor, parse_manifest
 from bundler.core.platform import Platform
 from bundler.core.sbom import Place, Sbom, Wrapping, parse_sbom, places_in, unwrapped
-from bundler.core.selection import Selection
-from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, NotFound, worst
+from bundler.errors import BundlerError, Damaged, Incomplete, NotFound, worst
 from bundler.run import Run
 from bundler.system.request_fields import Request
-from bundler.texts import some, text
+from bundler.texts import text
 
 
 @frozen
@@ -97,20 +96,9 @@ def inspect_sbom(request: SbomRequest, run: Run | None = None) -> SbomResult:
         NotFound: The bundle carries no such SBOM.
         Damaged, Incomplete: There is no bundle, or an SBOM cannot be read from it.
     """
-    inspected = inspect(request.inspect, run)
-    if not isinstance(inspected, InspectResult):
-        raise Misuse(
-            "several bundles; an SBOM is shown of one", subject=", ".join(map(str, request.inspect.paths))[:200]
-        )
-    bundle = inspected.bundle
-    if isinstance(bundle, LockedBundle):
-        raise Misuse(
-            "the bundle is encrypted",
-            subject=bundle.manifest.name,
-            hint="give --passphrase-file FILE to see its content",
-        )
+    inspected, bundle = open_one(request.inspect, run)
     with bundle:
-        image = _image(bundle, request.image)
+        image = one_image(bundle, request.image, flag="--sbom")
         found = [each for each in _found(bundle, image) if _fits(each, request)]
         if not found:
             raise NotFound(
@@ -120,18 +108,6 @@ def inspect_sbom(request: SbomRequest, run: Run | None = None) -> SbomResult:
                 code="no-sbom",
             )
         return SbomResult(inspected, image, tuple(found))
-
-
-def _image(bundle: Bundle, pattern: str) -> Image:
-    chosen = Selection(only=(pattern,)).chosen((image.reference for image in bundle.images), flag="--sbom")
-    if len(chosen) > 1:
-        raise Misuse(
-            "several images match this pattern",
-            subject=f"--sbom {pattern[:200]}",
-            expected=text("one image"),
-            actual=some(sorted(map(str, chosen)), most=3),
-        )
-    return next(image for image in bundle.images if image.reference in chosen)
 
 
 def _fits(found: FoundSbom, request: SbomRequest) -> bool:

@@ -876,6 +876,15 @@ _ENTRIES = (
         "unchanged, and `--json` prints each document that is JSON.",
     ),
     Advice(
+        "layer-bomb",
+        Damaged,
+        "the layer unpacks to more than any layer does",
+        "do not run this image before you know its maker",
+        "A small layer can be made to fill a disk when it is unpacked. bundler unpacks no layer: it carries and pushes "
+        "each as it is. It counts files until a layer of 512 GiB, or until 1,100 bytes for each byte of the compressed "
+        "layer. Ask the maker of the image for the reason of this layer.",
+    ),
+    Advice(
         "damaged",
         Damaged,
         "bytes differ from what was promised",

@@ -367,6 +367,28 @@ ARCHIVE_NAMES_CHARACTERS = 32 << 20
 ARCHIVE_PADDING_BYTES = 1 << 20
 """Zeros after the end of such an archive; the largest tape block."""
 
+LAYER_UNPACKED_BYTES = 512 << 30
+"""The tar of one layer that is looked into. Layers with models have some 100 GiB."""
+
+LAYER_RATIO = 1100
+"""The bytes that one compressed byte of a layer may become. gzip makes at most 1,032 of one, zstd a million."""
+
+LAYER_RATIO_SLACK_BYTES = 64 << 20
+"""The same for small layers: a file of zeros may be all that a layer has."""
+
+LAYER_MEMBERS = 10_000_000
+"""Headers of one layer that are counted, in some minutes. A Linux distribution with all its packages has a million."""
+
+LAYER_EXTENDED_BYTES = 2 << 30
+"""All extended headers of one layer together: ten million of 200 bytes."""
+
+COVERED_PATHS = 1_000_000
+"""Paths of an image's upper layers that are compared with those below, in some 100 MiB. Most images have less than
+100,000 files."""
+
+HIDDEN_FILES_NAMED = 20
+"""Files that later layers replace or delete which are named, the largest first."""
+
 EMPTY_FRAMES = 1000
 """Consecutive empty frames of a compressed stream."""
 

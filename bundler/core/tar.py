@@ -81,8 +81,13 @@ def member_bytes(name: str, size_bytes: int) -> int:
     return header_bytes(name, size_bytes) + size_bytes + padding_bytes(size_bytes)
 
 
-def parse_header(block: bytes, *, what: str) -> Header | None:
+def parse_header(block: bytes, *, what: str, errors: str = "strict") -> Header | None:
     """Reads a header block; None for a block of zeros.
+
+    Args:
+        block: The bytes.
+        what: The place of the header, for messages.
+        errors: How a name that is not UTF-8 is read, as for `bytes.decode`.
 
     Raises:
         Damaged: The checksum is wrong, or a field has a value that tar does not allow. Negative sizes are refused
@@ -95,15 +100,15 @@ def parse_header(block: bytes, *, what: str) -> Header | None:
     checksum = sum(block[:148]) + sum(block[156:]) + 8 * 0x20
     if _number(block[148:156], what) != checksum:
         raise Damaged("the checksum of a tar header is wrong", subject=what)
-    name = _string(block[:100], what)
+    name = _string(block[:100], what, errors)
     if block[257:263] == b"ustar\0" and block[345] != 0:
-        name = f"{_string(block[345:500], what)}/{name}"
+        name = f"{_string(block[345:500], what, errors)}/{name}"
     kind = block[156:157]
     return Header(
         name=name,
         type=REGULAR if kind in (b"\0", b"7") else kind,
         size_bytes=_number(block[124:136], what),
-        link_name=_string(block[157:257], what),
+        link_name=_string(block[157:257], what, errors),
     )
 
 
@@ -172,9 +177,9 @@ def _pax_record(key: str, value: str) -> bytes:
     return f"{length} {key}={value}\n".encode("ascii")
 
 
-def _string(field: bytes, what: str) -> str:
+def _string(field: bytes, what: str, errors: str) -> str:
     try:
-        return field.partition(b"\0")[0].decode("utf-8")
+        return field.partition(b"\0")[0].decode("utf-8", errors)
     except UnicodeDecodeError as error:
         raise Damaged("a tar header holds a name that is not UTF-8", subject=what) from error
 

@@ -12,6 +12,7 @@ from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import (
     SHOWN,
+    UNVERIFIED,
     count,
     escaped,
     fact,
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from bundler.stores.archive_check import ImageFacts
 
 
-_UNVERIFIED = text("UNVERIFIED: no trusted key has signed this content")
 _SHOWN_SIGNERS = 6
 NOT_SIGNED = text("UNSIGNED: this bundle has no signature")
 
@@ -156,9 +156,8 @@ def inspect_lines(result: InspectResult) -> list[str]:
     """The lines that ``inspect`` prints."""
     bundle = result.bundle
     manifest = bundle.manifest
-    is_verified = not result.trust_problem and bundle.sealed.signers
-    unverified = translated(_UNVERIFIED)
-    lines = [] if is_verified else [unverified, ""]
+    unverified = translated(UNVERIFIED)
+    lines = [] if result.is_verified else [unverified, ""]
     made = {"name": manifest.name, "time": escaped(manifest.created), "tool": escaped(manifest.tool)}
     lines += [
         fact(said("bundle"), said("{name}, made {time} by {tool}", **made)),
@@ -182,7 +181,7 @@ def inspect_lines(result: InspectResult) -> list[str]:
     lines += media_report.plan_lines(manifest, here=here) + extension_report.other_file_lines(bundle)
     lines += [] if isinstance(manifest, OuterManifest) else ["", *_image_lines(manifest)]
     lines += ["", said("chunks"), *_chunk_lines(result), *media_report.media_lines(bundle, result.litter)]
-    return lines if is_verified else [*lines, "", unverified]
+    return lines if result.is_verified else [*lines, "", unverified]
 
 
 def names_of(result: InspectResult) -> list[str]:

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bundler.texts import text
 from bundler.views.documents import error_document
 from bundler.views.languages import said, translated, worded
-from bundler.views.words import count, escaped, fact, size, table
+from bundler.views.words import UNVERIFIED, count, escaped, fact, size, table
 
 if TYPE_CHECKING:
     from bundler.commands.sbom import FoundSbom, SbomResult
-
-_UNVERIFIED = text("UNVERIFIED: no trusted key has signed this content")
 
 
 def sbom_lines(result: SbomResult, *, is_quiet: bool) -> list[str]:
@@ -22,9 +19,7 @@ def sbom_lines(result: SbomResult, *, is_quiet: bool) -> list[str]:
         result: The SBOMs.
         is_quiet: True for the packages alone.
     """
-    inspected = result.inspected
-    is_verified = not inspected.trust_problem and bool(inspected.bundle.sealed.signers)
-    note = [] if is_verified or is_quiet else [translated(_UNVERIFIED), ""]
+    note = [] if result.inspected.is_verified or is_quiet else [translated(UNVERIFIED), ""]
     if len(result.sboms) > 1:
         return note + _list_lines(result)
     return note + _one(result, result.sboms[0], is_quiet=is_quiet)

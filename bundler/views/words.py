@@ -35,6 +35,7 @@ def size(size_bytes: int) -> str:
 
 STATEMENTS = {"bundle": text("bundle"), "receipt": text("receipt"), "inventory": text("inventory")}
 """The kinds of statements about a receiver, which are also the kinds of bases."""
+UNVERIFIED = text("UNVERIFIED: no trusted key has signed this content")
 NOUNS = {
     "blob": (text("{count:,} blob"), text("{count:,} blobs")),
     "check": (text("{count:,} check"), text("{count:,} checks")),

@@ -33,6 +33,7 @@ from bundler.core.digest import Digest
 from bundler.core.fallback_index import digests_in, entry_of, with_entries, without_entries
 from bundler.core.inventory import parse_inventory
 from bundler.core.journal import Chain, parse_journal
+from bundler.core.layers import Amount, Cover
 from bundler.core.need_line import parse_line
 from bundler.core.need_list import NeedList, parse_need_list
 from bundler.core.notation import cose, jws, trust_policy as notation_policy
@@ -68,6 +69,7 @@ from bundler.lists.found import Surroundings
 from bundler.lists.listing import Listing
 from bundler.stores import addresses, archive_check, compression, http, referrers as referrers_of
 from bundler.stores.image_file import ImageFile, PieceStream
+from bundler.stores.layer_tar import read_layer
 from bundler.stores.registry_auth import Challenge
 from bundler.stores.tar_reader import TarReader
 from bundler.transports.parsing import parse_image, parse_target
@@ -184,6 +186,20 @@ def tar_archive(data: bytes) -> None:
     for member in reader:
         assert not member.name.startswith(("/", ".."))
         assert sum(map(len, reader.pieces())) == member.size_bytes
+
+
+def layer(data: bytes) -> None:
+    """A lower layer, and the same bytes as the layer above it: all its files are replaced then."""
+    cover = Cover()
+    upper, lower = (read_layer(in_pieces(data), len(data), number, cover, what="test") for number in (1, 1))
+    assert upper.contents == lower.contents
+    assert upper.contents.hidden == Amount()
+    cover.add(1, upper.survey.paths, is_whole=True)
+    lower = read_layer(in_pieces(data), len(data), 0, cover, what="test")
+    assert lower.contents.hidden.files == upper.contents.files == lower.contents.files
+    for file in lower.survey.largest:
+        assert file.path.startswith("/")
+        assert ".." not in file.path.split("/")
 
 
 def tar_header(data: bytes) -> None:
@@ -490,6 +506,7 @@ TARGETS: dict[str, Target] = {
     "image-manifest": image_manifest,
     "inventory": inventory,
     "json": json_document,
+    "layer": layer,
     "layout-index": layout_index,
     "list-any": any_list,
     **{f"list-{kind.name.lower().replace(' ', '-')}": list_reader(kind.name) for kind in list_table.KINDS},

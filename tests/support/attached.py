@@ -75,7 +75,7 @@ def _resolved(reference: str, made: Made, referrers: Sequence[Referrer]) -> Reso
         Reference.parse(reference),
         f"docker://{reference}",
         manifests,
-        tuple(_variant(each) for each in _below(made) if each.config is not None and not _is_attestation(each)),
+        tuple(_variant(each) for each in _below(made) if _manifest(each).is_runnable),
         attachments=tuple(
             ResolvedAttachment(
                 each.subject,
@@ -96,10 +96,6 @@ def _manifest(made: Made) -> plan.Manifest:
 
 def _below(made: Made) -> list[Made]:
     return [each for child in made.children for each in _below(child)] + [made]
-
-
-def _is_attestation(made: Made) -> bool:
-    return any(layer.media_type == "application/vnd.in-toto+json" for layer in made.layers)
 
 
 def _variant(made: Made) -> Variant:
