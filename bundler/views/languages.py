@@ -1,5 +1,7 @@
 """Translates messages to the reader's language, which the locale of the environment names; English without one.
 
+A page for other readers may have another language: `speaking` chooses it for a while.
+
 The English template of a message (`bundler.texts`) is the key of its translation. Values that are messages are
 translated too. The catalogues are gettext's, in ``bundler/locale/LANGUAGE/LC_MESSAGES``; ``scripts/catalogues.py``
 makes them.
@@ -11,7 +13,9 @@ import functools
 import gettext
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from bundler.errors import BundlerError
@@ -19,11 +23,67 @@ from bundler.texts import Joined, Text, text
 
 LOCALES = Path(__file__).parent.parent / "locale"
 DOMAIN = "bundler"
+ENGLISH = "en"
+_CHOSEN: ContextVar[str | None] = ContextVar("language", default=None)
+
+
+def languages() -> tuple[str, ...]:
+    """The codes of the languages that there are."""
+    return (ENGLISH, *sorted(path.name for path in LOCALES.iterdir() if path.is_dir()))
+
+
+def language() -> str:
+    """The code of the language that messages are translated to now."""
+    chosen = _CHOSEN.get()
+    if chosen is not None:
+        return chosen
+    catalogue = getattr(_catalogue(), "__self__", None)
+    return str(catalogue.info().get("language", ENGLISH)) if catalogue is not None else ENGLISH
+
+
+@contextmanager
+def speaking(language: str) -> Iterator[None]:
+    """Translates to this language within the block, in this thread.
+
+    Raises:
+        ValueError: There is no such language.
+    """
+    if language not in languages():
+        raise ValueError(text("no such language: {language}", language=language))
+    token = _CHOSEN.set(language)
+    try:
+        yield
+    finally:
+        _CHOSEN.reset(token)
+
+
+def spoken(language: str, pieces: Iterable[str]) -> Iterator[str]:
+    """Pieces of a text, each made in this language. The code between two pieces keeps its own language."""
+    iterator = iter(pieces)
+    while True:
+        with speaking(language):
+            piece = next(iterator, None)
+        if piece is None:
+            return
+        yield piece
+
+
+def _catalogue() -> Callable[[str], str]:
+    """The translation of templates."""
+    chosen = _CHOSEN.get()
+    return _catalogue_of_reader() if chosen is None else _catalogue_of(chosen)
+
+
+@functools.lru_cache(maxsize=4)
+def _catalogue_of(language: str) -> Callable[[str], str]:
+    if language == ENGLISH:
+        return str
+    return gettext.translation(DOMAIN, localedir=LOCALES, languages=[language]).gettext
 
 
 @functools.lru_cache(maxsize=1)
-def _catalogue() -> Callable[[str], str]:
-    """The translation of templates, chosen once by LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as gettext does.
+def _catalogue_of_reader() -> Callable[[str], str]:
+    """The translation for the environment, chosen once by LANGUAGE, LC_ALL, LC_MESSAGES or LANG, as gettext does.
 
     English in the locale C, which turns LANGUAGE off as in GNU gettext. English also if the output cannot show the
     language: better than a row of question marks.
