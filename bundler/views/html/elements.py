@@ -2,7 +2,7 @@
 
 An element is a value. There is no way to give it markup: `markup` escapes each text and each value of an attribute. It
 knows the tags and attributes of a page that shows something, and refuses all others: ``script``, ``style``, ``img``,
-``on…``, ``src``, links that lead out of the page. So no name, label or reason that somebody else has written can
+``on…``, ``src``, links that lead out of the page. So no name, label or reason from outside can
 run, load or hide anything in a page.
 """
 

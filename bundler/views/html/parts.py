@@ -10,7 +10,7 @@ from bundler.views.html.elements import Element, Node, element
 from bundler.views.words import size
 
 GOOD, WARN, BAD, PLAIN = "good", "warn", "bad", ""
-"""How serious something is; also the class of its element."""
+"""The levels of remarks and results, which are also the classes of their elements."""
 
 
 @dataclass(frozen=True, slots=True)
