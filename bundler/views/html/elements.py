@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias, Union
 
+from bundler.core.frozen import frozen
 from bundler.texts import Text, text
 from bundler.views.languages import said, translated
 from bundler.views.words import escaped
@@ -41,7 +41,7 @@ _PIECE_CHARACTERS = 1 << 16
 _END = object()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Element:
     """An element with its attributes and content. `element` makes one."""
 

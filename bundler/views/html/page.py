@@ -12,11 +12,11 @@ import hashlib
 import html
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
 from bundler import __version__
+from bundler.core.frozen import frozen
 from bundler.views.html.elements import Node, markup, visible
 from bundler.views.languages import language, spoken
 
@@ -43,7 +43,7 @@ _FOOT = Template('@page { @bottom-left { content: "$running"; } }\n')
 _HTML_LANGUAGES = {"zh": "zh-Hans"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page:
     """A page.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.texts import text
 from bundler.views.html.elements import Element, Node, element
 from bundler.views.words import size
@@ -13,7 +13,7 @@ GOOD, WARN, BAD, PLAIN = "good", "warn", "bad", ""
 """The levels of remarks and results, which are also the classes of their elements."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Note:
     """A remark at the top of a page.
 
@@ -28,7 +28,7 @@ class Note:
     more: Node = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Column:
     """A column of a table.
 
@@ -42,7 +42,7 @@ class Column:
     class_: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Section:
     """A part of a page with a title, to which the contents lead."""
 
