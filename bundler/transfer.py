@@ -278,7 +278,7 @@ def read_blob(descriptor: Descriptor, source: BlobSource, run: Run, *, label: st
         retrying(read, twice, subject=label, peer=peer)
         outcome = READ
     finally:
-        run.listener(Finished(label, outcome))
+        run.listener(Finished(label, outcome, size_bytes=descriptor.size_bytes))
 
 
 def work_through(
@@ -406,7 +406,7 @@ class _BlobCopying:
             self._run.listener(Moved(self._size_bytes))
         known = (COPIED, MOUNTED, PRESENT) if all(results) else ()
         outcome = next((outcome for outcome in known if outcome in self._steps), FAILED)
-        self._run.listener(Finished(self._copy.called, outcome, self._copy.descriptor.digest))
+        self._run.listener(Finished(self._copy.called, outcome, self._copy.descriptor.digest, self._size_bytes))
         return Copied(tuple(self._failed), self._bytes_by_peer)
 
     def bring_once(self) -> None:
@@ -418,7 +418,7 @@ class _BlobCopying:
         self._run.listener(Began(self._copy.called, self._size_bytes))
         destination = self._copy.destinations[0]
         self._bring(destination.sinks[0], None, destination.peer)
-        self._run.listener(Finished(self._copy.called, COPIED, self._copy.descriptor.digest))
+        self._run.listener(Finished(self._copy.called, COPIED, self._copy.descriptor.digest, self._size_bytes))
 
     def _pour(self) -> None:
         """Reads the blob once for the first sinks of several destinations.

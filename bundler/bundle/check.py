@@ -477,12 +477,12 @@ class Checker:
                     self._listener(Moved(length))
         except (Damaged, Incomplete, LocalStorage) as error:
             self._listener(Moved(chunk.size_bytes - position))
-            self._listener(Finished(chunk.file, "failed", chunk.file))
+            self._listener(Finished(chunk.file, "failed", chunk.file, chunk.size_bytes))
             cut.note_reported([member for member in members if member.end > position])
             found.append(self._lost(number, error, position or None, chunk.size_bytes - position))
         else:
             self._listener(Moved(chunk.size_bytes - size_bytes))
-            self._listener(Finished(chunk.file, "read", chunk.file))
+            self._listener(Finished(chunk.file, "read", chunk.file, chunk.size_bytes))
             if not (found or self.bundle.is_encrypted or whole.hexdigest() == self.bundle.sealed.sums[chunk.file]):
                 return self._unlike(number, whole.hexdigest(), walk, cut)
         return found + [self._finding(chunk.file, damage) for damage in walk.damages]

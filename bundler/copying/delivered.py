@@ -129,12 +129,13 @@ def _copy(placed: Placed, file: SourceFile, targets: Sequence[Target], state: _S
             for target, failure in zip(alive, poured.failures, strict=True):
                 if isinstance(failure, BundlerError):
                     state.targets[target] = failure
-            run.listener(Finished(file.name, _FAILED if any(poured.failures) else _COPIED))
+            outcome = _FAILED if any(poured.failures) else _COPIED
+            run.listener(Finished(file.name, outcome, size_bytes=file.size_bytes))
             return
         for target, failure in zip(alive, poured.failures, strict=True):
             if isinstance(failure, LocalStorage) and failure is not poured.source_error:
                 state.targets[target] = failure
-        run.listener(Finished(file.name, _FAILED))
+        run.listener(Finished(file.name, _FAILED, size_bytes=file.size_bytes))
         moved.take_back()
         assert isinstance(poured.source_error, BundlerError)
         problem = problem or poured.source_error

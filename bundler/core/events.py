@@ -65,12 +65,14 @@ class Began:
 class Finished:
     """An object is done. ``outcome`` is one word: copied, mounted, present, read or failed.
 
-    ``item`` identifies the object if several objects have the same subject.
+    ``item`` identifies the object if several objects have the same subject. ``size_bytes`` is the size of the object,
+    also if no byte had to move.
     """
 
     subject: str
     outcome: str
     item: Hashable = None
+    size_bytes: int = 0
 
 
 @frozen

@@ -86,11 +86,11 @@ def make_ready(
         try:
             ready = retrying(lambda: task.make_ready(names, stores, staging), run, subject=called)
         except BaseException:
-            run.listener(Finished(called, FAILED))
+            run.listener(Finished(called, FAILED, size_bytes=size))
             raise
         stores.keep_ready(tasks[task], ready)
         run.listener(Moved(size - seen))
-        run.listener(Finished(called, COPIED))
+        run.listener(Finished(called, COPIED, size_bytes=size))
 
     run.listener(PhaseBegan("reading daemons and files", sum(sizes.values()), in_bytes=True))
     failed = ask_all(sorted(tasks, key=lambda task: -sizes[task]), work, run, workers=run.jobs)
