@@ -20,9 +20,20 @@ ensure_packages() {
     return 1
   fi
   say "installing ${missing[*]}"
-  { apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "${missing[@]}"; } \
+  { apt-get update -q && without_services apt-get -o DPkg::Lock::Timeout=300 install -y -q --no-install-recommends "${missing[@]}"; } \
     > "$(mktemp -t bundler-apt-XXXXXX.log)" 2>&1 || { say "could not install: ${missing[*]}"; return 1; }
 }
+
+# without_services COMMAND...  runs it so that packages do not start their services (policy-rc.d, Debian's own switch): the
+# tests start what they need, on ports of their own. A policy that is there already stays.
+without_services() (
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    trap 'rm -f "$policy"' EXIT
+    printf '#!/bin/sh\nexit 101\n' > "$policy" && chmod 755 "$policy"
+  fi
+  DEBIAN_FRONTEND=noninteractive "$@"
+)
 
 install_project() { "$VENV/bin/python" -m pip install -q --disable-pip-version-check -e "$ROOT$1"; }
 
