@@ -17,6 +17,7 @@ from pathlib import Path
 from distribution.deb import ARCHITECTURES, build_deb
 from distribution.image import build_image
 from distribution.pyz import build_pyz
+from distribution.sbom import write_sbom
 from distribution.unpacked import unpack
 from distribution.wheels import MACHINES, PYTHONS, ROOT, DistError, Target, build_wheelhouse
 
@@ -93,6 +94,7 @@ def _build(request: Request, made: Path) -> None:
     print(f"wheels for Python {', '.join(request.pythons)} on {', '.join(request.machines)}", file=sys.stderr)
     version = build_wheelhouse(wheels, targets, epoch=request.epoch)
     shutil.copyfile(INSTALL, wheels / INSTALL.name)
+    write_sbom(wheels, own="bundler", epoch=request.epoch)
     builders: dict[str, Callable[[Path, str], None]] = {
         "pyz": lambda libraries, machine: build_pyz(
             libraries, made / "pyz" / f"bundler-{version}-{machine}.pyz", epoch=request.epoch

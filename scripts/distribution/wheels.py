@@ -15,6 +15,7 @@ import tempfile
 import zipfile
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
+from email.message import Message
 from email.parser import HeaderParser
 from importlib import metadata
 from pathlib import Path
@@ -181,10 +182,14 @@ def _add(wanted: dict[str, set[Requirement]], requirements: Iterable[Requirement
 
 def _requirements(wheel: Path, target: Target) -> list[Requirement]:
     """The requirements of a wheel whose conditions are met by a target."""
+    return _met(metadata_of(wheel).get_all("Requires-Dist") or [], target)
+
+
+def metadata_of(wheel: Path) -> Message:
+    """The file METADATA of a wheel."""
     with zipfile.ZipFile(wheel) as archive:
         (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA") and name.count("/") == 1)
-        headers = HeaderParser().parsestr(archive.read(name).decode())
-    return _met(headers.get_all("Requires-Dist") or [], target)
+        return HeaderParser().parsestr(archive.read(name).decode())
 
 
 def _met(requirements: Iterable[str], target: Target) -> list[Requirement]:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from bundler.core import roles
 from tests.support.images import simple
@@ -80,6 +82,27 @@ def test_all_files_are_listed_and_a_bundle_and_every_medium_can_have_their_names
     own = zipfile.ZipFile(next(dist.glob("wheels/bundler-*.whl"))).namelist()
     assert {"bundler/py.typed", "bundler/locale/zh/LC_MESSAGES/bundler.mo", "bundler/bundle/FORMAT.md"} <= set(own)
     assert [name for name in own if not name.startswith(("bundler/", "bundler-"))] == []
+
+
+def test_the_sbom_lists_every_wheel_with_its_hash_and_licence(dist):
+    text = (dist / "wheels/sbom.cdx.json").read_text()
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
+    document = json.loads(text)
+    own = document["metadata"]["component"]
+    components = [own, *document["components"]]
+    listed = {each["name"]: each["hashes"] for component in components for each in component["components"]}
+    wheels = {path.name: path.read_bytes() for path in dist.glob("wheels/*.whl")}
+    assert listed == {
+        name: [{"alg": "SHA-256", "content": hashlib.sha256(content).hexdigest()}] for name, content in wheels.items()
+    }
+    assert [each["name"] for each in components if not each["licenses"]] == []
+    assert {each["purl"] for each in components} == {
+        f"pkg:pypi/{each['name']}@{each['version']}" for each in components
+    }
+    needed = next(each["dependsOn"] for each in document["dependencies"] if each["ref"] == own["bom-ref"])
+    names = {each.partition("@")[0].removeprefix("pkg:pypi/") for each in needed}
+    assert {"click", "cryptography", "urllib3"} <= names
+    assert "sigstore" not in names, "it is an extra"
 
 
 def test_no_file_that_is_written_names_the_host_of_an_index(dist):
