@@ -17,6 +17,7 @@ from typing import NoReturn, TextIO
 
 import click
 
+from bundler.cli.metrics import RunMetrics
 from bundler.cli.program import OutputClosed, program
 from bundler.cli.usage import misuse_of
 from bundler.errors import EXIT_BUG, EXIT_CLOSED_PIPE, BundlerError, Interrupted, LocalStorage
@@ -56,9 +57,17 @@ def main() -> NoReturn:
 
 def run(arguments: list[str]) -> int:
     """Runs one command and returns its exit code. Raises no error; a bug shows its traceback."""
+    metrics = RunMetrics()
+    code = _guarded(arguments, metrics)
+    with suppress(KeyboardInterrupt):  # the run is over; the file is the old or the new one
+        metrics.end(code)
+    return code
+
+
+def _guarded(arguments: list[str], metrics: RunMetrics) -> int:
     try:
         translate_libraries()
-        return _run(arguments)
+        return _run(arguments, metrics)
     except KeyboardInterrupt:  # a second Ctrl-C, while the first one was being reported
         return Interrupted.exit_code
     except Exception as error:
@@ -69,9 +78,9 @@ def run(arguments: list[str]) -> int:
         return exhausted.exit_code
 
 
-def _run(arguments: list[str]) -> int:
+def _run(arguments: list[str], metrics: RunMetrics) -> int:
     try:
-        code = program.main(args=_spelled_out(arguments), prog_name="bundler", standalone_mode=False)
+        code = program.main(args=_spelled_out(arguments), prog_name="bundler", standalone_mode=False, obj=metrics)
         return code if isinstance(code, int) else 0
     except click.exceptions.Exit as done:
         return done.exit_code

@@ -6,6 +6,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 
 
@@ -21,6 +22,7 @@ bundler copy out/platform-2026.11.medium-02 -o /media/stick
 @options.copy_trust_option
 @options.copy_read_back_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.json_option
 def copy(

@@ -6,6 +6,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 
 
@@ -45,6 +46,7 @@ bundler diff -q receipt.json images.yaml                 only the exit code: 0 t
 @options.scratch_option
 @options.plain_http_option
 @options.cacert_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

@@ -8,6 +8,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
@@ -174,6 +175,7 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
 @options.cacert_option
 @options.foreign_layers_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

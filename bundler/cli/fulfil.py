@@ -8,6 +8,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
 
@@ -44,6 +45,7 @@ bundler fulfil need.json -o out --from kept/platform --trust builder.pub --key b
 @options.plain_http_option
 @options.cacert_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.json_option
 def fulfil(

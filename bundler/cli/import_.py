@@ -9,6 +9,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
 from bundler.errors import Misuse
@@ -141,6 +142,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.plain_http_option
 @options.cacert_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

@@ -9,6 +9,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
 
@@ -43,6 +44,7 @@ bundler inventory oci:images -o images.json
 @options.password_stdin_option
 @options.plain_http_option
 @options.cacert_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

@@ -8,6 +8,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
 
@@ -36,6 +37,7 @@ bundler parity bundles/platform --key builder.key --trust builder.pub --dry-run
 @options.key_passphrase_file_option
 @options.jobs_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

@@ -12,9 +12,10 @@ import click
 import bundler
 from bundler import __version__
 from bundler.cli.help import Helping, summary_of
+from bundler.cli.metrics import RunMetrics
 from bundler.cli.usage import no_command, refuse_password, too_many
 from bundler.cli.values import FileName, Text
-from bundler.errors import Misuse
+from bundler.errors import BundlerError, Misuse
 
 if TYPE_CHECKING:
     from bundler import Run
@@ -56,6 +57,20 @@ class _Command(Helping):
         if rest and not ctx.resilient_parsing:
             raise too_many(len(rest), ctx)
         return rest
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Runs the command, and tells its metrics the error that it ends with.
+
+        Raises:
+            BundlerError: As the command.
+        """
+        metrics = _metrics_of(ctx)
+        metrics.start(ctx)
+        try:
+            return super().invoke(ctx)
+        except BundlerError as error:
+            metrics.note(error)
+            raise
 
 
 class Group(Helping, click.Group):
@@ -223,15 +238,23 @@ def with_run(
 
     cancellation = bundler.Cancellation()
     progress = Progress(is_quiet=is_quiet)
+    metrics = _metrics_of(click.get_current_context())
     with progress as listener:
         run = bundler.Run(
-            listener,
+            metrics.heard_by(listener),
             cancellation,
             jobs=jobs or bundler.default_jobs(),
             is_fail_fast=is_fail_fast,
             changer=_changer(progress) if is_waiting else None,
         )
-        return interruptible(lambda: work(run), cancellation)
+        result = interruptible(lambda: work(run), cancellation)
+    metrics.note(result)
+    return result
+
+
+def _metrics_of(context: click.Context) -> RunMetrics:
+    """The metrics of this run of the program."""
+    return context.ensure_object(RunMetrics)
 
 
 def _changer(progress: Progress) -> bundler.MediaChanger:

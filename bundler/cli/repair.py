@@ -9,6 +9,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 
 
@@ -32,6 +33,7 @@ bundler repair /media/stick/platform --trust builder.pub --dry-run
 @options.scratch_option
 @options.jobs_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

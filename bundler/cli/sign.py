@@ -8,6 +8,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
 
@@ -29,6 +30,7 @@ bundler sign /media/stick/platform --key second.key --trust keys/ --require-sign
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

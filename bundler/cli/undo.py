@@ -8,6 +8,7 @@ import click
 
 import bundler
 from bundler.cli import options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 
 
@@ -25,6 +26,7 @@ bundler undo receipt.json --trust importer.pub
 @options.plain_http_option
 @options.cacert_option
 @options.dry_run_option
+@metrics_option
 @options.quiet_option
 @options.json_option
 def undo(

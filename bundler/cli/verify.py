@@ -6,6 +6,7 @@ import click
 
 import bundler
 from bundler.cli import files, options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
 from bundler.errors import Misuse
@@ -38,6 +39,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

@@ -480,3 +480,9 @@ PARITY_CPU_SECONDS = 600
 
 PARITY_FILES = 64
 """Files with unknown names that a repair searches for lost blocks, the largest first."""
+
+METRICS_BYTES = 256 << 10
+"""A file of metrics of an earlier run, of which the times of successes are kept. A run writes some 10 KiB."""
+
+METRICS_SUCCESSES = 50
+"""The times of successes that a file of metrics keeps: one for each target, and a task has few."""

@@ -68,14 +68,22 @@ def closing_file(descriptor: int, *, what: str) -> Generator[None, None, None]:
         raise LocalStorage.unwritable(error, what) from error
 
 
-def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644) -> None:
+def write_durably(path: Path, pieces: Iterable[bytes], *, mode: int = 0o644, is_mode_exact: bool = False) -> None:
     """Writes a new file, and waits until it is on the device.
+
+    Args:
+        path: The file.
+        pieces: Its content.
+        mode: Its mode, from which the umask takes bits.
+        is_mode_exact: True if the umask takes none.
 
     Raises:
         LocalStorage: It exists, or cannot be written.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, mode)
+        if is_mode_exact:
+            os.fchmod(descriptor, mode)
     except OSError as error:
         raise LocalStorage.unwritable(error, str(path)) from error
     fill_durably(descriptor, pieces, what=str(path))
@@ -109,7 +117,7 @@ def append_durably(descriptor: int, content: bytes, *, what: str) -> None:
         raise LocalStorage.unwritable(error, what) from error
 
 
-def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
+def place_durably(path: Path, content: bytes, *, mode: int = 0o644, is_mode_exact: bool = False) -> None:
     """Writes a whole file into a folder in use: its name never leads to a part of it, not even after a power cut.
 
     The file has the name `unplaced_name` until it is complete. The call replaces an older file of either name, such as
@@ -122,7 +130,7 @@ def place_durably(path: Path, content: bytes, *, mode: int = 0o644) -> None:
     temporary = path.with_name(unplaced_name(path.name))
     remove(temporary)
     try:
-        write_durably(temporary, [content], mode=mode)
+        write_durably(temporary, [content], mode=mode, is_mode_exact=is_mode_exact)
         os.rename(temporary, path)
     except (OSError, LocalStorage) as error:
         with suppress(BundlerError):
