@@ -11,10 +11,10 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from bundler.core.digest import Digest
+from bundler.core.frozen import frozen
 from bundler.core.manifest import BundleManifest, Image, lines_of
 from bundler.core.reference import Reference
 
@@ -22,7 +22,7 @@ _ALGORITHMS = {"sha256": "SHA-256", "sha512": "SHA-512"}
 _NOT_PLAIN = re.compile(r"[^A-Za-z0-9._~/-]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SbomFacts:
     """The facts about an SBOM that are not in the bundle manifest.
 

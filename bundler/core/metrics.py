@@ -13,10 +13,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 
 from bundler import texts
+from bundler.core.frozen import frozen
 
 LABEL_CHARACTERS = 200
 """The longest value of a label. Names of bundles, hosts and folders are shorter in practice."""
@@ -26,7 +26,7 @@ _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\[\\"n])*)"(?:,|$)')
 _ESCAPED = re.compile(r'\\([\\"n])')
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Metric:
     """A name of a metric, and its HELP text, the same in all files."""
 
@@ -34,7 +34,7 @@ class Metric:
     meaning: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sample:
     """A value of a metric. ``labels`` are in the order in which they are written."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 
 from bundler.core import metrics
+from bundler.core.frozen import frozen
 from bundler.core.limits import METRICS_BYTES, METRICS_SUCCESSES
 from bundler.core.metrics import Sample, exposition, joined_successes, kept_successes, read_exposition, sample
 from bundler.errors import Incomplete, LocalStorage, Misuse
@@ -26,7 +26,7 @@ _DONE = (0, 1)
 """The exit codes of success; 1 is that of ``diff`` for two sides that differ."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MetricsFile:
     """A file that can be written, and the times of successes in the one that it replaces."""
 
@@ -39,7 +39,7 @@ class MetricsFile:
         return self.path.name.removesuffix(_SUFFIX)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class EndedRun:
     """A run of a command, and the version of bundler."""
 
