@@ -1,7 +1,8 @@
 """The part of `bundler.system.confined` that runs in the new process: it confines itself, then becomes the program.
 
 It imports the standard library only. The kernel enforces all bounds: memory, processor time, the size of each file;
-and, with Landlock (Linux 5.13), that nothing is written outside of some folders and no connection is opened.
+and, with Landlock (Linux 5.13), that nothing is written outside of some folders and, from Linux 6.7 on, that no TCP
+connection is opened but to some ports.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _NO_NEW_PRIVILEGES, _DIE_WITH_PARENT = 38, 1
 _WRITES = (1 << 1) | sum(1 << bit for bit in range(4, 13))
 """To write a file; to remove and to make entries of every kind."""
+_WRITES_OF_A_FILE = 1 << 1
 _REFER, _TRUNCATE = 1 << 13, 1 << 14
 """Known from the second and third version of Landlock on; network rules from the fourth on."""
-_BIND_AND_CONNECT = 0b11
+_BIND_AND_CONNECT, _CONNECT = 0b11, 0b10
+_BELOW_A_FOLDER, _AT_A_PORT = 1, 2
+"""The kinds of rules."""
 CANNOT_START = 126
 
 
@@ -40,8 +44,10 @@ def main() -> None:
         (resource.RLIMIT_CORE, 0),
     ):
         with suppress(ValueError):  # a lower limit is there already
-            resource.setrlimit(limit, (value, value))
-    _write_only_below(libc, wanted["writable"])
+            if value is not None:
+                resource.setrlimit(limit, (value, value))
+    os.nice(wanted["niceness"])
+    _restrict(libc, wanted["writable"], wanted["ports"])
     try:
         os.execv(wanted["command"][0], wanted["command"])  # noqa: S606  # no shell: its path is absolute
     except OSError as error:
@@ -49,19 +55,27 @@ def main() -> None:
         os._exit(CANNOT_START)
 
 
-def _write_only_below(libc: Any, folders: list[str]) -> None:
-    """Forbids to write anywhere else, as far as this kernel can."""
+def _restrict(libc: Any, writable: list[str] | None, ports: list[int] | None) -> None:
+    """Forbids to write anywhere else and to connect to any other port, as far as this kernel can."""
     version = libc.syscall(_CREATE_RULESET, None, ctypes.c_size_t(0), 1)
     if version < 1:
         return
     writes = _WRITES | (_REFER if version > 1 else 0) | (_TRUNCATE if version > 2 else 0)
-    attributes = struct.pack("<Q", writes) + (struct.pack("<Q", _BIND_AND_CONNECT) if version > 3 else b"")
+    handled = [0 if writable is None else writes]
+    if version > 3:
+        handled.append(0 if ports is None else _BIND_AND_CONNECT)
+    if not any(handled):
+        return
+    attributes = struct.pack(f"<{len(handled)}Q", *handled)
     ruleset = libc.syscall(_CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0)
     if ruleset < 0:
         return
-    for folder in folders:
-        descriptor = os.open(folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        libc.syscall(_ADD_RULE, ruleset, 1, struct.pack("<Qi", writes, descriptor), 0)
+    for place in writable or ():
+        descriptor = os.open(place, os.O_PATH | os.O_CLOEXEC)
+        allowed = writes if os.path.isdir(place) else writes & (_WRITES_OF_A_FILE | _TRUNCATE)
+        libc.syscall(_ADD_RULE, ruleset, _BELOW_A_FOLDER, struct.pack("<Qi", allowed, descriptor), 0)
         os.close(descriptor)
+    for port in (ports or ()) if version > 3 else ():
+        libc.syscall(_ADD_RULE, ruleset, _AT_A_PORT, struct.pack("<QQ", _CONNECT, port), 0)
     libc.syscall(_RESTRICT_SELF, ruleset, 0)
     os.close(ruleset)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import select
 import shutil
 import socket
 import subprocess
@@ -45,6 +46,20 @@ def free_port() -> int:
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port
+
+
+def has_ended(process: int) -> bool:
+    """True if a process ends soon, which need not be a child of this one."""
+    try:
+        descriptor = os.pidfd_open(process)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(descriptor, select.POLLIN)
+        return bool(poll.poll(60_000))
+    finally:
+        os.close(descriptor)
 
 
 def wait_until_listening(port: int, process: subprocess.Popen[bytes]) -> None:

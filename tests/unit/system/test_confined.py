@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
+import dataclasses
+import hashlib
 import os
-import select
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 from bundler.errors import Interrupted
 from bundler.system import par2_program
 from bundler.system.confined import Bounds, Ended, run_confined
+from tests.support.parts import has_ended
 
 MIB = 1 << 20
 
@@ -58,6 +60,65 @@ def test_it_has_no_network_input_or_environment(tmp_path, monkeypatch):
     assert "ermission" in ended.fault  # refused before the other side could refuse it
 
 
+ANY = Bounds(None, None, None, None, ports=None)
+"""No bounds at all."""
+
+
+def heard(script: str, bounds: Bounds = ANY, **more) -> tuple[Ended, bytes]:
+    said = bytearray()
+    return run_confined(["/bin/sh", "-c", script], bounds, said=said.extend, check=lambda: None, **more), bytes(said)
+
+
+def test_it_reads_all_of_its_input_or_we_know(tmp_path):
+    pieces = [bytes([number]) * (3 << 18) for number in range(8)]
+    ended, said = heard("sha256sum", given=pieces)
+    assert said.split()[0].decode() == hashlib.sha256(b"".join(pieces)).hexdigest()
+    assert (ended.code, ended.has_read_all) == (0, True)
+    ended, _ = heard("exec 0<&-; exit 3", given=pieces)
+    assert (ended.code, ended.has_read_all) == (3, False)
+    assert heard("cat; exit 1", given=[])[0].code == 1
+
+
+def test_an_error_in_its_input_ends_it():
+    def pieces():
+        yield b"some"
+        raise Interrupted
+
+    with pytest.raises(Interrupted):
+        heard("sleep 60", given=pieces())
+
+
+def test_its_time_has_a_bound_also_for_what_it_started():
+    ended, said = heard("sleep 60 & echo $!; exec 1<&- 2<&-; wait", dataclasses.replace(ANY, seconds=0.2))
+    assert (ended.is_overdue, ended.code) == (True, -signal.SIGKILL)
+    assert has_ended(int(said))
+    ended, said = heard("sleep 60 & echo $!")  # what it leaves ends with it
+    assert (ended.is_overdue, ended.code) == (False, 0)
+    assert has_ended(int(said))
+
+
+def test_only_the_end_of_its_complaints_is_kept():
+    ended, _ = heard("yes complaint | head -c 9000000 >&2; echo the last >&2")
+    assert ended.fault.endswith("the last")
+    assert len(ended.fault) <= 4096
+
+
+def test_it_connects_to_no_other_port_than_it_may(tmp_path):
+    connect = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 5)"
+    with socket.create_server(("127.0.0.1", 0)) as mine, socket.create_server(("127.0.0.1", 0)) as other:
+        ports = [server.getsockname()[1] for server in (mine, other)]
+        for allowed, codes in ((tuple(ports[:1]), [0, 1]), ((), [1, 1]), (None, [0, 0])):
+            bounds = dataclasses.replace(ANY, ports=allowed)
+            python = f"exec {sys.executable} -I -S -c"
+            assert [heard(f'{python} "{connect}" {port}', bounds)[0].code for port in ports] == codes, allowed
+
+
+def test_it_may_write_into_the_null_device_and_give_way(tmp_path):
+    bounds = Bounds((tmp_path, Path("/dev/null")), None, None, None, niceness=2)
+    ended, said = heard(f"echo x > /dev/null && nice && echo > {tmp_path}/a && ! echo > {tmp_path.parent}/b", bounds)
+    assert (ended.code, said) == (0, f"{os.nice(0) + 2}\n".encode()), ended.fault
+
+
 def test_ctrl_c_in_the_terminal_does_not_reach_it(tmp_path):
     session = run(f"exec {sys.executable} -I -S -c 'import os; print(os.getsid(0))'", tmp_path)[1]
     assert int(session) != os.getsid(0)
@@ -81,10 +142,7 @@ def test_it_ends_when_we_are_killed(tmp_path):
         assert parent.stdout is not None
         child = int(parent.stdout.readline())
         parent.kill()
-        with contextlib.suppress(ProcessLookupError):  # it has ended already
-            ended = select.poll()
-            ended.register(os.pidfd_open(child), select.POLLIN)
-            assert ended.poll(30_000)
+        assert has_ended(child)
 
 
 def test_par2_is_not_looked_for_in_the_working_folder(tmp_path, monkeypatch):
