@@ -24,6 +24,7 @@ ALLOWED = {
     "lists": {"core", "errors"},
     "pace": {"core", "errors"},
     "stores": {"core", "errors", "pace", "system"},
+    "hooks": {"core", "errors", "pace", "stores", "system", "workers"},
     "transports": {"core", "errors", "secrecy", "stores", "system", "transport_table"},
     "graph": {"core", "errors"},
     "run": {"core", "errors", "pace", "workers"},

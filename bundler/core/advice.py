@@ -616,6 +616,44 @@ _ENTRIES = (
         "written it. The keys are those of --scan-trust; without this flag, those that may sign bundles.",
     ),
     Advice(
+        "scanner-missing",
+        Misuse,
+        "the scanner is not installed",
+        "install the scanner on this machine",
+        "bundler brings no scanner along: it starts the one that this machine has, from PATH, never from the working "
+        "folder. On a machine without internet, carry the package of the scanner and its database. "
+        "`--with clamav=HOST:PORT` uses a clamd on another machine. docs/scan.md has more.",
+    ),
+    Advice(
+        "scanner-database",
+        Misuse,
+        "the scanner has no database here",
+        "give the folder of the database with --database DIR",
+        "A scanner without a database would call everything clean, so there is no scan. ClamAV: the folder with "
+        "main.cvd and daily.cvd, usually /var/lib/clamav. Trivy: its cache folder, which has db/trivy.db and "
+        "db/metadata.json. Grype: its cache folder, which has 6/vulnerability.db. docs/scan.md says how to carry them.",
+    ),
+    Advice(
+        "scanner-limits",
+        Misuse,
+        "clamd calls objects clean that are above its limits",
+        "set AlertExceedsMax yes in clamd.conf, and restart clamd",
+        "ClamAV does not look at files that are larger than its limits, and calls them clean unless it is set to "
+        "report them. bundler sends an archive that is nested too deeply, and this clamd called it clean. With "
+        "`AlertExceedsMax yes` such objects are not-scanned in the record. Higher values of MaxFileSize, MaxScanSize "
+        "and StreamMaxLength let clamd scan large layers. Without a running clamd, or with --database, bundler starts "
+        "one of its own with high limits.",
+    ),
+    Advice(
+        "scanner-silent",
+        Unavailable,
+        "the scanner does not answer",
+        "start the scanner by hand and read its messages",
+        "The scanner was started or asked, and did not say its version in time, or ended with an error. The usual "
+        "causes: the service is not running or still reads its database, the socket belongs to another user, or a "
+        "file of the database is damaged. No object was scanned.",
+    ),
+    Advice(
         "bad-policy",
         Misuse,
         "the policy is not valid",

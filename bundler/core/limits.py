@@ -266,6 +266,46 @@ SCAN_KEPT_FILES = 100
 SCAN_FUTURE_SECONDS = 86_400
 """The time that the clock of a scanning machine may be ahead of ours."""
 
+SCANNED_BYTES = (2 << 30) - 1
+"""An object that is given to ClamAV, decompressed: its limit for one file. It calls larger ones clean."""
+
+SCAN_UNPACKED_BYTES = 64 << 30
+"""An object that is given to another scanner, decompressed."""
+
+SCAN_RATIO = 200
+"""A layer that grows by more than this is not decompressed to its end: gzip reaches 1,032 and zstd any number. Layers
+of programs grow by 2 to 10."""
+
+SCAN_RATIO_FROM_BYTES = 256 << 20
+"""Layers that are smaller when decompressed may grow by any number: a sparse file of zeros is no bomb."""
+
+SCAN_REPORT_BYTES = 64 << 20
+"""The report of a scanner on one image: some 50,000 vulnerabilities."""
+
+SCAN_REPORT_CONTAINERS = 2_000_000
+"""Objects and lists in such a report; each vulnerability has some ten."""
+
+SCAN_FINDINGS = 20_000
+"""Findings of one object. A scanner that reports more of them is not believed."""
+
+SCAN_LINE_BYTES = 4 << 10
+"""A line that a scanner answers, such as the one of clamd."""
+
+SCAN_OUTPUT_BYTES = 1 << 20
+"""The output of a command that scans. Its lines are the findings."""
+
+SCAN_SECONDS = 3600.0
+"""The time of a scanner for one object: ClamAV looks at some 5 to 20 MB in a second."""
+
+SCANNER_SECONDS = 120.0
+"""The time of a scanner to say its version. ClamAV reads its whole database first."""
+
+DATABASE_FILES = 1000
+"""Files in the folder of a scanner's database."""
+
+SIGNATURES_BYTES = 1 << 30
+"""A file of signatures that is hashed because it has no version. Those of other makers have some MiB."""
+
 NAME_LIST_BYTES = 64 << 20
 """One answer with names of repositories or tags; distribution 2.8 sends all tags of a repository in one answer."""
 

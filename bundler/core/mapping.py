@@ -71,9 +71,14 @@ class Naming:
         if self.mapping == FLATTEN:
             return reference.repository.replace("/", "-")
         if self.mapping == SCOPED:
-            origin = reference.registry.replace(":", "-").replace("[", "").replace("]", "").lower()
-            return f"{origin}/{reference.repository}"
+            return scoped_path(reference)
         return reference.repository
+
+
+def scoped_path(reference: Reference) -> str:
+    """The path of an image with the registry that it came from as its first part, in characters that a path has."""
+    origin = reference.registry.replace(":", "-").replace("[", "").replace("]", "").lower()
+    return f"{origin}/{reference.repository}"
 
 
 def target_names(
