@@ -99,6 +99,7 @@ if TYPE_CHECKING:
     from bundler.core.comparison import Carried as Carried, Change as Change, Comparison as Comparison
     from bundler.core.digest import Digest as Digest
     from bundler.core.events import (
+        Answered as Answered,
         Began as Began,
         Event as Event,
         Finished as Finished,
@@ -261,6 +262,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
         "Began",
         "Finished",
         "Retrying",
+        "Answered",
         "Noticed",
     ),
     "bundler.core.attachment_choice": ("AttachmentChoice", "ALL_ATTACHMENTS"),

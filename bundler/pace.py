@@ -17,7 +17,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from bundler.core.advice import problem
-from bundler.core.events import Listener, Retrying, nobody
+from bundler.core.events import Answered, Listener, Retrying, nobody
 from bundler.core.frozen import frozen
 from bundler.errors import BundlerError
 
@@ -102,6 +102,10 @@ class Turn:
                 self._wait(seconds)
             if self._host.pauses == self._pauses_before:
                 return
+
+    def answered(self, status: int) -> None:
+        """The host answered, whatever it said."""
+        self._listener(Answered(self._host.name, status))
 
     def went_well(self) -> None:
         """The host answered, and did not complain."""

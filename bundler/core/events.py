@@ -91,13 +91,21 @@ class Retrying:
 
 
 @frozen
+class Answered:
+    """A host answered a request, with a status of HTTP; an answer that asks for a later attempt counts too."""
+
+    host: str
+    status: int
+
+
+@frozen
 class Noticed:
     """A notice for people. The run continues."""
 
     text: str
 
 
-Event = PhaseBegan | PhaseEnded | Moved | ImagesDone | Began | Finished | Retrying | Noticed
+Event = PhaseBegan | PhaseEnded | Moved | ImagesDone | Began | Finished | Retrying | Answered | Noticed
 Listener = Callable[[Event], None]
 
 

@@ -81,6 +81,10 @@ IMAGES = Metric(
 OBJECTS = Metric("bundler_last_run_objects", "Blobs and files of bundles that the last run finished, by outcome.")
 BYTES = Metric("bundler_last_run_bytes", "Bytes of the blobs and files that the last run finished, by outcome.")
 RETRIES = Metric("bundler_last_run_retries", "Failed attempts that the last run repeated, by the kind of error.")
+RESPONSES = Metric(
+    "bundler_registry_responses",
+    "Answers to requests of the last run, by status of HTTP; redirected requests count twice.",
+)
 ERRORS = Metric("bundler_last_run_errors", "Errors that the last run ended with, by kind.")
 DAMAGED = Metric("bundler_verify_damaged_files", "Files of the bundle that the last run found damaged.")
 MISSING = Metric("bundler_verify_missing_files", "Files of the bundle that the last run did not find.")

@@ -267,6 +267,7 @@ class HttpClient:
         while True:
             turn.wait()
             answer = self._send(method, url, headers, only_once or body, turn)
+            turn.answered(answer.status)
             if not RegistryAnswer(method, answer.status, retry_after_seconds=_retry_after(answer)).is_busy:
                 turn.went_well()
                 return answer

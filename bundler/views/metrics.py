@@ -10,7 +10,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from bundler.core import metrics
-from bundler.core.events import Event, Finished, PhaseBegan, PhaseEnded, Retrying
+from bundler.core.events import Answered, Event, Finished, PhaseBegan, PhaseEnded, Retrying
 from bundler.core.metrics import Sample, sample
 from bundler.core.moments import seconds_of
 from bundler.errors import BundlerError, Damaged, Incomplete, Several, TagTaken
@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from bundler.inventories.request import InventoryResult
 
 
+_STATUSES = range(100, 600)
+"""The statuses of HTTP. A server can send others, and each would be a value of a label."""
+
+
 class Figures:
     """Counts the events of a run. Thread-safe; it does not change the run."""
 
@@ -40,12 +44,13 @@ class Figures:
         self._objects: Counter[str] = Counter()
         self._bytes: Counter[str] = Counter()
         self._retries: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
         self._phases: defaultdict[str, float] = defaultdict(float)
         self._phase: tuple[str, float] | None = None
 
     def take(self, event: Event) -> None:
         """Counts an event."""
-        if not isinstance(event, (Finished, Retrying, PhaseBegan, PhaseEnded)):
+        if not isinstance(event, (Finished, Retrying, Answered, PhaseBegan, PhaseEnded)):
             return  # the others are many
         with self._lock:
             match event:
@@ -54,6 +59,8 @@ class Figures:
                     self._bytes[event.outcome] += event.size_bytes
                 case Retrying():
                     self._retries[event.error.kind] += 1
+                case Answered():
+                    self._answers[str(event.status) if event.status in _STATUSES else "other"] += 1
                 case PhaseBegan():
                     self._end_phase()
                     self._phase = as_text(event.title).template.split(maxsplit=1)[0], self._clock()
@@ -76,6 +83,7 @@ class Figures:
                 metrics.OBJECTS: ("outcome", self._objects),
                 metrics.BYTES: ("outcome", self._bytes),
                 metrics.RETRIES: ("kind", self._retries),
+                metrics.RESPONSES: ("code", self._answers),
             }
             for metric, (label, counter) in counts.items():
                 yield from (sample(metric, counter[key], **{label: key}) for key in sorted(counter))

@@ -256,7 +256,7 @@ class _Bars:
                 self._close()
             elif isinstance(event, Retrying):
                 self._show_retry(event, now)
-            else:
+            elif isinstance(event, Noticed):
                 self._write(self._notices.description(event))
 
     def say(self, line: str) -> None:

@@ -93,12 +93,17 @@ def test_an_import_that_is_stopped_has_moved_no_tag_and_goes_on(bundler, stalled
     released.clear()
     front.registry = target
     bring = ["import", str(tmp_path / "test"), "--trust", str(keys[1]), "--to", front.host]
+    bring += ["--metrics", str(tmp_path / "import.prom")]
     process = start(*bring, stdout=subprocess.DEVNULL)
     assert reached.wait(SECONDS_TO_END)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=SECONDS_TO_END)
     assert process.returncode == 130
     assert target.tags == {}
+    figures = (tmp_path / "import.prom").read_text()
+    assert 'bundler_last_run_exit_code{task="import",command="import"} 130\n' in figures
+    assert 'bundler_registry_responses{task="import",command="import",code="202"}' in figures
+    assert "_last_success_" not in figures
     (receipt,) = (Path(os.environ["HOME"]) / ".local/state/bundler/receipts").glob("*.json*")
     told = json.loads(receipt.read_text())
     assert (receipt.suffix, told["exitCode"], told["targets"][0]["images"][0]["outcome"]) == (
@@ -109,6 +114,10 @@ def test_an_import_that_is_stopped_has_moved_no_tag_and_goes_on(bundler, stalled
     released.set()
     assert bundler(*bring).code == 0
     assert target.tags == {"a/slow": ["1"]}
+    figures = (tmp_path / "import.prom").read_text()
+    assert (
+        f'bundler_import_last_success_timestamp_seconds{{task="import",target="{front.host}",bundle="test"}}' in figures
+    )
 
 
 def test_a_folder_with_something_foreign_in_it_is_not_taken_over(bundler, origin, keys, image_list, tmp_path):

@@ -50,7 +50,7 @@ def prometheus(exporter: RealNodeExporter, tmp_path: Path) -> Iterator[RealProme
     prometheus.stop()
 
 
-def run_tasks(here: Callable[..., Ran], folder: Path, scratch: Path) -> None:
+def run_tasks(here: Callable[..., Ran], folder: Path, scratch: Path, registry: str) -> None:
     """The scheduled commands of a site, each with a file of its own; some of them fail."""
     bundle, layout = VECTORS / "tar", f"oci:{scratch}/layout"
     (scratch / "out").mkdir()
@@ -60,6 +60,7 @@ def run_tasks(here: Callable[..., Ran], folder: Path, scratch: Path) -> None:
         "monthly": (0, ("export", layout, "--name", "again", "-o", scratch / "out", "--unsigned")),
         "media": (0, ("verify", bundle, *TRUST)),
         "copy": (0, ("copy", bundle, "-o", scratch / "out")),
+        "listing": (0, ("inventory", registry, "-o", scratch / "inventory.json")),
         "mirror": (7, ("import", bundle, *TRUST, "--to", nobody)),
         'odd "name" \\ ü': (5, ("verify", bundle, "--trust", scratch / "out")),
     }
@@ -70,9 +71,9 @@ def run_tasks(here: Callable[..., Ran], folder: Path, scratch: Path) -> None:
 
 
 def test_prometheus_reads_the_files_of_all_tasks_and_answers_every_question_of_the_board(
-    here, exporter, prometheus, tmp_path
+    here, exporter, prometheus, target, tmp_path
 ):
-    run_tasks(here, exporter.textfiles, tmp_path)
+    run_tasks(here, exporter.textfiles, tmp_path, target.host)
     for file in exporter.textfiles.iterdir():
         checked = promtool("check", "metrics", stdin=file.read_text())
         assert (checked.returncode, checked.stdout + checked.stderr) == (0, ""), file

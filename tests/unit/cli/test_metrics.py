@@ -199,7 +199,7 @@ def test_every_long_command_has_the_option() -> None:
     context = program.make_context("bundler", ["--help"], resilient_parsing=True)
     commands = program.all_commands(context)
     have = {name for name, each in commands.items() if any("--metrics" in option.opts for option in each.params)}
-    assert have == LONG
+    assert have >= LONG
     source = Path(bundler.__file__).parent / "cli"
     long = {
         path.stem.rstrip("_")

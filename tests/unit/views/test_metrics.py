@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import bundler
 from bundler import texts
 from bundler.core import metrics
-from bundler.core.events import Began, Finished, Moved, PhaseBegan, PhaseEnded, Retrying
+from bundler.core.events import Answered, Began, Finished, Moved, PhaseBegan, PhaseEnded, Retrying
 from bundler.errors import Damaged, Incomplete, LocalStorage, Several, TagTaken, Unavailable
 from bundler.system.files import Unreadable
 from bundler.views.metrics import _OF_RESULTS, Figures, samples_of, successes_of
@@ -29,6 +29,9 @@ def test_events_are_counted_by_outcome_kind_and_phase() -> None:
         Finished("registry/app:2", "copied", "e", 5),
         Finished("registry/app:3", "failed", "f", 2),
         Retrying("registry/app:1", Unavailable("x"), 1, 1.0),
+        Answered("registry", 200),
+        Answered("registry", 200),
+        Answered("registry", 99_999),
         PhaseEnded("sending"),
         PhaseBegan("sending", 1, in_bytes=True),  # ends with the run
     ):
@@ -41,6 +44,8 @@ def test_events_are_counted_by_outcome_kind_and_phase() -> None:
         "bundler_last_run_bytes/copied": 12,
         "bundler_last_run_bytes/failed": 2,
         "bundler_last_run_retries/unavailable": 1,
+        "bundler_registry_responses/200": 2,
+        "bundler_registry_responses/other": 1,
     }
 
 
