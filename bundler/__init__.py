@@ -149,6 +149,7 @@ if TYPE_CHECKING:
         CONFLICT_POLICIES as CONFLICT_POLICIES,
         LAYER_COMPRESSIONS as LAYER_COMPRESSIONS,
         MAPPINGS as MAPPINGS,
+        SEVERITIES as SEVERITIES,
     )
     from bundler.core.policy import ImagePolicy as ImagePolicy, PolicyVerdict as PolicyVerdict
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
@@ -159,6 +160,10 @@ if TYPE_CHECKING:
         is_repository as is_repository,
     )
     from bundler.core.registry_kind import REGISTRY_KINDS as REGISTRY_KINDS, RegistryKind as RegistryKind
+    from bundler.core.scan.gate import GateResult as GateResult
+    from bundler.core.scan.record import ScanRecord as ScanRecord
+    from bundler.core.scan.verdict import Severity as Severity
+    from bundler.core.scan.waivers import Waiver as Waiver
     from bundler.core.selection import Selection as Selection
     from bundler.errors import (
         Absent as Absent,
@@ -223,9 +228,13 @@ if TYPE_CHECKING:
         open_bundle as open_bundle,
     )
     from bundler.keys.passphrase import generate_passphrase as generate_passphrase, read_passphrase as read_passphrase
+    from bundler.keys.scan_records import ScanGate as ScanGate, read_scan_record as read_scan_record
     from bundler.keys.signed_files import Demand as Demand
     from bundler.lists.listing import Place as Place
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
+    from bundler.scanning.request import ScanRequest as ScanRequest, ScanResult as ScanResult
+    from bundler.scanning.scan import scan as scan
+    from bundler.scanning.waivers import read_waivers as read_waivers
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
     from bundler.transports.parsing import parse_target as parse_target
@@ -284,6 +293,10 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.policy": ("ImagePolicy", "PolicyVerdict"),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
     "bundler.core.receipt_attachments": ("ReceiptAttachment",),
+    "bundler.core.scan.gate": ("GateResult",),
+    "bundler.core.scan.record": ("ScanRecord",),
+    "bundler.core.scan.verdict": ("Severity",),
+    "bundler.core.scan.waivers": ("Waiver",),
     "bundler.transports.parsing": ("parse_target",),
     "bundler.stores.hosts": ("NetworkOptions",),
     "bundler.stores.credentials": ("Credentials",),
@@ -293,6 +306,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.keys.image_policy": ("read_policy",),
     "bundler.keys.notation_store": ("read_notation_policy",),
     "bundler.keys.open_bundle": ("SeveralBundles", "Unlocking", "open_bundle"),
+    "bundler.keys.scan_records": ("ScanGate", "read_scan_record"),
     "bundler.keys.signed_files": ("Demand",),
     "bundler.keys.passphrase": ("read_passphrase", "generate_passphrase"),
     "bundler.commands.keygen": ("KeygenRequest", "KeyPair", "keygen"),
@@ -329,9 +343,12 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.importing.import_": ("import_bundle",),
     "bundler.core.comparison": ("Comparison", "Change", "Carried"),
     "bundler.inventories.diff": ("diff", "DiffRequest", "DiffResult", "ComparedSide"),
+    "bundler.scanning.scan": ("scan",),
+    "bundler.scanning.request": ("ScanRequest", "ScanResult"),
+    "bundler.scanning.waivers": ("read_waivers",),
     "bundler.inventories.inventory": ("inventory",),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
-    "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS"),
+    "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),
     "bundler.importing.named_files": ("read_rules", "read_failed_list"),
     "bundler.commands.version": ("Versions", "versions"),
 }

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, scan_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
@@ -28,6 +28,7 @@ bundler import /media/cdrom --wait --trust builder.pub --to registry.internal:50
 bundler import /media/stick/platform --trust builder.pub --to docker-daemon: --to registry.internal:5000
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --map flatten --on-conflict suffix
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --policy policy.json --all-or-nothing
+bundler import /media/stick/platform --trust builder.pub --to registry.internal --require-scan clamav --scan-age 7d
 bundler import /media/disc1/platform-2026.10 /media/disc2/platform-2026.11 --trust builder.pub --to registry.internal
 bundler import /media/stick/platform --trust builder.pub --to harbor.internal --rules rules.yaml --dry-run
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
@@ -49,6 +50,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.policy_option
 @options.notation_policy_option
 @options.trusted_root_option
+@scan_options.gate_options
 @click.option(
     "--map",
     "mapping",
@@ -155,6 +157,11 @@ def import_(
     policies: tuple[str, ...],
     notation_policies: tuple[str, ...],
     trusted_root: str | None,
+    scanners: tuple[str, ...],
+    max_severity: str | None,
+    scan_age: str | None,
+    records: tuple[str, ...],
+    scan_trust: tuple[str, ...],
     mapping: str,
     allow_rollback: str | None,
     rules: str | None,
@@ -237,6 +244,7 @@ def import_(
         receipt=bundler.ReceiptRequest(path=Path(receipt) if receipt else None, key=key),
         need=options.need_request(need, key),
         policies=options.image_policies(policies, notation_policies, trusted_root),
+        scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
     )
     result = options.of_one_bundle(
         lambda chosen: with_run(

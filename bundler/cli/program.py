@@ -144,6 +144,7 @@ _ORDER = (
     "export",
     "inspect",
     "verify",
+    "scan",
     "parity",
     "repair",
     "sign",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import files, options
+from bundler.cli import files, options, scan_options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
@@ -21,6 +21,7 @@ bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify /media/stick/platform --trust builder.pub --need need.json
 bundler verify /media/stick/platform --trust builder.pub --policy policy.json
 bundler verify /media/stick/platform --trust builder.pub --notation-policy notation/trustpolicy.json
+bundler verify /media/stick/platform --trust builder.pub --require-scan clamav,trivy --max-severity high
 bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
 """
 )
@@ -36,6 +37,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @options.policy_option
 @options.notation_policy_option
 @options.trusted_root_option
+@scan_options.gate_options
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -56,6 +58,11 @@ def verify(
     policies: tuple[str, ...],
     notation_policies: tuple[str, ...],
     trusted_root: str | None,
+    scanners: tuple[str, ...],
+    max_severity: str | None,
+    scan_age: str | None,
+    records: tuple[str, ...],
+    scan_trust: tuple[str, ...],
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -82,6 +89,7 @@ def verify(
             "--policy": bool(policies),
             "--notation-policy": bool(notation_policies),
             "--trusted-root": trusted_root is not None,
+            "--require-scan": bool(scanners),
         },
     )
     if file is not None:
@@ -103,6 +111,7 @@ def verify(
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         need=options.need_request(need, options.receipt_key(need_key, key_passphrase_file)),
         policies=options.image_policies(policies, notation_policies, trusted_root),
+        scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
     )
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet, is_waiting=wait)
     if isinstance(result, bundler.BundleList):

@@ -18,11 +18,13 @@ from bundler.commands.bundle_list import BundleList, list_bundles
 from bundler.core.events import PhaseBegan, PhaseEnded
 from bundler.core.frozen import frozen
 from bundler.core.policy import ImagePolicy, PolicyVerdict, refused
+from bundler.core.scan import GateResult
 from bundler.core.tally import Tally
 from bundler.errors import Misuse, worst
 from bundler.importing.need_file import NeedRequest, NeedResult, check_need, write_need
 from bundler.keys.judging import judge_bundle, refuse_carried
 from bundler.keys.open_bundle import Unlocking, open_trusted
+from bundler.keys.scan_records import ScanGate, put_to_gate
 from bundler.run import Run
 from bundler.system.request_fields import Request
 from bundler.transfer import counting
@@ -40,6 +42,7 @@ class VerifyRequest(Request):
         unlocking: Opens an encrypted bundle. With None only the files of an encrypted bundle are checked, no blob.
         need: The need-list to write if something is missing or damaged; None for none.
         policies: The policies that must all accept each image.
+        scans: The scanners that must have passed the bundle; None to demand no scan.
     """
 
     paths: tuple[Path, ...]
@@ -49,6 +52,7 @@ class VerifyRequest(Request):
     unlocking: Unlocking | None = None
     need: NeedRequest | None = None
     policies: tuple[ImagePolicy, ...] = ()
+    scans: ScanGate | None = None
 
 
 @frozen
@@ -62,6 +66,7 @@ class VerifyResult:
         need: The need-list; None if none was asked for.
         verdicts: The verdicts of the policies on the images.
         parity: The recovery data, and what it can repair; None if the bundle has none.
+        scans: The answers of the scan gate; empty if no scan is demanded.
     """
 
     bundle: Bundle | LockedBundle
@@ -70,11 +75,13 @@ class VerifyResult:
     need: NeedResult | None = None
     verdicts: tuple[PolicyVerdict, ...] = ()
     parity: Parity | None = None
+    scans: tuple[GateResult, ...] = ()
 
     @property
     def exit_code(self) -> int:
-        """0 if nothing is wrong, else the exit code of the worst finding or refused image."""
-        return worst([*(finding.error for finding in self.findings), *refused(self.verdicts).values()])
+        """0 if nothing is wrong, else the exit code of the worst finding, refused image, or refused scan."""
+        scans = (scan.error for scan in self.scans if scan.error is not None)
+        return worst([*(finding.error for finding in self.findings), *refused(self.verdicts).values(), *scans])
 
     @property
     def wanted(self) -> tuple[str, ...]:
@@ -118,13 +125,14 @@ def verify(request: VerifyRequest, run: Run | None = None) -> VerifyResult:
     else:
         bundle = _opened(request, run)
         checked, verdicts = _checked(bundle, request, run)
+    scans = put_to_gate(request.scans, bundle, request.trust) if request.scans and isinstance(bundle, Bundle) else ()
     bundle = replace(bundle, chunks=checked.chunks)
     parity: Parity | None = None
     if run.changer is None:  # else the chunks and their parity are not here together
         parity = parity_of(bundle, facts_by(checked.findings, bundle), lambda _: run.cancellation.check())
     lacking = lacking_by(checked.findings, bundle).without(parity.repairable if parity else frozenset())
     need = write_need(request.need, bundle, lacking, key)
-    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts, parity)
+    return VerifyResult(bundle, checked.findings, litter_in(bundle.sealed.own_listings), need, verdicts, parity, scans)
 
 
 def _checked(
@@ -195,6 +203,12 @@ def _opened(request: VerifyRequest, run: Run) -> Bundle | LockedBundle:
     if request.policies and not isinstance(bundle, Bundle):
         raise Misuse(
             "an encrypted bundle: a policy judges its content", subject="--policy", hint="give --passphrase-file FILE"
+        )
+    if request.scans and not isinstance(bundle, Bundle):
+        raise Misuse(
+            "an encrypted bundle: a scan is of its content",
+            subject="--require-scan",
+            hint="give --passphrase-file FILE",
         )
     return bundle
 

@@ -53,6 +53,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         targets=targets,
         merged=tuple(identity for _, identity in pairs),
         verdicts=tuple(dict.fromkeys(verdict for receipt in ordered for verdict in receipt.verdicts)),
+        scans=tuple(dict.fromkeys(scan for receipt in ordered for scan in receipt.scans)),
         others=tuple(dict.fromkeys(other for receipt in ordered for other in receipt.others)),
     )
 

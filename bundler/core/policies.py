@@ -1,4 +1,4 @@
-"""The values of flags: of ``--map``, ``--on-conflict`` and ``--layer-compression``."""
+"""The values of flags: of ``--map``, ``--on-conflict``, ``--max-severity`` and ``--layer-compression``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ MAPPINGS = (KEEP, SCOPED, FLATTEN)
 FAIL, SKIP, REPLACE, SUFFIX = "fail", "skip", "replace", "suffix"
 CONFLICT_POLICIES = (FAIL, SKIP, REPLACE, SUFFIX)
 """Stop before any byte is sent; keep the existing image; move the tag; push under a second tag."""
+
+SEVERITIES = ("negligible", "low", "medium", "high", "critical")
+"""Of findings of scanners, in their order."""
 
 LAYER_COMPRESSIONS = ("gzip", "zstd", "none")
 """Of layers that a source holds without compression. The first is the default."""

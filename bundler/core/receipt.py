@@ -23,6 +23,7 @@ from bundler.core.receipt_attachments import (
     read_attachment,
 )
 from bundler.core.receipt_bundles import OtherBundle, other_bundle_document, read_other_bundle
+from bundler.core.receipt_scans import ReceiptScan, read_receipt_scan, scan_document
 from bundler.core.receipt_series import ReceiptSeries, read_receipt_series, series_document
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Damaged, Refused
@@ -159,6 +160,7 @@ class Receipt:
         merged: The ids of the receipts that this one was made of.
         verdicts: The verdicts of the policies of the import; empty without a policy, and in older receipts.
         others: The other bundles that were given, which have blobs that this one leaves out.
+        scans: The answers of the scan gate; empty if no scan was demanded, and in older receipts.
     """
 
     tool: str
@@ -183,6 +185,7 @@ class Receipt:
     others: tuple[OtherBundle, ...] = ()
     blob_sizes: tuple[int, ...] = ()
     series: ReceiptSeries | None = None
+    scans: tuple[ReceiptScan, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -252,6 +255,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "series": series_document(receipt.series),
         "verdicts": [_verdict_document(verdict) for verdict in receipt.verdicts],
         **({"otherBundles": list(map(other_bundle_document, receipt.others))} if receipt.others else {}),
+        **({"scans": list(map(scan_document, receipt.scans))} if receipt.scans else {}),
     }
 
 
@@ -315,6 +319,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         required_signatures=size(document.get("requiredSignatures", 1)),  # the first receipts did not have it
         verdicts=tuple(_verdict(verdict) for verdict in list_of(document.get("verdicts", []))),
         others=tuple(map(read_other_bundle, list_of(document.get("otherBundles", [])))),
+        scans=tuple(map(read_receipt_scan, list_of(document.get("scans", [])))),
     )
     if receipt.blob_sizes and len(receipt.blob_sizes) != len(receipt.blobs):
         raise ValueError("not every blob has a size")

@@ -20,6 +20,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
 from bundler.core.policy import PolicyVerdict
+from bundler.core.scan import GateResult
 from bundler.errors import Bug, BundlerError, LocalStorage, Misuse
 from bundler.importing.judged import judge
 from bundler.importing.leg import Leg, as_end
@@ -34,12 +35,14 @@ from bundler.importing.recorder import NOT_RECORDED, Recorder, with_failed_list
 from bundler.importing.repairable import with_repairable
 from bundler.importing.request import ImportRequest
 from bundler.importing.results import ImportResult
+from bundler.importing.scanned import scanned
 from bundler.importing.selected import select
 from bundler.importing.sent import send
 from bundler.importing.series import checked_series
 from bundler.importing.surveyed import plan, survey
 from bundler.importing.targets import open_target, refuse_impossible
 from bundler.importing.targets.target import Target
+from bundler.keys.scan_records import refused_by
 from bundler.run import Run
 
 
@@ -114,6 +117,7 @@ class _Reached:
 
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[PolicyVerdict, ...] = ()
+    scans: tuple[GateResult, ...] = ()
     legs: tuple[Leg, ...] = ()
     ended: BundlerError | None = None
     overridden: tuple[str, ...] = ()
@@ -127,6 +131,7 @@ class _Reached:
             targets=tuple(leg.result for leg in self.legs),
             findings=self.findings,
             verdicts=self.verdicts,
+            scans=self.scans,
             is_dry_run=opened.request.is_dry_run,
             litter=opened.litter,
             error=self.ended,
@@ -188,8 +193,13 @@ def _with_files_checked(reached: _Reached, opened: Opened) -> _Reached:
 def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | None) -> _Reached:
     reached = _Reached()
     try:
+        reached = _Reached(scans=scanned(opened))
+        refused = refused_by(reached.scans)
+        if refused is not None:
+            return replace(reached, ended=refused)
         if opened.media is None:
-            reached = _Reached(tuple(check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())))
+            findings = check_around_blobs(opened.bundle, lambda _: opened.run.cancellation.check())
+            reached = replace(reached, findings=tuple(findings))
         else:
             from bundler.importing.changed import publish_in_turns, remember_documents
 

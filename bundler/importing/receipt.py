@@ -8,6 +8,7 @@ from bundler.core.policy import PolicyVerdict
 from bundler.core.receipt import Receipt, ReceiptImage, ReceiptReading, ReceiptTarget, ReceiptVerdict
 from bundler.core.receipt_attachments import UNFINISHED, ReceiptAttachment
 from bundler.core.receipt_bundles import OtherBundle
+from bundler.core.receipt_scans import receipt_scan_of
 from bundler.core.receipt_series import ReceiptSeries
 from bundler.importing.attached import AttachmentResult
 from bundler.importing.request import ImportRequest, ReceiptRequest
@@ -42,6 +43,7 @@ def receipt_of(
         verdicts=tuple(map(_verdict, result.verdicts)),
         others=tuple(OtherBundle(each.id, each.name, each.sealed.signers) for each in bundle.others),
         series=_series(result, request),
+        scans=tuple(map(receipt_scan_of, result.scans)),
     )
 
 

@@ -18,6 +18,7 @@ from bundler.core.selection import EVERYTHING, Selection
 from bundler.importing.need_file import NeedRequest
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.keys.scan_records import ScanGate
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
 from bundler.system.clock import now
@@ -72,6 +73,7 @@ class ImportRequest:
         has_attachments: The attachments of images are imported too: signatures, SBOMs, attestations.
         is_verifying_target: All blobs that images need are read back from the target before a tag moves.
         policies: The policies that must all accept an image before anything of it is sent.
+        scans: The scanners that must have passed the bundle; None to demand no scan.
         allow_rollback: The reason for which a bundle is accepted that its channel would refuse; empty to refuse it.
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
@@ -99,6 +101,7 @@ class ImportRequest:
     has_attachments: bool = True
     is_verifying_target: bool = False
     policies: tuple[ImagePolicy, ...] = ()
+    scans: ScanGate | None = None
     allow_rollback: str = ""
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None

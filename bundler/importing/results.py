@@ -19,6 +19,7 @@ from bundler.core.policies import FAIL
 from bundler.core.policy import PolicyVerdict
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
+from bundler.core.scan import GateResult
 from bundler.core.tag_template import digest_tag
 from bundler.errors import BundlerError, worst_of_images
 from bundler.importing.attached import AttachmentResult
@@ -228,6 +229,7 @@ class ImportResult:
         targets: The results of the images at each target.
         findings: The faults of the bundle, without those of the images' blobs.
         verdicts: The verdicts of the policies on the chosen images.
+        scans: The answers of the scan gate; empty if no scan is demanded.
         is_dry_run: True if nothing was sent.
         litter: The files that operating systems left in the bundle's folders.
         error: The error that ended the import early; None if there is none.
@@ -243,6 +245,7 @@ class ImportResult:
     targets: tuple[TargetResult, ...] = ()
     findings: tuple[Finding, ...] = ()
     verdicts: tuple[PolicyVerdict, ...] = ()
+    scans: tuple[GateResult, ...] = ()
     is_dry_run: bool = False
     litter: Litter | None = None
     error: BundlerError | None = None

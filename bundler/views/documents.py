@@ -14,7 +14,9 @@ from bundler.core.manifest import BundleManifest
 from bundler.core.media import may_be_lost
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Several
+from bundler.views import scan_report
 from bundler.views.parity_report import parity_document, planned_parity_document
+from bundler.views.scan_report import gate_document
 from bundler.views.since_report import since_document
 from bundler.views.words import with_placeholders
 
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
     from bundler.importing.results import ImageResult, ImportResult, ReadBack, RegistryPlan, TargetResult
     from bundler.inventories.diff import ComparedSide, DiffResult
     from bundler.inventories.request import InventoryResult
+    from bundler.scanning.request import ScanResult
     from bundler.stores.archive_check import ImageFacts
 
 
@@ -135,6 +138,11 @@ def inventory_document(result: InventoryResult) -> Document:
         "images": len(found.images),
         "notListed": [{"name": each.name, "code": each.code, "reason": each.reason} for each in found.not_listed],
     }
+
+
+def scan_document(result: ScanResult) -> Document:
+    """The document that ``scan --json`` prints."""
+    return {**_head("scan", result.exit_code), **scan_report.scan_document(result)}
 
 
 def images_document(result: ImagesResult) -> Document:
@@ -236,6 +244,7 @@ def verify_document(result: VerifyResult) -> Document:
         "otherFiles": _other_files(result.bundle),
         "findings": [_finding(finding) for finding in result.findings],
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
+        "scans": gate_document(result.scans),
         "copyAgain": list(result.wanted),
         "chunks": [_chunk_state(state, result.wanted) for state in result.bundle.chunks],
         "need": _need(result.need),
@@ -436,6 +445,7 @@ def import_document(result: ImportResult) -> Document:
         "repairable": sorted(result.repairable),
         "need": _need(result.need),
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
+        "scans": gate_document(result.scans),
         **_media(bundle, result.litter),
         "targets": [_target(target) for target in result.targets],
     }

@@ -21,6 +21,7 @@ from bundler.views.need_report import need_lines
 from bundler.views.parity_report import hope_lines
 from bundler.views.policy_report import summary_lines
 from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
+from bundler.views.scan_report import gate_lines
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     lines += missing_lines(bundle.manifest)
     lines += finding_lines(result.findings, is_verbose=is_verbose)
     lines += summary_lines(result.verdicts, is_verbose=is_verbose)
+    lines += gate_lines(result.scans)
     elsewhere = Elsewhere(
         frozenset(state.chunk.file for state in bundle.chunks if state.is_elsewhere), bundle.manifest.media
     )

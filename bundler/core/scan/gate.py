@@ -8,6 +8,7 @@ the newest decides, so that an earlier clean one hides nothing.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
 from bundler.core.advice import problem
 from bundler.core.digest import Digest
@@ -56,6 +57,11 @@ class SignedRecord:
     source: str
     signers: tuple[str, ...]
 
+    @property
+    def bare(self) -> SignedRecord:
+        """The same without the verdicts, which take much memory."""
+        return replace(self, record=replace(self.record, scans=()))
+
 
 @frozen
 class Weighed:
@@ -81,7 +87,7 @@ class GateResult:
     Attributes:
         name: The scanner that was demanded.
         scanner: The scanner of the record; None without a record of this bundle by it.
-        record: The record that decided; None without one.
+        record: The record that decided, without its verdicts; None without one.
         objects: The number of objects that must have passed.
         waivers: The waivers that accepted something.
         error: The reason for which the bundle is refused; None if it passed.
@@ -167,7 +173,7 @@ def _judge_one(
         if not weighed.is_pass:
             refused.append((digest, _words(weighed, verdict)))
     error = _too_old(signed, scan, demand, now) or _not_clean(name, demand, contents, refused)
-    return GateResult(name, scan.scanner, signed, len(objects), tuple(used), error)
+    return GateResult(name, scan.scanner, signed.bare, len(objects), tuple(used), error)
 
 
 def _missing(

@@ -27,8 +27,8 @@ from bundler.core.scan.verdict import CLEAN, Finding, Scanner, Severity, State, 
 from bundler.core.scan.waivers import Waiver
 from bundler.errors import BundlerError, Damaged, Refused
 
-DOCUMENT = "bundler.scan/1"
-_DOCUMENTS = "bundler.scan/"
+DOCUMENT = "bundler.scan-record/1"
+_DOCUMENTS = "bundler.scan-record/"
 _ID = re.compile(r"[0-9a-f]{64}")
 
 

@@ -51,11 +51,11 @@ def test_wrapping_loses_nothing(language, code):
     translate = ZH if language == "zh" else str
     shown = "".join("".join(explain_report.explain_lines(explain(code), width=61)).split())
     for text in (ADVICE[code].happened, ADVICE[code].next_step, ADVICE[code].explanation):
-        for name in ("host", "repository", "project", "time", "duration", "rule"):
+        for name in ("host", "repository", "project", "time", "duration", "rule", "scanner", "count"):
             text = text.replace(f"{{{name}}}", name.upper())
             translated = translate(ADVICE[code].explanation)
         assert language == "zh" or "".join(text.split()) in shown
-    for name in ("host", "repository", "project", "time", "duration", "rule"):
+    for name in ("host", "repository", "project", "time", "duration", "rule", "scanner", "count"):
         translated = translated.replace(f"{{{name}}}", name.upper())
     assert "".join(translated.split()) in shown
 

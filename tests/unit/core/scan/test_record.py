@@ -141,8 +141,8 @@ def test_another_document_is_no_record_and_a_later_version_is_refused() -> None:
     for content in (b"[]", b"{}", b'{"document": "bundler.receipt/1"}', b"clean", written()[:-9]):
         with raises(Damaged, subject="scan.json"):
             parse_record(content, what="scan.json")
-    with raises(Refused, expected="bundler.scan/1", actual="bundler.scan/2"):
-        parse_record(changed(lambda made: made.update(document="bundler.scan/2")), what="scan.json")
+    with raises(Refused, expected="bundler.scan-record/1", actual="bundler.scan-record/2"):
+        parse_record(changed(lambda made: made.update(document="bundler.scan-record/2")), what="scan.json")
 
 
 def test_words_of_a_scanner_are_cut_to_what_a_record_holds() -> None:
