@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     )
     from bundler.commands.doctor import DoctorRequest as DoctorRequest, DoctorResult as DoctorResult, doctor as doctor
     from bundler.commands.explain import ExplainResult as ExplainResult, explain as explain
+    from bundler.commands.hand_over import HandOverRequest as HandOverRequest, hand_over as hand_over
     from bundler.commands.inspect_ import (
         InspectRequest as InspectRequest,
         InspectResult as InspectResult,
@@ -45,6 +46,11 @@ if TYPE_CHECKING:
         LayersResult as LayersResult,
         image_layers as image_layers,
         inspect_layers as inspect_layers,
+    )
+    from bundler.commands.papers import (
+        LabelRequest as LabelRequest,
+        PaperResult as PaperResult,
+        SlipRequest as SlipRequest,
     )
     from bundler.commands.receipts import (
         ReceiptFile as ReceiptFile,
@@ -110,6 +116,12 @@ if TYPE_CHECKING:
         PhaseBegan as PhaseBegan,
         PhaseEnded as PhaseEnded,
         Retrying as Retrying,
+    )
+    from bundler.core.hand_over import (
+        HandedMedium as HandedMedium,
+        HandOver as HandOver,
+        LabelCode as LabelCode,
+        parse_payload as parse_payload,
     )
     from bundler.core.image_list import NoImage as NoImage
     from bundler.core.layers import (
@@ -231,6 +243,7 @@ if TYPE_CHECKING:
     from bundler.keys.scan_records import ScanGate as ScanGate, read_scan_record as read_scan_record
     from bundler.keys.signed_files import Demand as Demand
     from bundler.lists.listing import Place as Place
+    from bundler.reporting.papers import label as label, slip as slip
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
     from bundler.scanning.request import ScanRequest as ScanRequest, ScanResult as ScanResult
     from bundler.scanning.scan import scan as scan
@@ -281,6 +294,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.oci": ("Descriptor",),
     "bundler.core.platform": ("Platform",),
     "bundler.core.selection": ("Selection",),
+    "bundler.core.hand_over": ("HandOver", "HandedMedium", "LabelCode", "parse_payload"),
     "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage", "Variant"),
     "bundler.core.media_changer": ("MediaChanger", "WantedMedium", "MediumReason", "NoMedia"),
@@ -317,6 +331,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.inspect_file": ("FileResult", "inspect_file", "verify_file"),
     "bundler.commands.repair": ("RepairRequest", "RepairResult", "repair"),
     "bundler.commands.sbom": ("FoundSbom", "SbomRequest", "SbomResult", "inspect_sbom"),
+    "bundler.commands.hand_over": ("HandOverRequest", "hand_over"),
+    "bundler.commands.papers": ("LabelRequest", "SlipRequest", "PaperResult"),
+    "bundler.reporting.papers": ("label", "slip"),
     "bundler.commands.layers": ("LayersRequest", "LayersResult", "inspect_layers", "image_layers"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),

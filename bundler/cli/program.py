@@ -150,6 +150,8 @@ _ORDER = (
     "sign",
     "copy",
     "spread",
+    "label",
+    "slip",
     "import",
     "fulfil",
     "undo",

@@ -914,6 +914,15 @@ _ENTRIES = (
         "unchanged, and `--json` prints each document that is JSON.",
     ),
     Advice(
+        "no-face",
+        Misuse,
+        "the faces of PDF readers lack a character",
+        "write an .html or .svg file, and print it with a browser",
+        "A PDF of bundler has no font in it: it uses the faces that each reader has, and these have the letters of "
+        "Western Europe only. A browser has faces for Chinese and for other scripts: write FILE.html, and print it on "
+        "A4 in its actual size. Or give names in Latin letters, and `--lang en`.",
+    ),
+    Advice(
         "layer-bomb",
         Damaged,
         "the layer unpacks to more than any layer does",

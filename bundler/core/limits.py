@@ -333,6 +333,9 @@ NEED_LIST_NUMBERS = 1_000_000
 PLACES_OF_BLOB = 16
 """Places that are asked for one blob, one after the other: all images of a bundle may share a layer."""
 
+PARTY_CHARACTERS = 100
+"""The name of a sender or recipient on a label: two lines of the widest one."""
+
 NEED_LINE_CHARACTERS = 2953
 """The short form of a need-list that fits into a QR code: the largest symbol with the weakest correction, in bytes."""
 

@@ -50,6 +50,7 @@ NOUNS = {
     "other attachment": (text("{count:,} other attachment"), text("{count:,} other attachments")),
     "SBOM": (text("{count:,} SBOM"), text("{count:,} SBOMs")),
     "key": (text("{count:,} key"), text("{count:,} keys")),
+    "label": (text("{count:,} label"), text("{count:,} labels")),
     "layer": (text("{count:,} layer"), text("{count:,} layers")),
     "manifest": (text("{count:,} manifest"), text("{count:,} manifests")),
     "repository": (text("{count:,} repository"), text("{count:,} repositories")),

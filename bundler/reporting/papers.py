@@ -1,0 +1,108 @@
+"""``bundler label`` and ``bundler slip``: write what people stick on media, and sign when they hand them over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundler.commands.hand_over import hand_over
+from bundler.commands.papers import LabelRequest, PaperResult, SlipRequest
+from bundler.core import roles
+from bundler.core.label_sheets import sheet_of
+from bundler.errors import BundlerError, Misuse
+from bundler.run import Run
+from bundler.system.durable_files import place_durably
+from bundler.system.files import read_bounded
+from bundler.texts import text
+from bundler.views.languages import ENGLISH, language as spoken_language, languages
+from bundler.views.paper import files as paper_files
+
+_PAPER_BYTES = 64 << 20
+
+
+def label(request: LabelRequest, run: Run | None = None) -> PaperResult:
+    """Writes the labels of the media of a bundle.
+
+    Args:
+        request: The bundle, the file, and the sheet of labels.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: As `hand_over`; or the file, the sheet, a medium or the language is not usable.
+        Untrusted, Damaged, Incomplete: As `hand_over`.
+        LocalStorage: A file cannot be written.
+    """
+    language = _language(request.output, request.language)
+    sheet = sheet_of(request.sheet)
+    if not 0 <= request.used < sheet.labels:
+        expected = text("0 to {count}", count=sheet.labels - 1)
+        raise Misuse.of_field("used", expected=expected, actual=str(request.used))
+    facts = hand_over(request.hand_over, run)
+    files = paper_files.label_files(facts, request.media, sheet, request.output, language, used=request.used)
+    is_old = _place(files)
+    labels = len(set(request.media)) or len(facts.media)
+    return PaperResult(tuple(files), language, facts, labels, sheet.name, is_old)
+
+
+def slip(request: SlipRequest, run: Run | None = None) -> PaperResult:
+    """Writes the slip of a hand-over.
+
+    Args:
+        request: The bundle, and the file.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse, Untrusted, Damaged, Incomplete, LocalStorage: As `label`.
+    """
+    language = _language(request.output, request.language)
+    facts = hand_over(request.hand_over, run)
+    files = paper_files.slip_files(facts, request.output, language)
+    return PaperResult(tuple(files), language, facts, 0, "", _place(files))
+
+
+def _language(output: Path, language: str) -> str:
+    """The language to write in, after a check of the file's name and its folder."""
+    form = paper_files.form_of(output)
+    parent = output.absolute().parent
+    if not parent.is_dir():
+        raise Misuse("there is no such folder", subject=str(parent))
+    if (parent / roles.SUMS.file).exists():
+        raise Misuse(
+            "paper in the folder of a bundle would be a file that nobody signed",
+            subject=str(output),
+            hint="write it next to the folder",
+        )
+    if language and language not in languages():
+        known = ", ".join(languages())
+        raise Misuse("there is no such language", subject=language[:40], expected=known, actual=language[:40])
+    return language or (ENGLISH if form == paper_files.PDF else spoken_language())
+
+
+def _place(files: Mapping[Path, bytes]) -> bool:
+    """Writes the files. Returns True if all of them were there already.
+
+    Raises:
+        Misuse: A file is there, and was not written by this command.
+        LocalStorage: A file cannot be written.
+    """
+    new = {path: content for path, content in files.items() if not _holds(path, content)}
+    for path, content in new.items():
+        place_durably(path, content)
+    return not new
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    """True if a file has these bytes already; False if it is missing, or an older paper.
+
+    Raises:
+        Misuse: It has other bytes, and is none of ours.
+    """
+    if not path.exists() and not path.is_symlink():
+        return False
+    try:
+        found = read_bounded(path, _PAPER_BYTES)
+    except BundlerError:
+        found = b""
+    if found != content and not paper_files.is_paper(found):
+        raise Misuse("the file exists and is no label or slip", subject=str(path), hint="choose another name")
+    return found == content
