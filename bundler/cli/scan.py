@@ -9,6 +9,7 @@ import click
 
 import bundler
 from bundler.cli import options, scan_options
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
 
@@ -51,6 +52,7 @@ bundler scan /media/stick/platform --with acme=/opt/acme/scan -o scan.json --key
 @options.unsigned_ok_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
+@metrics_option
 @options.quiet_option
 @options.verbose_option
 @options.json_option

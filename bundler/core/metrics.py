@@ -89,6 +89,15 @@ ERRORS = Metric("bundler_last_run_errors", "Errors that the last run ended with,
 DAMAGED = Metric("bundler_verify_damaged_files", "Files of the bundle that the last run found damaged.")
 MISSING = Metric("bundler_verify_missing_files", "Files of the bundle that the last run did not find.")
 UNREADABLE = Metric("bundler_medium_read_errors", "Files of which the medium gave the last run a read error.")
+SCANNED = Metric(
+    "bundler_scan_objects", "Objects of the bundle that the last scan has a verdict on, by scanner and verdict."
+)
+NOT_PASSED = Metric(
+    "bundler_scan_refused_objects", "Objects that did not pass the last scan, by scanner; waivers count."
+)
+SCAN_DATABASE = Metric(
+    "bundler_scan_database_timestamp_seconds", "Unix time of the database that the last scan used, by scanner."
+)
 BUNDLE_SIZE = Metric("bundler_bundle_size_bytes", "Size of all chunks of the bundle that the last run read or made.")
 BUNDLE_CREATED = Metric(
     "bundler_bundle_created_timestamp_seconds",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from bundler.exporting.result import ExportResult
     from bundler.importing.results import ImageResult, ImportResult, TargetResult
     from bundler.inventories.request import InventoryResult
+    from bundler.scanning.request import ScanResult
 
 
 _STATUSES = range(100, 600)
@@ -217,6 +218,17 @@ def _of_inventory(result: InventoryResult) -> Iterator[Sample]:
     yield sample(metrics.IMAGES, sum(len(each.tags) for each in result.inventory.repositories), state="listed")
 
 
+def _of_scan(result: ScanResult) -> Iterator[Sample]:
+    for scan in result.record.scans:
+        name = scan.scanner.name
+        yield from (
+            sample(metrics.SCANNED, number, scanner=name, verdict=state.value) for state, number in scan.states.items()
+        )
+        yield sample(metrics.NOT_PASSED, len(result.refused.get(name, ())), scanner=name)
+        with suppress(ValueError):  # the date is unknown
+            yield sample(metrics.SCAN_DATABASE, seconds_of(scan.scanner.database_date), scanner=name)
+
+
 _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "ImportResult": _of_import,
     "ExportResult": _of_export,
@@ -225,5 +237,6 @@ _OF_RESULTS: Mapping[str, Callable[[Any], Iterator[Sample]]] = {
     "ParityResult": _of_parity,
     "CopyResult": _of_copy,
     "InventoryResult": _of_inventory,
+    "ScanResult": _of_scan,
 }
 """The results that have figures of their own, by the names of their classes: no other module is loaded for that."""
