@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bundler.core.policy.verdict import ACCEPTED
+from bundler.core.receipt_scans import PASSED
 from bundler.texts import Text, counted, joined, text
 from bundler.views.attachment_report import attached_words
 from bundler.views.errors import advice_lines
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.undo import ListResult, TagResult, UndoResult
     from bundler.core.receipt import Receipt, ReceiptImage, ReceiptTarget
+    from bundler.core.receipt_scans import ReceiptScan
     from bundler.core.receipt_series import ReceiptSeries
 
 KINDS = {"registry": text("registry"), "daemon": text("Docker daemon"), "layout": text("layout")}
@@ -54,6 +56,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
         facts.append((said("channel"), _series_words(receipt.series)))
     if receipt.verdicts:
         facts.append((said("policy"), _verdict_words(receipt)))
+    facts += [(said("scan"), _scan_words(scan)) for scan in receipt.scans]
     if receipt.merged:
         facts.append((said("merged from"), translated(count(len(receipt.merged), "receipt"))))
     lines = [fact(name, escaped(value)) for name, value in facts]
@@ -187,6 +190,19 @@ def _verdict_words(receipt: Receipt) -> str:
         files=files,
         accepted=accepted,
         refused=len(receipt.verdicts) - accepted,
+    )
+
+
+def _scan_words(scan: ReceiptScan) -> str:
+    name = f"{scan.scanner} {scan.version}".rstrip()
+    if scan.result != PASSED:
+        return said("{scanner}: REFUSED, {reason}", scanner=name, reason=scan.reason)
+    return said(
+        "{scanner}: passed, {objects}, scanned {created}, signed by {signers}",
+        scanner=name,
+        objects=translated(counted(scan.objects, "{count:,} object", "{count:,} objects")),
+        created=scan.created,
+        signers=", ".join(scan.signers),
     )
 
 

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import joined, some, text
-from bundler.views import extension_report, media_report, need_report, parity_report, policy_report, since_report
+from bundler.views import (
+    extension_report,
+    media_report,
+    need_report,
+    parity_report,
+    policy_report,
+    scan_report,
+    since_report,
+)
 from bundler.views.languages import hint_of, said, translated, worded
 from bundler.views.trust_report import fingerprint_lines
 from bundler.views.words import (
@@ -195,7 +203,8 @@ def verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:
     verdicts = policy_report.policy_lines(result.verdicts, is_verbose=is_verbose)
     if any(not each.is_accepted for each in result.verdicts):
         verdicts.append(f"  {said('more: bundler explain {code}', code='policy')}")
-    return [*_verify_lines(result, is_verbose=is_verbose), *(["", *verdicts] if verdicts else [])]
+    parts = [_verify_lines(result, is_verbose=is_verbose), verdicts, scan_report.verify_lines(result.scans)]
+    return [line for number, part in enumerate(filter(None, parts)) for line in ([""] if number else []) + part]
 
 
 def _verify_lines(result: VerifyResult, *, is_verbose: bool) -> list[str]:

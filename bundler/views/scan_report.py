@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bundler.texts import counted, joined, some, text
+from bundler.views.errors import error_lines
 from bundler.views.languages import said, translated
 from bundler.views.words import escaped, fact, fact_below, limited, table
 
@@ -49,7 +50,7 @@ def lines(result: ScanResult, *, is_verbose: bool) -> list[str]:
     return [
         *shown,
         "",
-        said("NOT PASSED: {count:,} objects", count=len(rows)),
+        said("NOT PASSED: {objects}", objects=translated(_objects(len(rows)))),
         first,
         *limited(others, is_verbose=is_verbose),
         f"  {said('more: bundler explain {code}', code='scan-not-clean')}",
@@ -59,6 +60,12 @@ def lines(result: ScanResult, *, is_verbose: bool) -> list[str]:
 def gate_lines(results: Sequence[GateResult]) -> list[str]:
     """A line for each scanner that is demanded: passed, with the record that says so, or refused."""
     return [fact(said("scan"), _gate_words(result)) for result in results]
+
+
+def verify_lines(results: Sequence[GateResult]) -> list[str]:
+    """The same, with the reason for which the bundle is refused."""
+    refused = [line for result in results if result.error for line in error_lines(result.error)]
+    return [*gate_lines(results), *refused]
 
 
 def scan_document(result: ScanResult) -> dict[str, Any]:
@@ -146,13 +153,16 @@ def _counts(scan: Scan) -> str:
     counts = [
         text("{count:,} {state}", count=states[name], state=words) for name, words in _STATES.items() if name in states
     ]
-    objects = counted(len(scan.verdicts), "{count:,} object", "{count:,} objects")
     found = [
         text("{count:,} {severity}", count=scan.severities[each], severity=each.value)
         for each in sorted(scan.severities, key=lambda each: -each.rank)
     ]
-    parts = [text("{objects}: {counts}", objects=objects, counts=joined(counts, ", "))]
+    parts = [text("{objects}: {counts}", objects=_objects(len(scan.verdicts)), counts=joined(counts, ", "))]
     return joined([*parts, *([text("findings: {counts}", counts=joined(found, ", "))] if found else [])])
+
+
+def _objects(number: int) -> str:
+    return counted(number, "{count:,} object", "{count:,} objects")
 
 
 def _waiver_lines(result: ScanResult) -> list[str]:
@@ -192,7 +202,7 @@ def _gate_words(result: GateResult) -> str:
         return said("{scanner}: REFUSED, no record of this bundle", scanner=escaped(result.name))
     values = {
         "scanner": escaped(result.name),
-        "objects": translated(counted(result.objects, "{count:,} object", "{count:,} objects")),
+        "objects": translated(_objects(result.objects)),
         "created": result.record.record.created,
         "signers": ", ".join(result.record.signers),
     }

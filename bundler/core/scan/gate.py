@@ -224,11 +224,17 @@ def _not_clean(
     return problem(
         "scan-not-clean",
         subject=contents.bundle_name,
-        expected=text("every object clean, or its findings waived or below {severity}", severity=demand.least.value),
+        expected=_wanted(demand.least),
         actual=joined([*reasons, *([text("and {count:,} more", count=more)] if more else [])]),
         count=f"{len(refused):,}",
         scanner=name,
     )
+
+
+def _wanted(least: Severity) -> str:
+    if least is Severity.NEGLIGIBLE:
+        return text("every object clean, or its findings waived")
+    return text("every object clean, or its findings waived or below {severity}", severity=least.value)
 
 
 def _object(digest: Digest, contents: Contents) -> str:
