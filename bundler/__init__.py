@@ -248,6 +248,10 @@ if TYPE_CHECKING:
     from bundler.scanning.request import ScanRequest as ScanRequest, ScanResult as ScanResult
     from bundler.scanning.scan import scan as scan
     from bundler.scanning.waivers import read_waivers as read_waivers
+    from bundler.serving.catalogue import ServedImage as ServedImage
+    from bundler.serving.connections import ServedAnswer as ServedAnswer
+    from bundler.serving.request import ServeRequest as ServeRequest
+    from bundler.serving.serve import Served as Served, serve as serve, serve_open as serve_open
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
     from bundler.transports.parsing import parse_target as parse_target
@@ -366,6 +370,10 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.inventories.inventory": ("inventory",),
     "bundler.inventories.request": ("InventoryRequest", "InventoryResult"),
     "bundler.core.policies": ("MAPPINGS", "CONFLICT_POLICIES", "LAYER_COMPRESSIONS", "SEVERITIES"),
+    "bundler.serving.serve": ("serve", "serve_open", "Served"),
+    "bundler.serving.request": ("ServeRequest",),
+    "bundler.serving.connections": ("ServedAnswer",),
+    "bundler.serving.catalogue": ("ServedImage",),
     "bundler.importing.named_files": ("read_rules", "read_failed_list"),
     "bundler.commands.version": ("Versions", "versions"),
 }

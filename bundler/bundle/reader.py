@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,7 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import Passed, Pieces
+from bundler.core.protocols import NOT_HELD, FilePart, Passed, Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete
 from bundler.system.buffers import new_buffer
 from bundler.system.files import let_go, open_for_reading, read_into
@@ -112,6 +113,11 @@ class Bundle:
         return self.is_encrypted or any(each.is_encrypted for each in self.others)
 
     @property
+    def has_few_files(self) -> bool:
+        """True if its chunks are decrypted into a few files."""
+        return self.is_encrypted
+
+    @property
     def absent(self) -> frozenset[int]:
         """The numbers of the blobs that it leaves out and that no other bundle here has."""
         if not self.manifest.bases:
@@ -166,6 +172,11 @@ class Bundle:
     def name(self) -> str:
         """The name of the bundle."""
         return self.manifest.name
+
+    @property
+    def signers(self) -> tuple[str, ...]:
+        """The key ids of its trusted signers; none if it was opened without a signature."""
+        return self.sealed.signers
 
     @property
     def images(self) -> tuple[Image, ...]:
@@ -283,6 +294,26 @@ class Bundle:
             if offset_bytes < member.start_bytes + member.piece.length_bytes or not descriptor.size_bytes:
                 before(member.piece.chunk)
                 yield from self._read_member(member, buffer, max(0, offset_bytes - member.start_bytes))
+
+    def problem_of(self, descriptor: Descriptor) -> BundlerError | None:
+        """The reason for which this bundle alone cannot give a blob; None if it can."""
+        blob = self._blobs.get(descriptor.digest)
+        if blob is None or blob.descriptor.size_bytes != descriptor.size_bytes:
+            return Incomplete("the bundle does not have the blob", subject=str(descriptor.digest), code=NOT_HELD)
+        if blob.is_left_out:
+            return not_held(self.manifest, blob)
+        problems = (self.chunks[piece.chunk - 1].problem for piece in blob.stored.pieces)
+        return next((problem for problem in problems if problem is not None), None)
+
+    def file_parts(self, descriptor: Descriptor) -> tuple[FilePart, ...]:
+        """The bytes of a blob of this bundle in its chunks, unverified, without the framing around them.
+
+        Raises:
+            Incomplete: The bundle leaves the blob out.
+        """
+        self._check_held(descriptor.digest)
+        pieces = self._blobs[descriptor.digest].stored.pieces
+        return tuple(FilePart(partial(self.opened_chunk, p.chunk), p.offset_bytes, p.length_bytes) for p in pieces)
 
     def read_document(self, descriptor: Descriptor) -> bytes:
         """Reads and verifies a manifest or config of the bundle.
@@ -427,7 +458,3 @@ def not_held(manifest: BundleManifest, blob: Blob) -> Incomplete:
         hint="give the bundle that has it too, or import into the registry that has it",
         code=NOT_HELD,
     )
-
-
-NOT_HELD = "base-missing"
-"""The code of errors about blobs that are in a base which is not here."""

@@ -153,6 +153,7 @@ _ORDER = (
     "label",
     "slip",
     "import",
+    "serve",
     "fulfil",
     "undo",
     "receipt",

@@ -529,3 +529,31 @@ METRICS_BYTES = 256 << 10
 
 METRICS_SUCCESSES = 50
 """The times of successes that a file of metrics keeps: one for each target, and a task has few."""
+
+SERVED_CONNECTIONS = 512
+"""Connections of ``bundler serve``, each with a thread. Docker opens a few for each pull. The one that waits longest
+for its next request makes room for a new one."""
+
+SERVED_HEAD_BYTES = 16 << 10
+"""The line and the headers of a request. Those of clients have some 500 bytes; tokens of proxies some KiB."""
+
+SERVED_HEADERS = 100
+"""Headers of a request."""
+
+SERVED_HEAD_SECONDS = 15.0
+"""The time in which the head of a request, and the handshake of TLS, must be complete."""
+
+SERVED_IDLE_SECONDS = 120.0
+"""The time for which a connection is kept that has no request."""
+
+SERVED_STALL_SECONDS = 60
+"""The time in which a client must take `SERVED_PIECE_BYTES`, or as many bytes as the system buffers: some 4 KiB/s."""
+
+SERVED_PIECE_BYTES = 256 << 10
+"""A piece of a blob that ``bundler serve`` reads, verifies and sends; each connection has one buffer."""
+
+SERVED_NAMES = 10_000
+"""Names, tags or referrers in one answer; a link leads to the next ones."""
+
+SERVED_DRAINED_BYTES = 1 << 20
+"""Bytes of a refused request that are read and forgotten, so that the client gets to read the answer."""

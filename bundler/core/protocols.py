@@ -7,6 +7,7 @@ bundle. Implementations are thread-safe. They do not retry; their errors say if 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager
 from enum import Enum
 from functools import cache
 from typing import Protocol, TypeGuard
@@ -15,6 +16,7 @@ from bundler.core.attachments import FoundAttachment
 from bundler.core.digest import Digest, Hasher
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
+from bundler.errors import BundlerError
 
 Pieces = Generator["bytes | memoryview", None, None]
 """Consecutive bytes. Each piece has at most `limits.PIECE_BYTES`, and is valid only until the next one is requested."""
@@ -60,6 +62,48 @@ class SourceOfCopies(BlobSource, Protocol):
 
         Returns:
             True if the blob should be read again. It is true at most once for each blob.
+        """
+
+
+@frozen
+class FilePart:
+    """Consecutive bytes of a blob that are in a file as they are.
+
+    Attributes:
+        opened: Opens the file: a context manager with its descriptor.
+        offset_bytes: The offset of the bytes in the file.
+        length_bytes: Their number.
+    """
+
+    opened: Callable[[], AbstractContextManager[int]]
+    offset_bytes: int
+    length_bytes: int
+
+
+NOT_HELD = "base-missing"
+"""The code of errors about blobs that a source does not hold, and that something else has which is not here."""
+
+
+class BlobsInFiles(SourceOfCopies, Protocol):
+    """Gives blobs that are in files on this machine, uncompressed."""
+
+    @property
+    def has_few_files(self) -> bool:
+        """True if only a few files can be open at a time, so that a reader must not keep one open while it waits."""
+
+    def problem_of(self, descriptor: Descriptor) -> BundlerError | None:
+        """The reason for which a blob cannot be read from the files that are here; None if it can.
+
+        The code of the reason is `NOT_HELD` if no other file of this source would help.
+        """
+
+    def file_parts(self, descriptor: Descriptor) -> tuple[FilePart, ...]:
+        """The bytes of a blob, in their order. Nothing of it is verified.
+
+        Opening a part raises the errors of `BlobSource.open_blob`.
+
+        Raises:
+            Incomplete: The source does not hold the blob.
         """
 
 

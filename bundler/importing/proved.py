@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from bundler.bundle.reader import NOT_HELD, Bundle
+from bundler.bundle.reader import Bundle
 from bundler.core.manifest import BUNDLE, CONFIG, Base
+from bundler.core.protocols import NOT_HELD
 from bundler.core.reference import Reference
 from bundler.errors import BundlerError, Incomplete, Several, Unreachable
 from bundler.importing.leg import Leg, ended, in_turn

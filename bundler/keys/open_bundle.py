@@ -131,26 +131,69 @@ def open_series(
         Misuse: As `open_bundle`; or there are several bundles, and they do not follow each other.
         Untrusted, Damaged, Incomplete, Interrupted: As `open_bundle`, of any bundle whose own folder was named.
     """
-    run = run or Run()
     found = find_several(paths)
+    try:
+        opened = _opened(found, trust, is_without_signature, required_signatures, unlocking, run or Run())
+        return opened[0] if len(opened) == 1 else _newest_of(opened, paths)
+    except Interrupted:
+        raise
+    except BundlerError:
+        if len(found) > 1:
+            _refuse_several_unnamed(paths)
+        raise
+
+
+def open_each(
+    paths: Sequence[Path],
+    trust: Sequence[Path] = (),
+    *,
+    is_without_signature: bool = False,
+    required_signatures: int = 1,
+    unlocking: Unlocking = LOCKED,
+    run: Run | None = None,
+) -> tuple[Bundle, ...]:
+    """Opens all bundles that are in some folders or on media. They need not follow each other. Close each of them.
+
+    Args:
+        paths: As for `open_series`, and so are the other arguments.
+        trust: Public keys, or folders of them; empty for the user's trust folder.
+        is_without_signature: Accept bundles without a trusted signature.
+        required_signatures: The number of different trusted keys that must have signed each.
+        unlocking: Opens encrypted bundles.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse, Untrusted, Damaged, Incomplete, Interrupted: As `open_bundle`, of any of them.
+    """
+    return _opened(find_several(paths), trust, is_without_signature, required_signatures, unlocking, run or Run())
+
+
+def _opened(
+    found: Sequence[UncheckedBundle],
+    trust: Sequence[Path],
+    is_without_signature: bool,
+    required_signatures: int,
+    unlocking: Unlocking,
+    run: Run,
+) -> tuple[Bundle, ...]:
     opened: list[Bundle] = []
     try:
         for unchecked in found:
             sealed = _trusted(unchecked, trust, is_without_signature, required_signatures)
             opened.append(unlocking.unlocked(_loaded(sealed, run), run))
-        return opened[0] if len(opened) == 1 else _newest_of(opened, paths)
-    except BaseException as error:
+    except BaseException:
         for each in opened:
             each.close()
-        if len(found) > 1 and isinstance(error, BundlerError) and not isinstance(error, Interrupted):
-            _refuse_several_unnamed(paths)
         raise
+    return tuple(opened)
 
 
 def _newest_of(opened: Sequence[Bundle], paths: Sequence[Path]) -> Bundle:
     by_id = {each.id: each for each in opened}
     newest_id = newest({bundle_id: each.manifest for bundle_id, each in by_id.items()})
     if newest_id is None:
+        for each in opened:
+            each.close()
         find(paths)  # raises the error for several bundles
         raise AssertionError("one bundle is not several")
     # The images of the others are not needed: 20,000 of them take much memory.

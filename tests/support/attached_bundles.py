@@ -43,6 +43,7 @@ def write_bundle(
     *,
     name: str = "attached",
     chunk_size_bytes: int = 1 << 20,
+    created: str = "2026-11-23T12:00:00Z",
 ) -> Path:
     """Writes a bundle that `TRUSTED` has signed, and returns its folder.
 
@@ -51,6 +52,7 @@ def write_bundle(
         images: The images by their references, each with its attachments in their order.
         name: The name of the bundle.
         chunk_size_bytes: The size of its chunks.
+        created: When it was made.
     """
     resolved = [
         ResolvedImage(
@@ -65,7 +67,7 @@ def write_bundle(
     made = plan_with(
         resolved,
         name=name,
-        created="2026-11-23T12:00:00Z",
+        created=created,
         tool="bundler test",
         signed=True,
         chunk_size_bytes=chunk_size_bytes,

@@ -1,0 +1,74 @@
+"""The request of ``bundler serve``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bundler.core.frozen import frozen
+from bundler.errors import Misuse
+from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.system.request_fields import Request
+
+DEFAULT_PORT = 5000
+DEFAULT_ADDRESS = f"127.0.0.1:{DEFAULT_PORT}"
+
+
+@frozen
+class ServeRequest(Request):
+    """Bundles to serve as a read-only registry.
+
+    Attributes:
+        paths: Folders of the bundles, or media with parts of them, in any order.
+        trust: Public keys, or folders of them; empty for the user's trust folder.
+        is_without_signature: Serve bundles without a trusted signature.
+        required_signatures: The number of different trusted keys that must have signed each bundle.
+        unlocking: Opens encrypted bundles.
+        address: The address to listen at, ``HOST:PORT``; port 0 is any free port.
+    """
+
+    paths: tuple[Path, ...]
+    trust: tuple[Path, ...] = ()
+    is_without_signature: bool = False
+    required_signatures: int = 1
+    unlocking: Unlocking = LOCKED
+    address: str = DEFAULT_ADDRESS
+
+
+@frozen
+class Address:
+    """An address to listen at.
+
+    Attributes:
+        host: A name or an IP address, without brackets.
+        port: The port; 0 for any free one.
+    """
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse_address(written: str) -> Address:
+    """Reads an address.
+
+    Raises:
+        Misuse: It is not ``HOST:PORT``.
+    """
+    host, colon, port = written.rpartition(":")
+    if not colon or (written.startswith("[") and written.endswith("]")):
+        host, port = written, str(DEFAULT_PORT)
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        host = ""
+    if (
+        not host
+        or not host.isprintable()
+        or not (port.isascii() and port.isdigit() and len(port) <= 5 and int(port) < 65536)
+    ):
+        raise Misuse(
+            "not an address", subject=written[:200], expected="HOST:PORT", hint="such as 127.0.0.1:5000 or [::1]:5000"
+        )
+    return Address(host, int(port))
