@@ -244,6 +244,12 @@ if TYPE_CHECKING:
     from bundler.keys.signed_files import Demand as Demand
     from bundler.lists.listing import Place as Place
     from bundler.reporting.papers import label as label, slip as slip
+    from bundler.reporting.report import (
+        check_report as check_report,
+        report as report,
+        write_report as write_report,
+    )
+    from bundler.reporting.request import ReportRequest as ReportRequest
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
     from bundler.scanning.request import ScanRequest as ScanRequest, ScanResult as ScanResult
     from bundler.scanning.scan import scan as scan
@@ -255,6 +261,7 @@ if TYPE_CHECKING:
     from bundler.stores.credentials import Credentials as Credentials
     from bundler.stores.hosts import NetworkOptions as NetworkOptions
     from bundler.transports.parsing import parse_target as parse_target
+    from bundler.views.html.reports import Reportable as Reportable, ReportResult as ReportResult
     from bundler.workers import Cancellation as Cancellation
 
 __version__ = "0.1.0"
@@ -362,6 +369,9 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.fulfilling.request": ("FulfilRequest", "FulfilResult", "FulfilledChunk"),
     "bundler.importing.results": ("ImportResult", "TargetResult", "ImageResult", "Outcome"),
     "bundler.importing.import_": ("import_bundle",),
+    "bundler.reporting.report": ("report", "write_report", "check_report"),
+    "bundler.reporting.request": ("ReportRequest",),
+    "bundler.views.html.reports": ("Reportable", "ReportResult"),
     "bundler.core.comparison": ("Comparison", "Change", "Carried"),
     "bundler.inventories.diff": ("diff", "DiffRequest", "DiffResult", "ComparedSide"),
     "bundler.scanning.scan": ("scan",),

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options
+from bundler.cli import options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile, SecretFile
@@ -26,7 +26,7 @@ bundler export docker-daemon:app:dev docker-archive:vendor.tar.xz -o out --key b
 bundler export images.yaml -o out --key builder.key --encrypt --generate-passphrase
 bundler export images.yaml -o /media/one -o /media/two --key builder.key
 bundler export images.yaml -o out --key builder.key --medium-size bd25
-bundler export images.yaml -o out --key builder.key --dry-run
+bundler export images.yaml -o out --key builder.key --dry-run --report plan.html
 bundler export images.yaml -o out --key builder.key --parity 1chunk
 bundler export images.yaml -o out --key builder.key --since out/platform-2026.10 --trust builder.pub
 bundler export images.yaml -o out --key builder.key --since receipt.json --trust importer.pub
@@ -176,6 +176,7 @@ bundler export images.yaml -o /media/stick --key builder.key --with-tool dist/wh
 @options.foreign_layers_option
 @options.dry_run_option
 @metrics_option
+@with_report.report_options
 @options.quiet_option
 @options.verbose_option
 @options.json_option
@@ -221,6 +222,8 @@ def export(
     cacert: str | None,
     foreign_layers: tuple[str, ...],
     dry_run: bool,
+    report: str | None,
+    report_language: str | None,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -238,12 +241,13 @@ def export(
 
     With --since the bundle leaves out blobs. An import proves first that the target or other bundles have them.
     """
-    from bundler.views import documents, report
+    from bundler.views import documents, report as reports
 
     if password_stdin and "-" in (*lists, passphrase_file, key_passphrase_file, since_passphrase_file):
         raise Misuse("--password-stdin reads all of standard input", hint="give the other one as a file")
     if not since and (trust or insecure_no_signature or since_passphrase_file):
         raise Misuse("--trust, --insecure-no-signature and --since-passphrase-file need --since")
+    reporting = with_report.Reporting.of(report, report_language)
     _check_passphrases(encrypt, generate_passphrase, passphrase_file, key_passphrase_file)
     if [passphrase_file, key_passphrase_file, since_passphrase_file].count("-") > 1:
         raise Misuse("only one passphrase can come from standard input")
@@ -293,9 +297,10 @@ def export(
     lines = (
         [*map(str, result.folders), *([made] if made else [])]
         if quiet
-        else report.export_lines(result, made, is_verbose=verbose)
+        else reports.export_lines(result, made, is_verbose=verbose)
     )
-    show(lines, documents.export_document(result, made) if is_json else {}, is_json=is_json)
+    lines, document = reporting.add(result, lines, documents.export_document(result, made) if is_json else {})
+    show(lines, document, is_json=is_json)
     return result.exit_code
 
 

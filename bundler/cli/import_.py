@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 import bundler
-from bundler.cli import options, scan_options
+from bundler.cli import options, scan_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import SecretFile
@@ -145,6 +145,7 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
 @options.cacert_option
 @options.dry_run_option
 @metrics_option
+@with_report.report_options
 @options.quiet_option
 @options.verbose_option
 @options.json_option
@@ -193,6 +194,8 @@ def import_(
     plain_http: tuple[str, ...],
     cacert: str | None,
     dry_run: bool,
+    report: str | None,
+    report_language: str | None,
     quiet: bool,
     verbose: bool,
     is_json: bool,
@@ -210,6 +213,7 @@ def import_(
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
     if wait and dry_run:
         raise Misuse("--dry-run waits for no medium; leave out --wait")
+    reporting = with_report.Reporting.of(report, report_language)
     parsed = tuple(map(bundler.parse_target, targets))
     key = options.receipt_key(receipt_key, key_passphrase_file)
     request = bundler.ImportRequest(
@@ -257,7 +261,8 @@ def import_(
         request.paths,
     )
     lines = [] if quiet and not result.exit_code else import_report.import_lines(result, is_verbose=verbose)
-    show(lines, documents.import_document(result) if is_json else {}, is_json=is_json)
+    lines, document = reporting.add(result, lines, documents.import_document(result) if is_json else {})
+    show(lines, document, is_json=is_json)
     return result.exit_code
 
 

@@ -157,6 +157,7 @@ _ORDER = (
     "fulfil",
     "undo",
     "receipt",
+    "report",
     "inventory",
     "diff",
     "doctor",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 import bundler
-from bundler.cli import files, options, scan_options
+from bundler.cli import files, options, scan_options, with_report
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile
@@ -19,6 +19,7 @@ bundler verify /media/disc1 /media/disc2 --trust builder.pub
 bundler verify /media/cdrom --wait --trust builder.pub
 bundler verify /media/stick/platform --trust keys/ --require-signatures 2
 bundler verify /media/stick/platform --trust builder.pub --need need.json
+bundler verify /media/stick/platform --trust builder.pub --report report.html
 bundler verify /media/stick/platform --trust builder.pub --policy policy.json
 bundler verify /media/stick/platform --trust builder.pub --notation-policy notation/trustpolicy.json
 bundler verify /media/stick/platform --trust builder.pub --require-scan clamav,trivy --max-severity high
@@ -40,6 +41,7 @@ bundler verify vendor-image.tar.xz --sha256 9f86d081884c7d659a2feaa0c55ad015a3bf
 @scan_options.gate_options
 @options.bundle_passphrase_file_option
 @options.scratch_option
+@with_report.report_options
 @options.jobs_option
 @metrics_option
 @options.quiet_option
@@ -65,6 +67,8 @@ def verify(
     scan_trust: tuple[str, ...],
     passphrase_file: str | None,
     scratch: str | None,
+    report: str | None,
+    report_language: str | None,
     jobs: int | None,
     quiet: bool,
     verbose: bool,
@@ -90,6 +94,7 @@ def verify(
             "--notation-policy": bool(notation_policies),
             "--trusted-root": trusted_root is not None,
             "--require-scan": bool(scanners),
+            "--report": report is not None,
         },
     )
     if file is not None:
@@ -98,11 +103,12 @@ def verify(
         )
     if sha256 is not None:
         raise Misuse("--sha256 is for an image file; a bundle is signed", subject=", ".join(paths))
-    from bundler.views import documents, report
+    from bundler.views import documents, report as reports
 
     options.check_stdin(False, passphrase_file, key_passphrase_file)
     if need_key and need is None:
         raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
+    reporting = with_report.Reporting.of(report, report_language)
     request = bundler.VerifyRequest(
         paths=options.paths(paths),
         trust=options.paths(trust),
@@ -116,6 +122,7 @@ def verify(
     result = with_run(lambda run: bundler.verify_or_list(request, run), jobs=jobs, is_quiet=quiet, is_waiting=wait)
     if isinstance(result, bundler.BundleList):
         return files.show_list("verify", result, is_json=is_json)
-    lines = [] if quiet and not result.exit_code else report.verify_lines(result, is_verbose=verbose)
-    show(lines, documents.verify_document(result) if is_json else {}, is_json=is_json)
+    lines = [] if quiet and not result.exit_code else reports.verify_lines(result, is_verbose=verbose)
+    lines, document = reporting.add(result, lines, documents.verify_document(result) if is_json else {})
+    show(lines, document, is_json=is_json)
     return result.exit_code

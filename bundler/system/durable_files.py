@@ -127,15 +127,27 @@ def place_durably(path: Path, content: bytes, *, mode: int = 0o644, is_mode_exac
         Misuse: A file that is not ours has that name.
         LocalStorage: It cannot be written; nothing of it is left.
     """
+    place_pieces_durably(path, [content], mode=mode, is_mode_exact=is_mode_exact)
+
+
+def place_pieces_durably(
+    path: Path, pieces: Iterable[bytes], *, mode: int = 0o644, is_mode_exact: bool = False
+) -> None:
+    """Writes a whole file as `place_durably` does, piece by piece.
+
+    Raises:
+        Misuse, LocalStorage: As `place_durably`. An error while a piece is made passes through.
+    """
     temporary = path.with_name(unplaced_name(path.name))
     remove(temporary)
     try:
-        write_durably(temporary, [content], mode=mode, is_mode_exact=is_mode_exact)
+        write_durably(temporary, pieces, mode=mode, is_mode_exact=is_mode_exact)
         os.rename(temporary, path)
-    except (OSError, LocalStorage) as error:
+    except OSError as error:
+        raise LocalStorage.unwritable(error, str(path)) from error
+    finally:
         with suppress(BundlerError):
             remove(temporary)
-        raise LocalStorage.unwritable(error, str(path)) if isinstance(error, OSError) else error from error
     sync_folder(path.parent)
 
 

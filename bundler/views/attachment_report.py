@@ -71,9 +71,18 @@ def attached_words(attached: Sequence[ReceiptAttachment]) -> list[str]:
 
 def _total_lines(found: Sequence[tuple[str, str]]) -> list[str]:
     """A line for each outcome, with the number of attachments of each kind; none if there are no attachments."""
-    totals = [
+    totals = attached_totals(found)
+    return [f"  {fact(said('attached') if number == 0 else '', total)}" for number, total in enumerate(totals)]
+
+
+def attached_totals(found: Sequence[tuple[str, str]]) -> list[str]:
+    """The number of attachments of each kind, for each outcome that some of them have.
+
+    Args:
+        found: The outcome and the kind of each attachment.
+    """
+    return [
         said("{outcome}: {attachments}", outcome=words, attachments=kind_words(kinds))
         for outcome, words in OUTCOMES.items()
         if (kinds := [kind for each, kind in found if each == outcome])
     ]
-    return [f"  {fact(said('attached') if number == 0 else '', total)}" for number, total in enumerate(totals)]

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from bundler.core.manifest import Attachment, Blob, BundleManifest
 
 _SHOWN = 6
-_FILES = {
+FILE_WORDS = {
     roles.RESTORE: text("restore script"),
     roles.PARITY: text("parity"),
     roles.TOOL: text("tool"),
     roles.RECORD: text("record"),
     roles.UNKNOWN: text("unknown to this version of bundler"),
 }
+"""The purposes of files that not every bundle has."""
 
 
 def extension_lines(manifest: BundleManifest | OuterManifest) -> list[str]:
@@ -90,7 +91,7 @@ def _amount(blobs: tuple[Blob, ...]) -> str:
 def other_file_lines(bundle: Bundle | LockedBundle) -> list[str]:
     """The listed files that not every bundle has, by their roles."""
     lines = []
-    for role, words in _FILES.items():
+    for role, words in FILE_WORDS.items():
         names = [name for name in bundle.sealed.sums if roles.role_of(name) is role]
         if names:
             shown = escaped(some(names)) if len(names) <= _SHOWN else translated(count(len(names), "file"))

@@ -111,7 +111,7 @@ def _again_words(failed_list: Path, images: Iterable[ImageResult]) -> str:
 
 
 def _target_lines(target: TargetResult, elsewhere: Elsewhere, *, is_dry_run: bool, is_verbose: bool) -> list[str]:
-    outcomes = [_outcome(each) for each in target.images]
+    outcomes = [outcome_of(each) for each in target.images]
     shown = [
         (outcome, each)
         for outcome, each in zip(outcomes, target.images, strict=True)
@@ -236,7 +236,8 @@ def _waiting_lines(waiting: Mapping[str, Iterable[str]], media: Sequence[Medium]
     ]
 
 
-def _outcome(each: ImageResult) -> str:
+def outcome_of(each: ImageResult) -> str:
+    """The outcome of an image, one of `OUTCOMES`."""
     outcome = each.outcome.value if each.outcome else "unfinished"
     if isinstance(each.error, TagTaken):
         return "conflict"

@@ -52,7 +52,7 @@ def _rows(verdicts: Sequence[PolicyVerdict], *, is_verbose: bool) -> list[str]:
             escaped(each.rule),
             escaped(", ".join(each.signers)) or "-",
             said("accepted") if each.is_accepted else said("REFUSED"),
-            escaped(_reason(each)),
+            escaped(reason_words(each)),
         )
         for each in verdicts
     ]
@@ -60,7 +60,8 @@ def _rows(verdicts: Sequence[PolicyVerdict], *, is_verbose: bool) -> list[str]:
     return [first, *limited(others, is_verbose=is_verbose)]
 
 
-def _reason(verdict: PolicyVerdict) -> str:
+def reason_words(verdict: PolicyVerdict) -> str:
+    """The reason of a verdict."""
     found = translated(verdict.found) if verdict.found else ""
     if verdict.is_accepted or not verdict.wanted:
         return found

@@ -44,7 +44,7 @@ def since_document(result: ExportResult) -> dict[str, Any] | None:
     if not result.since:
         return None
     manifest = result.manifest
-    blobs, sizes = _by_base(manifest)
+    blobs, sizes = by_base(manifest)
     return {
         "statements": [
             {
@@ -79,7 +79,7 @@ def _statements(result: ExportResult) -> list[Base]:
 
 
 def _statement_rows(result: ExportResult) -> list[str]:
-    blobs, sizes = _by_base(result.manifest)
+    blobs, sizes = by_base(result.manifest)
     rows = []
     for base in _statements(result):
         amount = said("{blobs}, {size}", blobs=count(blobs[base.id], "blob"), size=size(sizes[base.id]))
@@ -92,7 +92,7 @@ def _statement_rows(result: ExportResult) -> list[str]:
     return rows
 
 
-def _by_base(manifest: BundleManifest) -> tuple[Counter[str], Counter[str]]:
+def by_base(manifest: BundleManifest) -> tuple[Counter[str], Counter[str]]:
     """The number and the bytes of the blobs that each base has, by its id. A blob may be in several."""
     blobs: Counter[str] = Counter()
     sizes: Counter[str] = Counter()

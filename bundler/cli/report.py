@@ -1,0 +1,79 @@
+"""``bundler report``."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+import bundler
+from bundler.cli import options, with_report
+from bundler.cli.program import program, show, with_run
+from bundler.errors import Misuse
+
+
+@program.command(
+    examples="""
+bundler report /media/stick/platform -o report.html --trust builder.pub
+bundler report /media/stick/platform -o report.html --trust builder.pub --verify
+bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
+"""
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="FILE",
+    help="Write the report to this file, FILE.html. It replaces an older report, and no other file.",
+)
+@with_report.language_option
+@options.trust_option
+@click.option("--verify", "is_verified", is_flag=True, help="Check every byte of the bundle first: bundler verify.")
+@options.unsigned_ok_option
+@options.bundle_passphrase_file_option
+@options.scratch_option
+@options.jobs_option
+@options.quiet_option
+@options.json_option
+def report(
+    paths: tuple[str, ...],
+    output: str,
+    language: str | None,
+    trust: tuple[str, ...],
+    is_verified: bool,
+    insecure_no_signature: bool,
+    passphrase_file: str | None,
+    scratch: str | None,
+    jobs: int | None,
+    quiet: bool,
+    is_json: bool,
+) -> int:
+    """Write a report of a bundle or a receipt for people: one HTML file to read, print and sign off.
+
+    It has no script, loads nothing, and shows warnings first. verify, export and import write the report of their own
+    results with --report FILE.
+    """
+    from bundler.views import report_report
+
+    if insecure_no_signature and not is_verified:
+        raise Misuse("--insecure-no-signature needs --verify", hint="without --verify a bundle needs no signature")
+    request = bundler.ReportRequest(
+        paths=options.paths(paths),
+        output=Path(output),
+        language=language or "",
+        trust=options.paths(trust),
+        is_verified=is_verified,
+        is_without_signature=insecure_no_signature,
+        unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
+    )
+    result = options.of_one_bundle(
+        lambda chosen: with_run(
+            lambda run: bundler.report(replace(request, paths=chosen), run), jobs=jobs, is_quiet=quiet
+        ),
+        request.paths,
+    )
+    lines = [str(result.path)] if quiet else report_report.report_lines(result)
+    show(lines, report_report.report_document(result), is_json=is_json)
+    return result.exit_code

@@ -1,0 +1,158 @@
+"""``bundler report``: writes the report of a bundle, a verification or a receipt, or of the result of another verb."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bundler import __version__
+from bundler.bundle.opening import find
+from bundler.commands.inspect_ import InspectRequest, InspectResult, inspect
+from bundler.commands.receipts import read_receipt
+from bundler.commands.verify import VerifyRequest, verify
+from bundler.core import roles
+from bundler.errors import BundlerError, Misuse
+from bundler.exporting.result import ExportResult
+from bundler.keys.signed_files import Demand
+from bundler.reporting.request import ReportRequest
+from bundler.run import Run
+from bundler.system.clock import creation_time
+from bundler.system.durable_files import place_pieces_durably
+from bundler.system.files import opened, read_whole, size_of
+from bundler.system.operator import host, operator
+from bundler.system.request_fields import path_of
+from bundler.texts import text
+from bundler.views.html.page import GENERATOR, page_pieces
+from bundler.views.html.report_page import Maker
+from bundler.views.html.reports import ReportResult, page_of
+from bundler.views.languages import language as spoken_language, languages
+
+if TYPE_CHECKING:
+    from bundler.views.html.reports import Reportable
+
+_HEAD_BYTES = 1024
+"""The beginning of a page, in which it says that it is ours."""
+
+
+def report(request: ReportRequest, run: Run | None = None) -> ReportResult:
+    """Writes the report of a bundle or a receipt.
+
+    Args:
+        request: The bundle or the receipt, and the file to write.
+        run: Receives progress and can be stopped; None for a silent run.
+
+    Raises:
+        Misuse: There is no bundle, there are several, or the file to write is there and is no report.
+        Untrusted, Damaged, Incomplete, Refused: The bundle or receipt cannot be read, or ``is_verified`` and nothing of
+            it could be checked.
+        LocalStorage: The report cannot be written.
+        Interrupted: The user stopped it.
+    """
+    run = run or Run()
+    check_report(request.output, request.language)
+    return write_report(_read(request, run), request.output, request.language)
+
+
+def write_report(about: Reportable, output: Path, language: str = "") -> ReportResult:
+    """Writes the report of a result of `inspect`, `verify`, `export`, `import_bundle` or `read_receipt`.
+
+    The report of an export that made a bundle is that of the bundle.
+
+    Args:
+        about: The result.
+        output: The file to write. An older report there is replaced.
+        language: ``en`` or ``zh``; empty for the language of the terminal.
+
+    Raises:
+        Misuse: The file is there and is no report, or would be in the folder of a bundle, or the language is unknown.
+        LocalStorage: It cannot be written.
+    """
+    output = path_of(output, "output")
+    check_report(output, language)
+    language = language or spoken_language()
+    about = _made_bundle(about) if isinstance(about, ExportResult) else about
+    maker = Maker(creation_time(), operator(), host(), f"bundler {__version__}")
+    written = _Written()
+    place_pieces_durably(output, written.counted(page_pieces(lambda: page_of(about, maker), language)))
+    return ReportResult(output, language, written.size_bytes, written.sha256, about)
+
+
+def check_report(output: Path, language: str = "") -> None:
+    """Checks, before the long work, that a report may be written.
+
+    Raises:
+        Misuse: As `write_report`.
+    """
+    output = path_of(output, "output")
+    if language and language not in languages():
+        known = text("{languages}", languages=", ".join(languages()))
+        raise Misuse("there is no such language", subject=language[:40], expected=known)
+    parent = output.absolute().parent
+    if not parent.is_dir():
+        raise Misuse("there is no such folder", subject=str(parent))
+    if (parent / roles.SUMS.file).exists():
+        raise Misuse(
+            "a report in the folder of a bundle would be a file that nobody signed",
+            subject=str(output),
+            hint="write it next to the folder",
+        )
+    if os.path.lexists(output) and not _is_report(output):
+        raise Misuse("the file exists and is no report", subject=str(output), hint="choose another name")
+
+
+def _is_report(path: Path) -> bool:
+    what = str(path)
+    try:
+        with opened(path) as descriptor:
+            end = min(size_of(descriptor, what=what), _HEAD_BYTES)
+            return GENERATOR.encode() in read_whole(descriptor, 0, end, limit_bytes=_HEAD_BYTES, what=what)
+    except BundlerError:
+        return False
+
+
+def _read(request: ReportRequest, run: Run) -> Reportable:
+    paths = request.paths
+    if len(paths) == 1 and paths[0].is_file():
+        return read_receipt(paths[0], request.trust, demand=Demand.OPTIONAL)
+    if request.is_verified:
+        wanted = VerifyRequest(
+            paths, request.trust, is_without_signature=request.is_without_signature, unlocking=request.unlocking
+        )
+        return verify(wanted, run)
+    find(paths)  # several bundles are an error here: a report is about one
+    found = inspect(InspectRequest(paths, request.trust, request.unlocking), run)
+    assert isinstance(found, InspectResult)
+    return found
+
+
+def _made_bundle(result: ExportResult) -> Reportable:
+    """The bundle that an export has made; the plan of a dry run, or of a bundle whose content is encrypted now."""
+    if result.bundle_id is None:
+        return result
+    trust = (result.public_key,) if result.public_key else ()
+    found = inspect(InspectRequest(result.folders, trust))
+    assert isinstance(found, InspectResult)
+    return found
+
+
+class _Written:
+    """Counts and hashes what is written."""
+
+    def __init__(self) -> None:
+        self.size_bytes = 0
+        self._hasher = hashlib.sha256()
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 of all that was written, in hex."""
+        return self._hasher.hexdigest()
+
+    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces."""
+        for piece in pieces:
+            self.size_bytes += len(piece)
+            self._hasher.update(piece)
+            yield piece

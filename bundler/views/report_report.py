@@ -1,0 +1,43 @@
+"""The lines and the document of ``report``, and the line of other commands that have written a report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bundler.texts import text
+from bundler.views.languages import said, translated
+from bundler.views.words import escaped, fact, fact_below, size
+
+if TYPE_CHECKING:
+    from bundler.views.html.reports import ReportResult
+
+_KINDS = {
+    "bundle": text("of a bundle; its chunks were not read (--verify checks every byte first)"),
+    "verification": text("of a verification"),
+    "export-plan": text("of an export that is planned"),
+    "import": text("of an import"),
+    "import-plan": text("of an import that is planned"),
+    "receipt": text("of a receipt"),
+}
+
+
+def report_lines(result: ReportResult) -> list[str]:
+    """The lines about a report that was written."""
+    return [
+        fact(said("report"), f"{escaped(result.path)}  ({size(result.size_bytes)})"),
+        fact_below(translated(_KINDS[result.kind])),
+        fact("sha256", result.sha256),
+    ]
+
+
+def report_document(result: ReportResult) -> dict[str, Any]:
+    """The document that ``report --json`` prints; other commands have it as a field ``report``."""
+    return {
+        "document": "bundler.report/1",
+        "exitCode": result.exit_code,
+        "path": str(result.path),
+        "kind": result.kind,
+        "language": result.language,
+        "size": result.size_bytes,
+        "sha256": result.sha256,
+    }
