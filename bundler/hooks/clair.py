@@ -33,7 +33,7 @@ class Clair:
     def __init__(
         self,
         url: str,
-        registry: str | None,
+        registry: str | None = None,
         *,
         network: NetworkOptions = DEFAULT_NETWORK,
         seconds: float = SCAN_SECONDS,
@@ -42,29 +42,35 @@ class Clair:
 
         Args:
             url: The address of Clair, ``http://HOST:PORT``.
-            registry: The host and port of the registry that serves the bundle, as Clair reaches it.
+            registry: The host and port of the registry that serves the bundle, as Clair reaches it; needed to scan.
             network: Certificates and proxies.
             seconds: The time that Clair has for each image.
 
         Raises:
-            Misuse: It is no such address, or there is no registry.
+            Misuse: It is no such address.
         """
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query:
             raise Misuse("not an address of Clair", subject=url[:200], expected="http://HOST:PORT")
-        if registry is None:
-            raise Misuse("Clair needs a registry that serves the bundle", subject=url[:200])
         self._url = url.rstrip("/")
         self._registry = registry
+        self._network = network
         self._seconds = seconds
         self._client = client_for(url, network, Paces())
+
+    def served_at(self, registry: str) -> Clair:
+        """The same, with the images at a registry; see `bundler.core.scan.ImageEngine`."""
+        return Clair(self._url, registry, network=self._network, seconds=self._seconds)
 
     def __enter__(self) -> Clair:
         """Asks for the state of its indexer, to know that it is there.
 
         Raises:
+            Misuse: No registry serves the bundle.
             BundlerError: It does not answer, or not as Clair does.
         """
+        if self._registry is None:
+            raise Misuse("Clair needs a registry that serves the bundle", subject=self._url)
         self._get("/indexer/api/v1/index_state").drain()
         return self
 

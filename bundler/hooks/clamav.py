@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import os
 import zlib
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
 
 from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_SECONDS, SCANNED_BYTES, SCANNER_SECONDS
+from bundler.core.protocols import Pieces
 from bundler.core.scan import CLEAN, Scanner, Subject, Verdict, failed, not_scanned
 from bundler.errors import Misuse, Unavailable
 from bundler.hooks.clamav_database import read_database
 from bundler.hooks.clamav_words import ABOVE_A_LIMIT, STREAM_LIMIT, scanner_of, verdict_of
 from bundler.hooks.clamd import Clamd, ClamdFailed
 from bundler.hooks.own_clamd import own_clamd
-from bundler.hooks.programs import find_program, run_program
+from bundler.hooks.programs import find_program, is_installed, run_program
 from bundler.hooks.unpacked import Unscannable, unpacked
 from bundler.system import buffers
 from bundler.system.places import scratch_folder
@@ -58,10 +60,9 @@ def find_clamav(address: str = "", *, database: Path | None = None) -> ClamAV:
         found = next((path for path in SOCKETS if path.is_socket()), None)
         if found is not None:
             return _running(Clamd(found))
-    try:
-        return _started(find_program("clamd", hint=_INSTALL), database)
-    except Misuse:
-        return Clamscan(find_program("clamscan", hint=_INSTALL), database)
+    programs = [name for name in ("clamd", "clamscan") if is_installed(name)] or ["clamscan"]
+    engines = [_started(find_program(name, hint=_INSTALL), database) for name in programs]
+    return engines[0] if len(engines) == 1 else FirstThatStarts(engines)
 
 
 def _running(clamd: Clamd) -> ClamAV:
@@ -69,6 +70,8 @@ def _running(clamd: Clamd) -> ClamAV:
 
 
 def _started(program: Path, database: Path | None) -> ClamAV:
+    if program.name == "clamscan":
+        return Clamscan(program, database)
     folder = database or _SYSTEM_DATABASE
     return Daemon(own_clamd(program, folder), folder, probe=False)
 
@@ -169,6 +172,21 @@ class Clamscan(ClamAV):
         self._program = program
         self._database = database
 
+    def __enter__(self) -> Clamscan:
+        """Scans a few bytes, to know that it can read its database.
+
+        Raises:
+            Unavailable: It fails.
+        """
+        verdict = self._verdict(buffers.pieces_in(b"bundler", 0), _nothing)
+        if verdict is not CLEAN:
+            raise Unavailable(
+                text("clamscan does not work here: {reason}", reason=verdict.reason),
+                subject=str(self._program),
+                code="scanner-silent",
+            )
+        return self
+
     def identity(self) -> Scanner:
         """Its version and database.
 
@@ -188,20 +206,22 @@ class Clamscan(ClamAV):
 
     def scan(self, subject: Subject) -> Verdict:
         """The verdict on one blob."""
+        try:
+            return self._verdict(unpacked(subject, limit_bytes=SCANNED_BYTES), subject.check)
+        except Unscannable as problem:
+            return not_scanned(problem.reason)
+
+    def _verdict(self, pieces: Pieces, check: Callable[[], object]) -> Verdict:
         with TemporaryDirectory(prefix="bundler-scan-", dir=scratch_folder()) as folder:
             options = [f"--{name}={value}" for name, value in _LIMITS]
-            command = [str(self._program), *self._database_flag, *options, f"--tempdir={folder}", "--no-summary", "-"]
-            try:
-                heard = run_program(
-                    command,
-                    seconds=SCAN_SECONDS,
-                    output_bytes=SCAN_OUTPUT_BYTES,
-                    check=subject.check,
-                    writable=(Path(folder),),
-                    given=unpacked(subject, limit_bytes=SCANNED_BYTES),
-                )
-            except Unscannable as problem:
-                return not_scanned(problem.reason)
+            heard = run_program(
+                [str(self._program), *self._database_flag, *options, f"--tempdir={folder}", "--no-summary", "-"],
+                seconds=SCAN_SECONDS,
+                output_bytes=SCAN_OUTPUT_BYTES,
+                check=check,
+                writable=(Path(folder),),
+                given=pieces,
+            )
         if heard.is_flood or heard.ended.is_overdue or heard.ended.code not in (0, 1):
             return failed(f"clamscan: {heard.fault}")
         if not heard.ended.has_read_all:
@@ -214,6 +234,53 @@ class Clamscan(ClamAV):
     @property
     def _database_flag(self) -> list[str]:
         return [] if self._database is None else [f"--database={self._database.absolute()}"]
+
+
+class FirstThatStarts(ClamAV):
+    """The first of several that starts. A clamd of our own does not where AppArmor keeps it in its usual folders."""
+
+    def __init__(self, engines: Sequence[ClamAV]) -> None:
+        """Starts nothing yet.
+
+        Args:
+            engines: The engines, the best one first.
+        """
+        self._engines = engines
+        self._started = engines[-1]
+
+    @property
+    def at_a_time(self) -> int:  # type: ignore[override]  # it depends on the one that has started
+        """That of the one that has started."""
+        return self._started.at_a_time
+
+    def __enter__(self) -> FirstThatStarts:
+        """Starts the first that starts.
+
+        Raises:
+            Unavailable: The last one does not start either.
+            Misuse: There is no database.
+        """
+        *others, last = self._engines
+        for each in others:
+            with suppress(Unavailable):
+                self._started = each.__enter__()
+                return self
+        self._started = last.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None, /
+    ) -> None:
+        """Ends it."""
+        self._started.__exit__(kind, error, traceback)
+
+    def identity(self) -> Scanner:
+        """Its version and database."""
+        return self._started.identity()
+
+    def scan(self, subject: Subject) -> Verdict:
+        """The verdict on one blob."""
+        return self._started.scan(subject)
 
 
 _LIMITS = (

@@ -22,19 +22,13 @@ def name_of(wanted: str) -> str:
     return CommandLine.parse(wanted).name
 
 
-def needs_registry(wanted: str) -> bool:
-    """True if a scanner takes images from a registry."""
-    return name_of(wanted) in ("trivy", "grype", "clair")
-
-
-def find_engine(wanted: str, *, database: Path | None = None, registry: str | None = None) -> Engine:
+def find_engine(wanted: str, *, database: Path | None = None) -> Engine:
     """The scanner that a word means.
 
     Args:
         wanted: ``clamav``, ``clamav=SOCKET|HOST:PORT``, ``trivy``, ``grype``, ``clair=URL``; else a command of the
             user, ``[NAME=]PROGRAM ARGUMENT…``.
         database: The folder of its database; None for the usual one.
-        registry: The host and port of a registry on this machine that serves the bundle; None if there is none.
 
     Raises:
         Misuse: It means none, or the scanner or its database is missing.
@@ -47,16 +41,16 @@ def find_engine(wanted: str, *, database: Path | None = None, registry: str | No
     if name == "trivy" and not detail:
         from bundler.hooks.trivy import find_trivy
 
-        return find_trivy(database=database, registry=registry)
+        return find_trivy(database=database)
     if name == "grype" and not detail:
         from bundler.hooks.grype import find_grype
 
-        return find_grype(database=database, registry=registry)
+        return find_grype(database=database)
     _check_no_database(wanted, database)
     if name == "clair":
         from bundler.hooks.clair import Clair
 
-        return Clair(detail, registry)
+        return Clair(detail)
     from bundler.hooks.command import Command, CommandLine
 
     return Command(CommandLine.parse(wanted))

@@ -29,13 +29,12 @@ _OFFLINE = {
 }
 
 
-def find_grype(*, database: Path | None = None, registry: str | None = None) -> Grype:
+def find_grype(*, database: Path | None = None) -> Grype:
     """Grype as this machine has it.
 
     Args:
         database: The cache folder of its database, which holds a folder for each schema: ``6/vulnerability.db``; None
             for the user's own.
-        registry: The host and port of the registry that serves the bundle; None to write each image to scratch.
 
     Raises:
         Misuse: It is not installed, or has no database.
@@ -49,7 +48,7 @@ def find_grype(*, database: Path | None = None, registry: str | None = None) -> 
             hint="fetch it with: grype db update, on a machine with internet; then: grype db import FILE",
             code="scanner-database",
         )
-    return Grype(program, folder.absolute(), registry)
+    return Grype(program, folder.absolute())
 
 
 def _own_cache() -> Path:
@@ -60,13 +59,15 @@ def _own_cache() -> Path:
 class Grype:
     """The engine; see `bundler.core.scan.Engine`."""
 
-    def __init__(self, program: Path, database: Path, registry: str | None, *, seconds: float = SCAN_SECONDS) -> None:
+    def __init__(
+        self, program: Path, database: Path, registry: str | None = None, *, seconds: float = SCAN_SECONDS
+    ) -> None:
         """Starts nothing yet.
 
         Args:
             program: Its path.
             database: The folder of its database.
-            registry: As of `find_grype`.
+            registry: The host and port of the registry that serves the bundle; None to write each image to scratch.
             seconds: The time that it has for each image.
         """
         self._program = program
@@ -74,6 +75,10 @@ class Grype:
         self._registry = registry
         self._seconds = seconds
         self.at_a_time = max(1, len(os.sched_getaffinity(0)) // 2)  # it has threads of its own
+
+    def served_at(self, registry: str) -> Grype:
+        """The same, with the images at a registry; see `bundler.core.scan.ImageEngine`."""
+        return Grype(self._program, self._database, registry, seconds=self._seconds)
 
     def __enter__(self) -> Grype:
         """Nothing to start."""

@@ -16,6 +16,8 @@ from bundler.system.places import scratch_folder
 from bundler.texts import text
 from bundler.workers import BackgroundThread
 
+_APPARMOR = Path("/sys/module/apparmor/parameters/enabled")
+_PROFILE = Path("/etc/apparmor.d/usr.sbin.clamd")
 _WAIT_SECONDS = 0.05
 _SOCKET = "socket"
 
@@ -34,7 +36,7 @@ def own_clamd(program: Path, database: Path) -> Generator[Clamd, None, None]:
         LocalStorage: There is no room for its files.
     """
     read_database(database)
-    with TemporaryDirectory(prefix="bundler-clamd-", dir=scratch_folder()) as name:
+    with TemporaryDirectory(prefix="bundler-clamd-", dir=_allowed_folder()) as name:
         folder = Path(name)
         settings = folder / "clamd.conf"
         try:
@@ -47,6 +49,12 @@ def own_clamd(program: Path, database: Path) -> Generator[Clamd, None, None]:
             yield Clamd(folder / _SOCKET)
         finally:
             running.end()
+
+
+def _allowed_folder() -> Path:
+    """The folder for its files: scratch; ``/tmp`` where the AppArmor profile of Debian lets it write nowhere else."""
+    is_on = _APPARMOR.is_file() and _APPARMOR.read_text().startswith("Y")
+    return Path("/tmp") if is_on and _PROFILE.exists() else scratch_folder()  # noqa: S108  # mkdtemp names the folder
 
 
 def _settings(folder: Path, database: Path) -> str:

@@ -51,11 +51,20 @@ def find_program(name: str, *, hint: str) -> Path:
     Raises:
         Misuse: There is none.
     """
-    folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
-    found = shutil.which(name, path=os.pathsep.join(folders))
+    found = _which(name)
     if found is None:
         raise Misuse("the scanner is not installed", subject=name, hint=hint, code="scanner-missing")
     return Path(found)
+
+
+def is_installed(name: str) -> bool:
+    """True if `find_program` finds a program."""
+    return _which(name) is not None
+
+
+def _which(name: str) -> str | None:
+    folders = [folder for folder in os.get_exec_path() if os.path.isabs(folder)]
+    return shutil.which(name, path=os.pathsep.join(folders))
 
 
 def run_program(

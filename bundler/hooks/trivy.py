@@ -36,18 +36,17 @@ _FLAGS = (
 _DATABASES = ("db", "java-db")
 
 
-def find_trivy(*, database: Path | None = None, registry: str | None = None) -> Trivy:
+def find_trivy(*, database: Path | None = None) -> Trivy:
     """Trivy as this machine has it.
 
     Args:
         database: Its cache folder, which holds ``db/``; or a folder with ``trivy.db``; None for the user's own.
-        registry: The host and port of the registry that serves the bundle; None to write each image to scratch.
 
     Raises:
         Misuse: It is not installed, or has no database.
     """
     program = find_program("trivy", hint=_INSTALL)
-    return Trivy(program, _databases(database or _own_cache()), registry)
+    return Trivy(program, _databases(database or _own_cache()))
 
 
 def _own_cache() -> Path:
@@ -74,14 +73,14 @@ class Trivy:
     """The engine; see `bundler.core.scan.Engine`."""
 
     def __init__(
-        self, program: Path, databases: dict[str, Path], registry: str | None, *, seconds: float = SCAN_SECONDS
+        self, program: Path, databases: dict[str, Path], registry: str | None = None, *, seconds: float = SCAN_SECONDS
     ) -> None:
         """Starts nothing yet.
 
         Args:
             program: Its path.
             databases: The folder of each database.
-            registry: As of `find_trivy`.
+            registry: The host and port of the registry that serves the bundle; None to write each image to scratch.
             seconds: The time that it has for each image.
         """
         self._program = program
@@ -89,6 +88,10 @@ class Trivy:
         self._registry = registry
         self._seconds = seconds
         self.at_a_time = max(1, len(os.sched_getaffinity(0)) // 2)  # it has threads of its own
+
+    def served_at(self, registry: str) -> Trivy:
+        """The same, with the images at a registry; see `bundler.core.scan.ImageEngine`."""
+        return Trivy(self._program, self._databases, registry, seconds=self._seconds)
 
     def __enter__(self) -> Trivy:
         """Nothing to start."""

@@ -120,6 +120,8 @@ def test_clamscan_finds_a_marker(tmp_path, monkeypatch):
     require("clamscan")
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     engine = Clamscan(Path(shutil.which("clamscan") or ""), clamav_database(tmp_path / "database"))
+    with engine:
+        pass
     assert shown(engine.scan(blob(zstd(MARKED)))) == (State.FOUND, [f"{SIGNATURE}.UNOFFICIAL"])
     assert engine.scan(blob(gzip.compress(CLEAN))).state is State.CLEAN
     assert engine.identity().version.startswith("1.")

@@ -13,7 +13,7 @@
 """
 
 from bundler.core.scan.contents import Contents, contents_of
-from bundler.core.scan.engine import Engine, Subject, SubjectBlobs
+from bundler.core.scan.engine import Engine, ImageEngine, Subject, SubjectBlobs, takes_registry
 from bundler.core.scan.gate import GateResult, ScanDemand, SignedRecord, Weighed, judge, weigh, worst_first
 from bundler.core.scan.record import DOCUMENT, Scan, ScanRecord, parse_record
 from bundler.core.scan.verdict import (
@@ -40,6 +40,7 @@ __all__ = [
     "Engine",
     "Finding",
     "GateResult",
+    "ImageEngine",
     "Scan",
     "ScanDemand",
     "ScanRecord",
@@ -60,6 +61,7 @@ __all__ = [
     "judge",
     "not_scanned",
     "parse_record",
+    "takes_registry",
     "weigh",
     "worst_first",
 ]

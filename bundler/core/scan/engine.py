@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 from bundler.core.frozen import frozen
 from bundler.core.oci import Descriptor
@@ -100,3 +100,19 @@ class Engine(Protocol):
         Raises:
             BundlerError: The engine cannot scan any more objects, or an error of the bundle.
         """
+
+
+class ImageEngine(Engine, Protocol):
+    """A scanner of images that can read them from a registry. Else it writes each image to scratch first."""
+
+    def served_at(self, registry: str) -> Engine:
+        """The same scanner, which reads the images from a registry.
+
+        Args:
+            registry: The host and port of a registry on this machine that serves the bundle, as ``bundler serve`` does.
+        """
+
+
+def takes_registry(engine: Engine) -> TypeGuard[ImageEngine]:
+    """True if a scanner can read images from a registry."""
+    return hasattr(engine, "served_at")

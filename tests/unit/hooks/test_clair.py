@@ -142,5 +142,5 @@ def test_another_server_is_no_clair(serve):
 
     with pytest.raises(BundlerError), serve(Nothing()):
         pass
-    with pytest.raises(Misuse):
-        Clair("http://127.0.0.1:6060", None)
+    with pytest.raises(Misuse), Clair("http://127.0.0.1:6060"):
+        pass

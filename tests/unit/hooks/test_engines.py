@@ -7,13 +7,11 @@ import pytest
 from bundler.errors import Misuse
 from bundler.hooks import clamav, engines
 from bundler.hooks.clair import Clair
-from bundler.hooks.clamav import Clamscan, Daemon
+from bundler.hooks.clamav import Clamscan, Daemon, FirstThatStarts
 from bundler.hooks.command import Command
 from bundler.hooks.grype import Grype
 from bundler.hooks.trivy import Trivy
 from tests.support.tables import each_case
-
-REGISTRY = "127.0.0.1:5000"
 
 
 @pytest.fixture
@@ -48,7 +46,7 @@ def test_each_scanner_is_found_where_it_is_installed(programs, tmp_path, monkeyp
     (tmp_path / "db").mkdir()
     (tmp_path / "db/trivy.db").write_text("")
     found = {
-        word: type(engines.find_engine(word, database=database, registry=REGISTRY))
+        word: type(engines.find_engine(word, database=database))
         for word, database in (
             ("clamav", tmp_path),
             ("clamav=127.0.0.1:3310", None),
@@ -58,9 +56,20 @@ def test_each_scanner_is_found_where_it_is_installed(programs, tmp_path, monkeyp
             ("mine --fast", None),
         )
     }
-    assert list(found.values()) == [Daemon, Daemon, Trivy, Grype, Clair, Command]
+    assert list(found.values()) == [FirstThatStarts, Daemon, Trivy, Grype, Clair, Command]
     (tmp_path / "clamd").unlink()
     assert isinstance(engines.find_engine("clamav", database=tmp_path), Clamscan)
+
+
+def test_clamscan_takes_over_from_a_clamd_that_does_not_start(programs, tmp_path):
+    programs("clamd", "clamscan")
+    (tmp_path / "clamscan").write_text(
+        "#!/bin/sh\ncase $1 in --version) echo ClamAV 1.4.6 ;; *) cat > /dev/null; echo stdin: OK ;; esac\n"
+    )
+    (tmp_path / "own.ndb").write_text("Own.Marker:0:*:6d61726b6572\n")
+    with engines.find_engine("clamav", database=tmp_path) as engine:
+        assert engine.identity().version == "1.4.6"
+        assert engine.at_a_time == 1
 
 
 @each_case(
@@ -80,7 +89,7 @@ def test_a_scanner_that_is_not_there_is_named(programs, monkeypatch, word, code)
     programs()
     monkeypatch.setattr(clamav, "SOCKETS", ())
     with pytest.raises(Misuse) as caught:
-        engines.find_engine(word, registry=REGISTRY)
+        engines.find_engine(word)
     assert code in (None, caught.value.code)
 
 
@@ -88,10 +97,10 @@ def test_a_database_is_refused_where_it_would_not_be_used(programs, tmp_path):
     programs("trivy", "grype", "mine")
     for word in ("clamav=127.0.0.1:3310", "mine", "clair=http://c:1"):
         with pytest.raises(Misuse):
-            engines.find_engine(word, database=tmp_path, registry=REGISTRY)
+            engines.find_engine(word, database=tmp_path)
     for word in ("trivy", "grype"):
         with pytest.raises(Misuse) as caught:
-            engines.find_engine(word, database=tmp_path / "nowhere", registry=REGISTRY)
+            engines.find_engine(word, database=tmp_path / "nowhere")
         assert caught.value.code == "scanner-database"
 
 
