@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import json
 import os
@@ -40,6 +41,8 @@ from tests.support.scanning import blob, image_subject
 
 CLEAN = packed({"etc/motd": b"hello"})
 MARKED = packed({"etc/motd": b"hello", "usr/bin/marked": b"\x7fELF" + bytes(3000) + MARKER})
+TOO_DEEP = functools.reduce(lambda content, _: gzip.compress(content), range(120), MARKER)
+"""More levels than ClamAV can be set to follow."""
 INSIDE = packed({"a.tgz": gzip.compress(packed({"b.gz": gzip.compress(MARKER)}))})
 
 
@@ -68,6 +71,7 @@ def check_markers(engine: Daemon | Clamscan) -> None:
         assert shown(engine.scan(blob(content))) == found
     for content in (CLEAN, gzip.compress(CLEAN), zstd(CLEAN), b"{}", b""):
         assert shown(engine.scan(blob(content))) == (State.CLEAN, [])
+    assert shown(engine.scan(blob(TOO_DEEP))) == (State.NOT_SCANNED, [])
 
 
 def test_a_running_clamd_finds_a_marker_and_its_limits_are_no_pass(clamd):
@@ -124,6 +128,7 @@ def test_clamscan_finds_a_marker(tmp_path, monkeypatch):
         pass
     assert shown(engine.scan(blob(zstd(MARKED)))) == (State.FOUND, [f"{SIGNATURE}.UNOFFICIAL"])
     assert engine.scan(blob(gzip.compress(CLEAN))).state is State.CLEAN
+    assert engine.scan(blob(TOO_DEEP)).state is State.NOT_SCANNED
     assert engine.identity().version.startswith("1.")
     assert os.listdir(tmp_path) == ["database"]
 

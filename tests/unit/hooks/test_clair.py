@@ -116,6 +116,8 @@ def test_failures_are_no_pass(serve):
         FakeClair(report=b"<html>"),
     ):
         assert serve(fake).scan(subject).state is State.ERROR, fake
+    early = serve(FakeClair(report=own_report(), report_status=202)).scan(subject)
+    assert "no vulnerabilities yet" in early.reason
     slow = serve(FakeClair([{"state": "FetchLayers", "success": False}]), seconds=0.1)
     assert "too long" in slow.scan(subject).reason
 

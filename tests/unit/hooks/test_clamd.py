@@ -136,6 +136,16 @@ def test_an_early_answer_is_no_verdict(serve, answer, state):
     assert engine(serve(behave)).scan(blob(bytes(32 << 20))).state is state
 
 
+def test_a_clamd_that_never_stops_talking_is_given_up(serve):
+    def flood(connection: socket.socket) -> None:
+        received(connection)
+        while True:
+            connection.sendall(b"x" * (1 << 16))
+
+    verdict = engine(serve(flood)).scan(blob(TAR))
+    assert (verdict.state, "answer is too long" in verdict.reason) == (State.ERROR, True)
+
+
 def test_a_clamd_that_hangs_is_given_up(serve, monkeypatch):
     monkeypatch.setattr(clamav, "SCAN_SECONDS", 0.3)
     ended = threading.Event()
@@ -145,7 +155,7 @@ def test_a_clamd_that_hangs_is_given_up(serve, monkeypatch):
 
     verdict = engine(serve(hang)).scan(blob(bytes(32 << 20)))
     ended.set()
-    assert (verdict.state, "too long" in verdict.reason) == (State.ERROR, True)
+    assert (verdict.state, "took too long" in verdict.reason) == (State.ERROR, True)
 
 
 def test_ctrl_c_ends_the_wait_for_an_answer(serve):
@@ -165,8 +175,10 @@ def test_larger_objects_than_clamav_looks_at_are_not_sent(serve, monkeypatch):
     monkeypatch.setattr(clamav, "SCANNED_BYTES", 1 << 20)
     daemon = engine(serve(says(b"stream: OK\0")))
     for content in (bytes(2 << 20), gzip.compress(bytes(2 << 20))):
-        verdict = daemon.scan(blob(content))
+        subject = blob(content)
+        verdict = daemon.scan(subject)
         assert (verdict.state, "larger than" in verdict.reason) == (State.NOT_SCANNED, True)
+        assert bool(subject.blobs.opened) is (content[:1] == b"\x1f")
 
 
 def test_a_clamd_that_hides_what_it_did_not_look_at_is_refused(serve):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import random
 import stat
 from collections.abc import Callable
 
@@ -17,6 +18,8 @@ from tests.support.scanning import NAME, blob
 from tests.support.tables import each_case
 
 TAR = layer_tar("one", 300_000)
+LARGE = random.Random(1).randbytes(4 << 20)
+"""More than a pipe takes."""
 READ = "cat > /dev/null; "
 
 
@@ -88,7 +91,7 @@ def test_its_lines_are_the_findings(scanner):
 
 def test_all_that_it_started_ends_with_it(scanner, tmp_path):
     fifo = tmp_path / "alive"
-    verdict = scanner(f"sleep 60 & echo $! > {fifo}; wait", seconds=0.4).scan(blob(TAR))
+    verdict = scanner(f"sleep 600 & echo $! > {fifo}; wait", seconds=0.4).scan(blob(TAR))
     assert verdict.state is State.ERROR
     assert has_ended(int(fifo.read_text()))
 
@@ -104,7 +107,7 @@ def test_ctrl_c_ends_it(scanner):
 @each_case("script", [READ + "exit 0", READ + "exit 1", "exit 1"])
 def test_damage_of_the_bundle_is_no_verdict(scanner, script):
     with pytest.raises(Damaged):
-        scanner(script).scan(blob(gzip.compress(TAR), is_damaged=True))
+        scanner(script).scan(blob(LARGE, is_damaged=True))
 
 
 def test_a_damaged_layer_is_not_scanned(scanner):
