@@ -82,6 +82,13 @@ class Bundler:
         """Checks every byte."""
         return self._run("verify", str(folder / "bench"), *self._trust)
 
+    def scan(self, folder: Path, socket: Path) -> Measured:
+        """Sends every blob to a clamd, also those of an earlier scan."""
+        record = str(folder / "bench.scan.json")
+        return self._run(
+            "scan", str(folder / "bench"), *self._trust, "--with", f"clamav={socket}", "-o", record, "--again"
+        )
+
     def copy(self, folder: Path, to: Path) -> Measured:
         """Copies the bundle to a medium, and reads it back from there."""
         return self._run("copy", str(folder / "bench"), "-o", str(to))

@@ -15,6 +15,7 @@ from benchmarks.contestants import BUNDLER
 from benchmarks.corpus import Corpus
 from benchmarks.measuring import GIB, MIB, Measured
 from benchmarks.rounds import Samples
+from benchmarks.scans import ScanRun
 from benchmarks.slow import SlowRun
 
 PHASES = ("export", "import", "import again", "verify", "--help", "inspect")
@@ -91,6 +92,7 @@ class Report:
     corpus: Corpus
     samples: Samples
     slow: tuple[SlowRun, ...]
+    scanned: ScanRun | None = None
 
     @property
     def targets(self) -> list[Target]:
@@ -123,6 +125,7 @@ class Report:
                 for phase, name, other in RATIOS
             ],
             "slow": [{**asdict(run), "used": run.used} for run in self.slow],
+            "scan": asdict(self.scanned) if self.scanned else None,
             "targets": [{**asdict(target), "met": target.is_met} for target in self.targets],
         }
 
@@ -143,6 +146,8 @@ class Report:
             yield f"  {phase} {name} / {other}".ljust(34) + f"{self.samples.ratio(phase, name, other):.2f}"
         if self.slow:
             yield from ("", "slow media and lines", *(f"  {run}" for run in self.slow))
+        if self.scanned:
+            yield from ("", "scan", f"  {self.scanned}")
         yield from ("", "targets")
         for target in self.targets:
             figures = f"{target.measured:>9.3f} <= {target.limit:.2f} {target.unit}"

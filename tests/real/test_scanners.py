@@ -163,6 +163,20 @@ def test_trivy_finds_advisories_and_secrets(real_trivy):
     assert real_trivy.scan(image_subject(debian(FIXED))).state is State.CLEAN
 
 
+def test_a_bundle_is_scanned_by_both(here, clamd, real_trivy, keys, tmp_path):
+    image = debian(VULNERABLE, more={"usr/bin/marked": MARKER})
+    image.write_layout(tmp_path / "layout", "example.org/team/app:1")
+    exported = here(
+        "export", f"oci:{tmp_path}/layout:example.org/team/app:1", "--name", "app", "-o", tmp_path, "--key", keys[0]
+    )
+    assert exported.code == 0, exported.err
+    scanners = ["--with", f"clamav={clamd.socket}", "--with", "trivy", "--database", f"trivy={tmp_path}/cache"]
+    done = here("scan", tmp_path / "app", "--trust", keys[1], *scanners, "-o", tmp_path / "scan.json", "--key", keys[0])
+    assert done.code == 5, done.err
+    for name in (f"{SIGNATURE}.UNOFFICIAL", "CVE-2099-0001"):
+        assert name in (tmp_path / "scan.json").read_text()
+
+
 def test_trivy_says_of_what_it_knows_nothing(real_trivy):
     for image, reason in (
         (simple("scratch"), "no packages"),

@@ -6,6 +6,7 @@ import gzip
 import random
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from bundler.errors import Damaged, Interrupted, Misuse
 from bundler.hooks.command import Command, CommandLine
 from tests.support.images import layer_tar
 from tests.support.parts import has_ended
+from tests.support.scanners import packed
 from tests.support.scanning import NAME, blob
 from tests.support.tables import each_case
 
@@ -87,6 +89,15 @@ def test_its_lines_are_the_findings(scanner):
     many = scanner(READ + "seq 1000; exit 1").scan(blob(TAR))
     assert len(many.findings) == 100
     assert scanner(READ + "exit 1").scan(blob(TAR)).findings == (Finding("own", Severity.CRITICAL),)
+
+
+def test_the_example_of_the_page_finds_keys(scanner):
+    page = (Path(__file__).parents[3] / "docs/scan.md").read_text()
+    script = page.partition("#!/bin/sh\n")[2].partition("```")[0]
+    key = packed({"app/key.pem": b"-----BEGIN RSA PRIVATE KEY-----"})
+    expected = (Finding("private-key", Severity.HIGH, title="the layer has a private key"),)
+    assert scanner(script).scan(blob(gzip.compress(key + LARGE))).findings == expected
+    assert scanner(script).scan(blob(LARGE)).state is State.CLEAN
 
 
 def test_all_that_it_started_ends_with_it(scanner, tmp_path):
