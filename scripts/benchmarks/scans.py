@@ -1,4 +1,4 @@
-"""Scans of the exported corpus by a real clamd: our processor time beside that of the scanner.
+"""Scans of the exported corpus by a real clamd: our processor time next to that of the scanner.
 
 The database has one signature, so the figure of clamd is its least: that of unpacking and hashing. With ClamAV's own
 database clamd takes several times as long, and ours stays the same.
