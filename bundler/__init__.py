@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     )
     from bundler.commands.papers import (
         LabelRequest as LabelRequest,
+        NeedPaperRequest as NeedPaperRequest,
+        NeedPaperResult as NeedPaperResult,
         PaperResult as PaperResult,
         SlipRequest as SlipRequest,
     )
@@ -243,7 +245,11 @@ if TYPE_CHECKING:
     from bundler.keys.scan_records import ScanGate as ScanGate, read_scan_record as read_scan_record
     from bundler.keys.signed_files import Demand as Demand
     from bundler.lists.listing import Place as Place
-    from bundler.reporting.papers import label as label, slip as slip
+    from bundler.reporting.papers import (
+        label as label,
+        need_paper as need_paper,
+        slip as slip,
+    )
     from bundler.reporting.report import (
         check_report as check_report,
         report as report,
@@ -343,8 +349,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.repair": ("RepairRequest", "RepairResult", "repair"),
     "bundler.commands.sbom": ("FoundSbom", "SbomRequest", "SbomResult", "inspect_sbom"),
     "bundler.commands.hand_over": ("HandOverRequest", "hand_over"),
-    "bundler.commands.papers": ("LabelRequest", "SlipRequest", "PaperResult"),
-    "bundler.reporting.papers": ("label", "slip"),
+    "bundler.commands.papers": ("LabelRequest", "SlipRequest", "PaperResult", "NeedPaperRequest", "NeedPaperResult"),
+    "bundler.reporting.papers": ("label", "slip", "need_paper"),
     "bundler.commands.layers": ("LayersRequest", "LayersResult", "inspect_layers", "image_layers"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -10,6 +12,7 @@ import click
 import bundler
 from bundler.cli import options
 from bundler.cli.program import show, with_run
+from bundler.errors import Misuse
 
 if TYPE_CHECKING:
     from bundler import PaperResult, Run
@@ -52,6 +55,32 @@ def request_of(
         recipient=recipient,
         date=date,
     )
+
+
+def need_list(paths: tuple[str, ...], flags: Mapping[str, bool]) -> Path | None:
+    """The need-list that was given instead of bundles; None if bundles were given.
+
+    Raises:
+        Misuse: It was given together with a bundle, or with flags of bundles.
+    """
+    files = [path for path in paths if os.path.isfile(path)]
+    if not files:
+        return None
+    given = [flag for flag, is_given in flags.items() if is_given]
+    if len(paths) > 1 or given:
+        actual = given[0] if given else None
+        raise Misuse("a need-list goes alone, without flags about a hand-over", subject=files[0], actual=actual)
+    return Path(files[0])
+
+
+def show_need(request: bundler.NeedPaperRequest, *, quiet: bool, is_json: bool) -> int:
+    """Puts a need-list on paper, and shows the result."""
+    from bundler.views import paper_report
+
+    result = bundler.need_paper(request)
+    lines = [str(path) for path in result.paths] if quiet else paper_report.need_lines(result)
+    show(lines, paper_report.need_document(result), is_json=is_json)
+    return result.exit_code
 
 
 def show_paper(command: str, work: Callable[[Run], PaperResult], *, quiet: bool, is_json: bool) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bundler.commands.hand_over import HandOverRequest
 from bundler.core.frozen import frozen
 from bundler.core.hand_over import HandOver
+from bundler.core.need_line import Wanted
 from bundler.system.request_fields import Request
 
 
@@ -44,6 +45,45 @@ class SlipRequest(Request):
     hand_over: HandOverRequest
     output: Path
     language: str = ""
+
+
+@frozen
+class NeedPaperRequest(Request):
+    """A need-list to put on paper.
+
+    Attributes:
+        path: The file of the need-list.
+        output: The file to write, as for labels.
+        language: The language, as for labels.
+    """
+
+    path: Path
+    output: Path
+    language: str = ""
+
+
+@frozen
+class NeedPaperResult:
+    """A need-list that was put on paper.
+
+    Attributes:
+        paths: The file that was written.
+        language: The language.
+        wanted: The request; its ``line`` is the text of the QR code.
+        name: The name of the bundle; empty if the need-list does not have it.
+        is_old: True if the file was there already, with the same bytes.
+    """
+
+    paths: tuple[Path, ...]
+    language: str
+    wanted: Wanted
+    name: str
+    is_old: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0."""
+        return 0
 
 
 @frozen

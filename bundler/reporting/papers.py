@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from bundler.commands.hand_over import hand_over
-from bundler.commands.papers import LabelRequest, PaperResult, SlipRequest
+from bundler.commands.papers import LabelRequest, NeedPaperRequest, NeedPaperResult, PaperResult, SlipRequest
 from bundler.core import roles
 from bundler.core.label_sheets import sheet_of
-from bundler.errors import BundlerError, Misuse
+from bundler.core.limits import NEED_LINE_CHARACTERS, NEED_LIST_BYTES
+from bundler.core.need_list import NeedList, parse_need_list
+from bundler.errors import BundlerError, Misuse, Refused
 from bundler.run import Run
 from bundler.system.durable_files import place_durably
 from bundler.system.files import read_bounded
@@ -58,6 +60,33 @@ def slip(request: SlipRequest, run: Run | None = None) -> PaperResult:
     facts = hand_over(request.hand_over, run)
     files = paper_files.slip_files(facts, request.output, language)
     return PaperResult(tuple(files), language, facts, 0, "", _place(files))
+
+
+def need_paper(request: NeedPaperRequest) -> NeedPaperResult:
+    """Writes the short form of a need-list as a QR code, for sites that only paper leaves.
+
+    Args:
+        request: The need-list, and the file to write.
+
+    Raises:
+        Misuse: The file or the language is not usable.
+        Damaged, Refused: It is no need-list, or does not fit into a QR code.
+        LocalStorage: A file cannot be read or written.
+    """
+    language = _language(request.output, request.language)
+    what = str(request.path)
+    need = parse_need_list(read_bounded(request.path, NEED_LIST_BYTES), what=what)
+    wanted, name = (need.wanted, need.bundle.name) if isinstance(need, NeedList) else (need, "")
+    if len(wanted.line) > NEED_LINE_CHARACTERS:
+        raise Refused(
+            "the need-list does not fit into a QR code",
+            subject=what,
+            expected=text("at most {count:,} characters", count=NEED_LINE_CHARACTERS),
+            actual=text("{count:,} characters", count=len(wanted.line)),
+            hint="send the file itself, or a file with its short form",
+        )
+    files = paper_files.need_files(wanted, name, request.output, language)
+    return NeedPaperResult(tuple(files), language, wanted, name, _place(files))
 
 
 def _language(output: Path, language: str) -> str:

@@ -44,7 +44,8 @@ def need_lines(result: NeedResult | None, repairable: Collection[str] = ()) -> l
         lines.append(fact_below(said("chunks that parity can repair are not in it")))
     line = result.need.wanted.line
     if len(line) <= NEED_LINE_CHARACTERS:
-        lines.append(fact_below(line))
+        paper = f"bundler slip {shell_word(result.path)} -o need.pdf"
+        lines += [fact_below(line), fact_below(said("on paper, with a QR code: {command}", command=paper))]
     command = f"bundler fulfil {shell_word(result.path)} -o DIR --from BUNDLE"
     return [*lines, f"  -> {said('on the side of the builder: {command}', command=command)}"]
 

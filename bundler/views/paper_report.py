@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from bundler.texts import text
 from bundler.views.languages import said, translated
+from bundler.views.paper.need_page import asked_words
 from bundler.views.words import count, escaped, fact, fact_below
 
 if TYPE_CHECKING:
-    from bundler.commands.papers import PaperResult
+    from bundler.commands.papers import NeedPaperResult, PaperResult
     from bundler.core.hand_over import HandOver
 
 _ON_PAPER = (".pdf", ".svg", ".html")
@@ -31,6 +32,33 @@ def paper_lines(result: PaperResult) -> list[str]:
     if result.paths[0].suffix.lower() in _ON_PAPER:
         lines.append(fact_below(said("print it in its actual size (100 %), on A4")))
     return lines
+
+
+def need_lines(result: NeedPaperResult) -> list[str]:
+    """The lines that ``slip`` prints about a need-list."""
+    wanted = result.wanted
+    lines = [
+        fact(said("bundle"), escaped(f"{result.name}  {wanted.bundle_id}".strip())),
+        fact(said("asks for"), translated(asked_words(wanted))),
+        fact(said("written"), escaped(result.paths[0])),
+    ]
+    return [*lines, *([fact_below(said("it was there already, with the same content"))] if result.is_old else [])]
+
+
+def need_document(result: NeedPaperResult) -> dict[str, Any]:
+    """The document that ``slip NEED --json`` prints."""
+    return {
+        "document": "bundler.slip-need/1",
+        "exitCode": result.exit_code,
+        "paths": [str(path) for path in result.paths],
+        "language": result.language,
+        "completeAlready": result.is_old,
+        "name": result.name or None,
+        "bundleId": result.wanted.bundle_id,
+        "chunks": list(result.wanted.chunks),
+        "blobs": list(result.wanted.blobs),
+        "code": result.wanted.line,
+    }
 
 
 def _signed(facts: HandOver) -> str:

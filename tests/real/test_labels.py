@@ -11,6 +11,9 @@ import pytest
 
 from bundler.core.hand_over import parse_payload
 from bundler.core.label_sheets import SHEETS
+from bundler.core.limits import NEED_LINE_CHARACTERS
+from bundler.core.need_line import Wanted, parse_line
+from bundler.views.paper.qr_code import qr_rows
 from tests.conftest import Ran
 from tests.support import images
 
@@ -74,3 +77,13 @@ def test_a_scanner_reads_each_label_at_its_place(here: Callable[..., Ran], tmp_p
         side = (SHEET.width - 4) * 0.46
         assert min(dark) / DOTS_PER_INCH * 25.4 == pytest.approx(2 + side * 4 / modules, abs=0.2)
     assert all(byte == 255 for row in cut_out(page, 3) for byte in row), "a label that is used already"
+
+
+def test_a_scanner_reads_a_need_list(tmp_path: Path) -> None:
+    """The longest one that fits, dot by dot: nothing is rendered."""
+    wanted = Wanted("3f" * 32, tuple(range(1, 1360, 2)))
+    assert 2800 < len(wanted.line) <= NEED_LINE_CHARACTERS
+    rows = [b"".join((b"\0" if is_dark else b"\xff") * 4 for is_dark in row) for row in qr_rows(wanted.line)]
+    text = scanned([row for row in rows for _ in range(4)], tmp_path / "need.pgm")
+    assert text == wanted.line
+    assert parse_line(text, what="test") == wanted

@@ -7,10 +7,11 @@ from pathlib import Path
 
 from bundler.core.hand_over import HandOver
 from bundler.core.label_sheets import Sheet
+from bundler.core.need_line import Wanted
 from bundler.errors import Misuse
 from bundler.texts import text
 from bundler.views.languages import ENGLISH, said, speaking
-from bundler.views.paper import plain
+from bundler.views.paper import need_page, plain
 from bundler.views.paper.drawing import MARK, Page
 from bundler.views.paper.label import label_pages
 from bundler.views.paper.pdf import pdf_of
@@ -80,6 +81,18 @@ def slip_files(hand_over: HandOver, path: Path, language: str) -> dict[Path, byt
             return {path: plain.slip_text(hand_over)}
         title = said("Hand-over of {name}", name=hand_over.name)
         return _files(slip_pages(hand_over), path, title, language)
+
+
+def need_files(wanted: Wanted, name: str, path: Path, language: str) -> dict[Path, bytes]:
+    """The file with a need-list, as `slip_files`.
+
+    Raises:
+        Misuse: The form is unknown, or a PDF cannot show the words.
+    """
+    with speaking(_language_for(path, language)):
+        if form_of(path) == TXT:
+            return {path: need_page.need_text(wanted, name)}
+        return _files((need_page.need_page(wanted, name),), path, said("Need-list"), language)
 
 
 def is_paper(content: bytes) -> bool:

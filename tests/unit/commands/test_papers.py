@@ -142,6 +142,33 @@ def test_wrong_requests_are_errors_of_usage(run, made, tmp_path):
     assert not (tmp_path / "l.pdf").exists()
 
 
+def test_a_need_list_becomes_a_code_that_fulfil_takes(run, made, tmp_path, capsys):
+    folder = shutil.copytree(made.folder, tmp_path / "bundle")
+    for number in (2, 4):
+        (folder / f"chunk-{number:04d}.tar").unlink()
+    need = tmp_path / "need.json"
+    assert cli.run(["verify", str(folder), "--trust", str(made.public), "--need", str(need)]) == 9
+    assert f"bundler slip {need} -o need.pdf" in capsys.readouterr().out
+    code, document, _ = run("slip", need, "-o", tmp_path / "need.pdf")
+    assert (code, document["document"], document["chunks"]) == (0, "bundler.slip-need/1", [2, 4])
+    assert document["code"].encode() in (tmp_path / "need.pdf").read_bytes()
+    assert run("slip", need, "-o", tmp_path / "need.pdf")[1]["completeAlready"] is True
+    fulfil = ("fulfil", document["code"], "-o", tmp_path / "out", "--from", made.folder, "--trust", made.public)
+    assert [chunk["file"] for chunk in run(*fulfil)[1]["chunks"]] == ["chunk-0002.tar", "chunk-0004.tar"]
+    (tmp_path / "line.txt").write_text(document["code"])
+    assert run("slip", tmp_path / "line.txt", "-o", tmp_path / "line.svg")[1]["name"] is None
+
+
+def test_what_is_no_need_list_or_too_long_is_refused(run, made, tmp_path):
+    (tmp_path / "long.txt").write_text(f"BUNDLER-NEED:1:{'A' * 64}:C" + "+".join(map(str, range(1, 3000, 2))))
+    assert run("slip", tmp_path / "long.txt", "-o", tmp_path / "n.pdf")[0] == 6
+    assert run("slip", made.folder / "bundle.json", "-o", tmp_path / "n.pdf")[0] == 4
+    need = tmp_path / "need.txt"
+    need.write_text(f"BUNDLER-NEED:1:{'A' * 64}:C1")
+    assert run("slip", need, made.folder, "-o", tmp_path / "n.pdf")[0] == 2
+    assert run("slip", need, "-o", tmp_path / "n.pdf", "--sender", "me")[0] == 2
+
+
 def test_the_lines_say_how_to_print(made, tmp_path, capsys):
     out = tmp_path / "l.pdf"
     assert cli.run(["label", str(made.folder), "-o", str(out), "--trust", str(made.public), "--sheet", "l7160"]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import xml.etree.ElementTree as ElementTree
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import given, strategies as st
 
 from bundler.core.hand_over import HandOver
 from bundler.core.label_sheets import SHEETS, Sheet
+from bundler.core.limits import NEED_LINE_CHARACTERS
+from bundler.core.need_line import Wanted
 from bundler.errors import Misuse
 from bundler.views.languages import speaking
-from bundler.views.paper import files, plain
+from bundler.views.paper import files, need_page, plain
 from bundler.views.paper.drawing import MM_PER_POINT, Box, Code, Font, Page, Rule, Words, fitted, width_of
 from bundler.views.paper.label import label_pages
 from bundler.views.paper.pdf import pdf_of
@@ -204,6 +207,26 @@ def test_a_slip_as_text_has_all_facts_and_lines_to_sign() -> None:
     ):
         assert words in said
     assert "encrypted 7z archives" in plain.slip_text(handed(is_encrypted=True)).decode()
+
+
+@each_case("chunks", [1, 40, 2000])
+def test_a_need_list_fits_on_a_page_as_a_code_and_as_text(chunks: int) -> None:
+    wanted = Wanted(ID, tuple(range(1, 2 * chunks, 2)), blobs=(7,))
+    while len(wanted.line) > NEED_LINE_CHARACTERS:
+        wanted = replace(wanted, chunks=wanted.chunks[:-1])
+    page = need_page.need_page(wanted, "m" * 64)
+    for item in page.items:
+        x, y, right, bottom = edges(item)
+        assert 19 <= x <= right <= 191, item
+        assert 14 <= y <= bottom <= 288, item
+    said = words_of((page,))
+    assert wanted.line in "".join(said)
+    code = next(item for item in page.items if isinstance(item, Code))
+    assert edges(code)[3] < min(
+        item.y for item in page.items if isinstance(item, Words) and "BUNDLER-NEED:1" in item.content
+    )
+    assert code.side / len(code.rows) > 0.7, "modules that a phone reads"
+    assert wanted.line in need_page.need_text(wanted, "").decode()
 
 
 def test_a_code_as_text_has_its_modules_in_halves_of_characters() -> None:
