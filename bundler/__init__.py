@@ -256,6 +256,7 @@ if TYPE_CHECKING:
         write_report as write_report,
     )
     from bundler.reporting.request import ReportRequest as ReportRequest
+    from bundler.reporting.sbom import check_sbom as check_sbom, write_sbom as write_sbom
     from bundler.run import RetryPolicy as RetryPolicy, Run as Run, default_jobs as default_jobs
     from bundler.scanning.request import ScanRequest as ScanRequest, ScanResult as ScanResult
     from bundler.scanning.scan import scan as scan
@@ -377,6 +378,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.importing.import_": ("import_bundle",),
     "bundler.reporting.report": ("report", "write_report", "check_report"),
     "bundler.reporting.request": ("ReportRequest",),
+    "bundler.reporting.sbom": ("write_sbom", "check_sbom"),
     "bundler.views.html.reports": ("Reportable", "ReportResult"),
     "bundler.core.comparison": ("Comparison", "Change", "Carried"),
     "bundler.inventories.diff": ("diff", "DiffRequest", "DiffResult", "ComparedSide"),

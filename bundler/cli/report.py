@@ -9,6 +9,7 @@ import click
 
 import bundler
 from bundler.cli import options, with_report
+from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.errors import Misuse
 
@@ -17,6 +18,7 @@ from bundler.errors import Misuse
     examples="""
 bundler report /media/stick/platform -o report.html --trust builder.pub
 bundler report /media/stick/platform -o report.html --trust builder.pub --verify
+bundler report /media/stick/platform -o platform.cdx.json --trust builder.pub --format cyclonedx
 bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
 """
 )
@@ -28,6 +30,15 @@ bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
     metavar="FILE",
     help="Write the report to this file, FILE.html. It replaces an older report, and no other file.",
 )
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(("html", "cyclonedx")),
+    default="html",
+    show_default=True,
+    help="html is a page for people; cyclonedx is an SBOM of the bundle for programs: CycloneDX 1.6, a component for "
+    "each image that it carries.",
+)
 @with_report.language_option
 @options.trust_option
 @click.option("--verify", "is_verified", is_flag=True, help="Check every byte of the bundle first: bundler verify.")
@@ -35,11 +46,13 @@ bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
+@metrics_option
 @options.quiet_option
 @options.json_option
 def report(
     paths: tuple[str, ...],
     output: str,
+    format_: str,
     language: str | None,
     trust: tuple[str, ...],
     is_verified: bool,
@@ -57,6 +70,8 @@ def report(
     """
     from bundler.views import report_report
 
+    if format_ != "html" and language is not None:
+        raise Misuse("--lang is the language of a page for people", hint="leave it out: an SBOM has no language")
     if insecure_no_signature and not is_verified:
         raise Misuse("--insecure-no-signature needs --verify", hint="without --verify a bundle needs no signature")
     request = bundler.ReportRequest(
@@ -67,6 +82,7 @@ def report(
         is_verified=is_verified,
         is_without_signature=insecure_no_signature,
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
+        format=format_,
     )
     result = options.of_one_bundle(
         lambda chosen: with_run(

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,28 +10,24 @@ from bundler.bundle.opening import find
 from bundler.commands.inspect_ import InspectRequest, InspectResult, inspect
 from bundler.commands.receipts import read_receipt
 from bundler.commands.verify import VerifyRequest, verify
-from bundler.core import roles
-from bundler.errors import BundlerError, Misuse
+from bundler.errors import Misuse
 from bundler.exporting.result import ExportResult
 from bundler.keys.signed_files import Demand
+from bundler.reporting.file import check_file, write_file
 from bundler.reporting.request import ReportRequest
+from bundler.reporting.sbom import check_sbom, write_sbom
 from bundler.run import Run
 from bundler.system.clock import creation_time
-from bundler.system.durable_files import place_pieces_durably
-from bundler.system.files import opened, read_whole, size_of
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import path_of
 from bundler.texts import text
 from bundler.views.html.page import GENERATOR, page_pieces
 from bundler.views.html.report_page import Maker
-from bundler.views.html.reports import ReportResult, page_of
+from bundler.views.html.reports import CYCLONEDX, HTML, ReportResult, page_of
 from bundler.views.languages import language as spoken_language, languages
 
 if TYPE_CHECKING:
     from bundler.views.html.reports import Reportable
-
-_HEAD_BYTES = 1024
-"""The beginning of a page, in which it says that it is ours."""
 
 
 def report(request: ReportRequest, run: Run | None = None) -> ReportResult:
@@ -52,6 +45,11 @@ def report(request: ReportRequest, run: Run | None = None) -> ReportResult:
         Interrupted: The user stopped it.
     """
     run = run or Run()
+    if request.format == CYCLONEDX:
+        check_sbom(request.output)
+        return write_sbom(_read(request, run), request.output)
+    if request.format != HTML:
+        raise Misuse.of_field("format", expected=f"{HTML}, {CYCLONEDX}", actual=request.format[:40])
     check_report(request.output, request.language)
     return write_report(_read(request, run), request.output, request.language)
 
@@ -75,8 +73,7 @@ def write_report(about: Reportable, output: Path, language: str = "") -> ReportR
     language = language or spoken_language()
     about = _made_bundle(about) if isinstance(about, ExportResult) else about
     maker = Maker(creation_time(), operator(), host(), f"bundler {__version__}")
-    written = _Written()
-    place_pieces_durably(output, written.counted(page_pieces(lambda: page_of(about, maker), language)))
+    written = write_file(output, page_pieces(lambda: page_of(about, maker), language))
     return ReportResult(output, language, written.size_bytes, written.sha256, about)
 
 
@@ -90,27 +87,7 @@ def check_report(output: Path, language: str = "") -> None:
     if language and language not in languages():
         known = text("{languages}", languages=", ".join(languages()))
         raise Misuse("there is no such language", subject=language[:40], expected=known)
-    parent = output.absolute().parent
-    if not parent.is_dir():
-        raise Misuse("there is no such folder", subject=str(parent))
-    if (parent / roles.SUMS.file).exists():
-        raise Misuse(
-            "a report in the folder of a bundle would be a file that nobody signed",
-            subject=str(output),
-            hint="write it next to the folder",
-        )
-    if os.path.lexists(output) and not _is_report(output):
-        raise Misuse("the file exists and is no report", subject=str(output), hint="choose another name")
-
-
-def _is_report(path: Path) -> bool:
-    what = str(path)
-    try:
-        with opened(path) as descriptor:
-            end = min(size_of(descriptor, what=what), _HEAD_BYTES)
-            return GENERATOR.encode() in read_whole(descriptor, 0, end, limit_bytes=_HEAD_BYTES, what=what)
-    except BundlerError:
-        return False
+    check_file(output, [GENERATOR.encode()])
 
 
 def _read(request: ReportRequest, run: Run) -> Reportable:
@@ -136,23 +113,3 @@ def _made_bundle(result: ExportResult) -> Reportable:
     found = inspect(InspectRequest(result.folders, trust))
     assert isinstance(found, InspectResult)
     return found
-
-
-class _Written:
-    """Counts and hashes what is written."""
-
-    def __init__(self) -> None:
-        self.size_bytes = 0
-        self._hasher = hashlib.sha256()
-
-    @property
-    def sha256(self) -> str:
-        """The SHA-256 of all that was written, in hex."""
-        return self._hasher.hexdigest()
-
-    def counted(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
-        """The same pieces."""
-        for piece in pieces:
-            self.size_bytes += len(piece)
-            self._hasher.update(piece)
-            yield piece

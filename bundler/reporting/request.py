@@ -21,6 +21,7 @@ class ReportRequest(Request):
         is_verified: Check every byte of the bundle first, as `bundler.verify` does.
         is_without_signature: With ``is_verified``: accept the bundle without any trusted signature.
         unlocking: Opens an encrypted bundle. With None its content stays unknown.
+        format: ``html``, or ``cyclonedx`` for an SBOM of the bundle, which has no language.
     """
 
     paths: tuple[Path, ...]
@@ -30,3 +31,4 @@ class ReportRequest(Request):
     is_verified: bool = False
     is_without_signature: bool = False
     unlocking: Unlocking | None = None
+    format: str = "html"

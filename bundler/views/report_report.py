@@ -23,8 +23,9 @@ _KINDS = {
 
 def report_lines(result: ReportResult) -> list[str]:
     """The lines about a report that was written."""
+    label = said("report") if result.format == "html" else "SBOM"
     return [
-        fact(said("report"), f"{escaped(result.path)}  ({size(result.size_bytes)})"),
+        fact(label, f"{escaped(result.path)}  ({size(result.size_bytes)})"),
         fact_below(translated(_KINDS[result.kind])),
         fact("sha256", result.sha256),
     ]
@@ -37,6 +38,7 @@ def report_document(result: ReportResult) -> dict[str, Any]:
         "exitCode": result.exit_code,
         "path": str(result.path),
         "kind": result.kind,
+        "format": result.format,
         "language": result.language,
         "size": result.size_bytes,
         "sha256": result.sha256,

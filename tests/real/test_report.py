@@ -135,6 +135,7 @@ def test_the_report_of_a_bundle_has_what_an_officer_must_see(bundler: Bundler, f
         "exitCode": 0,
         "path": str(tmp_path / "r.html"),
         "kind": "bundle",
+        "format": "html",
         "language": "en",
         "size": (tmp_path / "r.html").stat().st_size,
         "sha256": images.sha256((tmp_path / "r.html").read_bytes()).removeprefix("sha256:"),

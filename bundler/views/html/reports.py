@@ -19,6 +19,9 @@ from bundler.views.html.receipt_report import receipt_report
 from bundler.views.html.report_page import Maker, Report, report_page
 from bundler.views.html.verify_report import verify_report
 
+HTML, CYCLONEDX = "html", "cyclonedx"
+"""The formats of reports."""
+
 Reportable: TypeAlias = InspectResult | VerifyResult | ExportResult | ImportResult | ReceiptFile
 """The results that have a report."""
 
@@ -67,6 +70,7 @@ class ReportResult:
         size_bytes: Its size.
         sha256: Its SHA-256, in hex.
         about: The result that it reports.
+        format: ``html`` or ``cyclonedx``.
     """
 
     path: Path
@@ -74,6 +78,7 @@ class ReportResult:
     size_bytes: int
     sha256: str
     about: Reportable
+    format: str = HTML
 
     @property
     def kind(self) -> str:

@@ -1,0 +1,79 @@
+"""The file of a report: checked before the long work, replaced only if it is a report, and written piece by piece."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+from bundler.core import roles
+from bundler.core.frozen import frozen
+from bundler.errors import BundlerError, Misuse
+from bundler.system.durable_files import place_pieces_durably
+from bundler.system.files import opened, read_whole, size_of
+
+_HEAD_BYTES = 1024
+"""The beginning of a report, in which it says that it is ours."""
+
+
+@frozen
+class WrittenFile:
+    """A file that was written: its size, and its SHA-256 in hex."""
+
+    size_bytes: int
+    sha256: str
+
+
+def check_file(output: Path, marks: Collection[bytes]) -> None:
+    """Checks that a report may be written to a file.
+
+    Args:
+        output: The file.
+        marks: The texts that the beginning of every report of this kind has.
+
+    Raises:
+        Misuse: It is there and is no such report, or would be in the folder of a bundle, or its folder does not exist.
+    """
+    parent = output.absolute().parent
+    if not parent.is_dir():
+        raise Misuse("there is no such folder", subject=str(parent))
+    if (parent / roles.SUMS.file).exists():
+        raise Misuse(
+            "a report in the folder of a bundle would be a file that nobody signed",
+            subject=str(output),
+            hint="write it next to the folder",
+        )
+    if os.path.lexists(output) and not _has_marks(output, marks):
+        raise Misuse("the file exists and is no report", subject=str(output), hint="choose another name")
+
+
+def _has_marks(path: Path, marks: Collection[bytes]) -> bool:
+    what = str(path)
+    try:
+        with opened(path) as descriptor:
+            end = min(size_of(descriptor, what=what), _HEAD_BYTES)
+            head = read_whole(descriptor, 0, end, limit_bytes=_HEAD_BYTES, what=what)
+            return all(mark in head for mark in marks)
+    except BundlerError:
+        return False
+
+
+def write_file(output: Path, pieces: Iterable[bytes]) -> WrittenFile:
+    """Writes a report, in place of an older one.
+
+    Raises:
+        Misuse, LocalStorage: It cannot be written.
+    """
+    hasher = hashlib.sha256()
+    size_bytes = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal size_bytes
+        for piece in pieces:
+            size_bytes += len(piece)
+            hasher.update(piece)
+            yield piece
+
+    place_pieces_durably(output, counted())
+    return WrittenFile(size_bytes, hasher.hexdigest())
