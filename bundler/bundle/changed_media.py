@@ -17,6 +17,7 @@ from bundler.core.events import Listener, Moved, PhaseBegan, PhaseEnded
 from bundler.core.media_changer import MediumReason, WantedMedium
 from bundler.core.media_order import next_medium
 from bundler.errors import BundlerError, Damaged, Incomplete
+from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.texts import text
 
 Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
@@ -276,5 +277,7 @@ class ChangedMedia(Generic[Opened]):
             number for number in numbers if self._drive.is_usable(number, self._paths(number, inserted.chunks, find))
         )
 
-    def _paths(self, number: int, chunks: Sequence[ChunkState], find: Callable[[str], list[Path]]) -> Sequence[Path]:
-        return chunks[number - 1].paths if number <= len(chunks) else find(self.files[number - 1])
+    def _paths(
+        self, number: int, chunks: Sequence[ChunkState], find: Callable[[str], list[BundlePath]]
+    ) -> Sequence[Path]:
+        return locals_of(chunks[number - 1].paths if number <= len(chunks) else find(self.files[number - 1]))

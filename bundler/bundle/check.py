@@ -13,11 +13,11 @@ import hashlib
 import threading
 from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from bundler.bundle.chunk import groups_of, members_by_chunk
 from bundler.bundle.chunk_verifier import ChunkVerifier, CutBlobs, Damage, header_damage
 from bundler.bundle.copies import ChunkState, other_under_its_name
+from bundler.bundle.file_system import UNREADABLE, opened
 from bundler.bundle.findings import Finding, check_copies, check_files, other_files
 from bundler.bundle.locked import LockedBundle, check_sum
 from bundler.bundle.reader import Bundle, GivenUp
@@ -28,8 +28,9 @@ from bundler.core.events import Began, Finished, Listener, Moved
 from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, CONTENT_BYTES, OTHER_FILES_BYTES
 from bundler.core.protocols import Passed
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
-from bundler.system.files import let_go, open_for_reading, read_into, sha256_of
+from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Unavailable
+from bundler.system.bundle_paths import BundlePath
+from bundler.system.files import sha256_of_file
 from bundler.texts import text
 from bundler.workers import BackgroundHash, Cancellation, run_all
 
@@ -153,7 +154,7 @@ def check_around_blobs(bundle: Bundle, passed: Passed) -> list[Finding]:
             continue  # the images that need this chunk report its fault
         try:
             bundle.read_stored(file)
-        except (Damaged, Incomplete, LocalStorage) as error:
+        except UNREADABLE as error:
             findings.append(Finding(error, state.chunk.file, digest=file.digest))
     for number, members in enumerate(members_by_chunk(bundle.manifest), start=1):
         if bundle.chunks[number - 1].problem is None:
@@ -168,7 +169,7 @@ def _finding_at_end(bundle: Bundle, number: int, end: int) -> Finding | None:
     file = bundle.manifest.chunks[number - 1].file
     try:
         damage = _damage_of_end(bundle, number, end)
-    except (Damaged, Incomplete, LocalStorage) as error:
+    except UNREADABLE as error:
         return Finding(error, file, end)
     if damage is None:
         return None
@@ -198,7 +199,7 @@ def _check_large_file(
     for path in paths:
         try:
             check_sum(bundle.sealed, name, _sha256(path, name, limit_bytes=limit_bytes, passed=passed))
-        except (Damaged, Incomplete, LocalStorage) as error:
+        except UNREADABLE as error:
             errors.append(error if len(paths) == 1 else error.but(subject=str(path)))
     for each in errors:
         yield Finding(each, name, is_wanted=len(errors) == len(paths))
@@ -210,7 +211,7 @@ def _other_files_limit(bundle: Bundle | LockedBundle) -> int:
 
 
 def _faults_of(
-    bundle: Bundle | LockedBundle, state: ChunkState, path: Path, listener: Listener, cancellation: Cancellation
+    bundle: Bundle | LockedBundle, state: ChunkState, path: BundlePath, listener: Listener, cancellation: Cancellation
 ) -> Iterator[BundlerError]:
     """Yields the fault of one file that should hold a chunk, which is checked as a whole."""
 
@@ -224,7 +225,7 @@ def _faults_of(
     file = state.chunk.file
     try:
         check_sum(bundle.sealed, file, _sha256(path, file, limit_bytes=state.chunk.size_bytes, passed=passed))
-    except (Damaged, Incomplete, LocalStorage) as error:
+    except UNREADABLE as error:
         yield error
 
 
@@ -256,12 +257,9 @@ def _with_copies(
         yield Finding(error, state.chunk.file, is_wanted=not whole)
 
 
-def _sha256(path: Path, what: str, *, limit_bytes: int, passed: Callable[[int], object] = lambda _: None) -> str:
-    descriptor = open_for_reading(path)
-    try:
-        return sha256_of(descriptor, what=what, limit_bytes=limit_bytes, passed=passed)
-    finally:
-        let_go(descriptor)
+def _sha256(path: BundlePath, what: str, *, limit_bytes: int, passed: Callable[[int], object] = lambda _: None) -> str:
+    with opened(path) as file:
+        return sha256_of_file(file, what=what, limit_bytes=limit_bytes, passed=passed)
 
 
 def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
@@ -269,17 +267,17 @@ def _damage_of_end(bundle: Bundle, number: int, end: int) -> Damage | None:
     chunk = bundle.manifest.chunks[number - 1]
     kind = bundle.manifest.archive
     start, header = bytearray(kind.start_bytes), bytearray(chunk.size_bytes - end)
-    with bundle.opened_chunk(number) as descriptor:
+    with bundle.opened_chunk(number) as file:
         if start:
-            read_into(descriptor, [start], 0, what=chunk.file)
-        read_into(descriptor, [header], end, what=chunk.file)
+            file.read_into([start], 0, what=chunk.file)
+        file.read_into([header], end, what=chunk.file)
     if kind is TAR:
         return None if header == tar.END else Damage("the end of the tar archive was changed", end, len(header))
     return header_damage(bytes(start), bytes(header), end)
 
 
 def _relocated(
-    bundle: Bundle | LockedBundle, found: Mapping[int, Sequence[Finding]], seen: Mapping[str, Path]
+    bundle: Bundle | LockedBundle, found: Mapping[int, Sequence[Finding]], seen: Mapping[str, BundlePath]
 ) -> dict[int, ChunkState]:
     """The chunks that are not whole under their own names, and were found under the name of another chunk."""
     relocated = {}
@@ -304,7 +302,7 @@ class LockedChecker:
         self._jobs = jobs
         self._listener = listener
         self._cancellation = cancellation
-        self._seen: dict[str, Path] = {}
+        self._seen: dict[str, BundlePath] = {}
 
     def check(self) -> None:
         """Checks all chunks; those with each other's names are checked again as what they are."""
@@ -366,7 +364,7 @@ class Checker:
         self._groups = groups_of(bundle.manifest)
         self._cut: dict[int, CutBlobs] = {}
         """The blobs that join the chunks of a group, by its first chunk."""
-        self._seen: dict[str, Path] = {}
+        self._seen: dict[str, BundlePath] = {}
         """The places of chunks that have the names of other chunks, by their SHA-256."""
 
     def check(self) -> None:
@@ -455,10 +453,10 @@ class Checker:
         self._listener(Began(chunk.file, chunk.size_bytes))
         try:
             with (
-                self.bundle.opened_chunk(number) as descriptor,
+                self.bundle.opened_chunk(number) as file,
                 BackgroundHash(whole.update, name="chunk-hasher") as hashing,
             ):
-                for piece in read_around(descriptor, size_bytes, what=chunk.file):
+                for piece in read_around(file, size_bytes, what=chunk.file):
                     self._cancellation.check()
                     if isinstance(piece, UnreadableRange):
                         length = piece.length_bytes
@@ -475,7 +473,7 @@ class Checker:
                             walk.take(piece)
                     position += length
                     self._listener(Moved(length))
-        except (Damaged, Incomplete, LocalStorage) as error:
+        except UNREADABLE as error:
             self._listener(Moved(chunk.size_bytes - position))
             self._listener(Finished(chunk.file, "failed", chunk.file, chunk.size_bytes))
             cut.note_reported([member for member in members if member.end > position])
@@ -533,7 +531,7 @@ class Checker:
         hurt = {image: None for digest in digests for image in self._users.get(digest, ())}
         digest = next(iter(digests)) if begin is not None and len(digests) == 1 else None
         # If only our permission is missing, the file itself may be good: it need not be copied again.
-        is_wanted = not isinstance(error, LocalStorage)
+        is_wanted = not isinstance(error, (LocalStorage, Refused, Unavailable))
         return Finding(error, chunk.file, begin, length if begin is not None else None, digest, tuple(hurt), is_wanted)
 
     def _finding(self, file: str, damage: Damage) -> Finding:

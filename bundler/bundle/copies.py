@@ -7,17 +7,18 @@ files of the chunk's size are compared with its SHA-256 in SHA256SUMS. Each is r
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 
+from bundler.bundle.file_system import UNREADABLE, opened
 from bundler.bundle.listing import Entry, Listing
 from bundler.core.frozen import frozen
 from bundler.core.limits import STUB_BYTES
 from bundler.core.manifest import Chunk
 from bundler.core.protocols import Passed
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
-from bundler.system.files import let_go, open_for_reading, read_into, sha256_of, size_of
+from bundler.errors import BundlerError, Damaged, Incomplete
+from bundler.system.bundle_paths import BundlePath
+from bundler.system.files import sha256_of_file
 from bundler.texts import text
 
 
@@ -25,7 +26,7 @@ from bundler.texts import text
 class BadCopy:
     """A file that should hold a chunk and cannot be used, and the reason."""
 
-    path: Path
+    path: BundlePath
     error: BundlerError
 
 
@@ -42,12 +43,12 @@ class ChunkState:
     """
 
     chunk: Chunk
-    paths: tuple[Path, ...] = ()
+    paths: tuple[BundlePath, ...] = ()
     bad: tuple[BadCopy, ...] = ()
     is_gap: bool = False
 
     @property
-    def path(self) -> Path | None:
+    def path(self) -> BundlePath | None:
         """The copy that is used."""
         return self.paths[0] if self.paths else None
 
@@ -95,7 +96,7 @@ def find_chunks(listings: Sequence[Listing], chunks: Sequence[Chunk]) -> tuple[C
 
 def _find_chunk(listings: Iterable[Listing], chunk: Chunk) -> ChunkState:
     """Finds the copies of a chunk in the folders by its name."""
-    usable: dict[tuple[int, int], Path] = {}
+    usable: dict[Hashable, BundlePath] = {}
     bad = []
     for listing in listings:
         entry = listing.find(chunk.file)
@@ -113,12 +114,9 @@ def _find_chunk(listings: Iterable[Listing], chunk: Chunk) -> ChunkState:
     return ChunkState(chunk, tuple(usable.values()), tuple(bad))
 
 
-def _size_of(path: Path) -> int:
-    descriptor = open_for_reading(path)
-    try:
-        return size_of(descriptor, what=str(path))
-    finally:
-        let_go(descriptor)
+def _size_of(path: BundlePath) -> int:
+    with opened(path) as file:
+        return file.size(what=str(path))
 
 
 def _is_gap(states: Sequence[ChunkState], number: int) -> bool:
@@ -131,7 +129,7 @@ _GAPS_AT_MOST = 3
 """At most one of this many chunks counts as removed; if more are absent, they are elsewhere."""
 
 
-def _of_another_size(path: Path, chunk: Chunk, size_bytes: int) -> Damaged:
+def _of_another_size(path: BundlePath, chunk: Chunk, size_bytes: int) -> Damaged:
     is_cut = size_bytes < chunk.size_bytes
     hint = text("copy {file} again", file=chunk.file)
     if is_cut and size_bytes <= STUB_BYTES:
@@ -149,14 +147,14 @@ class Contents:
     """The SHA-256 of files. Each file is read once, for any number of requests. Thread-safe."""
 
     def __init__(self) -> None:
-        self._known: dict[Path, str | None] = {}
+        self._known: dict[BundlePath, str | None] = {}
         self._lock = threading.Lock()
 
-    def is_known(self, path: Path) -> bool:
+    def is_known(self, path: BundlePath) -> bool:
         """True if a file was read already."""
         return path in self._known
 
-    def sha256(self, path: Path, size_bytes: int, passed: Passed) -> str | None:
+    def sha256(self, path: BundlePath, size_bytes: int, passed: Passed) -> str | None:
         """The SHA-256 of a file, in hex; None if it cannot be read.
 
         Args:
@@ -170,32 +168,26 @@ class Contents:
             return self._known[path]
 
 
-def _sha256(path: Path, size_bytes: int, passed: Passed) -> str | None:
+def _sha256(path: BundlePath, size_bytes: int, passed: Passed) -> str | None:
     try:
-        descriptor = open_for_reading(path)
-        try:
-            return sha256_of(descriptor, what=str(path), limit_bytes=size_bytes, passed=passed)
-        finally:
-            let_go(descriptor)
-    except (Damaged, Incomplete, LocalStorage):
+        with opened(path) as file:
+            return sha256_of_file(file, what=str(path), limit_bytes=size_bytes, passed=passed)
+    except UNREADABLE:
         return None  # another check reports the reason, if the file matters
 
 
-def begins_with(path: Path, expected: bytes) -> bool:
+def begins_with(path: BundlePath, expected: bytes) -> bool:
     """True if a file starts with some bytes."""
     found = bytearray(len(expected))
     try:
-        descriptor = open_for_reading(path)
-        try:
-            read_into(descriptor, [found], 0, what=str(path))
-        finally:
-            let_go(descriptor)
-    except (Damaged, Incomplete, LocalStorage):
+        with opened(path, end=len(found)) as file:
+            file.read_into([found], 0, what=str(path))
+    except UNREADABLE:
         return False
     return found == expected
 
 
-def other_files(listings: Iterable[Listing], state: ChunkState) -> Iterator[Path]:
+def other_files(listings: Iterable[Listing], state: ChunkState) -> Iterator[BundlePath]:
     """The files of a chunk's size that are not known to hold it."""
     for listing in listings:
         for entry in listing.entries.values():
@@ -203,7 +195,7 @@ def other_files(listings: Iterable[Listing], state: ChunkState) -> Iterator[Path
                 yield entry.path
 
 
-def other_names(states: Iterable[ChunkState]) -> list[tuple[str, Path]]:
+def other_names(states: Iterable[ChunkState]) -> list[tuple[str, BundlePath]]:
     """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
     return [(state.chunk.file, path) for state in states for path in state.paths if path.name != state.chunk.file]
 
@@ -213,7 +205,7 @@ def misnamed(listings: Iterable[Listing], states: Iterable[ChunkState]) -> list[
     states = tuple(states)
     sizes = {state.chunk.size_bytes for state in states}
     named = {path for state in states for path in state.paths}
-    found: dict[tuple[int, int], Entry] = {}
+    found: dict[Hashable, Entry] = {}
     known = {entry.identity for listing in listings for entry in listing.entries.values() if entry.path in named}
     for listing in listings:
         for entry in listing.entries.values():
@@ -239,8 +231,8 @@ def identified(
         passed: As for `Contents.sha256`.
     """
     by_digest = {sums[state.chunk.file]: number for number, state in enumerate(states)}
-    held: dict[Path, int] = {}
-    paths: dict[int, list[Path]] = {}
+    held: dict[BundlePath, int] = {}
+    paths: dict[int, list[BundlePath]] = {}
     for entry in unknown:
         number = by_digest.get(contents.sha256(entry.path, entry.size_bytes, passed) or "")
         if number is not None:
@@ -250,7 +242,7 @@ def identified(
 
 
 def _with_held(
-    states: Sequence[ChunkState], number: int, found: Iterable[Path], held: Mapping[Path, int]
+    states: Sequence[ChunkState], number: int, found: Iterable[BundlePath], held: Mapping[BundlePath, int]
 ) -> ChunkState:
     """Returns a chunk with the files that hold it. A file of its name that holds another chunk is no bad copy."""
     state = states[number]

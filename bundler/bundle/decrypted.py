@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from bundler.core.digest import Digest
 from bundler.errors import Damaged, Incomplete
-from bundler.system.files import read_into
+from bundler.system.files import LocalFile, OpenFile, read_into
 from bundler.system.scratch import Scratch, ScratchFile
 
 
@@ -62,8 +62,8 @@ class DecryptedChunks:
         self._memory: ScratchFile | None = None
 
     @contextmanager
-    def opened(self, number: int) -> Generator[int, None, None]:
-        """A file descriptor of a decrypted chunk, valid until the context ends.
+    def opened(self, number: int) -> Generator[OpenFile, None, None]:
+        """A decrypted chunk, open for reading, valid until the context ends.
 
         Raises:
             Damaged, Incomplete: The chunk is not as it should be. It is not tried again.
@@ -73,7 +73,7 @@ class DecryptedChunks:
         assert held.file is not None
         try:
             with reading(held.file) as descriptor:
-                yield descriptor
+                yield LocalFile(descriptor)
         finally:
             with self._changed:
                 held.readers -= 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 
+from bundler.bundle.file_system import UNREADABLE
 from bundler.bundle.listing import Entry, Listing
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
@@ -13,7 +14,8 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import FINDINGS, SUMS_BYTES
 from bundler.core.litter_names import is_litter
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.errors import BundlerError, Damaged
+from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.texts import text
 
 
@@ -51,7 +53,7 @@ def check_files(bundle: Bundle | LockedBundle, bad: Container[str] = frozenset()
         yield from check_copies(bundle, name, roles.role_of(name).limit_bytes or SUMS_BYTES)
     others = bundle.sealed.others
     for error in others[:FINDINGS]:
-        yield Finding(error, Path(error.subject or "").name, is_wanted=False)
+        yield Finding(error, (error.subject or "").rpartition("/")[2], is_wanted=False)
     if len(others) > FINDINGS:
         count = len(others) - FINDINGS
         more = Damaged(
@@ -102,7 +104,7 @@ def _foreign_parts(bundle: Bundle | LockedBundle) -> list[str]:
     return sorted({*parts, *unlisted} - own)
 
 
-def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Container[Path | None]) -> list[Entry]:
+def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Container[BundlePath | None]) -> list[Entry]:
     """The entries in a folder of the bundle that do not belong to it; a needed file belongs to it under any name."""
     listed = {entry.path for name in (*bundle.sealed.sums, roles.SUMS.file) if (entry := listing.find(name))}
     listed |= {entry.path for _, entry in listing.signatures()}
@@ -111,8 +113,12 @@ def _strangers(listing: Listing, bundle: Bundle | LockedBundle, needed: Containe
         for _, entry in listing.everything()
         if entry.path not in listed and not is_litter(entry.name) and entry.path not in needed
     ]
-    given = {folder.resolve() for folder in bundle.sealed.folders}
-    return [entry for entry in strange if not (entry.is_folder and entry.path.resolve() in given)]
+    given = {folder.resolve() for folder in locals_of(bundle.sealed.folders)}
+
+    def is_given(entry: Entry) -> bool:
+        return entry.is_folder and isinstance(entry.path, Path) and entry.path.resolve() in given
+
+    return [entry for entry in strange if not is_given(entry)]
 
 
 def _unlisted(entry: Entry, chunk: str | None) -> Damaged:
@@ -148,7 +154,7 @@ def check_copies(bundle: Bundle | LockedBundle, name: str, limit_bytes: int) -> 
     for path in paths:
         try:
             bundle.sealed.checked(name, path, limit_bytes)
-        except (Damaged, Incomplete, LocalStorage) as error:
+        except UNREADABLE as error:
             errors.append(error)
     for each in errors:
         yield Finding(each, name, is_wanted=len(errors) == len(paths))

@@ -9,14 +9,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from pathlib import Path
 
 from bundler.core import roles
 from bundler.core.frozen import frozen
 from bundler.core.limits import FOLDER_ENTRIES
+from bundler.core.s3_path import S3Path
 from bundler.errors import BundlerError, Damaged, LocalStorage
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.files import of_medium
 from bundler.texts import text
 
@@ -35,11 +37,11 @@ _KINDS = {
 class Entry:
     """An entry of a folder, as lstat(2) reports it: for a link, the link itself."""
 
-    path: Path
+    path: BundlePath
     mode: int
     size_bytes: int
-    identity: tuple[int, int]
-    """Device and inode: a folder that was given twice has one copy of each file."""
+    identity: Hashable
+    """Device and inode, or the place in S3: a folder that was given twice has one copy of each file."""
 
     @property
     def name(self) -> str:
@@ -66,14 +68,14 @@ class Entry:
 class Listing:
     """All entries of a folder, by name and by the same name in small letters."""
 
-    folder: Path
+    folder: BundlePath
     entries: Mapping[str, Entry]
     _folded: Mapping[str, str]
     folders: Mapping[str, Listing] = field(default_factory=dict)
     """The listings of its folders that a bundle has, by the bundle's names for them."""
 
     @classmethod
-    def of(cls, folder: Path, entries: Iterable[Entry]) -> Listing:
+    def of(cls, folder: BundlePath, entries: Iterable[Entry]) -> Listing:
         """The listing of some entries."""
         by_name = {entry.name: entry for entry in sorted(entries, key=lambda entry: entry.name)}
         return cls(folder, by_name, {name.lower(): name for name in reversed(by_name)})
@@ -116,13 +118,16 @@ class Listing:
                 yield key_id, entry
 
 
-def names_in(folder: Path) -> list[str]:
+def names_in(folder: BundlePath) -> list[str]:
     """The names of all entries of a folder, sorted.
 
     Raises:
         LocalStorage: There is no permission to read the folder.
         Damaged: It cannot be read, or has more entries than any bundle.
+        Refused, Unavailable: S3 does not list it.
     """
+    if isinstance(folder, S3Path):
+        return [entry.name for entry in _objects_in(folder)]
     names = []
     try:
         with os.scandir(folder) as found:
@@ -136,7 +141,7 @@ def names_in(folder: Path) -> list[str]:
     return sorted(names)
 
 
-def list_folder(folder: Path, names: Iterable[str] | None = None) -> Listing:
+def list_folder(folder: BundlePath, names: Iterable[str] | None = None) -> Listing:
     """Lists a folder.
 
     Args:
@@ -144,10 +149,22 @@ def list_folder(folder: Path, names: Iterable[str] | None = None) -> Listing:
         names: The names in it, if they are known.
 
     Raises:
-        LocalStorage, Damaged: As `names_in`, or the medium does not say what an entry is.
+        LocalStorage, Damaged, Refused, Unavailable: As `names_in`, or the medium does not say what an entry is.
     """
+    if isinstance(folder, S3Path):
+        return Listing.of(folder, _objects_in(folder))
     entries = (entry_at(folder / name) for name in (names_in(folder) if names is None else names))
     return Listing.of(folder, filter(None, entries))
+
+
+def _objects_in(folder: S3Path) -> list[Entry]:
+    """The objects and "folders" of a place in S3, sorted by name."""
+    from bundler.bundle.s3.reading import objects_in
+
+    found = objects_in(folder)
+    files = [Entry(folder / name, stat.S_IFREG, size_bytes, folder / name) for name, size_bytes in found.files]
+    folders = [Entry(folder / name, stat.S_IFDIR, 0, folder / name) for name in found.folders]
+    return sorted([*files, *folders], key=lambda entry: entry.name)
 
 
 def look_into(listing: Listing, folders: Iterable[str], skip: Callable[[BundlerError], object]) -> Listing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 
 from bundler.bundle.listing import Entry, Listing
 from bundler.core.frozen import frozen
@@ -48,7 +49,7 @@ class _Count:
 
     @classmethod
     def of(cls, top: Entry) -> _Count:
-        if not top.is_folder:
+        if not top.is_folder or not isinstance(top.path, Path):
             return cls(1, top.size_bytes)
         files = size_bytes = looked_at = 0
         is_whole = True

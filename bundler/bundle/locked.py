@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 from bundler.bundle import seven_zip_container, sums
 from bundler.bundle.chunk import ChunkMember, members_by_chunk
 from bundler.bundle.copies import ChunkState, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks, reading
+from bundler.bundle.file_system import UNREADABLE, open_file
 from bundler.bundle.reader import Bundle, GivenUp
 from bundler.bundle.sealed import Sealed
 from bundler.core import manifest as bundle_manifest, roles
@@ -24,7 +24,8 @@ from bundler.core.manifest import BundleManifest, Chunk
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.system.buffers import new_buffer
-from bundler.system.files import let_go, open_for_reading, read_into, sha256_of, size_of
+from bundler.system.bundle_paths import BundlePath, local
+from bundler.system.files import let_go, open_for_reading, sha256_of
 from bundler.system.scratch import Scratch, ScratchFile
 from bundler.texts import text
 from bundler.workers import Cancellation
@@ -49,7 +50,7 @@ class LockedBundle:
         return sums.bundle_id(self.sealed.sums_content)
 
     @property
-    def other_names(self) -> list[tuple[str, Path]]:
+    def other_names(self) -> list[tuple[str, BundlePath]]:
         """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
         return other_names(self.chunks)
 
@@ -136,20 +137,20 @@ class LockedBundle:
         for path in self.sealed.copies_of(roles.CONTENT.file):
             try:
                 return self._copy_of_content(path, scratch)
-            except (Damaged, Incomplete) as error:
+            except UNREADABLE as error:
                 problems.append(error)
         raise problems[0]
 
-    def _copy_of_content(self, path: Path, scratch: Scratch) -> ScratchFile:
+    def _copy_of_content(self, path: BundlePath, scratch: Scratch) -> ScratchFile:
         """Copies content.7z into scratch while it compares the bytes with SHA256SUMS."""
         # It is read once: a medium may return other bytes the second time, and the checks of the chunks rely on these.
         copy = scratch.file()
         try:
-            descriptor = open_for_reading(path)
+            file = open_file(path)
             try:
                 sha256 = hashlib.sha256()
                 buffer = new_buffer(PIECE_BYTES)
-                size_bytes = size_of(descriptor, what=str(path))
+                size_bytes = file.size(what=str(path))
                 if size_bytes > CONTENT_BYTES:
                     raise Damaged(
                         "the file is too large",
@@ -159,12 +160,12 @@ class LockedBundle:
                     )
                 for offset in range(0, size_bytes, PIECE_BYTES):
                     view = memoryview(buffer)[: size_bytes - offset]
-                    read_into(descriptor, [view], offset, what=str(path))
+                    file.read_into([view], offset, what=str(path))
                     sha256.update(view)
                     copy.write(view)
                 check_sum(self.sealed, roles.CONTENT.file, sha256.hexdigest())
             finally:
-                let_go(descriptor)
+                file.close()
         except BaseException:
             copy.close()
             raise
@@ -177,7 +178,7 @@ class LockedBundle:
         into: ScratchFile,
         passphrase: str,
         cancellation: Cancellation,
-    ) -> Path:
+    ) -> BundlePath:
         """Decrypts a chunk: writes its data at their offsets in the chunk; returns the file that had them."""
         promised = [(member.name, member.piece.length_bytes) for member in members]
 
@@ -201,7 +202,9 @@ class LockedBundle:
         return path
 
     @contextmanager
-    def _opened_whole(self, state: ChunkState, cancellation: Cancellation) -> Generator[tuple[Path, int], None, None]:
+    def _opened_whole(
+        self, state: ChunkState, cancellation: Cancellation
+    ) -> Generator[tuple[BundlePath, int], None, None]:
         """Opens the first file with the right SHA-256 of a chunk, for reading.
 
         Raises:
@@ -221,11 +224,14 @@ class LockedBundle:
             return
         raise problems[0]
 
-    def _open_if_whole(self, path: Path, chunk: Chunk, cancellation: Cancellation) -> int:
-        descriptor = open_for_reading(path)
+    def _open_if_whole(self, path: BundlePath, chunk: Chunk, cancellation: Cancellation) -> int:
+        descriptor = open_for_reading(local(path))
         try:
             digest = sha256_of(
-                descriptor, what=chunk.file, limit_bytes=chunk.size_bytes, passed=lambda _: cancellation.check()
+                descriptor,
+                what=chunk.file,
+                limit_bytes=chunk.size_bytes,
+                passed=lambda _: cancellation.check(),
             )
             check_sum(self.sealed, chunk.file, digest)
         except BaseException:

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TypeVar
 
 from bundler.bundle import signing, sums
 from bundler.bundle.copies import find_chunks, identified, misnamed
+from bundler.bundle.file_system import UNREADABLE, read_bounded
 from bundler.bundle.listing import Listing, look_into
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
@@ -25,8 +25,9 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLE_MANIFEST_BYTES, SIGNATURE_BYTES
 from bundler.core.outer_manifest import OuterManifest, read_manifest
 from bundler.core.protocols import Passed
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Untrusted
-from bundler.system.files import read_bounded
+from bundler.core.s3_path import S3Path
+from bundler.errors import BundlerError, Damaged, Misuse, Untrusted
+from bundler.system.bundle_paths import BundlePath
 from bundler.texts import some, text
 
 Opened = TypeVar("Opened", bound=Bundle | LockedBundle)
@@ -47,7 +48,7 @@ class UncheckedBundle:
     skipped: tuple[BundlerError, ...] = ()
 
     @property
-    def folders(self) -> tuple[Path, ...]:
+    def folders(self) -> tuple[BundlePath, ...]:
         """Its folders."""
         return tuple(listing.folder for listing in self.listings)
 
@@ -58,7 +59,7 @@ class UncheckedBundle:
         return tuple(sorted(claimed))
 
     @property
-    def own_folders(self) -> tuple[Path, ...]:
+    def own_folders(self) -> tuple[BundlePath, ...]:
         """Its folders that have a SHA256SUMS, which lists what belongs to them."""
         return tuple(listing.folder for listing in self.own_listings)
 
@@ -115,7 +116,7 @@ class UncheckedBundle:
         """
         found: dict[str, bytes] = {}
         unreadable: dict[str, Untrusted] = {}
-        by_id: dict[str | None, list[Path]] = {}
+        by_id: dict[str | None, list[BundlePath]] = {}
         for listing in self.listings:
             for key_id, entry in listing.signatures():
                 by_id.setdefault(key_id, []).append(entry.path)
@@ -124,7 +125,7 @@ class UncheckedBundle:
             for path in by_id.get(key.id, ()):
                 try:
                     signature = read_bounded(path, SIGNATURE_BYTES)
-                except (Damaged, LocalStorage) as error:
+                except UNREADABLE as error:
                     unreadable[key.id] = Untrusted(
                         text("not a signature: {reason}", reason=error.message),
                         subject=str(path),
@@ -189,7 +190,7 @@ class SeveralBundles(Misuse):
         self.bundles = tuple(bundles)
 
 
-def find(paths: Iterable[Path]) -> UncheckedBundle:
+def find(paths: Iterable[BundlePath]) -> UncheckedBundle:
     """Finds the bundle in some folders or media.
 
     Raises:
@@ -202,7 +203,7 @@ def find(paths: Iterable[Path]) -> UncheckedBundle:
     return bundles[0]
 
 
-def find_several(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
+def find_several(paths: Iterable[BundlePath]) -> tuple[UncheckedBundle, ...]:
     """Finds the bundles in some folders or media; those whose own folders were named, if there are such.
 
     Raises:
@@ -214,7 +215,7 @@ def find_several(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
         return tuple(map(_unchecked, error.bundles))
 
 
-def find_all(paths: Iterable[Path]) -> tuple[UncheckedBundle, ...]:
+def find_all(paths: Iterable[BundlePath]) -> tuple[UncheckedBundle, ...]:
     """Finds all bundles in some folders or media; at least one.
 
     Raises:
@@ -248,7 +249,8 @@ def load(sealed: Sealed) -> Bundle | LockedBundle:
     chunks = find_chunks(sealed.listings, manifest.chunks)
     if isinstance(manifest, OuterManifest):
         return LockedBundle(sealed, manifest, chunks)
-    return Bundle(sealed, manifest, chunks)
+    is_remote = any(isinstance(listing.folder, S3Path) for listing in sealed.listings)
+    return Bundle(sealed, manifest, chunks, is_remote=is_remote)
 
 
 def with_misnamed(bundle: Opened, passed: Passed, *, began: Callable[[int], object]) -> Opened:
@@ -271,9 +273,9 @@ _NAMELESS = 16
 """The largest number of signature files without key ids that are read. Media that cut names hold few files."""
 
 
-def _signature_in(path: Path) -> bytes | None:
+def _signature_in(path: BundlePath) -> bytes | None:
     try:
         content = read_bounded(path, SIGNATURE_BYTES)
-    except (Damaged, Incomplete, LocalStorage):
+    except UNREADABLE:
         return None  # `_no_signatures` reports it
     return content if len(content) == SIGNATURE_BYTES else None

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from bundler.bundle.copies import ChunkState
+from bundler.bundle.file_system import UNREADABLE, open_file, opened
 from bundler.bundle.findings import Finding
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
@@ -23,7 +24,8 @@ from bundler.core.par2 import ProtectedFile, RecoverySet
 from bundler.core.parity import NO, PERHAPS, WHOLE, YES, blocks_of, group_number, recovery_blocks_in
 from bundler.errors import BundlerError, Damaged
 from bundler.system.buffers import new_buffer
-from bundler.system.files import let_go, open_for_reading, read_into, size_of
+from bundler.system.bundle_paths import BundlePath
+from bundler.system.files import OpenFile
 
 
 @frozen
@@ -44,8 +46,8 @@ class GroupState:
     number: int
     files: tuple[ProtectedFile, ...]
     block_bytes: int
-    good: Mapping[str, Path]
-    damaged: Mapping[str, tuple[Path, ...]]
+    good: Mapping[str, BundlePath]
+    damaged: Mapping[str, tuple[BundlePath, ...]]
     lost: Mapping[str, int]
     listed_blocks: int
     shifted_blocks: int = 0
@@ -108,8 +110,8 @@ class Facts:
     """
 
     lost: frozenset[str]
-    good: Mapping[str, Path]
-    damaged: Mapping[str, tuple[Path, ...]]
+    good: Mapping[str, BundlePath]
+    damaged: Mapping[str, tuple[BundlePath, ...]]
 
 
 def parity_names(bundle: Bundle | LockedBundle) -> tuple[str, ...]:
@@ -121,8 +123,8 @@ def facts_by(findings: Sequence[Finding], bundle: Bundle | LockedBundle) -> Fact
     """The facts that the findings of a check show."""
     wanted = frozenset(finding.file for finding in findings if finding.is_wanted)
     bad = {(finding.file, finding.error.subject) for finding in findings}
-    good: dict[str, Path] = {}
-    damaged: dict[str, tuple[Path, ...]] = {}
+    good: dict[str, BundlePath] = {}
+    damaged: dict[str, tuple[BundlePath, ...]] = {}
     for name in parity_names(bundle):
         paths = bundle.sealed.found_copies(name)
         if name in wanted:
@@ -187,7 +189,7 @@ def _by_group(names: Iterable[str]) -> dict[int, list[str]]:
     return dict(sorted(groups.items()))
 
 
-def _is_listed(bundle: Bundle | LockedBundle, name: str, path: Path, passed: Callable[[int], object]) -> bool:
+def _is_listed(bundle: Bundle | LockedBundle, name: str, path: BundlePath, passed: Callable[[int], object]) -> bool:
     """True if a file has the SHA-256 that SHA256SUMS lists."""
     limit_bytes = bundle.manifest.size_bytes + OTHER_FILES_BYTES
     return bundle.sealed.contents.sha256(path, limit_bytes, passed) == bundle.sealed.sums[name]
@@ -225,11 +227,12 @@ def _blocks_of_others(state: ChunkState, block_bytes: int) -> int:
     sizes = []
     for copy in state.bad:
         with suppress(OSError):
-            sizes.append(os.lstat(copy.path).st_size)
+            if isinstance(copy.path, Path):
+                sizes.append(os.lstat(copy.path).st_size)
     return max((blocks_of(size, block_bytes) for size in sizes), default=0)
 
 
-def damaged_copies(state: ChunkState) -> tuple[Path, ...]:
+def damaged_copies(state: ChunkState) -> tuple[BundlePath, ...]:
     """The files that should hold a chunk."""
     return tuple(dict.fromkeys((*state.paths, *(each.path for each in state.bad))))
 
@@ -239,18 +242,18 @@ def _lost_blocks(state: ChunkState, file: ProtectedFile, block_bytes: int, passe
     lost = set(range(len(file.block_sums)))
     for path in damaged_copies(state):
         try:
-            descriptor = open_for_reading(path)
+            copy = open_file(path)
         except BundlerError:
             continue
         try:
-            lost = {number for number in lost if not _has_block(descriptor, file, number, block_bytes, passed)}
+            lost = {number for number in lost if not _has_block(copy, file, number, block_bytes, passed)}
         finally:
-            let_go(descriptor)
+            copy.close()
     return max(1, len(lost))
 
 
 def _has_block(
-    descriptor: int, file: ProtectedFile, number: int, block_bytes: int, passed: Callable[[int], object]
+    copy: OpenFile, file: ProtectedFile, number: int, block_bytes: int, passed: Callable[[int], object]
 ) -> bool:
     begin = number * block_bytes
     end = min(begin + block_bytes, file.size_bytes)
@@ -258,15 +261,15 @@ def _has_block(
     try:
         for offset in range(begin, end, PIECE_BYTES):
             view = buffer[: min(PIECE_BYTES, end - offset)]
-            read_into(descriptor, [view], offset, what=file.name)
+            copy.read_into([view], offset, what=file.name)
             crc = par2.more_sum(view, crc)
             passed(len(view))
-    except Damaged:
+    except UNREADABLE:
         return False
     return par2.padded_sum(crc, block_bytes - (end - begin)) == file.block_sums[number]
 
 
-def _first_set(paths: Iterable[Path]) -> RecoverySet | None:
+def _first_set(paths: Iterable[BundlePath]) -> RecoverySet | None:
     """The recovery set that the first readable parity file describes."""
     for path in paths:
         try:
@@ -276,38 +279,35 @@ def _first_set(paths: Iterable[Path]) -> RecoverySet | None:
     return None
 
 
-def read_set(path: Path) -> RecoverySet:
+def read_set(path: BundlePath) -> RecoverySet:
     """Reads the description of a recovery set from a parity file, and skips its recovery data.
 
     Raises:
         Damaged: It is no parity file of chunks.
         Incomplete, LocalStorage: It cannot be read.
     """
-    descriptor = open_for_reading(path)
-    try:
-        return par2.recovery_set(_describing(descriptor, str(path)), what=str(path))
-    finally:
-        let_go(descriptor)
+    with opened(path) as file:
+        return par2.recovery_set(_describing(file, str(path)), what=str(path))
 
 
-def _describing(descriptor: int, what: str) -> Iterator[tuple[par2.PacketHeader, bytes]]:
+def _describing(file: OpenFile, what: str) -> Iterator[tuple[par2.PacketHeader, bytes]]:
     """The describing packets of a file, each once: programs repeat them."""
-    offset, size_bytes = 0, size_of(descriptor, what=what)
+    offset, size_bytes = 0, file.size(what=what)
     seen: set[bytes] = set()
     for _ in range(PARITY_PACKETS):
         if offset >= size_bytes:
             return
-        header = par2.parse_header(_read(descriptor, offset, par2.HEADER_BYTES, what), what=what)
+        header = par2.parse_header(_read(file, offset, par2.HEADER_BYTES, what), what=what)
         if header.is_describing and header.md5 not in seen:
             seen.add(header.md5)
             length = header.length_bytes - par2.HEADER_BYTES
             if length > PARITY_PACKET_BYTES:
                 raise Damaged("a packet is too long", subject=what)
-            yield header, _read(descriptor, offset + par2.HEADER_BYTES, length, what)
+            yield header, _read(file, offset + par2.HEADER_BYTES, length, what)
         offset += header.length_bytes
 
 
-def _read(descriptor: int, offset: int, length: int, what: str) -> bytes:
+def _read(file: OpenFile, offset: int, length: int, what: str) -> bytes:
     content = bytearray(length)
-    read_into(descriptor, [content], offset, what=what)
+    file.read_into([content], offset, what=what)
     return bytes(content)

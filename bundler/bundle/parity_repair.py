@@ -22,6 +22,7 @@ from bundler.core.limits import PARITY_FILES
 from bundler.core.par2 import ProtectedFile
 from bundler.errors import LocalStorage
 from bundler.system import par2_program
+from bundler.system.bundle_paths import local, locals_of
 from bundler.system.durable_files import remove
 from bundler.system.files import let_go, open_for_reading, sha256_of
 from bundler.workers import Cancellation
@@ -71,8 +72,8 @@ def repair_group(
         LocalStorage: ``par2`` fails, or the files cannot be written.
         Interrupted: The user stopped it.
     """
-    good, doubtful = list(group.good.values()), [path for paths in group.damaged.values() for path in paths]
-    for more in ([], doubtful) if doubtful else ([],):
+    good, doubtful = locals_of(group.good.values()), locals_of(p for paths in group.damaged.values() for p in paths)
+    for more in ((), doubtful) if doubtful else ((),):
         made = _Attempt(group, pieces, outputs, scratch).run([*good[1:], *more], jobs, listener, cancellation)
         if made and all(_is_right(path, sums[name], cancellation) for name, path in made.items()):
             return made
@@ -123,7 +124,7 @@ class _Attempt:
         """Makes the links of the group; returns that of its first good parity file."""
         name, path = next(iter(self.group.good.items()))
         targets = {file.name: _target(file, self.pieces.whole, made) for file in self.group.files}
-        for link, target in {**targets, name: path.absolute()}.items():
+        for link, target in {**targets, name: local(path).absolute()}.items():
             os.symlink(target, folder / link)
         return folder / name
 

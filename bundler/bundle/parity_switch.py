@@ -26,6 +26,7 @@ from bundler.core.limits import SIGNATURE_BYTES, SUMS_BYTES
 from bundler.core.manifest import BundleManifest
 from bundler.core.outer_manifest import OuterManifest
 from bundler.errors import BundlerError, LocalStorage
+from bundler.system.bundle_paths import local
 from bundler.system.durable_files import place_durably, remove, sync_folder
 from bundler.system.files import is_there, read_bounded
 
@@ -136,7 +137,7 @@ def switch(added: Added) -> tuple[str, ...]:
     removed = []
     for key_id, entry in list_folder(folder).signatures():
         if entry.name != own:
-            remove(entry.path)
+            remove(local(entry.path))
             removed += [key_id] if key_id else []
     place_durably(folder / own, added.signature)
     remove(source / own)

@@ -17,6 +17,7 @@ from bundler.bundle.opening import UncheckedBundle, load
 from bundler.bundle.reader import Bundle
 from bundler.core.events import Listener
 from bundler.errors import BundlerError
+from bundler.system.bundle_paths import local
 from bundler.system.files import forget_cached, let_go, open_for_reading, sha256_of
 from bundler.workers import Cancellation
 
@@ -41,7 +42,9 @@ class ReadingBack:
             Interrupted: The user stopped it.
         """
         listings = tuple(map(list_folder, folders))
-        files = [(name, each.path) for one in listings for name, each in one.entries.items() if not each.is_folder]
+        files = [
+            (name, local(each.path)) for one in listings for name, each in one.entries.items() if not each.is_folder
+        ]
         files += [(name, folders[0] / name) for name in small if "/" in name]  # the tool, in a folder of its own
         wrong = [name for name, path in files if not _forgotten(path)]
         for name, sha256 in small.items():

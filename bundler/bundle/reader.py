@@ -12,13 +12,13 @@ from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.bundle import sums
 from bundler.bundle.chunk import ChunkMember, members_by_chunk, members_of
 from bundler.bundle.copies import ChunkState, begins_with, other_files, other_names
 from bundler.bundle.decrypted import DecryptedChunks
+from bundler.bundle.file_system import open_file
 from bundler.bundle.sealed import Sealed
 from bundler.core.archive_kind import TAR
 from bundler.core.digest import Digest
@@ -29,7 +29,8 @@ from bundler.core.oci import Descriptor
 from bundler.core.protocols import NOT_HELD, FilePart, Passed, Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete
 from bundler.system.buffers import new_buffer
-from bundler.system.files import let_go, open_for_reading, read_into
+from bundler.system.bundle_paths import BundlePath
+from bundler.system.files import OpenFile
 from bundler.texts import some, text
 
 if TYPE_CHECKING:
@@ -41,8 +42,8 @@ class GivenUp:
     """A copy of a chunk that proved bad, and the copy that is read in its place."""
 
     file: str
-    bad: Path
-    used: Path
+    bad: BundlePath
+    used: BundlePath
 
 
 @dataclass(slots=True)
@@ -141,7 +142,7 @@ class Bundle:
         return self if number is None else self.others[number]
 
     @property
-    def other_names(self) -> list[tuple[str, Path]]:
+    def other_names(self) -> list[tuple[str, BundlePath]]:
         """The files that hold a chunk under a name that is not its own, each with the chunk's own name."""
         return other_names(self.chunks)
 
@@ -258,7 +259,7 @@ class Bundle:
         found = [self.find_whole_chunk(piece.chunk, passed) for piece in stored.pieces]
         return any(found)
 
-    def _other_files(self, number: int) -> list[Path]:
+    def _other_files(self, number: int) -> list[BundlePath]:
         """The files that may hold a chunk, without the one in use: its copies, then all others of its size."""
         state = self.chunks[number - 1]
         if self.is_encrypted or not state.paths:
@@ -402,10 +403,14 @@ class Bundle:
         return text("{file} at offset {offset_bytes}", **place)
 
     @contextmanager
-    def opened_chunk(self, number: int) -> Generator[int, None, None]:
-        """A file descriptor of a chunk, numbered from 1.
+    def opened_chunk(self, number: int, *, end: int | None = None) -> Generator[OpenFile, None, None]:
+        """A chunk, open for reading.
 
         The chunk is opened for each use: a bundle may have more chunks than a process may have open files.
+
+        Args:
+            number: The number of the chunk, from 1.
+            end: The offset in the chunk at which reading will end; None for its end.
 
         Raises:
             Damaged, Incomplete: The chunk cannot be used.
@@ -416,30 +421,30 @@ class Bundle:
             raise state.problem
         assert state.path is not None
         if self.decrypted is not None:
-            with self.decrypted.opened(number) as descriptor:
-                yield descriptor
+            with self.decrypted.opened(number) as decrypted:
+                yield decrypted
             return
-        descriptor = open_for_reading(state.path)
+        file = open_file(state.path, end=end)
         try:
-            yield descriptor
+            yield file
         finally:
-            let_go(descriptor)
+            file.close()
 
     def _read_member(self, member: ChunkMember, buffer: memoryview, skip_bytes: int) -> Pieces:
-        file = self.manifest.chunks[member.piece.chunk - 1].file
+        name = self.manifest.chunks[member.piece.chunk - 1].file
         header = bytearray(len(member.header) if not skip_bytes else 0)
         offset = member.piece.offset_bytes + skip_bytes
-        with self.opened_chunk(member.piece.chunk) as descriptor:
+        with self.opened_chunk(member.piece.chunk, end=member.end) as file:
             while True:
                 view = buffer[: min(len(buffer), member.data_end - offset)]
                 is_last = offset + len(view) == member.data_end
                 padding = bytearray(len(member.padding) if is_last else 0)
-                read_into(descriptor, [header, view, padding], offset - len(header), what=file)
+                file.read_into([header, view, padding], offset - len(header), what=name)
                 if (header and header != member.header) or any(padding):
                     raise Damaged(
                         "the tar framing was changed",
-                        subject=text("{file} at offset {header_offset}", file=file, header_offset=member.header_offset),
-                        hint=text("copy {file} to the medium again", file=file),
+                        subject=text("{file} at offset {header_offset}", file=name, header_offset=member.header_offset),
+                        hint=text("copy {file} to the medium again", file=name),
                     )
                 yield view
                 if is_last:

@@ -23,8 +23,17 @@ from bundler.core.limits import PIECE_BYTES, SIGNATURE_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse
 from bundler.system.buffers import new_buffer
+from bundler.system.bundle_paths import local, locals_of
 from bundler.system.durable_files import place_durably, remove, sync_folder, unplaced_name, write_durably
-from bundler.system.files import is_there, let_go, open_for_reading, read_bounded, read_into, sha256_of, size_of
+from bundler.system.files import (
+    is_there,
+    let_go,
+    open_for_reading,
+    read_bounded,
+    read_into,
+    sha256_of,
+    size_of,
+)
 from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 
@@ -55,18 +64,18 @@ class RepairPlaces:
     @property
     def own_folder(self) -> Path:
         """The folder of chunks of which no file is left."""
-        return self.output or self.sealed.own_listings[0].folder
+        return self.output or local(self.sealed.own_listings[0].folder)
 
     @property
     def folders(self) -> tuple[Path, ...]:
         """All folders that chunks may be put into."""
-        return (self.output,) if self.output is not None else tuple(dict.fromkeys(self.sealed.folders))
+        return (self.output,) if self.output is not None else tuple(dict.fromkeys(locals_of(self.sealed.folders)))
 
     def path_of(self, name: str) -> Path:
         """The path of a repaired chunk: that of its damaged file, if there is one."""
         if self.output is not None:
             return self.output / name
-        bad = [path for path in damaged_copies(self.states[name]) if path.name.lower() == name]
+        bad = [path for path in locals_of(damaged_copies(self.states[name])) if path.name.lower() == name]
         return bad[0] if bad else self.own_folder / name
 
     def output_of(self, name: str) -> Path:
@@ -225,7 +234,7 @@ def make_folder(folder: Path, sealed: Sealed) -> None:
     for listing in sealed.listings:
         for key_id, entry in listing.signatures():
             if key_id in sealed.signers:
-                place_durably(folder / roles.signature_file(key_id), read_bounded(entry.path, SIGNATURE_BYTES))
+                place_durably(folder / roles.signature_file(key_id), read_bounded(local(entry.path), SIGNATURE_BYTES))
     place_durably(sums, sealed.sums_content)
 
 
@@ -241,7 +250,7 @@ def _copy(sealed: Sealed, name: str, target: Path) -> None:
         remove(new)
         hasher = hashlib.sha256()
         try:
-            write_durably(new, _pieces(path, hasher.update))
+            write_durably(new, _pieces(local(path), hasher.update))
         except (Damaged, Incomplete) as error:
             problems.append(error)
             continue

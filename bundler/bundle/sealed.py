@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import field, replace
-from pathlib import Path
 
 from bundler.bundle import sums
 from bundler.bundle.copies import Contents
+from bundler.bundle.file_system import UNREADABLE, read_bounded
 from bundler.bundle.listing import Listing
 from bundler.core import roles
 from bundler.core.frozen import frozen
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
+from bundler.errors import BundlerError, Damaged
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.files import read_bounded
 from bundler.texts import text
 
@@ -45,7 +46,7 @@ class Sealed:
     trusted_fingerprints: tuple[str, ...] = ()
 
     @property
-    def folders(self) -> tuple[Path, ...]:
+    def folders(self) -> tuple[BundlePath, ...]:
         """The bundle's folders."""
         return tuple(listing.folder for listing in self.listings)
 
@@ -58,11 +59,11 @@ class Sealed:
         """Returns it with its folders, and nothing in them: the medium was taken out."""
         return replace(self, listings=tuple(Listing.of(folder, ()) for folder in self.folders), others=(), skipped=())
 
-    def copies_of(self, name: str) -> list[Path]:
+    def copies_of(self, name: str) -> list[BundlePath]:
         """The files of a name, one for each folder that has it; the expected path if no folder has it."""
         return self.found_copies(name) or [self.listings[0].folder / name]
 
-    def found_copies(self, name: str) -> list[Path]:
+    def found_copies(self, name: str) -> list[BundlePath]:
         """The files of a name, one for each folder that has it."""
         return [entry.path for listing in self.listings if (entry := listing.find(name))]
 
@@ -78,11 +79,11 @@ class Sealed:
         for path in self.copies_of(name):
             try:
                 return self.checked(name, path, limit_bytes)
-            except (Damaged, Incomplete, LocalStorage) as error:
+            except UNREADABLE as error:
                 problems.append(error)
         raise problems[0]
 
-    def checked(self, name: str, path: Path, limit_bytes: int) -> bytes:
+    def checked(self, name: str, path: BundlePath, limit_bytes: int) -> bytes:
         """Reads one copy of a small file that SHA256SUMS lists.
 
         Raises:

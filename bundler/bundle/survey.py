@@ -6,16 +6,18 @@ It reads SHA256SUMS, and trusts nothing. It skips folders that cannot be searche
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import NoReturn
 
-from bundler.bundle.listing import Listing, entry_at, list_folder, names_in
+from bundler.bundle.file_system import UNREADABLE, read_bounded
+from bundler.bundle.listing import Entry, Listing, entry_at, list_folder, names_in
 from bundler.core import roles
 from bundler.core.bundle_name import PARTIAL
 from bundler.core.frozen import frozen
 from bundler.core.limits import MEDIUM_FOLDERS, SUMS_BYTES
-from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse, Several
-from bundler.system.files import is_there, read_bounded
+from bundler.core.s3_path import S3Path
+from bundler.errors import BundlerError, Damaged, Incomplete, Misuse, Several
+from bundler.system.bundle_paths import BundlePath
+from bundler.system.files import is_there
 from bundler.texts import text
 
 
@@ -61,7 +63,7 @@ class _Found:
     skipped: tuple[BundlerError, ...] = ()
 
 
-def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
+def survey(paths: Iterable[BundlePath]) -> tuple[FoundBundle, ...]:
     """Finds all bundles in some folders or media, in any order; at least one.
 
     A path may be a bundle's folder, a folder with some of its chunks, or a medium with bundles' folders in it.
@@ -76,7 +78,7 @@ def survey(paths: Iterable[Path]) -> tuple[FoundBundle, ...]:
     found = [_look(path) for path in paths]
     folders = tuple({folder.listing.folder: folder for each in found for folder in each.folders}.values())
     for folder in folders:
-        if folder.listing.folder.resolve().name.endswith(PARTIAL):
+        if _is_partial(folder.listing.folder):
             raise _unfinished(folder.listing.folder)  # also if only the rename is missing
     skipped = [error for each in found for error in each.skipped]
     groups = _by_bundle(folders, skipped.append)
@@ -114,7 +116,7 @@ def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object
         is_needed = folder.is_named or len(folders) == 1
         try:
             content = read_bounded(entry.path, SUMS_BYTES)
-        except (Damaged, Incomplete, LocalStorage) as error:
+        except UNREADABLE as error:
             if is_needed:
                 raise
             skip(error)
@@ -125,13 +127,9 @@ def _by_bundle(folders: Sequence[_Folder], skip: Callable[[BundlerError], object
     return groups
 
 
-def _look(path: Path) -> _Found:
+def _look(path: BundlePath) -> _Found:
     """Finds the folders at a path that may belong to a bundle: the path itself, or folders in it."""
-    if not is_there(path):
-        raise Misuse("there is no such folder", subject=str(path), hint="mount the medium, or give another folder")
-    if not path.is_dir():
-        raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
-    names = names_in(path)
+    names = _names_in(path)
     if _may_be_of_a_bundle(names):
         return _Found((_Folder(list_folder(path, names), is_named=True),))
     skipped: list[BundlerError] = []
@@ -141,12 +139,32 @@ def _look(path: Path) -> _Found:
     return _Found(tuple(chosen), tuple(skipped))
 
 
-def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], object]) -> Iterator[Listing]:
+def _names_in(path: BundlePath) -> list[str]:
+    if isinstance(path, S3Path):
+        names = names_in(path)
+        if not names:
+            raise Misuse(
+                "nothing is there", subject=str(path), hint="give the place of a bundle: s3://BUCKET/PREFIX/NAME"
+            )
+        return names
+    if not is_there(path):
+        raise Misuse("there is no such folder", subject=str(path), hint="mount the medium, or give another folder")
+    if not path.is_dir():
+        raise Misuse("not a folder", subject=str(path), hint="give the folder of the bundle")
+    return names_in(path)
+
+
+def _is_partial(folder: BundlePath) -> bool:
+    return (folder if isinstance(folder, S3Path) else folder.resolve()).name.endswith(PARTIAL)
+
+
+def _inner(path: BundlePath, names: Iterable[str], skip: Callable[[BundlerError], object]) -> Iterator[Listing]:
     """The folders in a folder that have a SHA256SUMS. Links are not followed, because they can lead anywhere."""
+    entry_of = _entries_of(path)
     looked_into = 0
     for name in names:
         try:
-            entry = entry_at(path / name)
+            entry = entry_of(name)
             if entry is None or not entry.is_folder:
                 continue
             looked_into += 1
@@ -163,8 +181,15 @@ def _inner(path: Path, names: Iterable[str], skip: Callable[[BundlerError], obje
             inner = names_in(entry.path)
             if _has_sums(inner):
                 yield list_folder(entry.path, inner)
-        except (Damaged, LocalStorage) as error:
+        except UNREADABLE as error:
             skip(error)
+
+
+def _entries_of(path: BundlePath) -> Callable[[str], Entry | None]:
+    """Returns what finds an entry by its name. S3 lists all entries at once."""
+    if isinstance(path, S3Path):
+        return list_folder(path).entries.get
+    return lambda name: entry_at(path / name)
 
 
 def _may_be_of_a_bundle(names: Sequence[str]) -> bool:
@@ -175,19 +200,21 @@ def _has_sums(names: Iterable[str]) -> bool:
     return any(roles.is_called(name, roles.SUMS.file) for name in names)
 
 
-def _unfinished(folder: Path) -> Incomplete:
+def _unfinished(folder: BundlePath) -> Incomplete:
     return Incomplete(
         "this export was not finished", subject=str(folder), hint="run the same export again to finish it"
     )
 
 
-def _explain_absence(paths: Sequence[Path], skipped: Sequence[BundlerError]) -> NoReturn:
+def _explain_absence(paths: Sequence[BundlePath], skipped: Sequence[BundlerError]) -> NoReturn:
     for path in paths:
         names = names_in(path)
         unfinished = [path] if path.name.endswith(PARTIAL) else [path / n for n in names if n.endswith(PARTIAL)]
         if unfinished:
             raise _unfinished(unfinished[0])
         if any(map(roles.is_chunk, names)):
+            if isinstance(path, S3Path):
+                raise _unfinished(path)  # SHA256SUMS is written last there
             hint = text("copy {file} and its .sig files here", file=roles.SUMS.file)
             raise Incomplete(
                 text("{file} is missing", file=roles.SUMS.file), subject=str(path), hint=hint, code="incomplete"

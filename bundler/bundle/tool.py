@@ -18,6 +18,7 @@ from bundler.core.limits import OTHER_FILES_BYTES, SUMS_BYTES, TOOL_FILES
 from bundler.core.litter_names import is_litter
 from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Misuse
+from bundler.system.bundle_paths import local
 from bundler.system.files import let_go, open_for_reading, pieces_of, read_bounded, sha256_of
 from bundler.texts import text
 
@@ -108,10 +109,10 @@ def read_tool(folder: Path, passed: Passed) -> Tool:
     listed = listing.entries.get(roles.SUMS.file)
     entries = [entry for name, entry in listing.entries.items() if entry is not listed and not is_litter(name)]
     _check_entries(folder, entries)
-    files = tuple(ToolFile(entry.path, entry.size_bytes, _sha256(entry, passed)) for entry in entries)
+    files = tuple(ToolFile(local(entry.path), entry.size_bytes, _sha256(entry, passed)) for entry in entries)
     tool = Tool(files)
     if listed is not None:
-        _compare(tool, listed.path)
+        _compare(tool, local(listed.path))
     return tool
 
 
@@ -150,7 +151,7 @@ def _check_entries(folder: Path, entries: list[Entry]) -> None:
 
 def _sha256(entry: Entry, passed: Passed) -> str:
     try:
-        descriptor = open_for_reading(entry.path)
+        descriptor = open_for_reading(local(entry.path))
         try:
             return sha256_of(descriptor, what=str(entry.path), passed=passed)
         finally:

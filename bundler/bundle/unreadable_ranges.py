@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
 from bundler.system.buffers import new_buffer
-from bundler.system.files import Unreadable, read_into
+from bundler.system.files import OpenFile, Unreadable
 
 _STEP_BYTES = 4096
 """The size of the small steps: sectors of discs and sticks are not larger, pages of memory are not smaller."""
@@ -21,14 +21,14 @@ class UnreadableRange:
     error: Unreadable
 
 
-def read_around(descriptor: int, size_bytes: int, *, what: str) -> Iterator[memoryview | UnreadableRange]:
+def read_around(file: OpenFile, size_bytes: int, *, what: str) -> Iterator[memoryview | UnreadableRange]:
     """Reads a file from its first byte to its last, as pieces and unreadable ranges.
 
     After a failed read, the steps become small, so that few good bytes are given up. They grow again while reads
     fail, so that few reads are tried in vain. After `UNREADABLE_READS` failures, the rest of the file is one range.
 
     Args:
-        descriptor: The descriptor of the file.
+        file: The open file.
         size_bytes: The size of the file.
         what: Names it in errors.
 
@@ -45,7 +45,7 @@ def read_around(descriptor: int, size_bytes: int, *, what: str) -> Iterator[memo
     while position < size_bytes:
         view = buffer[: min(step, size_bytes - position)]
         try:
-            read_into(descriptor, [view], position, what=what)
+            file.read_into([view], position, what=what)
         except Unreadable as error:
             failures += 1
             if step == PIECE_BYTES and not is_in_hole:

@@ -13,6 +13,7 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import OTHER_FILES_BYTES
 from bundler.core.protocols import Passed
 from bundler.errors import Damaged, Incomplete, LocalStorage
+from bundler.system.bundle_paths import locals_of
 from bundler.system.files import let_go, open_for_reading, sha256_of
 from bundler.texts import text
 from bundler.workers import Cancellation, run_all
@@ -48,8 +49,8 @@ def find_whole_files(
     """
     sums, limit_bytes = bundle.sealed.sums, bundle.manifest.size_bytes + OTHER_FILES_BYTES
     parity = parity_names(bundle)
-    named = {state.chunk.file: state.paths for state in bundle.chunks}
-    named.update({name: tuple(bundle.sealed.found_copies(name)) for name in parity})
+    named = {state.chunk.file: locals_of(state.paths) for state in bundle.chunks}
+    named.update({name: locals_of(bundle.sealed.found_copies(name)) for name in parity})
     listener(PhaseBegan(_TITLE, bundle.manifest.size_bytes, in_bytes=True))
     by_digest: dict[str, Path] = {}
     whole: dict[str, Path] = {}

@@ -8,6 +8,7 @@ import bundler
 from bundler.cli import options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
+from bundler.system.bundle_paths import locals_of
 
 
 @program.command(
@@ -47,7 +48,7 @@ def copy(
         lambda found: with_run(
             lambda run: bundler.copy(
                 bundler.CopyRequest(
-                    paths=found,
+                    paths=locals_of(found),
                     outputs=options.paths(outputs),
                     trust=options.paths(trust),
                     is_read_back=read_back,

@@ -217,7 +217,7 @@ def import_(
     parsed = tuple(map(bundler.parse_target, targets))
     key = options.receipt_key(receipt_key, key_passphrase_file)
     request = bundler.ImportRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         targets=parsed,
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,

@@ -54,7 +54,7 @@ def inspect(
     from bundler.views import documents, report
 
     request = bundler.InspectRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         trust=options.paths(trust),
         unlocking=options.unlocking(passphrase_file, None) if passphrase_file else None,
     )

@@ -14,6 +14,7 @@ import click
 import bundler
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
+from bundler.system.bundle_paths import BundlePath, bundle_path
 from bundler.texts import text
 from bundler.views.languages import said
 
@@ -234,7 +235,12 @@ def paths(texts: tuple[str, ...]) -> tuple[Path, ...]:
     return tuple(map(Path, texts))
 
 
-def of_one_bundle(work: Callable[[tuple[Path, ...]], Result], paths: tuple[Path, ...]) -> Result:
+def bundle_paths(texts: tuple[str, ...]) -> tuple[BundlePath, ...]:
+    """The paths of a bundle: folders, media, or places in S3."""
+    return tuple(map(bundle_path, texts))
+
+
+def of_one_bundle(work: Callable[[tuple[BundlePath, ...]], Result], paths: tuple[BundlePath, ...]) -> Result:
     """Does the work for the bundle in some paths. If there are several, asks the user at the terminal to choose one.
 
     Raises:
@@ -248,7 +254,7 @@ def of_one_bundle(work: Callable[[tuple[Path, ...]], Result], paths: tuple[Path,
         return work(_chosen(several))
 
 
-def _chosen(several: SeveralBundles) -> tuple[Path, ...]:
+def _chosen(several: SeveralBundles) -> tuple[BundlePath, ...]:
     """The folders of the bundle that the user chooses."""
     bundles = several.bundles
     from bundler.views.words import escaped

@@ -11,6 +11,7 @@ import bundler
 from bundler.cli import options
 from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
+from bundler.system.bundle_paths import locals_of
 
 
 @program.command(
@@ -72,7 +73,7 @@ def repair(
     )
     result = options.of_one_bundle(
         lambda chosen: with_run(
-            lambda run: bundler.repair(replace(request, paths=chosen), run), jobs=jobs, is_quiet=quiet
+            lambda run: bundler.repair(replace(request, paths=locals_of(chosen)), run), jobs=jobs, is_quiet=quiet
         ),
         request.paths,
     )

@@ -110,7 +110,7 @@ def verify(
         raise Misuse("--need-key signs a need-list", hint="give its file: --need FILE")
     reporting = with_report.Reporting.of(report, report_language)
     request = bundler.VerifyRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),

@@ -11,7 +11,8 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import BUNDLES_SHOWN
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused, Untrusted
 from bundler.keys.trust import Judged, trusted_keys
-from bundler.system.request_fields import paths_of
+from bundler.system.bundle_paths import BundlePath, locals_of
+from bundler.system.request_fields import bundle_paths_of
 
 
 @frozen
@@ -31,7 +32,7 @@ class ListedBundle:
         problem: The reason why it cannot be read.
     """
 
-    folders: tuple[Path, ...]
+    folders: tuple[BundlePath, ...]
     id: str
     claimed_signers: tuple[str, ...]
     signers: tuple[str, ...] = ()
@@ -60,13 +61,13 @@ class BundleList:
     exit_code: int
 
 
-def bundles_on(paths: Sequence[Path]) -> tuple[UncheckedBundle, ...]:
+def bundles_on(paths: Sequence[BundlePath]) -> tuple[UncheckedBundle, ...]:
     """Finds the bundles in some folders or on media: at least one.
 
     Raises:
         Misuse, Incomplete, Damaged, LocalStorage: As `bundler.bundle.opening.find_all`.
     """
-    return find_all(paths_of(paths, "paths"))
+    return find_all(bundle_paths_of(paths, "paths"))
 
 
 def list_bundles(found: Sequence[UncheckedBundle], trust: Sequence[Path], *, exit_code: int) -> BundleList:
@@ -81,7 +82,7 @@ def list_bundles(found: Sequence[UncheckedBundle], trust: Sequence[Path], *, exi
         Misuse: A key cannot be read.
     """
     folders = tuple(folder for bundle in found for folder in bundle.folders)
-    keys = trusted_keys(trust, judged=Judged(folders))
+    keys = trusted_keys(trust, judged=Judged(locals_of(folders)))
     shown = tuple(_listed(bundle, keys) for bundle in found[:BUNDLES_SHOWN])
     return BundleList(shown, len(found) - len(shown), found[0].skipped, exit_code)
 

@@ -18,6 +18,7 @@ from bundler.errors import BundlerError, Untrusted
 from bundler.keys.open_bundle import Unlocking
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
+from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.system.request_fields import Request
 
 
@@ -31,7 +32,7 @@ class InspectRequest(Request):
         unlocking: Opens an encrypted bundle. With None its content stays unknown.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     trust: tuple[Path, ...] = ()
     unlocking: Unlocking | None = None
 
@@ -91,7 +92,7 @@ def inspect(request: InspectRequest, run: Run | None = None) -> InspectResult | 
         return InspectResult(bundle, claimed, unknown, problem, litter, tuple(misnamed(sealed.listings, bundle.chunks)))
 
     try:
-        keys = trusted_keys(trust, judged=Judged(unchecked.folders))
+        keys = trusted_keys(trust, judged=Judged(locals_of(unchecked.folders)))
         unknown = tuple(sorted(set(claimed) - {key.id for key in keys}))
         if not keys and claimed:
             return shown(unchecked.taken_as_it_is())

@@ -22,6 +22,7 @@ from bundler.core.protocols import Passed
 from bundler.errors import Damaged, worst
 from bundler.keys.open_bundle import open_trusted
 from bundler.run import Run
+from bundler.system.bundle_paths import locals_of
 from bundler.system.durable_files import check_space
 from bundler.system.files import is_there
 from bundler.system.par2_program import find_par2
@@ -248,13 +249,15 @@ def _repair(
     run: Run,
 ) -> dict[str, Path]:
     """The new files of the lost chunks of a group; none if too much is lost."""
-    copies = [path for state in bundle.chunks if state.chunk.file in group.lost for path in damaged_copies(state)]
+    copies = [
+        path for state in bundle.chunks if state.chunk.file in group.lost for path in locals_of(damaged_copies(state))
+    ]
     known = [
         *(path for state in bundle.chunks for path in damaged_copies(state)),
         *(path for name in bundle.sealed.sums for path in bundle.sealed.found_copies(name)),
     ]
     largest = max(file.size_bytes for file in group.files)
-    others = unknown_files(bundle.sealed.folders, known, group.block_bytes, 2 * largest)
+    others = unknown_files(locals_of(bundle.sealed.folders), locals_of(known), group.block_bytes, 2 * largest)
     if group.verdict == NO and not others:
         return {}
     outputs = {name: places.make_output(name) for name in group.lost}

@@ -16,6 +16,7 @@ from bundler.errors import BundlerError, LocalStorage, Untrusted
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases, read_private_key, refuse_on_medium
 from bundler.run import Run
+from bundler.system.bundle_paths import locals_of
 from bundler.system.durable_files import place_durably
 from bundler.system.files import is_there, read_bounded
 from bundler.system.request_fields import Request
@@ -71,8 +72,8 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
     run = run or Run()
     key = read_private_key(request.key_path, request.key_passphrases, run.listener)
     unchecked = find(request.paths)
-    refuse_on_medium(request.key_path, unchecked.folders)
-    _check_places(_signature_files(unchecked.folders, key.id), key.id)
+    refuse_on_medium(request.key_path, locals_of(unchecked.folders))
+    _check_places(_signature_files(locals_of(unchecked.folders), key.id), key.id)
     verified = verify(
         VerifyRequest(
             request.paths,
@@ -89,7 +90,7 @@ def sign(request: SignRequest, run: Run | None = None) -> SignResult:
         raise Untrusted("the bundle was made with --unsigned", subject=manifest.name, code="unsigned")
     if sealed.bad_signers:
         raise _misfit(roles.signature_file(sealed.bad_signers[0]), sealed.bad_signers[0])
-    files = _signature_files(sealed.folders, key.id)
+    files = _signature_files(locals_of(sealed.folders), key.id)
     return SignResult(verified, key.id, tuple(files), tuple(_add(key, sealed.sums_content, files)))
 
 

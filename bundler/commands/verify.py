@@ -26,6 +26,7 @@ from bundler.keys.judging import judge_bundle, refuse_carried
 from bundler.keys.open_bundle import Unlocking, open_trusted
 from bundler.keys.scan_records import ScanGate, put_to_gate
 from bundler.run import Run
+from bundler.system.bundle_paths import BundlePath, local, locals_of
 from bundler.system.request_fields import Request
 from bundler.transfer import counting
 
@@ -45,7 +46,7 @@ class VerifyRequest(Request):
         scans: The scanners that must have passed the bundle; None to demand no scan.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     trust: tuple[Path, ...] = ()
     is_without_signature: bool = False
     required_signatures: int = 1
@@ -159,7 +160,7 @@ def _checked_in_turns(
     from bundler.keys.open_media import checked_media
 
     assert run.changer is not None
-    drive = Drive(request.paths, run.changer, run.cancellation)
+    drive = Drive(tuple(map(local, request.paths)), run.changer, run.cancellation)
     unlocking = request.unlocking.remembered() if request.unlocking else None
     request = replace(request, paths=drive.first(), unlocking=unlocking)
     bundle = _opened(request, run)
@@ -197,7 +198,7 @@ def _opened(request: VerifyRequest, run: Run) -> Bundle | LockedBundle:
         is_without_signature=request.is_without_signature,
         required_signatures=request.required_signatures,
     )
-    refuse_carried(request.policies, bundle.sealed.folders)
+    refuse_carried(request.policies, locals_of(bundle.sealed.folders))
     if request.unlocking is not None:
         return request.unlocking.unlocked(bundle, run)
     if request.policies and not isinstance(bundle, Bundle):

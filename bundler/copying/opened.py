@@ -10,6 +10,7 @@ from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
+from bundler.system.bundle_paths import locals_of
 
 
 @frozen
@@ -39,7 +40,7 @@ def open_source(request: CopyRequest, run: Run) -> Opened:
         raise Misuse.of_field("outputs", expected=">= 1", actual="0")
     unchecked = find(request.paths)
     if request.trust:
-        sealed = unchecked.trusted_by(trusted_keys(request.trust, judged=Judged(unchecked.folders)))
+        sealed = unchecked.trusted_by(trusted_keys(request.trust, judged=Judged(locals_of(unchecked.folders))))
     else:
         run.listener(Noticed("the signature is not checked: give --trust PUB, or run bundler verify"))
         sealed = unchecked.taken_as_it_is()

@@ -14,6 +14,7 @@ from bundler.core.limits import OTHER_FILES_BYTES, PIECE_BYTES, SIGNATURE_BYTES
 from bundler.core.media import MediaFile, medium_number_of
 from bundler.errors import BundlerError, Damaged
 from bundler.system.buffers import new_buffer
+from bundler.system.bundle_paths import local, locals_of
 from bundler.system.files import let_go, open_for_reading, read_bounded, read_into, size_of
 from bundler.texts import text
 
@@ -104,11 +105,11 @@ def source_of(bundle: Bundle | LockedBundle) -> Source:
     sealed, sizes, copies = bundle.sealed, {}, {}
     for state in bundle.chunks:
         sizes[state.chunk.file] = state.chunk.size_bytes
-        copies[state.chunk.file] = (*state.paths, *(bad.path for bad in state.bad))
+        copies[state.chunk.file] = locals_of((*state.paths, *(bad.path for bad in state.bad)))
     files: list[SourceFile] = []
     missing: list[str] = []
     for name in sorted(sealed.sums, key=_order):
-        paths = copies[name] if name in copies else tuple(sealed.found_copies(name))
+        paths = copies[name] if name in copies else locals_of(sealed.found_copies(name))
         if not paths:
             missing.append(name)
             continue
@@ -155,7 +156,7 @@ def _signatures(bundle: Bundle | LockedBundle) -> Iterator[tuple[str, bytes]]:
             if key_id is None or key_id in seen or not entry.is_file or entry.size_bytes != SIGNATURE_BYTES:
                 continue
             try:
-                content = read_bounded(entry.path, SIGNATURE_BYTES)
+                content = read_bounded(local(entry.path), SIGNATURE_BYTES)
             except BundlerError:
                 continue
             if len(content) == SIGNATURE_BYTES:

@@ -21,8 +21,17 @@ from bundler.core.litter_names import is_litter
 from bundler.core.media import Room
 from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.system.buffers import new_buffer
+from bundler.system.bundle_paths import local
 from bundler.system.durable_files import closing_file, sync_folder, write_from
-from bundler.system.files import forget, forget_cached, is_there, read_bounded, reading_back, sha256_of, size_of
+from bundler.system.files import (
+    forget,
+    forget_cached,
+    is_there,
+    read_bounded,
+    reading_back,
+    sha256_of,
+    size_of,
+)
 from bundler.system.lock import Lock
 from bundler.system.ownership import refuse_foreign_name
 from bundler.texts import text
@@ -57,7 +66,7 @@ class Target:
         """
         for listing in source.bundle.sealed.listings:
             with suppress(OSError):
-                if os.path.samefile(listing.folder, self.final):
+                if os.path.samefile(local(listing.folder), self.final):
                     raise Misuse(
                         "this is the bundle itself", subject=str(self.final), hint="choose another folder with -o DIR"
                     )

@@ -557,3 +557,12 @@ SERVED_NAMES = 10_000
 
 SERVED_DRAINED_BYTES = 1 << 20
 """Bytes of a refused request that are read and forgotten, so that the client gets to read the answer."""
+
+S3_KEY_BYTES = 900
+"""A prefix in S3: keys have at most 1024 bytes, and the names of files follow."""
+
+S3_PARTS = 10_000
+"""The parts of one multipart upload, as S3 counts."""
+
+S3_PART_BYTES = 8 << 20
+"""The size of a part: S3 asks for at least 5 MiB, and a part is in memory while it is filled and sent."""

@@ -24,6 +24,7 @@ from bundler.fulfilling.request import FulfilRequest
 from bundler.keys.open_bundle import open_trusted
 from bundler.keys.signed_files import NEED_FILE, Demand, read_signed
 from bundler.run import Run
+from bundler.system.bundle_paths import locals_of
 from bundler.texts import text
 
 
@@ -108,7 +109,7 @@ def _copies(
                 raise
             rest.append(folder)
             continue
-        found += [bundle.own_folders for bundle in bundles if bundle.id == wanted.bundle_id]
+        found += [locals_of(bundle.own_folders) for bundle in bundles if bundle.id == wanted.bundle_id]
         others += [bundle.id for bundle in bundles if bundle.id != wanted.bundle_id]
     if not found:
         raise Misuse(

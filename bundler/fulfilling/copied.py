@@ -16,8 +16,17 @@ from bundler.core.limits import OTHER_FILES_BYTES, PIECE_BYTES, SIGNATURE_BYTES
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage
 from bundler.fulfilling.asked import Asked
 from bundler.system.buffers import new_buffer
+from bundler.system.bundle_paths import local, locals_of
 from bundler.system.durable_files import closing_file, write_from
-from bundler.system.files import forget_cached, let_go, open_for_reading, read_bounded, read_into, sha256_of, size_of
+from bundler.system.files import (
+    forget_cached,
+    let_go,
+    open_for_reading,
+    read_bounded,
+    read_into,
+    sha256_of,
+    size_of,
+)
 from bundler.texts import text
 
 _COPIED_BY_PEOPLE = (roles.TOOL, roles.UNKNOWN)
@@ -27,7 +36,7 @@ _COPIED_BY_PEOPLE = (roles.TOOL, roles.UNKNOWN)
 def places_of(asked: Asked, number: int) -> tuple[Path, ...]:
     """The files that may hold a chunk, in the order of the copies."""
     paths = (path for bundle in asked.copies for path in bundle.chunks[number - 1].paths)
-    return tuple(dict.fromkeys(paths))
+    return tuple(dict.fromkeys(locals_of(paths)))
 
 
 def is_done(asked: Asked, folder: Held, number: int) -> bool:
@@ -109,19 +118,22 @@ def _signatures(asked: Asked) -> Iterator[tuple[str, bytes]]:
     for listing in sealed.listings:
         for key_id, entry in listing.signatures():
             if key_id in sealed.signers:
-                yield key_id, read_bounded(entry.path, SIGNATURE_BYTES)
+                yield key_id, read_bounded(local(entry.path), SIGNATURE_BYTES)
 
 
 def _good_copy(asked: Asked, name: str, *, is_needed: bool) -> Path | None:
     limit_bytes = roles.role_of(name).limit_bytes or asked.bundle.manifest.size_bytes + OTHER_FILES_BYTES
     problems: list[BundlerError] = []
     for bundle in asked.copies:
-        for path in bundle.sealed.found_copies(name):
+        for path in locals_of(bundle.sealed.found_copies(name)):
             try:
                 descriptor = open_for_reading(path)
                 try:
                     digest = sha256_of(
-                        descriptor, what=name, limit_bytes=limit_bytes, passed=lambda _: asked.run.cancellation.check()
+                        descriptor,
+                        what=name,
+                        limit_bytes=limit_bytes,
+                        passed=lambda _: asked.run.cancellation.check(),
                     )
                     check_sum(bundle.sealed, name, digest)
                     return path

@@ -16,6 +16,7 @@ from bundler.importing.request import ImportRequest
 from bundler.keys.open_bundle import open_series
 from bundler.run import Run, paces_of
 from bundler.stores.opened import Stores
+from bundler.system.bundle_paths import local
 from bundler.texts import some, text
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ def opened(request: ImportRequest, run: Run) -> Opened:
 
     if request.is_dry_run:
         raise Misuse("a dry run waits for no medium", subject="changer", hint="plan with the media that are here")
-    drive = Drive(request.paths, run.changer, run.cancellation)
+    drive = Drive(tuple(map(local, request.paths)), run.changer, run.cancellation)
     request = replace(request, paths=drive.first(), unlocking=request.unlocking.remembered())
     bundle = _bundle(request, run)
     return replace(_shared(request, bundle, run), media=changed_media(bundle, drive, request.unlocking, run))

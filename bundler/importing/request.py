@@ -21,6 +21,7 @@ from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.scan_records import ScanGate
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.clock import now
 from bundler.system.operator import host, operator
 from bundler.system.request_fields import Request, complete, several
@@ -79,7 +80,7 @@ class ImportRequest:
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     targets: tuple[Target, ...]
     trust: tuple[Path, ...] = ()
     is_without_signature: bool = False

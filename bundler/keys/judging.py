@@ -13,6 +13,7 @@ from bundler.core.policy import ImagePolicy, PolicyVerdict, SignedImage
 from bundler.errors import Untrusted
 from bundler.keys.trust import Judged
 from bundler.run import Run
+from bundler.system.bundle_paths import locals_of
 
 
 def judge_bundle(
@@ -24,7 +25,7 @@ def judge_bundle(
         Untrusted: A policy or a key of it came with the bundle.
         Interrupted: The user stopped the run.
     """
-    refuse_carried(policies, bundle.sealed.folders)
+    refuse_carried(policies, locals_of(bundle.sealed.folders))
     return judge_images(policies, (evidence_of(bundle, image) for image in images), len(images), run)
 
 

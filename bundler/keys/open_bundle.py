@@ -26,8 +26,9 @@ from bundler.core.newest import newest
 from bundler.errors import BundlerError, Interrupted, Misuse
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
+from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.system.places import scratch_folder
-from bundler.system.request_fields import Request, paths_of
+from bundler.system.request_fields import Request, bundle_paths_of, paths_of
 from bundler.system.scratch import Scratch
 
 
@@ -72,7 +73,7 @@ LOCKED = Unlocking()
 
 
 def open_bundle(
-    paths: Sequence[Path],
+    paths: Sequence[BundlePath],
     trust: Sequence[Path] = (),
     *,
     is_without_signature: bool = False,
@@ -99,7 +100,7 @@ def open_bundle(
         Interrupted: The user stopped it.
     """
     run = run or Run()
-    paths, trust = paths_of(paths, "paths"), paths_of(trust, "trust")
+    paths, trust = bundle_paths_of(paths, "paths"), paths_of(trust, "trust")
     opened = open_trusted(
         paths, trust, run, is_without_signature=is_without_signature, required_signatures=required_signatures
     )
@@ -107,7 +108,7 @@ def open_bundle(
 
 
 def open_series(
-    paths: Sequence[Path],
+    paths: Sequence[BundlePath],
     trust: Sequence[Path] = (),
     *,
     is_without_signature: bool = False,
@@ -188,7 +189,7 @@ def _opened(
     return tuple(opened)
 
 
-def _newest_of(opened: Sequence[Bundle], paths: Sequence[Path]) -> Bundle:
+def _newest_of(opened: Sequence[Bundle], paths: Sequence[BundlePath]) -> Bundle:
     by_id = {each.id: each for each in opened}
     newest_id = newest({bundle_id: each.manifest for bundle_id, each in by_id.items()})
     if newest_id is None:
@@ -201,7 +202,7 @@ def _newest_of(opened: Sequence[Bundle], paths: Sequence[Path]) -> Bundle:
     return replace(by_id[newest_id], others=tuple(others))
 
 
-def _refuse_several_unnamed(paths: Sequence[Path]) -> None:
+def _refuse_several_unnamed(paths: Sequence[BundlePath]) -> None:
     """Raises the error for several bundles on media. One that cannot be opened was perhaps not meant.
 
     Raises:
@@ -212,7 +213,7 @@ def _refuse_several_unnamed(paths: Sequence[Path]) -> None:
 
 
 def open_trusted(
-    paths: Sequence[Path],
+    paths: Sequence[BundlePath],
     trust: Sequence[Path],
     run: Run,
     *,
@@ -240,7 +241,7 @@ def _trusted(
 ) -> Sealed:
     if is_without_signature:
         return unchecked.taken_as_it_is()
-    keys = trusted_keys(trust, judged=Judged(unchecked.folders))
+    keys = trusted_keys(trust, judged=Judged(locals_of(unchecked.folders)))
     return unchecked.trusted_by(keys, required=required_signatures)
 
 

@@ -19,6 +19,7 @@ from bundler.core.scan import GateResult, ScanDemand, Severity, SignedRecord, co
 from bundler.core.several import together
 from bundler.errors import BundlerError, Misuse
 from bundler.keys.signed_files import SCAN_FILE, Demand, read_signed
+from bundler.system.bundle_paths import locals_of
 from bundler.system.clock import now_seconds
 from bundler.system.request_fields import complete
 from bundler.texts import counted, text
@@ -125,7 +126,7 @@ def read_scan_record(path: Path, trust: Sequence[Path] = (), *, demand: Demand =
 
 def _near(bundle: Bundle) -> Iterator[Path]:
     """The records in the folders that have the folders of a bundle, as far as they are there."""
-    for folder in bundle.sealed.folders:
+    for folder in locals_of(bundle.sealed.folders):
         parent = folder.absolute().parent
         for name in dict.fromkeys((folder.absolute().name, bundle.name)):
             file = parent / f"{name}{ENDING}"

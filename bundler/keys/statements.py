@@ -22,6 +22,7 @@ from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.signed_files import INVENTORY_FILE, RECEIPT_FILE, Demand, SignedFile, read_signed
 from bundler.keys.trust import Judged, trusted_keys
 from bundler.run import Run
+from bundler.system.bundle_paths import locals_of
 
 _SMALL_FILES = (roles.MANIFEST.file, roles.SUMS.file)
 _HEAD_BYTES = 4096
@@ -96,7 +97,7 @@ def _bundle(path: Path, trust: Sequence[Path], demand: Demand, unlocking: Unlock
     if demand is Demand.IGNORED:
         sealed = unchecked.taken_as_it_is()
     else:
-        keys = trusted_keys(trust, judged=Judged(unchecked.folders))
+        keys = trusted_keys(trust, judged=Judged(locals_of(unchecked.folders)))
         try:
             sealed = unchecked.trusted_by(keys)
         except BadSignature:

@@ -18,6 +18,7 @@ import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.protocols import Pieces
@@ -31,6 +32,28 @@ Fault = Callable[[OSError, str], BundlerError]
 
 class Unreadable(Damaged):
     """The medium cannot be read in one place. Other places may be readable."""
+
+
+class OpenFile(Protocol):
+    """A file that is open for reading, on a file system of this machine or elsewhere."""
+
+    def size(self, *, what: str) -> int:
+        """Returns its size in bytes.
+
+        Raises:
+            Damaged, LocalStorage, Refused, Unavailable: The file system, or the service, does not answer.
+        """
+
+    def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
+        """Fills buffers from an offset.
+
+        Raises:
+            Damaged: It ends too early, or (`Unreadable`) the medium cannot be read there.
+            LocalStorage, Refused, Unavailable: It cannot be read.
+        """
+
+    def close(self) -> None:
+        """Closes it."""
 
 
 def of_medium(error: OSError, what: str) -> Unreadable:
@@ -206,13 +229,46 @@ def read_into(
         )
 
 
+class LocalFile:
+    """A file of a medium that is open for reading. Thread-safe, `close` excepted."""
+
+    __slots__ = ("descriptor",)
+
+    def __init__(self, descriptor: int) -> None:
+        """Takes over the descriptor of an open file; `close` closes it."""
+        self.descriptor = descriptor
+
+    def size(self, *, what: str) -> int:
+        """As `OpenFile.size`."""
+        return size_of(self.descriptor, what=what)
+
+    def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
+        """As `OpenFile.read_into`."""
+        read_into(self.descriptor, buffers, offset_bytes, what=what)
+
+    def close(self) -> None:
+        """As `OpenFile.close`."""
+        let_go(self.descriptor)
+
+
 def sha256_of(
     descriptor: int, *, what: str, limit_bytes: int | None = None, passed: Callable[[int], object] = lambda _: None
+) -> str:
+    """Returns the SHA-256 of a whole file of a file system, in hex; see `sha256_of_file`.
+
+    Raises:
+        Damaged: The file is larger than the limit, or cannot be read.
+    """
+    return sha256_of_file(LocalFile(descriptor), what=what, limit_bytes=limit_bytes, passed=passed)
+
+
+def sha256_of_file(
+    file: OpenFile, *, what: str, limit_bytes: int | None = None, passed: Callable[[int], object] = lambda _: None
 ) -> str:
     """Returns the SHA-256 of a whole file, in hex.
 
     Args:
-        descriptor: The open file.
+        file: The open file.
         what: The name of the file in errors.
         limit_bytes: The most bytes that the file may have; nothing is read of a larger one. None for a file of our own.
         passed: Called with each number of bytes that was read. Its exceptions pass through.
@@ -221,13 +277,13 @@ def sha256_of(
         Damaged: The file is larger, or cannot be read.
     """
     hasher = hashlib.sha256()
-    size_bytes = size_of(descriptor, what=what)
+    size_bytes = file.size(what=what)
     if limit_bytes is not None:
         _check_size(size_bytes, limit_bytes, what=what)
     buffer = new_buffer(min(PIECE_BYTES, size_bytes))
     for offset in range(0, size_bytes, PIECE_BYTES):
         view = buffer[: size_bytes - offset]
-        read_into(descriptor, [view], offset, what=what)
+        file.read_into([view], offset, what=what)
         hasher.update(view)
         passed(len(view))
     return hasher.hexdigest()

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from bundler.core.frozen import frozen
 from bundler.core.platform import Platform
+from bundler.core.s3_path import S3Path
 from bundler.errors import Misuse
+from bundler.system.bundle_paths import BundlePath, bundle_path
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -68,6 +70,27 @@ def path_of(given: object, field: str) -> Path:
     if not isinstance(text, str) or not text or "\0" in text:
         raise wrong_type(field, "Path", given)
     return given if isinstance(given, Path) else Path(text)
+
+
+def bundle_path_of(given: object, field: str) -> BundlePath:
+    """The path of a bundle that a caller gave: ``s3://BUCKET/PREFIX`` as a text, or any other path.
+
+    Raises:
+        Misuse: It is none.
+    """
+    if isinstance(given, S3Path):
+        return given
+    path = path_of(given, field)
+    return bundle_path(given) if isinstance(given, str) else path
+
+
+def bundle_paths_of(given: object, field: str) -> tuple[BundlePath, ...]:
+    """The paths of a bundle that a caller gave, in any iterable; one path is a tuple of one.
+
+    Raises:
+        Misuse: One of them is none.
+    """
+    return several(bundle_path_of)(given, field)
 
 
 def text_of(given: object, field: str) -> str:
@@ -124,6 +147,8 @@ _READERS: dict[str, Reader] = {
     "Path": path_of,
     "Path | None": optional(path_of),
     "tuple[Path, ...]": paths_of,
+    "BundlePath": bundle_path_of,
+    "tuple[BundlePath, ...]": bundle_paths_of,
     "str": text_of,
     "str | None": optional(text_of),
     "tuple[str, ...]": several(text_of),

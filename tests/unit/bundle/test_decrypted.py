@@ -29,8 +29,10 @@ class Chunks:
         into.write(bytes([number]) * SIZE)
 
     def read(self, number):
-        with self.decrypted.opened(number) as descriptor:
-            return os.pread(descriptor, SIZE, 0)
+        with self.decrypted.opened(number) as file:
+            content = bytearray(SIZE)
+            file.read_into([content], 0, what="scratch")
+            return bytes(content)
 
 
 def test_a_chunk_is_decrypted_once_for_all_who_read_it_one_after_the_other(tmp_path):

@@ -25,7 +25,7 @@ class Medium:
 
     def __init__(self, path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         path.write_bytes(CONTENT)
-        self.descriptor = os.open(path, os.O_RDONLY)
+        self.file = files.LocalFile(os.open(path, os.O_RDONLY))
         self.bad: list[range] = []
         self.failures = 0
         real = os.preadv
@@ -43,7 +43,7 @@ class Medium:
         """Where it could not be read; what lies between is compared."""
         found: list[range] = []
         position = 0
-        for piece in read_around(self.descriptor, SIZE, what="test"):
+        for piece in read_around(self.file, SIZE, what="test"):
             if isinstance(piece, UnreadableRange):
                 begin = found.pop().start if found and found[-1].stop == position else position
                 position += piece.length_bytes
@@ -59,7 +59,7 @@ class Medium:
 def medium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Medium]:
     medium = Medium(tmp_path / "file", monkeypatch)
     yield medium
-    os.close(medium.descriptor)
+    medium.file.close()
 
 
 def test_a_good_medium_has_no_holes(medium: Medium) -> None:
@@ -113,4 +113,4 @@ def test_holes_hold_every_bad_sector_and_no_good_piece(medium: Medium, seed: int
 
 def test_a_file_that_ends_before_its_size_is_damaged(medium: Medium) -> None:
     with raises(Damaged, subject="test"):
-        list(read_around(medium.descriptor, SIZE + 1, what="test"))
+        list(read_around(medium.file, SIZE + 1, what="test"))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bundler.bundle import writer as writer_module
+from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.lanes import Lanes
 from bundler.bundle.partial import PartialFolder
 from bundler.bundle.writer import BundleWriter
@@ -181,7 +181,7 @@ def test_lanes_give_the_same_bytes_and_true_checksums(making, smooth, lanes, has
 def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
     bundle = making(lanes=Lanes(2, has_sparse_files=True))
     ends: dict[int, int] = {}
-    write, jumps = writer_module.ChunkFile.write, []
+    write, jumps = ChunkFile.write, []
 
     def watched(chunk, member, buffers, offset):
         if offset != ends.get(id(chunk), 0):
@@ -189,7 +189,7 @@ def test_files_grow_from_their_begin_to_their_end(making, monkeypatch):
         ends[id(chunk)] = offset + sum(map(len, buffers))
         write(chunk, member, buffers, offset)
 
-    monkeypatch.setattr(writer_module.ChunkFile, "write", watched)
+    monkeypatch.setattr(ChunkFile, "write", watched)
     in_parallel(bundle, bundle.writer.stored())
     assert jumps == []
 
