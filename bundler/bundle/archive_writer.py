@@ -12,9 +12,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from bundler.bundle.bundle_place import ReadBack
 from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk
 from bundler.bundle.held_media import Held
-from bundler.bundle.partial import ReadBack, StartedFolder
+from bundler.bundle.partial import StartedFolder
 from bundler.bundle.partial_state import still_holds
 from bundler.bundle.readme import NO_PARITY, encrypted_readme, readme
 from bundler.bundle.seven_zip_container import ArchiveWriter, WrongPassphrase, check_passphrase
@@ -28,7 +29,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.outer_manifest import OuterManifest
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import Incomplete, Misuse
-from bundler.system.files import let_go, reading_back, sha256_of, size_of
+from bundler.system.files import LocalFile, let_go, reading_back, sha256_of, size_of
 
 
 class SevenZipWriter:
@@ -336,7 +337,7 @@ def _digest_of(folder: Held, name: str) -> tuple[int, str]:
         if descriptor is None:
             raise Incomplete("the file is missing", subject=what)
         try:
-            digest = sha256_of(descriptor, what=what)
+            digest = sha256_of(LocalFile(descriptor), what=what)
             # A later check must read the medium, not the page cache.
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             return size_of(descriptor, what=what), digest

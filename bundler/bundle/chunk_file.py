@@ -10,13 +10,12 @@ import hashlib
 import os
 import threading
 from array import array
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from bundler.bundle.chunk import ChunkMember
+from bundler.bundle.chunk_progress import ChunkProgress
 from bundler.bundle.held_media import Held
-from bundler.bundle.write_order import WriteOrder
 from bundler.core import tar
 from bundler.core.digest import Hasher
 from bundler.core.limits import PIECE_BYTES
@@ -28,8 +27,8 @@ _FLUSH_BYTES = 64 << 20
 """The number of bytes after which a flush starts. A flush at the end only would leave the device idle until then."""
 
 
-class ChunkFile:
-    """One chunk that is being written. `hash_ready` and `flush` are for one thread each, the rest for many threads."""
+class ChunkFile(ChunkProgress):
+    """One chunk that is written to a file."""
 
     def __init__(
         self,
@@ -49,17 +48,9 @@ class ChunkFile:
             is_hashed_at_once: True if writers hash as much as they can, so that fewer bytes are read again.
             has_sparse_files: True if the file system takes bytes after the end of a file.
         """
+        super().__init__(name, members)
         self._folder = folder
-        self.name = name
         self.path = folder.where(name)
-        self.members = members
-        # Arrays: there may be a million members.
-        self._begins = array("q", (member.header_offset for member in members))
-        self._written_to = self._begins[:]
-        self._first_open = 0
-        self._turns = WriteOrder(self._begins)
-        self._lock = threading.RLock()
-        """Held while the state of the file is read or changed."""
         self._is_hashed_at_once = is_hashed_at_once
         self._has_sparse_files = has_sparse_files
         self._growing = threading.Lock()
@@ -69,8 +60,6 @@ class ChunkFile:
         self._claimed_bytes = 0
         """The offset up to which bytes are hashed, or are being hashed now."""
         self._unflushed_bytes = 0
-        self.is_hashed = False
-        self.is_flushed = False
         self._descriptor = -1
 
     @property
@@ -78,12 +67,6 @@ class ChunkFile:
         """The SHA-256 of the whole file, in hex."""
         assert self.is_hashed
         return self._digest or self._hasher.hexdigest()
-
-    @property
-    def is_complete(self) -> bool:
-        """True if every member is in place."""
-        with self._lock:
-            return self._ready_bytes() == self._end and self._first_open == len(self.members)
 
     def is_done_already(self, digest: str) -> None:
         """Takes over a file that an earlier run finished and this one has read and hashed; its SHA-256 is in hex.
@@ -94,33 +77,6 @@ class ChunkFile:
         self._digest = digest
         self._claimed_bytes = self._end + len(tar.END)
         self.is_hashed = self.is_flushed = True
-
-    def is_there_up_to(self, places: Mapping[int, int]) -> None:
-        """Takes over the partial state of an earlier run. Call this before any thread uses the file.
-
-        Args:
-            places: The offset up to which each member is written, by the offset of the member.
-        """
-        self._written_to = array("q", (places.get(begin, begin) for begin in self._begins))
-        for number, member in enumerate(self.members):
-            if self._written_to[number] == member.end:
-                self._turns.end(number)
-
-    def await_near(self, member: ChunkMember) -> None:
-        """Waits until this member is near its turn and can be requested: its server must wait only a short time."""
-        self._turns.await_near(self._number_of(member))
-
-    def await_turn(self, member: ChunkMember) -> None:
-        """Waits until all members before this one are written, or were given up.
-
-        The threads that write the earlier members must be at work already, or must never wait for a later member. Else
-        nobody would ever wake up.
-        """
-        self._turns.await_turn(self._number_of(member))
-
-    def end(self, member: ChunkMember) -> None:
-        """Says that no thread works on a member any more; threads that wait for it go on."""
-        self._turns.end(self._number_of(member))
 
     def restart(self, member: ChunkMember) -> None:
         """Discards what was written of a member, because it will be written again, perhaps with other bytes.
@@ -160,10 +116,7 @@ class ChunkFile:
                 self._hashed_bytes = end
             self._written_to[number] = end
             self._unflushed_bytes += end - offset_bytes
-        if end == member.end:
-            self._turns.end(number)
-        else:
-            self._turns.came_to(number, end)
+        self._note_written(member, end)
 
     def hash_ready(self, buffer: memoryview) -> None:
         """Hashes the bytes up to the first gap. If there is no gap, writes the end of the archive.
@@ -261,18 +214,3 @@ class ChunkFile:
         for begin in range(size_bytes, offset_bytes, PIECE_BYTES):
             zeros = bytes(min(PIECE_BYTES, offset_bytes - begin))
             write_from(self._open(), [zeros], begin, what=self.path)
-
-    def _number_of(self, member: ChunkMember) -> int:
-        return bisect_left(self._begins, member.header_offset)
-
-    @property
-    def _end(self) -> int:
-        return self.members[-1].end
-
-    def _ready_bytes(self) -> int:
-        while self._first_open < len(self.members):
-            written_to = self._written_to[self._first_open]
-            if written_to < self.members[self._first_open].end:
-                return written_to
-            self._first_open += 1
-        return self._end

@@ -12,23 +12,27 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 from bundler.bundle import sums
+from bundler.bundle.bundle_place import MediaFolders, ReadBack, finished_already
+from bundler.bundle.chunk import ChunkMember
+from bundler.bundle.chunk_file import ChunkFile
 from bundler.bundle.held_folder import HeldFolder
 from bundler.bundle.held_media import Held, HeldMedia
 from bundler.bundle.journal_file import JournalFile, OpenJournal
 from bundler.bundle.journal_key import JournalKey
+from bundler.bundle.partial_state import PartialState, look
 from bundler.bundle.restore_script import restore_script
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
 from bundler.core import bundle_name, roles
-from bundler.core.frozen import frozen
 from bundler.core.journal import DoneChunk, ExportStart, Journal
 from bundler.core.limits import SUMS_BYTES
-from bundler.core.manifest import Chunk
+from bundler.core.manifest import BundleManifest, Chunk
+from bundler.core.protocols import Passed
 from bundler.errors import BundlerError, Damaged, LocalStorage, Misuse
 from bundler.system.durable_files import check_space, sync_folder
 from bundler.system.files import is_there, read_bounded
@@ -55,22 +59,6 @@ _WRITTEN = frozenset(
 
 PARITY_MADE, PARITY_LINKS = "._parity", "._parity.chunks"
 """Folders in that of the first medium while its parity is made: the new files, and links to the chunks of all media."""
-
-ReadBack = Callable[[Sequence[Path], bytes, Mapping[str, str]], Sequence[str]]
-"""Reads a bundle back; see `StartedFolder.seal` and `bundler.bundle.read_back`."""
-
-
-@frozen
-class MediaFolders:
-    """The folders of a bundle on several media.
-
-    Attributes:
-        paths: The folders that the finished bundle will have, the one of its `PartialFolder` first.
-        places: The number of the folder, from 0, of each file that lies in one of them only.
-    """
-
-    paths: tuple[Path, ...]
-    places: Mapping[str, int]
 
 
 class PartialFolder:
@@ -272,6 +260,25 @@ class StartedFolder:
         self.journal = journal
         self.was_there = was_there
         self._place = place
+        self.remarks: tuple[str, ...] = ()
+
+    def state_of(
+        self, manifest: BundleManifest, passed: Passed, *, only: Collection[int] | None = None
+    ) -> PartialState:
+        """As `StartedPlace.state_of`: the chunks are read again, and hashed."""
+        return look(self.folder, manifest, passed, only=only) if self.was_there else PartialState()
+
+    def new_chunk(
+        self, name: str, members: Sequence[ChunkMember], *, is_hashed_at_once: bool, has_sparse_files: bool
+    ) -> ChunkFile:
+        """A chunk file in the folder."""
+        return ChunkFile(
+            self.folder, name, members, is_hashed_at_once=is_hashed_at_once, has_sparse_files=has_sparse_files
+        )
+
+    def sync(self) -> None:
+        """Waits until the names of the chunks are on the device."""
+        self.folder.sync()
 
     def seal(
         self,
@@ -438,15 +445,6 @@ def _make_room(folder: HeldFolder, there: Sequence[str], chunks: Sequence[Chunk]
     kept = [facts for name in there if name in planned and (facts := folder.facts(name))]
     taken = sum(facts.st_blocks * 512 for facts in kept)
     check_space(folder.path, sum(chunk.size_bytes for chunk in chunks) + more_bytes - taken)
-
-
-def finished_already(path: Path) -> Misuse:
-    """The error for a finished bundle of the same name."""
-    return Misuse(
-        "a bundle of this name already exists",
-        subject=str(path),
-        hint="remove it, or choose another -o DIR or --name",
-    )
 
 
 def _remove_tool(folder: HeldFolder) -> None:

@@ -13,7 +13,6 @@ from bundler.core import roles
 from bundler.core.frozen import frozen
 from bundler.errors import BundlerError, Damaged
 from bundler.system.bundle_paths import BundlePath
-from bundler.system.files import read_bounded
 from bundler.texts import text
 
 

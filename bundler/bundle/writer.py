@@ -11,11 +11,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Collection, Mapping
 
+from bundler.bundle.bundle_place import ReadBack, StartedPlace
 from bundler.bundle.chunk import ChunkMember, groups_of, members_by_chunk, members_of
-from bundler.bundle.chunk_file import ChunkFile
+from bundler.bundle.chunk_progress import ChunkProgress
 from bundler.bundle.lanes import Lanes, in_lanes
-from bundler.bundle.partial import ReadBack, StartedFolder
-from bundler.bundle.partial_state import PartialState, look
+from bundler.bundle.partial_state import PartialState
 from bundler.bundle.readme import NO_PARITY, readme
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
@@ -40,7 +40,7 @@ class BundleWriter:
 
     def __init__(
         self,
-        partial: StartedFolder,
+        partial: StartedPlace,
         manifest: BundleManifest,
         state: PartialState,
         lanes: Lanes | None = None,
@@ -82,7 +82,7 @@ class BundleWriter:
     @classmethod
     def resuming(
         cls,
-        partial: StartedFolder,
+        partial: StartedPlace,
         manifest: BundleManifest,
         passed: Passed,
         lanes: Lanes | None = None,
@@ -102,7 +102,7 @@ class BundleWriter:
             Misuse: A chunk is not ours.
             LocalStorage: A chunk cannot be opened or truncated, or the journal cannot be written.
         """
-        state = look(partial.folder, manifest, passed, only=only) if partial.was_there else PartialState()
+        state = partial.state_of(manifest, passed, only=only)
         for number in set(partial.journal.done) - set(state.complete):
             partial.journal.take_back(number)
         return cls(partial, manifest, state, lanes, only=only)
@@ -170,14 +170,14 @@ class BundleWriter:
         Args:
             key: The key that signs; None for a bundle that is explicitly unsigned.
             tool: The tool that comes along.
-            read_back: As of `StartedFolder.seal`.
+            read_back: As of `StartedPlace.seal`.
             parity: The SHA-256 of the parity files that are in the folder, in hex, by name.
 
         Returns:
             The bundle manifest, and the bundle's id.
 
         Raises:
-            BundlerError: As of `StartedFolder.seal`; the bundle stays partial.
+            BundlerError: As of `StartedPlace.seal`; the bundle stays partial.
         """
         digests = self.finish()
         files = {
@@ -224,7 +224,7 @@ class BundleWriter:
     def _members_of(self, descriptor: Descriptor) -> list[list[ChunkMember]]:
         return [members_of(stored, self._manifest.archive) for stored in self._places(descriptor.digest)]
 
-    def _chunk_of(self, member: ChunkMember) -> ChunkFile:
+    def _chunk_of(self, member: ChunkMember) -> ChunkProgress:
         return self._chunks[member.piece.chunk - 1]
 
     def _write(self, cursors: list[_Cursor], pieces: Pieces, size_bytes: int) -> None:
@@ -279,7 +279,7 @@ class BundleWriter:
         if self._failure:
             raise self._failure
 
-    def _follow(self, work: Callable[[ChunkFile], bool]) -> None:
+    def _follow(self, work: Callable[[ChunkProgress], bool]) -> None:
         """Works on all chunks, again and again as they fill, until the last blob was put and all are done."""
         try:
             while not self._is_closed and not self._failure:
@@ -295,14 +295,14 @@ class BundleWriter:
     def _hash_chunks(self) -> None:
         buffer = new_buffer(PIECE_BYTES)
 
-        def work(chunk: ChunkFile) -> bool:
+        def work(chunk: ChunkProgress) -> bool:
             chunk.hash_ready(buffer)
             return chunk.is_hashed
 
         self._follow(work)
 
     def _flush_chunks(self) -> None:
-        def work(chunk: ChunkFile) -> bool:
+        def work(chunk: ChunkProgress) -> bool:
             chunk.flush()
             if chunk.is_flushed and chunk.members[0].piece.chunk in self._only:
                 self._note_done(chunk)
@@ -310,31 +310,30 @@ class BundleWriter:
 
         self._follow(work)
 
-    def _note_done(self, chunk: ChunkFile) -> None:
+    def _note_done(self, chunk: ChunkProgress) -> None:
         number = chunk.members[0].piece.chunk
         with self._noting:
             # The chunk may have been restarted since the flush. The journal entry is removed before a restarted
             # chunk is written, so this check under the lock is enough.
             if chunk.is_flushed and number not in self._partial.journal.done:
-                self._partial.folder.sync()
+                self._partial.sync()
                 size_bytes = self._manifest.chunks[number - 1].size_bytes
                 self._partial.journal.note_done(number, DoneChunk(size_bytes, chunk.digest))
 
 
 def _chunk_files(
-    partial: StartedFolder,
+    partial: StartedPlace,
     manifest: BundleManifest,
     state: PartialState,
     lanes: Lanes | None,
     only: Collection[int],
-) -> list[ChunkFile]:
+) -> list[ChunkProgress]:
     # With one lane there is a processor left to hash after the writer; with more, the writers hash what they can.
     is_hashed_at_once = lanes is not None and min(lanes.count, len(groups_of(manifest))) > 1
     has_sparse_files = lanes is None or lanes.has_sparse_files
     files = []
     for number, members in enumerate(members_by_chunk(manifest), start=1):
-        file = ChunkFile(
-            partial.folder,
+        file = partial.new_chunk(
             manifest.chunks[number - 1].file,
             members,
             is_hashed_at_once=is_hashed_at_once,

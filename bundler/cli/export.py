@@ -12,6 +12,7 @@ from bundler.cli.metrics import metrics_option
 from bundler.cli.program import program, show, with_run
 from bundler.cli.values import KeyFile, SecretFile
 from bundler.errors import Misuse
+from bundler.system.bundle_paths import bundle_path
 
 _MOST_BUNDLES = 1 << 53
 """The largest number that every JSON reader keeps exactly."""
@@ -256,7 +257,7 @@ def export(
     made = bundler.generate_passphrase() if generate_passphrase and not dry_run else None
     request = bundler.ExportRequest(
         lists=lists,
-        output=Path(outputs[0]),
+        output=bundle_path(outputs[0]),
         further_outputs=options.paths(outputs[1:]),
         medium_size_bytes=medium_bytes,
         chunk_size_bytes=(bundler.parse_chunk_size(chunk_size) if chunk_size else bundler.chunk_size_for(medium_bytes)),

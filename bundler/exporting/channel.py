@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from bundler.bundle import sums
+from bundler.bundle.file_system import is_there, read_bounded
 from bundler.core import roles
 from bundler.core.bundle_name import check_bundle_name
 from bundler.core.channel import Channel, MadeBundle, next_series, parse_channel
@@ -23,7 +24,7 @@ from bundler.errors import BundlerError, LocalStorage, Misuse
 from bundler.exporting.session import Session
 from bundler.system import places
 from bundler.system.durable_files import place_durably
-from bundler.system.files import is_own, is_there, read_bounded, read_with_facts
+from bundler.system.files import is_own, read_with_facts
 from bundler.system.lock import Lock
 from bundler.texts import text
 
@@ -189,4 +190,5 @@ def _write(folder: Path, state: Channel) -> None:
 
 
 def _path_of(session: Session) -> str:
-    return str(session.folder.final_path.absolute())
+    path = session.folder.final_path
+    return str(path.absolute() if isinstance(path, Path) else path)

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from bundler.bundle.archive_writer import SevenZipWriter
+from bundler.bundle.bundle_place import StartedPlace
 from bundler.bundle.lanes import Lanes
 from bundler.bundle.medium import has_sparse_files, is_removable
 from bundler.bundle.partial import StartedFolder
@@ -46,7 +47,7 @@ class Copied:
     """
 
     session: Session
-    folder: StartedFolder
+    folder: StartedPlace
     writer: Writer
     deviations: Deviations
     parity: tuple[ParityGroup, ...] = ()
@@ -91,9 +92,10 @@ def copy(planned: Planned) -> Copied:
     return Copied(session, folder, writer, planned.deviations, parity)
 
 
-def _writer(planned: Planned, folder: StartedFolder, passed: Passed) -> Writer:
+def _writer(planned: Planned, folder: StartedPlace, passed: Passed) -> Writer:
     request, run = planned.session.request, planned.session.run
     if request.archive_kind is not TAR:
+        assert isinstance(folder, StartedFolder), "refused at the start"
         return SevenZipWriter.resuming(folder, planned.manifest, passed, planned.session.passphrase)
     # Removable media are written one file after the other: many of them are slow with random writes.
     has_holes = all(map(has_sparse_files, request.outputs))
@@ -101,9 +103,11 @@ def _writer(planned: Planned, folder: StartedFolder, passed: Passed) -> Writer:
     return BundleWriter.resuming(folder, planned.manifest, passed, Lanes(count, has_holes))
 
 
-def _notice_start(planned: Planned, folder: StartedFolder, writer: Writer) -> None:
+def _notice_start(planned: Planned, folder: StartedPlace, writer: Writer) -> None:
     """Reports how much of the bundle an earlier run left, and if a later run cannot know what this one leaves."""
     run, resume = planned.session.run, planned.resume
+    for remark in folder.remarks:
+        run.listener(Noticed(remark))
     reason = folder.journal.unkept
     if reason is not None:
         run.listener(

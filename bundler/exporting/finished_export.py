@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from bundler.bundle import sums
+from bundler.bundle.bundle_place import finished_already
 from bundler.bundle.copies import ChunkState, find_chunks
+from bundler.bundle.file_system import is_there
 from bundler.bundle.locked import LockedBundle
 from bundler.bundle.opening import find, load
-from bundler.bundle.partial import finished_already
 from bundler.bundle.reader import Bundle
 from bundler.bundle.sealed import Sealed
 from bundler.bundle.signing import PrivateKey
@@ -27,7 +27,7 @@ from bundler.exporting.media import with_media_of
 from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.planned import Planned
 from bundler.exporting.result import ExportResult, result_of
-from bundler.system.files import is_there
+from bundler.system.bundle_paths import BundlePath
 from bundler.texts import first_of, text
 
 _SHOWN = 5
@@ -66,7 +66,7 @@ def take_finished(planned: Planned) -> ExportResult:
     return result_of(session, finished.manifest, planned.deviations, bundle_id=finished.bundle_id, is_old=True)
 
 
-def _compared(path: Path, planned: Planned) -> _Finished:
+def _compared(path: BundlePath, planned: Planned) -> _Finished:
     wanted, session = planned.manifest, planned.session
     sealed = _sealed(session.folder.final_paths, session.key)
     sealed.read(roles.README.file, SUMS_BYTES)
@@ -83,7 +83,7 @@ def _compared(path: Path, planned: Planned) -> _Finished:
     return _Finished(manifest, bundle_id)
 
 
-def _same_manifest(bundle: Bundle | LockedBundle, path: Path, planned: Planned) -> BundleManifest:
+def _same_manifest(bundle: Bundle | LockedBundle, path: BundlePath, planned: Planned) -> BundleManifest:
     """The bundle manifest, if it says what the plan does."""
     session = planned.session
     if isinstance(bundle, LockedBundle):
@@ -105,7 +105,7 @@ def _same_manifest(bundle: Bundle | LockedBundle, path: Path, planned: Planned) 
     return bundle.manifest
 
 
-def _sealed(paths: Sequence[Path], key: PrivateKey | None) -> Sealed:
+def _sealed(paths: Sequence[BundlePath], key: PrivateKey | None) -> Sealed:
     """The bundle, if it was signed as it would be now."""
     path = paths[0]
     unchecked = find(paths)
@@ -122,7 +122,7 @@ def _sealed(paths: Sequence[Path], key: PrivateKey | None) -> Sealed:
         ) from error
 
 
-def _check_tool(sealed: Sealed, path: Path, tool: Tool) -> None:
+def _check_tool(sealed: Sealed, path: BundlePath, tool: Tool) -> None:
     """Compares the tool of the bundle with the one that this run would write, and finds its files."""
     there = {name: digest for name, digest in sealed.sums.items() if roles.role_of(name) is roles.TOOL}
     if there != tool.sums:
@@ -135,7 +135,7 @@ def _check_tool(sealed: Sealed, path: Path, tool: Tool) -> None:
         raise _not_whole(path, [Incomplete("the file is missing", subject=name) for name in missing])
 
 
-def _refuse_other_parity(path: Path, sealed: Sealed, planned: Planned) -> None:
+def _refuse_other_parity(path: BundlePath, sealed: Sealed, planned: Planned) -> None:
     """Refuses a bundle with more or less recovery data than this run would make.
 
     Raises:
@@ -159,13 +159,13 @@ def _refuse_other_parity(path: Path, sealed: Sealed, planned: Planned) -> None:
         raise _other(path, [text("--parity: {there} there, {now} now", there=amount, now=choice or text("none"))])
 
 
-def _refuse_incomplete(path: Path, chunks: tuple[ChunkState, ...]) -> None:
+def _refuse_incomplete(path: BundlePath, chunks: tuple[ChunkState, ...]) -> None:
     problems = [state.problem for state in chunks if state.problem is not None]
     if problems:
         raise _not_whole(path, problems)
 
 
-def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
+def _not_whole(path: BundlePath, problems: list[BundlerError]) -> Several:
     """The error for the bundle of an earlier run that was damaged since then. This machine can make it again."""
     return Several(
         text("{path}: the bundle exists, but is not complete", path=path),
@@ -174,7 +174,7 @@ def _not_whole(path: Path, problems: list[BundlerError]) -> Several:
     )
 
 
-def _other(path: Path, found: list[str]) -> Misuse:
+def _other(path: BundlePath, found: list[str]) -> Misuse:
     shown = first_of(found, _SHOWN)
     return Misuse(
         text("a bundle of this name already exists with other content; {differences}", differences=shown),

@@ -12,8 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from bundler.bundle.bundle_place import BundlePlace, MediaFolders
 from bundler.bundle.medium import room_on
-from bundler.bundle.partial import MediaFolders, PartialFolder
+from bundler.bundle.partial import PartialFolder
 from bundler.core import bundle_name
 from bundler.core.journal import Journal
 from bundler.core.manifest import BundleManifest, Medium
@@ -29,20 +30,26 @@ from bundler.core.media import (
 )
 from bundler.core.medium_size import SECTOR_BYTES, common_bytes
 from bundler.core.parity import most_files
+from bundler.core.s3_path import S3Path
 from bundler.errors import LocalStorage, Misuse
 from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.request import ExportRequest
+from bundler.system.bundle_paths import local
 from bundler.texts import text
 
 OUTPUT_OPTION, SIZE_OPTION = "-o", "--medium-size"
 
 
-def folder_of(request: ExportRequest, name: str, secrets: Path | None) -> PartialFolder:
-    """The place of the bundle of a request: its folder on the first medium, and those on further media.
+def place_of(request: ExportRequest, name: str, secrets: Path | None) -> BundlePlace:
+    """The place of the bundle of a request: in S3, or its folder on the first medium, and those on further media.
 
     Raises:
         Misuse: The request is about media of a size and about several folders, or a folder is not there.
     """
+    if isinstance(request.output, S3Path):
+        from bundler.bundle.s3.partial import S3Partial
+
+        return S3Partial(request.output, name, state=secrets, is_read_back=request.is_read_back is not False)
     if request.medium_size_bytes is None:
         _check_outputs(request)
         further = [output / name for output in request.further_outputs]
@@ -96,7 +103,7 @@ def _check_outputs(request: ExportRequest) -> None:
 def planned_media(
     manifest: BundleManifest,
     request: ExportRequest,
-    folder: PartialFolder,
+    folder: BundlePlace,
     journal: Journal | None,
     *,
     tool_bytes: int = 0,
@@ -134,7 +141,7 @@ def planned_media(
     return media_plan(place(placed_files(manifest.chunks, groups), rooms)) if groups else media
 
 
-def _rooms(outputs: Sequence[Path], folder: PartialFolder, files: Sequence[MediaFile], common: int) -> list[Room]:
+def _rooms(outputs: Sequence[Path], folder: BundlePlace, files: Sequence[MediaFile], common: int) -> list[Room]:
     devices = [_device_of(output) for output in outputs]
     shares = Counter(devices)
     final_paths = [output / folder.final_path.name for output in outputs]
@@ -142,7 +149,7 @@ def _rooms(outputs: Sequence[Path], folder: PartialFolder, files: Sequence[Media
         room_on(
             output,
             common_bytes=common,
-            taken_bytes=_taken_bytes(folder.partial_of(final), files),
+            taken_bytes=_taken_bytes(final.with_name(final.name + bundle_name.PARTIAL), files),
             share=shares[device],
         )
         for output, device, final in zip(outputs, devices, final_paths, strict=True)
@@ -174,13 +181,14 @@ def with_media_of(there: BundleManifest, planned: BundleManifest, request: Expor
     return replace(planned, media=there.media)
 
 
-def media_folders(manifest: BundleManifest, request: ExportRequest, folder: PartialFolder) -> MediaFolders | None:
+def media_folders(manifest: BundleManifest, request: ExportRequest, folder: BundlePlace) -> MediaFolders | None:
     """The folders of the media of a plan; None for one folder."""
     if not manifest.media:
         return None
     name = manifest.name
     if request.medium_size_bytes is not None:
-        paths = tuple(request.output / medium_folder(name, n + 1) for n in range(len(manifest.media)))
+        output = local(request.output)
+        paths = tuple(output / medium_folder(name, n + 1) for n in range(len(manifest.media)))
     else:
         paths = tuple(output / folder.final_path.name for output in request.outputs)
     places = {

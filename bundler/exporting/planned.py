@@ -129,19 +129,19 @@ def preview(planned: Planned) -> ExportResult:
     request, manifest = planned.session.request, planned.manifest
     _check_file_size(planned)
     planned.resume.check_plan(manifest)
-    if not request.further_outputs:  # several were compared with the room that they have
+    if len(request.outputs) == 1:  # several were compared with the room that they have
         common = common_bytes(manifest, is_encrypted=request.is_encrypted) if manifest.media else 0
         size_bytes = manifest.size_bytes + planned.session.tool.size_bytes + len(manifest.media) * common
         size_bytes += sum(group.size_bytes for group in parity_plan(request, manifest))
-        check_space(_existing(request.output), size_bytes)
+        check_space(_existing(request.outputs[0]), size_bytes)
     return result_of(planned.session, planned.manifest, planned.deviations)
 
 
 def _check_file_size(planned: Planned) -> None:
     request, manifest = planned.session.request, planned.manifest
-    if request.further_outputs:
+    if len(request.outputs) != 1:
         return  # no chunk was planned for a medium that does not take it
-    limit_bytes = largest_file_bytes(request.output)
+    limit_bytes = largest_file_bytes(request.outputs[0])
     largest = max(manifest.chunks, key=lambda chunk: chunk.size_bytes)
     if limit_bytes is not None and largest.size_bytes > limit_bytes:
         raise Misuse(

@@ -20,6 +20,7 @@ from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.keys.private_key import Passphrases, no_passphrases
 from bundler.stores.credentials import Credentials
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions
+from bundler.system.bundle_paths import BundlePath, locals_of
 from bundler.system.clock import creation_time
 from bundler.system.places import scratch_folder
 from bundler.system.request_fields import Request
@@ -31,7 +32,7 @@ class ExportRequest(Request):
 
     Attributes:
         lists: Image lists, ``-`` for standard input, or single locations with their transport.
-        output: The folder that the bundle's folder is made in.
+        output: The folder that the bundle's folder is made in, or a place in S3.
         further_outputs: Folders on further media. The chunks are spread over all of them, by their free space.
         medium_size_bytes: The size of the media that the bundle is made for: one folder in ``output`` for each; None
             for one folder of any size.
@@ -75,7 +76,7 @@ class ExportRequest(Request):
     """
 
     lists: tuple[str, ...]
-    output: Path
+    output: BundlePath
     created: str = field(default_factory=creation_time)
     chunk_size_bytes: int = DEFAULT_CHUNK_BYTES
     key_path: Path | None = None
@@ -116,8 +117,8 @@ class ExportRequest(Request):
 
     @property
     def outputs(self) -> tuple[Path, ...]:
-        """The folders that folders of the bundle are made in."""
-        return (self.output, *self.further_outputs)
+        """The folders of this machine that folders of the bundle are made in."""
+        return locals_of((self.output, *self.further_outputs))
 
     @property
     def archive_kind(self) -> ArchiveKind:

@@ -20,6 +20,7 @@ from bundler.exporting.missing_images import write_list
 from bundler.exporting.parity_plan import parity_plan
 from bundler.exporting.session import Session
 from bundler.keys.private_key import public_half
+from bundler.system.bundle_paths import BundlePath
 
 
 @frozen
@@ -83,7 +84,7 @@ class ExportResult:
         parity: The groups of recovery data, as they were planned from the sizes of the chunks.
     """
 
-    path: Path
+    path: BundlePath
     manifest: BundleManifest
     key_id: str | None
     key_path: Path | None
@@ -105,7 +106,7 @@ class ExportResult:
     no_images: tuple[NoImage, ...] = ()
 
     @property
-    def folders(self) -> tuple[Path, ...]:
+    def folders(self) -> tuple[BundlePath, ...]:
         """All folders of the bundle."""
         return self.media or (self.path,)
 
@@ -113,6 +114,11 @@ class ExportResult:
     def exit_code(self) -> int:
         """3 if the bundle lacks images that were asked for."""
         return EXIT_PARTIAL if self.manifest.missing else 0
+
+
+def _folder_of(output: BundlePath) -> Path:
+    """The folder for the list of what the bundle lacks: nobody looks for it in S3."""
+    return output if isinstance(output, Path) else Path.cwd()
 
 
 def result_of(
@@ -132,7 +138,7 @@ def result_of(
     request, key = session.request, session.key
     failed_list = None
     if deviations.missing and not request.is_dry_run:
-        failed_list = write_list(request.output, manifest.name, deviations.missing.items())
+        failed_list = write_list(_folder_of(request.output), manifest.name, deviations.missing.items())
     return ExportResult(
         path=session.folder.final_path,
         manifest=manifest,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
 from bundler import __version__
 from bundler.core import manifest as bundle_manifest
@@ -23,6 +22,7 @@ from bundler.exporting.listed import Listed
 from bundler.exporting.media import started_options
 from bundler.exporting.missing_images import REFUSED
 from bundler.exporting.request import ExportRequest
+from bundler.system.bundle_paths import BundlePath
 from bundler.texts import first_of, text
 
 _SHOWN = 5
@@ -45,7 +45,7 @@ class Resume:
 
     journal: Journal | None
     has_partial: bool
-    folder: Path
+    folder: BundlePath
     options: Mapping[str, str]
     created: str
     tool: str

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from bundler.bundle.bundle_place import BundlePlace, finished_already
 from bundler.bundle.medium import on_one_medium
-from bundler.bundle.partial import PartialFolder, finished_already
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool, read_tool
 from bundler.core.archive_kind import TAR
@@ -17,13 +17,15 @@ from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
 from bundler.core.image_list import ImageList, ListEntry, NoImage
 from bundler.core.policies import LAYER_COMPRESSIONS
+from bundler.core.s3_path import S3Path
 from bundler.errors import Misuse
 from bundler.exporting.lists import name_after, notice_no_images, read_lists
-from bundler.exporting.media import folder_of
+from bundler.exporting.media import place_of
 from bundler.exporting.request import ExportRequest
 from bundler.keys.private_key import read_private_key, refuse_on_medium
 from bundler.run import Run
 from bundler.system import places
+from bundler.system.bundle_paths import locals_of
 from bundler.system.scratch import Scratch
 from bundler.texts import text
 
@@ -53,7 +55,7 @@ class Session:
     listed: tuple[ListEntry, ...]
     key: PrivateKey | None
     passphrase: str | None
-    folder: PartialFolder
+    folder: BundlePlace
     scratch: Scratch
     tool: Tool = NO_TOOL
     no_images: tuple[NoImage, ...] = ()
@@ -100,6 +102,8 @@ def _checked(request: ExportRequest, run: Run) -> Session:
         )
     if request.is_encrypted and request.archive_kind is TAR:
         raise Misuse("--encrypt needs --format 7z, not tar")
+    if isinstance(request.output, S3Path):
+        _check_for_s3(request)
     if request.parity is not None:
         _check_parity(request)
     key = _signing_key(request, run)
@@ -108,10 +112,10 @@ def _checked(request: ExportRequest, run: Run) -> Session:
         images = read_lists(request.lists, name=request.name, platforms=request.platforms, variables=request.variables)
         notice_no_images(images.no_images, run.listener)
     name = images.name or _name_of_source(request, run)
-    folder = folder_of(request, name, _secrets(request.outputs))
+    folder = place_of(request, name, _secrets(request.outputs))
     if request.key_path is not None:
         further = (output / name for output in request.further_outputs)
-        refuse_on_medium(request.key_path, (folder.path, folder.final_path, *further))
+        refuse_on_medium(request.key_path, locals_of((folder.path, folder.final_path, *further)))
     scratch = Scratch(request.scratch, is_measuring=request.is_dry_run)
     tool = NO_TOOL if request.tool is None else read_tool(request.tool, lambda _: run.cancellation.check())
     return Session(request, run, name, images.entries, key, None, folder, scratch, tool, images.no_images)
@@ -128,6 +132,28 @@ def _signing_key(request: ExportRequest, run: Run) -> PrivateKey | None:
             hint="make a key with: bundler keygen NAME, then give --key NAME.key",
         )
     return read_private_key(request.key_path, request.key_passphrases, run.listener)
+
+
+def _check_for_s3(request: ExportRequest) -> None:
+    """Refuses what only folders can have.
+
+    Raises:
+        Misuse: It was asked for.
+    """
+    asked = {
+        text("several -o"): bool(request.further_outputs),
+        "--medium-size": request.medium_size_bytes is not None,
+        "--parity": request.parity is not None,
+        "--format 7z": request.archive_kind is not TAR and not request.is_encrypted,
+        "--encrypt": request.is_encrypted,
+    }
+    option = next((option for option, is_asked in asked.items() if is_asked), None)
+    if option is not None:
+        raise Misuse(
+            text("{option} is for folders, not for S3", option=option),
+            subject=str(request.output),
+            hint="export into a folder, and copy it with: aws s3 cp --recursive",
+        )
 
 
 def _check_parity(request: ExportRequest) -> None:
