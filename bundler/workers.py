@@ -158,6 +158,63 @@ class BackgroundHash:
             raise error
 
 
+class BackgroundPool:
+    """A few threads in the background that do the work they are given; `give` waits while all of them are busy."""
+
+    def __init__(self, count: int, *, name: str) -> None:
+        """Starts no thread yet.
+
+        Args:
+            count: The largest number of threads.
+            name: Their name.
+        """
+        self._count = count
+        self._name = name
+        self._threads: list[BackgroundThread] = []
+        self._given: deque[Callable[[], None]] = deque()
+        self._unfinished = 0
+        self._is_closed = False
+        self._changed = threading.Condition()
+
+    def give(self, work: Callable[[], None]) -> None:
+        """Gives some work to the next free thread. The work keeps its own errors; one that is raised ends the thread.
+
+        Raises:
+            LocalStorage: No thread can be started.
+        """
+        with self._changed:
+            while self._unfinished >= self._count:
+                self._changed.wait()
+            self._unfinished += 1
+            self._given.append(work)
+            if len(self._threads) < self._unfinished:
+                self._threads.append(BackgroundThread(self._serve, name=self._name))
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """Waits until all given work is done, and ends the threads. Idempotent."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _serve(self) -> None:
+        while True:
+            with self._changed:
+                while not self._given and not self._is_closed:
+                    self._changed.wait()
+                if not self._given:
+                    return
+                work = self._given.popleft()
+            try:
+                work()
+            finally:
+                with self._changed:
+                    self._unfinished -= 1
+                    self._changed.notify_all()
+
+
 class Channel:
     """A queue of a few pieces of bytes from one thread to another."""
 

@@ -7,7 +7,6 @@ under their final keys, and no SHA256SUMS before the end.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -17,6 +16,7 @@ from bundler.bundle.journal_file import OpenJournal
 from bundler.bundle.partial_state import PartialState
 from bundler.bundle.signing import PrivateKey
 from bundler.bundle.tool import NO_TOOL, Tool
+from bundler.core.frozen import frozen
 from bundler.core.journal import ExportStart, Journal
 from bundler.core.manifest import BundleManifest, Chunk
 from bundler.core.protocols import Passed
@@ -27,7 +27,7 @@ ReadBack = Callable[[Sequence[Path], bytes, Mapping[str, str]], Sequence[str]]
 """Reads a bundle back; see `StartedPlace.seal` and `bundler.bundle.read_back`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class MediaFolders:
     """The folders of a bundle on several media.
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 
+from bundler.core.frozen import frozen
 from bundler.core.limits import S3_KEY_BYTES
 from bundler.errors import Misuse
 from bundler.texts import text
@@ -14,7 +14,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 """The names of general purpose buckets: S3 User Guide, "Bucket naming rules"."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@frozen
 class S3Path:
     """A place in a bucket: an object, or a "folder" of objects whose keys begin with the key and a slash.
 

@@ -1,0 +1,500 @@
+"""Talks to S3: the only module that imports boto3, from the extra ``bundler[s3]``.
+
+Credentials, profiles, endpoints, proxies and CA bundles are found as the AWS tools find them, by botocore, and stay in
+it: nothing of them is in a value, a message or a log of ours. Requests are retried here alone, by botocore's standard
+mode; a body that breaks is read on by `bundler.bundle.s3.reading`. Bytes are never taken as right because S3 says so.
+
+S3 API Reference, 2006-03-01. Checksums: User Guide, "Checking object integrity".
+"""
+
+from __future__ import annotations
+
+import threading
+from base64 import b64encode
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from bundler import __version__
+from bundler.core.frozen import frozen
+from bundler.core.limits import FOLDER_ENTRIES, S3_PARTS
+from bundler.core.s3_path import S3Path
+from bundler.errors import BundlerError, Damaged, Denied, Misuse, NotFound, Refused, Unavailable
+from bundler.texts import text
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+
+_ATTEMPTS = 6
+"""The attempts of one request, unless AWS_MAX_ATTEMPTS or the profile says another number: about a minute."""
+_CONNECT_SECONDS = 20
+_READ_SECONDS = 60
+_CONNECTIONS = 64
+_SAID_CHARACTERS = 200
+
+_NO_BUCKET = frozenset({"NoSuchBucket"})
+_NO_OBJECT = frozenset({"404", "NoSuchKey", "NotFound"})
+_DENIED = frozenset(
+    {
+        "401",
+        "403",
+        "AccessDenied",
+        "AccountProblem",
+        "AllAccessDisabled",
+        "ExpiredToken",
+        "Forbidden",
+        "InvalidAccessKeyId",
+        "InvalidToken",
+        "SignatureDoesNotMatch",
+    }
+)
+_TAKEN = frozenset({"412", "PreconditionFailed", "409", "ConditionalRequestConflict"})
+_BAD_BYTES = frozenset({"BadDigest", "InvalidDigest", "InvalidPart", "XAmzContentSHA256Mismatch"})
+_OTHER_REGION = frozenset(
+    {"301", "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
+)
+_BUSY = frozenset({"RequestTimeout", "SlowDown", "Throttling", "ThrottlingException", "TooManyRequests", "429"})
+
+
+class NoObject(NotFound):
+    """There is no object of this key."""
+
+
+class NoUpload(NotFound):
+    """There is no multipart upload of this id any more."""
+
+
+class ObjectChanged(Refused):
+    """A condition of a request failed: there is an object already, or another one than before."""
+
+
+@frozen
+class Objects:
+    """The objects in a place: those directly in it with their sizes, and the names of "folders" of further ones."""
+
+    files: tuple[tuple[str, int], ...]
+    folders: tuple[str, ...]
+
+
+@frozen
+class ObjectFacts:
+    """The size and the entity tag of an object. The tag only tells two versions of an object apart."""
+
+    size_bytes: int
+    etag: str
+
+
+@frozen
+class Part:
+    """A part of a multipart upload, as S3 lists it."""
+
+    size_bytes: int
+    etag: str
+
+
+@frozen
+class Upload:
+    """A multipart upload that was neither completed nor aborted."""
+
+    path: S3Path
+    id: str
+
+
+class ObjectStream:
+    """The body of an answer: consecutive bytes of an object. For one thread."""
+
+    def __init__(self, path: S3Path, body: Any, facts: ObjectFacts) -> None:
+        """Takes over an open body; `close` closes it."""
+        self.facts = facts
+        self._path = path
+        self._body = body
+
+    def read_into(self, view: memoryview) -> int:
+        """Fills a view as far as the stream goes on; returns the number of bytes.
+
+        Raises:
+            Unavailable: The connection broke.
+        """
+        with _talking(self._path):
+            return int(self._body.readinto(view))
+
+    def close(self) -> None:
+        """Closes the connection, if bytes are left in it."""
+        with suppress(Exception):  # only the connection can fail, and nobody needs it any more
+            self._body.close()
+
+
+class S3Client:
+    """The requests that bundles need. Thread-safe."""
+
+    def __init__(self, client: Any) -> None:
+        """Takes a client of boto3, which is thread-safe."""
+        self._client = client
+
+    def objects_in(self, folder: S3Path) -> Objects:
+        """The objects in a place, and its "folders".
+
+        Raises:
+            Damaged: There are more than in any bundle, or the list is wrong.
+            Refused, Unavailable: S3 does not list them.
+        """
+        files: list[tuple[str, int]] = []
+        folders: list[str] = []
+        for page in self._pages("list_objects_v2", folder, Prefix=folder.prefix, Delimiter="/"):
+            for each in page.get("Contents", ()):
+                name = each["Key"].removeprefix(folder.prefix)
+                if name:  # a key that ends with a slash is the "folder" itself, as consoles make it
+                    files.append((name, int(each["Size"])))
+            folders += [
+                each["Prefix"].removeprefix(folder.prefix).rstrip("/") for each in page.get("CommonPrefixes", ())
+            ]
+            if len(files) + len(folders) > FOLDER_ENTRIES:
+                raise Damaged(
+                    text("more than {count:,} files in one folder", count=FOLDER_ENTRIES), subject=str(folder)
+                )
+        return Objects(tuple(files), tuple(filter(None, folders)))
+
+    def facts(self, path: S3Path) -> ObjectFacts | None:
+        """The size and tag of an object; None if there is none.
+
+        Raises:
+            Refused, Unavailable: S3 does not say.
+        """
+        try:
+            with _talking(path):
+                found = self._client.head_object(Bucket=path.bucket, Key=path.key)
+        except NoObject:
+            return None
+        return ObjectFacts(int(found["ContentLength"]), str(found["ETag"]))
+
+    def open(self, path: S3Path, begin: int, end: int | None, *, etag: str | None) -> ObjectStream:
+        """Opens a range of an object.
+
+        Args:
+            path: The object.
+            begin: The first byte.
+            end: The offset after the last byte; None for the end of the object.
+            etag: The tag that the object must have; None for any.
+
+        Raises:
+            NoObject: There is no such object.
+            Damaged: S3 sends another range, or another object.
+            Refused, Unavailable: S3 does not send it.
+        """
+        wanted = f"bytes={begin}-{'' if end is None else end - 1}"
+        condition = {"IfMatch": etag} if etag is not None else {}
+        try:
+            with _talking(path):
+                found = self._client.get_object(Bucket=path.bucket, Key=path.key, Range=wanted, **condition)
+        except ObjectChanged as error:
+            raise _replaced(path) from error
+        stream = ObjectStream(path, found["Body"], _facts_of_range(path, found, begin, end))
+        if etag is not None and stream.facts.etag != etag:
+            stream.close()
+            raise _replaced(path)
+        return stream
+
+    def put(self, path: S3Path, content: bytes, sha256: bytes) -> str:
+        """Writes a new small object; returns its tag.
+
+        Raises:
+            ObjectChanged: There is one of this key.
+            Damaged: S3 got other bytes.
+            Refused, Unavailable: S3 does not take it.
+        """
+        with _talking(path):
+            made = self._client.put_object(
+                Bucket=path.bucket, Key=path.key, Body=content, ChecksumSHA256=_base64(sha256), IfNoneMatch="*"
+            )
+        return str(made["ETag"])
+
+    def delete(self, path: S3Path) -> None:
+        """Removes an object. Does nothing if there is none.
+
+        Raises:
+            Refused, Unavailable: S3 does not remove it.
+        """
+        with _talking(path):
+            self._client.delete_object(Bucket=path.bucket, Key=path.key)
+
+    # Multipart uploads
+
+    def begin_upload(self, path: S3Path) -> str:
+        """Begins an upload in parts, each with its SHA-256; returns its id.
+
+        Raises:
+            Refused, Unavailable: S3 does not take it.
+        """
+        with _talking(path):
+            made = self._client.create_multipart_upload(
+                Bucket=path.bucket, Key=path.key, ChecksumAlgorithm="SHA256", ContentType="application/x-tar"
+            )
+        return str(made["UploadId"])
+
+    def upload_part(self, path: S3Path, upload: str, number: int, content: bytearray, sha256: bytes) -> str:
+        """Sends a part, which S3 compares with its SHA-256; returns its tag.
+
+        Raises:
+            NoUpload: The upload was aborted.
+            Damaged: S3 got other bytes.
+            Refused, Unavailable: S3 does not take it.
+        """
+        with _talking(path):
+            made = self._client.upload_part(
+                Bucket=path.bucket,
+                Key=path.key,
+                UploadId=upload,
+                PartNumber=number,
+                Body=content,
+                ChecksumSHA256=_base64(sha256),
+            )
+        return str(made["ETag"])
+
+    def parts(self, path: S3Path, upload: str) -> Mapping[int, Part]:
+        """The parts that S3 has, by number.
+
+        Raises:
+            NoUpload: The upload was completed or aborted.
+            Refused, Unavailable: S3 does not list them.
+        """
+        found: dict[int, Part] = {}
+        for page in self._pages("list_parts", path, Key=path.key, UploadId=upload):
+            for each in page.get("Parts", ()):
+                found[int(each["PartNumber"])] = Part(int(each["Size"]), str(each["ETag"]))
+            if len(found) > S3_PARTS:
+                raise Damaged(text("more than {count:,} parts", count=S3_PARTS), subject=str(path))
+        return found
+
+    def complete(self, path: S3Path, upload: str, parts: Mapping[int, tuple[str, bytes]]) -> None:
+        """Makes the object of all its parts, unless there is one of its key.
+
+        Args:
+            path: The object.
+            upload: The id of the upload.
+            parts: The tag and the SHA-256 of each part, by number.
+
+        Raises:
+            ObjectChanged: There is an object of this key.
+            NoUpload: The upload was completed or aborted.
+            Damaged: The parts are not those that S3 has.
+            Refused, Unavailable: S3 does not make it.
+        """
+        listed = [
+            {"PartNumber": number, "ETag": etag, "ChecksumSHA256": _base64(sha256)}
+            for number, (etag, sha256) in sorted(parts.items())
+        ]
+        with _talking(path):
+            self._client.complete_multipart_upload(
+                Bucket=path.bucket,
+                Key=path.key,
+                UploadId=upload,
+                MultipartUpload={"Parts": listed},
+                IfNoneMatch="*",
+            )
+
+    def abort(self, path: S3Path, upload: str) -> None:
+        """Gives up an upload: S3 frees its parts. Does nothing if there is none.
+
+        Raises:
+            Refused, Unavailable: S3 does not do it.
+        """
+        with suppress(NoUpload, NoObject), _talking(path):
+            self._client.abort_multipart_upload(Bucket=path.bucket, Key=path.key, UploadId=upload)
+
+    def uploads_in(self, folder: S3Path) -> list[Upload]:
+        """The uploads of objects directly in a place that were neither completed nor aborted.
+
+        Raises:
+            Refused, Unavailable: S3 does not list them.
+        """
+        found: list[Upload] = []
+        for page in self._pages("list_multipart_uploads", folder, Prefix=folder.prefix):
+            for each in page.get("Uploads", ()):
+                path = S3Path(folder.bucket, str(each["Key"]))
+                if path.parent == folder:
+                    found.append(Upload(path, str(each["UploadId"])))
+            if len(found) > FOLDER_ENTRIES:
+                raise Damaged(text("more than {count:,} uploads", count=FOLDER_ENTRIES), subject=str(folder))
+        return found
+
+    def _pages(self, operation: str, path: S3Path, **arguments: str) -> Iterator[Mapping[str, Any]]:
+        with _talking(path):
+            yield from self._client.get_paginator(operation).paginate(Bucket=path.bucket, **arguments)
+
+
+@cache
+def _lock() -> threading.Lock:
+    return threading.Lock()
+
+
+def s3_client() -> S3Client:
+    """The client of this process.
+
+    Raises:
+        Misuse: The extra is not installed, or the configuration of AWS is wrong.
+    """
+    with _lock():
+        return _made()
+
+
+@cache
+def _made() -> S3Client:
+    try:
+        import boto3.session
+        from botocore.config import Config
+    except ImportError as error:
+        raise Misuse(
+            "s3:// needs boto3, which is not installed", hint="install it with: pip install 'bundler[s3]'"
+        ) from error
+    with _talking(None):
+        session = boto3.session.Session()
+        retries: dict[str, object] = {"mode": "standard"}
+        if session._session.get_config_variable("max_attempts") is None:
+            retries["total_max_attempts"] = _ATTEMPTS
+        config = Config(
+            retries=retries,
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            max_pool_connections=_CONNECTIONS,
+            user_agent_extra=f"bundler/{__version__}",
+            # Older stores refuse the checksums that newer clients send by default; parts have our SHA-256 instead.
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+            # The SHA-256 of a part is a signed header already: hashing it once more proves nothing.
+            s3={"payload_signing_enabled": False},
+        )
+        return S3Client(session.client("s3", config=config))
+
+
+def forget_client() -> None:
+    """Forgets the client of this process: the next one reads the configuration again. For tests."""
+    _made.cache_clear()
+
+
+def _base64(sha256: bytes) -> str:
+    return b64encode(sha256).decode()
+
+
+def _facts_of_range(path: S3Path, found: Mapping[str, Any], begin: int, end: int | None) -> ObjectFacts:
+    """The facts of an object whose range came.
+
+    Raises:
+        Damaged: Another range came.
+    """
+    said = str(found.get("ContentRange", ""))
+    span, _, total = said.removeprefix("bytes ").partition("/")
+    first, _, last = span.partition("-")
+    if first.isdigit() and last.isdigit() and total.isdigit():
+        size, stop = int(total), int(last) + 1
+        is_wanted = int(first) == begin and stop == (size if end is None else min(end, size))
+        if is_wanted and int(found["ContentLength"]) == stop - begin:
+            return ObjectFacts(size, str(found["ETag"]))
+    found["Body"].close()
+    raise Damaged(
+        "S3 sent other bytes of the object than were asked for",
+        subject=str(path),
+        expected=f"bytes {begin}-{'' if end is None else end - 1}",
+        actual=said[:_SAID_CHARACTERS] or text("no Content-Range"),
+        hint="the server or a proxy before it does not follow HTTP Range",
+    )
+
+
+def _replaced(path: S3Path) -> Damaged:
+    return Damaged(
+        "the object was replaced while it was read",
+        subject=str(path),
+        hint="find out who writes there, then run the same command again",
+    )
+
+
+@contextmanager
+def _talking(path: S3Path | None) -> Generator[None, None, None]:
+    """Turns the errors of botocore into ours."""
+    from botocore import exceptions
+
+    where = None if path is None else str(path)
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise _answered(error, path) from error
+    except exceptions.SSLError as error:
+        raise Refused(
+            "the certificate of the S3 server is not trusted",
+            subject=where,
+            hint="name its CA with AWS_CA_BUNDLE, or with ca_bundle in ~/.aws/config",
+        ) from error
+    except (exceptions.ConnectionError, exceptions.HTTPClientError) as error:
+        raise Unavailable(
+            text("the connection to S3 failed: {name}", name=type(error).__name__),
+            subject=where,
+            hint="check AWS_ENDPOINT_URL_S3 and the network, then run the same command again",
+        ) from error
+    except exceptions.IncompleteReadError as error:
+        raise Unavailable("S3 ended its answer early", subject=where, hint="run the same command again") from error
+    except (exceptions.NoCredentialsError, exceptions.PartialCredentialsError) as error:
+        raise _no_credentials(where) from error
+    except exceptions.BotoCoreError as error:
+        # A wrong profile, endpoint, region or token cache. The text of the error may hold values of the configuration.
+        raise Misuse(
+            text("the configuration for S3 is wrong: {name}", name=type(error).__name__),
+            subject=where,
+            hint="check AWS_PROFILE, AWS_ENDPOINT_URL_S3 and ~/.aws/config, for example with: aws s3 ls",
+        ) from error
+    except ValueError as error:  # "Invalid endpoint: …", without a class of its own
+        if path is not None:
+            raise
+        raise Misuse(
+            "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL is not an address", subject=where, hint="give https://HOST[:PORT]"
+        ) from error
+
+
+def _no_credentials(where: str | None) -> Misuse:
+    return Misuse(
+        "there are no credentials for S3",
+        subject=where,
+        hint="set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run: aws configure",
+    )
+
+
+def _answered(error: ClientError, path: S3Path | None) -> BundlerError:
+    """The error for an answer of S3."""
+    answer: Mapping[str, Any] = error.response
+    code = str(answer.get("Error", {}).get("Code", ""))
+    status = int(answer.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    said = code[:_SAID_CHARACTERS] or str(status)
+    where = None if path is None else str(path)
+    if code in _NO_BUCKET:
+        bucket = path.bucket if path else ""
+        return NotFound(
+            text("there is no bucket {bucket}", bucket=bucket),
+            subject=where,
+            said=said,
+            hint="create the bucket, or check its name and AWS_ENDPOINT_URL_S3",
+        )
+    if code == "NoSuchUpload":
+        return NoUpload("S3 does not have this upload any more", subject=where, said=said)
+    if code in _NO_OBJECT:
+        return NoObject("there is no such object", subject=where, said=said)
+    if code in _DENIED:
+        return Denied(
+            "S3 denies access",
+            subject=where,
+            said=said,
+            hint="ask for s3:ListBucket, s3:GetObject, s3:PutObject, s3:DeleteObject and s3:AbortMultipartUpload there",
+        )
+    if code == "RequestTimeTooSkewed":
+        return Refused(
+            "S3 says that the clock of this machine is wrong", subject=where, said=said, hint="set the clock"
+        )
+    if code in _TAKEN:
+        return ObjectChanged("there is another object of this key", subject=where, said=said)
+    if code in ("416", "InvalidRange"):
+        return Damaged("the object is shorter than it was", subject=where, said=said, hint="copy this file again")
+    if code in _BAD_BYTES:
+        return Damaged("S3 got other bytes than were sent", subject=where, said=said, hint="run the same command again")
+    if code in _OTHER_REGION:
+        return Misuse("the bucket is in another region", subject=where, said=said, hint="set AWS_REGION to its region")
+    if status >= 500 or code in _BUSY:
+        return Unavailable("S3 does not do it now", subject=where, said=said, hint="run the same command again later")
+    return Refused("S3 refuses the request", subject=where, said=said)

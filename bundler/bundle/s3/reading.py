@@ -1,0 +1,151 @@
+"""Reads the objects of bundles: a file in S3 is read by Range, in order, with one answer for many reads.
+
+The network fetches ahead by itself: an answer goes on to the end of what will be read, and waits in the buffers of the
+connection. A reader that leaves the order begins a new answer. A connection that breaks is opened again at the byte
+where it broke. The object must stay the same while it is open: its entity tag is a condition of each further request.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bundler.bundle.s3.client import NoObject, ObjectFacts, Objects, ObjectStream, s3_client
+from bundler.core.s3_path import S3Path
+from bundler.errors import Damaged, Incomplete, Unavailable
+from bundler.texts import text
+
+_BREAKS = 5
+"""Connections that may break one after the other without a byte between: S3 answers, and sends nothing."""
+_SKIPPED_BYTES = 256 << 10
+"""A gap that is read and thrown away: a new request would take longer."""
+
+
+class S3File:
+    """An object that is open for reading. For one thread."""
+
+    def __init__(self, path: S3Path, *, end: int | None = None) -> None:
+        """Opens nothing yet.
+
+        Args:
+            path: The object.
+            end: The offset at which reading will end; None for the end of the object.
+        """
+        self._path = path
+        self._end = end
+        self._facts: ObjectFacts | None = None
+        self._stream: ObjectStream | None = None
+        self._position = 0
+
+    def size(self, *, what: str) -> int:
+        """As `bundler.system.files.OpenFile.size`."""
+        if self._facts is None:
+            facts = s3_client().facts(self._path)
+            if facts is None:
+                raise Incomplete("the file is missing", subject=what)
+            self._facts = facts
+        return self._facts.size_bytes
+
+    def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
+        """As `bundler.system.files.OpenFile.read_into`."""
+        for buffer in buffers:
+            self._fill(memoryview(buffer), offset_bytes, what)
+            offset_bytes += len(buffer)
+
+    def close(self) -> None:
+        """As `bundler.system.files.OpenFile.close`."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
+
+    def _fill(self, view: memoryview, offset_bytes: int, what: str) -> None:
+        breaks = 0
+        while len(view):
+            try:
+                count = self._stream_at(offset_bytes, offset_bytes + len(view), what).read_into(view)
+                if not count:
+                    raise Unavailable("S3 ended its answer early", subject=str(self._path))
+            except Unavailable:
+                if self._stream is None or breaks == _BREAKS:  # a request that failed was tried often enough
+                    raise
+                self.close()
+                breaks += 1
+                continue
+            breaks = 0
+            self._position += count
+            offset_bytes += count
+            view = view[count:]
+
+    def _stream_at(self, offset_bytes: int, needed_end: int, what: str) -> ObjectStream:
+        """The answer whose next byte is at an offset.
+
+        Raises:
+            Damaged: The object is shorter.
+        """
+        if self._stream is not None and offset_bytes != self._position:
+            self._skip_to(offset_bytes)
+        if self._facts is not None and needed_end > self._facts.size_bytes:
+            raise _truncated(what, needed_end, self._facts.size_bytes)
+        if self._stream is None:
+            end = None if self._end is None else max(self._end, needed_end)
+            etag = self._facts.etag if self._facts else None
+            try:
+                self._stream = s3_client().open(self._path, offset_bytes, end, etag=etag)
+            except NoObject as error:
+                raise Incomplete("the file is missing", subject=what) from error
+            self._facts, self._position = self._stream.facts, offset_bytes
+            if needed_end > self._facts.size_bytes:
+                raise _truncated(what, needed_end, self._facts.size_bytes)
+        return self._stream
+
+    def _skip_to(self, offset_bytes: int) -> None:
+        """Reads on to an offset that is not far; else closes the answer."""
+        gap = offset_bytes - self._position
+        if self._stream is not None and 0 < gap <= _SKIPPED_BYTES:
+            view = memoryview(bytearray(gap))
+            while len(view) and (count := self._stream.read_into(view)):
+                self._position += count
+                view = view[count:]
+        if offset_bytes != self._position:
+            self.close()
+
+
+def _truncated(what: str, expected: int, actual: int) -> Damaged:
+    return Damaged(
+        "the file is truncated",
+        subject=what,
+        expected=text("{size} bytes", size=expected),
+        actual=text("{size} bytes", size=actual),
+        hint="copy this file again",
+    )
+
+
+def read_object(path: S3Path, limit_bytes: int) -> bytes:
+    """Returns the content of an object, up to a limit.
+
+    Raises:
+        Incomplete, Damaged, Refused, Unavailable: There is none, it is larger, or it cannot be read.
+    """
+    file = S3File(path, end=limit_bytes + 1)
+    try:
+        size_bytes = file.size(what=str(path))
+        if size_bytes > limit_bytes:
+            raise Damaged(
+                "the file is too large",
+                subject=str(path),
+                expected=text("at most {limit_bytes} bytes", limit_bytes=limit_bytes),
+                actual=text("{size} bytes", size=size_bytes),
+            )
+        content = bytearray(size_bytes)
+        file.read_into([content], 0, what=str(path))
+        return bytes(content)
+    finally:
+        file.close()
+
+
+def objects_in(folder: S3Path) -> Objects:
+    """The objects and "folders" of a place.
+
+    Raises:
+        Damaged, Refused, Unavailable: They cannot be listed.
+    """
+    return s3_client().objects_in(folder)
