@@ -202,7 +202,7 @@ class S3Chunk(ChunkProgress):
         for number, begin, stop in self._spans(at, at + len(view)):
             now = view[begin - at : stop - at]
             if number in self._taken:
-                if member is self._last_member_in(number):
+                if member.header_offset == self._last_member_in(number).header_offset:
                     self._rewritten.setdefault(number, hashlib.sha256()).update(now)
                 continue
             part = self._filling.setdefault(number, self._new_part(number))
