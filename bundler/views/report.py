@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
@@ -94,8 +95,11 @@ def export_lines(result: ExportResult, passphrase: str | None, *, is_verbose: bo
     lines += [*since_report.since_lines(result, is_verbose=is_verbose)]
     lines += parity_report.plan_lines(result.parity, manifest.media, is_verbose=is_verbose)
     if result.is_read_back:
-        words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
-        lines.append(fact(said("medium"), words))
+        if isinstance(result.path, Path):
+            words = said("read back from the device, every byte is right; unmount it, then it is safe to remove")
+            lines.append(fact(said("medium"), words))
+        else:
+            lines.append(fact(said("S3"), said("read back, every byte is right")))
     if result.tool.files:
         files = count(len(result.tool.files), "file")
         words = said("{files}, {size}, in the folder tool", files=files, size=size(result.tool.size_bytes))

@@ -21,13 +21,22 @@ from tests.support.servers import Fault, Front
 KEY_ID = "AKIAPLANTEDPLANTED00"
 SECRET = "planted-secret-that-no-output-may-show"
 BUCKET = "bundles"
+_PORTS = (
+    "master.port",
+    "master.port.grpc",
+    "volume.port",
+    "volume.port.grpc",
+    "filer.port",
+    "filer.port.grpc",
+    "s3.port.grpc",
+)
 
 
 @dataclass
 class RealS3(RealServer):
     """SeaweedFS with one user, all its servers in one process, in a new folder: an old one answers only after minutes."""
 
-    ports: tuple[int, ...] = field(default_factory=lambda: tuple(free_port() for _ in range(7)))
+    ports: tuple[int, ...] = field(default_factory=lambda: tuple(free_port() for _ in _PORTS))
 
     def start(self) -> RealS3:
         """Starts it; `wait` waits until it answers, which takes some seconds."""
@@ -39,24 +48,23 @@ class RealS3(RealServer):
         config.write_text(
             json.dumps({"identities": [{"name": "t", "credentials": [login], "actions": ["Admin", "Read", "Write"]}]})
         )
-        names = ("master", "volume", "filer", "master.port.grpc", "volume.port.grpc", "filer.port.grpc", "s3.port.grpc")
-        ports = [
-            f"-{name}{'' if 'port' in name else '.port'}={port}" for name, port in zip(names, self.ports, strict=True)
-        ]
+        options = {
+            "ip": "127.0.0.1",
+            "ip.bind": "127.0.0.1",
+            "dir": self.folder,
+            "master.telemetry": "false",
+            "master.volumeSizeLimitMB": 64,
+            "volume.max": 20,
+            "filer.localSocket": self.folder / "filer.sock",
+            "s3.localSocket": self.folder / "s3.sock",
+            "s3.config": config,
+            "s3.port": self.port,
+            "s3.port.iceberg": 0,
+            "s3.port.lance": 0,
+            **dict(zip(_PORTS, self.ports, strict=True)),
+        }
         self._spawn(
-            [
-                *(
-                    str(weed),
-                    "-logtostderr",
-                    "server",
-                    "-s3",
-                    "-ip=127.0.0.1",
-                    "-ip.bind=127.0.0.1",
-                    f"-dir={self.folder}",
-                ),
-                *("-master.volumeSizeLimitMB=64", "-volume.max=20", f"-s3.config={config}", f"-s3.port={self.port}"),
-                *("-s3.port.iceberg=0", f"-filer.localSocket={self.folder}/filer.sock", *ports),
-            ]
+            [str(weed), "-logtostderr", "server", "-s3", *(f"-{name}={value}" for name, value in options.items())]
         )
         return self
 
@@ -64,15 +72,20 @@ class RealS3(RealServer):
         """Waits until a bucket can be made and an object written."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
+            if self._process is None or self._process.poll() is not None:  # somebody else took one of the ports
+                self.port, self.ports = free_port(), tuple(free_port() for _ in _PORTS)
+                self.start()
             try:
                 urllib.request.urlopen(f"http://{self.host}/healthz", timeout=5).close()
                 self.client().create_bucket(Bucket=BUCKET)
                 self.client().put_object(Bucket=BUCKET, Key="ready", Body=b"1")
-            except Exception:  # whatever it is, it is not ready
+            except Exception:
                 time.sleep(0.2)
             else:
                 return
-        raise RuntimeError(f"SeaweedFS did not start: {(self.folder / 'log').read_text()[-2000:]}")
+        log = (self.folder / "log").read_text()[-2000:]
+        self.stop()
+        raise RuntimeError(f"SeaweedFS did not start: {log}")
 
     def client(self) -> Any:
         """A plain client of boto3."""
@@ -131,6 +144,11 @@ Wanted = Callable[[BaseHTTPRequestHandler], bool]
 def asks(method: str, part: str) -> Wanted:
     """True for requests of a method with some text in their address."""
     return lambda request: request.command == method and part in request.path
+
+
+def reads(name: str) -> Wanted:
+    """True for requests of the bytes of an object."""
+    return lambda request: request.command == "GET" and request.path.endswith(f"/{name}")
 
 
 def once(fault: Fault) -> Fault:

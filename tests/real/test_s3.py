@@ -1,0 +1,291 @@
+"""Bundles in S3, with SeaweedFS: the same bytes as in a folder, whatever happens on the way."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import json
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bundler.bundle.s3.client import forget_client
+from tests.conftest import Ran
+from tests.support import images, s3 as support
+from tests.support.s3 import BUCKET, RealS3, asks, changed, cut, error, lost, once, reads
+from tests.support.servers import Front
+from tests.support.steps import Steps
+from tests.support.sweeps import IS_FULL
+
+MIB = 1 << 20
+EPOCH = "1700000000"
+LAYER = random.Random("layer").randbytes(21 * MIB + 4567)
+"""Three parts of 8 MiB."""
+LARGE = images.image([LAYER], uncompressed=[b"large"], layer_type=images.OCI_LAYER)
+SMALL = images.simple("small", 300_000)
+
+
+@pytest.fixture(scope="session")
+def weed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RealS3]:
+    server = RealS3(tmp_path_factory.mktemp("weed")).start()
+    server.wait()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An image list, and the layout that its images come from."""
+    folder = tmp_path_factory.mktemp("source")
+    LARGE.write_layout(folder / "layout", "large:1")
+    SMALL.write_layout(folder / "layout", "small:1")
+    entries = [{"image": f"r.example/{name}:1", "from": f"oci:{folder}/layout:{name}:1"} for name in ("large", "small")]
+    (folder / "list.json").write_text(json.dumps({"name": "test", "images": entries}))
+    return (folder / "list.json").rename(folder / "list.yaml")
+
+
+@pytest.fixture(scope="module")
+def in_folder(source: Path, made_keys: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The files of the same bundle in a folder."""
+    folder = tmp_path_factory.mktemp("folder")
+    command = ["export", source, "-o", folder, "--key", made_keys / "tester.key"]
+    made = Steps(command, {"SOURCE_DATE_EPOCH": EPOCH}).run()
+    assert made.code == 0, made.err
+    return {path.name: path.read_bytes() for path in (folder / "test").iterdir()}
+
+
+@pytest.fixture
+def front(weed: RealS3) -> Iterator[Front]:
+    """A proxy before S3, which every command of these tests talks to."""
+    proxy = Front(weed).start()  # type: ignore[arg-type]  # it asks for the port alone
+    yield proxy
+    proxy.stop()
+
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def prefix() -> str:
+    return f"p{os.getpid()}-{next(_numbers)}"
+
+
+@pytest.fixture
+def run(here: Callable[..., Ran], front: Front, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Ran]]:
+    """A command with S3 behind the proxy. It shows no secret."""
+    for name, value in {**support.environment(front.host), "SOURCE_DATE_EPOCH": EPOCH}.items():
+        monkeypatch.setenv(name, value)
+    forget_client()
+
+    def command(*arguments: object) -> Ran:
+        ran = here(*arguments)
+        for secret in (support.SECRET, support.KEY_ID):
+            assert secret not in ran.out + ran.err
+        return ran
+
+    yield command
+    forget_client()
+
+
+@pytest.fixture(scope="module")
+def there(weed: RealS3, in_folder: dict[str, bytes]) -> str:
+    """A prefix with the bundle, for tests that only read it."""
+    for name, content in in_folder.items():
+        weed.client().put_object(Bucket=BUCKET, Key=f"shared/test/{name}", Body=content)
+    return f"s3://{BUCKET}/shared/test"
+
+
+def chunk_of(files: dict[str, bytes]) -> str:
+    return max(files, key=lambda name: len(files[name]))
+
+
+def test_a_bundle_in_s3_has_the_bytes_of_one_in_a_folder(run, front, weed, source, in_folder, keys, prefix, target):
+    key, public = keys
+    place = f"s3://{BUCKET}/{prefix}"
+    made = run("export", source, "-o", place, "--key", key, "--json")
+    assert made.code == 0, made.err
+    assert made.json["path"] == f"{place}/test"
+    assert weed.objects(f"{prefix}/test") == in_folder
+    written = [path.partition("?")[0].rpartition("/")[2] for method, path in front.requests if method == "PUT"]
+    assert written[-2].endswith(".sig")
+    assert written[-1] == "SHA256SUMS", "it makes the objects a bundle"
+    assert not weed.uploads(prefix)
+    again = run("export", source, "-o", place, "--key", key)
+    assert (again.code, "already complete" in again.out) == (0, True)
+    assert run("verify", f"{place}/test", "--trust", public).code == 0
+    listed = run("inspect", place, "--trust", public, "-q")
+    assert listed.out.split() == ["r.example/large:1", "r.example/small:1"], "a prefix is searched as a medium is"
+    imported = run("import", f"{place}/test", "--trust", public, "--to", target.host)
+    assert imported.code == 0, imported.err
+    for name, image in (("large", LARGE), ("small", SMALL)):
+        assert target.get(f"{name}/manifests/1") == image.content
+    differs = run("export", source, "-o", place, "--key", key, "--chunk-size", "10MB")
+    assert (differs.code, weed.objects(f"{prefix}/test") == in_folder) == (2, True)
+
+
+def kill_points(count: int) -> list[int]:
+    return list(range(1, count + 1)) if IS_FULL else [count // 3, count // 2, count - 3]
+
+
+def test_an_export_that_is_killed_is_finished_by_the_same_command(weed, front, source, in_folder, keys, prefix):
+    environment = {**support.environment(front.host), "SOURCE_DATE_EPOCH": EPOCH}
+
+    def steps(number: int) -> Steps:
+        return Steps(["export", source, "-o", f"s3://{BUCKET}/{prefix}-{number}", "--key", keys[0]], environment)
+
+    for number in kill_points(steps(0).count()):
+        ended = steps(number).kill_at(number, after=number % 2 == 0)
+        assert "SHA256SUMS" not in weed.objects(f"{prefix}-{number}/test") or not ended.was_killed, ended.last
+        front.requests.clear()
+        done = steps(number).run()
+        assert done.code == 0, (number, ended.last, done.err)
+        assert weed.objects(f"{prefix}-{number}/test") == in_folder, (number, ended.last)
+        assert not weed.uploads(f"{prefix}-{number}")
+
+
+def test_what_breaks_on_the_way_is_asked_for_again(run, front, weed, source, in_folder, there, keys, prefix):
+    key, public = keys
+    chunk = chunk_of(in_folder)
+    reading = reads(chunk)
+    for number, fault in enumerate(
+        (
+            cut(reading, 5 * MIB),
+            cut(reading, 0),
+            error(reading, 503, "SlowDown"),
+            error(reading, 500, "InternalError"),
+            lost(reading),
+        )
+    ):
+        front.faults[:] = [once(fault)]
+        assert run("verify", there, "--trust", public).code == 0, number
+    sending = asks("PUT", "partNumber=2")
+    for number, fault in enumerate(
+        (
+            lost(sending),
+            error(sending, 503, "SlowDown"),
+            lost(asks("POST", "uploadId=")),
+            lost(asks("PUT", "/SHA256SUMS")),
+        )
+    ):
+        front.faults[:] = [once(fault)]
+        made = run("export", source, "-o", f"s3://{BUCKET}/{prefix}-{number}", "--key", key)
+        assert made.code == 0, (number, made.err)
+        assert weed.objects(f"{prefix}-{number}/test") == in_folder, number
+
+
+def flipped(headers: dict[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
+    middle = len(content) // 2
+    return headers, content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+
+
+def other_range(headers: dict[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
+    return {**headers, "Content-Range": "bytes 5-99/100"}, content
+
+
+def no_range(headers: dict[str, str], content: bytes) -> tuple[dict[str, str], bytes]:
+    return {name: value for name, value in headers.items() if name.lower() != "content-range"}, content
+
+
+def test_what_s3_refuses_or_gets_wrong_ends_with_its_exit_code(run, front, in_folder, there, keys, target):
+    public = keys[1]
+    reading = reads(chunk_of(in_folder))
+    for name, code, fault in (
+        ("never there", 7, error(reading, 503, "SlowDown")),
+        ("always breaks", 7, cut(reading, 0)),
+        ("denied", 6, error(reading, 403, "AccessDenied")),
+        ("no key", 6, error(lambda request: True, 403, "InvalidAccessKeyId")),
+        ("wrong clock", 6, error(lambda request: True, 403, "RequestTimeTooSkewed")),
+        ("other region", 2, error(lambda request: True, 400, "AuthorizationHeaderMalformed")),
+        ("another range", 4, changed(reading, other_range)),
+        ("the whole in place of a range", 4, changed(reading, no_range)),
+        ("a bit", 4, changed(reading, flipped)),
+        ("removed", 9, error(asks("HEAD", f"/{chunk_of(in_folder)}"), 404, "NoSuchKey")),
+    ):
+        front.faults[:] = [fault]
+        ran = run("verify", there, "--trust", public)
+        assert ran.code == code, (name, ran.out, ran.err)
+        assert BUCKET in ran.out + ran.err or chunk_of(in_folder) in ran.out + ran.err, name
+    front.faults[:] = [changed(reading, flipped)]
+    imported = run("import", there, "--trust", public, "--to", target.host)
+    assert imported.code in (3, 4), imported.err
+    assert target.get("large/manifests/1") is None
+    front.faults[:] = []
+    for place, code in (
+        ("s3://no-such-bucket/x", 6),
+        (f"s3://{BUCKET}/nothing-here", 2),
+        ("s3://x", 2),
+    ):
+        assert run("verify", place, "--trust", public).code == code, place
+
+
+def test_an_object_that_is_replaced_in_the_middle_is_never_mixed_with_the_old_one(run, front, weed, in_folder, keys):
+    chunk, key = chunk_of(in_folder), f"replaced/test/{chunk_of(in_folder)}"
+    for name, content in in_folder.items():
+        weed.client().put_object(Bucket=BUCKET, Key=f"replaced/test/{name}", Body=content)
+
+    def replaces(request) -> bool:
+        if not reads(chunk)(request):
+            return False
+        weed.client().put_object(Bucket=BUCKET, Key=key, Body=in_folder[chunk][::-1])
+        return True
+
+    def answer(front, request) -> bool:
+        if not reads(chunk)(request):
+            return False
+        cut(asks("GET", ""), 3 * MIB)(front, request)
+        return replaces(request)
+
+    front.faults[:] = [once(answer)]
+    ran = run("verify", f"s3://{BUCKET}/replaced/test", "--trust", keys[1])
+    assert ran.code == 4, ran.err
+    assert "replaced" in ran.out + ran.err
+
+
+def test_bytes_that_change_on_their_way_to_s3_or_in_it_seal_nothing(run, front, weed, source, in_folder, keys, prefix):
+    place, chunk = f"s3://{BUCKET}/{prefix}", chunk_of(in_folder)
+
+    def spoils(front: Front, request) -> bool:
+        if not asks("PUT", "partNumber=1")(request):
+            return False
+        plain = request.rfile
+        body = plain.read(int(request.headers["Content-Length"]))
+        request.rfile = io.BytesIO(body[:99] + bytes([body[99] ^ 1]) + body[100:])
+        front.forward(request)
+        request.rfile = plain
+        return True
+
+    for fault in (spoils, changed(reads(chunk), flipped)):
+        front.faults[:] = [fault]
+        made = run("export", source, "-o", place, "--key", keys[0])
+        assert made.code == 4, made.err
+        assert "SHA256SUMS" not in weed.objects(f"{prefix}/test")
+        assert run("verify", f"{place}/test", "--trust", keys[1]).code in (2, 9)
+    front.faults[:] = []
+    assert run("export", source, "-o", place, "--key", keys[0]).code == 0
+    assert weed.objects(f"{prefix}/test") == in_folder
+
+
+def test_nothing_of_others_is_overwritten_and_what_was_given_up_is_cleared(
+    run, front, weed, source, in_folder, keys, prefix
+):
+    place, client = f"s3://{BUCKET}/{prefix}", weed.client()
+    front.faults[:] = [error(asks("PUT", "partNumber=3"), 403, "AccessDenied")]
+    assert run("export", source, "-o", place, "--key", keys[0]).code == 6
+    assert weed.uploads(prefix), "its parts wait for the next run"
+    strange = client.create_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar")["UploadId"]
+    front.faults[:] = []
+    made = run("export", source, "-o", place, "--key", keys[0], "--restart")
+    assert made.code == 0, made.err
+    assert "1 multipart uploads that this export did not begin" in made.err
+    assert weed.uploads(prefix) == [f"{prefix}/test/chunk-0009.tar"], "that of another machine stays"
+    client.abort_multipart_upload(Bucket=BUCKET, Key=f"{prefix}/test/chunk-0009.tar", UploadId=strange)
+    client.put_object(Bucket=BUCKET, Key=f"{prefix}-2/test/notes.txt", Body=b"mine")
+    client.put_object(Bucket=BUCKET, Key=f"{prefix}-3/test/{chunk_of(in_folder)}", Body=b"of another machine")
+    for number in (2, 3):
+        before = weed.objects(f"{prefix}-{number}/test")
+        for options in ((), ("--restart",)) if number == 2 else ((),):
+            assert run("export", source, "-o", f"{place}-{number}", "--key", keys[0], *options).code == 2
+        assert weed.objects(f"{prefix}-{number}/test") == before
