@@ -111,7 +111,7 @@ class BundlePlace(Protocol):
             more_bytes: The size of what will be written besides.
 
         Raises:
-            Misuse: What is there is from no export, or is not ours; or there is a finished bundle.
+            Misuse: The place has files of no export, or not ours; or there is a finished bundle.
             LocalStorage, Refused, Unavailable: It cannot be written.
         """
 
@@ -123,12 +123,12 @@ class StartedPlace(Protocol):
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What the user should know about the place."""
+        """Remarks for the user about the place."""
 
     def state_of(
         self, manifest: BundleManifest, passed: Passed, *, only: Collection[int] | None = None
     ) -> PartialState:
-        """What an earlier run has written of a plan.
+        """The state that an earlier run has left of a plan.
 
         Args:
             manifest: The plan.

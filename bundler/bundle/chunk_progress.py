@@ -1,6 +1,6 @@
 """The progress of one chunk while it is written: whose turn it is, and which members are in place.
 
-The file or object behind it is a subclass: `bundler.bundle.chunk_file`, `bundler.bundle.s3.chunk`.
+Subclasses have the file or the object: `bundler.bundle.chunk_file`, `bundler.bundle.s3.chunk`.
 """
 
 from __future__ import annotations

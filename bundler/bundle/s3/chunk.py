@@ -31,7 +31,7 @@ from bundler.workers import BackgroundPool
 
 @frozen
 class Sending:
-    """What the chunks of one bundle share while they are sent.
+    """The things that the chunks of one bundle share while they are sent.
 
     Attributes:
         client: The client.
@@ -79,7 +79,7 @@ class S3Chunk(ChunkProgress):
         """Plans the object; the first full part begins its upload.
 
         Args:
-            sending: What all chunks share.
+            sending: Shared by all chunks.
             path: The object.
             members: The members of the chunk, in the order of their places.
             parts: The parts that an earlier run sent and that S3 still has.
@@ -101,7 +101,7 @@ class S3Chunk(ChunkProgress):
         self._failure: BaseException | None = None
         self._is_object = sending.log.of(self.name).etag is not None
         self._is_ours = True
-        """False if the object was there when this run wanted to make it: it may be that of somebody else."""
+        """False if the object was there when this run wanted to make it: it may be that of another writer."""
 
     @property
     def digest(self) -> str:
@@ -305,7 +305,7 @@ class S3Chunk(ChunkProgress):
         """Takes the object that is there, if an answer got lost after S3 had made it: it is read back in any case.
 
         Raises:
-            Refused: It is the object of somebody else.
+            Refused: It is the object of another writer.
         """
         facts = self._sending.client.facts(self._path)
         self._hasher, self._is_ours = None, False

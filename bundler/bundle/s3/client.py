@@ -497,4 +497,9 @@ def _answered(error: ClientError, path: S3Path | None) -> BundlerError:
         return Misuse("the bucket is in another region", subject=where, said=said, hint="set AWS_REGION to its region")
     if status >= 500 or code in _BUSY:
         return Unavailable("S3 does not do it now", subject=where, said=said, hint="run the same command again later")
-    return Refused("S3 refuses the request", subject=where, said=said)
+    return Refused(
+        "S3 refuses the request",
+        subject=where,
+        said=said,
+        hint="docs/s3.md lists the requests that a store must support",
+    )

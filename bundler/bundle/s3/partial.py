@@ -109,7 +109,7 @@ class S3Partial:
 
     def forget_start(self) -> None:
         """As `BundlePlace.forget_start`."""
-        with suppress(BundlerError):  # what is left does no harm
+        with suppress(BundlerError):  # a file that is left does no harm
             self._journal_file.remove()
             self._log.remove()
 
@@ -221,7 +221,7 @@ class S3Partial:
             if logged.etag is None:  # the run ended after S3 had made the object
                 self._log.note_object(chunk.file, facts.etag)
         elif logged.etag is not None:
-            self._log.forget(chunk.file)  # somebody removed it
+            self._log.forget(chunk.file)  # it was removed
         elif logged.upload is not None:
             self._keep_parts(client, path, logged.upload, logged.parts)
 
@@ -262,9 +262,9 @@ class StartedS3:
 
         Args:
             place: The place of the bundle.
-            sending: What the chunks share; `close` closes it.
+            sending: Shared by the chunks; `close` closes it.
             journal: The journal; `close` closes it.
-            remarks: What the user should know.
+            remarks: Remarks for the user.
         """
         self.path = place.final_path
         self.journal = journal
@@ -275,7 +275,7 @@ class StartedS3:
     def state_of(
         self, manifest: BundleManifest, passed: Passed, *, only: Collection[int] | None = None
     ) -> PartialState:
-        """What is in parts that S3 has. Nothing is read: a chunk is read back when it is complete."""
+        """The blobs in parts that S3 has. Nothing is read: a chunk is read back when it is complete."""
         assert only is None, "all chunks of an export are written"
         whole: set[Digest] = set()
         broken: set[Digest] = set()
@@ -342,7 +342,7 @@ class StartedS3:
 
         Raises:
             Damaged: S3 returns other bytes.
-            Misuse: The bundle was sealed by somebody else.
+            Misuse: Another writer has sealed the bundle.
         """
         content, path = b"".join(pieces), self.path / name
         sha256 = hashlib.sha256(content)

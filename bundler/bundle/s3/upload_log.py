@@ -83,7 +83,7 @@ class UploadLog:
         write_all(self._descriptor, b"\n", what=str(self.path))  # ends a line that a crash has cut
 
     def of(self, file: str) -> LoggedChunk:
-        """What is known of a chunk."""
+        """The log of a chunk."""
         with self._lock:
             return self._chunks.get(file, LoggedChunk())
 

@@ -280,7 +280,7 @@ def test_bytes_that_s3_changed_are_found_named_and_sent_again(s3, tmp_path):
     assert chunks_in(s3) == CHUNKS
 
 
-def test_the_object_of_somebody_else_is_neither_overwritten_nor_removed(s3, tmp_path):
+def test_the_object_of_another_writer_is_neither_overwritten_nor_removed(s3, tmp_path):
     name = next(iter(CHUNKS))
     for content in (b"other", bytes(len(CHUNKS[name]))):
         run = Making(tmp_path / str(len(content)))
