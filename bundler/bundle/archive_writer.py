@@ -29,7 +29,7 @@ from bundler.core.oci import Descriptor
 from bundler.core.outer_manifest import OuterManifest
 from bundler.core.protocols import Passed, Pieces
 from bundler.errors import Incomplete, Misuse
-from bundler.system.files import LocalFile, let_go, reading_back, sha256_of, size_of
+from bundler.system.files import let_go, reading_back, sha256_of, size_of
 
 
 class SevenZipWriter:
@@ -337,7 +337,7 @@ def _digest_of(folder: Held, name: str) -> tuple[int, str]:
         if descriptor is None:
             raise Incomplete("the file is missing", subject=what)
         try:
-            digest = sha256_of(LocalFile(descriptor), what=what)
+            digest = sha256_of(descriptor, what=what)
             # A later check must read the medium, not the page cache.
             os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
             return size_of(descriptor, what=what), digest
