@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from bundler.core.digest import Digest
+from bundler.core.protocols import OpenFile
 from bundler.errors import Damaged, Incomplete
-from bundler.system.files import LocalFile, OpenFile, read_into
+from bundler.system.files import LocalFile, read_into
 from bundler.system.scratch import Scratch, ScratchFile
 
 

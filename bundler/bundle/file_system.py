@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from bundler.core.protocols import OpenFile
 from bundler.core.s3_path import S3Path
 from bundler.errors import Damaged, Incomplete, LocalStorage, Refused, Unavailable
 from bundler.system import files
 from bundler.system.bundle_paths import BundlePath
-from bundler.system.files import LocalFile, OpenFile, open_for_reading
+from bundler.system.files import LocalFile, open_for_reading
 
 UNREADABLE = (Damaged, Incomplete, LocalStorage, Refused, Unavailable)
 """The errors of a file that cannot be read: of the medium, of this machine, or of S3."""

@@ -22,10 +22,10 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import OTHER_FILES_BYTES, PARITY_PACKET_BYTES, PARITY_PACKETS, PIECE_BYTES
 from bundler.core.par2 import ProtectedFile, RecoverySet
 from bundler.core.parity import NO, PERHAPS, WHOLE, YES, blocks_of, group_number, recovery_blocks_in
+from bundler.core.protocols import OpenFile
 from bundler.errors import BundlerError, Damaged
 from bundler.system.buffers import new_buffer
 from bundler.system.bundle_paths import BundlePath
-from bundler.system.files import OpenFile
 
 
 @frozen

@@ -26,11 +26,10 @@ from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES
 from bundler.core.manifest import MANIFEST, Blob, BundleManifest, Image, Stored
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import NOT_HELD, FilePart, Passed, Pieces
+from bundler.core.protocols import NOT_HELD, FilePart, OpenFile, Passed, Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete
 from bundler.system.buffers import new_buffer
 from bundler.system.bundle_paths import BundlePath
-from bundler.system.files import OpenFile
 from bundler.texts import some, text
 
 if TYPE_CHECKING:

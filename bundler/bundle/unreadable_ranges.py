@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from bundler.core.frozen import frozen
 from bundler.core.limits import PIECE_BYTES, UNREADABLE_READS
+from bundler.core.protocols import OpenFile
 from bundler.system.buffers import new_buffer
-from bundler.system.files import OpenFile, Unreadable
+from bundler.system.files import Unreadable
 
 _STEP_BYTES = 4096
 """The size of the small steps: sectors of discs and sticks are not larger, pages of memory are not smaller."""

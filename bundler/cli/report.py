@@ -75,7 +75,7 @@ def report(
     if insecure_no_signature and not is_verified:
         raise Misuse("--insecure-no-signature needs --verify", hint="without --verify a bundle needs no signature")
     request = bundler.ReportRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         output=Path(output),
         language=language or "",
         trust=options.paths(trust),

@@ -60,7 +60,7 @@ def serve(
 
     options.check_stdin(False, passphrase_file)
     request = bundler.ServeRequest(
-        paths=options.paths(paths),
+        paths=options.bundle_paths(paths),
         trust=options.paths(trust),
         is_without_signature=insecure_no_signature,
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),

@@ -6,7 +6,7 @@ bundle. Implementations are thread-safe. They do not retry; their errors say if 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
 from functools import cache
@@ -65,17 +65,43 @@ class SourceOfCopies(BlobSource, Protocol):
         """
 
 
+class OpenFile(Protocol):
+    """A file that is open for reading, on a file system of this machine or elsewhere."""
+
+    @property
+    def descriptor(self) -> int | None:
+        """Its descriptor, if it is a file of this machine; None if it is elsewhere."""
+
+    def size(self, *, what: str) -> int:
+        """Returns its size in bytes.
+
+        Raises:
+            Damaged, LocalStorage, Refused, Unavailable: The file system, or the service, does not answer.
+        """
+
+    def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
+        """Fills buffers from an offset.
+
+        Raises:
+            Damaged: It ends too early, or (`Unreadable`) the medium cannot be read there.
+            LocalStorage, Refused, Unavailable: It cannot be read.
+        """
+
+    def close(self) -> None:
+        """Closes it."""
+
+
 @frozen
 class FilePart:
     """Consecutive bytes of a blob that are in a file as they are.
 
     Attributes:
-        opened: Opens the file: a context manager with its descriptor.
+        opened: Opens the file: a context manager.
         offset_bytes: The offset of the bytes in the file.
         length_bytes: Their number.
     """
 
-    opened: Callable[[], AbstractContextManager[int]]
+    opened: Callable[[], AbstractContextManager[OpenFile]]
     offset_bytes: int
     length_bytes: int
 

@@ -145,7 +145,7 @@ def open_series(
 
 
 def open_each(
-    paths: Sequence[Path],
+    paths: Sequence[BundlePath],
     trust: Sequence[Path] = (),
     *,
     is_without_signature: bool = False,

@@ -92,7 +92,7 @@ def check_report(output: Path, language: str = "") -> None:
 
 def _read(request: ReportRequest, run: Run) -> Reportable:
     paths = request.paths
-    if len(paths) == 1 and paths[0].is_file():
+    if len(paths) == 1 and isinstance(paths[0], Path) and paths[0].is_file():
         return read_receipt(paths[0], request.trust, demand=Demand.OPTIONAL)
     if request.is_verified:
         wanted = VerifyRequest(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bundler.core.frozen import frozen
 from bundler.keys.open_bundle import Unlocking
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.request_fields import Request
 
 
@@ -24,7 +25,7 @@ class ReportRequest(Request):
         format: ``html``, or ``cyclonedx`` for an SBOM of the bundle, which has no language.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     output: Path
     language: str = ""
     trust: tuple[Path, ...] = ()

@@ -7,6 +7,7 @@ from pathlib import Path
 from bundler.core.frozen import frozen
 from bundler.errors import Misuse
 from bundler.keys.open_bundle import LOCKED, Unlocking
+from bundler.system.bundle_paths import BundlePath
 from bundler.system.request_fields import Request
 
 DEFAULT_PORT = 5000
@@ -26,7 +27,7 @@ class ServeRequest(Request):
         address: The address to listen at, ``HOST:PORT``; port 0 is any free port.
     """
 
-    paths: tuple[Path, ...]
+    paths: tuple[BundlePath, ...]
     trust: tuple[Path, ...] = ()
     is_without_signature: bool = False
     required_signatures: int = 1

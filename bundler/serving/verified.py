@@ -18,10 +18,10 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.limits import MANIFEST_BYTES, SERVED_PIECE_BYTES
 from bundler.core.oci import Descriptor
-from bundler.core.protocols import BlobsInFiles, FilePart, Passed, Pieces
+from bundler.core.protocols import BlobsInFiles, FilePart, OpenFile, Passed, Pieces
 from bundler.errors import Damaged
 from bundler.system.buffers import new_buffer
-from bundler.system.files import read_into, state_of
+from bundler.system.files import state_of
 
 _VERDICTS = 100_000
 """Verdicts that are kept; the oldest one goes first."""
@@ -41,13 +41,15 @@ class FileState(NamedTuple):
     changed_ns: int
 
     @classmethod
-    def of(cls, descriptor: int, *, what: str) -> FileState:
-        """That of an open file.
+    def of(cls, file: OpenFile, *, what: str) -> FileState | None:
+        """That of an open file; None for one that is not on this machine, whose changes are not seen.
 
         Raises:
             Damaged: The medium does not answer.
         """
-        found = state_of(descriptor, what=what)
+        if file.descriptor is None:
+            return None
+        found = state_of(file.descriptor, what=what)
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
@@ -250,7 +252,7 @@ class VerifiedBlob:
                         self.verdicts.drop(self.descriptor.digest)
                         raise Changed(self.descriptor)
                     if start < stop:
-                        yield FileSlice(file, part.offset_bytes + start, stop - start)
+                        yield FileSlice(_descriptor_of(file), part.offset_bytes + start, stop - start)
 
     def read(self) -> bytes:
         """A manifest: all its bytes, hashed each time.
@@ -261,6 +263,11 @@ class VerifiedBlob:
         if self.descriptor.size_bytes > MANIFEST_BYTES:
             raise Damaged("the manifest is too large", subject=str(self.descriptor.digest))
         return b"".join(map(bytes, self.pieces(0, self.descriptor.size_bytes)))
+
+
+def _descriptor_of(file: OpenFile) -> int:
+    assert file.descriptor is not None, "there are verdicts on files of this machine only"
+    return file.descriptor
 
 
 def _read(
@@ -281,6 +288,6 @@ def _read(
             view = buffer[: part.length_bytes - begin]
             with part.opened() if kept is None else nullcontext(kept) as file:
                 before = before or FileState.of(file, what=what)
-                read_into(file, [view], part.offset_bytes + begin, what=what)
+                file.read_into([view], part.offset_bytes + begin, what=what)
                 after = FileState.of(file, what=what)
             yield view, after if after == before else None

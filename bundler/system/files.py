@@ -18,10 +18,9 @@ import stat
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Protocol
 
 from bundler.core.limits import PIECE_BYTES
-from bundler.core.protocols import Pieces
+from bundler.core.protocols import OpenFile, Pieces
 from bundler.errors import BundlerError, Damaged, Incomplete, LocalStorage, Refused
 from bundler.system.buffers import new_buffer, rest_of
 from bundler.texts import text
@@ -32,28 +31,6 @@ Fault = Callable[[OSError, str], BundlerError]
 
 class Unreadable(Damaged):
     """The medium cannot be read in one place. Other places may be readable."""
-
-
-class OpenFile(Protocol):
-    """A file that is open for reading, on a file system of this machine or elsewhere."""
-
-    def size(self, *, what: str) -> int:
-        """Returns its size in bytes.
-
-        Raises:
-            Damaged, LocalStorage, Refused, Unavailable: The file system, or the service, does not answer.
-        """
-
-    def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
-        """Fills buffers from an offset.
-
-        Raises:
-            Damaged: It ends too early, or (`Unreadable`) the medium cannot be read there.
-            LocalStorage, Refused, Unavailable: It cannot be read.
-        """
-
-    def close(self) -> None:
-        """Closes it."""
 
 
 def of_medium(error: OSError, what: str) -> Unreadable:

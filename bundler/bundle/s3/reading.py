@@ -23,6 +23,8 @@ _SKIPPED_BYTES = 256 << 10
 class S3File:
     """An object that is open for reading. For one thread."""
 
+    descriptor: int | None = None
+
     def __init__(self, path: S3Path, *, end: int | None = None) -> None:
         """Opens nothing yet.
 
@@ -37,7 +39,7 @@ class S3File:
         self._position = 0
 
     def size(self, *, what: str) -> int:
-        """As `bundler.system.files.OpenFile.size`."""
+        """As `bundler.core.protocols.OpenFile.size`."""
         if self._facts is None:
             facts = s3_client().facts(self._path)
             if facts is None:
@@ -46,13 +48,13 @@ class S3File:
         return self._facts.size_bytes
 
     def read_into(self, buffers: Sequence[bytearray | memoryview], offset_bytes: int, *, what: str) -> None:
-        """As `bundler.system.files.OpenFile.read_into`."""
+        """As `bundler.core.protocols.OpenFile.read_into`."""
         for buffer in buffers:
             self._fill(memoryview(buffer), offset_bytes, what)
             offset_bytes += len(buffer)
 
     def close(self) -> None:
-        """As `bundler.system.files.OpenFile.close`."""
+        """As `bundler.core.protocols.OpenFile.close`."""
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
