@@ -249,7 +249,7 @@ class _Turns:
 
     def _is_loaded(self, number: int) -> bool:
         """True for a target that gets each image as a whole."""
-        return self.legs[number].target.takes_one_platform
+        return self.legs[number].target.takes_whole_images
 
     def _ready(self, number: int) -> set[Reference]:
         """The images of a leg that need nothing that is not here."""
@@ -267,7 +267,7 @@ class _Turns:
     def _chunks_not_read(self, number: int, each: ImageResult) -> frozenset[int]:
         """The chunks of an image with documents that were not read, or blobs that are not at its target."""
         leg = self.legs[number]
-        is_chosen = not self._is_loaded(number) or each.image.reference in leg.variants
+        is_chosen = not leg.target.takes_one_platform or each.image.reference in leg.variants
         needs = leg.target.needs(leg, each) if is_chosen else each.blobs
         blobs = (blob for blob in needs if blob not in self._there[number])
         documents = (blob for blob in each.manifests if not self._media.is_read(blob))
@@ -308,7 +308,7 @@ class _Turns:
                 chunks = self._bundle.manifest.chunks
                 files = some(chunks[chunk - 1].file for chunk in sorted(self._chunks_not_read(number, each)))
                 error = Incomplete(
-                    "a Docker daemon gets an image as a whole, and its chunks are on several media",
+                    "the target gets an image as a whole, and its chunks are on several media",
                     subject=str(each.image.reference),
                     hint=text("copy {files} into one folder, or use a drive for each medium", files=files),
                     code="incomplete",

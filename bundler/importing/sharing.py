@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 from bundler.bundle.reader import Bundle
 from bundler.core.protocols import BlobSource
-from bundler.errors import BundlerError
+from bundler.errors import BundlerError, Damaged, Refused
 from bundler.importing.leg import Leg
-from bundler.transfer import BlobCopy, Copied, Destination
+from bundler.run import Run
+from bundler.transfer import BlobCopy, Copied, Destination, copy_blobs
+
+Result = TypeVar("Result")
 
 
 class Sharing:
@@ -69,3 +73,39 @@ def copy_of(
     descriptor = bundle.manifest.blobs[number].descriptor
     label = f"{descriptor.digest.short} ({bundle.where(descriptor)})"
     return BlobCopy(descriptor, bundle if source is None else source, destinations, label, image)
+
+
+def copy_whole(bundle: Bundle, numbers: Iterable[int], mine: Destination, sharing: Sharing, run: Run) -> None:
+    """Copies the blobs of one image, in order, and gives them to the other targets that want them.
+
+    Args:
+        bundle: The bundle.
+        numbers: The numbers of the blobs.
+        mine: The sink that takes the image as a whole.
+        sharing: The blobs that were offered to the others.
+        run: The run.
+
+    Raises:
+        BundlerError: A blob did not arrive in the sink.
+    """
+    copies = [copy_of(bundle, number, (mine, *sharing.take(number))) for number in numbers]
+    copied = copy_blobs(copies, run, ordered_workers=1)
+    sharing.note(copied)
+    for copy, error in copied.failed:
+        if mine in copy.destinations:
+            raise error
+
+
+def loaded_again(bundle: Bundle, load: Callable[[], Result]) -> Result:
+    """Loads an image; again, if a good copy of a chunk has replaced a bad one: a stream cannot go back.
+
+    Raises:
+        BundlerError: It cannot be loaded.
+    """
+    recovered = bundle.recovered_chunks
+    try:
+        return load()
+    except (Damaged, Refused):
+        if bundle.recovered_chunks == recovered:
+            raise
+    return load()

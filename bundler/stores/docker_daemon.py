@@ -10,11 +10,11 @@ import posixpath
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from bundler.core import strict_json, tar
+from bundler.core import strict_json
 from bundler.core.digest import Digest
 from bundler.core.oci import Descriptor
 from bundler.core.protocols import Pieces
-from bundler.errors import Absent, Damaged, Refused
+from bundler.errors import Absent, Damaged
 from bundler.stores import docker_archive
 from bundler.stores.archive_contents import Contents, survey
 from bundler.stores.archives import Ready, Staging, documents_of
@@ -25,6 +25,7 @@ from bundler.stores.oci_layout import INDEX, LayoutSource, index_json, marker_js
 from bundler.stores.partial_layout import source_of_present
 from bundler.stores.staging import InScratch, StagedLayer, into_scratch, stage_layer
 from bundler.stores.tar_reader import TarMember
+from bundler.stores.tar_sink import TarSink
 from bundler.texts import text
 
 _ERROR_BYTES = 64 << 10
@@ -123,42 +124,8 @@ def _layout(
     return source_of_present(files, [HeldImage((name,), (), root)], staging.warn)
 
 
-class LoadSink:
-    """The tar that a daemon loads, written as blobs arrive: a `BlobSink` for the blobs of one image, in any order.
-
-    It is not repeatable: if one blob fails, the image fails.
-    """
-
-    def __init__(self, write: Callable[[bytes | memoryview], None], *, subject: str) -> None:
-        self._write = write
-        self._subject = subject
-        self._held: set[Digest] = set()
-        self._is_broken = False
-
-    def put_file(self, name: str, content: bytes) -> None:
-        """Writes a small file."""
-        for piece in (tar.header(name, len(content)), content, bytes(tar.padding_bytes(len(content)))):
-            self._write(piece)
-
-    def has_blob(self, descriptor: Descriptor) -> bool:
-        """True if the blob was written."""
-        return descriptor.digest in self._held
-
-    def put_blob(self, descriptor: Descriptor, pieces: Pieces) -> None:
-        """Writes a blob.
-
-        Raises:
-            Refused: An earlier blob failed.
-        """
-        if self._is_broken:
-            raise Refused("another blob of the image failed", subject=self._subject)
-        self._is_broken = True
-        self._write(tar.header(descriptor.digest.path, descriptor.size_bytes))
-        for piece in pieces:
-            self._write(piece)
-        self._write(bytes(tar.padding_bytes(descriptor.size_bytes)))
-        self._is_broken = False
-        self._held.add(descriptor.digest)
+class LoadSink(TarSink):
+    """The tar that a daemon loads."""
 
     def begin(self, manifest: Descriptor, content: bytes, config: Descriptor, layers: Sequence[Descriptor]) -> None:
         """Writes the lists of the image's parts, without a name: as a layout, and as ``docker save``."""
@@ -166,9 +133,4 @@ class LoadSink:
         self.put_file("oci-layout", marker_json())
         self.put_file(INDEX, index_json([], unnamed=[manifest.to_json()]))
         self.put_file(docker_archive.MANIFEST, strict_json.canonical([entry]))
-        self.put_file(manifest.digest.path, content)
-        self._held.add(manifest.digest)
-
-    def end(self) -> None:
-        """Writes the end mark."""
-        self._write(tar.END)
+        self.put_document(manifest, content)

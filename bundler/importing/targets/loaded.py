@@ -23,13 +23,13 @@ from bundler.importing.conflicts import Conflict, all_aside, settled
 from bundler.importing.daemon_variant import HeldLayers, Variant, choose
 from bundler.importing.leg import Leg, Loaded, Progress
 from bundler.importing.results import ImageResult, Outcome
-from bundler.importing.sharing import Sharing, copy_of
+from bundler.importing.sharing import Sharing, copy_whole, loaded_again
 from bundler.importing.targets.target import TagLog, Target
 from bundler.run import retrying
 from bundler.stores.docker_daemon import LoadSink
 from bundler.stores.docker_sdk import Daemon, DaemonFacts
 from bundler.texts import Text, text
-from bundler.transfer import COPIED, FAILED, Destination, copy_blobs
+from bundler.transfer import COPIED, FAILED, Destination
 from bundler.workers import Consumer
 
 Answer = TypeVar("Answer")
@@ -47,6 +47,7 @@ class LoadedTarget(Target):
     """A target whose images are loaded into a daemon."""
 
     takes_one_platform: ClassVar[bool] = True
+    takes_whole_images: ClassVar[bool] = True
     is_read_back: ClassVar[bool] = False
     holds_attachments: ClassVar[bool] = False
     planned: ClassVar[Outcome]
@@ -259,14 +260,7 @@ class LoadedTarget(Target):
         return Loaded(self._loaded_whole(member, below, sharing), was_here=False)
 
     def _loaded_whole(self, member: Member, below: int, sharing: Sharing) -> Digest:
-        """Loads an image; again, if a good copy of a chunk has replaced a bad one: a stream cannot go back."""
-        recovered = self._bundle.recovered_chunks
-        try:
-            return self._loaded_once(member, below, sharing)
-        except (Damaged, Refused):
-            if self._bundle.recovered_chunks == recovered:
-                raise
-        return self._loaded_once(member, below, sharing)
+        return loaded_again(self._bundle, lambda: self._loaded_once(member, below, sharing))
 
     def _loaded_once(self, member: Member, below: int, sharing: Sharing) -> Digest:
         """Loads an image without the layers that the daemon has; if that fails, with all of them."""
@@ -320,15 +314,7 @@ class LoadedTarget(Target):
         mine = Destination((sink,), self.name)
         self._run.listener(Moved(sum(layer.size_bytes for layer in variant.layers[:below])))
         digests = dict.fromkeys(descriptor.digest for descriptor in (variant.config, *variant.layers[below:]))
-        copies = [
-            copy_of(self._bundle, number, (mine, *sharing.take(number)))
-            for number in (numbers[digest] for digest in digests)
-        ]
-        copied = copy_blobs(copies, self._run, ordered_workers=1)
-        sharing.note(copied)
-        for copy, error in copied.failed:
-            if mine in copy.destinations:
-                raise error
+        copy_whole(self._bundle, (numbers[digest] for digest in digests), mine, sharing, self._run)
 
     def close(self) -> None:
         """Does nothing: a daemon has no lock."""

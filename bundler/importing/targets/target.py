@@ -46,6 +46,8 @@ class Target(ABC):
 
     takes_one_platform: ClassVar[bool] = False
     """True if it chooses one platform of each image itself."""
+    takes_whole_images: ClassVar[bool] = False
+    """True if it gets each image as a whole, in `load`."""
     is_read_back: ClassVar[bool] = True
     """True if the blobs of images can be read back from it."""
     holds_attachments: ClassVar[bool] = True
