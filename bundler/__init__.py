@@ -47,6 +47,13 @@ if TYPE_CHECKING:
         image_layers as image_layers,
         inspect_layers as inspect_layers,
     )
+    from bundler.commands.mirrors import (
+        MirrorsRequest as MirrorsRequest,
+        MirrorsResult as MirrorsResult,
+        WrittenFile as WrittenFile,
+        WrittenMirrors as WrittenMirrors,
+        mirrors as mirrors,
+    )
     from bundler.commands.papers import (
         LabelRequest as LabelRequest,
         NeedPaperRequest as NeedPaperRequest,
@@ -149,6 +156,8 @@ if TYPE_CHECKING:
         WantedMedium as WantedMedium,
     )
     from bundler.core.medium_size import chunk_size_for as chunk_size_for, parse_medium_size as parse_medium_size
+    from bundler.core.mirrors.placed import NotMirrored as NotMirrored, PlacedImage as PlacedImage
+    from bundler.core.mirrors.table import MIRROR_KINDS as MIRROR_KINDS
     from bundler.core.naming_rules import NO_RULES as NO_RULES, NamingRules as NamingRules
     from bundler.core.need_list import NeedList as NeedList, parse_need_list as parse_need_list
     from bundler.core.oci import Descriptor as Descriptor
@@ -166,6 +175,11 @@ if TYPE_CHECKING:
         SEVERITIES as SEVERITIES,
     )
     from bundler.core.policy import ImagePolicy as ImagePolicy, PolicyVerdict as PolicyVerdict
+    from bundler.core.preheat import (
+        FailedPreheat as FailedPreheat,
+        Preheated as Preheated,
+        PreheatService as PreheatService,
+    )
     from bundler.core.receipt import Receipt as Receipt, ReceiptImage as ReceiptImage, ReceiptTarget as ReceiptTarget
     from bundler.core.receipt_attachments import ReceiptAttachment as ReceiptAttachment
     from bundler.core.reference import (
@@ -211,6 +225,7 @@ if TYPE_CHECKING:
         FulfilRequest as FulfilRequest,
         FulfilResult as FulfilResult,
     )
+    from bundler.hooks.preheat import PreheatRequest as PreheatRequest
     from bundler.importing.attached import Attached as Attached, AttachmentResult as AttachmentResult
     from bundler.importing.import_ import import_bundle as import_bundle
     from bundler.importing.named_files import read_failed_list as read_failed_list, read_rules as read_rules
@@ -316,6 +331,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.layers": ("ImageLayers", "Layer", "LayerContents", "HiddenFile", "Amount", "Step"),
     "bundler.core.manifest": ("BundleManifest", "Image", "Blob", "Chunk", "MissingImage", "Variant"),
     "bundler.core.media_changer": ("MediaChanger", "WantedMedium", "MediumReason", "NoMedia"),
+    "bundler.core.mirrors.placed": ("NotMirrored", "PlacedImage"),
+    "bundler.core.mirrors.table": ("MIRROR_KINDS",),
     "bundler.core.naming_rules": ("NamingRules", "NO_RULES"),
     "bundler.core.parity": ("ParityChoice", "ParityGroup", "parse_parity"),
     "bundler.core.plan": ("parse_chunk_size",),
@@ -323,6 +340,8 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.core.archive_kind": ("ArchiveKind", "ARCHIVE_KINDS"),
     "bundler.core.registry_kind": ("RegistryKind", "REGISTRY_KINDS"),
     "bundler.core.policy": ("ImagePolicy", "PolicyVerdict"),
+    "bundler.core.preheat": ("PreheatService", "Preheated", "FailedPreheat"),
+    "bundler.hooks.preheat": ("PreheatRequest",),
     "bundler.core.receipt": ("Receipt", "ReceiptImage", "ReceiptTarget"),
     "bundler.core.receipt_attachments": ("ReceiptAttachment",),
     "bundler.core.scan.gate": ("GateResult",),
@@ -355,6 +374,7 @@ _EXPORTS: dict[str, tuple[str, ...]] = {
     "bundler.commands.layers": ("LayersRequest", "LayersResult", "inspect_layers", "image_layers"),
     "bundler.commands.sign": ("SignRequest", "SignResult", "sign"),
     "bundler.commands.undo": ("UndoRequest", "UndoResult", "TagResult", "ListResult", "undo"),
+    "bundler.commands.mirrors": ("MirrorsRequest", "MirrorsResult", "WrittenMirrors", "WrittenFile", "mirrors"),
     "bundler.commands.receipts": ("ReceiptFile", "read_receipt", "merge_receipts"),
     "bundler.commands.doctor": ("DoctorRequest", "DoctorResult", "doctor"),
     "bundler.commands.explain": ("ExplainResult", "explain"),

@@ -27,9 +27,10 @@ TRANSPORTS = {
     "docker-archive:": Row("bundler.transports.docker_archive", has_path=True),
     "oci:": Row("bundler.transports.oci_layout", has_path=True),
     "oci-archive:": Row("bundler.transports.oci_archive", has_path=True),
+    "agent-images:": Row("bundler.transports.agent_images", has_path=True),
     "oci://": Row("bundler.transports.registry"),  # as Helm spells a registry
 }
-"""The prefixes of locations, as skopeo spells them."""
+"""The prefixes of locations, as skopeo spells them; skopeo has no folder of image files."""
 
 DEFAULT = "docker://"
 """The transport of a bare name."""

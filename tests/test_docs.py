@@ -61,9 +61,9 @@ def test_readme_and_help_name_every_transport():
     sources, _, targets = places.partition("- **Targets:**")
     targets = targets.partition("\n- ")[0]
     for prefix in prefixes():
-        form = transport_of(prefix).target_form
-        assert f"`{prefix}" in sources
-        assert prefix == DEFAULT or prefix in help_of("export")
+        form, is_source = transport_of(prefix).target_form, transport_of(prefix).is_source
+        assert is_source == (f"`{prefix}" in sources)
+        assert not is_source or prefix == DEFAULT or prefix in help_of("export")
         assert form is None or (f"`{form}`" in targets and form in " ".join(help_of("import").split()))
 
 

@@ -31,6 +31,8 @@ bundler import /media/stick/platform --trust builder.pub --to registry.internal 
 bundler import /media/stick/platform --trust builder.pub --to registry.internal --require-scan clamav --scan-age 7d
 bundler import /media/disc1/platform-2026.10 /media/disc2/platform-2026.11 --trust builder.pub --to registry.internal
 bundler import /media/stick/platform --trust builder.pub --to harbor.internal --rules rules.yaml --dry-run
+bundler import /media/stick/platform --trust builder.pub --to agent-images:/var/lib/rancher/k3s/agent/images
+bundler import /media/stick/platform --trust builder.pub --to harbor.internal --preheat harbor=https://harbor.internal
 bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --only 'quay.io/*' --platform linux/amd64
 """,
 )
@@ -41,8 +43,9 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     multiple=True,
     required=True,
     metavar="DEST",
-    help="HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR or oci-archive:FILE. May be repeated; the bundle is read "
-    "once. docker-daemon:HOST[/PREFIX] loads images under their names in that registry.",
+    help="HOST[:PORT][/PREFIX], docker-daemon:, oci:DIR, oci-archive:FILE or agent-images:DIR. May be repeated; the "
+    "bundle is read once. docker-daemon:HOST[/PREFIX] loads images under their names in that registry. "
+    "agent-images:DIR writes what k3s and RKE2 load.",
 )
 @options.trust_option
 @options.require_signatures_option
@@ -135,6 +138,35 @@ bundler import /media/stick/platform --trust builder.pub --to oci:/srv/layout --
     help="Write the receipt to this file. Default: a new file in ~/.local/state/bundler/receipts.",
 )
 @options.receipt_key_option
+@click.option(
+    "--preheat",
+    "preheats",
+    multiple=True,
+    metavar="SERVICE=URL",
+    help="After the tags moved, ask this service to distribute the images to the nodes: harbor=URL runs the preheat "
+    "policies of the projects, dragonfly=URL starts a job for each image. May be repeated. A failure is reported, and "
+    "the exit code does not change.",
+)
+@click.option(
+    "--preheat-token-file",
+    type=SecretFile(),
+    metavar="FILE",
+    help="Read the personal access token of Dragonfly from the first line; - is stdin.",
+)
+@click.option(
+    "--preheat-pull-login",
+    type=SecretFile(),
+    metavar="FILE",
+    help="USER:PASSWORD with which Dragonfly pulls from the registry; it is sent to Dragonfly.",
+)
+@click.option(
+    "--preheat-wait",
+    type=click.IntRange(0, 86_400),
+    metavar="SECONDS",
+    default=600,
+    show_default=True,
+    help="Wait so long for the jobs of a preheat; they continue without bundler.",
+)
 @options.need_option
 @options.wait_option
 @options.key_passphrase_file_option
@@ -185,6 +217,10 @@ def import_(
     via_daemon: bool,
     receipt: str | None,
     receipt_key: str | None,
+    preheats: tuple[str, ...],
+    preheat_token_file: str | None,
+    preheat_pull_login: str | None,
+    preheat_wait: int,
     need: str | None,
     wait: bool,
     key_passphrase_file: str | None,
@@ -208,7 +244,9 @@ def import_(
     """
     from bundler.views import documents, import_report
 
-    options.check_stdin(password_stdin, passphrase_file, key_passphrase_file)
+    options.check_stdin(
+        password_stdin, passphrase_file, key_passphrase_file, preheat_token_file, preheat_pull_login, admin_credentials
+    )
     if receipt_key and dry_run:
         raise Misuse("--dry-run writes no receipt to sign; leave out --receipt-key")
     if wait and dry_run:
@@ -232,7 +270,7 @@ def import_(
         has_attachments=attachments == "all",
         has_digest_tags=not no_digest_tags,
         kind=bundler.REGISTRY_KINDS[kind] if kind else None,
-        admin=options.credentials_in(admin_credentials) if admin_credentials else None,
+        admin=options.credentials_in(admin_credentials, "--admin-credentials") if admin_credentials else None,
         is_dry_run=dry_run,
         is_all_or_nothing=all_or_nothing,
         unlocking=options.unlocking(passphrase_file, scratch),
@@ -249,6 +287,7 @@ def import_(
         need=options.need_request(need, key),
         policies=options.image_policies(policies, notation_policies, trusted_root),
         scans=scan_options.gate(scanners, max_severity, scan_age, records, scan_trust),
+        preheat=options.preheat_request(preheats, preheat_token_file, preheat_pull_login, preheat_wait),
     )
     result = options.of_one_bundle(
         lambda chosen: with_run(

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         ImagePolicy,
         NeedRequest,
         NetworkOptions,
+        PreheatRequest,
         ReceiptKey,
         Selection,
         SeveralBundles,
@@ -361,7 +362,7 @@ def credentials(username: str | None, is_on_stdin: bool) -> Credentials | None:
     return bundler.Credentials(username, password, origin="--username")
 
 
-def credentials_in(file: str) -> Credentials:
+def credentials_in(file: str, option: str) -> Credentials:
     """``USER:PASSWORD`` from the first line of a file; ``-`` is stdin.
 
     Raises:
@@ -369,8 +370,28 @@ def credentials_in(file: str) -> Credentials:
     """
     username, colon, password = bundler.read_passphrase(file).partition(":")
     if not username or not colon or not password:
-        raise Misuse("no USER:PASSWORD in the first line", subject=f"--admin-credentials {file}")
+        raise Misuse("no USER:PASSWORD in the first line", subject=f"{option} {file}")
     return bundler.Credentials(username, password, origin=file)
+
+
+def preheat_request(
+    services: tuple[str, ...], token_file: str | None, pull_login: str | None, wait_seconds: int
+) -> PreheatRequest | None:
+    """The request of ``--preheat``; None if it was not given.
+
+    Raises:
+        Misuse: A service is not of the right form, a file has no secret, or files were given without a service.
+    """
+    if not services:
+        if token_file or pull_login:
+            raise Misuse("a token or a login for a preheat needs --preheat SERVICE=URL")
+        return None
+    return bundler.PreheatRequest(
+        services=tuple(map(bundler.PreheatService.parse, services)),
+        token=bundler.read_passphrase(token_file) if token_file else "",
+        pull_login=credentials_in(pull_login, "--preheat-pull-login") if pull_login else None,
+        wait_seconds=wait_seconds,
+    )
 
 
 def check_stdin(is_password: bool, *files: str | None) -> None:

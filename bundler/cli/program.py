@@ -154,6 +154,7 @@ _ORDER = (
     "slip",
     "import",
     "serve",
+    "mirrors",
     "fulfil",
     "undo",
     "receipt",

@@ -55,6 +55,7 @@ def merged(receipts: Iterable[Receipt], ids: Iterable[str]) -> Receipt:
         verdicts=tuple(dict.fromkeys(verdict for receipt in ordered for verdict in receipt.verdicts)),
         scans=tuple(dict.fromkeys(scan for receipt in ordered for scan in receipt.scans)),
         others=tuple(dict.fromkeys(other for receipt in ordered for other in receipt.others)),
+        preheats=tuple(each for receipt in ordered for each in receipt.preheats),
     )
 
 

@@ -215,6 +215,12 @@ ERROR_BODY_BYTES = 64 << 10
 JSON_ANSWER_BYTES = 1 << 20
 """Answers of token servers and other small JSON bodies."""
 
+PREHEAT_SECONDS = 600
+"""The longest wait for jobs of a preheat after an import: they go on without us."""
+
+PREHEAT_FAILURES = 1000
+"""Failures of a preheat that a receipt lists; the others are counted."""
+
 JOURNAL_BYTES = 256 << 20
 """The journal of an export: some 500,000 images and chunks."""
 

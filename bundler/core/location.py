@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bundler.core.reference import Reference
 
-REGISTRY, DAEMON, LAYOUT = "registry", "daemon", "layout"
+REGISTRY, DAEMON, LAYOUT, AGENT_IMAGES = "registry", "daemon", "layout", "agent-images"
 """The kinds of targets, as receipts name them. A layout is in a folder or in a file."""
 
 
@@ -68,7 +68,7 @@ class Target(Protocol):
 
     @property
     def kind(self) -> str:
-        """`REGISTRY`, `DAEMON` or `LAYOUT`."""
+        """`REGISTRY`, `DAEMON`, `LAYOUT` or `AGENT_IMAGES`."""
 
     @property
     def pushed_to(self) -> RegistryPlace | None:

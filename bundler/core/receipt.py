@@ -16,6 +16,7 @@ from bundler.core.digest import Digest
 from bundler.core.frozen import frozen
 from bundler.core.json_fields import list_of, size, text
 from bundler.core.limits import RECEIPT_CONTAINERS
+from bundler.core.preheat import Preheated, preheated_document, read_preheated
 from bundler.core.receipt_attachments import (
     UNFINISHED,
     ReceiptAttachment,
@@ -161,6 +162,7 @@ class Receipt:
         verdicts: The verdicts of the policies of the import; empty without a policy, and in older receipts.
         others: The other bundles that were given, which have blobs that this one leaves out.
         scans: The answers of the scan gate; empty if no scan was demanded, and in older receipts.
+        preheats: The results of asking services that distribute images; empty if none was asked, and in older receipts.
     """
 
     tool: str
@@ -186,6 +188,7 @@ class Receipt:
     blob_sizes: tuple[int, ...] = ()
     series: ReceiptSeries | None = None
     scans: tuple[ReceiptScan, ...] = ()
+    preheats: tuple[Preheated, ...] = ()
 
     @property
     def is_unfinished(self) -> bool:
@@ -256,6 +259,7 @@ def _document(receipt: Receipt) -> dict[str, Any]:
         "verdicts": [_verdict_document(verdict) for verdict in receipt.verdicts],
         **({"otherBundles": list(map(other_bundle_document, receipt.others))} if receipt.others else {}),
         **({"scans": list(map(scan_document, receipt.scans))} if receipt.scans else {}),
+        **({"preheats": list(map(preheated_document, receipt.preheats))} if receipt.preheats else {}),
     }
 
 
@@ -320,6 +324,7 @@ def _receipt(document: dict[str, Any]) -> Receipt:
         verdicts=tuple(_verdict(verdict) for verdict in list_of(document.get("verdicts", []))),
         others=tuple(map(read_other_bundle, list_of(document.get("otherBundles", [])))),
         scans=tuple(map(read_receipt_scan, list_of(document.get("scans", [])))),
+        preheats=tuple(map(read_preheated, list_of(document.get("preheats", [])))),
     )
     if receipt.blob_sizes and len(receipt.blob_sizes) != len(receipt.blobs):
         raise ValueError("not every blob has a size")

@@ -20,6 +20,7 @@ from bundler.bundle.signing import PrivateKey
 from bundler.core.events import Noticed
 from bundler.core.frozen import frozen
 from bundler.core.policy import PolicyVerdict
+from bundler.core.preheat import Preheated
 from bundler.core.scan import GateResult
 from bundler.errors import Bug, BundlerError, LocalStorage, Misuse
 from bundler.importing.judged import judge
@@ -28,6 +29,7 @@ from bundler.importing.named import name
 from bundler.importing.need_file import check_need
 from bundler.importing.needed import with_need
 from bundler.importing.opened import Opened, opened
+from bundler.importing.preheated import preheat
 from bundler.importing.proved import prove
 from bundler.importing.published import publish
 from bundler.importing.receipt_file import ReceiptFile, check_place
@@ -123,6 +125,7 @@ class _Reached:
     overridden: tuple[str, ...] = ()
     series_remarks: tuple[str, ...] = ()
     lacking: Lacking | None = None
+    preheats: tuple[Preheated, ...] = ()
 
     def result(self, opened: Opened) -> ImportResult:
         """The result for the caller."""
@@ -137,6 +140,7 @@ class _Reached:
             error=self.ended,
             overridden=self.overridden,
             series_remarks=self.series_remarks,
+            preheats=self.preheats,
         )
 
 
@@ -228,6 +232,8 @@ def _journey(opened: Opened, targets: tuple[Target, ...], recorder: Recorder | N
             reached = replace(reached, legs=published.legs, ended=published.ended)
             if reached.ended is None:
                 series.accept([leg.result for leg in reached.legs])
+        if reached.ended is None:
+            reached = replace(reached, preheats=preheat(opened, reached.legs))
     except (Exception, KeyboardInterrupt) as error:
         return replace(reached, ended=reached.ended or as_end(error))
     return reached

@@ -66,8 +66,8 @@ def _leg(target: Target, judged: Judged, *, is_alone: bool) -> Leg:
             Noticed(
                 counted(
                     count,
-                    "{target}: {count} attachment of images is not imported there: a Docker daemon holds none",
-                    "{target}: {count} attachments of images are not imported there: a Docker daemon holds none",
+                    "{target}: {count} attachment of images is not imported there, because it can hold none",
+                    "{target}: {count} attachments of images are not imported there, because it can hold none",
                     target=target.name,
                 )
             )

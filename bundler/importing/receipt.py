@@ -44,6 +44,7 @@ def receipt_of(
         others=tuple(OtherBundle(each.id, each.name, each.sealed.signers) for each in bundle.others),
         series=_series(result, request),
         scans=tuple(map(receipt_scan_of, result.scans)),
+        preheats=result.preheats,
     )
 
 

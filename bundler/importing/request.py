@@ -15,6 +15,7 @@ from bundler.core.policy import ImagePolicy
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.selection import EVERYTHING, Selection
+from bundler.hooks.preheat import PreheatRequest
 from bundler.importing.need_file import NeedRequest
 from bundler.importing.receipt_key import NO_KEY, ReceiptKey
 from bundler.keys.open_bundle import LOCKED, Unlocking
@@ -78,6 +79,7 @@ class ImportRequest:
         allow_rollback: The reason for which a bundle is accepted that its channel would refuse; empty to refuse it.
         receipt: The request for a receipt; None for no receipt. `bundler.undo` needs one.
         need: The need-list to write if something of the bundle is missing or damaged; None for none.
+        preheat: The services that are asked to distribute the images after the tags moved; None for none.
     """
 
     paths: tuple[BundlePath, ...]
@@ -106,6 +108,7 @@ class ImportRequest:
     allow_rollback: str = ""
     receipt: ReceiptRequest | None = None
     need: NeedRequest | None = None
+    preheat: PreheatRequest | None = None
 
     def __post_init__(self) -> None:
         """Reads the fields as `bundler.system.request_fields` does.

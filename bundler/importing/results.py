@@ -17,6 +17,7 @@ from bundler.core.location import DAEMON
 from bundler.core.manifest import Image
 from bundler.core.policies import FAIL
 from bundler.core.policy import PolicyVerdict
+from bundler.core.preheat import Preheated
 from bundler.core.reference import Reference
 from bundler.core.registry_kind import RegistryKind
 from bundler.core.scan import GateResult
@@ -239,6 +240,7 @@ class ImportResult:
         overridden: The codes of the problems of the channel that ``--allow-rollback`` overrode.
         series_remarks: Facts about the channel that people should know.
         repairable: The missing and damaged chunks that the parity here may make again.
+        preheats: The results of asking services that distribute images. They do not change the exit code.
     """
 
     bundle: Bundle
@@ -255,6 +257,7 @@ class ImportResult:
     overridden: tuple[str, ...] = ()
     series_remarks: tuple[str, ...] = ()
     repairable: frozenset[str] = frozenset()
+    preheats: tuple[Preheated, ...] = ()
 
     @property
     def exit_code(self) -> int:

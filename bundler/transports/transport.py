@@ -18,6 +18,7 @@ from bundler.core.protocols import ImageSink, ImageSource
 from bundler.core.reference import Reference
 
 if TYPE_CHECKING:
+    from bundler.stores.agent_images import AgentImages
     from bundler.stores.archives import Ready, Staging
     from bundler.stores.held_images import HeldImage
     from bundler.stores.image_file import Tap
@@ -237,6 +238,10 @@ class TargetLocation:
         """The sink of a target whose `kind` is a layout. Nothing is written yet."""
         raise NotImplementedError
 
+    def agent_images(self) -> AgentImages:
+        """The folder of a target whose `kind` is a folder of image files. Nothing is written yet."""
+        raise NotImplementedError
+
 
 @frozen
 class Transport:
@@ -247,11 +252,13 @@ class Transport:
         parse_target: Reads a destination in the same way. Raises Misuse with the right form, also if the
             transport has no destinations.
         target_form: The form of destinations, for messages; None if there are none.
+        is_source: False if images only go there.
     """
 
     parse_image: Callable[[str, str], SourceLocation]
     parse_target: Callable[[str, str], TargetLocation]
     target_form: str | None
+    is_source: bool = True
 
 
 def transport_of(prefix: str) -> Transport:

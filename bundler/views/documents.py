@@ -13,8 +13,10 @@ from bundler.core.limits import FINDINGS
 from bundler.core.manifest import BundleManifest
 from bundler.core.media import may_be_lost
 from bundler.core.outer_manifest import OuterManifest
+from bundler.core.preheat import preheated_document
 from bundler.errors import BundlerError, Several
 from bundler.views import scan_report
+from bundler.views.mirrors_report import document as mirrors_body
 from bundler.views.parity_report import parity_document, planned_parity_document
 from bundler.views.scan_report import gate_document
 from bundler.views.since_report import since_document
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from bundler.commands.inspect_ import InspectResult
     from bundler.commands.inspect_file import FileResult
     from bundler.commands.keygen import KeyPair
+    from bundler.commands.mirrors import MirrorsResult
     from bundler.commands.receipts import ReceiptFile
     from bundler.commands.repair import RepairResult
     from bundler.commands.sign import SignResult
@@ -447,6 +450,7 @@ def import_document(result: ImportResult) -> Document:
         "verdicts": [_policy_verdict(verdict) for verdict in result.verdicts],
         "scans": gate_document(result.scans),
         **_media(bundle, result.litter),
+        "preheats": list(map(preheated_document, result.preheats)),
         "targets": [_target(target) for target in result.targets],
     }
 
@@ -503,6 +507,11 @@ def undo_document(result: UndoResult) -> Document:
             for each in result.lists
         ],
     }
+
+
+def mirrors_document(result: MirrorsResult) -> Document:
+    """The document that ``mirrors --json`` prints."""
+    return {**_head("mirrors", result.exit_code), **mirrors_body(result)}
 
 
 def doctor_document(result: DoctorResult) -> Document:

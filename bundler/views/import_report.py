@@ -20,6 +20,7 @@ from bundler.views.media_report import media_lines, on_media
 from bundler.views.need_report import need_lines
 from bundler.views.parity_report import hope_lines
 from bundler.views.policy_report import summary_lines
+from bundler.views.preheat_report import preheat_lines
 from bundler.views.report import bad_signer_words, finding_lines, missing_lines, unchecked
 from bundler.views.scan_report import gate_lines
 from bundler.views.words import count, escaped, fact, fact_below, limited, shell_word, size, table
@@ -88,6 +89,7 @@ def import_lines(result: ImportResult, *, is_verbose: bool) -> list[str]:
     )
     for target in result.targets:
         lines += ["", *_target_lines(target, elsewhere, is_dry_run=result.is_dry_run, is_verbose=is_verbose)]
+    lines += ["", *preheated] if (preheated := preheat_lines(result.preheats)) else []
     lines += hope_lines(result.repairable, bundle)
     if result.error:
         lines += ["", *error_lines(result.error)]

@@ -11,6 +11,7 @@ from bundler.views.attachment_report import attached_words
 from bundler.views.errors import advice_lines
 from bundler.views.import_report import OUTCOMES, reading_words
 from bundler.views.languages import said, translated, worded
+from bundler.views.preheat_report import preheat_lines
 from bundler.views.words import count, escaped, fact, fact_below, size, table
 
 if TYPE_CHECKING:
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from bundler.core.receipt_scans import ReceiptScan
     from bundler.core.receipt_series import ReceiptSeries
 
-KINDS = {"registry": text("registry"), "daemon": text("Docker daemon"), "layout": text("layout")}
+KINDS = {
+    "registry": text("registry"),
+    "daemon": text("Docker daemon"),
+    "layout": text("layout"),
+    "agent-images": text("files for k3s and RKE2"),
+}
 UNDONE = {
     "put back": text("put back"),
     "removed": text("removed"),
@@ -60,6 +66,7 @@ def show_lines(file: ReceiptFile) -> list[str]:
     if receipt.merged:
         facts.append((said("merged from"), translated(count(len(receipt.merged), "receipt"))))
     lines = [fact(name, escaped(value)) for name, value in facts]
+    lines += preheat_lines(receipt.preheats)
     for target in receipt.targets:
         done = sum(image.is_done for image in target.images)
         rows = [(_outcome(image), escaped(image.name), _image_words(image)) for image in target.images]

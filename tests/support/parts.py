@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import select
 import shutil
 import socket
@@ -249,23 +250,47 @@ class RealDaemon(RealPart):
 
 @dataclass
 class RealContainerd(RealPart):
-    """containerd with all its state in a folder, and ``ctr`` to speak to it."""
+    """containerd with all its state in a folder, ``ctr`` to speak to it, and its CRI if it gets a folder of hosts.toml."""
+
+    config_path: Path | None = field(default=None, kw_only=True)
 
     def start(self) -> RealContainerd:
         require("containerd", "ctr")
         self.folder.mkdir(parents=True, exist_ok=True)
+        cri = "io.containerd.grpc.v1.cri"
+        disabled = ["io.containerd.internal.v1.opt", *([] if self.config_path else [cri])]
         (self.folder / "config.toml").write_text(
-            f'version = 2\nroot = "{self.folder}/root"\nstate = "{self.folder}/state"\n'
-            'disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]\n'
+            f'version = 2\nroot = "{self.folder}/root"\nstate = "{self.folder}/state"\ndisabled_plugins = {disabled}\n'
             f'[grpc]\n  address = "{self.folder}/containerd.sock"\n[ttrpc]\n  address = "{self.folder}/ttrpc.sock"\n'
+            f'[plugins."{cri}".containerd]\n  snapshotter = "native"\n'
+            f'[plugins."{cri}".registry]\n  config_path = "{self.config_path or ""}"\n'
         )
         self._spawn(["containerd", "--config", f"{self.folder}/config.toml"])
         self._await_answer(lambda: self.ctr("version", check=False), seconds=30)
         return self
 
-    def ctr(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    def ctr(self, *arguments: str, check: bool = True, stdin: object = None) -> subprocess.CompletedProcess[str]:
         command = ["ctr", "-a", f"{self.folder}/containerd.sock", "--connect-timeout", "1s", *arguments]
-        return subprocess.run(command, check=check, text=True, capture_output=True, timeout=60)
+        return subprocess.run(command, check=check, text=True, capture_output=True, stdin=stdin, timeout=60)  # type: ignore[call-overload]
+
+    def cri_pull(self, name: str) -> str:
+        """Pulls an image as a kubelet does. Returns the error; empty if there is none.
+
+        The request is made by hand: PullImageRequest of cri-api, whose field 1 is an ImageSpec, whose field 1 is the
+        name, in a frame of gRPC (a byte for compression, four for the length).
+        """
+        require("curl")
+        spec = b"\x0a" + bytes([len(name)]) + name.encode()
+        request = b"\x0a" + bytes([len(spec)]) + spec
+        command = ["curl", "-s", "-D", "-", "-o", os.devnull, "--http2-prior-knowledge", "--data-binary", "@-"]
+        command += ["-H", "Content-Type: application/grpc", "-H", "TE: trailers"]
+        command += ["--unix-socket", f"{self.folder}/containerd.sock"]
+        command += ["http://localhost/runtime.v1.ImageService/PullImage"]
+        frame = b"\0" + len(request).to_bytes(4, "big") + request
+        done = subprocess.run(command, input=frame, capture_output=True, timeout=60, check=True)
+        status = re.search(r"grpc-status: (\d+)(?:\r\ngrpc-message: ([^\r]*))?", done.stdout.decode())
+        assert status, done.stdout
+        return "" if status[1] == "0" else status[2] or status[1]
 
 
 def skopeo_raw(reference: str) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bundler.core.location import DAEMON, REGISTRY, Target as Location
+from bundler.core.location import AGENT_IMAGES, DAEMON, REGISTRY, Target as Location
 from bundler.core.policies import CONFLICT_POLICIES, MAPPINGS
 from bundler.errors import Misuse
 from bundler.importing.opened import Opened
@@ -22,10 +22,18 @@ def refuse_impossible(request: ImportRequest) -> None:
         raise Misuse.of_field("mapping", expected=", ".join(MAPPINGS), actual=repr(request.mapping))
     if request.on_conflict not in CONFLICT_POLICIES:
         raise Misuse.of_field("on_conflict", expected=", ".join(CONFLICT_POLICIES), actual=repr(request.on_conflict))
+    if request.preheat is not None:
+        request.preheat.check(request.network)
+        if not any(target.kind == REGISTRY for target in request.targets):
+            raise Misuse("a preheat needs images in a registry", hint="give --to HOST[/PREFIX], or leave out --preheat")
     if len(set(request.targets)) < len(request.targets):
         raise Misuse("duplicate destination", subject=f"--to {request.targets[-1]}")
     if request.is_via_daemon and request.is_verifying_target:
         raise Misuse("--verify-target can read back from registries and layouts, not through the daemon")
+    if request.is_verifying_target and any(target.kind == AGENT_IMAGES for target in request.targets):
+        raise Misuse(
+            "--verify-target cannot read image files of agent-images back", hint="check them with: zstd -t FILE"
+        )
     if request.is_via_daemon and not all(target.pushed_to is not None for target in request.targets):
         raise Misuse("--via-daemon pushes to registries only", hint="give --to HOST[/PREFIX]")
 
@@ -49,6 +57,10 @@ def _kind_of(location: Location, *, is_via_daemon: bool) -> type[Target]:
         from bundler.importing.targets.daemon import IntoDaemon
 
         return IntoDaemon
+    if location.kind == AGENT_IMAGES:
+        from bundler.importing.targets.agent_images import IntoAgentImages
+
+        return IntoAgentImages
     from bundler.importing.targets.layout import IntoLayout
 
     return IntoLayout

@@ -82,8 +82,13 @@ def test_messages_name_a_new_transport() -> None:
 def test_every_transport_reads_both_or_says_what_to_write_instead() -> None:
     for prefix in prefixes():
         transport = transport_of(prefix)
-        location = parse_image(f"{prefix}example.org/a/b:1")
-        assert parse_image(str(location)) == location
+        if transport.is_source:
+            location = parse_image(f"{prefix}example.org/a/b:1")
+            assert parse_image(str(location)) == location
+        else:
+            with pytest.raises(Misuse) as caught:
+                parse_image(f"{prefix}x")
+            assert caught.value.hint
         if transport.target_form is None:
             with pytest.raises(Misuse) as caught:
                 parse_target(f"{prefix}x")

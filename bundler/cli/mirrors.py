@@ -1,0 +1,114 @@
+"""``bundler mirrors``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+import bundler
+from bundler.cli import options
+from bundler.cli.program import program, show, with_run
+
+
+@program.command(
+    examples="""
+bundler mirrors receipt.json --for containerd -o mirrors
+bundler mirrors receipt.json --to registry.internal:5000 --for k3s --for podman -o mirrors --trust importer.pub
+bundler mirrors /media/stick/platform --to registry.internal/mirror --for openshift -o mirrors --trust builder.pub
+bundler mirrors receipt.json --for containerd --cacert registry-ca.pem -o mirrors
+bundler mirrors receipt.json --for kustomize -o overlays
+"""
+)
+@click.argument("path", metavar="RECEIPT|BUNDLE")
+@click.option(
+    "--to",
+    "target",
+    metavar="HOST[/PREFIX]",
+    help="The registry that clusters pull from. A receipt of one registry needs no --to.",
+)
+@click.option(
+    "--for",
+    "kinds",
+    multiple=True,
+    required=True,
+    type=click.Choice(bundler.MIRROR_KINDS),
+    help="Kind of the files to write. May be repeated. podman is also for CRI-O, Buildah and skopeo.",
+)
+@click.option(
+    "-o", "--output", required=True, metavar="DIR", help="Write the files below this folder, one folder for each kind."
+)
+@click.option(
+    "--map",
+    "mapping",
+    type=click.Choice(bundler.MAPPINGS),
+    default="keep",
+    show_default=True,
+    help="For a bundle: names at the registry, as for import. A receipt knows the names.",
+)
+@click.option("--rules", metavar="FILE", help="For a bundle: rules for names, as for import; see docs/rules.yaml.")
+@options.receipt_trust_option
+@click.option("--insecure-no-signature", is_flag=True, help="Accept the receipt or bundle without a trusted signature.")
+@options.bundle_passphrase_file_option
+@options.scratch_option
+@click.option(
+    "--plain-http",
+    multiple=True,
+    metavar="HOST[:PORT]",
+    help="This registry speaks plain HTTP, without TLS. May be repeated.",
+)
+@click.option(
+    "--cacert",
+    metavar="FILE",
+    help="Certificate authority of the registry, PEM. It is written with the files, for the nodes.",
+)
+@options.quiet_option
+@options.verbose_option
+@options.json_option
+def mirrors(
+    path: str,
+    target: str | None,
+    kinds: tuple[str, ...],
+    output: str,
+    mapping: str,
+    rules: str | None,
+    trust: tuple[str, ...],
+    insecure_no_signature: bool,
+    passphrase_file: str | None,
+    scratch: str | None,
+    plain_http: tuple[str, ...],
+    cacert: str | None,
+    quiet: bool,
+    verbose: bool,
+    is_json: bool,
+) -> int:
+    """Write the files with which clusters go on using the original names of images.
+
+    Containerd, Docker, podman, k3s, RKE2 and OpenShift get files that lead from the original registries to yours. Each
+    file says where it goes, and what to restart. If the names at the registry follow no rule that such a file can
+    express, the images are named, and Kustomize gets their new names instead.
+
+    A receipt knows the names that an import gave. For a bundle, give the options of the import: --to, --map, --rules.
+    Existing files are never replaced. If this machine trusts any key, a trusted key must have signed the receipt; a
+    bundle always needs a trusted signature.
+    """
+    from bundler.views import documents, mirrors_report
+
+    network = options.network(plain_http, cacert)
+    request = bundler.MirrorsRequest(
+        path=Path(path),
+        output=Path(output),
+        kinds=kinds,
+        target=bundler.parse_target(target) if target else None,
+        trust=options.paths(trust),
+        is_without_signature=insecure_no_signature,
+        unlocking=options.unlocking(passphrase_file, scratch),
+        mapping=mapping,
+        rules=bundler.read_rules(rules) if rules else bundler.NO_RULES,
+        plain_http=network.plain_http,
+        ca_certificate=network.ca_certificate,
+    )
+    result = with_run(lambda run: bundler.mirrors(request, run), jobs=None, is_quiet=quiet)
+    lines = [] if quiet and not result.exit_code else mirrors_report.lines(result, is_verbose=verbose)
+    show(lines, documents.mirrors_document(result) if is_json else {}, is_json=is_json)
+    return result.exit_code

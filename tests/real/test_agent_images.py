@@ -1,0 +1,194 @@
+"""``--to agent-images:DIR`` for real: containerd imports each file with the original name, digests unchanged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support import images
+from tests.support.parts import RealContainerd, require
+from tests.support.steps import Steps
+from tests.support.sweeps import steps
+
+APP, OTHER = images.simple("app"), images.simple("other")
+BOTH = images.index(
+    [
+        (images.simple("amd"), images.platform("amd64")),
+        (images.simple("arm", architecture="arm64"), images.platform("arm64")),
+    ]
+)
+DOCKER = images.simple("old", docker=True)
+NAMES = {
+    "docker.io/library/app:1": APP,
+    "quay.io:8443/team/both:2": BOTH,
+    "quay.io/team/docker:3": DOCKER,
+    f"quay.io/team/pinned@{OTHER.digest}": OTHER,
+}
+
+
+@pytest.fixture
+def sealed(here, keys, tmp_path):
+    """Makes a bundle of some images."""
+
+    def export(names, name="b"):
+        layout = tmp_path / f"layout-{name}"
+        for each, image in names.items():
+            image.write_layout(layout, each)
+        done = here("export", f"oci:{layout}", "--name", name, "-o", tmp_path, "--key", keys[0], "-q")
+        assert done.code == 0, done.err
+        return tmp_path / name
+
+    return export
+
+
+@pytest.fixture
+def import_(here, keys, tmp_path):
+    numbers = iter(range(100))
+
+    def run(bundle, *options, to="images"):
+        receipt = tmp_path / f"receipt-{next(numbers)}.json"
+        done = here(
+            "import",
+            bundle,
+            "--to",
+            f"agent-images:{tmp_path}/{to}",
+            "--trust",
+            keys[1],
+            "--receipt",
+            receipt,
+            "--json",
+            *options,
+        )
+        return done, json.loads(receipt.read_text()) if receipt.exists() else None
+
+    return run
+
+
+def files(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))}
+
+
+def outcomes(receipt) -> set[str]:
+    return {image["outcome"] for image in receipt["targets"][0]["images"]}
+
+
+@pytest.fixture(scope="module")
+def containerd(tmp_path_factory):
+    part = RealContainerd(tmp_path_factory.mktemp("containerd")).start()
+    yield part
+    part.stop()
+
+
+def imported(containerd: RealContainerd, folder: Path) -> dict[str, str]:
+    """The digest of each name that containerd has after it imported the files as k3s does: all platforms."""
+    require("zstd")
+    for path in sorted(folder.iterdir()):
+        with subprocess.Popen(["zstd", "-dc", path], stdout=subprocess.PIPE) as unpacking:
+            containerd.ctr(
+                "-n", "k8s.io", "images", "import", "--all-platforms", "--no-unpack", "-", stdin=unpacking.stdout
+            )
+        assert unpacking.returncode == 0
+    rows = containerd.ctr("-n", "k8s.io", "images", "ls").stdout.splitlines()[1:]
+    return {row.split()[0]: row.split()[2] for row in rows}
+
+
+def test_containerd_imports_every_file_under_the_original_names(containerd, sealed, import_, tmp_path):
+    done, receipt = import_(sealed(NAMES))
+    assert (done.code, outcomes(receipt), receipt["targets"][0]["kind"]) == (0, {"pushed"}, "agent-images")
+    folder = tmp_path / "images"
+    assert sorted(files(folder)) == [
+        "docker.io+library+app=1.tar.zst",
+        "quay.io+team+docker=3.tar.zst",
+        f"quay.io+team+pinned=digest-{OTHER.digest[7:19]}.tar.zst",
+        "quay.io=8443+team+both=2.tar.zst",
+    ]
+    names = imported(containerd, folder)
+    assert names.pop(f"quay.io/team/pinned:digest-{OTHER.digest[7:19]}") == OTHER.digest
+    assert names == {name: image.digest for name, image in NAMES.items()}
+    children = {child.digest for child in BOTH.children}
+    content = containerd.ctr("-n", "k8s.io", "content", "ls", "-q").stdout.split()
+    assert children <= set(content)
+
+
+def test_the_same_command_again_writes_nothing(sealed, import_, tmp_path):
+    bundle = sealed(NAMES)
+    import_(bundle)
+    folder = tmp_path / "images"
+    before, times = files(folder), {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    done, receipt = import_(bundle)
+    assert (done.code, outcomes(receipt)) == (0, {"present"})
+    (folder / "docker.io+library+app=1.tar.zst").unlink()
+    done, receipt = import_(bundle)
+    assert (done.code, outcomes(receipt)) == (0, {"present", "pushed"})
+    assert files(folder) == before
+    after = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert [name for name in times if times[name] != after[name]] == ["docker.io+library+app=1.tar.zst"]
+
+
+def test_a_file_with_another_image_is_a_conflict(sealed, import_, tmp_path):
+    name = "docker.io/library/app:1"
+    import_(sealed({name: APP}))
+    newer, folder = sealed({name: OTHER}, "newer"), tmp_path / "images"
+    before = files(folder)
+    done, _ = import_(newer)
+    assert (done.code, files(folder)) == (6, before)
+    done, receipt = import_(newer, "--on-conflict", "skip")
+    assert (done.code, outcomes(receipt), files(folder)) == (0, {"skipped"}, before)
+    done, _ = import_(newer, "--on-conflict", "suffix")
+    assert (done.code, len(files(folder))) == (0, 2)
+    done, receipt = import_(newer, "--on-conflict", "replace")
+    assert (done.code, receipt["targets"][0]["images"][0]["replaced"]) == (0, APP.digest)
+    assert files(folder)["docker.io+library+app=1.tar.zst"] != before["docker.io+library+app=1.tar.zst"]
+
+
+def test_a_foreign_file_of_the_name_is_left_alone(sealed, import_, tmp_path):
+    theirs = tmp_path / "images/docker.io+library+app=1.tar.zst"
+    theirs.parent.mkdir()
+    for content in (b"theirs", images.zstd(images.layer_tar("theirs"))):
+        theirs.write_bytes(content)
+        done, _ = import_(sealed(NAMES, f"b{len(content)}"), "--on-conflict", "replace")
+        assert (done.code, theirs.read_bytes()) == (2, content)
+
+
+def test_one_platform_makes_a_file_of_that_platform(containerd, sealed, import_, tmp_path):
+    done, _ = import_(sealed({"quay.io/team/one:1": BOTH}), "--platform", "linux/arm64")
+    assert done.code == 0
+    assert imported(containerd, tmp_path / "images")["quay.io/team/one:1"] == BOTH.children[1].digest
+
+
+def test_an_image_that_is_damaged_in_the_bundle_leaves_no_file_and_stops_no_other(sealed, import_, tmp_path):
+    bundle = sealed({"quay.io/team/a:1": APP, "quay.io/team/b:1": OTHER})
+    layer = json.loads(APP.content)["layers"][0]["digest"]
+    chunk = bundle / "chunk-0001.tar"
+    content = bytearray(chunk.read_bytes())
+    at = content.index(APP.blobs[layer])
+    content[at + 20] ^= 1
+    chunk.write_bytes(content)
+    done, receipt = import_(bundle)
+    assert (done.code, outcomes(receipt)) == (4, {"failed", "pushed"})
+    assert list(files(tmp_path / "images")) == ["quay.io+team+b=1.tar.zst"]
+    done, receipt = import_(bundle, "--all-or-nothing", to="none")
+    assert (done.code, outcomes(receipt)) == (4, {"failed", "held back"})
+    assert files(tmp_path / "none") == {}
+
+
+def test_a_run_that_was_killed_leaves_only_whole_files_and_the_same_command_finishes(keys, sealed, import_, tmp_path):
+    bundle, killed = sealed(NAMES), 0
+    import_(bundle, to="whole")
+    whole = files(tmp_path / "whole")
+    for number in steps():
+        folder = tmp_path / f"killed-{number}"
+        receipt = ("--receipt", tmp_path / f"killed-{number}.json", "--trust", keys[1], "-q")
+        ended = Steps(["import", bundle, "--to", f"agent-images:{folder}", *receipt]).kill_at(number)
+        if not ended.was_killed:
+            break
+        killed += 1
+        assert {
+            name: content for name, content in files(folder).items() if not name.startswith(".")
+        }.items() <= whole.items()
+        done, _ = import_(bundle, to=folder.name)
+        assert (done.code, files(folder)) == (0, whole)
+    assert killed > 5
