@@ -93,7 +93,7 @@ ALLOWED = {
         "transports",
         "workers",
     },
-    "scanning": {"bundle", "core", "errors", "hooks", "keys", "run", "system", "workers"},
+    "scanning": {"bundle", "core", "errors", "hooks", "keys", "run", "serving", "system", "workers"},
     "inventories": {
         "bundle",
         "core",

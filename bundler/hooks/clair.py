@@ -17,6 +17,7 @@ from bundler.core.reference import Reference
 from bundler.core.scan import Scanner, Subject, Verdict, failed, not_scanned
 from bundler.errors import BundlerError, Interrupted, Misuse, Unavailable
 from bundler.hooks.clair_report import index_ended, scanner_of, verdict_of
+from bundler.hooks.images import check_bytes
 from bundler.pace import Paces
 from bundler.stores.hosts import DEFAULT_NETWORK, NetworkOptions, client_for
 from bundler.stores.http import Answer, error_of
@@ -110,6 +111,7 @@ class Clair:
         except Interrupted:
             raise
         except BundlerError as error:
+            check_bytes(subject)
             return failed(f"Clair: {error}")
         return verdict_of(report, digest)
 

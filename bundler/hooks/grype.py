@@ -15,7 +15,7 @@ from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_REPORT_BYTES, SCAN_SECON
 from bundler.core.scan import Scanner, Subject, Verdict, failed, not_scanned
 from bundler.errors import Damaged, Misuse, Unavailable
 from bundler.hooks.grype_report import scanner_of, verdict_of, version_of
-from bundler.hooks.images import ReadyImage, ready_image
+from bundler.hooks.images import ReadyImage, check_bytes, ready_image
 from bundler.hooks.programs import Heard, find_program, run_program
 from bundler.system import places
 
@@ -122,6 +122,7 @@ class Grype:
                 ports=image.ports,
             )
         if heard.ended.code != 0:
+            check_bytes(subject)
             return failed(f"Grype: {heard.fault}")
         return verdict_of(heard.output, str(subject.needs[0].digest))
 

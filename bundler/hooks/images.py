@@ -67,6 +67,17 @@ def served_reference(subject: Subject, registry: str) -> str:
     return f"{registry}/{scoped_path(Reference.parse(subject.name))}@{subject.descriptor.digest}"
 
 
+def check_bytes(subject: Subject) -> None:
+    """Reads an image that a scanner failed at, because the registry breaks off where the bundle is damaged.
+
+    Raises:
+        BundlerError: As `SubjectBlobs.open`.
+    """
+    for descriptor in subject.needs:
+        for _ in subject.blobs.open(descriptor):
+            subject.check()
+
+
 def _write_layout(subject: Subject, layout: Path) -> None:
     for descriptor in (subject.descriptor, *subject.needs):
         path = layout / descriptor.digest.path

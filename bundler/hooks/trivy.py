@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from bundler.core.limits import SCAN_OUTPUT_BYTES, SCAN_REPORT_BYTES, SCAN_SECONDS, SCANNER_SECONDS
 from bundler.core.scan import Scanner, Subject, Verdict, failed, not_scanned
 from bundler.errors import Damaged, Misuse, Unavailable
-from bundler.hooks.images import ReadyImage, ready_image
+from bundler.hooks.images import ReadyImage, check_bytes, ready_image
 from bundler.hooks.programs import find_program, run_program
 from bundler.hooks.trivy_report import scanner_of, verdict_of
 from bundler.system import places
@@ -148,6 +148,7 @@ class Trivy:
                 environment=_environment(image.folder),
             )
         if heard.ended.code != 0:
+            check_bytes(subject)
             return failed(f"Trivy: {heard.fault}")
         return verdict_of(heard.output, str(subject.needs[0].digest))
 

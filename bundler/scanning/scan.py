@@ -29,6 +29,7 @@ from bundler.scanning.kept import prune
 from bundler.scanning.objects import scan_objects
 from bundler.scanning.request import ScanRequest, ScanResult
 from bundler.scanning.results import write_results
+from bundler.scanning.served import with_registry
 from bundler.scanning.subjects import subjects_of
 from bundler.texts import counted, text
 
@@ -66,7 +67,8 @@ def scan(request: ScanRequest, run: Run | None = None) -> ScanResult:
     ) as bundle:
         _check_whole(bundle)
         subjects = subjects_of(bundle)
-        done = [scan_objects(engine, subjects, run, is_kept=request.is_kept) for engine in engines]
+        with with_registry(engines, bundle, run) as ready:
+            done = [scan_objects(engine, subjects, run, is_kept=request.is_kept) for engine in ready]
     prune()
     scans = tuple(sorted((each.scan for each in done), key=lambda scan: scan.scanner.name))
     if len({scan.scanner.name for scan in scans}) != len(scans):

@@ -15,6 +15,7 @@ import pytest
 
 from bundler.core.scan import State, Verdict
 from bundler.errors import Misuse, Unavailable
+from bundler.hooks import images
 from bundler.hooks.clamav import Clamscan, Daemon, find_clamav
 from bundler.hooks.clamd import Clamd
 from bundler.hooks.engines import find_engine
@@ -175,6 +176,36 @@ def test_a_bundle_is_scanned_by_both(here, clamd, real_trivy, keys, tmp_path):
     assert done.code == 5, done.err
     for name in (f"{SIGNATURE}.UNOFFICIAL", "CVE-2099-0001"):
         assert name in (tmp_path / "scan.json").read_text()
+
+
+def test_trivy_reads_from_the_chunks_and_damage_is_damage(here, real_trivy, keys, tmp_path, monkeypatch):
+    """Of the layers nothing is written to scratch before Trivy has it."""
+    image = debian(FIXED, more={"usr/share/data": os.urandom(6 << 20)})
+    image.write_layout(tmp_path / "layout", "registry.example.org:8443/team/app:1")
+    image_list = f"oci:{tmp_path}/layout:registry.example.org:8443/team/app:1"
+    exported = here("export", image_list, "--name", "app", "-o", tmp_path, "--key", keys[0])
+    assert exported.code == 0, exported.err
+    monkeypatch.setattr(images, "_write_layout", pytest.fail)
+    scan = [
+        "scan",
+        tmp_path / "app",
+        "--trust",
+        keys[1],
+        "--with",
+        "trivy",
+        "--database",
+        tmp_path / "cache",
+        "--again",
+    ]
+    done = here(*scan, "-o", tmp_path / "scan.json")
+    assert done.code == 0, done.err
+    (chunk,) = (tmp_path / "app").glob("chunk-*.tar")
+    with chunk.open("r+b") as file:
+        file.seek(4 << 20)
+        file.write(b"damaged")
+    done = here(*scan, "-o", tmp_path / "other.json")
+    assert done.code == 4, done.err
+    assert not (tmp_path / "other.json").exists()
 
 
 def test_trivy_says_of_what_it_knows_nothing(real_trivy):
