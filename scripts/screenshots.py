@@ -13,6 +13,9 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 import bundler  # noqa: E402
+from bundler.core.scan import Finding, Scan, Scanner, ScanRecord, Severity, Waiver  # noqa: E402
+from bundler.core.scan.verdict import CLEAN, Unit, found  # noqa: E402
+from bundler.keys.signed_files import write_signed  # noqa: E402
 from tests.support import images  # noqa: E402
 from tests.support.browser import Browser, started  # noqa: E402
 from tests.support.parts import RealRegistry  # noqa: E402
@@ -77,7 +80,10 @@ def write_reports(folder: Path) -> None:
     )
     write(bundler.export(bundler.ExportRequest(**{**fields_of(full), "is_dry_run": True})), "plan")
     made = bundler.export(full)
-    write(bundler.inspect(bundler.InspectRequest(made.folders, trust)), "bundle")  # type: ignore[arg-type]
+    write_scan(folder / "platform-2026.11.scan.json", made, bundler.ReceiptKey(pair.private_path))
+    for language in ("en", "zh"):
+        output = folder / f"bundle.{language}.html"
+        bundler.report(bundler.ReportRequest(made.folders, output, language, trust, has_layers=True))
     write(bundler.verify(bundler.VerifyRequest(made.folders, trust)), "verification")
     since = request(*names, name="platform-2026.11-delta", since=(old.path,), trust=trust)
     write(bundler.export(since), "delta")
@@ -101,6 +107,28 @@ def write_reports(folder: Path) -> None:
     content[len(content) // 2] ^= 1
     chunk.write_bytes(content)
     write(bundler.verify(bundler.VerifyRequest(made.folders[:1], trust)), "damaged")
+
+
+def write_scan(file: Path, made: bundler.ExportResult, key: bundler.ReceiptKey) -> None:
+    """The record of a scan by two scanners, of which one has found something."""
+    manifest = made.manifest
+    blobs = {blob.descriptor.digest: CLEAN for blob in manifest.blobs}
+    images = {variant.digest: CLEAN for image in manifest.images for variant in image.variants}
+    api = next(image for image in manifest.images if image.reference.repository == "shop/api")
+    images[api.root.digest] = found(
+        [
+            Finding("CVE-2026-31415", Severity.HIGH, "libxml2", "2.9.14", "2.9.15"),
+            Finding("CVE-2026-27182", Severity.MEDIUM, "openssl", "3.0.11", "3.0.15"),
+            Finding("CVE-2025-11235", Severity.LOW, "tar", "1.34", ""),
+        ]
+    )
+    clamav = Scanner("clamav", Unit.BLOB, "1.4.3", "27834", "2026-11-29T08:00:00Z")
+    trivy = Scanner("trivy", Unit.IMAGE, "0.68.1", "2", "2026-11-30T00:30:00Z")
+    waiver = Waiver("CVE-2025-6965", "the code is not reachable", "2026-12-31", "m.weber")
+    scans = (Scan(clamav, blobs), Scan(trivy, images))
+    where = ("2026-11-30T05:00:00Z", "officer", "transfer-station")
+    record = ScanRecord("bundler 0.2.0", str(made.bundle_id), manifest.name, *where, scans, (waiver,))
+    write_signed(file, b"".join(record.to_json()), key.load(lambda _: None))
 
 
 def fields_of(request: bundler.ExportRequest) -> dict[str, object]:

@@ -18,6 +18,7 @@ from bundler.errors import Misuse
     examples="""
 bundler report /media/stick/platform -o report.html --trust builder.pub
 bundler report /media/stick/platform -o report.html --trust builder.pub --verify
+bundler report /media/stick/platform -o report.html --trust builder.pub --layers
 bundler report /media/stick/platform -o platform.cdx.json --trust builder.pub --format cyclonedx
 bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
 """
@@ -42,6 +43,16 @@ bundler report receipt.json -o receipt.html --trust importer.pub --lang zh
 @with_report.language_option
 @options.trust_option
 @click.option("--verify", "is_verified", is_flag=True, help="Check every byte of the bundle first: bundler verify.")
+@click.option(
+    "--layers", is_flag=True, help="Read the layers of all images: the commands that made them, and wasted bytes."
+)
+@click.option(
+    "--scan-record",
+    "scan_records",
+    multiple=True,
+    metavar="FILE",
+    help="Show this record of a scan. May be repeated. Default: NAME.scan.json next to the bundle's folder.",
+)
 @options.unsigned_ok_option
 @options.bundle_passphrase_file_option
 @options.scratch_option
@@ -56,6 +67,8 @@ def report(
     language: str | None,
     trust: tuple[str, ...],
     is_verified: bool,
+    layers: bool,
+    scan_records: tuple[str, ...],
     insecure_no_signature: bool,
     passphrase_file: str | None,
     scratch: str | None,
@@ -72,6 +85,8 @@ def report(
 
     if format_ != "html" and language is not None:
         raise Misuse("--lang is the language of a page for people", hint="leave it out: an SBOM has no language")
+    if format_ != "html" and (layers or scan_records):
+        raise Misuse("--layers and --scan-record are for a page for people", hint="leave them out")
     if insecure_no_signature and not is_verified:
         raise Misuse("--insecure-no-signature needs --verify", hint="without --verify a bundle needs no signature")
     request = bundler.ReportRequest(
@@ -81,6 +96,8 @@ def report(
         trust=options.paths(trust),
         is_verified=is_verified,
         is_without_signature=insecure_no_signature,
+        scan_records=options.paths(scan_records),
+        has_layers=layers,
         unlocking=options.unlocking(passphrase_file, scratch) if passphrase_file else None,
         format=format_,
     )

@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from bundler.bundle.locked import LockedBundle
 from bundler.bundle.reader import Bundle
 from bundler.core.frozen import frozen
 from bundler.core.limits import SCAN_RECORDS
@@ -86,7 +87,7 @@ def put_to_gate(gate: ScanGate, bundle: Bundle, trust: Sequence[Path] = ()) -> t
         Untrusted: No trusted key has signed a record. This is checked before it is parsed.
         Damaged, Refused, LocalStorage: A record cannot be read.
     """
-    files = gate.records or tuple(dict.fromkeys(_near(bundle)))
+    files = gate.records or tuple(dict.fromkeys(records_near(bundle)))
     if len(files) > SCAN_RECORDS:
         raise Misuse(
             "too many records of scans",
@@ -124,11 +125,11 @@ def read_scan_record(path: Path, trust: Sequence[Path] = (), *, demand: Demand =
     return SignedRecord(record, file.id, str(path), tuple(key.id for key in file.signers))
 
 
-def _near(bundle: Bundle) -> Iterator[Path]:
+def records_near(bundle: Bundle | LockedBundle) -> Iterator[Path]:
     """The records in the folders that have the folders of a bundle, as far as they are there."""
     for folder in locals_of(bundle.sealed.folders):
         parent = folder.absolute().parent
-        for name in dict.fromkeys((folder.absolute().name, bundle.name)):
+        for name in dict.fromkeys((folder.absolute().name, bundle.manifest.name)):
             file = parent / f"{name}{ENDING}"
             if os.path.lexists(file):
                 yield file

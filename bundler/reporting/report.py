@@ -13,6 +13,7 @@ from bundler.commands.verify import VerifyRequest, verify
 from bundler.errors import Misuse
 from bundler.exporting.result import ExportResult
 from bundler.keys.signed_files import Demand
+from bundler.reporting.annexes import annexes_of
 from bundler.reporting.file import check_file, write_file
 from bundler.reporting.request import ReportRequest
 from bundler.reporting.sbom import check_sbom, write_sbom
@@ -22,7 +23,7 @@ from bundler.system.operator import host, operator
 from bundler.system.request_fields import path_of
 from bundler.texts import text
 from bundler.views.html.page import GENERATOR, page_pieces
-from bundler.views.html.report_page import Maker
+from bundler.views.html.report_page import NO_ANNEXES, Annexes, Maker
 from bundler.views.html.reports import CYCLONEDX, HTML, ReportResult, page_of
 from bundler.views.languages import language as spoken_language, languages
 
@@ -51,7 +52,8 @@ def report(request: ReportRequest, run: Run | None = None) -> ReportResult:
     if request.format != HTML:
         raise Misuse.of_field("format", expected=f"{HTML}, {CYCLONEDX}", actual=request.format[:40])
     check_report(request.output, request.language)
-    return write_report(_read(request, run), request.output, request.language)
+    about = _read(request, run)
+    return _written(about, request.output, request.language, annexes_of(about, request, run))
 
 
 def write_report(about: Reportable, output: Path, language: str = "") -> ReportResult:
@@ -70,10 +72,13 @@ def write_report(about: Reportable, output: Path, language: str = "") -> ReportR
     """
     output = path_of(output, "output")
     check_report(output, language)
+    return _written(_made_bundle(about) if isinstance(about, ExportResult) else about, output, language, NO_ANNEXES)
+
+
+def _written(about: Reportable, output: Path, language: str, annexes: Annexes) -> ReportResult:
     language = language or spoken_language()
-    about = _made_bundle(about) if isinstance(about, ExportResult) else about
     maker = Maker(creation_time(), operator(), host(), f"bundler {__version__}")
-    written = write_file(output, page_pieces(lambda: page_of(about, maker), language))
+    written = write_file(output, page_pieces(lambda: page_of(about, maker, annexes), language))
     return ReportResult(output, language, written.size_bytes, written.sha256, about)
 
 

@@ -21,6 +21,8 @@ class ReportRequest(Request):
         trust: Public keys, or folders of them; empty for the user's trust folder.
         is_verified: Check every byte of the bundle first, as `bundler.verify` does.
         is_without_signature: With ``is_verified``: accept the bundle without any trusted signature.
+        scan_records: The files of records of scans; empty to look for ``NAME.scan.json`` next to the bundle's folder.
+        has_layers: Read the layers of all images, and show their commands and the bytes that they waste.
         unlocking: Opens an encrypted bundle. With None its content stays unknown.
         format: ``html``, or ``cyclonedx`` for an SBOM of the bundle, which has no language.
     """
@@ -31,5 +33,7 @@ class ReportRequest(Request):
     trust: tuple[Path, ...] = ()
     is_verified: bool = False
     is_without_signature: bool = False
+    scan_records: tuple[Path, ...] = ()
+    has_layers: bool = False
     unlocking: Unlocking | None = None
     format: str = "html"

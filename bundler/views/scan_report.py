@@ -17,12 +17,13 @@ if TYPE_CHECKING:
 
 _SHOWN = 3
 """The findings of an object in one line."""
-_STATES = {
+STATES = {
     "clean": text("clean"),
     "found": text("found"),
     "not-scanned": text("not scanned"),
     "error": text("failed"),
 }
+"""The verdicts on objects, as people read them."""
 
 
 def lines(result: ScanResult, *, is_verbose: bool) -> list[str]:
@@ -151,7 +152,7 @@ def _scanner(scanner: Scanner) -> str:
 def _counts(scan: Scan) -> str:
     states = {state.value: number for state, number in scan.states.items()}
     counts = [
-        text("{count:,} {state}", count=states[name], state=words) for name, words in _STATES.items() if name in states
+        text("{count:,} {state}", count=states[name], state=words) for name, words in STATES.items() if name in states
     ]
     found = [
         text("{count:,} {severity}", count=scan.severities[each], severity=each.value)

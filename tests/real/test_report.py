@@ -10,7 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from bundler.core.digest import Digest
 from bundler.core.fingerprint import grouped
+from bundler.core.scan import Finding, Scan, Scanner, ScanRecord, Severity, Waiver
+from bundler.core.scan.verdict import CLEAN, Unit, found as scanned, not_scanned
 from bundler.views.html.elements import LONGEST_TEXT, TAGS
 from tests.conftest import Bundler
 from tests.support import browser, forge, images
@@ -285,3 +288,59 @@ def test_the_report_of_an_encrypted_bundle_names_no_image_without_its_passphrase
     assert BIG not in page.read_text()
     assert bundler(*report, "--passphrase-file", tmp_path / "passphrase").code == 0
     assert BIG in read(page).text
+
+
+def write_scan(file: Path, bundle_id: str, blobs: list[str], found: str) -> None:
+    """Writes the record of a scan in which one blob was found, one was not scanned, and the others are clean."""
+    malware = Finding(f"Test.Marker {PAYLOADS[0]}", Severity.CRITICAL, where=PAYLOADS[1])
+    verdicts = {Digest.parse(each): CLEAN for each in blobs}
+    verdicts[Digest.parse(found)] = scanned([malware])
+    verdicts[Digest.parse(blobs[0])] = not_scanned("too large")
+    scanner = Scanner("clamav", Unit.BLOB, "1.4.2", "27461", "2026-11-29T00:00:00Z")
+    waiver = Waiver("CVE-2026-1", "not reachable", "2026-12-31", "security")
+    record = ScanRecord(
+        "bundler test", bundle_id, "good", "2026-11-30T05:00:00Z", "root", "host", (Scan(scanner, verdicts),), (waiver,)
+    )
+    file.write_bytes(b"".join(record.to_json()))
+
+
+def test_the_record_of_a_scan_next_to_a_bundle_is_shown_and_proves_nothing_unsigned(
+    bundler: Bundler, forged: Forged, tmp_path: Path
+):
+    page, record = tmp_path / "r.html", tmp_path / "good.scan.json"
+    inspected = bundler("inspect", forged.folder, "--trust", forged.public, "--json").json
+    blobs = [each["digest"] for each in forged.manifest["blobs"]]
+    big = next(each for each in forged.manifest["images"] if each["reference"] == BIG)
+    found = blobs[big["blobs"][-1]]
+    write_scan(record, inspected["bundleId"], blobs[:-1], found)
+    assert bundler("report", forged.folder, "-o", page, "--trust", forged.public).code == 0
+    words = read(page).text
+    scan = words.partition("Scan of 2026-11-30T05:00:00Z")[2].partition("chunk and SHA-256")[0]
+    for each in (found, BIG, "clamav 1.4.2", "27461", "Test.Marker </style>", "too large", "CVE-2026-1: not reachable"):
+        assert each in scan
+    assert "2 objects have not passed the scan by clamav" in words
+    assert "1 object is not in the scan by clamav" in words
+    assert "No trusted key has signed" in words
+    write_scan(record, "0" * 64, blobs, found)
+    assert bundler("report", forged.folder, "-o", page, "--trust", forged.public).code == 0
+    words = read(page).text
+    assert "is the record of a scan of another bundle" in words
+    assert "Scan of" not in words
+    gate = bundler("verify", forged.folder, "--trust", forged.public, "--require-scan", "trivy", "--report", page)
+    assert gate.code == 5
+    record.unlink()
+    gate = bundler("verify", forged.folder, "--trust", forged.public, "--require-scan", "trivy", "--report", page)
+    assert gate.code == 5
+    assert "The scan by trivy is not passed" in read(page).text
+
+
+def test_layers_of_images_are_shown_with_their_commands_and_wasted_bytes(
+    bundler: Bundler, forged: Forged, tmp_path: Path
+):
+    page = tmp_path / "r.html"
+    assert bundler("report", forged.folder, "-o", page, "--trust", forged.public, "--layers").code == 0
+    layers = read(page).text.partition("Layers and wasted bytes")[2]
+    for image in forged.manifest["images"]:
+        assert image["reference"] in layers
+    assert "command, by the maker of the image" in layers
+    assert "wasted: nothing: no layer replaces or deletes a file of another one" in layers

@@ -12,16 +12,18 @@ from bundler.core.shares import Shares, shares_of
 from bundler.texts import text
 from bundler.views.html.elements import Node
 from bundler.views.html.parts import PLAIN, WARN, Note, Section, both_sizes, code, lines
-from bundler.views.html.report_page import Report, present
+from bundler.views.html.report_page import Annexes, Report, present
 from bundler.views.html.sections import (
     checking,
     files,
     image_details,
     images,
+    layers,
     media,
     not_carried,
     parity,
     picture,
+    scans,
     sign_off,
     signatures,
     verdicts,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from bundler.commands.inspect_ import InspectResult
 
 
-def bundle_report(result: InspectResult) -> Report:
+def bundle_report(result: InspectResult, annexes: Annexes) -> Report:
     """The report of a bundle."""
     bundle = result.bundle
     manifest = bundle.manifest
@@ -43,13 +45,19 @@ def bundle_report(result: InspectResult) -> Report:
         name=manifest.name,
         id=bundle.id,
         verdict=signatures.verdict(bundle, is_refused=result.trust_problem is not None),
-        notes=(*signatures.inspected_notes(result), *_notes(result), *verdicts.verdict_notes(remarks)),
+        notes=(
+            *signatures.inspected_notes(result),
+            *_notes(result),
+            *verdicts.verdict_notes(remarks),
+            *annex_notes(bundle, annexes),
+        ),
         figures=manifest_figures(manifest),
         facts=bundle_facts(bundle),
         sections=present(
             [
                 *content_sections(manifest),
                 verdicts.verdicts_section(remarks, is_remark=True),
+                *annex_sections(bundle, annexes),
                 files.files_section(bundle, files.here_or_not(bundle.chunks)),
                 media.media_section(manifest, media.sizes_here(bundle)),
                 parity.listed_parity(bundle),
@@ -70,6 +78,19 @@ def content_sections(manifest: BundleManifest | OuterManifest) -> Iterator[Secti
     yield picture.picture_section(manifest, shares)
     yield images.images_section(manifest, shares, detailed=image_details.is_detailed(manifest))
     yield not_carried.bases_section(manifest)
+
+
+def annex_sections(bundle: Bundle | LockedBundle, annexes: Annexes) -> Iterator[Section | None]:
+    """The sections about scans and layers."""
+    if isinstance(bundle.manifest, BundleManifest):
+        yield from scans.record_sections(annexes.scans, bundle.id, bundle.manifest)
+    yield layers.layers_section(annexes.layers)
+
+
+def annex_notes(bundle: Bundle | LockedBundle, annexes: Annexes) -> Iterator[Note]:
+    """Remarks about scans."""
+    if isinstance(bundle.manifest, BundleManifest):
+        yield from scans.record_notes(annexes.scans, bundle.id, bundle.manifest)
 
 
 def manifest_figures(manifest: BundleManifest | OuterManifest) -> tuple[tuple[str, str], ...]:

@@ -11,7 +11,7 @@ from bundler.views.html.elements import Node
 from bundler.views.html.landings import Landed, landed_by
 from bundler.views.html.parts import BAD, GOOD, PLAIN, WARN, Note, code, mark
 from bundler.views.html.report_page import Report, present
-from bundler.views.html.sections import files, findings, not_carried, sign_off, signatures, targets, verdicts
+from bundler.views.html.sections import files, findings, not_carried, scans, sign_off, signatures, targets, verdicts
 from bundler.views.languages import hint_of, worded
 from bundler.views.words import count
 
@@ -22,19 +22,20 @@ if TYPE_CHECKING:
 def import_report(result: ImportResult) -> Report:
     """The report of an import, or of its dry run."""
     bundle, landed = result.bundle, landed_by(result)
-    judged = verdicts.own_verdicts(result.verdicts)
+    judged, gated = verdicts.own_verdicts(result.verdicts), scans.gated_by(result.scans)
     return Report(
         kind=text("Import plan") if result.is_dry_run else text("Import"),
         name=bundle.manifest.name,
         id=bundle.id,
         verdict=(signatures.verdict(bundle), " ", _verdict(result, landed)),
-        notes=(*_notes(result, landed), *verdicts.verdict_notes(judged)),
+        notes=(*_notes(result, landed), *verdicts.verdict_notes(judged), *scans.gate_notes(gated)),
         figures=manifest_figures(bundle.manifest),
         facts=(*bundle_facts(bundle), (text("receipt"), code(result.receipt) if result.receipt else None)),
         sections=present(
             [
                 findings.findings_section(result.findings),
                 verdicts.verdicts_section(judged),
+                scans.gate_section(gated),
                 *targets.target_sections(landed, [target.plan for target in result.targets]),
                 files.files_section(bundle, files.here_or_not(bundle.chunks)),
                 sign_off.sign_off_section([sign_off.OFFICER, sign_off.IMPORTER]),

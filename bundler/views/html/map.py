@@ -5,26 +5,29 @@ It shows which images are large, and what one copy of a base image saves. Sizes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from bundler.core.frozen import frozen
 from bundler.core.manifest import Blob, BundleManifest
 from bundler.core.shares import SharedSet, Shares
 from bundler.core.treemap import Rectangle, squarified
-from bundler.texts import Text, counted, joined, some, text
+from bundler.texts import Text, joined, some, text
 from bundler.views.html.bars import OWN, SHARED, hatch, percent
 from bundler.views.html.elements import Element, Node, element
+from bundler.views.html.groups import groups_of, is_grouped
 from bundler.views.languages import translated
-from bundler.views.words import cut, size
+from bundler.views.words import count, cut, size
 
-_MOST_CELLS = 36
+_MOST_CELLS = 100
 """The most cells of each colour; the last one is all others."""
-_MOST_LAYERS = 12
-_LAYERS_FROM = 0.02
-"""The least part of the map for which a cell shows its layers."""
+_MOST_PARTS = 12
+_PARTS_FROM = 0.02
+"""The least part of the map for which a cell shows its parts."""
 _WIDE_PIXELS, _NARROW_PIXELS, _HIGH_PIXELS = 1080, 350, 400
 """The sizes in which the map is shown: on a screen, on a telephone. Labels that do not fit there are left out."""
-_CHARACTER_PIXELS, _LINE_PIXELS, _MARGIN_PIXELS = 6.8, 16, 7
+_CHARACTER_PIXELS, _LINE_PIXELS, _MARGIN_PIXELS = 6.6, 16, 6
+_LEAST_CHARACTERS = 6
+"""A label of fewer characters says nothing."""
 _WHOLE = Rectangle(0, 0, 2.7, 1)
 """The shape on a screen; on paper nearly the same."""
 
@@ -39,14 +42,14 @@ class Cell:
         name: Its label.
         title: It in words.
         more: A further line of its label.
-        blobs: Its parts, the largest first.
+        parts: The titles and sizes of its parts, the largest first.
     """
 
     class_: str
     size_bytes: int
     name: str
     title: Text
-    blobs: tuple[Blob, ...] = ()
+    parts: tuple[tuple[str, int], ...] = ()
     more: str = ""
 
 
@@ -69,35 +72,53 @@ def bytes_map(manifest: BundleManifest, shares: Shares) -> Element | None:
 
 
 def _own_cells(manifest: BundleManifest, shares: Shares) -> list[Cell]:
-    places = sorted(shares.own, key=lambda place: -shares.images[place].own_bytes)
-    places = [place for place in places if shares.images[place].own_bytes]
-    cells = []
-    for place in places[:_MOST_CELLS]:
-        reference, size_bytes = manifest.images[place].reference, shares.images[place].own_bytes
-        title = text("{image}: {size} only here", image=reference, size=size(size_bytes))
-        cells.append(Cell(OWN, size_bytes, short_name(str(reference)), title, shares.own[place]))
-    rest = sum(shares.images[place].own_bytes for place in places[_MOST_CELLS:])
-    if rest:
-        many = len(places) - _MOST_CELLS
-        words = counted(many, "{count:,} more image", "{count:,} more images")
-        cells.append(Cell(OWN, rest, words, text("{images}: {size} only here", images=words, size=size(rest))))
-    return cells
+    """A cell for each image with bytes of its own; for each group of images if there are many."""
+    made = _group_cells(manifest, shares) if is_grouped(manifest) else _image_cells(manifest, shares)
+    found = sorted((cell for cell in made if cell.size_bytes), key=lambda cell: -cell.size_bytes)
+    rest = sum(cell.size_bytes for cell in found[_MOST_CELLS:])
+    if not rest:
+        return found
+    words = text("others")
+    return [*found[:_MOST_CELLS], Cell(OWN, rest, words, _titled(words, rest))]
+
+
+def _image_cells(manifest: BundleManifest, shares: Shares) -> Iterator[Cell]:
+    for place, blobs in shares.own.items():
+        name, size_bytes = str(manifest.images[place].reference), shares.images[place].own_bytes
+        yield Cell(OWN, size_bytes, short_name(name), _titled(name, size_bytes), _parts(blobs))
+
+
+def _group_cells(manifest: BundleManifest, shares: Shares) -> Iterator[Cell]:
+    for name, places in groups_of(manifest).items():
+        own = sorted(((shares.images[place].own_bytes, place) for place in places), reverse=True)
+        parts = [(str(manifest.images[place].reference), size_bytes) for size_bytes, place in own]
+        total = sum(size_bytes for size_bytes, _ in own)
+        label, images = name.rpartition("/")[2], count(len(places), "image")
+        yield Cell(OWN, total, label, _titled(name, total), tuple(parts[: _MOST_PARTS + 1]), images)
+
+
+def _titled(name: str, size_bytes: int) -> Text:
+    return text("{image}: {size} only here", image=name, size=size(size_bytes))
+
+
+def _parts(blobs: Iterable[Blob]) -> tuple[tuple[str, int], ...]:
+    return tuple((blob.descriptor.digest.short, blob.descriptor.size_bytes) for blob in blobs)
 
 
 def _shared_cells(manifest: BundleManifest, shared: Sequence[SharedSet]) -> list[Cell]:
     found = [each for each in shared if each.size_bytes]
     cells = []
     for each in found[:_MOST_CELLS]:
-        names = some([str(manifest.images[place].reference) for place in each.images], most=4)
+        names = [str(manifest.images[place].reference) for place in each.images[:5]]
         title = text(
             "{size} shared by {count:,} images: {names}",
             size=size(each.size_bytes),
             count=len(each.images),
-            names=names,
+            names=some(names, most=4),
         )
-        users = ", ".join(short_name(str(manifest.images[place].reference)) for place in each.images[:4])
         label = text("shared by {count:,}", count=len(each.images))
-        cells.append(Cell(SHARED, each.size_bytes, label, title, each.blobs, users))
+        users = ", ".join(map(short_name, names[:4]))
+        cells.append(Cell(SHARED, each.size_bytes, label, title, _parts(each.blobs), users))
     rest = sum(each.size_bytes for each in found[_MOST_CELLS:])
     if rest:
         words = text("more shared layers")
@@ -138,7 +159,7 @@ def _cell(cell: Cell, at: Rectangle) -> Element:
         element("title", cell.title),
         element("rect", width="100%", height="100%", class_=f"{cell.class_} edge"),
         hatch("0", "100%") if cell.class_ == SHARED else None,
-        _layers(cell, at) if part * at.height >= _LAYERS_FROM else None,
+        _drawn_parts(cell, at) if part * at.height >= _PARTS_FROM else None,
         _labels(cell, part, at.height),
         x=percent(at.x / _WHOLE.width),
         y=percent(at.y),
@@ -147,39 +168,44 @@ def _cell(cell: Cell, at: Rectangle) -> Element:
     )
 
 
-def _layers(cell: Cell, at: Rectangle) -> Iterable[Node]:
-    blobs = [blob.descriptor for blob in cell.blobs if blob.descriptor.size_bytes][:_MOST_LAYERS]
-    if len(blobs) < 2:
+def _drawn_parts(cell: Cell, at: Rectangle) -> Iterable[Node]:
+    """The borders of the largest parts of a cell. The other parts together are an area without borders."""
+    parts = [(title, size_bytes) for title, size_bytes in cell.parts if size_bytes][:_MOST_PARTS]
+    if len(parts) < 2:
         return
-    rest = sum(blob.descriptor.size_bytes for blob in cell.blobs[_MOST_LAYERS:])
-    sizes = [each.size_bytes for each in blobs]
-    sizes += [min(rest, sizes[-1])] if rest else []
-    for blob, own in zip(blobs, squarified(sizes, Rectangle(0, 0, at.width, at.height)), strict=False):
-        title = text("{digest}: {size}", digest=blob.digest.short, size=size(blob.size_bytes))
-        yield element(
-            "rect",
-            element("title", title),
-            x=percent(own.x / at.width),
-            y=percent(own.y / at.height),
-            width=percent(own.width / at.width),
-            height=percent(own.height / at.height),
-            class_="line",
-        )
+    sizes = [size_bytes for _, size_bytes in parts]
+    rest = cell.size_bytes - sum(sizes)
+    if rest > 0:  # the largest first: the other parts have a place among them
+        sizes.append(rest)
+        parts.append(("", rest))
+    order = sorted(range(len(sizes)), key=lambda number: -sizes[number])
+    places = squarified([sizes[number] for number in order], Rectangle(0, 0, at.width, at.height))
+    for number, own in zip(order, places, strict=True):
+        title, size_bytes = parts[number]
+        if title:
+            yield element(
+                "rect",
+                element("title", text("{digest}: {size}", digest=title, size=size(size_bytes))),
+                x=percent(own.x / at.width),
+                y=percent(own.y / at.height),
+                width=percent(own.width / at.width),
+                height=percent(own.height / at.height),
+                class_="line",
+            )
 
 
 def _labels(cell: Cell, width: float, height: float) -> Iterable[Node]:
-    """The name and the size of a cell, as far as it has room for them."""
-    lines = int((height * _HIGH_PIXELS - _MARGIN_PIXELS) / _LINE_PIXELS)
-    for number, words in enumerate([cell.name, size(cell.size_bytes), *filter(None, [cell.more])][: max(0, lines)]):
-        room = int((width * _WIDE_PIXELS - 2 * _MARGIN_PIXELS) / _CHARACTER_PIXELS)
-        if room < min(len(words), 6):
+    """The name, the size and a further line of a cell, as far as it has room for them."""
+    lines = max(0, int((height * _HIGH_PIXELS - _MARGIN_PIXELS) / _LINE_PIXELS))
+    room = int((width * _WIDE_PIXELS - 2 * _MARGIN_PIXELS) / _CHARACTER_PIXELS)
+    narrow_room = int((width * _NARROW_PIXELS - _MARGIN_PIXELS) / _CHARACTER_PIXELS)
+    labels = [cell.name, text("{size}", size=size(cell.size_bytes)), *filter(None, [cell.more])]
+    if room < min(_LEAST_CHARACTERS, len(cell.name)):
+        return
+    for number, label in enumerate(labels[:lines]):
+        words = translated(label) if isinstance(label, Text) else label
+        if number == 1 and len(words) > room:  # half a number says something else
             return
-        is_narrow = width * _NARROW_PIXELS < _MARGIN_PIXELS + _CHARACTER_PIXELS * min(len(words), 8)
-        classes = f"on-fill{' small' if number else ''}{' wide' if is_narrow else ''}"
-        yield element(
-            "text",
-            cut(translated(words) if isinstance(words, Text) else words, room),
-            x=_MARGIN_PIXELS,
-            y=_LINE_PIXELS * (number + 1),
-            class_=classes,
-        )
+        least = len(words) if number == 1 else min(len(words), _LEAST_CHARACTERS)
+        classes = f"on-fill{' small' if number else ''}{' wide' if narrow_room < least else ''}"
+        yield element("text", cut(words, room), x=_MARGIN_PIXELS, y=_LINE_PIXELS * (number + 1), class_=classes)

@@ -11,7 +11,7 @@ from bundler.views.html.elements import Node, element
 from bundler.views.html.landings import Landed, landed_in
 from bundler.views.html.parts import BAD, GOOD, WARN, Note, code, lines, mark
 from bundler.views.html.report_page import Report, present
-from bundler.views.html.sections import sign_off, signatures, targets, verdicts
+from bundler.views.html.sections import scans, sign_off, signatures, targets, verdicts
 from bundler.views.words import count, size
 
 if TYPE_CHECKING:
@@ -22,18 +22,19 @@ if TYPE_CHECKING:
 def receipt_report(file: ReceiptFile) -> Report:
     """The report of a receipt."""
     receipt, landed = file.receipt, landed_in(file.receipt)
-    judged = verdicts.receipt_verdicts(receipt)
+    judged, gated = verdicts.receipt_verdicts(receipt), scans.gated_in(receipt)
     return Report(
         kind=text("Import receipt"),
         name=receipt.bundle_name or "-",
         id=receipt.bundle_id,
         verdict=(_signature(file), " ", _verdict(receipt, landed)),
-        notes=(*_notes(file, landed), *verdicts.verdict_notes(judged)),
+        notes=(*_notes(file, landed), *verdicts.verdict_notes(judged), *scans.gate_notes(gated)),
         figures=_figures(landed),
         facts=_facts(file),
         sections=present(
             [
                 verdicts.verdicts_section(judged),
+                scans.gate_section(gated),
                 *targets.target_sections(landed),
                 sign_off.sign_off_section([sign_off.IMPORTER, sign_off.OPERATOR]),
             ]

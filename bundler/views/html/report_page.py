@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from bundler.core.frozen import frozen
+from bundler.core.layers import ImageLayers
+from bundler.core.scan import SignedRecord
 from bundler.texts import text
 from bundler.views.html.bars import hatch_pattern
 from bundler.views.html.elements import Element, Node, element
@@ -53,6 +55,22 @@ class Report:
     figures: tuple[tuple[str, str], ...]
     facts: tuple[tuple[str, Node], ...]
     sections: tuple[Section, ...]
+
+
+@frozen
+class Annexes:
+    """Findings about a bundle from elsewhere, which its report shows too.
+
+    Attributes:
+        scans: The records of scans that were found or given.
+        layers: The layers of its images, if they were read.
+    """
+
+    scans: tuple[SignedRecord, ...] = ()
+    layers: tuple[ImageLayers, ...] = ()
+
+
+NO_ANNEXES = Annexes()
 
 
 def report_page(report: Report, maker: Maker) -> Page:

@@ -16,7 +16,7 @@ from bundler.views.html.export_report import export_report
 from bundler.views.html.import_report import import_report
 from bundler.views.html.page import Page
 from bundler.views.html.receipt_report import receipt_report
-from bundler.views.html.report_page import Maker, Report, report_page
+from bundler.views.html.report_page import NO_ANNEXES, Annexes, Maker, Report, report_page
 from bundler.views.html.verify_report import verify_report
 
 HTML, CYCLONEDX = "html", "cyclonedx"
@@ -26,17 +26,17 @@ Reportable: TypeAlias = InspectResult | VerifyResult | ExportResult | ImportResu
 """The results that have a report."""
 
 
-def page_of(result: Reportable, maker: Maker) -> Page:
+def page_of(result: Reportable, maker: Maker, annexes: Annexes = NO_ANNEXES) -> Page:
     """The page of a result, in the language that messages are translated to now."""
-    return report_page(_report_of(result), maker)
+    return report_page(_report_of(result, annexes), maker)
 
 
-def _report_of(result: Reportable) -> Report:
+def _report_of(result: Reportable, annexes: Annexes) -> Report:
     match result:
         case InspectResult():
-            return bundle_report(result)
+            return bundle_report(result, annexes)
         case VerifyResult():
-            return verify_report(result)
+            return verify_report(result, annexes)
         case ExportResult():
             return export_report(result)
         case ImportResult():

@@ -7,10 +7,17 @@ from typing import TYPE_CHECKING
 
 from bundler.core.outer_manifest import OuterManifest
 from bundler.texts import text
-from bundler.views.html.bundle_report import bundle_facts, content_sections, encrypted_note, manifest_figures
+from bundler.views.html.bundle_report import (
+    annex_notes,
+    annex_sections,
+    bundle_facts,
+    content_sections,
+    encrypted_note,
+    manifest_figures,
+)
 from bundler.views.html.elements import Node
 from bundler.views.html.parts import BAD, GOOD, PLAIN, WARN, Note, code, mark
-from bundler.views.html.report_page import Report, present
+from bundler.views.html.report_page import Annexes, Report, present
 from bundler.views.html.sections import (
     checking,
     files,
@@ -19,6 +26,7 @@ from bundler.views.html.sections import (
     media,
     not_carried,
     parity,
+    scans,
     sign_off,
     signatures,
     verdicts,
@@ -29,24 +37,26 @@ if TYPE_CHECKING:
     from bundler.commands.verify import VerifyResult
 
 
-def verify_report(result: VerifyResult) -> Report:
+def verify_report(result: VerifyResult, annexes: Annexes) -> Report:
     """The report of a verification."""
     bundle = result.bundle
-    judged = verdicts.own_verdicts(result.verdicts)
+    judged, gated = verdicts.own_verdicts(result.verdicts), scans.gated_by(result.scans)
     return Report(
         kind=text("Verification"),
         name=bundle.manifest.name,
         id=bundle.id,
         verdict=(signatures.verdict(bundle), " ", _verdict(result)),
-        notes=tuple(_notes(result)),
+        notes=(*_notes(result), *scans.gate_notes(gated), *annex_notes(bundle, annexes)),
         figures=manifest_figures(bundle.manifest),
         facts=(*bundle_facts(bundle), *_need(result)),
         sections=present(
             [
                 findings.findings_section(result.findings),
                 verdicts.verdicts_section(judged),
+                scans.gate_section(gated),
                 parity.found_parity(result.parity),
                 *content_sections(bundle.manifest),
+                *annex_sections(bundle, annexes),
                 files.files_section(bundle, files.checked(bundle.chunks, result.wanted)),
                 media.media_section(bundle.manifest, media.sizes_here(bundle)),
                 checking.checking_section(bundle, bundle.sealed.signers),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 from bundler.core.shares import ImageShare, Shares
@@ -11,15 +10,13 @@ from bundler.texts import joined, text
 from bundler.views.attachment_report import kind_words
 from bundler.views.html.bars import share_bar
 from bundler.views.html.elements import Element, Node, element
+from bundler.views.html.groups import groups_of, is_grouped
 from bundler.views.html.parts import Column, Section, code, row, section, table
 from bundler.views.words import count, size
 
 if TYPE_CHECKING:
     from bundler.core.manifest import BundleManifest, Image
 
-GROUPED = 50
-"""A bundle with more images than this has them in groups, with links to each."""
-_MOST_GROUPS = 200
 _COLUMNS = (
     Column(text("image and digest"), "whole"),
     Column(text("platforms")),
@@ -52,9 +49,9 @@ def images_section(manifest: BundleManifest, shares: Shares, *, detailed: bool) 
             yield from rows(groups[name])
 
     title = text("Images")
-    if len(manifest.images) <= GROUPED:
+    if not is_grouped(manifest):
         return section(title, "images", table(columns, rows(range(len(manifest.images)))))
-    groups = _groups(manifest)
+    groups = groups_of(manifest)
     names = {name: f"group-{number}" for number, name in enumerate(groups, start=1)}
     return section(
         title,
@@ -90,23 +87,6 @@ def _cells(image: Image, share: ImageShare, largest: int, number: int, *, detail
         share_bar(share, largest),
         attached,
     )
-
-
-def _groups(manifest: BundleManifest) -> Mapping[str, Sequence[int]]:
-    """The places of images by registry and first part of the path, sorted; by registry if these are too many."""
-    for parts in (2, 1):
-        keyed = sorted(
-            (_group(image, parts), str(image.reference), place) for place, image in enumerate(manifest.images)
-        )
-        groups = {name: [place for *_, place in own] for name, own in groupby(keyed, lambda each: each[0])}
-        if len(groups) <= _MOST_GROUPS:
-            break
-    return groups
-
-
-def _group(image: Image, parts: int) -> str:
-    path = image.reference.repository.split("/")
-    return "/".join((image.reference.registry, *path[: min(parts - 1, len(path) - 1)]))
 
 
 def _index(groups: Mapping[str, Sequence[int]], names: Mapping[str, str], shares: Shares) -> Element:

@@ -10,6 +10,7 @@ from bundler.texts import joined, text
 from bundler.views.html import map as maps
 from bundler.views.html.bars import LEFT, OWN, SHARED, bar, key
 from bundler.views.html.elements import Element, Node, element
+from bundler.views.html.groups import is_grouped
 from bundler.views.html.parts import Column, Section, row, section, table
 from bundler.views.html.sections.images import anchor_of
 from bundler.views.words import count, size
@@ -17,6 +18,14 @@ from bundler.views.words import count, size
 if TYPE_CHECKING:
     from bundler.core.manifest import BundleManifest
 
+_SINGLE = text(
+    "Each area is as large as its bytes in the bundle. An image has one area, divided by its layers; layers that the "
+    "same images share are one area, with the number of these images."
+)
+_GROUPED = text(
+    "Each area is as large as its bytes in the bundle. Images are in groups, divided by the largest of them; layers "
+    "that the same images share are one area, with the number of these images."
+)
 _MOST_SETS = 25
 _MOST_NAMES = 6
 _COLUMNS = (
@@ -36,13 +45,7 @@ def picture_section(manifest: BundleManifest, shares: Shares) -> Section:
         element(
             "figure",
             maps.bytes_map(manifest, shares),
-            element(
-                "figcaption",
-                text(
-                    "Each area is as large as its bytes in the bundle. An image has one area, divided by its layers; "
-                    "layers that the same images share are one area, with the number of these images."
-                ),
-            ),
+            element("figcaption", _GROUPED if is_grouped(manifest) else _SINGLE),
         ),
         _shared_nodes(manifest, shares.shared),
     )
