@@ -192,6 +192,7 @@ DOORS = {
         "bundle/signing",
         "keys/image_keys",
         "keys/certificates",
+        "keys/server_certificate",
     ),  # and signing_key_file.py; keys of bundles, keys of images
     "docker": "stores/docker_sdk.py",
     "py7zr": "bundle/seven_zip_container.py",

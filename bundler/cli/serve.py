@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from pathlib import Path
+
 import click
 
 import bundler
 from bundler.cli import options
 from bundler.cli.program import program, show, with_run
+from bundler.cli.values import KeyFile
 
 
 @program.command(
     examples="""
 bundler serve /media/stick/platform --trust builder.pub
 bundler serve /media/stick/* --trust builder.pub                several bundles, also such that follow each other
-bundler serve /media/stick/platform --trust builder.pub --addr 0.0.0.0:5000
+bundler serve /media/stick/platform --trust builder.pub --addr 0.0.0.0:5000 --tls-self-signed --htpasswd users
 bundler serve /media/stick/platform --trust builder.pub --json  one document when it has started
 """
 )
@@ -29,6 +33,19 @@ bundler serve /media/stick/platform --trust builder.pub --json  one document whe
     metavar="HOST:PORT",
     help="Listen at this address. Port 0 is any free one.",
 )
+@click.option(
+    "--tls-self-signed", is_flag=True, help="Speak TLS, with a certificate and an authority that are made now."
+)
+@click.option("--tls-cert", type=KeyFile(), metavar="FILE", help="Speak TLS with this certificate and its chain, PEM.")
+@click.option("--tls-key", type=KeyFile(), metavar="FILE", help="The private key of the certificate, PEM.")
+@click.option(
+    "--htpasswd",
+    metavar="FILE",
+    help="Demand a password of the users in this file, which htpasswd -B makes (bcrypt only).",
+)
+@click.option(
+    "--insecure-plain-http", is_flag=True, help="With --htpasswd: take passwords without TLS from other machines too."
+)
 @options.bundle_passphrase_file_option
 @options.scratch_option
 @options.jobs_option
@@ -41,6 +58,11 @@ def serve(
     required: int | None,
     insecure_no_signature: bool,
     address: str,
+    tls_self_signed: bool,
+    tls_cert: str | None,
+    tls_key: str | None,
+    htpasswd: str | None,
+    insecure_plain_http: bool,
     passphrase_file: str | None,
     scratch: str | None,
     jobs: int | None,
@@ -57,6 +79,7 @@ def serve(
     only one repository has the name; mirrors of Docker and containerd ask in this way.
     """
     from bundler.views import errors, serve_report
+    from bundler.views.serve_page import ServePage
 
     options.check_stdin(False, passphrase_file)
     request = bundler.ServeRequest(
@@ -66,25 +89,21 @@ def serve(
         required_signatures=options.required_signatures(required, is_without_signature=insecure_no_signature),
         unlocking=options.unlocking(passphrase_file, scratch),
         address=address,
+        is_self_signed=tls_self_signed,
+        certificate=Path(tls_cert) if tls_cert else None,
+        key=Path(tls_key) if tls_key else None,
+        htpasswd=Path(htpasswd) if htpasswd else None,
+        is_insecure_plain_http=insecure_plain_http,
     )
 
     def log(answered: bundler.ServedAnswer) -> None:
         errors.show([serve_report.request_line(answered)], on_stderr=True)
 
-    served = with_run(lambda run: bundler.serve(request, run, log=log if verbose else None), jobs=jobs, is_quiet=quiet)
-    with served:
-        show(
-            [] if quiet else serve_report.lines(served, is_verbose=verbose),
-            serve_report.document(served) if is_json else {},
-            is_json=is_json,
-        )
-        _wait(served)
-    return 0
-
-
-def _wait(served: bundler.Served) -> None:
-    """Waits for Ctrl-C, which is the way to end a server."""
-    try:
+    served = with_run(
+        lambda run: bundler.serve(request, run, page=ServePage, log=log if verbose else None), jobs=jobs, is_quiet=quiet
+    )
+    with served, suppress(KeyboardInterrupt):  # Ctrl-C is the way to end a server
+        lines = [] if quiet else serve_report.lines(served, is_verbose=verbose)
+        show(lines, serve_report.document(served) if is_json else {}, is_json=is_json)
         served.wait()
-    except KeyboardInterrupt:
-        return
+    return 0

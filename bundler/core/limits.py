@@ -561,6 +561,9 @@ SERVED_PIECE_BYTES = 256 << 10
 SERVED_NAMES = 10_000
 """Names, tags or referrers in one answer; a link leads to the next ones."""
 
+HTPASSWD_BYTES = 1 << 20
+"""A file of passwords: some 10,000 users."""
+
 SERVED_DRAINED_BYTES = 1 << 20
 """Bytes of a refused request that are read and forgotten, so that the client gets to read the answer."""
 

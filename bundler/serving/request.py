@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bundler.core.frozen import frozen
+from bundler.core.reference import is_loopback
 from bundler.errors import Misuse
 from bundler.keys.open_bundle import LOCKED, Unlocking
 from bundler.system.bundle_paths import BundlePath
@@ -25,6 +26,11 @@ class ServeRequest(Request):
         required_signatures: The number of different trusted keys that must have signed each bundle.
         unlocking: Opens encrypted bundles.
         address: The address to listen at, ``HOST:PORT``; port 0 is any free port.
+        is_self_signed: Speak TLS, with a certificate that is made now.
+        certificate: Speak TLS with the certificate in this file, PEM; ``key`` has its key.
+        key: The private key of the certificate, PEM.
+        htpasswd: Demand a password of the users in this file of ``htpasswd -B``.
+        is_insecure_plain_http: Take passwords without TLS from other machines too.
     """
 
     paths: tuple[BundlePath, ...]
@@ -33,6 +39,38 @@ class ServeRequest(Request):
     required_signatures: int = 1
     unlocking: Unlocking = LOCKED
     address: str = DEFAULT_ADDRESS
+    is_self_signed: bool = False
+    certificate: Path | None = None
+    key: Path | None = None
+    htpasswd: Path | None = None
+    is_insecure_plain_http: bool = False
+
+    @property
+    def has_tls(self) -> bool:
+        """True if the server speaks TLS."""
+        return self.is_self_signed or self.certificate is not None
+
+    def check(self) -> None:
+        """Checks that its fields fit each other.
+
+        Raises:
+            Misuse: They do not.
+        """
+        if (self.certificate is None) != (self.key is None):
+            raise Misuse("a certificate and its key belong together", hint="give --tls-cert FILE and --tls-key FILE")
+        if self.is_self_signed and self.certificate is not None:
+            raise Misuse("two certificates", hint="give --tls-self-signed, or --tls-cert and --tls-key")
+        if self.htpasswd and not self.has_tls and not self.is_insecure_plain_http and not self.is_local:
+            raise Misuse(
+                "passwords would cross the network in clear text",
+                subject=self.address,
+                hint="give --tls-self-signed, or --tls-cert and --tls-key; or --insecure-plain-http",
+            )
+
+    @property
+    def is_local(self) -> bool:
+        """True if only this machine reaches the server."""
+        return is_loopback(str(parse_address(self.address)))
 
 
 @frozen

@@ -5,18 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import socket
+import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
-from bundler.errors import LocalStorage, Misuse
+from bundler.errors import Misuse
 from bundler.keys.open_bundle import open_each
 from bundler.run import Run
 from bundler.serving.catalogue import Catalogue, OpenBundle, ServedImage
-from bundler.serving.connections import Connections, Log
+from bundler.serving.connections import Connections, Log, ServedAnswer
+from bundler.serving.passwords import Guard, read_users
 from bundler.serving.registry import Page, Registry
 from bundler.serving.request import DEFAULT_ADDRESS, Address, ServeRequest, parse_address
+from bundler.serving.tls import MadeAuthority, given_context, made_context
 from bundler.texts import text
+from bundler.workers import Cancellation
+
+PageOf = Callable[[Catalogue, str], Page]
+"""Makes the page for people from a catalogue and the URL of the server."""
 
 _BACKLOG = 512
 """Connections that the system keeps until they are accepted."""
@@ -28,11 +35,23 @@ class Served:
     Attributes:
         catalogue: The repositories that are served.
         address: The address that the server listens at.
+        request: Its request; None for bundles that were open already.
+        authority: The authority of a certificate that was made for it; None without one.
     """
 
-    def __init__(self, catalogue: Catalogue, address: Address, closing: ExitStack) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        address: Address,
+        closing: ExitStack,
+        *,
+        request: ServeRequest | None = None,
+        authority: MadeAuthority | None = None,
+    ) -> None:
         self.catalogue = catalogue
         self.address = address
+        self.request = request
+        self.authority = authority
         self._closing = closing
         self._ended = threading.Event()
 
@@ -49,7 +68,12 @@ class Served:
     @property
     def url(self) -> str:
         """The address of the page, and of the registry."""
-        return f"http://{self.host}/"
+        return _url(self.address, has_tls=self.request is not None and self.request.has_tls)
+
+    @property
+    def is_in_clear(self) -> bool:
+        """True if other machines may reach it, and it speaks plain HTTP."""
+        return self.request is not None and not self.request.has_tls and not self.request.is_local
 
     def wait(self) -> None:
         """Waits until it is closed."""
@@ -67,26 +91,30 @@ class Served:
         self.close()
 
 
-def serve(request: ServeRequest, run: Run | None = None, *, page: Page | None = None, log: Log | None = None) -> Served:
+def serve(
+    request: ServeRequest, run: Run | None = None, *, page: PageOf | None = None, log: Log | None = None
+) -> Served:
     """Serves bundles as a read-only registry, in the background.
 
     Args:
         request: The bundles, the trusted keys and the address.
         run: Receives progress while bundles are opened, and can be stopped; None for a silent run.
-        page: Answers requests for the page for people; None for no page.
+        page: Makes the page for people; None for no page.
         log: Receives each request that was answered, from any thread.
 
     Returns:
         The running server. Close it, or use it as a context manager.
 
     Raises:
-        Misuse: There is no bundle, the passphrase is missing or wrong, or the address cannot be used.
+        Misuse: There is no bundle, the passphrase is missing or wrong, or the address, the certificate or the file of
+            passwords cannot be used.
         Untrusted: No trusted key has signed one of them.
         Damaged, Incomplete: The small files of one are not as they were signed.
         Interrupted: The user stopped it.
     """
     run = run or Run()
-    address = parse_address(request.address)
+    request.check()
+    users = read_users(request.htpasswd) if request.htpasswd is not None else {}
     with ExitStack() as opened:
         bundles = open_each(
             request.paths,
@@ -98,7 +126,16 @@ def serve(request: ServeRequest, run: Run | None = None, *, page: Page | None = 
         )
         for each in bundles:
             opened.callback(each.close)
-        return _listening(bundles, address, opened, run=run, page=page, log=log)
+        listener = _listener(parse_address(request.address))
+        opened.callback(listener.close)
+        address = _bound(parse_address(request.address), listener)
+        tls, authority = _tls(request, address)
+        catalogue = Catalogue(bundles)
+        url = _url(address, has_tls=request.has_tls)
+        registry = _registry(catalogue, opened, run, page(catalogue, url) if page else None)
+        answering = Guard(users, registry.answer).answer if users else registry.answer
+        opened.callback(Connections(listener, answering, tls=tls, log=log or _no_log).close)
+        return Served(catalogue, address, opened.pop_all(), request=request, authority=authority)
 
 
 def serve_open(bundles: Sequence[OpenBundle], *, address: str = DEFAULT_ADDRESS, run: Run | None = None) -> Served:
@@ -113,28 +150,44 @@ def serve_open(bundles: Sequence[OpenBundle], *, address: str = DEFAULT_ADDRESS,
         Misuse: The address cannot be used.
     """
     with ExitStack() as opened:
-        return _listening(bundles, parse_address(address), opened, run=run or Run())
+        listener = _listener(parse_address(address))
+        opened.callback(listener.close)
+        catalogue = Catalogue(bundles)
+        registry = _registry(catalogue, opened, run or Run())
+        opened.callback(Connections(listener, registry.answer).close)
+        return Served(catalogue, _bound(parse_address(address), listener), opened.pop_all())
 
 
-def _listening(
-    bundles: Sequence[OpenBundle],
-    address: Address,
-    opened: ExitStack,
-    *,
-    run: Run,
-    page: Page | None = None,
-    log: Log | None = None,
-) -> Served:
-    catalogue = Catalogue(bundles)
-    registry = Registry(catalogue, page=page, passed=lambda _: run.cancellation.check())
-    listener = _listener(address)
-    try:
-        connections = Connections(listener, registry.answer, log=log or (lambda _: None))
-    except LocalStorage:
-        listener.close()
-        raise
-    opened.callback(connections.close)
-    return Served(catalogue, Address(address.host, listener.getsockname()[1]), opened.pop_all())
+def _registry(catalogue: Catalogue, opened: ExitStack, run: Run, page: Page | None = None) -> Registry:
+    """The registry. All its reads end when the server or the run ends."""
+    ending = Cancellation()
+    opened.callback(ending.set)
+
+    def passed(_: int) -> None:
+        ending.check()
+        run.cancellation.check()
+
+    return Registry(catalogue, page=page, passed=passed)
+
+
+def _url(address: Address, *, has_tls: bool) -> str:
+    return f"{'https' if has_tls else 'http'}://{address}/"
+
+
+def _tls(request: ServeRequest, address: Address) -> tuple[ssl.SSLContext | None, MadeAuthority | None]:
+    if request.is_self_signed:
+        return made_context(address)
+    if request.certificate is not None and request.key is not None:
+        return given_context(request.certificate, request.key), None
+    return None, None
+
+
+def _no_log(_: ServedAnswer) -> None:
+    """Logs nothing."""
+
+
+def _bound(address: Address, listener: socket.socket) -> Address:
+    return Address(address.host, listener.getsockname()[1])
 
 
 def _listener(address: Address) -> socket.socket:

@@ -29,7 +29,16 @@ def lines(served: Served, *, is_verbose: bool) -> list[str]:
     if complete is not None:
         command = " ".join(("docker", "pull", f"{served.host}/{complete.name}"))
         shown.append(fact(said("pull"), escaped(command)))
+    if served.authority is not None:
+        shown.append(fact(said("authority"), escaped(served.authority.path)))
+        shown.append(fact_below(said("SHA-256 {fingerprint}", fingerprint=served.authority.fingerprint)))
+        shown.append(fact_below(said("copy it to /etc/docker/certs.d/HOST:PORT/ca.crt of each client")))
     shown.append(fact(said("end"), "Ctrl-C"))
+    if served.is_in_clear:
+        shown += [
+            "",
+            said("PLAIN HTTP: others on the network can read what is sent, and change tags; give --tls-self-signed"),
+        ]
     return [*shown, *_incomplete(incomplete, is_verbose), *_moved(served.catalogue.moved, is_verbose)]
 
 
@@ -78,6 +87,9 @@ def document(served: Served) -> dict[str, Any]:
         "exitCode": 0,
         "url": served.url,
         "host": served.host,
+        "authority": {"path": str(served.authority.path), "fingerprint": served.authority.fingerprint}
+        if served.authority is not None
+        else None,
         "bundles": [
             {"name": each.name, "id": each.id, "signers": list(each.signers)} for each in served.catalogue.bundles
         ],

@@ -1,7 +1,8 @@
 """The frame of a page: its head, its looks, and the policy by which a browser runs and loads nothing.
 
 A page is one file. The policy allows the one style sheet in it, by its digest, and nothing else: no script, no image,
-no frame, no form, no address. A server that shows a page sends `policy` as a header too.
+no frame, no form, no address. A page of a server may have one script of ours, which is allowed by its digest too. A
+server that shows a page sends `policy` as a header.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from bundler.views.languages import language, spoken
 GENERATOR = '<meta name="generator" content="bundler '
 """The beginning of the element by which bundler knows its own pages."""
 _STYLE = Path(__file__).parent / "style.css"
+_FILTER = Path(__file__).parent / "filter.js"
 _PLAIN = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._-]{0,119}")
 _HEAD = Template("""\
 <!doctype html>
@@ -52,11 +54,13 @@ class Page:
         body: Its content.
         running: A short text at the foot of each printed sheet, such as the id of a bundle. Only plain characters are
             shown; a text with others is left out.
+        has_filter: True if its table can be filtered by typing, in a browser that runs the script for it.
     """
 
     title: str
     body: Node
     running: str = ""
+    has_filter: bool = False
 
 
 def page_pieces(make: Callable[[], Page], language: str) -> Iterator[bytes]:
@@ -70,24 +74,39 @@ def page_pieces(make: Callable[[], Page], language: str) -> Iterator[bytes]:
     return (piece.encode() for piece in spoken(language, _pieces(make)))
 
 
-def policy(running: str = "") -> str:
+def policy(running: str = "", *, has_filter: bool = False) -> str:
     """The content security policy of a page with this running text."""
-    digest = hashlib.sha256(_style(running).encode()).digest()
-    style = base64.b64encode(digest).decode()
-    return f"default-src 'none'; style-src 'sha256-{style}'; base-uri 'none'; form-action 'none'"
+    allowed = {"default-src": "'none'", "style-src": _source(_style(running))}
+    if has_filter:
+        allowed["script-src"] = _source(_filter())
+    allowed |= {"base-uri": "'none'", "form-action": "'none'"}
+    return "; ".join(map(" ".join, allowed.items()))
+
+
+def _source(content: str) -> str:
+    """The source of a policy that allows a style sheet or script with this content."""
+    return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
 def _pieces(make: Callable[[], Page]) -> Iterator[str]:
     page, spelt = make(), language()
     yield _HEAD.substitute(
         language=_HTML_LANGUAGES.get(spelt, spelt),
-        policy=html.escape(policy(page.running)),
+        policy=html.escape(policy(page.running, has_filter=page.has_filter)),
         generator=f"{GENERATOR}{__version__}",
         title=visible(page.title),
         style=_style(page.running),
     )
     yield from markup(page.body)
+    if page.has_filter:
+        yield f"\n<script>{_filter()}</script>"
     yield "\n</body>\n</html>\n"
+
+
+@functools.lru_cache(maxsize=1)
+def _filter() -> str:
+    """The script. It is ours alone, and has no text of a page."""
+    return _FILTER.read_text(encoding="utf-8")
 
 
 @functools.lru_cache(maxsize=4)
