@@ -202,7 +202,11 @@ def _of_receipt(receipt: Receipt, request: MirrorsRequest) -> tuple[str, list[Pl
         )
     try:
         images = [
-            PlacedImage(Reference.parse(each.reference), Reference.parse(each.name), Digest.parse(each.digest))
+            PlacedImage(
+                Reference.parse(each.reference),
+                Reference.parse(each.name),
+                Digest.parse(each.read_back or each.digest),  # a daemon on the way makes manifests of its own
+            )
             for target in chosen
             for each in target.images
             if each.outcome in _PLACED
