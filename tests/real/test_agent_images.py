@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from bundler.stores.agent_images import index_of
 from tests.support import images
+from tests.support.fault_fs import FaultFs
 from tests.support.parts import RealContainerd, require
 from tests.support.steps import Steps
-from tests.support.sweeps import steps
+from tests.support.sweeps import crashes
 
 APP, OTHER = images.simple("app"), images.simple("other")
 BOTH = images.index(
@@ -69,6 +72,15 @@ def import_(here, keys, tmp_path):
 
 def files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.glob("*"))}
+
+
+def damage(bundle: Path, image: images.Image) -> None:
+    """Changes a byte of the layer of an image."""
+    layer = json.loads(image.content)["layers"][0]["digest"]
+    chunk = bundle / "chunk-0001.tar"
+    content = bytearray(chunk.read_bytes())
+    content[content.index(image.blobs[layer]) + 20] ^= 1
+    chunk.write_bytes(content)
 
 
 def outcomes(receipt) -> set[str]:
@@ -161,12 +173,7 @@ def test_one_platform_makes_a_file_of_that_platform(containerd, sealed, import_,
 
 def test_an_image_that_is_damaged_in_the_bundle_leaves_no_file_and_stops_no_other(sealed, import_, tmp_path):
     bundle = sealed({"quay.io/team/a:1": APP, "quay.io/team/b:1": OTHER})
-    layer = json.loads(APP.content)["layers"][0]["digest"]
-    chunk = bundle / "chunk-0001.tar"
-    content = bytearray(chunk.read_bytes())
-    at = content.index(APP.blobs[layer])
-    content[at + 20] ^= 1
-    chunk.write_bytes(content)
+    damage(bundle, APP)
     done, receipt = import_(bundle)
     assert (done.code, outcomes(receipt)) == (4, {"failed", "pushed"})
     assert list(files(tmp_path / "images")) == ["quay.io+team+b=1.tar.zst"]
@@ -175,20 +182,47 @@ def test_an_image_that_is_damaged_in_the_bundle_leaves_no_file_and_stops_no_othe
     assert files(tmp_path / "none") == {}
 
 
-def test_a_run_that_was_killed_leaves_only_whole_files_and_the_same_command_finishes(keys, sealed, import_, tmp_path):
-    bundle, killed = sealed(NAMES), 0
+def test_a_run_that_is_killed_or_cut_off_at_any_moment_leaves_whole_files_and_the_same_command_finishes(
+    keys, sealed, import_, tmp_path
+):
+    bundle = sealed(NAMES)
     import_(bundle, to="whole")
     whole = files(tmp_path / "whole")
-    for number in steps():
-        folder = tmp_path / f"killed-{number}"
-        receipt = ("--receipt", tmp_path / f"killed-{number}.json", "--trust", keys[1], "-q")
-        ended = Steps(["import", bundle, "--to", f"agent-images:{folder}", *receipt]).kill_at(number)
-        if not ended.was_killed:
-            break
-        killed += 1
-        assert {
-            name: content for name, content in files(folder).items() if not name.startswith(".")
-        }.items() <= whole.items()
-        done, _ = import_(bundle, to=folder.name)
-        assert (done.code, files(folder)) == (0, whole)
-    assert killed > 5
+    fs = FaultFs(tmp_path / "fs", records=True)
+    folder = fs.path / "images"
+    arguments = ["import", bundle, "--trust", keys[1], "--to", f"agent-images:{folder}"]
+    command, count = Steps(arguments, {"XDG_STATE_HOME": str(fs.path / "states")}), 0
+    for where in crashes(fs, command):
+        count += 1
+        left = {name: content for name, content in files(folder).items() if not name.startswith(".")}
+        assert left.items() <= whole.items(), where
+        again = command.run()
+        assert (again.code, files(folder)) == (0, whole), f"{where}: {again.err}"
+    assert count >= 40 // 6, "an import has more moments than that"
+
+
+def test_a_good_copy_of_a_chunk_replaces_a_damaged_one(here, keys, sealed, tmp_path):
+    good = sealed(NAMES)
+    bad = shutil.copytree(good, tmp_path / "bad")
+    damage(bad, APP)
+    folder = tmp_path / "images"
+    done = here(
+        "import", bad, good, "--to", f"agent-images:{folder}", "--trust", keys[1], "--receipt", tmp_path / "r.json"
+    )
+    assert (done.code, len(files(folder))) == (0, len(NAMES)), done.err
+
+
+def test_a_file_that_another_program_writes_at_the_same_time_is_kept(sealed, import_, tmp_path, monkeypatch):
+    name = "docker.io/library/app:1"
+    import_(sealed({name: OTHER}, "other"), to="other")
+    theirs = tmp_path / "other/docker.io+library+app=1.tar.zst"
+    folder = tmp_path / "images"
+
+    def write_theirs(*arguments):
+        shutil.copy(theirs, folder)
+        return index_of(*arguments)
+
+    monkeypatch.setattr("bundler.importing.targets.agent_images.index_of", write_theirs)
+    done, receipt = import_(sealed({name: APP}))
+    assert (done.code, outcomes(receipt)) == (6, {"failed"})
+    assert files(folder) == {theirs.name: theirs.read_bytes()}

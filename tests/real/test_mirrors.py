@@ -170,6 +170,12 @@ def test_a_receipt_or_bundle_without_a_trusted_signature_is_refused(here, keys, 
     assert here("mirrors", sealed, "--to", target.host, "--for", "k3s", "-o", tmp_path / "m").code == 5
     assert not (tmp_path / "m").exists()
     changed = json.loads(receipt.read_text())
+    (pinned,) = (image for image in changed["targets"][0]["images"] if image["reference"] == OTHER)
+    pinned["reference"] = f"{OTHER}@{PUSHED[OTHER].digest}"
+    pinned["readBack"] = PUSHED[HUB].digest  # as a daemon on the way leaves it
+    receipt.write_text(json.dumps(changed))
+    done = here("mirrors", receipt, "--for", "podman", "-o", tmp_path / "by-daemon", "--insecure-no-signature")
+    assert "NOT for 1 image: its digest is another one there" in done.out
     changed["targets"][0]["images"][0]["reference"] = 'evil"]\nserver = "https://evil'
     receipt.write_text(json.dumps(changed))
     done = here("mirrors", receipt, "--for", "containerd", "-o", tmp_path / "m", "--insecure-no-signature")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -134,40 +136,53 @@ def test_a_preheat_that_fails_or_runs_on_changes_nothing_about_the_import(import
     assert (done.code, preheated["running"], preheated["failures"]) == (0, 2, 0)
 
 
-def endless_answer(front: Front, request) -> bool:
-    """A body that is longer than any answer of an API."""
-    front.send(request, 200, {}, b"[" + b" " * (2 << 20) + b"]")
-    return True
+def always(status: int, headers: dict[str, str], content: bytes) -> Callable[[Front, BaseHTTPRequestHandler], bool]:
+    """Answers every request in one way."""
+
+    def answer(front: Front, request: BaseHTTPRequestHandler) -> bool:
+        request.rfile.read(int(request.headers.get("Content-Length") or 0))
+        front.send(request, status, headers, content)
+        return True
+
+    return answer
 
 
-def elsewhere(front: Front, request) -> bool:
-    front.send(request, 307, {"Location": f"http://127.0.0.1:{front.registry.port}/stolen"}, b"")
-    return True
+PAGE = always(200, {"Content-Type": "text/html"}, b"<html>log in</html>")
+HOSTILE = {
+    "endless": (always(200, {}, b"[" + b" " * (2 << 20) + b"]"), "too long"),
+    "page": (PAGE, "does not have"),
+    "wrong types": (always(200, {}, b'{"id": "../../1", "state": 7}'), "does not have"),
+    "busy for a day": (always(429, {"Retry-After": "86400"}, b""), "asks to wait"),
+}
 
 
-def page(front: Front, request) -> bool:
-    front.send(request, 200, {"Content-Type": "text/html"}, b"<html>log in</html>")
-    return True
-
-
-def of_wrong_types(front: Front, request) -> bool:
-    front.send(request, 200, {}, b'{"id": "../../1", "state": 7}')
-    return True
-
-
-def busy(front: Front, request) -> bool:
-    front.send(request, 429, {"Retry-After": "86400"}, b"")
-    return True
-
-
-@each_case("hostile", [endless_answer, elsewhere, page, of_wrong_types, busy], ids=lambda each: each.__name__)
-def test_hostile_answers_are_failures_and_nothing_else(import_, new_registry, fronts, waits, token, hostile):
+@each_case("hostile, words", list(HOSTILE.values()), ids=str)
+def test_hostile_answers_are_failures_and_nothing_else(import_, new_registry, fronts, waits, token, hostile, words):
     target: RealRegistry = new_registry()
     front = fronts(target, hostile)
     flags = ("--preheat", f"dragonfly=http://{front.host}", "--preheat-token-file", token)
     done, (preheated,) = import_("--to", target.host, *flags)
     assert (done.code, preheated["done"], preheated["failures"]) == (0, 0, 2), done.err
+    assert [words in each["reason"] for each in preheated["failed"]] == [True, True], preheated["failed"]
     assert target.tags == {"other/tool": ["2"], "team/app": ["1"]}
+
+
+def test_no_redirect_leads_to_another_host(import_, fronts, target, waits, token):
+    elsewhere = fronts(target, PAGE)
+    redirects = always(307, {"Location": f"http://{elsewhere.host}/stolen"}, b"")
+
+    harbor = HarborPreheats({"team": [POLICY]})
+    front = fronts(
+        target, lambda front, request: request.path.startswith("/api/") and redirects(front, request), harbor
+    )
+    services = (
+        "--preheat",
+        f"harbor=http://{front.host}",
+        "--preheat",
+        f"dragonfly=http://{fronts(target, redirects).host}",
+    )
+    done, found = import_("--to", front.host, *services, "--preheat-token-file", token)
+    assert (done.code, [each["failures"] for each in found], elsewhere.requests) == (0, [2, 2], [])
 
 
 def test_what_cannot_be_asked_is_refused_before_anything_moves(import_, target, token, tmp_path):
