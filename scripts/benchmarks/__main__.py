@@ -24,6 +24,7 @@ from benchmarks.registry import OwnRegistry
 from benchmarks.report import Report, about, write_into
 from benchmarks.rounds import Bench
 from benchmarks.scans import run_scan
+from benchmarks.serving import run_serve
 from benchmarks.slow import run_slow
 
 SCRIPTS = Path(__file__).resolve().parent
@@ -62,6 +63,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--workdir", type=Path, metavar="DIR", help="where the temporary folder is made")
     parser.add_argument("--slow", action="store_true", help="also with a medium of 20 MB/s and a registry 50 ms away")
     parser.add_argument("--scan", action="store_true", help="also a scan by a clamd that is started here")
+    parser.add_argument("--serve", action="store_true", help="also pulls from bundler serve and from docker-registry")
     parser.add_argument("--keep", action="store_true", help="keep the temporary folder")
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, every round included")
     parser.add_argument("--write", type=Path, metavar="PAGE", help="put the result into a page, between its two marks")
@@ -143,6 +145,7 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
     samples = Bench(work, runner, contestants, ours, options.cold).run(options.rounds)
     slow = tuple(run_slow(ours, corpus, runner, work)) if options.slow else ()
     scanned = run_scan(ours, corpus, work) if options.scan else None
+    served = run_serve(ours, Curl(runner, corpus), corpus, work, options.rounds) if options.serve else None
     inputs = "dropped from the page cache" if options.cold else "read into the page cache"
     method = METHOD.format(
         own_mib=own_peak_bytes() / MIB,
@@ -151,7 +154,7 @@ def measure(options: argparse.Namespace, runner: Runner, corpus: Corpus, work: P
         images=len(corpus.images),
         docker_images=sum(not image.root.is_oci for image in corpus.images),
     )
-    return Report(described, method, corpus, samples, slow, scanned)
+    return Report(described, method, corpus, samples, slow, scanned, served)
 
 
 def run(options: argparse.Namespace) -> Report:

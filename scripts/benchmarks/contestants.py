@@ -89,6 +89,10 @@ class Bundler:
             "scan", str(folder / "bench"), *self._trust, "--with", f"clamav={socket}", "-o", record, "--again"
         )
 
+    def serve_command(self, folder: Path) -> list[str]:
+        """The command that serves the bundle at a free port."""
+        return [BUNDLER, "serve", str(folder / "bench"), *self._trust, "--addr", "127.0.0.1:0", "--json", "--quiet"]
+
     def copy(self, folder: Path, to: Path) -> Measured:
         """Copies the bundle to a medium, and reads it back from there."""
         return self._run("copy", str(folder / "bench"), "-o", str(to))
@@ -206,6 +210,11 @@ class Curl:
 
     def check(self, host: str) -> None:
         check_blobs(self._corpus, host)
+
+    def fetch(self, host: str, config: Path) -> Measured:
+        """Gets all blobs from any registry that has them, and keeps nothing."""
+        transfers = [[("url", f"http://{host}{blob.path}"), ("output", os.devnull)] for blob in self._corpus.blobs]
+        return self._curl(config, transfers)
 
     def _post(self, blob: Blob, host: str) -> list[tuple[str, str]]:
         return [

@@ -55,6 +55,12 @@ class OwnRegistry:
             raise
         return self
 
+    @property
+    def process(self) -> int:
+        """Its process id."""
+        assert self._process
+        return self._process.pid
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:

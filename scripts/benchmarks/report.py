@@ -16,6 +16,7 @@ from benchmarks.corpus import Corpus
 from benchmarks.measuring import GIB, MIB, Measured
 from benchmarks.rounds import Samples
 from benchmarks.scans import ScanRun
+from benchmarks.serving import ServeRun
 from benchmarks.slow import SlowRun
 
 PHASES = ("export", "import", "import again", "verify", "--help", "inspect")
@@ -93,6 +94,7 @@ class Report:
     samples: Samples
     slow: tuple[SlowRun, ...]
     scanned: ScanRun | None = None
+    served: ServeRun | None = None
 
     @property
     def targets(self) -> list[Target]:
@@ -126,6 +128,7 @@ class Report:
             ],
             "slow": [{**asdict(run), "used": run.used} for run in self.slow],
             "scan": asdict(self.scanned) if self.scanned else None,
+            "serve": asdict(self.served) if self.served else None,
             "targets": [{**asdict(target), "met": target.is_met} for target in self.targets],
         }
 
@@ -148,6 +151,8 @@ class Report:
             yield from ("", "slow media and lines", *(f"  {run}" for run in self.slow))
         if self.scanned:
             yield from ("", "scan", f"  {self.scanned}")
+        if self.served:
+            yield from ("", "serve", f"  {self.served}")
         yield from ("", "targets")
         for target in self.targets:
             figures = f"{target.measured:>9.3f} <= {target.limit:.2f} {target.unit}"

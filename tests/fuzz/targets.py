@@ -60,13 +60,16 @@ from bundler.core.selection import Selection
 from bundler.core.tag_template import TagTemplate
 from bundler.core.text_file import decoded
 from bundler.core.yaml_documents import documents
-from bundler.errors import BundlerError, Damaged, Untrusted
+from bundler.errors import BundlerError, Damaged, Refused, Untrusted
 from bundler.importing.named_files import parse_failed_list
 from bundler.keys import certificates
 from bundler.keys.image_keys import load_image_key
 from bundler.lists import table as list_table
 from bundler.lists.found import Surroundings
 from bundler.lists.listing import Listing
+from bundler.serving import heads
+from bundler.serving.passwords import parse_htpasswd
+from bundler.serving.routes import route_of
 from bundler.stores import addresses, archive_check, compression, http, referrers as referrers_of
 from bundler.stores.image_file import ImageFile, PieceStream
 from bundler.stores.layer_tar import read_layer
@@ -334,6 +337,23 @@ def next_page(data: bytes) -> None:
     assert path is None or ".." not in path.partition("?")[0].split("/")
 
 
+def served_request(data: bytes) -> None:
+    """The head of a request to `bundler serve`: what a client gets follows from nothing else."""
+    try:
+        head = heads.parse_head(data)
+    except heads.BadRequest as error:
+        raise Refused(str(error)) from error
+    assert head.path == "*" or head.path.startswith("/")
+    assert head.path.isprintable()
+    route = route_of(head.path)
+    name = getattr(route, "name", "")
+    assert name == "" or "/".join(filter(None, name.split("/"))) == name
+    heads.matches(head.headers.get("if-none-match"), '"a"')
+    with suppress(heads.Unsatisfiable):
+        begin, end = heads.wanted_range(head.headers.get("range"), 1000) or (0, 1000)
+        assert 0 <= begin < end <= 1000
+
+
 def address(data: bytes) -> None:
     text = text_of(data)
     with suppress(BundlerError):
@@ -537,6 +557,8 @@ TARGETS: dict[str, Target] = {
     "scan-waivers": waivers,
     "seven-zip-decrypted": seven_zip_decrypted,
     "seven-zip-frame": seven_zip_frame,
+    "served-request": served_request,
+    "served-users": lambda data: parse_htpasswd(text_of(data), what="test"),
     "signature": signature_document,
     "signature-name": signature_name,
     "tag-template": tag_template,
