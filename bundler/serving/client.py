@@ -115,6 +115,9 @@ class Client:
             while (end := self._received.find(_END_OF_HEAD)) < 0:
                 if len(self._received) > SERVED_HEAD_BYTES:
                     raise BadRequest("the head is too large", HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+                if self._received and not _begins_request(self._received):
+                    # A client that tries TLS first, as Docker and skopeo do, would wait as long as we.
+                    raise BadRequest("not a request of HTTP/1.1")
                 if self._received and until is None:
                     until = time.monotonic() + SERVED_HEAD_SECONDS
                 self._set_seconds(socket.SO_RCVTIMEO, idle_seconds if until is None else until - time.monotonic())
@@ -218,6 +221,11 @@ class Client:
         """Sets the time that one system call may take."""
         micros = max(1000, int(seconds * 1e6))
         self._socket.setsockopt(socket.SOL_SOCKET, option, struct.pack("ll", *divmod(micros, 1_000_000)))
+
+
+def _begins_request(content: bytes) -> bool:
+    """True if some bytes may be the beginning of a request: of the name of a method."""
+    return b"A" <= content[:1] <= b"Z"
 
 
 def _head_of(answer: Answer) -> bytes:

@@ -71,6 +71,14 @@ def test_a_connection_ends_after_what_cannot_be_followed(served, content, status
         assert b"Connection: close" in answer
 
 
+def test_a_client_that_tries_tls_first_is_answered_at_once(served):
+    """Docker, podman and skopeo do so, and wait for an answer before they speak plain HTTP."""
+    with connected(served) as connection:
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")  # as much as one packet of a handshake
+        connection.settimeout(limits.SERVED_HEAD_SECONDS / 2)
+        assert received(connection).startswith(b"HTTP/1.1 400 ")
+
+
 def test_half_a_head_ends_in_time(served, monkeypatch):
     monkeypatch.setattr(client, "SERVED_HEAD_SECONDS", 0.2)
     with connected(served) as connection:
