@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -128,6 +129,40 @@ def test_the_last_success_outlives_failures_of_every_kind(
         "import",
         "verify",
     }
+
+
+def test_tags_in_conflict_are_counted(run: Any, file: Path, tmp_path: Path) -> None:
+    layout = tmp_path / "layout"
+    assert run("import", VECTORS / "tar", *TRUST, "--to", f"oci:{layout}")[0] == 0
+    index = json.loads((layout / "index.json").read_text())
+    first, second, *_ = index["manifests"]
+    for field in ("digest", "size", "mediaType"):
+        first[field], second[field] = second[field], first[field]
+    (layout / "index.json").write_text(json.dumps(index))
+    assert run("import", VECTORS / "tar", *TRUST, "--to", f"oci:{layout}")[0] == 6
+    found = values(file)
+    assert found["bundler_last_run_images", "import", "conflict"] == 2
+    assert found["bundler_last_run_errors", "import", "refused"] == 2
+
+
+def test_other_commands_have_figures_of_their_own(run: Any, file: Path, tmp_path: Path) -> None:
+    layout = f"oci:{tmp_path}/layout"
+    assert run("import", VECTORS / "tar", *TRUST, "--to", layout)[0] == 0
+    (tmp_path / "out").mkdir()
+    assert run("export", layout, "--name", "again", "-o", tmp_path / "out", "--unsigned")[0] == 0
+    found = values(file)
+    assert found["bundler_last_run_images", "export", "carried"] == 4
+    assert found["bundler_last_run_images", "export", "missing"] == 0
+    size = sum(chunk.stat().st_size for chunk in (tmp_path / "out/again").glob("chunk-*.tar"))
+    assert found["bundler_bundle_size_bytes", "export", "again"] == size
+    assert run("copy", VECTORS / "parts", "-o", tmp_path / "out")[0] == 0
+    found = values(file)
+    assert found["bundler_verify_missing_files", "copy"] == 0
+    assert found["bundler_last_run_objects", "copy", "copied"] == 8  # all but SHA256SUMS and its signature
+    assert run("inventory", layout, "-o", tmp_path / "inventory.json")[0] == 0
+    assert values(file)["bundler_last_run_images", "inventory", "listed"] == 4
+    commands = {key[1] for key in values(file) if key[0] == "bundler_last_success_timestamp_seconds"}
+    assert commands == {"import", "export", "copy", "inventory"}
 
 
 def test_everybody_may_read_the_file_and_nothing_else_is_left(run: Any, file: Path) -> None:

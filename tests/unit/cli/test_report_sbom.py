@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ def test_it_is_made_of_bundles_alone_and_replaces_nothing_else(tmp_path: Path, c
     theirs = tmp_path / "theirs.json"
     theirs.write_text('{"bomFormat": "CycloneDX", "metadata": {"tools": [{"name": "syft"}]}}')
     new = tmp_path / "new.json"
+    bundle = shutil.copytree(VECTORS / "tar", tmp_path / "tar")
     for arguments, words in (
         ((receipt, "-o", new), "an SBOM is made of a bundle"),
         ((VECTORS / "encrypted", *TRUST, "-o", new), "the bundle is encrypted"),
         ((VECTORS / "tar", *TRUST, "-o", theirs), "the file exists and is no report"),
-        ((VECTORS / "tar", *TRUST, "-o", VECTORS / "tar/sbom.json"), "a file that nobody signed"),
+        ((bundle, *TRUST, "-o", bundle / "sbom.json"), "a file that nobody signed"),
         ((VECTORS / "tar", *TRUST, "-o", new, "--lang", "zh"), "--lang is the language of a page"),
     ):
         capsys.readouterr()
