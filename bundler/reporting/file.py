@@ -35,20 +35,30 @@ def check_file(output: Path, marks: Collection[bytes]) -> None:
     Raises:
         Misuse: It is there and is no such report, or would be in the folder of a bundle, or its folder does not exist.
     """
+    check_folder(output)
+    if os.path.lexists(output) and not has_marks(output, marks):
+        raise Misuse("the file exists and is no report", subject=str(output), hint="choose another name")
+
+
+def check_folder(output: Path) -> None:
+    """Checks the folder of a file for people.
+
+    Raises:
+        Misuse: It does not exist, or is that of a bundle.
+    """
     parent = output.absolute().parent
     if not parent.is_dir():
         raise Misuse("there is no such folder", subject=str(parent))
     if (parent / roles.SUMS.file).exists():
         raise Misuse(
-            "a report in the folder of a bundle would be a file that nobody signed",
+            "in the folder of a bundle it would be a file that nobody signed",
             subject=str(output),
             hint="write it next to the folder",
         )
-    if os.path.lexists(output) and not _has_marks(output, marks):
-        raise Misuse("the file exists and is no report", subject=str(output), hint="choose another name")
 
 
-def _has_marks(path: Path, marks: Collection[bytes]) -> bool:
+def has_marks(path: Path, marks: Collection[bytes]) -> bool:
+    """True if the beginning of a file has all of some marks; false also if it cannot be read."""
     what = str(path)
     try:
         with opened(path) as descriptor:

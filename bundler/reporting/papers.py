@@ -7,17 +7,18 @@ from pathlib import Path
 
 from bundler.commands.hand_over import hand_over
 from bundler.commands.papers import LabelRequest, NeedPaperRequest, NeedPaperResult, PaperResult, SlipRequest
-from bundler.core import roles
 from bundler.core.label_sheets import sheet_of
 from bundler.core.limits import NEED_LINE_CHARACTERS, NEED_LIST_BYTES
 from bundler.core.need_list import NeedList, parse_need_list
 from bundler.errors import BundlerError, Misuse, Refused
+from bundler.reporting.file import check_folder, has_marks
 from bundler.run import Run
 from bundler.system.durable_files import place_durably
 from bundler.system.files import read_bounded
 from bundler.texts import text
 from bundler.views.languages import ENGLISH, language as spoken_language, languages
 from bundler.views.paper import files as paper_files
+from bundler.views.paper.drawing import MARK
 
 _PAPER_BYTES = 64 << 20
 
@@ -92,15 +93,7 @@ def need_paper(request: NeedPaperRequest) -> NeedPaperResult:
 def _language(output: Path, language: str) -> str:
     """The language to write in, after a check of the file's name and its folder."""
     form = paper_files.form_of(output)
-    parent = output.absolute().parent
-    if not parent.is_dir():
-        raise Misuse("there is no such folder", subject=str(parent))
-    if (parent / roles.SUMS.file).exists():
-        raise Misuse(
-            "paper in the folder of a bundle would be a file that nobody signed",
-            subject=str(output),
-            hint="write it next to the folder",
-        )
+    check_folder(output)
     if language and language not in languages():
         known = ", ".join(languages())
         raise Misuse("there is no such language", subject=language[:40], expected=known, actual=language[:40])
@@ -129,9 +122,9 @@ def _holds(path: Path, content: bytes) -> bool:
     if not path.exists() and not path.is_symlink():
         return False
     try:
-        found = read_bounded(path, _PAPER_BYTES)
+        is_same = read_bounded(path, _PAPER_BYTES) == content
     except BundlerError:
-        found = b""
-    if found != content and not paper_files.is_paper(found):
+        is_same = False
+    if not is_same and not has_marks(path, [MARK.encode()]):
         raise Misuse("the file exists and is no label or slip", subject=str(path), hint="choose another name")
-    return found == content
+    return is_same

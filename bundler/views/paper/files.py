@@ -12,7 +12,7 @@ from bundler.errors import Misuse
 from bundler.texts import text
 from bundler.views.languages import ENGLISH, said, speaking
 from bundler.views.paper import need_page, plain
-from bundler.views.paper.drawing import MARK, Page
+from bundler.views.paper.drawing import Page
 from bundler.views.paper.label import label_pages
 from bundler.views.paper.pdf import pdf_of
 from bundler.views.paper.slip import slip_pages
@@ -20,7 +20,6 @@ from bundler.views.paper.svg import html_of, svg_of
 
 PDF, SVG, HTML, TXT = ".pdf", ".svg", ".html", ".txt"
 FORMS = (PDF, SVG, HTML, TXT)
-_HEAD_BYTES = 1024
 
 
 def form_of(path: Path) -> str:
@@ -93,11 +92,6 @@ def need_files(wanted: Wanted, name: str, path: Path, language: str) -> dict[Pat
         if form_of(path) == TXT:
             return {path: need_page.need_text(wanted, name)}
         return _files((need_page.need_page(wanted, name),), path, said("Need-list"), language)
-
-
-def is_paper(content: bytes) -> bool:
-    """True if a file is a label or a slip that was written here. Text has no mark."""
-    return MARK.encode() in content[:_HEAD_BYTES]
 
 
 def _language_for(path: Path, language: str) -> str:
