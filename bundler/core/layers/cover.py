@@ -90,20 +90,15 @@ class Cover:
 
         Args:
             number: The number of the layer, lower than those of the layers before.
-            paths: Its paths.
+            paths: Its paths, not more than there is room for.
             is_whole: False if there are more of them.
         """
         codes = self._codes
         own = [number << _BITS | kind for kind in Kind]
         for key, kind in zip(paths.keys, paths.kinds, strict=True):
             before = codes.get(key)
-            if before is None:
-                if len(codes) >= self._most:
-                    is_whole = False
-                    continue
-            elif not _hides_more(before, own[kind]):
-                continue
-            codes[key] = own[kind]
+            if before is None or _hides_more(before, own[kind]):
+                codes[key] = own[kind]
         self.is_whole = self.is_whole and is_whole
 
 

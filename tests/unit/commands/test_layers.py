@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import random
 import shutil
 
 import pytest
@@ -21,12 +22,15 @@ from tests.vectors import make
 from tests.vectors.make import Content, Made
 
 APP, MULTI, CHART, ODD = "example.org/app:1", "example.org/multi:2", "example.org/chart:3", "example.org/odd:4"
+BIG = "example.org/big:5"
 EVIL = "evil\x1b[2J\x9b\u202e"
 GZIP, ZSTD = f"{make.OCI_LAYER}+gzip", f"{make.OCI_LAYER}+zstd"
 
 BASE = Content(GZIP, gzip.compress(tar_of({"bin/sh": bytes(9000), "etc/motd": b"hello", "tmp/x": b"12"}), mtime=0))
 UPPER = Content(ZSTD, zstd(tar_of({"etc/motd": b"bye", "tmp/.wh.x": b"", f"opt/{EVIL}": b"e" * 900})))
 TOP = Content(make.OCI_LAYER, tar_of({"opt/.wh..wh..opq": b""}))
+NOISE = random.Random("noise").randbytes(1_500_000)
+LARGE = Content(make.OCI_LAYER, tar_of({"models/a": NOISE, "models/b": NOISE}))
 BROKEN = Content(make.OCI_LAYER, b"no tar" * 200)
 HISTORY = [
     {"created_by": "ADD base", "created": "2026-11-01T00:00:00Z"},
@@ -51,6 +55,7 @@ def bundled(tmp_path_factory):
         MULTI: make.index(image(BASE), image(TOP, architecture="arm64")),
         CHART: chart,
         ODD: odd,
+        BIG: image(LARGE),
     }
     return attached(tmp_path_factory.mktemp("layers"), {name: (each, []) for name, each in made.items()})
 
@@ -147,36 +152,51 @@ def test_a_layer_that_is_no_tar_is_damage_and_the_others_are_shown(shown):
         assert words in out
 
 
-def place_of(folder, content: Content) -> tuple[str, int]:
+def place_of(folder, content: Content, at: int = 0) -> tuple[str, int]:
+    """The chunk with a byte of a blob, and the offset in it."""
     manifest = json.loads((folder / "bundle.json").read_text())
     (blob,) = (each for each in manifest["blobs"] if each["digest"] == str(content.digest))
-    chunk, offset, _ = blob["pieces"][0]
-    return manifest["chunks"][chunk - 1]["file"], offset
+    for chunk, offset, length in blob["pieces"]:
+        if at < length:
+            return manifest["chunks"][chunk - 1]["file"], offset + at
+        at -= length
+    raise AssertionError(at)
+
+
+def damaged(bundled, to, content: Content, at: int):
+    """A copy of the bundle, with one byte of a blob changed."""
+    folder = shutil.copytree(bundled.folder, to)
+    file, offset = place_of(folder, content, at)
+    with open(folder / file, "r+b") as chunk:
+        chunk.seek(offset)
+        chunk.write(bytes([content.data[at] ^ 1]))
+    return folder
 
 
 def test_wrong_bytes_are_damage_although_they_can_be_read(shown, bundled, tmp_path):
     """Also of a layer that is read only in part: its result counts only after all its bytes were right."""
-    folder = shutil.copytree(bundled.folder, tmp_path / "damaged")
-    file, offset = place_of(folder, TOP)
-    with open(folder / file, "r+b") as chunk:
-        chunk.seek(offset + len(TOP.data) - 1)
-        chunk.write(b"\1")
-    for members in (layer_tar.LAYER_MEMBERS, 0):
+    last = damaged(bundled, tmp_path / "last", LARGE, len(LARGE.data) - 1)
+    first = damaged(bundled, tmp_path / "first", LARGE, 0)
+    for folder, members in ((last, layer_tar.LAYER_MEMBERS), (last, 1), (first, layer_tar.LAYER_MEMBERS)):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(layer_tar, "LAYER_MEMBERS", members)
-            code, document = of(shown, "--layers", APP, folder=folder)
-        (found,) = document["platforms"]
-        assert code == 4
-        assert found["layers"][2]["files"] is None
-        assert found["layers"][2]["problem"]["message"] == "the bytes do not match the digest"
+            code, document = of(shown, "--layers", BIG, folder=folder)
+        (layer,) = document["platforms"][0]["layers"]
+        assert (code, layer["files"]) == (4, None)
+        assert layer["problem"]["message"] == "the bytes do not match the digest"
+
+
+def test_a_layer_that_is_read_in_part_is_verified_as_a_whole(shown):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(layer_tar, "LAYER_MEMBERS", 1)
+        code, document = of(shown, "--layers", BIG)
+    (layer,) = document["platforms"][0]["layers"]
+    assert (code, layer["files"], layer["whole"]) == (0, 1, False)
 
 
 def test_another_copy_of_a_damaged_chunk_is_read(bundled, tmp_path):
-    bad, good = (shutil.copytree(bundled.folder, tmp_path / name) for name in ("bad", "good"))
-    file, offset = place_of(bad, BASE)
-    with open(bad / file, "r+b") as chunk:
-        chunk.seek(offset + 20)
-        chunk.write(b"\0\1\2\3")
+    bad = damaged(bundled, tmp_path / "bad", BASE, 20)
+    good = shutil.copytree(bundled.folder, tmp_path / "good")
     request = bundler.InspectRequest(paths=(bad, good), trust=(bundled.public,))
     result = bundler.inspect_layers(bundler.LayersRequest(inspect=request, image=APP))
     assert result.exit_code == 0

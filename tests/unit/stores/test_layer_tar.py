@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import tarfile
+import tracemalloc
 from unittest import mock
 
 import pytest
@@ -162,6 +163,22 @@ def test_extended_headers_without_a_member_take_no_memory_and_have_an_end() -> N
         assert not members(header * 50)
         with pytest.raises(Damaged, match="too long"):
             members(header * 51)
+
+
+def test_records_that_nobody_asks_for_are_not_kept() -> None:
+    header = entries(entry("a", pax_headers={f"{number:04}{'k' * 40}": "v" * 40 for number in range(1000)}))
+    size = int(header[124:135], 8)
+    header = header[: 512 + size + -size % 512]
+    headers = (header.replace(b"kkkk", b"%04d" % number) for number in range(60))
+    stream = PieceStream(piece for each in headers for piece in in_pieces(each))
+    tracemalloc.start()
+    try:
+        for _ in LayerTar(stream, what="test"):
+            pass
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 4 << 20
 
 
 def test_a_reader_that_ends_early_leaves_the_rest_to_its_caller() -> None:

@@ -51,6 +51,7 @@ CASES = {
         {("/a", 5, 0, 1, False), ("/a", 6, 1, 2, True)},
     ),
     "a deletion does not hit its own layer": ([[("a", 5)], [(".wh.a", 0), ("a", 7)]], {("/a", 5, 0, 1, False)}),
+    "nor in another order": ([[("a", 5)], [("a", 7), (".wh.a", 0)]], {("/a", 5, 0, 1, False)}),
     "marks of AUFS delete nothing": ([[("plnk", 5)], [(".wh..wh.plnk", 0), (".wh.", 0), (".wh...", 0)]], set()),
     "no name leads out": ([[("etc/a", 5)], [("../../etc/x/../a", 7), ("//etc/b", 1)]], {("/etc/a", 5, 0, 1, False)}),
     "a part of a name is another name": ([[("ab", 5)], [(".wh.a", 0), ("b/ab", 1)]], set()),
