@@ -34,8 +34,8 @@ class Column:
 
     Attributes:
         title: Its head.
-        class_: ``number`` for figures, ``file`` for names of files, ``whole`` for a cell with a line of its own on a
-            narrow screen; empty for other cells.
+        class_: ``number`` for figures, ``file`` and ``platforms`` for such names, ``whole`` for a cell that takes a
+            whole line on a narrow screen; empty for other cells.
     """
 
     title: Node

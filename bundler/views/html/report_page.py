@@ -97,10 +97,11 @@ def _body(report: Report, maker: Maker) -> Sequence[Element]:
         notes(report.notes),
         figures(report.figures),
         facts(report.facts),
+        element("p", _made(maker), class_="soft made"),
         contents(report.sections),
         map(shown, report.sections),
     )
-    return hatch_pattern(), head, main, element("footer", element("p", _made(maker)))
+    return hatch_pattern(), head, main
 
 
 def _made(maker: Maker) -> str:

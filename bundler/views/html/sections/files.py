@@ -48,7 +48,7 @@ def files_section(bundle: Bundle | LockedBundle, states: Mapping[str, Node]) -> 
         for chunk in bundle.manifest.chunks
     )
     return section(
-        text("Files"),
+        text("Files of the bundle"),
         "files",
         table(columns, rows),
         table(_OTHERS, _other_rows(bundle, media), caption=text("other files")),
@@ -60,7 +60,7 @@ def planned_files(manifest: BundleManifest) -> Section:
     columns = (Column(text("chunk")), Column(text("size"), "number"), Column(text("medium")))
     media = _media_of(manifest)
     rows = (row(columns, (chunk.file, size(chunk.size_bytes), media.get(chunk.file))) for chunk in manifest.chunks)
-    return section(text("Files"), "files", table(columns, rows))
+    return section(text("Files of the bundle"), "files", table(columns, rows))
 
 
 def here_or_not(states: tuple[ChunkState, ...]) -> dict[str, Node]:

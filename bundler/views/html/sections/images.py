@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     Column(text("image and digest"), "whole"),
-    Column(text("platforms")),
+    Column(text("platforms"), "platforms"),
     Column(text("size"), "number"),
     Column(text("of it only here"), "number"),
     Column(text("bytes"), "bars"),

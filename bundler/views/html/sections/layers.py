@@ -17,7 +17,7 @@ _MOST_COMMAND_CHARACTERS = 300
 _MOST_FILES = 8
 _SUMMARY = (
     Column(text("image"), "whole"),
-    Column(text("platform")),
+    Column(text("platform"), "platforms"),
     Column(text("layers"), "number"),
     Column(text("unpacked"), "number"),
     Column(text("wasted"), "number"),
